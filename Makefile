@@ -1,0 +1,74 @@
+# `make` lists the targets. CI runs `make ci` and nothing else.
+
+SHELL  := /bin/bash
+PYTHON ?= python3
+VENV   := .venv
+STAMP  := $(VENV)/stamp
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: help build test lint toolchain deploy-check licenses deny fmt demo bench image clean-venv ci
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+build: ## release binaries in target/release
+	cargo build --release --locked
+
+# One run: with the variable set, the test binary `it` also runs the tests against the
+# emulator (without it, they say that they were skipped).
+test: $(STAMP) ## every test, those against the AWS emulator among them
+	POSTMETER_MINISTACK="$(CURDIR)/$(VENV)/bin/ministack" cargo test --locked
+
+lint: toolchain deploy-check licenses ## format, clippy, Dockerfile, deploy/, licences
+	cargo fmt --check
+	cargo clippy --all-targets --locked -- -D warnings
+
+# Instead of a rust-toolchain.toml, which would make rustup fetch the channel it names.
+toolchain:
+	@want=$$(sed -n 's/^rust-version = "\([0-9.]*\)".*/\1/p' Cargo.toml); \
+	have=$$(rustc --version | cut -d ' ' -f 2 | cut -d - -f 1); \
+	[ "$$(printf '%s\n%s\n' "$$want" "$$have" | sort -V | head -n 1)" = "$$want" ] \
+	    || { echo "rustc $$have is older than rust-version $$want in Cargo.toml" >&2; exit 1; }
+
+deploy-check: $(STAMP) ## the Dockerfile and deploy/, by hadolint and check_deploy.py
+	$(VENV)/bin/hadolint deploy/Dockerfile
+	$(VENV)/bin/python tests/python/check_deploy.py
+	@$(VENV)/bin/python tests/python/check_deploy.py --self-test | tail -n 1; exit $${PIPESTATUS[0]}
+
+# cargo-deny takes minutes to compile on CI's two cores and, without the network, has no
+# advisories to look up. So lint compares `cargo metadata` with the same deny.toml in a
+# second; `make deny` is the real one, before a release.
+licenses: $(STAMP) ## licences, bans and sources, by deny.toml
+	$(VENV)/bin/python tests/python/check_licenses.py
+
+deny: ## the same by cargo-deny, which is installed for it (minutes)
+	[ -x target/tools/bin/cargo-deny ] || cargo install cargo-deny --version 0.20.2 --locked --root target/tools
+	target/tools/bin/cargo-deny --locked check licenses bans sources
+
+fmt: ## format the code
+	cargo fmt
+
+demo: ## simulated sending, metrics live, nothing needed
+	cargo run --release --locked -- demo
+
+bench: ## benchmarks
+	cargo bench --locked
+
+image: ## container image `postmeter` (needs docker)
+	docker build -f deploy/Dockerfile -t postmeter --build-arg POSTMETER_COMMIT="$$(git rev-parse --short HEAD)" .
+
+clean-venv: ## remove the Python venv
+	rm -rf $(VENV)
+
+ci: lint test ## what CI runs
+
+# Made again when its requirements change. What went wrong is said in one line.
+$(STAMP): tests/python/requirements.txt
+	@rm -rf $(VENV)
+	@said=$$({ $(PYTHON) -c 'import sys, venv, ensurepip; assert sys.version_info >= (3, 11)' \
+	    && $(PYTHON) -m venv $(VENV) \
+	    && $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<; } 2>&1) \
+	    || { rm -rf $(VENV); echo "cannot make $(VENV), which needs $(PYTHON) >= 3.11 with venv and pip: $${said##*$$'\n'}" >&2; exit 1; }
+	@touch $@

@@ -1,0 +1,306 @@
+//! Known requests by (source, id), so that a repeat is never counted again.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use foldhash::fast::RandomState;
+use sha2::{Digest, Sha256};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::receipt::Receipt;
+use super::{Reason, Refusal};
+
+/// A request's identity: 128 bits of a SHA-256 over source and id, so that an id of any length
+/// costs the same memory.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RequestId(u128);
+
+/// When an id is done: its time in the ledger begins, and it may go early when there are too many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DoneWhen {
+    Merged,
+    Settled,
+}
+
+/// How far a request is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Reading,
+    /// Counted; nothing after this forgets the id.
+    Merged,
+    Settled,
+    /// Merged, but what became of the counts was never said.
+    Lost,
+    Refused(Refusal),
+}
+
+/// The requests that are known.
+#[derive(Clone, Debug)]
+pub struct Ledger(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    ids: Mutex<Ids>,
+    done_when: DoneWhen,
+    life: Duration,
+    done_max: usize,
+}
+
+#[derive(Debug, Default)]
+struct Ids {
+    held: HashMap<RequestId, Held, RandomState>,
+    /// Ids that are done, the oldest first, with the end of their time.
+    done: VecDeque<(Instant, RequestId)>,
+    evicted: u64,
+}
+
+/// An id in the ledger. A done one is small: there may be many.
+#[derive(Debug)]
+enum Held {
+    Pending(watch::Sender<Stage>),
+    Done(DoneWhen, Outcome),
+}
+
+/// What the ledger says of an id.
+#[derive(Debug)]
+pub enum Admission {
+    /// Never seen, or forgotten: work on it.
+    New(Ticket),
+    /// Being worked on or done: wait for that.
+    Known(Waiter),
+}
+
+/// The right and the duty to work on a request. Dropped, the request is refused.
+#[derive(Debug)]
+pub struct Ticket {
+    settler: Option<Settler>,
+}
+
+/// Waits for a request that somebody works on, or that is done.
+#[derive(Clone, Debug)]
+pub struct Waiter(Waiting);
+
+#[derive(Clone, Debug)]
+enum Waiting {
+    Pending(watch::Receiver<Stage>),
+    Done(Stage),
+}
+
+/// How a merged request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Settled,
+    Lost,
+}
+
+/// Moves one id from stage to stage.
+#[derive(Debug)]
+pub(super) struct Settler {
+    ledger: Ledger,
+    id: RequestId,
+}
+
+// === impl RequestId ===
+
+impl RequestId {
+    #[must_use]
+    pub fn new(source: &[u8], id: &[u8]) -> Self {
+        let mut digest = Sha256::new();
+        digest.update((source.len() as u64).to_le_bytes());
+        digest.update(source);
+        digest.update(id);
+        let digest = digest.finalize();
+        Self(digest.first_chunk::<16>().map_or(0, |bytes| u128::from_le_bytes(*bytes)))
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+// === impl Ledger ===
+
+impl Ledger {
+    /// Keeps an id for `life` after it is done, but at most `done_max` done ones: beyond that the
+    /// oldest go early. An id that is worked on is never forgotten.
+    #[must_use]
+    pub fn new(done_when: DoneWhen, life: Duration, done_max: usize) -> Self {
+        Self(Arc::new(Shared { ids: Mutex::default(), done_when, life, done_max }))
+    }
+
+    /// Looks an id up, and takes it on when it is new.
+    #[must_use]
+    pub fn admit(&self, id: RequestId) -> Admission {
+        let mut ids = self.ids();
+        ids.expire(Instant::now());
+        if let Some(held) = ids.held.get(&id) {
+            return Admission::Known(held.waiter());
+        }
+        ids.held.insert(id, Held::Pending(watch::Sender::new(Stage::Reading)));
+        Admission::New(Ticket { settler: Some(Settler { ledger: self.clone(), id }) })
+    }
+
+    /// Looks an id up without taking it on.
+    #[must_use]
+    pub fn known(&self, id: RequestId) -> Option<Waiter> {
+        let mut ids = self.ids();
+        ids.expire(Instant::now());
+        ids.held.get(&id).map(Held::waiter)
+    }
+
+    /// The number of ids held.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ids().held.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The number of done ids that went before their time.
+    #[must_use]
+    pub fn evicted(&self) -> u64 {
+        self.ids().evicted
+    }
+
+    fn ids(&self) -> MutexGuard<'_, Ids> {
+        self.0.ids.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Ids ===
+
+impl Ids {
+    fn expire(&mut self, now: Instant) {
+        while self.done.front().is_some_and(|(end, _)| *end <= now) {
+            if let Some((_, id)) = self.done.pop_front() {
+                self.held.remove(&id);
+            }
+        }
+    }
+
+    fn done(&mut self, id: RequestId, end: Instant, done_max: usize) {
+        self.done.push_back((end, id));
+        while self.done.len() > done_max {
+            if let Some((_, id)) = self.done.pop_front() {
+                self.held.remove(&id);
+                self.evicted += 1;
+            }
+        }
+    }
+}
+
+// === impl Held ===
+
+impl Held {
+    fn waiter(&self) -> Waiter {
+        Waiter(match self {
+            Self::Pending(stage) => Waiting::Pending(stage.subscribe()),
+            Self::Done(_, Outcome::Lost) => Waiting::Done(Stage::Lost),
+            Self::Done(DoneWhen::Merged, Outcome::Settled) => Waiting::Done(Stage::Merged),
+            Self::Done(DoneWhen::Settled, Outcome::Settled) => Waiting::Done(Stage::Settled),
+        })
+    }
+}
+
+// === impl Settler ===
+
+impl Settler {
+    fn merged(&self) {
+        if let Some(Held::Pending(stage)) = self.ledger.ids().held.get(&self.id) {
+            stage.send_replace(Stage::Merged);
+        }
+    }
+
+    fn refuse(&self, refusal: Refusal) {
+        // Those who joined hold the other end and get the same answer.
+        if let Some(Held::Pending(stage)) = self.ledger.ids().held.remove(&self.id) {
+            stage.send_replace(Stage::Refused(refusal));
+        }
+    }
+
+    /// The id's time in the ledger begins.
+    pub(super) fn finish(&self, outcome: Outcome) {
+        let Shared { done_when, life, done_max, .. } = &*self.ledger.0;
+        let done = Held::Done(*done_when, outcome);
+        let stage = done.waiter().stage();
+        let mut ids = self.ledger.ids();
+        if let Some(Held::Pending(pending)) = ids.held.insert(self.id, done) {
+            pending.send_replace(stage);
+        }
+        ids.done(self.id, Instant::now() + *life, *done_max);
+    }
+}
+
+// === impl Ticket ===
+
+impl Ticket {
+    /// Refuses the request: its id is forgotten.
+    pub fn refuse(mut self, refusal: Refusal) {
+        if let Some(settler) = self.settler.take() {
+            settler.refuse(refusal);
+        }
+    }
+
+    /// Says that the request is being merged, which nothing undoes. Gives the receipt to keep with
+    /// the counts, or `None` when nobody waits for them.
+    #[must_use]
+    pub fn merged(mut self) -> Option<Receipt> {
+        let settler = self.settler.take()?;
+        match settler.ledger.0.done_when {
+            DoneWhen::Merged => {
+                settler.finish(Outcome::Settled);
+                None
+            }
+            DoneWhen::Settled => {
+                settler.merged();
+                Some(Receipt::new(settler))
+            }
+        }
+    }
+
+    /// Waits for the request as a repeat would.
+    #[must_use]
+    pub fn waiter(&self) -> Option<Waiter> {
+        let settler = self.settler.as_ref()?;
+        settler.ledger.known(settler.id)
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if let Some(settler) = self.settler.take() {
+            settler
+                .refuse(Refusal::new(Reason::GivenUp, "the request was given up; send it again"));
+        }
+    }
+}
+
+// === impl Waiter ===
+
+impl Waiter {
+    /// How far the request is now.
+    #[must_use]
+    pub fn stage(&self) -> Stage {
+        match &self.0 {
+            Waiting::Pending(stage) => stage.borrow().clone(),
+            Waiting::Done(stage) => stage.clone(),
+        }
+    }
+
+    /// Waits until the request is at a stage that satisfies `enough`.
+    pub async fn wait(&mut self, enough: impl FnMut(&Stage) -> bool) -> Stage {
+        if let Waiting::Pending(stage) = &mut self.0 {
+            // An error means that the id has left the ledger; its last stage still stands.
+            let _ = stage.wait_for(enough).await;
+        }
+        self.stage()
+    }
+}

@@ -1,0 +1,87 @@
+//! Acknowledgement: who may say that a request is done, and who waits for it.
+//!
+//! A [`Ledger`] knows each request by (source, id). Its first sight gives a [`Ticket`]; a repeat
+//! joins. Before the merge a ticket that is refused or dropped removes the id, and whoever joined
+//! gets the same answer. At the merge the ticket becomes a [`Receipt`], which stays with the counts
+//! until they are settled; from then on the id stays for its full time, whatever happens. Success
+//! must be said: a receipt dropped without a word means failure.
+
+mod ledger;
+mod receipt;
+
+pub use ledger::{Admission, DoneWhen, Ledger, RequestId, Stage, Ticket, Waiter};
+pub use receipt::{Receipt, Share};
+
+use std::borrow::Cow;
+
+/// Why a request is refused before its merge. A closed list: it is a label of metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// No access key, or none that is configured.
+    Unauthorized,
+    /// No record can be read from the body.
+    BadRequest,
+    /// Too many bytes or requests in flight.
+    Busy,
+    /// The pending entries are at their limit.
+    Entries,
+    /// An epoch is older than the settle deadline.
+    Behind,
+    /// The daemon is shutting down.
+    Draining,
+    /// The work on the request ended without an answer.
+    GivenUp,
+}
+
+/// A refusal before the merge: the request leaves no trace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub reason: Reason,
+    pub message: Cow<'static, str>,
+}
+
+// === impl Reason ===
+
+impl Reason {
+    pub const ALL: [Self; 7] = [
+        Self::Unauthorized,
+        Self::BadRequest,
+        Self::Busy,
+        Self::Entries,
+        Self::Behind,
+        Self::Draining,
+        Self::GivenUp,
+    ];
+
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Unauthorized => "unauthorized",
+            Self::BadRequest => "bad_request",
+            Self::Busy => "busy",
+            Self::Entries => "entries_limit",
+            Self::Behind => "behind",
+            Self::Draining => "draining",
+            Self::GivenUp => "given_up",
+        }
+    }
+
+    /// The HTTP status. Never 413: Firehose would drop the batch without a backup.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::Unauthorized => 401,
+            Self::BadRequest => 400,
+            _ => 503,
+        }
+    }
+}
+
+// === impl Refusal ===
+
+impl Refusal {
+    #[must_use]
+    pub fn new(reason: Reason, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { reason, message: message.into() }
+    }
+}

@@ -1,0 +1,101 @@
+//! The counts of one request, private until they are merged.
+
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+
+/// Counts by key. The keys' bytes stand in one arena; a count under a known key allocates nothing.
+#[derive(Debug, Default)]
+pub struct Delta {
+    arena: Vec<u8>,
+    entries: Vec<Entry>,
+    table: HashTable<u32>,
+    hasher: RandomState,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    hash: u64,
+    start: usize,
+    end: usize,
+    count: u64,
+}
+
+// === impl Delta ===
+
+impl Delta {
+    /// Adds to the count under a key.
+    pub fn add(&mut self, key: &[u8], count: u64) {
+        let Self { arena, entries, table, hasher } = self;
+        let hash = hasher.hash_one(key);
+        let same = |at: &u32| {
+            let entry = &entries[*at as usize];
+            entry.hash == hash && &arena[entry.start..entry.end] == key
+        };
+        if let Some(at) = table.find(hash, same) {
+            entries[*at as usize].count += count;
+            return;
+        }
+        // A request would need 2^32 keys of 12 bytes and more: beyond any body's limit.
+        let Ok(at) = u32::try_from(entries.len()) else { return };
+        let start = arena.len();
+        arena.extend_from_slice(key);
+        entries.push(Entry { hash, start, end: arena.len(), count });
+        table.insert_unique(hash, at, |at| entries[*at as usize].hash);
+    }
+
+    /// Keys and counts, in the order in which the keys were met.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], u64)> {
+        self.entries.iter().map(|entry| (&self.arena[entry.start..entry.end], entry.count))
+    }
+
+    /// The number of keys.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Forgets the counts and keeps the memory.
+    pub fn clear(&mut self) {
+        self.arena.clear();
+        self.entries.clear();
+        self.table.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// For every list of keys and counts, the delta holds what a plain map holds.
+        #[test]
+        fn a_delta_is_a_map(adds in prop::collection::vec((prop::collection::vec(0_u8..4, 0..4), 1_u64..9), 0..200)) {
+            let mut delta = Delta::default();
+            let mut map = BTreeMap::new();
+            for round in 0..2 {
+                for (key, count) in &adds {
+                    delta.add(key, *count);
+                    *map.entry(key.clone()).or_insert(0) += count;
+                }
+                let held: BTreeMap<_, _> = delta.iter().map(|(key, count)| (key.to_vec(), count)).collect();
+                prop_assert_eq!(&held, &map);
+                prop_assert_eq!(delta.len(), map.len());
+                if round == 0 {
+                    delta.clear();
+                    map.clear();
+                }
+            }
+        }
+    }
+}

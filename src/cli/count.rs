@@ -1,0 +1,129 @@
+//! `postmeter count`: the whole job on files, without a daemon.
+
+use std::io::{BufWriter, IsTerminal, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use comfy_table::{CellAlignment, Table, presets};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::args::{CountArgs, CountFormat};
+use super::input;
+use super::output::complain;
+use super::{Exit, Summary};
+use crate::aggregate::{Line, sorted_lines};
+use crate::clock::Clock;
+use crate::destination::{Layouts, RuleSet, namespace_fault};
+use crate::pipeline::{Batch, Times};
+
+/// Runs the command.
+///
+/// # Errors
+/// The definitions cannot be read, or the output cannot be written.
+pub fn run(args: &CountArgs) -> anyhow::Result<Exit> {
+    if let Some((what, mend)) = namespace_fault(&args.namespace) {
+        complain(&format!("--namespace: {what}; {mend}"));
+        return Ok(Exit::Usage);
+    }
+    let Some(definitions) = input::definitions(&args.definitions)? else {
+        return Ok(Exit::Usage);
+    };
+    let layouts = Layouts::default();
+    let rules = RuleSet::new(&definitions, &args.namespace, args.default_set.as_deref(), &layouts);
+    let rules = Arc::new(rules);
+    let arrival_ms = args.arrival.unwrap_or_else(|| Clock::System.now_ms());
+    let times = Times { arrival_ms, use_arrival: false };
+    let mut batch = Batch::new(Arc::clone(&rules), times);
+
+    let stdin = [PathBuf::from("-")];
+    let inputs = if args.inputs.is_empty() { &stdin[..] } else { &args.inputs };
+    let mut exit = Exit::Done;
+    let progress = progress_bar(inputs);
+    for path in inputs {
+        let read = input::open(path).and_then(|file| {
+            let file = progress.wrap_read(file);
+            Ok(input::read_events(file, rules.interest(), &mut batch)?)
+        });
+        if let Err(error) = read {
+            progress.suspend(|| complain(&format!("{error:#} ({})", path.display())));
+            exit = Exit::Failed;
+        }
+    }
+    progress.finish_and_clear();
+
+    let lines = sorted_lines(batch.delta.iter(), &layouts);
+    let default =
+        if std::io::stdout().is_terminal() { CountFormat::Table } else { CountFormat::Json };
+    print(&lines, args.format.unwrap_or(default))?;
+    let summary = Summary::new(&batch.tally, &lines);
+    if let Some(path) = &args.summary {
+        summary.write(path)?;
+    }
+    if summary.malformed > 0 {
+        complain(&format!("{} values could not be read (malformed)", summary.malformed));
+        if args.strict {
+            exit = Exit::Failed;
+        }
+    }
+    Ok(exit)
+}
+
+fn progress_bar(inputs: &[PathBuf]) -> ProgressBar {
+    let size = |path: &PathBuf| std::fs::metadata(path).ok().map(|metadata| metadata.len());
+    let known = !inputs.iter().any(|path| input::is_stdin(path));
+    let total: u64 = inputs.iter().filter_map(size).sum();
+    let bar = if known { ProgressBar::new(total) } else { ProgressBar::no_length() };
+    let template = if known {
+        "{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}"
+    } else {
+        "{spinner} {bytes} {bytes_per_sec}"
+    };
+    ProgressStyle::with_template(template).map_or(bar.clone(), |style| bar.with_style(style))
+}
+
+fn print(lines: &[Line], format: CountFormat) -> anyhow::Result<()> {
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    match format {
+        CountFormat::Json => {
+            for line in lines {
+                writeln!(out, "{}", line.to_json())?;
+            }
+        }
+        CountFormat::Csv => {
+            writeln!(out, "namespace,metric,timestamp,count,dimensions")?;
+            for Line { series, count } in lines {
+                let (namespace, metric) = (&series.namespace, series.metric);
+                let dimensions = dimensions(series, ";");
+                writeln!(out, "{namespace},{metric},{},{count},{dimensions}", series.minute)?;
+            }
+        }
+        CountFormat::Table => writeln!(out, "{}", table(lines))?,
+    }
+    Ok(out.flush()?)
+}
+
+/// Lines as an aligned table.
+#[must_use]
+pub fn table(lines: &[Line]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["namespace", "metric", "dimensions", "minute", "count"]);
+    for Line { series, count } in lines {
+        table.add_row([
+            series.namespace.to_string(),
+            series.metric.to_owned(),
+            dimensions(series, " "),
+            series.minute.to_string(),
+            count.to_string(),
+        ]);
+    }
+    if let Some(column) = table.column_mut(4) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+fn dimensions(series: &crate::aggregate::SeriesMinute, between: &str) -> String {
+    let pairs = series.dimensions.iter().map(|(name, value)| format!("{name}={value}"));
+    pairs.collect::<Vec<_>>().join(between)
+}

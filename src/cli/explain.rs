@@ -1,0 +1,237 @@
+//! `postmeter explain`: what is counted for each event, and why.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::args::{ExplainArgs, TextFormat};
+use super::output::complain;
+use super::{Exit, input};
+use crate::clock::Clock;
+use crate::destination::{
+    InvalidValue, Layouts, Metrics, Route, Rule, RuleDimension, RuleSet, ValueOrigin, ValueSource,
+    namespace_fault,
+};
+use crate::ses::{self, Event, Minute, Other, TimeOrigin, Visit};
+
+/// One value of the input, explained.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+struct Explanation {
+    /// `event`, or what the value is instead.
+    kind: &'static str,
+    wrappings: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<ExplainedEvent>,
+}
+
+#[derive(Debug, Serialize)]
+struct ExplainedEvent {
+    event_type: &'static str,
+    configuration_set: Option<String>,
+    routed: bool,
+    minute: String,
+    minute_from: &'static str,
+    destinations: Vec<ExplainedDestination>,
+}
+
+#[derive(Debug, Serialize)]
+struct ExplainedDestination {
+    name: String,
+    verdict: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    dimensions: Vec<ExplainedDimension>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    datum: Option<Datum>,
+}
+
+#[derive(Debug, Serialize)]
+struct ExplainedDimension {
+    name: String,
+    source: &'static str,
+    value: String,
+    origin: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct Datum {
+    namespace: String,
+    metric: &'static str,
+    timestamp: String,
+}
+
+struct Explainer {
+    rules: Arc<RuleSet>,
+    arrival_ms: i64,
+    out: Vec<Explanation>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// The input or the definitions cannot be read, or the output cannot be written.
+pub fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
+    if let Some((what, mend)) = namespace_fault(&args.namespace) {
+        complain(&format!("--namespace: {what}; {mend}"));
+        return Ok(Exit::Usage);
+    }
+    let Some(definitions) = input::definitions(&args.definitions)? else {
+        return Ok(Exit::Usage);
+    };
+    let layouts = Layouts::default();
+    let rules = RuleSet::new(&definitions, &args.namespace, args.default_set.as_deref(), &layouts);
+    let rules = Arc::new(rules);
+    let arrival_ms = Clock::System.now_ms();
+    let mut explainer = Explainer { rules: Arc::clone(&rules), arrival_ms, out: Vec::new() };
+    let path = args.input.as_deref().unwrap_or(Path::new("-"));
+    input::read_events(input::open(path)?, rules.interest(), &mut explainer)?;
+
+    let mut out = std::io::stdout().lock();
+    for explanation in &explainer.out {
+        match args.format {
+            TextFormat::Json => {
+                serde_json::to_writer(&mut out, explanation)?;
+                writeln!(out)?;
+            }
+            TextFormat::Text => explanation.print(&mut out)?,
+        }
+    }
+    Ok(Exit::Done)
+}
+
+// === impl Explainer ===
+
+impl Visit for Explainer {
+    fn event(&mut self, event: &Event<'_>, path: &ses::Path) {
+        let rules = Arc::clone(&self.rules);
+        let set = rules.configuration_set(event).map(shown);
+        let (ms, minute_from) = match event.time_ms() {
+            Some((ms, TimeOrigin::Block)) => (ms, "the event's own timestamp"),
+            Some((ms, TimeOrigin::Mail)) => (ms, "mail.timestamp"),
+            None => (self.arrival_ms, "the time of arrival, since the event has none"),
+        };
+        let minute = Minute::of_ms(ms);
+        let (routed, destinations) = match rules.route(event) {
+            Route::Unrouted => (false, Vec::new()),
+            Route::Set(set) => {
+                let explain = |rule| explain_rule(rule, event, minute);
+                (true, set.rules.iter().map(explain).collect())
+            }
+        };
+        self.out.push(Explanation {
+            kind: "event",
+            wrappings: path.iter().map(ses::Wrapping::name).collect(),
+            event: Some(ExplainedEvent {
+                event_type: event.event_type.metric_name(),
+                configuration_set: set,
+                routed,
+                minute: minute.to_string(),
+                minute_from,
+                destinations,
+            }),
+        });
+    }
+
+    fn other(&mut self, other: Other, path: &ses::Path, _: u64) {
+        let kind = match other {
+            Other::UnknownType => "unknown_type",
+            Other::Malformed => "malformed",
+            Other::Foreign => "foreign",
+            Other::Control => "control",
+            Other::Notice => "notice",
+        };
+        let wrappings = path.iter().map(ses::Wrapping::name).collect();
+        self.out.push(Explanation { kind, wrappings, event: None });
+    }
+}
+
+fn explain_rule(rule: &Rule, event: &Event<'_>, minute: Minute) -> ExplainedDestination {
+    let name = rule.name.clone();
+    let not_counted = |verdict| ExplainedDestination {
+        name: name.clone(),
+        verdict,
+        dimensions: Vec::new(),
+        datum: None,
+    };
+    if !rule.event_types.contains(event.event_type) {
+        return not_counted("does not take this type");
+    }
+    let Some(metrics) = &rule.metrics else {
+        return not_counted("takes it, but is no CloudWatch destination: nothing is counted");
+    };
+    let explain = |dimension| explain_dimension(metrics, dimension, event);
+    let dimensions: Vec<_> = metrics.dimensions.iter().map(explain).collect();
+    let dropped = dimensions.iter().any(|dimension| dimension.origin == INVALID);
+    let datum = (!dropped).then(|| Datum {
+        namespace: metrics.namespace.to_string(),
+        metric: event.event_type.metric_name(),
+        timestamp: minute.to_string(),
+    });
+    let verdict = if dropped { "dropped: invalid_value" } else { "counted" };
+    ExplainedDestination { name, verdict, dimensions, datum }
+}
+
+const INVALID: &str = "no dimension value: allowed are 1 to 255 of A-Z a-z 0-9 _ . @ -";
+
+fn explain_dimension(
+    metrics: &Metrics,
+    dimension: &RuleDimension,
+    event: &Event<'_>,
+) -> ExplainedDimension {
+    let source = match dimension.source {
+        ValueSource::MessageTag => "message tag",
+        ValueSource::EmailHeader => "email header",
+        ValueSource::LinkTag => "link tag",
+    };
+    let (value, origin) = match metrics.resolve(dimension, event) {
+        Ok((value, origin)) => {
+            let origin = match origin {
+                ValueOrigin::Event => "from the event",
+                ValueOrigin::DefaultForMissing => "default, since the event has none",
+                ValueOrigin::DefaultForBlank => "default, since the event's is blank",
+                ValueOrigin::DefaultForInvalid => "default, since the event's is invalid",
+                ValueOrigin::Sanitized => "from the event, forbidden characters replaced",
+            };
+            (shown(&value), origin)
+        }
+        Err(InvalidValue(text)) => (shown(text), INVALID),
+    };
+    ExplainedDimension { name: dimension.name.clone(), source, value, origin }
+}
+
+fn shown(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).into_owned()
+}
+
+// === impl Explanation ===
+
+impl Explanation {
+    fn print(&self, out: &mut impl Write) -> std::io::Result<()> {
+        let wrapped =
+            if self.wrappings.is_empty() { "bare".to_owned() } else { self.wrappings.join(" > ") };
+        let Some(event) = &self.event else {
+            return writeln!(out, "{} ({wrapped}): not counted", self.kind);
+        };
+        writeln!(out, "{} event ({wrapped})", event.event_type)?;
+        let set = event.configuration_set.as_deref().map(str::escape_debug);
+        match (set, event.routed) {
+            (None, _) => writeln!(out, "  names no configuration set: unrouted")?,
+            (Some(set), false) => writeln!(out, "  configuration set {set} is unknown: unrouted")?,
+            (Some(set), true) => writeln!(out, "  configuration set {set}")?,
+        }
+        writeln!(out, "  minute {} ({})", event.minute, event.minute_from)?;
+        for destination in &event.destinations {
+            writeln!(out, "  destination {}: {}", destination.name, destination.verdict)?;
+            for ExplainedDimension { name, source, value, origin } in &destination.dimensions {
+                let value = value.escape_debug();
+                writeln!(out, "    {name} = {value} ({source}; {origin})")?;
+            }
+            if let Some(Datum { namespace, metric, timestamp }) = &destination.datum {
+                writeln!(out, "    datum {namespace} {metric} {timestamp} Count 1")?;
+            }
+        }
+        Ok(())
+    }
+}

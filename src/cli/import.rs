@@ -1,0 +1,38 @@
+//! `postmeter import`: from what the AWS CLI prints to a definitions document.
+
+use std::io::Write;
+use std::path::Path;
+
+use super::args::ImportArgs;
+use super::output::{complain, print_findings};
+use super::{Exit, input};
+use crate::destination;
+
+/// Runs the command.
+///
+/// # Errors
+/// The input cannot be read, or the output cannot be written.
+pub fn run(args: &ImportArgs) -> anyhow::Result<Exit> {
+    let path = args.input.as_deref().unwrap_or(Path::new("-"));
+    let text = match input::read_text(path)? {
+        Ok(text) => text,
+        Err(problem) => {
+            complain(&problem);
+            return Ok(Exit::Usage);
+        }
+    };
+    let document = match destination::import(&args.configuration_set, &text) {
+        Ok(document) => document,
+        Err(error) => {
+            complain(&error.to_string());
+            return Ok(Exit::Usage);
+        }
+    };
+    let reading = destination::read("imported", &document);
+    print_findings(&reading.findings);
+    if reading.definitions.is_none() {
+        return Ok(Exit::Usage);
+    }
+    std::io::stdout().write_all(document.as_bytes())?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,98 @@
+//! Opening what the command line names: files or stdin, gzip or not.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use anyhow::Context;
+use flate2::bufread::MultiGzDecoder;
+
+use super::output::{complain, print_findings};
+use crate::destination::{self, Definitions};
+use crate::finding::Finding;
+use crate::ses::{self, Interest, Visit};
+
+/// Bytes read from a file at a time.
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// Whether a path stands for stdin.
+#[must_use]
+pub fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// Opens a file, or stdin for `-`.
+///
+/// # Errors
+/// The file cannot be opened; the message names it.
+pub fn open(path: &Path) -> anyhow::Result<Box<dyn Read>> {
+    if is_stdin(path) {
+        return Ok(Box::new(std::io::stdin()));
+    }
+    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    let is_folder = file.metadata().is_ok_and(|metadata| metadata.is_dir());
+    anyhow::ensure!(!is_folder, "cannot read {}: it is a folder", path.display());
+    Ok(Box::new(file))
+}
+
+/// Reads every event of an input.
+///
+/// # Errors
+/// Reading fails; what came before was visited.
+pub fn read_events(
+    input: impl Read,
+    interest: &Interest,
+    visit: &mut impl Visit,
+) -> std::io::Result<()> {
+    let mut input = BufReader::with_capacity(BUFFER_BYTES, input);
+    let gzip = starts_with_gzip(&mut input)?;
+    if gzip {
+        ses::Reader::new(MultiGzDecoder::new(input)).read(gzip, interest, visit)
+    } else {
+        ses::Reader::new(input).read(gzip, interest, visit)
+    }
+}
+
+/// Looks at the first two bytes, however few a pipe gives at a time.
+fn starts_with_gzip(input: &mut impl BufRead) -> std::io::Result<bool> {
+    // `fill_buf` gives at least one byte unless the input is at its end. A pipe that gives exactly
+    // one byte is taken by that byte alone, which begins no JSON value.
+    Ok(matches!(input.fill_buf()?, [0x1f] | [0x1f, 0x8b, ..]))
+}
+
+/// Reads a definitions document for a command; complains about its faults.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn definitions(path: &Path) -> anyhow::Result<Option<Definitions>> {
+    let text = match read_text(path)? {
+        Ok(text) => text,
+        Err(problem) => {
+            complain(&problem);
+            return Ok(None);
+        }
+    };
+    let reading = destination::read(&path.display().to_string(), &text);
+    print_findings(&reading.findings);
+    Ok(reading.definitions)
+}
+
+/// Reads a whole file as text. The inner error is a file that is there but no text.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn read_text(path: &Path) -> anyhow::Result<Result<String, String>> {
+    let mut bytes = Vec::new();
+    let mut input = open(path)?;
+    input.read_to_end(&mut bytes).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        format!("{}: not UTF-8 at byte {at}; save the file as UTF-8", path.display())
+    }))
+}
+
+/// Whether any finding refuses the document.
+#[must_use]
+pub fn has_errors(findings: &[Finding]) -> bool {
+    findings.iter().any(Finding::is_error)
+}

@@ -1,0 +1,57 @@
+//! The command line. Data goes to stdout, everything else to stderr.
+//!
+//! Exit codes: 0 done; 1 failed while running; 2 wrong usage, configuration or definitions.
+
+mod args;
+mod check;
+mod count;
+mod explain;
+mod import;
+mod input;
+mod output;
+mod summary;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+pub use args::{Args, Command};
+pub use summary::Summary;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    Done,
+    /// Failed while running, or counts left at shutdown.
+    Failed,
+    /// Wrong usage, configuration or definitions.
+    Usage,
+}
+
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn run() -> ExitCode {
+    let exit = match Args::parse().command {
+        Command::Count(args) => count::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Import(args) => import::run(&args),
+    };
+    ExitCode::from(match exit {
+        Ok(Exit::Done) => 0,
+        Ok(Exit::Failed) => 1,
+        Ok(Exit::Usage) => 2,
+        // Whoever read our output has seen enough.
+        Err(error) if is_broken_pipe(&error) => 0,
+        Err(error) => {
+            output::complain(&format!("{error:#}"));
+            1
+        }
+    })
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}

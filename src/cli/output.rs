@@ -1,0 +1,18 @@
+//! Where words for people go: stderr, one line at a time.
+
+use std::io::Write;
+
+use crate::finding::Finding;
+
+/// Prints a line to stderr. That it cannot be printed must not stop the work.
+pub fn complain(line: &str) {
+    let _ = writeln!(std::io::stderr(), "postmeter: {line}");
+}
+
+/// Prints findings to stderr.
+pub fn print_findings(findings: &[Finding]) {
+    let mut stderr = std::io::stderr().lock();
+    for finding in findings {
+        let _ = writeln!(stderr, "{finding}");
+    }
+}

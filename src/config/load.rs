@@ -1,0 +1,235 @@
+//! From file and environment to a [`Config`], or to everything that is wrong with them.
+//!
+//! Reading goes on after a fault, so that one look shows all of them. Invariant: there is a
+//! configuration exactly when no finding is an error, and no finding has an access key in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::keys::{self, Absent, Choice, KeyDoc, Kind};
+use super::source::{Entry, Raw, Source};
+use super::text::{self, Fault, quoted};
+use super::{AccessKey, Config, Publish, rules};
+use crate::finding::{Finding, Place, Severity};
+
+/// What [`load`] found.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Some exactly when no finding is an error.
+    pub config: Option<Config>,
+    /// In the order of the file, then by variable.
+    pub findings: Vec<Finding>,
+    /// There was neither a file nor a `POSTMETER__` variable; counts then go to memory.
+    pub from_nothing: bool,
+}
+
+/// Which keys were given, for rules that look at several.
+pub(super) struct Given {
+    places: BTreeMap<&'static str, Place>,
+    faulty: BTreeSet<&'static str>,
+    whole: bool,
+    home: Option<Place>,
+}
+
+/// Reads the configuration from a file's name and text and from the environment, which overrides
+/// the file.
+pub fn load(
+    file: Option<(&str, &str)>,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Loaded {
+    let source = Source::read(file, environment);
+    let mut config = Config::default();
+    let mut findings = source.findings;
+    let mut given = Given {
+        places: BTreeMap::new(),
+        faulty: BTreeSet::new(),
+        whole: source.whole,
+        home: source.home,
+    };
+
+    for key in keys::keys() {
+        let Some(entry) = source.entries.get(key.path) else {
+            continue;
+        };
+        let before = findings.len();
+        read_key(key, entry, &mut config, &mut findings);
+        if findings[before..].iter().any(Finding::is_error) {
+            given.faulty.insert(key.path);
+        }
+        given.places.insert(key.path, entry.place.clone());
+    }
+
+    if source.is_nothing {
+        // A first try must not send anything to an account.
+        config.cloudwatch.publish = Publish::Memory;
+    }
+    rules::check(&config, &given, &mut findings);
+
+    findings.sort_by(|one, other| order(&one.place).cmp(&order(&other.place)));
+    let config = (!findings.iter().any(Finding::is_error)).then_some(config);
+    Loaded { config, findings, from_nothing: source.is_nothing }
+}
+
+/// Files by line and column, then variables by name.
+fn order(place: &Place) -> (bool, usize, usize, &str) {
+    match place {
+        Place::File { line, column, .. } => (false, *line, *column, ""),
+        Place::Environment { variable } => (true, 0, 0, variable),
+    }
+}
+
+fn read_key(key: &KeyDoc, entry: &Entry, config: &mut Config, findings: &mut Vec<Finding>) {
+    if let Kind::AccessKeys { set } = &key.kind {
+        return set(config, access_keys(key, entry, findings));
+    }
+    if let Err((what, mend)) = read_single(key, &entry.raw, config) {
+        let (place, path) = (entry.place.clone(), key.path.to_owned());
+        findings.push(Finding { severity: Severity::Error, place, path, what, mend });
+    }
+}
+
+/// Every kind but the list.
+fn read_single(key: &KeyDoc, raw: &Raw, config: &mut Config) -> Result<(), Fault> {
+    match &key.kind {
+        Kind::Text { read, .. } => read(config, text_of(raw, "a text", "put it in quotes")?),
+        Kind::Address { set } => {
+            let mend = "write an IP address and a port, such as \"127.0.0.1:8127\"";
+            set(config, text::parse_address(text_of(raw, "an address", mend)?)?);
+            Ok(())
+        }
+        Kind::Duration { least, most, set } => {
+            let mend = "write a number with a unit in quotes, such as \"500ms\", \"10s\" or \"2m\"";
+            let text = text_of(raw, "a duration", mend)?;
+            set(config, text::parse_duration(text, *least, *most)?);
+            Ok(())
+        }
+        Kind::Number { least, most, set } => {
+            set(config, number(raw, *least, *most)?);
+            Ok(())
+        }
+        Kind::Choice { options, absent } => {
+            let mend = one_of(options);
+            let choose = choice(text_of(raw, "a word", &mend)?, options, absent)?;
+            choose(config);
+            Ok(())
+        }
+        Kind::AccessKeys { .. } => Ok(()),
+    }
+}
+
+fn text_of<'r>(raw: &'r Raw, expected: &str, mend: &str) -> Result<&'r str, Fault> {
+    match raw {
+        Raw::Text(text) | Raw::Environment(text) => Ok(text),
+        other => Err(wrong_kind(expected, other, mend)),
+    }
+}
+
+fn wrong_kind(expected: &str, raw: &Raw, mend: &str) -> Fault {
+    (format!("expected {expected}, found {}", raw.kind_name()), mend.to_owned())
+}
+
+fn number(raw: &Raw, least: u32, most: u32) -> Result<u32, Fault> {
+    let mend = format!("write a whole number from {least} to {most}");
+    let (written, value) = match raw {
+        Raw::Number { written, value } => (written.as_str(), *value),
+        Raw::Environment(text) => {
+            let text = text.trim();
+            let digits = text.strip_prefix('-').unwrap_or(text);
+            if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+                return Err((format!("{} is not a whole number", quoted(text)), mend));
+            }
+            (text, text.parse().ok())
+        }
+        other => return Err(wrong_kind("a whole number", other, &mend)),
+    };
+    let in_range = value
+        .and_then(|value| u32::try_from(value).ok())
+        .filter(|value| (least..=most).contains(value));
+    in_range.ok_or_else(|| (format!("{} is outside {least} to {most}", quoted(written)), mend))
+}
+
+fn choice(
+    text: &str,
+    options: &'static [Choice],
+    absent: &[Absent],
+) -> Result<fn(&mut Config), Fault> {
+    if let Some((_, choose)) = options.iter().find(|(word, _)| *word == text) {
+        return Ok(*choose);
+    }
+    if let Some(absent) = absent.iter().find(|absent| absent.name == text) {
+        return Err((absent.what.to_owned(), absent.mend.to_owned()));
+    }
+    Err((format!("{} is not a choice", quoted(text)), one_of(options)))
+}
+
+fn one_of(options: &[Choice]) -> String {
+    let words: Vec<String> = options.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+    format!("write {}", words.join(" or "))
+}
+
+/// Reads what it can: every faulty key gets its own finding.
+fn access_keys(key: &KeyDoc, entry: &Entry, findings: &mut Vec<Finding>) -> Vec<AccessKey> {
+    let mut found = Vec::new();
+    let mut take = |index: usize, place: &Place, read: Result<AccessKey, Fault>| {
+        let finding = |severity, (what, mend): Fault| Finding {
+            severity,
+            place: place.clone(),
+            path: format!("{}[{index}]", key.path),
+            what,
+            mend,
+        };
+        match read {
+            Err(fault) => findings.push(finding(Severity::Error, fault)),
+            Ok(access_key) => {
+                if access_key.as_bytes().len() < text::ACCESS_KEY_BYTES_WEAK {
+                    let what = format!("the key is below {} bytes", text::ACCESS_KEY_BYTES_WEAK);
+                    let mend = "make a long random one, as `openssl rand -hex 32` does";
+                    findings.push(finding(Severity::Warning, (what, mend.to_owned())));
+                }
+                found.push(access_key);
+            }
+        }
+    };
+    match &entry.raw {
+        // A variable that is set and empty is how containers say "none".
+        Raw::Environment(text) if text.trim().is_empty() => {}
+        Raw::Environment(text) => {
+            for (index, part) in text.split(',').enumerate() {
+                take(index, &entry.place, text::access_key(part.trim()));
+            }
+        }
+        Raw::List(items) => {
+            for (index, item) in items.iter().enumerate() {
+                let read = text_of(&item.raw, "a text", "put the key in quotes");
+                take(index, &item.place, read.and_then(text::access_key));
+            }
+        }
+        other => {
+            let (what, mend) = wrong_kind("a list of texts", other, "write `[\"key\"]`");
+            let (place, path) = (entry.place.clone(), key.path.to_owned());
+            findings.push(Finding { severity: Severity::Error, place, path, what, mend });
+        }
+    }
+    found
+}
+
+// === impl Given ===
+
+impl Given {
+    /// Whether all these values are what the operator meant, so that a rule may judge them.
+    pub(super) fn sound(&self, paths: &[&'static str]) -> bool {
+        self.whole && paths.iter().all(|path| !self.faulty.contains(path))
+    }
+
+    /// The place of the first of these keys that was given, with its path; where the first would
+    /// be written if none was.
+    pub(super) fn place(&self, paths: &[&'static str]) -> (Place, String) {
+        for path in paths {
+            if let Some(place) = self.places.get(path) {
+                return (place.clone(), (*path).to_owned());
+            }
+        }
+        let first = paths.first().copied().unwrap_or_default();
+        let variable = || Place::Environment { variable: keys::variable(first) };
+        (self.home.clone().unwrap_or_else(variable), first.to_owned())
+    }
+}

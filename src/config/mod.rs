@@ -1,0 +1,266 @@
+//! The daemon's configuration: what it listens on, what it takes in, where it publishes.
+//!
+//! A TOML file and `POSTMETER__…` environment variables flow in; one [`Config`] or a list of
+//! findings flows out of [`load`]. Invariant: a `Config` that `load` returned needs no second
+//! look: every address parses, every number is within its bounds, every combination works.
+//!
+//! To add a key: a field here with its default, a row in `keys.rs`, a line in
+//! `config/postmeter.toml`. Tests fail until all three are there.
+
+mod keys;
+mod load;
+mod nearest;
+mod rules;
+mod source;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use keys::{KeyDoc, keys, markdown_table};
+pub use load::{Loaded, load};
+
+/// Everything that an operator can choose.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// None: there are no definitions, and the examples are used.
+    pub definitions: Option<DefinitionsSource>,
+    /// The configuration set of events that name none.
+    pub default_configuration_set: Option<String>,
+    pub listen: Listen,
+    pub limits: Limits,
+    pub firehose: Firehose,
+    pub cloudwatch: CloudWatch,
+    pub shutdown: Shutdown,
+    pub telemetry: Telemetry,
+}
+
+/// Where the definitions document is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DefinitionsSource {
+    /// A file; a relative path starts at the working directory.
+    Path(PathBuf),
+    /// The name of an environment variable that holds the document itself.
+    Env(String),
+}
+
+/// The two listeners.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// Where events come in. Port 0 lets the system choose.
+    pub http: SocketAddr,
+    /// Metrics, series and health; asks for no key.
+    pub admin: SocketAddr,
+    /// How long an idle connection stays open.
+    pub keep_alive: Duration,
+}
+
+/// What may be held at once; reaching a limit is an ordinary, counted outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// One request's body as it arrives.
+    pub body_bytes: usize,
+    /// One request's body after gzip.
+    pub expanded_bytes: usize,
+    pub in_flight_bytes: usize,
+    pub in_flight_requests: usize,
+    /// Distinct series in the current UTC hour; protects the bill.
+    pub series: usize,
+    /// Series x minutes not yet accepted by `CloudWatch`; protects memory.
+    pub entries: usize,
+}
+
+/// The Firehose HTTP endpoint.
+#[derive(Clone, Debug)]
+pub struct Firehose {
+    /// Begins with `/`.
+    pub path: String,
+    /// Any of them is accepted; none at all is allowed on loopback alone.
+    pub access_keys: Vec<AccessKey>,
+    pub acknowledge: Acknowledge,
+    /// How long the sender, or a balancer before us, waits for an answer.
+    pub patience: Duration,
+}
+
+/// A shared secret. It has no `Display`, and no `PartialEq` so that nobody compares it in a time
+/// that depends on its content.
+#[derive(Clone)]
+pub struct AccessKey(String);
+
+/// When a request is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acknowledge {
+    /// As soon as its counts are in memory.
+    Merged,
+    /// When `CloudWatch` has accepted its counts.
+    Published,
+}
+
+/// How metrics are published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloudWatch {
+    pub publish: Publish,
+    /// For definitions that name no namespace of their own.
+    pub namespace: String,
+    /// None: the SDK finds it.
+    pub region: Option<String>,
+    /// The role that is assumed for publishing.
+    pub role_arn: Option<String>,
+    pub flush_interval: Duration,
+    /// An older epoch makes sources that acknowledge `published` take nothing new.
+    pub settle_deadline: Duration,
+    pub timestamp: TimestampSource,
+    pub ambiguous: Ambiguous,
+    pub requests_per_second: u32,
+    pub concurrency: usize,
+    pub connect_timeout: Duration,
+    /// One call, from its first byte sent to the end of its answer.
+    pub attempt_timeout: Duration,
+}
+
+/// Where counts go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Publish {
+    Aws,
+    /// Kept for `GET /series` alone; nothing leaves the process.
+    Memory,
+}
+
+/// Which clock puts a count into its minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimestampSource {
+    /// The event's own.
+    Event,
+    /// Ours, when the request arrived.
+    Arrival,
+}
+
+/// What follows a call whose outcome nobody knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ambiguous {
+    /// Send it again: perhaps counted twice.
+    Retry,
+    /// Give it up: perhaps not counted.
+    Drop,
+}
+
+/// The end of the process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shutdown {
+    /// From SIGTERM to exit, at most.
+    pub grace: Duration,
+}
+
+/// What the daemon says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Telemetry {
+    /// A filter such as `info` or `warn,postmeter=debug`.
+    pub log: String,
+    pub log_format: LogFormat,
+    /// The namespace of the daemon's own totals in `CloudWatch`; None: not sent.
+    pub own_namespace: Option<String>,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Pretty on a terminal, else JSON.
+    Auto,
+    Json,
+    Pretty,
+}
+
+// === impl AccessKey ===
+
+impl AccessKey {
+    /// Takes a key as it is; only [`load`] checks its shape.
+    pub fn new(key: impl Into<String>) -> Self {
+        Self(key.into())
+    }
+
+    /// The secret, for a comparison in constant time.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Debug for AccessKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+// === defaults ===
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self {
+            http: SocketAddr::from((Ipv4Addr::LOCALHOST, 8127)),
+            admin: SocketAddr::from((Ipv4Addr::LOCALHOST, 9127)),
+            keep_alive: Duration::from_secs(75),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 64 << 20,
+            expanded_bytes: 128 << 20,
+            in_flight_bytes: 256 << 20,
+            in_flight_requests: 512,
+            series: 10_000,
+            entries: 1_000_000,
+        }
+    }
+}
+
+impl Default for Firehose {
+    fn default() -> Self {
+        Self {
+            path: "/firehose".to_owned(),
+            access_keys: Vec::new(),
+            acknowledge: Acknowledge::Merged,
+            patience: Duration::from_secs(55),
+        }
+    }
+}
+
+impl Default for CloudWatch {
+    fn default() -> Self {
+        Self {
+            publish: Publish::Aws,
+            namespace: "SES".to_owned(),
+            region: None,
+            role_arn: None,
+            flush_interval: Duration::from_secs(10),
+            settle_deadline: Duration::from_secs(45),
+            timestamp: TimestampSource::Event,
+            ambiguous: Ambiguous::Retry,
+            requests_per_second: 100,
+            concurrency: 4,
+            connect_timeout: Duration::from_secs(3),
+            attempt_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        Self { grace: Duration::from_secs(25) }
+    }
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self {
+            log: "info".to_owned(),
+            log_format: LogFormat::Auto,
+            own_namespace: Some("Postmeter".to_owned()),
+        }
+    }
+}

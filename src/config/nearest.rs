@@ -1,0 +1,94 @@
+//! The known key that an unknown one was perhaps meant to be.
+
+use super::keys::{KeyDoc, keys};
+
+/// No key is half as long, and the comparison is quadratic.
+const NAME_BYTES_MAX: usize = 64;
+
+/// A key such as `flush_interval` for `cloudwatch.flush_intervall`; with its section if that was
+/// wrong too.
+pub(super) fn nearest(path: &str) -> Option<&'static str> {
+    if path.len() > NAME_BYTES_MAX {
+        return None;
+    }
+    let path = path.to_lowercase().replace('-', "_");
+    let (section, name) =
+        path.split_once('.').map_or((None, path.as_str()), |(section, name)| (Some(section), name));
+
+    let near = |key: &&KeyDoc| edits(key.name(), name) <= allowed(name);
+    let mut candidates: Vec<&KeyDoc> = keys().iter().filter(near).collect();
+    // The same section first: a slip of the finger is likelier than a wrong section.
+    candidates.sort_by_key(|key| (edits(key.name(), name), key.section() != section));
+    let in_section = candidates.iter().find(|key| key.section() == section);
+    match (in_section, candidates.first()) {
+        (Some(key), _) => Some(key.name()),
+        (None, Some(key)) => Some(key.path),
+        (None, None) => None,
+    }
+}
+
+/// The section that was perhaps meant.
+pub(super) fn nearest_section(name: &str) -> Option<&'static str> {
+    if name.len() > NAME_BYTES_MAX {
+        return None;
+    }
+    let name = name.to_lowercase().replace('-', "_");
+    let sections = keys().iter().filter_map(KeyDoc::section);
+    sections
+        .filter(|section| edits(section, &name) <= allowed(&name))
+        .min_by_key(|section| edits(section, &name))
+}
+
+/// One slip in three characters is still the same word.
+fn allowed(name: &str) -> usize {
+    (name.chars().count() / 3).max(1)
+}
+
+/// Levenshtein's distance.
+fn edits(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in other.iter().enumerate() {
+            let replaced = diagonal + usize::from(a != *b);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edits_are_counted() {
+        assert_eq!(edits("kitten", "sitting"), 3);
+        assert_eq!(edits("", "abc"), 3);
+        assert_eq!(edits("abc", "abc"), 0);
+    }
+
+    #[test]
+    fn a_slip_is_mended_within_its_section() {
+        assert_eq!(nearest("cloudwatch.flush_intervall"), Some("flush_interval"));
+        assert_eq!(nearest("cloudwatch.Flush-Interval"), Some("flush_interval"));
+        assert_eq!(nearest("definition"), Some("definitions"));
+        assert_eq!(nearest_section("cloud_watch"), Some("cloudwatch"));
+    }
+
+    #[test]
+    fn a_key_in_the_wrong_section_is_found_with_its_section() {
+        assert_eq!(nearest("flush_interval"), Some("cloudwatch.flush_interval"));
+        assert_eq!(nearest("firehose.settle_deadline"), Some("cloudwatch.settle_deadline"));
+    }
+
+    #[test]
+    fn a_word_that_is_near_nothing_has_no_suggestion() {
+        assert_eq!(nearest("colour"), None);
+        assert_eq!(nearest(&"x".repeat(10_000)), None);
+        assert_eq!(nearest_section("database"), None);
+    }
+}

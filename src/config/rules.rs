@@ -1,0 +1,215 @@
+//! Rules across keys: each key is fine by itself, and together they do not work.
+//!
+//! A rule judges only what the operator meant: where one of its keys could not be read, its
+//! default stands in the configuration, and the rule stays silent.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::load::Given;
+use super::text::duration;
+use super::{Acknowledge, Config, Publish};
+use crate::finding::{Finding, Severity};
+
+/// The default idle timeout of an Application Load Balancer.
+const BALANCER_IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Adds what every rule finds.
+pub(super) fn check(config: &Config, given: &Given, findings: &mut Vec<Finding>) {
+    let rules = [
+        no_definitions,
+        open_to_strangers,
+        same_address,
+        metrics_beyond_loopback,
+        short_keep_alive,
+        never_in_time,
+        deadline_beyond_patience,
+        same_namespace,
+    ];
+    findings.extend(rules.iter().filter_map(|rule| rule(config, given)));
+}
+
+/// A finding at the first of the keys that was given.
+fn finding(
+    severity: Severity,
+    given: &Given,
+    paths: &[&'static str],
+    what: String,
+    mend: &str,
+) -> Option<Finding> {
+    if !given.sound(paths) {
+        return None;
+    }
+    let (place, path) = given.place(paths);
+    Some(Finding { severity, place, path, what, mend: mend.to_owned() })
+}
+
+fn no_definitions(config: &Config, given: &Given) -> Option<Finding> {
+    if config.definitions.is_some() || config.cloudwatch.publish != Publish::Aws {
+        return None;
+    }
+    finding(
+        Severity::Error,
+        given,
+        &["definitions", "cloudwatch.publish"],
+        "definitions are needed to publish".to_owned(),
+        "set `definitions` to a file or to \"env:NAME\", or cloudwatch.publish to \"memory\"",
+    )
+}
+
+fn open_to_strangers(config: &Config, given: &Given) -> Option<Finding> {
+    if !config.firehose.access_keys.is_empty() || is_loopback(config.listen.http) {
+        return None;
+    }
+    finding(
+        Severity::Error,
+        given,
+        &["listen.http", "firehose.access_keys"],
+        format!("{} is beyond loopback and there is no access key", config.listen.http),
+        "set firehose.access_keys, or listen on 127.0.0.1",
+    )
+}
+
+fn same_address(config: &Config, given: &Given) -> Option<Finding> {
+    if !overlap(config.listen.http, config.listen.admin) {
+        return None;
+    }
+    finding(
+        Severity::Error,
+        given,
+        &["listen.admin", "listen.http"],
+        format!("{} overlaps listen.http, {}", config.listen.admin, config.listen.http),
+        "give each listener its own port",
+    )
+}
+
+fn metrics_beyond_loopback(config: &Config, given: &Given) -> Option<Finding> {
+    if is_loopback(config.listen.admin) {
+        return None;
+    }
+    finding(
+        Severity::Warning,
+        given,
+        &["listen.admin"],
+        format!("{} is beyond loopback, and metrics ask for no key", config.listen.admin),
+        "make sure that only your monitoring reaches this port",
+    )
+}
+
+fn short_keep_alive(config: &Config, given: &Given) -> Option<Finding> {
+    if config.listen.keep_alive > BALANCER_IDLE_TIMEOUT {
+        return None;
+    }
+    let time = duration(config.listen.keep_alive);
+    finding(
+        Severity::Warning,
+        given,
+        &["listen.keep_alive"],
+        format!("{time} is no longer than a balancer's idle timeout, by default 60s"),
+        "behind a balancer choose more, such as \"75s\", or some of its requests fail with 502",
+    )
+}
+
+fn never_in_time(config: &Config, given: &Given) -> Option<Finding> {
+    let cloudwatch = &config.cloudwatch;
+    let needed =
+        cloudwatch.flush_interval + cloudwatch.connect_timeout + cloudwatch.attempt_timeout;
+    if config.firehose.acknowledge != Acknowledge::Published || needed <= cloudwatch.settle_deadline
+    {
+        return None;
+    }
+    finding(
+        Severity::Error,
+        given,
+        &[
+            "cloudwatch.settle_deadline",
+            "cloudwatch.flush_interval",
+            "cloudwatch.attempt_timeout",
+            "cloudwatch.connect_timeout",
+            "firehose.acknowledge",
+        ],
+        format!(
+            "a flush interval and one attempt can take {}, longer than the settle deadline of {}",
+            duration(needed),
+            duration(cloudwatch.settle_deadline)
+        ),
+        "lengthen settle_deadline, or shorten flush_interval, connect_timeout or attempt_timeout",
+    )
+}
+
+fn deadline_beyond_patience(config: &Config, given: &Given) -> Option<Finding> {
+    let (deadline, patience) = (config.cloudwatch.settle_deadline, config.firehose.patience);
+    if config.firehose.acknowledge != Acknowledge::Published || deadline <= patience {
+        return None;
+    }
+    finding(
+        Severity::Error,
+        given,
+        &["cloudwatch.settle_deadline", "firehose.patience", "firehose.acknowledge"],
+        format!(
+            "the settle deadline of {} is longer than firehose.patience, {}",
+            duration(deadline),
+            duration(patience)
+        ),
+        "shorten settle_deadline, or lengthen firehose.patience if the sender waits as long",
+    )
+}
+
+fn same_namespace(config: &Config, given: &Given) -> Option<Finding> {
+    if config.telemetry.own_namespace.as_deref() != Some(config.cloudwatch.namespace.as_str()) {
+        return None;
+    }
+    finding(
+        Severity::Warning,
+        given,
+        &["telemetry.own_namespace", "cloudwatch.namespace"],
+        "postmeter's own totals go to the namespace of the events".to_owned(),
+        "choose another own_namespace, such as \"Postmeter\"",
+    )
+}
+
+fn is_loopback(address: SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
+}
+
+/// Whether the second listener could not be bound after the first. Port 0 is a new port each time.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    // `[::]` takes IPv4 as well on Linux.
+    let covers = |wide: SocketAddr, narrow: SocketAddr| {
+        wide.ip().is_unspecified() && (wide.is_ipv6() || narrow.is_ipv4())
+    };
+    one.port() == other.port()
+        && one.port() != 0
+        && (one.ip().to_canonical() == other.ip().to_canonical()
+            || covers(one, other)
+            || covers(other, one))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listeners_overlap_where_one_address_covers_the_other() {
+        let overlap =
+            |one: &str, other: &str| overlap(one.parse().unwrap(), other.parse().unwrap());
+        assert!(overlap("127.0.0.1:80", "127.0.0.1:80"));
+        assert!(overlap("0.0.0.0:80", "127.0.0.1:80"));
+        assert!(overlap("127.0.0.1:80", "[::]:80"));
+        assert!(overlap("[::ffff:127.0.0.1]:80", "127.0.0.1:80"));
+        assert!(!overlap("127.0.0.1:80", "127.0.0.1:81"));
+        assert!(!overlap("127.0.0.1:80", "127.0.0.2:80"));
+        assert!(!overlap("0.0.0.0:80", "[::1]:80"));
+        assert!(!overlap("127.0.0.1:0", "127.0.0.1:0"));
+    }
+
+    #[test]
+    fn loopback_is_seen_through_mapped_addresses() {
+        for inside in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
+            assert!(is_loopback(inside.parse().unwrap()), "{inside}");
+        }
+        for beyond in ["0.0.0.0:1", "[::]:1", "10.0.0.1:1", "[::ffff:10.0.0.1]:1"] {
+            assert!(!is_loopback(beyond.parse().unwrap()), "{beyond}");
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! The file and the environment, merged into one value for each key, with its place.
+//!
+//! TOML text and variables flow in; raw values flow out, together with the findings that need no
+//! look at a value: broken syntax, unknown keys, sections that this version lacks. Environment
+//! overrides file. Nothing here is `Debug`: raw values may be secrets.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::keys::{self, ABSENT_SECTIONS, Absent, KeyDoc, PREFIX};
+use super::nearest::{nearest, nearest_section};
+use super::text::quoted;
+use crate::finding::{Finding, Place, Severity};
+
+/// A key's value as it was written, and where.
+pub(super) struct Entry {
+    pub raw: Raw,
+    pub place: Place,
+}
+
+/// A value before anybody knows whether it is of the right kind.
+pub(super) enum Raw {
+    /// A variable's text: any kind, its meaning is the key's.
+    Environment(String),
+    Text(String),
+    /// As written; None beyond a `u64`, below zero too.
+    Number {
+        written: String,
+        value: Option<u64>,
+    },
+    List(Vec<Entry>),
+    /// A kind that no key has: its name.
+    Other(&'static str),
+}
+
+/// All that was given.
+pub(super) struct Source {
+    pub entries: BTreeMap<&'static str, Entry>,
+    pub findings: Vec<Finding>,
+    /// No line was lost to broken syntax, so a missing key is really missing.
+    pub whole: bool,
+    /// Where a missing key would be written; None: in its variable.
+    pub home: Option<Place>,
+    /// Neither a file nor a variable.
+    pub is_nothing: bool,
+}
+
+/// A file's name and text, for places, and its lines that are not TOML.
+#[derive(Clone, Copy)]
+struct File<'t> {
+    name: &'t str,
+    text: &'t str,
+    broken: &'t BTreeSet<usize>,
+}
+
+// === impl Source ===
+
+impl Source {
+    pub(super) fn read(
+        file: Option<(&str, &str)>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Self {
+        let mut source = Self {
+            entries: BTreeMap::new(),
+            findings: Vec::new(),
+            whole: true,
+            home: None,
+            is_nothing: file.is_none(),
+        };
+        if let Some((name, text)) = file {
+            source.home = Some(Place::in_text(name, text, 0));
+            source.read_file(name, text);
+        }
+        for (variable, text) in environment {
+            if variable.starts_with(PREFIX) {
+                source.is_nothing = false;
+                source.read_variable(variable, text);
+            }
+        }
+        source
+    }
+
+    fn read_file(&mut self, name: &str, text: &str) {
+        let (table, faults) = DeTable::parse_recoverable(text);
+        let mut broken = BTreeSet::new();
+        for fault in &faults {
+            let place = Place::in_text(name, text, fault.span().map_or(0, |span| span.start));
+            // One slip makes the parser stumble several times on its line; the first says most.
+            if broken.insert(line(&place)) {
+                let what = fault.message().trim_end_matches(", expected nothing").to_owned();
+                self.error(place, "", what, "correct this line, https://toml.io has the rules");
+            }
+        }
+        self.whole = faults.is_empty();
+        self.read_top(File { name, text, broken: &broken }, table.get_ref());
+    }
+
+    fn read_top(&mut self, file: File<'_>, table: &DeTable<'_>) {
+        for (key, value) in table {
+            let name = key.get_ref().as_ref();
+            if let Some(absent) = absent_section(name) {
+                let place = file.place(key.span().start);
+                self.error(place, absent.name, absent.what.to_owned(), absent.mend);
+            } else if let Some(known) = keys::find(name) {
+                self.take(file, known, value);
+            } else if keys::is_section(name) {
+                self.read_section(file, name, value);
+            } else {
+                let is_section = matches!(value.get_ref(), DeValue::Table(_) | DeValue::Array(_));
+                self.unknown(file, key.span().start, name, is_section);
+            }
+        }
+    }
+
+    fn read_section(&mut self, file: File<'_>, section: &str, value: &Spanned<DeValue<'_>>) {
+        let DeValue::Table(table) = value.get_ref() else {
+            if !file.is_broken(value.span()) {
+                let what = format!("expected a section, found {}", kind_name(value.get_ref()));
+                let mend = format!("write `[{section}]` with its keys below");
+                self.error(file.place(value.span().start), section, what, &mend);
+            }
+            return;
+        };
+        for (key, value) in table {
+            let path = format!("{section}.{}", key.get_ref());
+            match keys::find(&path) {
+                Some(known) => self.take(file, known, value),
+                None => self.unknown(file, key.span().start, &path, false),
+            }
+        }
+    }
+
+    /// What the parser made of a broken line says nothing about what was meant.
+    fn take(&mut self, file: File<'_>, key: &KeyDoc, value: &Spanned<DeValue<'_>>) {
+        if !file.is_broken(value.span()) {
+            self.entries.insert(key.path, file.entry(value));
+        }
+    }
+
+    fn unknown(&mut self, file: File<'_>, offset: usize, path: &str, is_section: bool) {
+        let place = file.place(offset);
+        // Behind a broken line a name may be a misread value, even an access key: in
+        // `access_keys =` with `["..."]` on the next line it is the name of a section.
+        if file.broken.first().is_some_and(|broken| *broken <= line(&place)) {
+            return;
+        }
+        let (what, mend) = if is_section {
+            let near = nearest_section(path).map(|section| format!("did you mean `[{section}]`?"));
+            ("no such section", near.unwrap_or_else(|| "remove the section".to_owned()))
+        } else {
+            let near = nearest(path).map(|key| format!("did you mean `{key}`?"));
+            ("no such key", near.unwrap_or_else(|| "remove it".to_owned()))
+        };
+        self.error(place, &shown(path), what.to_owned(), &mend);
+    }
+
+    fn read_variable(&mut self, variable: String, text: String) {
+        let levels = variable[PREFIX.len()..].to_owned();
+        let section = levels.split("__").next().unwrap_or_default().to_lowercase();
+        let known = keys::keys().iter().find(|key| key.variable() == variable);
+        let place = Place::Environment { variable };
+        if let Some(known) = known {
+            self.entries.insert(known.path, Entry { raw: Raw::Environment(text), place });
+        } else if let Some(absent) = absent_section(&section) {
+            self.error(place, absent.name, absent.what.to_owned(), absent.mend);
+        } else {
+            self.error(place, "", "no key has this variable".to_owned(), &variable_mend(&levels));
+        }
+    }
+
+    fn error(&mut self, place: Place, path: &str, what: String, mend: &str) {
+        let (path, mend) = (path.to_owned(), mend.to_owned());
+        self.findings.push(Finding { severity: Severity::Error, place, path, what, mend });
+    }
+}
+
+// === impl File ===
+
+impl File<'_> {
+    fn place(self, offset: usize) -> Place {
+        Place::in_text(self.name, self.text, offset)
+    }
+
+    /// Whether a broken line is among these.
+    fn is_broken(self, span: Range<usize>) -> bool {
+        let (first, last) = (line(&self.place(span.start)), line(&self.place(span.end)));
+        self.broken.range(first..=last.max(first)).next().is_some()
+    }
+
+    fn entry(self, value: &Spanned<DeValue<'_>>) -> Entry {
+        let span = value.span();
+        let raw = match value.get_ref() {
+            DeValue::String(text) => Raw::Text(text.clone().into_owned()),
+            DeValue::Integer(number) => Raw::Number {
+                written: self.text.get(span.clone()).unwrap_or_default().to_owned(),
+                value: u64::from_str_radix(number.as_str(), number.radix()).ok(),
+            },
+            DeValue::Array(items) => Raw::List(items.iter().map(|item| self.entry(item)).collect()),
+            other => Raw::Other(kind_name(other)),
+        };
+        Entry { raw, place: self.place(span.start) }
+    }
+}
+
+// === impl Raw ===
+
+impl Raw {
+    pub(super) fn kind_name(&self) -> &'static str {
+        match self {
+            Self::Environment(_) | Self::Text(_) => "a text",
+            Self::Number { .. } => "a number",
+            Self::List(_) => "a list",
+            Self::Other(name) => name,
+        }
+    }
+}
+
+fn kind_name(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a text",
+        DeValue::Integer(_) => "a number",
+        DeValue::Float(_) => "a number with a fraction",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+fn absent_section(name: &str) -> Option<&'static Absent> {
+    ABSENT_SECTIONS.iter().find(|absent| absent.name == name)
+}
+
+fn variable_mend(levels: &str) -> String {
+    let path = levels.to_lowercase().replacen("__", ".", 1);
+    let above = path.rsplit_once("__").and_then(|(above, _)| keys::find(above));
+    // `nearest` leaves the section out where it was right.
+    let in_section = |name| path.split_once('.').map(|(section, _)| format!("{section}.{name}"));
+    let near = nearest(&path)
+        .and_then(|near| in_section(near).and_then(|path| keys::find(&path)).or(keys::find(near)));
+    match (above, near) {
+        (Some(list), _) if list.is_list() => {
+            format!("separate the texts of `{}` by commas", list.variable())
+        }
+        (Some(key), _) | (None, Some(key)) => format!("did you mean `{}`?", key.variable()),
+        (None, None) => "remove it, or rename it if it is meant for another program".to_owned(),
+    }
+}
+
+/// A path in a finding: as it is if it is a plain one, else quoted.
+fn shown(path: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if !path.is_empty() && path.len() <= 64 && path.chars().all(plain) {
+        path.to_owned()
+    } else {
+        quoted(path)
+    }
+}
+
+fn line(place: &Place) -> usize {
+    match place {
+        Place::File { line, .. } => *line,
+        Place::Environment { .. } => 0,
+    }
+}

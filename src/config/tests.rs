@@ -1,0 +1,722 @@
+//! What an operator sees: values, places and messages of a whole configuration.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::finding::{Finding, Place};
+
+const SHIPPED: &str = include_str!("../../config/postmeter.toml");
+const SECRET: &str = "s3cr3t-0123456789-abcdef";
+
+/// Enough for the rules across keys to be content.
+const BASE: &str = "definitions = \"d.json\"\n";
+
+fn load_text(text: &str) -> Loaded {
+    load(Some(("c.toml", text)), [])
+}
+
+fn load_variables(variables: &[(&str, &str)]) -> Loaded {
+    load(None, pairs(variables))
+}
+
+fn pairs(variables: &[(&str, &str)]) -> Vec<(String, String)> {
+    variables.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+}
+
+fn lines(loaded: &Loaded) -> Vec<String> {
+    loaded.findings.iter().map(Finding::to_string).collect()
+}
+
+#[track_caller]
+fn config_of(loaded: Loaded) -> Config {
+    let lines = lines(&loaded);
+    loaded.config.unwrap_or_else(|| panic!("{lines:#?}"))
+}
+
+/// The text below `BASE` has this finding and no other; its line counts from 1 in the text.
+#[track_caller]
+fn assert_finding(text: &str, expected: &str) {
+    let loaded = load_text(&format!("{BASE}{text}"));
+    assert_eq!(lines(&loaded), [format!("c.toml:{expected}")]);
+    assert_eq!(loaded.config.is_none(), loaded.findings[0].is_error());
+}
+
+#[track_caller]
+fn assert_variable_finding(name: &str, text: &str, expected: &str) {
+    let loaded = load_variables(&[("POSTMETER__DEFINITIONS", "d.json"), (name, text)]);
+    assert_eq!(lines(&loaded), [format!("{name}: {expected}")]);
+    assert_eq!(loaded.config.is_none(), loaded.findings[0].is_error());
+}
+
+// === defaults and the shipped file ===
+
+#[test]
+fn the_shipped_file_has_every_default_and_no_finding() {
+    let loaded = load(Some(("config/postmeter.toml", SHIPPED)), []);
+    assert_eq!(lines(&loaded), [""; 0]);
+    let mut config = config_of(loaded);
+    let definitions = config.definitions.take();
+    assert_eq!(definitions, Some(DefinitionsSource::Path("config/definitions.json".into())));
+    // `Config` has no equality because keys have none; its debug output has every field.
+    assert_eq!(format!("{config:#?}"), format!("{:#?}", Config::default()));
+}
+
+#[test]
+fn the_shipped_file_has_every_key_once_with_a_comment_and_in_the_order_of_the_table() {
+    let mut section = String::new();
+    let mut found = Vec::new();
+    let mut lines_before = Vec::new();
+    for line in SHIPPED.lines() {
+        if let Some(name) = line.strip_prefix('[') {
+            section = format!("{}.", name.trim_end_matches(']'));
+        } else if let Some((name, value)) =
+            line.split_once(" = ").filter(|_| !line.starts_with('#'))
+        {
+            found.push((format!("{section}{name}"), value.to_owned()));
+            let is_commented = lines_before.last().is_some_and(|line: &&str| !line.is_empty());
+            assert!(is_commented, "{name} has no comment");
+        }
+        lines_before.push(line);
+    }
+    let known: Vec<(String, String)> =
+        keys().iter().map(|key| (key.path.to_owned(), key.default.to_owned())).collect();
+    assert_eq!(found[0], ("definitions".to_owned(), "\"config/definitions.json\"".to_owned()));
+    assert_eq!(found[1..], known[1..]);
+}
+
+#[test]
+fn a_documented_default_changes_nothing() {
+    for key in keys() {
+        let text = match key.section() {
+            Some(section) => format!("[{section}]\n{} = {}", key.name(), key.default),
+            None => format!("{} = {}", key.name(), key.default),
+        };
+        let definitions = pairs(&[("POSTMETER__DEFINITIONS", "d.json")]);
+        let mut config = config_of(load(Some(("c.toml", &text)), definitions));
+        config.definitions = None;
+        assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()), "{}", key.path);
+    }
+}
+
+#[test]
+fn nothing_at_all_publishes_to_memory() {
+    let loaded = load(None, pairs(&[("PATH", "/bin"), ("POSTMETER_PORT", "tcp://10.0.0.1:80")]));
+    assert!(loaded.from_nothing);
+    assert_eq!(config_of(loaded).cloudwatch.publish, Publish::Memory);
+}
+
+#[test]
+fn an_empty_file_is_something_and_needs_definitions() {
+    let loaded = load_text("");
+    assert!(!loaded.from_nothing);
+    assert_eq!(
+        lines(&loaded),
+        [
+            "c.toml:1:1: definitions: definitions are needed to publish; set `definitions` to a file \
+          or to \"env:NAME\", or cloudwatch.publish to \"memory\""
+        ]
+    );
+    assert!(load_text("[cloudwatch]\npublish = \"memory\"").config.is_some());
+}
+
+#[test]
+fn one_variable_is_something_and_needs_definitions() {
+    let loaded = load_variables(&[("POSTMETER__LISTEN__HTTP", "127.0.0.1:1")]);
+    assert!(!loaded.from_nothing);
+    assert_eq!(
+        loaded.findings[0].place,
+        Place::Environment { variable: "POSTMETER__DEFINITIONS".into() }
+    );
+    assert!(loaded.config.is_none());
+}
+
+// === values ===
+
+#[test]
+fn every_key_of_a_file_is_read() {
+    let config = config_of(load_text(
+        r#"
+        definitions = "env:DEFS"
+        default_configuration_set = "prod"
+        [listen]
+        http = "[::1]:0"
+        admin = "127.0.0.2:0"
+        keep_alive = "2m"
+        [limits]
+        body_bytes = 0x400
+        expanded_bytes = 2_048
+        in_flight_bytes = 1
+        in_flight_requests = 2
+        series = 3
+        entries = 4
+        [firehose]
+        path = "/in"
+        access_keys = ["0123456789abcdef", "fedcba9876543210"]
+        acknowledge = "published"
+        patience = "170s"
+        [cloudwatch]
+        publish = "memory"
+        namespace = "Mail"
+        region = "eu-west-1"
+        role_arn = "arn:aws:iam::123456789012:role/metrics"
+        flush_interval = "50ms"
+        settle_deadline = "2m 40s"
+        timestamp = "arrival"
+        ambiguous = "drop"
+        requests_per_second = 500
+        concurrency = 64
+        connect_timeout = "51ms"
+        attempt_timeout = "1m"
+        [shutdown]
+        grace = "2m"
+        [telemetry]
+        log = "warn,postmeter=debug"
+        log_format = "json"
+        own_namespace = ""
+        "#,
+    ));
+    let expected = r#"Config { definitions: Some(Env("DEFS")), default_configuration_set: Some("prod"), listen: Listen { http: [::1]:0, admin: 127.0.0.2:0, keep_alive: 120s }, limits: Limits { body_bytes: 1024, expanded_bytes: 2048, in_flight_bytes: 1, in_flight_requests: 2, series: 3, entries: 4 }, firehose: Firehose { path: "/in", access_keys: [[redacted], [redacted]], acknowledge: Published, patience: 170s }, cloudwatch: CloudWatch { publish: Memory, namespace: "Mail", region: Some("eu-west-1"), role_arn: Some("arn:aws:iam::123456789012:role/metrics"), flush_interval: 50ms, settle_deadline: 160s, timestamp: Arrival, ambiguous: Drop, requests_per_second: 500, concurrency: 64, connect_timeout: 51ms, attempt_timeout: 60s }, shutdown: Shutdown { grace: 120s }, telemetry: Telemetry { log: "warn,postmeter=debug", log_format: Json, own_namespace: None } }"#;
+    assert_eq!(format!("{config:?}"), expected);
+    assert_eq!(config.firehose.access_keys[1].as_bytes(), b"fedcba9876543210");
+}
+
+#[test]
+fn a_variable_overrides_the_file_even_where_the_file_is_wrong() {
+    let text = format!(
+        "{BASE}[cloudwatch]\nflush_interval = \"often\"\nconcurrency = 8\n[listen]\nkeep_alive = \"90s\""
+    );
+    let variables = pairs(&[
+        ("POSTMETER__CLOUDWATCH__FLUSH_INTERVAL", "30s"),
+        ("POSTMETER__CLOUDWATCH__CONCURRENCY", " 16 "),
+        ("POSTMETER__CLOUDWATCH__PUBLISH", "memory"),
+    ]);
+    let config = config_of(load(Some(("c.toml", &text)), variables));
+    assert_eq!(config.cloudwatch.flush_interval, Duration::from_secs(30));
+    assert_eq!(config.cloudwatch.concurrency, 16);
+    assert_eq!(config.cloudwatch.publish, Publish::Memory);
+    assert_eq!(config.listen.keep_alive, Duration::from_secs(90));
+}
+
+#[test]
+fn access_keys_of_a_variable_are_separated_by_commas() {
+    let keys_of = |text: &str| -> Vec<Vec<u8>> {
+        let name = "POSTMETER__FIREHOSE__ACCESS_KEYS";
+        let config = config_of(load_variables(&[("POSTMETER__DEFINITIONS", "d"), (name, text)]));
+        config.firehose.access_keys.iter().map(|key| key.as_bytes().to_vec()).collect()
+    };
+    assert_eq!(
+        keys_of("0123456789abcdef, fedcba9876543210\n"),
+        [b"0123456789abcdef".to_vec(), b"fedcba9876543210".to_vec()]
+    );
+    assert!(keys_of("").is_empty());
+}
+
+// === each fault, with its place ===
+
+#[test]
+fn broken_syntax_is_found_on_every_line_and_reading_goes_on_behind_it() {
+    let loaded = load_text(
+        "colour = 1\ndefinitions = \"a\n[listen]\nhttp = 1 2\nkeep_alive = \"soon\"\n[firehose\n",
+    );
+    let mend = "correct this line, https://toml.io has the rules";
+    assert_eq!(
+        lines(&loaded),
+        [
+            "c.toml:1:1: colour: no such key; remove it".to_owned(),
+            format!("c.toml:2:17: invalid basic string, expected `\"`; {mend}"),
+            format!("c.toml:4:8: string values must be quoted, expected literal string; {mend}"),
+            "c.toml:5:14: listen.keep_alive: `soon` is not a duration; write a number with a \
+             unit, such as \"500ms\", \"10s\" or \"2m\""
+                .to_owned(),
+            format!("c.toml:6:10: unclosed table, expected `]`; {mend}"),
+        ]
+    );
+    assert!(loaded.config.is_none());
+}
+
+#[test]
+fn a_name_behind_a_broken_line_may_be_a_misread_value() {
+    for text in [
+        "[firehose]\naccess_keys =\n[\"SECRET\"]\n",
+        "[firehose]\naccess_keys =\n[\n  \"SECRET\"\n]\n",
+        "[firehose]\naccess_keys = \n\"SECRET\"\n",
+        "[firehose]\naccess_keys = \n\"SECRET\" = 1\n",
+        "[firehose\naccess_keys = [\"SECRET\"]\n",
+        "[firehose]\naccess_keys [\"SECRET\"]\n",
+        "[firehose]\npath = \"\"\"/a\naccess_keys = [\"SECRET\"]\n",
+        "[firehose]\npath = \"\"\"/a\n\n\naccess_keys = [\"SECRET\"]\n",
+        "[firehose]\npath = '''\naccess_keys = [\"SECRET\"]\n",
+        "[firehose]\npath = [\naccess_keys = [\"SECRET\"]\n",
+        "[firehose]\npath = {\naccess_keys = [\"SECRET\"]\n",
+        "access_keys = SECRET\n",
+    ] {
+        let loaded = load_text(&format!("{BASE}{}", text.replace("SECRET", SECRET)));
+        let lines = lines(&loaded);
+        assert!(!lines.is_empty(), "{text}");
+        assert!(!lines.iter().any(|line| line.contains("s3cr3t")), "{text}\n{lines:#?}");
+        assert!(loaded.config.is_none());
+    }
+}
+
+#[test]
+fn a_key_that_stands_twice_is_a_fault() {
+    let loaded = load_text("definitions = \"a\"\ndefinitions = \"b\"\n");
+    assert_eq!(loaded.findings.len(), 1);
+    assert!(lines(&loaded)[0].starts_with("c.toml:2:1: duplicate key; "));
+}
+
+#[test]
+fn an_unknown_key_has_a_suggestion() {
+    assert_finding(
+        "[cloudwatch]\nflush_intervall = \"10s\"",
+        "3:1: cloudwatch.flush_intervall: no such key; did you mean `flush_interval`?",
+    );
+    assert_finding(
+        "flush_interval = \"10s\"",
+        "2:1: flush_interval: no such key; did you mean `cloudwatch.flush_interval`?",
+    );
+    assert_finding("colour = 1", "2:1: colour: no such key; remove it");
+    assert_finding("[limits]\n'a b.c' = 1", "3:1: `limits.a b.c`: no such key; remove it");
+    assert_finding("[limits]\n\"\" = 1", "3:1: limits.: no such key; remove it");
+    assert_finding(
+        "[cloud-watch]",
+        "2:2: cloud-watch: no such section; did you mean `[cloudwatch]`?",
+    );
+    assert_finding("[database]\na = 1", "2:2: database: no such section; remove the section");
+}
+
+#[test]
+fn an_unknown_variable_is_a_fault() {
+    assert_variable_finding(
+        "POSTMETER__CLOUDWATCH__FLUSH_INTERVALL",
+        "10s",
+        "no key has this variable; did you mean `POSTMETER__CLOUDWATCH__FLUSH_INTERVAL`?",
+    );
+    assert_variable_finding(
+        "POSTMETER__FLUSH_INTERVAL",
+        "10s",
+        "no key has this variable; did you mean `POSTMETER__CLOUDWATCH__FLUSH_INTERVAL`?",
+    );
+    assert_variable_finding(
+        "POSTMETER__listen__http",
+        "127.0.0.1:1",
+        "no key has this variable; did you mean `POSTMETER__LISTEN__HTTP`?",
+    );
+    assert_variable_finding(
+        "POSTMETER__LISTEN__HTTP__0",
+        "x",
+        "no key has this variable; did you mean `POSTMETER__LISTEN__HTTP`?",
+    );
+    assert_variable_finding(
+        "POSTMETER__FIREHOSE__ACCESS_KEYS__0",
+        SECRET,
+        "no key has this variable; separate the texts of `POSTMETER__FIREHOSE__ACCESS_KEYS` by \
+         commas",
+    );
+    assert_variable_finding(
+        "POSTMETER__",
+        "x",
+        "no key has this variable; remove it, or rename it if it is meant for another program",
+    );
+}
+
+#[test]
+fn what_this_version_lacks_is_said_plainly() {
+    assert_finding(
+        "[[sqs]]\nqueue_url = \"https://sqs\"\n[[sqs]]\nqueue_url = \"https://sqs\"",
+        "2:3: sqs: this version has no SQS source; remove it and send events through a Firehose \
+         HTTP endpoint, see [firehose]",
+    );
+    assert_finding(
+        "[journal]\ndirectory = \"\"",
+        "2:2: journal: this version has no journal; remove it and set firehose.acknowledge to \
+         \"published\", which needs no disk",
+    );
+    assert_finding(
+        "[ses_api]\nlisten = \"\"",
+        "2:2: ses_api: this version has no SES API; remove it and keep `definitions` in a file; \
+         `postmeter import` makes one",
+    );
+    assert_finding(
+        "[firehose]\nacknowledge = \"journaled\"",
+        "3:15: firehose.acknowledge: this version has no journal; write \"published\", which \
+         needs no disk, or \"merged\"",
+    );
+    assert_variable_finding(
+        "POSTMETER__SQS__0__QUEUE_URL",
+        "https://sqs",
+        "sqs: this version has no SQS source; remove it and send events through a Firehose HTTP \
+         endpoint, see [firehose]",
+    );
+    let loaded = load_text("definitions = \"s3://bucket/key\"");
+    assert_eq!(
+        lines(&loaded),
+        ["c.toml:1:15: definitions: this version does not read definitions from S3; write the \
+          path of a file, or \"env:NAME\" for a variable that holds the document"]
+    );
+}
+
+#[test]
+fn a_value_of_the_wrong_kind_is_named() {
+    let mend = "write a number with a unit in quotes, such as \"500ms\", \"10s\" or \"2m\"";
+    assert_finding(
+        "[shutdown]\ngrace = 10",
+        &format!("3:9: shutdown.grace: expected a duration, found a number; {mend}"),
+    );
+    assert_finding(
+        "[limits]\nseries = \"many\"",
+        "3:10: limits.series: expected a whole number, found a text; write a whole number from 1 \
+         to 10000000",
+    );
+    assert_finding(
+        "[limits]\nseries = 1.5",
+        "3:10: limits.series: expected a whole number, found a number with a fraction; write a \
+         whole number from 1 to 10000000",
+    );
+    assert_finding(
+        "[cloudwatch]\nnamespace = true",
+        "3:13: cloudwatch.namespace: expected a text, found true or false; put it in quotes",
+    );
+    assert_finding(
+        "[listen]\nhttp = 8127",
+        "3:8: listen.http: expected an address, found a number; write an IP address and a port, \
+         such as \"127.0.0.1:8127\"",
+    );
+    assert_finding(
+        "[cloudwatch.publish]\na = 1",
+        "2:1: cloudwatch.publish: expected a word, found a table; write \"aws\" or \"memory\"",
+    );
+    assert_finding(
+        "listen = \"127.0.0.1:8127\"",
+        "2:10: listen: expected a section, found a text; write `[listen]` with its keys below",
+    );
+    assert_finding(
+        "[[listen]]\nhttp = \"127.0.0.1:1\"",
+        "2:1: listen: expected a section, found a list; write `[listen]` with its keys below",
+    );
+}
+
+#[test]
+fn a_value_beyond_its_bounds_is_named() {
+    assert_finding(
+        "[cloudwatch]\nflush_interval = \"49ms\"",
+        "3:18: cloudwatch.flush_interval: `49ms` is outside 50ms to 5m; choose a duration between \
+         them",
+    );
+    assert_finding(
+        "[cloudwatch]\nconcurrency = -0x1",
+        "3:15: integers with a radix cannot be signed; correct this line, https://toml.io has the rules",
+    );
+    for (written, shown) in [("0", "0"), ("65", "65"), ("-1", "-1"), ("0x41", "0x41")] {
+        assert_finding(
+            &format!("[cloudwatch]\nconcurrency = {written}"),
+            &format!(
+                "3:15: cloudwatch.concurrency: `{shown}` is outside 1 to 64; write a whole number \
+                 from 1 to 64"
+            ),
+        );
+    }
+    let huge = "9".repeat(60);
+    assert_finding(
+        &format!("[cloudwatch]\nconcurrency = {huge}"),
+        &format!(
+            "3:15: cloudwatch.concurrency: `{}…` is outside 1 to 64; write a whole number from 1 \
+             to 64",
+            &huge[..40]
+        ),
+    );
+    assert_variable_finding(
+        "POSTMETER__CLOUDWATCH__CONCURRENCY",
+        "-1",
+        "cloudwatch.concurrency: `-1` is outside 1 to 64; write a whole number from 1 to 64",
+    );
+    assert_variable_finding(
+        "POSTMETER__CLOUDWATCH__CONCURRENCY",
+        "four",
+        "cloudwatch.concurrency: `four` is not a whole number; write a whole number from 1 to 64",
+    );
+}
+
+#[test]
+fn a_value_that_cannot_be_read_is_quoted() {
+    assert_finding(
+        "[listen]\nhttp = \"localhost:8127\"",
+        "3:8: listen.http: `localhost:8127` is not an address; write an IP address and a port, \
+         such as \"127.0.0.1:8127\"",
+    );
+    assert_finding(
+        "[shutdown]\ngrace = \"25\"",
+        "3:9: shutdown.grace: `25` is not a duration; write a number with a unit, such as \
+         \"500ms\", \"10s\" or \"2m\"",
+    );
+    assert_finding(
+        "[cloudwatch]\ntimestamp = \"Event\"",
+        "3:13: cloudwatch.timestamp: `Event` is not a choice; write \"event\" or \"arrival\"",
+    );
+    assert_finding(
+        "[firehose]\npath = \"/livez\"",
+        "3:8: firehose.path: `/livez` is a health path; write another path, such as \"/firehose\"",
+    );
+    assert_finding(
+        "[cloudwatch]\nrole_arn = \"metrics\"",
+        "3:12: cloudwatch.role_arn: `metrics` is not the ARN of an IAM role; write one such as \
+         \"arn:aws:iam::123456789012:role/name\"",
+    );
+    for key in ["cloudwatch]\nnamespace", "telemetry]\nown_namespace"] {
+        let loaded = load_text(&format!("{BASE}[{key} = \":bad\""));
+        assert_eq!(loaded.findings.len(), 1, "{key}");
+        assert!(loaded.config.is_none());
+    }
+}
+
+#[test]
+fn every_faulty_access_key_is_found_and_none_is_shown() {
+    let long = "k".repeat(4097);
+    let loaded = load_text(&format!(
+        "{BASE}[firehose]\naccess_keys = [\"\", \"{SECRET}\",\n  \"{SECRET}ä\", 5,\n  \"{long}\", \"weak\"]"
+    ));
+    assert_eq!(
+        lines(&loaded),
+        [
+            "c.toml:3:16: firehose.access_keys[0]: the key is empty; write a key, or remove it \
+             from the list",
+            "c.toml:4:3: firehose.access_keys[2]: the key has a character that is not printable \
+             ASCII; use letters, digits and punctuation",
+            "c.toml:4:32: firehose.access_keys[3]: expected a text, found a number; put the key \
+             in quotes",
+            "c.toml:5:3: firehose.access_keys[4]: the key is longer than 4096 bytes; write a \
+             shorter key; Firehose sends no longer one",
+            "c.toml:5:4104: warning: firehose.access_keys[5]: the key is below 16 bytes; make a \
+             long random one, as `openssl rand -hex 32` does",
+        ]
+    );
+    assert!(loaded.config.is_none());
+    assert_finding(
+        &format!("[firehose]\naccess_keys = \"{SECRET}\""),
+        "3:15: firehose.access_keys: expected a list of texts, found a text; write `[\"key\"]`",
+    );
+    assert_variable_finding(
+        "POSTMETER__FIREHOSE__ACCESS_KEYS",
+        "0123456789abcdef,",
+        "firehose.access_keys[1]: the key is empty; write a key, or remove it from the list",
+    );
+}
+
+#[test]
+fn a_short_access_key_is_a_warning() {
+    assert_finding(
+        "[firehose]\naccess_keys = [\"0123456789abcde\"]",
+        "3:16: warning: firehose.access_keys[0]: the key is below 16 bytes; make a long random \
+         one, as `openssl rand -hex 32` does",
+    );
+}
+
+// === rules across keys ===
+
+#[test]
+fn a_listener_beyond_loopback_needs_an_access_key() {
+    let text = "[listen]\nhttp = \"0.0.0.0:8127\"";
+    assert_finding(
+        text,
+        "3:8: listen.http: 0.0.0.0:8127 is beyond loopback and there is no access key; set \
+         firehose.access_keys, or listen on 127.0.0.1",
+    );
+    let key = pairs(&[("POSTMETER__FIREHOSE__ACCESS_KEYS", SECRET)]);
+    assert!(load(Some(("c.toml", &format!("{BASE}{text}"))), key).config.is_some());
+}
+
+#[test]
+fn listeners_have_their_own_addresses() {
+    assert_finding(
+        "[listen]\nhttp = \"127.0.0.1:9127\"",
+        "3:8: listen.http: 127.0.0.1:9127 overlaps listen.http, 127.0.0.1:9127; give each \
+         listener its own port",
+    );
+    assert!(
+        load_text(&format!("{BASE}[listen]\nhttp = \"[::1]:0\"\nadmin = \"[::1]:0\""))
+            .config
+            .is_some()
+    );
+}
+
+#[test]
+fn published_needs_time_for_a_flush_and_an_attempt() {
+    let slow = "[cloudwatch]\nflush_interval = \"38s\"\n[firehose]\nacknowledge = ";
+    assert!(load_text(&format!("{BASE}{slow}\"merged\"")).config.is_some());
+    assert_finding(
+        &format!("{slow}\"published\""),
+        "3:18: cloudwatch.flush_interval: a flush interval and one attempt can take 46s, longer \
+         than the settle deadline of 45s; lengthen settle_deadline, or shorten flush_interval, \
+         connect_timeout or attempt_timeout",
+    );
+    let enough = slow.replace("38s", "37s");
+    assert!(load_text(&format!("{BASE}{enough}\"published\"")).config.is_some());
+}
+
+#[test]
+fn published_settles_within_the_senders_patience() {
+    let short = "[firehose]\nacknowledge = \"published\"\npatience = ";
+    assert_finding(
+        &format!("{short}\"44s\""),
+        "4:12: firehose.patience: the settle deadline of 45s is longer than firehose.patience, \
+         44s; shorten settle_deadline, or lengthen firehose.patience if the sender waits as long",
+    );
+    assert!(load_text(&format!("{BASE}{short}\"45s\"")).config.is_some());
+}
+
+#[test]
+fn odd_combinations_are_warnings() {
+    assert_finding(
+        "[listen]\nadmin = \"0.0.0.0:9127\"",
+        "3:9: warning: listen.admin: 0.0.0.0:9127 is beyond loopback, and metrics ask for no key; \
+         make sure that only your monitoring reaches this port",
+    );
+    assert_finding(
+        "[listen]\nkeep_alive = \"60s\"",
+        "3:14: warning: listen.keep_alive: 1m is no longer than a balancer's idle timeout, by \
+         default 60s; behind a balancer choose more, such as \"75s\", or some of its requests \
+         fail with 502",
+    );
+    assert_finding(
+        "[cloudwatch]\nnamespace = \"Postmeter\"",
+        "3:13: warning: cloudwatch.namespace: postmeter's own totals go to the namespace of the \
+         events; choose another own_namespace, such as \"Postmeter\"",
+    );
+}
+
+#[test]
+fn a_rule_is_silent_where_its_keys_could_not_be_read() {
+    // Without a definitions key that can be read, the default (none) says nothing.
+    let loaded =
+        load_text("definitions = 5\n[listen]\nhttp = \"0.0.0.0:1\"\n[firehose]\naccess_keys = 3");
+    assert_eq!(loaded.findings.len(), 2, "{:#?}", lines(&loaded));
+    let loaded = load_text("definitions = \n[cloudwatch]\nconcurrency = 2");
+    assert_eq!(loaded.findings.len(), 1, "{:#?}", lines(&loaded));
+}
+
+// === all at once ===
+
+#[test]
+fn ten_different_faults_are_ten_findings_in_order() {
+    let text = r#"definitions = "s3://bucket/key"
+colour = "red"
+[listen]
+http = "nowhere"
+keep_alive = "soon"
+[limits]
+series = "many"
+entries = 0
+[firehose]
+path = "/readyz"
+acknowledge = "journaled"
+access_keys = [""]
+[cloudwatch]
+flush_interval = "1h"
+role_arn = "me"
+regoin = "eu-west-1"
+[journal]
+[telemetry]
+log_format = oops
+"#;
+    let variables = pairs(&[("POSTMETER__SHUTDOWN__GRACE", "121s"), ("POSTMETER__NO__SUCH", "1")]);
+    let loaded = load(Some(("c.toml", text)), variables);
+    let places: Vec<String> =
+        loaded.findings.iter().map(|finding| finding.place.to_string()).collect();
+    assert_eq!(
+        places,
+        [
+            "c.toml:1:15",
+            "c.toml:2:1",
+            "c.toml:4:8",
+            "c.toml:5:14",
+            "c.toml:7:10",
+            "c.toml:8:11",
+            "c.toml:10:8",
+            "c.toml:11:15",
+            "c.toml:12:16",
+            "c.toml:14:18",
+            "c.toml:15:12",
+            "c.toml:16:1",
+            "c.toml:17:2",
+            "c.toml:19:14",
+            "POSTMETER__NO__SUCH",
+            "POSTMETER__SHUTDOWN__GRACE",
+        ]
+    );
+    assert!(loaded.findings.iter().all(Finding::is_error));
+    assert!(loaded.config.is_none());
+}
+
+#[test]
+fn every_message_is_lower_case_without_a_full_stop() {
+    let loaded =
+        load_text("colour = 1\n[listen]\nhttp = \"x\"\nadmin = \"0.0.0.0:1\"\nkeep_alive = \"1s\"");
+    assert!(loaded.findings.len() > 3);
+    for Finding { what, mend, .. } in &loaded.findings {
+        assert!(!what.ends_with('.') && !mend.ends_with('.'), "{what}; {mend}");
+        assert!(!what.starts_with(char::is_uppercase) && !mend.starts_with(char::is_uppercase));
+    }
+}
+
+// === secrets ===
+
+#[test]
+fn no_access_key_is_in_debug_output() {
+    let config = config_of(load_text(&format!("{BASE}[firehose]\naccess_keys = [\"{SECRET}\"]")));
+    assert_eq!(config.firehose.access_keys[0].as_bytes(), SECRET.as_bytes());
+    assert!(!format!("{config:?} {config:#?}").contains("s3cr3t"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever slips in at whatever place, no finding shows an access key.
+    #[test]
+    fn a_slip_anywhere_shows_no_access_key(
+        at in 0_usize..110,
+        slip in "[\"'=\\[\\]{},.# \n\\\\a]{0,2}",
+        cut in 0_usize..3,
+    ) {
+        let mut text = format!("{BASE}[firehose]\naccess_keys = [\n\"{SECRET}\",\n\"{SECRET}\"]\npath = \"/a\"");
+        let at = at.min(text.len());
+        let end = (at + cut).min(text.len());
+        text.replace_range(at..end, &slip);
+        for finding in load_text(&text).findings {
+            let line = finding.to_string();
+            // Its beginning and its end: the slip may be in its middle.
+            prop_assert!(!line.contains("s3cr3t") && !line.contains("abcdef"), "{text}\n{line}");
+        }
+    }
+
+    /// No text and no environment stops the program, and a configuration stands exactly where
+    /// there is no error.
+    #[test]
+    fn any_text_and_environment_is_answered(
+        text in any::<String>(),
+        name in "[A-Z_0-9é]{0,40}",
+        value in any::<String>(),
+    ) {
+        let loaded = load(Some(("c.toml", &text)), [(format!("POSTMETER__{name}"), value)]);
+        prop_assert_eq!(loaded.config.is_some(), !loaded.findings.iter().any(Finding::is_error));
+    }
+
+    /// As above, with text that is nearly right, so that it gets further.
+    #[test]
+    fn any_damage_to_the_shipped_file_is_answered(
+        line in 0_usize..200,
+        at in 0_usize..80,
+        slip in "[a-z0-9\"'=\\[\\]{},.# \n\r\t\\\\\u{0}é-]{0,6}",
+        variable in 0_usize..30,
+        value in "[ -~é]{0,12}",
+    ) {
+        let mut text_lines: Vec<String> = SHIPPED.lines().map(str::to_owned).collect();
+        let index = line % text_lines.len();
+        let damaged = &mut text_lines[index];
+        let at = at.min(damaged.len());
+        damaged.insert_str(at, &slip);
+        let text = text_lines.join("\n");
+        let key = &keys()[variable % keys().len()];
+        let loaded = load(Some(("c.toml", &text)), [(key.variable(), value)]);
+        prop_assert_eq!(loaded.config.is_some(), !loaded.findings.iter().any(Finding::is_error));
+    }
+}

@@ -1,0 +1,305 @@
+//! From text to a checked value, one function for each kind; all pure.
+//!
+//! A fault says what is wrong and how to mend it; where it stands is added by the caller. User
+//! text is quoted short and escaped, and an access key never.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{AccessKey, DefinitionsSource};
+use crate::destination::namespace_fault;
+
+/// What is wrong, and how to mend it.
+pub(super) type Fault = (String, String);
+
+/// What Firehose allows in `X-Amz-Firehose-Access-Key`.
+const ACCESS_KEY_BYTES_MAX: usize = 4096;
+/// Long enough that guessing over a network is hopeless.
+pub(super) const ACCESS_KEY_BYTES_WEAK: usize = 16;
+/// IAM: 2048 for an ARN.
+const ARN_BYTES_MAX: usize = 2048;
+/// SES: 64 for a configuration set's name.
+const SET_NAME_BYTES_MAX: usize = 64;
+const URL_PATH_BYTES_MAX: usize = 512;
+const LOG_LEVELS: [&str; 6] = ["trace", "debug", "info", "warn", "error", "off"];
+
+/// User text for a message: escaped, and cut after 40 characters.
+pub(super) fn quoted(text: &str) -> String {
+    let mut short: String = text.chars().take(40).flat_map(char::escape_debug).collect();
+    if text.chars().nth(40).is_some() {
+        short.push('…');
+    }
+    format!("`{short}`")
+}
+
+/// A duration as an operator would write it.
+pub(super) fn duration(time: Duration) -> String {
+    humantime::format_duration(time).to_string()
+}
+
+pub(super) fn parse_duration(
+    text: &str,
+    least: Duration,
+    most: Duration,
+) -> Result<Duration, Fault> {
+    let Ok(time) = humantime::parse_duration(text.trim()) else {
+        let what = format!("{} is not a duration", quoted(text));
+        return Err((
+            what,
+            "write a number with a unit, such as \"500ms\", \"10s\" or \"2m\"".into(),
+        ));
+    };
+    if time < least || time > most {
+        let (least, most) = (duration(least), duration(most));
+        let what = format!("{} is outside {least} to {most}", quoted(text));
+        return Err((what, "choose a duration between them".into()));
+    }
+    Ok(time)
+}
+
+pub(super) fn parse_address(text: &str) -> Result<SocketAddr, Fault> {
+    text.trim().parse().map_err(|_| {
+        let what = format!("{} is not an address", quoted(text));
+        (what, "write an IP address and a port, such as \"127.0.0.1:8127\"".into())
+    })
+}
+
+/// None at the door: empty, meaning that there are no definitions.
+pub(super) fn definitions(text: &str) -> Result<Option<DefinitionsSource>, Fault> {
+    const MEND: &str = "write the path of a file, or \"env:NAME\" for a variable that holds the \
+                        document";
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    if text.starts_with("s3://") {
+        return Err(("this version does not read definitions from S3".into(), MEND.into()));
+    }
+    if text.trim_start().starts_with(['{', '[']) {
+        return Err(("this is a document, not the place of one".into(), MEND.into()));
+    }
+    if text.contains('\0') {
+        return Err((format!("{} is not a path", quoted(text)), MEND.into()));
+    }
+    let Some(name) = text.strip_prefix("env:") else {
+        return Ok(Some(DefinitionsSource::Path(PathBuf::from(text))));
+    };
+    let starts_well = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
+    if !starts_well || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        let what = format!("{} is not the name of a variable", quoted(name));
+        return Err((what, "write letters, digits and `_` after `env:`".into()));
+    }
+    Ok(Some(DefinitionsSource::Env(name.to_owned())))
+}
+
+/// `*` is the set that takes what no other set does.
+pub(super) fn configuration_set(text: &str) -> Result<Option<String>, Fault> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let is_name = text.len() <= SET_NAME_BYTES_MAX
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+    if !is_name && text != "*" {
+        let what = format!("{} is not the name of a configuration set", quoted(text));
+        return Err((what, "write 1 to 64 letters, digits, `_` and `-`".into()));
+    }
+    Ok(Some(text.to_owned()))
+}
+
+/// The characters are those that the router takes literally.
+pub(super) fn url_path(text: &str) -> Result<String, Fault> {
+    if !text.starts_with('/') {
+        let what = format!("{} does not begin with `/`", quoted(text));
+        return Err((what, "write a path such as \"/firehose\"".into()));
+    }
+    if text.len() > URL_PATH_BYTES_MAX {
+        let what = format!("the path is longer than {URL_PATH_BYTES_MAX} bytes");
+        return Err((what, "write a shorter path".into()));
+    }
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+    if !text.bytes().all(allowed) {
+        let what = format!("{} is not a plain URL path", quoted(text));
+        return Err((what, "use letters, digits and `/ - . _ ~` alone".into()));
+    }
+    if matches!(text, "/livez" | "/readyz") {
+        let what = format!("{} is a health path", quoted(text));
+        return Err((what, "write another path, such as \"/firehose\"".into()));
+    }
+    Ok(text.to_owned())
+}
+
+pub(super) fn namespace(text: &str) -> Result<String, Fault> {
+    namespace_fault(text).map_or_else(|| Ok(text.to_owned()), Err)
+}
+
+pub(super) fn own_namespace(text: &str) -> Result<Option<String>, Fault> {
+    if text.is_empty() { Ok(None) } else { namespace(text).map(Some) }
+}
+
+pub(super) fn region(text: &str) -> Result<Option<String>, Fault> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if text.len() > 32 || !text.contains('-') || !text.bytes().all(allowed) {
+        let what = format!("{} is not a region", quoted(text));
+        return Err((what, "write one such as \"eu-west-1\", or nothing for the SDK's".into()));
+    }
+    Ok(Some(text.to_owned()))
+}
+
+pub(super) fn role_arn(text: &str) -> Result<Option<String>, Fault> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    if text.len() <= ARN_BYTES_MAX && is_role_arn(text) {
+        return Ok(Some(text.to_owned()));
+    }
+    let what = format!("{} is not the ARN of an IAM role", quoted(text));
+    Err((what, "write one such as \"arn:aws:iam::123456789012:role/name\"".into()))
+}
+
+/// `arn:PARTITION:iam::ACCOUNT:role/PATH/NAME`.
+fn is_role_arn(text: &str) -> bool {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    let ["arn", partition, "iam", "", account, resource] = parts[..] else {
+        return false;
+    };
+    let Some(name) = resource.strip_prefix("role/") else {
+        return false;
+    };
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-/".contains(&byte);
+    partition.starts_with("aws")
+        && partition.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+        && account.len() == 12
+        && account.bytes().all(|byte| byte.is_ascii_digit())
+        && !name.is_empty()
+        && !name.ends_with('/')
+        && name.bytes().all(allowed)
+}
+
+/// The log library takes a misspelt level for the name of a module and logs all of it; so a bare
+/// word has to be a level here.
+pub(super) fn log_filter(text: &str) -> Result<String, Fault> {
+    let mend =
+        format!("write {} or a filter such as \"warn,postmeter=debug\"", LOG_LEVELS.join(", "));
+    for directive in text.split(',').map(str::trim) {
+        let (target, level) = directive.rsplit_once('=').unwrap_or(("-", directive));
+        let known = LOG_LEVELS.iter().any(|known| known.eq_ignore_ascii_case(level));
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_-:".contains(c);
+        if !known {
+            return Err((format!("{} is not a log level", quoted(level)), mend));
+        }
+        if target.is_empty() || !target.chars().all(plain) {
+            return Err((format!("{} is not the name of a module", quoted(target)), mend));
+        }
+    }
+    Ok(text.to_owned())
+}
+
+/// The fault never says anything of the key but its shape.
+pub(super) fn access_key(text: &str) -> Result<AccessKey, Fault> {
+    if text.is_empty() {
+        return Err(("the key is empty".into(), "write a key, or remove it from the list".into()));
+    }
+    if text.len() > ACCESS_KEY_BYTES_MAX {
+        let what = format!("the key is longer than {ACCESS_KEY_BYTES_MAX} bytes");
+        return Err((what, "write a shorter key; Firehose sends no longer one".into()));
+    }
+    if !text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+        let what = "the key has a character that is not printable ASCII".into();
+        return Err((what, "use letters, digits and punctuation".into()));
+    }
+    // A header's value loses its outer spaces on the way, so such a key would never match.
+    if text.trim() != text {
+        return Err(("the key begins or ends with a space".into(), "remove the space".into()));
+    }
+    Ok(AccessKey::new(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quoted_text_is_short_and_has_no_control_characters() {
+        assert_eq!(quoted("a\nb\u{1b}"), r"`a\nb\u{1b}`");
+        assert_eq!(quoted(&"ä".repeat(41)), format!("`{}…`", "ä".repeat(40)));
+        assert_eq!(quoted(&"a".repeat(40)), format!("`{}`", "a".repeat(40)));
+    }
+
+    #[test]
+    fn definitions_are_a_path_or_the_name_of_a_variable() {
+        assert_eq!(definitions(""), Ok(None));
+        assert_eq!(definitions("a/b.json"), Ok(Some(DefinitionsSource::Path("a/b.json".into()))));
+        assert_eq!(definitions("env:DEFS_1"), Ok(Some(DefinitionsSource::Env("DEFS_1".into()))));
+        for wrong in ["env:", "env:1A", "env:A B", "env:A=B", "s3://bucket/key", "{}", "a\0b"] {
+            assert!(definitions(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_role_has_partition_account_and_name() {
+        for right in [
+            "arn:aws:iam::123456789012:role/a",
+            "arn:aws-us-gov:iam::123456789012:role/path/name_+=,.@-",
+            "arn:aws-cn:iam::123456789012:role/x",
+        ] {
+            assert_eq!(role_arn(right), Ok(Some(right.to_owned())));
+        }
+        for wrong in [
+            "role/a",
+            "arn:aws:iam::12345678901:role/a",
+            "arn:aws:iam::123456789012:user/a",
+            "arn:aws:iam::123456789012:role/",
+            "arn:aws:iam::123456789012:role/a/",
+            "arn:aws:sts::123456789012:role/a",
+            "arn:aws:iam:eu-west-1:123456789012:role/a",
+            "arn:gcp:iam::123456789012:role/a",
+            "arn:aws:iam::123456789012:role/a b",
+        ] {
+            assert!(role_arn(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_path_has_no_pattern_and_hides_no_health_check() {
+        assert_eq!(url_path("/a/b-c.d"), Ok("/a/b-c.d".into()));
+        for wrong in ["", "firehose", "/livez", "/readyz", "/a b", "/{a}", "/a?b", "/:a", "/*a"] {
+            assert!(url_path(wrong).is_err(), "{wrong}");
+        }
+        assert!(url_path(&format!("/{}", "a".repeat(512))).is_err());
+    }
+
+    #[test]
+    fn a_log_filter_names_levels() {
+        for right in ["info", "INFO", "off", "warn,postmeter=debug", "info, hyper::client=trace"] {
+            assert_eq!(log_filter(right), Ok(right.to_owned()));
+        }
+        for wrong in ["", "inof", "hyper", "postmeter=loud", "=info", "info,,warn", "a b=info"] {
+            assert!(log_filter(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn names_of_sets_and_regions_have_their_characters() {
+        assert_eq!(configuration_set("*"), Ok(Some("*".into())));
+        assert_eq!(configuration_set("prod_1-a"), Ok(Some("prod_1-a".into())));
+        assert!(configuration_set("a b").is_err());
+        assert!(configuration_set(&"a".repeat(65)).is_err());
+        assert_eq!(region("us-gov-west-1"), Ok(Some("us-gov-west-1".into())));
+        assert!(region("Ireland").is_err());
+        assert!(region("https://eu-west-1").is_err());
+    }
+
+    #[test]
+    fn an_access_key_is_printable_and_has_an_end() {
+        for right in ["k".to_owned(), "a b,c".to_owned(), "~".repeat(4096)] {
+            assert_eq!(access_key(&right).unwrap().as_bytes(), right.as_bytes());
+        }
+        for wrong in ["", " ", "a ", " a", "ä", "a\tb", "a\n"] {
+            assert!(access_key(wrong).is_err(), "{wrong:?}");
+        }
+        assert!(access_key(&"~".repeat(4097)).is_err());
+    }
+}

@@ -1,0 +1,23 @@
+//! Configuration sets and event destinations: what an operator defined, read and checked.
+//!
+//! In flows a definitions document (the JSON of the SES v2 API, see [`read`]) or what the AWS CLI
+//! prints (see [`import()`]); out flow [`Definitions`], in which nothing needs checking again, or
+//! every fault of the document at once.
+
+mod import;
+mod layout;
+mod model;
+mod rules;
+mod validate;
+
+pub use import::{ImportError, import};
+pub use layout::{Layout, LayoutId, Layouts};
+pub use model::{
+    ANY_CONFIGURATION_SET, CloudWatchDestination, ConfigurationSet, Definitions, Destination,
+    Dimension, EventDestination, OnInvalidValue, ValueSource, is_dimension_value,
+    is_dimension_value_byte,
+};
+pub use rules::{
+    InvalidValue, Metrics, Resolved, Route, Rule, RuleDimension, RuleSet, SetRules, ValueOrigin,
+};
+pub use validate::{Reading, namespace_fault, read};

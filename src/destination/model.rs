@@ -1,0 +1,133 @@
+//! The nouns of the SES v2 API as types.
+//!
+//! Values of these types come from [`read`](super::read), which has checked every rule. Code that
+//! counts events relies on them and checks nothing again.
+
+use crate::ses::EventTypeSet;
+
+/// The name of the set that takes events of every set that is not listed. An extension: SES has
+/// no such name, so it can hide no set of an account.
+pub const ANY_CONFIGURATION_SET: &str = "*";
+
+/// The longest dimension name and dimension value that SES takes.
+/// <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_CloudWatchDimensionConfiguration.html>,
+/// 2026-11-21.
+pub(super) const DIMENSION_LENGTH_MAX: usize = 255;
+
+/// A whole definitions document.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Definitions {
+    /// Names are unique.
+    pub configuration_sets: Vec<ConfigurationSet>,
+}
+
+/// A configuration set and where its events go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigurationSet {
+    /// `[A-Za-z0-9_-]{1,64}`, or [`ANY_CONFIGURATION_SET`].
+    pub name: String,
+    /// The CloudWatch namespace of the set's destinations, unless a destination has its own.
+    pub namespace: Option<String>,
+    /// At most 10; names are unique in the set.
+    pub event_destinations: Vec<EventDestination>,
+}
+
+/// One rule of a configuration set: which types of events go where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventDestination {
+    /// `[A-Za-z0-9_-]{1,64}`.
+    pub name: String,
+    /// A destination that is not enabled receives nothing.
+    pub enabled: bool,
+    /// Never empty.
+    pub matching_event_types: EventTypeSet,
+    pub destination: Destination,
+}
+
+/// The kind of a destination with what the kind needs. Only `CloudWatch` does something in this
+/// version; the others are kept so that output of AWS can be pasted in whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    CloudWatch(CloudWatchDestination),
+    KinesisFirehose { iam_role_arn: Option<String>, delivery_stream_arn: String },
+    Sns { topic_arn: String },
+    EventBridge { event_bus_arn: String },
+    Pinpoint { application_arn: Option<String> },
+}
+
+/// How events become metrics. All dimensions go on one metric together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloudWatchDestination {
+    /// An extension: the namespace of this destination's metrics.
+    pub namespace: Option<String>,
+    /// An extension; SES always drops.
+    pub on_invalid_value: OnInvalidValue,
+    /// 1 to 10; names are unique in the destination.
+    pub dimensions: Vec<Dimension>,
+}
+
+/// One dimension of a metric and where its value is found in an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dimension {
+    /// `[A-Za-z0-9_:.@-]{1,255}`, not starting with a colon. Also the name of the tag or header.
+    pub name: String,
+    pub source: ValueSource,
+    /// The value when the event has none; always a valid dimension value.
+    pub default: String,
+}
+
+/// Where the value of a dimension comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ValueSource {
+    MessageTag,
+    EmailHeader,
+    LinkTag,
+}
+
+/// What happens to a datum whose dimension value CloudWatch or SES would refuse.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnInvalidValue {
+    /// The datum is not sent. This is what SES does.
+    #[default]
+    Drop,
+    /// The dimension's default value takes its place.
+    Default,
+    /// Each forbidden character becomes `_`, and the value is cut at 255 characters.
+    Sanitize,
+}
+
+/// Whether a value is wholly `[A-Za-z0-9_.@-]{1,255}`, the only values that SES publishes.
+#[must_use]
+pub fn is_dimension_value(value: &[u8]) -> bool {
+    (1..=DIMENSION_LENGTH_MAX).contains(&value.len())
+        && value.iter().all(|byte| is_dimension_value_byte(*byte))
+}
+
+/// Whether a byte may stand in a dimension value.
+#[must_use]
+pub const fn is_dimension_value_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'@' | b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dimension_value_has_1_to_255_allowed_bytes() {
+        assert!(is_dimension_value(b"a"));
+        assert!(is_dimension_value(&[b'x'; 255]));
+        assert!(is_dimension_value(b"first.last@example-1.com_A"));
+        assert!(!is_dimension_value(b""));
+        assert!(!is_dimension_value(&[b'x'; 256]));
+        assert!(!is_dimension_value(b"two words"));
+        assert!(!is_dimension_value("\u{e9}t\u{e9}".as_bytes()));
+    }
+
+    #[test]
+    fn exactly_66_bytes_may_stand_in_a_dimension_value() {
+        let allowed: Vec<u8> = (0..=255).filter(|byte| is_dimension_value_byte(*byte)).collect();
+        let expected = b"-.0123456789@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz";
+        assert_eq!(allowed, expected);
+    }
+}

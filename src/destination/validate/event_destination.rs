@@ -1,0 +1,137 @@
+//! An event destination: its name, its types, and exactly one kind of destination.
+
+use super::name::{self, Names};
+use super::object::{Node, Object};
+use super::report::{Checked, Report, Spot, quote};
+use super::{cloudwatch, forwarding};
+use crate::destination::model::{Destination, EventDestination};
+use crate::ses::{EventType, EventTypeSet};
+
+type ReadKind = fn(&Node, &mut Report) -> Checked<Destination>;
+
+const CLOUD_WATCH: &str = "CloudWatchDestination";
+const KINESIS_FIREHOSE: &str = "KinesisFirehoseDestination";
+const SNS: &str = "SnsDestination";
+const EVENT_BRIDGE: &str = "EventBridgeDestination";
+const PINPOINT: &str = "PinpointDestination";
+
+const KINDS: [(&str, ReadKind); 5] = [
+    (CLOUD_WATCH, cloudwatch::cloud_watch),
+    (KINESIS_FIREHOSE, forwarding::kinesis_firehose),
+    (SNS, forwarding::sns),
+    (EVENT_BRIDGE, forwarding::event_bridge),
+    (PINPOINT, forwarding::pinpoint),
+];
+
+/// What Pinpoint never took.
+/// <https://docs.aws.amazon.com/ses/latest/dg/event-publishing-add-event-destination-pinpoint.html>,
+/// 2026-11-21.
+const NOT_FOR_PINPOINT: [EventType; 2] = [EventType::DeliveryDelay, EventType::Subscription];
+
+pub(super) fn event_destination<'t>(
+    node: &Node<'t>,
+    names: &mut Names<'t>,
+    report: &mut Report,
+) -> Checked<EventDestination> {
+    let mut object = node.object("event destination", report)?;
+    let name = object
+        .require("Name", report)
+        .and_then(|node| name::event_destination_name(&node, names, report));
+    // As in SES, a destination whose `Enabled` is left out is not enabled.
+    let enabled = object.take("Enabled").map_or(Ok(false), |node| node.boolean("Enabled", report));
+    let mut types = Vec::new();
+    let matching_event_types = matching_event_types(&mut object, &mut types, report);
+    let destination = destination(&mut object, &types, report);
+    object.report_unknown_keys(report);
+
+    let destination = destination.map(|(spot, destination)| {
+        forwarding::warn_if_inert(&destination, matches!(enabled, Ok(true)), &spot, report);
+        destination
+    });
+    Ok(EventDestination {
+        name: name?,
+        enabled: enabled?,
+        matching_event_types: matching_event_types?,
+        destination: destination?,
+    })
+}
+
+/// Reads the types; those that are known also go to `types`, with their spots, even when others
+/// are not.
+fn matching_event_types(
+    object: &mut Object,
+    types: &mut Vec<(EventType, Spot)>,
+    report: &mut Report,
+) -> Checked<EventTypeSet> {
+    let list = object
+        .require("MatchingEventTypes", report)
+        .and_then(|node| node.list("MatchingEventTypes", report))?;
+    if list.len() == 0 {
+        let mend = "add at least one event type, such as SEND";
+        return Err(report.error(&list.spot, "MatchingEventTypes is empty", mend));
+    }
+    let mut set = EventTypeSet::default();
+    let mut checked = Ok(());
+    for node in list.nodes() {
+        match event_type(&node, report) {
+            Ok(event_type) if set.contains(event_type) => {
+                let what = format!("event type {} is repeated", event_type.api_name());
+                report.warning(&node.spot, what, "remove the repetition");
+            }
+            Ok(event_type) => {
+                set.insert(event_type);
+                types.push((event_type, node.spot));
+            }
+            Err(reported) => checked = Err(reported),
+        }
+    }
+    checked.map(|()| set)
+}
+
+fn event_type(node: &Node, report: &mut Report) -> Checked<EventType> {
+    let name = node.text("event type", report)?;
+    EventType::parse(name.as_bytes()).ok_or_else(|| {
+        let known: Vec<&str> = EventType::ALL.iter().map(|known| known.api_name()).collect();
+        let what = format!("event type {} is unknown", quote(name));
+        report.error(&node.spot, what, format!("use one of {}", known.join(", ")))
+    })
+}
+
+/// Reads every kind that is given, so that all faults are reported, and takes it if it is the
+/// only one.
+fn destination(
+    object: &mut Object,
+    types: &[(EventType, Spot)],
+    report: &mut Report,
+) -> Checked<(Spot, Destination)> {
+    let mut given: Vec<(&str, Spot)> = Vec::new();
+    let mut last = None;
+    for (kind, read_kind) in KINDS {
+        let Some(node) = object.take(kind) else { continue };
+        last = Some(read_kind(&node, report).map(|read| (node.spot.clone(), read)));
+        given.push((kind, node.spot));
+    }
+    if given.iter().any(|(kind, _)| *kind == PINPOINT) {
+        report_types_not_for_pinpoint(types, report);
+    }
+    if let [(_, first_spot), (_, second_spot), ..] = given.as_slice() {
+        let spot = if second_spot.offset > first_spot.offset { second_spot } else { first_spot };
+        let kinds: Vec<&str> = given.iter().map(|(kind, _)| *kind).collect();
+        let what = format!("more than one destination given: {}", kinds.join(" and "));
+        return Err(report.error(spot, what, "keep one and move the others to their own entry"));
+    }
+    last.unwrap_or_else(|| {
+        let kinds: Vec<&str> = KINDS.iter().map(|(kind, _)| *kind).collect();
+        let mend = format!("add one of {}", kinds.join(", "));
+        Err(report.error(&object.spot, "no destination given", mend))
+    })
+}
+
+fn report_types_not_for_pinpoint(types: &[(EventType, Spot)], report: &mut Report) {
+    for (event_type, spot) in types {
+        if NOT_FOR_PINPOINT.contains(event_type) {
+            let what = format!("a Pinpoint destination does not take {}", event_type.api_name());
+            report.error(spot, what, "remove the type, or use another kind of destination");
+        }
+    }
+}

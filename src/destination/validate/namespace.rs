@@ -1,0 +1,80 @@
+//! CloudWatch namespaces, an extension of sets and destinations and a key of the configuration.
+
+use super::name::text_fault;
+use super::object::Node;
+use super::report::{Checked, Report, quote};
+
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>,
+/// 2026-11-21, also for the pattern and the reserved prefix.
+const NAMESPACE_LENGTH_MAX: usize = 255;
+
+/// AWS's own services write there. In any case: who writes `aws/` means the reserved one.
+const RESERVED_PREFIX: &str = "AWS/";
+
+const MEND: &str = "use 1 to 255 of A-Z a-z 0-9 . - _ / # :";
+
+/// What is wrong with a CloudWatch namespace, and how to mend it.
+#[must_use]
+pub fn namespace_fault(namespace: &str) -> Option<(String, String)> {
+    if !namespace.is_empty() && namespace.trim().is_empty() {
+        return Some(("namespace is blank".to_owned(), MEND.to_owned()));
+    }
+    let alphabet = text_fault("namespace", namespace, NAMESPACE_LENGTH_MAX, is_namespace_byte);
+    if let Some(what) = alphabet {
+        return Some((what, MEND.to_owned()));
+    }
+    if namespace.starts_with(':') {
+        let what = format!("namespace {} starts with a colon", quote(namespace));
+        return Some((what, "start it with another character".to_owned()));
+    }
+    let prefix = namespace.get(..RESERVED_PREFIX.len());
+    if prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case(RESERVED_PREFIX)) {
+        let what = format!("namespace {} is reserved for AWS services", quote(namespace));
+        return Some((what, "use a name that does not start with AWS/, such as SES".to_owned()));
+    }
+    None
+}
+
+pub(super) fn namespace(node: &Node, report: &mut Report) -> Checked<String> {
+    let namespace = node.text("namespace", report)?;
+    if let Some((what, mend)) = namespace_fault(namespace) {
+        return Err(report.error(&node.spot, what, mend));
+    }
+    Ok(namespace.to_owned())
+}
+
+fn is_namespace_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'/' | b'#' | b':')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn namespaces_that_cloudwatch_takes_have_no_fault() {
+        let longest = "n".repeat(255);
+        for namespace in ["SES", "a", "My-App/prod_1.2#x:y", "AWS", "AWSome", "/AWS/SES", &longest]
+        {
+            assert_eq!(namespace_fault(namespace), None, "{namespace}");
+        }
+    }
+
+    #[test]
+    fn each_fault_of_a_namespace_is_named() {
+        for (namespace, expected) in [
+            ("", "namespace is empty"),
+            (" \t", "namespace is blank"),
+            (":SES", "namespace \":SES\" starts with a colon"),
+            ("AWS/SES", "namespace \"AWS/SES\" is reserved for AWS services"),
+            ("aWs/x", "namespace \"aWs/x\" is reserved for AWS services"),
+            ("a b", "namespace \"a b\" has the character ' '"),
+            ("caf\u{e9}", "namespace \"caf\u{e9}\" has the character '\u{e9}'"),
+        ] {
+            assert_eq!(namespace_fault(namespace).unwrap().0, expected);
+        }
+        let (what, mend) = namespace_fault(&"n".repeat(256)).unwrap();
+        assert!(what.ends_with("has 256 characters"), "{what}");
+        assert_eq!(mend, MEND);
+    }
+}

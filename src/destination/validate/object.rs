@@ -1,0 +1,155 @@
+//! Values of the document with their spots, and objects whose keys are asked for one by one.
+
+use jsonc_parser::ast::{ObjectProp, Value};
+use jsonc_parser::common::Ranged;
+
+use super::report::{Checked, Report, Reported, Spot, join, quote};
+
+/// A value and where it stands.
+#[derive(Debug)]
+pub(super) struct Node<'t> {
+    value: &'t Value<'t>,
+    pub spot: Spot,
+}
+
+/// A list whose elements keep their indices.
+#[derive(Debug)]
+pub(super) struct List<'t> {
+    elements: &'t [Value<'t>],
+    pub spot: Spot,
+}
+
+/// An object out of which known members are taken; what is left over is unknown.
+#[derive(Debug)]
+pub(super) struct Object<'t> {
+    rest: Vec<&'t ObjectProp<'t>>,
+    known: Vec<&'static str>,
+    pub spot: Spot,
+}
+
+// === impl Node ===
+
+impl<'t> Node<'t> {
+    pub fn root(value: &'t Value<'t>) -> Self {
+        Self { value, spot: Spot { offset: value.start(), path: String::new() } }
+    }
+
+    pub fn text(&self, noun: &str, report: &mut Report) -> Checked<&'t str> {
+        match self.value {
+            Value::StringLit(text) => Ok(&text.value),
+            _ => Err(self.wrong_kind(noun, "a string", report)),
+        }
+    }
+
+    pub fn boolean(&self, noun: &str, report: &mut Report) -> Checked<bool> {
+        match self.value {
+            Value::BooleanLit(boolean) => Ok(boolean.value),
+            _ => Err(self.wrong_kind(noun, "true or false", report)),
+        }
+    }
+
+    /// The elements; one that is `null` is warned about and passed over.
+    pub fn list(&self, noun: &str, report: &mut Report) -> Checked<List<'t>> {
+        let Value::Array(array) = self.value else {
+            return Err(self.wrong_kind(noun, "a list", report));
+        };
+        for (index, element) in array.elements.iter().enumerate() {
+            if is_null(element) {
+                let path = format!("{}[{index}]", self.spot.path);
+                let spot = Spot { offset: element.start(), path };
+                report.warning(&spot, "null in a list is passed over", "remove it");
+            }
+        }
+        Ok(List { elements: &array.elements, spot: self.spot.clone() })
+    }
+
+    pub fn object(&self, noun: &str, report: &mut Report) -> Checked<Object<'t>> {
+        let Value::Object(object) = self.value else {
+            return Err(self.wrong_kind(noun, "an object", report));
+        };
+        let rest = object.properties.iter().collect();
+        Ok(Object { rest, known: Vec::new(), spot: self.spot.clone() })
+    }
+
+    fn wrong_kind(&self, noun: &str, expected: &str, report: &mut Report) -> Reported {
+        let found = match self.value {
+            Value::StringLit(_) => "a string",
+            Value::NumberLit(_) => "a number",
+            Value::BooleanLit(_) => "a boolean",
+            Value::Object(_) => "an object",
+            Value::Array(_) => "a list",
+            Value::NullKeyword(_) => "null",
+        };
+        report.error(&self.spot, format!("{noun} is {found}"), format!("write {expected}"))
+    }
+}
+
+// === impl List ===
+
+impl<'t> List<'t> {
+    pub fn len(&self) -> usize {
+        self.elements.iter().filter(|element| !is_null(element)).count()
+    }
+
+    pub fn nodes(&self) -> impl Iterator<Item = Node<'t>> {
+        let elements = self.elements.iter().enumerate();
+        elements.filter(|(_, element)| !is_null(element)).map(|(index, value)| Node {
+            value,
+            spot: Spot { offset: value.start(), path: format!("{}[{index}]", self.spot.path) },
+        })
+    }
+}
+
+// === impl Object ===
+
+impl<'t> Object<'t> {
+    /// A member; `null` is the same as absent.
+    pub fn take(&mut self, key: &'static str) -> Option<Node<'t>> {
+        self.known.push(key);
+        let mut taken = None;
+        self.rest.retain(|member| {
+            let found = member.name.as_str() == key;
+            if found {
+                taken = Some(*member);
+            }
+            !found
+        });
+        let value = &taken?.value;
+        let spot = Spot { offset: value.start(), path: join(&self.spot.path, key) };
+        if is_null(value) { None } else { Some(Node { value, spot }) }
+    }
+
+    /// A member that must be there.
+    pub fn require(&mut self, key: &'static str, report: &mut Report) -> Checked<Node<'t>> {
+        self.take(key).ok_or_else(|| self.missing(key, report))
+    }
+
+    pub fn missing(&self, key: &str, report: &mut Report) -> Reported {
+        let spot = self.spot.absent_member(key);
+        report.error(&spot, format!("{key} is missing"), format!("add {key} to the object"))
+    }
+
+    /// Warns of what was not taken. Not an error: pasted output of AWS has keys that mean nothing
+    /// here.
+    pub fn report_unknown_keys(&self, report: &mut Report) {
+        for member in &self.rest {
+            let name = member.name.as_str();
+            let spot = Spot { offset: member.name.start(), path: join(&self.spot.path, name) };
+            let known = self.known.iter().find(|known| folded(name).eq(folded(known)));
+            let mend = known.map_or_else(
+                || "remove it, or check its spelling".to_owned(),
+                |known| format!("write {known}"),
+            );
+            report.warning(&spot, format!("unknown key {} is ignored", quote(name)), mend);
+        }
+    }
+}
+
+fn is_null(value: &Value) -> bool {
+    matches!(value, Value::NullKeyword(_))
+}
+
+/// A key as it is compared for a hint: Terraform writes `topic_arn`, the v1 API `TopicARN`.
+fn folded(key: &str) -> impl Iterator<Item = u8> {
+    key.bytes().filter(|byte| *byte != b'_').map(|byte| byte.to_ascii_lowercase())
+}

@@ -1,0 +1,201 @@
+//! Collects faults by byte offset and turns them into findings with line and column at the end.
+
+use crate::finding::{Finding, Place, Severity};
+
+/// How many findings of one severity are listed. A document can have a million faults; nobody
+/// reads more than the first few, and each costs memory.
+const LISTED_MAX: usize = 1_000;
+
+/// How much of an offending value is quoted.
+const QUOTED_CHARS_MAX: usize = 60;
+
+/// A place in the document.
+#[derive(Clone, Debug)]
+pub(super) struct Spot {
+    /// In bytes from the start of the text.
+    pub offset: usize,
+    /// Such as `ConfigurationSets[0].EventDestinations[1].Name`.
+    pub path: String,
+}
+
+/// Proof that an error was reported: only [`Report::error`] makes one, so nothing can be left out
+/// of the definitions in silence.
+#[derive(Debug)]
+pub(super) struct Reported(());
+
+/// A value, or the knowledge that the report says why there is none.
+pub(super) type Checked<T> = Result<T, Reported>;
+
+/// Every fault and warning found so far.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    errors: Faults,
+    warnings: Faults,
+}
+
+/// The faults of one severity.
+#[derive(Debug, Default)]
+struct Faults {
+    listed: Vec<Fault>,
+    unlisted: usize,
+}
+
+#[derive(Debug)]
+struct Fault {
+    severity: Severity,
+    spot: Spot,
+    what: String,
+    mend: String,
+}
+
+// === impl Report ===
+
+impl Report {
+    pub fn error(
+        &mut self,
+        spot: &Spot,
+        what: impl Into<String>,
+        mend: impl Into<String>,
+    ) -> Reported {
+        self.errors.add(Severity::Error, spot, what.into(), mend.into());
+        Reported(())
+    }
+
+    pub fn warning(&mut self, spot: &Spot, what: impl Into<String>, mend: impl Into<String>) {
+        self.warnings.add(Severity::Warning, spot, what.into(), mend.into());
+    }
+
+    pub fn has_errors(&self) -> bool {
+        !self.errors.listed.is_empty()
+    }
+
+    /// The findings in the order of their places. One sweep over the text finds all lines and
+    /// columns, as a large document on one line would otherwise be counted again for each.
+    pub fn into_findings(self, file: &str, text: &str) -> Vec<Finding> {
+        let mut faults = self.errors.listed_with_rest("errors");
+        faults.extend(self.warnings.listed_with_rest("warnings"));
+        faults.sort_by_key(|fault| fault.spot.offset);
+
+        let (mut at, mut line, mut column) = (0, 1, 1);
+        let mut findings = Vec::with_capacity(faults.len());
+        for Fault { severity, spot, what, mend } in faults {
+            let offset = text.floor_char_boundary(spot.offset);
+            for character in text[at..offset].chars() {
+                (line, column) = if character == '\n' { (line + 1, 1) } else { (line, column + 1) };
+            }
+            at = offset;
+            let place = Place::File { file: file.to_owned(), line, column };
+            findings.push(Finding { severity, place, path: spot.path, what, mend });
+        }
+        findings
+    }
+}
+
+// === impl Faults ===
+
+impl Faults {
+    fn add(&mut self, severity: Severity, spot: &Spot, what: String, mend: String) {
+        if self.listed.len() == LISTED_MAX {
+            self.unlisted += 1;
+            return;
+        }
+        self.listed.push(Fault { severity, spot: spot.clone(), what, mend });
+    }
+
+    fn listed_with_rest(mut self, noun: &str) -> Vec<Fault> {
+        if self.unlisted > 0
+            && let Some(last) = self.listed.iter().max_by_key(|fault| fault.spot.offset)
+        {
+            let spot = Spot { offset: last.spot.offset, path: String::new() };
+            let what = format!("{} more {noun} are not listed", self.unlisted);
+            let mend = "mend the listed ones and check again".to_owned();
+            self.listed.push(Fault { severity: last.severity, spot, what, mend });
+        }
+        self.listed
+    }
+}
+
+// === impl Spot ===
+
+impl Spot {
+    /// The spot of a member that is not there: the enclosing object, with the member's path.
+    pub fn absent_member(&self, key: &str) -> Self {
+        Self { offset: self.offset, path: join(&self.path, key) }
+    }
+}
+
+/// The path of a member of an object.
+pub(super) fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { shorten(key) } else { format!("{path}.{}", shorten(key)) }
+}
+
+/// A text of the document as it may stand in a message: in quotes, escaped and cut.
+pub(super) fn quote(text: &str) -> String {
+    format!("\"{}\"", shorten(text))
+}
+
+pub(super) fn shorten(text: &str) -> String {
+    let mut out = String::new();
+    for (count, character) in text.chars().enumerate() {
+        if count == QUOTED_CHARS_MAX {
+            out.push('\u{2026}');
+            break;
+        }
+        out.extend(character.escape_debug());
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spot(offset: usize) -> Spot {
+        Spot { offset, path: format!("at{offset}") }
+    }
+
+    #[test]
+    fn places_are_those_of_place_in_text() {
+        let text = "\u{e9}a\r\nb\n\n\u{1f600}c";
+        let mut report = Report::default();
+        let offsets: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+        for offset in offsets.iter().rev() {
+            report.warning(&spot(*offset), "w", "m");
+        }
+        report.error(&spot(text.len() + 9), "w", "m");
+
+        let findings = report.into_findings("f", text);
+
+        let mut expected: Vec<Place> =
+            offsets.iter().map(|offset| Place::in_text("f", text, *offset)).collect();
+        expected.push(Place::in_text("f", text, text.len()));
+        let places: Vec<Place> = findings.into_iter().map(|finding| finding.place).collect();
+        assert_eq!(places, expected);
+    }
+
+    #[test]
+    fn beyond_the_limit_faults_are_counted_and_no_error_hides_behind_warnings() {
+        let mut report = Report::default();
+        for offset in 0..LISTED_MAX + 7 {
+            report.warning(&spot(offset), "w", "m");
+        }
+        assert!(!report.has_errors());
+        report.error(&spot(5), "the error", "m");
+        assert!(report.has_errors());
+
+        let findings = report.into_findings("f", &"x".repeat(2_000));
+
+        assert_eq!(findings.len(), LISTED_MAX + 2);
+        assert_eq!(findings.iter().filter(|finding| finding.is_error()).count(), 1);
+        assert_eq!(findings[LISTED_MAX + 1].what, "7 more warnings are not listed");
+        assert!(!findings[LISTED_MAX + 1].is_error());
+    }
+
+    #[test]
+    fn quoted_text_is_cut_and_escaped() {
+        assert_eq!(quote("a\nb\u{7f}\"\u{202e}"), r#""a\nb\u{7f}\"\u{202e}""#);
+        assert_eq!(quote(&"x".repeat(60)).chars().count(), 62);
+        assert_eq!(quote(&"x".repeat(61)), format!("\"{}\u{2026}\"", "x".repeat(60)));
+        assert!(quote(&"\u{10ffff}".repeat(9_000_000)).len() < 700);
+    }
+}

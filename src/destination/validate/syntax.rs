@@ -1,0 +1,124 @@
+//! From text to a tree with places: strict JSON (RFC 8259) and nothing wider.
+//!
+//! Two parsers: `serde_json` is strict but keeps no places, `jsonc-parser` keeps places but is
+//! written for a wider language. A text reaches the second only if the first takes it.
+
+use jsonc_parser::ast::Value;
+use jsonc_parser::errors::ParseErrorKind;
+use jsonc_parser::{CollectOptions, ParseOptions, ParseStringErrorKind, parse_to_ast};
+use serde::de::IgnoredAny;
+
+use super::report::{Checked, Report, Reported, Spot};
+
+/// The largest document that is read. 10,000 configuration sets, the quota of an account
+/// (<https://docs.aws.amazon.com/ses/latest/dg/quotas.html>, 2026-11-21), have more than 1,600
+/// bytes each.
+pub(in crate::destination) const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// How deep values may nest. Definitions need 8 levels; the reading recurses, so there is an end.
+const LEVELS_MAX: usize = 128;
+
+/// How any fault of the syntax is mended.
+const MEND: &str = "mend the syntax here; comments and trailing commas are not allowed";
+
+/// Everything that `jsonc-parser` takes beyond JSON is off.
+const STRICT: ParseOptions = ParseOptions {
+    allow_comments: false,
+    allow_loose_object_property_names: false,
+    allow_trailing_commas: false,
+    allow_missing_commas: false,
+    allow_single_quoted_strings: false,
+    allow_hexadecimal_numbers: false,
+    allow_unary_plus_numbers: false,
+    allow_bare_decimal_point_numbers: false,
+    allow_non_finite_numbers: false,
+    allow_extended_string_escapes: false,
+};
+
+/// Parses a document; a fault of its syntax is one finding, as nothing after it can be trusted.
+pub(super) fn parse<'t>(text: &'t str, report: &mut Report) -> Checked<Value<'t>> {
+    if text.len() > DOCUMENT_BYTES_MAX {
+        let what = format!("document has {} bytes", text.len());
+        let mend = format!("at most {DOCUMENT_BYTES_MAX} are read; split the document");
+        return Err(report.error(&at(0), what, mend));
+    }
+    if text.trim().is_empty() {
+        let mend = "write at least {\"ConfigurationSets\":[]}";
+        return Err(report.error(&at(0), "document is empty", mend));
+    }
+    if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
+        return Err(not_json(text, &error, report));
+    }
+    if let Some(offset) = too_deep(text) {
+        let what = format!("document nests deeper than {LEVELS_MAX} levels");
+        return Err(report.error(&at(offset), what, "definitions need 8; remove what is inside"));
+    }
+    match parse_to_ast(text, &CollectOptions::default(), &STRICT) {
+        Ok(parsed) => parsed
+            .value
+            .ok_or_else(|| report.error(&at(0), "document is empty", "write a JSON object")),
+        Err(error) => {
+            let what = match error.kind() {
+                ParseErrorKind::String(ParseStringErrorKind::InvalidUnicodeEscapeSequence(_)) => {
+                    "not JSON text: a \\u escape is half of a surrogate pair".to_owned()
+                }
+                kind => format!("not JSON: {}", kind.to_string().to_lowercase()),
+            };
+            Err(report.error(&at(error.range().start), what, MEND))
+        }
+    }
+}
+
+fn not_json(text: &str, error: &serde_json::Error, report: &mut Report) -> Reported {
+    if error.is_eof() {
+        let end = at(text.trim_end().len());
+        let what = "not JSON: the text ends inside a value";
+        return report.error(&end, what, "close what is open; is the file whole?");
+    }
+    let message = error.to_string();
+    let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(what, _)| what);
+    let what = match message {
+        "expected ident" => "not JSON: expected true, false or null".to_owned(),
+        "key must be a string" => "not JSON: expected a key in double quotes".to_owned(),
+        other => format!("not JSON: {other}"),
+    };
+    report.error(&at(offset_of(text, error.line(), error.column())), what, MEND)
+}
+
+/// The byte offset of a place as `serde_json` gives it: lines from 1, columns in bytes from 1, and
+/// column 0 for the line break before the line.
+fn offset_of(text: &str, line: usize, column: usize) -> usize {
+    let before = text.split_inclusive('\n').take(line.saturating_sub(1));
+    let line_start: usize = before.map(str::len).sum();
+    (line_start + column).saturating_sub(1)
+}
+
+/// Where a text that is known to be JSON goes below the deepest level allowed.
+fn too_deep(text: &str) -> Option<usize> {
+    let mut levels = 0_usize;
+    let mut in_string = false;
+    let mut escaped = false;
+    for (offset, byte) in text.bytes().enumerate() {
+        if in_string {
+            in_string = escaped || byte != b'"';
+            escaped = !escaped && byte == b'\\';
+            continue;
+        }
+        match byte {
+            b'"' => in_string = true,
+            b'{' | b'[' => {
+                levels += 1;
+                if levels > LEVELS_MAX {
+                    return Some(offset);
+                }
+            }
+            b'}' | b']' => levels = levels.saturating_sub(1),
+            _ => {}
+        }
+    }
+    None
+}
+
+fn at(offset: usize) -> Spot {
+    Spot { offset, path: String::new() }
+}

@@ -1,0 +1,32 @@
+//! postmeter: Amazon SES sending events in, CloudWatch metrics out, each event counted once or
+//! named in a counter of doubt.
+//!
+//! ```text
+//! source (Firehose, files) --bytes--> ses (values, wrappings, events)
+//!   --Event--> destination (which rules take it) --series--> pipeline (a request's own counts)
+//!   --Delta--> aggregate (one merge into the epoch) --sealed epoch--> sink (PutMetricData)
+//!   --settled--> ack (the request is answered)
+//! ```
+//!
+//! Five invariants hold the parts together:
+//! 1. A request is merged as a whole or not at all, judged by one version of the definitions.
+//! 2. A request's counts and its receipt are in the same epoch.
+//! 3. After the merge the counts are ours: nothing refuses, forgets or counts them again.
+//! 4. Success is said aloud; a guard dropped without a word means failure.
+//! 5. Whatever is not counted has a counter with a reason.
+//!
+//! The library serves the project's own binaries and promises nothing to others.
+
+#![forbid(unsafe_code)]
+
+pub mod ack;
+pub mod aggregate;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod destination;
+pub mod finding;
+pub mod limits;
+pub mod pipeline;
+pub mod ses;
+pub mod synth;

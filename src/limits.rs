@@ -1,0 +1,29 @@
+//! Limits that AWS sets, each with its source. Read on 2026-11-21.
+
+use std::time::Duration;
+
+/// Datums in one `PutMetricData` request.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>
+pub const DATUMS_PER_CALL_MAX: usize = 1000;
+
+/// Bytes of one `PutMetricData` request: 1 MB. The page does not say on which side of gzip; the
+/// CloudWatch agent bounds the uncompressed size, and so do we.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>
+pub const CALL_BYTES_MAX: usize = 1_000_000;
+
+/// How far back a datum's timestamp may lie: two weeks.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html>
+pub const DATUM_AGE_MAX: Duration = Duration::from_secs(14 * 24 * 3600);
+
+/// How far ahead a datum's timestamp may lie: two hours.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html>
+pub const DATUM_AHEAD_MAX: Duration = Duration::from_secs(2 * 3600);
+
+/// `errorMessage` of an answer to Firehose: 8192 characters.
+/// <https://docs.aws.amazon.com/firehose/latest/dev/httpdeliveryrequestresponse.html>
+pub const FIREHOSE_ERROR_CHARS_MAX: usize = 8192;
+
+/// How long a Firehose stream repeats a request at most (7200 s), and some time for the last
+/// repeat to arrive.
+/// <https://docs.aws.amazon.com/firehose/latest/APIReference/API_HttpEndpointRetryOptions.html>
+pub const FIREHOSE_ID_LIFE: Duration = Duration::from_secs(7200 + 600);

@@ -1,0 +1,11 @@
+//! The synchronous middle: one request's bytes in, its counts out.
+//!
+//! A [`Batch`] is what a request is counted into: private, judged by one version of the rules, and
+//! merged as a whole or not at all. Both identities of counting hold for every batch:
+//! `events = matched + unmatched + unrouted` and `destination_matches = counts + dropped`.
+
+mod batch;
+mod tally;
+
+pub use batch::{Batch, Times};
+pub use tally::{Lateness, Tally};

@@ -1,0 +1,87 @@
+//! Plain counts made while a batch is read; applied to the metrics once.
+
+use crate::ses::Other;
+
+/// What happened to the values of a batch.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tally {
+    /// Events whose type at least one enabled destination of their set takes.
+    pub matched: u64,
+    pub unmatched: u64,
+    pub unrouted: u64,
+    pub unknown_type: u64,
+    pub malformed: u64,
+    pub foreign: u64,
+    pub control: u64,
+    pub notice: u64,
+    /// Routed events that carry no readable time.
+    pub no_timestamp: u64,
+    /// Pairs of an event and a CloudWatch destination that takes it.
+    pub destination_matches: u64,
+    /// Sum of all counts.
+    pub counts: u64,
+    /// Counts not made because a dimension's value is none.
+    pub invalid_value: u64,
+    pub lateness: Lateness,
+}
+
+/// How late events are (arrival minus event time), by bucket.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Lateness {
+    buckets: [(u64, f64); Self::BOUNDS.len() + 1],
+}
+
+// === impl Tally ===
+
+impl Tally {
+    /// All events, whatever became of them.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        self.matched + self.unmatched + self.unrouted
+    }
+
+    pub fn other(&mut self, other: Other) {
+        *match other {
+            Other::UnknownType => &mut self.unknown_type,
+            Other::Malformed => &mut self.malformed,
+            Other::Foreign => &mut self.foreign,
+            Other::Control => &mut self.control,
+            Other::Notice => &mut self.notice,
+        } += 1;
+    }
+}
+
+// === impl Lateness ===
+
+impl Lateness {
+    /// Upper bounds of the buckets, in seconds: from "at once" to the two weeks after which
+    /// CloudWatch takes nothing.
+    pub const BOUNDS: [f64; 12] = [
+        1.0,
+        5.0,
+        15.0,
+        60.0,
+        300.0,
+        900.0,
+        3600.0,
+        10_800.0,
+        43_200.0,
+        86_400.0,
+        604_800.0,
+        1_209_600.0,
+    ];
+
+    pub fn add(&mut self, seconds: f64) {
+        let at = Self::BOUNDS.partition_point(|bound| *bound < seconds);
+        let (count, sum) = &mut self.buckets[at];
+        *count += 1;
+        *sum += seconds;
+    }
+
+    /// For each bucket that is not empty: the mean of what is in it, and how many.
+    pub fn means(&self) -> impl Iterator<Item = (f64, usize)> {
+        let filled = self.buckets.iter().filter(|(count, _)| *count > 0);
+        #[expect(clippy::cast_precision_loss, reason = "a batch has far fewer than 2^52 events")]
+        filled.map(|(count, sum)| (sum / *count as f64, usize::try_from(*count).unwrap_or(0)))
+    }
+}

@@ -1,0 +1,149 @@
+//! The seam for parsers: from the first byte of a JSON value to what the rules can read of it.
+//!
+//! [`read_value`] is the reference, built on `serde_json`; a faster parser has the same signature
+//! and must give the same [`Step`] for every input.
+
+use serde::de::{DeserializeSeed, IgnoredAny};
+
+use super::interest::Interest;
+use super::lenient::Lenient;
+use super::value::{Levels, Value, ValueSeed};
+
+/// A value deeper than this is a fault.
+pub const DEPTH_MAX: usize = 128;
+/// A value longer than this is a fault: 16 MiB.
+pub const VALUE_BYTES_MAX: usize = 16 << 20;
+
+/// What stands at the start of some bytes.
+#[derive(Debug)]
+pub enum Step<'a> {
+    /// A well-formed value of this length.
+    Value { value: Value<'a>, len: usize },
+    /// No JSON value begins here, or one that is refused.
+    Fault,
+    /// The bytes end inside a value that is well-formed so far.
+    Incomplete,
+}
+
+/// Reads the value that begins at the first byte. `depth_first` asks for the depth to be judged
+/// before anything else: the caller sets it once a fault was met, so that hostile input of many
+/// deep values costs time in proportion to its length.
+pub fn read_value<'a>(
+    input: &'a [u8],
+    interest: &Interest,
+    levels: Levels,
+    depth_first: bool,
+) -> Step<'a> {
+    match input.first() {
+        Some(b'{' | b'[' | b'"') => {}
+        Some(b't') => return literal(input, b"true"),
+        Some(b'f') => return literal(input, b"false"),
+        Some(b'n') => return literal(input, b"null"),
+        Some(b'-' | b'0'..=b'9') => return number(input),
+        Some(_) => return Step::Fault,
+        None => return Step::Incomplete,
+    }
+    if depth_first && too_deep(input) {
+        return Step::Fault;
+    }
+    let mut json = serde_json::Deserializer::from_slice(input);
+    let seed = || ValueSeed { interest, levels };
+    if let Ok(value) = seed().deserialize(&mut json) {
+        let len = json.into_iter::<IgnoredAny>().byte_offset();
+        return checked(value, &input[..len]);
+    }
+    if !depth_first && too_deep(input) {
+        return Step::Fault;
+    }
+    // Either no JSON, or JSON with something that `serde_json` does not read into a visitor.
+    let mut frame = serde_json::Deserializer::from_slice(input).into_iter::<IgnoredAny>();
+    match frame.next() {
+        Some(Ok(IgnoredAny)) => {
+            let framed = &input[..frame.byte_offset()];
+            match Lenient::new(framed).and_then(|json| seed().deserialize(json)) {
+                Ok(value) => checked(value, framed),
+                Err(_) => Step::Fault,
+            }
+        }
+        Some(Err(fault)) if fault.is_eof() && input.len() <= VALUE_BYTES_MAX => Step::Incomplete,
+        Some(Err(_)) | None => Step::Fault,
+    }
+}
+
+/// A value that is well-formed but for what its grammar does not say.
+fn checked<'a>(value: Value<'a>, text: &[u8]) -> Step<'a> {
+    let openers = text.iter().filter(|byte| matches!(byte, b'{' | b'[')).count();
+    let refused = text.len() > VALUE_BYTES_MAX
+        || std::str::from_utf8(text).is_err()
+        || (openers > DEPTH_MAX && too_deep(text));
+    if refused { Step::Fault } else { Step::Value { value, len: text.len() } }
+}
+
+/// Whether the value that begins here opens more levels than allowed before it ends.
+fn too_deep(input: &[u8]) -> bool {
+    let mut depth = 0_usize;
+    let mut in_string = false;
+    let mut bytes = input.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => in_string = !in_string,
+            b'\\' if in_string => {
+                bytes.next();
+            }
+            b'{' | b'[' if !in_string => {
+                depth += 1;
+                if depth > DEPTH_MAX {
+                    return true;
+                }
+            }
+            b'}' | b']' if !in_string => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return false;
+                }
+            }
+            _ => {}
+        }
+    }
+    false
+}
+
+fn literal<'a>(input: &'a [u8], text: &'static [u8]) -> Step<'a> {
+    if input.starts_with(text) {
+        Step::Value { value: Value::default(), len: text.len() }
+    } else if text.starts_with(input) {
+        Step::Incomplete
+    } else {
+        Step::Fault
+    }
+}
+
+/// The longest number that stands here, by the grammar of RFC 8259 section 6.
+fn number<'a>(input: &'a [u8]) -> Step<'a> {
+    let digits = |from: usize| {
+        input[from..]
+            .iter()
+            .position(|byte| !byte.is_ascii_digit())
+            .map_or(input.len(), |n| from + n)
+    };
+    let start = usize::from(input[0] == b'-');
+    let mut end = match input.get(start) {
+        Some(b'0') => start + 1,
+        Some(b'1'..=b'9') => digits(start),
+        Some(_) => return Step::Fault,
+        None => return Step::Incomplete,
+    };
+    if input.get(end) == Some(&b'.') && input.get(end + 1).is_some_and(u8::is_ascii_digit) {
+        end = digits(end + 1);
+    }
+    if matches!(input.get(end), Some(b'e' | b'E')) {
+        let sign = usize::from(matches!(input.get(end + 1), Some(b'+' | b'-')));
+        if input.get(end + 1 + sign).is_some_and(u8::is_ascii_digit) {
+            end = digits(end + 1 + sign);
+        }
+    }
+    if end > VALUE_BYTES_MAX {
+        return Step::Fault;
+    }
+    Step::Value { value: Value::default(), len: end }
+}

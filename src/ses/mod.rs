@@ -1,0 +1,31 @@
+//! Bytes in, SES sending events out: no sockets, no clock, no shared state.
+//!
+//! ```text
+//! bytes --text--> JSON values --json--> Value (only what the rules can read)
+//!       --unwrap--> SNS, SQS, EventBridge, Firehose wrappings peeled off --> Event
+//! ```
+//!
+//! [`read_all`] and [`Reader`] walk a text and hand every innermost value to a [`Visit`]: an
+//! [`Event`], or one of the [`Other`] outcomes. Nothing that is read disappears without a call.
+
+mod event;
+mod event_type;
+mod gunzip;
+mod interest;
+mod json;
+mod lenient;
+mod text;
+pub mod time;
+mod unwrap;
+mod value;
+
+pub use event::{Event, TimeOrigin};
+pub use event_type::{EventType, EventTypeSet};
+pub use gunzip::{Gunzipped, gunzip, is_gzip};
+pub use interest::{Interest, InterestBuilder, Slot, ValueKind};
+pub use text::VALIDATION_NOTICE;
+pub use time::Minute;
+pub use unwrap::{
+    FirehoseRequest, Other, Path, Reader, Visit, Wrapping, read_all, read_record, read_request,
+};
+pub use value::Text;

@@ -1,0 +1,123 @@
+//! From a text to the values that stand in it, back to back, and over the faults between them.
+
+use memchr::memchr;
+
+use super::interest::Interest;
+use super::json::{Step, VALUE_BYTES_MAX, read_value};
+use super::value::{Levels, Value};
+
+/// What SES publishes to an SNS topic when a destination is created: no JSON, and no fault.
+pub const VALIDATION_NOTICE: &str =
+    "Successfully validated SNS topic for Amazon SES event publishing.";
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// What was found where a value may begin.
+pub enum Found<'a> {
+    Value(Value<'a>),
+    Notice,
+    Fault,
+}
+
+/// How far a text has been read. One per text, kept while its bytes come in pieces.
+#[derive(Debug, Default)]
+pub struct Progress {
+    begun: bool,
+    /// Looking for the newline after the first byte of a faulty value.
+    skipping: bool,
+    /// A fault was met: from here on hostile input is likely.
+    cautious: bool,
+    /// The text ended inside a value.
+    pub ended_inside: bool,
+}
+
+// === impl Progress ===
+
+impl Progress {
+    /// Hands the values at the start of `bytes` to `found`, and gives the number of bytes that are
+    /// done with. Unless these are the `last` bytes, what remains must come again with more behind
+    /// it.
+    pub fn read<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        last: bool,
+        interest: &Interest,
+        levels: Levels,
+        mut found: impl FnMut(Found<'a>, usize),
+    ) -> usize {
+        let mut at = 0;
+        if !self.begun {
+            if bytes.starts_with(BYTE_ORDER_MARK) {
+                at = BYTE_ORDER_MARK.len();
+            } else if BYTE_ORDER_MARK.starts_with(bytes) && !last {
+                return 0;
+            }
+            self.begun = true;
+        }
+        loop {
+            if self.skipping {
+                match memchr(b'\n', &bytes[at..]) {
+                    Some(newline) => at += newline + 1,
+                    None => return bytes.len(),
+                }
+                self.skipping = false;
+            }
+            let rest = &bytes[at..];
+            at += rest
+                .iter()
+                .position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
+                .unwrap_or(rest.len());
+            let rest = &bytes[at..];
+            if rest.is_empty() {
+                return at;
+            }
+            if rest[0] == b'S' {
+                if rest.starts_with(VALIDATION_NOTICE.as_bytes()) {
+                    found(Found::Notice, at);
+                    at += VALIDATION_NOTICE.len();
+                    continue;
+                }
+                if !last && VALIDATION_NOTICE.as_bytes().starts_with(rest) {
+                    return at;
+                }
+            }
+            match read_value(rest, interest, levels, self.cautious) {
+                // More digits may follow where the bytes end.
+                Step::Value { len, .. } if !last && is_number(rest) && rest.len() < len + 3 => {
+                    if rest.len() <= VALUE_BYTES_MAX {
+                        return at;
+                    }
+                    self.fault();
+                    found(Found::Fault, at);
+                    at += 1;
+                }
+                Step::Value { value, len } => {
+                    found(Found::Value(value), at);
+                    at += len;
+                }
+                Step::Incomplete if !last => return at,
+                // `serde_json` calls a number that ends here a fault, though its digits may follow.
+                Step::Fault if !last && ends_in_number(rest) => return at,
+                step @ (Step::Incomplete | Step::Fault) => {
+                    self.fault();
+                    self.ended_inside |= matches!(step, Step::Incomplete);
+                    found(Found::Fault, at);
+                    at += 1;
+                }
+            }
+        }
+    }
+
+    fn fault(&mut self) {
+        self.skipping = true;
+        self.cautious = true;
+    }
+}
+
+fn ends_in_number(bytes: &[u8]) -> bool {
+    matches!(bytes.last(), Some(b'-' | b'+' | b'.' | b'e' | b'E')) && bytes.len() <= VALUE_BYTES_MAX
+}
+
+fn is_number(value: &[u8]) -> bool {
+    matches!(value.first(), Some(b'-' | b'0'..=b'9'))
+}

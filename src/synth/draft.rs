@@ -1,0 +1,219 @@
+//! An event being written: the JSON so far, and the facts that it states.
+
+use fastrand::Rng;
+
+use super::event::Profile;
+use super::facts::{FactValue, Facts};
+use super::text::{push_hex, push_string, push_string_escaped};
+use super::words::{ABSENT, BLANK, BROKEN, INVALID, UNREAD, UNREAD_NAMES};
+use crate::ses::EventType;
+
+/// How the event's own block tells the time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum BlockTime {
+    Told,
+    Unreadable,
+    Absent,
+}
+
+pub(super) struct Draft<'a> {
+    pub rng: &'a mut Rng,
+    pub profile: &'a Profile,
+    pub out: String,
+    pub facts: Facts,
+    pub event_type: EventType,
+    pub legacy: bool,
+    pub block_time: BlockTime,
+    pub mail_ms: i64,
+    pub message_id: String,
+    pub recipients: Vec<String>,
+    pub sender: (&'static str, &'static str),
+    pub subject: &'static str,
+    pub campaign: &'a str,
+    pub genre: &'a str,
+    pub set: &'a str,
+}
+
+/// One of a list that is known not to be empty.
+pub(super) fn pick<'a, T: ?Sized>(rng: &mut Rng, list: &[&'a T]) -> &'a T {
+    list[rng.usize(0..list.len())]
+}
+
+impl Draft<'_> {
+    /// True for about `per_mille` of the chances, and only when awkward events are wanted.
+    pub fn odd(&mut self, per_mille: u32) -> bool {
+        self.profile.awkward && self.rng.u32(0..1000) < per_mille
+    }
+
+    /// Writes a comma unless this is the first member, the key and a colon.
+    pub fn key(&mut self, name: &str) {
+        self.comma();
+        if self.odd(3) {
+            push_string_escaped(&mut self.out, name, self.rng);
+            self.out.push_str(" :\t");
+            return;
+        }
+        self.out.push('"');
+        self.out.push_str(name);
+        self.out.push_str("\":");
+    }
+
+    /// Writes a comma unless this is the first member or item.
+    pub fn comma(&mut self) {
+        if !self.out.ends_with(['{', '[']) {
+            self.out.push(',');
+        }
+    }
+
+    pub fn string(&mut self, text: &str) {
+        if self.odd(10) {
+            push_string_escaped(&mut self.out, text, self.rng);
+        } else {
+            push_string(&mut self.out, text);
+        }
+    }
+
+    pub fn member(&mut self, name: &str, text: &str) {
+        self.key(name);
+        self.string(text);
+    }
+
+    /// Writes a member whose value needs no escaping, such as an address or a number.
+    pub fn raw(&mut self, name: &str, json: &str) {
+        self.key(name);
+        self.out.push_str(json);
+    }
+
+    /// Writes a list of texts under a key.
+    pub fn list(&mut self, name: &str, texts: &[&str]) {
+        self.key(name);
+        self.out.push('[');
+        for text in texts {
+            self.comma();
+            self.string(text);
+        }
+        self.out.push(']');
+    }
+
+    /// Now and then writes a field that nobody reads.
+    pub fn unread(&mut self) {
+        if self.odd(40) {
+            let name = pick(self.rng, &UNREAD_NAMES);
+            self.key(name);
+            self.out.push_str(pick(self.rng, &UNREAD));
+        }
+    }
+
+    pub fn ip(&mut self) -> String {
+        let net = pick(self.rng, &["192.0.2.", "198.51.100.", "203.0.113."]);
+        format!("{net}{}", self.rng.u8(1..255))
+    }
+
+    pub fn identifier(&mut self) -> String {
+        let mut id = String::with_capacity(60);
+        push_hex(&mut id, 0x0100_019a_0000_0000 | self.rng.u64(0..1 << 32), 16);
+        for digits in [8, 4, 4, 4, 12] {
+            id.push('-');
+            push_hex(&mut id, self.rng.u64(..), digits);
+        }
+        id.push_str("-000000");
+        id
+    }
+
+    /// Writes one of the sender's tags in one of the forms that reach a consumer, and tells what it
+    /// means: a name and a value, or `None` when there is no value.
+    pub fn tag(&mut self, name: &str, value: &str) -> Option<(String, FactValue)> {
+        if self.odd(15) {
+            // Names are case-sensitive: this is another tag, and the wanted one is missing.
+            let other = name.to_ascii_uppercase();
+            self.key(&other);
+            self.array(value);
+            return Some((other, value.into()));
+        }
+        self.tag_value(name, value).map(|meant| (name.to_owned(), meant))
+    }
+
+    fn tag_value(&mut self, name: &str, value: &str) -> Option<FactValue> {
+        if !self.profile.awkward {
+            self.key(name);
+            self.array(value);
+            return Some(value.into());
+        }
+        match self.rng.u32(0..90) {
+            0 | 1 => None,
+            2 | 3 => {
+                let (json, meant) = INVALID[self.rng.usize(0..INVALID.len())];
+                self.raw_array(name, json);
+                Some(meant.into())
+            }
+            4 => {
+                let (json, meant) = BROKEN[self.rng.usize(0..BROKEN.len())];
+                self.raw_array(name, json);
+                Some(FactValue::Broken(meant.to_owned()))
+            }
+            5 | 6 => {
+                let (json, meant) = BLANK[self.rng.usize(0..BLANK.len())];
+                self.raw_array(name, json);
+                Some(meant.into())
+            }
+            7 | 8 => {
+                let json = pick(self.rng, &ABSENT);
+                self.raw(name, json);
+                None
+            }
+            9 | 10 => {
+                let second =
+                    pick(self.rng, &["\"second\"", "\"\",\"third\"", "4,null", "\"\\ud800\""]);
+                self.key(name);
+                self.out.push('[');
+                self.string(value);
+                self.out.push(',');
+                self.out.push_str(second);
+                self.out.push(']');
+                Some(value.into())
+            }
+            11 | 12 => {
+                self.member(name, value);
+                Some(value.into())
+            }
+            13 => {
+                self.key(name);
+                self.out.push('[');
+                push_string_escaped(&mut self.out, value, self.rng);
+                self.out.push(']');
+                Some(value.into())
+            }
+            14 => {
+                let first = pick(self.rng, &["[\"overridden\"]", "[]", "\"\\ud800\"", "{\"x\":1}"]);
+                self.raw(name, first);
+                self.key(name);
+                self.array(value);
+                Some(value.into())
+            }
+            15 => {
+                let long = "x".repeat(self.rng.usize(254..=257));
+                self.key(name);
+                self.array(&long);
+                Some(FactValue::Text(long))
+            }
+            _ => {
+                self.key(name);
+                self.array(value);
+                Some(value.into())
+            }
+        }
+    }
+
+    pub fn array(&mut self, value: &str) {
+        self.out.push('[');
+        self.string(value);
+        self.out.push(']');
+    }
+
+    fn raw_array(&mut self, name: &str, json: &str) {
+        self.key(name);
+        self.out.push_str("[\"");
+        self.out.push_str(json);
+        self.out.push_str("\"]");
+    }
+}

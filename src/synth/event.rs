@@ -1,0 +1,489 @@
+//! The generator: an endless, seeded sequence of SES sending events and the facts each states.
+//!
+//! Same profile, same bytes. Types come in the shares of a healthy sender; addresses are in the
+//! domains reserved for examples. With [`Profile::awkward`], a few per cent of each oddity that a
+//! consumer of real events must survive is mixed in, with its effect known.
+
+use fastrand::Rng;
+
+use super::block::block_name;
+use super::clock::MINUTE_MS;
+use super::draft::{BlockTime, Draft, pick};
+use super::facts::Facts;
+use super::mail::DECOY;
+use super::text::push_string_escaped;
+use super::words::{CAMPAIGNS, GENRES, PEOPLE, SENDERS, SUBJECTS};
+use crate::ses::EventType;
+
+/// What to generate.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// Same seed, same events.
+    pub seed: u64,
+    /// Unix milliseconds at which the first event is published.
+    pub start_ms: i64,
+    /// Spacing of the times at which events are published.
+    pub events_per_second: f64,
+    /// Names for the tag `ses:configuration-set`; none leaves every event without a set.
+    pub configuration_sets: Vec<String>,
+    /// Distinct values of the tag `campaign`, at least one.
+    pub campaigns: usize,
+    /// Distinct values of the tag `genre`, at least one.
+    pub genres: usize,
+    /// How far an event's own time may lie before its publishing.
+    pub minutes_late: u32,
+    /// Mixes in everything that is lawful but unusual.
+    pub awkward: bool,
+}
+
+/// One event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SynthEvent {
+    /// The event on one line, without a newline.
+    pub json: String,
+    /// What it states.
+    pub facts: Facts,
+    /// Has `notificationType` and no `eventType`, so `EventBridge` would not carry it.
+    pub legacy: bool,
+}
+
+/// An endless iterator of events.
+#[derive(Clone, Debug)]
+pub struct Generator {
+    profile: Profile,
+    names: Names,
+    rng: Rng,
+    published: u64,
+}
+
+/// Tag values, made once.
+#[derive(Clone, Debug)]
+struct Names {
+    campaigns: Vec<String>,
+    genres: Vec<String>,
+}
+
+/// Types and their shares of 1,000 events.
+const SHARES: [(EventType, u32); 10] = [
+    (EventType::Send, 361),
+    (EventType::Delivery, 360),
+    (EventType::Open, 154),
+    (EventType::Click, 50),
+    (EventType::Bounce, 30),
+    (EventType::DeliveryDelay, 30),
+    (EventType::Complaint, 5),
+    (EventType::Subscription, 5),
+    (EventType::RenderingFailure, 3),
+    (EventType::Reject, 2),
+];
+
+// === impl Profile ===
+
+impl Default for Profile {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            start_ms: 1_795_176_000_000, // 2026-11-20T12:00:00Z
+            events_per_second: 100.0,
+            configuration_sets: vec!["prod".to_owned(), "staging".to_owned()],
+            campaigns: 12,
+            genres: 4,
+            minutes_late: 0,
+            awkward: false,
+        }
+    }
+}
+
+// === impl Generator ===
+
+impl Generator {
+    /// Starts a sequence.
+    pub fn new(profile: Profile) -> Self {
+        let rng = Rng::with_seed(profile.seed);
+        Self { names: Names::new(&profile), profile, rng, published: 0 }
+    }
+
+    /// When the next event will be published, in Unix milliseconds.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        reason = "a count of events and a span of milliseconds are far below 2^53"
+    )]
+    pub fn next_ms(&self) -> i64 {
+        let spacing = 1000.0 / self.profile.events_per_second.max(f64::MIN_POSITIVE);
+        self.profile.start_ms + (self.published as f64 * spacing) as i64
+    }
+
+    fn event(&mut self) -> SynthEvent {
+        let own_ms = self.next_ms() - self.lateness();
+        self.published += 1;
+        let event_type = self.event_type();
+        let mut draft = self.draft(event_type, own_ms);
+        if draft.odd(25) {
+            return draft.unknown();
+        }
+        let legacy_has_it =
+            matches!(event_type, EventType::Bounce | EventType::Complaint | EventType::Delivery);
+        draft.legacy = legacy_has_it && draft.odd(50);
+        draft.choose_block_time();
+        draft.write();
+        SynthEvent { legacy: draft.legacy, json: draft.out, facts: draft.facts }
+    }
+
+    /// Mostly little, now and then all of it.
+    fn lateness(&mut self) -> i64 {
+        let most = i64::from(self.profile.minutes_late) * MINUTE_MS;
+        let [a, b] = [self.rng.i64(0..=most), self.rng.i64(0..=most)];
+        if most == 0 { 0 } else { a.min(b) }
+    }
+
+    fn event_type(&mut self) -> EventType {
+        let mut draw = self.rng.u32(0..1000);
+        for (event_type, share) in SHARES {
+            if draw < share {
+                return event_type;
+            }
+            draw -= share;
+        }
+        EventType::Send
+    }
+
+    fn draft(&mut self, event_type: EventType, own_ms: i64) -> Draft<'_> {
+        let rng = &mut self.rng;
+        let mail_ms = own_ms - i64::from(rng.u32(after_mail(event_type)));
+        // A few campaigns make most of the mail.
+        let campaigns = &self.names.campaigns;
+        let popular = rng.usize(0..campaigns.len()).min(rng.usize(0..campaigns.len()));
+        let sets = &self.profile.configuration_sets;
+        let set = match sets.len() {
+            0 => "",
+            many => &sets[rng.usize(0..many).min(rng.usize(0..many))],
+        };
+        let several = if rng.u32(0..20) == 0 { rng.usize(2..5) } else { 1 };
+        let mut draft = Draft {
+            out: String::with_capacity(2560),
+            facts: Facts::new(Some(event_type), own_ms),
+            event_type,
+            legacy: false,
+            block_time: BlockTime::Told,
+            mail_ms,
+            message_id: String::new(),
+            recipients: (0..several).map(|_| recipient(rng)).collect(),
+            sender: SENDERS[rng.usize(0..SENDERS.len())],
+            subject: "",
+            campaign: &campaigns[popular],
+            genre: &self.names.genres[rng.usize(0..self.names.genres.len())],
+            set,
+            rng,
+            profile: &self.profile,
+        };
+        draft.message_id = draft.identifier();
+        let subject = pick(draft.rng, &SUBJECTS);
+        draft.choose_subject(subject);
+        draft
+    }
+}
+
+impl Iterator for Generator {
+    type Item = SynthEvent;
+
+    fn next(&mut self) -> Option<SynthEvent> {
+        Some(self.event())
+    }
+}
+
+/// Milliseconds from the mail to the event.
+fn after_mail(event_type: EventType) -> std::ops::Range<u32> {
+    match event_type {
+        EventType::Send | EventType::Reject | EventType::RenderingFailure => 0..1,
+        EventType::Delivery | EventType::Bounce => 300..9000,
+        EventType::DeliveryDelay => 60_000..3_600_000,
+        _ => 5_000..172_800_000,
+    }
+}
+
+fn recipient(rng: &mut Rng) -> String {
+    let name = pick(rng, &PEOPLE);
+    let domain = pick(rng, &["example.com", "example.net", "mail.example.net"]);
+    match rng.u32(0..8) {
+        0 => format!("\"{name} of {}\" <{name}@{domain}>", rng.u8(..)),
+        1 => format!("{name}+list@{domain}"),
+        _ => format!("{name}.{}@{domain}", rng.u16(..)),
+    }
+}
+
+// === impl Names ===
+
+impl Names {
+    fn new(profile: &Profile) -> Self {
+        Self {
+            campaigns: numbered(&CAMPAIGNS, profile.campaigns),
+            genres: numbered(&GENRES, profile.genres),
+        }
+    }
+}
+
+/// As many distinct names as wanted: the words themselves, then with numbers.
+fn numbered(words: &[&str], wanted: usize) -> Vec<String> {
+    let name = |at: usize| match (words[at % words.len()], at / words.len()) {
+        (word, 0) => word.to_owned(),
+        (word, round) => format!("{word}-{}", round + 1),
+    };
+    (0..wanted.max(1)).map(name).collect()
+}
+
+// === impl Draft ===
+
+impl Draft<'_> {
+    fn choose_block_time(&mut self) {
+        let timeless = matches!(
+            self.event_type,
+            EventType::Send | EventType::Reject | EventType::RenderingFailure
+        );
+        if !timeless && self.odd(40) {
+            let unreadable = self.rng.bool();
+            self.block_time = if unreadable { BlockTime::Unreadable } else { BlockTime::Absent };
+            self.facts.time_ms = self.mail_ms;
+        }
+    }
+
+    fn write(&mut self) {
+        self.out.push('{');
+        let parts = match self.rng.u32(0..10) {
+            0 => [2, 0, 1],
+            1 => [0, 1, 2],
+            2 => [1, 2, 0],
+            _ if self.block_first() => [0, 2, 1],
+            _ => [0, 1, 2],
+        };
+        for part in parts {
+            match part {
+                0 => self.type_name(),
+                1 => {
+                    if self.odd(15) {
+                        self.raw("mail", DECOY);
+                    }
+                    self.mail();
+                }
+                _ => self.block(),
+            }
+            self.unread();
+        }
+        self.out.push('}');
+    }
+
+    /// SES puts the block of these types before the mail.
+    fn block_first(&self) -> bool {
+        matches!(
+            self.event_type,
+            EventType::Bounce | EventType::Complaint | EventType::Open | EventType::Click
+        )
+    }
+
+    fn type_name(&mut self) {
+        let name = match self.event_type {
+            EventType::RenderingFailure => "Rendering Failure",
+            other => other.metric_name(),
+        };
+        if self.legacy {
+            if self.odd(200) {
+                let absent = pick(self.rng, &["null", "7", "[\"Send\"]"]);
+                self.raw("eventType", absent);
+            }
+            self.member("notificationType", name);
+            return;
+        }
+        if self.odd(15) {
+            self.raw("eventType", "\"Open\"");
+        }
+        match if self.profile.awkward { self.rng.u32(0..50) } else { 50 } {
+            0 => self.member("eventType", self.event_type.api_name()),
+            1 => self.member("eventType", block_name_as_type(self.event_type)),
+            2 => {
+                self.key("eventType");
+                push_string_escaped(&mut self.out, name, self.rng);
+            }
+            3 => {
+                // Both names: this one wins, wherever it stands.
+                self.member("eventType", name);
+                self.member("notificationType", "Complaint");
+            }
+            _ => self.member("eventType", name),
+        }
+    }
+
+    /// An event of a type that SES does not publish, or without a mail.
+    fn unknown(mut self) -> SynthEvent {
+        self.facts = Facts::new(None, self.facts.time_ms);
+        self.out.push('{');
+        match self.rng.u32(0..5) {
+            0 => {
+                self.member("eventType", "TEXT_DELIVERED");
+                self.raw("isFinal", "true");
+                self.raw("destinationPhoneNumber", "\"+15555550100\"");
+            }
+            1 => {
+                let name = pick(self.rng, &["Received", "Send", "Open", "DeliveryDelay"]);
+                self.member("notificationType", name);
+                self.mail();
+                self.legacy = true;
+            }
+            2 => {
+                let name =
+                    pick(self.rng, &["Sent", "Unsubscribe", "", "Sends", "Bounce2", "\u{c9}nvoi"]);
+                self.member("eventType", name);
+                self.mail();
+            }
+            3 => {
+                self.raw("eventType", "\"Send\\ud800\"");
+                self.mail();
+            }
+            _ => {
+                self.member("eventType", "Send");
+                let mail = pick(self.rng, &["null", "[]", "\"mail\"", "7", ""]);
+                if !mail.is_empty() {
+                    self.raw("mail", mail);
+                }
+                self.raw("send", "{\"mail\":{\"timestamp\":\"2026-11-20T12:00:00Z\"}}");
+            }
+        }
+        self.out.push('}');
+        SynthEvent {
+            facts: Facts::new(None, self.facts.time_ms),
+            legacy: self.legacy,
+            json: self.out,
+        }
+    }
+}
+
+/// The v1 spelling of a type, such as `renderingFailure`.
+const fn block_name_as_type(event_type: EventType) -> &'static str {
+    match event_type {
+        EventType::RenderingFailure => "renderingFailure",
+        other => block_name(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use serde_json::Value;
+
+    use super::super::facts::FactValue;
+    use super::*;
+
+    fn events(seed: u64, awkward: bool, many: usize) -> Vec<SynthEvent> {
+        let profile = Profile { seed, awkward, minutes_late: 30, ..Profile::default() };
+        Generator::new(profile).take(many).collect()
+    }
+
+    fn first(value: &Value) -> Option<&str> {
+        value.as_str().or_else(|| value[0].as_str())
+    }
+
+    fn tags(map: &Value) -> BTreeMap<String, FactValue> {
+        let members = map.as_object().into_iter().flatten();
+        members.filter_map(|(name, value)| Some((name.clone(), first(value)?.into()))).collect()
+    }
+
+    fn headers(mail: &Value) -> Vec<(String, FactValue)> {
+        let headers = mail["headers"].as_array().into_iter().flatten();
+        headers
+            .filter_map(|header| {
+                Some((header["name"].as_str()?.to_owned(), header["value"].as_str()?.into()))
+            })
+            .collect()
+    }
+
+    fn check_tags(event: &SynthEvent, value: &Value) {
+        assert_eq!(event.facts.tags, tags(&value["mail"]["tags"]), "{}", event.json);
+        assert_eq!(event.facts.headers, headers(&value["mail"]), "{}", event.json);
+        if event.facts.event_type == Some(EventType::Click) {
+            assert_eq!(event.facts.link_tags, tags(&value["click"]["linkTags"]), "{}", event.json);
+        } else {
+            assert!(event.facts.link_tags.is_empty());
+        }
+    }
+
+    #[test]
+    fn same_seed_same_bytes() {
+        for awkward in [false, true] {
+            assert_eq!(events(5, awkward, 300), events(5, awkward, 300));
+            assert_ne!(events(5, awkward, 300), events(6, awkward, 300));
+        }
+    }
+
+    #[test]
+    fn plain_events_say_what_their_facts_say() {
+        for event in events(11, false, 3000) {
+            let value: Value = serde_json::from_str(&event.json).unwrap();
+            let event_type = EventType::parse(value["eventType"].as_str().unwrap().as_bytes());
+            assert_eq!(event_type, event.facts.event_type);
+            let block = &value[block_name(event_type.unwrap())];
+            let told = block["timestamp"].as_str().or(value["mail"]["timestamp"].as_str());
+            let mut own = String::new();
+            super::super::clock::push_timestamp(&mut own, event.facts.time_ms);
+            assert_eq!(told, Some(own.as_str()));
+            check_tags(&event, &value);
+            assert_eq!(
+                event.facts.configuration_set.as_deref(),
+                first(&value["mail"]["tags"]["ses:configuration-set"])
+            );
+            for recipient in value["mail"]["destination"].as_array().unwrap() {
+                let address = recipient.as_str().unwrap().trim_end_matches('>');
+                assert!(address.ends_with("example.com") || address.ends_with("example.net"));
+            }
+        }
+    }
+
+    #[test]
+    fn awkward_events_say_what_their_facts_say_where_serde_can_read_them() {
+        let (mut read, mut unread) = (0, 0);
+        for event in events(12, true, 5000) {
+            assert!(!event.json.contains('\n'));
+            let Ok(value) = serde_json::from_str::<Value>(&event.json) else {
+                unread += 1;
+                continue;
+            };
+            read += 1;
+            if event.facts.event_type.is_some() {
+                check_tags(&event, &value);
+                assert_eq!(event.legacy, !value["eventType"].is_string());
+            }
+        }
+        assert!(read > 4 * unread && unread > 100, "{read} {unread}");
+    }
+
+    #[test]
+    fn every_type_occurs_and_events_have_a_realistic_size() {
+        let events = events(13, false, 6000);
+        let types: BTreeSet<_> = events.iter().map(|event| event.facts.event_type).collect();
+        assert_eq!(types.len(), 10);
+        let size: usize = events.iter().map(|event| event.json.len()).sum();
+        assert!((1500..2000).contains(&(size / events.len())), "{}", size / events.len());
+        let sends = events.iter().filter(|e| e.facts.event_type == Some(EventType::Send)).count();
+        assert!((1900..2400).contains(&sends), "{sends}");
+    }
+
+    #[test]
+    fn tags_have_the_cardinality_asked_for() {
+        let profile = Profile { campaigns: 30, genres: 9, ..Profile::default() };
+        let mut campaigns = BTreeSet::new();
+        let mut genres = BTreeSet::new();
+        for event in Generator::new(profile).take(6000) {
+            campaigns.extend(event.facts.tags.get("campaign").map(|value| value.text().to_owned()));
+            genres.extend(event.facts.tags.get("genre").map(|value| value.text().to_owned()));
+        }
+        assert_eq!((campaigns.len(), genres.len()), (30, 9));
+    }
+
+    #[test]
+    fn times_follow_the_rate() {
+        let start_ms = 1_795_176_000_000;
+        let profile = Profile { events_per_second: 4.0, start_ms, ..Profile::default() };
+        for (at, event) in (0..).zip(Generator::new(profile).take(100)) {
+            assert_eq!(event.facts.time_ms, start_ms + 250 * at);
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! What an event says, as known by its writer: the ground truth that a count is checked against.
+
+use std::collections::BTreeMap;
+
+use crate::ses::EventType;
+
+/// A tag or header value as the event means it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FactValue {
+    /// The decoded text.
+    Text(String),
+    /// Text with at least one lone surrogate, which no UTF-8 string can hold: an invalid value.
+    /// Each lone surrogate is one U+FFFD here.
+    Broken(String),
+}
+
+/// What one event says about itself. Values that are absent (a missing key, `null`, an empty
+/// array, a value of another kind) are not listed; blank values are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// `None`: the value counts as `unknown_type`.
+    pub event_type: Option<EventType>,
+    /// The tag `ses:configuration-set` unless it is absent or blank.
+    pub configuration_set: Option<String>,
+    /// The event's own time in Unix milliseconds: the block's, else that of the mail.
+    pub time_ms: i64,
+    /// First value of each message tag.
+    pub tags: BTreeMap<String, FactValue>,
+    /// Headers in order, repeated ones included.
+    pub headers: Vec<(String, FactValue)>,
+    /// First value of each link tag; only Click events have any.
+    pub link_tags: BTreeMap<String, FactValue>,
+}
+
+// === impl FactValue ===
+
+impl FactValue {
+    /// The text, with U+FFFD for each lone surrogate.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Text(text) | Self::Broken(text) => text,
+        }
+    }
+
+    /// Empty, or nothing but JSON white space.
+    pub fn is_blank(&self) -> bool {
+        self.text().bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
+    }
+}
+
+impl From<&str> for FactValue {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+// === impl Facts ===
+
+impl Facts {
+    /// An event of which nothing is known yet but its time.
+    pub(super) fn new(event_type: Option<EventType>, time_ms: i64) -> Self {
+        Self {
+            event_type,
+            configuration_set: None,
+            time_ms,
+            tags: BTreeMap::new(),
+            headers: Vec::new(),
+            link_tags: BTreeMap::new(),
+        }
+    }
+}

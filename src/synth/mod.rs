@@ -1,0 +1,26 @@
+//! Made-up SES sending events with known truth, for `demo`, the load-test harness and the tests.
+//!
+//! [`Generator`] yields events and the [`Facts`] that each states; [`Wrapping`] puts them into the
+//! envelopes of SNS, SQS, Lambda, `EventBridge` and Firehose; [`stream`] makes one long, faulty byte
+//! stream of all of it; [`Truth`] says what must be counted under given definitions, without the
+//! rules engine. Everything is a function of a seed: same seed, same bytes.
+
+mod block;
+mod clock;
+mod draft;
+mod event;
+mod facts;
+mod fault;
+mod firehose;
+mod mail;
+mod stream;
+mod text;
+mod truth;
+mod words;
+mod wrap;
+
+pub use event::{Generator, Profile, SynthEvent};
+pub use facts::{FactValue, Facts};
+pub use stream::{Stream, StreamOptions, stream};
+pub use truth::{Other, SeriesMinute, Summary, Truth};
+pub use wrap::{Wrapping, firehose_body};

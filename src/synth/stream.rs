@@ -1,0 +1,249 @@
+//! One long byte stream of events in every wrapping, with faults in between whose effect is known.
+//!
+//! Values stand back to back, with and without white space, some over several lines. After a fault,
+//! reading starts again behind the first newline that follows the first byte of the faulty value,
+//! so each faulty value is one line and a newline follows it. It may share that line with a sound
+//! value before it.
+
+use std::collections::BTreeMap;
+
+use fastrand::Rng;
+
+use super::event::{Generator, Profile, SynthEvent};
+use super::facts::Facts;
+use super::text::indented;
+use super::truth::{Other, Truth};
+use super::wrap::Wrapping;
+
+/// What a stream is made of besides its events.
+#[derive(Clone, Debug)]
+pub struct StreamOptions {
+    /// The wrappings to use; none means bare events only.
+    pub wrappings: Vec<Wrapping>,
+    /// Faults, foreign values, notices and the like for each thousand wrapped values.
+    pub faults_per_mille: u32,
+    /// Prints some values over several lines.
+    pub pretty: bool,
+    /// Starts with a byte order mark.
+    pub byte_order_mark: bool,
+    /// Ends inside a value: one more `malformed`.
+    pub torn_end: bool,
+}
+
+/// Bytes and what is in them.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    /// The stream.
+    pub bytes: Vec<u8>,
+    /// The events in it, those of unknown type included, in order.
+    pub facts: Vec<Facts>,
+    /// How many innermost values of other kinds are in it.
+    pub others: BTreeMap<Other, u64>,
+}
+
+/// A stream being written.
+pub(super) struct Writer {
+    pub rng: Rng,
+    pub stream: Stream,
+    pub events: Generator,
+    /// Events without oddities, for faults that need to know where something stands.
+    pub plain: Generator,
+}
+
+/// Makes a stream with `events` wrapped events of the profile; faults may add a few of their own.
+pub fn stream(profile: Profile, events: usize, options: &StreamOptions) -> Stream {
+    let mut writer = Writer::new(profile, options);
+    let mut left = events;
+    while left > 0 {
+        left -= writer.wrapped(left, options);
+        if writer.rng.u32(0..1000) < options.faults_per_mille {
+            writer.fault();
+        }
+    }
+    if options.torn_end {
+        writer.separate();
+        let torn = writer.torn();
+        writer.stream.bytes.extend_from_slice(&torn);
+        writer.count(Other::Malformed, 1);
+    }
+    writer.stream
+}
+
+// === impl StreamOptions ===
+
+impl Default for StreamOptions {
+    fn default() -> Self {
+        Self {
+            wrappings: Wrapping::ALL.to_vec(),
+            faults_per_mille: 400,
+            pretty: true,
+            byte_order_mark: true,
+            torn_end: false,
+        }
+    }
+}
+
+// === impl Stream ===
+
+impl Stream {
+    /// Adds all that is in the stream to a truth.
+    pub fn tell(&self, truth: &mut Truth) {
+        for facts in &self.facts {
+            truth.add(facts);
+        }
+        for (other, count) in &self.others {
+            for _ in 0..*count {
+                truth.add_other(*other);
+            }
+        }
+    }
+}
+
+// === impl Writer ===
+
+impl Writer {
+    fn new(profile: Profile, options: &StreamOptions) -> Self {
+        let rng = Rng::with_seed(profile.seed ^ 0x5eed);
+        let plain = Profile { awkward: false, seed: profile.seed ^ 0x9a1e, ..profile.clone() };
+        let bytes = if options.byte_order_mark { b"\xef\xbb\xbf".to_vec() } else { Vec::new() };
+        Self {
+            rng,
+            stream: Stream { bytes, facts: Vec::new(), others: BTreeMap::new() },
+            events: Generator::new(profile),
+            plain: Generator::new(plain),
+        }
+    }
+
+    pub fn count(&mut self, other: Other, count: u64) {
+        *self.stream.others.entry(other).or_default() += count;
+    }
+
+    /// An event whose facts are part of the stream.
+    pub fn event(&mut self) -> SynthEvent {
+        let event = self.events.next().expect("the sequence has no end");
+        self.stream.facts.push(event.facts.clone());
+        event
+    }
+
+    /// The text of an ordinary event that is not going to be counted.
+    pub fn plain_event(&mut self) -> String {
+        self.plain.next().expect("the sequence has no end").json
+    }
+
+    /// White space, or nothing, before a value that starts with a brace, bracket, quote or letter.
+    pub fn separate(&mut self) {
+        let between = ["", "", "\n", "\n", "\r\n", " ", "\t \n\n"];
+        let between = between[self.rng.usize(0..between.len())];
+        self.stream.bytes.extend_from_slice(between.as_bytes());
+    }
+
+    /// A sound value.
+    pub fn value(&mut self, json: &str) {
+        self.separate();
+        self.stream.bytes.extend_from_slice(json.as_bytes());
+    }
+
+    /// A value that ends its line: a faulty one, or one that would grow together with the next.
+    pub fn line(&mut self, bytes: &[u8]) {
+        self.separate();
+        self.stream.bytes.extend_from_slice(bytes);
+        self.stream.bytes.push(b'\n');
+    }
+
+    /// Writes a value with events in it and returns how many.
+    fn wrapped(&mut self, left: usize, options: &StreamOptions) -> usize {
+        let wrapping = match self.rng.u32(0..3) {
+            0 => Wrapping::Bare,
+            _ => self.rng.choice(&options.wrappings).copied().unwrap_or(Wrapping::Bare),
+        };
+        let many = self.rng.usize(1..=wrapping.capacity()).min(left);
+        let events: Vec<_> = (0..many).map(|_| self.event()).collect();
+        let texts: Vec<_> = events.iter().map(|event| event.json.as_str()).collect();
+        let lawful = wrapping != Wrapping::EventBridge || events.iter().all(|event| !event.legacy);
+        let wrapping = if lawful { wrapping } else { Wrapping::Bare };
+        let mut json = wrapping.wrap(&mut self.rng, &texts);
+        if wrapping != Wrapping::Bare && self.rng.u32(0..8) == 0 {
+            json = self.wrapped_again(&json, options);
+        }
+        if options.pretty && self.rng.u32(0..8) == 0 {
+            json = indented(&json);
+        }
+        self.value(&json);
+        many
+    }
+
+    /// Puts a wrapping around a wrapping; `EventBridge` carries nothing but events.
+    fn wrapped_again(&mut self, json: &str, options: &StreamOptions) -> String {
+        match self.rng.choice(&options.wrappings).copied() {
+            None | Some(Wrapping::EventBridge) => json.to_owned(),
+            Some(outer) => outer.wrap(&mut self.rng, &[json]),
+        }
+    }
+
+    /// The beginning of a value.
+    pub fn torn(&mut self) -> Vec<u8> {
+        let event = self.plain_event();
+        let whole = match self.rng.u32(0..4) {
+            0 => Wrapping::SnsEnvelope.wrap(&mut self.rng, &[&event]),
+            1 => Wrapping::FirehoseRequest.wrap(&mut self.rng, &[&event]),
+            _ => event,
+        };
+        let end = self.rng.usize(1..whole.len());
+        whole.as_bytes()[..end].to_vec()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn same_seed_same_stream() {
+        let profile = Profile { awkward: true, ..Profile::default() };
+        let make = || stream(profile.clone(), 300, &StreamOptions::default());
+        let (one, two) = (make(), make());
+        assert_eq!(one.bytes, two.bytes);
+        assert_eq!((one.facts, one.others), (two.facts, two.others));
+    }
+
+    #[test]
+    fn a_stream_without_faults_is_a_sequence_of_json_values() {
+        let options = StreamOptions {
+            faults_per_mille: 0,
+            byte_order_mark: false,
+            ..StreamOptions::default()
+        };
+        let made = stream(Profile::default(), 500, &options);
+        assert_eq!((made.facts.len(), made.others.len()), (500, 0));
+        let values: Result<Vec<Value>, _> =
+            serde_json::Deserializer::from_slice(&made.bytes).into_iter().collect();
+        let values = values.unwrap();
+        let bare = values.iter().filter(|value| value["mail"].is_object()).count();
+        assert!(bare > 0 && bare < values.len() && values.len() < 500);
+    }
+
+    #[test]
+    fn every_kind_of_value_occurs() {
+        let made = stream(Profile::default(), 3000, &StreamOptions::default());
+        let kinds: Vec<_> = made.others.keys().copied().collect();
+        assert_eq!(kinds, [Other::Malformed, Other::Foreign, Other::Control, Other::Notice]);
+        assert!(made.facts.len() > 3000);
+        assert!(made.bytes.starts_with(b"\xef\xbb\xbf"));
+        let mut truth = Truth::new(&Value::Null, None, "SES");
+        made.tell(&mut truth);
+        assert_eq!(truth.summary().events, made.facts.len() as u64);
+        assert_eq!(truth.summary().malformed, made.others[&Other::Malformed]);
+    }
+
+    #[test]
+    fn a_torn_end_is_one_more_fault() {
+        let sound = StreamOptions { faults_per_mille: 0, ..StreamOptions::default() };
+        let torn = StreamOptions { torn_end: true, ..sound.clone() };
+        let (sound, torn) =
+            (stream(Profile::default(), 20, &sound), stream(Profile::default(), 20, &torn));
+        assert!(torn.bytes.starts_with(&sound.bytes));
+        assert_eq!(torn.others, BTreeMap::from([(Other::Malformed, 1)]));
+    }
+}

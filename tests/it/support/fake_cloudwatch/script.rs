@@ -1,0 +1,203 @@
+//! What goes wrong, and when: a script is used up one fault per call, a mode stays until it is
+//! changed, a random mix is drawn from its seed. They are asked in this order: script, mode of the
+//! call's namespace, mode for all, random.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::wire::{Answer, PutMetricData};
+
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// None: fills a place in a script, or shields a namespace from the mode for all.
+    Accept,
+    /// 400 `Throttling`; not ingested.
+    Throttle,
+    TooManyRequests429,
+    ServiceUnavailable503,
+    /// 500 `InternalServiceError`; not ingested.
+    Http500Before,
+    /// Ingested, then 500 `InternalServiceError`.
+    Http500After,
+    /// Ingested at once, answered only after this time.
+    TimeoutAfter(Duration),
+    /// Ingested, never answered: ends when the client goes away.
+    HangAfter,
+    /// Neither ingested nor answered.
+    HangBefore,
+    /// The connection is reset once the request is read; not ingested.
+    ResetBefore,
+    /// Ingested, then the connection is reset.
+    ResetAfter,
+    AccessDenied403,
+    ExpiredToken403,
+    /// Calls with a datum of this dimension value are refused, and each such datum is named.
+    RefuseNamed(String),
+    /// Calls with a datum of this dimension value are refused without naming anyone.
+    RefuseUnnamed(String),
+    /// 400 `InvalidParameterValue` with this message, whatever the call holds.
+    RefuseAll(String),
+    TooLarge413,
+    /// 408 without a body, as clients have seen it.
+    RequestTimeout408,
+    /// A slow service: waits, then goes on as usual. A client that leaves meanwhile was not heard.
+    Delay(Duration),
+    /// Waits for [`Hold::release`], then goes on as usual.
+    HoldUntilReleased(Hold),
+}
+
+/// Keeps calls waiting, before they are ingested, until released. Clones share one state.
+#[derive(Clone, Debug)]
+pub struct Hold(watch::Sender<bool>);
+
+impl Hold {
+    pub fn new() -> Self {
+        Self(watch::Sender::new(false))
+    }
+
+    /// Lets all waiting and all further calls through.
+    pub fn release(&self) {
+        self.0.send_replace(true);
+    }
+
+    pub(super) async fn released(&self) {
+        // The sender lives in self, so the wait cannot fail.
+        let _ = self.0.subscribe().wait_for(|released| *released).await;
+    }
+}
+
+impl Fault {
+    /// The refusal that this fault puts in place of the judgement, if it is one of that kind.
+    pub(super) fn refusal(&self, call: &PutMetricData) -> Option<Answer> {
+        let answer = match self {
+            Self::Throttle => Answer::error(400, "Throttling", "Rate exceeded"),
+            Self::TooManyRequests429 => {
+                Answer::error(429, "TooManyRequestsException", "Too many requests")
+            }
+            Self::ServiceUnavailable503 => {
+                Answer::error(503, "ServiceUnavailable", "Service is unavailable")
+            }
+            Self::Http500Before => internal_error(),
+            Self::AccessDenied403 => Answer::error(
+                403,
+                "AccessDenied",
+                "User: arn:aws:sts::000000000000:assumed-role/test/test is not authorized to \
+                 perform: cloudwatch:PutMetricData because no identity-based policy allows the \
+                 cloudwatch:PutMetricData action",
+            ),
+            Self::ExpiredToken403 => Answer::error(
+                403,
+                "ExpiredToken",
+                "The security token included in the request is expired",
+            ),
+            Self::RefuseNamed(value) => {
+                let lines = lines_naming(call, value);
+                if lines.is_empty() {
+                    return None;
+                }
+                Answer::error(400, "InvalidParameterValue", lines.join("\n"))
+            }
+            Self::RefuseUnnamed(value) => {
+                if lines_naming(call, value).is_empty() {
+                    return None;
+                }
+                Answer::error(400, "InvalidParameterValue", "The request is invalid.")
+            }
+            Self::RefuseAll(message) => {
+                Answer::error(400, "InvalidParameterValue", message.as_str())
+            }
+            Self::TooLarge413 => too_large(super::limits::BODY_BYTES_MAX + 1),
+            Self::RequestTimeout408 => Answer::bare(408),
+            Self::Accept
+            | Self::Http500After
+            | Self::TimeoutAfter(_)
+            | Self::HangAfter
+            | Self::HangBefore
+            | Self::ResetBefore
+            | Self::ResetAfter
+            | Self::Delay(_)
+            | Self::HoldUntilReleased(_) => return None,
+        };
+        Some(answer)
+    }
+}
+
+pub(super) fn internal_error() -> Answer {
+    Answer::error(
+        500,
+        "InternalServiceError",
+        "Request processing has failed due to some unknown error, exception, or failure.",
+    )
+}
+
+pub(super) fn too_large(bytes: usize) -> Answer {
+    let max = super::limits::BODY_BYTES_MAX;
+    let message = format!("Request size {bytes} exceeded {max} bytes");
+    Answer::error(413, "RequestEntityTooLarge", message)
+}
+
+/// The service's line for every dimension with this value.
+fn lines_naming(call: &PutMetricData, value: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (n, datum) in call.metric_data.iter().enumerate() {
+        for (m, dimension) in datum.dimensions.iter().enumerate() {
+            if dimension.value.as_deref() == Some(value) {
+                lines.push(format!(
+                    "The value {value} for parameter MetricData.member.{}.Dimensions.member.{}.Value \
+                     is invalid.",
+                    n + 1,
+                    m + 1
+                ));
+            }
+        }
+    }
+    lines
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Script {
+    pub queue: VecDeque<Fault>,
+    /// The key `None` is the mode for all namespaces.
+    pub modes: BTreeMap<Option<String>, Fault>,
+    pub random: Option<Mix>,
+}
+
+#[derive(Debug)]
+pub(super) struct Mix {
+    rng: fastrand::Rng,
+    shares: Vec<(f64, Fault)>,
+}
+
+impl Mix {
+    pub fn new(seed: u64, shares: Vec<(f64, Fault)>) -> Self {
+        let total: f64 = shares.iter().map(|(probability, _)| probability).sum();
+        assert!(total <= 1.0 + 1e-9, "the probabilities add up to {total}");
+        Self { rng: fastrand::Rng::with_seed(seed), shares }
+    }
+
+    fn draw(&mut self) -> Fault {
+        let mut at = self.rng.f64();
+        for (probability, fault) in &self.shares {
+            if at < *probability {
+                return fault.clone();
+            }
+            at -= probability;
+        }
+        Fault::Accept
+    }
+}
+
+impl Script {
+    pub fn next(&mut self, namespace: Option<&str>) -> Fault {
+        if let Some(fault) = self.queue.pop_front() {
+            return fault;
+        }
+        let own = namespace.and_then(|namespace| self.modes.get(&Some(namespace.to_owned())));
+        if let Some(fault) = own.or_else(|| self.modes.get(&None)) {
+            return fault.clone();
+        }
+        self.random.as_mut().map_or(Fault::Accept, Mix::draw)
+    }
+}
