@@ -21,12 +21,17 @@
 
 pub mod ack;
 pub mod aggregate;
+pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod destination;
 pub mod finding;
+pub mod http;
 pub mod limits;
 pub mod pipeline;
 pub mod ses;
+pub mod sink;
+pub mod source;
 pub mod synth;
+pub mod telemetry;

@@ -77,6 +77,7 @@ pub enum Admission {
 #[derive(Debug)]
 pub struct Ticket {
     settler: Option<Settler>,
+    stage: watch::Receiver<Stage>,
 }
 
 /// Waits for a request that somebody works on, or that is done.
@@ -141,16 +142,9 @@ impl Ledger {
         if let Some(held) = ids.held.get(&id) {
             return Admission::Known(held.waiter());
         }
-        ids.held.insert(id, Held::Pending(watch::Sender::new(Stage::Reading)));
-        Admission::New(Ticket { settler: Some(Settler { ledger: self.clone(), id }) })
-    }
-
-    /// Looks an id up without taking it on.
-    #[must_use]
-    pub fn known(&self, id: RequestId) -> Option<Waiter> {
-        let mut ids = self.ids();
-        ids.expire(Instant::now());
-        ids.held.get(&id).map(Held::waiter)
+        let (sender, stage) = watch::channel(Stage::Reading);
+        ids.held.insert(id, Held::Pending(sender));
+        Admission::New(Ticket { settler: Some(Settler { ledger: self.clone(), id }), stage })
     }
 
     /// The number of ids held.
@@ -268,9 +262,8 @@ impl Ticket {
 
     /// Waits for the request as a repeat would.
     #[must_use]
-    pub fn waiter(&self) -> Option<Waiter> {
-        let settler = self.settler.as_ref()?;
-        settler.ledger.known(settler.id)
+    pub fn waiter(&self) -> Waiter {
+        Waiter(Waiting::Pending(self.stage.clone()))
     }
 }
 

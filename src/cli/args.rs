@@ -26,10 +26,62 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    Demo(DemoArgs),
+    Serve(ServeArgs),
     Count(CountArgs),
     Explain(ExplainArgs),
     Check(CheckArgs),
     Import(ImportArgs),
+    Healthcheck(HealthcheckArgs),
+}
+
+/// Watch simulated sending become metrics. Needs no file, no AWS account, no network.
+///
+/// Runs the real engine on loopback, sends it made-up SES events, and shows the metrics live. At
+/// the end its figures are compared with what was sent.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  postmeter demo --seconds 10 --seed 7")]
+pub struct DemoArgs {
+    /// How long to send
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub seconds: u64,
+    /// The same seed sends the same events
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Write totals as JSON to this file
+    #[arg(long, value_name = "FILE")]
+    pub summary: Option<PathBuf>,
+}
+
+/// Run the daemon.
+///
+/// Settings come from the file and from POSTMETER__SECTION__KEY variables, which win. With neither
+/// it counts by example definitions and publishes to memory alone. SIGHUP reads the definitions
+/// again; SIGTERM publishes what there is and ends.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  postmeter serve --config postmeter.toml")]
+pub struct ServeArgs {
+    /// The configuration file (TOML)
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// Ask the daemon beside this whether it lives.
+///
+/// Finds the admin listener as `serve` does, asks /livez, and exits with 0 or 1 within 2 seconds.
+/// For the health check of a container without a shell.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  postmeter healthcheck --ready")]
+pub struct HealthcheckArgs {
+    /// The configuration file that the daemon runs with
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Ask /readyz: whether it takes requests
+    #[arg(long)]
+    pub ready: bool,
 }
 
 /// Count the events in files or on stdin, offline.
@@ -111,6 +163,9 @@ pub enum TextFormat {
 /// Lists every fault as FILE:LINE:COL: PATH: what; how to mend. Exit code: 0 without faults, 2 with
 /// faults, or with warnings under --strict.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  postmeter check --definitions definitions.json
+  postmeter check --config postmeter.toml --strict")]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["config", "definitions"]))]
 pub struct CheckArgs {
     /// A configuration file; the environment and the definitions that it names are checked too

@@ -5,10 +5,14 @@
 mod args;
 mod check;
 mod count;
+mod demo;
 mod explain;
+mod healthcheck;
 mod import;
 mod input;
 mod output;
+mod serve;
+mod settings;
 mod summary;
 
 use std::process::ExitCode;
@@ -32,6 +36,9 @@ pub enum Exit {
 #[must_use]
 pub fn run() -> ExitCode {
     let exit = match Args::parse().command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Count(args) => count::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Check(args) => check::run(&args),

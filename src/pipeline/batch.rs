@@ -43,6 +43,12 @@ impl Batch {
         }
     }
 
+    /// The version of the rules that judges this batch.
+    #[must_use]
+    pub fn rules(&self) -> Arc<RuleSet> {
+        Arc::clone(&self.rules)
+    }
+
     fn count(&mut self, metrics: &Metrics, event: &Event<'_>, minute: Minute) {
         self.tally.destination_matches += 1;
         let Some(layout) = metrics.layout(event.event_type) else { return };

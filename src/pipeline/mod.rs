@@ -5,7 +5,9 @@
 //! `events = matched + unmatched + unrouted` and `destination_matches = counts + dropped`.
 
 mod batch;
+mod intake;
 mod tally;
 
 pub use batch::{Batch, Times};
+pub use intake::{Intake, IntakeSettings};
 pub use tally::{Lateness, Tally};

@@ -21,13 +21,27 @@ pub fn is_gzip(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0x1f, 0x8b])
 }
 
-/// Expands gzip bytes, to at most `limit` bytes.
+/// Expands gzip bytes, to at most `limit` bytes. `admit` is asked before so many bytes more are
+/// taken; its no ends the expansion as the limit does.
 #[must_use]
-pub fn gunzip(bytes: &[u8], limit: usize) -> Gunzipped {
-    // Text compresses three- to tenfold; a wrong guess costs one copy.
-    let mut out = Vec::with_capacity(bytes.len().saturating_mul(4).min(limit));
-    let result = MultiGzDecoder::new(bytes).take(limit as u64 + 1).read_to_end(&mut out);
-    let over_limit = out.len() > limit;
-    out.truncate(limit);
-    Gunzipped { bytes: out, torn: over_limit || result.is_err(), over_limit }
+pub fn gunzip(bytes: &[u8], limit: usize, mut admit: impl FnMut(usize) -> bool) -> Gunzipped {
+    let mut gzip = MultiGzDecoder::new(bytes);
+    let mut out = Vec::new();
+    loop {
+        let step = STEP.min(limit.saturating_sub(out.len()) + 1);
+        if !admit(step) {
+            return Gunzipped { bytes: out, torn: true, over_limit: true };
+        }
+        let before = out.len();
+        let result = gzip.by_ref().take(step as u64).read_to_end(&mut out);
+        let over_limit = out.len() > limit;
+        out.truncate(limit);
+        let ended = out.len() - before < step;
+        if over_limit || result.is_err() || ended {
+            return Gunzipped { bytes: out, torn: over_limit || result.is_err(), over_limit };
+        }
+    }
 }
+
+/// Bytes expanded between two questions.
+const STEP: usize = 1 << 20;

@@ -289,7 +289,7 @@ fn read_text(
 /// Bytes that may be gzip.
 fn read_data(bytes: &[u8], interest: &Interest, path: &Path, at: u64, visit: &mut impl Visit) {
     if is_gzip(bytes) {
-        let out = gunzip(bytes, DATA_BYTES_MAX);
+        let out = gunzip(bytes, DATA_BYTES_MAX, |_| true);
         read_text(&out.bytes, out.torn, interest, &path.with(Wrapping::Gzip), at, visit);
     } else {
         read_text(bytes, false, interest, path, at, visit);

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::clock::{MINUTE_MS, push_seconds};
 use super::facts::{FactValue, Facts};
+use super::summary::Summary;
 use super::text::push_string;
 use crate::ses::EventType;
 
@@ -39,27 +40,6 @@ pub enum Other {
     Control,
     /// The text SES sends when a topic is attached.
     Notice,
-}
-
-/// The counters of `--summary FILE`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are those of the summary file")]
-pub struct Summary {
-    pub events: u64,
-    pub matched: u64,
-    pub unmatched: u64,
-    pub unrouted: u64,
-    pub malformed: u64,
-    pub foreign: u64,
-    pub unknown_type: u64,
-    pub control: u64,
-    pub notice: u64,
-    pub no_timestamp: u64,
-    pub destination_matches: u64,
-    pub counts: u64,
-    pub series: u64,
-    pub datums: u64,
-    pub dropped_invalid_value: u64,
 }
 
 /// Counts facts under a definitions document.
@@ -153,20 +133,7 @@ impl Truth {
         for (key, count) in other.series {
             *self.series.entry(key).or_default() += count;
         }
-        let (ours, theirs) = (&mut self.tally, other.tally);
-        ours.events += theirs.events;
-        ours.matched += theirs.matched;
-        ours.unmatched += theirs.unmatched;
-        ours.unrouted += theirs.unrouted;
-        ours.malformed += theirs.malformed;
-        ours.foreign += theirs.foreign;
-        ours.unknown_type += theirs.unknown_type;
-        ours.control += theirs.control;
-        ours.notice += theirs.notice;
-        ours.no_timestamp += theirs.no_timestamp;
-        ours.destination_matches += theirs.destination_matches;
-        ours.counts += theirs.counts;
-        ours.dropped_invalid_value += theirs.dropped_invalid_value;
+        self.tally.merge(&other.tally);
     }
 
     /// The counters so far.
@@ -274,36 +241,6 @@ fn is_valid(value: &FactValue) -> bool {
 
 fn sanitized(text: &str) -> String {
     text.chars().take(255).map(|letter| if is_allowed(letter) { letter } else { '_' }).collect()
-}
-
-// === impl Summary ===
-
-impl Summary {
-    /// What `--summary FILE` writes, without a newline.
-    pub fn to_json(&self) -> String {
-        let fields = [
-            ("events", self.events),
-            ("matched", self.matched),
-            ("unmatched", self.unmatched),
-            ("unrouted", self.unrouted),
-            ("malformed", self.malformed),
-            ("foreign", self.foreign),
-            ("unknown_type", self.unknown_type),
-            ("control", self.control),
-            ("notice", self.notice),
-            ("no_timestamp", self.no_timestamp),
-            ("destination_matches", self.destination_matches),
-            ("counts", self.counts),
-            ("series", self.series),
-            ("datums", self.datums),
-        ];
-        let mut out = String::from("{");
-        for (name, value) in fields {
-            let _ = write!(out, "\"{name}\":{value},");
-        }
-        let _ = write!(out, "\"dropped\":{{\"invalid_value\":{}}}}}", self.dropped_invalid_value);
-        out
-    }
 }
 
 #[cfg(test)]

@@ -109,9 +109,13 @@ fn is_reset(error: &(dyn std::error::Error + 'static)) -> bool {
 #[tokio::test]
 async fn a_short_delay_ends_well() {
     let caller = Caller::new().await;
-    caller.fake.script(vec![Fault::Delay(Duration::from_millis(20))]);
-    assert_eq!(caller.status(&call_of(vec![datum(1.0)])).await, 200);
-    assert_eq!(caller.fake.total_in("Mail"), 1);
+    let delay = Duration::from_millis(20);
+    caller.fake.script(vec![Fault::Delay(delay)]);
+    let call = call_of(vec![datum(1.0)]);
+    assert_eq!((caller.status(&call).await, caller.status(&call).await), (200, 200));
+    let calls = caller.fake.calls();
+    assert!(calls[1].when - calls[0].when >= delay);
+    assert_eq!(caller.fake.total_in("Mail"), 2);
 }
 
 #[tokio::test]

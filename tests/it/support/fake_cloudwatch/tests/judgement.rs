@@ -101,8 +101,10 @@ async fn gzip_is_undone_and_a_repetition_has_the_same_hash() {
     assert_eq!(caller.send(plain, &packed_headers).await.unwrap().status, 400);
 }
 
+type Change = fn(&mut MetricDatum);
+
 /// What a good datum can be changed to and still be good.
-const AT_BOUND: &[fn(&mut MetricDatum)] = &[
+const AT_BOUND: &[Change] = &[
     |d| d.metric_name = Some("m".repeat(255)),
     |d| d.dimensions = (0..30).map(|i| dimension(&format!("d{i}"), "v")).collect(),
     |d| d.dimensions.clear(),
@@ -127,7 +129,7 @@ const AT_BOUND: &[fn(&mut MetricDatum)] = &[
 ];
 
 /// What spoils a good datum, with a piece of the message that then refuses it.
-const BEYOND: &[(&str, fn(&mut MetricDatum))] = &[
+const BEYOND: &[(&str, Change)] = &[
     ("MetricName", |d| d.metric_name = Some("m".repeat(256))),
     ("MetricName", |d| d.metric_name = Some(String::new())),
     ("MetricName", |d| d.metric_name = Some("é".to_owned())),

@@ -1,0 +1,99 @@
+//! `postmeter demo`: what a newcomer sees first.
+//!
+//! The real daemon on loopback, publishing to memory; a sender that posts made-up events as
+//! Firehose would, repeats some requests and spoils some records; a table of what was counted. At
+//! the end the daemon's own figures must equal what was sent.
+
+mod scrape;
+mod screen;
+mod sender;
+
+use std::io::{IsTerminal, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::runtime::Runtime;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::Exit;
+use super::args::DemoArgs;
+use super::output::complain;
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::{AccessKey, Config, Publish};
+use crate::ses::Minute;
+
+use scrape::Scrape;
+use screen::Screen;
+use sender::Sender;
+
+/// Definitions that the events were made for.
+const DEFINITIONS: &str = include_str!("../../../config/definitions.json");
+
+/// Runs the command.
+///
+/// # Errors
+/// Loopback does not work, or the output cannot be written.
+pub fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
+    Runtime::new().context("cannot start threads")?.block_on(demo(args))
+}
+
+async fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
+    let key = format!("{:032x}", fastrand::u128(..));
+    let app = App::bind(config(&key), Clock::System).await?;
+    let (http, admin) = (app.http_address()?, app.admin_address()?);
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let daemon = tokio::spawn(app.run(async {
+        // The sender that went away says stop as well.
+        let _ = stopped.await;
+    }));
+
+    let definitions = serde_json::from_str(DEFINITIONS)?;
+    // Whole minutes, so that the same seed gives the same minutes apart.
+    let start = Minute::of_ms(Clock::System.now_ms());
+    let mut sender = Sender::new(http, &key, args.seed, start.start_seconds() * 1000, &definitions);
+    let mut screen = Screen::new(std::io::stdout().is_terminal(), &definitions);
+    let mut ticks = interval(Duration::from_secs(1) / sender::REQUESTS_PER_SECOND);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let started = Instant::now();
+    for request in 1..=args.seconds * u64::from(sender::REQUESTS_PER_SECOND) {
+        ticks.tick().await;
+        sender.send().await?;
+        if request.is_multiple_of(u64::from(sender::REQUESTS_PER_SECOND)) {
+            let scrape = Scrape::take(admin).await?;
+            screen.show(&scrape, sender.latency(), started.elapsed())?;
+        }
+    }
+    let scrape = Scrape::take(admin).await?;
+    screen.end(&scrape)?;
+    drop(stop);
+    daemon.await.context("the daemon failed")?;
+
+    if let Some(path) = &args.summary {
+        scrape.summary().write(path)?;
+    }
+    let difference = sender.truth().difference(&scrape);
+    let mut out = std::io::stdout().lock();
+    match difference {
+        None => {
+            writeln!(out, "Every figure above equals what was sent, repeats and faults included.")?;
+            Ok(Exit::Done)
+        }
+        Some(difference) => {
+            complain(&format!("the daemon's figures differ from what was sent: {difference}"));
+            Ok(Exit::Failed)
+        }
+    }
+}
+
+fn config(key: &str) -> Config {
+    let mut config = Config::default();
+    config.listen.http = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    config.listen.admin = config.listen.http;
+    config.firehose.access_keys = vec![AccessKey::new(key)];
+    config.cloudwatch.publish = Publish::Memory;
+    config.cloudwatch.flush_interval = Duration::from_secs(1);
+    config.telemetry.own_namespace = None;
+    config
+}

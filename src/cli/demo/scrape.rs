@@ -1,0 +1,141 @@
+//! What the daemon says of itself on its admin listener, read as any other program would.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty, Full};
+use hyper::Request;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+
+use crate::cli::Summary;
+use crate::telemetry::DropReason;
+
+/// The metrics and series of one moment.
+#[derive(Debug)]
+pub struct Scrape {
+    /// By name and labels, such as `postmeter_events_total{routing="matched"}`.
+    metrics: BTreeMap<String, f64>,
+    /// What `GET /series` gave.
+    pub lines: String,
+    pub series: Vec<Value>,
+}
+
+/// Posts to the daemon's event listener over connections that are kept.
+#[derive(Debug)]
+pub struct Poster(Client<HttpConnector, Full<Bytes>>);
+
+// === impl Scrape ===
+
+impl Scrape {
+    /// Asks the admin listener.
+    pub async fn take(admin: SocketAddr) -> anyhow::Result<Self> {
+        let metrics = get(admin, "/metrics").await?;
+        let lines = get(admin, "/series").await?;
+        let metrics = metrics.lines().filter(|line| !line.starts_with('#'));
+        let metrics = metrics.filter_map(|line| {
+            let (name, value) = line.rsplit_once(' ')?;
+            Some((name.to_owned(), value.parse().ok()?))
+        });
+        let series = lines.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+        Ok(Self { metrics: metrics.collect(), lines, series })
+    }
+
+    /// A counter; 0 when there is none.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "counters are whole and not negative"
+    )]
+    pub fn count(&self, name: &str) -> u64 {
+        self.metrics.get(name).map_or(0, |value| *value as u64)
+    }
+
+    fn value(&self, kind: &str) -> u64 {
+        self.count(&format!("postmeter_values_total{{kind=\"{kind}\"}}"))
+    }
+
+    fn event(&self, routing: &str) -> u64 {
+        self.count(&format!("postmeter_events_total{{routing=\"{routing}\"}}"))
+    }
+
+    pub fn dropped(&self) -> BTreeMap<&'static str, u64> {
+        let dropped = DropReason::ALL.iter().map(|reason| {
+            let label = reason.label();
+            (label, self.count(&format!("postmeter_dropped_total{{reason=\"{label}\"}}")))
+        });
+        dropped.filter(|(reason, count)| *count > 0 || *reason == "invalid_value").collect()
+    }
+
+    pub fn events(&self) -> u64 {
+        self.value("event")
+    }
+
+    /// The totals, as `--summary` writes them.
+    pub fn summary(&self) -> Summary {
+        let same_series = |a: &Value, b: &Value| {
+            ["Namespace", "MetricName", "Dimensions"].iter().all(|key| a[*key] == b[*key])
+        };
+        Summary {
+            events: self.value("event"),
+            matched: self.event("matched"),
+            unmatched: self.event("unmatched"),
+            unrouted: self.event("unrouted"),
+            malformed: self.value("malformed"),
+            foreign: self.value("foreign"),
+            unknown_type: self.value("unknown_type"),
+            control: self.value("control"),
+            notice: self.value("notice"),
+            no_timestamp: self.count("postmeter_no_timestamp_events_total"),
+            destination_matches: self.count("postmeter_destination_matches_total"),
+            counts: self.series.iter().map(count_of).sum(),
+            series: self.series.chunk_by(same_series).count() as u64,
+            datums: self.series.len() as u64,
+            dropped: self.dropped(),
+        }
+    }
+}
+
+/// The count of a line of `/series`.
+pub fn count_of(line: &Value) -> u64 {
+    line["Counts"][0].as_u64().unwrap_or(0)
+}
+
+async fn get(admin: SocketAddr, path: &str) -> anyhow::Result<String> {
+    let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+    let response = client.get(format!("http://{admin}{path}").parse()?).await?;
+    let body = response.into_body().collect().await?.to_bytes();
+    String::from_utf8(body.to_vec()).context("the answer is no text")
+}
+
+// === impl Poster ===
+
+impl Poster {
+    pub fn new() -> Self {
+        Self(Client::builder(TokioExecutor::new()).build_http())
+    }
+
+    /// Posts a Firehose delivery; gives the status.
+    pub async fn post(
+        &self,
+        http: SocketAddr,
+        key: &str,
+        id: &str,
+        body: Bytes,
+    ) -> anyhow::Result<u16> {
+        let request = Request::post(format!("http://{http}/firehose"))
+            .header("content-type", "application/json")
+            .header("x-amz-firehose-protocol-version", "1.0")
+            .header("x-amz-firehose-request-id", id)
+            .header("x-amz-firehose-access-key", key)
+            .body(Full::new(body))?;
+        let response = self.0.request(request).await?;
+        let status = response.status().as_u16();
+        response.into_body().collect().await?;
+        Ok(status)
+    }
+}

@@ -1,0 +1,125 @@
+//! Sends made-up events as Firehose would, and keeps account of what must be counted.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use fastrand::Rng;
+use hdrhistogram::Histogram;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::scrape::{Poster, Scrape};
+use crate::synth::{Generator, Other, Profile, Truth, firehose_body};
+
+pub const REQUESTS_PER_SECOND: u32 = 10;
+const EVENTS_PER_REQUEST: usize = 200;
+/// One request in so many is sent twice, as Firehose does when an answer is lost.
+const REPEAT_ONE_IN: u32 = 10;
+/// One request in so many has a record that was cut off on its way.
+const SPOIL_ONE_IN: u32 = 5;
+
+/// Answers that take longer count as this: a minute.
+const MICROSECONDS_MAX: u64 = 60_000_000;
+
+/// A sender of seeded traffic.
+pub struct Sender {
+    http: SocketAddr,
+    key: String,
+    poster: Poster,
+    rng: Rng,
+    events: Generator,
+    expected: Expected,
+    latency: Histogram<u64>,
+    sent: u64,
+}
+
+/// What must be counted.
+pub struct Expected(Truth);
+
+// === impl Sender ===
+
+impl Sender {
+    pub fn new(http: SocketAddr, key: &str, seed: u64, start_ms: i64, definitions: &Value) -> Self {
+        let profile = Profile {
+            seed,
+            start_ms,
+            events_per_second: f64::from(REQUESTS_PER_SECOND) * EVENTS_PER_REQUEST as f64,
+            minutes_late: 2,
+            awkward: true,
+            ..Profile::default()
+        };
+        Self {
+            http,
+            key: key.to_owned(),
+            poster: Poster::new(),
+            rng: Rng::with_seed(seed),
+            events: Generator::new(profile),
+            expected: Expected(Truth::new(definitions, None, "SES")),
+            latency: Histogram::new_with_max(MICROSECONDS_MAX, 3)
+                .expect("a minute to three digits is lawful"),
+            sent: 0,
+        }
+    }
+
+    /// Sends one request, and perhaps sends it again.
+    pub async fn send(&mut self) -> anyhow::Result<()> {
+        self.sent += 1;
+        let mut records: Vec<Vec<u8>> = Vec::with_capacity(EVENTS_PER_REQUEST + 1);
+        for event in self.events.by_ref().take(EVENTS_PER_REQUEST) {
+            self.expected.0.add(&event.facts);
+            records.push((event.json + "\n").into_bytes());
+        }
+        if self.rng.u32(..SPOIL_ONE_IN) == 0 {
+            let at = self.rng.usize(..records.len());
+            let torn = records[at][..records[at].len() / 2].to_vec();
+            records.push(torn);
+            self.expected.0.add_other(Other::Malformed);
+        }
+        let id = format!("{:032x}", self.rng.u128(..));
+        let timestamp_ms = self.events.next_ms();
+        let body = firehose_body(&id, timestamp_ms, records.iter().map(Vec::as_slice));
+        let body = Bytes::from(body);
+        self.post(&id, body.clone()).await?;
+        if self.rng.u32(..REPEAT_ONE_IN) == 0 {
+            self.post(&id, body).await?;
+        }
+        Ok(())
+    }
+
+    async fn post(&mut self, id: &str, body: Bytes) -> anyhow::Result<()> {
+        let started = Instant::now();
+        let status = self.poster.post(self.http, &self.key, id, body).await?;
+        anyhow::ensure!(status == 200, "a delivery was answered {status}");
+        let took = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.latency.saturating_record(took.max(1));
+        Ok(())
+    }
+
+    /// Times from request to answer, in microseconds.
+    pub fn latency(&self) -> &Histogram<u64> {
+        &self.latency
+    }
+
+    pub fn truth(&self) -> &Expected {
+        &self.expected
+    }
+}
+
+// === impl Expected ===
+
+impl Expected {
+    /// The first figure that differs; `None` when all are equal.
+    pub fn difference(&self, scrape: &Scrape) -> Option<String> {
+        let lines = self.0.to_lines();
+        let mut pairs = lines.lines().zip(scrape.lines.lines());
+        if let Some((sent, counted)) = pairs.find(|(sent, counted)| sent != counted) {
+            return Some(format!("sent {sent}, counted {counted}"));
+        }
+        if lines.len() != scrape.lines.len() {
+            return Some("there are series too many or too few".to_owned());
+        }
+        let sent: Value = serde_json::from_str(&self.0.summary().to_json()).ok()?;
+        let counted = serde_json::to_value(scrape.summary()).ok()?;
+        (sent != counted).then(|| format!("sent {sent}, counted {counted}"))
+    }
+}

@@ -1,0 +1,96 @@
+//! `postmeter serve`: the daemon in a process of its own.
+
+use std::io::Write;
+
+use anyhow::Context;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::args::ServeArgs;
+use super::output::{complain, print_findings};
+use super::{Exit, settings};
+use crate::app::{App, Drained, Reloader, StartError};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::telemetry::init_logs;
+
+/// Runs the command, until SIGTERM or SIGINT.
+///
+/// # Errors
+/// The configuration cannot be read, or the system refuses threads or signals.
+pub fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
+    let Some(loaded) = settings::load(args.config.as_deref())? else {
+        return Ok(Exit::Usage);
+    };
+    let from_nothing = loaded.from_nothing;
+    let Some(config) = loaded.config else { return Ok(Exit::Usage) };
+    init_logs(&config.telemetry);
+    if from_nothing {
+        tracing::info!("nothing is configured: example definitions, published to memory alone");
+    }
+    Runtime::new().context("cannot start threads")?.block_on(serve(config))
+}
+
+async fn serve(config: Config) -> anyhow::Result<Exit> {
+    let app = match App::bind(config, Clock::System).await {
+        Ok(app) => app,
+        Err(error) => return Ok(refuse_start(&error)),
+    };
+    let (http, admin) = (app.http_address()?, app.admin_address()?);
+    tracing::info!(%http, %admin, version = env!("CARGO_PKG_VERSION"), "serving");
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    let reloading = tokio::spawn(reload_on_hangup(app.reloader()));
+    let stop = async {
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("SIGTERM"),
+            _ = interrupt.recv() => tracing::info!("SIGINT"),
+        }
+    };
+    let Drained { left } = app.run(stop).await;
+    reloading.abort();
+    if left.is_empty() {
+        return Ok(Exit::Done);
+    }
+    let counts: u64 = left.iter().map(|line| line.count).sum();
+    tracing::error!(counts, datums = left.len(), "counts left at shutdown; they follow on stderr");
+    let mut stderr = std::io::stderr().lock();
+    for line in &left {
+        writeln!(stderr, "{}", line.to_json())?;
+    }
+    Ok(Exit::Failed)
+}
+
+fn refuse_start(error: &StartError) -> Exit {
+    complain(&error.to_string());
+    match error {
+        StartError::Definitions(findings) => {
+            print_findings(findings);
+            Exit::Usage
+        }
+        StartError::Configuration(_) => Exit::Usage,
+        StartError::Listen { .. } => Exit::Failed,
+    }
+}
+
+async fn reload_on_hangup(reloader: Reloader) {
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
+        tracing::error!("cannot wait for SIGHUP: definitions are not reloaded");
+        return;
+    };
+    while hangup.recv().await.is_some() {
+        let reloader = reloader.clone();
+        // Reading and compiling a large document takes longer than a connection should wait.
+        match tokio::task::spawn_blocking(move || reloader.reload()).await {
+            Ok(Ok(())) => tracing::info!("definitions reloaded"),
+            Ok(Err(StartError::Definitions(findings))) => {
+                for finding in findings {
+                    tracing::error!(place = %finding.place, path = finding.path, "{}; {}", finding.what, finding.mend);
+                }
+                tracing::error!("definitions refused; the old ones go on");
+            }
+            Ok(Err(error)) => tracing::error!(%error, "definitions refused; the old ones go on"),
+            Err(_) => tracing::error!("reading the definitions panicked; the old ones go on"),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! What an answer of CloudWatch, or the lack of one, means for the counts in a call. Pure.
+
+use std::collections::BTreeSet;
+
+use crate::sink::{Culprit, Failure};
+
+/// Codes with which AWS services say "too fast", whatever the status.
+/// <https://github.com/awslabs/aws-sdk-rust>, retry classifiers of the SDK; read 2026-11-21.
+const THROTTLING: [&str; 13] = [
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "BandwidthLimitExceeded",
+    "LimitExceededException",
+    "LimitExceeded",
+    "PriorRequestNotComplete",
+    "EC2ThrottledException",
+    "SlowDown",
+];
+
+/// Codes with which AWS services refuse the caller, whatever the status.
+const DENIED: [&str; 16] = [
+    "AccessDenied",
+    "AccessDeniedException",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "RequestExpired",
+    "UnrecognizedClientException",
+    "UnrecognizedClient",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "SignatureDoesNotMatch",
+    "IncompleteSignature",
+    "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
+    "NotAuthorized",
+    "NotAuthorizedException",
+    "OptInRequired",
+];
+
+/// What an answered call means. `datums` is how many the call carried.
+pub fn answered(status: u16, code: Option<&str>, message: Option<&str>, datums: usize) -> Failure {
+    let code = code.unwrap_or_default();
+    let why = || match message {
+        Some(message) if !message.is_empty() => format!("{status} {code}: {}", shorten(message)),
+        _ => format!("{status} {code}"),
+    };
+    if THROTTLING.contains(&code) || matches!(status, 408 | 429) {
+        return Failure::NotIngested(why());
+    }
+    if status >= 500 {
+        return Failure::Unknown(why());
+    }
+    if status == 413 || code == "RequestEntityTooLarge" {
+        return Failure::TooLarge(why());
+    }
+    if matches!(status, 401 | 403) || DENIED.contains(&code) {
+        return Failure::Denied(why());
+    }
+    if status == 400 {
+        let message = message.unwrap_or_default();
+        let named = named_datums(message, datums);
+        return Failure::Invalid(if !named.is_empty() {
+            Culprit::Datums(named)
+        } else if message.contains("parameter Namespace") {
+            Culprit::Other(why())
+        } else {
+            Culprit::Unnamed(why())
+        });
+    }
+    // A redirect, a 404 of a proxy: somebody answered, but not CloudWatch as we know it.
+    Failure::Unknown(why())
+}
+
+/// The datums that a message points at by `MetricData.member.N`, N from 1.
+fn named_datums(message: &str, datums: usize) -> BTreeSet<usize> {
+    let members = message.split("MetricData.member.").skip(1);
+    members
+        .filter_map(|rest| {
+            let digits = rest.split(|next: char| !next.is_ascii_digit()).next()?;
+            digits.parse::<usize>().ok()?.checked_sub(1)
+        })
+        .filter(|at| *at < datums)
+        .collect()
+}
+
+/// Long enough for a log line; a refusal can list a thousand datums.
+fn shorten(message: &str) -> String {
+    message.chars().take(300).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_answer_means_what_rule_f_says() {
+        let kind = |status, code: &str, message: &str| {
+            let code = Some(code).filter(|code| !code.is_empty());
+            match answered(status, code, Some(message), 3) {
+                Failure::NotIngested(_) => "not ingested".to_owned(),
+                Failure::TooLarge(_) => "too large".to_owned(),
+                Failure::Denied(_) => "denied".to_owned(),
+                Failure::Unknown(_) => "unknown".to_owned(),
+                Failure::Invalid(Culprit::Datums(at)) => format!("datums {at:?}"),
+                Failure::Invalid(Culprit::Other(_)) => "other".to_owned(),
+                Failure::Invalid(Culprit::Unnamed(_)) => "unnamed".to_owned(),
+            }
+        };
+        for (status, code, message, expected) in [
+            (400, "Throttling", "Rate exceeded", "not ingested"),
+            (429, "", "", "not ingested"),
+            (408, "", "", "not ingested"),
+            (413, "", "", "too large"),
+            (403, "AccessDenied", "", "denied"),
+            (401, "", "", "denied"),
+            (400, "ExpiredToken", "", "denied"),
+            (500, "InternalServiceError", "", "unknown"),
+            (503, "ServiceUnavailable", "", "unknown"),
+            (503, "SlowDown", "", "not ingested"),
+            (302, "", "", "unknown"),
+            (400, "InvalidParameterValue", "MetricData.member.2.Value is invalid", "datums {1}"),
+            (
+                400,
+                "InvalidParameterValue",
+                "MetricData.member.1.Unit\nMetricData.member.3.Dimensions.member.1.Value",
+                "datums {0, 2}",
+            ),
+            (400, "InvalidParameterValue", "MetricData.member.4.Value is invalid", "unnamed"),
+            (400, "InvalidParameterValue", "MetricData.member.0.Value is invalid", "unnamed"),
+            (400, "InvalidParameterValue", "The parameter Namespace is invalid", "other"),
+            (400, "ValidationError", "", "unnamed"),
+        ] {
+            assert_eq!(kind(status, code, message), expected, "{status} {code} {message}");
+        }
+    }
+}

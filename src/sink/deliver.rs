@@ -1,0 +1,161 @@
+//! One call until its end: tried, repeated, cut up, and at last accepted or given up.
+
+use std::sync::Arc;
+
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, sleep_until};
+
+use super::call::Call;
+use super::gate::{Backoff, Gate};
+use super::publisher::Shared;
+use super::{Culprit, Failure, MetricSink};
+use crate::config::Ambiguous;
+use crate::telemetry::{CallOutcome, DropReason};
+
+/// How the tries of one call ended.
+enum Verdict {
+    Accepted,
+    /// In doubt, and the policy is not to repeat it.
+    GivenUp,
+    TooLarge,
+    Invalid(Culprit),
+}
+
+/// Delivers a call of a namespace. A datum is given up only when CloudWatch names it, or when it
+/// is refused while the rest of its call was accepted.
+pub async fn deliver<S: MetricSink>(
+    shared: &Shared<S>,
+    namespace: &Arc<str>,
+    gate: &Gate,
+    call: Call,
+) {
+    let mut backoff = Backoff::new();
+    let mut any_accepted = false;
+    let mut parts = vec![call];
+    loop {
+        let mut refused = Call::default();
+        let mut general = false;
+        while let Some(part) = parts.pop() {
+            match attempt(shared, namespace, gate, &part).await {
+                Verdict::Accepted => {
+                    any_accepted = true;
+                    shared.accepted(namespace, &part);
+                }
+                Verdict::GivenUp => shared.dropped(namespace, &part, DropReason::Ambiguous),
+                Verdict::Invalid(Culprit::Datums(at)) => {
+                    let (rest, culprits) = part.without(&at);
+                    shared.dropped(namespace, &culprits, DropReason::Refused);
+                    if !rest.is_empty() {
+                        parts.push(rest);
+                    }
+                }
+                Verdict::Invalid(Culprit::Other(_)) => {
+                    general = true;
+                    refused.append(part);
+                }
+                Verdict::TooLarge | Verdict::Invalid(Culprit::Unnamed(_)) if part.len() > 1 => {
+                    let (first, second) = part.halves();
+                    parts.push(second);
+                    parts.push(first);
+                }
+                Verdict::TooLarge | Verdict::Invalid(Culprit::Unnamed(_)) => refused.append(part),
+            }
+        }
+        if refused.is_empty() {
+            return;
+        }
+        if any_accepted && !general {
+            shared.dropped(namespace, &refused, DropReason::Refused);
+            return;
+        }
+        // Everything was refused: no datum is to blame, so none is given up.
+        let datums = refused.len();
+        tracing::error!(%namespace, datums, "put metric data is refused whole; it is repeated");
+        shared.sleep(Instant::now() + backoff.next()).await;
+        parts.push(refused);
+    }
+}
+
+/// Tries a call until its outcome is one that more tries would not change.
+async fn attempt<S: MetricSink>(
+    shared: &Shared<S>,
+    namespace: &Arc<str>,
+    gate: &Gate,
+    call: &Call,
+) -> Verdict {
+    let mut backoff = Backoff::new();
+    let mut slot: Option<OwnedSemaphorePermit> = None;
+    let mut in_doubt = false;
+    loop {
+        if slot.is_none() {
+            slot = Some(enter(shared, gate).await);
+        }
+        shared.pacer.turn().await;
+        let started = Instant::now();
+        let outcome = shared.sink.put(namespace, &call.datums).await;
+        let took = started.elapsed();
+        let failure = match outcome {
+            Ok(()) => {
+                shared.metrics.call(CallOutcome::Accepted, took);
+                gate.open();
+                shared.allowed(namespace);
+                return Verdict::Accepted;
+            }
+            Err(failure) => failure,
+        };
+        shared.metrics.call(outcome_of(&failure), took);
+        match failure {
+            Failure::TooLarge(why) => {
+                tracing::warn!(%namespace, datums = call.len(), why, "put metric data too large");
+                return Verdict::TooLarge;
+            }
+            Failure::Invalid(culprit) => {
+                tracing::warn!(%namespace, datums = call.len(), ?culprit, "put metric data refused");
+                return Verdict::Invalid(culprit);
+            }
+            Failure::Unknown(why) => {
+                shared.doubtful(namespace, call, &why);
+                if shared.ambiguous == Ambiguous::Drop {
+                    return Verdict::GivenUp;
+                }
+                // Held until the outcome is known: no other call takes this one's slot.
+                in_doubt = true;
+            }
+            Failure::NotIngested(why) => shared.not_ingested(namespace, &why),
+            Failure::Denied(why) => shared.denied(namespace, &why),
+        }
+        if in_doubt {
+            shared.sleep(Instant::now() + backoff.next()).await;
+        } else {
+            gate.shut();
+            slot = None;
+        }
+    }
+}
+
+/// Waits for the namespace's gate and a slot, both.
+async fn enter<S: MetricSink>(shared: &Shared<S>, gate: &Gate) -> OwnedSemaphorePermit {
+    loop {
+        while let Some(until) = gate.shut_until() {
+            shared.sleep(until).await;
+        }
+        // The semaphore is never closed; were it, waiting for ever is what shutdown ends.
+        let Ok(slot) = Arc::clone(&shared.slots).acquire_owned().await else {
+            sleep_until(Instant::now() + std::time::Duration::from_secs(3600)).await;
+            continue;
+        };
+        if gate.shut_until().is_none() {
+            return slot;
+        }
+    }
+}
+
+fn outcome_of(failure: &Failure) -> CallOutcome {
+    match failure {
+        Failure::NotIngested(_) => CallOutcome::NotIngested,
+        Failure::TooLarge(_) => CallOutcome::TooLarge,
+        Failure::Denied(_) => CallOutcome::Denied,
+        Failure::Invalid(_) => CallOutcome::Invalid,
+        Failure::Unknown(_) => CallOutcome::Unknown,
+    }
+}

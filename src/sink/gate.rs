@@ -1,0 +1,104 @@
+//! Pacing: how long to wait before a call may be tried, again or at all.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+/// Full jitter over a doubling span.
+#[derive(Debug)]
+pub struct Backoff {
+    failures: u32,
+}
+
+/// Shut after a failure, for all calls of a namespace together, so that a long outage costs a few
+/// tries and not one for each call.
+#[derive(Debug, Default)]
+pub struct Gate(Mutex<GateState>);
+
+#[derive(Debug, Default)]
+struct GateState {
+    failures: u32,
+    shut_until: Option<Instant>,
+}
+
+/// Spreads calls evenly: at most so many in a second.
+#[derive(Debug)]
+pub struct Pacer {
+    next: Mutex<Option<Instant>>,
+    span: Duration,
+}
+
+const SPAN_FIRST: Duration = Duration::from_millis(200);
+const SPAN_MAX: Duration = Duration::from_secs(10);
+
+fn span(failures: u32) -> Duration {
+    SPAN_FIRST.saturating_mul(1 << failures.min(10)).min(SPAN_MAX)
+}
+
+/// Between half of the span and all of it.
+fn jittered(span: Duration) -> Duration {
+    span.mul_f64(0.5 + fastrand::f64() / 2.0)
+}
+
+// === impl Backoff ===
+
+impl Backoff {
+    pub const fn new() -> Self {
+        Self { failures: 0 }
+    }
+
+    /// How long to wait after one more failure.
+    pub fn next(&mut self) -> Duration {
+        let wait = jittered(span(self.failures));
+        self.failures = self.failures.saturating_add(1);
+        wait
+    }
+}
+
+// === impl Gate ===
+
+impl Gate {
+    /// When the gate opens; `None` when it is open.
+    pub fn shut_until(&self) -> Option<Instant> {
+        self.state().shut_until.filter(|until| *until > Instant::now())
+    }
+
+    pub fn shut(&self) {
+        let mut state = self.state();
+        let now = Instant::now();
+        // Calls that failed side by side are one failure.
+        if state.shut_until.is_none_or(|until| until <= now) {
+            state.shut_until = Some(now + jittered(span(state.failures)));
+            state.failures = state.failures.saturating_add(1);
+        }
+    }
+
+    pub fn open(&self) {
+        *self.state() = GateState::default();
+    }
+
+    fn state(&self) -> MutexGuard<'_, GateState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Pacer ===
+
+impl Pacer {
+    pub fn new(per_second: u32) -> Self {
+        Self { next: Mutex::new(None), span: Duration::from_secs(1) / per_second.max(1) }
+    }
+
+    /// Waits for this call's turn.
+    pub async fn turn(&self) {
+        let at = {
+            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = Instant::now();
+            let at = next.map_or(now, |next| next.max(now));
+            *next = Some(at + self.span);
+            at
+        };
+        sleep_until(at).await;
+    }
+}

@@ -1,0 +1,106 @@
+//! The daemon's own totals in CloudWatch, so that silence can be alarmed on without Prometheus.
+//!
+//! Every minute, zeros too. A total that surely did not arrive is added to the next minute's; one
+//! in doubt is not sent again: these numbers may lack something, and never have it twice.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+
+use super::{Amount, Datum, Failure, MetricSink};
+use crate::aggregate::SeriesMinute;
+use crate::clock::Clock;
+use crate::ses::Minute;
+use crate::telemetry::{DropReason, Metrics};
+
+const NAMES: [&str; 10] = [
+    "Events",
+    "MatchedEvents",
+    "UnmatchedEvents",
+    "UnroutedEvents",
+    "MalformedValues",
+    "AcceptedCounts",
+    "DroppedCounts",
+    "DoubtfulCounts",
+    "Requests",
+    "RefusedRequests",
+];
+
+const SPAN: Duration = Duration::from_secs(60);
+
+/// Publishes totals under a namespace of their own.
+#[derive(Debug)]
+pub struct OwnTotals {
+    namespace: Arc<str>,
+    metrics: Arc<Metrics>,
+    clock: Clock,
+    sent: [u64; NAMES.len()],
+}
+
+// === impl OwnTotals ===
+
+impl OwnTotals {
+    #[must_use]
+    pub fn new(namespace: &str, metrics: Arc<Metrics>, clock: Clock) -> Self {
+        Self { namespace: namespace.into(), metrics, clock, sent: [0; NAMES.len()] }
+    }
+
+    /// Publishes every minute, for ever.
+    pub async fn run(&mut self, sink: &impl MetricSink) {
+        let mut ticks = interval_at(Instant::now() + SPAN.mul_f64(fastrand::f64()), SPAN);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.metrics.upkeep();
+            self.publish(sink).await;
+        }
+    }
+
+    /// Publishes once what has come since the last time.
+    #[expect(clippy::cast_precision_loss, reason = "exact to 2^53, beyond any count of a minute")]
+    pub async fn publish(&mut self, sink: &impl MetricSink) {
+        let totals = self.totals();
+        let minute = Minute::of_ms(self.clock.now_ms());
+        let datums: Vec<_> = NAMES
+            .iter()
+            .zip(totals.iter().zip(self.sent))
+            .map(|(metric, (total, sent))| Datum {
+                series: SeriesMinute {
+                    namespace: Arc::clone(&self.namespace),
+                    metric,
+                    dimensions: Vec::new(),
+                    minute,
+                },
+                amount: Amount::Value((total - sent) as f64),
+            })
+            .collect();
+        match sink.put(&self.namespace, &datums).await {
+            Ok(()) | Err(Failure::Unknown(_)) => self.sent = totals,
+            Err(failure) => {
+                tracing::warn!(?failure, "own totals not published; the next have them")
+            }
+        }
+    }
+
+    fn totals(&self) -> [u64; NAMES.len()] {
+        let metrics = &self.metrics;
+        let events = ["matched", "unmatched", "unrouted"].map(|label| metrics.event_counts(label));
+        let dropped = DropReason::ALL.map(|reason| metrics.dropped_counts(reason));
+        let doubtful =
+            [&metrics.doubtful_ambiguous, &metrics.doubtful_crash, &metrics.doubtful_shutdown];
+        let (requests, refused) = metrics.request_counts();
+        [
+            events.iter().sum(),
+            events[0],
+            events[1],
+            events[2],
+            metrics.value_counts("malformed"),
+            metrics.accepted_counts.get(),
+            dropped.iter().sum(),
+            doubtful.iter().map(|total| total.get()).sum(),
+            requests,
+            refused,
+        ]
+    }
+}

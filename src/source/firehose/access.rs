@@ -1,0 +1,48 @@
+//! Access keys, compared in a time that does not depend on them.
+
+use sha2::{Digest, Sha256};
+use subtle::{Choice, ConstantTimeEq};
+
+use crate::config::AccessKey;
+
+/// The keys that are accepted, as digests: all have one length, and no secret is kept.
+#[derive(Clone, Debug)]
+pub struct AccessKeys(Vec<[u8; 32]>);
+
+// === impl AccessKeys ===
+
+impl AccessKeys {
+    /// With no key at all everybody may come in; the configuration allows that on loopback only.
+    #[must_use]
+    pub fn new(keys: &[AccessKey]) -> Self {
+        Self(keys.iter().map(|key| Sha256::digest(key.as_bytes()).into()).collect())
+    }
+
+    /// Whether a key that was sent is one of ours. Every key is looked at, whatever the outcome.
+    #[must_use]
+    pub fn accept(&self, sent: Option<&[u8]>) -> bool {
+        if self.0.is_empty() {
+            return true;
+        }
+        let digest: [u8; 32] = Sha256::digest(sent.unwrap_or_default()).into();
+        let same = self.0.iter().fold(Choice::from(0), |same, key| same | key.ct_eq(&digest));
+        bool::from(same) && sent.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_of_several_keys_is_accepted_and_nothing_else() {
+        let keys = AccessKeys::new(&[AccessKey::new("old"), AccessKey::new("new")]);
+        assert!(keys.accept(Some(b"old")));
+        assert!(keys.accept(Some(b"new")));
+        for wrong in [&b"ol"[..], b"old ", b"OLD", b"", b"oldnew"] {
+            assert!(!keys.accept(Some(wrong)));
+        }
+        assert!(!keys.accept(None));
+        assert!(AccessKeys::new(&[]).accept(None));
+    }
+}

@@ -1,0 +1,319 @@
+//! What happens to one delivery, from its headers to its answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, Response};
+use bytes::Bytes;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+use tracing::Instrument;
+
+use super::access::AccessKeys;
+use super::answer::answer;
+use super::body::{BodyLimits, discard, expand, read};
+use super::head::{ACCESS_KEY, Head, REQUEST_ID, REQUEST_ID_BYTES_MAX, header_text};
+use crate::ack::{Admission, Ledger, Reason, Refusal, RequestId, Stage, Ticket, Waiter};
+use crate::clock::Clock;
+use crate::pipeline::Intake;
+use crate::ses::read_request;
+use crate::source::{Charge, InFlight};
+use crate::telemetry::{Metrics, RateLimit, RequestOutcome};
+
+/// Of a body without a valid key no more than this is read, and that is thrown away.
+const UNAUTHORIZED_DISCARD_MAX: usize = 1 << 20;
+
+/// How the endpoint works.
+#[derive(Clone, Debug)]
+pub struct FirehoseSettings {
+    pub access_keys: AccessKeys,
+    pub body_bytes: usize,
+    pub expanded_bytes: usize,
+    /// Answer when the counts are settled, and not before.
+    pub answers_when_settled: bool,
+    /// How long an answer may take at most: `settle_deadline` when it waits for counts.
+    pub patience: Duration,
+}
+
+/// The endpoint. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct FirehoseEndpoint(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    settings: FirehoseSettings,
+    intake: Arc<Intake>,
+    ledger: Ledger,
+    in_flight: Arc<InFlight>,
+    metrics: Arc<Metrics>,
+    clock: Clock,
+    /// Reading is work for a core; more at once would only take turns.
+    cores: Arc<Semaphore>,
+    warnings: RateLimit,
+}
+
+/// How a delivery is answered, before it is put into words.
+struct Reply {
+    request_id: String,
+    outcome: RequestOutcome,
+    error: Option<std::borrow::Cow<'static, str>>,
+}
+
+/// A request that is worked on, or known: whose answer to wait for.
+struct Taken {
+    request_id: String,
+    waiter: Waiter,
+    /// The request's place among those in flight; a known one has none.
+    charge: Option<Charge>,
+}
+
+// === impl FirehoseEndpoint ===
+
+impl FirehoseEndpoint {
+    #[must_use]
+    pub fn new(
+        settings: FirehoseSettings,
+        intake: Arc<Intake>,
+        ledger: Ledger,
+        in_flight: Arc<InFlight>,
+        metrics: Arc<Metrics>,
+        clock: Clock,
+    ) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let warnings = RateLimit::new(Duration::from_secs(10), Arc::clone(&metrics));
+        Self(Arc::new(Shared {
+            settings,
+            intake,
+            ledger,
+            in_flight,
+            metrics,
+            clock,
+            cores: Arc::new(Semaphore::new(cores)),
+            warnings,
+        }))
+    }
+
+    /// Takes one delivery.
+    pub async fn deliver(&self, request: Request<Body>) -> Response<Body> {
+        let shared = &self.0;
+        let started = Instant::now();
+        let (head, mut body) = request.into_parts();
+        let head_id = header_text(&head.headers, REQUEST_ID);
+        let span = tracing::info_span!("request", source = "firehose", id = head_id);
+        let reply = self.take(&head.headers, head.uri.path(), &mut body).instrument(span).await;
+        shared.metrics.request(reply.outcome, started.elapsed());
+        let status = match reply.outcome {
+            RequestOutcome::Acknowledged | RequestOutcome::Repeated => 200,
+            RequestOutcome::Overdue | RequestOutcome::Lost => 503,
+            RequestOutcome::Refused(reason) => reason.status(),
+        };
+        answer(status, &reply.request_id, shared.clock.now_ms(), reply.error.as_deref())
+    }
+
+    async fn take(&self, headers: &HeaderMap, path: &str, body: &mut Body) -> Reply {
+        let shared = &self.0;
+        let limits = shared.settings.body_limits();
+        let echo = header_text(headers, REQUEST_ID).unwrap_or_default().to_owned();
+        if !shared.settings.access_keys.accept(headers.get(ACCESS_KEY).map(AsRef::as_ref)) {
+            if shared.warnings.allow() {
+                tracing::warn!("delivery without a valid access key");
+            }
+            discard(body, UNAUTHORIZED_DISCARD_MAX).await;
+            let refusal = Refusal::new(Reason::Unauthorized, "missing or wrong access key");
+            return Reply::refused(echo, refusal);
+        }
+        let taken = match Head::read(headers, path) {
+            Ok(head) => self.admit(head, body).await,
+            Err(refusal) => Err((echo.clone(), refusal)),
+        };
+        match taken {
+            Ok(taken) => {
+                if taken.charge.is_none() {
+                    discard(body, limits.bytes).await;
+                }
+                self.wait(taken).await
+            }
+            Err((request_id, refusal)) => {
+                if shared.warnings.allow() {
+                    let reason = refusal.reason.label();
+                    tracing::warn!(reason, why = %refusal.message, "delivery refused");
+                }
+                discard(body, limits.bytes.saturating_mul(2)).await;
+                Reply::refused(request_id, refusal)
+            }
+        }
+    }
+
+    /// Looks the id up, reads the body, and starts the work, which does not end with the
+    /// connection.
+    async fn admit(&self, head: Head, body: &mut Body) -> Result<Taken, (String, Refusal)> {
+        let mut ticket = None;
+        if let Some(request_id) = &head.request_id {
+            match self.0.ledger.admit(RequestId::new(&head.source, request_id.as_bytes())) {
+                Admission::Known(waiter) => {
+                    let request_id = request_id.clone();
+                    return Ok(Taken { request_id, waiter, charge: None });
+                }
+                Admission::New(new) => ticket = Some(new),
+            }
+        }
+        let echo = head.request_id.clone().unwrap_or_default();
+        let (body, charge) = match self.read_body(&head, body).await {
+            Ok(read) => read,
+            Err(refusal) => {
+                if let Some(ticket) = ticket {
+                    ticket.refuse(refusal.clone());
+                }
+                return Err((echo, refusal));
+            }
+        };
+        let endpoint = self.clone();
+        let work = async move {
+            // The semaphore is never closed, and without a core the work would only be slower.
+            let _core = Arc::clone(&endpoint.0.cores).acquire_owned().await.ok();
+            let span = tracing::Span::current();
+            let count = move || span.in_scope(|| endpoint.count(&head, body, charge, ticket));
+            tokio::task::spawn_blocking(count).await
+        };
+        match tokio::spawn(work.in_current_span()).await {
+            Ok(Ok(done)) => done,
+            // A panic: the ticket was dropped with it, so the id is forgotten unless it was merged.
+            Ok(Err(_)) | Err(_) => {
+                tracing::error!("counting a delivery panicked");
+                Err((echo, Refusal::new(Reason::GivenUp, "the work on it failed")))
+            }
+        }
+    }
+
+    /// Limits and drain, then the body.
+    async fn read_body(&self, head: &Head, body: &mut Body) -> Result<(Bytes, Charge), Refusal> {
+        let shared = &self.0;
+        shared.intake.admit(shared.settings.answers_when_settled)?;
+        let Some(mut charge) = shared.in_flight.enter() else {
+            let message = "too many requests in flight (limits.in_flight_requests); send it again";
+            return Err(Refusal::new(Reason::Busy, message));
+        };
+        let limits = shared.settings.body_limits();
+        let body = read(body, head.announced_bytes, limits, &mut charge).await?;
+        shared.metrics.request_bytes.add(body.len() as u64);
+        Ok((body, charge))
+    }
+
+    /// Reads the records and merges their counts. A refusal is told to whoever joined.
+    fn count(
+        &self,
+        head: &Head,
+        body: Bytes,
+        mut charge: Charge,
+        mut ticket: Option<Ticket>,
+    ) -> Result<Taken, (String, Refusal)> {
+        let mut request_id = head.request_id.clone().unwrap_or_default();
+        match self.try_count(head, body, &mut charge, &mut ticket, &mut request_id) {
+            Ok(waiter) => {
+                charge.merged();
+                Ok(Taken { request_id, waiter, charge: Some(charge) })
+            }
+            Err(refusal) => {
+                if let Some(ticket) = ticket {
+                    ticket.refuse(refusal.clone());
+                }
+                Err((request_id, refusal))
+            }
+        }
+    }
+
+    fn try_count(
+        &self,
+        head: &Head,
+        body: Bytes,
+        charge: &mut Charge,
+        ticket: &mut Option<Ticket>,
+        request_id: &mut String,
+    ) -> Result<Waiter, Refusal> {
+        let shared = &self.0;
+        let bad = |why: &'static str| Refusal::new(Reason::BadRequest, why);
+        let body = expand(body, head.announced_gzip, shared.settings.body_limits(), charge)?;
+        let mut batch = shared.intake.batch();
+        let rules = batch.rules();
+        let request = read_request(&body, rules.interest()).map_err(bad)?;
+        let body_id = String::from_utf8_lossy(&request.request_id);
+        if body_id.is_empty() || body_id.len() > REQUEST_ID_BYTES_MAX {
+            return Err(bad("the body's requestId is no id"));
+        }
+        if head.request_id.as_ref().is_some_and(|id| *id != body_id) {
+            return Err(bad("the request ids of header and body differ"));
+        }
+        *request_id = body_id.into_owned();
+        let admitted = match ticket {
+            Some(ticket) => ticket,
+            // Without the header, the id is known only now.
+            None => {
+                match shared.ledger.admit(RequestId::new(&head.source, request_id.as_bytes())) {
+                    Admission::New(new) => ticket.insert(new),
+                    Admission::Known(waiter) => return Ok(waiter),
+                }
+            }
+        };
+        let waiter = admitted.waiter();
+        request.read(rules.interest(), &mut batch);
+        shared.intake.merge(&batch, || ticket.take().and_then(Ticket::merged))?;
+        if let Some(record) = batch.first_malformed
+            && shared.warnings.allow()
+        {
+            let (malformed, bytes) = (batch.tally.malformed, body.len());
+            tracing::warn!(malformed, first_record = record, bytes, "values that cannot be read");
+        }
+        Ok(waiter)
+    }
+
+    async fn wait(&self, taken: Taken) -> Reply {
+        let shared = &self.0;
+        let Taken { request_id, mut waiter, charge } = taken;
+        let when_settled = shared.settings.answers_when_settled;
+        let deadline = Instant::now() + shared.settings.patience;
+        let enough = |stage: &Stage| match stage {
+            Stage::Reading => false,
+            Stage::Merged => !when_settled,
+            Stage::Settled | Stage::Lost | Stage::Refused(_) => true,
+        };
+        let stage = timeout_at(deadline, waiter.wait(enough)).await;
+        let known = charge.is_none();
+        let done = if known { RequestOutcome::Repeated } else { RequestOutcome::Acknowledged };
+        match stage.unwrap_or_else(|_| waiter.stage()) {
+            Stage::Settled => Reply { request_id, outcome: done, error: None },
+            Stage::Merged if !when_settled => Reply { request_id, outcome: done, error: None },
+            Stage::Merged => {
+                shared.metrics.overdue_requests.add(1);
+                let error = Some("still publishing; counted, and not to be counted again".into());
+                Reply { request_id, outcome: RequestOutcome::Overdue, error }
+            }
+            Stage::Reading => {
+                let refusal = Refusal::new(Reason::GivenUp, "still being read; send it again");
+                Reply::refused(request_id, refusal)
+            }
+            Stage::Lost => {
+                let error = Some("counted, but what became of its counts is not known".into());
+                Reply { request_id, outcome: RequestOutcome::Lost, error }
+            }
+            Stage::Refused(refusal) => Reply::refused(request_id, refusal),
+        }
+    }
+}
+
+// === impl FirehoseSettings ===
+
+impl FirehoseSettings {
+    fn body_limits(&self) -> BodyLimits {
+        BodyLimits { bytes: self.body_bytes, expanded_bytes: self.expanded_bytes }
+    }
+}
+
+// === impl Reply ===
+
+impl Reply {
+    fn refused(request_id: String, refusal: Refusal) -> Self {
+        let outcome = RequestOutcome::Refused(refusal.reason);
+        Self { request_id, outcome, error: Some(refusal.message) }
+    }
+}

@@ -1,0 +1,57 @@
+//! What a delivery says in its headers.
+
+use axum::http::{HeaderMap, header};
+
+use crate::ack::{Reason, Refusal};
+
+pub const REQUEST_ID: &str = "x-amz-firehose-request-id";
+pub const ACCESS_KEY: &str = "x-amz-firehose-access-key";
+const SOURCE_ARN: &str = "x-amz-firehose-source-arn";
+const PROTOCOL_VERSION: &str = "x-amz-firehose-protocol-version";
+
+/// An id is a GUID; one beyond this is no id.
+pub const REQUEST_ID_BYTES_MAX: usize = 1024;
+
+/// A delivery's headers.
+pub struct Head {
+    /// The stream's ARN, or the path of the endpoint.
+    pub source: Vec<u8>,
+    pub request_id: Option<String>,
+    pub announced_bytes: Option<u64>,
+    pub announced_gzip: bool,
+}
+
+// === impl Head ===
+
+impl Head {
+    /// Reads the headers of a delivery that may come in.
+    ///
+    /// # Errors
+    /// They are not those of a Firehose delivery.
+    pub fn read(headers: &HeaderMap, path: &str) -> Result<Self, Refusal> {
+        let bad = |message: &'static str| Err(Refusal::new(Reason::BadRequest, message));
+        let version = headers.get(PROTOCOL_VERSION);
+        if version.is_some_and(|version| version != "1.0") {
+            return bad("the Firehose protocol version is not 1.0");
+        }
+        let request_id = match headers.get(REQUEST_ID).map(|id| id.to_str()) {
+            None | Some(Ok("")) => None,
+            Some(Ok(id)) if id.len() <= REQUEST_ID_BYTES_MAX => Some(id.to_owned()),
+            Some(_) => return bad("X-Amz-Firehose-Request-Id is no id"),
+        };
+        let source = headers.get(SOURCE_ARN).map_or(path.as_bytes(), AsRef::as_ref);
+        let encoding = headers.get(header::CONTENT_ENCODING);
+        Ok(Self {
+            source: source.to_vec(),
+            request_id,
+            announced_bytes: header_text(headers, header::CONTENT_LENGTH.as_str())
+                .and_then(|length| length.parse().ok()),
+            announced_gzip: encoding.is_some_and(|encoding| encoding == "gzip"),
+        })
+    }
+}
+
+/// A header as text; `None` when it is missing or no text.
+pub fn header_text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok()
+}

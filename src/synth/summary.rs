@@ -1,0 +1,85 @@
+//! The counters that `--summary FILE` writes.
+
+use std::fmt::Write as _;
+
+/// The counters of `--summary FILE`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Events of one of the ten types.
+    pub events: u64,
+    /// Events that an enabled destination takes.
+    pub matched: u64,
+    /// Events whose set has no enabled destination for the type.
+    pub unmatched: u64,
+    /// Events without a set, or of a set that nobody defined.
+    pub unrouted: u64,
+    /// Faulty JSON, base64 or gzip.
+    pub malformed: u64,
+    /// Valid JSON that is none of ours.
+    pub foreign: u64,
+    /// Events of a type that SES does not publish.
+    pub unknown_type: u64,
+    /// Subscription confirmations.
+    pub control: u64,
+    /// Validation notices of topics.
+    pub notice: u64,
+    /// Routed events without any readable time.
+    pub no_timestamp: u64,
+    /// Pairs of an event and a metric destination that takes it.
+    pub destination_matches: u64,
+    /// Pairs of those that were counted.
+    pub counts: u64,
+    /// Distinct metrics.
+    pub series: u64,
+    /// Distinct metrics and minutes.
+    pub datums: u64,
+    /// Pairs dropped because a dimension value may not be sent.
+    pub dropped_invalid_value: u64,
+}
+
+// === impl Summary ===
+
+impl Summary {
+    /// Adds the other's tallies; `series` and `datums` are no sums and stay.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.events += other.events;
+        self.matched += other.matched;
+        self.unmatched += other.unmatched;
+        self.unrouted += other.unrouted;
+        self.malformed += other.malformed;
+        self.foreign += other.foreign;
+        self.unknown_type += other.unknown_type;
+        self.control += other.control;
+        self.notice += other.notice;
+        self.no_timestamp += other.no_timestamp;
+        self.destination_matches += other.destination_matches;
+        self.counts += other.counts;
+        self.dropped_invalid_value += other.dropped_invalid_value;
+    }
+
+    /// What `--summary FILE` writes, without a newline.
+    pub fn to_json(&self) -> String {
+        let fields = [
+            ("events", self.events),
+            ("matched", self.matched),
+            ("unmatched", self.unmatched),
+            ("unrouted", self.unrouted),
+            ("malformed", self.malformed),
+            ("foreign", self.foreign),
+            ("unknown_type", self.unknown_type),
+            ("control", self.control),
+            ("notice", self.notice),
+            ("no_timestamp", self.no_timestamp),
+            ("destination_matches", self.destination_matches),
+            ("counts", self.counts),
+            ("series", self.series),
+            ("datums", self.datums),
+        ];
+        let mut out = String::from("{");
+        for (name, value) in fields {
+            let _ = write!(out, "\"{name}\":{value},");
+        }
+        let _ = write!(out, "\"dropped\":{{\"invalid_value\":{}}}}}", self.dropped_invalid_value);
+        out
+    }
+}

@@ -1,0 +1,406 @@
+//! Handles of the metrics, made once; the hot path adds plain tallies to them once per request.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
+use metrics_exporter_prometheus::{
+    BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
+};
+
+use super::names::{Kind, METRICS};
+use crate::pipeline::{Lateness, Tally};
+
+/// A counter that can be read back.
+pub struct Total {
+    counter: Counter,
+    value: AtomicU64,
+}
+
+/// A registry of its own for each daemon, so that several can live in one process.
+pub struct Metrics {
+    handle: PrometheusHandle,
+    requests: Labelled<11>,
+    pub overdue_requests: Total,
+    pub request_bytes: Total,
+    request_duration: Histogram,
+    pub ledger_evicted: Total,
+    values: Labelled<6>,
+    events: Labelled<3>,
+    pub no_timestamp: Total,
+    lateness: Histogram,
+    pub destination_matches: Total,
+    dropped: Labelled<6>,
+    pub flushes: Total,
+    calls: Labelled<6>,
+    call_duration: Histogram,
+    pub accepted_counts: Total,
+    pub accepted_datums: Total,
+    pub doubtful_ambiguous: Total,
+    pub doubtful_crash: Total,
+    pub doubtful_shutdown: Total,
+    pub publish_denied: Gauge,
+    pub recent_evicted: Total,
+    reloads: Labelled<2>,
+    pub log_lines_suppressed: Total,
+    gauges: [Gauge; 7],
+}
+
+type Labelled<const N: usize> = [Total; N];
+
+/// State that is read when somebody looks at it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Gauges {
+    pub in_flight_requests: u64,
+    pub in_flight_bytes: u64,
+    pub ledger_ids: u64,
+    pub pending_counts: u64,
+    pub pending_entries: u64,
+    pub series: u64,
+    pub oldest_epoch_seconds: f64,
+}
+
+/// How a request was answered. In the order of the label's values in [`METRICS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestOutcome {
+    Acknowledged,
+    Repeated,
+    Overdue,
+    Lost,
+    Refused(crate::ack::Reason),
+}
+
+/// Why counts are not published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DropReason {
+    InvalidValue,
+    SeriesLimit,
+    TooOld,
+    TooNew,
+    Refused,
+    Ambiguous,
+}
+
+/// How a `PutMetricData` call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallOutcome {
+    Accepted,
+    NotIngested,
+    TooLarge,
+    Denied,
+    Invalid,
+    Unknown,
+}
+
+/// How an attempt to load definitions ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reload {
+    Loaded,
+    Refused,
+}
+
+// === impl Total ===
+
+impl Total {
+    pub fn add(&self, count: u64) {
+        self.counter.increment(count);
+        self.value.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Brings the counter up to a total that is kept elsewhere.
+    pub fn raise_to(&self, total: u64) {
+        let before = self.value.fetch_max(total, Ordering::Relaxed);
+        self.counter.increment(total.saturating_sub(before));
+    }
+
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.value.load(Ordering::Relaxed)
+    }
+}
+
+impl fmt::Debug for Total {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get().fmt(f)
+    }
+}
+
+// === impl DropReason ===
+
+impl DropReason {
+    pub const ALL: [Self; 6] = [
+        Self::InvalidValue,
+        Self::SeriesLimit,
+        Self::TooOld,
+        Self::TooNew,
+        Self::Refused,
+        Self::Ambiguous,
+    ];
+
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::InvalidValue => "invalid_value",
+            Self::SeriesLimit => "series_limit",
+            Self::TooOld => "too_old",
+            Self::TooNew => "too_new",
+            Self::Refused => "refused",
+            Self::Ambiguous => "ambiguous",
+        }
+    }
+}
+
+// === impl RequestOutcome ===
+
+impl RequestOutcome {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Acknowledged => "acknowledged",
+            Self::Repeated => "repeated",
+            Self::Overdue => "overdue",
+            Self::Lost => "lost",
+            Self::Refused(reason) => reason.label(),
+        }
+    }
+}
+
+// === impl CallOutcome ===
+
+impl CallOutcome {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::NotIngested => "not_ingested",
+            Self::TooLarge => "too_large",
+            Self::Denied => "denied",
+            Self::Invalid => "invalid",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+// === impl Metrics ===
+
+/// Buckets of durations in seconds: from what a merge takes to what Firehose waits.
+const DURATION_BOUNDS: [f64; 12] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 180.0];
+
+impl Metrics {
+    /// Registers every metric of [`METRICS`].
+    ///
+    /// # Errors
+    /// Bounds of a histogram are wrong.
+    pub fn new() -> Result<Arc<Self>, BuildError> {
+        let lateness = Matcher::Full("postmeter_event_lateness_seconds".to_owned());
+        let durations = Matcher::Suffix("_duration_seconds".to_owned());
+        let recorder = PrometheusBuilder::new()
+            .set_buckets_for_metric(lateness, &Lateness::BOUNDS)?
+            .set_buckets_for_metric(durations, &DURATION_BOUNDS)?
+            .build_recorder();
+        for metric in METRICS {
+            let (name, help) = (metric.name.into(), metric.help.into());
+            match metric.kind {
+                Kind::Counter => recorder.describe_counter(name, None, help),
+                Kind::Gauge => recorder.describe_gauge(name, None, help),
+                Kind::Histogram => recorder.describe_histogram(name, None, help),
+            }
+        }
+        let register = Register(&recorder);
+        register.gauge("postmeter_up").set(1.0);
+        Ok(Arc::new(Self {
+            handle: recorder.handle(),
+            requests: register.labelled("postmeter_requests_total"),
+            overdue_requests: register.total("postmeter_overdue_requests_total"),
+            request_bytes: register.total("postmeter_request_bytes_total"),
+            request_duration: register.histogram("postmeter_request_duration_seconds"),
+            ledger_evicted: register.total("postmeter_ledger_evicted_total"),
+            values: register.labelled("postmeter_values_total"),
+            events: register.labelled("postmeter_events_total"),
+            no_timestamp: register.total("postmeter_no_timestamp_events_total"),
+            lateness: register.histogram("postmeter_event_lateness_seconds"),
+            destination_matches: register.total("postmeter_destination_matches_total"),
+            dropped: register.labelled("postmeter_dropped_total"),
+            flushes: register.total("postmeter_flushes_total"),
+            calls: register.labelled("postmeter_put_metric_data_calls_total"),
+            call_duration: register.histogram("postmeter_put_metric_data_duration_seconds"),
+            accepted_counts: register.total("postmeter_accepted_counts_total"),
+            accepted_datums: register.total("postmeter_accepted_datums_total"),
+            doubtful_ambiguous: register.doubtful("ambiguous"),
+            doubtful_crash: register.doubtful("crash"),
+            doubtful_shutdown: register.doubtful("shutdown"),
+            publish_denied: register.gauge("postmeter_publish_denied"),
+            recent_evicted: register.total("postmeter_recent_evicted_total"),
+            reloads: register.labelled("postmeter_definitions_reloads_total"),
+            log_lines_suppressed: register.total("postmeter_log_lines_suppressed_total"),
+            gauges: [
+                "postmeter_in_flight_requests",
+                "postmeter_in_flight_bytes",
+                "postmeter_ledger_ids",
+                "postmeter_pending_counts",
+                "postmeter_pending_entries",
+                "postmeter_series",
+                "postmeter_oldest_epoch_seconds",
+            ]
+            .map(|name| register.gauge(name)),
+        }))
+    }
+
+    /// Adds what a merged request brought.
+    pub fn batch(&self, tally: &Tally, series_limit: u64) {
+        let Tally { unknown_type, malformed, foreign, control, notice, .. } = *tally;
+        let values = [tally.events(), unknown_type, malformed, foreign, control, notice];
+        for (total, count) in self.values.iter().zip(values) {
+            total.add(count);
+        }
+        let events = [tally.matched, tally.unmatched, tally.unrouted];
+        for (total, count) in self.events.iter().zip(events) {
+            total.add(count);
+        }
+        self.no_timestamp.add(tally.no_timestamp);
+        self.destination_matches.add(tally.destination_matches);
+        self.dropped(DropReason::InvalidValue, tally.invalid_value);
+        self.dropped(DropReason::SeriesLimit, series_limit);
+        for (seconds, count) in tally.lateness.means() {
+            self.lateness.record_many(seconds, count);
+        }
+    }
+
+    pub fn dropped(&self, reason: DropReason, counts: u64) {
+        add(&self.dropped, "postmeter_dropped_total", reason.label(), counts);
+    }
+
+    #[must_use]
+    pub fn dropped_counts(&self, reason: DropReason) -> u64 {
+        get(&self.dropped, "postmeter_dropped_total", reason.label())
+    }
+
+    pub fn request(&self, outcome: RequestOutcome, took: Duration) {
+        add(&self.requests, "postmeter_requests_total", outcome.label(), 1);
+        self.request_duration.record(took.as_secs_f64());
+    }
+
+    pub fn call(&self, outcome: CallOutcome, took: Duration) {
+        add(&self.calls, "postmeter_put_metric_data_calls_total", outcome.label(), 1);
+        self.call_duration.record(took.as_secs_f64());
+    }
+
+    pub fn reload(&self, outcome: Reload) {
+        let label = match outcome {
+            Reload::Loaded => "loaded",
+            Reload::Refused => "refused",
+        };
+        add(&self.reloads, "postmeter_definitions_reloads_total", label, 1);
+    }
+
+    /// All requests, and those that were refused before the merge.
+    #[must_use]
+    pub fn request_counts(&self) -> (u64, u64) {
+        let all = self.requests.iter().map(Total::get).sum();
+        (all, self.requests[4..].iter().map(Total::get).sum())
+    }
+
+    /// Innermost values of a kind, by its label.
+    #[must_use]
+    pub fn value_counts(&self, kind: &str) -> u64 {
+        get(&self.values, "postmeter_values_total", kind)
+    }
+
+    /// Events by routing label.
+    #[must_use]
+    pub fn event_counts(&self, routing: &str) -> u64 {
+        get(&self.events, "postmeter_events_total", routing)
+    }
+
+    /// The text that Prometheus scrapes.
+    #[must_use]
+    pub fn render(&self, gauges: &Gauges) -> String {
+        #[expect(clippy::cast_precision_loss, reason = "gauges of things held in memory")]
+        let values = [
+            gauges.in_flight_requests as f64,
+            gauges.in_flight_bytes as f64,
+            gauges.ledger_ids as f64,
+            gauges.pending_counts as f64,
+            gauges.pending_entries as f64,
+            gauges.series as f64,
+            gauges.oldest_epoch_seconds,
+        ];
+        for (gauge, value) in self.gauges.iter().zip(values) {
+            gauge.set(value);
+        }
+        self.handle.render()
+    }
+
+    /// Work that the histograms need every few minutes, whether somebody scrapes or not.
+    pub fn upkeep(&self) {
+        self.handle.run_upkeep();
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+fn labels_of(name: &str) -> &'static [&'static str] {
+    let metric = METRICS.iter().find(|metric| metric.name == name);
+    metric.and_then(|metric| metric.label).map_or(&[], |(_, values)| values)
+}
+
+fn add<const N: usize>(totals: &Labelled<N>, name: &str, label: &str, count: u64) {
+    for (total, value) in totals.iter().zip(labels_of(name)) {
+        if *value == label {
+            total.add(count);
+        }
+    }
+}
+
+fn get<const N: usize>(totals: &Labelled<N>, name: &str, label: &str) -> u64 {
+    let values = totals.iter().zip(labels_of(name));
+    values.filter(|(_, value)| **value == label).map(|(total, _)| total.get()).sum()
+}
+
+/// Registers handles.
+struct Register<'r>(&'r PrometheusRecorder);
+
+impl Register<'_> {
+    const METADATA: Metadata<'static> = Metadata::new("postmeter", Level::INFO, None);
+
+    fn with(&self, name: &'static str, labels: Vec<Label>) -> Total {
+        let key = Key::from_parts(name, labels);
+        let counter = self.0.register_counter(&key, &Self::METADATA);
+        // A counter shows from the start, with zero.
+        counter.increment(0);
+        Total { counter, value: AtomicU64::new(0) }
+    }
+
+    fn total(&self, name: &'static str) -> Total {
+        self.with(name, Vec::new())
+    }
+
+    fn labelled<const N: usize>(&self, name: &'static str) -> Labelled<N> {
+        let metric = METRICS.iter().find(|metric| metric.name == name);
+        let (label, values) = metric.and_then(|metric| metric.label).unwrap_or_default();
+        std::array::from_fn(|at| {
+            let value = values.get(at).copied().unwrap_or_default();
+            self.with(name, vec![Label::from_static_parts(label, value)])
+        })
+    }
+
+    fn doubtful(&self, cause: &'static str) -> Total {
+        let label = Label::from_static_parts("cause", cause);
+        self.with("postmeter_doubtful_counts_total", vec![label])
+    }
+
+    fn gauge(&self, name: &'static str) -> Gauge {
+        let gauge = self.0.register_gauge(&Key::from_static_name(name), &Self::METADATA);
+        gauge.set(0.0);
+        gauge
+    }
+
+    fn histogram(&self, name: &'static str) -> Histogram {
+        self.0.register_histogram(&Key::from_static_name(name), &Self::METADATA)
+    }
+}

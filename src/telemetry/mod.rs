@@ -1,0 +1,14 @@
+//! What the daemon says of itself: metrics, logs, and totals that go to CloudWatch.
+//!
+//! Names follow one grammar, `postmeter_<noun>_<unit>[_total]`; labels come from closed lists.
+//! [`METRICS`] is the one table that registration, descriptions and the docs are made from.
+
+mod logs;
+mod metrics;
+mod names;
+mod rate_limit;
+
+pub use logs::init_logs;
+pub use metrics::{CallOutcome, DropReason, Gauges, Metrics, Reload, RequestOutcome, Total};
+pub use names::{Kind, METRICS, Metric, markdown_table};
+pub use rate_limit::RateLimit;

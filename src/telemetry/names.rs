@@ -1,0 +1,147 @@
+//! Every metric of the daemon, in one table.
+
+/// What a metric measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+/// One metric.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    pub name: &'static str,
+    pub kind: Kind,
+    /// Its label and all values that this can have.
+    pub label: Option<(&'static str, &'static [&'static str])>,
+    pub help: &'static str,
+}
+
+const fn counter(name: &'static str, help: &'static str) -> Metric {
+    Metric { name, kind: Kind::Counter, label: None, help }
+}
+
+const fn gauge(name: &'static str, help: &'static str) -> Metric {
+    Metric { name, kind: Kind::Gauge, label: None, help }
+}
+
+const fn histogram(name: &'static str, help: &'static str) -> Metric {
+    Metric { name, kind: Kind::Histogram, label: None, help }
+}
+
+const fn by(
+    label: &'static str,
+    values: &'static [&'static str],
+    name: &'static str,
+    help: &'static str,
+) -> Metric {
+    Metric { name, kind: Kind::Counter, label: Some((label, values)), help }
+}
+
+/// Every metric, in the order of an event's path.
+pub const METRICS: &[Metric] = &[
+    by(
+        "outcome",
+        &[
+            "acknowledged",
+            "repeated",
+            "overdue",
+            "lost",
+            "unauthorized",
+            "bad_request",
+            "busy",
+            "entries_limit",
+            "behind",
+            "draining",
+            "given_up",
+        ],
+        "postmeter_requests_total",
+        "Requests by how they were answered",
+    ),
+    counter(
+        "postmeter_overdue_requests_total",
+        "Merged requests that were answered 503 because their counts were not settled in time",
+    ),
+    counter("postmeter_request_bytes_total", "Bytes of request bodies, as they arrived"),
+    histogram("postmeter_request_duration_seconds", "From a request's headers to its answer"),
+    gauge("postmeter_in_flight_requests", "Requests being read or held"),
+    gauge("postmeter_in_flight_bytes", "Bytes of request bodies in memory"),
+    gauge("postmeter_ledger_ids", "Request ids that are known"),
+    counter("postmeter_ledger_evicted_total", "Done request ids forgotten before their time"),
+    by(
+        "kind",
+        &["event", "unknown_type", "malformed", "foreign", "control", "notice"],
+        "postmeter_values_total",
+        "Innermost values by what they are",
+    ),
+    by(
+        "routing",
+        &["matched", "unmatched", "unrouted"],
+        "postmeter_events_total",
+        "Events by what the definitions make of them",
+    ),
+    counter("postmeter_no_timestamp_events_total", "Routed events without a readable time"),
+    histogram("postmeter_event_lateness_seconds", "Arrival minus event time, of routed events"),
+    counter(
+        "postmeter_destination_matches_total",
+        "Pairs of an event and a CloudWatch destination that takes it",
+    ),
+    by(
+        "reason",
+        &["invalid_value", "series_limit", "too_old", "too_new", "refused", "ambiguous"],
+        "postmeter_dropped_total",
+        "Counts that are not published, by reason",
+    ),
+    gauge("postmeter_pending_counts", "Counts merged, and neither accepted nor dropped"),
+    gauge("postmeter_pending_entries", "Series times minutes of the pending counts"),
+    gauge("postmeter_series", "Distinct series in the current UTC hour"),
+    gauge("postmeter_oldest_epoch_seconds", "Age of the oldest epoch that is not settled"),
+    counter("postmeter_flushes_total", "Epochs settled, each namespace for itself"),
+    by(
+        "outcome",
+        &["accepted", "not_ingested", "too_large", "denied", "invalid", "unknown"],
+        "postmeter_put_metric_data_calls_total",
+        "PutMetricData calls by outcome",
+    ),
+    histogram("postmeter_put_metric_data_duration_seconds", "Time of one PutMetricData call"),
+    counter("postmeter_accepted_counts_total", "Counts that CloudWatch accepted"),
+    counter("postmeter_accepted_datums_total", "Datums that CloudWatch accepted"),
+    by(
+        "cause",
+        &["ambiguous", "crash", "shutdown"],
+        "postmeter_doubtful_counts_total",
+        "Counts of which nobody knows whether CloudWatch has them, or has them twice",
+    ),
+    gauge("postmeter_publish_denied", "1 while CloudWatch refuses us, else 0"),
+    counter(
+        "postmeter_recent_evicted_total",
+        "Entries of /series that went before three hours were over",
+    ),
+    by(
+        "outcome",
+        &["loaded", "refused"],
+        "postmeter_definitions_reloads_total",
+        "Attempts to load definitions",
+    ),
+    counter("postmeter_log_lines_suppressed_total", "Log lines left out by rate limits"),
+    gauge("postmeter_up", "1"),
+];
+
+/// The table of the docs.
+#[must_use]
+pub fn markdown_table() -> String {
+    let mut table = String::from("| metric | kind | labels | meaning |\n|---|---|---|---|\n");
+    for Metric { name, kind, label, help } in METRICS {
+        let kind = match kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
+        };
+        let labels = label.map_or_else(String::new, |(label, values)| {
+            format!("`{label}`: {}", values.join(", "))
+        });
+        table.push_str(&format!("| `{name}` | {kind} | {labels} | {help} |\n"));
+    }
+    table
+}

@@ -1,0 +1,37 @@
+//! Bounds how often input or an outage can make a line of the log; what is left out is counted.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::metrics::Metrics;
+
+/// Lets one line through in each span.
+#[derive(Debug)]
+pub struct RateLimit {
+    span: Duration,
+    last: Mutex<Option<Instant>>,
+    metrics: Arc<Metrics>,
+}
+
+// === impl RateLimit ===
+
+impl RateLimit {
+    #[must_use]
+    pub fn new(span: Duration, metrics: Arc<Metrics>) -> Self {
+        Self { span, last: Mutex::default(), metrics }
+    }
+
+    /// Whether a line may be written now. A refusal is counted as a suppressed line.
+    pub fn allow(&self) -> bool {
+        let now = Instant::now();
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_some_and(|last| now < last + self.span) {
+            self.metrics.log_lines_suppressed.add(1);
+            return false;
+        }
+        *last = Some(now);
+        true
+    }
+}
