@@ -25,7 +25,7 @@ use crate::finding::Finding;
 use crate::http::{Admin, Listener, ListenerSettings, admin_router, health_router};
 use crate::limits::FIREHOSE_ID_LIFE;
 use crate::pipeline::{Intake, IntakeSettings};
-use crate::sink::cloudwatch::{CloudWatch, CloudWatchSettings};
+use crate::sink::cloudwatch::{AwsEnvironment, CloudWatch, CloudWatchSettings};
 use crate::sink::{Datum, Failure, Memory, MetricSink, OwnTotals, Publisher, PublisherSettings};
 use crate::source::InFlight;
 use crate::source::firehose::{AccessKeys, FirehoseEndpoint, FirehoseSettings};
@@ -49,6 +49,13 @@ pub enum StartError {
     Configuration(String),
     #[error("cannot listen on {address}: {error}")]
     Listen { address: SocketAddr, error: io::Error },
+}
+
+/// What surrounds a daemon and is no setting: tests put in their own.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    pub clock: Clock,
+    pub aws: AwsEnvironment,
 }
 
 /// Where counts go.
@@ -102,7 +109,8 @@ impl App {
     ///
     /// # Errors
     /// The definitions are faulty or missing, AWS cannot be set up, or an address is taken.
-    pub async fn bind(config: Config, clock: Clock) -> Result<Self, StartError> {
+    pub async fn bind(config: Config, around: Surroundings) -> Result<Self, StartError> {
+        let Surroundings { clock, aws } = around;
         let metrics = Metrics::new()
             .map_err(|error| StartError::Configuration(format!("metrics: {error}")))?;
         let layouts = Layouts::default();
@@ -110,7 +118,7 @@ impl App {
         metrics.reload(Reload::Loaded);
 
         let to_aws = config.cloudwatch.publish == Publish::Aws;
-        let sink = if to_aws { cloudwatch(&config).await? } else { Sink::Memory(Memory) };
+        let sink = if to_aws { cloudwatch(&config, aws).await? } else { Sink::Memory(Memory) };
         let limits = Limits {
             series: to_aws.then_some(config.limits.series),
             entries: config.limits.entries as u64,
@@ -295,8 +303,9 @@ async fn bind(address: SocketAddr, keep_alive: Duration) -> Result<Listener, Sta
     listener.map_err(|error| StartError::Listen { address, error })
 }
 
-async fn cloudwatch(config: &Config) -> Result<Sink, StartError> {
+async fn cloudwatch(config: &Config, environment: AwsEnvironment) -> Result<Sink, StartError> {
     let settings = CloudWatchSettings {
+        environment,
         region: config.cloudwatch.region.clone(),
         role_arn: config.cloudwatch.role_arn.clone(),
         connect_timeout: config.cloudwatch.connect_timeout,

@@ -9,8 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::args::ServeArgs;
 use super::output::{complain, print_findings};
 use super::{Exit, settings};
-use crate::app::{App, Drained, Reloader, StartError};
-use crate::clock::Clock;
+use crate::app::{App, Drained, Reloader, StartError, Surroundings};
 use crate::config::Config;
 use crate::telemetry::init_logs;
 
@@ -32,7 +31,7 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
 }
 
 async fn serve(config: Config) -> anyhow::Result<Exit> {
-    let app = match App::bind(config, Clock::System).await {
+    let app = match App::bind(config, Surroundings::default()).await {
         Ok(app) => app,
         Err(error) => return Ok(refuse_start(&error)),
     };

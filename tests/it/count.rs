@@ -8,7 +8,7 @@ use flate2::write::GzEncoder;
 use postmeter::synth::{Profile, StreamOptions, Truth, stream};
 use serde_json::Value;
 
-use crate::support::command::{project_file, run, run_with_stdin, text};
+use crate::support::command::{project_file, run, text};
 
 /// Events of the big run; the generator's own share of it is small.
 const EVENTS: usize = 100_000;

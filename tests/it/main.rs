@@ -3,4 +3,5 @@
 #![forbid(unsafe_code)]
 
 mod count;
+mod publish;
 mod support;

@@ -4,4 +4,4 @@
 mod classify;
 mod client;
 
-pub use client::{CloudWatch, CloudWatchSettings};
+pub use client::{AwsEnvironment, CloudWatch, CloudWatchSettings};

@@ -1,3 +1,7 @@
 //! What the tests share.
 
+pub mod app;
 pub mod command;
+pub mod fake_cloudwatch;
+pub mod firehose;
+pub mod traffic;

@@ -1,0 +1,222 @@
+//! What CloudWatch holds in the end, under every fault it can show.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use postmeter::config::Ambiguous;
+use tokio::time::sleep;
+
+use crate::support::app::{PATIENCE, TestApp};
+use crate::support::fake_cloudwatch::{FakeCloudWatch, Fault};
+use crate::support::traffic::{Traffic, assert_held, held};
+
+/// How long CloudWatch is away or refuses; `POSTMETER_TEST_OUTAGE_SECONDS=20` for a long look.
+pub fn outage() -> Duration {
+    let seconds = std::env::var("POSTMETER_TEST_OUTAGE_SECONDS").ok();
+    Duration::from_secs_f64(seconds.map_or(1.5, |seconds| seconds.parse().expect("seconds")))
+}
+
+/// Sends requests of 100 events, every other one in gzip; all must be acknowledged.
+async fn send(app: &TestApp, traffic: &mut Traffic, requests: usize, name: &str) {
+    let firehose = app.firehose();
+    for at in 0..requests {
+        let (id, records) = (format!("{name}-{at}"), traffic.records(100));
+        let reply = if at % 2 == 0 {
+            firehose.deliver(&id, &records).await
+        } else {
+            firehose.deliver_gzip(&id, &records).await
+        };
+        assert_eq!(reply.status, 200, "{}", reply.body);
+    }
+}
+
+#[tokio::test]
+async fn what_was_sent_is_published_exactly() {
+    let fake = FakeCloudWatch::start().await;
+    let app = TestApp::start(&fake, |_| {}).await;
+    let mut traffic = Traffic::new(11);
+    send(&app, &mut traffic, 20, "plain").await;
+    app.settled().await;
+    assert_held(&fake, &traffic.sums());
+    assert_eq!(app.doubtful().await, 0);
+    let units = fake.units();
+    assert!(units.values().all(|units| units == &["Count"]), "{units:?}");
+}
+
+/// Throttling, 429, 408, 413, refused connections and refused credentials are surely not
+/// ingested: everything is published once, and nothing is in doubt.
+#[tokio::test]
+async fn what_was_surely_not_ingested_is_repeated_until_it_is() {
+    let faults = [
+        Fault::Throttle,
+        Fault::TooManyRequests429,
+        Fault::RequestTimeout408,
+        Fault::AccessDenied403,
+        Fault::ExpiredToken403,
+    ];
+    for (seed, fault) in (20..).zip(faults) {
+        let fake = FakeCloudWatch::start().await;
+        fake.set_mode(fault.clone());
+        let app = TestApp::start(&fake, |_| {}).await;
+        let mut traffic = Traffic::new(seed);
+        send(&app, &mut traffic, 4, "a").await;
+        assert!(fake.wait_until(|state| state.calls().len() >= 2, PATIENCE).await, "{fault:?}");
+        sleep(outage()).await;
+        send(&app, &mut traffic, 4, "b").await;
+        assert_eq!(fake.total_in("SES"), 0);
+        fake.set_mode(None);
+        app.settled().await;
+        assert_held(&fake, &traffic.sums());
+        assert_eq!(app.doubtful().await, 0, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn refused_connections_leave_no_doubt() {
+    let fake = FakeCloudWatch::start().await;
+    fake.pause_listening().await;
+    let app = TestApp::start(&fake, |_| {}).await;
+    let mut traffic = Traffic::new(30);
+    send(&app, &mut traffic, 4, "a").await;
+    sleep(outage()).await;
+    send(&app, &mut traffic, 4, "b").await;
+    fake.resume_listening().await;
+    app.settled().await;
+    assert_held(&fake, &traffic.sums());
+    assert_eq!(app.doubtful().await, 0);
+}
+
+#[tokio::test]
+async fn a_refusal_shows_in_the_gauge_and_ends_with_it() {
+    let fake = FakeCloudWatch::start().await;
+    fake.set_mode(Fault::AccessDenied403);
+    let app = TestApp::start(&fake, |_| {}).await;
+    let mut traffic = Traffic::new(31);
+    send(&app, &mut traffic, 1, "a").await;
+    assert!(fake.wait_until(|state| state.calls().len() >= 2, PATIENCE).await);
+    assert_eq!(app.metric("postmeter_publish_denied").await, 1);
+    fake.set_mode(None);
+    app.settled().await;
+    assert_eq!(app.metric("postmeter_publish_denied").await, 0);
+    assert_held(&fake, &traffic.sums());
+}
+
+/// One datum that CloudWatch refuses, named or not, is given up with its reason; every other one
+/// is published exactly.
+#[tokio::test]
+async fn one_refused_datum_costs_only_itself() {
+    let faults = [Fault::RefuseNamed("opera".to_owned()), Fault::RefuseUnnamed("opera".to_owned())];
+    for (seed, fault) in (40..).zip(faults) {
+        let fake = FakeCloudWatch::start().await;
+        fake.set_mode(fault.clone());
+        let app = TestApp::start(&fake, |_| {}).await;
+        let mut traffic = Traffic::new(seed);
+        send(&app, &mut traffic, 6, "a").await;
+        app.settled().await;
+        let (refused, accepted): (BTreeMap<_, _>, BTreeMap<_, _>) = traffic
+            .sums()
+            .into_iter()
+            .partition(|(series, _)| series.dimensions.iter().any(|(_, value)| value == "opera"));
+        assert!(!refused.is_empty(), "the traffic has what is refused");
+        assert_held(&fake, &accepted);
+        assert_eq!(app.dropped("refused").await, refused.values().sum::<u64>(), "{fault:?}");
+        assert_eq!(app.doubtful().await, 0, "{fault:?}");
+    }
+}
+
+/// A refusal that points at no datum gives up none, however long it lasts.
+#[tokio::test]
+async fn a_refusal_of_everything_gives_up_nothing() {
+    for message in ["The value Mail for parameter Namespace is invalid.", "The request is invalid."]
+    {
+        let fake = FakeCloudWatch::start().await;
+        fake.set_mode(Fault::RefuseAll(message.to_owned()));
+        let app = TestApp::start(&fake, |_| {}).await;
+        let mut traffic = Traffic::new(50);
+        send(&app, &mut traffic, 1, "a").await;
+        assert!(fake.wait_until(|state| state.calls().len() >= 3, PATIENCE).await);
+        fake.set_mode(None);
+        app.settled().await;
+        assert_held(&fake, &traffic.sums());
+        assert_eq!(app.dropped("refused").await, 0, "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_too_large_is_cut() {
+    let fake = FakeCloudWatch::start().await;
+    fake.script(vec![Fault::TooLarge413, Fault::TooLarge413]);
+    let app = TestApp::start(&fake, |_| {}).await;
+    let mut traffic = Traffic::new(51);
+    send(&app, &mut traffic, 2, "a").await;
+    app.settled().await;
+    assert_held(&fake, &traffic.sums());
+    let datums: Vec<_> = fake.calls().iter().map(|call| call.datums).collect();
+    assert!(datums[1] < datums[0], "{datums:?}");
+}
+
+/// Faults after which nobody knows, each with whether CloudWatch had ingested the call.
+fn faults_in_doubt() -> [(Fault, bool); 7] {
+    [
+        (Fault::Http500After, true),
+        (Fault::ResetAfter, true),
+        (Fault::HangAfter, true),
+        (Fault::TimeoutAfter(Duration::from_secs(30)), true),
+        (Fault::Http500Before, false),
+        (Fault::ServiceUnavailable503, false),
+        (Fault::ResetBefore, false),
+    ]
+}
+
+/// With `retry`, what CloudWatch has too much is exactly what was called doubtful when every
+/// doubtful call had been ingested, and never more; with `drop`, published and doubtful together
+/// are what was sent.
+#[tokio::test]
+async fn what_is_in_doubt_is_counted_and_bounds_the_error() {
+    for (seed, (fault, ingested)) in (60..).zip(faults_in_doubt()) {
+        for ambiguous in [Ambiguous::Retry, Ambiguous::Drop] {
+            let fake = FakeCloudWatch::start().await;
+            let app = TestApp::start(&fake, |config| {
+                config.cloudwatch.ambiguous = ambiguous;
+                config.cloudwatch.connect_timeout = Duration::from_millis(500);
+                config.cloudwatch.attempt_timeout = Duration::from_millis(500);
+            })
+            .await;
+            fake.script(vec![fault.clone(), Fault::Accept, fault.clone()]);
+            let mut traffic = Traffic::new(seed);
+            for name in ["a", "b", "c"] {
+                send(&app, &mut traffic, 2, name).await;
+                app.settled().await;
+            }
+            let (sent, published) = (traffic.counts(), fake.total_in("SES"));
+            let (doubtful, dropped) = (app.doubtful().await, app.dropped("ambiguous").await);
+            assert!(doubtful > 0, "{fault:?}");
+            match (ambiguous, ingested) {
+                (Ambiguous::Retry, true) => assert_eq!(published, sent + doubtful, "{fault:?}"),
+                (Ambiguous::Retry, false) => assert_eq!(published, sent, "{fault:?}"),
+                (Ambiguous::Drop, true) => assert_eq!(published, sent, "{fault:?}"),
+                (Ambiguous::Drop, false) => assert_eq!(published + doubtful, sent, "{fault:?}"),
+            }
+            assert_eq!(dropped, if ambiguous == Ambiguous::Drop { doubtful } else { 0 });
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_in_doubt_is_repeated_byte_for_byte_before_its_slot_takes_another() {
+    let fake = FakeCloudWatch::start().await;
+    fake.set_mode(Fault::Http500After);
+    let app = TestApp::start(&fake, |config| config.cloudwatch.concurrency = 1).await;
+    let mut traffic = Traffic::new(70);
+    send(&app, &mut traffic, 1, "a").await;
+    assert!(fake.wait_until(|state| state.calls().len() >= 2, PATIENCE).await);
+    send(&app, &mut traffic, 3, "b").await;
+    assert!(fake.wait_until(|state| state.calls().len() >= 4, PATIENCE).await);
+    let calls = fake.calls();
+    assert!(calls.iter().all(|call| call.hash == calls[0].hash));
+    fake.set_mode(None);
+    app.settled().await;
+    let repeated: u64 = app.doubtful().await;
+    assert_eq!(held(&fake).values().sum::<u64>(), traffic.counts() + repeated);
+    assert_eq!(fake.max_in_flight(), 1);
+}

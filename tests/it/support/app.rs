@@ -1,0 +1,120 @@
+//! The real daemon, in this process.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use postmeter::app::{App, Drained, Reloader, Surroundings};
+use postmeter::clock::Clock;
+use postmeter::config::{AccessKey, Config, DefinitionsSource, Publish};
+use postmeter::sink::cloudwatch::AwsEnvironment;
+use postmeter::telemetry::Metrics;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::command::project_file;
+use super::fake_cloudwatch::FakeCloudWatch;
+use super::firehose::{Firehose, get};
+
+pub const KEY: &str = "a-key-for-tests-only";
+
+/// How long a test waits for what must happen; far beyond what it takes.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running daemon. Stops when it is dropped.
+pub struct TestApp {
+    pub http: SocketAddr,
+    pub admin: SocketAddr,
+    pub metrics: Arc<Metrics>,
+    pub reloader: Reloader,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<Drained>,
+}
+
+/// A configuration whose waits are short.
+pub fn config() -> Config {
+    let mut config = Config::default();
+    config.definitions = Some(DefinitionsSource::Path(project_file("config/definitions.json")));
+    config.listen.http = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    config.listen.admin = config.listen.http;
+    config.firehose.access_keys = vec![AccessKey::new(KEY)];
+    config.cloudwatch.flush_interval = Duration::from_millis(200);
+    config.cloudwatch.connect_timeout = Duration::from_secs(1);
+    config.cloudwatch.attempt_timeout = Duration::from_secs(1);
+    config.telemetry.own_namespace = None;
+    config
+}
+
+impl TestApp {
+    /// Publishes to a fake.
+    pub async fn start(fake: &FakeCloudWatch, change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_at(&fake.url(), Clock::System, change).await
+    }
+
+    /// Publishes to memory.
+    pub async fn in_memory(change: impl FnOnce(&mut Config)) -> Self {
+        let url = "http://127.0.0.1:9"; // never asked
+        Self::start_at(url, Clock::System, |config| {
+            config.cloudwatch.publish = Publish::Memory;
+            change(config);
+        })
+        .await
+    }
+
+    pub async fn start_at(url: &str, clock: Clock, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = config();
+        change(&mut config);
+        let aws = AwsEnvironment::Endpoint { url: url.to_owned() };
+        let app = App::bind(config, Surroundings { clock, aws }).await.expect("it starts");
+        let (http, admin) = (app.http_address().unwrap(), app.admin_address().unwrap());
+        let (metrics, reloader) = (app.metrics(), app.reloader());
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(app.run(async {
+            let _ = stopped.await;
+        }));
+        Self { http, admin, metrics, reloader, stop: Some(stop), task }
+    }
+
+    /// Posts as Firehose does, with the right key.
+    pub fn firehose(&self) -> Firehose {
+        Firehose::new(self.http, KEY)
+    }
+
+    /// Says stop, without waiting for the end.
+    pub fn signal(&mut self) {
+        self.stop.take();
+    }
+
+    /// Stops the daemon and waits for its end.
+    pub async fn stop(mut self) -> Drained {
+        self.signal();
+        timeout(PATIENCE, self.task).await.expect("it ends").expect("it does not panic")
+    }
+
+    /// A counter or gauge of `/metrics`, by name and labels; 0 when there is none.
+    pub async fn metric(&self, name: &str) -> u64 {
+        let text = get(self.admin, "/metrics").await.1;
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole")]
+        line.map_or(0, |value| value.parse::<f64>().expect("a number") as u64)
+    }
+
+    pub async fn doubtful(&self) -> u64 {
+        self.metric("postmeter_doubtful_counts_total{cause=\"ambiguous\"}").await
+    }
+
+    pub async fn dropped(&self, reason: &str) -> u64 {
+        self.metric(&format!("postmeter_dropped_total{{reason=\"{reason}\"}}")).await
+    }
+
+    /// Waits until everything merged is accepted or given up.
+    pub async fn settled(&self) {
+        let idle = async {
+            while self.metric("postmeter_pending_counts").await > 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(PATIENCE, idle).await.expect("everything is settled in time");
+    }
+}

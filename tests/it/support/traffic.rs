@@ -1,0 +1,83 @@
+//! Made-up traffic and what must come of it.
+
+use std::collections::BTreeMap;
+
+use postmeter::clock::Clock;
+use postmeter::synth::{Generator, Profile, Truth};
+use serde_json::Value;
+
+use super::command::project_file;
+use super::fake_cloudwatch::{FakeCloudWatch, FakeSeries};
+
+/// Seeded events of the last ten minutes, with the truth about those that were taken.
+pub struct Traffic {
+    events: Generator,
+    pub truth: Truth,
+}
+
+/// Counts by series and minute.
+pub type Sums = BTreeMap<FakeSeries, u64>;
+
+impl Traffic {
+    pub fn new(seed: u64) -> Self {
+        Self::with(Profile { seed, awkward: true, ..Profile::default() }, "config/definitions.json")
+    }
+
+    pub fn with(profile: Profile, definitions: &str) -> Self {
+        let definitions = std::fs::read_to_string(project_file(definitions)).expect("the file");
+        let definitions: Value = serde_json::from_str(&definitions).expect("JSON");
+        let start_ms = Clock::System.now_ms() - 600_000;
+        Self {
+            events: Generator::new(Profile { start_ms, ..profile }),
+            truth: Truth::new(&definitions, None, "SES"),
+        }
+    }
+
+    /// Records of events that are counted from now on.
+    pub fn records(&mut self, events: usize) -> Vec<String> {
+        let events: Vec<_> = self.events.by_ref().take(events).collect();
+        for event in &events {
+            self.truth.add(&event.facts);
+        }
+        events.into_iter().map(|event| event.json + "\n").collect()
+    }
+
+    /// Records of events that must leave no trace.
+    pub fn records_not_counted(&mut self, events: usize) -> Vec<String> {
+        self.events.by_ref().take(events).map(|event| event.json + "\n").collect()
+    }
+
+    /// Sum of all counts.
+    pub fn counts(&self) -> u64 {
+        self.truth.series.values().sum()
+    }
+
+    /// What CloudWatch must hold.
+    pub fn sums(&self) -> Sums {
+        let series = self.truth.series.iter().map(|(key, count)| {
+            let series = FakeSeries {
+                namespace: key.namespace.clone(),
+                metric: key.metric.clone(),
+                dimensions: key.dimensions.clone(),
+                timestamp: key.minute * 60,
+            };
+            (series, *count)
+        });
+        series.collect()
+    }
+}
+
+/// What a fake holds.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts are whole")]
+pub fn held(fake: &FakeCloudWatch) -> Sums {
+    fake.totals().into_iter().map(|(series, sum)| (series, sum as u64)).collect()
+}
+
+/// Asserts that a fake holds exactly this, as so many values of 1.
+pub fn assert_held(fake: &FakeCloudWatch, sums: &Sums) {
+    let held = held(fake);
+    let wrong = sums.iter().find(|(series, sum)| held.get(series) != Some(sum));
+    assert_eq!(wrong, None, "held: {:?}", wrong.map(|(series, _)| held.get(series)));
+    assert_eq!(held.len(), sums.len(), "series too many");
+    assert_eq!(fake.totals(), fake.sample_counts(), "each count is a value of 1");
+}
