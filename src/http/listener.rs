@@ -94,13 +94,20 @@ async fn serve_connection(
 ) {
     // Answers are small and whole; waiting to fill a packet only delays them.
     let _ = stream.set_nodelay(true);
+    let draining = drain.is_cancelled();
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(settings.keep_alive)
         .max_buf_size(HEAD_BYTES_MAX)
-        .keep_alive(true)
+        .keep_alive(!draining)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     tokio::pin!(connection);
+    if draining {
+        // One answer, with `Connection: close`. Told to shut down now, it would not wait for the
+        // question.
+        let _ = connection.await;
+        return;
+    }
     tokio::select! {
         // An error is the peer's: it went away, or does not speak HTTP.
         _ = connection.as_mut() => return,

@@ -11,7 +11,7 @@ use super::event::Event;
 use super::event_type::{EventType, EventTypeSet};
 use super::gunzip::{gunzip, is_gzip};
 use super::interest::Interest;
-use super::json::{Step, read_value};
+use super::json::{Bounds, Step, read_value};
 use super::text::{Found, Progress};
 use super::value::{Text, Value, Wrapped, Wrapper};
 
@@ -230,7 +230,9 @@ pub fn read_request<'a>(
     let space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
     let start = body.iter().position(|byte| !space(byte)).unwrap_or(body.len());
     let body = &body[start..];
-    let Step::Value { value, len } = read_value(body, interest, 0, false) else {
+    // The body's own limit is the caller's.
+    let bounds = Bounds { levels: 0, bytes_max: usize::MAX, depth_first: false };
+    let Step::Value { value, len } = read_value(body, interest, bounds) else {
         return Err("the body is not JSON");
     };
     if !body[len..].iter().all(space) {

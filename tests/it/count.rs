@@ -9,6 +9,7 @@ use postmeter::synth::{Profile, StreamOptions, Truth, stream};
 use serde_json::Value;
 
 use crate::support::command::{project_file, run, text};
+use crate::support::traffic::assert_same_lines;
 
 /// Events of the big run; the generator's own share of it is small.
 const EVENTS: usize = 100_000;
@@ -33,12 +34,6 @@ fn truth_of(
         }
     }
     truth
-}
-
-fn assert_same_lines(counted: &str, truth: &str) {
-    let difference = counted.lines().zip(truth.lines()).find(|(counted, truth)| counted != truth);
-    assert_eq!(difference, None, "first difference (counted, truth)");
-    assert_eq!(counted.lines().count(), truth.lines().count());
 }
 
 fn assert_identities(summary: &Value) {

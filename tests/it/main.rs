@@ -3,5 +3,9 @@
 #![forbid(unsafe_code)]
 
 mod count;
+mod deliveries;
+mod ministack;
 mod publish;
+mod published;
+mod shutdown;
 mod support;

@@ -15,6 +15,8 @@ use hyper_util::rt::TokioExecutor;
 use postmeter::synth::firehose_body;
 use serde_json::Value;
 
+pub const SOURCE_ARN: &str = "arn:aws:firehose:us-east-1:000000000000:deliverystream/ses";
+
 /// A stream that delivers to one endpoint.
 #[derive(Clone)]
 pub struct Firehose {
@@ -39,10 +41,7 @@ impl Firehose {
         stream
             .with("content-type", "application/json")
             .with("x-amz-firehose-protocol-version", "1.0")
-            .with(
-                "x-amz-firehose-source-arn",
-                "arn:aws:firehose:us-east-1:000000000000:deliverystream/ses",
-            )
+            .with("x-amz-firehose-source-arn", SOURCE_ARN)
             .with("x-amz-firehose-access-key", key)
     }
 

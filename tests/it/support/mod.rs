@@ -4,4 +4,5 @@ pub mod app;
 pub mod command;
 pub mod fake_cloudwatch;
 pub mod firehose;
+pub mod process;
 pub mod traffic;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use postmeter::clock::Clock;
+use postmeter::ses::Minute;
 use postmeter::synth::{Generator, Profile, Truth};
 use serde_json::Value;
 
@@ -80,4 +81,30 @@ pub fn assert_held(fake: &FakeCloudWatch, sums: &Sums) {
     assert_eq!(wrong, None, "held: {:?}", wrong.map(|(series, _)| held.get(series)));
     assert_eq!(held.len(), sums.len(), "series too many");
     assert_eq!(fake.totals(), fake.sample_counts(), "each count is a value of 1");
+}
+
+/// Asserts equality of two texts line by line; says the first difference alone.
+pub fn assert_same_lines(counted: &str, truth: &str) {
+    let difference = counted.lines().zip(truth.lines()).find(|(counted, truth)| counted != truth);
+    assert_eq!(difference, None, "first difference (counted, truth)");
+    assert_eq!(counted.lines().count(), truth.lines().count());
+}
+
+/// A Send event of a campaign in the set `prod`.
+pub fn send_of(campaign: &str) -> String {
+    format!(
+        "{{\"eventType\":\"Send\",\"send\":{{}},\"mail\":{{\"tags\":{{\"ses:configuration-set\":[\"prod\"],\
+         \"campaign\":[\"{campaign}\"]}},\"timestamp\":\"{}\"}}}}\n",
+        Minute::of_ms(Clock::System.now_ms())
+    )
+}
+
+/// What a fake holds for a campaign.
+pub fn held_of(fake: &FakeCloudWatch, campaign: &str) -> u64 {
+    let dimensions = [("campaign".to_owned(), campaign.to_owned())];
+    held(fake)
+        .iter()
+        .filter(|(series, _)| series.dimensions == dimensions)
+        .map(|(_, sum)| sum)
+        .sum()
 }

@@ -1,0 +1,527 @@
+//! The Firehose endpoint by the letter: good deliveries, bad input, repeats, limits.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::StreamBody;
+use hyper::body::Frame;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use postmeter::config::AccessKey;
+use postmeter::synth::firehose_body;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use crate::support::app::{KEY, PATIENCE, TestApp};
+use crate::support::fake_cloudwatch::FakeCloudWatch;
+use crate::support::firehose::{Reply, SOURCE_ARN, get, gzip};
+use crate::support::traffic::{Traffic, assert_held, assert_same_lines, send_of};
+
+const ID: &str = "x-amz-firehose-request-id";
+
+fn body(id: &str, records: &[String]) -> Vec<u8> {
+    firehose_body(id, 1_795_176_000_000, records.iter().map(String::as_bytes)).into_bytes()
+}
+
+/// Asserts that `/series` shows exactly what was sent.
+async fn assert_counted(app: &TestApp, traffic: &Traffic) {
+    let (status, lines) = get(app.admin, "/series").await;
+    assert_eq!(status, 200);
+    assert_same_lines(&lines, &traffic.truth.to_lines());
+}
+
+fn assert_refused(reply: &Reply, status: u16, id: &str, says: &str) {
+    assert_eq!(reply.status, status, "{}", reply.body);
+    let error = reply.assert_by_the_letter(id).expect("a refusal says why");
+    assert!(error.contains(says), "{error:?} does not say {says:?}");
+}
+
+#[tokio::test]
+async fn a_delivery_is_answered_by_the_letter() {
+    let app = TestApp::in_memory(|_| {}).await;
+    let mut traffic = Traffic::new(1);
+    let firehose = app.firehose();
+    for (id, reply) in [
+        ("plain", firehose.deliver("plain", &traffic.records(50)).await),
+        ("gzip", firehose.deliver_gzip("gzip", &traffic.records(50)).await),
+        ("none", firehose.deliver("none", &[] as &[&str]).await),
+        ("empty", firehose.deliver("empty", &[""]).await),
+    ] {
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        assert_eq!(reply.assert_by_the_letter(id), None);
+    }
+    assert_counted(&app, &traffic).await;
+}
+
+#[tokio::test]
+async fn a_stream_without_the_id_header_is_known_by_the_id_of_its_body() {
+    let app = TestApp::in_memory(|_| {}).await;
+    let mut traffic = Traffic::new(2);
+    let firehose = app.firehose();
+    let body = body("only-in-the-body", &traffic.records(20));
+    for _ in 0..3 {
+        let reply = firehose.post(body.clone()).await;
+        assert_eq!(reply.status, 200);
+        assert_eq!(reply.assert_by_the_letter("only-in-the-body"), None);
+    }
+    assert_counted(&app, &traffic).await;
+}
+
+#[tokio::test]
+async fn many_events_in_a_record_and_ten_thousand_records_are_counted() {
+    let app = TestApp::in_memory(|_| {}).await;
+    let mut traffic = Traffic::new(3);
+    let firehose = app.firehose();
+    let joined = [traffic.records(300).concat(), traffic.records(1).concat()];
+    assert_eq!(firehose.deliver("joined", &joined).await.status, 200);
+    assert_eq!(firehose.deliver_gzip("many", &traffic.records(10_000)).await.status, 200);
+    assert_counted(&app, &traffic).await;
+}
+
+/// Each kind of bad input has its documented answer; what stands beside it is counted; the repeat
+/// of a refused request is counted once.
+#[tokio::test]
+async fn bad_input_is_refused_or_counted_and_costs_no_neighbour() {
+    let app = TestApp::in_memory(|config| {
+        config.limits.body_bytes = 4 << 20;
+        config.limits.expanded_bytes = 8 << 20;
+    })
+    .await;
+    let mut traffic = Traffic::new(4);
+    let firehose = app.firehose();
+    let post = async |id: &str, body: Vec<u8>| firehose.clone().with(ID, id).post(body).await;
+
+    let good = traffic.records(10);
+    let wrong_key = firehose.clone().with("x-amz-firehose-access-key", "wrong");
+    assert_refused(&wrong_key.deliver("a", &good).await, 401, "a", "access key");
+    let no_key = firehose.clone().without("x-amz-firehose-access-key");
+    assert_refused(&no_key.deliver("a", &good).await, 401, "a", "access key");
+    assert_refused(&no_key.clone().with(ID, "a").post(vec![]).await, 401, "a", "access key");
+
+    for (broken, says) in [
+        (&b"{\"requestId\":\"a\",\"records\":[{\"data\":\"e3"[..], "not JSON"),
+        (b"", "not JSON"),
+        (b"\xff\xfe", "not JSON"),
+        (b"{\"requestId\":\"a\",\"records\":[{\"data\":\"\xc3\x28\"}]}", "not JSON"),
+        (b"{\"requestId\":\"a\",\"records\":[]} x", "not one JSON value"),
+        (b"[]", "no requestId"),
+        (b"{\"records\":[]}", "no requestId"),
+        (b"{\"requestId\":\"a\"}", "no list of records"),
+        (b"{\"requestId\":\"a\",\"records\":{}}", "no list of records"),
+        (b"{\"requestId\":\"b\",\"records\":[]}", "differ"),
+        (b"{\"requestId\":\"\",\"records\":[]}", "no id"),
+    ] {
+        assert_refused(&post("a", broken.to_vec()).await, 400, "a", says);
+    }
+    let deep = format!(
+        "{{\"requestId\":\"a\",\"x\":{}{},\"records\":[]}}",
+        "[".repeat(128),
+        "]".repeat(128)
+    );
+    assert_refused(&post("a", deep.into_bytes()).await, 400, "a", "not JSON");
+
+    let packed = gzip(&body("a", &good));
+    let torn = packed[..packed.len() / 2].to_vec();
+    assert_refused(&post("a", torn).await, 400, "a", "broken gzip");
+    let not_gzip = firehose.clone().with("content-encoding", "gzip");
+    let reply = not_gzip.with(ID, "a").post(body("a", &good)).await;
+    assert_refused(&reply, 400, "a", "broken gzip");
+    let bomb = gzip(&vec![b' '; 64 << 20]);
+    assert!(bomb.len() < 1 << 20);
+    assert_refused(&post("a", bomb).await, 400, "a", "expands beyond");
+    assert_refused(&post("a", vec![b' '; 5 << 20]).await, 400, "a", "limits.body_bytes");
+    let other_protocol = firehose.clone().with("x-amz-firehose-protocol-version", "2.0");
+    assert_refused(&other_protocol.deliver("a", &good).await, 400, "a", "protocol version");
+
+    // Nothing of all that left a trace: the same id is counted now, and once.
+    for _ in 0..2 {
+        assert_eq!(firehose.deliver("a", &good).await.status, 200);
+    }
+
+    // Records that cannot be read are data: the request goes on.
+    let mut mixed = traffic.records(5);
+    let data = body("mixed", &mixed);
+    let data = String::from_utf8(data).expect("text").replacen(
+        "\"records\":[",
+        "\"records\":[{\"data\":\"not base64!\"},{},{\"data\":7},7,",
+        1,
+    );
+    assert_eq!(post("mixed", data.into_bytes()).await.status, 200);
+    mixed = traffic.records(5);
+    let mut bytes: Vec<Vec<u8>> = mixed.into_iter().map(String::into_bytes).collect();
+    bytes.insert(2, b"{\"eventType\":\"Send\",\"mail\":{\"x\":\"\xc3\x28\"}}\n".to_vec());
+    bytes.insert(3, b"{\"eventType\":\"Send\",\"mail\":{\"x\":".to_vec());
+    assert_eq!(firehose.deliver("bytes", &bytes).await.status, 200);
+    assert_counted(&app, &traffic).await;
+    assert_eq!(app.metric("postmeter_values_total{kind=\"malformed\"}").await, 4 + 2);
+    assert_eq!(app.metric("postmeter_requests_total{outcome=\"unauthorized\"}").await, 3);
+    assert_eq!(app.metric("postmeter_in_flight_bytes").await, 0);
+}
+
+/// 64 MiB is what Firehose may send; 70 MiB is refused, though not as 413, and read to its end so
+/// that the answer arrives.
+#[tokio::test]
+async fn a_body_of_64_mib_is_taken_and_one_of_70_is_refused() {
+    let app = TestApp::in_memory(|_| {}).await;
+    let mut traffic = Traffic::new(5);
+    let firehose = app.firehose();
+    let mut large = body("large", &traffic.records(100));
+    large.resize(64 << 20, b' ');
+    let reply = firehose.clone().with(ID, "large").post(large.clone()).await;
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    large.resize(70 << 20, b' ');
+    let reply = firehose.clone().with(ID, "larger").post(large).await;
+    assert_refused(&reply, 400, "larger", "limits.body_bytes");
+    assert_counted(&app, &traffic).await;
+}
+
+#[tokio::test]
+async fn several_keys_are_accepted_while_one_is_rotated() {
+    let app = TestApp::in_memory(|config| {
+        config.firehose.access_keys = vec![AccessKey::new(KEY), AccessKey::new("the-next-key")];
+    })
+    .await;
+    let mut traffic = Traffic::new(6);
+    let next = app.firehose().with("x-amz-firehose-access-key", "the-next-key");
+    assert_eq!(app.firehose().deliver("a", &traffic.records(5)).await.status, 200);
+    assert_eq!(next.deliver("b", &traffic.records(5)).await.status, 200);
+    assert_counted(&app, &traffic).await;
+}
+
+#[tokio::test]
+async fn health_needs_no_key_and_is_on_both_listeners() {
+    let mut app = TestApp::in_memory(|_| {}).await;
+    for address in [app.http, app.admin] {
+        assert_eq!(get(address, "/livez").await.0, 200);
+        assert_eq!(get(address, "/readyz").await.0, 200);
+    }
+    app.signal();
+}
+
+/// A known id is answered at once, also when nothing new is taken; repeats side by side are
+/// counted once.
+#[tokio::test]
+async fn repeats_are_counted_once_even_side_by_side() {
+    let app = TestApp::in_memory(|_| {}).await;
+    let mut traffic = Traffic::new(7);
+    let records = traffic.records(500);
+    let repeats = (0..20).map(|_| {
+        let (firehose, records) = (app.firehose(), records.clone());
+        tokio::spawn(async move { firehose.deliver("same", &records).await.status })
+    });
+    for repeat in repeats.collect::<Vec<_>>() {
+        assert_eq!(repeat.await.expect("it ends"), 200);
+    }
+    assert_counted(&app, &traffic).await;
+    assert_eq!(app.metric("postmeter_requests_total{outcome=\"acknowledged\"}").await, 1);
+    assert_eq!(app.metric("postmeter_requests_total{outcome=\"repeated\"}").await, 19);
+    // Another stream may use the same id for something else.
+    let other = app.firehose().with("x-amz-firehose-source-arn", "arn:aws:firehose:::other");
+    assert_eq!(other.deliver("same", &traffic.records(5)).await.status, 200);
+    assert_counted(&app, &traffic).await;
+}
+
+/// A delivery whose body is sent piece by piece.
+struct Slow {
+    pieces: mpsc::Sender<Bytes>,
+    reply: tokio::task::JoinHandle<Option<u16>>,
+}
+
+fn slow_delivery(app: &TestApp, id: &str) -> Slow {
+    let (pieces, mut receiver) = mpsc::channel::<Bytes>(1);
+    let stream = futures_stream(move |context| receiver.poll_recv(context));
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let request = hyper::Request::post(format!("http://{}/firehose", app.http))
+        .header(ID, id)
+        .header("x-amz-firehose-source-arn", SOURCE_ARN)
+        .header("x-amz-firehose-access-key", KEY)
+        .body(StreamBody::new(stream))
+        .expect("a request");
+    let reply = tokio::spawn(async move {
+        client.request(request).await.ok().map(|reply| reply.status().as_u16())
+    });
+    Slow { pieces, reply }
+}
+
+/// A body of pieces that come from a channel.
+fn futures_stream(
+    poll: impl FnMut(&mut std::task::Context<'_>) -> std::task::Poll<Option<Bytes>> + Send + 'static,
+) -> impl futures_core::Stream<Item = Result<Frame<Bytes>, std::convert::Infallible>> + Send + 'static
+{
+    struct Pieces<F>(F);
+    impl<F> futures_core::Stream for Pieces<F>
+    where
+        F: FnMut(&mut std::task::Context<'_>) -> std::task::Poll<Option<Bytes>> + Unpin,
+    {
+        type Item = Result<Frame<Bytes>, std::convert::Infallible>;
+        fn poll_next(
+            mut self: std::pin::Pin<&mut Self>,
+            context: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Self::Item>> {
+            (self.0)(context).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+        }
+    }
+    Pieces(Box::new(poll))
+}
+
+async fn until_in_flight(app: &TestApp, requests: u64) {
+    let there = async {
+        while app.metric("postmeter_in_flight_requests").await != requests {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, there).await.expect("the request arrives");
+}
+
+/// Beyond the requests in flight new ones get 503 and leave no trace; a repeat of one in flight
+/// joins it, and one that is done is answered.
+#[tokio::test]
+async fn beyond_the_requests_in_flight_new_ones_wait_outside() {
+    let app = TestApp::in_memory(|config| config.limits.in_flight_requests = 1).await;
+    let mut traffic = Traffic::new(8);
+    let done = traffic.records(5);
+    assert_eq!(app.firehose().deliver("done", &done).await.status, 200);
+
+    let records = traffic.records(20);
+    let slow = slow_delivery(&app, "slow");
+    until_in_flight(&app, 1).await;
+    let refused = traffic.records(5);
+    let reply = app.firehose().deliver("new", &refused).await;
+    assert_refused(&reply, 503, "new", "in_flight_requests");
+    assert_eq!(app.firehose().deliver("done", &done).await.status, 200);
+    let joined = {
+        let (firehose, records) = (app.firehose(), records.clone());
+        tokio::spawn(async move { firehose.deliver("slow", &records).await.status })
+    };
+    let body = body("slow", &records);
+    let (first, second) = body.split_at(body.len() / 2);
+    slow.pieces.send(Bytes::copy_from_slice(first)).await.expect("it is read");
+    slow.pieces.send(Bytes::copy_from_slice(second)).await.expect("it is read");
+    drop(slow.pieces);
+    assert_eq!(slow.reply.await.expect("it ends"), Some(200));
+    assert_eq!(joined.await.expect("it ends"), 200);
+    assert_eq!(app.firehose().deliver("new", &refused).await.status, 200);
+    assert_counted(&app, &traffic).await;
+}
+
+/// A sender that goes away in the middle of its body leaves no trace: the repeat is counted.
+#[tokio::test]
+async fn a_body_that_breaks_off_leaves_no_trace() {
+    let app = TestApp::in_memory(|_| {}).await;
+    let mut traffic = Traffic::new(9);
+    let records = traffic.records(20);
+    let slow = slow_delivery(&app, "broken-off");
+    slow.pieces.send(Bytes::from_static(b"{\"requestId\"")).await.expect("it is read");
+    until_in_flight(&app, 1).await;
+    slow.reply.abort();
+    until_in_flight(&app, 0).await;
+    assert_eq!(app.firehose().deliver("broken-off", &records).await.status, 200);
+    assert_counted(&app, &traffic).await;
+}
+
+/// Bytes in flight are bounded; one request larger than the bound is taken when it is alone.
+#[tokio::test]
+async fn beyond_the_bytes_in_flight_new_requests_wait_outside() {
+    let app = TestApp::in_memory(|config| config.limits.in_flight_bytes = 10_000).await;
+    let mut traffic = Traffic::new(10);
+    let large = traffic.records(50);
+    assert_eq!(app.firehose().deliver("alone", &large).await.status, 200);
+    assert_eq!(app.firehose().deliver_gzip("gzip-alone", &traffic.records(50)).await.status, 200);
+    let slow = slow_delivery(&app, "slow");
+    let records = traffic.records(6);
+    let body = body("slow", &records);
+    let (first, second) = body.split_at(body.len() / 2);
+    slow.pieces.send(Bytes::copy_from_slice(first)).await.expect("it is read");
+    until_in_flight(&app, 1).await;
+    let refused = traffic.records(50);
+    let reply = app.firehose().deliver("new", &refused).await;
+    assert_refused(&reply, 503, "new", "in_flight_bytes");
+    slow.pieces.send(Bytes::copy_from_slice(second)).await.expect("it is read");
+    drop(slow.pieces);
+    assert_eq!(slow.reply.await.expect("it ends"), Some(200));
+    assert_eq!(app.firehose().deliver("new", &refused).await.status, 200);
+    assert_counted(&app, &traffic).await;
+}
+
+/// A pending entry too many is refused before the merge and nothing is dropped; at the limit
+/// itself all is taken.
+#[tokio::test]
+async fn the_pending_entries_are_bounded_and_nothing_is_dropped() {
+    let fake = FakeCloudWatch::start().await;
+    fake.pause_listening().await;
+    let clock = postmeter::clock::Clock::System;
+    // Each campaign makes one entry; by-set and by-pool make two for all of them.
+    let app = TestApp::start_at(&fake.url(), clock, |config| config.limits.entries = 12).await;
+    let firehose = app.firehose();
+    for at in 0..10 {
+        let reply = firehose.deliver(&format!("a{at}"), &[send_of(&format!("c{at}"))]).await;
+        assert_eq!(reply.status, 200, "{}", reply.body);
+    }
+    assert_eq!(firehose.deliver("known", &[send_of("c3")]).await.status, 200);
+    let reply = firehose.deliver("new", &[send_of("c10")]).await;
+    // What was sealed meanwhile and what is active are entries of their own.
+    assert_refused(&reply, 503, "new", "limits.entries");
+    fake.resume_listening().await;
+    app.settled().await;
+    assert_eq!(firehose.deliver("new", &[send_of("c10")]).await.status, 200);
+    app.settled().await;
+    assert_eq!(fake.total_in("SES"), 12 * 3);
+    assert_eq!(app.dropped("series_limit").await, 0);
+}
+
+/// Beyond the distinct series of an hour a new one is not made; old ones go on; the next hour
+/// begins anew. The answer stays 200.
+#[tokio::test]
+async fn the_distinct_series_of_an_hour_are_bounded() {
+    let fake = FakeCloudWatch::start().await;
+    let now = postmeter::clock::Clock::System.now_ms();
+    let hour = now - now.rem_euclid(3_600_000);
+    let clock = postmeter::clock::Clock::manual(hour);
+    fake.set_now_ms(now);
+    let app = TestApp::start_at(&fake.url(), clock.clone(), |config| {
+        config.limits.series = 5;
+        config.cloudwatch.timestamp = postmeter::config::TimestampSource::Arrival;
+    })
+    .await;
+    let firehose = app.firehose();
+    // by-set and by-pool are two series, so three campaigns fit.
+    for (at, campaign) in ["a", "b", "c", "d", "a", "e"].iter().enumerate() {
+        assert_eq!(firehose.deliver(&at.to_string(), &[send_of(campaign)]).await.status, 200);
+    }
+    assert_eq!(app.dropped("series_limit").await, 2);
+    assert_eq!(app.metric("postmeter_series").await, 5);
+    clock.set_ms(hour + 3_600_000);
+    assert_eq!(firehose.deliver("next hour", &[send_of("d")]).await.status, 200);
+    assert_eq!(app.dropped("series_limit").await, 2);
+    app.settled().await;
+    assert_eq!(fake.total_in("SES"), 6 * 2 + 4 + 3);
+}
+
+#[tokio::test]
+async fn definitions_are_swapped_whole_and_a_faulty_document_changes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("definitions.json");
+    let only = |types: &str| {
+        format!(
+            "{{\"ConfigurationSets\":[{{\"ConfigurationSetName\":\"prod\",\"EventDestinations\":[{{\
+             \"Name\":\"d\",\"Enabled\":true,\"MatchingEventTypes\":[\"{types}\"],\
+             \"CloudWatchDestination\":{{\"DimensionConfigurations\":[{{\"DimensionName\":\"campaign\",\
+             \"DimensionValueSource\":\"MESSAGE_TAG\",\"DefaultDimensionValue\":\"none\"}}]}}}}]}}]}}"
+        )
+    };
+    std::fs::write(&path, only("SEND")).expect("a file");
+    let app = TestApp::in_memory(|config| {
+        config.definitions = Some(postmeter::config::DefinitionsSource::Path(path.clone()));
+    })
+    .await;
+    let firehose = app.firehose();
+    assert_eq!(firehose.deliver("1", &[send_of("a")]).await.status, 200);
+    std::fs::write(&path, only("NONSENSE")).expect("a file");
+    assert!(app.reloader.reload().is_err());
+    assert_eq!(firehose.deliver("2", &[send_of("a")]).await.status, 200);
+    std::fs::write(&path, only("BOUNCE")).expect("a file");
+    app.reloader.reload().expect("it is sound");
+    assert_eq!(firehose.deliver("3", &[send_of("a")]).await.status, 200);
+    assert_eq!(app.metric("postmeter_events_total{routing=\"matched\"}").await, 2);
+    assert_eq!(app.metric("postmeter_events_total{routing=\"unmatched\"}").await, 1);
+    let reloads = "postmeter_definitions_reloads_total";
+    assert_eq!(app.metric(&format!("{reloads}{{outcome=\"refused\"}}")).await, 1);
+    assert_eq!(app.metric(&format!("{reloads}{{outcome=\"loaded\"}}")).await, 2);
+}
+
+/// The event with another time.
+fn at_minute(event: &str, minute: &str) -> String {
+    let (before, _) = event.split_once("\"timestamp\"").expect("it has one");
+    format!("{before}\"timestamp\":\"{minute}\"}}}}\n")
+}
+
+/// What CloudWatch would refuse for its age is given up before it is sent; memory takes it all.
+#[tokio::test]
+async fn datums_too_old_or_too_new_are_given_up_with_their_reason() {
+    let fake = FakeCloudWatch::start().await;
+    let app = TestApp::start(&fake, |_| {}).await;
+    let memory = TestApp::in_memory(|_| {}).await;
+    let now_ms = postmeter::clock::Clock::System.now_ms();
+    let at = |ms: i64| {
+        let minute = postmeter::ses::Minute::of_ms(ms).to_string();
+        at_minute(&send_of("a"), &minute)
+    };
+    let day = 86_400_000;
+    let records =
+        [at(now_ms - 15 * day), at(now_ms - 13 * day), at(now_ms), at(now_ms + 3 * 3_600_000)];
+    for app in [&app, &memory] {
+        assert_eq!(app.firehose().deliver("ages", &records).await.status, 200);
+        app.settled().await;
+    }
+    assert_eq!(fake.total_in("SES"), 2 * 3);
+    assert_eq!(app.dropped("too_old").await, 3);
+    assert_eq!(app.dropped("too_new").await, 3);
+    assert_eq!(memory.dropped("too_old").await + memory.dropped("too_new").await, 0);
+    assert_eq!(get(memory.admin, "/series").await.1.lines().count(), 4 * 3);
+}
+
+/// A thousand datums of the largest dimensions need several calls, each within the limits that the
+/// fake enforces; small ones come a thousand to a call.
+#[tokio::test]
+async fn calls_are_cut_by_datums_and_by_bytes() {
+    let fake = FakeCloudWatch::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("wide.json");
+    let dimensions: Vec<_> = (0..10)
+        .map(|at| {
+            format!(
+                "{{\"DimensionName\":\"{at}{}\",\"DimensionValueSource\":\"MESSAGE_TAG\",\
+                 \"DefaultDimensionValue\":\"{}\"}}",
+                "n".repeat(254),
+                "v".repeat(255)
+            )
+        })
+        .collect();
+    let document = format!(
+        "{{\"ConfigurationSets\":[{{\"ConfigurationSetName\":\"prod\",\"EventDestinations\":[{{\
+         \"Name\":\"wide\",\"Enabled\":true,\"MatchingEventTypes\":[\"SEND\"],\"CloudWatchDestination\":{{\
+         \"DimensionConfigurations\":[{}]}}}},{{\"Name\":\"narrow\",\"Enabled\":true,\
+         \"MatchingEventTypes\":[\"BOUNCE\"],\"CloudWatchDestination\":{{\"DimensionConfigurations\":[{{\
+         \"DimensionName\":\"campaign\",\"DimensionValueSource\":\"MESSAGE_TAG\",\
+         \"DefaultDimensionValue\":\"none\"}}]}}}}]}}]}}",
+        dimensions.join(",")
+    );
+    std::fs::write(&path, document).expect("a file");
+    let app = TestApp::start(&fake, |config| {
+        config.definitions = Some(postmeter::config::DefinitionsSource::Path(path));
+    })
+    .await;
+    let tag = format!("\"0{}\":[\"", "n".repeat(254));
+    let event = |at: usize, tag: &str| send_of(&at.to_string()).replace("\"campaign\":[\"", tag);
+    let wide: Vec<_> = (0..1_000).map(|at| event(at, &tag)).collect();
+    assert_eq!(app.firehose().deliver("wide", &wide).await.status, 200);
+    app.settled().await;
+    let narrow: Vec<_> = (0..2_500)
+        .map(|at| event(at, "\"campaign\":[\"").replace("\"Send\"", "\"Bounce\""))
+        .collect();
+    assert_eq!(app.firehose().deliver("narrow", &narrow).await.status, 200);
+    app.settled().await;
+    assert_eq!(fake.total_in("SES"), 1_000 + 2_500);
+    let calls = fake.calls();
+    assert!(calls.iter().all(|call| call.ingested), "the fake refuses what is over a limit");
+    assert!(calls.len() > 5, "a megabyte holds about 190 of the widest datums");
+    let mut datums: Vec<_> = calls.iter().map(|call| call.datums).collect();
+    datums.sort_unstable();
+    assert_eq!(datums.iter().rev().take(2).collect::<Vec<_>>(), [&1000, &1000]);
+    assert!(calls.iter().any(|call| call.gzip));
+}
+
+#[tokio::test]
+async fn a_delivery_under_faults_is_published_once() {
+    let fake = FakeCloudWatch::start().await;
+    let app = TestApp::start(&fake, |_| {}).await;
+    let mut traffic = Traffic::new(12);
+    for at in 0..5 {
+        let records = traffic.records(100);
+        for _ in 0..3 {
+            assert_eq!(app.firehose().deliver(&at.to_string(), &records).await.status, 200);
+        }
+    }
+    app.settled().await;
+    assert_held(&fake, &traffic.sums());
+}

@@ -1,0 +1,189 @@
+//! SIGTERM: what is merged is published, who waits is answered, what is left is said.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use crate::support::app::TestApp;
+use crate::support::fake_cloudwatch::{FakeCloudWatch, Fault};
+use crate::support::firehose::{Firehose, get};
+use crate::support::process::Daemon;
+use crate::support::traffic::{Traffic, held_of, send_of};
+
+/// What a sender heard; `None`: the connection failed.
+type Heard = BTreeMap<String, Option<u16>>;
+
+/// Eight senders, each request under a campaign of its own, until told to stop.
+struct Load {
+    senders: JoinSet<Heard>,
+    stop: Arc<AtomicBool>,
+    answered: Arc<Notify>,
+}
+
+const EVENTS: usize = 20;
+
+impl Load {
+    fn start(firehose: &Firehose) -> Self {
+        let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
+        let mut senders = JoinSet::new();
+        for sender in 0..8 {
+            let (firehose, stop) = (firehose.clone(), Arc::clone(&stop));
+            let answered = Arc::clone(&answered);
+            senders.spawn(async move {
+                let mut heard = Heard::new();
+                for at in 0..10_000 {
+                    if stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let campaign = format!("s{sender}-{at}");
+                    let records = vec![send_of(&campaign); EVENTS];
+                    let body = postmeter::synth::firehose_body(
+                        &campaign,
+                        1_795_176_000_000,
+                        records.iter().map(String::as_bytes),
+                    );
+                    let reply = firehose.try_post(body.into_bytes()).await;
+                    heard.insert(campaign, reply.ok().map(|reply| reply.status));
+                    answered.notify_one();
+                }
+                heard
+            });
+        }
+        Self { senders, stop, answered }
+    }
+
+    async fn until_answered(&self, requests: usize) {
+        for _ in 0..requests {
+            self.answered.notified().await;
+        }
+    }
+
+    async fn end(self) -> Heard {
+        self.stop.store(true, Ordering::Relaxed);
+        self.senders.join_all().await.into_iter().flatten().collect()
+    }
+}
+
+/// Whoever heard 200 is counted once, whoever heard 503 not at all; a lost connection leaves it
+/// open. Gives how many heard 200.
+fn assert_answers_are_true(fake: &FakeCloudWatch, heard: &Heard) -> usize {
+    for (campaign, status) in heard {
+        let held = held_of(fake, campaign);
+        match status {
+            Some(200) => assert_eq!(held, EVENTS as u64, "{campaign}"),
+            Some(503) => assert_eq!(held, 0, "{campaign}"),
+            Some(other) => panic!("{campaign} was answered {other}"),
+            None => assert!(held == 0 || held == EVENTS as u64, "{campaign}: {held}"),
+        }
+    }
+    heard.values().filter(|status| **status == Some(200)).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_under_load_loses_nothing_that_was_acknowledged() {
+    for acknowledge in ["merged", "published"] {
+        let fake = FakeCloudWatch::start().await;
+        let daemon = Daemon::start(&[
+            ("AWS_ENDPOINT_URL", &fake.url()),
+            ("POSTMETER__FIREHOSE__ACKNOWLEDGE", acknowledge),
+            ("POSTMETER__LIMITS__SERIES", "1000000"),
+        ]);
+        let load = Load::start(&daemon.firehose());
+        load.until_answered(40).await;
+        daemon.signal("TERM");
+        let (status, took, stderr) = tokio::task::spawn_blocking(|| daemon.wait()).await.unwrap();
+        let heard = load.end().await;
+        assert_eq!(status.code(), Some(0), "{stderr:#?}");
+        assert!(took < Duration::from_secs(25), "within the grace");
+        let done = assert_answers_are_true(&fake, &heard);
+        assert!(done >= 40, "{done} of {} heard 200 in {acknowledge}", heard.len());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_left_at_the_end_are_said_on_stderr_and_equal_what_is_missing() {
+    for fault in [Some(Fault::HangBefore), None] {
+        let fake = FakeCloudWatch::start().await;
+        let daemon = Daemon::start(&[
+            ("AWS_ENDPOINT_URL", &fake.url()),
+            ("POSTMETER__SHUTDOWN__GRACE", "1500ms"),
+        ]);
+        let mut traffic = Traffic::new(90);
+        let firehose = daemon.firehose();
+        let unreachable = fault.is_none();
+        assert_eq!(firehose.deliver("published", &traffic.records(100)).await.status, 200);
+        let sum = traffic.counts();
+        let all = |state: &crate::support::fake_cloudwatch::State| state.total_in("SES") == sum;
+        assert!(fake.wait_until(all, crate::support::app::PATIENCE).await);
+        match fault {
+            Some(fault) => fake.set_mode(fault),
+            None => fake.pause_listening().await,
+        }
+        let mut missing = Traffic::new(91);
+        assert_eq!(firehose.deliver("left", &missing.records(100)).await.status, 200);
+        daemon.signal("TERM");
+        let (status, took, stderr) = tokio::task::spawn_blocking(|| daemon.wait()).await.unwrap();
+        assert_eq!(status.code(), Some(1), "unreachable: {unreachable}");
+        assert!(took < Duration::from_secs(6), "{took:?}");
+        let left: String = stderr
+            .iter()
+            .filter(|line| line.starts_with("{\"Namespace\""))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        crate::support::traffic::assert_same_lines(&left, &missing.truth.to_lines());
+    }
+}
+
+/// After the signal: not ready, new ids refused, known ids answered, connections closed.
+#[tokio::test]
+async fn while_draining_the_known_are_answered_and_the_new_are_not_taken() {
+    let fake = FakeCloudWatch::start().await;
+    let mut app =
+        TestApp::start(&fake, |config| config.shutdown.grace = Duration::from_secs(20)).await;
+    let firehose = app.firehose();
+    assert_eq!(firehose.deliver("known", &[send_of("a")]).await.status, 200);
+    app.settled().await;
+    fake.set_mode(Fault::Throttle);
+    assert_eq!(firehose.deliver("pending", &[send_of("b")]).await.status, 200);
+    app.signal();
+    while get(app.admin, "/readyz").await.0 == 200 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(get(app.admin, "/livez").await.0, 200);
+    let known = app.firehose().deliver("known", &[send_of("a")]).await;
+    assert_eq!(known.status, 200, "{}", known.body);
+    assert_eq!(known.headers["connection"], "close");
+    let new = app.firehose().deliver("new", &[send_of("c")]).await;
+    assert_eq!(new.status, 503);
+    let says = new.assert_by_the_letter("new").expect("it says why");
+    assert!(says.contains("shutting down"), "{says}");
+    fake.set_mode(None);
+    let drained = app.stop().await;
+    assert!(drained.left.is_empty());
+    assert_eq!((held_of(&fake, "a"), held_of(&fake, "b"), held_of(&fake, "c")), (1, 1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hangup_reloads_and_interrupt_ends() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("definitions.json");
+    std::fs::copy("config/definitions.json", &path).expect("a copy");
+    let mut daemon = Daemon::start(&[
+        ("POSTMETER__CLOUDWATCH__PUBLISH", "memory"),
+        ("POSTMETER__DEFINITIONS", &path.display().to_string()),
+    ]);
+    std::fs::write(&path, "{}").expect("a file");
+    daemon.signal("HUP");
+    daemon.wait_for_line("definitions refused; the old ones go on");
+    assert_eq!(daemon.firehose().deliver("a", &[send_of("a")]).await.status, 200);
+    std::fs::copy("config/definitions.json", &path).expect("a copy");
+    daemon.signal("HUP");
+    daemon.wait_for_line("definitions reloaded");
+    daemon.signal("INT");
+    let (status, _, _) = tokio::task::spawn_blocking(|| daemon.wait()).await.unwrap();
+    assert_eq!(status.code(), Some(0));
+}

@@ -1,0 +1,120 @@
+//! The real daemon as a process of its own, with signals and exit codes.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::app::PATIENCE;
+use super::command::postmeter;
+use super::firehose::Firehose;
+
+/// A daemon. Killed when it is dropped.
+pub struct Daemon {
+    child: Child,
+    stderr: Receiver<String>,
+    seen: Vec<String>,
+    pub http: SocketAddr,
+    pub admin: SocketAddr,
+}
+
+impl Daemon {
+    /// Starts `postmeter serve` with these variables, and waits until it serves.
+    pub fn start(variables: &[(&str, &str)]) -> Self {
+        let mut child = postmeter(&["serve"])
+            .envs([
+                ("AWS_ACCESS_KEY_ID", "AKID"),
+                ("AWS_SECRET_ACCESS_KEY", "secret"),
+                ("AWS_REGION", "us-east-1"),
+                ("AWS_EC2_METADATA_DISABLED", "true"),
+                ("POSTMETER__LISTEN__HTTP", "127.0.0.1:0"),
+                ("POSTMETER__LISTEN__ADMIN", "127.0.0.1:0"),
+                ("POSTMETER__DEFINITIONS", "config/definitions.json"),
+                ("POSTMETER__CLOUDWATCH__FLUSH_INTERVAL", "200ms"),
+                ("POSTMETER__CLOUDWATCH__CONNECT_TIMEOUT", "1s"),
+                ("POSTMETER__CLOUDWATCH__ATTEMPT_TIMEOUT", "1s"),
+                ("POSTMETER__TELEMETRY__OWN_NAMESPACE", ""),
+            ])
+            .envs(variables.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let stderr = BufReader::new(child.stderr.take().expect("stderr is piped"));
+        let (lines, receiver) = channel();
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                if lines.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut daemon =
+            Self { child, stderr: receiver, seen: Vec::new(), http: nowhere, admin: nowhere };
+        let serving = daemon.wait_for_line("\"message\":\"serving\"");
+        let line: Value = serde_json::from_str(&serving).expect("a log line is JSON");
+        let address = |key: &str| line[key].as_str().expect(key).parse().expect("an address");
+        (daemon.http, daemon.admin) = (address("http"), address("admin"));
+        daemon
+    }
+
+    pub fn firehose(&self) -> Firehose {
+        Firehose::new(self.http, "")
+    }
+
+    /// Waits for a line on stderr that holds a text.
+    pub fn wait_for_line(&mut self, text: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.stderr.recv_timeout(deadline - Instant::now()) {
+                Ok(line) => {
+                    self.seen.push(line.clone());
+                    if line.contains(text) {
+                        return line;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => panic!("no {text:?} on stderr in time"),
+                Err(RecvTimeoutError::Disconnected) => panic!("{:#?}", self.seen),
+            }
+        }
+    }
+
+    pub fn signal(&self, name: &str) {
+        let status = std::process::Command::new("kill")
+            .args([format!("-{name}"), self.child.id().to_string()])
+            .status();
+        assert!(status.expect("kill runs").success());
+    }
+
+    /// Waits for the end; gives the exit status, how long it took, and all of stderr.
+    pub fn wait(mut self) -> (ExitStatus, Duration, Vec<String>) {
+        let started = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("it can be waited for") {
+                break status;
+            }
+            assert!(started.elapsed() < PATIENCE, "it does not end");
+            // Reading what it says is the wait: a line, or the end of its stderr.
+            if let Ok(line) = self.stderr.recv_timeout(Duration::from_millis(20)) {
+                self.seen.push(line);
+            }
+        };
+        let took = started.elapsed();
+        let mut seen = std::mem::take(&mut self.seen);
+        seen.extend(self.stderr.iter());
+        (status, took, seen)
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Gone already, as a rule.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
