@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::Context;
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::args::ServeArgs;
 use super::output::{complain, print_findings};
@@ -35,11 +35,13 @@ async fn serve(config: Config) -> anyhow::Result<Exit> {
         Ok(app) => app,
         Err(error) => return Ok(refuse_start(&error)),
     };
-    let (http, admin) = (app.http_address()?, app.admin_address()?);
-    tracing::info!(%http, %admin, version = env!("CARGO_PKG_VERSION"), "serving");
+    // Before the daemon says that it serves: a signal that nobody waits for ends the process.
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
-    let reloading = tokio::spawn(reload_on_hangup(app.reloader()));
+    let hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
+    let (http, admin) = (app.http_address()?, app.admin_address()?);
+    tracing::info!(%http, %admin, version = env!("CARGO_PKG_VERSION"), "serving");
+    let reloading = tokio::spawn(reload_on(hangup, app.reloader()));
     let stop = async {
         tokio::select! {
             _ = terminate.recv() => tracing::info!("SIGTERM"),
@@ -72,11 +74,7 @@ fn refuse_start(error: &StartError) -> Exit {
     }
 }
 
-async fn reload_on_hangup(reloader: Reloader) {
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
-        tracing::error!("cannot wait for SIGHUP: definitions are not reloaded");
-        return;
-    };
+async fn reload_on(mut hangup: Signal, reloader: Reloader) {
     while hangup.recv().await.is_some() {
         let reloader = reloader.clone();
         // Reading and compiling a large document takes longer than a connection should wait.
