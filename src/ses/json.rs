@@ -86,7 +86,12 @@ fn too_deep(input: &[u8]) -> bool {
     let mut bytes = input.iter();
     while let Some(byte) = bytes.next() {
         match byte {
-            b'"' => in_string = !in_string,
+            b'"' => {
+                in_string = !in_string;
+                if depth == 0 && !in_string {
+                    return false;
+                }
+            }
             b'\\' if in_string => {
                 bytes.next();
             }
