@@ -35,6 +35,23 @@ fn a_string_is_not_judged_by_what_follows_it() {
     }
 }
 
+#[test]
+fn a_value_may_have_16_mib_and_no_more() {
+    assert_eq!(VALUE_BYTES_MAX, 16 << 20);
+    let string = |len: usize| format!("\"{}\"", "x".repeat(len - 2));
+    let list = |len: usize| format!("[{}]", " ".repeat(len - 2));
+    let number = |len: usize| "1".repeat(len);
+    let makers: [&dyn Fn(usize) -> String; 3] = [&string, &list, &number];
+    for make in makers {
+        let text = format!("{}\n{}", make(VALUE_BYTES_MAX), event("Send"));
+        assert_eq!(kinds(&text), "foreign Send");
+        assert_eq!(names(&read_in_chunks(&text)), "foreign Send");
+        let text = format!("{}\n{}", make(VALUE_BYTES_MAX + 1), event("Send"));
+        assert_eq!(kinds(&text), "malformed Send");
+        assert_eq!(names(&read_in_chunks(&text)), "malformed Send");
+    }
+}
+
 /// Reads with a chunk that ends one byte after the longest value.
 fn read_in_chunks(text: &str) -> Vec<Seen> {
     visits(|interest, log| {
