@@ -3,6 +3,9 @@
 //! [`read_value`] is the reference, built on `serde_json`; a faster parser has the same signature
 //! and must give the same [`Step`] for every input.
 
+use std::io::Read;
+
+use serde::Deserialize;
 use serde::de::{DeserializeSeed, IgnoredAny};
 
 use super::interest::Interest;
@@ -65,9 +68,25 @@ pub fn read_value<'a>(
                 Err(_) => Step::Fault,
             }
         }
-        Some(Err(fault)) if fault.is_eof() && input.len() <= VALUE_BYTES_MAX => Step::Incomplete,
-        Some(Err(_)) | None => Step::Fault,
+        Some(Err(fault)) => {
+            let incomplete = fault.is_eof() || ends_inside_number(input);
+            if incomplete && input.len() <= VALUE_BYTES_MAX {
+                Step::Incomplete
+            } else {
+                Step::Fault
+            }
+        }
+        None => Step::Fault,
     }
+}
+
+/// Whether a digit is all that is missing where the input ends: `serde_json` calls that a fault.
+fn ends_inside_number(input: &[u8]) -> bool {
+    if !matches!(input.last(), Some(b'-' | b'+' | b'.' | b'e' | b'E')) {
+        return false;
+    }
+    let mut longer = serde_json::Deserializer::from_reader(input.chain(&b"0"[..]));
+    IgnoredAny::deserialize(&mut longer).is_err_and(|fault| fault.is_eof())
 }
 
 /// A value that is well-formed but for what its grammar does not say.

@@ -1,6 +1,7 @@
 //! Bytes in, visits out: every sentence about reading, as examples and as properties.
 
 mod faults;
+mod gzip;
 
 use std::io::Write;
 
