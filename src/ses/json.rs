@@ -14,7 +14,7 @@ use super::value::{Levels, Value, ValueSeed};
 
 /// A value deeper than this is a fault.
 pub const DEPTH_MAX: usize = 128;
-/// A value longer than this is a fault: 16 MiB.
+/// A value in a stream that is longer than this is a fault: 16 MiB.
 pub const VALUE_BYTES_MAX: usize = 16 << 20;
 
 /// What stands at the start of some bytes.
@@ -28,13 +28,14 @@ pub enum Step<'a> {
     Incomplete,
 }
 
-/// Reads the value that begins at the first byte. `depth_first` asks for the depth to be judged
+/// Reads the value that begins at the first byte, of at most `bytes_max` bytes. `depth_first` asks for the depth to be judged
 /// before anything else: the caller sets it once a fault was met, so that hostile input of many
 /// deep values costs time in proportion to its length.
 pub fn read_value<'a>(
     input: &'a [u8],
     interest: &Interest,
     levels: Levels,
+    bytes_max: usize,
     depth_first: bool,
 ) -> Step<'a> {
     match input.first() {
@@ -42,7 +43,7 @@ pub fn read_value<'a>(
         Some(b't') => return literal(input, b"true"),
         Some(b'f') => return literal(input, b"false"),
         Some(b'n') => return literal(input, b"null"),
-        Some(b'-' | b'0'..=b'9') => return number(input),
+        Some(b'-' | b'0'..=b'9') => return number(input, bytes_max),
         Some(_) => return Step::Fault,
         None => return Step::Incomplete,
     }
@@ -53,7 +54,7 @@ pub fn read_value<'a>(
     let seed = || ValueSeed { interest, levels };
     if let Ok(value) = seed().deserialize(&mut json) {
         let len = json.into_iter::<IgnoredAny>().byte_offset();
-        return checked(value, &input[..len]);
+        return checked(value, &input[..len], bytes_max);
     }
     if !depth_first && too_deep(input) {
         return Step::Fault;
@@ -64,17 +65,13 @@ pub fn read_value<'a>(
         Some(Ok(IgnoredAny)) => {
             let framed = &input[..frame.byte_offset()];
             match Lenient::new(framed).and_then(|json| seed().deserialize(json)) {
-                Ok(value) => checked(value, framed),
+                Ok(value) => checked(value, framed, bytes_max),
                 Err(_) => Step::Fault,
             }
         }
         Some(Err(fault)) => {
             let incomplete = fault.is_eof() || ends_inside_number(input);
-            if incomplete && input.len() <= VALUE_BYTES_MAX {
-                Step::Incomplete
-            } else {
-                Step::Fault
-            }
+            if incomplete && input.len() <= bytes_max { Step::Incomplete } else { Step::Fault }
         }
         None => Step::Fault,
     }
@@ -90,9 +87,9 @@ fn ends_inside_number(input: &[u8]) -> bool {
 }
 
 /// A value that is well-formed but for what its grammar does not say.
-fn checked<'a>(value: Value<'a>, text: &[u8]) -> Step<'a> {
+fn checked<'a>(value: Value<'a>, text: &[u8], bytes_max: usize) -> Step<'a> {
     let openers = text.iter().filter(|byte| matches!(byte, b'{' | b'[')).count();
-    let refused = text.len() > VALUE_BYTES_MAX
+    let refused = text.len() > bytes_max
         || std::str::from_utf8(text).is_err()
         || (openers > DEPTH_MAX && too_deep(text));
     if refused { Step::Fault } else { Step::Value { value, len: text.len() } }
@@ -143,7 +140,7 @@ fn literal<'a>(input: &'a [u8], text: &'static [u8]) -> Step<'a> {
 }
 
 /// The longest number that stands here, by the grammar of RFC 8259 section 6.
-fn number<'a>(input: &'a [u8]) -> Step<'a> {
+fn number<'a>(input: &'a [u8], bytes_max: usize) -> Step<'a> {
     let digits = |from: usize| {
         input[from..]
             .iter()
@@ -166,7 +163,7 @@ fn number<'a>(input: &'a [u8]) -> Step<'a> {
             end = digits(end + 1 + sign);
         }
     }
-    if end > VALUE_BYTES_MAX {
+    if end > bytes_max {
         return Step::Fault;
     }
     Step::Value { value: Value::default(), len: end }

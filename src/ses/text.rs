@@ -3,7 +3,7 @@
 use memchr::memchr;
 
 use super::interest::Interest;
-use super::json::{Step, read_value};
+use super::json::{Step, VALUE_BYTES_MAX, read_value};
 use super::value::{Levels, Value};
 
 /// What SES publishes to an SNS topic when a destination is created: no JSON, and no fault.
@@ -81,7 +81,7 @@ impl Progress {
                     return at;
                 }
             }
-            match read_value(rest, interest, levels, self.cautious) {
+            match read_value(rest, interest, levels, VALUE_BYTES_MAX, self.cautious) {
                 // More digits may follow where the bytes end.
                 Step::Value { len, .. } if !last && is_number(rest) && rest.len() < len + 3 => {
                     return at;

@@ -237,7 +237,8 @@ pub fn read_request<'a>(
     let space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
     let start = body.iter().position(|byte| !space(byte)).unwrap_or(body.len());
     let body = &body[start..];
-    let Step::Value { value, len } = read_value(body, interest, 0, false) else {
+    // The receiver of the body has its own limit, so any length that came through is read.
+    let Step::Value { value, len } = read_value(body, interest, 0, body.len(), false) else {
         return Err("the body is not JSON");
     };
     if !body[len..].iter().all(space) {

@@ -59,3 +59,17 @@ fn read_in_chunks(text: &str) -> Vec<Seen> {
         reader.read(false, interest, log).unwrap();
     })
 }
+
+#[test]
+fn a_firehose_request_as_a_body_may_be_longer_than_a_value_in_a_stream() {
+    let record = format!("\"{}\"", "x".repeat(1 << 20));
+    let mut data = vec![record; 16];
+    data.push(event("Send"));
+    let body = firehose(&data);
+    assert!(body.len() > VALUE_BYTES_MAX);
+    let seen = visits(|interest, log| {
+        read_request(body.as_bytes(), interest).expect("a request").read(interest, log);
+    });
+    assert_eq!(seen.len(), 17);
+    assert_eq!(seen[16].name(), "Send");
+}
