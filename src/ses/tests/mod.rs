@@ -1,7 +1,12 @@
 //! Bytes in, visits out: every sentence about reading, as examples and as properties.
 
 mod faults;
+mod fields;
 mod gzip;
+mod hostile;
+mod properties;
+mod scalars;
+mod wrappings;
 
 use std::io::Write;
 
