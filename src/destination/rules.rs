@@ -259,3 +259,6 @@ fn sanitize(text: &[u8]) -> Vec<u8> {
 fn is_continuation(byte: u8) -> bool {
     byte & 0xc0 == 0x80
 }
+
+#[cfg(test)]
+mod tests;

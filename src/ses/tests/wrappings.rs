@@ -311,7 +311,7 @@ fn a_firehose_request_is_read_as_a_body() {
     let read = |body: &str| -> Result<String, &'static str> {
         let interest = interest();
         let request = read_request(body.as_bytes(), &interest)?;
-        assert_eq!(request.is_empty(), request.len() == 0);
+        assert_eq!(request.is_empty(), body.contains("\"records\":[]"));
         Ok(names(&visits(|interest, log| request.read(interest, log))))
     };
     let body = firehose(&[&event("Send"), "?", &sns(&event("Open"))]);
