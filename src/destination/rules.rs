@@ -126,7 +126,8 @@ impl RuleSet {
             (set.name.clone().into_bytes().into_boxed_slice(), rules)
         });
         let sets = sets.collect();
-        Self { interest, sets, default_set: default_set.map(str::to_owned) }
+        let default_set = default_set.filter(|name| !is_blank(name.as_bytes())).map(str::to_owned);
+        Self { interest, sets, default_set }
     }
 
     /// What must be read from an event for these rules.

@@ -165,6 +165,14 @@ fn without_a_set_the_default_set_takes_the_event_if_there_is_one() {
 }
 
 #[test]
+fn a_blank_default_set_is_none() {
+    let sets = json!([set("*", &[by_campaign("any", &["SEND"])])]);
+    for blank in ["", " "] {
+        assert_eq!(route(&sets, Some(blank), &event("Send", &json!({}))), "-");
+    }
+}
+
+#[test]
 fn an_unknown_set_is_unrouted_and_never_the_default_one() {
     let sets = json!([set("a", &[by_campaign("x", &["SEND"])])]);
     for name in ["b", "A", "a ", " a", "caf\u{e9}", "*"] {
