@@ -3,5 +3,6 @@
 #![forbid(unsafe_code)]
 
 mod count;
+mod fixtures;
 mod publish;
 mod support;
