@@ -6,3 +6,4 @@ mod count;
 mod fixtures;
 mod publish;
 mod support;
+mod tools;
