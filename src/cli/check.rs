@@ -48,7 +48,11 @@ fn check_config(path: &Path, findings: &mut Vec<Finding>) -> anyhow::Result<bool
         }
     };
     let name = path.display().to_string();
-    let loaded = config::load(Some((&name, &text)), std::env::vars());
+    // `std::env::vars` panics on a variable that is no UTF-8, though it may be none of ours.
+    let variables = std::env::vars_os().map(|(name, value)| {
+        (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
+    });
+    let loaded = config::load(Some((&name, &text)), variables);
     findings.extend(loaded.findings);
     match loaded.config.and_then(|config| config.definitions) {
         Some(DefinitionsSource::Path(path)) => check_definitions(&path, findings),

@@ -197,6 +197,16 @@ fn check_of_a_configuration_reads_the_environment_and_the_definitions_too() {
     assert_eq!(findings_in_text(text(&output.stdout), faulty).len(), 10);
 }
 
+#[test]
+#[cfg(unix)]
+fn a_strange_variable_in_the_environment_is_no_reason_to_stop() {
+    use std::os::unix::ffi::OsStrExt;
+    let strange = std::ffi::OsStr::from_bytes(b"\xff");
+    let mut command = postmeter(&["check", "--config", "config/postmeter.toml"]);
+    let output = command.env("STRANGE", strange).output().expect("the binary runs");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
+
 // === import ===
 
 fn printed_by_aws() -> String {
