@@ -31,8 +31,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
             }
         }
         TextFormat::Json => {
-            serde_json::to_writer(&mut out, &findings)?;
-            writeln!(out)?;
+            writeln!(out, "{}", serde_json::to_string(&findings)?)?;
         }
     }
     let refused = input::has_errors(&findings) || (args.strict && !findings.is_empty());

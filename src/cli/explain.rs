@@ -92,8 +92,7 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
     for explanation in &explainer.out {
         match args.format {
             TextFormat::Json => {
-                serde_json::to_writer(&mut out, explanation)?;
-                writeln!(out)?;
+                writeln!(out, "{}", serde_json::to_string(explanation)?)?;
             }
             TextFormat::Text => explanation.print(&mut out)?,
         }

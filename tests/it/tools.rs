@@ -517,6 +517,22 @@ fn without_reader(args: &[&str], stdin: PathBuf) -> (Option<i32>, String) {
 }
 
 #[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let faulty = "tests/fixtures/faulty/definitions.json";
+    let quiet = |args: &[&str], stdin: &str, code| {
+        let expected = (Some(code), String::new());
+        assert_eq!(without_reader(args, project_file(stdin)), expected, "{args:?}");
+    };
+    for format in ["json", "csv", "table"] {
+        quiet(&[&COUNT[..], &["--format", format]].concat(), SEND, 0);
+    }
+    for format in ["json", "text"] {
+        quiet(&[&EXPLAIN[..], &["--format", format]].concat(), SEND, 0);
+        quiet(&["check", "--definitions", faulty, "--format", format], SEND, 0);
+    }
+}
+
+#[test]
 fn help_of_every_command_shows_an_example() {
     let (help, _) = outcome(&["--help"], b"", 0);
     assert!(help.contains("postmeter count"), "{help}");
