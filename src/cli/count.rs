@@ -52,13 +52,14 @@ pub fn run(args: &CountArgs) -> anyhow::Result<Exit> {
     progress.finish_and_clear();
 
     let lines = sorted_lines(batch.delta.iter(), &layouts);
-    let default =
-        if std::io::stdout().is_terminal() { CountFormat::Table } else { CountFormat::Json };
-    print(&lines, args.format.unwrap_or(default))?;
+    // First the summary: who reads the lines may have seen enough before the last.
     let summary = Summary::new(&batch.tally, &lines);
     if let Some(path) = &args.summary {
         summary.write(path)?;
     }
+    let default =
+        if std::io::stdout().is_terminal() { CountFormat::Table } else { CountFormat::Json };
+    print(&lines, args.format.unwrap_or(default))?;
     if summary.malformed > 0 {
         complain(&format!("{} values could not be read (malformed)", summary.malformed));
         if args.strict {

@@ -533,6 +533,15 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
 }
 
 #[test]
+fn the_summary_is_written_though_nobody_reads_the_counts() {
+    let (_folder, path) = file("summary.json", "");
+    let args = [&COUNT[..], &["--summary", &path]].concat();
+    assert_eq!(without_reader(&args, project_file(SEND)).0, Some(0));
+    let summary = json_of(&fs::read_to_string(&path).expect("a summary"));
+    assert_eq!(summary["events"], 1);
+}
+
+#[test]
 fn help_of_every_command_shows_an_example() {
     let (help, _) = outcome(&["--help"], b"", 0);
     assert!(help.contains("postmeter count"), "{help}");
