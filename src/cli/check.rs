@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::args::{CheckArgs, TextFormat};
 use super::output::complain;
-use super::{Exit, input};
+use super::{Exit, input, settings};
 use crate::config::{self, DefinitionsSource};
 use crate::destination;
 use crate::finding::Finding;
@@ -47,11 +47,7 @@ fn check_config(path: &Path, findings: &mut Vec<Finding>) -> anyhow::Result<bool
         }
     };
     let name = path.display().to_string();
-    // `std::env::vars` panics on a variable that is no UTF-8, though it may be none of ours.
-    let variables = std::env::vars_os().map(|(name, value)| {
-        (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
-    });
-    let loaded = config::load(Some((&name, &text)), variables);
+    let loaded = config::load(Some((&name, &text)), settings::environment());
     findings.extend(loaded.findings);
     match loaded.config.and_then(|config| config.definitions) {
         Some(DefinitionsSource::Path(path)) => check_definitions(&path, findings),

@@ -20,7 +20,15 @@ pub fn load(file: Option<&Path>) -> anyhow::Result<Option<Loaded>> {
         None => None,
     };
     let name = file.map(|file| file.display().to_string()).unwrap_or_default();
-    let loaded = config::load(text.as_deref().map(|text| (name.as_str(), text)), std::env::vars());
+    let loaded = config::load(text.as_deref().map(|text| (name.as_str(), text)), environment());
     print_findings(&loaded.findings);
     Ok(loaded.config.is_some().then_some(loaded))
+}
+
+/// The environment. `std::env::vars` panics on a variable that is no UTF-8, though it may be none
+/// of ours.
+pub fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().map(|(name, value)| {
+        (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
+    })
 }

@@ -205,6 +205,13 @@ fn a_strange_variable_in_the_environment_is_no_reason_to_stop() {
     let mut command = postmeter(&["check", "--config", "config/postmeter.toml"]);
     let output = command.env("STRANGE", strange).output().expect("the binary runs");
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    // Nobody listens on port 1.
+    let mut command = postmeter(&["healthcheck"]);
+    command.env("STRANGE", strange).env("POSTMETER__LISTEN__ADMIN", "127.0.0.1:1");
+    let output = command.env("POSTMETER__CLOUDWATCH__PUBLISH", "memory").output();
+    let output = output.expect("the binary runs");
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert_discreet(&output);
 }
 
 // === import ===
@@ -545,7 +552,7 @@ fn the_summary_is_written_though_nobody_reads_the_counts() {
 fn help_of_every_command_shows_an_example() {
     let (help, _) = outcome(&["--help"], b"", 0);
     assert!(help.contains("postmeter count"), "{help}");
-    for command in ["count", "explain", "import"] {
+    for command in ["count", "explain", "import", "serve", "demo", "healthcheck"] {
         let (long, _) = outcome(&[command, "--help"], b"", 0);
         assert!(long.contains("Example"), "{long}");
         assert!(long.contains(&format!("postmeter {command} --")), "{long}");
