@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::args::{CheckArgs, TextFormat};
 use super::output::complain;
-use super::{Exit, input};
+use super::{Exit, input, settings};
 use crate::config::{self, DefinitionsSource};
 use crate::destination;
 use crate::finding::Finding;
@@ -13,15 +13,15 @@ use crate::finding::Finding;
 /// Runs the command.
 ///
 /// # Errors
-/// A file cannot be read, or the output cannot be written.
+/// The output cannot be written.
 pub fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     let mut findings = Vec::new();
     let mut readable = true;
     if let Some(path) = &args.config {
-        readable &= check_config(path, &mut findings)?;
+        readable &= check_config(path, &mut findings);
     }
     if let Some(path) = &args.definitions {
-        readable &= check_definitions(path, &mut findings)?;
+        readable &= check_definitions(path, &mut findings);
     }
     let mut out = std::io::stdout().lock();
     match args.format {
@@ -31,50 +31,37 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
             }
         }
         TextFormat::Json => {
-            serde_json::to_writer(&mut out, &findings)?;
-            writeln!(out)?;
+            writeln!(out, "{}", serde_json::to_string(&findings)?)?;
         }
     }
     let refused = input::has_errors(&findings) || (args.strict && !findings.is_empty());
     Ok(if refused || !readable { Exit::Usage } else { Exit::Done })
 }
 
-fn check_config(path: &Path, findings: &mut Vec<Finding>) -> anyhow::Result<bool> {
-    let text = match input::read_text(path)? {
-        Ok(text) => text,
-        Err(problem) => {
-            complain(&problem);
-            return Ok(false);
-        }
-    };
+/// Gives false when something could not be read.
+fn check_config(path: &Path, findings: &mut Vec<Finding>) -> bool {
+    let Some(text) = input::text_or_complain(path) else { return false };
     let name = path.display().to_string();
-    let loaded = config::load(Some((&name, &text)), std::env::vars());
+    let loaded = config::load(Some((&name, &text)), settings::environment());
     findings.extend(loaded.findings);
     match loaded.config.and_then(|config| config.definitions) {
         Some(DefinitionsSource::Path(path)) => check_definitions(&path, findings),
         Some(DefinitionsSource::Env(name)) => match std::env::var(&name) {
             Ok(text) => {
                 findings.extend(destination::read(&format!("env:{name}"), &text).findings);
-                Ok(true)
+                true
             }
             Err(error) => {
                 complain(&format!("the definitions in env:{name} cannot be read: {error}"));
-                Ok(false)
+                false
             }
         },
-        None => Ok(true),
+        None => true,
     }
 }
 
-fn check_definitions(path: &Path, findings: &mut Vec<Finding>) -> anyhow::Result<bool> {
-    match input::read_text(path)? {
-        Ok(text) => {
-            findings.extend(destination::read(&path.display().to_string(), &text).findings);
-            Ok(true)
-        }
-        Err(problem) => {
-            complain(&problem);
-            Ok(false)
-        }
-    }
+fn check_definitions(path: &Path, findings: &mut Vec<Finding>) -> bool {
+    let Some(text) = input::text_or_complain(path) else { return false };
+    findings.extend(destination::read(&path.display().to_string(), &text).findings);
+    true
 }

@@ -19,13 +19,13 @@ use crate::pipeline::{Batch, Times};
 /// Runs the command.
 ///
 /// # Errors
-/// The definitions cannot be read, or the output cannot be written.
+/// The output cannot be written.
 pub fn run(args: &CountArgs) -> anyhow::Result<Exit> {
     if let Some((what, mend)) = namespace_fault(&args.namespace) {
         complain(&format!("--namespace: {what}; {mend}"));
         return Ok(Exit::Usage);
     }
-    let Some(definitions) = input::definitions(&args.definitions)? else {
+    let Some(definitions) = input::definitions(&args.definitions) else {
         return Ok(Exit::Usage);
     };
     let layouts = Layouts::default();
@@ -52,13 +52,14 @@ pub fn run(args: &CountArgs) -> anyhow::Result<Exit> {
     progress.finish_and_clear();
 
     let lines = sorted_lines(batch.delta.iter(), &layouts);
-    let default =
-        if std::io::stdout().is_terminal() { CountFormat::Table } else { CountFormat::Json };
-    print(&lines, args.format.unwrap_or(default))?;
+    // First the summary: who reads the lines may have seen enough before the last.
     let summary = Summary::new(&batch.tally, &lines);
     if let Some(path) = &args.summary {
         summary.write(path)?;
     }
+    let default =
+        if std::io::stdout().is_terminal() { CountFormat::Table } else { CountFormat::Json };
+    print(&lines, args.format.unwrap_or(default))?;
     if summary.malformed > 0 {
         complain(&format!("{} values could not be read (malformed)", summary.malformed));
         if args.strict {

@@ -71,13 +71,13 @@ struct Explainer {
 /// Runs the command.
 ///
 /// # Errors
-/// The input or the definitions cannot be read, or the output cannot be written.
+/// The input cannot be read, or the output cannot be written.
 pub fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
     if let Some((what, mend)) = namespace_fault(&args.namespace) {
         complain(&format!("--namespace: {what}; {mend}"));
         return Ok(Exit::Usage);
     }
-    let Some(definitions) = input::definitions(&args.definitions)? else {
+    let Some(definitions) = input::definitions(&args.definitions) else {
         return Ok(Exit::Usage);
     };
     let layouts = Layouts::default();
@@ -92,8 +92,7 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
     for explanation in &explainer.out {
         match args.format {
             TextFormat::Json => {
-                serde_json::to_writer(&mut out, explanation)?;
-                writeln!(out)?;
+                writeln!(out, "{}", serde_json::to_string(explanation)?)?;
             }
             TextFormat::Text => explanation.print(&mut out)?,
         }

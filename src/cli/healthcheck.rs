@@ -11,21 +11,18 @@ use super::{Exit, settings};
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Runs the command.
-///
-/// # Errors
-/// The configuration cannot be read.
-pub fn run(args: &HealthcheckArgs) -> anyhow::Result<Exit> {
-    let Some(config) = settings::load(args.config.as_deref())?.and_then(|loaded| loaded.config)
+pub fn run(args: &HealthcheckArgs) -> Exit {
+    let Some(config) = settings::load(args.config.as_deref()).and_then(|loaded| loaded.config)
     else {
-        return Ok(Exit::Failed);
+        return Exit::Failed;
     };
     let path = if args.ready { "/readyz" } else { "/livez" };
     match ask(reachable(config.listen.admin), path) {
-        Ok(true) => Ok(Exit::Done),
-        Ok(false) => Ok(Exit::Failed),
+        Ok(true) => Exit::Done,
+        Ok(false) => Exit::Failed,
         Err(error) => {
             complain(&format!("no answer from {}: {error}", config.listen.admin));
-            Ok(Exit::Failed)
+            Exit::Failed
         }
     }
 }

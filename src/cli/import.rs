@@ -11,15 +11,11 @@ use crate::destination;
 /// Runs the command.
 ///
 /// # Errors
-/// The input cannot be read, or the output cannot be written.
+/// The output cannot be written.
 pub fn run(args: &ImportArgs) -> anyhow::Result<Exit> {
     let path = args.input.as_deref().unwrap_or(Path::new("-"));
-    let text = match input::read_text(path)? {
-        Ok(text) => text,
-        Err(problem) => {
-            complain(&problem);
-            return Ok(Exit::Usage);
-        }
+    let Some(text) = input::text_or_complain(path) else {
+        return Ok(Exit::Failed);
     };
     let document = match destination::import(&args.configuration_set, &text) {
         Ok(document) => document,

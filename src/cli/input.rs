@@ -60,35 +60,31 @@ fn starts_with_gzip(input: &mut impl BufRead) -> std::io::Result<bool> {
     Ok(matches!(input.fill_buf()?, [0x1f] | [0x1f, 0x8b, ..]))
 }
 
-/// Reads a definitions document for a command; complains about its faults.
-///
-/// # Errors
-/// The file cannot be read.
-pub fn definitions(path: &Path) -> anyhow::Result<Option<Definitions>> {
-    let text = match read_text(path)? {
-        Ok(text) => text,
-        Err(problem) => {
-            complain(&problem);
-            return Ok(None);
-        }
-    };
+/// Reads a definitions document for a command; complains about its faults, and when it cannot be
+/// read.
+#[must_use]
+pub fn definitions(path: &Path) -> Option<Definitions> {
+    let text = text_or_complain(path)?;
     let reading = destination::read(&path.display().to_string(), &text);
     print_findings(&reading.findings);
-    Ok(reading.definitions)
+    reading.definitions
 }
 
-/// Reads a whole file as text. The inner error is a file that is there but no text.
-///
-/// # Errors
-/// The file cannot be read.
-pub fn read_text(path: &Path) -> anyhow::Result<Result<String, String>> {
+/// Reads a whole file as text; complains when it cannot be read.
+#[must_use]
+pub fn text_or_complain(path: &Path) -> Option<String> {
+    read_text(path).map_err(|error| complain(&format!("{error:#}"))).ok()
+}
+
+fn read_text(path: &Path) -> anyhow::Result<String> {
     let mut bytes = Vec::new();
-    let mut input = open(path)?;
-    input.read_to_end(&mut bytes).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(String::from_utf8(bytes).map_err(|error| {
+    open(path)?
+        .read_to_end(&mut bytes)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        format!("{}: not UTF-8 at byte {at}; save the file as UTF-8", path.display())
-    }))
+        anyhow::anyhow!("{}: not UTF-8 at byte {at}; save the file as UTF-8", path.display())
+    })
 }
 
 /// Whether any finding refuses the document.

@@ -38,7 +38,7 @@ pub fn run() -> ExitCode {
     let exit = match Args::parse().command {
         Command::Demo(args) => demo::run(&args),
         Command::Serve(args) => serve::run(&args),
-        Command::Healthcheck(args) => healthcheck::run(&args),
+        Command::Healthcheck(args) => Ok(healthcheck::run(&args)),
         Command::Count(args) => count::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Check(args) => check::run(&args),

@@ -16,9 +16,9 @@ use crate::telemetry::init_logs;
 /// Runs the command, until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// The configuration cannot be read, or the system refuses threads or signals.
+/// The system refuses threads or signals.
 pub fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
-    let Some(loaded) = settings::load(args.config.as_deref())? else {
+    let Some(loaded) = settings::load(args.config.as_deref()) else {
         return Ok(Exit::Usage);
     };
     let from_nothing = loaded.from_nothing;

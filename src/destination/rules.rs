@@ -126,7 +126,8 @@ impl RuleSet {
             (set.name.clone().into_bytes().into_boxed_slice(), rules)
         });
         let sets = sets.collect();
-        Self { interest, sets, default_set: default_set.map(str::to_owned) }
+        let default_set = default_set.filter(|name| !is_blank(name.as_bytes())).map(str::to_owned);
+        Self { interest, sets, default_set }
     }
 
     /// What must be read from an event for these rules.
@@ -259,3 +260,6 @@ fn sanitize(text: &[u8]) -> Vec<u8> {
 fn is_continuation(byte: u8) -> bool {
     byte & 0xc0 == 0x80
 }
+
+#[cfg(test)]
+mod tests;

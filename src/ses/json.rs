@@ -3,6 +3,9 @@
 //! [`read_value`] is the reference, built on `serde_json`; a faster parser has the same signature
 //! and must give the same [`Step`] for every input.
 
+use std::io::Read;
+
+use serde::Deserialize;
 use serde::de::{DeserializeSeed, IgnoredAny};
 
 use super::interest::Interest;
@@ -11,7 +14,7 @@ use super::value::{Levels, Value, ValueSeed};
 
 /// A value deeper than this is a fault.
 pub const DEPTH_MAX: usize = 128;
-/// A value of a stream that is longer than this is a fault: 16 MiB.
+/// A value in a stream that is longer than this is a fault: 16 MiB.
 pub const VALUE_BYTES_MAX: usize = 16 << 20;
 
 /// What stands at the start of some bytes.
@@ -25,20 +28,17 @@ pub enum Step<'a> {
     Incomplete,
 }
 
-/// Bounds of one value.
-#[derive(Clone, Copy, Debug)]
-pub struct Bounds {
-    /// Wrappings that are looked into.
-    pub levels: Levels,
-    pub bytes_max: usize,
-    /// Judge the depth before anything else: the caller asks for it once a fault was met, so that
-    /// hostile input of many deep values costs time in proportion to its length.
-    pub depth_first: bool,
-}
-
-/// Reads the value that begins at the first byte.
-pub fn read_value<'a>(input: &'a [u8], interest: &Interest, bounds: Bounds) -> Step<'a> {
-    let Bounds { levels, bytes_max, depth_first } = bounds;
+/// Reads the value that begins at the first byte, of at most `bytes_max` bytes.
+///
+/// `depth_first` asks for the depth to be judged before anything else: the caller sets it once a
+/// fault was met, so that hostile input of many deep values costs time in proportion to its length.
+pub fn read_value<'a>(
+    input: &'a [u8],
+    interest: &Interest,
+    levels: Levels,
+    bytes_max: usize,
+    depth_first: bool,
+) -> Step<'a> {
     match input.first() {
         Some(b'{' | b'[' | b'"') => {}
         Some(b't') => return literal(input, b"true"),
@@ -70,9 +70,21 @@ pub fn read_value<'a>(input: &'a [u8], interest: &Interest, bounds: Bounds) -> S
                 Err(_) => Step::Fault,
             }
         }
-        Some(Err(fault)) if fault.is_eof() && input.len() <= bytes_max => Step::Incomplete,
-        Some(Err(_)) | None => Step::Fault,
+        Some(Err(fault)) => {
+            let incomplete = fault.is_eof() || ends_inside_number(input);
+            if incomplete && input.len() <= bytes_max { Step::Incomplete } else { Step::Fault }
+        }
+        None => Step::Fault,
     }
+}
+
+/// Whether a digit is all that is missing where the input ends: `serde_json` calls that a fault.
+fn ends_inside_number(input: &[u8]) -> bool {
+    if !matches!(input.last(), Some(b'-' | b'+' | b'.' | b'e' | b'E')) {
+        return false;
+    }
+    let mut longer = serde_json::Deserializer::from_reader(input.chain(&b"0"[..]));
+    IgnoredAny::deserialize(&mut longer).is_err_and(|fault| fault.is_eof())
 }
 
 /// A value that is well-formed but for what its grammar does not say.
@@ -91,7 +103,12 @@ fn too_deep(input: &[u8]) -> bool {
     let mut bytes = input.iter();
     while let Some(byte) = bytes.next() {
         match byte {
-            b'"' => in_string = !in_string,
+            b'"' => {
+                in_string = !in_string;
+                if depth == 0 && !in_string {
+                    return false;
+                }
+            }
             b'\\' if in_string => {
                 bytes.next();
             }

@@ -29,3 +29,6 @@ pub use unwrap::{
     FirehoseRequest, Other, Path, Reader, Visit, Wrapping, read_all, read_record, read_request,
 };
 pub use value::Text;
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use memchr::memchr;
 
 use super::interest::Interest;
-use super::json::{Bounds, Step, VALUE_BYTES_MAX, read_value};
+use super::json::{Step, VALUE_BYTES_MAX, read_value};
 use super::value::{Levels, Value};
 
 /// What SES publishes to an SNS topic when a destination is created: no JSON, and no fault.
@@ -81,24 +81,16 @@ impl Progress {
                     return at;
                 }
             }
-            let bounds = Bounds { levels, bytes_max: VALUE_BYTES_MAX, depth_first: self.cautious };
-            match read_value(rest, interest, bounds) {
+            match read_value(rest, interest, levels, VALUE_BYTES_MAX, self.cautious) {
                 // More digits may follow where the bytes end.
                 Step::Value { len, .. } if !last && is_number(rest) && rest.len() < len + 3 => {
-                    if rest.len() <= VALUE_BYTES_MAX {
-                        return at;
-                    }
-                    self.fault();
-                    found(Found::Fault, at);
-                    at += 1;
+                    return at;
                 }
                 Step::Value { value, len } => {
                     found(Found::Value(value), at);
                     at += len;
                 }
                 Step::Incomplete if !last => return at,
-                // `serde_json` calls a number that ends here a fault, though its digits may follow.
-                Step::Fault if !last && ends_in_number(rest) => return at,
                 step @ (Step::Incomplete | Step::Fault) => {
                     self.fault();
                     self.ended_inside |= matches!(step, Step::Incomplete);
@@ -113,10 +105,6 @@ impl Progress {
         self.skipping = true;
         self.cautious = true;
     }
-}
-
-fn ends_in_number(bytes: &[u8]) -> bool {
-    matches!(bytes.last(), Some(b'-' | b'+' | b'.' | b'e' | b'E')) && bytes.len() <= VALUE_BYTES_MAX
 }
 
 fn is_number(value: &[u8]) -> bool {

@@ -11,7 +11,7 @@ use super::event::Event;
 use super::event_type::{EventType, EventTypeSet};
 use super::gunzip::{gunzip, is_gzip};
 use super::interest::Interest;
-use super::json::{Bounds, Step, read_value};
+use super::json::{Step, read_value};
 use super::text::{Found, Progress};
 use super::value::{Text, Value, Wrapped, Wrapper};
 
@@ -91,6 +91,8 @@ pub struct Reader<R> {
     buffer: Vec<u8>,
     progress: Progress,
     offset: u64,
+    /// Bytes asked of the input at a time, at first.
+    chunk: usize,
 }
 
 // === impl Path ===
@@ -135,11 +137,16 @@ impl Wrapping {
 // === impl Reader ===
 
 impl<R: Read> Reader<R> {
-    /// Bytes asked of the input at a time, at first.
     const CHUNK: usize = 256 << 10;
 
     pub fn new(input: R) -> Self {
-        Self { input, buffer: Vec::new(), progress: Progress::default(), offset: 0 }
+        let progress = Progress::default();
+        Self { input, buffer: Vec::new(), progress, offset: 0, chunk: Self::CHUNK }
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_chunk(input: R, chunk: usize) -> Self {
+        Self { chunk, ..Self::new(input) }
     }
 
     /// Reads the whole text. A torn gzip stream in the input shows as
@@ -158,7 +165,7 @@ impl<R: Read> Reader<R> {
         loop {
             // A value that does not fit makes the buffer grow by half, so that reading it again
             // from its start costs no more than a few times its length.
-            let target = (unread + Self::CHUNK).max(unread + unread / 2);
+            let target = (unread + self.chunk).max(unread + unread / 2);
             let got = self.fill(unread, target);
             let torn = match &got {
                 Err(error) => gzip && is_torn_gzip(error),
@@ -230,9 +237,8 @@ pub fn read_request<'a>(
     let space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
     let start = body.iter().position(|byte| !space(byte)).unwrap_or(body.len());
     let body = &body[start..];
-    // The body's own limit is the caller's.
-    let bounds = Bounds { levels: 0, bytes_max: usize::MAX, depth_first: false };
-    let Step::Value { value, len } = read_value(body, interest, bounds) else {
+    // The receiver of the body has its own limit, so any length that came through is read.
+    let Step::Value { value, len } = read_value(body, interest, 0, body.len(), false) else {
         return Err("the body is not JSON");
     };
     if !body[len..].iter().all(space) {

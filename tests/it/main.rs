@@ -4,8 +4,10 @@
 
 mod count;
 mod deliveries;
+mod fixtures;
 mod ministack;
 mod publish;
 mod published;
 mod shutdown;
 mod support;
+mod tools;

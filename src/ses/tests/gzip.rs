@@ -1,0 +1,135 @@
+//! gzip where it is recognised, of several members, and torn.
+
+use super::*;
+
+/// What the command line's way of reading a gzip file visits.
+fn file_kinds(gzip: &[u8]) -> String {
+    names(&visits(|interest, log| {
+        Reader::new(flate2::bufread::MultiGzDecoder::new(gzip)).read(true, interest, log).unwrap();
+    }))
+}
+
+/// A record, a file and a Firehose `data` of these bytes hold the same.
+#[track_caller]
+fn assert_gzip(gzip: &[u8], expected: &str) {
+    assert_eq!(record_kinds(gzip), expected);
+    assert_eq!(file_kinds(gzip), expected);
+    assert_eq!(kinds(firehose(&[gzip])), expected);
+}
+
+/// gzip that ends where exactly this text has come out.
+fn torn_after(text: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::none());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.flush().unwrap();
+    encoder.get_ref().clone()
+}
+
+#[test]
+fn gzip_of_several_members_is_one_text() {
+    let send = event("Send");
+    let (first, second) = send.split_at(20);
+    assert_gzip(&gzipped(&send), "Send");
+    assert_gzip(&[gzipped(&send), gzipped(&send)].concat(), "Send Send");
+    assert_gzip(&[gzipped(first), gzipped(""), gzipped(second)].concat(), "Send");
+    assert_gzip(&gzipped(""), "");
+    assert_gzip(&gzipped(format!("{send}\n?\n{send}")), "Send malformed Send");
+}
+
+#[test]
+fn of_a_torn_gzip_stream_what_came_out_is_read_and_the_tear_is_one_malformed() {
+    let send = event("Send");
+    assert_gzip(&torn_after(""), "malformed");
+    assert_gzip(&torn_after(&send), "Send malformed");
+    assert_gzip(&torn_after(&format!("{send}\n")), "Send malformed");
+    assert_gzip(&torn_after(&format!("{send}\n{}", &send[..30])), "Send malformed");
+    assert_gzip(&torn_after(&format!("?\n{send}")), "malformed Send malformed");
+    assert_gzip(&torn_after(&format!("{send}\n[]")), "Send foreign malformed");
+}
+
+#[test]
+fn a_tear_inside_a_number_is_one_malformed_too() {
+    for torn in ["[-", "[1.", "[1e", "[1E+", "[1.5e-", r#"{"eventType":"Send","x":-"#, "-"] {
+        assert_gzip(&torn_after(torn), "malformed");
+        assert_gzip(&torn_after(&format!("{}\n{torn}", event("Send"))), "Send malformed");
+    }
+    // These are faults whatever would have followed, and then there is the tear.
+    for fault in ["?.", "[01.", "[--", "{\"a\" -"] {
+        assert_gzip(&torn_after(fault), "malformed malformed");
+    }
+}
+
+#[test]
+fn gzip_cut_anywhere_is_at_least_one_malformed_and_no_event_too_many() {
+    let text = format!("{}\n", event("Send")).repeat(3);
+    let whole = [gzipped(&text), gzipped(&text)].concat();
+    let member = gzipped(&text).len();
+    for len in 2..whole.len() {
+        let seen = visits(|interest, log| read_record(&whole[..len], interest, log));
+        let events = seen.iter().filter(|seen| seen.name() == "Send").count();
+        let malformed = seen.iter().filter(|seen| seen.name() == "malformed").count();
+        assert!(events <= 6, "{len}");
+        assert_eq!(malformed, usize::from(len != member), "{len}");
+        assert_eq!(events + malformed, seen.len(), "{len}");
+        assert_eq!(file_kinds(&whole[..len]), names(&seen), "{len}");
+    }
+}
+
+#[test]
+fn damaged_gzip_is_malformed() {
+    let mut damaged = gzipped(event("Send"));
+    let end = damaged.len();
+    damaged[end - 8] ^= 1; // The checksum.
+    assert_gzip(&damaged, "Send malformed");
+    assert_gzip(b"\x1f\x8b", "malformed");
+    assert_gzip(&[gzipped(event("Send")), b"{}".to_vec()].concat(), "Send malformed");
+}
+
+#[test]
+fn gzip_is_a_wrapping_but_no_level() {
+    let seen = visits(|interest, log| {
+        read_record(&gzipped(firehose(&[gzipped(event("Send"))])), interest, log);
+    });
+    assert_eq!(seen[0].path(), [Wrapping::Gzip, Wrapping::FirehoseRequest, Wrapping::Gzip]);
+    // Eight levels, each with its own gzip.
+    let mut data = gzipped(event("Send"));
+    for _ in 0..8 {
+        data = gzipped(firehose(&[data]));
+    }
+    assert_eq!(record_kinds(data), "Send");
+}
+
+#[test]
+fn gzip_is_recognised_in_the_rawdata_of_a_failed_delivery_and_not_in_texts() {
+    let data = STANDARD.encode(gzipped(event("Send")));
+    assert_eq!(kinds(json!({"rawData": data, "errorCode": "x"}).to_string()), "Send");
+    assert_eq!(kinds(json!({"Records": [{"body": data}]}).to_string()), "malformed");
+}
+
+#[test]
+fn gzip_expands_to_a_limit_and_says_so() {
+    let zeros = gzipped(vec![b' '; 1000]);
+    let whole = gunzip(&zeros, 1000, |_| true);
+    assert_eq!((whole.bytes.len(), whole.torn, whole.over_limit), (1000, false, false));
+    let cut = gunzip(&zeros, 999, |_| true);
+    assert_eq!((cut.bytes.len(), cut.torn, cut.over_limit), (999, true, true));
+    assert!(is_gzip(&zeros) && !is_gzip(b"\x1f") && !is_gzip(b"{}"));
+}
+
+#[test]
+fn gzip_expands_step_by_step_as_long_as_it_is_admitted() {
+    for len in [0, 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 2 << 20, 5 << 19] {
+        let text = vec![b'x'; len];
+        let zipped = gzipped(&text);
+        let whole = gunzip(&zipped, len, |_| true);
+        assert!(whole.bytes == text && !whole.torn && !whole.over_limit, "{len}");
+        let mut asked = 0;
+        let part = gunzip(&zipped, len, |bytes| {
+            asked += bytes;
+            asked <= 1 << 20
+        });
+        assert!(part.bytes.len() <= 1 << 20 && text.starts_with(&part.bytes), "{len}");
+        assert_eq!(part.torn, len >= 1 << 20, "{len}");
+        assert_eq!(part.over_limit, part.torn, "{len}");
+    }
+}

@@ -1,0 +1,444 @@
+//! What must hold for every input.
+
+use std::io::Read;
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+use serde::de::{DeserializeSeed, IgnoredAny};
+use serde_json::Value as Json;
+
+use super::super::json::{DEPTH_MAX, Step, VALUE_BYTES_MAX, read_value};
+use super::super::lenient::Lenient;
+use super::super::value::ValueSeed;
+use super::*;
+use crate::synth::{Generator, Profile, StreamOptions, stream};
+
+/// Gives bytes in pieces of the given sizes, over and over.
+struct Pieces<'a> {
+    bytes: &'a [u8],
+    sizes: std::iter::Cycle<std::slice::Iter<'a, usize>>,
+}
+
+impl Read for Pieces<'_> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let size = *self.sizes.next().expect("there is a size");
+        let len = size.min(out.len()).min(self.bytes.len());
+        let (piece, rest) = self.bytes.split_at(len);
+        out[..len].copy_from_slice(piece);
+        self.bytes = rest;
+        Ok(len)
+    }
+}
+
+fn in_pieces(bytes: &[u8], chunk: usize, sizes: &[usize]) -> Vec<Seen> {
+    visits(|interest, log| {
+        let pieces = Pieces { bytes, sizes: sizes.iter().cycle() };
+        Reader::with_chunk(pieces, chunk).read(false, interest, log).expect("reading from memory");
+    })
+}
+
+// === inputs ===
+
+/// A small stream of awkward events in every wrapping, with faults.
+fn awkward_stream() -> impl Strategy<Value = Vec<u8>> {
+    (any::<u64>(), 1..6_usize, any::<bool>()).prop_map(|(seed, events, torn_end)| {
+        let profile = Profile { seed, awkward: true, ..Profile::default() };
+        stream(profile, events, &StreamOptions { torn_end, ..StreamOptions::default() }).bytes
+    })
+}
+
+#[derive(Clone, Debug)]
+enum Mutation {
+    Flip(Index, u8),
+    Cut(Index, usize),
+    Insert(Index, Vec<u8>),
+}
+
+fn mutation() -> impl Strategy<Value = Mutation> {
+    let bit = (0..8_u8).prop_map(|bit| 1 << bit);
+    prop_oneof![
+        (any::<Index>(), bit).prop_map(|(at, bits)| Mutation::Flip(at, bits)),
+        (any::<Index>(), 1..200_usize).prop_map(|(at, len)| Mutation::Cut(at, len)),
+        (any::<Index>(), token()).prop_map(|(at, bytes)| Mutation::Insert(at, bytes)),
+    ]
+}
+
+fn mutate(bytes: &mut Vec<u8>, mutation: &Mutation) {
+    if bytes.is_empty() {
+        return;
+    }
+    match mutation {
+        Mutation::Flip(at, bits) => *at.get_mut(bytes) ^= bits,
+        Mutation::Cut(at, len) => {
+            let at = at.index(bytes.len());
+            bytes.drain(at..(at + len).min(bytes.len()));
+        }
+        Mutation::Insert(at, new) => {
+            let at = at.index(bytes.len());
+            bytes.splice(at..at, new.iter().copied());
+        }
+    }
+}
+
+fn mutated_stream() -> impl Strategy<Value = Vec<u8>> {
+    (awkward_stream(), prop::collection::vec(mutation(), 1..8)).prop_map(
+        |(mut bytes, mutations)| {
+            mutations.iter().for_each(|mutation| mutate(&mut bytes, mutation));
+            bytes
+        },
+    )
+}
+
+/// What texts are made of, whole and in parts.
+fn token() -> impl Strategy<Value = Vec<u8>> {
+    const TOKENS: &[&[u8]] = &[
+        b"{",
+        b"}",
+        b"[",
+        b"]",
+        b"\"",
+        b"\\",
+        b":",
+        b",",
+        b"\n",
+        b" ",
+        b"-",
+        b"+",
+        b".",
+        b"e",
+        b"E",
+        b"0",
+        b"1",
+        b"27",
+        b"true",
+        b"fals",
+        b"null",
+        b"\"x\"",
+        b"\"[{\"",
+        b"\"\\ud800\"",
+        b"\"\\\"\"",
+        b"\\u00",
+        b"{\"a\":",
+        b"[1.",
+        b"[]",
+        b"{}",
+        b"\xef\xbb\xbf",
+        b"\xff",
+        b"\xe2\x82",
+        b"\0",
+        b"\x1f\x8b",
+        b"S",
+        b"Successfully validated",
+        b"[1,\n",
+        b"1e400",
+        b"\"eventType\":",
+        b"\"Send\"",
+        b"\"mail\":{}",
+        b"{\"eventType\":\"Open\",\"mail\":{\"tags\":{\"campaign\":[\"a\"]}}}",
+        br#"{"TopicArn":"x","Message":"{} ? \n[1.]"}"#,
+        br#"{"Records":[{"body":"[]"},{"Sns":"1"},{}]}"#,
+        br#"{"requestId":"1","records":[{"data":"W10="},{}]}"#,
+    ];
+    prop_oneof![
+        9 => prop::sample::select(TOKENS).prop_map(<[u8]>::to_vec),
+        1 => (100..140_usize).prop_map(|depth| nested(depth).into_bytes()),
+        1 => (100..140_usize).prop_map(|depth| vec![b'['; depth]),
+        1 => Just(VALIDATION_NOTICE.as_bytes().to_vec()),
+    ]
+}
+
+fn soup() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(token(), 0..24).prop_map(|tokens| tokens.concat())
+}
+
+/// JSON in which the keys and strings are those that some rule reads.
+fn json_value() -> impl Strategy<Value = Json> {
+    const NAMES: &[&str] = &[
+        "eventType",
+        "notificationType",
+        "mail",
+        "bounce",
+        "click",
+        "open",
+        "timestamp",
+        "tags",
+        "headers",
+        "linkTags",
+        "name",
+        "value",
+        "campaign",
+        "genre",
+        "placement",
+        "Type",
+        "TopicArn",
+        "Message",
+        "detail-type",
+        "source",
+        "detail",
+        "Records",
+        "body",
+        "Sns",
+        "requestId",
+        "records",
+        "data",
+        "rawData",
+        "errorCode",
+        "other",
+    ];
+    const TEXTS: &[&str] = &[
+        "",
+        "spring",
+        "Send",
+        "Bounce",
+        "Click",
+        "Open",
+        "Notification",
+        "SubscriptionConfirmation",
+        "aws.ses",
+        "2026-11-20T12:00:00Z",
+        "X-Pool",
+        "x-pool",
+        "Subject",
+        "W10=",
+        "[]",
+        "caf\u{e9} \"\\\n",
+    ];
+    let leaf = prop_oneof![
+        1 => Just(Json::Null),
+        1 => any::<bool>().prop_map(Json::from),
+        1 => any::<i32>().prop_map(Json::from),
+        1 => (-1e300..1e300).prop_map(|number: f64| json!(number)),
+        6 => prop::sample::select(TEXTS).prop_map(Json::from),
+    ];
+    leaf.prop_recursive(5, 60, 8, |inner| {
+        let name = prop::sample::select(NAMES).prop_map(str::to_owned);
+        prop_oneof![
+            1 => prop::collection::vec(inner.clone(), 0..5).prop_map(Json::from),
+            3 => prop::collection::hash_map(name, inner, 0..8)
+                .prop_map(|members| Json::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+// === chunks ===
+
+fn assert_chunks_do_not_matter(
+    bytes: &[u8],
+    chunk: usize,
+    sizes: &[usize],
+) -> Result<(), TestCaseError> {
+    let whole = seen(bytes);
+    prop_assert_eq!(&in_pieces(bytes, chunk, sizes), &whole, "{}", bytes.escape_ascii());
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    /// A stream that comes in pieces gives the visits of the whole, whatever the pieces.
+    #[test]
+    fn a_stream_in_pieces_gives_the_same_visits(
+        bytes in awkward_stream(),
+        chunk in 1..2000_usize,
+        sizes in prop::collection::vec(1..700_usize, 1..5),
+    ) {
+        assert_chunks_do_not_matter(&bytes, chunk, &sizes)?;
+    }
+
+    /// So does a damaged one.
+    #[test]
+    fn a_damaged_stream_in_pieces_gives_the_same_visits(
+        bytes in mutated_stream(),
+        chunk in 1..2000_usize,
+        sizes in prop::collection::vec(1..700_usize, 1..5),
+    ) {
+        assert_chunks_do_not_matter(&bytes, chunk, &sizes)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1500))]
+
+    /// And so does any sequence of what texts are made of.
+    #[test]
+    fn a_soup_in_pieces_gives_the_same_visits(
+        bytes in soup(),
+        chunk in 1..40_usize,
+        sizes in prop::collection::vec(1..9_usize, 1..5),
+    ) {
+        assert_chunks_do_not_matter(&bytes, chunk, &sizes)?;
+    }
+
+    /// Nothing panics, whatever the bytes and the way they are read.
+    #[test]
+    fn no_bytes_make_the_reader_panic(
+        bytes in prop_oneof![prop::collection::vec(any::<u8>(), 0..200), soup()],
+    ) {
+        let interest = interest();
+        let mut log = Log { interest: &interest, seen: Vec::new() };
+        read_all(&bytes, &interest, &mut log);
+        read_record(&bytes, &interest, &mut log);
+        read_record(&[b"\x1f\x8b\x08\0", &bytes[..]].concat(), &interest, &mut log);
+        if let Ok(request) = read_request(&bytes, &interest) {
+            request.read(&interest, &mut log);
+        }
+        read_request(firehose(&[&bytes]).as_bytes(), &interest).unwrap().read(&interest, &mut log);
+    }
+
+    /// More bytes never change what has been read: before the end, a step is final or incomplete.
+    #[test]
+    fn a_step_is_final_or_incomplete(text in soup(), more in soup()) {
+        let interest = interest();
+        let longer = [&text[..], &more].concat();
+        let describe = |step: Step<'_>| format!("{step:?}");
+        for cautious in [false, true] {
+            let step = read_value(&text, &interest, 8, VALUE_BYTES_MAX, cautious);
+            let is_number = matches!(text.first(), Some(b'-' | b'0'..=b'9'));
+            if !matches!(step, Step::Incomplete) && !is_number {
+                let after = read_value(&longer, &interest, 8, VALUE_BYTES_MAX, cautious);
+                prop_assert_eq!(describe(step), describe(after), "{}", longer.escape_ascii());
+            }
+        }
+    }
+}
+
+// === the two ways to a value ===
+
+/// What both ways make of one well-formed value that `serde_json` can read directly.
+fn assert_both_ways_agree(text: &[u8]) -> Result<(), TestCaseError> {
+    let interest = interest();
+    let seed = || ValueSeed { interest: &interest, levels: 8 };
+    let direct = seed().deserialize(&mut serde_json::Deserializer::from_slice(text));
+    let direct = direct.map_err(|error| TestCaseError::fail(error.to_string()))?;
+    let lenient = seed().deserialize(Lenient::new(text).expect("JSON")).expect("JSON");
+    prop_assert_eq!(format!("{direct:?}"), format!("{lenient:?}"));
+    Ok(())
+}
+
+proptest! {
+    /// A value that can be read directly is the same when it is read leniently.
+    #[test]
+    fn reading_directly_and_leniently_agree(json in json_value(), pretty in any::<bool>()) {
+        let text = if pretty { format!("{json:#}") } else { json.to_string() };
+        assert_both_ways_agree(text.as_bytes())?;
+    }
+}
+
+#[test]
+fn awkward_events_are_read_directly_and_leniently_alike() {
+    let mut direct = 0;
+    for event in awkward_events(1000) {
+        if serde_json::from_str::<Json>(&event).is_ok() {
+            assert_both_ways_agree(event.as_bytes()).unwrap();
+            direct += 1;
+        }
+    }
+    assert!(direct > 500, "{direct}");
+}
+
+fn awkward_events(count: usize) -> impl Iterator<Item = String> {
+    let profile = Profile { seed: 7, awkward: true, ..Profile::default() };
+    Generator::new(profile).take(count).map(|event| event.json)
+}
+
+// === the reference ===
+
+/// The event in a value, by plain look-ups in a tree.
+fn reference(json: &Json) -> Option<Seen> {
+    let text = |value: &Json| value.as_str().map(|text| text.as_bytes().to_vec());
+    let tag = |tags: &Json, name: &str| match &tags[name] {
+        Json::Array(list) => list.first().and_then(text),
+        value => text(value),
+    };
+    let header = |name: &str| {
+        let headers = json["mail"]["headers"].as_array()?;
+        let same = |header: &&Json| {
+            header["name"].as_str().is_some_and(|found| found.eq_ignore_ascii_case(name))
+        };
+        headers.iter().find(same).map(|header| text(&header["value"]).unwrap_or_default())
+    };
+    let event_type = match (json["eventType"].as_str(), json["notificationType"].as_str()) {
+        (Some(name), _) => EventType::parse(name.as_bytes())?,
+        (None, Some(name)) => EventType::parse(name.as_bytes())
+            .filter(|found| ["Bounce", "Complaint", "Delivery"].contains(&found.metric_name()))?,
+        (None, None) => return None,
+    };
+    json["mail"].as_object()?;
+    let own = match event_type {
+        EventType::Send | EventType::Reject | EventType::RenderingFailure => None,
+        EventType::DeliveryDelay => Some("deliveryDelay".to_owned()),
+        other => Some(other.metric_name().to_lowercase()),
+    };
+    let read = |block: &str| time::parse_ms(json[block]["timestamp"].as_str()?.as_bytes());
+    let of_mail = || read("mail").map(|ms| (ms, TimeOrigin::Mail));
+    let of_block = own.and_then(|block| read(&block)).map(|ms| (ms, TimeOrigin::Block));
+    let value = |(kind, name)| match kind {
+        ValueKind::MessageTag => tag(&json["mail"]["tags"], name),
+        ValueKind::EmailHeader => header(name),
+        ValueKind::LinkTag => tag(&json["click"]["linkTags"], name),
+    };
+    Some(Seen::Event {
+        event_type,
+        time: of_block.or_else(of_mail),
+        values: WANTED.into_iter().map(value).collect(),
+        path: Vec::new(),
+    })
+}
+
+#[test]
+fn what_is_read_from_awkward_events_is_what_a_tree_of_them_shows() {
+    let mut compared = 0;
+    for event in awkward_events(3000) {
+        let Ok(json) = serde_json::from_str::<Json>(&event) else { continue };
+        let Some(expected) = reference(&json) else { continue };
+        assert_eq!(seen(&event), [expected], "{event}");
+        compared += 1;
+    }
+    assert!(compared > 1500, "{compared}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    /// What is read from any event is what a tree of it shows, and nothing else is an event.
+    #[test]
+    fn what_is_read_from_any_event_is_what_a_tree_of_it_shows(
+        mut json in json_value(),
+        event_type in prop::sample::select(&EventType::ALL[..]),
+        mail in json_value(),
+    ) {
+        if let Json::Object(members) = &mut json {
+            members.entry("eventType").or_insert(event_type.api_name().into());
+            members.entry("mail").or_insert(mail);
+        }
+        let seen = seen(json.to_string());
+        match reference(&json) {
+            Some(expected) => prop_assert_eq!(seen, [expected]),
+            None => {
+                let bare = |seen: &Seen| matches!(seen, Seen::Event { path, .. } if path.is_empty());
+                prop_assert!(!seen.iter().any(bare), "{:?}", seen);
+            }
+        }
+    }
+
+    /// A value ends where `serde_json` sees its end, and what that one refuses is no value.
+    #[test]
+    fn the_grammar_is_that_of_serde_json(text in soup()) {
+        let interest = interest();
+        let taken = match read_value(&text, &interest, 8, VALUE_BYTES_MAX, false) {
+            Step::Value { len, .. } => Some(len),
+            Step::Fault | Step::Incomplete => None,
+        };
+        let mut values = serde_json::Deserializer::from_slice(&text).into_iter::<IgnoredAny>();
+        let expected = match values.next() {
+            Some(Ok(_)) => Some(values.byte_offset()),
+            _ => None,
+        };
+        let starts_value = matches!(text.first(), Some(b'{' | b'[' | b'"'));
+        let is_utf8 = |len: usize| std::str::from_utf8(&text[..len]).is_ok();
+        let openers = text.iter().filter(|byte| matches!(byte, b'{' | b'[')).count();
+        if starts_value && expected.is_none_or(is_utf8) && openers <= DEPTH_MAX {
+            prop_assert_eq!(taken, expected, "{}", text.escape_ascii());
+        }
+    }
+}
