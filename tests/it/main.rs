@@ -3,5 +3,6 @@
 #![forbid(unsafe_code)]
 
 mod count;
+mod docs;
 mod publish;
 mod support;
