@@ -4,6 +4,7 @@
 
 mod count;
 mod deliveries;
+mod docs;
 mod fixtures;
 mod ministack;
 mod publish;
