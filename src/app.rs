@@ -197,12 +197,6 @@ impl App {
         }
     }
 
-    /// The daemon's metrics.
-    #[must_use]
-    pub fn metrics(&self) -> Arc<Metrics> {
-        Arc::clone(&self.parts.metrics)
-    }
-
     /// Serves until `stop`, then drains within the grace.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Drained {
         let Self { http, admin, endpoint, publisher, parts, own_totals, config } = self;
@@ -270,9 +264,10 @@ impl App {
         let left = if settled && publisher.is_idle() { Vec::new() } else { publisher.left() };
         let counts = left.iter().map(|line| line.count).sum();
         metrics.doubtful_shutdown.add(counts);
-        if let Ok(Ok(Some(mut totals))) = timeout_at(deadline, totals).await {
-            // The last word of the own totals; the answers need not wait for it.
-            let _ = timeout_at(deadline, totals.publish(publisher.sink())).await;
+        if let Ok(Some(mut totals)) = totals.await {
+            // The last word of the own totals, doubt of this shutdown included.
+            let last = deadline.max(Instant::now() + Duration::from_secs(1));
+            let _ = timeout_at(last, totals.publish(publisher.sink())).await;
         }
         end.cancel();
         // A connection that is due an answer has it by now, but for the bytes on the wire.

@@ -2,7 +2,7 @@
 //! named in a counter of doubt.
 //!
 //! ```text
-//! source (Firehose, files) --bytes--> ses (values, wrappings, events)
+//! source (Firehose) or a file --bytes--> ses (values, wrappings, events)
 //!   --Event--> destination (which rules take it) --series--> pipeline (a request's own counts)
 //!   --Delta--> aggregate (one merge into the epoch) --sealed epoch--> sink (PutMetricData)
 //!   --settled--> ack (the request is answered)

@@ -13,11 +13,11 @@ pub const CALL_BYTES_MAX: usize = 1_000_000;
 
 /// How far back a datum's timestamp may lie: two weeks.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html>
-pub const DATUM_AGE_MAX: Duration = Duration::from_secs(14 * 24 * 3600);
+pub const DATUM_AGE_MAX: Duration = Duration::from_hours(336);
 
 /// How far ahead a datum's timestamp may lie: two hours.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html>
-pub const DATUM_AHEAD_MAX: Duration = Duration::from_secs(2 * 3600);
+pub const DATUM_AHEAD_MAX: Duration = Duration::from_hours(2);
 
 /// `errorMessage` of an answer to Firehose: 8192 characters.
 /// <https://docs.aws.amazon.com/firehose/latest/dev/httpdeliveryrequestresponse.html>
@@ -26,4 +26,4 @@ pub const FIREHOSE_ERROR_CHARS_MAX: usize = 8192;
 /// How long a Firehose stream repeats a request at most (7200 s), and some time for the last
 /// repeat to arrive.
 /// <https://docs.aws.amazon.com/firehose/latest/APIReference/API_HttpEndpointRetryOptions.html>
-pub const FIREHOSE_ID_LIFE: Duration = Duration::from_secs(7200 + 600);
+pub const FIREHOSE_ID_LIFE: Duration = Duration::from_mins(130);

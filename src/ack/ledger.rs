@@ -297,3 +297,7 @@ impl Waiter {
         self.stage()
     }
 }
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -254,3 +254,6 @@ impl Pending {
         self.counts.load(Ordering::Relaxed)
     }
 }
+
+#[cfg(test)]
+mod tests;

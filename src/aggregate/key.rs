@@ -132,7 +132,9 @@ mod tests {
             let id = layouts.id(Layout { namespace, metric, dimensions: names.clone() });
             let mut builder = KeyBuilder::default();
             builder.start(id);
-            values.iter().for_each(|value| builder.push(value.as_bytes()));
+            for value in &values {
+                builder.push(value.as_bytes());
+            }
             let key = SeriesKey::new(builder.finish(Minute(minute)));
             let full = resolve(key.as_bytes(), &layouts).expect("the layout is known");
             prop_assert_eq!(full.minute, Minute(minute));

@@ -56,7 +56,7 @@ pub struct DemoArgs {
 
 /// Run the daemon.
 ///
-/// Settings come from the file and from POSTMETER__SECTION__KEY variables, which win. With neither
+/// Settings come from the file and from `POSTMETER__SECTION__KEY` variables, which win. With neither
 /// it counts by example definitions and publishes to memory alone. SIGHUP reads the definitions
 /// again; SIGTERM publishes what there is and ends.
 #[derive(Debug, clap::Args)]
@@ -160,7 +160,7 @@ pub enum TextFormat {
 
 /// Validate a configuration or a definitions document.
 ///
-/// Lists every fault as FILE:LINE:COL: PATH: what; how to mend. Exit code: 0 without faults, 2 with
+/// Lists every fault as <FILE:LINE:COL>: PATH: what; how to mend. Exit code: 0 without faults, 2 with
 /// faults, or with warnings under --strict.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:

@@ -15,7 +15,7 @@ use crate::destination;
 pub fn run(args: &ImportArgs) -> anyhow::Result<Exit> {
     let path = args.input.as_deref().unwrap_or(Path::new("-"));
     let Some(text) = input::text_or_complain(path) else {
-        return Ok(Exit::Failed);
+        return Ok(Exit::Usage);
     };
     let document = match destination::import(&args.configuration_set, &text) {
         Ok(document) => document,

@@ -222,9 +222,10 @@ impl Metrics {
         };
         let default = |origin| {
             let default = dimension.default.as_bytes();
-            match is_dimension_value(default) {
-                true => Ok((Cow::Borrowed(default), origin)),
-                false => Err(InvalidValue(default)),
+            if is_dimension_value(default) {
+                Ok((Cow::Borrowed(default), origin))
+            } else {
+                Err(InvalidValue(default))
             }
         };
         match text {

@@ -54,12 +54,11 @@ impl Batch {
         let Some(layout) = metrics.layout(event.event_type) else { return };
         self.key.start(layout);
         for dimension in &metrics.dimensions {
-            match metrics.resolve(dimension, event) {
-                Ok((value, _)) => self.key.push(&value),
-                Err(_) => {
-                    self.tally.invalid_value += 1;
-                    return;
-                }
+            if let Ok((value, _)) = metrics.resolve(dimension, event) {
+                self.key.push(&value);
+            } else {
+                self.tally.invalid_value += 1;
+                return;
             }
         }
         self.delta.add(self.key.finish(minute), 1);

@@ -18,6 +18,7 @@ pub const DEPTH_MAX: usize = 128;
 pub const VALUE_BYTES_MAX: usize = 16 << 20;
 
 /// What stands at the start of some bytes.
+#[expect(clippy::large_enum_variant, reason = "a box for each value would be an allocation")]
 #[derive(Debug)]
 pub enum Step<'a> {
     /// A well-formed value of this length.
@@ -141,7 +142,7 @@ fn literal<'a>(input: &'a [u8], text: &'static [u8]) -> Step<'a> {
 }
 
 /// The longest number that stands here, by the grammar of RFC 8259 section 6.
-fn number<'a>(input: &'a [u8], bytes_max: usize) -> Step<'a> {
+fn number(input: &[u8], bytes_max: usize) -> Step<'_> {
     let digits = |from: usize| {
         input[from..]
             .iter()

@@ -13,6 +13,7 @@ pub const VALIDATION_NOTICE: &str =
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What was found where a value may begin.
+#[expect(clippy::large_enum_variant, reason = "a box for each value would be an allocation")]
 pub enum Found<'a> {
     Value(Value<'a>),
     Notice,
@@ -20,6 +21,7 @@ pub enum Found<'a> {
 }
 
 /// How far a text has been read. One per text, kept while its bytes come in pieces.
+#[expect(clippy::struct_excessive_bools, reason = "each says something of its own")]
 #[derive(Debug, Default)]
 pub struct Progress {
     begun: bool,

@@ -169,7 +169,7 @@ impl<R: Read> Reader<R> {
             let got = self.fill(unread, target);
             let torn = match &got {
                 Err(error) => gzip && is_torn_gzip(error),
-                Ok(_) => false,
+                Ok(()) => false,
             };
             let last = got.is_err() || self.buffer.len() < target;
             unread = self.walk(last, interest, visit);

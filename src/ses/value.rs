@@ -548,7 +548,7 @@ impl<'de> Members<'de> for BlockMembers<'_, '_, 'de> {
                 let keep = |header: Option<(Slot, Text<'de>)>| match header {
                     // The first header of a name counts, even when it has no value.
                     Some((slot, text)) if value.fields().get(slot).is_none() => {
-                        value.put(slot, Some(text))
+                        value.put(slot, Some(text));
                     }
                     _ => {}
                 };

@@ -98,7 +98,7 @@ async fn attempt<S: MetricSink>(
             Ok(()) => {
                 shared.metrics.call(CallOutcome::Accepted, took);
                 gate.open();
-                shared.allowed(namespace);
+                shared.allowed();
                 return Verdict::Accepted;
             }
             Err(failure) => failure,
@@ -141,7 +141,7 @@ async fn enter<S: MetricSink>(shared: &Shared<S>, gate: &Gate) -> OwnedSemaphore
         }
         // The semaphore is never closed; were it, waiting for ever is what shutdown ends.
         let Ok(slot) = Arc::clone(&shared.slots).acquire_owned().await else {
-            sleep_until(Instant::now() + std::time::Duration::from_secs(3600)).await;
+            sleep_until(Instant::now() + std::time::Duration::from_hours(1)).await;
             continue;
         };
         if gate.shut_until().is_none() {

@@ -86,9 +86,19 @@ impl Lane {
         }
     }
 
-    /// The epoch on its way has ended.
-    pub fn end(&mut self) {
-        self.on_its_way = None;
+    /// The epoch on its way has ended. What of it is neither accepted nor given up, because the
+    /// work on it failed, waits again: gives its counts, and how many entries joined others.
+    pub fn end(&mut self) -> (u64, u64) {
+        let Some(outstanding) = self.on_its_way.take() else { return (0, 0) };
+        let (mut counts, mut joined) = (0, 0);
+        for (key, count) in outstanding.counts {
+            counts += count;
+            joined += u64::from(self.add(key, count));
+        }
+        if counts > 0 {
+            self.merged_at(outstanding.first_merge_ms);
+        }
+        (counts, joined)
     }
 
     pub fn is_idle(&self) -> bool {

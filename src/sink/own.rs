@@ -27,7 +27,7 @@ const NAMES: [&str; 10] = [
     "RefusedRequests",
 ];
 
-const SPAN: Duration = Duration::from_secs(60);
+const SPAN: Duration = Duration::from_mins(1);
 
 /// Publishes totals under a namespace of their own.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ impl OwnTotals {
         match sink.put(&self.namespace, &datums).await {
             Ok(()) | Err(Failure::Unknown(_)) => self.sent = totals,
             Err(failure) => {
-                tracing::warn!(?failure, "own totals not published; the next have them")
+                tracing::warn!(?failure, "own totals not published; the next have them");
             }
         }
     }

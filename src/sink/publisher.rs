@@ -1,7 +1,8 @@
 //! The flush loop: seals an epoch, hands each namespace its share, and sees every call through.
 //!
-//! Namespaces are apart: one that is refused or slow holds up no other. Within one, epochs begin
-//! in order, the next when the last call of the one before is accepted or given up.
+//! Namespaces are apart: one that is refused or throttled holds up no other; only calls in doubt
+//! keep their slots, which all share. Within one, epochs begin in order, the next when the last
+//! call of the one before is accepted or given up.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -86,7 +87,7 @@ impl<S: MetricSink> Publisher<S> {
             lanes: Mutex::default(),
             hurry: watch::Sender::new(false),
             warnings: RateLimit::new(Duration::from_secs(10), Arc::clone(&metrics)),
-            denials: RateLimit::new(Duration::from_secs(60), metrics),
+            denials: RateLimit::new(Duration::from_mins(1), metrics),
         }))
     }
 
@@ -193,6 +194,7 @@ async fn publish_epoch<S: MetricSink>(shared: Arc<Shared<S>>, namespace: Arc<str
         tokio::task::spawn_blocking(move || pack(counts, &own_namespace, &layouts, now_ms));
     let Ok(packed) = packing.await else {
         tracing::error!("packing an epoch panicked");
+        shared.end_epoch(&namespace);
         return;
     };
     for (entries, reason) in [
@@ -217,7 +219,7 @@ async fn publish_epoch<S: MetricSink>(shared: Arc<Shared<S>>, namespace: Arc<str
     while let Some(delivery) = deliveries.join_next().await {
         lost |= delivery.is_err();
     }
-    shared.lanes().entry(namespace).or_default().end();
+    shared.end_epoch(&namespace);
     shared.metrics.flushes.add(1);
     tracing::debug!(calls, took_ms = started.elapsed().as_millis(), "epoch settled");
     if lost {
@@ -266,6 +268,14 @@ impl<S: MetricSink> Shared<S> {
     async fn hurrying(&self) {
         // The sender lives as long as this.
         let _ = self.hurry.subscribe().wait_for(|hurry| *hurry).await;
+    }
+
+    /// The work on an epoch has ended. What it left undone, because it panicked, waits again, and
+    /// is in doubt: a call may have been on its way.
+    fn end_epoch(&self, namespace: &Arc<str>) {
+        let (counts, joined) = self.lanes().entry(Arc::clone(namespace)).or_default().end();
+        self.metrics.doubtful_ambiguous.add(counts);
+        self.aggregator.pending.coalesced(joined);
     }
 
     /// Sleeps until a moment, or until the daemon drains and then no longer than half a second.
@@ -336,7 +346,7 @@ impl<S: MetricSink> Shared<S> {
         self.sink.refresh_credentials();
     }
 
-    pub fn allowed(&self, _: &str) {
+    pub fn allowed(&self) {
         self.metrics.publish_denied.set(0.0);
     }
 }

@@ -141,7 +141,8 @@ pub fn markdown_table() -> String {
         let labels = label.map_or_else(String::new, |(label, values)| {
             format!("`{label}`: {}", values.join(", "))
         });
-        table.push_str(&format!("| `{name}` | {kind} | {labels} | {help} |\n"));
+        let row = format!("| `{name}` | {kind} | {labels} | {help} |\n");
+        table.push_str(&row);
     }
     table
 }

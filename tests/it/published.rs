@@ -12,7 +12,7 @@ use crate::support::traffic::{Traffic, assert_held, held_of, send_of};
 
 /// The settle deadline: the default's 45 s when the outage is long enough to show it.
 fn settle_deadline() -> Duration {
-    Duration::from_secs(if outage() > Duration::from_secs(60) { 45 } else { 1 })
+    Duration::from_secs(if outage() > Duration::from_mins(1) { 45 } else { 1 })
 }
 
 async fn published(fake: &FakeCloudWatch, settle_deadline: Duration) -> TestApp {

@@ -129,11 +129,8 @@ async fn counts_left_at_the_end_are_said_on_stderr_and_equal_what_is_missing() {
         let (status, took, stderr) = tokio::task::spawn_blocking(|| daemon.wait()).await.unwrap();
         assert_eq!(status.code(), Some(1), "unreachable: {unreachable}");
         assert!(took < Duration::from_secs(6), "{took:?}");
-        let left: String = stderr
-            .iter()
-            .filter(|line| line.starts_with("{\"Namespace\""))
-            .map(|line| format!("{line}\n"))
-            .collect();
+        let left = stderr.iter().filter(|line| line.starts_with("{\"Namespace\""));
+        let left = left.fold(String::new(), |left, line| left + line + "\n");
         crate::support::traffic::assert_same_lines(&left, &missing.truth.to_lines());
     }
 }

@@ -41,7 +41,7 @@ impl Screen {
                 let (set, name) = (text(&set["ConfigurationSetName"]), text(&destination["Name"]));
                 let all = destinations.entry(names).or_default();
                 all.push_str(if all.is_empty() { "" } else { ", " });
-                all.push_str(&format!("{set}/{name}"));
+                all.push_str(&[set, name].join("/"));
             }
         }
         Self { terminal, destinations, before: BTreeMap::new(), events_before: 0, lines: 0 }
@@ -56,7 +56,9 @@ impl Screen {
     ) -> anyhow::Result<()> {
         let events = scrape.events();
         let rate = events - std::mem::replace(&mut self.events_before, events);
-        let ms = |quantile| latency.value_at_quantile(quantile) as f64 / 1000.0;
+        let ms = |quantile| {
+            Duration::from_micros(latency.value_at_quantile(quantile)).as_secs_f64() * 1000.0
+        };
         let (p50, p99) = (ms(0.5), ms(0.99));
         let summary = scrape.summary();
         let line = format!(

@@ -12,7 +12,7 @@ use super::scrape::{Poster, Scrape};
 use crate::synth::{Generator, Other, Profile, Truth, firehose_body};
 
 pub const REQUESTS_PER_SECOND: u32 = 10;
-const EVENTS_PER_REQUEST: usize = 200;
+const EVENTS_PER_REQUEST: u32 = 200;
 /// One request in so many is sent twice, as Firehose does when an answer is lost.
 const REPEAT_ONE_IN: u32 = 10;
 /// One request in so many has a record that was cut off on its way.
@@ -43,7 +43,7 @@ impl Sender {
         let profile = Profile {
             seed,
             start_ms,
-            events_per_second: f64::from(REQUESTS_PER_SECOND) * EVENTS_PER_REQUEST as f64,
+            events_per_second: f64::from(REQUESTS_PER_SECOND * EVENTS_PER_REQUEST),
             minutes_late: 2,
             awkward: true,
             ..Profile::default()
@@ -64,8 +64,8 @@ impl Sender {
     /// Sends one request, and perhaps sends it again.
     pub async fn send(&mut self) -> anyhow::Result<()> {
         self.sent += 1;
-        let mut records: Vec<Vec<u8>> = Vec::with_capacity(EVENTS_PER_REQUEST + 1);
-        for event in self.events.by_ref().take(EVENTS_PER_REQUEST) {
+        let mut records: Vec<Vec<u8>> = Vec::new();
+        for event in self.events.by_ref().take(EVENTS_PER_REQUEST as usize) {
             self.expected.0.add(&event.facts);
             records.push((event.json + "\n").into_bytes());
         }

@@ -128,6 +128,7 @@ fn with_campaign(value: &str) -> String {
     event("Send", &json!({"campaign": [value]})).to_string()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "what the others give")]
 fn from_event(value: &str) -> Result<(String, ValueOrigin), String> {
     Ok((value.to_owned(), ValueOrigin::Event))
 }

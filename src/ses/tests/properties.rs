@@ -83,7 +83,9 @@ fn mutate(bytes: &mut Vec<u8>, mutation: &Mutation) {
 fn mutated_stream() -> impl Strategy<Value = Vec<u8>> {
     (awkward_stream(), prop::collection::vec(mutation(), 1..8)).prop_map(
         |(mut bytes, mutations)| {
-            mutations.iter().for_each(|mutation| mutate(&mut bytes, mutation));
+            for mutation in &mutations {
+                mutate(&mut bytes, mutation);
+            }
             bytes
         },
     )
@@ -412,12 +414,9 @@ proptest! {
             members.entry("mail").or_insert(mail);
         }
         let seen = seen(json.to_string());
-        match reference(&json) {
-            Some(expected) => prop_assert_eq!(seen, [expected]),
-            None => {
-                let bare = |seen: &Seen| matches!(seen, Seen::Event { path, .. } if path.is_empty());
-                prop_assert!(!seen.iter().any(bare), "{:?}", seen);
-            }
+        if let Some(expected) = reference(&json) { prop_assert_eq!(seen, [expected]) } else {
+            let bare = |seen: &Seen| matches!(seen, Seen::Event { path, .. } if path.is_empty());
+            prop_assert!(!seen.iter().any(bare), "{:?}", seen);
         }
     }
 

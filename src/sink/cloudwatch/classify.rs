@@ -62,7 +62,9 @@ pub fn answered(status: u16, code: Option<&str>, message: Option<&str>, datums: 
         return Failure::Denied(why());
     }
     if status == 400 {
+        // The message of a refusal quotes values of events, which do not belong in a log.
         let message = message.unwrap_or_default();
+        let why = || format!("{status} {code}");
         let named = named_datums(message, datums);
         return Failure::Invalid(if !named.is_empty() {
             Culprit::Datums(named)
@@ -88,7 +90,7 @@ fn named_datums(message: &str, datums: usize) -> BTreeSet<usize> {
         .collect()
 }
 
-/// Long enough for a log line; a refusal can list a thousand datums.
+/// Long enough for a log line.
 fn shorten(message: &str) -> String {
     message.chars().take(300).collect()
 }

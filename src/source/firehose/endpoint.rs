@@ -176,14 +176,12 @@ impl FirehoseEndpoint {
             let count = move || span.in_scope(|| endpoint.count(&head, body, charge, ticket));
             tokio::task::spawn_blocking(count).await
         };
-        match tokio::spawn(work.in_current_span()).await {
-            Ok(Ok(done)) => done,
-            // A panic: the ticket was dropped with it, so the id is forgotten unless it was merged.
-            Ok(Err(_)) | Err(_) => {
-                tracing::error!("counting a delivery panicked");
-                Err((echo, Refusal::new(Reason::GivenUp, "the work on it failed")))
-            }
+        if let Ok(Ok(done)) = tokio::spawn(work.in_current_span()).await {
+            return done;
         }
+        // The ticket was dropped with the panic, so the id is forgotten unless it was merged.
+        tracing::error!("counting a delivery panicked");
+        Err((echo, Refusal::new(Reason::GivenUp, "the work on it failed")))
     }
 
     /// Limits and drain, then the body.

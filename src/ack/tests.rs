@@ -1,0 +1,119 @@
+//! The life of an id.
+
+use std::time::Duration;
+
+use tokio::time::advance;
+
+use super::*;
+
+const LIFE: Duration = Duration::from_mins(1);
+const ALMOST: Duration = Duration::from_millis(59_999);
+
+fn id(name: &str) -> RequestId {
+    RequestId::new(b"source", name.as_bytes())
+}
+
+fn new(ledger: &Ledger, name: &str) -> Ticket {
+    match ledger.admit(id(name)) {
+        Admission::New(ticket) => ticket,
+        Admission::Known(waiter) => panic!("{name} is known: {waiter:?}"),
+    }
+}
+
+fn known(ledger: &Ledger, name: &str) -> Waiter {
+    match ledger.admit(id(name)) {
+        Admission::Known(waiter) => waiter,
+        Admission::New(_) => panic!("{name} is new"),
+    }
+}
+
+fn settle(receipt: Option<Receipt>) {
+    for share in receipt.expect("somebody waits").split(2) {
+        share.settle();
+    }
+}
+
+#[test]
+fn ids_differ_by_source_and_id_and_by_where_one_ends() {
+    let ids = [(&b"a"[..], &b"bc"[..]), (b"ab", b"c"), (b"a", b"b"), (b"", b"abc")];
+    let ids: std::collections::HashSet<_> =
+        ids.iter().map(|(source, id)| RequestId::new(source, id)).collect();
+    assert_eq!(ids.len(), 4);
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_to_those_who_joined_and_forgets_the_id() {
+    let ledger = Ledger::new(DoneWhen::Settled, LIFE, 10);
+    let ticket = new(&ledger, "a");
+    let mut joined = known(&ledger, "a");
+    let refusal = Refusal::new(Reason::Busy, "later");
+    ticket.refuse(refusal.clone());
+    assert_eq!(joined.wait(|stage| *stage != Stage::Reading).await, Stage::Refused(refusal));
+    drop(new(&ledger, "a"));
+    assert!(ledger.is_empty(), "a ticket dropped without a word is a refusal");
+}
+
+#[tokio::test]
+async fn a_merged_id_is_settled_by_its_last_share_and_never_forgotten_before() {
+    let ledger = Ledger::new(DoneWhen::Settled, LIFE, 10);
+    let receipt = new(&ledger, "a").merged();
+    assert_eq!(known(&ledger, "a").stage(), Stage::Merged);
+    let mut shares = receipt.expect("somebody waits").split(2);
+    shares.pop().expect("two").settle();
+    assert_eq!(known(&ledger, "a").stage(), Stage::Merged);
+    shares.pop().expect("one").settle();
+    assert_eq!(known(&ledger, "a").stage(), Stage::Settled);
+}
+
+#[tokio::test]
+async fn what_is_dropped_without_a_word_is_lost_and_its_id_stays() {
+    let ledger = Ledger::new(DoneWhen::Settled, LIFE, 10);
+    drop(new(&ledger, "receipt").merged());
+    assert_eq!(known(&ledger, "receipt").stage(), Stage::Lost);
+    let mut shares = new(&ledger, "share").merged().expect("somebody waits").split(2);
+    shares.pop().expect("two").settle();
+    drop(shares);
+    assert_eq!(known(&ledger, "share").stage(), Stage::Lost);
+    let nothing_to_wait_for = new(&ledger, "none").merged().expect("somebody waits").split(0);
+    assert!(nothing_to_wait_for.is_empty());
+    assert_eq!(known(&ledger, "none").stage(), Stage::Settled);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_stays_its_full_time_from_when_it_is_done() {
+    for done_when in [DoneWhen::Merged, DoneWhen::Settled] {
+        let ledger = Ledger::new(done_when, LIFE, 10);
+        let receipt = new(&ledger, "a").merged();
+        assert_eq!(receipt.is_some(), done_when == DoneWhen::Settled);
+        advance(ALMOST).await;
+        known(&ledger, "a");
+        if receipt.is_some() {
+            advance(10 * LIFE).await;
+            known(&ledger, "a");
+            settle(receipt);
+            advance(ALMOST).await;
+            known(&ledger, "a");
+        }
+        advance(Duration::from_millis(1)).await;
+        drop(new(&ledger, "a"));
+    }
+}
+
+#[tokio::test]
+async fn beyond_the_bound_the_oldest_done_go_and_the_pending_stay() {
+    let ledger = Ledger::new(DoneWhen::Settled, LIFE, 2);
+    let pending = new(&ledger, "pending").merged();
+    let reading = new(&ledger, "reading");
+    for name in ["a", "b", "c"] {
+        settle(new(&ledger, name).merged());
+    }
+    assert_eq!((ledger.evicted(), ledger.len()), (1, 4));
+    known(&ledger, "pending");
+    known(&ledger, "reading");
+    known(&ledger, "b");
+    drop(new(&ledger, "a"));
+    settle(pending);
+    drop(reading);
+    assert_eq!(ledger.evicted(), 2);
+    known(&ledger, "pending");
+}

@@ -1,0 +1,136 @@
+//! Limits at the limit, and nothing lost between merge and seal.
+
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::Duration;
+
+use super::*;
+use crate::ack::{Admission, DoneWhen, Ledger, RequestId, Stage};
+use crate::aggregate::KeyBuilder;
+use crate::destination::{Layout, LayoutId};
+use crate::ses::{EventType, Minute};
+
+fn layout(layouts: &Layouts, namespace: &str) -> LayoutId {
+    let dimensions = vec!["campaign".to_owned()];
+    layouts.id(Layout { namespace: namespace.into(), metric: EventType::Send, dimensions })
+}
+
+fn delta(layout: LayoutId, entries: &[(&str, i64, u64)]) -> Delta {
+    let (mut delta, mut key) = (Delta::default(), KeyBuilder::default());
+    for (campaign, minute, count) in entries {
+        key.start(layout);
+        key.push(campaign.as_bytes());
+        delta.add(key.finish(Minute(*minute)), *count);
+    }
+    delta
+}
+
+fn aggregator(series: Option<usize>, entries: u64) -> (Aggregator, LayoutId) {
+    let layouts = Layouts::default();
+    let id = layout(&layouts, "SES");
+    (Aggregator::new(Limits { series, entries }, layouts, Clock::manual(0)), id)
+}
+
+fn merge(aggregator: &Aggregator, delta: &Delta) -> Result<Merge, Full> {
+    aggregator.merge(delta, || None)
+}
+
+#[test]
+fn entries_are_taken_up_to_the_limit_whole_or_not_at_all() {
+    let (aggregator, id) = aggregator(None, 3);
+    assert!(merge(&aggregator, &delta(id, &[("a", 1, 1), ("a", 2, 1)])).is_ok());
+    // Two more would be one too many: neither is taken, nor what is there already raised.
+    assert_eq!(merge(&aggregator, &delta(id, &[("a", 1, 5), ("b", 1, 1), ("c", 1, 1)])), Err(Full));
+    assert_eq!((aggregator.pending.entries(), aggregator.pending.counts()), (2, 2));
+    assert!(merge(&aggregator, &delta(id, &[("a", 1, 5), ("b", 1, 1)])).is_ok());
+    assert_eq!((aggregator.pending.entries(), aggregator.pending.counts()), (3, 8));
+    assert_eq!(merge(&aggregator, &delta(id, &[("c", 1, 1)])), Err(Full));
+    // What is known costs no entry, until its epoch is sealed.
+    assert!(merge(&aggregator, &delta(id, &[("a", 1, 1)])).is_ok());
+    let sealed = aggregator.seal();
+    assert_eq!(merge(&aggregator, &delta(id, &[("a", 1, 1)])), Err(Full));
+    aggregator.pending.done(sealed.counts.len() as u64, 9);
+    assert!(merge(&aggregator, &delta(id, &[("a", 1, 1)])).is_ok());
+    assert_eq!((aggregator.pending.entries(), aggregator.pending.counts()), (1, 1));
+}
+
+#[test]
+fn series_are_made_up_to_the_limit_and_minutes_cost_none() {
+    let (aggregator, id) = aggregator(Some(2), 100);
+    let merged =
+        merge(&aggregator, &delta(id, &[("a", 1, 1), ("a", 2, 1), ("b", 1, 1), ("c", 1, 7)]));
+    assert_eq!(merged, Ok(Merge { series_limit: 7 }));
+    assert_eq!((aggregator.series(), aggregator.pending.entries()), (2, 3));
+    // Known series go on, in the next epoch too.
+    let _ = aggregator.seal();
+    let merged = merge(&aggregator, &delta(id, &[("b", 9, 1), ("c", 1, 2)]));
+    assert_eq!(merged, Ok(Merge { series_limit: 2 }));
+}
+
+#[test]
+fn recent_lines_show_the_active_epoch_and_what_was_sealed_once() {
+    let (aggregator, id) = aggregator(None, 100);
+    for _ in 0..3 {
+        merge(&aggregator, &delta(id, &[("a", 1, 2)])).expect("it fits");
+        let _ = aggregator.seal();
+        merge(&aggregator, &delta(id, &[("a", 1, 3)])).expect("it fits");
+    }
+    let lines = aggregator.recent_lines();
+    assert_eq!(lines.iter().map(|line| line.count).collect::<Vec<_>>(), [15]);
+}
+
+/// However merges and seals interleave, the sealed epochs hold exactly what was merged, and each
+/// request's receipt lies with its counts and the namespaces it wrote to.
+#[test]
+fn merges_side_by_side_with_seals_lose_nothing() {
+    let (aggregator, id) = aggregator(None, 1_000_000);
+    let other = layout(&aggregator.layouts, "Other");
+    let ledger = Ledger::new(DoneWhen::Settled, Duration::from_mins(1), 100_000);
+    let mut sealed = Vec::new();
+    thread::scope(|scope| {
+        let writers: Vec<_> = (0..4_u8)
+            .map(|writer| {
+                let (aggregator, ledger) = (&aggregator, &ledger);
+                scope.spawn(move || {
+                    for at in 0..2_000_i64 {
+                        let request = RequestId::new(&[writer], &at.to_le_bytes());
+                        let Admission::New(ticket) = ledger.admit(request) else {
+                            panic!("the id is new")
+                        };
+                        let layout = if at % 2 == 0 { id } else { other };
+                        let delta = delta(layout, &[("a", at % 7, 1), ("b", at % 5, 2)]);
+                        aggregator.merge(&delta, || ticket.merged()).expect("it fits");
+                    }
+                })
+            })
+            .collect();
+        while writers.iter().any(|writer| !writer.is_finished()) {
+            sealed.push(aggregator.seal());
+        }
+    });
+    sealed.push(aggregator.seal());
+    let mut totals: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
+    let (mut receipts, mut entries, mut counts) = (0, 0, 0);
+    for epoch in sealed {
+        entries += epoch.counts.len() as u64;
+        for (key, count) in &epoch.counts {
+            *totals.entry(key.as_bytes().to_vec()).or_default() += count;
+            counts += count;
+        }
+        for (receipt, namespaces) in epoch.receipts {
+            receipts += 1;
+            assert_eq!(namespaces.len(), 1);
+            for share in receipt.split(namespaces.len()) {
+                share.settle();
+            }
+        }
+    }
+    assert_eq!((receipts, counts), (8_000, 8_000 * 3));
+    assert_eq!((aggregator.pending.entries(), aggregator.pending.counts()), (entries, counts));
+    assert_eq!(totals.len(), 2 * (7 + 5));
+    let Admission::Known(waiter) = ledger.admit(RequestId::new(&[3], &1_999_i64.to_le_bytes()))
+    else {
+        panic!("the id is known")
+    };
+    assert_eq!(waiter.stage(), Stage::Settled);
+}
