@@ -10,7 +10,8 @@ use serde::de::{DeserializeSeed, IgnoredAny};
 
 use super::interest::Interest;
 use super::lenient::Lenient;
-use super::value::{Levels, Value, ValueSeed};
+use super::members::ValueSeed;
+use super::value::{Levels, Value};
 
 /// A value deeper than this is a fault.
 pub const DEPTH_MAX: usize = 128;

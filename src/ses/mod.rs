@@ -14,6 +14,9 @@ mod gunzip;
 mod interest;
 mod json;
 mod lenient;
+mod members;
+mod reader;
+mod seed;
 mod text;
 pub mod time;
 mod unwrap;
@@ -23,10 +26,11 @@ pub use event::{Event, TimeOrigin};
 pub use event_type::{EventType, EventTypeSet};
 pub use gunzip::{Gunzipped, gunzip, is_gzip};
 pub use interest::{Interest, InterestBuilder, Slot, ValueKind};
+pub use reader::Reader;
 pub use text::VALIDATION_NOTICE;
 pub use time::Minute;
 pub use unwrap::{
-    FirehoseRequest, Other, Path, Reader, Visit, Wrapping, read_all, read_record, read_request,
+    FirehoseRequest, Other, Path, Visit, Wrapping, read_all, read_record, read_request,
 };
 pub use value::Text;
 

@@ -1,7 +1,5 @@
 //! From values to events: the wrappings that SNS, SQS, EventBridge and Firehose put around them.
 
-use std::io::Read;
-
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::DecodePaddingMode;
@@ -16,7 +14,7 @@ use super::text::{Found, Progress};
 use super::value::{Text, Value, Wrapped, Wrapper};
 
 /// Wrappings nest at most this deep; what lies deeper is `foreign`.
-const LEVELS_MAX: u8 = 8;
+pub(super) const LEVELS_MAX: u8 = 8;
 
 /// A `data` that is gzip expands to at most this much: 128 MiB, what a whole body may expand to.
 const DATA_BYTES_MAX: usize = 128 << 20;
@@ -84,17 +82,6 @@ pub struct FirehoseRequest<'a> {
     records: Vec<Option<Text<'a>>>,
 }
 
-/// Reads a text of any length from a stream, keeping one value in memory at a time.
-#[derive(Debug)]
-pub struct Reader<R> {
-    input: R,
-    buffer: Vec<u8>,
-    progress: Progress,
-    offset: u64,
-    /// Bytes asked of the input at a time, at first.
-    chunk: usize,
-}
-
 // === impl Path ===
 
 impl Path {
@@ -132,86 +119,6 @@ impl Wrapping {
             Self::Gzip => "gzip",
         }
     }
-}
-
-// === impl Reader ===
-
-impl<R: Read> Reader<R> {
-    const CHUNK: usize = 256 << 10;
-
-    pub fn new(input: R) -> Self {
-        let progress = Progress::default();
-        Self { input, buffer: Vec::new(), progress, offset: 0, chunk: Self::CHUNK }
-    }
-
-    #[cfg(test)]
-    pub(super) fn with_chunk(input: R, chunk: usize) -> Self {
-        Self { chunk, ..Self::new(input) }
-    }
-
-    /// Reads the whole text. A torn gzip stream in the input shows as
-    /// [`std::io::ErrorKind::UnexpectedEof`] or `InvalidData` when `gzip` is set: what came out of
-    /// it is read, then one `malformed` counted.
-    ///
-    /// # Errors
-    /// Whatever the input fails with otherwise; what came before is read.
-    pub fn read(
-        &mut self,
-        gzip: bool,
-        interest: &Interest,
-        visit: &mut impl Visit,
-    ) -> std::io::Result<()> {
-        let mut unread = 0;
-        loop {
-            // A value that does not fit makes the buffer grow by half, so that reading it again
-            // from its start costs no more than a few times its length.
-            let target = (unread + self.chunk).max(unread + unread / 2);
-            let got = self.fill(unread, target);
-            let torn = match &got {
-                Err(error) => gzip && is_torn_gzip(error),
-                Ok(()) => false,
-            };
-            let last = got.is_err() || self.buffer.len() < target;
-            unread = self.walk(last, interest, visit);
-            if torn {
-                if !self.progress.ended_inside {
-                    visit.other(Other::Malformed, &Path::default(), self.offset);
-                }
-                return Ok(());
-            }
-            got?;
-            if last {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Appends to the unread bytes until `target` are there or the input ends.
-    fn fill(&mut self, unread: usize, target: usize) -> std::io::Result<()> {
-        debug_assert_eq!(self.buffer.len(), unread);
-        let mut input = (&mut self.input).take((target - unread) as u64);
-        input.read_to_end(&mut self.buffer).map(|_| ())
-    }
-
-    /// Reads the values in the buffer; gives how many bytes stay in it.
-    fn walk(&mut self, last: bool, interest: &Interest, visit: &mut impl Visit) -> usize {
-        let offset = self.offset;
-        let path = Path::default();
-        let done = self.progress.read(&self.buffer, last, interest, LEVELS_MAX, |found, at| {
-            judge_found(found, interest, &path, offset + at as u64, visit);
-        });
-        self.buffer.drain(..done);
-        self.offset += done as u64;
-        self.buffer.len()
-    }
-}
-
-fn is_torn_gzip(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind;
-    matches!(
-        error.kind(),
-        ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::InvalidInput
-    )
 }
 
 // === reading ===
@@ -261,6 +168,12 @@ impl FirehoseRequest<'_> {
         for (record, at) in self.records.iter().zip(0..) {
             read_base64(record.as_ref(), interest, &path, at, visit);
         }
+    }
+
+    /// The length of a record's `data`, still in base64; 0 when it has none.
+    #[must_use]
+    pub fn encoded_len(&self, record: usize) -> usize {
+        self.records.get(record).and_then(Option::as_ref).map_or(0, |data| data.len())
     }
 
     #[must_use]
@@ -317,7 +230,7 @@ fn read_base64(
     }
 }
 
-fn judge_found(
+pub(super) fn judge_found(
     found: Found<'_>,
     interest: &Interest,
     path: &Path,

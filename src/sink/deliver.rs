@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::call::Call;
 use super::gate::{Backoff, Gate};
@@ -138,10 +138,14 @@ async fn enter<S: MetricSink>(shared: &Shared<S>, gate: &Gate) -> OwnedSemaphore
     loop {
         while let Some(until) = gate.shut_until() {
             shared.sleep(until).await;
+            // While the daemon drains, a try now is worth more than patience.
+            if shared.is_hurrying() {
+                gate.open();
+            }
         }
         // The semaphore is never closed; were it, waiting for ever is what shutdown ends.
         let Ok(slot) = Arc::clone(&shared.slots).acquire_owned().await else {
-            sleep_until(Instant::now() + std::time::Duration::from_hours(1)).await;
+            std::future::pending::<()>().await;
             continue;
         };
         if gate.shut_until().is_none() {

@@ -270,6 +270,10 @@ impl<S: MetricSink> Shared<S> {
         let _ = self.hurry.subscribe().wait_for(|hurry| *hurry).await;
     }
 
+    pub fn is_hurrying(&self) -> bool {
+        *self.hurry.borrow()
+    }
+
     /// The work on an epoch has ended. What it left undone, because it panicked, waits again, and
     /// is in doubt: a call may have been on its way.
     fn end_epoch(&self, namespace: &Arc<str>) {

@@ -1,12 +1,18 @@
 //! Log lines: JSON where a machine reads them, pretty where a person does. Always on stderr.
 //!
+//! Of other crates no more than their info lines are let through, whatever the filter says: below
+//! that the AWS SDK writes out requests and answers, and with them values of events.
+//!
 //! Levels follow consequences: error = counts lost or in doubt, or a human must act; warn = odd,
 //! nothing lost; info = life-cycle; debug = one line a flush.
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::time::SystemTime;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt, registry};
 
 use crate::config::{LogFormat, Telemetry};
 
@@ -19,15 +25,17 @@ pub fn init_logs(settings: &Telemetry) {
         LogFormat::Json => true,
         LogFormat::Pretty => false,
     };
-    let logs = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_timer(SystemTime)
-        .with_ansi(terminal && !json);
-    // An error means that a subscriber is there already, as in a test process.
-    let _ = if json {
-        logs.json().flatten_event(true).with_span_list(false).try_init()
+    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(terminal && !json);
+    let lines = if json {
+        lines.json().flatten_event(true).with_span_list(false).boxed()
     } else {
-        logs.with_target(false).try_init()
+        lines.with_target(false).boxed()
     };
+    let logs = registry().with(filter).with(lines.with_filter(filter_fn(is_speakable)));
+    // An error means that a subscriber is there already, as in a test process.
+    let _ = logs.try_init();
+}
+
+fn is_speakable(line: &Metadata<'_>) -> bool {
+    line.target().starts_with("postmeter") || *line.level() <= Level::INFO
 }

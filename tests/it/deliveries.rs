@@ -198,6 +198,23 @@ async fn health_needs_no_key_and_is_on_both_listeners() {
     app.signal();
 }
 
+/// A connection that says nothing is closed after the keep-alive, and not before its answer.
+#[tokio::test]
+async fn an_idle_connection_is_closed_after_the_keep_alive() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let app = TestApp::in_memory(|config| {
+        config.listen.keep_alive = Duration::from_millis(300);
+    })
+    .await;
+    let mut stream = tokio::net::TcpStream::connect(app.http).await.expect("it listens");
+    stream.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("it is read");
+    let mut heard = Vec::new();
+    timeout(PATIENCE, stream.read_to_end(&mut heard)).await.expect("closed").expect("no reset");
+    assert!(heard.starts_with(b"HTTP/1.1 200 OK"));
+    assert!(!String::from_utf8_lossy(&heard).to_lowercase().contains("connection: close"));
+}
+
 /// A known id is answered at once, also when nothing new is taken; repeats side by side are
 /// counted once.
 #[tokio::test]

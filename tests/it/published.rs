@@ -157,3 +157,25 @@ async fn senders_that_repeat_until_they_hear_200_are_counted_once() {
     assert_held(&fake, &traffic.sums());
     assert_eq!(app.doubtful().await, 0);
 }
+
+/// The work on a request does not end with its connection: a sender that goes away while it waits
+/// is counted, and its repeat is told so.
+#[tokio::test]
+async fn a_sender_that_goes_away_while_it_waits_is_counted_once() {
+    let fake = FakeCloudWatch::start().await;
+    let hold = Hold::new();
+    fake.set_mode(Fault::HoldUntilReleased(hold.clone()));
+    let app = published(&fake, PATIENCE).await;
+    let firehose = app.firehose();
+    let delivery = tokio::spawn(async move { firehose.deliver("a", &[send_of("a")]).await });
+    assert!(fake.wait_until(|state| state.in_flight() == 1, PATIENCE).await);
+    delivery.abort();
+    let repeat = tokio::spawn({
+        let firehose = app.firehose();
+        async move { firehose.deliver("a", &[send_of("a")]).await.status }
+    });
+    hold.release();
+    assert_eq!(repeat.await.expect("it ends"), 200);
+    app.settled().await;
+    assert_eq!(held_of(&fake, "a"), 1);
+}

@@ -184,3 +184,81 @@ async fn hangup_reloads_and_interrupt_ends() {
     let (status, _, _) = tokio::task::spawn_blocking(|| daemon.wait()).await.unwrap();
     assert_eq!(status.code(), Some(0));
 }
+
+/// The own totals go out every minute and once at the end: ten of them, zeros too.
+#[tokio::test]
+async fn own_totals_have_a_last_word() {
+    let fake = FakeCloudWatch::start().await;
+    let app = TestApp::start(&fake, |config| {
+        config.telemetry.own_namespace = Some("Postmeter".to_owned());
+    })
+    .await;
+    let mut traffic = Traffic::new(95);
+    assert_eq!(app.firehose().deliver("a", &traffic.records(200)).await.status, 200);
+    assert_eq!(
+        app.firehose().with("x-amz-firehose-access-key", "no").deliver("b", &["x"]).await.status,
+        401
+    );
+    assert!(app.stop().await.left.is_empty());
+    let summary = traffic.truth.summary();
+    let mut totals = BTreeMap::new();
+    for (series, sum) in fake.totals() {
+        if series.namespace == "Postmeter" {
+            assert!(series.dimensions.is_empty());
+            *totals.entry(series.metric).or_insert(0.0) += sum;
+        }
+    }
+    #[expect(clippy::cast_precision_loss, reason = "small counts")]
+    let expected = [
+        ("Events", summary.events),
+        ("MatchedEvents", summary.matched),
+        ("UnmatchedEvents", summary.unmatched),
+        ("UnroutedEvents", summary.unrouted),
+        ("MalformedValues", 0),
+        ("AcceptedCounts", summary.counts),
+        ("DroppedCounts", summary.dropped_invalid_value),
+        ("DoubtfulCounts", 0),
+        ("Requests", 2),
+        ("RefusedRequests", 1),
+    ]
+    .map(|(name, total)| (name.to_owned(), total as f64));
+    assert_eq!(totals, BTreeMap::from(expected));
+}
+
+/// Recipients' addresses, access keys and the values of events are in no log line and no metric,
+/// whatever goes wrong.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_address_and_no_key_is_ever_logged_or_measured() {
+    let fake = FakeCloudWatch::start().await;
+    fake.script(vec![Fault::Http500After, Fault::AccessDenied403, Fault::Throttle]);
+    fake.set_mode(Fault::RefuseNamed("planted.person@example.com".to_owned()));
+    let key = "planted-secret-key-0123456789";
+    let daemon = Daemon::start(&[
+        ("AWS_ENDPOINT_URL", &fake.url()),
+        ("POSTMETER__FIREHOSE__ACCESS_KEYS", key),
+        ("POSTMETER__TELEMETRY__LOG", "trace,aws_smithy_runtime=trace,hyper=trace"),
+    ]);
+    let firehose = daemon.firehose().with("x-amz-firehose-access-key", key);
+    let event = send_of("planted.person@example.com");
+    let torn = &event[..event.len() - 9];
+    let wrong = daemon.firehose().with("x-amz-firehose-access-key", "planted-wrong-key");
+    assert_eq!(wrong.deliver("a", &[&event]).await.status, 401);
+    assert_eq!(
+        firehose.deliver("a", &[event.as_str(), torn, "not JSON planted.person@"]).await.status,
+        200
+    );
+    let reply = firehose.post(event.clone().into_bytes()).await;
+    assert_eq!(reply.status, 400);
+    assert!(!reply.body.contains("planted"), "{}", reply.body);
+    let refused = |state: &crate::support::fake_cloudwatch::State| state.calls().len() >= 5;
+    assert!(fake.wait_until(refused, crate::support::app::PATIENCE).await);
+    let metrics = get(daemon.admin, "/metrics").await.1;
+    assert!(!metrics.contains("planted"), "{metrics}");
+    daemon.signal("TERM");
+    let (_, _, stderr) = tokio::task::spawn_blocking(|| daemon.wait()).await.unwrap();
+    assert!(stderr.len() > 10, "the log is on");
+    for line in stderr {
+        // What could not be published is said in full, as the last resort.
+        assert!(!line.contains("planted") || line.starts_with("{\"Namespace\""), "{line}");
+    }
+}

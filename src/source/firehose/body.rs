@@ -3,7 +3,7 @@
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use tokio::time::{Duration, timeout};
+use tokio::time::{Duration, Instant, timeout, timeout_at};
 
 use crate::ack::{Reason, Refusal};
 use crate::ses::{gunzip, is_gzip};
@@ -11,6 +11,8 @@ use crate::source::Charge;
 
 /// A body may pause this long between two pieces.
 const PIECE_PATIENCE: Duration = Duration::from_secs(30);
+/// A body is whole within this time: Firehose gives up after three minutes.
+const BODY_PATIENCE: Duration = Duration::from_secs(170);
 /// What is left of a refused body is read for this long, so that the answer is not lost in a reset
 /// connection.
 const DISCARD_PATIENCE: Duration = Duration::from_secs(20);
@@ -51,14 +53,16 @@ pub async fn read(
     }
     let mut bytes = BytesMut::with_capacity(announced);
     let mut granted = announced;
+    let deadline = Instant::now() + BODY_PATIENCE;
     loop {
         let given_up = |why| Refusal::new(Reason::GivenUp, why);
-        let piece = match timeout(PIECE_PATIENCE, body.frame()).await {
-            Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
-            Ok(None) => return Ok(bytes.freeze()),
-            Ok(Some(Err(_))) => return Err(given_up("the body did not arrive whole")),
-            Err(_) => return Err(given_up("the body came too slowly")),
-        };
+        let piece =
+            match timeout_at(deadline.min(Instant::now() + PIECE_PATIENCE), body.frame()).await {
+                Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+                Ok(None) => return Ok(bytes.freeze()),
+                Ok(Some(Err(_))) => return Err(given_up("the body did not arrive whole")),
+                Err(_) => return Err(given_up("the body came too slowly")),
+            };
         let len = bytes.len() + piece.len();
         if len > limits.bytes {
             return Err(too_large(limits));

@@ -259,8 +259,14 @@ impl FirehoseEndpoint {
         if let Some(record) = batch.first_malformed
             && shared.warnings.allow()
         {
-            let (malformed, bytes) = (batch.tally.malformed, body.len());
-            tracing::warn!(malformed, first_record = record, bytes, "values that cannot be read");
+            let malformed = batch.tally.malformed;
+            let base64_bytes = request.encoded_len(usize::try_from(record).unwrap_or(usize::MAX));
+            tracing::warn!(
+                malformed,
+                first_record = record,
+                base64_bytes,
+                "values that cannot be read"
+            );
         }
         Ok(waiter)
     }
