@@ -54,7 +54,7 @@ demo: ## simulated sending, metrics live, nothing needed
 	cargo run --release --locked -- demo
 
 bench: ## benchmarks
-	cargo bench --locked
+	cargo bench --locked --bench pipeline
 
 image: ## container image `postmeter` (needs docker)
 	docker build -f deploy/Dockerfile -t postmeter --build-arg POSTMETER_COMMIT="$$(git rev-parse --short HEAD)" .

@@ -13,7 +13,7 @@ use super::output::complain;
 use super::{Exit, Summary};
 use crate::aggregate::{Line, sorted_lines};
 use crate::clock::Clock;
-use crate::destination::{Layouts, RuleSet, namespace_fault};
+use crate::destination::Layouts;
 use crate::pipeline::{Batch, Times};
 
 /// Runs the command.
@@ -21,16 +21,10 @@ use crate::pipeline::{Batch, Times};
 /// # Errors
 /// The output cannot be written.
 pub fn run(args: &CountArgs) -> anyhow::Result<Exit> {
-    if let Some((what, mend)) = namespace_fault(&args.namespace) {
-        complain(&format!("--namespace: {what}; {mend}"));
-        return Ok(Exit::Usage);
-    }
-    let Some(definitions) = input::definitions(&args.definitions) else {
-        return Ok(Exit::Usage);
-    };
     let layouts = Layouts::default();
-    let rules = RuleSet::new(&definitions, &args.namespace, args.default_set.as_deref(), &layouts);
-    let rules = Arc::new(rules);
+    let default_set = args.default_set.as_deref();
+    let rules = input::rules(&args.definitions, &args.namespace, default_set, &layouts);
+    let Some(rules) = rules else { return Ok(Exit::Usage) };
     let arrival_ms = args.arrival.unwrap_or_else(|| Clock::System.now_ms());
     let times = Times { arrival_ms, use_arrival: false };
     let mut batch = Batch::new(Arc::clone(&rules), times);

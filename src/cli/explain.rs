@@ -1,18 +1,16 @@
 //! `postmeter explain`: what is counted for each event, and why.
 
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::args::{ExplainArgs, TextFormat};
-use super::output::complain;
 use super::{Exit, input};
 use crate::clock::Clock;
 use crate::destination::{
     InvalidValue, Layouts, Metrics, Route, Rule, RuleDimension, RuleSet, ValueOrigin, ValueSource,
-    namespace_fault,
 };
 use crate::ses::{self, Event, Minute, Other, TimeOrigin, Visit};
 
@@ -62,10 +60,14 @@ struct Datum {
     timestamp: String,
 }
 
-struct Explainer {
+/// Explains while it reads: an input of any length needs no more memory than its largest value.
+struct Explainer<W> {
     rules: Arc<RuleSet>,
     arrival_ms: i64,
-    out: Vec<Explanation>,
+    format: TextFormat,
+    out: W,
+    /// The first failure to write; nothing is written after it.
+    failed: Option<std::io::Error>,
 }
 
 /// Runs the command.
@@ -73,36 +75,44 @@ struct Explainer {
 /// # Errors
 /// The input cannot be read, or the output cannot be written.
 pub fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
-    if let Some((what, mend)) = namespace_fault(&args.namespace) {
-        complain(&format!("--namespace: {what}; {mend}"));
-        return Ok(Exit::Usage);
-    }
-    let Some(definitions) = input::definitions(&args.definitions) else {
-        return Ok(Exit::Usage);
-    };
     let layouts = Layouts::default();
-    let rules = RuleSet::new(&definitions, &args.namespace, args.default_set.as_deref(), &layouts);
-    let rules = Arc::new(rules);
-    let arrival_ms = Clock::System.now_ms();
-    let mut explainer = Explainer { rules: Arc::clone(&rules), arrival_ms, out: Vec::new() };
+    let default_set = args.default_set.as_deref();
+    let rules = input::rules(&args.definitions, &args.namespace, default_set, &layouts);
+    let Some(rules) = rules else { return Ok(Exit::Usage) };
+    let mut explainer = Explainer {
+        rules: Arc::clone(&rules),
+        arrival_ms: Clock::System.now_ms(),
+        format: args.format,
+        out: BufWriter::new(std::io::stdout().lock()),
+        failed: None,
+    };
     let path = args.input.as_deref().unwrap_or(Path::new("-"));
     input::read_events(input::open(path)?, rules.interest(), &mut explainer)?;
-
-    let mut out = std::io::stdout().lock();
-    for explanation in &explainer.out {
-        match args.format {
-            TextFormat::Json => {
-                writeln!(out, "{}", serde_json::to_string(explanation)?)?;
-            }
-            TextFormat::Text => explanation.print(&mut out)?,
-        }
+    if let Some(error) = explainer.failed {
+        return Err(error.into());
     }
+    explainer.out.flush()?;
     Ok(Exit::Done)
 }
 
 // === impl Explainer ===
 
-impl Visit for Explainer {
+impl<W: Write> Explainer<W> {
+    fn write(&mut self, explanation: &Explanation) {
+        if self.failed.is_some() {
+            return;
+        }
+        let written = match self.format {
+            TextFormat::Json => serde_json::to_string(explanation)
+                .map_err(Into::into)
+                .and_then(|json| writeln!(self.out, "{json}")),
+            TextFormat::Text => explanation.print(&mut self.out),
+        };
+        self.failed = written.err();
+    }
+}
+
+impl<W: Write> Visit for Explainer<W> {
     fn event(&mut self, event: &Event<'_>, path: &ses::Path) {
         let rules = Arc::clone(&self.rules);
         let set = rules.configuration_set(event).map(shown);
@@ -119,7 +129,7 @@ impl Visit for Explainer {
                 (true, set.rules.iter().map(explain).collect())
             }
         };
-        self.out.push(Explanation {
+        self.write(&Explanation {
             kind: "event",
             wrappings: path.iter().map(ses::Wrapping::name).collect(),
             event: Some(ExplainedEvent {
@@ -142,7 +152,7 @@ impl Visit for Explainer {
             Other::Notice => "notice",
         };
         let wrappings = path.iter().map(ses::Wrapping::name).collect();
-        self.out.push(Explanation { kind, wrappings, event: None });
+        self.write(&Explanation { kind, wrappings, event: None });
     }
 }
 

@@ -3,12 +3,13 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context;
 use flate2::bufread::MultiGzDecoder;
 
 use super::output::{complain, print_findings};
-use crate::destination::{self, Definitions};
+use crate::destination::{self, Definitions, Layouts, RuleSet, namespace_fault};
 use crate::finding::Finding;
 use crate::ses::{self, Interest, Visit};
 
@@ -60,10 +61,26 @@ fn starts_with_gzip(input: &mut impl BufRead) -> std::io::Result<bool> {
     Ok(matches!(input.fill_buf()?, [0x1f] | [0x1f, 0x8b, ..]))
 }
 
+/// Compiles the definitions that a command names; complains about what is wrong. `None`: wrong
+/// usage or faulty definitions.
+#[must_use]
+pub fn rules(
+    definitions: &Path,
+    namespace: &str,
+    default_set: Option<&str>,
+    layouts: &Layouts,
+) -> Option<Arc<RuleSet>> {
+    if let Some((what, mend)) = namespace_fault(namespace) {
+        complain(&format!("--namespace: {what}; {mend}"));
+        return None;
+    }
+    let definitions = read_definitions(definitions)?;
+    Some(Arc::new(RuleSet::new(&definitions, namespace, default_set, layouts)))
+}
+
 /// Reads a definitions document for a command; complains about its faults, and when it cannot be
 /// read.
-#[must_use]
-pub fn definitions(path: &Path) -> Option<Definitions> {
+fn read_definitions(path: &Path) -> Option<Definitions> {
     let text = text_or_complain(path)?;
     let reading = destination::read(&path.display().to_string(), &text);
     print_findings(&reading.findings);

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::super::json::{DEPTH_MAX, Step, VALUE_BYTES_MAX, read_value};
 use super::super::lenient::Lenient;
-use super::super::value::ValueSeed;
+use super::super::members::ValueSeed;
 use super::*;
 use crate::synth::{Generator, Profile, StreamOptions, stream};
 
