@@ -5,6 +5,7 @@
 
 use std::io::Read;
 
+use memchr::{memchr2, memchr2_iter};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, IgnoredAny};
 
@@ -91,45 +92,51 @@ fn ends_inside_number(input: &[u8]) -> bool {
 
 /// A value that is well-formed but for what its grammar does not say.
 fn checked<'a>(value: Value<'a>, text: &[u8], bytes_max: usize) -> Step<'a> {
-    let openers = text.iter().filter(|byte| matches!(byte, b'{' | b'[')).count();
+    // Most values cannot be too deep because they open too little.
+    let opens_much = memchr2_iter(b'{', b'[', text).nth(DEPTH_MAX).is_some();
     let refused = text.len() > bytes_max
         || std::str::from_utf8(text).is_err()
-        || (openers > DEPTH_MAX && too_deep(text));
+        || (opens_much && too_deep(text));
     if refused { Step::Fault } else { Step::Value { value, len: text.len() } }
 }
 
 /// Whether the value that begins here opens more levels than allowed before it ends.
 fn too_deep(input: &[u8]) -> bool {
     let mut depth = 0_usize;
-    let mut in_string = false;
-    let mut bytes = input.iter();
-    while let Some(byte) = bytes.next() {
+    let mut at = 0;
+    while let Some(byte) = input.get(at) {
+        at += 1;
         match byte {
             b'"' => {
-                in_string = !in_string;
-                if depth == 0 && !in_string {
-                    return false;
-                }
+                let Some(end) = end_of_string(input, at) else { return false };
+                at = end;
             }
-            b'\\' if in_string => {
-                bytes.next();
-            }
-            b'{' | b'[' if !in_string => {
+            b'{' | b'[' => {
                 depth += 1;
                 if depth > DEPTH_MAX {
                     return true;
                 }
             }
-            b'}' | b']' if !in_string => {
-                depth = depth.saturating_sub(1);
-                if depth == 0 {
-                    return false;
-                }
-            }
-            _ => {}
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => continue,
+        }
+        // The value, a string by itself too, ends here.
+        if depth == 0 {
+            return false;
         }
     }
     false
+}
+
+/// The place behind the quote that ends the string which begins at `at`.
+fn end_of_string(input: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        at += memchr2(b'"', b'\\', input.get(at..)?)?;
+        if input[at] == b'"' {
+            return Some(at + 1);
+        }
+        at += 2;
+    }
 }
 
 fn literal<'a>(input: &'a [u8], text: &'static [u8]) -> Step<'a> {
