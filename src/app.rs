@@ -389,6 +389,13 @@ impl MetricSink for Sink {
         }
     }
 
+    fn identity(&self) -> &str {
+        match self {
+            Self::CloudWatch(client) => client.identity(),
+            Self::Memory(memory) => memory.identity(),
+        }
+    }
+
     fn refresh_credentials(&self) {
         match self {
             Self::CloudWatch(client) => client.refresh_credentials(),

@@ -98,7 +98,7 @@ async fn attempt<S: MetricSink>(
             Ok(()) => {
                 shared.metrics.call(CallOutcome::Accepted, took);
                 gate.open();
-                shared.allowed();
+                shared.allowed(namespace);
                 return Verdict::Accepted;
             }
             Err(failure) => failure,

@@ -22,6 +22,8 @@ pub struct Lane {
     /// What of the epoch on its way is neither accepted nor given up.
     on_its_way: Option<Outstanding>,
     pub gate: Arc<Gate>,
+    /// The last call was refused to us.
+    pub denied: bool,
 }
 
 /// Counts that go together, and who waits for them.

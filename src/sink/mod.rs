@@ -71,6 +71,9 @@ pub trait MetricSink: Send + Sync + 'static {
         datums: &[Datum],
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
+    /// Who we are to the service, for whoever must allow us: a region and a role.
+    fn identity(&self) -> &str;
+
     /// Whoever refused us may have changed their mind, or our credentials are stale.
     fn refresh_credentials(&self) {}
 }
@@ -83,5 +86,9 @@ pub struct Memory;
 impl MetricSink for Memory {
     async fn put(&self, _: &str, _: &[Datum]) -> Result<(), Failure> {
         Ok(())
+    }
+
+    fn identity(&self) -> &'static str {
+        "memory"
     }
 }

@@ -341,16 +341,23 @@ impl<S: MetricSink> Shared<S> {
         }
     }
 
-    pub fn denied(&self, namespace: &str, why: &str) {
-        self.metrics.publish_denied.set(1.0);
+    pub fn denied(&self, namespace: &Arc<str>, why: &str) {
+        self.set_denied(namespace, true);
         if self.denials.allow() {
-            let action = "cloudwatch:PutMetricData";
-            tracing::error!(action, namespace, why, "not allowed to publish; it is repeated");
+            let (action, role) = ("cloudwatch:PutMetricData", self.sink.identity());
+            tracing::error!(action, %namespace, role, why, "not allowed to publish; it is repeated");
         }
         self.sink.refresh_credentials();
     }
 
-    pub fn allowed(&self) {
-        self.metrics.publish_denied.set(0.0);
+    pub fn allowed(&self, namespace: &Arc<str>) {
+        self.set_denied(namespace, false);
+    }
+
+    fn set_denied(&self, namespace: &Arc<str>, denied: bool) {
+        let mut lanes = self.lanes();
+        lanes.entry(Arc::clone(namespace)).or_default().denied = denied;
+        let any = lanes.values().any(|lane| lane.denied);
+        self.metrics.publish_denied.set(if any { 1.0 } else { 0.0 });
     }
 }

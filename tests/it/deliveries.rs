@@ -65,6 +65,7 @@ async fn a_stream_without_the_id_header_is_known_by_the_id_of_its_body() {
         assert_eq!(reply.assert_by_the_letter("only-in-the-body"), None);
     }
     assert_counted(&app, &traffic).await;
+    assert_eq!(app.metric("postmeter_requests_total{outcome=\"repeated\"}").await, 2);
 }
 
 #[tokio::test]

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use postmeter::config::Ambiguous;
+use postmeter::config::{Ambiguous, DefinitionsSource};
 use tokio::time::sleep;
 
 use crate::support::app::{PATIENCE, TestApp};
-use crate::support::fake_cloudwatch::{FakeCloudWatch, Fault};
-use crate::support::traffic::{Traffic, assert_held, held};
+use crate::support::fake_cloudwatch::{FakeCloudWatch, Fault, State};
+use crate::support::traffic::{Traffic, assert_held, held, send_of};
 
 /// How long CloudWatch is away or refuses; `POSTMETER_TEST_OUTAGE_SECONDS=20` for a long look.
 pub fn outage() -> Duration {
@@ -86,19 +86,27 @@ async fn refused_connections_leave_no_doubt() {
     assert_eq!(app.doubtful().await, 0);
 }
 
+/// The gauge of refusals shows while any namespace is refused, though another is accepted.
 #[tokio::test]
 async fn a_refusal_shows_in_the_gauge_and_ends_with_it() {
     let fake = FakeCloudWatch::start().await;
-    fake.set_mode(Fault::AccessDenied403);
-    let app = TestApp::start(&fake, |_| {}).await;
-    let mut traffic = Traffic::new(31);
-    send(&app, &mut traffic, 1, "a").await;
+    fake.set_mode_for("Mail/Reputation", Fault::AccessDenied403);
+    let app = TestApp::start(&fake, |config| {
+        let path = "config/examples/extensions.json".into();
+        config.definitions = Some(DefinitionsSource::Path(path));
+    })
+    .await;
+    let event = |kind: &str| send_of("a").replace("prod", "newsletter").replace("Send", kind);
+    assert_eq!(app.firehose().deliver("a", &[event("Bounce")]).await.status, 200);
     assert!(fake.wait_until(|state| state.calls().len() >= 2, PATIENCE).await);
+    assert_eq!(app.firehose().deliver("b", &[event("Send")]).await.status, 200);
+    let accepted = |state: &State| state.total_in("Mail/Newsletter") == 1;
+    assert!(fake.wait_until(accepted, PATIENCE).await);
     assert_eq!(app.metric("postmeter_publish_denied").await, 1);
-    fake.set_mode(None);
+    fake.set_mode_for("Mail/Reputation", None);
     app.settled().await;
     assert_eq!(app.metric("postmeter_publish_denied").await, 0);
-    assert_held(&fake, &traffic.sums());
+    assert_eq!(fake.total_in("Mail/Reputation"), 1);
 }
 
 /// One datum that CloudWatch refuses, named or not, is given up with its reason; every other one

@@ -50,6 +50,7 @@ pub struct CloudWatchSettings {
 #[derive(Debug)]
 pub struct CloudWatch {
     client: ArcSwap<Client>,
+    identity: String,
 }
 
 /// Says whether a request was handed to the connection pool: before that, nothing was sent.
@@ -74,9 +75,11 @@ impl CloudWatch {
             loader = loader.region(Region::new(region.clone()));
         }
         let sdk = loader.load().await;
-        if sdk.region().is_none() {
+        let Some(region) = sdk.region() else {
             return Err("no AWS region: set cloudwatch.region or AWS_REGION");
-        }
+        };
+        let role = settings.role_arn.as_deref().unwrap_or("the role of this process");
+        let identity = format!("{role} in {region}");
         let sdk = assume_role(sdk, settings.role_arn.as_deref()).await;
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(settings.connect_timeout)
@@ -88,7 +91,7 @@ impl CloudWatch {
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts)
             .build();
-        Ok(Self { client: ArcSwap::from_pointee(Client::from_conf(config)) })
+        Ok(Self { client: ArcSwap::from_pointee(Client::from_conf(config)), identity })
     }
 }
 
@@ -118,6 +121,10 @@ impl MetricSink for CloudWatch {
         result
             .map(|_| ())
             .map_err(|error| classify(&error, transmitted.0.load(Ordering::Relaxed), datums.len()))
+    }
+
+    fn identity(&self) -> &str {
+        &self.identity
     }
 
     fn refresh_credentials(&self) {

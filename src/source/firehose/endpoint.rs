@@ -208,9 +208,9 @@ impl FirehoseEndpoint {
     ) -> Result<Taken, (String, Refusal)> {
         let mut request_id = head.request_id.clone().unwrap_or_default();
         match self.try_count(head, body, &mut charge, &mut ticket, &mut request_id) {
-            Ok(waiter) => {
+            Ok((waiter, known)) => {
                 charge.merged();
-                Ok(Taken { request_id, waiter, charge: Some(charge) })
+                Ok(Taken { request_id, waiter, charge: (!known).then_some(charge) })
             }
             Err(refusal) => {
                 if let Some(ticket) = ticket {
@@ -221,6 +221,7 @@ impl FirehoseEndpoint {
         }
     }
 
+    /// Gives whom to wait for, and whether the request turned out to be known.
     fn try_count(
         &self,
         head: &Head,
@@ -228,7 +229,7 @@ impl FirehoseEndpoint {
         charge: &mut Charge,
         ticket: &mut Option<Ticket>,
         request_id: &mut String,
-    ) -> Result<Waiter, Refusal> {
+    ) -> Result<(Waiter, bool), Refusal> {
         let shared = &self.0;
         let bad = |why: &'static str| Refusal::new(Reason::BadRequest, why);
         let body = expand(body, head.announced_gzip, shared.settings.body_limits(), charge)?;
@@ -249,7 +250,7 @@ impl FirehoseEndpoint {
             None => {
                 match shared.ledger.admit(RequestId::new(&head.source, request_id.as_bytes())) {
                     Admission::New(new) => ticket.insert(new),
-                    Admission::Known(waiter) => return Ok(waiter),
+                    Admission::Known(waiter) => return Ok((waiter, true)),
                 }
             }
         };
@@ -268,7 +269,7 @@ impl FirehoseEndpoint {
                 "values that cannot be read"
             );
         }
-        Ok(waiter)
+        Ok((waiter, false))
     }
 
     async fn wait(&self, taken: Taken) -> Reply {
