@@ -1,10 +1,14 @@
 //! Tells the binary which commit it was built from: `POSTMETER_COMMIT`, else what git says.
 
+use std::path::Path;
 use std::process::Command;
 
 fn main() {
     println!("cargo::rerun-if-env-changed=POSTMETER_COMMIT");
-    println!("cargo::rerun-if-changed=.git/HEAD");
+    // Grows with every commit. Cargo would rerun this each time for a file that is not there.
+    let log = ".git/logs/HEAD";
+    let log = if Path::new(log).exists() { log } else { "build.rs" };
+    println!("cargo::rerun-if-changed={log}");
     if std::env::var_os("POSTMETER_COMMIT").is_some() {
         return;
     }
