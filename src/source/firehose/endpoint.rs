@@ -187,11 +187,12 @@ impl FirehoseEndpoint {
     /// Limits and drain, then the body.
     async fn read_body(&self, head: &Head, body: &mut Body) -> Result<(Bytes, Charge), Refusal> {
         let shared = &self.0;
-        shared.intake.admit(shared.settings.answers_when_settled)?;
+        // In flight first: a drain that finds nothing in flight is seen by whoever comes after it.
         let Some(mut charge) = shared.in_flight.enter() else {
             let message = "too many requests in flight (limits.in_flight_requests); send it again";
             return Err(Refusal::new(Reason::Busy, message));
         };
+        shared.intake.admit(shared.settings.answers_when_settled)?;
         let limits = shared.settings.body_limits();
         let body = read(body, head.announced_bytes, limits, &mut charge).await?;
         shared.metrics.request_bytes.add(body.len() as u64);
