@@ -5,6 +5,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
+use console::{Term, truncate_str};
 use hdrhistogram::Histogram;
 use serde_json::Value;
 
@@ -73,12 +74,15 @@ impl Screen {
             return Ok(writeln!(out, "{line}")?);
         }
         let text = format!("{}\n\n{line}", self.table(scrape, true));
+        // A line that the terminal breaks in two would spoil the way back.
+        let width = usize::from(Term::stdout().size().1);
+        let lines: Vec<_> = text.lines().map(|line| truncate_str(line, width, "…")).collect();
         // Back to where the last table began, and away with it.
         if self.lines > 0 {
             write!(out, "\x1b[{}A\x1b[J", self.lines)?;
         }
-        writeln!(out, "{text}")?;
-        self.lines = text.lines().count();
+        writeln!(out, "{}", lines.join("\n"))?;
+        self.lines = lines.len();
         Ok(out.flush()?)
     }
 
