@@ -35,8 +35,8 @@ use crate::telemetry::{Gauges, Metrics, Reload};
 const DONE_IDS_MAX: usize = 250_000;
 /// Connections on each listener at most.
 const CONNECTIONS_MAX: usize = 10_000;
-/// What `serve` counts by when nothing is configured at all.
-const EXAMPLE_DEFINITIONS: &str = include_str!("../config/definitions.json");
+/// What `serve` counts by when nothing is configured at all, and `demo` always.
+pub const EXAMPLE_DEFINITIONS: &str = include_str!("../config/definitions.json");
 
 /// Why the daemon does not start.
 #[derive(Debug, thiserror::Error)]

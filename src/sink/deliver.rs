@@ -29,7 +29,7 @@ pub async fn deliver<S: MetricSink>(
     gate: &Gate,
     call: Call,
 ) {
-    let mut backoff = Backoff::new();
+    let mut backoff = Backoff::default();
     let mut any_accepted = false;
     let mut parts = vec![call];
     loop {
@@ -83,7 +83,7 @@ async fn attempt<S: MetricSink>(
     gate: &Gate,
     call: &Call,
 ) -> Verdict {
-    let mut backoff = Backoff::new();
+    let mut backoff = Backoff::default();
     let mut slot: Option<OwnedSemaphorePermit> = None;
     let mut in_doubt = false;
     loop {

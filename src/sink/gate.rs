@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-/// Full jitter over a doubling span.
-#[derive(Debug)]
+/// A doubling span, of which between half and all is waited.
+#[derive(Debug, Default)]
 pub struct Backoff {
     failures: u32,
 }
@@ -18,7 +18,7 @@ pub struct Gate(Mutex<GateState>);
 
 #[derive(Debug, Default)]
 struct GateState {
-    failures: u32,
+    backoff: Backoff,
     shut_until: Option<Instant>,
 }
 
@@ -32,27 +32,14 @@ pub struct Pacer {
 const SPAN_FIRST: Duration = Duration::from_millis(200);
 const SPAN_MAX: Duration = Duration::from_secs(10);
 
-fn span(failures: u32) -> Duration {
-    SPAN_FIRST.saturating_mul(1 << failures.min(10)).min(SPAN_MAX)
-}
-
-/// Between half of the span and all of it.
-fn jittered(span: Duration) -> Duration {
-    span.mul_f64(0.5 + fastrand::f64() / 2.0)
-}
-
 // === impl Backoff ===
 
 impl Backoff {
-    pub const fn new() -> Self {
-        Self { failures: 0 }
-    }
-
     /// How long to wait after one more failure.
     pub fn next(&mut self) -> Duration {
-        let wait = jittered(span(self.failures));
+        let span = SPAN_FIRST.saturating_mul(1 << self.failures.min(10)).min(SPAN_MAX);
         self.failures = self.failures.saturating_add(1);
-        wait
+        span.mul_f64(0.5 + fastrand::f64() / 2.0)
     }
 }
 
@@ -69,8 +56,7 @@ impl Gate {
         let now = Instant::now();
         // Calls that failed side by side are one failure.
         if state.shut_until.is_none_or(|until| until <= now) {
-            state.shut_until = Some(now + jittered(span(state.failures)));
-            state.failures = state.failures.saturating_add(1);
+            state.shut_until = Some(now + state.backoff.next());
         }
     }
 

@@ -19,7 +19,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use super::Exit;
 use super::args::DemoArgs;
 use super::output::complain;
-use crate::app::{App, Surroundings};
+use crate::app::{App, EXAMPLE_DEFINITIONS, Surroundings};
 use crate::clock::Clock;
 use crate::config::{AccessKey, Config, Publish};
 use crate::ses::Minute;
@@ -27,9 +27,6 @@ use crate::ses::Minute;
 use scrape::Scrape;
 use screen::Screen;
 use sender::Sender;
-
-/// Definitions that the events were made for.
-const DEFINITIONS: &str = include_str!("../../../config/definitions.json");
 
 /// Runs the command.
 ///
@@ -49,7 +46,7 @@ async fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
         let _ = stopped.await;
     }));
 
-    let definitions = serde_json::from_str(DEFINITIONS)?;
+    let definitions = serde_json::from_str(EXAMPLE_DEFINITIONS)?;
     // Whole minutes, so that the same seed gives the same minutes apart.
     let start = Minute::of_ms(Clock::System.now_ms());
     let mut sender = Sender::new(http, &key, args.seed, start.start_seconds() * 1000, &definitions);
