@@ -1,144 +1,127 @@
-//! From the body of a Firehose delivery to merged counts, on one core, beside two yardsticks in
-//! the same run: the same work over `serde_json::Value`, and copying the body.
+//! From the body of a Firehose delivery to merged counts, beside what it can be compared with, in
+//! one run: `make bench`. What each figure means stands in `benches/README.md`.
 //!
-//! Read the ratios, not the absolute figures: `cargo bench`.
+//! Read the ratios, not the absolute figures.
 
-use std::collections::HashMap;
+mod corpus;
+mod stages;
+mod yardstick;
+
 use std::hint::black_box;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use flate2::Compression;
-use flate2::bufread::MultiGzDecoder;
-use flate2::write::GzEncoder;
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use postmeter::aggregate::{Aggregator, Limits};
 use postmeter::clock::Clock;
 use postmeter::destination::{self, Layouts, RuleSet};
 use postmeter::pipeline::{Batch, Times};
 use postmeter::ses::{gunzip, read_request};
-use postmeter::synth::{Generator, Profile, firehose_body};
-use serde_json::Value;
 
-const EVENTS: usize = 400;
-const DEFINITIONS: &str = include_str!("../config/definitions.json");
+use corpus::{Corpus, DEFINITIONS, EVENTS_PER_BODY};
+
+/// What a body may expand to.
 const GUNZIP_MAX: usize = 128 << 20;
 
-/// A body as Firehose sends it, plain and in gzip.
-struct Bodies {
-    plain: Vec<u8>,
-    gzip: Vec<u8>,
+/// The engine without its edges: rules, and the shared counts.
+pub struct Engine {
+    rules: Arc<RuleSet>,
+    aggregator: Aggregator,
 }
 
-impl Bodies {
+// === impl Engine ===
+
+impl Engine {
     fn new() -> Self {
-        let profile = Profile { campaigns: 2_000, ..Profile::default() };
-        let records: Vec<_> =
-            Generator::new(profile).take(EVENTS).map(|event| event.json).collect();
-        let body = firehose_body("bench", 0, records.iter().map(String::as_bytes)).into_bytes();
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-        encoder.write_all(&body).expect("gzip in memory");
-        Self { plain: body, gzip: encoder.finish().expect("gzip in memory") }
+        let layouts = Layouts::default();
+        let definitions = destination::read("definitions", DEFINITIONS).definitions;
+        let rules = RuleSet::new(&definitions.expect("sound rules"), "SES", None, &layouts);
+        let limits = Limits { series: Some(1_000_000), entries: 10_000_000 };
+        let aggregator = Aggregator::new(limits, layouts, Clock::manual(0));
+        Self { rules: Arc::new(rules), aggregator }
+    }
+
+    fn batch(&self) -> Batch {
+        Batch::new(Arc::clone(&self.rules), Times { arrival_ms: 0, use_arrival: false })
+    }
+
+    /// Reads, matches, counts and merges a body.
+    fn take(&self, body: &[u8]) {
+        let interest = self.rules.interest();
+        let request = read_request(body, interest).expect("a delivery");
+        let batch = request.read(interest, || self.batch()).expect("a delivery");
+        assert_eq!(batch.tally.events(), EVENTS_PER_BODY as u64);
+        self.aggregator.merge(&batch.delta, || None).expect("it fits");
+    }
+
+    fn take_gzip(&self, body: &[u8]) {
+        let body = gunzip(body, GUNZIP_MAX, |_| true).bytes;
+        self.take(&body);
     }
 }
 
-/// The engine: read, match, count, merge.
-fn engine(rules: &Arc<RuleSet>, aggregator: &Aggregator, body: &[u8]) {
-    let mut batch = Batch::new(Arc::clone(rules), Times { arrival_ms: 0, use_arrival: false });
-    let request = read_request(body, rules.interest()).expect("a sound body");
-    request.read(rules.interest(), &mut batch);
-    assert_eq!(batch.tally.events(), EVENTS as u64);
-    aggregator.merge(&batch.delta, || None).expect("it fits");
-}
-
-/// What a generic program does: the whole of every event as a tree, counts under owned strings.
-fn value_tree(counts: &mut HashMap<Vec<String>, u64>, definitions: &Value, body: &[u8]) {
-    let body: Value = serde_json::from_slice(body).expect("JSON");
-    for record in body["records"].as_array().expect("records") {
-        let data = STANDARD.decode(record["data"].as_str().expect("data")).expect("base64");
-        let event: Value = serde_json::from_slice(&data).expect("JSON");
-        let tag = |name: &str| event["mail"]["tags"][name][0].as_str();
-        let event_type = event["eventType"].as_str().unwrap_or_default();
-        let api_name = event_type.to_uppercase().replace(' ', "_");
-        for set in definitions["ConfigurationSets"].as_array().expect("sets") {
-            if set["ConfigurationSetName"].as_str() != tag("ses:configuration-set") {
-                continue;
-            }
-            for destination in set["EventDestinations"].as_array().expect("destinations") {
-                let types = destination["MatchingEventTypes"].as_array().expect("types");
-                if !types.iter().any(|name| name.as_str() == Some(&api_name)) {
-                    continue;
-                }
-                let block = event_type.to_lowercase();
-                let time = event[&block]["timestamp"].as_str();
-                let time = time.or(event["mail"]["timestamp"].as_str()).unwrap_or_default();
-                let mut key = vec![event_type.to_owned(), time[..16].to_owned()];
-                let dimensions = &destination["CloudWatchDestination"]["DimensionConfigurations"];
-                for dimension in dimensions.as_array().expect("dimensions") {
-                    let name = dimension["DimensionName"].as_str().expect("a name");
-                    let value = match dimension["DimensionValueSource"].as_str() {
-                        Some("MESSAGE_TAG") => tag(name),
-                        Some("LINK_TAG") => event["click"]["linkTags"][name][0].as_str(),
-                        _ => event["mail"]["headers"].as_array().and_then(|headers| {
-                            let wanted = |header: &&Value| {
-                                let header = header["name"].as_str().unwrap_or_default();
-                                header.eq_ignore_ascii_case(name)
-                            };
-                            headers.iter().find(wanted)?["value"].as_str()
-                        }),
-                    };
-                    let default = dimension["DefaultDimensionValue"].as_str();
-                    key.push(value.or(default).unwrap_or_default().to_owned());
-                }
-                *counts.entry(key).or_default() += 1;
-            }
-        }
-    }
+/// Bodies by turns, for ever.
+pub fn turns<T>(list: &[T]) -> impl FnMut() -> &T {
+    let mut list = list.iter().cycle();
+    move || list.next().expect("there are bodies")
 }
 
 fn pipeline(criterion: &mut Criterion) {
-    let bodies = Bodies::new();
-    let layouts = Layouts::default();
-    let definitions = destination::read("definitions", DEFINITIONS).definitions.expect("sound");
-    let rules = Arc::new(RuleSet::new(&definitions, "SES", None, &layouts));
-    let limits = Limits { series: None, entries: 1_000_000 };
-    let aggregator = Aggregator::new(limits, layouts, Clock::manual(0));
-    let tree: Value = serde_json::from_str(DEFINITIONS).expect("JSON");
-    let mut counts = HashMap::new();
+    let corpus = Corpus::new();
+    let series = {
+        // As many series as in the daemon's running state, and each known already.
+        let engine = Engine::new();
+        corpus.plain.iter().for_each(|body| engine.take(body));
+        engine.aggregator.series()
+    };
+    let mut err = std::io::stderr().lock();
+    let (sha256, len) = (corpus.sha256(), corpus.mean_len());
+    writeln!(err, "corpus {sha256}, events of {len} bytes, {series} series").expect("stderr");
+    drop(err);
 
+    let engine = Engine::new();
+    corpus.plain.iter().for_each(|body| engine.take(body));
     let mut group = criterion.benchmark_group("pipeline");
-    group.throughput(Throughput::Elements(EVENTS as u64));
-    group.bench_function("plain", |bench| {
-        bench.iter(|| engine(&rules, &aggregator, &bodies.plain));
-    });
-    group.bench_function("gzip", |bench| {
-        bench.iter(|| {
-            let body = gunzip(&bodies.gzip, GUNZIP_MAX, |_| true).bytes;
-            engine(&rules, &aggregator, &body);
-        });
-    });
+    group.throughput(Throughput::Elements(EVENTS_PER_BODY as u64));
+    let mut next = turns(&corpus.plain);
+    group.bench_function("plain", |bench| bench.iter(|| engine.take(next())));
+    let mut next = turns(&corpus.gzip);
+    group.bench_function("gzip", |bench| bench.iter(|| engine.take_gzip(next())));
     group.finish();
 
-    let mut group = criterion.benchmark_group("yardstick");
-    group.throughput(Throughput::Elements(EVENTS as u64));
-    group.bench_function("serde_json_value_plain", |bench| {
-        bench.iter(|| value_tree(&mut counts, &tree, &bodies.plain));
-    });
-    group.bench_function("serde_json_value_gzip", |bench| {
-        bench.iter(|| {
-            let mut body = Vec::new();
-            let mut gzip = MultiGzDecoder::new(bodies.gzip.as_slice());
-            gzip.read_to_end(&mut body).expect("sound gzip");
-            value_tree(&mut counts, &tree, &body);
-        });
-    });
-    group.bench_function("memcpy", |bench| {
-        bench.iter(|| black_box(bodies.plain.clone()));
-    });
-    group.finish();
+    yardstick::yardstick(criterion, &corpus, &engine);
+    stages::stages(criterion, &corpus, &engine);
+    cores(criterion, &corpus);
 }
 
-criterion_group!(benches, pipeline);
+/// The same on one core and on two: bodies taken by turns, counts merged into the same map.
+fn cores(criterion: &mut Criterion, corpus: &Corpus) {
+    let engine = Engine::new();
+    corpus.plain.iter().for_each(|body| engine.take(body));
+    let mut group = criterion.benchmark_group("cores");
+    group.throughput(Throughput::Elements((EVENTS_PER_BODY * corpus.plain.len()) as u64));
+    for cores in [1, 2] {
+        group.bench_function(BenchmarkId::from_parameter(cores), |bench| {
+            bench.iter(|| {
+                std::thread::scope(|scope| {
+                    for bodies in corpus.plain.chunks(corpus.plain.len() / cores) {
+                        scope.spawn(|| bodies.iter().for_each(|body| engine.take(body)));
+                    }
+                });
+            });
+        });
+    }
+    group.finish();
+    black_box(engine.aggregator.series());
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(5))
+        .sample_size(50);
+    targets = pipeline
+}
 criterion_main!(benches);

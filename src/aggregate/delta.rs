@@ -6,7 +6,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 /// Counts by key. The keys' bytes stand in one arena; a count under a known key allocates nothing.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Delta {
     arena: Vec<u8>,
     entries: Vec<Entry>,

@@ -16,7 +16,7 @@ const MINUTE_BYTES: usize = 8;
 pub struct SeriesKey(Arc<[u8]>);
 
 /// Builds keys in a buffer that is used again.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct KeyBuilder(Vec<u8>);
 
 /// A key in full: what CloudWatch is told, and what is printed.

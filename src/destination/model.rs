@@ -100,8 +100,18 @@ pub enum OnInvalidValue {
 #[must_use]
 pub fn is_dimension_value(value: &[u8]) -> bool {
     (1..=DIMENSION_LENGTH_MAX).contains(&value.len())
-        && value.iter().all(|byte| is_dimension_value_byte(*byte))
+        && value.iter().all(|byte| DIMENSION_VALUE_BYTES[usize::from(*byte)])
 }
+
+const DIMENSION_VALUE_BYTES: [bool; 256] = {
+    let mut bytes = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        bytes[byte as usize] = is_dimension_value_byte(byte);
+        byte += 1;
+    }
+    bytes
+};
 
 /// Whether a byte may stand in a dimension value.
 #[must_use]

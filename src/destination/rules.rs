@@ -229,9 +229,9 @@ impl Metrics {
             }
         };
         match text {
+            Some(text) if is_dimension_value(text) => Ok((Cow::Borrowed(text), ValueOrigin::Event)),
             None => default(ValueOrigin::DefaultForMissing),
             Some(text) if is_blank(text) => default(ValueOrigin::DefaultForBlank),
-            Some(text) if is_dimension_value(text) => Ok((Cow::Borrowed(text), ValueOrigin::Event)),
             Some(text) => match self.on_invalid_value {
                 OnInvalidValue::Drop => Err(InvalidValue(text)),
                 OnInvalidValue::Default => default(ValueOrigin::DefaultForInvalid),

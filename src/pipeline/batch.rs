@@ -17,7 +17,7 @@ pub struct Times {
 }
 
 /// The counts and the tally of one request.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Batch {
     rules: Arc<RuleSet>,
     times: Times,
@@ -43,12 +43,30 @@ impl Batch {
         }
     }
 
+    /// Forgets what was counted and keeps the memory, for another request.
+    pub fn reset(&mut self, rules: Arc<RuleSet>, times: Times) {
+        self.rules = rules;
+        self.times = times;
+        self.delta.clear();
+        self.tally = Tally::default();
+        self.first_malformed = None;
+    }
+
     /// The version of the rules that judges this batch.
     #[must_use]
     pub fn rules(&self) -> Arc<RuleSet> {
         Arc::clone(&self.rules)
     }
+}
 
+/// What one count is made of.
+struct Counter<'b> {
+    key: &'b mut KeyBuilder,
+    delta: &'b mut Delta,
+    tally: &'b mut Tally,
+}
+
+impl Counter<'_> {
     fn count(&mut self, metrics: &Metrics, event: &Event<'_>, minute: Minute) {
         self.tally.destination_matches += 1;
         let Some(layout) = metrics.layout(event.event_type) else { return };
@@ -68,30 +86,31 @@ impl Batch {
 
 impl Visit for Batch {
     fn event(&mut self, event: &Event<'_>, _: &Path) {
-        let rules = Arc::clone(&self.rules);
+        let Self { rules, times, key, delta, tally, .. } = self;
         let Route::Set(set) = rules.route(event) else {
-            self.tally.unrouted += 1;
+            tally.unrouted += 1;
             return;
         };
         let own_ms = event.time_ms().map(|(ms, _)| ms);
         match own_ms {
             #[expect(clippy::cast_precision_loss, reason = "years of milliseconds fit in 2^52")]
-            Some(ms) => self.tally.lateness.add((self.times.arrival_ms - ms) as f64 / 1000.0),
-            None => self.tally.no_timestamp += 1,
+            Some(ms) => tally.lateness.add((times.arrival_ms - ms) as f64 / 1000.0),
+            None => tally.no_timestamp += 1,
         }
-        let ms = own_ms.filter(|_| !self.times.use_arrival).unwrap_or(self.times.arrival_ms);
+        let ms = own_ms.filter(|_| !times.use_arrival).unwrap_or(times.arrival_ms);
         let minute = Minute::of_ms(ms);
         let mut matched = false;
+        let mut counter = Counter { key, delta, tally };
         for rule in set.matching(event.event_type) {
             matched = true;
             if let Some(metrics) = &rule.metrics {
-                self.count(metrics, event, minute);
+                counter.count(metrics, event, minute);
             }
         }
         if matched {
-            self.tally.matched += 1;
+            tally.matched += 1;
         } else {
-            self.tally.unmatched += 1;
+            tally.unmatched += 1;
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the loaded definitions can read from an event, so that parsing keeps only that.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 use foldhash::fast::RandomState;
@@ -23,7 +23,18 @@ pub enum ValueKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Slot(u32);
 
-type Names = HashMap<Box<[u8]>, u32, RandomState>;
+/// Names and their slots.
+#[derive(Clone, Debug)]
+struct Names {
+    /// Bit n is set when some name has n bytes, modulo 64: most names that are asked for go no
+    /// further.
+    lens: u64,
+    /// The first names, which are compared one by one: faster than hashing while they are few.
+    few: Vec<(Box<[u8]>, Slot)>,
+    more: HashMap<Box<[u8]>, Slot, RandomState>,
+}
+
+const FEW: usize = 8;
 
 /// Every value that some rule can read, each with its slot: message tags first, then headers,
 /// then link tags.
@@ -32,14 +43,15 @@ pub struct Interest {
     tags: Names,
     headers: Names,
     link_tags: Names,
+    configuration_set: Slot,
 }
 
 /// Collects names; [`InterestBuilder::build`] gives them slots.
 #[derive(Debug, Default)]
 pub struct InterestBuilder {
-    tags: Names,
-    headers: Names,
-    link_tags: Names,
+    tags: BTreeSet<String>,
+    headers: BTreeSet<String>,
+    link_tags: BTreeSet<String>,
 }
 
 // === impl Slot ===
@@ -55,22 +67,59 @@ impl Slot {
 impl InterestBuilder {
     /// Asks for a value. Names asked for twice share a slot.
     pub fn want(&mut self, kind: ValueKind, name: &str) {
-        let (names, name) = match kind {
-            ValueKind::MessageTag => (&mut self.tags, name.to_owned()),
-            ValueKind::EmailHeader => (&mut self.headers, name.to_ascii_lowercase()),
-            ValueKind::LinkTag => (&mut self.link_tags, name.to_owned()),
+        match kind {
+            ValueKind::MessageTag => self.tags.insert(name.to_owned()),
+            ValueKind::EmailHeader => self.headers.insert(name.to_ascii_lowercase()),
+            ValueKind::LinkTag => self.link_tags.insert(name.to_owned()),
         };
-        names.insert(name.into_bytes().into_boxed_slice(), 0);
     }
 
     #[must_use]
     pub fn build(mut self) -> Interest {
         self.want(ValueKind::MessageTag, CONFIGURATION_SET_TAG);
-        let all = [&mut self.tags, &mut self.headers, &mut self.link_tags];
-        for (slot, at) in all.into_iter().flat_map(HashMap::values_mut).zip(0..) {
-            *slot = at;
+        let mut slots = (0..).map(Slot);
+        let tags = Names::new(self.tags, &mut slots);
+        let headers = Names::new(self.headers, &mut slots);
+        let link_tags = Names::new(self.link_tags, &mut slots);
+        let configuration_set = tags.get(CONFIGURATION_SET_TAG.as_bytes()).unwrap_or(Slot(0));
+        Interest { tags, headers, link_tags, configuration_set }
+    }
+}
+
+// === impl Names ===
+
+impl Names {
+    fn new(names: BTreeSet<String>, slots: &mut impl Iterator<Item = Slot>) -> Self {
+        let lens = names.iter().fold(0, |lens, name| lens | Self::len_bit(name.len()));
+        let names = names.into_iter().map(|name| name.into_bytes().into_boxed_slice());
+        let mut names = names.zip(slots);
+        let few = names.by_ref().take(FEW).collect();
+        Self { lens, few, more: names.collect() }
+    }
+
+    const fn len_bit(len: usize) -> u64 {
+        1 << (len % 64)
+    }
+
+    #[inline]
+    fn may_have(&self, len: usize) -> bool {
+        self.lens & Self::len_bit(len) != 0
+    }
+
+    #[inline]
+    fn get(&self, name: &[u8]) -> Option<Slot> {
+        if !self.may_have(name.len()) {
+            return None;
         }
-        Interest { tags: self.tags, headers: self.headers, link_tags: self.link_tags }
+        match self.few.iter().find(|(known, _)| **known == *name) {
+            Some((_, slot)) => Some(*slot),
+            None if self.more.is_empty() => None,
+            None => self.more.get(name).copied(),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.few.len() + self.more.len()
     }
 }
 
@@ -90,24 +139,32 @@ impl Interest {
     /// The slot of the tag `ses:configuration-set`, which is always asked for.
     #[must_use]
     pub fn configuration_set(&self) -> Slot {
-        self.tag(CONFIGURATION_SET_TAG.as_bytes()).unwrap_or(Slot(0))
+        self.configuration_set
     }
 
     pub(super) fn tag(&self, name: &[u8]) -> Option<Slot> {
-        self.tags.get(name).copied().map(Slot)
+        self.tags.get(name)
     }
 
     pub(super) fn link_tag(&self, name: &[u8]) -> Option<Slot> {
-        self.link_tags.get(name).copied().map(Slot)
+        self.link_tags.get(name)
     }
 
     pub(super) fn header(&self, name: &[u8]) -> Option<Slot> {
+        if !self.headers.may_have(name.len()) {
+            return None;
+        }
         // A dimension's name has at most 255 bytes, so a longer header is never wanted.
         let mut lower = [0_u8; 255];
         let lower = lower.get_mut(..name.len())?;
         lower.copy_from_slice(name);
         lower.make_ascii_lowercase();
-        self.headers.get(&*lower).copied().map(Slot)
+        self.headers.get(lower)
+    }
+
+    #[cfg(test)]
+    pub(super) fn every_slot(&self) -> impl Iterator<Item = Slot> {
+        (0..).map(Slot).take(self.slots())
     }
 
     pub(super) fn slots(&self) -> usize {

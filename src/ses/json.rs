@@ -1,7 +1,7 @@
 //! The seam for parsers: from the first byte of a JSON value to what the rules can read of it.
 //!
-//! [`read_value`] is the reference, built on `serde_json`; a faster parser has the same signature
-//! and must give the same [`Step`] for every input.
+//! [`read_by_reference`] decides, built on `serde_json`. [`read_value`] tries a faster way first,
+//! which must give the same step and the same value for every input.
 
 use std::io::Read;
 
@@ -9,6 +9,7 @@ use memchr::{memchr2, memchr2_iter};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, IgnoredAny};
 
+use super::fast::read_object;
 use super::interest::Interest;
 use super::lenient::Lenient;
 use super::members::ValueSeed;
@@ -20,28 +21,48 @@ pub const DEPTH_MAX: usize = 128;
 pub const VALUE_BYTES_MAX: usize = 16 << 20;
 
 /// What stands at the start of some bytes.
-#[expect(clippy::large_enum_variant, reason = "a box for each value would be an allocation")]
-#[derive(Debug)]
-pub enum Step<'a> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
     /// A well-formed value of this length.
-    Value { value: Value<'a>, len: usize },
+    Value { len: usize },
     /// No JSON value begins here, or one that is refused.
     Fault,
     /// The bytes end inside a value that is well-formed so far.
     Incomplete,
 }
 
-/// Reads the value that begins at the first byte, of at most `bytes_max` bytes.
+/// Reads the value that begins at the first byte, of at most `bytes_max` bytes, into `value`, which
+/// is empty. What `value` holds after any other step than a value means nothing.
 ///
 /// `depth_first` asks for the depth to be judged before anything else: the caller sets it once a
 /// fault was met, so that hostile input of many deep values costs time in proportion to its length.
+#[inline]
 pub fn read_value<'a>(
     input: &'a [u8],
     interest: &Interest,
     levels: Levels,
     bytes_max: usize,
     depth_first: bool,
-) -> Step<'a> {
+    value: &mut Value<'a>,
+) -> Step {
+    if input.first() == Some(&b'{') {
+        if let Some(len) = read_object(input, interest, bytes_max, value) {
+            return Step::Value { len };
+        }
+        *value = Value::default();
+    }
+    read_by_reference(input, interest, levels, bytes_max, depth_first, value)
+}
+
+/// As [`read_value`], by `serde_json` alone: slower, and what every other way is compared with.
+pub fn read_by_reference<'a>(
+    input: &'a [u8],
+    interest: &Interest,
+    levels: Levels,
+    bytes_max: usize,
+    depth_first: bool,
+    value: &mut Value<'a>,
+) -> Step {
     match input.first() {
         Some(b'{' | b'[' | b'"') => {}
         Some(b't') => return literal(input, b"true"),
@@ -56,9 +77,10 @@ pub fn read_value<'a>(
     }
     let mut json = serde_json::Deserializer::from_slice(input);
     let seed = || ValueSeed { interest, levels };
-    if let Ok(value) = seed().deserialize(&mut json) {
+    if let Ok(read) = seed().deserialize(&mut json) {
+        *value = read;
         let len = json.into_iter::<IgnoredAny>().byte_offset();
-        return checked(value, &input[..len], bytes_max);
+        return checked(&input[..len], bytes_max);
     }
     if !depth_first && too_deep(input) {
         return Step::Fault;
@@ -69,7 +91,10 @@ pub fn read_value<'a>(
         Some(Ok(IgnoredAny)) => {
             let framed = &input[..frame.byte_offset()];
             match Lenient::new(framed).and_then(|json| seed().deserialize(json)) {
-                Ok(value) => checked(value, framed, bytes_max),
+                Ok(read) => {
+                    *value = read;
+                    checked(framed, bytes_max)
+                }
                 Err(_) => Step::Fault,
             }
         }
@@ -91,13 +116,13 @@ fn ends_inside_number(input: &[u8]) -> bool {
 }
 
 /// A value that is well-formed but for what its grammar does not say.
-fn checked<'a>(value: Value<'a>, text: &[u8], bytes_max: usize) -> Step<'a> {
+fn checked(text: &[u8], bytes_max: usize) -> Step {
     // Most values cannot be too deep because they open too little.
     let opens_much = memchr2_iter(b'{', b'[', text).nth(DEPTH_MAX).is_some();
     let refused = text.len() > bytes_max
         || std::str::from_utf8(text).is_err()
         || (opens_much && too_deep(text));
-    if refused { Step::Fault } else { Step::Value { value, len: text.len() } }
+    if refused { Step::Fault } else { Step::Value { len: text.len() } }
 }
 
 /// Whether the value that begins here opens more levels than allowed before it ends.
@@ -139,9 +164,9 @@ fn end_of_string(input: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
-fn literal<'a>(input: &'a [u8], text: &'static [u8]) -> Step<'a> {
+fn literal(input: &[u8], text: &[u8]) -> Step {
     if input.starts_with(text) {
-        Step::Value { value: Value::default(), len: text.len() }
+        Step::Value { len: text.len() }
     } else if text.starts_with(input) {
         Step::Incomplete
     } else {
@@ -150,7 +175,7 @@ fn literal<'a>(input: &'a [u8], text: &'static [u8]) -> Step<'a> {
 }
 
 /// The longest number that stands here, by the grammar of RFC 8259 section 6.
-fn number(input: &[u8], bytes_max: usize) -> Step<'_> {
+fn number(input: &[u8], bytes_max: usize) -> Step {
     let digits = |from: usize| {
         input[from..]
             .iter()
@@ -176,5 +201,5 @@ fn number(input: &[u8], bytes_max: usize) -> Step<'_> {
     if end > bytes_max {
         return Step::Fault;
     }
-    Step::Value { value: Value::default(), len: end }
+    Step::Value { len: end }
 }

@@ -137,7 +137,7 @@ impl<'de> Members<'de> for ValueMembers<'_, 'de> {
                 value.notification_type = map.next_value_seed(TextSeed)?;
             }
             ValueField::Block(block) => {
-                value.times[block as usize] = None;
+                value.set_time(block, None);
                 match block {
                     Block::Mail => {
                         value.clear(interest.tag_slots());
@@ -217,7 +217,7 @@ impl<'de> Members<'de> for BlockMembers<'_, '_, 'de> {
         let (interest, value) = (self.interest, &mut *self.value);
         match field {
             BlockField::Timestamp => {
-                value.times[self.block as usize] = map.next_value_seed(TextSeed)?;
+                value.set_time(self.block, map.next_value_seed(TextSeed)?);
             }
             BlockField::Tags => {
                 value.clear(interest.tag_slots());

@@ -8,13 +8,17 @@
 //! [`read_all`] and [`Reader`] walk a text and hand every innermost value to a [`Visit`]: an
 //! [`Event`], or one of the [`Other`] outcomes. Nothing that is read disappears without a call.
 
+mod data;
+mod delivery;
 mod event;
 mod event_type;
+mod fast;
 mod gunzip;
 mod interest;
 mod json;
 mod lenient;
 mod members;
+mod plain;
 mod reader;
 mod seed;
 mod text;
@@ -22,6 +26,7 @@ pub mod time;
 mod unwrap;
 mod value;
 
+pub use delivery::{FirehoseRequest, Unusual, read_request};
 pub use event::{Event, TimeOrigin};
 pub use event_type::{EventType, EventTypeSet};
 pub use gunzip::{Gunzipped, gunzip, is_gzip};
@@ -29,9 +34,7 @@ pub use interest::{Interest, InterestBuilder, Slot, ValueKind};
 pub use reader::Reader;
 pub use text::VALIDATION_NOTICE;
 pub use time::Minute;
-pub use unwrap::{
-    FirehoseRequest, Other, Path, Visit, Wrapping, read_all, read_record, read_request,
-};
+pub use unwrap::{Other, Path, Visit, Wrapping, read_all, read_record};
 pub use value::Text;
 
 #[cfg(test)]

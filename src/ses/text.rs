@@ -13,9 +13,9 @@ pub const VALIDATION_NOTICE: &str =
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What was found where a value may begin.
-#[expect(clippy::large_enum_variant, reason = "a box for each value would be an allocation")]
-pub enum Found<'a> {
-    Value(Value<'a>),
+#[derive(Clone, Copy)]
+pub enum Found<'v, 'a> {
+    Value(&'v Value<'a>),
     Notice,
     Fault,
 }
@@ -45,7 +45,7 @@ impl Progress {
         last: bool,
         interest: &Interest,
         levels: Levels,
-        mut found: impl FnMut(Found<'a>, usize),
+        mut found: impl FnMut(Found<'_, 'a>, usize),
     ) -> usize {
         let mut at = 0;
         if !self.begun {
@@ -83,13 +83,14 @@ impl Progress {
                     return at;
                 }
             }
-            match read_value(rest, interest, levels, VALUE_BYTES_MAX, self.cautious) {
+            let mut value = Value::default();
+            match read_value(rest, interest, levels, VALUE_BYTES_MAX, self.cautious, &mut value) {
                 // More digits may follow where the bytes end.
-                Step::Value { len, .. } if !last && is_number(rest) && rest.len() < len + 3 => {
+                Step::Value { len } if !last && is_number(rest) && rest.len() < len + 3 => {
                     return at;
                 }
-                Step::Value { value, len } => {
-                    found(Found::Value(value), at);
+                Step::Value { len } => {
+                    found(Found::Value(&value), at);
                     at += len;
                 }
                 Step::Incomplete if !last => return at,

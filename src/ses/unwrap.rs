@@ -1,15 +1,10 @@
 //! From values to events: the wrappings that SNS, SQS, EventBridge and Firehose put around them.
 
-use base64::Engine;
-use base64::alphabet;
-use base64::engine::DecodePaddingMode;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
-
+use super::data::Buffer;
 use super::event::Event;
 use super::event_type::{EventType, EventTypeSet};
 use super::gunzip::{gunzip, is_gzip};
 use super::interest::Interest;
-use super::json::{Step, read_value};
 use super::text::{Found, Progress};
 use super::value::{Text, Value, Wrapped, Wrapper};
 
@@ -18,14 +13,6 @@ pub(super) const LEVELS_MAX: u8 = 8;
 
 /// A `data` that is gzip expands to at most this much: 128 MiB, what a whole body may expand to.
 const DATA_BYTES_MAX: usize = 128 << 20;
-
-/// The standard alphabet, padding optional.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true),
-);
 
 /// The only types of legacy feedback notifications.
 fn is_notification_type(event_type: EventType) -> bool {
@@ -73,13 +60,6 @@ pub trait Visit {
 
     /// `at` is the offset of the outermost value in the text that was read.
     fn other(&mut self, other: Other, path: &Path, at: u64);
-}
-
-/// A Firehose delivery request, its records not yet read.
-#[derive(Debug)]
-pub struct FirehoseRequest<'a> {
-    pub request_id: Text<'a>,
-    records: Vec<Option<Text<'a>>>,
 }
 
 // === impl Path ===
@@ -133,60 +113,6 @@ pub fn read_record(bytes: &[u8], interest: &Interest, visit: &mut impl Visit) {
     read_data(bytes, interest, &Path::default(), 0, visit);
 }
 
-/// Reads a Firehose delivery request: one JSON object with `requestId` and a list of `records`.
-///
-/// # Errors
-/// Says what is wrong when no record can be read from the body at all.
-pub fn read_request<'a>(
-    body: &'a [u8],
-    interest: &Interest,
-) -> Result<FirehoseRequest<'a>, &'static str> {
-    let space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
-    let start = body.iter().position(|byte| !space(byte)).unwrap_or(body.len());
-    let body = &body[start..];
-    // The receiver of the body has its own limit, so any length that came through is read.
-    let Step::Value { value, len } = read_value(body, interest, 0, body.len(), false) else {
-        return Err("the body is not JSON");
-    };
-    if !body[len..].iter().all(space) {
-        return Err("the body is not one JSON value");
-    }
-    let wrapper = value.wrapper.map(|wrapper| *wrapper).unwrap_or_default();
-    match (wrapper.request_id, wrapper.records) {
-        (None, _) => Err("the body has no requestId"),
-        (_, None) => Err("the body has no list of records"),
-        (Some(request_id), Some(records)) => Ok(FirehoseRequest { request_id, records }),
-    }
-}
-
-// === impl FirehoseRequest ===
-
-impl FirehoseRequest<'_> {
-    /// Reads every record. `at` of what is no event is the number of its record, from 0.
-    pub fn read(&self, interest: &Interest, visit: &mut impl Visit) {
-        let path = Path::default();
-        for (record, at) in self.records.iter().zip(0..) {
-            read_base64(record.as_ref(), interest, &path, at, visit);
-        }
-    }
-
-    /// The length of a record's `data`, still in base64; 0 when it has none.
-    #[must_use]
-    pub fn encoded_len(&self, record: usize) -> usize {
-        self.records.get(record).and_then(Option::as_ref).map_or(0, |data| data.len())
-    }
-
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.records.len()
-    }
-
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
-    }
-}
-
 fn read_text(
     text: &[u8],
     torn: bool,
@@ -208,7 +134,13 @@ fn read_text(
 }
 
 /// Bytes that may be gzip.
-fn read_data(bytes: &[u8], interest: &Interest, path: &Path, at: u64, visit: &mut impl Visit) {
+pub(super) fn read_data(
+    bytes: &[u8],
+    interest: &Interest,
+    path: &Path,
+    at: u64,
+    visit: &mut impl Visit,
+) {
     if is_gzip(bytes) {
         let out = gunzip(bytes, DATA_BYTES_MAX, |_| true);
         read_text(&out.bytes, out.torn, interest, &path.with(Wrapping::Gzip), at, visit);
@@ -224,21 +156,22 @@ fn read_base64(
     at: u64,
     visit: &mut impl Visit,
 ) {
-    match data.map(|data| BASE64.decode(data)) {
-        Some(Ok(bytes)) => read_data(&bytes, interest, path, at, visit),
-        Some(Err(_)) | None => visit.other(Other::Malformed, path, at),
+    let mut buffer = Buffer::default();
+    match data.and_then(|data| buffer.decode(data)) {
+        Some(bytes) => read_data(bytes, interest, path, at, visit),
+        None => visit.other(Other::Malformed, path, at),
     }
 }
 
 pub(super) fn judge_found(
-    found: Found<'_>,
+    found: Found<'_, '_>,
     interest: &Interest,
     path: &Path,
     at: u64,
     visit: &mut impl Visit,
 ) {
     match found {
-        Found::Value(value) => judge(&value, interest, path, at, visit),
+        Found::Value(value) => judge(value, interest, path, at, visit),
         Found::Notice => visit.other(Other::Notice, path, at),
         Found::Fault => visit.other(Other::Malformed, path, at),
     }

@@ -22,7 +22,19 @@ pub enum Block {
     Subscription,
 }
 
-const BLOCKS: usize = 8;
+#[cfg(test)]
+impl Block {
+    pub const ALL: [Self; 8] = [
+        Self::Mail,
+        Self::Bounce,
+        Self::Complaint,
+        Self::Delivery,
+        Self::DeliveryDelay,
+        Self::Open,
+        Self::Click,
+        Self::Subscription,
+    ];
+}
 
 /// How many levels of wrapping an object may still open; a bound on recursion.
 pub type Levels = u8;
@@ -33,7 +45,7 @@ pub struct Value<'a> {
     pub event_type: Option<Text<'a>>,
     pub notification_type: Option<Text<'a>>,
     pub has_mail: bool,
-    pub(super) times: [Option<Text<'a>>; BLOCKS],
+    times: SmallVec<[(Block, Text<'a>); 2]>,
     pub(super) values: SmallVec<[Option<Text<'a>>; 8]>,
     /// Present only when a key of some wrapping was seen: most values are bare events.
     pub wrapper: Option<Box<Wrapper<'a>>>,
@@ -42,7 +54,7 @@ pub struct Value<'a> {
 /// The fields of a value that events are read from.
 #[derive(Clone, Copy, Debug)]
 pub struct Fields<'v> {
-    times: &'v [Option<Text<'v>>; BLOCKS],
+    times: &'v [(Block, Text<'v>)],
     values: &'v [Option<Text<'v>>],
 }
 
@@ -86,6 +98,12 @@ impl<'a> Value<'a> {
         Fields { times: &self.times, values: &self.values }
     }
 
+    /// The `timestamp` of a block, whatever it was before.
+    pub(super) fn set_time(&mut self, block: Block, text: Option<Text<'a>>) {
+        self.times.retain(|(of, _)| *of != block);
+        self.times.extend(text.map(|text| (block, text)));
+    }
+
     pub(super) fn put(&mut self, slot: Slot, text: Option<Text<'a>>) {
         if let Some(place) = self.values.get_mut(slot.index()) {
             *place = text;
@@ -107,7 +125,7 @@ impl<'a> Value<'a> {
 
 impl<'v> Fields<'v> {
     pub fn time(&self, block: Block) -> Option<&'v [u8]> {
-        self.times[block as usize].as_deref()
+        self.times.iter().find(|(of, _)| *of == block).map(|(_, text)| &**text)
     }
 
     pub fn get(&self, slot: Slot) -> Option<&'v [u8]> {

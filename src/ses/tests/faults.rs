@@ -174,9 +174,10 @@ fn a_firehose_request_as_a_body_may_be_longer_than_a_value_in_a_stream() {
     data.push(event("Send"));
     let body = firehose(&data);
     assert!(body.len() > VALUE_BYTES_MAX);
-    let seen = visits(|interest, log| {
-        read_request(body.as_bytes(), interest).expect("a request").read(interest, log);
-    });
+    let interest = interest();
+    let request = read_request(body.as_bytes(), &interest).expect("a request");
+    let seen = request.read(&interest, || Log { interest: &interest, seen: Vec::new() });
+    let seen = seen.expect("a delivery").seen;
     assert_eq!(seen.len(), 17);
     assert_eq!(seen[16].name(), "Send");
 }

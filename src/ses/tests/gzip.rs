@@ -129,7 +129,44 @@ fn gzip_expands_step_by_step_as_long_as_it_is_admitted() {
             asked <= 1 << 20
         });
         assert!(part.bytes.len() <= 1 << 20 && text.starts_with(&part.bytes), "{len}");
-        assert_eq!(part.torn, len >= 1 << 20, "{len}");
+        assert_eq!(part.torn, len > 1 << 20, "{len}");
         assert_eq!(part.over_limit, part.torn, "{len}");
+    }
+}
+
+#[test]
+fn two_members_alike_are_two() {
+    let member = gzipped("the same text ".repeat(50));
+    for members in 1..4 {
+        let out = gunzip(&member.repeat(members), 1 << 20, |_| true);
+        assert!(!out.torn, "{members}");
+        assert_eq!(out.bytes.len(), members * 14 * 50, "{members}");
+    }
+}
+
+#[test]
+fn a_member_that_lies_about_its_length_is_torn_and_no_more_is_asked_for_than_can_come_of_it() {
+    let text = "some text ".repeat(300);
+    let member = gzipped(&text);
+    let end = member.len() - 4;
+    for told in [0, 1, 2_999, 3_001, 50_000, u32::MAX] {
+        let lie = [&member[..end], &u32::to_le_bytes(told)].concat();
+        let mut asked = 0;
+        let out = gunzip(&lie, 128 << 20, |bytes| {
+            asked += bytes;
+            true
+        });
+        assert!(out.torn && !out.over_limit, "{told}");
+        assert_eq!(out.bytes, text.as_bytes(), "{told}");
+        assert!(asked <= 2 << 20, "{told}: {asked}");
+    }
+}
+
+#[test]
+fn what_stands_behind_the_last_member_is_torn() {
+    let member = gzipped("a text");
+    for behind in ["x", "12345678", "\x1f\x1f"] {
+        let out = gunzip(&[&member[..], behind.as_bytes()].concat(), 1 << 20, |_| true);
+        assert_eq!((&out.bytes[..], out.torn), (&b"a text"[..], true), "{behind}");
     }
 }

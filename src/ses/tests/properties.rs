@@ -7,9 +7,10 @@ use proptest::sample::Index;
 use serde::de::{DeserializeSeed, IgnoredAny};
 use serde_json::Value as Json;
 
-use super::super::json::{DEPTH_MAX, Step, VALUE_BYTES_MAX, read_value};
+use super::super::json::{DEPTH_MAX, Step, VALUE_BYTES_MAX, read_by_reference, read_value};
 use super::super::lenient::Lenient;
 use super::super::members::ValueSeed;
+use super::super::value::{Block, Value};
 use super::*;
 use crate::synth::{Generator, Profile, StreamOptions, stream};
 
@@ -281,10 +282,13 @@ proptest! {
         read_all(&bytes, &interest, &mut log);
         read_record(&bytes, &interest, &mut log);
         read_record(&[b"\x1f\x8b\x08\0", &bytes[..]].concat(), &interest, &mut log);
+        let log = || Log { interest: &interest, seen: Vec::new() };
         if let Ok(request) = read_request(&bytes, &interest) {
-            request.read(&interest, &mut log);
+            let _ = request.read(&interest, log);
         }
-        read_request(firehose(&[&bytes]).as_bytes(), &interest).unwrap().read(&interest, &mut log);
+        let body = firehose(&[&bytes]);
+        let request = read_request(body.as_bytes(), &interest).unwrap();
+        prop_assert!(request.read(&interest, log).is_ok());
     }
 
     /// More bytes never change what has been read: before the end, a step is final or incomplete.
@@ -292,13 +296,18 @@ proptest! {
     fn a_step_is_final_or_incomplete(text in soup(), more in soup()) {
         let interest = interest();
         let longer = [&text[..], &more].concat();
-        let describe = |step: Step<'_>| format!("{step:?}");
+        let read = |text: &[u8], cautious| {
+            let mut value = Value::default();
+            let step = read_value(text, &interest, 8, VALUE_BYTES_MAX, cautious, &mut value);
+            // Only what a value holds means anything.
+            let held = matches!(step, Step::Value { .. }).then(|| told(&value, &interest));
+            (step, held)
+        };
         for cautious in [false, true] {
-            let step = read_value(&text, &interest, 8, VALUE_BYTES_MAX, cautious);
+            let (step, held) = read(&text, cautious);
             let is_number = matches!(text.first(), Some(b'-' | b'0'..=b'9'));
             if !matches!(step, Step::Incomplete) && !is_number {
-                let after = read_value(&longer, &interest, 8, VALUE_BYTES_MAX, cautious);
-                prop_assert_eq!(describe(step), describe(after), "{}", longer.escape_ascii());
+                prop_assert_eq!((step, held), read(&longer, cautious), "{}", longer.escape_ascii());
             }
         }
     }
@@ -424,8 +433,9 @@ proptest! {
     #[test]
     fn the_grammar_is_that_of_serde_json(text in soup()) {
         let interest = interest();
-        let taken = match read_value(&text, &interest, 8, VALUE_BYTES_MAX, false) {
-            Step::Value { len, .. } => Some(len),
+        let mut value = Value::default();
+        let taken = match read_value(&text, &interest, 8, VALUE_BYTES_MAX, false, &mut value) {
+            Step::Value { len } => Some(len),
             Step::Fault | Step::Incomplete => None,
         };
         let mut values = serde_json::Deserializer::from_slice(&text).into_iter::<IgnoredAny>();
@@ -438,6 +448,137 @@ proptest! {
         let openers = text.iter().filter(|byte| matches!(byte, b'{' | b'[')).count();
         if starts_value && expected.is_none_or(is_utf8) && openers <= DEPTH_MAX {
             prop_assert_eq!(taken, expected, "{}", text.escape_ascii());
+        }
+    }
+}
+
+// === the fast way ===
+
+/// All that a value tells.
+fn told(value: &Value<'_>, interest: &Interest) -> String {
+    let Value { event_type, notification_type, has_mail, wrapper, .. } = value;
+    let fields = value.fields();
+    let times: Vec<_> = Block::ALL.iter().filter_map(|block| fields.time(*block)).collect();
+    let texts: Vec<_> = interest.every_slot().map(|slot| fields.get(slot)).collect();
+    format!("{event_type:?} {notification_type:?} {has_mail} {wrapper:?} {times:?} {texts:?}")
+}
+
+/// Whether a value begins at the first byte is judged alike both ways, and so is what it holds.
+fn assert_fast_is_reference(
+    text: &[u8],
+    levels: u8,
+    bytes_max: usize,
+) -> Result<(), TestCaseError> {
+    let interest = interest();
+    let (mut fast, mut reference) = (Value::default(), Value::default());
+    let step = read_value(text, &interest, levels, bytes_max, false, &mut fast);
+    let expected = read_by_reference(text, &interest, levels, bytes_max, false, &mut reference);
+    prop_assert_eq!(step, expected, "{}", text.escape_ascii());
+    if matches!(step, Step::Value { .. }) {
+        let (fast, reference) = (told(&fast, &interest), told(&reference, &interest));
+        prop_assert_eq!(fast, reference, "{}", text.escape_ascii());
+    }
+    Ok(())
+}
+
+/// An object with the keys of an event, in any order, more than once, with values of any kind.
+fn event_like() -> impl Strategy<Value = String> {
+    let text = prop_oneof![
+        Just("\"Send\"".to_owned()),
+        Just("\"2026-11-20T12:00:00.000Z\"".to_owned()),
+        Just("\"a\\u0041\\n\"".to_owned()),
+        Just("\"\\ud83d\\ude00 \\ud800\"".to_owned()),
+        Just("\"\\u00zz\"".to_owned()),
+        Just("\"\\\\u00zz\"".to_owned()),
+        Just("\"caf\u{e9} \\/ \\q\"".to_owned()),
+        Just("[\"x\",1]".to_owned()),
+        Just("1e999".to_owned()),
+        Just("-0.5e-3".to_owned()),
+        Just("01".to_owned()),
+        Just("null".to_owned()),
+        Just("true".to_owned()),
+        Just("[]".to_owned()),
+        Just("{}".to_owned()),
+    ];
+    let key = prop::sample::select(vec![
+        "eventType",
+        "notificationType",
+        "mail",
+        "click",
+        "open",
+        "bounce",
+        "timestamp",
+        "tags",
+        "headers",
+        "linkTags",
+        "campaign",
+        "team",
+        "placement",
+        "ses:configuration-set",
+        "name",
+        "value",
+        "X-Team",
+        "Message",
+        "Type",
+        "detail",
+        "records",
+        "other",
+        "\\u006dail",
+    ]);
+    let header = (key.clone(), text.clone())
+        .prop_map(|(name, value)| format!("{{\"name\":\"{name}\",\"value\":{value}}}"));
+    let leaf = prop_oneof![6 => text, 1 => header];
+    leaf.prop_recursive(4, 60, 6, move |inner| {
+        let space = prop::sample::select(vec!["", " ", "\n\t"]);
+        let member = (key.clone(), space, inner.clone())
+            .prop_map(|(key, space, value)| format!("\"{key}\":{space}{value}"));
+        prop_oneof![
+            3 => prop::collection::vec(member, 0..7).prop_map(|m| format!("{{{}}}", m.join(","))),
+            1 => prop::collection::vec(inner, 0..4).prop_map(|list| format!("[{}]", list.join(","))),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn the_fast_way_is_the_reference_for_what_looks_like_an_event(
+        event in event_like(),
+        behind in prop::sample::select(vec!["", "\n", " {\"eventType\":\"Send\"}", "}", "\u{0}"]),
+        levels in 0..3_u8,
+    ) {
+        assert_fast_is_reference(format!("{event}{behind}").as_bytes(), levels, VALUE_BYTES_MAX)?;
+    }
+
+    #[test]
+    fn the_fast_way_is_the_reference_in_streams_with_faults(bytes in mutated_stream()) {
+        let starts = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'{').map(|(at, _)| at);
+        for at in starts.take(100) {
+            assert_fast_is_reference(&bytes[at..], 8, VALUE_BYTES_MAX)?;
+        }
+    }
+
+    #[test]
+    fn the_fast_way_is_the_reference_for_any_tokens(text in soup(), bytes_max in 1..60_usize) {
+        let object = [b"{\"mail\":{", &text[..]].concat();
+        assert_fast_is_reference(&text, 8, VALUE_BYTES_MAX)?;
+        assert_fast_is_reference(&object, 8, VALUE_BYTES_MAX)?;
+        assert_fast_is_reference(&object, 8, bytes_max)?;
+    }
+}
+
+#[test]
+fn the_fast_way_is_the_reference_around_the_depth_limit() {
+    for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+        for depth in [1, 125, 126, 127, 128, 129, 255, 256, 5000, 100_000] {
+            let value = format!("{}1{}", open.repeat(depth), close.repeat(depth));
+            for text in [
+                value.clone(),
+                format!("{{\"eventType\":\"Send\",\"x\":{value}}}"),
+                format!("{{\"mail\":{{\"tags\":{{\"campaign\":[\"a\",{value}]}}}}}}"),
+                format!("{{\"x\":{value}"),
+            ] {
+                assert_fast_is_reference(text.as_bytes(), 8, VALUE_BYTES_MAX).unwrap();
+            }
         }
     }
 }

@@ -234,8 +234,8 @@ impl FirehoseEndpoint {
         let shared = &self.0;
         let bad = |why: &'static str| Refusal::new(Reason::BadRequest, why);
         let body = expand(body, head.announced_gzip, shared.settings.body_limits(), charge)?;
-        let mut batch = shared.intake.batch();
-        let rules = batch.rules();
+        let blank = shared.intake.batch();
+        let rules = blank.rules();
         let request = read_request(&body, rules.interest()).map_err(bad)?;
         let body_id = String::from_utf8_lossy(&request.request_id);
         if body_id.is_empty() || body_id.len() > REQUEST_ID_BYTES_MAX {
@@ -256,19 +256,13 @@ impl FirehoseEndpoint {
             }
         };
         let waiter = admitted.waiter();
-        request.read(rules.interest(), &mut batch);
+        let batch = request.read(rules.interest(), || blank.clone()).map_err(bad)?;
         shared.intake.merge(&batch, || ticket.take().and_then(Ticket::merged))?;
         if let Some(record) = batch.first_malformed
             && shared.warnings.allow()
         {
             let malformed = batch.tally.malformed;
-            let base64_bytes = request.encoded_len(usize::try_from(record).unwrap_or(usize::MAX));
-            tracing::warn!(
-                malformed,
-                first_record = record,
-                base64_bytes,
-                "values that cannot be read"
-            );
+            tracing::warn!(malformed, first_record = record, "values that cannot be read");
         }
         Ok((waiter, false))
     }

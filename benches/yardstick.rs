@@ -1,0 +1,148 @@
+//! What the pipeline is compared with: a generic program's way, the best parser's speed alone, and
+//! the memory's.
+
+use std::hint::black_box;
+
+use criterion::{Criterion, Throughput};
+use postmeter::aggregate::{Delta, KeyBuilder};
+use postmeter::destination::{self, Layouts};
+use postmeter::ses::{EventType, FirehoseRequest, Minute, gunzip, read_request, time};
+use serde_json::Value;
+
+use super::corpus::{Corpus, DEFINITIONS, EVENTS_PER_BODY};
+use super::{Engine, GUNZIP_MAX, turns};
+
+/// What `serde_json::Value` needs to count: the rules as plain data.
+struct Generic {
+    destinations: Vec<Destination>,
+}
+
+struct Destination {
+    types: Vec<(EventType, destination::LayoutId)>,
+    /// Name, source and default, in the order of the layout.
+    dimensions: Vec<(String, String, String)>,
+}
+
+// === impl Generic ===
+
+impl Generic {
+    fn new(layouts: &Layouts) -> Self {
+        let document: Value = serde_json::from_str(DEFINITIONS).expect("JSON");
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        let set = &document["ConfigurationSets"][0]["EventDestinations"];
+        let destinations = set.as_array().expect("destinations").iter().map(|destination| {
+            let block = &destination["CloudWatchDestination"]["DimensionConfigurations"];
+            let mut dimensions: Vec<_> = block
+                .as_array()
+                .expect("dimensions")
+                .iter()
+                .map(|dimension| {
+                    let keys = ["DimensionName", "DimensionValueSource", "DefaultDimensionValue"];
+                    let [name, source, default] = keys.map(|key| text(&dimension[key]));
+                    (name, source, default)
+                })
+                .collect();
+            dimensions.sort();
+            let names: Vec<_> = dimensions.iter().map(|(name, ..)| name.clone()).collect();
+            let types = destination["MatchingEventTypes"].as_array().expect("types");
+            let types = types.iter().map(|name| {
+                let metric = EventType::parse(text(name).as_bytes()).expect("a type");
+                let namespace = "SES".into();
+                let dimensions = names.clone();
+                (metric, layouts.id(destination::Layout { namespace, metric, dimensions }))
+            });
+            Destination { types: types.collect(), dimensions }
+        });
+        Self { destinations: destinations.collect() }
+    }
+
+    /// Counts an event as the engine does, into the same private counts, but out of a tree.
+    fn count(&self, event: &Value, key: &mut KeyBuilder, delta: &mut Delta) {
+        let name = event["eventType"].as_str().unwrap_or_default();
+        let event_type = EventType::parse(name.as_bytes()).expect("a type");
+        let mail = &event["mail"];
+        let mut block = name.to_owned();
+        block[..1].make_ascii_lowercase();
+        let at = event[&block]["timestamp"].as_str().or(mail["timestamp"].as_str());
+        let ms = time::parse_ms(at.expect("a time").as_bytes()).expect("a time");
+        for destination in &self.destinations {
+            let layout = destination.types.iter().find(|(metric, _)| *metric == event_type);
+            let Some((_, layout)) = layout else { continue };
+            key.start(*layout);
+            for (name, source, default) in &destination.dimensions {
+                let value = match source.as_str() {
+                    "MESSAGE_TAG" => mail["tags"][name][0].as_str(),
+                    "LINK_TAG" => event["click"]["linkTags"][name][0].as_str(),
+                    _ => mail["headers"].as_array().and_then(|headers| {
+                        let is_named = |header: &&Value| {
+                            let header = header["name"].as_str().unwrap_or_default();
+                            header.eq_ignore_ascii_case(name)
+                        };
+                        headers.iter().find(is_named)?["value"].as_str()
+                    }),
+                };
+                key.push(value.unwrap_or(default).as_bytes());
+            }
+            delta.add(key.finish(Minute::of_ms(ms)), 1);
+        }
+    }
+
+    /// The same envelope, base64 and merge as the engine's, with a tree in the middle.
+    fn take(&self, engine: &Engine, body: &[u8]) {
+        let request: FirehoseRequest<'_> =
+            read_request(body, engine.rules.interest()).expect("a delivery");
+        let (mut key, mut delta) = (KeyBuilder::default(), Delta::default());
+        request
+            .each_record(|record, _| {
+                let record = record.expect("base64");
+                let event: Value = serde_json::from_slice(record).expect("JSON");
+                self.count(&event, &mut key, &mut delta);
+            })
+            .expect("a delivery");
+        engine.aggregator.merge(&delta, || None).expect("it fits");
+    }
+}
+
+pub fn yardstick(criterion: &mut Criterion, corpus: &Corpus, engine: &Engine) {
+    let generic = Generic::new(engine.aggregator.layouts());
+    let mut group = criterion.benchmark_group("yardstick");
+    group.throughput(Throughput::Elements(EVENTS_PER_BODY as u64));
+    let mut next = turns(&corpus.plain);
+    group.bench_function("serde_json_value_plain", |bench| {
+        bench.iter(|| generic.take(engine, next()));
+    });
+    let mut next = turns(&corpus.gzip);
+    group.bench_function("serde_json_value_gzip", |bench| {
+        bench.iter(|| {
+            let body = gunzip(next(), GUNZIP_MAX, |_| true).bytes;
+            generic.take(engine, &body);
+        });
+    });
+
+    // The events are decoded already; the copies that the parser writes into are made outside.
+    let bodies: Vec<_> = corpus.events.chunks(EVENTS_PER_BODY).collect();
+    let mut next = turns(&bodies);
+    let mut buffers = simd_json::Buffers::default();
+    group.bench_function("simd_json_tape", |bench| {
+        bench.iter_batched_ref(
+            || next().to_vec(),
+            |events| {
+                for event in events {
+                    let tape = simd_json::to_tape_with_buffers(event, &mut buffers);
+                    black_box(tape.expect("JSON"));
+                }
+            },
+            criterion::BatchSize::LargeInput,
+        );
+    });
+    let mut next = turns(&corpus.plain);
+    let mut copy = Vec::new();
+    group.bench_function("memcpy", |bench| {
+        bench.iter(|| {
+            copy.clear();
+            copy.extend_from_slice(next());
+            black_box(&mut copy);
+        });
+    });
+    group.finish();
+}

@@ -1,0 +1,34 @@
+//! base64 as Firehose writes it: the standard alphabet, padding optional.
+
+use std::sync::LazyLock;
+
+use base64::Engine;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::GeneralPurposeConfig;
+use base64::engine::simd::Simd;
+
+static ENGINE: LazyLock<Simd> = LazyLock::new(|| {
+    Simd::standard(
+        GeneralPurposeConfig::new()
+            .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+            .with_decode_allow_trailing_bits(true),
+    )
+});
+
+/// Where texts are decoded, one after the other.
+#[derive(Debug, Default)]
+pub struct Buffer(Vec<u8>);
+
+// === impl Buffer ===
+
+impl Buffer {
+    /// What a text holds; `None` when it is not base64.
+    pub fn decode(&mut self, text: &[u8]) -> Option<&[u8]> {
+        let len = base64::decoded_len_estimate(text.len());
+        if self.0.len() < len {
+            self.0.resize(len, 0);
+        }
+        let len = ENGINE.decode_slice(text, &mut self.0).ok()?;
+        Some(&self.0[..len])
+    }
+}
