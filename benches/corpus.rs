@@ -47,7 +47,8 @@ impl Corpus {
             hash.update(event);
             hash.update(b"\n");
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        let digits: Vec<_> = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        digits.concat()
     }
 }
 
@@ -96,132 +97,164 @@ const ISPS: [&str; 6] =
 const STREAMS: [&str; 5] = ["digest", "receipts", "alerts", "newsletter", "onboarding"];
 const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-2"];
 
-/// One event, as SES sends it: no white space, then a newline in the record.
+/// What the events of one message have in common.
+struct Message {
+    campaign: u64,
+    tenant: u64,
+    stream: &'static str,
+    source: String,
+    recipient: String,
+    minute: u64,
+    second: u64,
+}
+
+/// One event, as SES sends it: no white space, then a newline.
 fn event(random: &mut Random) -> String {
-    let campaign = random.below(500);
     let tenant = random.below(40);
     let stream = random.pick(&STREAMS);
-    let region = random.pick(&REGIONS);
-    let isp = random.pick(&ISPS);
-    let recipient = format!("r{:07}@{isp}", random.below(10_000_000));
-    let message_id = format!("0100{}-{}-{}-000000", random.hex(12), random.hex(8), random.hex(23));
-    let minute = random.below(2);
-    let second = random.below(60);
-    let at =
-        |plus: u64| format!("2026-11-20T12:{:02}:{second:02}.{:03}Z", minute + plus, 125 + plus);
-    let subject = format!("{stream} no. {} – this week for your account", random.below(99));
-    let source = format!("{stream}@news{}.sender.example", tenant % 7);
-
-    let headers = [
-        (
-            "Received",
-            format!(
-                "from ip-10-0-3-{0}.ec2.internal (ip-10-0-3-{0}.ec2.internal [10.0.3.{0}]) by email.sender.example with ESMTP id {1}; Fri, 20 Nov 2026 12:00:00 +0000 (UTC)",
-                random.below(255),
-                random.hex(12)
-            ),
-        ),
-        ("From", format!("\\\"The {stream} team\\\" <{source}>")),
-        ("To", recipient.clone()),
-        (
-            "Subject",
-            format!(
-                "=?UTF-8?Q?{stream}_no=2E_{}_=E2=80=93_this_week_for_your_account?=",
-                random.below(99)
-            ),
-        ),
-        ("Date", "Fri, 20 Nov 2026 12:00:00 +0000".to_owned()),
-        ("Message-ID", format!("<{}@sender.example>", random.hex(24))),
-        ("MIME-Version", "1.0".to_owned()),
-        ("Content-Type", format!("multipart/alternative; boundary=\\\"=_{}\\\"", random.hex(16))),
-        (
-            "List-Unsubscribe",
-            format!(
-                "<https://u.sender.example/{}>, <mailto:leave-{}@sender.example>",
-                random.hex(32),
-                random.hex(16)
-            ),
-        ),
-        ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()),
-        ("X-Stream", stream.to_owned()),
-        (
-            "X-SES-MESSAGE-TAGS",
-            format!("campaign=campaign-{campaign:04}, tenant=tenant-{tenant:03}"),
-        ),
-    ];
-    let headers: Vec<_> = headers
-        .iter()
-        .map(|(name, value)| format!(r#"{{"name":"{name}","value":"{value}"}}"#))
-        .collect();
-    let tags = format!(
-        r#"{{"ses:configuration-set":["bulk"],"ses:source-ip":["198.51.100.{}"],"ses:from-domain":["news{}.sender.example"],"ses:caller-identity":["bulk-sender"],"campaign":["campaign-{campaign:04}"],"tenant":["tenant-{tenant:03}"]}}"#,
-        random.below(255),
-        tenant % 7,
-    );
-    let mail = format!(
-        r#"{{"timestamp":"{}","source":"{source}","sourceArn":"arn:aws:ses:{region}:123456789012:identity/sender.example","sendingAccountId":"123456789012","messageId":"{message_id}","destination":["{recipient}"],"headersTruncated":false,"headers":[{}],"commonHeaders":{{"from":["{source}"],"date":"Fri, 20 Nov 2026 12:00:00 +0000","to":["{recipient}"],"messageId":"{message_id}","subject":"{subject}"}},"tags":{tags}}}"#,
-        at(0),
-        headers.join(","),
-    );
-    // Shares in thousandths.
-    let (name, block) = match random.below(1000) {
-        0..420 => ("Send", r#""send":{}"#.to_owned()),
-        420..820 => (
-            "Delivery",
-            format!(
-                r#""delivery":{{"timestamp":"{}","processingTimeMillis":{},"recipients":["{recipient}"],"smtpResponse":"250 2.6.0 Message received","reportingMTA":"a8-{}.smtp-out.amazonses.com"}}"#,
-                at(1),
-                random.below(4000),
-                random.below(99),
-            ),
-        ),
-        820..930 => (
-            "Open",
-            format!(
-                r#""open":{{"ipAddress":"203.0.113.{}","timestamp":"{}","userAgent":"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}}"#,
-                random.below(255),
-                at(2),
-            ),
-        ),
-        930..960 => (
-            "Click",
-            format!(
-                r#""click":{{"ipAddress":"203.0.113.{}","link":"https://www.sender.example/{stream}/{}","linkTags":{{"placement":["slot-{}"]}},"timestamp":"{}","userAgent":"Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15"}}"#,
-                random.below(255),
-                random.hex(16),
-                random.below(8),
-                at(3),
-            ),
-        ),
-        960..980 => (
-            "Bounce",
-            format!(
-                r#""bounce":{{"feedbackId":"0100{}-{}","bounceType":"Permanent","bounceSubType":"General","bouncedRecipients":[{{"emailAddress":"{recipient}","action":"failed","status":"5.1.1","diagnosticCode":"smtp; 550 5.1.1 user unknown"}}],"timestamp":"{}","reportingMTA":"dns; a8-{}.smtp-out.amazonses.com"}}"#,
-                random.hex(12),
-                random.hex(20),
-                at(1),
-                random.below(99),
-            ),
-        ),
-        980..997 => (
-            "DeliveryDelay",
-            format!(
-                r#""deliveryDelay":{{"timestamp":"{}","delayType":"TransientCommunicationFailure","expirationTime":"2026-11-21T12:00:00.000Z","delayedRecipients":[{{"emailAddress":"{recipient}","status":"4.4.1","diagnosticCode":"smtp; 421 4.4.1 unable to connect to remote host"}}]}}"#,
-                at(1),
-            ),
-        ),
-        _ => (
-            "Complaint",
-            format!(
-                r#""complaint":{{"feedbackId":"0100{}-{}","complaintSubType":null,"complainedRecipients":[{{"emailAddress":"{recipient}"}}],"timestamp":"{}","userAgent":"FeedbackLoop/1.0","complaintFeedbackType":"abuse","arrivalDate":"{}"}}"#,
-                random.hex(12),
-                random.hex(20),
-                at(4),
-                at(3),
-            ),
-        ),
+    let message = Message {
+        campaign: random.below(500),
+        tenant,
+        stream,
+        source: format!("{stream}@news{}.sender.example", tenant % 7),
+        recipient: format!("r{:07}@{}", random.below(10_000_000), random.pick(&ISPS)),
+        minute: random.below(2),
+        second: random.below(60),
     };
+    let mail = message.mail(random);
+    let (name, block) = message.block(random);
     format!(r#"{{"eventType":"{name}","mail":{mail},{block}}}"#) + "\n"
+}
+
+// === impl Message ===
+
+impl Message {
+    /// A time so many minutes after the sending.
+    fn at(&self, minutes: u64) -> String {
+        format!("2026-11-20T12:{:02}:{:02}.{}Z", self.minute + minutes, self.second, 125 + minutes)
+    }
+
+    fn headers(&self, random: &mut Random) -> String {
+        let Self { campaign, tenant, stream, source, recipient, .. } = self;
+        let host = format!("ip-10-0-3-{}.ec2.internal", random.below(255));
+        let headers = [
+            (
+                "Received",
+                format!(
+                    "from {host} ({host} [10.0.3.7]) by email.sender.example with ESMTP id {}; Fri, 20 Nov 2026 12:00:00 +0000 (UTC)",
+                    random.hex(12)
+                ),
+            ),
+            ("From", format!("\\\"The {stream} team\\\" <{source}>")),
+            ("To", recipient.clone()),
+            (
+                "Subject",
+                format!(
+                    "=?UTF-8?Q?{stream}_no=2E_{}_=E2=80=93_this_week_for_your_account?=",
+                    random.below(99)
+                ),
+            ),
+            ("Date", "Fri, 20 Nov 2026 12:00:00 +0000".to_owned()),
+            ("Message-ID", format!("<{}@sender.example>", random.hex(24))),
+            ("MIME-Version", "1.0".to_owned()),
+            (
+                "Content-Type",
+                format!("multipart/alternative; boundary=\\\"=_{}\\\"", random.hex(16)),
+            ),
+            (
+                "List-Unsubscribe",
+                format!(
+                    "<https://u.sender.example/{}>, <mailto:leave-{}@sender.example>",
+                    random.hex(32),
+                    random.hex(16)
+                ),
+            ),
+            ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()),
+            ("X-Stream", (*stream).to_owned()),
+            (
+                "X-SES-MESSAGE-TAGS",
+                format!("campaign=campaign-{campaign:04}, tenant=tenant-{tenant:03}"),
+            ),
+        ];
+        let header =
+            |(name, value): &(&str, String)| format!(r#"{{"name":"{name}","value":"{value}"}}"#);
+        headers.iter().map(header).collect::<Vec<_>>().join(",")
+    }
+
+    fn tags(&self, random: &mut Random) -> String {
+        let Self { campaign, tenant, .. } = self;
+        let (ip, domain) = (random.below(255), tenant % 7);
+        format!(
+            r#"{{"ses:configuration-set":["bulk"],"ses:source-ip":["198.51.100.{ip}"],"ses:from-domain":["news{domain}.sender.example"],"ses:caller-identity":["bulk-sender"],"campaign":["campaign-{campaign:04}"],"tenant":["tenant-{tenant:03}"]}}"#
+        )
+    }
+
+    fn mail(&self, random: &mut Random) -> String {
+        let Self { stream, source, recipient, .. } = self;
+        let id = format!("0100{}-{}-{}-000000", random.hex(12), random.hex(8), random.hex(23));
+        let region = random.pick(&REGIONS);
+        let subject = format!("{stream} no. {} – this week for your account", random.below(99));
+        let (at, headers, tags) = (self.at(0), self.headers(random), self.tags(random));
+        format!(
+            r#"{{"timestamp":"{at}","source":"{source}","sourceArn":"arn:aws:ses:{region}:123456789012:identity/sender.example","sendingAccountId":"123456789012","messageId":"{id}","destination":["{recipient}"],"headersTruncated":false,"headers":[{headers}],"commonHeaders":{{"from":["{source}"],"date":"Fri, 20 Nov 2026 12:00:00 +0000","to":["{recipient}"],"messageId":"{id}","subject":"{subject}"}},"tags":{tags}}}"#
+        )
+    }
+
+    /// The type and its block.
+    fn block(&self, random: &mut Random) -> (&'static str, String) {
+        let Self { stream, recipient, .. } = self;
+        let feedback = format!("0100{}-{}", random.hex(12), random.hex(20));
+        let (host, ip, ms) = (random.below(99), random.below(255), random.below(4000));
+        let link = random.hex(16);
+        let slot = random.below(8);
+        // Shares in thousandths.
+        match random.below(1000) {
+            0..420 => ("Send", r#""send":{}"#.to_owned()),
+            420..820 => (
+                "Delivery",
+                format!(
+                    r#""delivery":{{"timestamp":"{}","processingTimeMillis":{ms},"recipients":["{recipient}"],"smtpResponse":"250 2.6.0 Message received","reportingMTA":"a8-{host}.smtp-out.amazonses.com"}}"#,
+                    self.at(1),
+                ),
+            ),
+            820..930 => (
+                "Open",
+                format!(
+                    r#""open":{{"ipAddress":"203.0.113.{ip}","timestamp":"{}","userAgent":"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}}"#,
+                    self.at(2),
+                ),
+            ),
+            930..960 => (
+                "Click",
+                format!(
+                    r#""click":{{"ipAddress":"203.0.113.{ip}","link":"https://www.sender.example/{stream}/{link}","linkTags":{{"placement":["slot-{slot}"]}},"timestamp":"{}","userAgent":"Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15"}}"#,
+                    self.at(3),
+                ),
+            ),
+            960..980 => (
+                "Bounce",
+                format!(
+                    r#""bounce":{{"feedbackId":"{feedback}","bounceType":"Permanent","bounceSubType":"General","bouncedRecipients":[{{"emailAddress":"{recipient}","action":"failed","status":"5.1.1","diagnosticCode":"smtp; 550 5.1.1 user unknown"}}],"timestamp":"{}","reportingMTA":"dns; a8-{host}.smtp-out.amazonses.com"}}"#,
+                    self.at(1),
+                ),
+            ),
+            980..997 => (
+                "DeliveryDelay",
+                format!(
+                    r#""deliveryDelay":{{"timestamp":"{}","delayType":"TransientCommunicationFailure","expirationTime":"2026-11-21T12:00:00.000Z","delayedRecipients":[{{"emailAddress":"{recipient}","status":"4.4.1","diagnosticCode":"smtp; 421 4.4.1 unable to connect to remote host"}}]}}"#,
+                    self.at(1),
+                ),
+            ),
+            _ => (
+                "Complaint",
+                format!(
+                    r#""complaint":{{"feedbackId":"{feedback}","complaintSubType":null,"complainedRecipients":[{{"emailAddress":"{recipient}"}}],"timestamp":"{}","userAgent":"FeedbackLoop/1.0","complaintFeedbackType":"abuse","arrivalDate":"{}"}}"#,
+                    self.at(4),
+                    self.at(3),
+                ),
+            ),
+        }
+    }
 }
 
 /// Five event destinations; about 10,000 series come of the corpus.

@@ -25,7 +25,7 @@ use corpus::{Corpus, DEFINITIONS, EVENTS_PER_BODY};
 const GUNZIP_MAX: usize = 128 << 20;
 
 /// The engine without its edges: rules, and the shared counts.
-pub struct Engine {
+struct Engine {
     rules: Arc<RuleSet>,
     aggregator: Aggregator,
 }
@@ -62,7 +62,7 @@ impl Engine {
 }
 
 /// Bodies by turns, for ever.
-pub fn turns<T>(list: &[T]) -> impl FnMut() -> &T {
+fn turns<'l, T>(list: &'l [T]) -> impl FnMut() -> &'l T {
     let mut list = list.iter().cycle();
     move || list.next().expect("there are bodies")
 }

@@ -23,7 +23,7 @@ impl Visit for Blind {
     }
 }
 
-pub fn stages(criterion: &mut Criterion, corpus: &Corpus, engine: &Engine) {
+pub(super) fn stages(criterion: &mut Criterion, corpus: &Corpus, engine: &Engine) {
     let interest = engine.rules.interest();
     let mut group = criterion.benchmark_group("stage");
     group.throughput(Throughput::Elements(EVENTS_PER_BODY as u64));

@@ -103,7 +103,7 @@ impl Generic {
     }
 }
 
-pub fn yardstick(criterion: &mut Criterion, corpus: &Corpus, engine: &Engine) {
+pub(super) fn yardstick(criterion: &mut Criterion, corpus: &Corpus, engine: &Engine) {
     let generic = Generic::new(engine.aggregator.layouts());
     let mut group = criterion.benchmark_group("yardstick");
     group.throughput(Throughput::Elements(EVENTS_PER_BODY as u64));

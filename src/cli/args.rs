@@ -88,7 +88,7 @@ pub struct HealthcheckArgs {
 ///
 /// Reads SES events in any wrapping (SNS, SQS, EventBridge, Firehose), back to back or line by
 /// line, gzip or not, and prints one line for each series and minute: exactly what the daemon
-/// would publish.
+/// would publish. Uses all cores; memory grows with what is printed, not with what is read.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   postmeter count --definitions definitions.json events.json.gz

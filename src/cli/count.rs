@@ -1,8 +1,7 @@
 //! `postmeter count`: the whole job on files, without a daemon.
 
-use std::io::{BufWriter, IsTerminal, Write};
+use std::io::{BufWriter, IsTerminal, Read, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -14,7 +13,8 @@ use super::{Exit, Summary};
 use crate::aggregate::{Line, sorted_lines};
 use crate::clock::Clock;
 use crate::destination::Layouts;
-use crate::pipeline::{Batch, Times};
+use crate::pipeline::Times;
+use crate::pipeline::bulk::Bulk;
 
 /// Runs the command.
 ///
@@ -27,22 +27,22 @@ pub fn run(args: &CountArgs) -> anyhow::Result<Exit> {
     let Some(rules) = rules else { return Ok(Exit::Usage) };
     let arrival_ms = args.arrival.unwrap_or_else(|| Clock::System.now_ms());
     let times = Times { arrival_ms, use_arrival: false };
-    let mut batch = Batch::new(Arc::clone(&rules), times);
-
     let stdin = [PathBuf::from("-")];
     let inputs = if args.inputs.is_empty() { &stdin[..] } else { &args.inputs };
     let mut exit = Exit::Done;
+    let mut first_malformed = None;
     let progress = progress_bar(inputs);
-    for path in inputs {
-        let read = input::open(path).and_then(|file| {
-            let file = progress.wrap_read(file);
-            Ok(input::read_events(file, rules.interest(), &mut batch)?)
-        });
-        if let Err(error) = read {
+    let open = |number: usize| Ok(input::source(progress.wrap_read(input_of(inputs, number)?))?);
+    let batch = Bulk::new(rules, times).read(inputs.len(), &open, |number, finished| {
+        let path = &inputs[number];
+        if let Err(error) = finished.result {
             progress.suspend(|| complain(&format!("{error:#} ({})", path.display())));
             exit = Exit::Failed;
         }
-    }
+        if first_malformed.is_none() {
+            first_malformed = finished.first_malformed.map(|at| (at, path));
+        }
+    });
     progress.finish_and_clear();
 
     let lines = sorted_lines(batch.delta.iter(), &layouts);
@@ -54,13 +54,26 @@ pub fn run(args: &CountArgs) -> anyhow::Result<Exit> {
     let default =
         if std::io::stdout().is_terminal() { CountFormat::Table } else { CountFormat::Json };
     print(&lines, args.format.unwrap_or(default))?;
-    if summary.malformed > 0 {
-        complain(&format!("{} values could not be read (malformed)", summary.malformed));
+    if let Some((at, path)) = first_malformed {
+        let (malformed, path) = (summary.malformed, path.display());
+        complain(&format!(
+            "{malformed} values could not be read (malformed), the first at byte {at} of the text in {path}"
+        ));
         if args.strict {
             exit = Exit::Failed;
         }
     }
     Ok(exit)
+}
+
+/// An input of the command line by its place there.
+fn input_of(inputs: &[PathBuf], number: usize) -> anyhow::Result<Box<dyn Read + Send>> {
+    let path = &inputs[number];
+    // There is one stdin, and whoever names it first has all of it.
+    if input::is_stdin(path) && inputs[..number].contains(path) {
+        return Ok(Box::new(std::io::empty()));
+    }
+    input::open(path)
 }
 
 fn progress_bar(inputs: &[PathBuf]) -> ProgressBar {

@@ -6,11 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use flate2::bufread::MultiGzDecoder;
 
 use super::output::{complain, print_findings};
 use crate::destination::{self, Definitions, Layouts, RuleSet, namespace_fault};
 use crate::finding::Finding;
+use crate::pipeline::bulk::Source;
 use crate::ses::{self, Interest, Visit};
 
 /// Bytes read from a file at a time.
@@ -26,7 +26,7 @@ pub fn is_stdin(path: &Path) -> bool {
 ///
 /// # Errors
 /// The file cannot be opened; the message names it.
-pub fn open(path: &Path) -> anyhow::Result<Box<dyn Read>> {
+pub fn open(path: &Path) -> anyhow::Result<Box<dyn Read + Send>> {
     if is_stdin(path) {
         return Ok(Box::new(std::io::stdin()));
     }
@@ -36,22 +36,29 @@ pub fn open(path: &Path) -> anyhow::Result<Box<dyn Read>> {
     Ok(Box::new(file))
 }
 
+/// The text that an input holds, gunzipped if it is gzip.
+///
+/// # Errors
+/// Its first bytes cannot be read.
+pub fn source(input: impl Read + Send + 'static) -> std::io::Result<Source> {
+    let mut input = BufReader::with_capacity(BUFFER_BYTES, input);
+    let gzip = starts_with_gzip(&mut input)?;
+    let bytes: Box<dyn Read + Send> =
+        if gzip { Box::new(ses::GzipReader::new(input)) } else { Box::new(input) };
+    Ok(Source { bytes, gzip })
+}
+
 /// Reads every event of an input.
 ///
 /// # Errors
 /// Reading fails; what came before was visited.
 pub fn read_events(
-    input: impl Read,
+    input: impl Read + Send + 'static,
     interest: &Interest,
     visit: &mut impl Visit,
 ) -> std::io::Result<()> {
-    let mut input = BufReader::with_capacity(BUFFER_BYTES, input);
-    let gzip = starts_with_gzip(&mut input)?;
-    if gzip {
-        ses::Reader::new(MultiGzDecoder::new(input)).read(gzip, interest, visit)
-    } else {
-        ses::Reader::new(input).read(gzip, interest, visit)
-    }
+    let Source { bytes, gzip } = source(input)?;
+    ses::Reader::new(bytes).read(gzip, interest, visit)
 }
 
 /// Looks at the first two bytes, however few a pipe gives at a time.

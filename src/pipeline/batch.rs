@@ -43,50 +43,54 @@ impl Batch {
         }
     }
 
-    /// Forgets what was counted and keeps the memory, for another request.
-    pub fn reset(&mut self, rules: Arc<RuleSet>, times: Times) {
-        self.rules = rules;
-        self.times = times;
-        self.delta.clear();
-        self.tally = Tally::default();
-        self.first_malformed = None;
-    }
-
     /// The version of the rules that judges this batch.
     #[must_use]
     pub fn rules(&self) -> Arc<RuleSet> {
         Arc::clone(&self.rules)
     }
-}
 
-/// What one count is made of.
-struct Counter<'b> {
-    key: &'b mut KeyBuilder,
-    delta: &'b mut Delta,
-    tally: &'b mut Tally,
-}
-
-impl Counter<'_> {
-    fn count(&mut self, metrics: &Metrics, event: &Event<'_>, minute: Minute) {
-        self.tally.destination_matches += 1;
-        let Some(layout) = metrics.layout(event.event_type) else { return };
-        self.key.start(layout);
-        for dimension in &metrics.dimensions {
-            if let Ok((value, _)) = metrics.resolve(dimension, event) {
-                self.key.push(&value);
-            } else {
-                self.tally.invalid_value += 1;
-                return;
-            }
+    /// Takes over all that another batch, judged by the same rules, has counted behind this one.
+    /// The other is empty then, and keeps its memory.
+    pub fn absorb(&mut self, other: &mut Self) {
+        if self.delta.is_empty() {
+            std::mem::swap(&mut self.delta, &mut other.delta);
         }
-        self.delta.add(self.key.finish(minute), 1);
-        self.tally.counts += 1;
+        for (key, count) in other.delta.iter() {
+            self.delta.add(key, count);
+        }
+        self.tally.add(&other.tally);
+        self.first_malformed = self.first_malformed.or(other.first_malformed);
+        other.clear();
     }
+
+    /// Forgets what was counted and keeps the memory.
+    pub fn clear(&mut self) {
+        self.delta.clear();
+        self.tally = Tally::default();
+        self.first_malformed = None;
+    }
+}
+
+/// The key that an event counts under; `None` when a dimension's value is none.
+fn key<'k>(
+    builder: &'k mut KeyBuilder,
+    metrics: &Metrics,
+    event: &Event<'_>,
+    minute: Minute,
+) -> Option<&'k [u8]> {
+    builder.start(metrics.layout(event.event_type)?);
+    for dimension in &metrics.dimensions {
+        let (value, _) = metrics.resolve(dimension, event).ok()?;
+        builder.push(&value);
+    }
+    Some(builder.finish(minute))
 }
 
 impl Visit for Batch {
     fn event(&mut self, event: &Event<'_>, _: &Path) {
-        let Self { rules, times, key, delta, tally, .. } = self;
+        // The rules are borrowed: to count their owners for each event is to make all cores that
+        // read wait for each other.
+        let Self { rules, times, key: builder, delta, tally, .. } = self;
         let Route::Set(set) = rules.route(event) else {
             tally.unrouted += 1;
             return;
@@ -100,11 +104,15 @@ impl Visit for Batch {
         let ms = own_ms.filter(|_| !times.use_arrival).unwrap_or(times.arrival_ms);
         let minute = Minute::of_ms(ms);
         let mut matched = false;
-        let mut counter = Counter { key, delta, tally };
         for rule in set.matching(event.event_type) {
             matched = true;
-            if let Some(metrics) = &rule.metrics {
-                counter.count(metrics, event, minute);
+            let Some(metrics) = &rule.metrics else { continue };
+            tally.destination_matches += 1;
+            if let Some(key) = key(builder, metrics, event, minute) {
+                delta.add(key, 1);
+                tally.counts += 1;
+            } else {
+                tally.invalid_value += 1;
             }
         }
         if matched {

@@ -2,9 +2,11 @@
 //!
 //! A [`Batch`] is what a request is counted into: private, judged by one version of the rules, and
 //! merged as a whole or not at all. Both identities of counting hold for every batch:
-//! `events = matched + unmatched + unrouted` and `destination_matches = counts + dropped`.
+//! `events = matched + unmatched + unrouted` and `destination_matches = counts + dropped`. [`bulk`] reads
+//! files into one, on all cores.
 
 mod batch;
+pub mod bulk;
 mod intake;
 mod tally;
 

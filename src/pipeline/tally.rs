@@ -40,6 +40,44 @@ impl Tally {
         self.matched + self.unmatched + self.unrouted
     }
 
+    /// Adds what happened in another batch.
+    pub fn add(&mut self, other: &Self) {
+        // All of it: a field that is new must be named here.
+        let Self {
+            matched,
+            unmatched,
+            unrouted,
+            unknown_type,
+            malformed,
+            foreign,
+            control,
+            notice,
+            no_timestamp,
+            destination_matches,
+            counts,
+            invalid_value,
+            lateness,
+        } = other;
+        self.matched += matched;
+        self.unmatched += unmatched;
+        self.unrouted += unrouted;
+        self.unknown_type += unknown_type;
+        self.malformed += malformed;
+        self.foreign += foreign;
+        self.control += control;
+        self.notice += notice;
+        self.no_timestamp += no_timestamp;
+        self.destination_matches += destination_matches;
+        self.counts += counts;
+        self.invalid_value += invalid_value;
+        for ((count, sum), (more, seconds)) in
+            self.lateness.buckets.iter_mut().zip(lateness.buckets)
+        {
+            *count += more;
+            *sum += seconds;
+        }
+    }
+
     pub fn other(&mut self, other: Other) {
         *match other {
             Other::UnknownType => &mut self.unknown_type,

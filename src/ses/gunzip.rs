@@ -1,6 +1,6 @@
 //! gzip, known by its magic bytes, of one or several members.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 
 use flate2::bufread::MultiGzDecoder;
 use libdeflater::Decompressor;
@@ -65,8 +65,36 @@ fn len_of_one_member(bytes: &[u8]) -> Option<usize> {
     (alone && len / RATIO_MAX <= bytes.len()).then_some(len)
 }
 
+/// Expands a stream of any length, of one or several members.
+///
+/// Always in steps of the same size: of a broken stream the step in which it breaks is lost, and
+/// which one that is must not depend on who reads it in what pieces.
+#[derive(Debug)]
+pub struct GzipReader<R>(BufReader<MultiGzDecoder<R>>);
+
+// === impl GzipReader ===
+
+impl<R: BufRead> GzipReader<R> {
+    const STEP: usize = 16 << 10;
+
+    pub fn new(gzip: R) -> Self {
+        Self(BufReader::with_capacity(Self::STEP, MultiGzDecoder::new(gzip)))
+    }
+}
+
+impl<R: BufRead> Read for GzipReader<R> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        // Not `self.0.read`, which goes past its buffer for large pieces.
+        let step = self.0.fill_buf()?;
+        let len = step.len().min(out.len());
+        out[..len].copy_from_slice(&step[..len]);
+        self.0.consume(len);
+        Ok(len)
+    }
+}
+
 fn stream(bytes: &[u8], limit: usize, mut admit: impl FnMut(usize) -> bool) -> Gunzipped {
-    let mut gzip = MultiGzDecoder::new(bytes);
+    let mut gzip = GzipReader::new(bytes);
     let mut out = Vec::new();
     loop {
         let step = STEP.min(limit.saturating_sub(out.len()) + 1);

@@ -5,9 +5,10 @@
 //!       --unwrap--> SNS, SQS, EventBridge, Firehose wrappings peeled off --> Event
 //! ```
 //!
-//! [`read_all`] and [`Reader`] walk a text and hand every innermost value to a [`Visit`]: an
+//! [`read_all`], [`Reader`] and [`Scan`] walk a text and hand every innermost value to a [`Visit`]: an
 //! [`Event`], or one of the [`Other`] outcomes. Nothing that is read disappears without a call.
 
+mod blocks;
 mod data;
 mod delivery;
 mod event;
@@ -20,18 +21,21 @@ mod lenient;
 mod members;
 mod plain;
 mod reader;
+mod scan;
 mod seed;
 mod text;
 pub mod time;
 mod unwrap;
 mod value;
 
+pub use blocks::{Block, Blocks, End};
 pub use delivery::{FirehoseRequest, Unusual, read_request};
 pub use event::{Event, TimeOrigin};
 pub use event_type::{EventType, EventTypeSet};
-pub use gunzip::{Gunzipped, gunzip, is_gzip};
+pub use gunzip::{Gunzipped, GzipReader, gunzip, is_gzip};
 pub use interest::{Interest, InterestBuilder, Slot, ValueKind};
 pub use reader::Reader;
+pub use scan::Scan;
 pub use text::VALIDATION_NOTICE;
 pub use time::Minute;
 pub use unwrap::{Other, Path, Visit, Wrapping, read_all, read_record};

@@ -27,7 +27,8 @@ pub struct Progress {
     begun: bool,
     /// Looking for the newline after the first byte of a faulty value.
     skipping: bool,
-    /// A fault was met: from here on hostile input is likely.
+    /// A fault was met: from here on hostile input is likely. Changes what reading costs, and
+    /// nothing else.
     cautious: bool,
     /// The text ended inside a value.
     pub ended_inside: bool,
@@ -36,6 +37,16 @@ pub struct Progress {
 // === impl Progress ===
 
 impl Progress {
+    /// As if a text were read to a place where no value is unfinished.
+    pub fn between_values() -> Self {
+        Self { begun: true, ..Self::default() }
+    }
+
+    /// Whether what follows is read as [`Progress::between_values`] reads it.
+    pub fn is_between_values(&self) -> bool {
+        self.begun && !self.skipping
+    }
+
     /// Hands the values at the start of `bytes` to `found`, and gives the number of bytes that are
     /// done with. Unless these are the `last` bytes, what remains must come again with more behind
     /// it.

@@ -1,39 +1,32 @@
 //! `postmeter count` against truth that does not come from the rules engine.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::Write;
+use std::process::Stdio;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use postmeter::synth::{Profile, StreamOptions, Truth, stream};
 use serde_json::Value;
 
-use crate::support::command::{project_file, run, text};
+use crate::support::command::{postmeter, project_file, run, run_with_stdin, text};
 use crate::support::traffic::assert_same_lines;
 
 /// Events of the big run; the generator's own share of it is small.
 const EVENTS: usize = 100_000;
+
+const DEFINITIONS: &str = "config/definitions.json";
 
 fn definitions(path: &str) -> Value {
     let text = fs::read_to_string(project_file(path)).expect("the file is there");
     serde_json::from_str(&text).expect("the file is JSON")
 }
 
-fn truth_of(
-    stream: &postmeter::synth::Stream,
-    definitions: &Value,
-    default_set: Option<&str>,
-) -> Truth {
-    let mut truth = Truth::new(definitions, default_set, "SES");
-    for facts in &stream.facts {
-        truth.add(facts);
-    }
-    for (other, count) in &stream.others {
-        for _ in 0..*count {
-            truth.add_other(*other);
-        }
-    }
-    truth
+fn gzipped(text: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(text).expect("gzip in memory");
+    encoder.finish().expect("gzip in memory")
 }
 
 fn assert_identities(summary: &Value) {
@@ -57,20 +50,16 @@ fn count_and_compare(
 ) {
     let profile = Profile { seed, awkward: true, ..Profile::default() };
     let stream = stream(profile, events, &StreamOptions::default());
-    let truth = truth_of(&stream, &definitions(definitions_path), default_set);
+    let mut truth = Truth::new(&definitions(definitions_path), default_set, "SES");
+    stream.tell(&mut truth);
 
     let folder = tempfile::tempdir().expect("a folder");
     let (input, summary) = (folder.path().join("events"), folder.path().join("summary.json"));
     if gzip {
         // Two members, as Firehose writes them.
         let (first, second) = stream.bytes.split_at(stream.bytes.len() / 2);
-        let mut file = Vec::new();
-        for part in [first, second] {
-            let mut encoder = GzEncoder::new(&mut file, Compression::fast());
-            encoder.write_all(part).expect("gzip in memory");
-            encoder.finish().expect("gzip in memory");
-        }
-        fs::write(&input, file).expect("the input is written");
+        fs::write(&input, [gzipped(first), gzipped(second)].concat())
+            .expect("the input is written");
     } else {
         fs::write(&input, &stream.bytes).expect("the input is written");
     }
@@ -109,4 +98,134 @@ fn gzip_a_default_set_and_the_extensions_equal_the_truth() {
         count_and_compare(seed, 5_000, "config/examples/extensions.json", Some("newsletter"), gzip);
         count_and_compare(seed, 5_000, "config/definitions.json", Some("prod"), gzip);
     }
+}
+
+#[test]
+fn many_inputs_are_counted_as_one_and_those_that_cannot_be_read_are_named_in_order() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let mut truth = Truth::new(&definitions(DEFINITIONS), None, "SES");
+    let (mut inputs, mut unreadable) = (Vec::new(), Vec::new());
+    for seed in 0..40 {
+        let profile = Profile { seed, awkward: true, ..Profile::default() };
+        // A few of them are longer than a block.
+        let events = if seed % 10 == 0 { 3000 } else { 100 };
+        let stream = stream(profile, events, &StreamOptions::default());
+        stream.tell(&mut truth);
+        let bytes = if seed % 2 == 0 { gzipped(&stream.bytes) } else { stream.bytes };
+        inputs.push(path(&format!("{seed}")));
+        fs::write(&inputs[inputs.len() - 1], bytes).expect("the input is written");
+        if seed % 7 == 0 {
+            inputs.push(path(&format!("missing-{seed}")));
+            unreadable.push(format!("missing-{seed}"));
+        }
+    }
+    let summary = path("summary.json");
+    let mut args = vec!["count", "--definitions", DEFINITIONS, "--summary", &summary];
+    args.extend(inputs.iter().map(String::as_str));
+    let output = run(&args);
+    assert_eq!(output.status.code(), Some(1));
+    assert_same_lines(text(&output.stdout), &truth.to_lines());
+    let summary: Value =
+        serde_json::from_str(&fs::read_to_string(summary).expect("a summary")).expect("JSON");
+    let expected: Value = serde_json::from_str(&truth.summary().to_json()).expect("JSON");
+    assert_eq!(summary, expected);
+
+    let complaints: Vec<_> =
+        text(&output.stderr).lines().filter(|line| line.contains("cannot open")).collect();
+    assert_eq!(complaints.len(), unreadable.len(), "{complaints:?}");
+    for (complaint, name) in complaints.iter().zip(&unreadable) {
+        assert!(complaint.contains(name.as_str()), "{complaints:?}");
+    }
+}
+
+#[test]
+fn the_first_value_that_could_not_be_read_is_named_by_its_place() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (sound, faulty, later) = (path("sound"), path("faulty.gz"), path("later"));
+    let event = "{\"eventType\":\"Send\",\"mail\":{}}\n";
+    fs::write(&sound, event).expect("the input is written");
+    // Many blocks, a fault late in the first text and early in the next.
+    let mut text_of_faulty = event.repeat(200_000);
+    let place = text_of_faulty.len();
+    write!(text_of_faulty, "{{\"to\":\"reader@example.net\n{event}?\n").expect("in memory");
+    fs::write(&faulty, gzipped(text_of_faulty.as_bytes())).expect("the input is written");
+    fs::write(&later, "?\n").expect("the input is written");
+    let output = run(&["count", "--definitions", DEFINITIONS, &sound, &faulty, &later]);
+    assert!(output.status.success());
+    let expected = format!(
+        "postmeter: 3 values could not be read (malformed), the first at byte {place} of the text in {faulty}\n"
+    );
+    assert_eq!(text(&output.stderr), expected);
+}
+
+#[test]
+fn who_names_stdin_first_has_all_of_it() {
+    let events =
+        "{\"eventType\":\"Send\",\"mail\":{\"tags\":{\"ses:configuration-set\":\"prod\"}}}\n"
+            .repeat(50_000);
+    let args = ["count", "--definitions", DEFINITIONS, "--arrival", "2026-11-20T12:00:00Z", "-"];
+    let once = run_with_stdin(&args, events.as_bytes());
+    assert!(text(&once.stdout).contains("\"Counts\":[50000]"), "{}", text(&once.stdout));
+    let twice = run_with_stdin(&[&args[..], &["-", "-"]].concat(), events.as_bytes());
+    assert_eq!((text(&twice.stdout), text(&twice.stderr)), (text(&once.stdout), ""));
+}
+
+/// The most memory that a process has had resident, in bytes.
+#[cfg(target_os = "linux")]
+fn peak_memory(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+    let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
+    kib << 10
+}
+
+/// A long stream with long values in it needs no more memory than is said in `pipeline::bulk`: for
+/// each core four blocks of 1 MiB with their counts, one value, and the program itself.
+#[test]
+#[cfg(target_os = "linux")]
+fn memory_does_not_grow_with_the_length_of_the_input() {
+    const LEN: usize = 192 << 20;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let allowed = 64_u64 * (1 << 20) + cores as u64 * 6 * (1 << 20);
+
+    let mut child = postmeter(&["count", "--definitions", DEFINITIONS])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut stdin = child.stdin.take().expect("stdin is piped");
+    let part = stream(Profile::default(), 2000, &StreamOptions::default());
+    let long = format!("[\"{}\"]\n", "}{".repeat(6 << 20));
+    let (mut written, mut parts, mut longs) = (0, 0, 0_u64);
+    while written < LEN {
+        let bytes = if parts % 20 == 10 && longs < 3 {
+            longs += 1;
+            long.as_bytes()
+        } else {
+            parts += 1;
+            // The byte order mark of the first is skipped, that of another would be a fault.
+            &part.bytes[if parts == 1 { 0 } else { 3 }..]
+        };
+        stdin.write_all(bytes).expect("the command reads");
+        written += bytes.len();
+    }
+    // All but what the pipe holds was read, and the process is waiting for more.
+    let peak = peak_memory(child.id());
+    drop(stdin);
+    let output = child.wait_with_output().expect("the binary ends");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let counted: u64 = text(&output.stdout)
+        .lines()
+        .map(|line| {
+            serde_json::from_str::<Value>(line).expect("JSON")["Counts"][0].as_u64().unwrap()
+        })
+        .sum();
+    let mut truth = Truth::new(&definitions(DEFINITIONS), None, "SES");
+    part.tell(&mut truth);
+    let of_part: Value = serde_json::from_str(&truth.summary().to_json()).expect("JSON");
+    assert_eq!(counted, parts * of_part["counts"].as_u64().unwrap());
+    assert!(peak < allowed, "{peak} bytes, {allowed} are allowed");
 }

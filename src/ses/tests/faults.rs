@@ -162,7 +162,7 @@ fn a_value_may_have_16_mib_and_no_more() {
 /// Reads with a chunk that ends one byte after the longest value.
 fn read_in_chunks(text: &str) -> Vec<Seen> {
     visits(|interest, log| {
-        let mut reader = Reader::with_chunk(text.as_bytes(), VALUE_BYTES_MAX + 1);
+        let reader = Reader::with_block_bytes(text.as_bytes(), VALUE_BYTES_MAX + 1);
         reader.read(false, interest, log).unwrap();
     })
 }

@@ -5,7 +5,7 @@ use super::*;
 /// What the command line's way of reading a gzip file visits.
 fn file_kinds(gzip: &[u8]) -> String {
     names(&visits(|interest, log| {
-        Reader::new(flate2::bufread::MultiGzDecoder::new(gzip)).read(true, interest, log).unwrap();
+        Reader::new(GzipReader::new(gzip)).read(true, interest, log).unwrap();
     }))
 }
 

@@ -6,7 +6,7 @@ use super::*;
 fn counts(text: &str) -> (usize, usize) {
     let whole = seen(text);
     let pieces = visits(|interest, log| {
-        Reader::with_chunk(text.as_bytes(), 1000).read(false, interest, log).unwrap();
+        Reader::with_block_bytes(text.as_bytes(), 1000).read(false, interest, log).unwrap();
     });
     assert_eq!(whole, pieces);
     let malformed = whole.iter().filter(|seen| seen.name() == "malformed").count();

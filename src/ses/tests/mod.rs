@@ -1,5 +1,6 @@
 //! Bytes in, visits out: every sentence about reading, as examples and as properties.
 
+mod blocks;
 mod faults;
 mod fields;
 mod gzip;

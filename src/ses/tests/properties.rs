@@ -34,7 +34,9 @@ impl Read for Pieces<'_> {
 fn in_pieces(bytes: &[u8], chunk: usize, sizes: &[usize]) -> Vec<Seen> {
     visits(|interest, log| {
         let pieces = Pieces { bytes, sizes: sizes.iter().cycle() };
-        Reader::with_chunk(pieces, chunk).read(false, interest, log).expect("reading from memory");
+        Reader::with_block_bytes(pieces, chunk)
+            .read(false, interest, log)
+            .expect("reading from memory");
     })
 }
 

@@ -1,0 +1,49 @@
+//! Which text a worker reads next.
+
+use std::sync::{Arc, Mutex};
+
+use super::lock;
+use super::text::Text;
+
+/// The texts of a run.
+pub struct Queue {
+    texts: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The first text that nobody has begun.
+    next: usize,
+    /// Texts that still have blocks to take: at most one for each worker.
+    begun: Vec<Arc<Text>>,
+}
+
+// === impl Queue ===
+
+impl Queue {
+    /// Texts numbered from 0.
+    pub fn new(texts: usize) -> Self {
+        Self { texts, state: Mutex::default() }
+    }
+
+    /// A new text, or else the one that the fewest workers read. `None`: nothing is left to take.
+    pub fn next(&self) -> Option<Arc<Text>> {
+        let mut state = lock(&self.state);
+        let text = if state.next < self.texts {
+            let text = Arc::new(Text::new(state.next));
+            state.next += 1;
+            state.begun.push(Arc::clone(&text));
+            text
+        } else {
+            Arc::clone(state.begun.iter().min_by_key(|text| text.workers())?)
+        };
+        text.join();
+        Some(text)
+    }
+
+    /// Says that all blocks of a text are taken.
+    pub fn drained(&self, text: &Arc<Text>) {
+        lock(&self.state).begun.retain(|begun| !Arc::ptr_eq(begun, text));
+    }
+}

@@ -1,0 +1,138 @@
+//! One text that several workers read.
+
+use std::io::Read;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use super::sequence::{Head, Part, Sequence, Turn};
+use super::{Open, lock};
+use crate::ses::{Block, Blocks};
+
+/// Blocks that may wait for their turn, for each worker of the text.
+pub const EARLY_MAX: usize = 2;
+
+/// A text. Locks are taken in the order of the fields, and a turn is had without any.
+pub struct Text {
+    /// Its number in the run.
+    pub number: usize,
+    input: Mutex<Input>,
+    sequence: Mutex<Sequence>,
+    /// Fewer blocks wait than before.
+    room: Condvar,
+    workers: AtomicUsize,
+    /// A worker panicked: its block will never be settled.
+    abandoned: AtomicBool,
+}
+
+enum Input {
+    Unopened,
+    Open {
+        blocks: Blocks<Box<dyn Read + Send>>,
+        /// The number of the next block.
+        next: u64,
+    },
+    Drained,
+}
+
+/// Abandons a text when its worker panics, so that nobody waits for it.
+pub struct Alarm<'t>(&'t Text);
+
+// === impl Text ===
+
+impl Text {
+    pub fn new(number: usize) -> Self {
+        Self {
+            number,
+            input: Mutex::new(Input::Unopened),
+            sequence: Mutex::default(),
+            room: Condvar::new(),
+            workers: AtomicUsize::new(0),
+            abandoned: AtomicBool::new(false),
+        }
+    }
+
+    /// Adds a worker.
+    pub fn join(&self) {
+        self.workers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many workers have joined.
+    pub fn workers(&self) -> usize {
+        self.workers.load(Ordering::Relaxed)
+    }
+
+    pub fn alarm(&self) -> Alarm<'_> {
+        Alarm(self)
+    }
+
+    /// Takes the next block with its number, in the given buffer. The first to come opens the text.
+    ///
+    /// # Errors
+    /// The text cannot be opened; said once.
+    pub fn take(
+        &self,
+        buffer: &mut Vec<u8>,
+        open: &Open<'_>,
+        block_bytes: usize,
+    ) -> anyhow::Result<Option<(u64, Block)>> {
+        let mut input = lock(&self.input);
+        if matches!(*input, Input::Unopened) {
+            *input = Input::Drained;
+            let source = open(self.number)?;
+            let blocks = Blocks::new(source.bytes, source.gzip, block_bytes);
+            *input = Input::Open { blocks, next: 0 };
+        }
+        // Behind the lock on the input, so that nobody else takes a block either.
+        self.wait_for_room();
+        let Input::Open { blocks, next } = &mut *input else { return Ok(None) };
+        if self.abandoned.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let block = blocks.next(std::mem::take(buffer)).map(|block| (*next, block));
+        *next += 1;
+        if block.as_ref().is_none_or(|(_, block)| block.end.is_some()) {
+            *input = Input::Drained;
+        }
+        Ok(block)
+    }
+
+    fn wait_for_room(&self) {
+        let full = |sequence: &mut Sequence| {
+            sequence.early() >= EARLY_MAX * self.workers()
+                && !self.abandoned.load(Ordering::Relaxed)
+        };
+        let sequence = lock(&self.sequence);
+        drop(self.room.wait_while(sequence, full).unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// As [`Sequence::begin`].
+    pub fn begin(&self, number: u64) -> Option<Head> {
+        lock(&self.sequence).begin(number)
+    }
+
+    /// As [`Sequence::hand_in`].
+    pub fn hand_in(&self, number: u64, part: Part) -> Option<Turn> {
+        lock(&self.sequence).hand_in(number, part)
+    }
+
+    /// As [`Sequence::end`].
+    pub fn end(&self, head: Head) -> Option<Turn> {
+        let turn = lock(&self.sequence).end(head);
+        if turn.is_some() {
+            self.room.notify_one();
+        }
+        turn
+    }
+}
+
+// === impl Alarm ===
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.abandoned.store(true, Ordering::Relaxed);
+            drop(lock(&self.0.sequence));
+            self.0.room.notify_all();
+        }
+    }
+}

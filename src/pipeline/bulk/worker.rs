@@ -1,0 +1,135 @@
+//! One of the threads that read.
+
+use std::sync::Mutex;
+use std::sync::mpsc::SyncSender;
+
+use super::queue::Queue;
+use super::sequence::{Guess, Head, Part, Turn};
+use super::text::Text;
+use super::{Bulk, Finished, Open, lock};
+use crate::pipeline::Batch;
+use crate::ses::{Block, Scan};
+
+/// Keys that a worker counts by itself before it adds them to the total: enough for most of what
+/// it reads to fall on keys that it has, few enough to be no memory worth naming.
+const OWN_KEYS_MAX: usize = 1 << 14;
+
+/// What the workers of a run share.
+pub struct Shared<'b> {
+    pub bulk: &'b Bulk,
+    pub open: &'b Open<'b>,
+    pub queue: Queue,
+    pub total: Mutex<Batch>,
+    /// To be used again; no more than there ever were in use at a time.
+    pub buffers: Mutex<Vec<Vec<u8>>>,
+    pub batches: Mutex<Vec<Batch>>,
+}
+
+pub struct Worker<'b> {
+    shared: &'b Shared<'b>,
+    /// What is settled and not yet in the total.
+    own: Batch,
+    buffer: Vec<u8>,
+    finished: SyncSender<(usize, Finished)>,
+}
+
+// === impl Worker ===
+
+impl<'b> Worker<'b> {
+    pub fn new(shared: &'b Shared<'b>, finished: SyncSender<(usize, Finished)>) -> Self {
+        Self { shared, own: shared.bulk.batch(), buffer: Vec::new(), finished }
+    }
+
+    /// Reads until nothing is left to take.
+    pub fn run(mut self) {
+        while let Some(text) = self.shared.queue.next() {
+            let alarm = text.alarm();
+            self.read(&text);
+            drop(alarm);
+            self.shared.queue.drained(&text);
+        }
+        self.add_to_total();
+    }
+
+    pub(super) fn add_to_total(&mut self) {
+        lock(&self.shared.total).absorb(&mut self.own);
+    }
+
+    fn read(&mut self, text: &Text) {
+        while let Some((number, block)) = self.take(text) {
+            let mut turn = if let Some(head) = text.begin(number) {
+                Some(Turn { head, part: Part { block, guess: None } })
+            } else {
+                let guess = Some(self.guess(&block));
+                text.hand_in(number, Part { block, guess })
+            };
+            while let Some(Turn { mut head, part }) = turn {
+                self.settle(text, &mut head, part);
+                turn = text.end(head);
+            }
+        }
+    }
+
+    pub(super) fn take(&mut self, text: &Text) -> Option<(u64, Block)> {
+        let Shared { bulk, open, buffers, .. } = self.shared;
+        if self.buffer.capacity() == 0 {
+            self.buffer = lock(buffers).pop().unwrap_or_default();
+        }
+        text.take(&mut self.buffer, *open, bulk.block_bytes).unwrap_or_else(|error| {
+            self.tell(text, Finished { first_malformed: None, result: Err(error) });
+            None
+        })
+    }
+
+    /// Reads a block as if it began between two values.
+    pub(super) fn guess(&self, block: &Block) -> Guess {
+        let Shared { bulk, batches, .. } = self.shared;
+        let spare = lock(batches).pop();
+        let mut batch = spare.unwrap_or_else(|| bulk.batch());
+        let mut scan = Scan::between_values(block.offset);
+        scan.read(block, bulk.rules.interest(), &mut batch);
+        Guess { scan, batch }
+    }
+
+    /// Counts the block whose turn it is.
+    pub(super) fn settle(&mut self, text: &Text, head: &mut Head, part: Part) {
+        let Part { block, guess } = part;
+        let Shared { bulk, buffers, batches, .. } = self.shared;
+        let guessed = match guess {
+            Some(Guess { scan, mut batch }) => {
+                let right = head.scan.is_between_values();
+                if right {
+                    self.own.absorb(&mut batch);
+                    head.scan = scan;
+                }
+                batch.clear();
+                lock(batches).push(batch);
+                right
+            }
+            None => false,
+        };
+        if !guessed {
+            head.scan.read(&block, bulk.rules.interest(), &mut self.own);
+        }
+        let result = block.end.map(|end| head.scan.end(end, &mut self.own));
+        head.first_malformed = head.first_malformed.or(self.own.first_malformed.take());
+        if self.buffer.capacity() == 0 {
+            self.buffer = block.bytes;
+        } else {
+            lock(buffers).push(block.bytes);
+        }
+        // A single worker is the total.
+        if self.own.delta.len() > OWN_KEYS_MAX && bulk.workers.get() > 1 {
+            self.add_to_total();
+        }
+        if let Some(result) = result {
+            let first_malformed = head.first_malformed;
+            self.tell(text, Finished { first_malformed, result: result.map_err(Into::into) });
+        }
+    }
+
+    fn tell(&self, text: &Text, finished: Finished) {
+        // Who listens does so until all workers have ended.
+        let _ = self.finished.send((text.number, finished));
+    }
+}

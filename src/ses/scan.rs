@@ -1,0 +1,89 @@
+//! A text in blocks, read one after the other.
+
+use super::blocks::{Block, End};
+use super::interest::Interest;
+use super::text::Progress;
+use super::unwrap::{LEVELS_MAX, Other, Path, Visit, judge_found};
+
+/// How far a text in blocks is read. Keeps the value that no block has ended yet: at most one and
+/// a half times the longest value, and a block.
+#[derive(Debug, Default)]
+pub struct Scan {
+    progress: Progress,
+    /// From the first byte of the unfinished value.
+    unread: Vec<u8>,
+    /// The length of `unread` when it was last read in vain.
+    tried: usize,
+    /// Where `unread` begins in the text.
+    offset: u64,
+}
+
+// === impl Scan ===
+
+impl Scan {
+    /// As if all before `offset` were read, and no value were unfinished there.
+    pub fn between_values(offset: u64) -> Self {
+        Self { progress: Progress::between_values(), offset, ..Self::default() }
+    }
+
+    /// Whether the next block is read as [`Scan::between_values`] reads it.
+    pub fn is_between_values(&self) -> bool {
+        self.unread.is_empty() && self.progress.is_between_values()
+    }
+
+    /// Reads the block behind those that were read before.
+    pub fn read(&mut self, block: &Block, interest: &Interest, visit: &mut impl Visit) {
+        let last = block.end.is_some();
+        if self.unread.is_empty() {
+            let done = self.walk(&block.bytes, last, interest, visit);
+            self.unread.extend_from_slice(&block.bytes[done..]);
+        } else {
+            self.unread.extend_from_slice(&block.bytes);
+            // The value is read again from its start, so only after it has grown by half: then all
+            // the times together cost no more than a few times its length.
+            if !last && self.unread.len() < self.tried + self.tried / 2 {
+                return;
+            }
+            let mut unread = std::mem::take(&mut self.unread);
+            let done = self.walk(&unread, last, interest, visit);
+            unread.drain(..done);
+            self.unread = unread;
+        }
+        self.tried = self.unread.len();
+    }
+
+    /// Reads the values at the start of `bytes`; gives how many bytes are done with.
+    fn walk(
+        &mut self,
+        bytes: &[u8],
+        last: bool,
+        interest: &Interest,
+        visit: &mut impl Visit,
+    ) -> usize {
+        let offset = self.offset;
+        let path = Path::default();
+        let done = self.progress.read(bytes, last, interest, LEVELS_MAX, |found, at| {
+            judge_found(found, interest, &path, offset + at as u64, visit);
+        });
+        self.offset += done as u64;
+        done
+    }
+
+    /// Ends the text after its last block: a torn gzip stream is one `malformed`, unless a value
+    /// was torn with it, which is that one.
+    ///
+    /// # Errors
+    /// Reading the text failed.
+    pub fn end(&self, end: End, visit: &mut impl Visit) -> std::io::Result<()> {
+        match end {
+            End::Whole => Ok(()),
+            End::Torn => {
+                if !self.progress.ended_inside {
+                    visit.other(Other::Malformed, &Path::default(), self.offset);
+                }
+                Ok(())
+            }
+            End::Failed(error) => Err(error),
+        }
+    }
+}
