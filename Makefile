@@ -8,7 +8,7 @@ STAMP  := $(VENV)/stamp
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help build test lint toolchain deploy-check licenses deny fmt demo bench image clean-venv ci
+.PHONY: help build test lint toolchain deploy-check licenses deny fmt demo bench fuzz image clean-venv ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -72,3 +72,16 @@ $(STAMP): tests/python/requirements.txt
 	    && $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<; } 2>&1) \
 	    || { rm -rf $(VENV); echo "cannot make $(VENV), which needs $(PYTHON) >= 3.11 with venv and pip: $${said##*$$'\n'}" >&2; exit 1; }
 	@touch $@
+
+# libFuzzer's instrumentation by rustc's stable options: no nightly and no cargo-fuzz is needed.
+# A find is kept in tests/fuzz/artifacts, the inputs that led on in tests/fuzz/corpus.
+FUZZ_SECONDS ?= 300
+FUZZ_FLAGS := --cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+    -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+    -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares
+fuzz: ## the fuzz targets, FUZZ_SECONDS each (300)
+	@cd tests/fuzz && host=$$(rustc -vV | sed -n 's/^host: //p') && for target in event delivery; do \
+	    mkdir -p corpus/$$target artifacts && RUSTFLAGS="$(FUZZ_FLAGS)" cargo run --release --locked \
+	        --target $$host --bin $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=16384 \
+	        -artifact_prefix=artifacts/$$target- -print_final_stats=1 corpus/$$target seeds/$$target \
+	        || exit 1; done

@@ -43,6 +43,14 @@ pub fn read_request<'a>(
     if let Some((request_id, walk)) = Walk(body).until_records() {
         return Ok(FirehoseRequest { request_id, body, records: Records::Ahead(walk) });
     }
+    by_parser(body, interest)
+}
+
+/// As [`read_request`], by the parser alone.
+pub(super) fn by_parser<'a>(
+    body: &'a [u8],
+    interest: &Interest,
+) -> Result<FirehoseRequest<'a>, &'static str> {
     let (request_id, records) = parse(body, interest)?;
     Ok(FirehoseRequest { request_id, body, records: Records::Known(records) })
 }

@@ -93,7 +93,12 @@ impl<R: BufRead> Read for GzipReader<R> {
     }
 }
 
-fn stream(bytes: &[u8], limit: usize, mut admit: impl FnMut(usize) -> bool) -> Gunzipped {
+/// As [`gunzip`], by the stream alone.
+pub(super) fn stream(
+    bytes: &[u8],
+    limit: usize,
+    mut admit: impl FnMut(usize) -> bool,
+) -> Gunzipped {
     let mut gzip = GzipReader::new(bytes);
     let mut out = Vec::new();
     loop {

@@ -162,7 +162,7 @@ impl Interest {
         self.headers.get(lower)
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn every_slot(&self) -> impl Iterator<Item = Slot> {
         (0..).map(Slot).take(self.slots())
     }

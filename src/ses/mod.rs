@@ -9,6 +9,8 @@
 //! [`Event`], or one of the [`Other`] outcomes. Nothing that is read disappears without a call.
 
 mod blocks;
+#[cfg(any(test, fuzzing))]
+pub mod compare;
 mod data;
 mod delivery;
 mod event;

@@ -22,7 +22,7 @@ pub enum Block {
     Subscription,
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 impl Block {
     pub const ALL: [Self; 8] = [
         Self::Mail,
