@@ -4,6 +4,8 @@
 //! Read the ratios, not the absolute figures.
 
 mod corpus;
+mod counting;
+mod flush;
 mod stages;
 mod yardstick;
 
@@ -122,6 +124,7 @@ criterion_group! {
         .warm_up_time(Duration::from_secs(1))
         .measurement_time(Duration::from_secs(5))
         .sample_size(50);
-    targets = pipeline
+    // Flush first: it measures memory before anything else was allocated.
+    targets = flush::flush, counting::counting, pipeline
 }
 criterion_main!(benches);

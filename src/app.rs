@@ -223,6 +223,7 @@ impl App {
                     pending_counts: aggregator.pending.counts(),
                     pending_entries: aggregator.pending.entries(),
                     series: aggregator.series() as u64,
+                    series_bytes: aggregator.bytes() as u64,
                     oldest_epoch_seconds: intake.oldest_age().as_secs_f64(),
                 }
             }

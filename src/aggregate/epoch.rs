@@ -1,24 +1,31 @@
 //! The epoch that takes counts now, and its limits.
 //!
-//! A request's delta is merged under the read side of one lock, held for the merge only; sealing
-//! takes the write side to swap the epoch. So a sealed epoch is complete, and its receipts are
-//! exactly those of the requests whose counts it holds.
+//! A request's delta is merged under the read side of its epoch's lock, held for the merge only.
+//! Sealing swaps the active epoch for an empty one, then takes the write side of the old one's lock
+//! to wait for merges under way. So a sealed epoch is complete, and its receipts are exactly those
+//! of the requests whose counts it holds; and no merge ever waits for a seal.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 
-use dashmap::DashMap;
+use arc_swap::ArcSwap;
+use dashmap::{DashMap, SharedValue};
 use foldhash::fast::RandomState;
 
+use super::by_shard::by_shard;
 use super::delta::Delta;
-use super::key::{SeriesKey, layout_of, series_of};
-use super::lines::{Line, sorted_lines};
+use super::entry::{Counts, Entry, EntryKey};
+use super::hour::HourlyLimit;
+use super::key::{layout_of, minute_of, series_of};
+use super::lines::{Line, lines_of};
+use super::pending::{Full, Pending};
 use super::recent::Recent;
-use super::series::HourlySeries;
+use super::table::SeriesTable;
 use crate::ack::Receipt;
 use crate::clock::Clock;
-use crate::destination::Layouts;
+use crate::destination::{LayoutId, Layouts};
 
 /// Bounds of an aggregator.
 #[derive(Clone, Copy, Debug)]
@@ -32,25 +39,24 @@ pub struct Limits {
 /// The shared counts.
 #[derive(Debug)]
 pub struct Aggregator {
-    active: RwLock<Epoch>,
+    active: ArcSwap<Slot>,
     recent: Mutex<Recent>,
-    series: Option<Mutex<HourlySeries>>,
+    /// Kept beside, so that whoever asks does not wait for a seal.
+    recent_bytes: AtomicUsize,
+    series: HourlyLimit,
     entries_max: u64,
     pub pending: Arc<Pending>,
     layouts: Layouts,
     clock: Clock,
 }
 
-/// What was merged and is not yet accepted nor given up, over all epochs.
-#[derive(Debug, Default)]
-pub struct Pending {
-    entries: AtomicU64,
-    counts: AtomicU64,
-}
+/// Where an epoch lies until it is sealed.
+type Slot = RwLock<Option<Epoch>>;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Epoch {
-    counts: DashMap<SeriesKey, AtomicU64, RandomState>,
+    table: Arc<SeriesTable>,
+    counts: DashMap<EntryKey, AtomicU64, RandomState>,
     contents: Mutex<Contents>,
 }
 
@@ -62,9 +68,9 @@ struct Contents {
 }
 
 /// An epoch that takes nothing more in.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Sealed {
-    pub counts: Vec<(SeriesKey, u64)>,
+    pub counts: Counts,
     /// Receipts of the requests counted here, each with the namespaces that it wrote to.
     pub receipts: Vec<(Receipt, BTreeSet<Arc<str>>)>,
     /// Unix milliseconds of the first merge.
@@ -80,9 +86,11 @@ pub struct Merge {
     pub series_limit: u64,
 }
 
-/// The pending entries are at their limit; nothing was merged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Full;
+/// Shards of an epoch's map. Many, because one that grows makes those wait who count in it.
+const SHARDS: usize = 64;
+
+/// A table is followed by another when less than half of its series, beyond so many, are alive.
+const DEAD_SERIES_MIN: usize = 1024;
 
 // === impl Aggregator ===
 
@@ -90,10 +98,12 @@ impl Aggregator {
     #[must_use]
     pub fn new(limits: Limits, layouts: Layouts, clock: Clock) -> Self {
         let recent_max = usize::try_from(limits.entries).unwrap_or(usize::MAX);
+        let table = Arc::new(SeriesTable::default());
         Self {
-            active: RwLock::default(),
-            recent: Mutex::new(Recent::new(recent_max)),
-            series: limits.series.map(|limit| Mutex::new(HourlySeries::new(limit))),
+            active: ArcSwap::from_pointee(Epoch::slot(Arc::clone(&table))),
+            recent: Mutex::new(Recent::new(table, recent_max)),
+            recent_bytes: AtomicUsize::new(0),
+            series: HourlyLimit::new(limits.series),
             entries_max: limits.entries,
             pending: Arc::default(),
             layouts,
@@ -111,67 +121,101 @@ impl Aggregator {
         receipt: impl FnOnce() -> Option<Receipt>,
     ) -> Result<Merge, Full> {
         let now_ms = self.clock.now_ms();
-        let epoch = self.active.read().unwrap_or_else(PoisonError::into_inner);
-        let new = delta.iter().filter(|(key, _)| !epoch.counts.contains_key(*key)).count() as u64;
-        self.pending.reserve(new, self.entries_max)?;
+        self.with_active(|epoch| self.merge_into(epoch, now_ms, delta, receipt))
+    }
 
-        let mut series = self.series.as_ref().map(lock);
-        if let Some(series) = &mut series {
-            series.turn(now_ms);
-        }
+    fn merge_into(
+        &self,
+        epoch: &Epoch,
+        now_ms: i64,
+        delta: &Delta,
+        receipt: impl FnOnce() -> Option<Receipt>,
+    ) -> Result<Merge, Full> {
+        let stamp = self.series.turn(now_ms);
+        // Room for every entry, most of which is given back; near the limit, for new ones alone.
+        let mut reserved = delta.len() as u64;
+        self.pending.reserve(reserved, self.entries_max).or_else(|Full| {
+            reserved = epoch.new_entries(delta);
+            self.pending.reserve(reserved, self.entries_max)
+        })?;
+
         let mut merge = Merge { series_limit: 0 };
-        let mut made = 0;
         let mut merged = 0;
-        let mut layouts = BTreeSet::new();
-        for (key, count) in delta.iter() {
-            if series.as_mut().is_some_and(|series| !series.admit(series_of(key))) {
+        let mut entries = Vec::with_capacity(delta.len());
+        // With repeats, but for neighbours.
+        let mut layouts = Vec::new();
+        let series: Vec<_> = delta.iter().map(|(key, _)| series_of(key)).collect();
+        let known = epoch.table.find(&series, stamp);
+        for ((key, count), known) in delta.iter().zip(known) {
+            let known = known.or_else(|| epoch.table.admit(series_of(key), &self.series));
+            let Some(id) = known else {
                 merge.series_limit += count;
                 continue;
-            }
+            };
             merged += count;
-            layouts.insert(layout_of(key));
-            if let Some(cell) = epoch.counts.get(key) {
-                cell.fetch_add(count, Ordering::Relaxed);
-                continue;
+            let layout = layout_of(key);
+            if layouts.last() != Some(&layout) {
+                layouts.push(layout);
             }
-            let cell = epoch.counts.entry(SeriesKey::new(key)).or_insert_with(|| {
-                made += 1;
-                AtomicU64::new(0)
-            });
-            cell.fetch_add(count, Ordering::Relaxed);
+            entries.push(Entry { key: EntryKey::new(id, minute_of(key)), count });
         }
-        drop(series);
-        // Another request may have made an entry first that was new when this one looked.
-        self.pending.entries.fetch_sub(new - made, Ordering::Relaxed);
-        self.pending.counts.fetch_add(merged, Ordering::Relaxed);
+        let made = epoch.add(&entries);
+        self.pending.merged(merged, reserved - made);
 
-        if let Some(receipt) = receipt() {
-            let namespaces =
-                layouts.iter().filter_map(|id| Some(Arc::clone(&self.layouts.get(*id)?.namespace)));
-            lock(&epoch.contents).receipts.push((receipt, namespaces.collect()));
-        }
+        let receipt = receipt().map(|receipt| (receipt, self.namespaces(&layouts)));
+        let mut contents = lock(&epoch.contents);
+        contents.receipts.extend(receipt);
         if merged > 0 {
-            lock(&epoch.contents).first_merge_ms.get_or_insert(now_ms);
+            contents.first_merge_ms.get_or_insert(now_ms);
         }
         Ok(merge)
+    }
+
+    /// Uses the active epoch, which is not sealed before `use_epoch` ends.
+    fn with_active<T>(&self, use_epoch: impl FnOnce(&Epoch) -> T) -> T {
+        loop {
+            let slot = self.active.load();
+            let epoch = match slot.try_read() {
+                Ok(epoch) => epoch,
+                Err(TryLockError::Poisoned(epoch)) => epoch.into_inner(),
+                // It is being sealed, and another is active already.
+                Err(TryLockError::WouldBlock) => continue,
+            };
+            if let Some(epoch) = &*epoch {
+                return use_epoch(epoch);
+            }
+        }
+    }
+
+    fn namespaces(&self, layouts: &[LayoutId]) -> BTreeSet<Arc<str>> {
+        let layouts = layouts.iter().filter_map(|id| self.layouts.get(*id));
+        layouts.map(|layout| Arc::clone(&layout.namespace)).collect()
     }
 
     /// Ends the active epoch and begins another.
     #[must_use]
     pub fn seal(&self) -> Sealed {
         let mut recent = lock(&self.recent);
-        let epoch = {
-            let mut active = self.active.write().unwrap_or_else(PoisonError::into_inner);
-            std::mem::take(&mut *active)
-        };
+        let table = self.next_table(&recent);
+        let slot = self.active.swap(Arc::new(Epoch::slot(Arc::clone(&table))));
+        let sealed = slot.write().unwrap_or_else(PoisonError::into_inner).take();
+        // Only a seal empties a slot, and each seals another.
+        let sealed = sealed.unwrap_or_else(|| Epoch::new(Arc::clone(&table)));
         let now_ms = self.clock.now_ms();
-        let counts: Vec<_> =
-            epoch.counts.into_iter().map(|(key, count)| (key, count.into_inner())).collect();
-        for (key, count) in &counts {
-            recent.add(key.clone(), *count, now_ms);
-        }
-        let recent_evicted = recent.sweep(now_ms);
-        let contents = epoch.contents.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let Epoch { table: old_table, counts, contents } = sealed;
+        let entry = |(key, count): (EntryKey, AtomicU64)| Entry { key, count: count.into_inner() };
+        let mut entries = Vec::with_capacity(counts.len());
+        entries.extend(counts.into_iter().map(entry));
+        let counts = Counts::new(old_table, entries);
+        let recent_evicted = if Arc::ptr_eq(&counts.table, &table) {
+            recent.add(&counts, now_ms)
+        } else {
+            table.carry(self.series.stamp());
+            let (same, (lost, _)) = counts.clone().under(&table);
+            recent.turn(&table) + recent.add(&same, now_ms) + usize::try_from(lost).unwrap_or(0)
+        };
+        self.recent_bytes.store(recent.bytes(), Ordering::Relaxed);
+        let contents = contents.into_inner().unwrap_or_else(PoisonError::into_inner);
         Sealed {
             counts,
             receipts: contents.receipts,
@@ -184,75 +228,129 @@ impl Aggregator {
     #[must_use]
     pub fn recent_lines(&self) -> Vec<Line> {
         let recent = lock(&self.recent);
-        let mut all: std::collections::HashMap<SeriesKey, u64, RandomState> =
-            recent.iter().map(|(key, count)| (key.clone(), count)).collect();
-        // Under the same lock: an entry is either here still or there already, never both.
-        let epoch = self.active.read().unwrap_or_else(PoisonError::into_inner);
-        for entry in &epoch.counts {
-            *all.entry(entry.key().clone()).or_default() += entry.value().load(Ordering::Relaxed);
-        }
-        drop(epoch);
+        // Under the lock: an entry is either here still or there already, never both.
+        let active = self.with_active(Epoch::counts);
+        let sealed = Counts::new(Arc::clone(&active.table), recent.iter().collect());
         drop(recent);
-        sorted_lines(all.iter().map(|(key, count)| (key.as_bytes(), *count)), &self.layouts)
+        lines_of(&[active, sealed], &self.layouts)
     }
 
     /// Unix milliseconds of the active epoch's first merge.
     #[must_use]
     pub fn first_merge_ms(&self) -> Option<i64> {
-        let epoch = self.active.read().unwrap_or_else(PoisonError::into_inner);
-        lock(&epoch.contents).first_merge_ms
+        self.with_active(|epoch| lock(&epoch.contents).first_merge_ms)
     }
 
     /// Distinct series in this hour; 0 when they are not limited.
     #[must_use]
     pub fn series(&self) -> usize {
-        self.series.as_ref().map_or(0, |series| lock(series).len())
+        self.series.series(self.clock.now_ms())
+    }
+
+    /// Bytes that series and their counts take of memory, but for what is sealed.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let recent = self.recent_bytes.load(Ordering::Relaxed);
+        recent + self.with_active(|epoch| epoch.table.bytes() + epoch.bytes())
     }
 
     #[must_use]
     pub fn layouts(&self) -> &Layouts {
         &self.layouts
     }
+
+    /// The table of the next epoch: the present one, unless too much in it is dead.
+    fn next_table(&self, recent: &Recent) -> Arc<SeriesTable> {
+        let table = self.with_active(|epoch| Arc::clone(&epoch.table));
+        let alive = recent.series() + self.series();
+        if table.series() > DEAD_SERIES_MIN + 2 * alive {
+            Arc::new(SeriesTable::after(table))
+        } else {
+            table
+        }
+    }
+}
+
+// === impl Epoch ===
+
+impl Epoch {
+    fn new(table: Arc<SeriesTable>) -> Self {
+        let counts = DashMap::with_hasher_and_shard_amount(RandomState::default(), SHARDS);
+        Self { table, counts, contents: Mutex::default() }
+    }
+
+    fn slot(table: Arc<SeriesTable>) -> Slot {
+        RwLock::new(Some(Self::new(table)))
+    }
+
+    /// A copy of the counts.
+    fn counts(&self) -> Counts {
+        let entry = |key, count: &AtomicU64| Entry { key, count: count.load(Ordering::Relaxed) };
+        let entries = self.counts.iter().map(|cell| entry(*cell.key(), cell.value())).collect();
+        Counts::new(Arc::clone(&self.table), entries)
+    }
+
+    /// How many of a delta's keys have no entry yet.
+    fn new_entries(&self, delta: &Delta) -> u64 {
+        let known = |key| {
+            let id = self.table.id(series_of(key));
+            id.is_some_and(|id| self.counts.contains_key(&EntryKey::new(id, minute_of(key))))
+        };
+        delta.iter().filter(|(key, _)| !known(key)).count() as u64
+    }
+
+    /// Adds to entries, and gives the number of those that were new.
+    fn add(&self, entries: &[Entry]) -> u64 {
+        let mut made = 0;
+        let hashes: Vec<_> = entries.iter().map(|entry| self.hash(entry.key)).collect();
+        #[expect(clippy::cast_possible_truncation, reason = "as the map itself does")]
+        let shard_of = |hash: u64| self.counts.determine_shard(hash as usize);
+        let order = by_shard::<SHARDS>(hashes.iter().map(|hash| shard_of(*hash)));
+        let mut new = Vec::new();
+        for group in order.chunk_by(|a, b| shard_of(hashes[*a]) == shard_of(hashes[*b])) {
+            let shard = &self.counts.shards()[shard_of(hashes[group[0]])];
+            let cells = shard.read();
+            for at in group {
+                let Entry { key, count } = entries[*at];
+                match cells.get(hashes[*at], |(known, _)| *known == key) {
+                    Some((_, cell)) => _ = cell.get().fetch_add(count, Ordering::Relaxed),
+                    None => new.push(*at),
+                }
+            }
+            drop(cells);
+            if new.is_empty() {
+                continue;
+            }
+            let mut cells = shard.write();
+            for at in new.drain(..) {
+                let Entry { key, count } = entries[at];
+                // Another request may have made it meanwhile.
+                if let Some((_, cell)) = cells.get(hashes[at], |(known, _)| *known == key) {
+                    cell.get().fetch_add(count, Ordering::Relaxed);
+                    continue;
+                }
+                let cell = (key, SharedValue::new(AtomicU64::new(count)));
+                cells.insert(hashes[at], cell, |(known, _)| self.hash(*known));
+                made += 1;
+            }
+        }
+        made
+    }
+
+    fn hash(&self, key: EntryKey) -> u64 {
+        self.counts.hasher().hash_one(key)
+    }
+
+    /// Bytes that the entries take of memory.
+    fn bytes(&self) -> usize {
+        // An entry and a byte of control for each bucket, of which seven in eight are used.
+        self.counts.capacity() * 8 / 7 * (size_of::<Entry>() + 1)
+    }
 }
 
 /// A poisoned lock still guards plain numbers: a panic elsewhere must not stop the stream.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-// === impl Pending ===
-
-impl Pending {
-    fn reserve(&self, entries: u64, limit: u64) -> Result<(), Full> {
-        let fits = |held: u64| held.checked_add(entries).filter(|sum| *sum <= limit);
-        if entries == 0 {
-            return Ok(());
-        }
-        self.entries
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits)
-            .map_or(Err(Full), |_| Ok(()))
-    }
-
-    /// Entries that joined others of the same series and minute.
-    pub fn coalesced(&self, entries: u64) {
-        self.entries.fetch_sub(entries, Ordering::Relaxed);
-    }
-
-    /// Entries that were accepted, or given up with a counted reason.
-    pub fn done(&self, entries: u64, counts: u64) {
-        self.entries.fetch_sub(entries, Ordering::Relaxed);
-        self.counts.fetch_sub(counts, Ordering::Relaxed);
-    }
-
-    #[must_use]
-    pub fn entries(&self) -> u64 {
-        self.entries.load(Ordering::Relaxed)
-    }
-
-    #[must_use]
-    pub fn counts(&self) -> u64 {
-        self.counts.load(Ordering::Relaxed)
-    }
 }
 
 #[cfg(test)]

@@ -1,19 +1,15 @@
-//! The key that a count stands under: a series and a minute, as bytes.
+//! The key that a request counts under: a series and a minute, as bytes.
 //!
-//! `layout id (4) | length (1) value | .. | minute (8)`: the minute stands last so that the bytes
-//! before it are the series.
+//! `layout id (1 to 5) | length (1) value | .. | minute (8)`: the minute stands last so that the
+//! bytes before it are the series. No series is the beginning of another.
 
 use std::sync::Arc;
 
+use super::varint::{put_varint, varint};
 use crate::destination::{LayoutId, Layouts};
 use crate::ses::Minute;
 
-const LAYOUT_BYTES: usize = 4;
 const MINUTE_BYTES: usize = 8;
-
-/// A series and a minute; cheap to clone.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct SeriesKey(Arc<[u8]>);
 
 /// Builds keys in a buffer that is used again.
 #[derive(Clone, Debug, Default)]
@@ -35,7 +31,7 @@ impl KeyBuilder {
     /// Begins a key.
     pub fn start(&mut self, layout: LayoutId) {
         self.0.clear();
-        self.0.extend_from_slice(&layout.0.to_le_bytes());
+        put_varint(&mut self.0, u64::from(layout.0));
     }
 
     /// Adds the value of the next dimension, by name. A value has at most 255 bytes.
@@ -52,33 +48,6 @@ impl KeyBuilder {
     }
 }
 
-// === impl SeriesKey ===
-
-impl SeriesKey {
-    /// A key of bytes that a [`KeyBuilder`] finished.
-    #[must_use]
-    pub fn new(bytes: &[u8]) -> Self {
-        Self(bytes.into())
-    }
-
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl std::borrow::Borrow<[u8]> for SeriesKey {
-    fn borrow(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-/// The layout of a key's bytes.
-#[must_use]
-pub fn layout_of(key: &[u8]) -> LayoutId {
-    LayoutId(key.first_chunk::<LAYOUT_BYTES>().map_or(0, |bytes| u32::from_le_bytes(*bytes)))
-}
-
 /// The series of a key's bytes: all but the minute.
 #[must_use]
 pub fn series_of(key: &[u8]) -> &[u8] {
@@ -91,11 +60,18 @@ pub fn minute_of(key: &[u8]) -> Minute {
     Minute(key.last_chunk::<MINUTE_BYTES>().map_or(0, |bytes| i64::from_le_bytes(*bytes)))
 }
 
-/// A key in full; `None` only for bytes that no [`KeyBuilder`] of this process made.
+/// The layout of a series' bytes, or of a key's.
 #[must_use]
-pub fn resolve(key: &[u8], layouts: &Layouts) -> Option<SeriesMinute> {
-    let layout = layouts.get(layout_of(key))?;
-    let mut values = series_of(key).get(LAYOUT_BYTES..)?;
+pub fn layout_of(series: &[u8]) -> LayoutId {
+    let (id, _) = varint(series).unwrap_or_default();
+    LayoutId(u32::try_from(id).unwrap_or(u32::MAX))
+}
+
+/// A series in full; `None` only for bytes that no [`KeyBuilder`] of this process made.
+#[must_use]
+pub fn resolve(series: &[u8], minute: Minute, layouts: &Layouts) -> Option<SeriesMinute> {
+    let layout = layouts.get(layout_of(series))?;
+    let (_, mut values) = varint(series)?;
     let mut dimensions = Vec::with_capacity(layout.dimensions.len());
     for name in &layout.dimensions {
         let (len, rest) = values.split_first()?;
@@ -107,7 +83,7 @@ pub fn resolve(key: &[u8], layouts: &Layouts) -> Option<SeriesMinute> {
         namespace: Arc::clone(&layout.namespace),
         metric: layout.metric.metric_name(),
         dimensions,
-        minute: minute_of(key),
+        minute,
     })
 }
 
@@ -135,12 +111,13 @@ mod tests {
             for value in &values {
                 builder.push(value.as_bytes());
             }
-            let key = SeriesKey::new(builder.finish(Minute(minute)));
-            let full = resolve(key.as_bytes(), &layouts).expect("the layout is known");
+            let key = builder.finish(Minute(minute));
+            let full = resolve(series_of(key), minute_of(key), &layouts);
+            let full = full.expect("the layout is known");
             prop_assert_eq!(full.minute, Minute(minute));
             prop_assert_eq!(full.metric, "Click");
             prop_assert_eq!(full.dimensions, names.into_iter().zip(values).collect::<Vec<_>>());
-            prop_assert_eq!(layout_of(key.as_bytes()), id);
+            prop_assert_eq!(layout_of(key), id);
         }
     }
 }

@@ -3,7 +3,8 @@
 use serde::Serialize;
 use serde::ser::{SerializeSeq, SerializeStruct, Serializer};
 
-use super::key::{SeriesMinute, resolve};
+use super::entry::{Counts, Entry};
+use super::key::{SeriesMinute, minute_of, resolve, series_of};
 use crate::destination::Layouts;
 
 /// One series and minute with its count. Serializes to one line of JSON.
@@ -21,9 +22,30 @@ pub fn sorted_lines<'k>(
 ) -> Vec<Line> {
     let mut lines: Vec<_> = counts
         .into_iter()
-        .filter_map(|(key, count)| Some(Line { series: resolve(key, layouts)?, count }))
+        .filter_map(|(key, count)| {
+            Some(Line { series: resolve(series_of(key), minute_of(key), layouts)?, count })
+        })
         .collect();
     lines.sort();
+    lines
+}
+
+/// Counts as lines, sorted likewise; what stands in several is added up.
+#[must_use]
+pub fn lines_of(all: &[Counts], layouts: &Layouts) -> Vec<Line> {
+    let line = |counts: &Counts, entry: &Entry| {
+        let resolve = |series: &[u8]| resolve(series, entry.key.minute(), layouts);
+        Some(Line { series: counts.table.with(entry.key.series(), resolve)?, count: entry.count })
+    };
+    let lines =
+        |counts| Counts::entries(counts).iter().filter_map(move |entry| line(counts, entry));
+    let mut lines: Vec<_> = all.iter().flat_map(lines).collect();
+    lines.sort();
+    lines.dedup_by(|line, before| {
+        let same = line.series == before.series;
+        before.count += if same { line.count } else { 0 };
+        same
+    });
     lines
 }
 

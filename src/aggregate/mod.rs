@@ -4,14 +4,23 @@
 //! time. An epoch holds many minutes when events are late or replayed. Invariant: a request's
 //! counts and its receipt are in the same epoch.
 
+mod arena;
+mod by_shard;
 mod delta;
+mod entry;
 mod epoch;
+mod hour;
 mod key;
 mod lines;
+mod pending;
 mod recent;
-mod series;
+mod table;
+mod varint;
 
 pub use delta::Delta;
-pub use epoch::{Aggregator, Full, Limits, Merge, Pending, Sealed};
-pub use key::{KeyBuilder, SeriesKey, SeriesMinute, layout_of, minute_of, resolve, series_of};
-pub use lines::{Line, sorted_lines};
+pub use entry::{Counts, Entry, EntryKey, Joined};
+pub use epoch::{Aggregator, Limits, Merge, Sealed};
+pub use key::{KeyBuilder, SeriesMinute, layout_of, minute_of, resolve, series_of};
+pub use lines::{Line, lines_of, sorted_lines};
+pub use pending::{Full, Pending};
+pub use table::{SeriesId, SeriesTable};

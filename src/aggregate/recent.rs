@@ -2,100 +2,270 @@
 //!
 //! Age is processing time: an entry goes three hours after something was last added to it, however
 //! old its minute is, so that late and replayed events show too.
+//!
+//! There may be a million entries, and hardly anybody looks at them: they are written one behind
+//! the other, sorted, in 3 to 10 bytes each, and written anew with every epoch.
 
-use std::collections::HashMap;
+use std::cmp::Ordering;
+use std::iter;
+use std::sync::Arc;
 
-use foldhash::fast::RandomState;
+use super::entry::{Counts, Entry, EntryKey};
+use super::table::{SeriesId, SeriesTable};
+use super::varint::{put_varint, varint};
 
-use super::key::SeriesKey;
-
-/// How long an entry is kept after its last count: three hours.
-pub const RECENT_MS: i64 = 3 * 3_600_000;
+/// How long an entry is kept after its last count, to the minute.
+const MINUTES_MAX: u8 = 180;
 
 /// Counts by series and minute, bounded in age and number.
 #[derive(Debug)]
 pub struct Recent {
-    entries: HashMap<SeriesKey, Entry, RandomState>,
+    table: Arc<SeriesTable>,
+    run: Run,
+    /// The minute of processing time at which the run was written.
+    written: i64,
     limit: usize,
-    swept_ms: i64,
+}
+
+/// Entries as bytes: difference to the key before, minutes since the last count, count.
+#[derive(Debug, Default)]
+struct Run {
+    bytes: Vec<u8>,
+    last: EntryKey,
+    len: usize,
+    series: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Entry {
-    count: u64,
-    touched_ms: i64,
+struct Aged {
+    entry: Entry,
+    /// Minutes of processing time since the last count.
+    age: u8,
 }
 
 // === impl Recent ===
 
 impl Recent {
     /// Keeps at most `limit` entries.
-    #[must_use]
-    pub fn new(limit: usize) -> Self {
-        Self { entries: HashMap::default(), limit, swept_ms: i64::MIN }
+    pub fn new(table: Arc<SeriesTable>, limit: usize) -> Self {
+        Self { table, run: Run::default(), written: 0, limit }
     }
 
-    pub fn add(&mut self, key: SeriesKey, count: u64, now_ms: i64) {
-        let entry = self.entries.entry(key).or_insert(Entry { count: 0, touched_ms: now_ms });
-        entry.count += count;
-        entry.touched_ms = now_ms;
-    }
-
-    /// Forgets what is too old, at most once a minute, and what is too much: then the oldest go
-    /// first. Gives the number that went before their time.
-    pub fn sweep(&mut self, now_ms: i64) -> usize {
-        if now_ms.saturating_sub(self.swept_ms) >= 60_000 {
-            self.swept_ms = now_ms;
-            self.entries.retain(|_, entry| now_ms - entry.touched_ms < RECENT_MS);
+    /// Adds the counts of an epoch; forgets what is too old, and what is too much: then the oldest
+    /// go first. Gives the number that went before their time.
+    pub fn add(&mut self, counts: &Counts, now_ms: i64) -> usize {
+        let now = now_ms.div_euclid(60_000);
+        let passed = (now - self.written).max(0);
+        if counts.is_empty() && passed == 0 {
+            return 0;
         }
-        let excess = self.entries.len().saturating_sub(self.limit);
+        let kept = self.run.iter().filter_map(|aged| {
+            let age = i64::from(aged.age).saturating_add(passed);
+            let age = u8::try_from(age).ok().filter(|age| *age <= MINUTES_MAX)?;
+            Some(Aged { age, ..aged })
+        });
+        let new = counts.entries().iter().map(|entry| Aged { entry: *entry, age: 0 });
+        let mut ages = [0; MINUTES_MAX as usize + 1];
+        let all = joined(kept, new).inspect(|aged| ages[usize::from(aged.age)] += 1);
+        let mut run = Run::of(all, self.run.bytes.len() + 8 * counts.entries().len());
+        let excess = run.len.saturating_sub(self.limit);
         if excess > 0 {
-            let mut touched: Vec<_> = self.entries.values().map(|entry| entry.touched_ms).collect();
-            let (_, last, _) = touched.select_nth_unstable(excess - 1);
-            let (last, mut left) = (*last, excess);
-            self.entries.retain(|_, entry| {
-                let goes = left > 0 && entry.touched_ms <= last;
-                left -= usize::from(goes);
-                !goes
-            });
+            run = run.without_oldest(excess, &ages);
         }
+        (self.run, self.written) = (run, now);
         excess
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (&SeriesKey, u64)> {
-        self.entries.iter().map(|(key, entry)| (key, entry.count))
+    /// Goes over to another table with all entries. Gives the number that found no room there.
+    pub fn turn(&mut self, table: &Arc<SeriesTable>) -> usize {
+        let mut all = Vec::with_capacity(self.run.len);
+        let mut series: Option<(SeriesId, Option<SeriesId>)> = None;
+        for aged in self.run.iter() {
+            let old = aged.entry.key.series();
+            if series.is_none_or(|(known, _)| known != old) {
+                series = Some((old, self.table.id_in(table, old)));
+            }
+            let Some((_, Some(new))) = series else { continue };
+            let key = EntryKey::new(new, aged.entry.key.minute());
+            all.push(Aged { entry: Entry { key, ..aged.entry }, ..aged });
+        }
+        let lost = self.run.len - all.len();
+        all.sort_unstable_by_key(|aged| aged.entry.key);
+        self.run = Run::of(all, self.run.bytes.len());
+        self.table = Arc::clone(table);
+        lost
     }
+
+    /// Entries, sorted by key.
+    pub fn iter(&self) -> impl Iterator<Item = Entry> {
+        self.run.iter().map(|aged| aged.entry)
+    }
+
+    /// The number of distinct series.
+    pub fn series(&self) -> usize {
+        self.run.series
+    }
+
+    /// Bytes that the entries take of memory.
+    pub fn bytes(&self) -> usize {
+        self.run.bytes.capacity()
+    }
+}
+
+// === impl Run ===
+
+impl Run {
+    /// Entries sorted by key, which take about so many bytes.
+    fn of(all: impl IntoIterator<Item = Aged>, bytes: usize) -> Self {
+        let mut run = Self { bytes: Vec::with_capacity(bytes), ..Self::default() };
+        for aged in all {
+            run.push(aged);
+        }
+        run.bytes.shrink_to_fit();
+        run
+    }
+
+    /// Appends an entry behind all others.
+    fn push(&mut self, Aged { entry, age }: Aged) {
+        self.series += usize::from(self.len == 0 || entry.key.series() != self.last.series());
+        put_varint(&mut self.bytes, entry.key.0 - self.last.0);
+        self.bytes.push(age);
+        put_varint(&mut self.bytes, entry.count);
+        self.last = entry.key;
+        self.len += 1;
+    }
+
+    /// The same without the `excess` oldest entries. `ages`: how many have each age.
+    fn without_oldest(&self, mut excess: usize, ages: &[usize]) -> Self {
+        let mut of_age = ages.to_vec();
+        for entries in of_age.iter_mut().rev() {
+            // From here on: how many of this age go.
+            *entries = excess.min(*entries);
+            excess -= *entries;
+        }
+        let kept = self.iter().filter(|aged| {
+            let goes = &mut of_age[usize::from(aged.age)];
+            let kept = *goes == 0;
+            *goes -= usize::from(!kept);
+            kept
+        });
+        Self::of(kept, self.bytes.len())
+    }
+
+    fn iter(&self) -> impl Iterator<Item = Aged> {
+        let (mut rest, mut key) = (self.bytes.as_slice(), 0);
+        iter::from_fn(move || {
+            let (step, after) = varint(rest)?;
+            let (age, after) = after.split_first()?;
+            let (count, after) = varint(after)?;
+            rest = after;
+            key += step;
+            Some(Aged { entry: Entry { key: EntryKey(key), count }, age: *age })
+        })
+    }
+}
+
+/// Two sorted lists as one; entries of one key are added up, and are as young as the second.
+fn joined(
+    old: impl Iterator<Item = Aged>,
+    new: impl Iterator<Item = Aged>,
+) -> impl Iterator<Item = Aged> {
+    let (mut old, mut new) = (old.peekable(), new.peekable());
+    iter::from_fn(move || {
+        let (Some(a), Some(b)) = (old.peek(), new.peek()) else { return old.next().or(new.next()) };
+        match a.entry.key.cmp(&b.entry.key) {
+            Ordering::Less => old.next(),
+            Ordering::Greater => new.next(),
+            Ordering::Equal => {
+                let before = old.next()?;
+                let mut both = new.next()?;
+                both.entry.count += before.entry.count;
+                Some(both)
+            }
+        }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ses::Minute;
 
-    fn key(at: u8) -> SeriesKey {
-        SeriesKey::new(&[at])
+    const MINUTE_MS: i64 = 60_000;
+
+    fn recent(limit: usize) -> Recent {
+        Recent::new(Arc::new(SeriesTable::default()), limit)
+    }
+
+    fn counts(recent: &Recent, entries: &[(&[u8], i64, u64)]) -> Counts {
+        let entry = |(series, minute, count): &(&[u8], i64, u64)| {
+            let id = recent.table.intern(series).expect("there is room");
+            Entry { key: EntryKey::new(id, Minute(*minute)), count: *count }
+        };
+        Counts::new(Arc::clone(&recent.table), entries.iter().map(entry).collect())
+    }
+
+    /// Series, minutes and counts, sorted.
+    fn held(recent: &Recent) -> Vec<(Vec<u8>, i64, u64)> {
+        let resolve = |entry: Entry| {
+            let series = recent.table.with(entry.key.series(), <[u8]>::to_vec);
+            (series, entry.key.minute().0, entry.count)
+        };
+        let mut held: Vec<_> = recent.iter().map(resolve).collect();
+        held.sort();
+        held
     }
 
     #[test]
     fn entries_go_three_hours_after_their_last_count() {
-        let mut recent = Recent::new(10);
-        recent.add(key(1), 1, 0);
-        recent.add(key(2), 1, 0);
-        recent.add(key(2), 1, 60_000);
-        assert_eq!(recent.sweep(RECENT_MS - 1), 0);
-        assert_eq!(recent.iter().count(), 2);
-        assert_eq!(recent.sweep(RECENT_MS + 59_999), 0);
-        assert_eq!(recent.iter().collect::<Vec<_>>(), [(&key(2), 2)]);
+        let mut recent = recent(10);
+        let (first, second) =
+            (counts(&recent, &[(b"a", 7, 1), (b"b", 7, 1)]), counts(&recent, &[(b"b", 7, 1)]));
+        let none = counts(&recent, &[]);
+        assert_eq!(recent.add(&first, 0), 0);
+        assert_eq!(recent.add(&second, MINUTE_MS), 0);
+        assert_eq!(recent.add(&none, i64::from(MINUTES_MAX) * MINUTE_MS), 0);
+        assert_eq!(held(&recent), [(b"a".to_vec(), 7, 1), (b"b".to_vec(), 7, 2)]);
+        assert_eq!(recent.add(&none, i64::from(MINUTES_MAX + 1) * MINUTE_MS), 0);
+        assert_eq!(held(&recent), [(b"b".to_vec(), 7, 2)]);
+        assert_eq!(recent.add(&none, i64::MAX), 0);
+        assert_eq!((held(&recent), recent.series(), recent.bytes()), (Vec::new(), 0, 0));
     }
 
     #[test]
     fn beyond_the_limit_the_oldest_go_first() {
-        let mut recent = Recent::new(2);
-        for at in 0..5 {
-            recent.add(key(at), 1, i64::from(at));
+        let mut recent = recent(2);
+        let mut evicted = 0;
+        for at in 0..5_u8 {
+            let counts = counts(&recent, &[(&[at], 0, 1)]);
+            evicted += recent.add(&counts, i64::from(at) * MINUTE_MS);
         }
-        assert_eq!(recent.sweep(5), 3);
-        let mut left: Vec<_> = recent.iter().map(|(key, _)| key.clone()).collect();
-        left.sort_by(|a, b| a.as_bytes().cmp(b.as_bytes()));
-        assert_eq!(left, [key(3), key(4)]);
+        assert_eq!(evicted, 3);
+        assert_eq!(held(&recent), [(vec![3], 0, 1), (vec![4], 0, 1)]);
+        // Of those that are equally old, as many as need be.
+        let more = counts(&recent, &[(&[7], 0, 1), (&[8], 0, 1), (&[9], 0, 1)]);
+        assert_eq!(recent.add(&more, 5 * MINUTE_MS), 3);
+        assert_eq!(held(&recent).len(), 2);
+        assert!(held(&recent).iter().all(|(series, ..)| series[0] >= 7));
+    }
+
+    #[test]
+    fn another_table_takes_all_entries_with_their_ages() {
+        let mut recent = recent(10);
+        let (first, second) = (
+            counts(&recent, &[(b"a", -7, 1), (b"b", 7, 300)]),
+            counts(&recent, &[(b"c", 7, 1), (b"c", 8, 1)]),
+        );
+        recent.add(&first, 0);
+        recent.add(&second, MINUTE_MS);
+        let before = held(&recent);
+        let table = Arc::new(SeriesTable::default());
+        // Other ids than in the table before.
+        table.intern(b"c").expect("there is room");
+        assert_eq!(recent.turn(&table), 0);
+        assert_eq!((held(&recent), recent.series()), (before, 3));
+        let none = counts(&recent, &[]);
+        recent.add(&none, i64::from(MINUTES_MAX + 1) * MINUTE_MS);
+        assert_eq!(held(&recent), [(b"c".to_vec(), 7, 1), (b"c".to_vec(), 8, 1)]);
     }
 }

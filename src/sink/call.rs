@@ -1,13 +1,17 @@
 //! Sealed counts cut into calls: pure, without a client or a clock.
 //!
-//! The same counts give the same calls, whatever order they come in.
+//! A [`Flight`] holds the counts of one namespace, once; its calls are places in it, and turn into
+//! datums only when they are sent. So what is on its way takes little more memory than what waits.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Amount, Datum};
-use crate::aggregate::{SeriesKey, minute_of, resolve};
-use crate::destination::Layouts;
+use crate::aggregate::{Counts, Entry, layout_of, resolve};
+use crate::destination::{LayoutId, Layouts};
 use crate::limits::{CALL_BYTES_MAX, DATUM_AGE_MAX, DATUM_AHEAD_MAX, DATUMS_PER_CALL_MAX};
+use crate::ses::Minute;
 
 /// A datum this close to a limit of its age is given up: its call may be on its way for a while.
 const AGE_MARGIN_MS: i64 = 60_000;
@@ -15,65 +19,78 @@ const AGE_MARGIN_MS: i64 = 60_000;
 /// Bytes of a call beside its datums and namespace.
 const CALL_OVERHEAD: usize = 128;
 
-/// One `PutMetricData` request. Never empty; its bytes never change while it is repeated.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Call {
-    pub keys: Vec<(SeriesKey, u64)>,
-    pub datums: Vec<Datum>,
+/// Counts of one namespace that go together, and which of them are settled.
+#[derive(Debug)]
+pub struct Flight {
+    counts: Counts,
+    /// For each entry: accepted, or given up with a counted reason.
+    settled: Vec<AtomicBool>,
 }
 
-/// Calls, and what no call may carry.
-#[derive(Debug, Default)]
+/// One `PutMetricData` request: some entries of a flight. Its datums are the same at every try.
+#[derive(Clone, Debug)]
+pub struct Call {
+    flight: Arc<Flight>,
+    places: Vec<u32>,
+}
+
+/// Calls, none of them empty, and what no call may carry.
+#[derive(Debug)]
 pub struct Packed {
     pub calls: Vec<Call>,
-    pub too_old: Vec<(SeriesKey, u64)>,
-    pub too_new: Vec<(SeriesKey, u64)>,
-    /// Keys without a layout: none are ever made.
-    pub unresolved: Vec<(SeriesKey, u64)>,
+    pub too_old: Call,
+    pub too_new: Call,
+    /// Series without a layout: none are ever made.
+    pub unresolved: Call,
 }
 
-/// Cuts the counts of one namespace into calls within CloudWatch's limits. With `now_ms`, datums
-/// that are too old or too far ahead are set aside; `None` keeps them all.
+/// Cuts a flight of a namespace into calls within CloudWatch's limits. With `now_ms`, datums that
+/// are too old or too far ahead are set aside; `None` keeps them all.
 #[must_use]
 pub fn pack(
-    mut counts: Vec<(SeriesKey, u64)>,
+    flight: &Arc<Flight>,
     namespace: &str,
     layouts: &Layouts,
     now_ms: Option<i64>,
 ) -> Packed {
-    counts.sort_by(|(a, _), (b, _)| a.as_bytes().cmp(b.as_bytes()));
-    let mut packed = Packed::default();
-    let mut open = Call::default();
+    let empty = || Call { flight: Arc::clone(flight), places: Vec::new() };
+    let mut packed =
+        Packed { calls: Vec::new(), too_old: empty(), too_new: empty(), unresolved: empty() };
+    let mut open = empty();
     let start = CALL_OVERHEAD + namespace.len();
     let mut bytes = start;
-    for (key, count) in counts {
-        match now_ms.map_or(Age::Fits, |now_ms| age(&key, now_ms)) {
+    let mut sizes = HashMap::new();
+    for (place, entry) in (0..).zip(flight.counts.entries()) {
+        match now_ms.map_or(Age::Fits, |now_ms| age(entry.key.minute(), now_ms)) {
             Age::TooOld => {
-                packed.too_old.push((key, count));
+                packed.too_old.places.push(place);
                 continue;
             }
             Age::TooNew => {
-                packed.too_new.push((key, count));
+                packed.too_new.places.push(place);
                 continue;
             }
             Age::Fits => {}
         }
-        let Some(series) = resolve(key.as_bytes(), layouts) else {
-            packed.unresolved.push((key, count));
+        let size = flight.counts.table.with(entry.key.series(), |series| {
+            let layout = layout_of(series);
+            let head = *sizes.entry(layout).or_insert_with(|| head_size(layout, layouts));
+            // The values, each with one byte of length, behind the layout's id.
+            Some(head? + series.len())
+        });
+        let Some(size) = size else {
+            packed.unresolved.places.push(place);
             continue;
         };
-        let datum = Datum { series, amount: Amount::Ones(count) };
-        let size = size_max(&datum);
-        let full = open.datums.len() == DATUMS_PER_CALL_MAX || bytes + size > CALL_BYTES_MAX;
-        if full && !open.datums.is_empty() {
-            packed.calls.push(std::mem::take(&mut open));
+        let full = open.len() == DATUMS_PER_CALL_MAX || bytes + size > CALL_BYTES_MAX;
+        if full && !open.is_empty() {
+            packed.calls.push(std::mem::replace(&mut open, empty()));
             bytes = start;
         }
         bytes += size;
-        open.keys.push((key, count));
-        open.datums.push(datum);
+        open.places.push(place);
     }
-    if !open.datums.is_empty() {
+    if !open.is_empty() {
         packed.calls.push(open);
     }
     packed
@@ -85,10 +102,10 @@ enum Age {
     TooNew,
 }
 
-fn age(key: &SeriesKey, now_ms: i64) -> Age {
+fn age(minute: Minute, now_ms: i64) -> Age {
     let ms =
         |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-    let age_ms = now_ms - minute_of(key.as_bytes()).start_seconds() * 1000;
+    let age_ms = now_ms - minute.start_seconds() * 1000;
     if age_ms > ms(DATUM_AGE_MAX) - AGE_MARGIN_MS {
         Age::TooOld
     } else if -age_ms > ms(DATUM_AHEAD_MAX) - AGE_MARGIN_MS {
@@ -98,10 +115,40 @@ fn age(key: &SeriesKey, now_ms: i64) -> Age {
     }
 }
 
-/// An upper bound of a datum's bytes in CBOR: keys and heads, then the texts.
-fn size_max(datum: &Datum) -> usize {
-    let dimension = |(name, value): &(String, String)| 24 + name.len() + value.len();
-    96 + datum.series.metric.len() + datum.series.dimensions.iter().map(dimension).sum::<usize>()
+/// An upper bound of a datum's bytes in CBOR, but for the values: keys and heads, then the texts.
+fn head_size(layout: LayoutId, layouts: &Layouts) -> Option<usize> {
+    let layout = layouts.get(layout)?;
+    let names = layout.dimensions.iter().map(|name| 24 + name.len());
+    Some(96 + layout.metric.metric_name().len() + names.sum::<usize>())
+}
+
+// === impl Flight ===
+
+impl Flight {
+    #[must_use]
+    pub fn new(counts: Counts) -> Self {
+        let settled = counts.entries().iter().map(|_| AtomicBool::new(false)).collect();
+        Self { counts, settled }
+    }
+
+    /// The number of entries, settled or not.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.settled.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.settled.is_empty()
+    }
+
+    /// What is neither accepted nor given up.
+    #[must_use]
+    pub fn left(&self) -> Counts {
+        let entries = self.counts.entries().iter().zip(&self.settled);
+        let left = entries.filter(|(_, settled)| !settled.load(Ordering::Acquire));
+        Counts::new(Arc::clone(&self.counts.table), left.map(|(entry, _)| *entry).collect())
+    }
 }
 
 // === impl Call ===
@@ -109,44 +156,168 @@ fn size_max(datum: &Datum) -> usize {
 impl Call {
     #[must_use]
     pub fn len(&self) -> usize {
-        self.datums.len()
+        self.places.len()
     }
 
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.datums.is_empty()
+        self.places.is_empty()
     }
 
     /// Sum of the counts.
     #[must_use]
     pub fn counts(&self) -> u64 {
-        self.keys.iter().map(|(_, count)| count).sum()
+        self.entries().map(|entry| entry.count).sum()
+    }
+
+    /// What is sent.
+    #[must_use]
+    pub fn datums(&self, layouts: &Layouts) -> Vec<Datum> {
+        let table = &self.flight.counts.table;
+        // Without a layout there is no place in a call: none is left out here.
+        let datum = |entry: &Entry| {
+            let (id, minute) = (entry.key.series(), entry.key.minute());
+            let series = table.with(id, |series| resolve(series, minute, layouts))?;
+            Some(Datum { series, amount: Amount::Ones(entry.count) })
+        };
+        self.entries().filter_map(datum).collect()
+    }
+
+    /// Marks the entries as accepted or given up.
+    pub fn settle(&self) {
+        for place in &self.places {
+            self.flight.settled[*place as usize].store(true, Ordering::Release);
+        }
     }
 
     /// Cuts the call in two.
     #[must_use]
     pub fn halves(mut self) -> (Self, Self) {
-        let middle = self.len() / 2;
-        let keys = self.keys.split_off(middle);
-        let datums = self.datums.split_off(middle);
-        (self, Self { keys, datums })
+        let places = self.places.split_off(self.len() / 2);
+        let second = Self { flight: Arc::clone(&self.flight), places };
+        (self, second)
     }
 
-    /// Takes the datums at these places out: gives the rest, and them.
+    /// Takes the datums at these places of the call out: gives the rest, and them.
     #[must_use]
-    pub fn without(self, places: &BTreeSet<usize>) -> (Self, Self) {
-        let (mut rest, mut taken) = (Self::default(), Self::default());
-        for (at, (key, datum)) in self.keys.into_iter().zip(self.datums).enumerate() {
-            let call = if places.contains(&at) { &mut taken } else { &mut rest };
-            call.keys.push(key);
-            call.datums.push(datum);
+    pub fn without(self, taken: &BTreeSet<usize>) -> (Self, Self) {
+        let (mut rest, mut out) = (Vec::new(), Vec::new());
+        for (at, place) in self.places.into_iter().enumerate() {
+            if taken.contains(&at) { &mut out } else { &mut rest }.push(place);
         }
-        (rest, taken)
+        let call = |places| Self { flight: Arc::clone(&self.flight), places };
+        (call(rest), call(out))
     }
 
-    /// Adds the datums of another call behind its own.
+    /// Adds the datums of another call of the same flight behind its own.
     pub fn append(&mut self, mut other: Self) {
-        self.keys.append(&mut other.keys);
-        self.datums.append(&mut other.datums);
+        self.places.append(&mut other.places);
+    }
+
+    fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.places.iter().map(|place| &self.flight.counts.entries()[*place as usize])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::aggregate::{EntryKey, KeyBuilder, SeriesTable, series_of};
+    use crate::destination::Layout;
+    use crate::ses::EventType;
+
+    /// Unix milliseconds of a minute's start.
+    const NOW_MS: i64 = 29_000_000 * 60_000;
+
+    /// A flight with these minutes, one for each series.
+    fn flight(layouts: &Layouts, minutes: &[i64]) -> Arc<Flight> {
+        let dimensions = vec!["campaign".to_owned(), "genre".to_owned()];
+        let id =
+            layouts.id(Layout { namespace: "SES".into(), metric: EventType::Send, dimensions });
+        let (table, mut key) = (Arc::new(SeriesTable::default()), KeyBuilder::default());
+        let entry = |(at, minute): (usize, &i64)| {
+            key.start(id);
+            key.push(format!("{at:0200}").as_bytes());
+            key.push(b"opera");
+            let series = table.intern(series_of(key.finish(Minute(*minute))));
+            let key = EntryKey::new(series.expect("there is room"), Minute(*minute));
+            Entry { key, count: 1 + at as u64 }
+        };
+        let entries = minutes.iter().enumerate().map(entry).collect();
+        Arc::new(Flight::new(Counts::new(table, entries)))
+    }
+
+    fn places(calls: &[&Call]) -> Vec<u32> {
+        let mut places: Vec<_> = calls.iter().flat_map(|call| &call.places).copied().collect();
+        places.sort_unstable();
+        places
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        /// For all minutes, each entry is in one call or set aside once, by its age; and the calls
+        /// keep CloudWatch's limits.
+        #[test]
+        fn every_entry_has_one_place(minutes in prop::collection::vec(-25_000_i64..200, 0..2500)) {
+            let minutes: Vec<_> = minutes.iter().map(|minute| 29_000_000 + minute).collect();
+            let layouts = Layouts::default();
+            let flight = flight(&layouts, &minutes);
+            let packed = pack(&flight, "SES", &layouts, Some(NOW_MS));
+            let mut all: Vec<_> = packed.calls.iter().collect();
+            all.extend([&packed.too_old, &packed.too_new, &packed.unresolved]);
+            let every: Vec<_> = (0..).take(minutes.len()).collect();
+            prop_assert_eq!(places(&all), every);
+            let aged = |range: std::ops::Range<i64>| minutes.iter().filter(|minute| range.contains(minute)).count();
+            prop_assert_eq!(packed.too_old.len(), aged(0..29_000_000 - 14 * 1440 + 1));
+            prop_assert_eq!(packed.too_new.len(), aged(29_000_000 + 120..i64::MAX));
+            prop_assert!(packed.unresolved.is_empty());
+            for call in &packed.calls {
+                let datums = call.datums(&layouts);
+                prop_assert_eq!(datums.len(), call.len());
+                prop_assert!((1..=DATUMS_PER_CALL_MAX).contains(&datums.len()));
+                let texts = |datum: &Datum| {
+                    let pairs = datum.series.dimensions.iter();
+                    pairs.map(|(name, value)| name.len() + value.len()).sum::<usize>()
+                };
+                prop_assert!(datums.iter().map(texts).sum::<usize>() < CALL_BYTES_MAX);
+            }
+        }
+    }
+
+    #[test]
+    fn what_no_call_settled_is_left() {
+        let layouts = Layouts::default();
+        let flight = flight(&layouts, &[29_000_000; 7]);
+        let mut calls = pack(&flight, "SES", &layouts, None).calls;
+        assert_eq!((calls.len(), flight.left().entries().len()), (1, 7));
+        let (first, second) = calls.remove(0).halves();
+        assert_eq!((first.len(), second.len()), (3, 4));
+        first.settle();
+        assert_eq!(flight.left().sum(), second.counts());
+        let (rest, out) = second.without(&BTreeSet::from([0, 3]));
+        assert_eq!(
+            (rest.places.as_slice(), out.places.as_slice()),
+            ([4, 5].as_slice(), [3, 6].as_slice())
+        );
+        out.settle();
+        assert_eq!(flight.left().sum(), rest.counts());
+        let values: Vec<_> = rest.datums(&layouts).iter().map(|datum| datum.amount).collect();
+        let entries: Vec<_> =
+            flight.left().entries().iter().map(|entry| Amount::Ones(entry.count)).collect();
+        assert_eq!(values, entries);
+        let mut both = rest.clone();
+        both.append(out);
+        both.settle();
+        assert!(flight.left().is_empty());
+    }
+
+    #[test]
+    fn series_of_unknown_layouts_are_set_aside() {
+        let flight = flight(&Layouts::default(), &[29_000_000; 3]);
+        let packed = pack(&flight, "SES", &Layouts::default(), None);
+        assert_eq!((packed.calls.len(), packed.unresolved.len()), (0, 3));
     }
 }

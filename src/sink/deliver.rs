@@ -33,13 +33,13 @@ pub async fn deliver<S: MetricSink>(
     let mut any_accepted = false;
     let mut parts = vec![call];
     loop {
-        let mut refused = Call::default();
+        let mut refused: Option<Call> = None;
         let mut general = false;
         while let Some(part) = parts.pop() {
             match attempt(shared, namespace, gate, &part).await {
                 Verdict::Accepted => {
                     any_accepted = true;
-                    shared.accepted(namespace, &part);
+                    shared.accepted(&part);
                 }
                 Verdict::GivenUp => shared.dropped(namespace, &part, DropReason::Ambiguous),
                 Verdict::Invalid(Culprit::Datums(at)) => {
@@ -51,19 +51,19 @@ pub async fn deliver<S: MetricSink>(
                 }
                 Verdict::Invalid(Culprit::Other(_)) => {
                     general = true;
-                    refused.append(part);
+                    refused = Some(together(refused, part));
                 }
                 Verdict::TooLarge | Verdict::Invalid(Culprit::Unnamed(_)) if part.len() > 1 => {
                     let (first, second) = part.halves();
                     parts.push(second);
                     parts.push(first);
                 }
-                Verdict::TooLarge | Verdict::Invalid(Culprit::Unnamed(_)) => refused.append(part),
+                Verdict::TooLarge | Verdict::Invalid(Culprit::Unnamed(_)) => {
+                    refused = Some(together(refused, part));
+                }
             }
         }
-        if refused.is_empty() {
-            return;
-        }
+        let Some(refused) = refused else { return };
         if any_accepted && !general {
             shared.dropped(namespace, &refused, DropReason::Refused);
             return;
@@ -74,6 +74,12 @@ pub async fn deliver<S: MetricSink>(
         shared.sleep(Instant::now() + backoff.next()).await;
         parts.push(refused);
     }
+}
+
+fn together(refused: Option<Call>, part: Call) -> Call {
+    let Some(mut refused) = refused else { return part };
+    refused.append(part);
+    refused
 }
 
 /// Tries a call until its outcome is one that more tries would not change.
@@ -92,7 +98,7 @@ async fn attempt<S: MetricSink>(
         }
         shared.pacer.turn().await;
         let started = Instant::now();
-        let outcome = shared.sink.put(namespace, &call.datums).await;
+        let outcome = shared.put(namespace, call).await;
         let took = started.elapsed();
         let failure = match outcome {
             Ok(()) => {

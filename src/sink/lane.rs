@@ -3,24 +3,18 @@
 //! An epoch that has begun to publish takes nothing more in. What waits was never sent, so it is
 //! coalesced by series and minute: memory follows series x minutes, not events.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use foldhash::fast::RandomState;
-
+use super::call::Flight;
 use super::gate::Gate;
 use crate::ack::Share;
-use crate::aggregate::SeriesKey;
-
-pub type Counts = HashMap<SeriesKey, u64, RandomState>;
+use crate::aggregate::{Counts, Joined};
 
 /// A namespace.
 #[derive(Debug, Default)]
 pub struct Lane {
-    waiting: Batch,
-    /// What of the epoch on its way is neither accepted nor given up.
-    on_its_way: Option<Outstanding>,
+    waiting: Waiting,
+    on_its_way: Option<OnItsWay>,
     pub gate: Arc<Gate>,
     /// The last call was refused to us.
     pub denied: bool,
@@ -28,98 +22,78 @@ pub struct Lane {
 
 /// Counts that go together, and who waits for them.
 #[derive(Debug, Default)]
-pub struct Batch {
-    pub counts: Counts,
-    pub shares: Vec<Share>,
+struct Waiting {
+    counts: Option<Counts>,
+    shares: Vec<Share>,
     first_merge_ms: Option<i64>,
 }
 
-#[derive(Debug, Default)]
-struct Outstanding {
-    counts: Counts,
+#[derive(Debug)]
+struct OnItsWay {
+    flight: Arc<Flight>,
     first_merge_ms: Option<i64>,
 }
 
 // === impl Lane ===
 
 impl Lane {
-    /// Adds a count of a newly sealed epoch. Gives true when it joined one that waits.
-    pub fn add(&mut self, key: SeriesKey, count: u64) -> bool {
-        match self.waiting.counts.entry(key) {
-            Entry::Occupied(mut entry) => {
-                *entry.get_mut() += count;
-                true
-            }
-            Entry::Vacant(entry) => {
-                entry.insert(count);
-                false
-            }
-        }
+    /// Takes the waiting counts out, to be joined with others and put back.
+    pub fn take_waiting(&mut self) -> Option<Counts> {
+        self.waiting.counts.take()
+    }
+
+    /// Adds counts of a newer epoch, whose first merge was then, to those that wait.
+    pub fn add(&mut self, mut counts: Counts, first_merge_ms: Option<i64>) -> Joined {
+        let waiting = &mut self.waiting;
+        waiting.first_merge_ms = earliest(waiting.first_merge_ms, first_merge_ms);
+        let joined = waiting.counts.take().map(|older| counts.join(older));
+        waiting.counts = Some(counts);
+        joined.unwrap_or_default()
     }
 
     pub fn add_share(&mut self, share: Share) {
         self.waiting.shares.push(share);
     }
 
-    /// The waiting counts hold some of an epoch whose first merge was then.
-    pub fn merged_at(&mut self, first_merge_ms: Option<i64>) {
-        let waiting = &mut self.waiting.first_merge_ms;
-        *waiting = earliest(*waiting, first_merge_ms);
-    }
-
     /// Takes what waits, if nothing is on its way.
-    pub fn begin(&mut self) -> Option<Batch> {
-        let idle = self.waiting.counts.is_empty() && self.waiting.shares.is_empty();
+    pub fn begin(&mut self) -> Option<(Arc<Flight>, Vec<Share>)> {
+        let idle = self.waiting.counts.is_none() && self.waiting.shares.is_empty();
         if idle || self.on_its_way.is_some() {
             return None;
         }
-        let batch = std::mem::take(&mut self.waiting);
-        self.on_its_way = Some(Outstanding {
-            counts: batch.counts.clone(),
-            first_merge_ms: batch.first_merge_ms,
-        });
-        Some(batch)
-    }
-
-    /// A count on its way was accepted or given up.
-    pub fn settled(&mut self, key: &SeriesKey) {
-        if let Some(outstanding) = &mut self.on_its_way {
-            outstanding.counts.remove(key);
-        }
+        let Waiting { counts, shares, first_merge_ms } = std::mem::take(&mut self.waiting);
+        let flight = Arc::new(Flight::new(counts.unwrap_or_default()));
+        self.on_its_way = Some(OnItsWay { flight: Arc::clone(&flight), first_merge_ms });
+        Some((flight, shares))
     }
 
     /// The epoch on its way has ended. What of it is neither accepted nor given up, because the
-    /// work on it failed, waits again: gives its counts, and how many entries joined others.
-    pub fn end(&mut self) -> (u64, u64) {
-        let Some(outstanding) = self.on_its_way.take() else { return (0, 0) };
-        let (mut counts, mut joined) = (0, 0);
-        for (key, count) in outstanding.counts {
-            counts += count;
-            joined += u64::from(self.add(key, count));
-        }
-        if counts > 0 {
-            self.merged_at(outstanding.first_merge_ms);
-        }
-        (counts, joined)
+    /// work on it failed, waits again: gives its counts, and what became of its entries.
+    pub fn end(&mut self) -> (u64, Joined) {
+        let left = self.on_its_way.take().map(|epoch| (epoch.flight.left(), epoch.first_merge_ms));
+        let Some((left, first_merge_ms)) = left.filter(|(left, _)| !left.is_empty()) else {
+            return (0, Joined::default());
+        };
+        let counts = left.sum();
+        let newer = self.take_waiting();
+        let joined = self.add(left, first_merge_ms);
+        (counts, newer.map_or(joined, |newer| self.add(newer, None)))
     }
 
     pub fn is_idle(&self) -> bool {
-        self.on_its_way.is_none()
-            && self.waiting.counts.is_empty()
-            && self.waiting.shares.is_empty()
+        self.on_its_way.is_none() && self.waiting.counts.is_none() && self.waiting.shares.is_empty()
     }
 
     /// The first merge of the oldest epoch that is not settled.
     pub fn first_merge_ms(&self) -> Option<i64> {
-        let on_its_way =
-            self.on_its_way.as_ref().and_then(|outstanding| outstanding.first_merge_ms);
+        let on_its_way = self.on_its_way.as_ref().and_then(|epoch| epoch.first_merge_ms);
         earliest(on_its_way, self.waiting.first_merge_ms)
     }
 
     /// Everything that is neither accepted nor given up.
-    pub fn left(&self) -> impl Iterator<Item = (&SeriesKey, u64)> {
-        let on_its_way = self.on_its_way.iter().flat_map(|outstanding| &outstanding.counts);
-        self.waiting.counts.iter().chain(on_its_way).map(|(key, count)| (key, *count))
+    pub fn left(&self) -> impl Iterator<Item = Counts> {
+        let on_its_way = self.on_its_way.iter().map(|epoch| epoch.flight.left());
+        self.waiting.counts.iter().cloned().chain(on_its_way)
     }
 }
 
@@ -127,5 +101,58 @@ fn earliest(a: Option<i64>, b: Option<i64>) -> Option<i64> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aggregate::{Entry, EntryKey, SeriesTable};
+    use crate::destination::Layouts;
+    use crate::ses::Minute;
+    use crate::sink::pack;
+
+    fn counts(table: &Arc<SeriesTable>, series: &[(&[u8], u64)]) -> Counts {
+        let entry = |(series, count): &(&[u8], u64)| {
+            let id = table.intern(series).expect("there is room");
+            Entry { key: EntryKey::new(id, Minute(0)), count: *count }
+        };
+        Counts::new(Arc::clone(table), series.iter().map(entry).collect())
+    }
+
+    fn sums(lane: &Lane) -> Vec<u64> {
+        lane.left().map(|counts| counts.sum()).collect()
+    }
+
+    #[test]
+    fn what_waits_is_coalesced_and_joins_nothing_on_its_way() {
+        let (table, mut lane) = (Arc::default(), Lane::default());
+        assert!(lane.is_idle() && lane.begin().is_none());
+        assert_eq!(lane.add(counts(&table, &[(b"a", 1)]), Some(5)), Joined::default());
+        let (flight, waiters) = lane.begin().expect("there are counts");
+        assert_eq!((flight.len(), waiters.len(), lane.begin().is_none()), (1, 0, true));
+        assert_eq!(lane.add(counts(&table, &[(b"a", 2), (b"b", 2)]), Some(6)).entries, 0);
+        assert_eq!(lane.add(counts(&table, &[(b"b", 4), (b"c", 4)]), Some(7)).entries, 1);
+        assert_eq!((sums(&lane), lane.first_merge_ms()), (vec![12, 1], Some(5)));
+        // Its series have no layout, and are given up.
+        pack(&flight, "", &Layouts::default(), None).unresolved.settle();
+        assert_eq!((lane.end(), sums(&lane)), ((0, Joined::default()), vec![12]));
+        assert_eq!(lane.first_merge_ms(), Some(6));
+    }
+
+    #[test]
+    fn what_an_epoch_left_undone_waits_again_under_the_newest_table() {
+        let (old, new) = (Arc::default(), Arc::default());
+        let mut lane = Lane::default();
+        lane.add(counts(&old, &[(b"a", 1), (b"b", 1)]), Some(5));
+        let _ = lane.begin().expect("there are counts");
+        lane.add(counts(&new, &[(b"c", 1), (b"b", 1)]), Some(6));
+        assert_eq!(lane.end(), (2, Joined { entries: 1, lost: (0, 0) }));
+        assert_eq!((sums(&lane), lane.first_merge_ms()), (vec![4], Some(5)));
+        let (flight, _) = lane.begin().expect("there are counts");
+        assert_eq!(flight.len(), 3);
+        // Nobody waits there: the whole is left once more.
+        assert_eq!(lane.end().0, 4);
+        assert_eq!(lane.take_waiting().map(|counts| counts.sum()), Some(4));
     }
 }

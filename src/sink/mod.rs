@@ -16,7 +16,7 @@ use std::future::Future;
 
 use crate::aggregate::SeriesMinute;
 
-pub use call::{Call, Packed, pack};
+pub use call::{Call, Flight, Packed, pack};
 pub use own::OwnTotals;
 pub use publisher::{Publisher, PublisherSettings};
 

@@ -4,7 +4,7 @@
 //! keep their slots, which all share. Within one, epochs begin in order, the next when the last
 //! call of the one before is accepted or given up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,12 +13,13 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 use tracing::Instrument;
 
-use super::MetricSink;
-use super::call::{Call, pack};
+use super::call::{Call, Flight, pack};
 use super::deliver::deliver;
 use super::gate::Pacer;
-use super::lane::{Batch, Lane};
-use crate::aggregate::{Aggregator, Line, Sealed, SeriesKey, layout_of, sorted_lines};
+use super::lane::Lane;
+use super::{Failure, MetricSink};
+use crate::ack::Share;
+use crate::aggregate::{Aggregator, Joined, Line, Sealed, layout_of, lines_of};
 use crate::clock::Clock;
 use crate::config::Ambiguous;
 use crate::telemetry::{DropReason, Metrics, RateLimit};
@@ -53,6 +54,8 @@ pub struct Shared<S> {
     lanes: Mutex<BTreeMap<Arc<str>, Lane>>,
     /// True from the moment that the daemon drains: waiting for a better time is over.
     hurry: watch::Sender<bool>,
+    /// Held while an epoch goes from the aggregator to the lanes.
+    sealing: Mutex<()>,
     warnings: RateLimit,
     denials: RateLimit,
 }
@@ -86,6 +89,7 @@ impl<S: MetricSink> Publisher<S> {
             judge_age: settings.judge_age,
             lanes: Mutex::default(),
             hurry: watch::Sender::new(false),
+            sealing: Mutex::default(),
             warnings: RateLimit::new(Duration::from_secs(10), Arc::clone(&metrics)),
             denials: RateLimit::new(Duration::from_mins(1), metrics),
         }))
@@ -131,10 +135,7 @@ impl<S: MetricSink> Publisher<S> {
     async fn flush(&self) {
         let shared = Arc::clone(&self.0);
         // Up to a million entries are moved: not on a thread that serves connections.
-        let flushed = tokio::task::spawn_blocking(move || {
-            let sealed = shared.aggregator.seal();
-            shared.take_in(sealed);
-        });
+        let flushed = tokio::task::spawn_blocking(move || shared.seal());
         if flushed.await.is_err() {
             tracing::error!("sealing an epoch panicked");
         }
@@ -143,10 +144,10 @@ impl<S: MetricSink> Publisher<S> {
     /// Starts an epoch in every lane that has one waiting and none on its way.
     fn begin(&self, epochs: &mut JoinSet<()>) {
         for (namespace, lane) in self.0.lanes().iter_mut() {
-            let Some(batch) = lane.begin() else { continue };
+            let Some((flight, waiters)) = lane.begin() else { continue };
             let (shared, namespace) = (Arc::clone(&self.0), Arc::clone(namespace));
-            let span = tracing::info_span!("flush", %namespace, entries = batch.counts.len());
-            epochs.spawn(publish_epoch(shared, namespace, batch).instrument(span));
+            let span = tracing::info_span!("flush", %namespace, entries = flight.len());
+            epochs.spawn(publish_epoch(shared, namespace, flight, waiters).instrument(span));
         }
     }
 
@@ -161,13 +162,9 @@ impl<S: MetricSink> Publisher<S> {
     /// What is merged and neither accepted nor given up. Seals the active epoch.
     #[must_use]
     pub fn left(&self) -> Vec<Line> {
-        self.0.take_in(self.0.aggregator.seal());
-        let lanes = self.0.lanes();
-        let mut left: BTreeMap<&[u8], u64> = BTreeMap::new();
-        for (key, count) in lanes.values().flat_map(Lane::left) {
-            *left.entry(key.as_bytes()).or_default() += count;
-        }
-        sorted_lines(left, self.0.aggregator.layouts())
+        self.0.seal();
+        let left: Vec<_> = self.0.lanes().values().flat_map(Lane::left).collect();
+        lines_of(&left, self.0.aggregator.layouts())
     }
 
     /// Where the calls go.
@@ -183,27 +180,30 @@ impl<S: MetricSink> Publisher<S> {
     }
 }
 
-async fn publish_epoch<S: MetricSink>(shared: Arc<Shared<S>>, namespace: Arc<str>, batch: Batch) {
-    let Batch { counts, shares, .. } = batch;
+async fn publish_epoch<S: MetricSink>(
+    shared: Arc<Shared<S>>,
+    namespace: Arc<str>,
+    flight: Arc<Flight>,
+    waiters: Vec<Share>,
+) {
     let started = Instant::now();
     let now_ms = shared.judge_age.then(|| shared.clock.now_ms());
     let layouts = shared.aggregator.layouts().clone();
     let own_namespace = Arc::clone(&namespace);
-    let counts: Vec<_> = counts.into_iter().collect();
     let packing =
-        tokio::task::spawn_blocking(move || pack(counts, &own_namespace, &layouts, now_ms));
+        tokio::task::spawn_blocking(move || pack(&flight, &own_namespace, &layouts, now_ms));
     let Ok(packed) = packing.await else {
         tracing::error!("packing an epoch panicked");
         shared.end_epoch(&namespace);
         return;
     };
-    for (entries, reason) in [
+    for (call, reason) in [
         (packed.too_old, DropReason::TooOld),
         (packed.too_new, DropReason::TooNew),
         (packed.unresolved, DropReason::Refused),
     ] {
-        if !entries.is_empty() {
-            shared.drop_entries(&namespace, &entries, reason);
+        if !call.is_empty() {
+            shared.dropped(&namespace, &call, reason);
         }
     }
     let gate = Arc::clone(&shared.lanes().entry(Arc::clone(&namespace)).or_default().gate);
@@ -227,7 +227,7 @@ async fn publish_epoch<S: MetricSink>(shared: Arc<Shared<S>>, namespace: Arc<str
         tracing::error!("delivering a call panicked");
         return;
     }
-    for share in shares {
+    for share in waiters {
         share.settle();
     }
 }
@@ -239,22 +239,39 @@ impl<S: MetricSink> Shared<S> {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Seals the active epoch and hands it to the lanes.
+    fn seal(&self) {
+        // One at a time: whoever comes second finds all of the first in the lanes.
+        let _sealing = self.sealing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.take_in(self.aggregator.seal());
+    }
+
     /// Hands a sealed epoch to the lanes, in one step.
     fn take_in(&self, sealed: Sealed) {
         let Sealed { counts, receipts, first_merge_ms, recent_evicted } = sealed;
         self.metrics.recent_evicted.add(recent_evicted as u64);
-        let mut coalesced = 0;
-        let mut lanes = self.lanes();
-        let mut namespaces = BTreeMap::new();
-        for (key, count) in counts {
-            let layout = layout_of(key.as_bytes());
-            let namespace = namespaces.entry(layout).or_insert_with(|| {
-                let layout = self.aggregator.layouts().get(layout);
+        let mut namespaces = HashMap::new();
+        let parts = counts.split(|series| {
+            let namespace = namespaces.entry(layout_of(series)).or_insert_with_key(|layout| {
+                let layout = self.aggregator.layouts().get(*layout);
                 layout.map_or_else(|| Arc::from(""), |layout| Arc::clone(&layout.namespace))
             });
-            let lane = lanes.entry(Arc::clone(namespace)).or_default();
-            lane.merged_at(first_merge_ms);
-            coalesced += u64::from(lane.add(key, count));
+            Arc::clone(namespace)
+        });
+        // Joined beside the lock, which requests wait for when they ask how old the oldest is. No
+        // epoch begins meanwhile: what seals also begins.
+        let mut joined = Vec::new();
+        let parts: Vec<_> = parts
+            .into_iter()
+            .map(|(namespace, mut part)| {
+                let waiting = self.lanes().get_mut(&namespace).and_then(Lane::take_waiting);
+                joined.extend(waiting.map(|waiting| part.join(waiting)));
+                (namespace, part)
+            })
+            .collect();
+        let mut lanes = self.lanes();
+        for (namespace, part) in parts {
+            joined.push(lanes.entry(namespace).or_default().add(part, first_merge_ms));
         }
         for (receipt, namespaces) in receipts {
             for (share, namespace) in receipt.split(namespaces.len()).into_iter().zip(namespaces) {
@@ -262,7 +279,21 @@ impl<S: MetricSink> Shared<S> {
             }
         }
         drop(lanes);
-        self.aggregator.pending.coalesced(coalesced);
+        for joined in joined {
+            self.joined(&joined);
+        }
+    }
+
+    /// Accounts for entries that were to join others.
+    fn joined(&self, joined: &Joined) {
+        self.aggregator.pending.coalesced(joined.entries);
+        let (entries, counts) = joined.lost;
+        if entries > 0 {
+            let reason = DropReason::Refused;
+            self.metrics.dropped(reason, counts);
+            tracing::error!(entries, counts, "counts given up: the table of series is full");
+            self.aggregator.pending.done(entries, counts);
+        }
     }
 
     async fn hurrying(&self) {
@@ -279,7 +310,7 @@ impl<S: MetricSink> Shared<S> {
     fn end_epoch(&self, namespace: &Arc<str>) {
         let (counts, joined) = self.lanes().entry(Arc::clone(namespace)).or_default().end();
         self.metrics.doubtful_ambiguous.add(counts);
-        self.aggregator.pending.coalesced(joined);
+        self.joined(&joined);
     }
 
     /// Sleeps until a moment, or until the daemon drains and then no longer than half a second.
@@ -294,33 +325,31 @@ impl<S: MetricSink> Shared<S> {
         sleep_until(until.min(Instant::now() + Duration::from_millis(500))).await;
     }
 
-    pub fn accepted(&self, namespace: &Arc<str>, call: &Call) {
+    /// Tries a call once. Its datums are made now and go with the try.
+    pub async fn put(&self, namespace: &str, call: &Call) -> Result<(), Failure> {
+        let datums = call.datums(self.aggregator.layouts());
+        // A thousand datums take a millisecond to make, and another to encode.
+        tokio::task::yield_now().await;
+        self.sink.put(namespace, &datums).await
+    }
+
+    pub fn accepted(&self, call: &Call) {
         self.metrics.accepted_counts.add(call.counts());
         self.metrics.accepted_datums.add(call.len() as u64);
-        self.settle(namespace, &call.keys);
+        self.settle(call);
     }
 
-    pub fn dropped(&self, namespace: &Arc<str>, call: &Call, reason: DropReason) {
-        self.drop_entries(namespace, &call.keys, reason);
-    }
-
-    fn drop_entries(&self, namespace: &Arc<str>, entries: &[(SeriesKey, u64)], reason: DropReason) {
-        let counts = entries.iter().map(|(_, count)| count).sum();
+    pub fn dropped(&self, namespace: &str, call: &Call, reason: DropReason) {
+        let counts = call.counts();
         self.metrics.dropped(reason, counts);
-        tracing::error!(%namespace, datums = entries.len(), counts, reason = reason.label(), "counts given up");
-        self.settle(namespace, entries);
+        let reason = reason.label();
+        tracing::error!(namespace, datums = call.len(), counts, reason, "counts given up");
+        self.settle(call);
     }
 
-    fn settle(&self, namespace: &Arc<str>, entries: &[(SeriesKey, u64)]) {
-        let counts = entries.iter().map(|(_, count)| count).sum();
-        {
-            let mut lanes = self.lanes();
-            let lane = lanes.entry(Arc::clone(namespace)).or_default();
-            for (key, _) in entries {
-                lane.settled(key);
-            }
-        }
-        self.aggregator.pending.done(entries.len() as u64, counts);
+    fn settle(&self, call: &Call) {
+        call.settle();
+        self.aggregator.pending.done(call.len() as u64, call.counts());
     }
 
     pub fn doubtful(&self, namespace: &str, call: &Call, why: &str) {

@@ -45,7 +45,7 @@ pub struct Metrics {
     pub recent_evicted: Total,
     reloads: Labelled<2>,
     pub log_lines_suppressed: Total,
-    gauges: [Gauge; 7],
+    gauges: [Gauge; 8],
 }
 
 type Labelled<const N: usize> = [Total; N];
@@ -59,6 +59,7 @@ pub struct Gauges {
     pub pending_counts: u64,
     pub pending_entries: u64,
     pub series: u64,
+    pub series_bytes: u64,
     pub oldest_epoch_seconds: f64,
 }
 
@@ -241,6 +242,7 @@ impl Metrics {
                 "postmeter_pending_counts",
                 "postmeter_pending_entries",
                 "postmeter_series",
+                "postmeter_series_bytes",
                 "postmeter_oldest_epoch_seconds",
             ]
             .map(|name| register.gauge(name)),
@@ -324,6 +326,7 @@ impl Metrics {
             gauges.pending_counts as f64,
             gauges.pending_entries as f64,
             gauges.series as f64,
+            gauges.series_bytes as f64,
             gauges.oldest_epoch_seconds,
         ];
         for (gauge, value) in self.gauges.iter().zip(values) {

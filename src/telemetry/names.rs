@@ -96,6 +96,10 @@ pub const METRICS: &[Metric] = &[
     gauge("postmeter_pending_counts", "Counts merged, and neither accepted nor dropped"),
     gauge("postmeter_pending_entries", "Series times minutes of the pending counts"),
     gauge("postmeter_series", "Distinct series in the current UTC hour"),
+    gauge(
+        "postmeter_series_bytes",
+        "Memory of series and their counts: those alive, merged, and shown by /series",
+    ),
     gauge("postmeter_oldest_epoch_seconds", "Age of the oldest epoch that is not settled"),
     counter("postmeter_flushes_total", "Epochs settled, each namespace for itself"),
     by(

@@ -49,7 +49,7 @@ fn entries_are_taken_up_to_the_limit_whole_or_not_at_all() {
     assert!(merge(&aggregator, &delta(id, &[("a", 1, 1)])).is_ok());
     let sealed = aggregator.seal();
     assert_eq!(merge(&aggregator, &delta(id, &[("a", 1, 1)])), Err(Full));
-    aggregator.pending.done(sealed.counts.len() as u64, 9);
+    aggregator.pending.done(sealed.counts.entries().len() as u64, 9);
     assert!(merge(&aggregator, &delta(id, &[("a", 1, 1)])).is_ok());
     assert_eq!((aggregator.pending.entries(), aggregator.pending.counts()), (1, 1));
 }
@@ -79,8 +79,98 @@ fn recent_lines_show_the_active_epoch_and_what_was_sealed_once() {
     assert_eq!(lines.iter().map(|line| line.count).collect::<Vec<_>>(), [15]);
 }
 
+/// A series whose values have 9 to 19 bytes.
+fn push_three_values(key: &mut KeyBuilder, at: u64) {
+    let mut bits = at.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    for dimension in 0..3 {
+        bits = (bits ^ (bits >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let value = format!("{at:07}{dimension}-of-a-campaign");
+        key.push(&value.as_bytes()[..9 + (bits >> 40) as usize % 11]);
+    }
+}
+
+/// Merges series with one entry each in this minute, by requests of 400.
+fn merge_series(aggregator: &Aggregator, layout: LayoutId, series: u64, minute: i64) {
+    let (mut delta, mut key) = (Delta::default(), KeyBuilder::default());
+    for first in (0..series).step_by(400) {
+        delta.clear();
+        for at in first..(first + 400).min(series) {
+            key.start(layout);
+            push_three_values(&mut key, at);
+            delta.add(key.finish(Minute(minute)), 1);
+        }
+        merge(aggregator, &delta).expect("it fits");
+    }
+}
+
+#[test]
+fn a_series_takes_at_most_100_bytes() {
+    const SERIES: u64 = 100_000;
+    let (aggregator, id) = aggregator(Some(1_000_000), 1_000_000);
+    merge_series(&aggregator, id, SERIES, 29_000_000);
+    let sealed = aggregator.seal();
+    assert_eq!(sealed.counts.entries().len() as u64, SERIES);
+    drop(sealed);
+    // Once more, so that the epoch and the recent entries hold all of them.
+    merge_series(&aggregator, id, SERIES, 29_000_000);
+    let bytes = aggregator.bytes() as u64;
+    assert!(bytes <= 100 * SERIES, "{bytes} bytes");
+    // And these are really there.
+    assert!(bytes >= (3 * 9 + 8 + 8) * SERIES);
+}
+
+#[test]
+fn what_a_burst_took_is_given_back() {
+    let (aggregator, id) = aggregator(None, 1_000_000);
+    let before = aggregator.bytes();
+    for minute in 0..5 {
+        merge_series(&aggregator, id, 50_000, 29_000_000 + minute);
+    }
+    let burst = aggregator.bytes();
+    assert!(burst > before + 250_000 * 16, "{burst}");
+    drop(aggregator.seal());
+    // The epoch's map is gone at once.
+    assert!(aggregator.bytes() < burst / 2, "{} of {burst}", aggregator.bytes());
+    // With the last three hours over, and one epoch more, so are the series.
+    aggregator.clock.set_ms(4 * 3_600_000);
+    for _ in 0..2 {
+        merge(&aggregator, &delta(id, &[("a", 29_000_300, 1)])).expect("it fits");
+        drop(aggregator.seal());
+    }
+    assert_eq!(aggregator.recent_lines().len(), 1);
+    let after = aggregator.bytes();
+    assert!(after < before + 300_000, "{after} after {before}");
+}
+
+#[test]
+fn the_limit_of_an_hour_holds_over_a_new_table() {
+    let (aggregator, id) = aggregator(Some(5000), 100_000);
+    merge_series(&aggregator, id, 5000, 1);
+    assert_eq!(merge(&aggregator, &delta(id, &[("a", 1, 3)])), Ok(Merge { series_limit: 3 }));
+    drop(aggregator.seal());
+    aggregator.clock.set_ms(4 * 3_600_000);
+    assert_eq!(aggregator.series(), 0);
+    let table = || aggregator.with_active(|epoch| Arc::as_ptr(&epoch.table));
+    let before = table();
+    for round in 1..=3 {
+        let sealed = {
+            merge(&aggregator, &delta(id, &[("a", 1, 1), ("b", 1, 1)])).expect("it fits");
+            aggregator.seal()
+        };
+        assert_eq!(sealed.counts.sum(), 2);
+        assert_eq!((aggregator.series(), aggregator.recent_lines().len()), (2, 2));
+        assert!(aggregator.recent_lines().iter().all(|line| line.count == round));
+    }
+    assert_ne!(table(), before);
+    let left = delta(id, &[("c", 1, 1)]);
+    merge_series(&aggregator, id, 4998, 1);
+    assert_eq!(merge(&aggregator, &left), Ok(Merge { series_limit: 1 }));
+    assert_eq!(aggregator.series(), 5000);
+}
+
 /// However merges and seals interleave, the sealed epochs hold exactly what was merged, and each
-/// request's receipt lies with its counts and the namespaces it wrote to.
+/// request's receipt lies with its counts and the namespaces it wrote to; while tables follow
+/// each other, because no series stays alive.
 #[test]
 fn merges_side_by_side_with_seals_lose_nothing() {
     let (aggregator, id) = aggregator(None, 1_000_000);
@@ -98,23 +188,27 @@ fn merges_side_by_side_with_seals_lose_nothing() {
                             panic!("the id is new")
                         };
                         let layout = if at % 2 == 0 { id } else { other };
-                        let delta = delta(layout, &[("a", at % 7, 1), ("b", at % 5, 2)]);
+                        let own = format!("{writer}-{at}");
+                        let counts = [("a", at % 7, 1), ("b", at % 5, 2), (own.as_str(), 0, 1)];
+                        let delta = delta(layout, &counts);
                         aggregator.merge(&delta, || ticket.merged()).expect("it fits");
                     }
                 })
             })
             .collect();
         while writers.iter().any(|writer| !writer.is_finished()) {
+            aggregator.clock.set_ms(aggregator.clock.now_ms() + 4 * 3_600_000);
             sealed.push(aggregator.seal());
         }
     });
     sealed.push(aggregator.seal());
-    let mut totals: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
+    let mut totals: BTreeMap<(Vec<u8>, Minute), u64> = BTreeMap::new();
     let (mut receipts, mut entries, mut counts) = (0, 0, 0);
     for epoch in sealed {
-        entries += epoch.counts.len() as u64;
-        for (key, count) in &epoch.counts {
-            *totals.entry(key.as_bytes().to_vec()).or_default() += count;
+        entries += epoch.counts.entries().len() as u64;
+        for Entry { key, count } in epoch.counts.entries() {
+            let series = epoch.counts.table.with(key.series(), <[u8]>::to_vec);
+            *totals.entry((series, key.minute())).or_default() += count;
             counts += count;
         }
         for (receipt, namespaces) in epoch.receipts {
@@ -125,9 +219,9 @@ fn merges_side_by_side_with_seals_lose_nothing() {
             }
         }
     }
-    assert_eq!((receipts, counts), (8_000, 8_000 * 3));
+    assert_eq!((receipts, counts), (8_000, 8_000 * 4));
     assert_eq!((aggregator.pending.entries(), aggregator.pending.counts()), (entries, counts));
-    assert_eq!(totals.len(), 2 * (7 + 5));
+    assert_eq!(totals.len(), 2 * (7 + 5) + 8_000);
     let Admission::Known(waiter) = ledger.admit(RequestId::new(&[3], &1_999_i64.to_le_bytes()))
     else {
         panic!("the id is known")

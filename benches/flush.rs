@@ -1,0 +1,163 @@
+//! Flushing 100,000 series: snapshot, pack, encode. Then two reports, made once: the longest time
+//! that a merge took beside flushes, and the memory that a series takes.
+
+use std::io::Write;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use criterion::{BatchSize, Criterion, Throughput};
+use postmeter::aggregate::{Aggregator, Delta};
+use postmeter::destination::Layouts;
+use postmeter::sink::{Call, Flight, pack};
+
+use crate::counting;
+
+const SERIES: usize = 100_000;
+/// Flushes beside which the longest merge is looked for.
+const FLUSHES: usize = 20;
+/// Set in the process that measures memory, and does nothing else.
+const MEMORY_ONLY: &str = "POSTMETER_BENCH_MEMORY";
+
+pub fn flush(criterion: &mut Criterion) {
+    if std::env::var_os(MEMORY_ONLY).is_some() {
+        memory();
+        std::process::exit(0);
+    }
+    let (aggregator, layout) = counting::aggregator();
+    let requests = counting::requests(layout, SERIES);
+    let fill = || {
+        for request in &requests {
+            aggregator.merge(request, || None).expect("it fits");
+        }
+    };
+    let snapshot = || {
+        fill();
+        settled(&aggregator, Arc::new(Flight::new(aggregator.seal().counts)))
+    };
+    let layouts = aggregator.layouts();
+
+    let mut group = criterion.benchmark_group("flush");
+    group.throughput(Throughput::Elements(SERIES as u64)).sample_size(20);
+    group.bench_function("snapshot", |bench| {
+        bench.iter_batched(fill, |()| aggregator.seal(), BatchSize::PerIteration);
+        aggregator.pending.done(aggregator.pending.entries(), aggregator.pending.counts());
+    });
+    group.bench_function("pack", |bench| {
+        let flight = snapshot();
+        bench.iter(|| pack(&flight, "SES", layouts, None));
+    });
+    group.bench_function("encode", |bench| {
+        let calls = pack(&snapshot(), "SES", layouts, None).calls;
+        bench.iter(|| encode(&calls, layouts));
+    });
+    group.finish();
+
+    // Only when measuring: not in a run that checks that benches work, nor for `--list`.
+    if std::env::args().any(|arg| arg == "--bench") {
+        longest_merge(&aggregator, &requests);
+        let exe = std::env::current_exe().expect("the bench's own path");
+        // A filter that no bench passes.
+        let run = Command::new(exe).args(["--bench", "none"]).env(MEMORY_ONLY, "1").status();
+        assert!(run.expect("the bench runs again").success());
+    }
+}
+
+fn settled(aggregator: &Aggregator, flight: Arc<Flight>) -> Arc<Flight> {
+    aggregator.pending.done(flight.len() as u64, 0);
+    flight
+}
+
+/// Makes the datums of calls, a call at a time; gives how many.
+fn encode(calls: &[Call], layouts: &Layouts) -> usize {
+    calls.iter().map(|call| call.datums(layouts).len()).sum()
+}
+
+/// Two threads merge, a third seals, packs and encodes.
+fn longest_merge(aggregator: &Aggregator, requests: &[Delta]) {
+    let merge = |request| {
+        let started = Instant::now();
+        aggregator.merge(request, || None).expect("it fits");
+        started.elapsed()
+    };
+    let longest = |threads: usize, until: &(dyn Fn() -> bool + Sync)| {
+        thread::scope(|scope| {
+            let merger = |thread: usize| {
+                let own = requests.iter().cycle().skip(thread * requests.len() / 2);
+                own.take_while(|_| !until()).map(merge).max().unwrap_or_default()
+            };
+            let mergers: Vec<_> =
+                (0..threads).map(|thread| scope.spawn(move || merger(thread))).collect();
+            let results = mergers.into_iter().map(|merger| merger.join().expect("no panic"));
+            results.max().unwrap_or_default()
+        })
+    };
+    for threads in [1, 2] {
+        let started = Instant::now();
+        let alone = longest(threads, &|| started.elapsed() > Duration::from_secs(2));
+        let done = AtomicBool::new(false);
+        let (mut flushes, mut entries) = (Vec::new(), 0);
+        let beside = thread::scope(|scope| {
+            let merging = scope.spawn(|| longest(threads, &|| done.load(Ordering::Relaxed)));
+            for _ in 0..FLUSHES {
+                // Until all series are there again.
+                while aggregator.pending.entries() < SERIES as u64 {
+                    thread::park_timeout(Duration::from_millis(1));
+                }
+                let started = Instant::now();
+                let sealed = aggregator.seal();
+                let flight = settled(aggregator, Arc::new(Flight::new(sealed.counts)));
+                let packed = pack(&flight, "SES", aggregator.layouts(), None);
+                entries += encode(&packed.calls, aggregator.layouts());
+                flushes.push(started.elapsed());
+            }
+            done.store(true, Ordering::Relaxed);
+            merging.join().expect("no panic")
+        });
+        let flush = flushes.iter().sum::<Duration>() / u32::try_from(FLUSHES).expect("few");
+        say(&format!(
+            "longest merge of {threads} threads: {alone:.1?} alone, {beside:.1?} beside {FLUSHES} \
+             flushes of {} series ({flush:.1?} each)",
+            entries / FLUSHES,
+        ));
+    }
+}
+
+/// Bytes of resident memory for each of 100,000 series, merged in this minute and in the last
+/// epoch too: table, hourly limit, active epoch, entries of `GET /series`.
+fn memory() {
+    let (aggregator, layout) = counting::aggregator();
+    // What the first request makes once for all is no series' share.
+    aggregator.merge(&counting::request(layout, 0..400), || None).expect("it fits");
+    let before = resident();
+    for round in 0..2 {
+        for first in (0..SERIES).step_by(400) {
+            let request = counting::request(layout, first..first + 400);
+            aggregator.merge(&request, || None).expect("it fits");
+        }
+        if round == 0 {
+            drop(aggregator.seal());
+        }
+    }
+    let held = resident().saturating_sub(before);
+    say(&format!(
+        "{SERIES} series, three values of 9 to 19 bytes: {} B each of resident memory, {} B by \
+         their own account",
+        held.div_ceil(SERIES),
+        aggregator.bytes().div_ceil(SERIES),
+    ));
+}
+
+/// Resident bytes of this process; 0 where the system does not say.
+fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<usize>().ok());
+    kilobytes.unwrap_or_default() << 10
+}
+
+fn say(line: &str) {
+    writeln!(std::io::stdout(), "{line}").expect("standard output");
+}

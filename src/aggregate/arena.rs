@@ -1,0 +1,158 @@
+//! Bytes of series, one behind the other, in chunks that never move nor grow.
+//!
+//! A record is `stamp (2) | length (1 to 5) | bytes`. It is found by its [`Place`] alone.
+
+use super::hour::Stamp;
+use super::varint::{put_varint, varint};
+
+const STAMP_BYTES: usize = 2;
+
+/// Bits of a place that tell the offset within a chunk.
+const OFFSET_BITS: u32 = 18;
+/// Bits of a place that tell the chunk.
+const CHUNK_BITS: u32 = 8;
+
+const CHUNK_BYTES_MIN: usize = 4 << 10;
+const CHUNK_BYTES_MAX: usize = 1 << OFFSET_BITS;
+const CHUNKS_MAX: usize = 1 << CHUNK_BITS;
+
+/// Where a record lies in its arena: at most [`Place::BITS`] bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place(pub u32);
+
+/// Records of bytes. Holds up to 50 MB.
+#[derive(Debug, Default)]
+pub struct Arena {
+    chunks: Vec<Vec<u8>>,
+    /// Bytes of all chunks, used or not.
+    bytes: usize,
+}
+
+// === impl Place ===
+
+impl Place {
+    pub const BITS: u32 = CHUNK_BITS + OFFSET_BITS;
+
+    fn new(chunk: usize, offset: usize) -> Option<Self> {
+        let place = (chunk << OFFSET_BITS) | offset;
+        Some(Self(u32::try_from(place).ok().filter(|_| chunk < CHUNKS_MAX)?))
+    }
+
+    fn chunk(self) -> usize {
+        (self.0 >> OFFSET_BITS) as usize
+    }
+
+    fn offset(self) -> usize {
+        self.0 as usize & (CHUNK_BYTES_MAX - 1)
+    }
+}
+
+// === impl Arena ===
+
+impl Arena {
+    /// Appends a record. `None` when the arena is full, or the record too long for any chunk.
+    pub fn push(&mut self, stamp: Stamp, bytes: &[u8]) -> Option<Place> {
+        // At most five bytes of length.
+        let room = STAMP_BYTES + 5 + bytes.len();
+        let fits = |chunk: &Vec<u8>| chunk.capacity() - chunk.len() >= room;
+        if !self.chunks.last().is_some_and(fits) {
+            // A share of what is there: little is unused, and there are few chunks.
+            let wanted = (self.bytes / 16).next_multiple_of(CHUNK_BYTES_MIN);
+            let size = wanted.clamp(CHUNK_BYTES_MIN, CHUNK_BYTES_MAX).max(room);
+            if self.chunks.len() == CHUNKS_MAX || room > CHUNK_BYTES_MAX {
+                return None;
+            }
+            self.chunks.push(Vec::with_capacity(size));
+            self.bytes += size;
+        }
+        let at = self.chunks.len() - 1;
+        let chunk = &mut self.chunks[at];
+        let place = Place::new(at, chunk.len())?;
+        chunk.extend_from_slice(&stamp.0.to_le_bytes());
+        put_varint(chunk, bytes.len() as u64);
+        chunk.extend_from_slice(bytes);
+        Some(place)
+    }
+
+    /// The record at a place that [`Arena::push`] gave.
+    pub fn get(&self, place: Place) -> (Stamp, &[u8]) {
+        let record = &self.chunks[place.chunk()][place.offset()..];
+        read(record).map_or((Stamp::NONE, &[]), |(stamp, bytes, _)| (stamp, bytes))
+    }
+
+    pub fn set_stamp(&mut self, place: Place, stamp: Stamp) {
+        let record = &mut self.chunks[place.chunk()][place.offset()..];
+        record[..STAMP_BYTES].copy_from_slice(&stamp.0.to_le_bytes());
+    }
+
+    /// Every record.
+    pub fn iter(&self) -> impl Iterator<Item = (Stamp, &[u8])> {
+        self.chunks.iter().flat_map(|chunk| {
+            let mut rest = chunk.as_slice();
+            std::iter::from_fn(move || {
+                let (stamp, bytes, after) = read(rest)?;
+                rest = after;
+                Some((stamp, bytes))
+            })
+        })
+    }
+
+    /// Bytes that the arena takes of memory.
+    pub fn bytes(&self) -> usize {
+        self.bytes + self.chunks.capacity() * size_of::<Vec<u8>>()
+    }
+}
+
+/// The record that begins here, and what follows it.
+fn read(from: &[u8]) -> Option<(Stamp, &[u8], &[u8])> {
+    let (stamp, rest) = from.split_first_chunk::<STAMP_BYTES>()?;
+    let (len, rest) = varint(rest)?;
+    let (bytes, rest) = rest.split_at_checked(usize::try_from(len).ok()?)?;
+    Some((Stamp(u16::from_le_bytes(*stamp)), bytes, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// For all records, each is found at its place for ever, and all are met in their order.
+        #[test]
+        fn records_stay_where_they_are(
+            records in prop::collection::vec((any::<u16>(), prop::collection::vec(any::<u8>(), 0..300)), 0..60),
+        ) {
+            let mut arena = Arena::default();
+            let places: Vec<_> = records
+                .iter()
+                .map(|(stamp, bytes)| arena.push(Stamp(*stamp), bytes).expect("there is room"))
+                .collect();
+            for ((stamp, bytes), place) in records.iter().zip(&places) {
+                prop_assert_eq!(arena.get(*place), (Stamp(*stamp), bytes.as_slice()));
+                arena.set_stamp(*place, Stamp(stamp ^ 1));
+                prop_assert_eq!(arena.get(*place), (Stamp(stamp ^ 1), bytes.as_slice()));
+            }
+            let all: Vec<_> = arena.iter().map(|(stamp, bytes)| (stamp.0 ^ 1, bytes.to_vec())).collect();
+            prop_assert_eq!(all, records);
+        }
+    }
+
+    #[test]
+    fn a_full_arena_takes_nothing_more_and_loses_nothing() {
+        let mut arena = Arena::default();
+        let bytes = vec![7; 60_000];
+        let mut places = Vec::new();
+        let stamps = (0..u16::MAX).map(Stamp);
+        for stamp in stamps.clone() {
+            let Some(place) = arena.push(stamp, &bytes) else { break };
+            places.push(place);
+        }
+        assert!(arena.bytes() > 40_000_000 && arena.bytes() < 70_000_000, "{}", arena.bytes());
+        for (stamp, place) in stamps.zip(&places) {
+            assert_eq!(arena.get(*place), (stamp, bytes.as_slice()));
+            assert!(place.0 < 1 << Place::BITS);
+        }
+        assert_eq!(Arena::default().push(Stamp::NONE, &vec![0; CHUNK_BYTES_MAX]), None);
+    }
+}

@@ -1,0 +1,225 @@
+//! Counts by series and minute, of one table.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::table::{SeriesId, SeriesTable};
+use crate::ses::Minute;
+
+/// A series of a table, and a minute. Sorted by series, then minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct EntryKey(pub(super) u64);
+
+/// A count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub key: EntryKey,
+    pub count: u64,
+}
+
+/// Sorted entries, each key once, and the table that their ids belong to.
+#[derive(Clone, Debug, Default)]
+pub struct Counts {
+    pub table: Arc<SeriesTable>,
+    entries: Vec<Entry>,
+}
+
+/// What became of entries that were to join others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Joined {
+    /// Entries that are now part of others.
+    pub entries: u64,
+    /// Entries and counts that found no room in the other table, and are gone.
+    pub lost: (u64, u64),
+}
+
+/// Bits of a key that tell the minute. All minutes of the years 0001 to 9999 fit.
+const MINUTE_BITS: u32 = 64 - SeriesId::BITS;
+/// Added to a minute to make it positive.
+const MINUTE_BIAS: i64 = 1_100_000_000;
+
+// === impl EntryKey ===
+
+impl EntryKey {
+    #[must_use]
+    pub fn new(series: SeriesId, minute: Minute) -> Self {
+        // Only minutes made by hand can be outside.
+        let minute = (minute.0 + MINUTE_BIAS).clamp(0, (1 << MINUTE_BITS) - 1);
+        Self(u64::from(series.0) << MINUTE_BITS | minute.unsigned_abs())
+    }
+
+    #[must_use]
+    pub fn series(self) -> SeriesId {
+        SeriesId(u32::try_from(self.0 >> MINUTE_BITS).unwrap_or_default())
+    }
+
+    #[must_use]
+    pub fn minute(self) -> Minute {
+        let minute = self.0 & ((1 << MINUTE_BITS) - 1);
+        Minute(minute.cast_signed() - MINUTE_BIAS)
+    }
+}
+
+// === impl Counts ===
+
+impl Counts {
+    /// Entries in any order, each key once.
+    #[must_use]
+    pub fn new(table: Arc<SeriesTable>, mut entries: Vec<Entry>) -> Self {
+        entries.sort_unstable_by_key(|entry| entry.key);
+        Self { table, entries }
+    }
+
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Sum of the counts.
+    #[must_use]
+    pub fn sum(&self) -> u64 {
+        self.entries.iter().map(|entry| entry.count).sum()
+    }
+
+    /// The counts in parts, by what each series' bytes belong to.
+    pub fn split<K: Ord>(self, mut of: impl FnMut(&[u8]) -> K) -> BTreeMap<K, Self> {
+        let mut parts: BTreeMap<K, Vec<Entry>> = BTreeMap::new();
+        for minutes in self.entries.chunk_by(|a, b| a.key.series() == b.key.series()) {
+            let part = self.table.with(minutes[0].key.series(), &mut of);
+            parts.entry(part).or_default().extend_from_slice(minutes);
+        }
+        let counts = |(part, entries)| (part, Self { table: Arc::clone(&self.table), entries });
+        parts.into_iter().map(counts).collect()
+    }
+
+    /// Adds the counts of others, which may be of an older table.
+    pub fn join(&mut self, others: Self) -> Joined {
+        let (others, lost) = others.under(&self.table);
+        let before = self.entries.len() + others.entries.len();
+        self.entries = merged(&self.entries, &others.entries);
+        Joined { entries: (before - self.entries.len()) as u64, lost }
+    }
+
+    /// The same counts under another table, and the entries and counts that it has no room for.
+    #[must_use]
+    pub fn under(self, table: &Arc<SeriesTable>) -> (Self, (u64, u64)) {
+        if Arc::ptr_eq(&self.table, table) {
+            return (self, (0, 0));
+        }
+        let mut lost = (0, 0);
+        let mut entries = Vec::with_capacity(self.entries.len());
+        for minutes in self.entries.chunk_by(|a, b| a.key.series() == b.key.series()) {
+            let Some(id) = self.table.id_in(table, minutes[0].key.series()) else {
+                lost.0 += minutes.len() as u64;
+                lost.1 += minutes.iter().map(|entry| entry.count).sum::<u64>();
+                continue;
+            };
+            let same =
+                |entry: &Entry| Entry { key: EntryKey::new(id, entry.key.minute()), ..*entry };
+            entries.extend(minutes.iter().map(same));
+        }
+        (Self::new(Arc::clone(table), entries), lost)
+    }
+}
+
+/// Two sorted lists as one; entries of one key are added up.
+fn merged(a: &[Entry], b: &[Entry]) -> Vec<Entry> {
+    let mut all = Vec::with_capacity(a.len() + b.len());
+    let (mut a, mut b) = (a, b);
+    while let ([first_a, rest_a @ ..], [first_b, rest_b @ ..]) = (a, b) {
+        let mut first = if first_a.key <= first_b.key { *first_a } else { *first_b };
+        if first_a.key == first_b.key {
+            first.count = first_a.count + first_b.count;
+        }
+        if first_a.key == first.key {
+            a = rest_a;
+        }
+        if first_b.key == first.key {
+            b = rest_b;
+        }
+        all.push(first);
+    }
+    all.extend_from_slice(a);
+    all.extend_from_slice(b);
+    all.shrink_to_fit();
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Map = BTreeMap<(Vec<u8>, i64), u64>;
+
+    fn counts(table: &Arc<SeriesTable>, map: &Map) -> Counts {
+        let entry = |((series, minute), count): (&(Vec<u8>, i64), &u64)| {
+            let id = table.intern(series).expect("there is room");
+            Entry { key: EntryKey::new(id, Minute(*minute)), count: *count }
+        };
+        Counts::new(Arc::clone(table), map.iter().map(entry).collect())
+    }
+
+    fn map(counts: &Counts) -> Map {
+        let entry = |entry: &Entry| {
+            let series = counts.table.with(entry.key.series(), <[u8]>::to_vec);
+            ((series, entry.key.minute().0), entry.count)
+        };
+        counts.entries().iter().map(entry).collect()
+    }
+
+    fn any_map() -> impl Strategy<Value = Map> {
+        let series = prop::collection::vec(0_u8..3, 1..3);
+        prop::collection::btree_map((series, -3_i64..3), 1_u64..1000, 0..40)
+    }
+
+    proptest! {
+        /// For all counts, joined ones are the sums of both, under one table or two, and as many
+        /// entries have joined others as are fewer now.
+        #[test]
+        fn joined_counts_are_sums(newer in any_map(), older in any_map(), same_table: bool) {
+            let table = Arc::new(SeriesTable::default());
+            let other = if same_table { Arc::clone(&table) } else { Arc::default() };
+            let mut joined = counts(&table, &newer);
+            let outcome = joined.join(counts(&other, &older));
+            let mut expected = newer.clone();
+            for (key, count) in &older {
+                *expected.entry(key.clone()).or_default() += count;
+            }
+            let fewer = newer.len() + older.len() - expected.len();
+            prop_assert_eq!(outcome, Joined { entries: fewer as u64, lost: (0, 0) });
+            prop_assert_eq!(joined.sum(), expected.values().sum::<u64>());
+            prop_assert!(joined.entries().is_sorted_by(|a, b| a.key < b.key));
+            prop_assert_eq!(map(&joined), expected);
+        }
+
+        /// For all counts, the parts hold what the whole held, each what belongs to it.
+        #[test]
+        fn parts_make_the_whole(whole in any_map()) {
+            let parts = counts(&Arc::default(), &whole).split(|series| series[0]);
+            let mut all = Map::new();
+            for (first, part) in &parts {
+                prop_assert!(map(part).keys().all(|(series, _)| series[0] == *first));
+                all.extend(map(part));
+            }
+            prop_assert_eq!(all, whole);
+        }
+    }
+
+    #[test]
+    fn every_minute_that_can_be_read_fits_in_a_key() {
+        // 0001-01-01T00:00Z, 1969-12-31T23:59Z and 9999-12-31T23:59Z.
+        for minute in [-1_035_593_280, -1, 4_223_371_679].map(Minute) {
+            for id in [0, 1, (1 << SeriesId::BITS) - 1] {
+                let key = EntryKey::new(SeriesId(id), minute);
+                assert_eq!((key.series(), key.minute()), (SeriesId(id), minute));
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The limit on distinct series in an hour, which protects the bill.
+//!
+//! CloudWatch charges a custom metric for each hour in which it receives data. Whether a series was
+//! counted in this hour stands beside its bytes in the series table, as a [`Stamp`].
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const MS_PER_HOUR: i64 = 3_600_000;
+
+/// The hour in which a series was last counted against the limit.
+///
+/// Hours 65,535 apart share a stamp: a series would have to be forgotten by all but its table for
+/// seven years.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stamp(pub u16);
+
+/// Distinct series in the current UTC hour, and how many there may be.
+#[derive(Debug)]
+pub struct HourlyLimit {
+    /// `None` when nothing is paid for series: then all are let in, under one stamp.
+    max: Option<usize>,
+    /// The hour since 1970 (upper half) and its series (lower half), so that they change as one.
+    state: AtomicU64,
+}
+
+// === impl Stamp ===
+
+impl Stamp {
+    /// Not counted in any hour.
+    pub const NONE: Self = Self(0);
+
+    fn of(hour: u32) -> Self {
+        Self(u16::try_from(hour % 0xffff).map_or(1, |hour| hour + 1))
+    }
+}
+
+// === impl HourlyLimit ===
+
+impl HourlyLimit {
+    pub fn new(max: Option<usize>) -> Self {
+        Self { max, state: AtomicU64::new(0) }
+    }
+
+    /// The stamp of series that need not be counted any more. Begins a new hour when it is time.
+    pub fn turn(&self, now_ms: i64) -> Stamp {
+        if self.max.is_none() {
+            return Stamp::NONE;
+        }
+        let now = hour_of(now_ms);
+        let turned = |state| {
+            // An hour ahead: another thread has turned it, and ours was held up.
+            let (hour, _) = split(state);
+            (hour != now && hour != now + 1).then(|| join(now, 0))
+        };
+        let before = self.state.fetch_update(Ordering::Relaxed, Ordering::Relaxed, turned);
+        Stamp::of(before.map_or_else(|unchanged| split(unchanged).0, |_| now))
+    }
+
+    /// The stamp of this hour, as far as it was turned.
+    pub fn stamp(&self) -> Stamp {
+        if self.max.is_none() {
+            return Stamp::NONE;
+        }
+        Stamp::of(split(self.state.load(Ordering::Relaxed)).0)
+    }
+
+    /// Counts one more series: gives its stamp, or `None` at the limit.
+    pub fn admit(&self) -> Option<Stamp> {
+        let Some(max) = self.max else { return Some(Stamp::NONE) };
+        let one_more = |state| {
+            let (hour, series) = split(state);
+            let room = (series as usize) < max && series < u32::MAX;
+            room.then(|| join(hour, series + 1))
+        };
+        let before = self.state.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+        Some(Stamp::of(split(before.ok()?).0))
+    }
+
+    /// The number of distinct series in this hour; 0 when they are not limited.
+    pub fn series(&self, now_ms: i64) -> usize {
+        let (hour, series) = split(self.state.load(Ordering::Relaxed));
+        if hour_of(now_ms) > hour { 0 } else { series as usize }
+    }
+}
+
+fn hour_of(ms: i64) -> u32 {
+    // Hours fit for half a million years.
+    u32::try_from(ms.div_euclid(MS_PER_HOUR)).unwrap_or(0)
+}
+
+fn split(state: u64) -> (u32, u32) {
+    let [low, high] = [state, state >> 32].map(|half| u32::try_from(half & 0xffff_ffff));
+    (high.unwrap_or_default(), low.unwrap_or_default())
+}
+
+fn join(hour: u32, series: u32) -> u64 {
+    u64::from(hour) << 32 | u64::from(series)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_holds_for_an_hour() {
+        let limit = HourlyLimit::new(Some(2));
+        let first = limit.turn(0);
+        assert_ne!(first, Stamp::NONE);
+        assert_eq!([limit.admit(), limit.admit(), limit.admit()], [Some(first), Some(first), None]);
+        assert_eq!(limit.turn(MS_PER_HOUR - 1), first);
+        assert_eq!((limit.admit(), limit.series(MS_PER_HOUR - 1)), (None, 2));
+        assert_eq!(limit.series(MS_PER_HOUR), 0);
+        let second = limit.turn(MS_PER_HOUR);
+        assert_ne!(second, first);
+        assert_eq!(limit.admit(), Some(second));
+        // A thread that read the clock before the hour was over does not turn it back.
+        assert_eq!(limit.turn(MS_PER_HOUR - 1), second);
+        assert_eq!(limit.series(MS_PER_HOUR), 1);
+        // A clock that was set right does.
+        assert_ne!(limit.turn(9 * MS_PER_HOUR), second);
+        assert_eq!(limit.turn(0), first);
+        assert_eq!((limit.admit(), limit.series(0)), (Some(first), 1));
+    }
+
+    #[test]
+    fn without_a_limit_every_series_is_let_in_uncounted() {
+        let limit = HourlyLimit::new(None);
+        assert_eq!(limit.turn(5 * MS_PER_HOUR), Stamp::NONE);
+        assert_eq!(limit.admit(), Some(Stamp::NONE));
+        assert_eq!(limit.series(5 * MS_PER_HOUR), 0);
+    }
+}

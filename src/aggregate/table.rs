@@ -1,0 +1,305 @@
+//! The series that are alive, each once: bytes in, a small [`SeriesId`] out.
+//!
+//! Keys of counts are 8 bytes then, whatever the series' values are. A series stays until its table
+//! goes. A table with many dead series is followed by a new one ([`SeriesTable::after`]); the old
+//! one lives as long as counts that were made under it.
+
+use std::hash::{BuildHasher, Hasher};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use foldhash::quality::RandomState;
+use hashbrown::HashTable;
+use smallvec::SmallVec;
+
+use super::arena::{Arena, Place};
+use super::by_shard::by_shard;
+use super::hour::{HourlyLimit, Stamp};
+
+/// Bits of an id that tell the shard.
+const SHARD_BITS: u32 = 5;
+const SHARDS: usize = 1 << SHARD_BITS;
+
+/// Stands for a series within one table: where its bytes lie. Has [`SeriesId::BITS`] bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SeriesId(pub u32);
+
+/// The bytes of series, found by id and by bytes. Holds up to 1.6 GB of them.
+#[derive(Debug, Default)]
+pub struct SeriesTable {
+    shards: [RwLock<Shard>; SHARDS],
+    hasher: RandomState,
+    /// Asked about series that are new here, until all that count were carried over.
+    before: RwLock<Option<Arc<SeriesTable>>>,
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    index: HashTable<u32>,
+    arena: Arena,
+}
+
+// === impl SeriesId ===
+
+impl SeriesId {
+    pub const BITS: u32 = SHARD_BITS + Place::BITS;
+
+    fn new(shard: usize, place: Place) -> Self {
+        // A shard has few bits.
+        Self(u32::try_from(shard).unwrap_or_default() << Place::BITS | place.0)
+    }
+
+    fn shard(self) -> usize {
+        (self.0 >> Place::BITS) as usize
+    }
+
+    fn place(self) -> Place {
+        Place(self.0 & ((1 << Place::BITS) - 1))
+    }
+}
+
+// === impl SeriesTable ===
+
+impl SeriesTable {
+    /// An empty table that takes another's place. It knows what was counted in this hour by asking
+    /// the other, until [`SeriesTable::carry`].
+    pub fn after(before: Arc<Self>) -> Self {
+        Self { before: RwLock::new(Some(before)), ..Self::default() }
+    }
+
+    /// For each series its id, if it was counted under the stamp.
+    pub fn find(&self, series: &[&[u8]], stamp: Stamp) -> Vec<Option<SeriesId>> {
+        let hashes: Vec<_> = series.iter().map(|series| self.hash(series)).collect();
+        let mut found = vec![None; series.len()];
+        let order = by_shard::<SHARDS>(hashes.iter().map(|(shard, _)| *shard));
+        for group in order.chunk_by(|a, b| hashes[*a].0 == hashes[*b].0) {
+            let at = hashes[group[0]].0;
+            let shard = self.read(at);
+            for wanted in group {
+                let place = shard.find(hashes[*wanted].1, series[*wanted]);
+                let place = place.filter(|place| shard.arena.get(*place).0 == stamp);
+                found[*wanted] = place.map(|place| SeriesId::new(at, place));
+            }
+        }
+        found
+    }
+
+    /// The id of a series that is in the table.
+    pub fn id(&self, series: &[u8]) -> Option<SeriesId> {
+        let (at, hash) = self.hash(series);
+        let place = self.read(at).find(hash, series)?;
+        Some(SeriesId::new(at, place))
+    }
+
+    /// The id of a series, which is made if it is new, and counted if it was not in this hour.
+    /// `None` when the hour has too many series, or the table no room.
+    pub fn admit(&self, series: &[u8], limit: &HourlyLimit) -> Option<SeriesId> {
+        let (at, hash) = self.hash(series);
+        let mut shard = self.write(at);
+        let Some(place) = shard.find(hash, series) else {
+            // At the limit a new series leaves no trace.
+            let stamp = match self.stamp_before(series) {
+                stamp if stamp == limit.stamp() => stamp,
+                _ => limit.admit()?,
+            };
+            let place = shard.push(&self.hasher, hash, stamp, series)?;
+            return Some(SeriesId::new(at, place));
+        };
+        if shard.arena.get(place).0 != limit.stamp() {
+            let stamp = limit.admit()?;
+            shard.arena.set_stamp(place, stamp);
+        }
+        Some(SeriesId::new(at, place))
+    }
+
+    /// The id of a series, which is made if it is new, without counting it. `None` when the table
+    /// has no room.
+    pub fn intern(&self, series: &[u8]) -> Option<SeriesId> {
+        let (at, hash) = self.hash(series);
+        let mut shard = self.write(at);
+        let place = shard.find(hash, series);
+        let place = place.or_else(|| {
+            let stamp = self.stamp_before(series);
+            shard.push(&self.hasher, hash, stamp, series)
+        })?;
+        Some(SeriesId::new(at, place))
+    }
+
+    /// Takes over the series that the table before counted under a stamp, and lets it go. Nothing
+    /// may be counted in it any more.
+    pub fn carry(&self, stamp: Stamp) {
+        let Some(before) = read(&self.before).clone() else { return };
+        for at in 0..SHARDS {
+            // Copied: a lock of the table before is taken under one of ours, never around it.
+            for series in before.counted(at, stamp) {
+                // Without room, the series counts as new when it comes again.
+                let _ = self.intern(&series);
+            }
+        }
+        *self.before.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn counted(&self, shard: usize, stamp: Stamp) -> Vec<Box<[u8]>> {
+        if stamp == Stamp::NONE {
+            return Vec::new();
+        }
+        let shard = self.read(shard);
+        let counted = shard.arena.iter().filter(|record| record.0 == stamp);
+        counted.map(|(_, series)| series.into()).collect()
+    }
+
+    /// Reads the bytes of a series of this table.
+    pub fn with<T>(&self, id: SeriesId, use_bytes: impl FnOnce(&[u8]) -> T) -> T {
+        use_bytes(self.read(id.shard()).arena.get(id.place()).1)
+    }
+
+    /// The id in another table of a series of this one; `None` when the other has no room.
+    pub fn id_in(&self, other: &Self, id: SeriesId) -> Option<SeriesId> {
+        // Copied: no lock of a table is held while another's is taken.
+        let series: SmallVec<[u8; 128]> = self.with(id, SmallVec::from_slice);
+        other.intern(&series)
+    }
+
+    /// The number of series.
+    pub fn series(&self) -> usize {
+        (0..SHARDS).map(|at| self.read(at).index.len()).sum()
+    }
+
+    /// Bytes that the table takes of memory.
+    pub fn bytes(&self) -> usize {
+        let bytes = |at| {
+            let shard = self.read(at);
+            // A place and a byte of control for each bucket, of which seven in eight are used.
+            shard.arena.bytes() + shard.index.capacity() * 8 / 7 * (size_of::<u32>() + 1)
+        };
+        size_of::<Self>() + (0..SHARDS).map(bytes).sum::<usize>()
+    }
+
+    fn stamp_before(&self, series: &[u8]) -> Stamp {
+        let Some(before) = &*read(&self.before) else { return Stamp::NONE };
+        let (at, hash) = before.hash(series);
+        let shard = before.read(at);
+        shard.find(hash, series).map_or(Stamp::NONE, |place| shard.arena.get(place).0)
+    }
+
+    /// The shard and the hash of a series.
+    fn hash(&self, series: &[u8]) -> (usize, u64) {
+        let hash = hash_of(&self.hasher, series);
+        // Not the bits that the index uses: the lowest, and the highest seven.
+        ((hash >> 40) as usize % SHARDS, hash)
+    }
+
+    fn read(&self, shard: usize) -> RwLockReadGuard<'_, Shard> {
+        read(&self.shards[shard])
+    }
+
+    fn write(&self, shard: usize) -> RwLockWriteGuard<'_, Shard> {
+        self.shards[shard].write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Without the length that hashing a slice would add.
+fn hash_of(hasher: &RandomState, series: &[u8]) -> u64 {
+    let mut hasher = hasher.build_hasher();
+    hasher.write(series);
+    hasher.finish()
+}
+
+fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+// === impl Shard ===
+
+impl Shard {
+    fn find(&self, hash: u64, series: &[u8]) -> Option<Place> {
+        let same = |place: &u32| self.arena.get(Place(*place)).1 == series;
+        self.index.find(hash, same).map(|place| Place(*place))
+    }
+
+    /// Adds a series that is not there.
+    fn push(
+        &mut self,
+        hasher: &RandomState,
+        hash: u64,
+        stamp: Stamp,
+        series: &[u8],
+    ) -> Option<Place> {
+        let Self { index, arena } = self;
+        let place = arena.push(stamp, series)?;
+        index.insert_unique(hash, place.0, |place| hash_of(hasher, arena.get(Place(*place)).1));
+        Some(place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const HOUR_MS: i64 = 3_600_000;
+
+    proptest! {
+        /// For all series, each has one id for ever, no two have the same, and the bytes come back.
+        #[test]
+        fn a_series_has_one_id(all in prop::collection::vec(prop::collection::vec(0_u8..3, 0..6), 0..300)) {
+            let table = SeriesTable::default();
+            let mut ids = HashMap::new();
+            for series in &all {
+                prop_assert_eq!(table.id(series), ids.get(series).copied());
+                let id = table.intern(series).expect("there is room");
+                prop_assert_eq!(*ids.entry(series).or_insert(id), id);
+            }
+            prop_assert_eq!(table.series(), ids.len());
+            let mut by_id = HashMap::new();
+            for (series, id) in ids {
+                prop_assert!(id.0 < 1 << SeriesId::BITS);
+                prop_assert_eq!(by_id.insert(id.0, series), None);
+                prop_assert!(table.with(id, |bytes| bytes == series.as_slice()));
+            }
+        }
+    }
+
+    #[test]
+    fn series_are_counted_once_an_hour_and_leave_no_trace_at_the_limit() {
+        let (table, limit) = (SeriesTable::default(), HourlyLimit::new(Some(2)));
+        let first = limit.turn(0);
+        let a = table.admit(b"a", &limit).expect("first of two");
+        assert!(table.admit(b"b", &limit).is_some());
+        assert_eq!((table.admit(b"c", &limit), table.id(b"c"), table.series()), (None, None, 2));
+        assert_eq!(table.find(&[b"a", b"c", b"b"], first), [Some(a), None, table.id(b"b")]);
+        assert_eq!((table.admit(b"a", &limit), limit.series(0)), (Some(a), 2));
+        // In the next hour, what is known counts anew, and keeps its id.
+        let second = limit.turn(HOUR_MS);
+        assert_eq!(table.find(&[b"a"], second), [None]);
+        assert!(table.admit(b"c", &limit).is_some());
+        assert_eq!((table.admit(b"a", &limit), limit.series(HOUR_MS)), (Some(a), 2));
+        assert_eq!(table.admit(b"b", &limit), None);
+    }
+
+    #[test]
+    fn a_table_that_follows_another_knows_what_was_counted_in_this_hour() {
+        let (table, limit) = (Arc::new(SeriesTable::default()), HourlyLimit::new(Some(3)));
+        limit.turn(0);
+        table.admit(b"old", &limit).expect("there is room");
+        let stamp = limit.turn(HOUR_MS);
+        for series in [b"a", b"b"] {
+            table.admit(series, &limit).expect("there is room");
+        }
+        let next = SeriesTable::after(Arc::clone(&table));
+        // Before it is carried over, and after.
+        assert!(next.admit(b"a", &limit).is_some());
+        assert_eq!(limit.series(HOUR_MS), 2);
+        next.intern(b"z").expect("there is room");
+        next.carry(stamp);
+        assert_eq!(Arc::strong_count(&table), 1);
+        assert!(next.find(&[b"a", b"b"], stamp).iter().all(Option::is_some));
+        assert_eq!((next.series(), next.id(b"old")), (3, None));
+        assert!(next.admit(b"b", &limit).is_some());
+        assert_eq!(limit.series(HOUR_MS), 2);
+        assert!(next.admit(b"z", &limit).is_some());
+        assert_eq!((next.admit(b"old", &limit), limit.series(HOUR_MS)), (None, 3));
+    }
+}
