@@ -68,7 +68,7 @@ pub fn delivery(body: &[u8], interest: &Interest) -> Result<(), String> {
 }
 
 fn plain_delivery(body: &[u8], interest: &Interest) -> Result<(), String> {
-    let log = || Log { interest, seen: String::new() };
+    let log = || Log { interest, seen: Vec::new() };
     let fast = read_request(body, interest)
         .and_then(|request| Ok((request.request_id.to_vec(), request.read(interest, log)?.seen)));
     let reference = by_parser(body, interest)
@@ -104,17 +104,17 @@ fn same(fast: &str, reference: &str, input: &[u8]) -> Result<(), String> {
 /// Writes down every visit.
 struct Log<'i> {
     interest: &'i Interest,
-    seen: String,
+    seen: Vec<String>,
 }
 
 impl Visit for Log<'_> {
     fn event(&mut self, event: &Event<'_>, path: &Path) {
         let texts: Vec<_> = self.interest.every_slot().map(|slot| event.get(slot)).collect();
         let path: Vec<_> = path.iter().collect();
-        self.seen += &format!("{:?} {:?} {texts:?} {path:?}\n", event.event_type, event.time_ms());
+        self.seen.push(format!("{:?} {:?} {texts:?} {path:?}", event.event_type, event.time_ms()));
     }
 
     fn other(&mut self, other: Other, path: &Path, at: u64) {
-        self.seen += &format!("{other:?} {:?} {at}\n", path.iter().collect::<Vec<_>>());
+        self.seen.push(format!("{other:?} {:?} {at}", path.iter().collect::<Vec<_>>()));
     }
 }

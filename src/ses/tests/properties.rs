@@ -539,11 +539,15 @@ proptest! {
         gzip in any::<bool>(),
     ) {
         let mut body = firehose(&records).into_bytes();
-        mutations.iter().for_each(|mutation| mutate(&mut body, mutation));
+        for mutation in &mutations {
+            mutate(&mut body, mutation);
+        }
         compare::delivery(&body, &interest()).map_err(TestCaseError::fail)?;
         if gzip {
             let mut body = gzipped(&body);
-            mutations.iter().for_each(|mutation| mutate(&mut body, mutation));
+            for mutation in &mutations {
+                mutate(&mut body, mutation);
+            }
             compare::delivery(&body, &interest()).map_err(TestCaseError::fail)?;
         }
     }
