@@ -97,8 +97,7 @@ impl Visit for Batch {
         };
         let own_ms = event.time_ms().map(|(ms, _)| ms);
         match own_ms {
-            #[expect(clippy::cast_precision_loss, reason = "years of milliseconds fit in 2^52")]
-            Some(ms) => tally.lateness.add((times.arrival_ms - ms) as f64 / 1000.0),
+            Some(ms) => tally.lateness.add(times.arrival_ms - ms),
             None => tally.no_timestamp += 1,
         }
         let ms = own_ms.filter(|_| !times.use_arrival).unwrap_or(times.arrival_ms);

@@ -28,7 +28,8 @@ pub struct Tally {
 /// How late events are (arrival minus event time), by bucket.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Lateness {
-    buckets: [(u64, f64); Self::BOUNDS.len() + 1],
+    /// Number and sum in milliseconds: whole, so that no order of adding shows.
+    buckets: [(u64, i64); Self::BOUNDS.len() + 1],
 }
 
 // === impl Tally ===
@@ -70,11 +71,9 @@ impl Tally {
         self.destination_matches += destination_matches;
         self.counts += counts;
         self.invalid_value += invalid_value;
-        for ((count, sum), (more, seconds)) in
-            self.lateness.buckets.iter_mut().zip(lateness.buckets)
-        {
+        for ((count, sum), (more, ms)) in self.lateness.buckets.iter_mut().zip(lateness.buckets) {
             *count += more;
-            *sum += seconds;
+            *sum = sum.saturating_add(ms);
         }
     }
 
@@ -109,17 +108,23 @@ impl Lateness {
         1_209_600.0,
     ];
 
-    pub fn add(&mut self, seconds: f64) {
+    /// Adds an event that arrived so many milliseconds after its own time.
+    pub fn add(&mut self, ms: i64) {
+        #[expect(clippy::cast_precision_loss, reason = "years of milliseconds fit in 2^52")]
+        let seconds = ms as f64 / 1000.0;
         let at = Self::BOUNDS.partition_point(|bound| *bound < seconds);
         let (count, sum) = &mut self.buckets[at];
         *count += 1;
-        *sum += seconds;
+        *sum = sum.saturating_add(ms);
     }
 
     /// For each bucket that is not empty: the mean of what is in it, and how many.
     pub fn means(&self) -> impl Iterator<Item = (f64, usize)> {
         let filled = self.buckets.iter().filter(|(count, _)| *count > 0);
-        #[expect(clippy::cast_precision_loss, reason = "a batch has far fewer than 2^52 events")]
-        filled.map(|(count, sum)| (sum / *count as f64, usize::try_from(*count).unwrap_or(0)))
+        filled.map(|(count, sum)| {
+            #[expect(clippy::cast_precision_loss, reason = "digits beyond 2^52 do not matter")]
+            let mean = *sum as f64 / 1000.0 / *count as f64;
+            (mean, usize::try_from(*count).unwrap_or(usize::MAX))
+        })
     }
 }

@@ -14,7 +14,7 @@ use super::sequence::{Part, Turn};
 use super::text::Text;
 use super::*;
 use crate::destination::{self, Layouts};
-use crate::pipeline::{Lateness, Tally};
+use crate::pipeline::Tally;
 use crate::ses::{self, GzipReader, Reader};
 use crate::synth::{Profile, StreamOptions, stream};
 
@@ -22,9 +22,7 @@ use crate::synth::{Profile, StreamOptions, stream};
 #[derive(Debug, PartialEq)]
 struct Counted {
     counts: BTreeMap<Vec<u8>, u64>,
-    /// Without the lateness, whose sums depend on the order of adding in their last digits.
     tally: Tally,
-    lateness: Vec<(i64, usize)>,
     first_malformed: Vec<Option<u64>>,
 }
 
@@ -38,12 +36,9 @@ fn bulk(workers: usize, block_bytes: usize) -> Bulk {
 }
 
 fn counted(batch: &Batch, first_malformed: Vec<Option<u64>>) -> Counted {
-    #[expect(clippy::cast_possible_truncation, reason = "seconds")]
-    let rounded = |(mean, count): (f64, usize)| ((mean * 1000.0).round() as i64, count);
     Counted {
         counts: batch.delta.iter().map(|(key, count)| (key.to_vec(), count)).collect(),
-        lateness: batch.tally.lateness.means().map(rounded).collect(),
-        tally: Tally { lateness: Lateness::default(), ..batch.tally.clone() },
+        tally: batch.tally.clone(),
         first_malformed,
     }
 }
