@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use bytesize::ByteSize;
 use clap::{Parser, Subcommand, ValueEnum, value_parser};
 use hyper::Uri;
-use postmeter::ses::time::parse_ms;
 use postmeter::synth::{Mix, Wrapping};
+
+use super::parse;
 
 /// Sends made-up SES events with known truth, measures how they are taken, and compares what
 /// CloudWatch holds afterwards with what was sent.
@@ -47,13 +47,13 @@ pub enum Command {
     --admin http://127.0.0.1:9127 --verify http://127.0.0.1:8129 --json report.json")]
 pub struct FirehoseHttpArgs {
     /// The endpoint, such as `http://127.0.0.1:8127/firehose`
-    #[arg(value_parser = parse_url)]
+    #[arg(value_parser = parse::url)]
     pub url: Uri,
     /// Send bodies as gzip
     #[arg(long)]
     pub gzip: bool,
     /// About how long a request's body is before gzip, such as 1MB or 512KiB
-    #[arg(long, value_name = "BYTES", default_value = "1MiB", value_parser = parse_body_bytes)]
+    #[arg(long, value_name = "BYTES", default_value = "1MiB", value_parser = parse::body_bytes)]
     pub body_bytes: usize,
     /// The stream's access key; better in the variable than on the command line
     #[arg(long, value_name = "KEY", env = "POSTMETER_LOAD_ACCESS_KEY", hide_env_values = true)]
@@ -66,7 +66,7 @@ pub struct FirehoseHttpArgs {
     )]
     pub source_arn: String,
     /// How long an answer may take; Firehose waits three minutes
-    #[arg(long, value_name = "TIME", default_value = "3m", value_parser = parse_positive)]
+    #[arg(long, value_name = "TIME", default_value = "3m", value_parser = parse::positive)]
     pub answer_timeout: Duration,
     #[command(flatten)]
     pub traffic: TrafficArgs,
@@ -88,10 +88,10 @@ pub struct FirehoseStreamArgs {
     /// The stream's name
     pub name: String,
     /// About how many bytes of records a call holds, at most 3MiB (and at most 500 records)
-    #[arg(long, value_name = "BYTES", default_value = "1MiB", value_parser = parse_batch_bytes)]
+    #[arg(long, value_name = "BYTES", default_value = "1MiB", value_parser = parse::batch_bytes)]
     pub body_bytes: usize,
     /// How long one call may take
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_positive)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse::positive)]
     pub answer_timeout: Duration,
     #[command(flatten)]
     pub traffic: TrafficArgs,
@@ -119,7 +119,7 @@ pub struct FileArgs {
     #[arg(long, value_name = "N", conflicts_with = "bytes", value_parser = value_parser!(u64).range(1..))]
     pub events: Option<u64>,
     /// Write about so much, before gzip: such as 1GB (default: 100MB)
-    #[arg(long, value_parser = parse_bytes)]
+    #[arg(long, value_parser = parse::bytes)]
     pub bytes: Option<u64>,
     /// Write what must be counted, as `count --format json` prints it, to this file
     #[arg(long, value_name = "FILE")]
@@ -139,10 +139,10 @@ pub struct TrafficArgs {
     #[arg(long, value_name = "TYPE=WEIGHT,…", value_parser = Mix::from_str)]
     pub mix: Option<Mix>,
     /// Distinct values of the tag `campaign`, as far as the pool has events for them
-    #[arg(long, value_name = "N", default_value_t = 12, value_parser = parse_cardinality)]
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = parse::cardinality)]
     pub campaigns: usize,
     /// Distinct values of the tag `genre`
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = parse_cardinality)]
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = parse::cardinality)]
     pub genres: usize,
     /// Names for the tag `ses:configuration-set`, the first the most frequent
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = "prod,staging")]
@@ -157,7 +157,7 @@ pub struct TrafficArgs {
     )]
     pub wrapping: Vec<Envelope>,
     /// About how long an event is on average; beyond 1.8kB by more e-mail headers
-    #[arg(long, value_name = "BYTES", default_value = "1800B", value_parser = parse_event_bytes)]
+    #[arg(long, value_name = "BYTES", default_value = "1800B", value_parser = parse::event_bytes)]
     pub event_bytes: usize,
     /// Events lie up to so many minutes before their sending
     #[arg(long, value_name = "MINUTES", default_value_t = 2, value_parser = value_parser!(u32).range(0..=10_080))]
@@ -165,11 +165,11 @@ pub struct TrafficArgs {
     /// Mix in a few per cent of everything lawful that is unusual
     #[arg(long)]
     pub awkward: bool,
-    /// The time of the newest event, such as 2026-11-20T12:00:00Z (default: now)
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    /// The time of the newest event of the pool, such as 2026-11-20T12:00:00Z (default: now)
+    #[arg(long, value_name = "TIME", value_parser = parse::time)]
     pub at: Option<i64>,
     /// Requests (of a file: megabytes) that are made beforehand and then sent in turn
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = parse_pool)]
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = parse::pool)]
     pub pool: usize,
     /// The definitions document that the truth is computed by (default: the example's, which
     /// `postmeter serve` has too when nothing is configured)
@@ -187,10 +187,10 @@ pub struct TrafficArgs {
 #[command(next_help_heading = "Pace")]
 pub struct PaceArgs {
     /// Events a second, at times that are fixed beforehand (default: as fast as possible)
-    #[arg(long, value_name = "EVENTS", value_parser = parse_rate)]
+    #[arg(long, value_name = "EVENTS", value_parser = parse::rate)]
     pub rate: Option<f64>,
     /// How long to send (default: 30s, or until --events are sent)
-    #[arg(long, value_name = "TIME", value_parser = parse_positive)]
+    #[arg(long, value_name = "TIME", value_parser = parse::positive)]
     pub duration: Option<Duration>,
     /// Send exactly this many events
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
@@ -210,12 +210,13 @@ pub struct PaceArgs {
 #[command(next_help_heading = "Report")]
 pub struct CheckArgs {
     /// Compare the truth with what is held there: the address of `postmeter-load record`, or `aws`
-    /// for CloudWatch (or an emulator at `AWS_ENDPOINT_URL`)
+    /// for CloudWatch (or an emulator at `AWS_ENDPOINT_URL`), which is asked for the series of the
+    /// truth alone
     #[arg(long, value_name = "URL|aws", value_parser = VerifyAt::from_str)]
     pub verify: Option<VerifyAt>,
     /// The daemon's admin listener, such as `http://127.0.0.1:9127`: for the doubt that it names,
     /// its CPU and its memory
-    #[arg(long, value_name = "URL", value_parser = parse_url)]
+    #[arg(long, value_name = "URL", value_parser = parse::url)]
     pub admin: Option<Uri>,
     /// How long to wait after sending until everything is published
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration)]
@@ -245,19 +246,19 @@ pub struct RecordArgs {
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = humantime::parse_duration)]
     pub jitter: Duration,
     /// Share of calls answered 400 Throttling; nothing is taken
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = parse_share)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = parse::share)]
     pub throttle: f64,
     /// Share of calls answered 500; nothing is taken
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = parse_share)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = parse::share)]
     pub fail: f64,
     /// Share of calls that are taken and answered 500
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = parse_share)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = parse::share)]
     pub fail_after_accept: f64,
     /// Share of calls that are never answered; nothing is taken
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = parse_share)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = parse::share)]
     pub hang: f64,
     /// Share of calls that are taken and never answered
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = parse_share)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = parse::share)]
     pub hang_after_accept: f64,
     /// The same seed draws the same faults, in the order of arrival
     #[arg(long, default_value_t = 1)]
@@ -336,81 +337,7 @@ impl FromStr for VerifyAt {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if text == "aws" { Ok(Self::Aws) } else { parse_url(text).map(Self::Recorder) }
-    }
-}
-
-fn parse_url(text: &str) -> Result<Uri, String> {
-    let uri: Uri = text.parse().map_err(|error| format!("{error}"))?;
-    match uri.scheme_str() {
-        Some("http" | "https") if uri.host().is_some_and(|host| !host.is_empty()) => Ok(uri),
-        _ => Err("not a URL such as http://127.0.0.1:8127/firehose".to_owned()),
-    }
-}
-
-fn parse_time(text: &str) -> Result<i64, String> {
-    parse_ms(text.as_bytes()).ok_or_else(|| "not a time such as 2026-11-20T12:00:00Z".to_owned())
-}
-
-fn parse_bytes(text: &str) -> Result<u64, String> {
-    match text.parse::<ByteSize>() {
-        Ok(size) if size.as_u64() > 0 => Ok(size.as_u64()),
-        _ => Err("not a size such as 1MB or 64KiB".to_owned()),
-    }
-}
-
-fn bytes_within(text: &str, least: u64, most: u64) -> Result<usize, String> {
-    let bytes = parse_bytes(text)?;
-    if !(least..=most).contains(&bytes) {
-        return Err(format!("not from {} to {}", ByteSize(least), ByteSize(most)));
-    }
-    usize::try_from(bytes).map_err(|error| error.to_string())
-}
-
-fn parse_body_bytes(text: &str) -> Result<usize, String> {
-    bytes_within(text, 1, 64 << 20)
-}
-
-/// `PutRecordBatch` takes 4 MiB; the last record may reach beyond what was asked for.
-fn parse_batch_bytes(text: &str) -> Result<usize, String> {
-    bytes_within(text, 1, 3 << 20)
-}
-
-/// Ten events in one record must stay below a record's limit of 1,000 KiB.
-fn parse_event_bytes(text: &str) -> Result<usize, String> {
-    bytes_within(text, 1, 64 << 10)
-}
-
-fn number_within(text: &str, most: usize) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number) if (1..=most).contains(&number) => Ok(number),
-        _ => Err(format!("not a number from 1 to {most}")),
-    }
-}
-
-fn parse_cardinality(text: &str) -> Result<usize, String> {
-    number_within(text, 10_000_000)
-}
-
-fn parse_pool(text: &str) -> Result<usize, String> {
-    number_within(text, 4096)
-}
-
-fn parse_rate(text: &str) -> Result<f64, String> {
-    let rate = text.parse::<f64>().ok().filter(|rate| (0.001..=1e9).contains(rate));
-    rate.ok_or_else(|| "not a number of events a second such as 50000".to_owned())
-}
-
-fn parse_share(text: &str) -> Result<f64, String> {
-    let share = text.parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share));
-    share.ok_or_else(|| "not a share from 0 to 1 such as 0.05".to_owned())
-}
-
-fn parse_positive(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(time) if !time.is_zero() => Ok(time),
-        Ok(_) => Err("not longer than nothing".to_owned()),
-        Err(error) => Err(error.to_string()),
+        if text == "aws" { Ok(Self::Aws) } else { parse::url(text).map(Self::Recorder) }
     }
 }
 
@@ -423,20 +350,5 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Args::command().debug_assert();
-    }
-
-    #[test]
-    fn sizes_urls_and_shares() {
-        assert_eq!(parse_body_bytes("1MiB"), Ok(1 << 20));
-        assert_eq!(parse_bytes("1GB"), Ok(1_000_000_000));
-        for wrong in ["0", "", "-1", "1 apple", "1GiB"] {
-            assert!(parse_body_bytes(wrong).is_err(), "{wrong}");
-        }
-        for wrong in ["127.0.0.1:8127", "ftp://a/b", "http://", "/firehose", "aws"] {
-            assert!(parse_url(wrong).is_err(), "{wrong}");
-        }
-        assert_eq!("aws".parse(), Ok(VerifyAt::Aws));
-        assert!(parse_share("1.01").is_err() && parse_share("NaN").is_err());
-        assert!(parse_rate("0").is_err() && parse_rate("inf").is_err());
     }
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::web::{Web, at, client, get};
+use super::web::{Connector, Web, at, get};
 
 /// The daemon's `/metrics`.
 #[derive(Clone)]
@@ -53,7 +53,7 @@ impl Daemon {
     /// # Errors
     /// There is none.
     pub async fn meet(admin: &Uri) -> anyhow::Result<Self> {
-        let (web, uri) = (client()?, at(admin, "/metrics")?);
+        let (web, uri) = (Connector::to(admin)?.client(), at(admin, "/metrics")?);
         let before = Snapshot::take(&web, &uri).await?;
         anyhow::ensure!(
             before.0.contains_key("postmeter_pending_entries"),

@@ -26,6 +26,7 @@ mod http;
 mod line;
 mod output;
 mod pace;
+mod parse;
 mod plan;
 mod record;
 mod report;

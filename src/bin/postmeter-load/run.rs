@@ -30,7 +30,7 @@ use super::stream::{self, DeliveryStream, StreamSender};
 use super::tally::{Live, Tally};
 use super::traffic::Traffic;
 use super::verify::{self, Verifier};
-use super::web;
+use super::web::Connector;
 
 /// Sends parcels over one connection, each until it is taken or given up.
 pub trait Sender: Send + 'static {
@@ -141,17 +141,16 @@ pub async fn firehose_http(args: &FirehoseHttpArgs) -> anyhow::Result<Exit> {
         let records = traffic.fill(args.body_bytes, usize::MAX, events_max, http::cost);
         Parcel::new(Tail::new(&records, args.gzip), &records, &truth, series)
     });
-    let mut senders = Vec::new();
-    for _ in 0..args.pace.connections {
-        senders.push(HttpSender { web: web::client()?, stream: Arc::clone(&stream) });
-    }
+    let connector = Connector::to(&args.url)?;
+    let senders = (0..args.pace.connections)
+        .map(|_| HttpSender { web: connector.client(), stream: Arc::clone(&stream) });
     let job = Job {
         target: format!("firehose-http {}{}", args.url, if args.gzip { " gzip" } else { "" }),
         traffic: &args.traffic,
         pace: &args.pace,
         check: &args.check,
     };
-    run(&job, plan, senders, around).await
+    run(&job, plan, senders.collect(), around).await
 }
 
 /// Runs the command `firehose-stream`.

@@ -24,7 +24,7 @@ use super::daemon::{Daemon, Since};
 use super::line::Line;
 use super::output::bar;
 use super::series::{Range, SeriesTable};
-use super::web::{Web, at, client, get};
+use super::web::{Connector, Web, at, get};
 
 /// How long what is held must stay as it should be when no daemon says that it is done: a repeated
 /// call may still come.
@@ -147,9 +147,10 @@ impl Verifier {
         series: &SeriesTable,
     ) -> anyhow::Result<Self> {
         let place = match at_place {
-            VerifyAt::Recorder(uri) => {
-                Place::Recorder { web: Box::new(client()?), uri: at(uri, "/series")? }
-            }
+            VerifyAt::Recorder(uri) => Place::Recorder {
+                web: Box::new(Connector::to(uri)?.client()),
+                uri: at(uri, "/series")?,
+            },
             VerifyAt::Aws => {
                 let sdk = aws_config::load_defaults(BehaviorVersion::v2026_01_12()).await;
                 sdk.region().context("no AWS region: set AWS_REGION")?;
