@@ -2,13 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::io::Read;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
+use crate::support::app::PATIENCE;
 use crate::support::command::{run_with_stdin, text};
 use crate::support::endpoint::{Endpoint, Received};
 use crate::support::firehose::get;
@@ -242,6 +246,57 @@ async fn with_a_rate_latency_counts_from_when_a_request_was_due() {
     let ran = report(&[&args[..6], &["--rate", "100", "--duration", "300ms"]].concat(), &[]).await;
     let [taken, .., unsent] = events(&ran.report);
     assert_eq!(taken + unsent, 30, "{}", ran.report);
+}
+
+#[tokio::test]
+async fn an_interrupt_ends_the_sending_and_what_was_sent_is_reported() {
+    let endpoint = Endpoint::start(|_, received| async move { acknowledged(&received) }).await;
+    let url = format!("http://{}/firehose", endpoint.address);
+    let folder = TempDir::new().expect("a folder");
+    let json = folder.path().join("report.json");
+    let child = load(&["firehose-http", &url, "--body-bytes", "1KB", "--rate", "100", "--json"])
+        .arg(&json)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the harness starts");
+    let sending = async {
+        while endpoint.received().len() < 3 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, sending).await.expect("it sends");
+    let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(interrupted.expect("kill runs").success());
+    let output = tokio::task::spawn_blocking(move || child.wait_with_output()).await;
+    let output = output.expect("it does not panic").expect("it ends");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let report: Value = serde_json::from_str(&read(&json)).expect("JSON");
+    assert_eq!(report["interrupted"], true);
+    assert_eq!(report["requests"], endpoint.received().len());
+}
+
+#[tokio::test]
+async fn a_daemon_that_goes_away_costs_the_comparison_and_not_the_report() {
+    // The first question is answered as the admin listener does, no later one.
+    let asked = Arc::new(AtomicBool::new(false));
+    let endpoint = Endpoint::start(move |_, received| {
+        let is_delivery = !received.header("x-amz-firehose-request-id").is_empty();
+        let first = !is_delivery && !asked.swap(true, Ordering::Relaxed);
+        async move {
+            match () {
+                () if is_delivery => acknowledged(&received),
+                () if first => (200, "postmeter_pending_entries 0\n".to_owned()),
+                () => (503, String::new()),
+            }
+        }
+    })
+    .await;
+    let base = format!("http://{}", endpoint.address);
+    let ran = report(&["firehose-http", &base, "--events", "100", "--admin", &base], &[]).await;
+    assert_eq!(ran.exit, 1, "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(events(&ran.report), [100, 0, 0, 0, 0]);
+    assert!(ran.stderr.contains("not compared"), "{}", ran.stderr);
 }
 
 #[test]

@@ -39,7 +39,7 @@ impl<P> Parcel<P> {
             record.tell(&mut truth);
         }
         let events = records.iter().map(|record| record.facts.len() as u64).sum();
-        Self { content, events, counts: series.counts(truth) }
+        Self { content, events, counts: series.counts(truth.series) }
     }
 }
 

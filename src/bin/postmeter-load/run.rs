@@ -29,7 +29,7 @@ use super::series::SeriesTable;
 use super::stream::{self, DeliveryStream, StreamSender};
 use super::tally::{Live, Tally};
 use super::traffic::Traffic;
-use super::verify::{self, Verifier};
+use super::verify::{self, Settled, Verifier};
 use super::web::Connector;
 
 /// Sends parcels over one connection, each until it is taken or given up.
@@ -231,9 +231,15 @@ async fn run<S: Sender>(
     let truth = plan.series.ranges(&ran.tally.account);
     let settling = verify::settle(job.check.settle, verifier.as_ref(), daemon.as_ref(), &truth);
     let settled = tokio::select! {
-        settled = settling => settled?,
-        () = around.abort.cancelled() => anyhow::bail!("interrupted while counts settle"),
+        settled = settling => settled,
+        () = around.abort.cancelled() => Err(anyhow::anyhow!("interrupted")),
     };
+    // What was measured is worth a report also when the comparison cannot be made.
+    let is_settled = settled.is_ok();
+    let settled = settled.unwrap_or_else(|error| {
+        complain(&format!("not compared: {error:#}"));
+        Settled::default()
+    });
     let peak = match sampling {
         Some(sampling) => sampling.stop().await,
         None => 0,
@@ -243,7 +249,7 @@ async fn run<S: Sender>(
     if let Some(path) = &job.check.json {
         report.write(path)?;
     }
-    Ok(if report.is_good() { Exit::Done } else { Exit::Failed })
+    Ok(if is_settled && report.is_good() { Exit::Done } else { Exit::Failed })
 }
 
 async fn send<S: Sender>(

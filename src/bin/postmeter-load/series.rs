@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use postmeter::synth::{SeriesMinute, Truth};
+use postmeter::synth::SeriesMinute;
 
 /// How often each series and minute is counted by something that was made beforehand.
 pub type Counts = Box<[(u32, u64)]>;
@@ -30,12 +30,12 @@ pub struct Range {
 // === impl SeriesTable ===
 
 impl SeriesTable {
-    /// The numbers and counts of a truth.
+    /// The numbers of a truth's series, with their counts.
     ///
     /// # Panics
     /// After four billion series, for which no memory suffices.
-    pub fn counts(&mut self, truth: Truth) -> Counts {
-        let counts = truth.series.into_iter().map(|(series, count)| {
+    pub fn counts(&mut self, series: BTreeMap<SeriesMinute, u64>) -> Counts {
+        let counts = series.into_iter().map(|(series, count)| {
             let next = u32::try_from(self.numbers.len()).expect("memory ends first");
             (*self.numbers.entry(series).or_insert(next), count)
         });

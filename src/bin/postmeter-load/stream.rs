@@ -63,13 +63,13 @@ struct Refused {
 
 /// Records as the items of a batch.
 pub fn batch(records: &[Record], truth: &Truth, series: &mut SeriesTable) -> Vec<Item> {
+    let mut truth = truth.clone();
     let items = records.iter().map(|record| {
-        let mut truth = truth.clone();
         record.tell(&mut truth);
         Item {
             data: record.bytes.clone(),
             events: record.facts.len() as u64,
-            counts: series.counts(truth),
+            counts: series.counts(std::mem::take(&mut truth.series)),
         }
     });
     items.collect()
