@@ -8,7 +8,7 @@ STAMP  := $(VENV)/stamp
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help build test lint toolchain deploy-check licenses deny fmt demo bench fuzz image clean-venv ci
+.PHONY: help build test lint toolchain deploy-check licenses deny fmt demo bench fuzz load image clean-venv ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -55,6 +55,15 @@ demo: ## simulated sending, metrics live, nothing needed
 
 bench: ## benchmarks
 	cargo bench --locked --bench pipeline
+
+# The harness waits until the daemon listens; the others end with the target.
+load: build ## 20 s of load on this machine: recorder, daemon and harness, verified
+	@trap 'kill $$(jobs -p)' EXIT; \
+	target/release/postmeter-load record --listen 127.0.0.1:8129 >/dev/null & \
+	AWS_ENDPOINT_URL_CLOUDWATCH=http://127.0.0.1:8129 AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x \
+	    POSTMETER__DEFINITIONS=config/definitions.json target/release/postmeter serve 2>target/load.log & \
+	target/release/postmeter-load firehose-http http://127.0.0.1:8127/firehose --gzip --duration 20s \
+	    --admin http://127.0.0.1:9127 --verify http://127.0.0.1:8129
 
 image: ## container image `postmeter` (needs docker)
 	docker build -f deploy/Dockerfile -t postmeter --build-arg POSTMETER_COMMIT="$$(git rev-parse --short HEAD)" .

@@ -1,6 +1,6 @@
 //! The generator: an endless, seeded sequence of SES sending events and the facts each states.
 //!
-//! Same profile, same bytes. Types come in the shares of a healthy sender; addresses are in the
+//! Same profile, same bytes. Types come in the shares of a healthy sender unless asked otherwise; addresses are in the
 //! domains reserved for examples. With [`Profile::awkward`], a few per cent of each oddity that a
 //! consumer of real events must survive is mixed in, with its effect known.
 
@@ -9,6 +9,7 @@ use fastrand::Rng;
 use super::clock::MINUTE_MS;
 use super::draft::{BlockTime, Draft, pick};
 use super::facts::Facts;
+use super::mix::Mix;
 use super::words::{CAMPAIGNS, GENRES, PEOPLE, SENDERS, SUBJECTS};
 use crate::ses::EventType;
 
@@ -29,6 +30,10 @@ pub struct Profile {
     pub genres: usize,
     /// How far an event's own time may lie before its publishing.
     pub minutes_late: u32,
+    /// How often each event type comes.
+    pub mix: Mix,
+    /// E-mail headers beyond the usual ones, of about so many bytes, in events that have headers.
+    pub header_bytes: usize,
     /// Mixes in everything that is lawful but unusual.
     pub awkward: bool,
 }
@@ -60,20 +65,6 @@ struct Names {
     genres: Vec<String>,
 }
 
-/// Types and their shares of 1,000 events.
-const SHARES: [(EventType, u32); 10] = [
-    (EventType::Send, 361),
-    (EventType::Delivery, 360),
-    (EventType::Open, 154),
-    (EventType::Click, 50),
-    (EventType::Bounce, 30),
-    (EventType::DeliveryDelay, 30),
-    (EventType::Complaint, 5),
-    (EventType::Subscription, 5),
-    (EventType::RenderingFailure, 3),
-    (EventType::Reject, 2),
-];
-
 // === impl Profile ===
 
 impl Default for Profile {
@@ -86,6 +77,8 @@ impl Default for Profile {
             campaigns: 12,
             genres: 4,
             minutes_late: 0,
+            mix: Mix::default(),
+            header_bytes: 0,
             awkward: false,
         }
     }
@@ -114,7 +107,7 @@ impl Generator {
     fn event(&mut self) -> SynthEvent {
         let own_ms = self.next_ms() - self.lateness();
         self.published += 1;
-        let event_type = self.event_type();
+        let event_type = self.profile.mix.draw(&mut self.rng);
         let mut draft = self.draft(event_type, own_ms);
         if draft.odd(25) {
             return draft.unknown();
@@ -132,17 +125,6 @@ impl Generator {
         let most = i64::from(self.profile.minutes_late) * MINUTE_MS;
         let [a, b] = [self.rng.i64(0..=most), self.rng.i64(0..=most)];
         if most == 0 { 0 } else { a.min(b) }
-    }
-
-    fn event_type(&mut self) -> EventType {
-        let mut draw = self.rng.u32(0..1000);
-        for (event_type, share) in SHARES {
-            if draw < share {
-                return event_type;
-            }
-            draw -= share;
-        }
-        EventType::Send
     }
 
     fn draft(&mut self, event_type: EventType, own_ms: i64) -> Draft<'_> {
@@ -330,6 +312,20 @@ mod tests {
         assert!((1500..2000).contains(&(size / events.len())), "{}", size / events.len());
         let sends = events.iter().filter(|e| e.facts.event_type == Some(EventType::Send)).count();
         assert!((1900..2400).contains(&sends), "{sends}");
+    }
+
+    #[test]
+    fn more_headers_make_larger_events() {
+        let size = |header_bytes| {
+            let profile = Profile { header_bytes, ..Profile::default() };
+            let events: Vec<_> = Generator::new(profile).take(2000).collect();
+            for event in &events {
+                check_tags(event, &serde_json::from_str(&event.json).unwrap());
+            }
+            events.iter().map(|event| event.json.len()).sum::<usize>() / events.len()
+        };
+        let (usual, large) = (size(0), size(4000));
+        assert!((3800..4400).contains(&(large - usual)), "{usual} {large}");
     }
 
     #[test]

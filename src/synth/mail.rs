@@ -3,7 +3,7 @@
 use super::clock::{UNREADABLE, push_mail_date, push_odd_timestamp, push_timestamp};
 use super::draft::{BlockTime, Draft, pick};
 use super::facts::FactValue;
-use super::text::push_string;
+use super::text::{push_hex, push_string};
 use super::words::{
     BLANK, BROKEN, DECOY_SUBJECTS, IDENTITIES, INVALID, LISTS, OPERATIONS, POOLS, REGIONS, VARIANTS,
 };
@@ -149,7 +149,22 @@ impl Draft<'_> {
         self.header("X-SES-CONFIGURATION-SET", set);
         let tags = format!("campaign={}, genre={}", self.campaign, self.genre);
         self.header("X-SES-MESSAGE-TAGS", tags);
+        self.more_headers();
         self.out.push(']');
+    }
+
+    /// Headers that nobody reads, as relays and senders add them.
+    fn more_headers(&mut self) {
+        let end = self.out.len() + self.profile.header_bytes;
+        let mut number = 1;
+        while self.out.len() < end {
+            let mut value = String::with_capacity(80);
+            for _ in 0..5 {
+                push_hex(&mut value, self.rng.u64(..), 16);
+            }
+            self.header(&format!("X-Entity-{number}"), value);
+            number += 1;
+        }
     }
 
     fn header(&mut self, name: &str, value: impl Into<String>) {

@@ -13,6 +13,7 @@ mod facts;
 mod fault;
 mod firehose;
 mod mail;
+mod mix;
 mod shape;
 mod stream;
 mod summary;
@@ -23,6 +24,7 @@ mod wrap;
 
 pub use event::{Generator, Profile, SynthEvent};
 pub use facts::{FactValue, Facts};
+pub use mix::Mix;
 pub use stream::{Stream, StreamOptions, stream};
 pub use summary::Summary;
 pub use truth::{Other, SeriesMinute, Truth};

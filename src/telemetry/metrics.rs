@@ -11,6 +11,7 @@ use metrics_exporter_prometheus::{
 };
 
 use super::names::{Kind, METRICS};
+use super::process::Process;
 use crate::pipeline::{Lateness, Tally};
 
 /// A counter that can be read back.
@@ -332,7 +333,11 @@ impl Metrics {
         for (gauge, value) in self.gauges.iter().zip(values) {
             gauge.set(value);
         }
-        self.handle.render()
+        let mut text = self.handle.render();
+        if let Some(process) = Process::read() {
+            process.push_metrics(&mut text);
+        }
+        text
     }
 
     /// Work that the histograms need every few minutes, whether somebody scrapes or not.

@@ -1,14 +1,17 @@
 //! What the daemon says of itself: metrics, logs, and totals that go to CloudWatch.
 //!
-//! Names follow one grammar, `postmeter_<noun>_<unit>[_total]`; labels come from closed lists.
+//! Names follow one grammar, `postmeter_<noun>_<unit>[_total]`, but for those of the process, which
+//! are the same in every program; labels come from closed lists.
 //! [`METRICS`] is the one table that registration, descriptions and the docs are made from.
 
 mod logs;
 mod metrics;
 mod names;
+mod process;
 mod rate_limit;
 
 pub use logs::init_logs;
 pub use metrics::{CallOutcome, DropReason, Gauges, Metrics, Reload, RequestOutcome, Total};
 pub use names::{Kind, METRICS, Metric, markdown_table};
+pub use process::Process;
 pub use rate_limit::RateLimit;

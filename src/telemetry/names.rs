@@ -130,6 +130,10 @@ pub const METRICS: &[Metric] = &[
     ),
     counter("postmeter_log_lines_suppressed_total", "Log lines left out by rate limits"),
     gauge("postmeter_up", "1"),
+    counter("process_cpu_seconds_total", "CPU time of the process, user and system"),
+    gauge("process_resident_memory_bytes", "Memory of the process that is in RAM"),
+    gauge("process_start_time_seconds", "Start of the process in Unix time"),
+    gauge("process_open_fds", "Open file descriptors"),
 ];
 
 /// The table of the docs.

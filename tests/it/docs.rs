@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::support::command::{project_file, root, run, text};
+use crate::support::load::load;
 
 const UPDATE: &str = "UPDATE_DOCS=1 cargo test --test it docs";
 
@@ -178,9 +179,13 @@ fn the_commands_of_the_readme_print_what_it_shows() {
     assert!(all.len() >= 6, "{all:?}");
     for Shown { command, output, exit } in all {
         let mut words = command.split_whitespace();
-        assert_eq!(words.next(), Some("postmeter"), "only our own commands are run: {command}");
+        let program = words.next();
         let arguments: Vec<_> = words.collect();
-        let ran = run(&arguments);
+        let ran = match program {
+            Some("postmeter") => run(&arguments),
+            Some("postmeter-load") => load(&arguments).output().expect("the harness starts"),
+            _ => panic!("only our own commands are run: {command}"),
+        };
         let code = ran.status.code();
         assert_eq!(code, Some(exit), "{command}: {}", text(&ran.stderr));
         let mut printed = text(&ran.stdout).lines().chain(text(&ran.stderr).lines());

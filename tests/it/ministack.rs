@@ -15,6 +15,8 @@ use tokio::time::{sleep, timeout};
 
 use crate::support::app::{PATIENCE, TestApp};
 use crate::support::firehose::get;
+use crate::support::load::report;
+use crate::support::process::Daemon;
 use crate::support::traffic::Traffic;
 
 /// The emulator; ends when it is dropped.
@@ -132,6 +134,49 @@ async fn fifty_deliveries_read_back_with_get_metric_statistics_equal_what_was_se
             .collect();
         assert_eq!(held, minutes, "{metric} {:?}", statistics.label());
     }
+}
+
+/// The harness, through a delivery stream's API and through the daemon, with the emulator as both
+/// AWS services.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_harness_verifies_what_the_emulator_holds() {
+    let Some(emulator) = Ministack::start().await else { return };
+    let environment = [
+        ("AWS_ENDPOINT_URL", emulator.url.as_str()),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "AKID"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ];
+    let daemon = Daemon::start(&[
+        ("AWS_ENDPOINT_URL", &emulator.url),
+        ("POSTMETER__CLOUDWATCH__ATTEMPT_TIMEOUT", "20s"),
+    ]);
+    let (url, admin) =
+        (format!("http://{}/firehose", daemon.http), format!("http://{}", daemon.admin));
+    let args = ["firehose-http", &url, "--gzip", "--events", "5000", "--admin", &admin];
+    let ran = report(&[&args[..], &["--verify", "aws", "--awkward"]].concat(), &environment).await;
+    assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(ran.report["verify"]["exact"], true);
+    assert!(ran.report["verify"]["counts_held"].as_u64() > Some(5000));
+
+    let config = aws_sdk_firehose::Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .endpoint_url(&emulator.url)
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(Credentials::new("AKID", "secret", None, None, "tests"))
+        .build();
+    let firehose = aws_sdk_firehose::Client::from_conf(config);
+    let created = firehose.create_delivery_stream().delivery_stream_name("ses").send().await;
+    created.expect("the emulator makes a stream");
+    let ran = report(&["firehose-stream", "ses", "--events", "1200"], &environment).await;
+    assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(ran.report["events"]["taken"], 1200);
+    let ran =
+        report(&["firehose-stream", "no", "--events", "5", "--retry-for", "0s"], &environment);
+    let ran = ran.await;
+    assert_eq!(ran.exit, 1, "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(ran.report["refusals"]["ResourceNotFoundException"], 1);
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts are whole")]

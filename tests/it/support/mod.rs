@@ -2,7 +2,9 @@
 
 pub mod app;
 pub mod command;
+pub mod endpoint;
 pub mod fake_cloudwatch;
 pub mod firehose;
+pub mod load;
 pub mod process;
 pub mod traffic;

@@ -1,0 +1,196 @@
+//! What the daemon says of itself on its admin listener.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::Context;
+use bytes::Bytes;
+use hyper::Uri;
+use serde::Serialize;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::web::{Connector, Web, at, get};
+
+/// The daemon's `/metrics`.
+#[derive(Clone)]
+pub struct Daemon {
+    web: Web<Bytes>,
+    uri: Uri,
+    /// As it was before the run.
+    before: Snapshot,
+}
+
+/// The metrics of one moment, by name and labels.
+#[derive(Clone, Debug)]
+pub struct Snapshot(BTreeMap<String, f64>);
+
+/// What happened to the daemon during a run.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Since {
+    /// Counts in doubt, all causes.
+    pub doubtful_counts: u64,
+    /// Counts that were not published for a reason that is not the event's own.
+    pub dropped_counts: u64,
+    /// Series times minutes that are not settled.
+    pub pending_entries: u64,
+    /// `null` where the system does not tell.
+    pub cpu_seconds: Option<f64>,
+    pub resident_bytes: Option<u64>,
+}
+
+/// Looks at the daemon's memory now and then.
+pub struct Sampling {
+    task: JoinHandle<u64>,
+    stop: CancellationToken,
+}
+
+// === impl Daemon ===
+
+impl Daemon {
+    /// Finds a daemon and looks at it for the first time.
+    ///
+    /// # Errors
+    /// There is none.
+    pub async fn meet(admin: &Uri) -> anyhow::Result<Self> {
+        let (web, uri) = (Connector::to(admin)?.client(), at(admin, "/metrics")?);
+        let before = Snapshot::take(&web, &uri).await?;
+        anyhow::ensure!(
+            before.0.contains_key("postmeter_pending_entries"),
+            "{uri} is not postmeter's admin listener (listen.admin)"
+        );
+        Ok(Self { web, uri, before })
+    }
+
+    /// What has happened since.
+    ///
+    /// # Errors
+    /// It does not answer, or is not the one that was met.
+    pub async fn since(&self) -> anyhow::Result<Since> {
+        let now = Snapshot::take(&self.web, &self.uri).await?;
+        now.since(&self.before).context("the daemon was started again during the run")
+    }
+
+    /// Looks at the memory regularly until told to stop.
+    pub fn sample(&self, every: Duration) -> Sampling {
+        let (daemon, stop) = (self.clone(), CancellationToken::new());
+        let stopped = stop.clone();
+        let task = tokio::spawn(async move {
+            let mut peak = daemon.before.resident_bytes().unwrap_or(0);
+            let mut ticks = tokio::time::interval(every);
+            loop {
+                tokio::select! {
+                    _ = ticks.tick() => {}
+                    () = stopped.cancelled() => return peak,
+                }
+                // One look that fails is one look less.
+                if let Ok(now) = Snapshot::take(&daemon.web, &daemon.uri).await {
+                    peak = peak.max(now.resident_bytes().unwrap_or(0));
+                }
+            }
+        });
+        Sampling { task, stop }
+    }
+}
+
+// === impl Sampling ===
+
+impl Sampling {
+    /// The most that was seen, in bytes.
+    pub async fn stop(self) -> u64 {
+        self.stop.cancel();
+        self.task.await.unwrap_or(0)
+    }
+}
+
+// === impl Snapshot ===
+
+impl Snapshot {
+    async fn take(web: &Web<Bytes>, uri: &Uri) -> anyhow::Result<Self> {
+        Ok(Self::read(&get(web, uri).await?))
+    }
+
+    fn read(text: &str) -> Self {
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        let metrics = lines.filter_map(|line| {
+            let (name, value) = line.rsplit_once(' ')?;
+            Some((name.to_owned(), value.parse().ok()?))
+        });
+        Self(metrics.collect())
+    }
+
+    /// `None`: not the same process.
+    fn since(&self, before: &Self) -> Option<Since> {
+        let start = |snapshot: &Self| snapshot.0.get("process_start_time_seconds").copied();
+        // The clock that it is computed from may be set a little meanwhile.
+        if let (Some(now), Some(before)) = (start(self), start(before))
+            && (now - before).abs() > 1.0
+        {
+            return None;
+        }
+        let dropped = |snapshot: &Self| {
+            let own = "postmeter_dropped_total{reason=\"invalid_value\"}";
+            snapshot.sum("postmeter_dropped_total{") - snapshot.sum(own)
+        };
+        let doubtful = |snapshot: &Self| snapshot.sum("postmeter_doubtful_counts_total{");
+        let cpu = |snapshot: &Self| snapshot.0.get("process_cpu_seconds_total").copied();
+        Some(Since {
+            doubtful_counts: whole(doubtful(self) - doubtful(before)),
+            dropped_counts: whole(dropped(self) - dropped(before)),
+            pending_entries: whole(self.sum("postmeter_pending_entries")),
+            cpu_seconds: cpu(self).zip(cpu(before)).map(|(now, before)| now - before),
+            resident_bytes: self.resident_bytes(),
+        })
+    }
+
+    fn sum(&self, prefix: &str) -> f64 {
+        let metrics = self.0.iter().filter(|(name, _)| name.starts_with(prefix));
+        metrics.map(|(_, value)| value).sum()
+    }
+
+    fn resident_bytes(&self) -> Option<u64> {
+        self.0.get("process_resident_memory_bytes").map(|bytes| whole(*bytes))
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole, and clamped")]
+fn whole(value: f64) -> u64 {
+    value.max(0.0).round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snapshot(doubtful: u32, dropped: u32, start: u32) -> Snapshot {
+        Snapshot::read(&format!(
+            "# TYPE postmeter_doubtful_counts_total counter\n\
+             postmeter_doubtful_counts_total{{cause=\"ambiguous\"}} {doubtful}\n\
+             postmeter_doubtful_counts_total{{cause=\"crash\"}} 1\n\n\
+             postmeter_dropped_total{{reason=\"invalid_value\"}} 999\n\
+             postmeter_dropped_total{{reason=\"series_limit\"}} {dropped}\n\
+             postmeter_pending_entries 7\n\
+             process_cpu_seconds_total {start}.5\n\
+             process_resident_memory_bytes 4096\n\
+             process_start_time_seconds {start}.25\n"
+        ))
+    }
+
+    #[test]
+    fn doubt_and_drops_count_from_the_beginning_of_the_run() {
+        let since = snapshot(12, 5, 100).since(&snapshot(2, 5, 100));
+        let expected = Since {
+            doubtful_counts: 10,
+            dropped_counts: 0,
+            pending_entries: 7,
+            cpu_seconds: Some(0.0),
+            resident_bytes: Some(4096),
+        };
+        assert_eq!(since, Some(expected));
+    }
+
+    #[test]
+    fn another_process_has_other_counters() {
+        assert_eq!(snapshot(12, 5, 300).since(&snapshot(2, 5, 100)), None);
+    }
+}

@@ -1,0 +1,124 @@
+//! gzip put together from parts that were compressed beforehand.
+//!
+//! A part is whole deflate blocks that end at a byte and look back at nothing, so parts can stand
+//! behind one another in one member (RFC 1952), whose checksum is combined from theirs.
+
+use flate2::{Compress, Compression, Crc, FlushCompress};
+
+/// What a member begins with: deflate, no name, no time, unknown system.
+pub const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+
+/// Bytes that a stored block holds at most.
+const STORED_MAX: usize = 0xffff;
+
+/// Compressed content.
+#[derive(Debug)]
+pub struct Part {
+    pub deflate: Vec<u8>,
+    crc: Crc,
+}
+
+/// The checksum of the parts of a member so far.
+#[derive(Debug, Default)]
+pub struct Member(Crc);
+
+// === impl Part ===
+
+impl Part {
+    /// Compresses content at the fastest level.
+    pub fn compress(content: &[u8]) -> Self {
+        // Room for the worst case, by miniz's own bound: a flush that is cut in two for want of room
+        // is not always sound.
+        let mut deflate = Vec::with_capacity(content.len() + content.len() / 10 + 256);
+        let mut compress = Compress::new(Compression::fast(), false);
+        compress
+            .compress_vec(content, &mut deflate, FlushCompress::Full)
+            .expect("memory takes every byte");
+        let is_whole = compress.total_in() == content.len() as u64;
+        assert!(is_whole && deflate.len() < deflate.capacity(), "the bound holds");
+        deflate.shrink_to_fit();
+        Self { deflate, crc: crc_of(content) }
+    }
+
+    /// Stores short content as it is, which costs nothing; what is beyond 64 KiB is left out.
+    pub fn store(content: &[u8]) -> Self {
+        let content = &content[..content.len().min(STORED_MAX)];
+        let len = u16::try_from(content.len()).unwrap_or(u16::MAX);
+        let mut deflate = Vec::with_capacity(5 + content.len());
+        deflate.push(0); // not the last block, stored
+        deflate.extend_from_slice(&len.to_le_bytes());
+        deflate.extend_from_slice(&(!len).to_le_bytes());
+        deflate.extend_from_slice(content);
+        Self { deflate, crc: crc_of(content) }
+    }
+}
+
+fn crc_of(content: &[u8]) -> Crc {
+    let mut crc = Crc::new();
+    crc.update(content);
+    crc
+}
+
+// === impl Member ===
+
+impl Member {
+    /// Says that a part comes next.
+    pub fn add(&mut self, part: &Part) {
+        self.0.combine(&part.crc);
+    }
+
+    /// What a member ends with: an empty last block, checksum and length.
+    pub fn trailer(&self) -> [u8; 13] {
+        let mut trailer = [1, 0, 0, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0];
+        trailer[5..9].copy_from_slice(&self.0.sum().to_le_bytes());
+        trailer[9..].copy_from_slice(&self.0.amount().to_le_bytes());
+        trailer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use flate2::read::GzDecoder;
+
+    use super::*;
+
+    fn member(parts: &[&Part]) -> Vec<u8> {
+        let (mut bytes, mut member) = (HEADER.to_vec(), Member::default());
+        for part in parts {
+            bytes.extend_from_slice(&part.deflate);
+            member.add(part);
+        }
+        bytes.extend_from_slice(&member.trailer());
+        bytes
+    }
+
+    /// For any parts in any order, the member expands to their contents in this order.
+    #[test]
+    fn parts_make_one_member() {
+        let mut rng = fastrand::Rng::with_seed(9);
+        for _ in 0..50 {
+            let contents: Vec<Vec<u8>> = (0..rng.usize(0..5))
+                .map(|_| {
+                    let (len, letters) = (rng.usize(0..200_000), rng.u8(1..255));
+                    (0..len).map(|_| rng.u8(..letters)).collect()
+                })
+                .collect();
+            let mut parts = vec![Part::store(b"head")];
+            parts.extend(contents.iter().map(|content| Part::compress(content)));
+            let again: Vec<&Part> = parts.iter().chain(&parts).collect();
+            let mut plain = Vec::new();
+            GzDecoder::new(&member(&again)[..]).read_to_end(&mut plain).unwrap();
+            let once = [b"head".to_vec(), contents.concat()].concat();
+            assert_eq!(plain, [once.clone(), once].concat());
+        }
+    }
+
+    #[test]
+    fn made_up_events_shrink() {
+        let content = "{\"eventType\":\"Send\",\"mail\":{}}\n".repeat(1000);
+        let part = Part::compress(content.as_bytes());
+        assert!(part.deflate.len() * 10 < content.len());
+    }
+}

@@ -1,0 +1,52 @@
+//! A line of `count --format json`: what the recorder prints, and what is read from it.
+
+use std::borrow::Cow;
+
+use postmeter::ses::Minute;
+use postmeter::ses::time::parse_ms;
+use postmeter::synth::SeriesMinute;
+use serde::{Deserialize, Serialize};
+
+/// One metric, time and sum, in the shape that `aws cloudwatch put-metric-data` takes.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Line<'a> {
+    pub namespace: Cow<'a, str>,
+    pub metric_name: Cow<'a, str>,
+    pub dimensions: Vec<Dimension<'a>>,
+    pub timestamp: Cow<'a, str>,
+    pub unit: Cow<'a, str>,
+    pub values: [serde_json::Number; 1],
+    pub counts: [u64; 1],
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Dimension<'a> {
+    pub name: Cow<'a, str>,
+    pub value: Cow<'a, str>,
+}
+
+// === impl Line ===
+
+impl Line<'_> {
+    /// The series, minute and count; `None` for a sum that is not a count.
+    pub fn into_count(self) -> Option<(SeriesMinute, u64)> {
+        if self.values[0].as_u64() != Some(1) {
+            return None;
+        }
+        let mut dimensions: Vec<_> = self
+            .dimensions
+            .into_iter()
+            .map(|dimension| (dimension.name.into_owned(), dimension.value.into_owned()))
+            .collect();
+        dimensions.sort();
+        let series = SeriesMinute {
+            namespace: self.namespace.into_owned(),
+            metric: self.metric_name.into_owned(),
+            dimensions,
+            minute: Minute::of_ms(parse_ms(self.timestamp.as_bytes())?).0,
+        };
+        Some((series, self.counts[0]))
+    }
+}

@@ -1,0 +1,54 @@
+//! Where words for people go: stderr, one line at a time.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Prints a line to stderr. That it cannot be printed must not stop the work.
+pub fn complain(line: &str) {
+    let _ = writeln!(std::io::stderr(), "postmeter-load: {line}");
+}
+
+/// A progress bar on stderr, which shows on a terminal only.
+pub fn bar(length: Option<u64>, template: &str) -> ProgressBar {
+    let bar = length.map_or_else(ProgressBar::no_length, ProgressBar::new);
+    let bar = ProgressStyle::with_template(template).map_or(bar.clone(), |it| bar.with_style(it));
+    bar.enable_steady_tick(Duration::from_millis(250));
+    bar
+}
+
+/// Says of each kind of refusal once, when it first comes, what it was.
+#[derive(Debug)]
+pub struct Notices {
+    said: Mutex<BTreeSet<String>>,
+    bar: ProgressBar,
+}
+
+/// Characters of an error message that are shown.
+const MESSAGE_CHARS_MAX: usize = 300;
+
+// === impl Notices ===
+
+impl Notices {
+    pub fn new(bar: ProgressBar) -> Self {
+        Self { said: Mutex::default(), bar }
+    }
+
+    pub fn refusal(&self, kind: &str, message: &str) {
+        let new = {
+            let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+            said.insert(kind.to_owned())
+        };
+        if new {
+            let message: String = message
+                .chars()
+                .take(MESSAGE_CHARS_MAX)
+                .map(|letter| if letter.is_control() { ' ' } else { letter })
+                .collect();
+            self.bar.suspend(|| complain(&format!("refused: {kind}: {message} (said once)")));
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What is sent: a pool of parcels, made beforehand so that sending costs little, in turn.
+//!
+//! Making an event costs as much as counting it. A parcel is a request's content without its id;
+//! each time it is sent under a new one.
+
+use postmeter::synth::Truth;
+
+use super::series::{Counts, SeriesTable};
+use super::traffic::Record;
+
+/// The content of one request.
+#[derive(Debug)]
+pub struct Parcel<P> {
+    pub content: P,
+    /// Events in it, those of unknown type included.
+    pub events: u64,
+    pub counts: Counts,
+}
+
+/// A pool and the order in which it is sent.
+#[derive(Debug)]
+pub struct Plan<P> {
+    pool: Vec<Parcel<P>>,
+    /// Come behind `parcels` of the pool, so that the events are exactly as many as wanted.
+    last: Vec<Parcel<P>>,
+    /// Events in the pool before each parcel, and in all of it.
+    before: Vec<u64>,
+    /// Parcels from the pool in all; `None`: no end.
+    parcels: Option<u64>,
+    pub series: SeriesTable,
+}
+
+// === impl Parcel ===
+
+impl<P> Parcel<P> {
+    pub fn new(content: P, records: &[Record], truth: &Truth, series: &mut SeriesTable) -> Self {
+        let mut truth = truth.clone();
+        for record in records {
+            record.tell(&mut truth);
+        }
+        let events = records.iter().map(|record| record.facts.len() as u64).sum();
+        Self { content, events, counts: series.counts(truth.series) }
+    }
+}
+
+// === impl Plan ===
+
+impl<P> Plan<P> {
+    /// Makes a pool of `many` parcels, to be sent over and over, or until it has been `events`.
+    /// `make` makes a parcel of at least one event and at most so many.
+    pub fn new(
+        many: usize,
+        events: Option<u64>,
+        mut make: impl FnMut(u64, &mut SeriesTable) -> Parcel<P>,
+    ) -> Self {
+        let mut series = SeriesTable::default();
+        let (mut pool, mut before) = (Vec::new(), vec![0]);
+        let (mut all, wanted) = (0, events.unwrap_or(u64::MAX));
+        while pool.len() < many.max(1) && all < wanted {
+            let parcel = make(wanted - all, &mut series);
+            all += parcel.events;
+            before.push(all);
+            pool.push(parcel);
+        }
+        let mut plan = Self { pool, last: Vec::new(), before, parcels: None, series };
+        if let Some(events) = events {
+            // As many parcels of the last round as fit, then what is missing.
+            let (rounds, rest) = (events / all, events % all);
+            let fitting = plan.before.partition_point(|before| *before <= rest) - 1;
+            plan.parcels = Some(rounds * plan.pool.len() as u64 + fitting as u64);
+            let mut missing = rest - plan.before[fitting];
+            while missing > 0 {
+                let parcel = make(missing, &mut plan.series);
+                missing -= parcel.events;
+                plan.last.push(parcel);
+            }
+        }
+        plan
+    }
+
+    /// The parcel that is sent at this place; `None` when all were.
+    pub fn parcel(&self, place: u64) -> Option<&Parcel<P>> {
+        match self.parcels {
+            Some(parcels) if place >= parcels => {
+                self.last.get(usize::try_from(place - parcels).ok()?)
+            }
+            _ => self.pool.get(self.at(place)),
+        }
+    }
+
+    /// Events that are sent before the parcel at this place.
+    pub fn events_before(&self, place: u64) -> u64 {
+        let from_pool = self.parcels.map_or(place, |parcels| place.min(parcels));
+        let all = self.before.last().copied().unwrap_or(0);
+        let rounds = from_pool / self.pool.len() as u64 * all + self.before[self.at(from_pool)];
+        let last = usize::try_from(place - from_pool).unwrap_or(usize::MAX);
+        rounds + self.last.iter().take(last).map(|parcel| parcel.events).sum::<u64>()
+    }
+
+    fn at(&self, place: u64) -> usize {
+        usize::try_from(place % self.pool.len() as u64).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A plan of parcels with 3, 4, 5, 3, … events.
+    fn plan(many: usize, events: Option<u64>) -> Plan<u64> {
+        let mut made = 0;
+        Plan::new(many, events, |events_max, _| {
+            let events = (3 + made % 3).min(events_max);
+            made += 1;
+            Parcel { content: made, events, counts: Counts::default() }
+        })
+    }
+
+    #[test]
+    fn a_pool_without_an_end_goes_round() {
+        let plan = plan(3, None);
+        let contents: Vec<_> = (0..7).map(|at| plan.parcel(at).unwrap().content).collect();
+        assert_eq!(contents, [1, 2, 3, 1, 2, 3, 1]);
+        let before: Vec<_> = (0..7).map(|at| plan.events_before(at)).collect();
+        assert_eq!(before, [0, 3, 7, 12, 15, 19, 24]);
+    }
+
+    /// For every number of events and size of pool, the parcels hold exactly as many.
+    #[test]
+    fn the_events_are_exactly_as_many_as_wanted() {
+        for many in 1..5 {
+            for events in 1..60 {
+                let plan = plan(many, Some(events));
+                let (mut place, mut sent) = (0, 0);
+                while let Some(parcel) = plan.parcel(place) {
+                    assert_eq!(plan.events_before(place), sent, "{many} {events} {place}");
+                    assert!(parcel.events > 0);
+                    sent += parcel.events;
+                    place += 1;
+                }
+                assert_eq!(sent, events, "{many} {events}");
+                assert_eq!(plan.events_before(place), events);
+            }
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! What was taken: sums by metric and time, exact to the unit.
+
+use std::collections::HashMap;
+
+use postmeter::ses::Minute;
+use serde_json::Number;
+
+use super::wire::{Call, Datum};
+use crate::line::{Dimension, Line};
+
+/// Sums by series and time. A call's amounts are in it all or none.
+#[derive(Clone, Debug)]
+pub struct Holdings {
+    sums: HashMap<Box<[u8]>, Amount>,
+    entries_max: usize,
+}
+
+/// The call has series and times beyond the limit.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Full;
+
+/// Keys and amounts of a call, made before the lock is taken.
+#[derive(Debug)]
+pub struct Entries(Vec<(Vec<u8>, Amount)>);
+
+/// A sum without rounding: doubles drop units beyond 2^53.
+#[derive(Clone, Copy, Debug, Default)]
+struct Amount {
+    whole: u64,
+    /// What is negative, broken or too large to be `whole`.
+    rest: f64,
+}
+
+/// The parts of a key, borrowed from it.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Key<'k> {
+    namespace: &'k str,
+    metric: &'k str,
+    dimensions: Vec<(&'k str, &'k str)>,
+    timestamp: i64,
+    unit: &'k str,
+}
+
+// === impl Entries ===
+
+impl Entries {
+    /// The entries of a call; what has no time is of now.
+    pub fn new(call: &Call<'_>, now_seconds: i64) -> Self {
+        let entries = call.datums.iter().map(|datum| {
+            let mut amount = Amount::default();
+            for (value, times) in &datum.amounts {
+                amount.add(*value, *times);
+            }
+            (key(&call.namespace, datum, now_seconds), amount)
+        });
+        Self(entries.collect())
+    }
+}
+
+// === impl Holdings ===
+
+impl Holdings {
+    pub fn new(entries_max: usize) -> Self {
+        Self { sums: HashMap::new(), entries_max }
+    }
+
+    /// Adds a call.
+    ///
+    /// # Errors
+    /// There is no room for all of it, so nothing was added.
+    pub fn add(&mut self, entries: Entries) -> Result<(), Full> {
+        let new = entries.0.iter().filter(|(key, _)| !self.sums.contains_key(&key[..])).count();
+        if self.sums.len() + new > self.entries_max {
+            return Err(Full);
+        }
+        for (key, amount) in entries.0 {
+            match self.sums.get_mut(&key[..]) {
+                Some(sum) => sum.merge(amount),
+                None => {
+                    self.sums.insert(key.into(), amount);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub fn len(&self) -> usize {
+        self.sums.len()
+    }
+
+    /// Sum of all sums that are counts.
+    pub fn counts(&self) -> u64 {
+        self.sums.values().map(|sum| sum.whole).sum()
+    }
+
+    /// Lines of JSON, sorted as `count --format json` sorts them.
+    pub fn to_lines(&self) -> String {
+        let mut keys: Vec<_> =
+            self.sums.iter().filter_map(|(bytes, sum)| Some((Key::read(bytes)?, sum))).collect();
+        keys.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let mut lines = String::new();
+        for (key, sum) in keys {
+            // Serializing strings and numbers into memory cannot fail.
+            lines += &serde_json::to_string(&key.line(*sum)).unwrap_or_default();
+            lines.push('\n');
+        }
+        lines
+    }
+}
+
+// === impl Amount ===
+
+impl Amount {
+    fn add(&mut self, value: f64, times: f64) {
+        const EXACT: f64 = 9_007_199_254_740_992.0; // 2^53
+        let is_whole = |x: f64| (0.0..=EXACT).contains(&x) && x.fract() == 0.0;
+        if !is_whole(value) || !is_whole(times) {
+            self.rest += value * times;
+            return;
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole")]
+        let product = (value as u64).checked_mul(times as u64);
+        match product.and_then(|product| self.whole.checked_add(product)) {
+            Some(whole) => self.whole = whole,
+            None => self.rest += value * times,
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.rest += other.rest;
+        match self.whole.checked_add(other.whole) {
+            Some(whole) => self.whole = whole,
+            #[expect(clippy::cast_precision_loss, reason = "it does not fit otherwise")]
+            None => self.rest += other.whole as f64,
+        }
+    }
+}
+
+/// Texts, each behind its length, then the time.
+fn key(namespace: &str, datum: &Datum<'_>, now_seconds: i64) -> Vec<u8> {
+    let mut key = Vec::with_capacity(128);
+    push(&mut key, namespace);
+    push(&mut key, &datum.metric);
+    push(&mut key, datum.unit.as_deref().unwrap_or("None"));
+    for (name, value) in &datum.dimensions {
+        push(&mut key, name);
+        push(&mut key, value);
+    }
+    key.extend_from_slice(&datum.timestamp.unwrap_or(now_seconds).to_le_bytes());
+    key
+}
+
+fn push(key: &mut Vec<u8>, text: &str) {
+    // A call has at most a megabyte.
+    let len = u32::try_from(text.len()).unwrap_or(u32::MAX);
+    key.extend_from_slice(&len.to_le_bytes());
+    key.extend_from_slice(text.as_bytes());
+}
+
+fn pop<'k>(key: &mut &'k [u8]) -> Option<&'k str> {
+    let (len, rest) = key.split_first_chunk::<4>()?;
+    let (text, rest) = rest.split_at_checked(u32::from_le_bytes(*len) as usize)?;
+    *key = rest;
+    std::str::from_utf8(text).ok()
+}
+
+// === impl Key ===
+
+impl<'k> Key<'k> {
+    fn read(bytes: &'k [u8]) -> Option<Self> {
+        let (mut rest, timestamp) = bytes.split_last_chunk::<8>()?;
+        let (namespace, metric, unit) = (pop(&mut rest)?, pop(&mut rest)?, pop(&mut rest)?);
+        let mut dimensions = Vec::new();
+        while !rest.is_empty() {
+            dimensions.push((pop(&mut rest)?, pop(&mut rest)?));
+        }
+        let timestamp = i64::from_le_bytes(*timestamp);
+        Some(Self { namespace, metric, dimensions, timestamp, unit })
+    }
+
+    fn line(&self, sum: Amount) -> Line<'k> {
+        // A sum that is no count is one value of it.
+        #[expect(clippy::cast_precision_loss, reason = "such a sum is none of ours")]
+        let (value, count) = if sum.rest == 0.0 {
+            (Number::from(1), sum.whole)
+        } else {
+            let value = Number::from_f64(sum.whole as f64 + sum.rest);
+            (value.unwrap_or_else(|| 0.into()), 1)
+        };
+        Line {
+            namespace: self.namespace.into(),
+            metric_name: self.metric.into(),
+            dimensions: self
+                .dimensions
+                .iter()
+                .map(|(name, value)| Dimension { name: (*name).into(), value: (*value).into() })
+                .collect(),
+            timestamp: self.time().into(),
+            unit: self.unit.into(),
+            values: [value],
+            counts: [count],
+        }
+    }
+
+    /// `YYYY-MM-DDThh:mm:ssZ`.
+    fn time(&self) -> String {
+        let minute = Minute(self.timestamp.div_euclid(60)).to_string();
+        let second = self.timestamp.rem_euclid(60);
+        match minute.strip_suffix("00Z") {
+            Some(minute) => format!("{minute}{second:02}Z"),
+            None => minute,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn datum(
+        metric: &'static str,
+        timestamp: Option<i64>,
+        amounts: &[(f64, f64)],
+    ) -> Datum<'static> {
+        let dimensions = vec![("a".into(), "1".into()), ("b".into(), "x y".into())];
+        let unit = Some("Count".into());
+        Datum { metric: metric.into(), dimensions, timestamp, unit, amounts: amounts.to_vec() }
+    }
+
+    fn call(datums: Vec<Datum<'static>>) -> Entries {
+        Entries::new(&Call { namespace: "SES".into(), datums }, 1_795_176_007)
+    }
+
+    #[test]
+    fn sums_are_printed_as_count_prints_them() {
+        let mut holdings = Holdings::new(10);
+        let noon = Some(1_795_176_000);
+        let ones = [(1.0, 4.0)];
+        holdings.add(call(vec![datum("Send", noon, &ones), datum("Open", None, &ones)])).unwrap();
+        holdings.add(call(vec![datum("Send", noon, &[(1.0, 3.0), (2.0, 2.0)])])).unwrap();
+        holdings.add(call(vec![datum("Age", noon, &[(0.25, 2.0), (1.0, 1.0)])])).unwrap();
+        let tail = r#""Dimensions":[{"Name":"a","Value":"1"},{"Name":"b","Value":"x y"}],"Timestamp":"2026-11-20T12:00:0"#;
+        let line = |metric: &str, second, value: &str, count| {
+            format!(
+                "{{\"Namespace\":\"SES\",\"MetricName\":\"{metric}\",{tail}{second}Z\",\"Unit\":\"Count\",\"Values\":[{value}],\"Counts\":[{count}]}}\n"
+            )
+        };
+        let lines = [line("Age", 0, "1.5", 1), line("Open", 7, "1", 4), line("Send", 0, "1", 11)];
+        assert_eq!(holdings.to_lines(), lines.concat());
+        assert_eq!((holdings.len(), holdings.counts()), (3, 16));
+    }
+
+    #[test]
+    fn large_counts_keep_their_units() {
+        let mut holdings = Holdings::new(1);
+        let large = 9_007_199_254_740_992.0;
+        for amount in [large, 1.0, 1.0, 1.0] {
+            holdings.add(call(vec![datum("Send", Some(0), &[(1.0, amount)])])).unwrap();
+        }
+        assert_eq!(holdings.counts(), 9_007_199_254_740_995);
+    }
+
+    #[test]
+    fn a_call_beyond_the_limit_is_refused_whole() {
+        let mut holdings = Holdings::new(2);
+        let ones = [(1.0, 1.0)];
+        holdings.add(call(vec![datum("Send", Some(0), &ones)])).unwrap();
+        let two = vec![datum("Open", Some(0), &ones), datum("Click", Some(0), &ones)];
+        assert_eq!(holdings.add(call(two)), Err(Full));
+        assert_eq!((holdings.len(), holdings.counts()), (1, 1));
+        let known = vec![datum("Send", Some(0), &ones), datum("Click", Some(0), &ones)];
+        assert_eq!(holdings.add(call(known)), Ok(()));
+        assert_eq!((holdings.len(), holdings.counts()), (2, 3));
+    }
+}

@@ -1,0 +1,287 @@
+//! `postmeter-load record`: a stand-in for CloudWatch that takes everything at full speed.
+//!
+//! It speaks `PutMetricData` over Smithy RPC v2 CBOR, as the Rust SDK does, and neither checks
+//! signatures nor judges datums: it is no test of what CloudWatch would refuse, but of whether what
+//! was sent arrives. A call is held whole or not at all.
+
+mod faults;
+mod holdings;
+mod wire;
+
+use std::io::Write;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::request::Parts;
+use axum::http::{Method, Response, StatusCode};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use http_body_util::{BodyExt, Limited};
+use postmeter::cli::Exit;
+use postmeter::clock::Clock;
+use postmeter::http::{Listener, ListenerSettings};
+use postmeter::limits::CALL_BYTES_MAX;
+use serde::Serialize;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::args::RecordArgs;
+use super::output::complain;
+use faults::{Fault, Faults};
+use holdings::{Entries, Full, Holdings};
+use wire::Answer;
+
+/// Idle connections are kept for longer than an SDK keeps them.
+const SETTINGS: ListenerSettings =
+    ListenerSettings { keep_alive: Duration::from_secs(75), connections_max: 10_000 };
+/// How long connections may take to close in the end.
+const CLOSING: Duration = Duration::from_secs(2);
+
+/// What connections share.
+struct Recorder {
+    state: Mutex<Held>,
+    latency: Duration,
+    jitter: Duration,
+    /// The end: whoever hangs is let go.
+    end: CancellationToken,
+}
+
+struct Held {
+    holdings: Holdings,
+    faults: Faults,
+    stats: Stats,
+}
+
+/// What `GET /stats` and `--summary` show.
+#[derive(Clone, Debug, Default, Serialize)]
+struct Stats {
+    /// Calls that could be read.
+    calls: u64,
+    /// Of these, held.
+    calls_held: u64,
+    datums_held: u64,
+    /// Bytes of the bodies, as they arrived.
+    bytes: u64,
+    throttled: u64,
+    failed: u64,
+    failed_after_accept: u64,
+    hung: u64,
+    hung_after_accept: u64,
+    /// Calls beyond `--entries`.
+    refused_full: u64,
+    /// Calls that could not be read, or are too large.
+    refused_invalid: u64,
+    /// Series x minutes that are held, and the sum of their counts.
+    entries: u64,
+    counts: u64,
+}
+
+/// Runs the command until SIGTERM or SIGINT.
+///
+/// # Errors
+/// It cannot listen, or the output cannot be written.
+pub async fn run(args: &RecordArgs) -> anyhow::Result<Exit> {
+    if args.faults() > 1.0 {
+        complain("the shares of faults add up to more than 1; make them smaller");
+        return Ok(Exit::Usage);
+    }
+    // Before it says that it listens: a signal that nobody waits for ends the process.
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    let listener = Listener::bind(args.listen, SETTINGS).await;
+    let listener = listener.with_context(|| format!("cannot listen on {}", args.listen))?;
+    let address = listener.address()?;
+    let end = CancellationToken::new();
+    let recorder = Arc::new(Recorder {
+        state: Mutex::new(Held {
+            holdings: Holdings::new(args.entries),
+            faults: Faults::new(args),
+            stats: Stats::default(),
+        }),
+        latency: args.latency,
+        jitter: args.jitter,
+        end: end.clone(),
+    });
+    let router = Router::new()
+        .route("/series", get(series))
+        .route("/stats", get(stats))
+        .fallback(put)
+        .with_state(Arc::clone(&recorder));
+    let mut serving = tokio::spawn(listener.serve(router, end.clone(), end.clone()));
+    complain(&format!(
+        "recording on http://{address}; for the daemon: AWS_ENDPOINT_URL_CLOUDWATCH=http://{address}"
+    ));
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    end.cancel();
+    if timeout(CLOSING, &mut serving).await.is_err() {
+        serving.abort();
+    }
+    let (lines, stats) = {
+        let state = recorder.lock();
+        (state.holdings.to_lines(), state.stats())
+    };
+    // First the summary: who reads the lines may have seen enough before the last.
+    if let Some(path) = &args.summary {
+        let json = serde_json::to_string(&stats)? + "\n";
+        std::fs::write(path, json).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    std::io::stdout().lock().write_all(lines.as_bytes())?;
+    Ok(Exit::Done)
+}
+
+async fn series(State(recorder): State<Arc<Recorder>>) -> impl IntoResponse {
+    // Up to a million lines: not on a thread that serves connections, and on a copy, so that calls
+    // do not wait for them.
+    let lines = tokio::task::spawn_blocking(move || {
+        let holdings = recorder.lock().holdings.clone();
+        holdings.to_lines()
+    });
+    ([(CONTENT_TYPE, "application/x-ndjson")], lines.await.unwrap_or_default())
+}
+
+async fn stats(State(recorder): State<Arc<Recorder>>) -> impl IntoResponse {
+    // Serializing numbers into memory cannot fail.
+    let json = serde_json::to_string(&recorder.lock().stats()).unwrap_or_default();
+    ([(CONTENT_TYPE, "application/json")], json + "\n")
+}
+
+async fn put(State(recorder): State<Arc<Recorder>>, request: Request) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    if head.method == Method::GET {
+        let here = "there are GET /series, GET /stats and PutMetricData\n";
+        return (StatusCode::NOT_FOUND, here).into_response();
+    }
+    // More than fits is read too, so that the answer is not lost in a reset connection.
+    let Ok(body) = Limited::new(body, 16 * CALL_BYTES_MAX).collect().await else {
+        return recorder.invalid(too_large()).into_response();
+    };
+    let body = body.to_bytes();
+    let wire_bytes = body.len() as u64;
+    let plain = match readable(&head).and_then(|()| {
+        let encoding = head.headers.get(CONTENT_ENCODING).map(AsRef::as_ref);
+        wire::inflate(body, encoding, CALL_BYTES_MAX)
+            .map_err(|error| Answer::error(400, "SerializationException", error))
+    }) {
+        Ok(plain) if plain.len() > CALL_BYTES_MAX => {
+            return recorder.invalid(too_large()).into_response();
+        }
+        Ok(plain) => plain,
+        Err(answer) => return recorder.invalid(answer).into_response(),
+    };
+    let (entries, datums) = match wire::decode(&plain) {
+        Ok(call) => {
+            let now_seconds = Clock::System.now_ms().div_euclid(1000);
+            (Entries::new(&call, now_seconds), call.datums.len() as u64)
+        }
+        Err(error) => {
+            let answer = Answer::error(400, "SerializationException", error.to_string());
+            return recorder.invalid(answer).into_response();
+        }
+    };
+    let (fault, answer) = recorder.take(entries, datums, wire_bytes);
+    let delay = recorder.latency + recorder.jitter.mul_f64(fastrand::f64());
+    let hangs = matches!(fault, Fault::Hang | Fault::HangAfterAccept);
+    let answered = async {
+        if hangs {
+            std::future::pending::<()>().await;
+        }
+        sleep(delay).await;
+    };
+    tokio::select! {
+        () = answered => {}
+        () = recorder.end.cancelled() => {}
+    }
+    answer.into_response()
+}
+
+fn readable(head: &Parts) -> Result<(), Answer> {
+    let protocol = head.headers.get("smithy-protocol").map(AsRef::as_ref);
+    let is_operation = head.uri.path().ends_with("/operation/PutMetricData");
+    if head.method == Method::POST && is_operation && protocol == Some(b"rpc-v2-cbor") {
+        return Ok(());
+    }
+    let message = "this takes PutMetricData over Smithy RPC v2 CBOR alone";
+    Err(Answer::error(404, "UnknownOperationException", message))
+}
+
+fn too_large() -> Answer {
+    let message = format!("the request has more than {CALL_BYTES_MAX} bytes");
+    Answer::error(413, "RequestEntityTooLarge", message)
+}
+
+// === impl Recorder ===
+
+impl Recorder {
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn invalid(&self, answer: Answer) -> Answer {
+        self.lock().stats.refused_invalid += 1;
+        answer
+    }
+
+    /// Draws the fault of a call, holds it if so, and gives its answer.
+    fn take(&self, entries: Entries, datums: u64, bytes: u64) -> (Fault, Answer) {
+        let mut state = self.lock();
+        let Held { holdings, faults, stats } = &mut *state;
+        stats.calls += 1;
+        stats.bytes += bytes;
+        let fault = faults.draw();
+        let failed = || Answer::error(500, "InternalServiceError", "a fault that was asked for");
+        match fault {
+            Fault::Throttle => {
+                stats.throttled += 1;
+                return (fault, Answer::error(400, "Throttling", "Rate exceeded"));
+            }
+            Fault::Fail => {
+                stats.failed += 1;
+                return (fault, failed());
+            }
+            Fault::Hang => {
+                stats.hung += 1;
+                return (fault, failed());
+            }
+            Fault::None | Fault::FailAfterAccept | Fault::HangAfterAccept => {}
+        }
+        if let Err(Full) = holdings.add(entries) {
+            stats.refused_full += 1;
+            if stats.refused_full == 1 {
+                complain("calls are refused: no room for more series and minutes; see --entries");
+            }
+            let message = "no room for more series and minutes; see --entries";
+            return (Fault::None, Answer::error(400, "LimitExceeded", message));
+        }
+        stats.calls_held += 1;
+        stats.datums_held += datums;
+        match fault {
+            Fault::FailAfterAccept => {
+                stats.failed_after_accept += 1;
+                (fault, failed())
+            }
+            Fault::HangAfterAccept => {
+                stats.hung_after_accept += 1;
+                (fault, failed())
+            }
+            _ => (fault, Answer::Accepted),
+        }
+    }
+}
+
+// === impl Held ===
+
+impl Held {
+    fn stats(&self) -> Stats {
+        let (entries, counts) = (self.holdings.len() as u64, self.holdings.counts());
+        Stats { entries, counts, ..self.stats.clone() }
+    }
+}

@@ -1,0 +1,399 @@
+//! A run: connections that send what is due, and what there is to say of it in the end.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use anyhow::Context;
+use hyper::Uri;
+use indicatif::{HumanCount, ProgressBar};
+use postmeter::cli::Exit;
+use postmeter::clock::Clock;
+use postmeter::telemetry::Process;
+use tokio::net::TcpStream;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::args::{CheckArgs, FirehoseHttpArgs, FirehoseStreamArgs, PaceArgs, TrafficArgs};
+use super::daemon::Daemon;
+use super::definitions;
+use super::http::{self, HttpSender, HttpStream, Tail};
+use super::output::{Notices, bar, complain};
+use super::pace::{Pace, Schedule};
+use super::plan::{Parcel, Plan};
+use super::report::Report;
+use super::series::SeriesTable;
+use super::stream::{self, DeliveryStream, StreamSender};
+use super::tally::{Live, Tally};
+use super::traffic::Traffic;
+use super::verify::{self, Settled, Verifier};
+use super::web::Connector;
+
+/// Sends parcels over one connection, each until it is taken or given up.
+pub trait Sender: Send + 'static {
+    type Content: Send + Sync + 'static;
+
+    /// Sends a parcel and books its truth.
+    fn send(
+        &mut self,
+        parcel: &Parcel<Self::Content>,
+        now_ms: i64,
+        tally: &mut Tally,
+    ) -> impl Future<Output = Sent> + Send;
+}
+
+/// What a parcel's sending came to.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent {
+    /// Bytes on the wire.
+    pub bytes: u64,
+    /// The whole parcel was taken.
+    pub whole: bool,
+}
+
+/// Pauses between tries: twice as long each time, up to ten seconds.
+#[derive(Debug, Default)]
+pub struct Backoff(u32);
+
+/// How long a run lasts when nothing is said.
+const DURATION: Duration = Duration::from_secs(30);
+/// How long to wait for the endpoint at first.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+/// How often the daemon's memory is looked at.
+const SAMPLES: Duration = Duration::from_secs(1);
+/// Bytes of all parcels of a pool at most: 4 GiB.
+const POOL_BYTES_MAX: usize = 4 << 30;
+
+/// What a run works with, whatever its target.
+struct Surroundings {
+    live: Arc<Live>,
+    bar: ProgressBar,
+    /// Send nothing new.
+    stop: CancellationToken,
+    /// End what is on its way.
+    abort: CancellationToken,
+    by_events: bool,
+}
+
+/// What a run was asked for.
+pub struct Job<'a> {
+    pub target: String,
+    pub traffic: &'a TrafficArgs,
+    pub pace: &'a PaceArgs,
+    pub check: &'a CheckArgs,
+}
+
+/// What a run has done.
+pub struct Ran {
+    pub tally: Tally,
+    pub interrupted: bool,
+    /// Events that were due and never sent.
+    pub unsent: u64,
+    /// From the end of the warm-up to the last answer.
+    pub measured: Duration,
+    /// CPU of this process while it sent.
+    pub cpu_seconds: Option<f64>,
+}
+
+// === impl Sent ===
+
+impl Sent {
+    pub const NOTHING: Self = Self { bytes: 0, whole: false };
+}
+
+// === impl Backoff ===
+
+impl Backoff {
+    const FIRST: Duration = Duration::from_millis(100);
+    const LONGEST: Duration = Duration::from_secs(10);
+
+    /// The next pause, shortened at random by up to a half so that connections do not march in
+    /// step.
+    pub fn next(&mut self) -> Duration {
+        let pause = (Self::FIRST * 2_u32.pow(self.0)).min(Self::LONGEST);
+        self.0 = (self.0 + 1).min(10);
+        pause.mul_f64(1.0 - fastrand::f64() / 2.0)
+    }
+}
+
+/// Runs the command `firehose-http`.
+pub async fn firehose_http(args: &FirehoseHttpArgs) -> anyhow::Result<Exit> {
+    let Some(truth) = definitions::truth(&args.traffic) else { return Ok(Exit::Usage) };
+    if !pool_fits(args.traffic.pool, args.body_bytes) {
+        return Ok(Exit::Usage);
+    }
+    let around = Surroundings::new(&args.pace);
+    let notices = Notices::new(around.bar.clone());
+    let stream = HttpStream::new(args, notices, Arc::clone(&around.live), around.abort.clone());
+    let stream = match stream {
+        Ok(stream) => Arc::new(stream),
+        Err(error) => {
+            complain(&format!("--access-key or --source-arn cannot be sent: {error}"));
+            return Ok(Exit::Usage);
+        }
+    };
+    reach(&args.url).await?;
+    let mut traffic = Traffic::new(&args.traffic, Clock::System.now_ms());
+    let plan = around.plan(&args.traffic, &args.pace, |events_max, series| {
+        let records = traffic.fill(args.body_bytes, usize::MAX, events_max, http::cost);
+        Parcel::new(Tail::new(&records, args.gzip), &records, &truth, series)
+    });
+    let connector = Connector::to(&args.url)?;
+    let senders = (0..args.pace.connections)
+        .map(|_| HttpSender { web: connector.client(), stream: Arc::clone(&stream) });
+    let job = Job {
+        target: format!("firehose-http {}{}", args.url, if args.gzip { " gzip" } else { "" }),
+        traffic: &args.traffic,
+        pace: &args.pace,
+        check: &args.check,
+    };
+    run(&job, plan, senders.collect(), around).await
+}
+
+/// Runs the command `firehose-stream`.
+pub async fn firehose_stream(args: &FirehoseStreamArgs) -> anyhow::Result<Exit> {
+    let Some(truth) = definitions::truth(&args.traffic) else { return Ok(Exit::Usage) };
+    if !pool_fits(args.traffic.pool, args.body_bytes) {
+        return Ok(Exit::Usage);
+    }
+    let around = Surroundings::new(&args.pace);
+    let notices = Notices::new(around.bar.clone());
+    let stream = DeliveryStream::new(args, notices, Arc::clone(&around.live), around.abort.clone());
+    let stream = Arc::new(stream.await?);
+    let mut traffic = Traffic::new(&args.traffic, Clock::System.now_ms());
+    let plan = around.plan(&args.traffic, &args.pace, |events_max, series| {
+        let records = traffic.fill(args.body_bytes, stream::RECORDS_MAX, events_max, |bytes| bytes);
+        Parcel::new(stream::batch(&records, &truth, series), &records, &truth, series)
+    });
+    let senders = (0..args.pace.connections).map(|_| StreamSender(Arc::clone(&stream)));
+    let job = Job {
+        target: format!("firehose-stream {}", args.name),
+        traffic: &args.traffic,
+        pace: &args.pace,
+        check: &args.check,
+    };
+    run(&job, plan, senders.collect(), around).await
+}
+
+fn pool_fits(pool: usize, body_bytes: usize) -> bool {
+    let fits = pool.saturating_mul(body_bytes) <= POOL_BYTES_MAX;
+    if !fits {
+        complain(&format!(
+            "a pool of {pool} requests of {body_bytes} bytes has more than 4 GiB; make --pool or \
+             --body-bytes smaller"
+        ));
+    }
+    fits
+}
+
+/// Waits until somebody listens: a wrong address is said at once, not after minutes of repeats.
+async fn reach(uri: &Uri) -> anyhow::Result<()> {
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    let default = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+    let address = (host, uri.port_u16().unwrap_or(default));
+    let deadline = Instant::now() + CONNECT_PATIENCE;
+    loop {
+        let error = match timeout(CONNECT_PATIENCE, TcpStream::connect(address)).await {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "no answer".to_owned(),
+        };
+        anyhow::ensure!(
+            Instant::now() < deadline,
+            "cannot connect to {}:{}: {error}; is it running there?",
+            address.0,
+            address.1
+        );
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+async fn run<S: Sender>(
+    job: &Job<'_>,
+    plan: Plan<S::Content>,
+    senders: Vec<S>,
+    around: Surroundings,
+) -> anyhow::Result<Exit> {
+    let plan = Arc::new(plan);
+    let daemon = match &job.check.admin {
+        Some(admin) => Some(Daemon::meet(admin).await?),
+        None => None,
+    };
+    let verifier = match &job.check.verify {
+        Some(at) => Some(Verifier::prepare(at, &job.traffic.namespace, &plan.series).await?),
+        None => None,
+    };
+    let sampling = daemon.as_ref().map(|daemon| daemon.sample(SAMPLES));
+    let ran = send(job, &plan, senders, &around).await?;
+    let truth = plan.series.ranges(&ran.tally.account);
+    let settling = verify::settle(job.check.settle, verifier.as_ref(), daemon.as_ref(), &truth);
+    let settled = tokio::select! {
+        settled = settling => settled,
+        () = around.abort.cancelled() => Err(anyhow::anyhow!("interrupted")),
+    };
+    // What was measured is worth a report also when the comparison cannot be made.
+    let is_settled = settled.is_ok();
+    let settled = settled.unwrap_or_else(|error| {
+        complain(&format!("not compared: {error:#}"));
+        Settled::default()
+    });
+    let peak = match sampling {
+        Some(sampling) => sampling.stop().await,
+        None => 0,
+    };
+    let report = Report::new(job, &ran, settled, peak);
+    report.print()?;
+    if let Some(path) = &job.check.json {
+        report.write(path)?;
+    }
+    Ok(if is_settled && report.is_good() { Exit::Done } else { Exit::Failed })
+}
+
+async fn send<S: Sender>(
+    job: &Job<'_>,
+    plan: &Arc<Plan<S::Content>>,
+    senders: Vec<S>,
+    around: &Surroundings,
+) -> anyhow::Result<Ran> {
+    let cpu_before = Process::read();
+    let schedule = Arc::new(Schedule::new(job.pace(), Instant::now()));
+    let mut workers = JoinSet::new();
+    for sender in senders {
+        let (plan, schedule) = (Arc::clone(plan), Arc::clone(&schedule));
+        let (live, stop) = (Arc::clone(&around.live), around.stop.clone());
+        workers.spawn(work(sender, plan, schedule, live, stop));
+    }
+    let mut tally = Tally::new();
+    let mut ticks = interval(Duration::from_millis(250));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let started = Instant::now();
+    loop {
+        tokio::select! {
+            worker = workers.join_next() => match worker {
+                Some(worker) => tally.merge(&worker.context("a connection's task failed")?),
+                None => break,
+            },
+            _ = ticks.tick() => around.show(started),
+        }
+    }
+    around.bar.finish_and_clear();
+    let cpu_seconds = cpu_before
+        .zip(Process::read())
+        .map(|(before, after)| after.cpu_seconds - before.cpu_seconds);
+    let from = schedule.measured_from();
+    let measured = tally.measured.last.map_or(Duration::ZERO, |last| last - from);
+    let interrupted = around.stop.is_cancelled();
+    let unsent = if interrupted { 0 } else { schedule.unsent(plan) };
+    Ok(Ran { tally, interrupted, unsent, measured, cpu_seconds })
+}
+
+/// One connection.
+async fn work<S: Sender>(
+    mut sender: S,
+    plan: Arc<Plan<S::Content>>,
+    schedule: Arc<Schedule>,
+    live: Arc<Live>,
+    stop: CancellationToken,
+) -> Tally {
+    let mut tally = Tally::new();
+    while !stop.is_cancelled()
+        && let Some(due) = schedule.next(&plan, Instant::now())
+        && let Some(parcel) = plan.parcel(due.place)
+    {
+        let now = Instant::now();
+        if due.at > now {
+            tokio::select! {
+                () = sleep_until(due.at) => {}
+                () = stop.cancelled() => break,
+            }
+        }
+        let sent = sender.send(parcel, Clock::System.now_ms(), &mut tally).await;
+        if sent.whole {
+            tally.requests += 1;
+            tally.bytes += sent.bytes;
+            live.events.fetch_add(parcel.events, Ordering::Relaxed);
+            if due.measured {
+                tally.measure(parcel.events, sent.bytes, due.at, Instant::now());
+            }
+        }
+    }
+    tally
+}
+
+// === impl Surroundings ===
+
+impl Surroundings {
+    /// The first SIGINT or SIGTERM ends the sending, the second what is on its way.
+    fn new(pace: &PaceArgs) -> Self {
+        let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
+        let (first, second) = (stop.clone(), abort.clone());
+        tokio::spawn(async move {
+            signalled().await;
+            complain("stopping; once more to stop at once");
+            first.cancel();
+            signalled().await;
+            second.cancel();
+        });
+        let length = pace.events.or_else(|| {
+            let time = pace.duration.unwrap_or(DURATION) + pace.warm_up;
+            Some(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+        });
+        let bar = bar(length, "{bar:30} {elapsed} {msg}");
+        Self { live: Arc::default(), bar, stop, abort, by_events: pace.events.is_some() }
+    }
+
+    fn plan<P>(
+        &self,
+        traffic: &TrafficArgs,
+        pace: &PaceArgs,
+        make: impl FnMut(u64, &mut SeriesTable) -> Parcel<P>,
+    ) -> Plan<P> {
+        self.bar.set_message("making events");
+        let plan = Plan::new(traffic.pool, pace.events, make);
+        self.bar.reset_elapsed();
+        plan
+    }
+
+    fn show(&self, started: Instant) {
+        let (events, took) = (self.live.events.load(Ordering::Relaxed), started.elapsed());
+        let refusals = self.live.refusals.load(Ordering::Relaxed);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "shown"
+        )]
+        let rate = (events as f64 / took.as_secs_f64().max(0.001)) as u64;
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        self.bar.set_position(if self.by_events { events } else { took_ms });
+        let (events, rate) = (HumanCount(events), HumanCount(rate));
+        self.bar.set_message(format!("{events} events, {rate}/s, {refusals} refusals"));
+    }
+}
+
+async fn signalled() {
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        // Without signals the run ends by itself.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+// === impl Job ===
+
+impl Job<'_> {
+    fn pace(&self) -> Pace {
+        let PaceArgs { rate, duration, events, warm_up, .. } = *self.pace;
+        // Events alone are an end too.
+        let duration = duration.or_else(|| events.is_none().then_some(DURATION));
+        Pace { rate, duration, warm_up }
+    }
+}

@@ -1,0 +1,380 @@
+//! The truth of what was sent, compared with what CloudWatch holds.
+//!
+//! Of each series and minute the truth is a range: exact, but for requests that were given up or
+//! perhaps sent twice. What is held was held before, or must lie in its range. Counts too many
+//! must be covered by the doubt that the daemon names, counts missing by that and by what it says
+//! it dropped.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use anyhow::Context;
+use aws_config::BehaviorVersion;
+use aws_sdk_cloudwatch::Client;
+use aws_sdk_cloudwatch::primitives::DateTime;
+use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat};
+use bytes::Bytes;
+use hyper::Uri;
+use postmeter::synth::SeriesMinute;
+use serde::Serialize;
+use tokio::time::{Instant, sleep};
+
+use super::args::VerifyAt;
+use super::daemon::{Daemon, Since};
+use super::line::Line;
+use super::output::bar;
+use super::series::{Range, SeriesTable};
+use super::web::{Connector, Web, at, get};
+
+/// How long what is held must stay as it should be when no daemon says that it is done: a repeated
+/// call may still come.
+const STEADY: Duration = Duration::from_secs(5);
+/// Differences that are listed.
+const LISTED_MAX: usize = 10;
+/// Metrics that one `GetMetricData` takes.
+const QUERIES_MAX: usize = 500;
+
+/// Counts by series and minute.
+type Held = BTreeMap<SeriesMinute, u64>;
+
+/// Where the truth is compared, and what was there before the run.
+pub struct Verifier {
+    place: Place,
+    namespaces: BTreeSet<String>,
+    before: Held,
+}
+
+enum Place {
+    Recorder { web: Box<Web<Bytes>>, uri: Uri },
+    Aws(Client),
+}
+
+/// How a run was settled.
+#[derive(Debug, Default)]
+pub struct Settled {
+    pub daemon: Option<Since>,
+    pub comparison: Option<Comparison>,
+}
+
+/// The outcome of a comparison.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Comparison {
+    /// Differences are no more than the doubt that was named.
+    pub passed: bool,
+    /// There is no difference at all.
+    pub exact: bool,
+    /// Series and minutes that were compared.
+    pub datums: u64,
+    pub counts_expected: u64,
+    pub counts_held: u64,
+    pub counts_too_many: u64,
+    pub counts_missing: u64,
+    /// The first of them.
+    pub differences: Vec<Difference>,
+}
+
+/// A series and minute that holds what it should not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    pub namespace: String,
+    pub metric: String,
+    pub dimensions: Vec<(String, String)>,
+    /// Unix time.
+    pub timestamp: i64,
+    pub least: u64,
+    pub most: u64,
+    pub held: u64,
+}
+
+/// Waits until everything is published and held as it should be, for `patience` at most; gives how
+/// it was when the waiting ended. A daemon says when it has nothing left to publish; without its
+/// word what is held must stay as it should be for a while.
+///
+/// # Errors
+/// The daemon, or the place of the comparison, does not answer.
+pub async fn settle(
+    patience: Duration,
+    verifier: Option<&Verifier>,
+    daemon: Option<&Daemon>,
+    truth: &BTreeMap<SeriesMinute, Range>,
+) -> anyhow::Result<Settled> {
+    let bar = bar(None, "{spinner} {elapsed} {msg}");
+    let deadline = Instant::now() + patience;
+    // Reading CloudWatch takes time, and money.
+    let shortest = match verifier {
+        Some(Verifier { place: Place::Aws(_), .. }) => Duration::from_secs(5),
+        _ => Duration::from_millis(200),
+    };
+    let mut good_since = None;
+    loop {
+        let looked = Instant::now();
+        let mut settled = Settled::default();
+        if let Some(daemon) = daemon {
+            settled.daemon = Some(daemon.since().await?);
+        }
+        if let Some(verifier) = verifier {
+            let held = verifier.held(truth.keys()).await?;
+            settled.comparison = Some(verifier.compare(truth, &held, settled.daemon));
+        }
+        let pending = settled.daemon.map_or(0, |daemon| daemon.pending_entries);
+        let differs = settled.comparison.as_ref().is_some_and(|comparison| !comparison.passed);
+        let is_good = pending == 0 && !differs;
+        good_since = if is_good { good_since.or(Some(looked)) } else { None };
+        let steady = if daemon.is_some() || verifier.is_none() { Duration::ZERO } else { STEADY };
+        let is_sure = good_since.is_some_and(|since| looked >= since + steady);
+        if is_sure || Instant::now() >= deadline {
+            bar.finish_and_clear();
+            return Ok(settled);
+        }
+        let missing = settled.comparison.map_or(0, |comparison| comparison.counts_missing);
+        bar.set_message(format!("settling: {pending} entries pending, {missing} counts missing"));
+        // Looking must not become the load.
+        let pause = shortest.max(looked.elapsed() * 4);
+        sleep(pause.min(deadline - Instant::now())).await;
+    }
+}
+
+// === impl Verifier ===
+
+impl Verifier {
+    /// Finds the place and reads what it holds before the run.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn prepare(
+        at_place: &VerifyAt,
+        namespace: &str,
+        series: &SeriesTable,
+    ) -> anyhow::Result<Self> {
+        let place = match at_place {
+            VerifyAt::Recorder(uri) => Place::Recorder {
+                web: Box::new(Connector::to(uri)?.client()),
+                uri: at(uri, "/series")?,
+            },
+            VerifyAt::Aws => {
+                let sdk = aws_config::load_defaults(BehaviorVersion::v2026_01_12()).await;
+                sdk.region().context("no AWS region: set AWS_REGION")?;
+                Place::Aws(Client::new(&sdk))
+            }
+        };
+        let mut namespaces: BTreeSet<_> =
+            series.keys().map(|series| series.namespace.clone()).collect();
+        namespaces.insert(namespace.to_owned());
+        let mut verifier = Self { place, namespaces, before: Held::new() };
+        verifier.before = verifier.held(series.keys()).await?;
+        Ok(verifier)
+    }
+
+    /// What is held now. CloudWatch is asked for these series; a recorder tells of others too.
+    async fn held(&self, series: impl Iterator<Item = &SeriesMinute>) -> anyhow::Result<Held> {
+        match &self.place {
+            Place::Recorder { web, uri } => {
+                let mut held = Held::new();
+                for line in get(web, uri).await?.lines() {
+                    let line: Line = serde_json::from_str(line)
+                        .with_context(|| format!("{uri} is not a recorder's"))?;
+                    if !self.namespaces.contains(&*line.namespace) {
+                        continue;
+                    }
+                    if let Some((series, count)) = line.into_count() {
+                        *held.entry(series).or_default() += count;
+                    }
+                }
+                Ok(held)
+            }
+            Place::Aws(client) => read_cloudwatch(client, series).await,
+        }
+    }
+
+    fn compare(
+        &self,
+        truth: &BTreeMap<SeriesMinute, Range>,
+        held: &Held,
+        daemon: Option<Since>,
+    ) -> Comparison {
+        let mut all: BTreeMap<&SeriesMinute, (Range, u64)> =
+            truth.iter().map(|(series, range)| (series, (*range, 0))).collect();
+        for (series, count) in held {
+            let before = self.before.get(series).copied().unwrap_or(0);
+            all.entry(series).or_default().1 = count.saturating_sub(before);
+        }
+        let mut comparison = Comparison {
+            passed: false,
+            exact: false,
+            datums: all.len() as u64,
+            counts_expected: truth.values().map(|range| range.least).sum(),
+            counts_held: all.values().map(|(_, held)| held).sum(),
+            counts_too_many: 0,
+            counts_missing: 0,
+            differences: Vec::new(),
+        };
+        for (series, (range, held)) in all {
+            let too_many = held.saturating_sub(range.most);
+            let missing = range.least.saturating_sub(held);
+            comparison.counts_too_many += too_many;
+            comparison.counts_missing += missing;
+            if too_many + missing > 0 && comparison.differences.len() < LISTED_MAX {
+                comparison.differences.push(Difference::new(series, range, held));
+            }
+        }
+        let (doubtful, dropped) =
+            daemon.map_or((0, 0), |daemon| (daemon.doubtful_counts, daemon.dropped_counts));
+        let (too_many, missing) = (comparison.counts_too_many, comparison.counts_missing);
+        comparison.exact = too_many + missing == 0;
+        comparison.passed = too_many <= doubtful && too_many + missing <= doubtful + dropped;
+        comparison
+    }
+}
+
+// === impl Difference ===
+
+impl Difference {
+    fn new(series: &SeriesMinute, range: Range, held: u64) -> Self {
+        Self {
+            namespace: series.namespace.clone(),
+            metric: series.metric.clone(),
+            dimensions: series.dimensions.clone(),
+            timestamp: series.minute * 60,
+            least: range.least,
+            most: range.most,
+            held,
+        }
+    }
+}
+
+/// Sums by minute, by `GetMetricData`.
+async fn read_cloudwatch(
+    client: &Client,
+    series: impl Iterator<Item = &SeriesMinute>,
+) -> anyhow::Result<Held> {
+    let series: BTreeSet<_> = series.collect();
+    let minutes = || series.iter().map(|series| series.minute);
+    let (Some(first), Some(last)) = (minutes().min(), minutes().max()) else {
+        return Ok(Held::new());
+    };
+    let metrics: BTreeSet<_> = series
+        .iter()
+        .map(|series| (&series.namespace, &series.metric, &series.dimensions))
+        .collect();
+    let metrics: Vec<_> = metrics.into_iter().collect();
+    let mut held = Held::new();
+    for metrics in metrics.chunks(QUERIES_MAX) {
+        let queries = metrics.iter().enumerate().map(|(at, (namespace, metric, dimensions))| {
+            let dimensions = dimensions
+                .iter()
+                .map(|(name, value)| Dimension::builder().name(name).value(value).build());
+            let metric = Metric::builder()
+                .namespace(*namespace)
+                .metric_name(*metric)
+                .set_dimensions(Some(dimensions.collect()))
+                .build();
+            let stat = MetricStat::builder().metric(metric).period(60).stat("Sum").build();
+            MetricDataQuery::builder().id(format!("m{at}")).metric_stat(stat).build()
+        });
+        let mut pages = client
+            .get_metric_data()
+            .set_metric_data_queries(Some(queries.collect()))
+            .start_time(DateTime::from_secs(first * 60))
+            .end_time(DateTime::from_secs((last + 1) * 60))
+            .into_paginator()
+            .send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| {
+                let why = aws_sdk_cloudwatch::error::DisplayErrorContext(error);
+                anyhow::anyhow!("cannot read CloudWatch: {why}")
+            })?;
+            for result in page.metric_data_results() {
+                let id = result.id().and_then(|id| id.strip_prefix('m')?.parse::<usize>().ok());
+                let metric = id.and_then(|id| metrics.get(id));
+                let (namespace, metric, dimensions) =
+                    metric.context("CloudWatch answers what was not asked")?;
+                for (time, sum) in result.timestamps().iter().zip(result.values()) {
+                    let series = SeriesMinute {
+                        namespace: (*namespace).clone(),
+                        metric: (*metric).clone(),
+                        dimensions: (*dimensions).clone(),
+                        minute: time.secs().div_euclid(60),
+                    };
+                    *held.entry(series).or_default() += whole(*sum);
+                }
+            }
+        }
+    }
+    Ok(held)
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a sum of counts")]
+fn whole(sum: f64) -> u64 {
+    sum.max(0.0).round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(metric: &str) -> SeriesMinute {
+        SeriesMinute {
+            namespace: "SES".to_owned(),
+            metric: metric.to_owned(),
+            dimensions: Vec::new(),
+            minute: 29_919_600,
+        }
+    }
+
+    fn compare(held: &[(&str, u64)], doubtful_counts: u64, dropped_counts: u64) -> Comparison {
+        let before = Held::from([(series("Send"), 5)]);
+        let place = Place::Aws(Client::from_conf(
+            aws_sdk_cloudwatch::Config::builder()
+                .behavior_version(BehaviorVersion::v2026_01_12())
+                .build(),
+        ));
+        let verifier = Verifier { place, namespaces: BTreeSet::new(), before };
+        let truth = BTreeMap::from([
+            (series("Send"), Range { least: 10, most: 10 }),
+            (series("Open"), Range { least: 4, most: 7 }),
+        ]);
+        let held = held.iter().map(|(metric, count)| (series(metric), *count)).collect();
+        let daemon = Since {
+            doubtful_counts,
+            dropped_counts,
+            pending_entries: 0,
+            cpu_seconds: None,
+            resident_bytes: None,
+        };
+        verifier.compare(&truth, &held, Some(daemon))
+    }
+
+    #[test]
+    fn what_was_held_before_is_taken_off_and_ranges_are_exact() {
+        for open in 4..=7 {
+            let comparison = compare(&[("Send", 15), ("Open", open)], 0, 0);
+            assert!(comparison.passed && comparison.exact, "{comparison:?}");
+        }
+        let comparison = compare(&[("Send", 15), ("Open", 8)], 0, 0);
+        assert!(!comparison.passed && comparison.counts_too_many == 1, "{comparison:?}");
+    }
+
+    #[test]
+    fn differences_pass_up_to_the_doubt_that_is_named() {
+        let too_many = [("Send", 18), ("Open", 4)];
+        assert!(compare(&too_many, 3, 0).passed);
+        assert!(!compare(&too_many, 3, 0).exact);
+        assert!(!compare(&too_many, 2, 0).passed);
+        // What was dropped cannot be too many.
+        assert!(!compare(&too_many, 2, 5).passed);
+        let missing = [("Send", 12), ("Open", 4)];
+        assert!(compare(&missing, 0, 3).passed);
+        assert!(compare(&missing, 3, 0).passed);
+        assert!(!compare(&missing, 1, 1).passed);
+    }
+
+    #[test]
+    fn a_series_that_nobody_sent_is_a_difference() {
+        let comparison = compare(&[("Send", 15), ("Open", 4), ("Click", 1)], 0, 0);
+        assert!(!comparison.passed);
+        assert_eq!(comparison.differences[0].metric, "Click");
+        assert_eq!((comparison.datums, comparison.counts_held), (3, 15));
+        // And one that is not held at all.
+        assert_eq!(compare(&[("Send", 15)], 0, 0).counts_missing, 4);
+    }
+}

@@ -1,0 +1,101 @@
+//! HTTP to the endpoint, the daemon and the recorder: plain or TLS, connections kept.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use bytes::{Buf, Bytes};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{Request, Uri};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Client, ResponseFuture};
+use hyper_util::rt::TokioExecutor;
+use tokio::time::timeout;
+
+/// How a server is connected to. Plain HTTP needs no certificates of the system.
+#[derive(Clone, Debug)]
+pub enum Connector {
+    Plain(HttpConnector),
+    Tls(HttpsConnector<HttpConnector>),
+}
+
+/// A client with connections of its own, whose bodies are `B`.
+#[derive(Clone, Debug)]
+pub enum Web<B> {
+    Plain(Client<HttpConnector, Full<B>>),
+    Tls(Client<HttpsConnector<HttpConnector>, Full<B>>),
+}
+
+/// An answer to `get` may be so long: a million lines of a recorder.
+const ANSWER_BYTES_MAX: usize = 1 << 30;
+const ANSWER_PATIENCE: Duration = Duration::from_mins(1);
+const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
+
+// === impl Connector ===
+
+impl Connector {
+    /// For the server of a URL.
+    ///
+    /// # Errors
+    /// The system's certificates are needed and cannot be read.
+    pub fn to(uri: &Uri) -> anyhow::Result<Self> {
+        let mut tcp = HttpConnector::new();
+        tcp.set_nodelay(true);
+        tcp.enforce_http(false);
+        tcp.set_connect_timeout(Some(CONNECT_PATIENCE));
+        if uri.scheme_str() != Some("https") {
+            return Ok(Self::Plain(tcp));
+        }
+        let tls = HttpsConnectorBuilder::new()
+            .with_native_roots()
+            .context("cannot read the system's certificates (SSL_CERT_FILE names others)")?
+            .https_only()
+            .enable_http1()
+            .wrap_connector(tcp);
+        Ok(Self::Tls(tls))
+    }
+
+    pub fn client<B: Buf + Send + 'static>(&self) -> Web<B> {
+        let builder = Client::builder(TokioExecutor::new());
+        match self.clone() {
+            Self::Plain(tcp) => Web::Plain(builder.build(tcp)),
+            Self::Tls(tls) => Web::Tls(builder.build(tls)),
+        }
+    }
+}
+
+// === impl Web ===
+
+impl<B: Buf + Send + 'static> Web<B> {
+    pub fn request(&self, request: Request<Full<B>>) -> ResponseFuture {
+        match self {
+            Self::Plain(client) => client.request(request),
+            Self::Tls(client) => client.request(request),
+        }
+    }
+}
+
+/// Asks with GET, for text.
+///
+/// # Errors
+/// No answer, none with 200, or too long a one; the message names the address.
+pub async fn get(web: &Web<Bytes>, uri: &Uri) -> anyhow::Result<String> {
+    let answer = async {
+        let request = Request::get(uri).body(Full::default())?;
+        let response = web.request(request).await?;
+        let status = response.status();
+        anyhow::ensure!(status == 200, "the answer is {status}");
+        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX);
+        let body = body.collect().await.map_err(anyhow::Error::from_boxed)?.to_bytes();
+        Ok(String::from_utf8(body.to_vec())?)
+    };
+    let answer = timeout(ANSWER_PATIENCE, answer).await.context("no answer in time");
+    answer.and_then(|answer| answer).with_context(|| format!("cannot read {uri}"))
+}
+
+/// The same server, another path.
+pub fn at(base: &Uri, path: &str) -> anyhow::Result<Uri> {
+    let mut parts = base.clone().into_parts();
+    parts.path_and_query = Some(path.parse()?);
+    Ok(Uri::from_parts(parts)?)
+}

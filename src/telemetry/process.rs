@@ -1,0 +1,103 @@
+//! What the system says of this process: the metrics that Prometheus's own clients show.
+//!
+//! Read when somebody looks, and written out here: a counter of the registry holds whole numbers,
+//! and CPU seconds are none.
+
+use std::fmt::Write as _;
+
+use super::names::{Kind, METRICS};
+
+/// The process at one moment. Linux alone tells.
+#[derive(Clone, Copy, Debug)]
+pub struct Process {
+    /// User and system time.
+    pub cpu_seconds: f64,
+    pub resident_bytes: u64,
+    /// Unix time.
+    pub start_seconds: f64,
+    pub open_fds: u64,
+}
+
+// === impl Process ===
+
+impl Process {
+    /// Asks the system; `None` where it does not tell.
+    #[cfg(target_os = "linux")]
+    #[expect(clippy::cast_precision_loss, reason = "ticks and seconds are far below 2^53")]
+    pub fn read() -> Option<Self> {
+        let process = procfs::process::Process::myself().ok()?;
+        let stat = process.stat().ok()?;
+        let tick = 1.0 / procfs::ticks_per_second() as f64;
+        Some(Self {
+            cpu_seconds: (stat.utime + stat.stime) as f64 * tick,
+            resident_bytes: stat.rss * procfs::page_size(),
+            start_seconds: procfs::boot_time_secs().ok()? as f64 + stat.starttime as f64 * tick,
+            open_fds: process.fd_count().ok()? as u64,
+        })
+    }
+
+    /// Asks the system; `None` where it does not tell.
+    #[cfg(not(target_os = "linux"))]
+    pub fn read() -> Option<Self> {
+        None
+    }
+
+    /// Appends the metrics in the text format of Prometheus.
+    pub(super) fn push_metrics(&self, text: &mut String) {
+        #[expect(clippy::cast_precision_loss, reason = "memory and files, far below 2^53")]
+        let values = [
+            ("process_cpu_seconds_total", self.cpu_seconds),
+            ("process_resident_memory_bytes", self.resident_bytes as f64),
+            ("process_start_time_seconds", self.start_seconds),
+            ("process_open_fds", self.open_fds as f64),
+        ];
+        for (name, value) in values {
+            let Some(metric) = METRICS.iter().find(|metric| metric.name == name) else { continue };
+            let kind = if metric.kind == Kind::Counter { "counter" } else { "gauge" };
+            let _ = write!(text, "# HELP {name} {}\n# TYPE {name} {kind}\n", metric.help);
+            let _ = write!(text, "{name} {value}\n\n");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+
+    #[test]
+    #[cfg_attr(not(target_os = "linux"), ignore = "Linux alone tells")]
+    fn the_process_is_this_one() {
+        let process = Process::read().expect("Linux tells");
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+        let now = Clock::System.now_ms() as f64 / 1000.0;
+        assert!(process.start_seconds <= now + 1.0, "{process:?}");
+        assert!(now - process.start_seconds < 86_400.0, "{process:?}");
+        assert!(process.resident_bytes > 1 << 20 && process.open_fds >= 3, "{process:?}");
+        assert!(process.cpu_seconds >= 0.0);
+    }
+
+    #[test]
+    fn each_metric_is_shown_with_its_kind() {
+        let process = Process {
+            cpu_seconds: 1.25,
+            resident_bytes: 4096,
+            start_seconds: 1_795_176_000.5,
+            open_fds: 9,
+        };
+        let mut text = String::new();
+        process.push_metrics(&mut text);
+        let shown: Vec<_> = text.lines().filter(|line| line.starts_with("process")).collect();
+        assert_eq!(
+            shown,
+            [
+                "process_cpu_seconds_total 1.25",
+                "process_resident_memory_bytes 4096",
+                "process_start_time_seconds 1795176000.5",
+                "process_open_fds 9",
+            ]
+        );
+        assert!(text.contains("# TYPE process_cpu_seconds_total counter\n"));
+        assert!(text.contains("# TYPE process_open_fds gauge\n"));
+    }
+}

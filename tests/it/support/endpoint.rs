@@ -1,0 +1,77 @@
+//! Servers that stand in for what the harness sends to, and answer as a test says.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::http::{HeaderMap, Response};
+use postmeter::http::{Listener, ListenerSettings};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// One request that came.
+#[derive(Clone, Debug)]
+pub struct Received {
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+/// A server on loopback. Ends when it is dropped.
+pub struct Endpoint {
+    pub address: SocketAddr,
+    received: Arc<Mutex<Vec<Received>>>,
+    _end: DropGuard,
+}
+
+const BODY_BYTES_MAX: usize = 64 << 20;
+
+impl Endpoint {
+    /// `answer` takes the number of the request, from 0, and the request; it gives status and body.
+    pub async fn start<F, A>(answer: F) -> Self
+    where
+        F: Fn(usize, Received) -> A + Clone + Send + Sync + 'static,
+        A: Future<Output = (u16, String)> + Send + 'static,
+    {
+        let received: Arc<Mutex<Vec<Received>>> = Arc::default();
+        let list = Arc::clone(&received);
+        let router = Router::new().fallback(move |request: Request| {
+            let (list, answer) = (Arc::clone(&list), answer.clone());
+            async move {
+                let (head, body) = request.into_parts();
+                let body = to_bytes(body, BODY_BYTES_MAX).await.expect("the body arrives").into();
+                let received = Received { headers: head.headers, body };
+                let number = {
+                    let mut list = list.lock().expect("nobody panics with it");
+                    list.push(received.clone());
+                    list.len() - 1
+                };
+                let (status, body) = answer(number, received).await;
+                let mut response = Response::new(Body::from(body));
+                *response.status_mut() = status.try_into().expect("a status");
+                response
+            }
+        });
+        let settings =
+            ListenerSettings { keep_alive: Duration::from_secs(75), connections_max: 100 };
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let listener = Listener::bind(address, settings).await.expect("a free port");
+        let address = listener.address().expect("its address");
+        let end = CancellationToken::new();
+        tokio::spawn(listener.serve(router, end.clone(), end.clone()));
+        Self { address, received, _end: end.drop_guard() }
+    }
+
+    /// The requests that came, in order.
+    pub fn received(&self) -> Vec<Received> {
+        self.received.lock().expect("nobody panics with it").clone()
+    }
+}
+
+impl Received {
+    /// A header's text; empty when it is missing.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("text"))
+    }
+}
