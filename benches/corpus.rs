@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 /// Events in a body: about 1 MB of JSON, Firehose's smallest buffering hint.
 pub const EVENTS_PER_BODY: usize = 400;
-const BODIES: usize = 50;
+pub const BODIES: usize = 50;
 
 /// Twenty thousand events, as Firehose delivers them.
 pub struct Corpus {

@@ -1,7 +1,6 @@
 //! Flushing 100,000 series: snapshot, pack, encode. Then two reports, made once: the longest time
 //! that a merge took beside flushes, and the memory that a series takes.
 
-use std::io::Write;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +12,7 @@ use postmeter::aggregate::{Aggregator, Delta};
 use postmeter::destination::Layouts;
 use postmeter::sink::{Call, Flight, pack};
 
-use crate::counting;
+use crate::{counting, say};
 
 const SERIES: usize = 100_000;
 /// Flushes beside which the longest merge is looked for.
@@ -156,8 +155,4 @@ fn resident() -> usize {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<usize>().ok());
     kilobytes.unwrap_or_default() << 10
-}
-
-fn say(line: &str) {
-    writeln!(std::io::stdout(), "{line}").expect("standard output");
 }

@@ -6,6 +6,7 @@
 mod corpus;
 mod counting;
 mod flush;
+mod loopback;
 mod stages;
 mod yardstick;
 
@@ -63,6 +64,11 @@ impl Engine {
     }
 }
 
+/// A line of a report beside criterion's own.
+fn say(line: &str) {
+    writeln!(std::io::stdout(), "{line}").expect("standard output");
+}
+
 /// Bodies by turns, for ever.
 fn turns<'l, T>(list: &'l [T]) -> impl FnMut() -> &'l T {
     let mut list = list.iter().cycle();
@@ -71,19 +77,12 @@ fn turns<'l, T>(list: &'l [T]) -> impl FnMut() -> &'l T {
 
 fn pipeline(criterion: &mut Criterion) {
     let corpus = Corpus::new();
-    let series = {
-        // As many series as in the daemon's running state, and each known already.
-        let engine = Engine::new();
-        corpus.plain.iter().for_each(|body| engine.take(body));
-        engine.aggregator.series()
-    };
-    let mut err = std::io::stderr().lock();
-    let (sha256, len) = (corpus.sha256(), corpus.mean_len());
-    writeln!(err, "corpus {sha256}, events of {len} bytes, {series} series").expect("stderr");
-    drop(err);
-
     let engine = Engine::new();
+    // So that every series is known already, as in a daemon that has run for a while.
     corpus.plain.iter().for_each(|body| engine.take(body));
+    let (sha256, len, series) = (corpus.sha256(), corpus.mean_len(), engine.aggregator.series());
+    say(&format!("corpus {sha256}, events of {len} bytes, {series} series"));
+
     let mut group = criterion.benchmark_group("pipeline");
     group.throughput(Throughput::Elements(EVENTS_PER_BODY as u64));
     let mut next = turns(&corpus.plain);
@@ -95,6 +94,10 @@ fn pipeline(criterion: &mut Criterion) {
     yardstick::yardstick(criterion, &corpus, &engine);
     stages::stages(criterion, &corpus, &engine);
     cores(criterion, &corpus);
+    // Only when measuring: not in a run that checks that benches work, nor for `--list`.
+    if std::env::args().any(|arg| arg == "--bench") {
+        loopback::loopback(&corpus, &engine);
+    }
 }
 
 /// The same on one core and on two: bodies taken by turns, counts merged into the same map.

@@ -3,7 +3,7 @@
 //! Firehose writes it always alike, so a walk from quote to quote finds the records; a body of any
 //! other shape goes through the parser.
 
-use memchr::memchr2;
+use memchr::{memchr, memchr2};
 
 use super::data::Buffer;
 use super::interest::Interest;
@@ -193,7 +193,10 @@ impl<'a> Walk<'a> {
             return None;
         }
         self.token(b':')?;
-        let data = self.text()?;
+        self.token(b'"')?;
+        // No backslash is looked for: the decoder takes none.
+        let (data, rest) = self.0.split_at(memchr(b'"', self.0)?);
+        self.0 = &rest[1..];
         self.token(b'}')?;
         Some(data)
     }

@@ -1,0 +1,144 @@
+//! The daemon beside the pipeline in this process: CPU for a million events, kernel time included.
+//! `postmeter serve` acknowledges when merged and publishes every ten seconds to a recorder; the
+//! same bodies go to it over loopback, from this process.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::corpus::{BODIES, Corpus, DEFINITIONS, EVENTS_PER_BODY};
+use super::{Engine, say};
+
+/// Longer than two flushes, so that publishing has its share.
+const RUN: Duration = Duration::from_secs(25);
+/// A clock tick of Linux's `/proc/PID/stat` (`getconf CLK_TCK`), on every platform in use.
+const TICK: f64 = 0.01;
+
+/// A process that is killed when it is dropped.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Gone already, as a rule.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+pub(super) fn loopback(corpus: &Corpus, engine: &Engine) {
+    let alone = cpu_per_million("self", RUN / 5, || turns_of(corpus, |body| engine.take(body)));
+    let definitions = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(definitions.path(), DEFINITIONS).expect("the definitions");
+
+    let (recorder, line) = start(
+        Command::new(env!("CARGO_BIN_EXE_postmeter-load")).args([
+            "record",
+            "--listen",
+            "127.0.0.1:0",
+        ]),
+        "http://",
+    );
+    let recorded = line.split([' ', ';']).find(|word| word.starts_with("http://"));
+    let recorded = recorded.expect("an address").to_owned();
+    let (daemon, line) = start(
+        Command::new(env!("CARGO_BIN_EXE_postmeter")).arg("serve").envs([
+            ("AWS_ACCESS_KEY_ID", "AKID"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+            ("AWS_ENDPOINT_URL_CLOUDWATCH", &*recorded),
+            ("POSTMETER__LISTEN__HTTP", "127.0.0.1:0"),
+            ("POSTMETER__LISTEN__ADMIN", "127.0.0.1:0"),
+            ("POSTMETER__LIMITS__SERIES", "1000000"),
+            ("POSTMETER__DEFINITIONS", &definitions.path().display().to_string()),
+        ]),
+        "\"serving\"",
+    );
+    let said: serde_json::Value = serde_json::from_str(&line).expect("a log line is JSON");
+    let address: SocketAddr =
+        said["http"].as_str().expect("an address").parse().expect("an address");
+
+    let pid = daemon.0.id().to_string();
+    let mut connection = BufReader::new(TcpStream::connect(address).expect("the daemon listens"));
+    let mut ids = 0..;
+    let served = cpu_per_million(&pid, RUN, || {
+        turns_of(corpus, |body| send(&mut connection, body, ids.next().unwrap_or(0)));
+    });
+    say(&format!(
+        "CPU for a million events: {alone:.2} s in this process, {served:.2} s in `serve` over \
+         loopback, {:.2} x",
+        served / alone
+    ));
+    drop((daemon, recorder));
+}
+
+/// Starts a process, and reads its stderr up to the line that holds a text; the rest goes nowhere.
+fn start(command: &mut Command, until: &str) -> (Running, String) {
+    let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the binary starts");
+    let mut stderr = BufReader::new(child.stderr.take().expect("stderr is piped"));
+    let running = Running(child);
+    let mut line = String::new();
+    while !line.contains(until) {
+        line.clear();
+        assert!(stderr.read_line(&mut line).expect("stderr") > 0, "it ended early");
+    }
+    std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
+    (running, line)
+}
+
+/// Every body once.
+fn turns_of(corpus: &Corpus, take: impl FnMut(&Vec<u8>)) {
+    corpus.plain.iter().for_each(take);
+}
+
+/// CPU seconds of a process for a million events while all bodies are taken over and over.
+fn cpu_per_million(pid: &str, run: Duration, mut all_bodies: impl FnMut()) -> f64 {
+    all_bodies();
+    let (started, before, mut events) = (Instant::now(), cpu_seconds(pid), 0_u32);
+    while started.elapsed() < run {
+        all_bodies();
+        events += u32::try_from(EVENTS_PER_BODY * BODIES).expect("few");
+    }
+    (cpu_seconds(pid) - before) / f64::from(events) * 1e6
+}
+
+/// User and system time; 0 where there is no `/proc`.
+fn cpu_seconds(pid: &str) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // Behind the name, which may hold anything: field 3 and on.
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+    let ticks = fields.split_whitespace().skip(11).take(2);
+    ticks.map(|ticks| ticks.parse::<f64>().unwrap_or(0.0)).sum::<f64>() * TICK
+}
+
+/// One delivery under an id of its own, and its answer.
+fn send(connection: &mut BufReader<TcpStream>, body: &[u8], id: u64) {
+    const ID: usize = r#"{"requestId":""#.len();
+    const ID_LEN: usize = 36;
+    let head = format!(
+        "POST /firehose HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let id = format!("{id:0ID_LEN$}");
+    let stream = connection.get_mut();
+    for piece in [head.as_bytes(), &body[..ID], id.as_bytes(), &body[ID + ID_LEN..]] {
+        stream.write_all(piece).expect("the daemon reads");
+    }
+    let (mut line, mut len) = (String::new(), 0);
+    connection.read_line(&mut line).expect("an answer");
+    assert!(line.starts_with("HTTP/1.1 200 "), "{line}");
+    while line != "\r\n" {
+        line.clear();
+        connection.read_line(&mut line).expect("a header");
+        let lower = line.to_ascii_lowercase();
+        if let Some(value) = lower.strip_prefix("content-length:") {
+            len = value.trim().parse().expect("a length");
+        }
+    }
+    let mut answer = vec![0; len];
+    connection.read_exact(&mut answer).expect("an answer");
+    assert!(String::from_utf8_lossy(&answer).contains(&id), "the id comes back");
+}
