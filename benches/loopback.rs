@@ -39,15 +39,15 @@ pub(super) fn loopback(corpus: &Corpus, engine: &Engine) {
         ]),
         "http://",
     );
-    let recorded = line.split([' ', ';']).find(|word| word.starts_with("http://"));
-    let recorded = recorded.expect("an address").to_owned();
+    let url = line.split([' ', ';']).find(|word| word.starts_with("http://"));
+    let url = url.expect("an address").to_owned();
     let (daemon, line) = start(
         Command::new(env!("CARGO_BIN_EXE_postmeter")).arg("serve").envs([
             ("AWS_ACCESS_KEY_ID", "AKID"),
             ("AWS_SECRET_ACCESS_KEY", "secret"),
             ("AWS_REGION", "us-east-1"),
             ("AWS_EC2_METADATA_DISABLED", "true"),
-            ("AWS_ENDPOINT_URL_CLOUDWATCH", &*recorded),
+            ("AWS_ENDPOINT_URL_CLOUDWATCH", &*url),
             ("POSTMETER__LISTEN__HTTP", "127.0.0.1:0"),
             ("POSTMETER__LISTEN__ADMIN", "127.0.0.1:0"),
             ("POSTMETER__LIMITS__SERIES", "1000000"),

@@ -16,7 +16,7 @@ use crate::support::app::PATIENCE;
 use crate::support::command::{run_with_stdin, text};
 use crate::support::endpoint::{Endpoint, Received};
 use crate::support::firehose::get;
-use crate::support::load::{Recorder, load, read, report};
+use crate::support::load::{Recorder, load, read, report, run};
 use crate::support::process::Daemon;
 use crate::support::traffic::assert_same_lines;
 
@@ -122,6 +122,27 @@ async fn counts_too_many_without_a_named_doubt_are_a_failure() {
     assert_eq!(ran.exit, 1, "{}{}", ran.stdout, ran.stderr);
     assert_eq!(ran.report["verify"]["passed"], false);
     assert!(ran.report["verify"]["counts_too_many"].as_u64() > Some(0));
+}
+
+#[tokio::test]
+async fn what_an_earlier_run_left_to_publish_is_waited_for() {
+    let recorder = Recorder::start(&[]);
+    let daemon = recorder.daemon(&[("POSTMETER__CLOUDWATCH__FLUSH_INTERVAL", "3s")]);
+    let (url, admin) = (firehose(&daemon), admin(&daemon));
+    let usual = ["firehose-http", &url, "--events", "300"];
+    let earlier = report(&usual, &[]).await;
+    assert_eq!(earlier.exit, 0, "{}{}", earlier.stdout, earlier.stderr);
+    let check = ["--verify", &recorder.url, "--admin", &admin];
+    let ran = report(&[&usual[..], &check].concat(), &[]).await;
+    assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(ran.report["verify"]["exact"], true);
+    // With no time to wait, it says so before it sends anything.
+    let earlier = report(&usual, &[]).await;
+    assert_eq!(earlier.exit, 0, "{}{}", earlier.stdout, earlier.stderr);
+    let ran = run(&[&usual[..], &check, &["--settle", "0s"]].concat(), &[]).await;
+    assert_eq!(ran.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert!(said.contains("to publish from before"), "{said}");
 }
 
 #[tokio::test]

@@ -8,9 +8,13 @@ use bytes::Bytes;
 use hyper::Uri;
 use serde::Serialize;
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::web::{Connector, Web, at, get};
+
+/// Between two looks at a daemon that is not idle yet.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// The daemon's `/metrics`.
 #[derive(Clone)]
@@ -48,18 +52,29 @@ pub struct Sampling {
 // === impl Daemon ===
 
 impl Daemon {
-    /// Finds a daemon and looks at it for the first time.
+    /// Finds a daemon and looks at it for the first time. With `idle_within`, once it has
+    /// published all that it took before: what comes later must be of this run alone.
     ///
     /// # Errors
-    /// There is none.
-    pub async fn meet(admin: &Uri) -> anyhow::Result<Self> {
+    /// There is none, or it is not idle in time.
+    pub async fn meet(admin: &Uri, idle_within: Option<Duration>) -> anyhow::Result<Self> {
         let (web, uri) = (Connector::to(admin)?.client(), at(admin, "/metrics")?);
-        let before = Snapshot::take(&web, &uri).await?;
-        anyhow::ensure!(
-            before.0.contains_key("postmeter_pending_entries"),
-            "{uri} is not postmeter's admin listener (listen.admin)"
-        );
-        Ok(Self { web, uri, before })
+        let deadline = idle_within.map(|patience| Instant::now() + patience);
+        loop {
+            let before = Snapshot::take(&web, &uri).await?;
+            let Some(pending) = before.0.get("postmeter_pending_entries").copied() else {
+                anyhow::bail!("{uri} is not postmeter's admin listener (listen.admin)");
+            };
+            let Some(deadline) = deadline.filter(|_| pending > 0.0) else {
+                return Ok(Self { web, uri, before });
+            };
+            anyhow::ensure!(
+                Instant::now() < deadline,
+                "the daemon still has {pending} entries to publish from before, which would be \
+                 taken for this run's; send nothing else to it, and try again"
+            );
+            sleep(PAUSE).await;
+        }
     }
 
     /// What has happened since.

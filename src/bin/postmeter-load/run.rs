@@ -219,7 +219,10 @@ async fn run<S: Sender>(
 ) -> anyhow::Result<Exit> {
     let plan = Arc::new(plan);
     let daemon = match &job.check.admin {
-        Some(admin) => Some(Daemon::meet(admin).await?),
+        Some(admin) => {
+            let idle_within = job.check.verify.as_ref().map(|_| job.check.settle);
+            Some(Daemon::meet(admin, idle_within).await?)
+        }
         None => None,
     };
     let verifier = match &job.check.verify {
