@@ -96,6 +96,7 @@ fn pipeline(criterion: &mut Criterion) {
     cores(criterion, &corpus);
     // Only when measuring: not in a run that checks that benches work, nor for `--list`.
     if std::env::args().any(|arg| arg == "--bench") {
+        yardstick::by_turns(&corpus, &engine);
         loopback::loopback(&corpus, &engine);
     }
 }

@@ -2,6 +2,7 @@
 //! the memory's.
 
 use std::hint::black_box;
+use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput};
 use postmeter::aggregate::{Delta, KeyBuilder};
@@ -10,7 +11,7 @@ use postmeter::ses::{EventType, FirehoseRequest, Minute, gunzip, read_request, t
 use serde_json::Value;
 
 use super::corpus::{Corpus, DEFINITIONS, EVENTS_PER_BODY};
-use super::{Engine, GUNZIP_MAX, turns};
+use super::{Engine, GUNZIP_MAX, say, turns};
 
 /// What `serde_json::Value` needs to count: the rules as plain data.
 struct Generic {
@@ -145,4 +146,50 @@ pub(super) fn yardstick(criterion: &mut Criterion, corpus: &Corpus, engine: &Eng
         });
     });
     group.finish();
+}
+
+/// The pipeline and its yardsticks by turns, a body each, so that a machine that is slower for a
+/// while is so for all of them: medians, and the ratios that are worth quoting.
+pub(super) fn by_turns(corpus: &Corpus, engine: &Engine) {
+    const ROUNDS: usize = 600;
+    let generic = Generic::new(engine.aggregator.layouts());
+    let mut buffers = simd_json::Buffers::default();
+    let mut times: [Vec<Duration>; 5] = std::array::from_fn(|_| Vec::with_capacity(ROUNDS));
+    for round in 0..ROUNDS {
+        let at = round % corpus.plain.len();
+        let (plain, gzip) = (&corpus.plain[at], &corpus.gzip[at]);
+        let mut events = corpus.events[at * EVENTS_PER_BODY..][..EVENTS_PER_BODY].to_vec();
+        let took = [
+            timed(|| engine.take(plain)),
+            timed(|| generic.take(engine, plain)),
+            timed(|| engine.take_gzip(gzip)),
+            timed(|| generic.take(engine, &gunzip(gzip, GUNZIP_MAX, |_| true).bytes)),
+            timed(|| {
+                for event in &mut events {
+                    let tape = simd_json::to_tape_with_buffers(event, &mut buffers);
+                    black_box(tape.expect("JSON"));
+                }
+            }),
+        ];
+        times.iter_mut().zip(took).for_each(|(times, took)| times.push(took));
+    }
+    let [plain, plain_tree, gzip, gzip_tree, tape] = times.map(|mut times| {
+        times.sort_unstable();
+        times[ROUNDS / 2].as_secs_f64()
+    });
+    say(&format!(
+        "by turns, medians of {ROUNDS}: plain {:.3} ms, {:.2} x the tree, {:.2} x the tape; gzip \
+         {:.3} ms, {:.2} x the tree",
+        plain * 1e3,
+        plain_tree / plain,
+        tape / plain,
+        gzip * 1e3,
+        gzip_tree / gzip,
+    ));
+}
+
+fn timed(work: impl FnOnce()) -> Duration {
+    let started = Instant::now();
+    work();
+    started.elapsed()
 }
