@@ -76,7 +76,8 @@ struct ValueMembers<'i, 'a> {
     seed: ValueSeed<'i>,
 }
 
-enum ValueField {
+/// The members of an object that mean something.
+pub(super) enum ValueField {
     EventType,
     NotificationType,
     Block(Block),
@@ -93,34 +94,41 @@ enum ValueField {
     ErrorCode,
 }
 
+impl ValueField {
+    #[inline]
+    pub(super) fn of(key: &[u8]) -> Option<Self> {
+        Some(match key {
+            b"eventType" => Self::EventType,
+            b"notificationType" => Self::NotificationType,
+            b"mail" => Self::Block(Block::Mail),
+            b"bounce" => Self::Block(Block::Bounce),
+            b"complaint" => Self::Block(Block::Complaint),
+            b"delivery" => Self::Block(Block::Delivery),
+            b"deliveryDelay" => Self::Block(Block::DeliveryDelay),
+            b"open" => Self::Block(Block::Open),
+            b"click" => Self::Block(Block::Click),
+            b"subscription" => Self::Block(Block::Subscription),
+            b"Type" => Self::Kind,
+            b"TopicArn" => Self::TopicArn,
+            b"Message" => Self::Message,
+            b"detail-type" => Self::DetailType,
+            b"source" => Self::Source,
+            b"detail" => Self::Detail,
+            b"Records" => Self::Notifications,
+            b"requestId" => Self::RequestId,
+            b"records" => Self::Records,
+            b"rawData" => Self::RawData,
+            b"errorCode" => Self::ErrorCode,
+            _ => return None,
+        })
+    }
+}
+
 impl<'de> Members<'de> for ValueMembers<'_, 'de> {
     type Field = ValueField;
 
     fn field(&self, key: &[u8]) -> Option<ValueField> {
-        Some(match key {
-            b"eventType" => ValueField::EventType,
-            b"notificationType" => ValueField::NotificationType,
-            b"mail" => ValueField::Block(Block::Mail),
-            b"bounce" => ValueField::Block(Block::Bounce),
-            b"complaint" => ValueField::Block(Block::Complaint),
-            b"delivery" => ValueField::Block(Block::Delivery),
-            b"deliveryDelay" => ValueField::Block(Block::DeliveryDelay),
-            b"open" => ValueField::Block(Block::Open),
-            b"click" => ValueField::Block(Block::Click),
-            b"subscription" => ValueField::Block(Block::Subscription),
-            b"Type" => ValueField::Kind,
-            b"TopicArn" => ValueField::TopicArn,
-            b"Message" => ValueField::Message,
-            b"detail-type" => ValueField::DetailType,
-            b"source" => ValueField::Source,
-            b"detail" => ValueField::Detail,
-            b"Records" => ValueField::Notifications,
-            b"requestId" => ValueField::RequestId,
-            b"records" => ValueField::Records,
-            b"rawData" => ValueField::RawData,
-            b"errorCode" => ValueField::ErrorCode,
-            _ => return None,
-        })
+        ValueField::of(key)
     }
 
     fn member<A: MapAccess<'de>>(
@@ -187,26 +195,32 @@ struct BlockMembers<'v, 'i, 'a> {
     block: Block,
 }
 
-enum BlockField {
+/// The members of a block that mean something.
+pub(super) enum BlockField {
     Timestamp,
     Tags,
     Headers,
     LinkTags,
 }
 
+impl BlockField {
+    #[inline]
+    pub(super) fn of(key: &[u8], block: Block, interest: &Interest) -> Option<Self> {
+        match (block, key) {
+            (_, b"timestamp") => Some(Self::Timestamp),
+            (Block::Mail, b"tags") => Some(Self::Tags),
+            (Block::Mail, b"headers") if !interest.header_slots().is_empty() => Some(Self::Headers),
+            (Block::Click, b"linkTags") => Some(Self::LinkTags),
+            _ => None,
+        }
+    }
+}
+
 impl<'de> Members<'de> for BlockMembers<'_, '_, 'de> {
     type Field = BlockField;
 
     fn field(&self, key: &[u8]) -> Option<BlockField> {
-        match (self.block, key) {
-            (_, b"timestamp") => Some(BlockField::Timestamp),
-            (Block::Mail, b"tags") => Some(BlockField::Tags),
-            (Block::Mail, b"headers") if !self.interest.header_slots().is_empty() => {
-                Some(BlockField::Headers)
-            }
-            (Block::Click, b"linkTags") => Some(BlockField::LinkTags),
-            _ => None,
-        }
+        BlockField::of(key, self.block, self.interest)
     }
 
     fn member<A: MapAccess<'de>>(
@@ -277,10 +291,22 @@ struct HeaderMembers<'i, 'a> {
     text: Option<Text<'a>>,
 }
 
+/// The members of a header that mean something.
 #[derive(Clone, Copy)]
-enum HeaderField {
+pub(super) enum HeaderField {
     Name,
     Value,
+}
+
+impl HeaderField {
+    #[inline]
+    pub(super) fn of(key: &[u8]) -> Option<Self> {
+        match key {
+            b"name" => Some(Self::Name),
+            b"value" => Some(Self::Value),
+            _ => None,
+        }
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for HeaderSeed<'_> {
@@ -297,11 +323,7 @@ impl<'de> Members<'de> for HeaderMembers<'_, 'de> {
     type Field = HeaderField;
 
     fn field(&self, key: &[u8]) -> Option<HeaderField> {
-        match key {
-            b"name" => Some(HeaderField::Name),
-            b"value" => Some(HeaderField::Value),
-            _ => None,
-        }
+        HeaderField::of(key)
     }
 
     fn member<A: MapAccess<'de>>(

@@ -12,6 +12,7 @@ use serde::de::{
 };
 
 use super::interest::{Interest, Slot};
+use super::members::{BlockField, HeaderField, ValueField};
 use super::value::{Block, Text, Value};
 
 /// Reads an object that may be an event into an empty value.
@@ -96,14 +97,6 @@ impl<'de> Visitor<'de> for PlainText {
     }
 }
 
-enum EventField {
-    EventType,
-    NotificationType,
-    Block(Block),
-    Wrapping,
-    Other,
-}
-
 seed!(EventSeed<'_, '_, 'de> as deserialize_map -> ());
 
 impl<'de> Visitor<'de> for EventSeed<'_, '_, 'de> {
@@ -115,119 +108,35 @@ impl<'de> Visitor<'de> for EventSeed<'_, '_, 'de> {
         let Self { value, interest } = self;
         value.values.resize(interest.slots(), None);
         let mut seen_blocks = [false; 8];
-        while let Some(field) = map.next_key_seed(Key(event_field))? {
+        while let Some(field) = map.next_key_seed(Key(ValueField::of))? {
             match field {
-                EventField::EventType if value.event_type.is_none() => {
+                Some(ValueField::EventType) if value.event_type.is_none() => {
                     value.event_type = Some(map.next_value_seed(PlainText)?);
                 }
-                EventField::NotificationType if value.notification_type.is_none() => {
+                Some(ValueField::NotificationType) if value.notification_type.is_none() => {
                     value.notification_type = Some(map.next_value_seed(PlainText)?);
                 }
-                EventField::Block(Block::Mail) => {
-                    once(&mut value.has_mail)?;
-                    map.next_value_seed(MailSeed { value, interest })?;
-                }
-                EventField::Block(block) => {
+                Some(ValueField::Block(block)) => {
                     once(&mut seen_blocks[block as usize])?;
+                    value.has_mail |= block == Block::Mail;
                     map.next_value_seed(BlockSeed { value, interest, block })?;
                 }
-                EventField::Other => {
+                None => {
                     map.next_value::<IgnoredAny>()?;
                 }
-                _ => return Err(unusual()),
+                // A wrapping, or a type met twice.
+                Some(_) => return Err(unusual()),
             }
         }
         Ok(())
     }
 }
 
-#[inline]
-fn event_field(key: &[u8]) -> EventField {
-    match key {
-        b"eventType" => EventField::EventType,
-        b"notificationType" => EventField::NotificationType,
-        b"mail" => EventField::Block(Block::Mail),
-        b"bounce" => EventField::Block(Block::Bounce),
-        b"complaint" => EventField::Block(Block::Complaint),
-        b"delivery" => EventField::Block(Block::Delivery),
-        b"deliveryDelay" => EventField::Block(Block::DeliveryDelay),
-        b"open" => EventField::Block(Block::Open),
-        b"click" => EventField::Block(Block::Click),
-        b"subscription" => EventField::Block(Block::Subscription),
-        b"Type" | b"TopicArn" | b"Message" | b"detail-type" | b"source" | b"detail"
-        | b"Records" | b"requestId" | b"records" | b"rawData" | b"errorCode" => {
-            EventField::Wrapping
-        }
-        _ => EventField::Other,
-    }
-}
-
-/// `mail`.
-struct MailSeed<'v, 'i, 'a> {
-    value: &'v mut Value<'a>,
-    interest: &'i Interest,
-}
-
-enum MailField {
-    Timestamp,
-    Tags,
-    Headers,
-    Other,
-}
-
-seed!(MailSeed<'_, '_, 'de> as deserialize_map -> ());
-
-impl<'de> Visitor<'de> for MailSeed<'_, '_, 'de> {
-    type Value = ();
-
-    expecting!("mail");
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { value, interest } = self;
-        let (mut seen_timestamp, mut seen_tags, mut seen_headers) = (false, false, false);
-        let field = |key: &[u8]| match key {
-            b"timestamp" => MailField::Timestamp,
-            b"tags" => MailField::Tags,
-            b"headers" => MailField::Headers,
-            _ => MailField::Other,
-        };
-        while let Some(field) = map.next_key_seed(Key(field))? {
-            match field {
-                MailField::Timestamp => {
-                    once(&mut seen_timestamp)?;
-                    value.set_time(Block::Mail, Some(map.next_value_seed(PlainText)?));
-                }
-                MailField::Tags => {
-                    once(&mut seen_tags)?;
-                    map.next_value_seed(TagsSeed {
-                        value,
-                        slot: |name: &[u8]| interest.tag(name),
-                    })?;
-                }
-                MailField::Headers if !interest.header_slots().is_empty() => {
-                    once(&mut seen_headers)?;
-                    map.next_value_seed(HeadersSeed { value, interest })?;
-                }
-                MailField::Headers | MailField::Other => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A block with a time, and `click` with its link tags.
+/// `mail`, `click` and the other blocks.
 struct BlockSeed<'v, 'i, 'a> {
     value: &'v mut Value<'a>,
     interest: &'i Interest,
     block: Block,
-}
-
-enum BlockField {
-    Timestamp,
-    LinkTags,
-    Other,
 }
 
 seed!(BlockSeed<'_, '_, 'de> as deserialize_map -> ());
@@ -239,24 +148,29 @@ impl<'de> Visitor<'de> for BlockSeed<'_, '_, 'de> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Self { value, interest, block } = self;
-        let (mut seen_timestamp, mut seen_link_tags) = (false, false);
-        let field = |key: &[u8]| match key {
-            b"timestamp" => BlockField::Timestamp,
-            b"linkTags" if block == Block::Click => BlockField::LinkTags,
-            _ => BlockField::Other,
-        };
+        let (mut seen_timestamp, mut seen_tags, mut seen_headers) = (false, false, false);
+        let field = |key: &[u8]| BlockField::of(key, block, interest);
         while let Some(field) = map.next_key_seed(Key(field))? {
             match field {
-                BlockField::Timestamp => {
+                Some(BlockField::Timestamp) => {
                     once(&mut seen_timestamp)?;
                     value.set_time(block, Some(map.next_value_seed(PlainText)?));
                 }
-                BlockField::LinkTags => {
-                    once(&mut seen_link_tags)?;
-                    let tags = TagsSeed { value, slot: |name: &[u8]| interest.link_tag(name) };
-                    map.next_value_seed(OrNull(tags))?;
+                Some(BlockField::Tags) => {
+                    once(&mut seen_tags)?;
+                    let slot = |name: &[u8]| interest.tag(name);
+                    map.next_value_seed(TagsSeed { value, slot })?;
                 }
-                BlockField::Other => {
+                Some(BlockField::LinkTags) => {
+                    once(&mut seen_tags)?;
+                    let slot = |name: &[u8]| interest.link_tag(name);
+                    map.next_value_seed(OrNull(TagsSeed { value, slot }))?;
+                }
+                Some(BlockField::Headers) => {
+                    once(&mut seen_headers)?;
+                    map.next_value_seed(HeadersSeed { value, interest })?;
+                }
+                None => {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
@@ -369,12 +283,6 @@ impl<'de> Visitor<'de> for HeadersSeed<'_, '_, 'de> {
 /// A header's slot, if it is wanted, and its value.
 struct HeaderSeed<'i>(&'i Interest);
 
-enum HeaderField {
-    Name,
-    Value,
-    Other,
-}
-
 /// Whether a header is wanted.
 struct HeaderName<'i>(&'i Interest);
 
@@ -402,23 +310,18 @@ impl<'de> Visitor<'de> for HeaderSeed<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let (mut slot, mut named) = (None, false);
         let mut text = None;
-        let field = |key: &[u8]| match key {
-            b"name" => HeaderField::Name,
-            b"value" => HeaderField::Value,
-            _ => HeaderField::Other,
-        };
-        while let Some(field) = map.next_key_seed(Key(field))? {
+        while let Some(field) = map.next_key_seed(Key(HeaderField::of))? {
             match field {
-                HeaderField::Name => {
+                Some(HeaderField::Name) => {
                     once(&mut named)?;
                     slot = map.next_value_seed(HeaderName(self.0))?;
                 }
                 // Only behind its name is it known whether a value is wanted.
-                HeaderField::Value if !named || text.is_some() => return Err(unusual()),
-                HeaderField::Value if slot.is_some() => {
+                Some(HeaderField::Value) if !named || text.is_some() => return Err(unusual()),
+                Some(HeaderField::Value) if slot.is_some() => {
                     text = Some(map.next_value_seed(PlainText)?);
                 }
-                HeaderField::Value | HeaderField::Other => {
+                Some(HeaderField::Value) | None => {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
