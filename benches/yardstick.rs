@@ -127,12 +127,7 @@ pub(super) fn yardstick(criterion: &mut Criterion, corpus: &Corpus, engine: &Eng
     group.bench_function("simd_json_tape", |bench| {
         bench.iter_batched_ref(
             || next().to_vec(),
-            |events| {
-                for event in events {
-                    let tape = simd_json::to_tape_with_buffers(event, &mut buffers);
-                    black_box(tape.expect("JSON"));
-                }
-            },
+            |events| to_tapes(events, &mut buffers),
             criterion::BatchSize::LargeInput,
         );
     });
@@ -164,12 +159,7 @@ pub(super) fn by_turns(corpus: &Corpus, engine: &Engine) {
             timed(|| generic.take(engine, plain)),
             timed(|| engine.take_gzip(gzip)),
             timed(|| generic.take(engine, &gunzip(gzip, GUNZIP_MAX, |_| true).bytes)),
-            timed(|| {
-                for event in &mut events {
-                    let tape = simd_json::to_tape_with_buffers(event, &mut buffers);
-                    black_box(tape.expect("JSON"));
-                }
-            }),
+            timed(|| to_tapes(&mut events, &mut buffers)),
         ];
         times.iter_mut().zip(took).for_each(|(times, took)| times.push(took));
     }
@@ -186,6 +176,13 @@ pub(super) fn by_turns(corpus: &Corpus, engine: &Engine) {
         gzip * 1e3,
         gzip_tree / gzip,
     ));
+}
+
+/// The fastest parser's first step, over what it writes into.
+fn to_tapes(events: &mut [Vec<u8>], buffers: &mut simd_json::Buffers) {
+    for event in events {
+        black_box(simd_json::to_tape_with_buffers(event, buffers).expect("JSON"));
+    }
 }
 
 fn timed(work: impl FnOnce()) -> Duration {

@@ -35,7 +35,7 @@ pub enum Exit {
 /// Runs the command that the process was started with.
 #[must_use]
 pub fn run() -> ExitCode {
-    let exit = match Args::parse().command {
+    let outcome = match Args::parse().command {
         Command::Demo(args) => demo::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Healthcheck(args) => Ok(healthcheck::run(&args)),
@@ -44,14 +44,20 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Import(args) => import::run(&args),
     };
-    ExitCode::from(match exit {
+    exit_code(outcome, output::complain)
+}
+
+/// The exit code of a command, and a line for whoever started it about what went wrong.
+#[must_use]
+pub fn exit_code(outcome: anyhow::Result<Exit>, complain: impl FnOnce(&str)) -> ExitCode {
+    ExitCode::from(match outcome {
         Ok(Exit::Done) => 0,
         Ok(Exit::Failed) => 1,
         Ok(Exit::Usage) => 2,
         // Whoever read our output has seen enough.
         Err(error) if is_broken_pipe(&error) => 0,
         Err(error) => {
-            output::complain(&format!("{error:#}"));
+            complain(&format!("{error:#}"));
             1
         }
     })

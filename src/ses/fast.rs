@@ -47,14 +47,11 @@ fn len_of_opens(input: &[u8], opens: usize) -> usize {
         });
         // At most 128, which fits; and a sum of bytes is many times as fast as a larger one.
         let opened: u8 = whole.iter().map(|byte| u8::from(is_open(byte))).sum();
-        match left.checked_sub(usize::from(opened)) {
-            Some(fewer) => left = fewer,
-            None => {
-                let mut opens = chunk.iter().enumerate().filter(|(_, byte)| is_open(byte));
-                let (place, _) = opens.nth(left).unwrap_or((chunk.len(), &0));
-                return at * CHUNK + place;
-            }
-        }
+        let Some(fewer) = left.checked_sub(usize::from(opened)) else {
+            let mut opens = chunk.iter().enumerate().filter(|(_, byte)| is_open(byte));
+            return at * CHUNK + opens.nth(left).map_or(chunk.len(), |(place, _)| place);
+        };
+        left = fewer;
     }
     input.len()
 }

@@ -71,7 +71,7 @@ pub async fn deliver<S: MetricSink>(
         // Everything was refused: no datum is to blame, so none is given up.
         let datums = refused.len();
         tracing::error!(%namespace, datums, "put metric data is refused whole; it is repeated");
-        shared.sleep(Instant::now() + backoff.next()).await;
+        shared.sleep(Instant::now() + backoff.pause()).await;
         parts.push(refused);
     }
 }
@@ -131,7 +131,7 @@ async fn attempt<S: MetricSink>(
             Failure::Denied(why) => shared.denied(namespace, &why),
         }
         if in_doubt {
-            shared.sleep(Instant::now() + backoff.next()).await;
+            shared.sleep(Instant::now() + backoff.pause()).await;
         } else {
             gate.shut();
             slot = None;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-/// A doubling span, of which between half and all is waited.
+/// A doubling span of 0.2 to 10 seconds, of which between half and all is waited, so that those who
+/// failed together do not try again together.
 #[derive(Debug, Default)]
 pub struct Backoff {
     failures: u32,
@@ -36,7 +37,7 @@ const SPAN_MAX: Duration = Duration::from_secs(10);
 
 impl Backoff {
     /// How long to wait after one more failure.
-    pub fn next(&mut self) -> Duration {
+    pub fn pause(&mut self) -> Duration {
         let span = SPAN_FIRST.saturating_mul(1 << self.failures.min(10)).min(SPAN_MAX);
         self.failures = self.failures.saturating_add(1);
         span.mul_f64(0.5 + fastrand::f64() / 2.0)
@@ -56,7 +57,7 @@ impl Gate {
         let now = Instant::now();
         // Calls that failed side by side are one failure.
         if state.shut_until.is_none_or(|until| until <= now) {
-            state.shut_until = Some(now + state.backoff.next());
+            state.shut_until = Some(now + state.backoff.pause());
         }
     }
 

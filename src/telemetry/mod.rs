@@ -4,12 +4,14 @@
 //! are the same in every program; labels come from closed lists.
 //! [`METRICS`] is the one table that registration, descriptions and the docs are made from.
 
+mod exposition;
 mod logs;
 mod metrics;
 mod names;
 mod process;
 mod rate_limit;
 
+pub use exposition::read_metrics;
 pub use logs::init_logs;
 pub use metrics::{CallOutcome, DropReason, Gauges, Metrics, Reload, RequestOutcome, Total};
 pub use names::{Kind, METRICS, Metric, markdown_table};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use bytes::Bytes;
 use hyper::Uri;
+use postmeter::telemetry::read_metrics;
 use serde::Serialize;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
@@ -122,16 +123,7 @@ impl Sampling {
 
 impl Snapshot {
     async fn take(web: &Web<Bytes>, uri: &Uri) -> anyhow::Result<Self> {
-        Ok(Self::read(&get(web, uri).await?))
-    }
-
-    fn read(text: &str) -> Self {
-        let lines = text.lines().filter(|line| !line.starts_with('#'));
-        let metrics = lines.filter_map(|line| {
-            let (name, value) = line.rsplit_once(' ')?;
-            Some((name.to_owned(), value.parse().ok()?))
-        });
-        Self(metrics.collect())
+        Ok(Self(read_metrics(&get(web, uri).await?)))
     }
 
     /// `None`: not the same process.
@@ -178,7 +170,7 @@ mod tests {
     use super::*;
 
     fn snapshot(doubtful: u32, dropped: u32, start: u32) -> Snapshot {
-        Snapshot::read(&format!(
+        Snapshot(read_metrics(&format!(
             "# TYPE postmeter_doubtful_counts_total counter\n\
              postmeter_doubtful_counts_total{{cause=\"ambiguous\"}} {doubtful}\n\
              postmeter_doubtful_counts_total{{cause=\"crash\"}} 1\n\n\
@@ -188,7 +180,7 @@ mod tests {
              process_cpu_seconds_total {start}.5\n\
              process_resident_memory_bytes 4096\n\
              process_start_time_seconds {start}.25\n"
-        ))
+        )))
     }
 
     #[test]

@@ -13,14 +13,15 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use hyper::{Request, StatusCode, Uri};
 use serde::Deserialize;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::args::FirehoseHttpArgs;
 use super::gzip::{HEADER, Member, Part};
 use super::output::Notices;
 use super::plan::Parcel;
-use super::run::{Backoff, Sender, Sent};
+use super::retry::Retry;
+use super::run::{Sender, Sent};
 use super::tally::{Fate, Live, Tally};
 use super::traffic::Record;
 use super::web::Web;
@@ -255,8 +256,7 @@ impl Sender for HttpSender {
     async fn send(&mut self, parcel: &Parcel<Tail>, now_ms: i64, tally: &mut Tally) -> Sent {
         let stream = Arc::clone(&self.stream);
         let id = stream.ids.next();
-        let started = Instant::now();
-        let mut backoff = Backoff::default();
+        let mut retry = Retry::new(stream.retry_for, &stream.abort);
         let mut arrived = false;
         loop {
             let refused = tokio::select! {
@@ -276,15 +276,7 @@ impl Sender for HttpSender {
             arrived |= refused.sent;
             tally.refused(&refused.kind, &stream.live);
             stream.notices.refusal(&refused.kind, &refused.message);
-            let pause = backoff.next();
-            let given_up = started.elapsed() + pause > stream.retry_for;
-            let aborted = async {
-                tokio::select! {
-                    () = tokio::time::sleep(pause) => false,
-                    () = stream.abort.cancelled() => true,
-                }
-            };
-            if given_up || aborted.await {
+            if !retry.pause().await {
                 let fate = if arrived { Fate::InDoubt } else { Fate::NotDelivered };
                 tally.settle(parcel, fate);
                 return Sent::NOTHING;

@@ -30,6 +30,7 @@ mod parse;
 mod plan;
 mod record;
 mod report;
+mod retry;
 mod run;
 mod series;
 mod stream;
@@ -42,30 +43,20 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
-use postmeter::cli::Exit;
+use postmeter::cli::{Exit, exit_code};
 use tokio::runtime::Runtime;
 
 use args::{Args, Command};
 use output::complain;
 
 fn main() -> ExitCode {
-    let exit = match Args::parse().command {
+    let outcome = match Args::parse().command {
         Command::FirehoseHttp(args) => on_runtime(run::firehose_http(&args)),
         Command::FirehoseStream(args) => on_runtime(run::firehose_stream(&args)),
         Command::File(args) => file::run(&args),
         Command::Record(args) => on_runtime(record::run(&args)),
     };
-    ExitCode::from(match exit {
-        Ok(Exit::Done) => 0,
-        Ok(Exit::Failed) => 1,
-        Ok(Exit::Usage) => 2,
-        // Whoever read our output has seen enough.
-        Err(error) if is_broken_pipe(&error) => 0,
-        Err(error) => {
-            complain(&format!("{error:#}"));
-            1
-        }
-    })
+    exit_code(outcome, complain)
 }
 
 fn on_runtime(command: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
@@ -74,10 +65,4 @@ fn on_runtime(command: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Re
     // What a second signal left behind is not waited for.
     runtime.shutdown_background();
     exit
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<std::io::Error>()
-        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }

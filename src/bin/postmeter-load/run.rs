@@ -54,10 +54,6 @@ pub struct Sent {
     pub whole: bool,
 }
 
-/// Pauses between tries: twice as long each time, up to ten seconds.
-#[derive(Debug, Default)]
-pub struct Backoff(u32);
-
 /// How long a run lasts when nothing is said.
 const DURATION: Duration = Duration::from_secs(30);
 /// How long to wait for the endpoint at first.
@@ -102,21 +98,6 @@ pub struct Ran {
 
 impl Sent {
     pub const NOTHING: Self = Self { bytes: 0, whole: false };
-}
-
-// === impl Backoff ===
-
-impl Backoff {
-    const FIRST: Duration = Duration::from_millis(100);
-    const LONGEST: Duration = Duration::from_secs(10);
-
-    /// The next pause, shortened at random by up to a half so that connections do not march in
-    /// step.
-    pub fn next(&mut self) -> Duration {
-        let pause = (Self::FIRST * 2_u32.pow(self.0)).min(Self::LONGEST);
-        self.0 = (self.0 + 1).min(10);
-        pause.mul_f64(1.0 - fastrand::f64() / 2.0)
-    }
 }
 
 /// Runs the command `firehose-http`.

@@ -15,13 +15,13 @@ use aws_sdk_firehose::operation::put_record_batch::{PutRecordBatchError, PutReco
 use aws_sdk_firehose::primitives::Blob;
 use hyper_util::client::legacy::Error as HttpClientError;
 use postmeter::synth::Truth;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::args::FirehoseStreamArgs;
 use super::output::Notices;
 use super::plan::Parcel;
-use super::run::{Backoff, Sender, Sent};
+use super::retry::Retry;
+use super::run::{Sender, Sent};
 use super::series::{Counts, SeriesTable};
 use super::tally::{Live, Tally};
 use super::traffic::Record;
@@ -152,8 +152,7 @@ impl Sender for StreamSender {
 
     async fn send(&mut self, parcel: &Parcel<Vec<Item>>, _: i64, tally: &mut Tally) -> Sent {
         let stream = &*self.0;
-        let started = Instant::now();
-        let mut backoff = Backoff::default();
+        let mut retry = Retry::new(stream.retry_for, &stream.abort);
         let mut left: Vec<&Item> = parcel.content.iter().collect();
         // Calls that may have taken all that is left.
         let mut unknown = 0;
@@ -196,15 +195,7 @@ impl Sender for StreamSender {
                 let bytes = parcel.content.iter().map(|item| item.data.len() as u64).sum();
                 return Sent { bytes, whole: true };
             }
-            let pause = backoff.next();
-            let given_up = started.elapsed() + pause > stream.retry_for;
-            let aborted = async {
-                tokio::select! {
-                    () = tokio::time::sleep(pause) => false,
-                    () = stream.abort.cancelled() => true,
-                }
-            };
-            if given_up || aborted.await {
+            if !retry.pause().await {
                 give_up(&left, unknown, tally);
                 return Sent::NOTHING;
             }

@@ -13,7 +13,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
 use crate::cli::Summary;
-use crate::telemetry::DropReason;
+use crate::telemetry::{DropReason, read_metrics};
 
 /// The metrics and series of one moment.
 #[derive(Debug)]
@@ -36,13 +36,8 @@ impl Scrape {
     pub async fn take(admin: SocketAddr) -> anyhow::Result<Self> {
         let metrics = get(admin, "/metrics").await?;
         let lines = get(admin, "/series").await?;
-        let metrics = metrics.lines().filter(|line| !line.starts_with('#'));
-        let metrics = metrics.filter_map(|line| {
-            let (name, value) = line.rsplit_once(' ')?;
-            Some((name.to_owned(), value.parse().ok()?))
-        });
         let series = lines.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
-        Ok(Self { metrics: metrics.collect(), lines, series })
+        Ok(Self { metrics: read_metrics(&metrics), lines, series })
     }
 
     /// A counter; 0 when there is none.
