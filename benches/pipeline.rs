@@ -97,6 +97,7 @@ fn pipeline(criterion: &mut Criterion) {
     // Only when measuring: not in a run that checks that benches work, nor for `--list`.
     if std::env::args().any(|arg| arg == "--bench") {
         yardstick::by_turns(&corpus, &engine);
+        yardstick::cores_by_turns(&corpus, &engine);
         loopback::loopback(&corpus, &engine);
     }
 }
@@ -109,17 +110,20 @@ fn cores(criterion: &mut Criterion, corpus: &Corpus) {
     group.throughput(Throughput::Elements((EVENTS_PER_BODY * corpus.plain.len()) as u64));
     for cores in [1, 2] {
         group.bench_function(BenchmarkId::from_parameter(cores), |bench| {
-            bench.iter(|| {
-                std::thread::scope(|scope| {
-                    for bodies in corpus.plain.chunks(corpus.plain.len() / cores) {
-                        scope.spawn(|| bodies.iter().for_each(|body| engine.take(body)));
-                    }
-                });
-            });
+            bench.iter(|| take_all(&engine, corpus, cores));
         });
     }
     group.finish();
     black_box(engine.aggregator.series());
+}
+
+/// Takes all bodies by so many threads.
+fn take_all(engine: &Engine, corpus: &Corpus, cores: usize) {
+    std::thread::scope(|scope| {
+        for bodies in corpus.plain.chunks(corpus.plain.len() / cores) {
+            scope.spawn(|| bodies.iter().for_each(|body| engine.take(body)));
+        }
+    });
 }
 
 criterion_group! {

@@ -11,7 +11,7 @@ use postmeter::ses::{EventType, FirehoseRequest, Minute, gunzip, read_request, t
 use serde_json::Value;
 
 use super::corpus::{Corpus, DEFINITIONS, EVENTS_PER_BODY};
-use super::{Engine, GUNZIP_MAX, say, turns};
+use super::{Engine, GUNZIP_MAX, say, take_all, turns};
 
 /// What `serde_json::Value` needs to count: the rules as plain data.
 struct Generic {
@@ -183,6 +183,19 @@ fn to_tapes(events: &mut [Vec<u8>], buffers: &mut simd_json::Buffers) {
     for event in events {
         black_box(simd_json::to_tape_with_buffers(event, buffers).expect("JSON"));
     }
+}
+
+/// One core and two by turns, all bodies each.
+pub(super) fn cores_by_turns(corpus: &Corpus, engine: &Engine) {
+    const ROUNDS: usize = 30;
+    let mut ratios: Vec<_> = (0..ROUNDS)
+        .map(|_| {
+            let [one, two] = [1, 2].map(|cores| timed(|| take_all(engine, corpus, cores)));
+            one.as_secs_f64() / two.as_secs_f64()
+        })
+        .collect();
+    ratios.sort_unstable_by(f64::total_cmp);
+    say(&format!("two cores, by turns, median of {ROUNDS}: {:.2} x one", ratios[ROUNDS / 2]));
 }
 
 fn timed(work: impl FnOnce()) -> Duration {
