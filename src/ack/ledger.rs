@@ -116,6 +116,18 @@ impl RequestId {
         let digest = digest.finalize();
         Self(digest.first_chunk::<16>().map_or(0, |bytes| u128::from_le_bytes(*bytes)))
     }
+
+    /// The bytes that [`RequestId::from_bytes`] reads.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0.to_le_bytes()
+    }
+
+    /// `None` unless there are 16.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Some(Self(u128::from_le_bytes(bytes.try_into().ok()?)))
+    }
 }
 
 impl fmt::Debug for RequestId {

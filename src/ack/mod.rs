@@ -29,6 +29,8 @@ pub enum Reason {
     Behind,
     /// The daemon is shutting down.
     Draining,
+    /// Its counts cannot be written to the journal.
+    Journal,
     /// The work on the request ended without an answer.
     GivenUp,
 }
@@ -43,13 +45,14 @@ pub struct Refusal {
 // === impl Reason ===
 
 impl Reason {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Unauthorized,
         Self::BadRequest,
         Self::Busy,
         Self::Entries,
         Self::Behind,
         Self::Draining,
+        Self::Journal,
         Self::GivenUp,
     ];
 
@@ -62,6 +65,7 @@ impl Reason {
             Self::Entries => "entries_limit",
             Self::Behind => "behind",
             Self::Draining => "draining",
+            Self::Journal => "journal",
             Self::GivenUp => "given_up",
         }
     }

@@ -24,3 +24,4 @@ pub use key::{KeyBuilder, SeriesMinute, layout_of, minute_of, resolve, series_of
 pub use lines::{Line, lines_of, sorted_lines};
 pub use pending::{Full, Pending};
 pub use table::{SeriesId, SeriesTable};
+pub use varint::{put_varint, varint};

@@ -54,6 +54,7 @@ pub const METRICS: &[Metric] = &[
             "entries_limit",
             "behind",
             "draining",
+            "journal",
             "given_up",
         ],
         "postmeter_requests_total",
@@ -116,6 +117,17 @@ pub const METRICS: &[Metric] = &[
         &["ambiguous", "crash", "shutdown"],
         "postmeter_doubtful_counts_total",
         "Counts of which nobody knows whether CloudWatch has them, or has them twice",
+    ),
+    counter("postmeter_journal_bytes_total", "Bytes written to the journal and synced"),
+    counter("postmeter_journal_syncs_total", "Times that the journal was synced"),
+    counter("postmeter_journal_failures_total", "Times that the journal could not be written"),
+    counter(
+        "postmeter_journal_corrupt_bytes_total",
+        "Bytes in the midst of the journal that could not be read; their files are kept",
+    ),
+    counter(
+        "postmeter_journal_contradictions_total",
+        "Records of the journal that contradict others; only a damaged journal has any",
     ),
     gauge("postmeter_publish_denied", "1 while CloudWatch refuses us, else 0"),
     counter(

@@ -1,0 +1,252 @@
+//! The files of a journal: `N.log` in the order of N, and `N.checkpoint`, which stands for all logs
+//! up to N.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read};
+
+use minicbor::bytes::ByteSlice;
+
+use super::disk::{Append, Disk};
+use super::record::{Count, KnownId, Next, Record, Records, next_record, put_record};
+use super::state::{Keys, State};
+use crate::aggregate::layout_of;
+use crate::destination::{LayoutId, Layouts};
+
+/// What was found beside sound records.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Bytes at the end of the last log whose writing never ended.
+    pub torn_bytes: u64,
+    /// Files with bytes in their midst that cannot be read, and how many. They are kept.
+    pub corrupt: BTreeMap<String, u64>,
+}
+
+/// What stands in a directory.
+#[derive(Debug, Default)]
+struct Names {
+    logs: BTreeSet<u64>,
+    checkpoints: BTreeSet<u64>,
+    /// Left behind by a process that died.
+    strays: Vec<String>,
+}
+
+/// Records of a checkpoint are cut to about so many bytes.
+const CHUNK: usize = 1 << 20;
+/// Counts and ids in one record of a checkpoint.
+const PER_RECORD: usize = 1000;
+
+pub fn log_name(number: u64) -> String {
+    format!("{number:016}.log")
+}
+
+fn checkpoint_name(number: u64) -> String {
+    format!("{number:016}.checkpoint")
+}
+
+/// Reads what is there, up to the log `last`; gives the number of the last file too, 0 when there
+/// is none.
+///
+/// # Errors
+/// What the system says. What stands in the files is never an error.
+pub fn read(disk: &dyn Disk, layouts: &Layouts, last: u64) -> io::Result<(State, Report, u64)> {
+    let names = Names::of(disk)?;
+    let mut report = Report::default();
+    let (mut state, mut base) = (State::default(), 0);
+    for number in names.checkpoints.iter().rev().copied().filter(|number| *number <= last) {
+        if let Some(sound) = read_checkpoint(disk, layouts, number)? {
+            (state, base) = (sound, number);
+            break;
+        }
+        report.corrupt.insert(checkpoint_name(number), 0);
+    }
+    let mut trusted = BTreeMap::new();
+    for number in &names.logs {
+        let mut records = Records::new(disk.read(&log_name(*number))?);
+        if let Next::Record(Record::Begin { trusted: told }) = records.next()? {
+            trusted.extend(told.iter().map(|told| (told.file, told.bytes)));
+        }
+    }
+    let newest = names.logs.last().copied().unwrap_or(0);
+    for number in names.logs.range(base + 1..).copied().filter(|number| *number <= last) {
+        let limit = trusted.get(&number).copied();
+        let mut log = Log { disk, name: log_name(number), limit, newest: number == newest };
+        log.read(&mut state, layouts, &mut report)?;
+    }
+    Ok((state, report, newest.max(base)))
+}
+
+/// A checkpoint; `None` when it is not whole.
+fn read_checkpoint(disk: &dyn Disk, layouts: &Layouts, number: u64) -> io::Result<Option<State>> {
+    let mut records = Records::new(io::BufReader::new(disk.read(&checkpoint_name(number))?));
+    let (mut state, mut keys) = (State::default(), Keys::new(layouts));
+    loop {
+        match records.next()? {
+            Next::Record(Record::End) => return Ok((state.contradictions == 0).then_some(state)),
+            Next::Record(record) => state.apply(&record, &mut keys),
+            Next::End | Next::Unreadable => return Ok(None),
+        }
+    }
+}
+
+/// A log that is read.
+struct Log<'d> {
+    disk: &'d dyn Disk,
+    name: String,
+    limit: Option<u64>,
+    newest: bool,
+}
+
+// === impl Log ===
+
+impl Log<'_> {
+    fn read(
+        &mut self,
+        state: &mut State,
+        layouts: &Layouts,
+        report: &mut Report,
+    ) -> io::Result<()> {
+        let mut keys = Keys::new(layouts);
+        let limit = self.limit.unwrap_or(u64::MAX);
+        let mut records = Records::new(io::BufReader::new(self.disk.read(&self.name)?));
+        let at = loop {
+            if records.read >= limit {
+                return Ok(());
+            }
+            match records.next()? {
+                Next::Record(record) => state.apply(&record, &mut keys),
+                Next::End => return Ok(()),
+                Next::Unreadable => break records.read,
+            }
+        };
+        // Rare: what is left of the file is looked at in memory.
+        let mut rest = Vec::new();
+        let mut file = self.disk.read(&self.name)?.take(limit);
+        io::copy(&mut file.by_ref().take(at), &mut io::sink())?;
+        file.read_to_end(&mut rest)?;
+        let mut rest = &rest[..];
+        loop {
+            let Some(skip) = next_record(rest) else {
+                if self.newest {
+                    report.torn_bytes += rest.len() as u64;
+                } else {
+                    *report.corrupt.entry(self.name.clone()).or_default() += rest.len() as u64;
+                }
+                return Ok(());
+            };
+            *report.corrupt.entry(self.name.clone()).or_default() += skip as u64;
+            let mut records = Records::new(&rest[skip..]);
+            let read = loop {
+                match records.next()? {
+                    Next::Record(record) => state.apply(&record, &mut keys),
+                    Next::End => return Ok(()),
+                    Next::Unreadable => break records.read,
+                }
+            };
+            rest = &rest[skip + usize::try_from(read).unwrap_or(usize::MAX)..];
+        }
+    }
+}
+
+/// Writes a checkpoint that stands for all logs up to a number, and removes those. Corrupt files
+/// stay, under another name.
+///
+/// # Errors
+/// What the system says; the files from before stand then.
+pub fn write_checkpoint(
+    disk: &dyn Disk,
+    layouts: &Layouts,
+    number: u64,
+    state: &State,
+    report: &Report,
+) -> io::Result<()> {
+    let (name, unfinished) = (checkpoint_name(number), format!("{number:016}.unfinished"));
+    let mut file = disk.create(&unfinished)?;
+    write_state(&mut *file, layouts, state)?;
+    file.sync()?;
+    for corrupt in report.corrupt.keys() {
+        disk.rename(corrupt, &format!("{corrupt}.corrupt"))?;
+    }
+    disk.rename(&unfinished, &name)?;
+    disk.sync()?;
+    let names = Names::of(disk)?;
+    let logs = names.logs.range(..=number).map(|number| log_name(*number));
+    let checkpoints = names.checkpoints.range(..number).map(|number| checkpoint_name(*number));
+    for name in logs.chain(checkpoints).chain(names.strays) {
+        disk.remove(&name)?;
+    }
+    Ok(())
+}
+
+fn write_state(file: &mut dyn Append, layouts: &Layouts, state: &State) -> io::Result<()> {
+    let mut out = Vec::new();
+    put_record(&mut out, &Record::Begin { trusted: Vec::new() });
+    let outstanding: Vec<_> = state.outstanding.iter().collect();
+    let in_calls = state.calls.values().flatten().map(|(key, _)| key);
+    let keys = outstanding.iter().map(|(key, _)| *key).chain(in_calls);
+    let used: BTreeSet<_> = keys.map(|key| layout_of(key)).collect();
+    for id in used {
+        put_layout(&mut out, layouts, id);
+    }
+    let count = |key, count| Count { key: <&ByteSlice>::from(key), count };
+    for chunk in outstanding.chunks(PER_RECORD) {
+        let counts = chunk.iter().map(|(key, held)| count(&***key, **held)).collect();
+        put_record(&mut out, &Record::Outstanding { counts });
+        flush(file, &mut out, CHUNK)?;
+    }
+    for (call, counts) in &state.calls {
+        let counts = counts.iter().map(|(key, held)| count(&**key, *held)).collect();
+        put_record(&mut out, &Record::Call { call: *call, counts });
+        flush(file, &mut out, CHUNK)?;
+    }
+    let ids: Vec<_> = state.ids.iter().map(|(id, at_ms)| (id.to_bytes(), *at_ms)).collect();
+    for chunk in ids.chunks(PER_RECORD) {
+        let known = |(id, at_ms): &'_ ([u8; 16], i64)| (*id, *at_ms);
+        let chunk: Vec<_> = chunk.iter().map(known).collect();
+        let ids = chunk.iter().map(|(id, at_ms)| KnownId { id: id[..].into(), at_ms: *at_ms });
+        put_record(&mut out, &Record::Known { ids: ids.collect() });
+        flush(file, &mut out, CHUNK)?;
+    }
+    put_record(&mut out, &Record::End);
+    flush(file, &mut out, 0)
+}
+
+fn flush(file: &mut dyn Append, out: &mut Vec<u8>, beyond: usize) -> io::Result<()> {
+    if out.len() > beyond {
+        file.append(out)?;
+        out.clear();
+    }
+    Ok(())
+}
+
+/// Says in a file what a layout's number stands for.
+pub fn put_layout(out: &mut Vec<u8>, layouts: &Layouts, id: LayoutId) {
+    // Every number in a key was given by these layouts.
+    let Some(layout) = layouts.get(id) else { return };
+    let record = Record::Layout {
+        id: id.0,
+        namespace: &layout.namespace,
+        metric: layout.metric.metric_name(),
+        dimensions: layout.dimensions.iter().map(String::as_str).collect(),
+    };
+    put_record(out, &record);
+}
+
+// === impl Names ===
+
+impl Names {
+    fn of(disk: &dyn Disk) -> io::Result<Self> {
+        let mut names = Self::default();
+        for name in disk.list()? {
+            let number = name.split_once('.').and_then(|(number, kind)| {
+                (number.len() == 16).then_some((number.parse::<u64>().ok()?, kind))
+            });
+            match number {
+                Some((number, "log")) => _ = names.logs.insert(number),
+                Some((number, "checkpoint")) => _ = names.checkpoints.insert(number),
+                Some((_, "unfinished")) => names.strays.push(name),
+                _ => {}
+            }
+        }
+        Ok(names)
+    }
+}

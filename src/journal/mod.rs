@@ -1,0 +1,234 @@
+//! The journal: counts on disk before they are in memory, and what became of each.
+//!
+//! ```text
+//! delta ─► log ─sync─► merged ─► call ─► log ─sync─► sent ─► verdict ─► log
+//! ```
+//!
+//! Outstanding = deltas - what was accepted or given up. A call without a verdict is in doubt. Logs
+//! that are full are added up into a checkpoint, beside the writing; what a process that died left
+//! is added up by the next. Nothing is ever read back while the daemon runs but by checkpoints.
+
+mod disk;
+mod files;
+mod record;
+#[cfg(test)]
+pub mod simulated;
+mod state;
+mod writer;
+
+use std::borrow::Cow;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use minicbor::bytes::ByteSlice;
+use tokio::sync::{mpsc, oneshot};
+
+pub use disk::{Append, Disk, LocalDisk};
+pub use record::Verdict;
+pub use state::Key;
+
+use crate::ack::RequestId;
+use crate::aggregate::{Delta, layout_of};
+use crate::clock::Clock;
+use crate::destination::{LayoutId, Layouts};
+use crate::telemetry::Metrics;
+use files::Report;
+use record::{Count, Record, put_record};
+use writer::{Order, Writer};
+
+/// Why something is not in the journal.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the journal cannot be written: {0}")]
+pub struct JournalError(Cow<'static, str>);
+
+/// How a journal works.
+#[derive(Clone, Copy, Debug)]
+pub struct JournalSettings {
+    /// How long the ids of requests are remembered.
+    pub id_life: Duration,
+    /// What was in a call without a verdict is sent again; else it is given up.
+    pub send_again: bool,
+    /// A log is full from so many bytes, and is then added up into a checkpoint.
+    pub log_bytes: u64,
+}
+
+/// Takes records. Shared by all who count and publish.
+#[derive(Debug)]
+pub struct Journal {
+    orders: mpsc::Sender<Order>,
+    next_call: AtomicU64,
+}
+
+/// A journal that was read, and what stood in it.
+#[derive(Debug)]
+pub struct Opened {
+    pub journal: Journal,
+    pub writing: Writing,
+    /// Counts to be published.
+    pub outstanding: Vec<(Key, u64)>,
+    /// The sum of the counts in calls of unknown outcome.
+    pub doubtful: u64,
+    /// Requests that are known, and when (Unix milliseconds) each was counted.
+    pub ids: Vec<(RequestId, i64)>,
+}
+
+/// The work of writing, not yet begun.
+#[derive(Debug)]
+pub struct Writing {
+    writer: Writer,
+    orders: mpsc::Receiver<Order>,
+}
+
+/// Orders that wait at most; beyond that those who give them wait.
+const ORDERS_MAX: usize = 1024;
+
+/// Reads a journal, decides about what is in doubt, and begins anew behind a checkpoint. Blocks.
+///
+/// # Errors
+/// What the system says. What stands in the files is never an error: what cannot be read is
+/// reported and kept.
+pub fn open(
+    disk: Arc<dyn Disk>,
+    layouts: &Layouts,
+    settings: JournalSettings,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+) -> io::Result<Opened> {
+    let (mut state, report, number) = files::read(&*disk, layouts, u64::MAX)?;
+    report.log();
+    metrics.journal_corrupt_bytes.add(report.corrupt.values().sum());
+    if state.contradictions > 0 {
+        let records = state.contradictions;
+        tracing::error!(records, "the journal contradicts itself; counts of it may be wrong");
+        metrics.journal_contradictions.add(records);
+    }
+    let doubtful = state.end_calls(settings.send_again);
+    let oldest_ms = settings.oldest_ms(&clock);
+    state.ids.retain(|_, at_ms| *at_ms > oldest_ms);
+    files::write_checkpoint(&*disk, layouts, number, &state, &report)?;
+    let (orders, receiver) = mpsc::channel(ORDERS_MAX);
+    let writer = Writer::new(disk, layouts.clone(), number, settings, clock, metrics);
+    Ok(Opened {
+        journal: Journal { orders, next_call: AtomicU64::new(0) },
+        writing: Writing { writer, orders: receiver },
+        outstanding: state.outstanding.into_iter().collect(),
+        doubtful,
+        ids: state.ids.into_iter().collect(),
+    })
+}
+
+// === impl JournalSettings ===
+
+impl JournalSettings {
+    /// Requests counted then or before are forgotten.
+    fn oldest_ms(&self, clock: &Clock) -> i64 {
+        clock.now_ms() - i64::try_from(self.id_life.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+// === impl Writing ===
+
+impl Writing {
+    /// Writes until the journal is dropped.
+    pub async fn run(self) {
+        self.writer.run(self.orders).await;
+    }
+}
+
+// === impl Journal ===
+
+impl Journal {
+    /// Writes the counts of a request. They are on disk when this returns.
+    ///
+    /// # Errors
+    /// They are not to be counted on: the disk is full, or fails.
+    pub async fn delta(
+        &self,
+        id: RequestId,
+        at_ms: i64,
+        delta: &Delta,
+    ) -> Result<(), JournalError> {
+        let id = id.to_bytes();
+        let counts = delta.iter().map(|(key, count)| Count { key: key.into(), count }).collect();
+        let layouts = layouts_of(delta.iter().map(|(key, _)| key));
+        self.write(&Record::Delta { id: id[..].into(), at_ms, counts }, layouts).await
+    }
+
+    /// Names a call that is about to be sent; gives its number.
+    ///
+    /// # Errors
+    /// As for [`Journal::delta`]; the call must not be sent.
+    pub async fn call(&self, counts: &[(Key, u64)]) -> Result<u64, JournalError> {
+        let call = self.next_call.fetch_add(1, Ordering::Relaxed);
+        let layouts = layouts_of(counts.iter().map(|(key, _)| &**key));
+        self.write(&Record::Call { call, counts: list(counts) }, layouts).await?;
+        Ok(call)
+    }
+
+    /// Says what became of a call. On disk some time later.
+    pub async fn verdict(&self, call: u64, verdict: Verdict) {
+        self.note(&Record::Verdict { call, verdict }, Vec::new()).await;
+    }
+
+    /// Says that counts were given up without a call. On disk some time later.
+    pub async fn given_up(&self, counts: &[(Key, u64)]) {
+        let layouts = layouts_of(counts.iter().map(|(key, _)| &**key));
+        self.note(&Record::GivenUp { counts: list(counts) }, layouts).await;
+    }
+
+    async fn write(&self, record: &Record<'_>, layouts: Vec<LayoutId>) -> Result<(), JournalError> {
+        let gone = || JournalError("it has ended".into());
+        let (done, written) = oneshot::channel();
+        let order = Order { frame: frame(record), layouts, done: Some(done) };
+        self.orders.send(order).await.map_err(|_| gone())?;
+        written.await.map_err(|_| gone())?
+    }
+
+    async fn note(&self, record: &Record<'_>, layouts: Vec<LayoutId>) {
+        let order = Order { frame: frame(record), layouts, done: None };
+        if self.orders.send(order).await.is_err() {
+            tracing::error!("a record is lost to the journal, which has ended");
+        }
+    }
+}
+
+fn frame(record: &Record<'_>) -> Vec<u8> {
+    let mut frame = Vec::new();
+    put_record(&mut frame, record);
+    frame
+}
+
+fn list(counts: &[(Key, u64)]) -> Vec<Count<'_>> {
+    let counts = counts.iter().map(|(key, count)| (&**key, *count));
+    counts.map(|(key, count)| Count { key: <&ByteSlice>::from(key), count }).collect()
+}
+
+fn layouts_of<'k>(keys: impl Iterator<Item = &'k [u8]>) -> Vec<LayoutId> {
+    let mut layouts: Vec<_> = keys.map(layout_of).collect();
+    layouts.sort_unstable();
+    layouts.dedup();
+    layouts
+}
+
+// === impl Report ===
+
+impl Report {
+    fn log(&self) {
+        if self.torn_bytes > 0 {
+            let bytes = self.torn_bytes;
+            tracing::warn!(bytes, "the end of the journal was never written whole; it is cut off");
+        }
+        for (file, bytes) in &self.corrupt {
+            tracing::error!(
+                file,
+                bytes,
+                "the journal is corrupt here; the file is kept as FILE.corrupt"
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,213 @@
+//! A disk in memory that forgets at a crash what was not synced, and fails when it is told to.
+
+use std::collections::BTreeMap;
+use std::io::{self, Cursor, Read};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::disk::{Append, Disk};
+
+/// Cheap to clone; all clones are one disk.
+#[derive(Clone, Debug, Default)]
+pub struct SimulatedDisk {
+    content: Arc<Mutex<Content>>,
+    /// Whoever has mounted it before the last crash is dead.
+    mount: u64,
+}
+
+#[derive(Debug, Default)]
+struct Content {
+    files: Vec<Data>,
+    names: BTreeMap<String, usize>,
+    /// The directory as it was synced last, and what was done to it since.
+    synced_names: BTreeMap<String, usize>,
+    changes: Vec<Change>,
+    mount: u64,
+    faults: Faults,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Data {
+    bytes: Vec<u8>,
+    synced: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Change {
+    Name(String, usize),
+    Remove(String),
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Faults {
+    /// Bytes of all files at most.
+    pub full_at: Option<usize>,
+    /// So many syncs of files from now on succeed, and those after them fail.
+    pub syncs_left: Option<usize>,
+    /// Syncs say that they succeeded, and do nothing.
+    pub syncs_lie: bool,
+    /// Nothing can be renamed.
+    pub renames_fail: bool,
+}
+
+#[derive(Debug)]
+struct File {
+    disk: SimulatedDisk,
+    file: usize,
+}
+
+// === impl SimulatedDisk ===
+
+impl SimulatedDisk {
+    pub fn set_faults(&self, faults: Faults) {
+        self.content().faults = faults;
+    }
+
+    /// Forgets what was not synced, but for what `keep` says of so many bytes or changes.
+    pub fn crash(&self, mut keep: impl FnMut(usize) -> usize) {
+        let mut content = self.content();
+        let Content { files, names, synced_names, changes, .. } = &mut *content;
+        for data in files {
+            let kept = data.synced + keep(data.bytes.len() - data.synced);
+            data.bytes.truncate(kept);
+            data.synced = kept;
+        }
+        let kept = keep(changes.len());
+        for change in changes.drain(..).take(kept) {
+            change.apply(synced_names);
+        }
+        names.clone_from(synced_names);
+        content.mount += 1;
+    }
+
+    /// The disk for whoever starts now.
+    #[must_use]
+    pub fn mounted(&self) -> Self {
+        Self { content: Arc::clone(&self.content), mount: self.content().mount }
+    }
+
+    /// Changes a byte of a file.
+    pub fn damage(&self, name: &str, at: usize) {
+        let mut content = self.content();
+        let file = content.names[name];
+        content.files[file].bytes[at] ^= 0xff;
+    }
+
+    /// Cuts the end of a file off.
+    pub fn cut(&self, name: &str, len: usize) {
+        let mut content = self.content();
+        let file = content.names[name];
+        content.files[file].bytes.truncate(len);
+        content.files[file].synced = len;
+    }
+
+    pub fn len_of(&self, name: &str) -> usize {
+        let content = self.content();
+        content.files[content.names[name]].bytes.len()
+    }
+
+    fn content(&self) -> MutexGuard<'_, Content> {
+        self.content.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For whoever is alive.
+    fn alive(&self) -> io::Result<MutexGuard<'_, Content>> {
+        let content = self.content();
+        if content.mount == self.mount { Ok(content) } else { Err(io::Error::other("dead")) }
+    }
+}
+
+impl Change {
+    fn apply(self, names: &mut BTreeMap<String, usize>) {
+        match self {
+            Self::Name(name, file) => _ = names.insert(name, file),
+            Self::Remove(name) => _ = names.remove(&name),
+        }
+    }
+}
+
+// === impl Content ===
+
+impl Content {
+    fn change(&mut self, change: Change) {
+        change.clone().apply(&mut self.names);
+        self.changes.push(change);
+    }
+
+    fn file(&self, name: &str) -> io::Result<usize> {
+        self.names.get(name).copied().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+impl Disk for SimulatedDisk {
+    fn list(&self) -> io::Result<Vec<String>> {
+        Ok(self.alive()?.names.keys().cloned().collect())
+    }
+
+    fn read(&self, name: &str) -> io::Result<Box<dyn Read + Send>> {
+        let content = self.alive()?;
+        let file = content.file(name)?;
+        Ok(Box::new(Cursor::new(content.files[file].bytes.clone())))
+    }
+
+    fn create(&self, name: &str) -> io::Result<Box<dyn Append>> {
+        let mut content = self.alive()?;
+        let file = content.files.len();
+        content.files.push(Data::default());
+        content.change(Change::Name(name.to_owned(), file));
+        Ok(Box::new(File { disk: self.clone(), file }))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut content = self.alive()?;
+        if content.faults.renames_fail {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        let file = content.file(from)?;
+        content.change(Change::Name(to.to_owned(), file));
+        content.change(Change::Remove(from.to_owned()));
+        Ok(())
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        let mut content = self.alive()?;
+        content.file(name)?;
+        content.change(Change::Remove(name.to_owned()));
+        Ok(())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let mut content = self.alive()?;
+        if !content.faults.syncs_lie {
+            content.synced_names = content.names.clone();
+            content.changes.clear();
+        }
+        Ok(())
+    }
+}
+
+impl Append for File {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut content = self.disk.alive()?;
+        let used: usize = content.names.values().map(|file| content.files[*file].bytes.len()).sum();
+        let room = content.faults.full_at.map_or(usize::MAX, |full| full.saturating_sub(used));
+        let fits = bytes.len().min(room);
+        content.files[self.file].bytes.extend_from_slice(&bytes[..fits]);
+        if fits < bytes.len() { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        let mut content = self.disk.alive()?;
+        if let Some(left) = &mut content.faults.syncs_left {
+            let Some(fewer) = left.checked_sub(1) else {
+                return Err(io::Error::other("input/output error"));
+            };
+            *left = fewer;
+        }
+        if !content.faults.syncs_lie {
+            let data = &mut content.files[self.file];
+            data.synced = data.bytes.len();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,148 @@
+//! What the records of a journal amount to: outstanding = counted - accepted - given up.
+
+use std::collections::{BTreeMap, HashMap};
+
+use foldhash::fast::RandomState;
+
+use super::record::{Count, Record, Verdict};
+use crate::ack::RequestId;
+use crate::aggregate::{put_varint, varint};
+use crate::destination::{Layout, LayoutId, Layouts};
+use crate::ses::EventType;
+
+/// A key as this process makes it.
+pub type Key = Box<[u8]>;
+
+/// A journal, added up.
+#[derive(Debug, Default)]
+pub struct State {
+    /// Neither accepted nor given up, those in calls included.
+    pub outstanding: HashMap<Key, u64, RandomState>,
+    /// Calls without a verdict.
+    pub calls: BTreeMap<u64, Vec<(Key, u64)>>,
+    /// Requests, and when (Unix milliseconds) they were counted.
+    pub ids: HashMap<RequestId, i64, RandomState>,
+    /// No call has this number or a higher one.
+    pub next_call: u64,
+    /// Records that contradict what came before them, or have keys that nothing explains. There are
+    /// none but in a damaged journal.
+    pub contradictions: u64,
+}
+
+/// Turns the keys of one file into those of this process.
+#[derive(Debug)]
+pub struct Keys<'l> {
+    layouts: &'l Layouts,
+    known: HashMap<u64, LayoutId, RandomState>,
+}
+
+// === impl State ===
+
+impl State {
+    /// Adds a record of a file.
+    pub fn apply(&mut self, record: &Record<'_>, keys: &mut Keys<'_>) {
+        let sound = match record {
+            Record::Begin { .. } | Record::End => true,
+            Record::Layout { id, namespace, metric, dimensions } => {
+                keys.learn(*id, namespace, metric, dimensions)
+            }
+            Record::Delta { id, at_ms, counts } => self.delta(id, *at_ms, counts, keys),
+            Record::Outstanding { counts } => self.add(counts, keys),
+            Record::Known { ids } => ids.iter().fold(true, |sound, known| {
+                let id = RequestId::from_bytes(known.id);
+                id.is_some_and(|id| self.ids.insert(id, known.at_ms).is_none()) && sound
+            }),
+            Record::Call { call, counts } => {
+                self.next_call = self.next_call.max(call + 1);
+                let keyed =
+                    counts.iter().filter_map(|count| Some((keys.key(count.key)?, count.count)));
+                let keyed: Vec<_> = keyed.collect();
+                let sound = keyed.len() == counts.len();
+                self.calls.insert(*call, keyed).is_none() && sound
+            }
+            Record::Verdict { call, verdict } => match (self.calls.remove(call), verdict) {
+                (Some(_), Verdict::Void) => true,
+                (Some(counts), Verdict::Accepted | Verdict::GivenUp) => self.subtract(counts),
+                (None, _) => false,
+            },
+            Record::GivenUp { counts } => {
+                let counts =
+                    counts.iter().filter_map(|count| Some((keys.key(count.key)?, count.count)));
+                self.subtract(counts.collect())
+            }
+        };
+        self.contradictions += u64::from(!sound);
+    }
+
+    /// An id counts once, however often it stands there.
+    fn delta(&mut self, id: &[u8], at_ms: i64, counts: &[Count<'_>], keys: &Keys<'_>) -> bool {
+        let Some(id) = RequestId::from_bytes(id) else { return false };
+        if self.ids.contains_key(&id) {
+            return true;
+        }
+        self.ids.insert(id, at_ms);
+        self.add(counts, keys)
+    }
+
+    fn add(&mut self, counts: &[Count<'_>], keys: &Keys<'_>) -> bool {
+        let mut sound = true;
+        for count in counts {
+            match keys.key(count.key) {
+                Some(key) => *self.outstanding.entry(key).or_default() += count.count,
+                None => sound = false,
+            }
+        }
+        sound
+    }
+
+    fn subtract(&mut self, counts: Vec<(Key, u64)>) -> bool {
+        let mut sound = true;
+        for (key, count) in counts {
+            let left = self.outstanding.get(&key).and_then(|held| held.checked_sub(count));
+            sound &= left.is_some();
+            match left {
+                Some(left) if left > 0 => _ = self.outstanding.insert(key, left),
+                _ => _ = self.outstanding.remove(&key),
+            }
+        }
+        sound
+    }
+
+    /// Decides about the calls without a verdict: their counts are sent again, or given up. Gives
+    /// the counts.
+    pub fn end_calls(&mut self, send_again: bool) -> u64 {
+        let calls = std::mem::take(&mut self.calls);
+        let counts = calls.values().flatten().map(|(_, count)| count).sum();
+        if !send_again {
+            for call in calls.into_values() {
+                let sound = self.subtract(call);
+                self.contradictions += u64::from(!sound);
+            }
+        }
+        counts
+    }
+}
+
+// === impl Keys ===
+
+impl<'l> Keys<'l> {
+    pub fn new(layouts: &'l Layouts) -> Self {
+        Self { layouts, known: HashMap::default() }
+    }
+
+    fn learn(&mut self, id: u32, namespace: &str, metric: &str, dimensions: &[&str]) -> bool {
+        let Some(metric) = EventType::parse(metric.as_bytes()) else { return false };
+        let dimensions = dimensions.iter().map(|&name| name.to_owned()).collect();
+        let layout = Layout { namespace: namespace.into(), metric, dimensions };
+        self.known.insert(id.into(), self.layouts.id(layout));
+        true
+    }
+
+    fn key(&self, key: &[u8]) -> Option<Key> {
+        let (layout, rest) = varint(key)?;
+        let mut ours = Vec::with_capacity(key.len() + 4);
+        put_varint(&mut ours, self.known.get(&layout)?.0.into());
+        ours.extend_from_slice(rest);
+        Some(ours.into())
+    }
+}

@@ -1,0 +1,372 @@
+//! What is read back after a crash, whatever was written and whatever went wrong.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::simulated::{Faults, SimulatedDisk};
+use super::*;
+use crate::aggregate::KeyBuilder;
+use crate::destination::Layout;
+use crate::ses::{EventType, Minute};
+
+const SETTINGS: JournalSettings =
+    JournalSettings { id_life: Duration::from_hours(2), send_again: true, log_bytes: 2000 };
+
+type Counts = BTreeMap<u8, u64>;
+
+/// One process after the other on one disk.
+struct Bench {
+    disk: SimulatedDisk,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+}
+
+/// A process.
+struct Process {
+    layouts: Layouts,
+    journal: Journal,
+    outstanding: Counts,
+    doubtful: u64,
+    ids: Vec<RequestId>,
+}
+
+// === impl Bench ===
+
+impl Bench {
+    fn new() -> Self {
+        let metrics = Metrics::new().expect("metrics");
+        Self { disk: SimulatedDisk::default(), clock: Clock::manual(0), metrics }
+    }
+
+    /// Starts a process, whose layouts have numbers of their own.
+    fn start(&self, settings: JournalSettings, spare_layouts: usize) -> Process {
+        let layouts = Layouts::default();
+        for at in 0..spare_layouts {
+            layout(&layouts, &format!("spare{at}"));
+        }
+        let disk = Arc::new(self.disk.mounted());
+        let opened = open(disk, &layouts, settings, self.clock.clone(), Arc::clone(&self.metrics));
+        let Opened { journal, writing, outstanding, doubtful, ids } = opened.expect("it is read");
+        tokio::spawn(writing.run());
+        let mut counts = Counts::new();
+        for (key, count) in outstanding {
+            counts.insert(value(&layouts, &key), count);
+        }
+        let ids = ids.into_iter().map(|(id, _)| id).collect();
+        Process { layouts, journal, outstanding: counts, doubtful, ids }
+    }
+}
+
+fn layout(layouts: &Layouts, namespace: &str) -> LayoutId {
+    let dimensions = vec!["campaign".to_owned()];
+    layouts.id(Layout { namespace: namespace.into(), metric: EventType::Send, dimensions })
+}
+
+fn key(layouts: &Layouts, value: u8) -> Key {
+    let mut key = KeyBuilder::default();
+    key.start(layout(layouts, "SES"));
+    key.push(&[value]);
+    key.finish(Minute(29_000_000)).into()
+}
+
+/// The value of a key that stands for `SES`.
+fn value(layouts: &Layouts, key: &[u8]) -> u8 {
+    let series = crate::aggregate::series_of(key);
+    assert_eq!(layout_of(series), layout(layouts, "SES"));
+    *series.last().expect("a value")
+}
+
+fn id(number: u64) -> RequestId {
+    RequestId::new(b"source", &number.to_le_bytes())
+}
+
+// === impl Process ===
+
+impl Process {
+    async fn delta(&self, number: u64, counts: &Counts) -> Result<(), JournalError> {
+        let mut delta = Delta::default();
+        for (value, count) in counts {
+            delta.add(&key(&self.layouts, *value), *count);
+        }
+        self.journal.delta(id(number), 0, &delta).await
+    }
+
+    fn list(&self, counts: &Counts) -> Vec<(Key, u64)> {
+        counts.iter().map(|(value, count)| (key(&self.layouts, *value), *count)).collect()
+    }
+}
+
+fn add(to: &mut Counts, counts: &Counts) {
+    for (value, count) in counts {
+        *to.entry(*value).or_default() += count;
+    }
+}
+
+/// Takes away what is there; gives it.
+fn take(from: &mut Counts, wanted: &Counts) -> Counts {
+    let mut taken = Counts::new();
+    for (value, count) in wanted {
+        let Some(held) = from.get_mut(value) else { continue };
+        let count = (*count).min(*held);
+        *held -= count;
+        taken.insert(*value, count);
+    }
+    from.retain(|_, count| *count > 0);
+    taken
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Delta(Counts),
+    /// A request that is sent once more.
+    Again,
+    Call(Counts, Option<Verdict>),
+    GivenUp(Counts),
+    /// Makes so many syncs succeed and the next fail; the disk is well again afterwards.
+    FailSync(usize),
+    Full(usize),
+    Crash(u8),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let counts = || prop::collection::btree_map(0_u8..6, 1_u64..100, 1..4);
+    let verdict = prop::option::weighted(
+        0.8,
+        prop_oneof![Just(Verdict::Accepted), Just(Verdict::GivenUp), Just(Verdict::Void)],
+    );
+    prop_oneof![
+        6 => counts().prop_map(Step::Delta),
+        1 => Just(Step::Again),
+        5 => (counts(), verdict).prop_map(|(counts, verdict)| Step::Call(counts, verdict)),
+        1 => counts().prop_map(Step::GivenUp),
+        1 => (0_usize..3).prop_map(Step::FailSync),
+        1 => (0_usize..200).prop_map(Step::Full),
+        2 => any::<u8>().prop_map(Step::Crash),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// For every history with failing disks and crashes: what was acknowledged is there once, less
+    /// what was accepted; it is too much only by what is in doubt; and a refused request that is
+    /// there all the same is known.
+    #[test]
+    fn what_was_acknowledged_is_outstanding_until_it_is_accepted(
+        steps in prop::collection::vec(step(), 1..60),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        runtime.expect("a runtime").block_on(history(steps))?;
+    }
+}
+
+async fn history(steps: Vec<Step>) -> Result<(), TestCaseError> {
+    let mut model = Model::new();
+    for (at, step) in steps.into_iter().chain([Step::Crash(0)]).enumerate() {
+        match step {
+            Step::Delta(counts) => _ = model.delta(&counts).await,
+            // The ledger would not let it through; should it come twice, it counts once.
+            Step::Again => {
+                if let Some((number, counts)) = &model.last {
+                    let _ = model.process.delta(*number, counts).await;
+                }
+            }
+            Step::Call(wanted, verdict) => model.call(&wanted, verdict).await,
+            Step::GivenUp(wanted) => {
+                let counts = take(&mut model.free, &wanted);
+                model.process.journal.given_up(&model.process.list(&counts)).await;
+                model.settle(&counts);
+            }
+            Step::FailSync(after) => {
+                model
+                    .bench
+                    .disk
+                    .set_faults(Faults { syncs_left: Some(after), ..Faults::default() });
+                while model.delta(&Counts::from([(0, 1)])).await {}
+                model.bench.disk.set_faults(Faults::default());
+            }
+            Step::Full(room) => {
+                model.bench.disk.set_faults(Faults { full_at: Some(room), ..Faults::default() });
+                model.delta(&Counts::from([(1, 1)])).await;
+                model.bench.disk.set_faults(Faults::default());
+            }
+            Step::Crash(seed) => model.crash(seed, at % 3)?,
+        }
+    }
+    prop_assert_eq!(model.bench.metrics.journal_contradictions.get(), 0);
+    Ok(())
+}
+
+/// A process, and what its journal must hold.
+struct Model {
+    bench: Bench,
+    process: Process,
+    /// What is counted, and what of it no call has taken.
+    held: Counts,
+    free: Counts,
+    next: u64,
+    last: Option<(u64, Counts)>,
+    refused: BTreeMap<u64, Counts>,
+    /// Counts whose verdict may not have reached the disk.
+    unsure: u64,
+}
+
+// === impl Model ===
+
+impl Model {
+    fn new() -> Self {
+        let bench = Bench::new();
+        let process = bench.start(SETTINGS, 0);
+        let (held, free, refused) = Default::default();
+        Self { bench, process, held, free, next: 0, last: None, refused, unsure: 0 }
+    }
+
+    /// Whether a request is taken.
+    async fn delta(&mut self, counts: &Counts) -> bool {
+        self.next += 1;
+        let taken = self.process.delta(self.next, counts).await.is_ok();
+        if taken {
+            add(&mut self.held, counts);
+            add(&mut self.free, counts);
+            self.last = Some((self.next, counts.clone()));
+            // Everything before it is on disk too.
+            self.unsure = 0;
+        } else {
+            self.refused.insert(self.next, counts.clone());
+        }
+        taken
+    }
+
+    async fn call(&mut self, wanted: &Counts, verdict: Option<Verdict>) {
+        let counts = take(&mut self.free, wanted);
+        let journal = &self.process.journal;
+        let named = journal.call(&self.process.list(&counts)).await;
+        if let (Ok(call), Some(verdict)) = (&named, verdict) {
+            journal.verdict(*call, verdict).await;
+        }
+        match (named, verdict) {
+            (Ok(_), None) => {}
+            (Ok(_), Some(Verdict::Accepted | Verdict::GivenUp)) => self.settle(&counts),
+            (Err(_), _) | (_, Some(Verdict::Void)) => add(&mut self.free, &counts),
+        }
+    }
+
+    fn settle(&mut self, counts: &Counts) {
+        take(&mut self.held, counts);
+        self.unsure += counts.values().sum::<u64>();
+    }
+
+    fn crash(&mut self, seed: u8, spare_layouts: usize) -> Result<(), TestCaseError> {
+        let mut random = fastrand::Rng::with_seed(seed.into());
+        self.bench.disk.crash(|len| random.usize(0..=len));
+        self.process = self.bench.start(SETTINGS, spare_layouts);
+        // A refused request that is there is known, so a repeat counts nothing.
+        for (number, counts) in std::mem::take(&mut self.refused) {
+            if self.process.ids.contains(&id(number)) {
+                add(&mut self.held, &counts);
+            }
+        }
+        let (found, expected) = (&self.process.outstanding, &self.held);
+        for (value, count) in expected {
+            prop_assert!(found.get(value) >= Some(count), "{found:?} < {expected:?}");
+        }
+        let excess = found.values().sum::<u64>() - expected.values().sum::<u64>();
+        prop_assert!(excess <= self.unsure, "{found:?}, {expected:?}, {}", self.unsure);
+        self.held.clone_from(found);
+        self.free.clone_from(found);
+        self.unsure = 0;
+        Ok(())
+    }
+}
+
+/// Three requests in logs of their own, but for the last.
+async fn three_logs(bench: &Bench) -> Process {
+    let process = bench.start(JournalSettings { log_bytes: 1, ..SETTINGS }, 0);
+    // No checkpoint takes them away.
+    bench.disk.set_faults(Faults { renames_fail: true, ..Faults::default() });
+    for number in 0..3 {
+        let counts = Counts::from([(u8::try_from(number).expect("few"), 1 + number)]);
+        process.delta(number, &counts).await.expect("the disk is well");
+    }
+    process
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_corrupt_is_reported_and_kept_and_the_rest_is_read() {
+    let bench = Bench::new();
+    drop(three_logs(&bench).await);
+    let name = files::log_name(2);
+    // Within the delta, which is the last record.
+    bench.disk.damage(&name, bench.disk.len_of(&name) - 1);
+    bench.disk.crash(|_| 0);
+    bench.disk.set_faults(Faults::default());
+    let process = bench.start(SETTINGS, 0);
+    assert_eq!(process.outstanding, Counts::from([(0, 1), (2, 3)]));
+    assert_eq!(process.ids.len(), 2);
+    assert!(bench.metrics.journal_corrupt_bytes.get() > 0);
+    assert!(bench.disk.mounted().list().expect("names").contains(&format!("{name}.corrupt")));
+    // It was reported once, and is no part of the journal any more.
+    let before = bench.metrics.journal_corrupt_bytes.get();
+    bench.disk.crash(|_| 0);
+    assert_eq!(bench.start(SETTINGS, 0).outstanding, Counts::from([(0, 1), (2, 3)]));
+    assert_eq!(bench.metrics.journal_corrupt_bytes.get(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_torn_end_is_cut_without_a_word_of_corruption() {
+    let bench = Bench::new();
+    let process = bench.start(SETTINGS, 0);
+    for number in 0..3 {
+        process.delta(number, &Counts::from([(0, 1)])).await.expect("the disk is well");
+    }
+    let name = files::log_name(1);
+    bench.disk.cut(&name, bench.disk.len_of(&name) - 3);
+    bench.disk.crash(|_| 0);
+    assert_eq!(bench.start(SETTINGS, 0).outstanding, Counts::from([(0, 2)]));
+    assert_eq!(bench.metrics.journal_corrupt_bytes.get(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_stays_as_large_as_what_is_outstanding_and_known() {
+    let bench = Bench::new();
+    let process = bench.start(SETTINGS, 0);
+    for number in 0..500 {
+        bench.clock.set_ms(i64::try_from(number).expect("few") * 60_000);
+        let counts = Counts::from([(u8::try_from(number % 3).expect("few"), 1)]);
+        let at_ms = bench.clock.now_ms();
+        let mut delta = Delta::default();
+        delta.add(&key(&process.layouts, u8::try_from(number % 3).expect("few")), 1);
+        process.journal.delta(id(number), at_ms, &delta).await.expect("the disk is well");
+        let call = process.journal.call(&process.list(&counts)).await.expect("the disk is well");
+        process.journal.verdict(call, Verdict::Accepted).await;
+    }
+    let disk = bench.disk.mounted();
+    let names = disk.list().expect("names");
+    let bytes: usize = names.iter().map(|name| bench.disk.len_of(name)).sum();
+    // Ids of two hours at one a minute, and two logs.
+    assert!(bytes < 120 * 60 + 2 * 4000, "{bytes} in {names:?}");
+    drop(process);
+    bench.disk.crash(|_| 0);
+    let process = bench.start(SETTINGS, 0);
+    assert!(process.outstanding.values().sum::<u64>() <= 1, "{:?}", process.outstanding);
+    assert!((110..=121).contains(&process.ids.len()), "{}", process.ids.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_in_doubt_is_sent_again_or_given_up_as_told() {
+    for (send_again, left) in [(true, 7), (false, 4)] {
+        let bench = Bench::new();
+        let process = bench.start(SETTINGS, 0);
+        process.delta(1, &Counts::from([(1, 7)])).await.expect("the disk is well");
+        let call = process.list(&Counts::from([(1, 3)]));
+        process.journal.call(&call).await.expect("the disk is well");
+        bench.disk.crash(|_| 0);
+        let process = bench.start(JournalSettings { send_again, ..SETTINGS }, 0);
+        assert_eq!((process.doubtful, &process.outstanding), (3, &Counts::from([(1, left)])));
+        // Doubt is named once.
+        bench.disk.crash(|_| 0);
+        let process = bench.start(JournalSettings { send_again, ..SETTINGS }, 0);
+        assert_eq!((process.doubtful, &process.outstanding), (0, &Counts::from([(1, left)])));
+    }
+}

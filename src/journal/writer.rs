@@ -1,0 +1,240 @@
+//! Writing: many records, one sync; a new log when one is full or not to be trusted any more.
+
+use std::collections::HashSet;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::disk::{Append, Disk};
+use super::files::{self, log_name, put_layout};
+use super::record::{Record, Trusted, put_record};
+use super::{JournalError, JournalSettings};
+use crate::clock::Clock;
+use crate::destination::{LayoutId, Layouts};
+use crate::offload::offload;
+use crate::telemetry::{Metrics, RateLimit};
+
+/// A record to be written.
+#[derive(Debug)]
+pub struct Order {
+    /// The record in its frame.
+    pub frame: Vec<u8>,
+    /// What the numbers in its keys stand for.
+    pub layouts: Vec<LayoutId>,
+    /// Told when it is on disk, or surely not to be counted on. Without it, the record is kept
+    /// until it is.
+    pub done: Option<oneshot::Sender<Result<(), JournalError>>>,
+}
+
+/// Records that are written together at most.
+const ORDERS_PER_SYNC: usize = 256;
+/// Without a checkpoint there are at most so many logs; beyond that nothing is written.
+const LOGS_MAX: u64 = 16;
+
+/// Writes orders to logs.
+#[derive(Debug)]
+pub struct Writer {
+    disk: Arc<dyn Disk>,
+    layouts: Layouts,
+    clock: Clock,
+    settings: JournalSettings,
+    metrics: Arc<Metrics>,
+    warnings: RateLimit,
+    open: Option<Log>,
+    /// The last log that was begun, or tried to.
+    number: u64,
+    /// What the next log says of those before it.
+    suspects: Vec<Trusted>,
+    /// Records that nobody waits for and that are not on disk yet.
+    kept: Vec<Order>,
+    checkpoint: Arc<Checkpoint>,
+}
+
+/// The log that is written to.
+#[derive(Debug)]
+struct Log {
+    file: Box<dyn Append>,
+    number: u64,
+    /// Bytes that are surely on disk.
+    bytes: u64,
+    layouts: HashSet<u32>,
+}
+
+/// What checkpoints are made by, beside the writing.
+#[derive(Debug, Default)]
+struct Checkpoint {
+    running: AtomicBool,
+    /// The last log that the last checkpoint stands for.
+    number: std::sync::atomic::AtomicU64,
+}
+
+// === impl Writer ===
+
+impl Writer {
+    /// Writes behind a checkpoint that stands for all logs up to `number`.
+    pub fn new(
+        disk: Arc<dyn Disk>,
+        layouts: Layouts,
+        number: u64,
+        settings: JournalSettings,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let checkpoint = Checkpoint::default();
+        checkpoint.number.store(number, Ordering::Relaxed);
+        Self {
+            disk,
+            layouts,
+            clock,
+            settings,
+            warnings: RateLimit::new(Duration::from_secs(10), Arc::clone(&metrics)),
+            metrics,
+            open: None,
+            number,
+            suspects: Vec::new(),
+            kept: Vec::new(),
+            checkpoint: Arc::new(checkpoint),
+        }
+    }
+
+    /// Writes until there is nobody left who gives orders.
+    pub async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
+        loop {
+            let mut batch = Vec::new();
+            if orders.recv_many(&mut batch, ORDERS_PER_SYNC).await == 0 {
+                return;
+            }
+            let commit = move || {
+                let full = self.commit(batch);
+                (self, full)
+            };
+            // A panic drops those who wait, and they hear of a failure.
+            let Ok((writer, full)) = offload(commit).await else {
+                tracing::error!("writing the journal panicked; nothing is journaled any more");
+                return;
+            };
+            self = writer;
+            if let Some(full) = full {
+                self.begin_checkpoint(full);
+            }
+        }
+    }
+
+    /// Writes orders together; gives the number of a log that is full.
+    fn commit(&mut self, batch: Vec<Order>) -> Option<u64> {
+        let mut orders = std::mem::take(&mut self.kept);
+        orders.extend(batch);
+        let outcome = self.write(&orders).inspect_err(|error| self.failed(error));
+        for order in orders {
+            match (order.done, &outcome) {
+                (Some(done), Ok(())) => _ = done.send(Ok(())),
+                (Some(done), Err(error)) => {
+                    _ = done.send(Err(JournalError(error.to_string().into())));
+                }
+                (None, Ok(())) => {}
+                (None, Err(_)) => self.kept.push(Order { done: None, ..order }),
+            }
+        }
+        let full = self.open.as_ref().filter(|log| log.bytes > self.settings.log_bytes)?.number;
+        match self.begin() {
+            Ok(log) => {
+                self.open = Some(log);
+                Some(full)
+            }
+            Err(error) => {
+                self.failed(&error);
+                None
+            }
+        }
+    }
+
+    fn write(&mut self, orders: &[Order]) -> io::Result<()> {
+        if self.number - self.checkpoint.number.load(Ordering::Acquire) > LOGS_MAX {
+            self.begin_checkpoint(self.number);
+            return Err(io::Error::other("no checkpoint could be written for long"));
+        }
+        let log = match self.open.take() {
+            Some(log) => log,
+            None => self.begin()?,
+        };
+        let log = self.open.insert(log);
+        let mut out = Vec::new();
+        for order in orders {
+            for id in &order.layouts {
+                if log.layouts.insert(id.0) {
+                    put_layout(&mut out, &self.layouts, *id);
+                }
+            }
+            out.extend_from_slice(&order.frame);
+        }
+        log.file.append(&out)?;
+        log.file.sync()?;
+        log.bytes += out.len() as u64;
+        self.metrics.journal_bytes.add(out.len() as u64);
+        self.metrics.journal_syncs.add(1);
+        Ok(())
+    }
+
+    /// Begins another log.
+    fn begin(&mut self) -> io::Result<Log> {
+        self.number += 1;
+        let number = self.number;
+        let mut out = Vec::new();
+        put_record(&mut out, &Record::Begin { trusted: self.suspects.clone() });
+        let begun = self.disk.create(&log_name(number)).and_then(|mut file| {
+            file.append(&out)?;
+            file.sync()?;
+            self.disk.sync()?;
+            Ok(file)
+        });
+        let Ok(file) = begun else {
+            self.suspects.push(Trusted { file: number, bytes: 0 });
+            return begun.map(|_| unreachable!());
+        };
+        self.suspects.clear();
+        Ok(Log { file, number, bytes: out.len() as u64, layouts: HashSet::new() })
+    }
+
+    /// The log that is written to is never trusted again beyond what is surely on disk.
+    fn failed(&mut self, error: &io::Error) {
+        if let Some(log) = self.open.take() {
+            self.suspects.push(Trusted { file: log.number, bytes: log.bytes });
+        }
+        self.metrics.journal_failures.add(1);
+        if self.warnings.allow() {
+            tracing::error!(%error, "the journal cannot be written; what is to be journaled is refused");
+        }
+    }
+
+    /// Makes a checkpoint of all logs up to a number, if none is being made.
+    fn begin_checkpoint(&self, number: u64) {
+        let checkpoint = Arc::clone(&self.checkpoint);
+        if checkpoint.running.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (disk, layouts) = (Arc::clone(&self.disk), self.layouts.clone());
+        let oldest_ms = self.settings.oldest_ms(&self.clock);
+        let make = move || {
+            let (mut state, report, _) = files::read(&*disk, &layouts, number)?;
+            state.ids.retain(|_, at_ms| *at_ms > oldest_ms);
+            files::write_checkpoint(&*disk, &layouts, number, &state, &report)?;
+            io::Result::Ok(report)
+        };
+        tokio::spawn(async move {
+            match offload(make).await {
+                Ok(Ok(report)) => {
+                    report.log();
+                    checkpoint.number.store(number, Ordering::Release);
+                }
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "no checkpoint of the journal; tried again later");
+                }
+                Err(_) => tracing::error!("making a checkpoint of the journal panicked"),
+            }
+            checkpoint.running.store(false, Ordering::Release);
+        });
+    }
+}
