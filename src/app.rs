@@ -16,23 +16,27 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::ack::{DoneWhen, Ledger};
-use crate::aggregate::{Aggregator, Limits, Line};
+use crate::ack::{DoneWhen, Ledger, RequestId};
+use crate::aggregate::{Aggregator, Key, Limits, Line};
 use crate::clock::Clock;
-use crate::config::{Acknowledge, Config, DefinitionsSource, Publish, TimestampSource};
+use crate::config::{Acknowledge, Ambiguous, Config, DefinitionsSource, Publish, TimestampSource};
 use crate::destination::{self, Layouts, RuleSet};
 use crate::finding::Finding;
 use crate::http::{Admin, Listener, ListenerSettings, admin_router, health_router};
+use crate::journal::{self, Journal, JournalSettings, LocalDisk, Opened};
 use crate::limits::FIREHOSE_ID_LIFE;
+use crate::offload::offload;
 use crate::pipeline::{Intake, IntakeSettings};
 use crate::sink::cloudwatch::{AwsEnvironment, CloudWatch, CloudWatchSettings};
 use crate::sink::{Datum, Failure, Memory, MetricSink, OwnTotals, Publisher, PublisherSettings};
 use crate::source::InFlight;
 use crate::source::firehose::{AccessKeys, FirehoseEndpoint, FirehoseSettings};
-use crate::telemetry::{Gauges, Metrics, Reload};
+use crate::telemetry::{DropReason, Gauges, Metrics, Reload};
 
 /// Done request ids that are remembered at most, about 25 MB of them.
 const DONE_IDS_MAX: usize = 250_000;
+/// A log of the journal is full from so many bytes: 16 MiB.
+const JOURNAL_LOG_BYTES: u64 = 16 << 20;
 /// Connections on each listener at most.
 const CONNECTIONS_MAX: usize = 10_000;
 /// What `serve` counts by when nothing is configured at all, and `demo` always.
@@ -82,6 +86,7 @@ struct Parts {
     intake: Arc<Intake>,
     aggregator: Arc<Aggregator>,
     metrics: Arc<Metrics>,
+    journal: Option<Arc<Journal>>,
     in_flight: Arc<InFlight>,
     ledger: Ledger,
 }
@@ -123,17 +128,21 @@ impl App {
             series: to_aws.then_some(config.limits.series),
             entries: config.limits.entries as u64,
         };
+        let ambiguous = config.cloudwatch.ambiguous;
+        let opened = open_journal(&config, &layouts, &clock, &metrics).await?;
         let aggregator = Arc::new(Aggregator::new(limits, layouts, clock.clone()));
+        let journal = opened.as_ref().map(|opened| Arc::clone(&opened.journal));
         let publisher = Publisher::new(
             sink,
             Arc::clone(&aggregator),
             Arc::clone(&metrics),
             clock.clone(),
+            journal.clone(),
             &PublisherSettings {
                 flush_interval: config.cloudwatch.flush_interval,
                 concurrency: config.cloudwatch.concurrency,
                 requests_per_second: config.cloudwatch.requests_per_second,
-                ambiguous: config.cloudwatch.ambiguous,
+                ambiguous,
                 judge_age: to_aws,
             },
         );
@@ -147,6 +156,7 @@ impl App {
             Arc::clone(&aggregator),
             Arc::clone(&metrics),
             clock.clone(),
+            journal.clone(),
             settings,
             move || behind.first_merge_ms(),
         );
@@ -161,9 +171,13 @@ impl App {
             intake: Arc::new(intake),
             aggregator,
             metrics,
+            journal,
             in_flight,
             ledger: Ledger::new(done_when, FIREHOSE_ID_LIFE, DONE_IDS_MAX),
         };
+        if let Some(opened) = opened {
+            restore(opened, &parts, ambiguous, &clock).await;
+        }
         let endpoint = firehose(&config, &parts, clock);
         let http = bind(config.listen.http, config.listen.keep_alive).await?;
         let admin = bind(config.listen.admin, config.listen.keep_alive).await?;
@@ -200,7 +214,7 @@ impl App {
     /// Serves until `stop`, then drains within the grace.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Drained {
         let Self { http, admin, endpoint, publisher, parts, own_totals, config } = self;
-        let Parts { intake, aggregator, metrics, in_flight, ledger } = parts;
+        let Parts { intake, aggregator, metrics, journal, in_flight, ledger } = parts;
         let drain = CancellationToken::new();
         let stop_publisher = CancellationToken::new();
         let end = CancellationToken::new();
@@ -262,9 +276,19 @@ impl App {
         stop_publisher.cancel();
         let settled = timeout_at(deadline, &mut publishing).await.is_ok();
         publishing.abort();
-        let left = if settled && publisher.is_idle() { Vec::new() } else { publisher.left() };
+        let mut left = if settled && publisher.is_idle() { Vec::new() } else { publisher.left() };
         let counts = left.iter().map(|line| line.count).sum();
-        metrics.doubtful_shutdown.add(counts);
+        if let Some(journal) = &journal {
+            // What is left stays on disk, and the next process publishes it.
+            let last = deadline.max(Instant::now() + Duration::from_secs(1));
+            let flushed = timeout_at(last, journal.flush()).await;
+            if !matches!(flushed, Ok(Ok(()))) {
+                tracing::error!("the journal lacks the outcome of the last calls");
+            }
+            left.clear();
+        } else {
+            metrics.doubtful_shutdown.add(counts);
+        }
         if let Ok(Some(mut totals)) = totals.await {
             // The last word of the own totals, doubt of this shutdown included.
             let last = deadline.max(Instant::now() + Duration::from_secs(1));
@@ -310,6 +334,73 @@ async fn cloudwatch(config: &Config, environment: AwsEnvironment) -> Result<Sink
     let client = CloudWatch::new(&settings).await;
     let client = client.map_err(|error| StartError::Configuration(error.to_owned()))?;
     Ok(Sink::CloudWatch(Box::new(client)))
+}
+
+/// A journal that was read, and whose writing has begun.
+struct OpenedJournal {
+    journal: Arc<Journal>,
+    outstanding: Vec<(Key, u64)>,
+    doubtful: u64,
+    ids: Vec<(RequestId, i64)>,
+}
+
+async fn open_journal(
+    config: &Config,
+    layouts: &Layouts,
+    clock: &Clock,
+    metrics: &Arc<Metrics>,
+) -> Result<Option<OpenedJournal>, StartError> {
+    let journaled = config.firehose.acknowledge == Acknowledge::Journaled;
+    let Some(directory) = config.journal.directory.clone().filter(|_| journaled) else {
+        return Ok(None);
+    };
+    let settings = JournalSettings {
+        id_life: FIREHOSE_ID_LIFE,
+        send_again: config.cloudwatch.ambiguous == Ambiguous::Retry,
+        log_bytes: JOURNAL_LOG_BYTES,
+    };
+    let place = directory.display().to_string();
+    let (layouts, clock, metrics) = (layouts.clone(), clock.clone(), Arc::clone(metrics));
+    let opening = offload(move || {
+        let disk = Arc::new(LocalDisk::open(directory)?);
+        journal::open(disk, &layouts, settings, clock, metrics)
+    });
+    let failed = |why: String| {
+        StartError::Configuration(format!("cannot use the journal in {place}: {why}"))
+    };
+    let opened = opening.await.map_err(|_| failed("reading it panicked".to_owned()))?;
+    let opened = opened.map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => failed("another process has it".to_owned()),
+        _ => failed(error.to_string()),
+    })?;
+    let Opened { journal, writing, outstanding, doubtful, ids } = opened;
+    // Ends with the last who holds the journal.
+    tokio::spawn(writing.run());
+    Ok(Some(OpenedJournal { journal: Arc::new(journal), outstanding, doubtful, ids }))
+}
+
+/// Takes over what an earlier process left.
+async fn restore(opened: OpenedJournal, parts: &Parts, ambiguous: Ambiguous, clock: &Clock) {
+    let OpenedJournal { outstanding, doubtful, ids, .. } = opened;
+    let now_ms = clock.now_ms();
+    let left = |(id, at_ms): (RequestId, i64)| {
+        let age = Duration::from_millis((now_ms - at_ms).max(0).unsigned_abs());
+        (id, FIREHOSE_ID_LIFE.saturating_sub(age))
+    };
+    let requests = ids.len();
+    parts.ledger.restore(ids.into_iter().map(left).collect());
+    if doubtful > 0 {
+        parts.metrics.doubtful_crash.add(doubtful);
+        if ambiguous == Ambiguous::Drop {
+            parts.metrics.dropped(DropReason::Ambiguous, doubtful);
+        }
+        tracing::error!(counts = doubtful, "calls were on their way when an earlier process died");
+    }
+    let counts: u64 = outstanding.iter().map(|(_, count)| count).sum();
+    if !outstanding.is_empty() {
+        parts.intake.restore(&outstanding).await;
+    }
+    tracing::info!(entries = outstanding.len(), counts, requests, "journal read");
 }
 
 fn firehose(config: &Config, parts: &Parts, clock: Clock) -> FirehoseEndpoint {

@@ -159,6 +159,16 @@ impl Ledger {
         Admission::New(Ticket { settler: Some(Settler { ledger: self.clone(), id }), stage })
     }
 
+    /// Knows requests that an earlier process has merged, each for what is left of its time.
+    pub fn restore(&self, mut known: Vec<(RequestId, Duration)>) {
+        known.sort_unstable_by_key(|(_, left)| *left);
+        let (now, mut ids) = (Instant::now(), self.ids());
+        for (id, left) in known {
+            ids.held.insert(id, Held::Done(DoneWhen::Merged, Outcome::Settled));
+            ids.done(id, now + left, self.0.done_max);
+        }
+    }
+
     /// The number of ids held.
     #[must_use]
     pub fn len(&self) -> usize {

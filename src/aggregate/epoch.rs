@@ -18,9 +18,9 @@ use super::by_shard::by_shard;
 use super::delta::Delta;
 use super::entry::{Counts, Entry, EntryKey};
 use super::hour::HourlyLimit;
-use super::key::{layout_of, minute_of, series_of};
+use super::key::{Key, layout_of, minute_of, series_of};
 use super::lines::{Line, lines_of};
-use super::pending::{Full, Pending};
+use super::pending::{Full, Pending, Room};
 use super::recent::Recent;
 use super::table::SeriesTable;
 use crate::ack::Receipt;
@@ -80,10 +80,20 @@ pub struct Sealed {
 }
 
 /// What became of a merged delta.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Merge {
     /// Counts not made because their series would be one too many in this hour.
-    pub series_limit: u64,
+    pub over_limit: Vec<(Key, u64)>,
+}
+
+// === impl Merge ===
+
+impl Merge {
+    /// Sum of the counts not made because of the limit on series.
+    #[must_use]
+    pub fn series_limit(&self) -> u64 {
+        self.over_limit.iter().map(|(_, count)| count).sum()
+    }
 }
 
 /// Shards of an epoch's map. Many, because one that grows makes those wait who count in it.
@@ -120,26 +130,49 @@ impl Aggregator {
         delta: &Delta,
         receipt: impl FnOnce() -> Option<Receipt>,
     ) -> Result<Merge, Full> {
-        let now_ms = self.clock.now_ms();
-        self.with_active(|epoch| self.merge_into(epoch, now_ms, delta, receipt))
+        Ok(self.merge_into(self.reserve(delta)?, delta, receipt))
     }
 
-    fn merge_into(
+    /// Makes room for a request's counts: for every entry, most of which is given back; near the
+    /// limit, for new ones alone.
+    ///
+    /// # Errors
+    /// As for [`Aggregator::merge`].
+    pub fn reserve(&self, delta: &Delta) -> Result<Room, Full> {
+        self.pending.reserve(delta.len() as u64, self.entries_max).or_else(|Full| {
+            let new = self.with_active(|epoch| epoch.new_entries(delta));
+            self.pending.reserve(new, self.entries_max)
+        })
+    }
+
+    /// Adds counts that were taken in before, whatever the limit of entries.
+    pub fn restore(&self, delta: &Delta) -> Merge {
+        self.pending
+            .reserve(0, u64::MAX)
+            .map_or_else(|Full| Merge::default(), |room| self.merge_into(room, delta, || None))
+    }
+
+    /// As [`Aggregator::merge`], where there is room already.
+    pub fn merge_into(
+        &self,
+        room: Room,
+        delta: &Delta,
+        receipt: impl FnOnce() -> Option<Receipt>,
+    ) -> Merge {
+        let now_ms = self.clock.now_ms();
+        self.with_active(|epoch| self.merge_into_epoch(epoch, now_ms, room, delta, receipt))
+    }
+
+    fn merge_into_epoch(
         &self,
         epoch: &Epoch,
         now_ms: i64,
+        room: Room,
         delta: &Delta,
         receipt: impl FnOnce() -> Option<Receipt>,
-    ) -> Result<Merge, Full> {
+    ) -> Merge {
         let stamp = self.series.turn(now_ms);
-        // Room for every entry, most of which is given back; near the limit, for new ones alone.
-        let mut reserved = delta.len() as u64;
-        self.pending.reserve(reserved, self.entries_max).or_else(|Full| {
-            reserved = epoch.new_entries(delta);
-            self.pending.reserve(reserved, self.entries_max)
-        })?;
-
-        let mut merge = Merge { series_limit: 0 };
+        let mut merge = Merge::default();
         let mut merged = 0;
         let mut entries = Vec::with_capacity(delta.len());
         // With repeats, but for neighbours.
@@ -149,7 +182,7 @@ impl Aggregator {
         for ((key, count), known) in delta.iter().zip(known) {
             let known = known.or_else(|| epoch.table.admit(series_of(key), &self.series));
             let Some(id) = known else {
-                merge.series_limit += count;
+                merge.over_limit.push((key.into(), count));
                 continue;
             };
             merged += count;
@@ -159,8 +192,7 @@ impl Aggregator {
             }
             entries.push(Entry { key: EntryKey::new(id, minute_of(key)), count });
         }
-        let made = epoch.add(&entries);
-        self.pending.merged(merged, reserved - made);
+        room.merged(merged, epoch.add(&entries));
 
         let receipt = receipt().map(|receipt| (receipt, self.namespaces(&layouts)));
         let mut contents = lock(&epoch.contents);
@@ -168,7 +200,7 @@ impl Aggregator {
         if merged > 0 {
             contents.first_merge_ms.get_or_insert(now_ms);
         }
-        Ok(merge)
+        merge
     }
 
     /// Uses the active epoch, which is not sealed before `use_epoch` ends.

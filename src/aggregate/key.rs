@@ -48,6 +48,15 @@ impl KeyBuilder {
     }
 }
 
+/// The bytes of a key.
+pub type Key = Box<[u8]>;
+
+/// The key of a series' bytes and a minute.
+#[must_use]
+pub fn key_of(series: &[u8], minute: Minute) -> Key {
+    [series, &minute.0.to_le_bytes()].concat().into()
+}
+
 /// The series of a key's bytes: all but the minute.
 #[must_use]
 pub fn series_of(key: &[u8]) -> &[u8] {

@@ -1,5 +1,6 @@
 //! What was merged and is not settled yet: the limit that protects memory.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The pending entries are at their limit; nothing was merged.
@@ -13,24 +14,46 @@ pub struct Pending {
     counts: AtomicU64,
 }
 
+/// Room for entries that are about to be merged; given back when it is dropped.
+#[derive(Debug)]
+pub struct Room {
+    pending: Arc<Pending>,
+    entries: u64,
+}
+
+// === impl Room ===
+
+impl Room {
+    /// Counts were merged, and made so many entries: near the limit sometimes more than there was
+    /// room for, when an epoch ended meanwhile.
+    pub(super) fn merged(mut self, counts: u64, made: u64) {
+        self.pending.entries.fetch_add(made, Ordering::Relaxed);
+        self.pending.counts.fetch_add(counts, Ordering::Relaxed);
+        self.give_back();
+    }
+
+    fn give_back(&mut self) {
+        self.pending.entries.fetch_sub(std::mem::take(&mut self.entries), Ordering::Relaxed);
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
 // === impl Pending ===
 
 impl Pending {
     /// Makes room for entries, up to a limit.
-    pub(super) fn reserve(&self, entries: u64, limit: u64) -> Result<(), Full> {
-        let fits = |held: u64| held.checked_add(entries).filter(|sum| *sum <= limit);
-        if entries == 0 {
-            return Ok(());
-        }
-        self.entries
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits)
-            .map_or(Err(Full), |_| Ok(()))
-    }
-
-    /// Counts that were merged, and entries that were reserved for them but not needed.
-    pub(super) fn merged(&self, counts: u64, spare_entries: u64) {
-        self.entries.fetch_sub(spare_entries, Ordering::Relaxed);
-        self.counts.fetch_add(counts, Ordering::Relaxed);
+    pub(super) fn reserve(self: &Arc<Self>, entries: u64, limit: u64) -> Result<Room, Full> {
+        let fits = |held: u64| {
+            let room = held.checked_add(entries).filter(|sum| *sum <= limit);
+            room.or_else(|| (entries == 0).then_some(held))
+        };
+        let held = self.entries.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits);
+        held.map_or(Err(Full), |_| Ok(Room { pending: Arc::clone(self), entries }))
     }
 
     /// Entries that joined others of the same series and minute.

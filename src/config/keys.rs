@@ -52,11 +52,6 @@ pub(super) const ABSENT_SECTIONS: &[Absent] = &[
         mend: "remove it and send events through a Firehose HTTP endpoint, see [firehose]",
     },
     Absent {
-        name: "journal",
-        what: "this version has no journal",
-        mend: "remove it and set firehose.acknowledge to \"published\", which needs no disk",
-    },
-    Absent {
         name: "ses_api",
         what: "this version has no SES API",
         mend: "remove it and keep `definitions` in a file; `postmeter import` makes one",
@@ -194,18 +189,15 @@ const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "firehose.acknowledge",
         default: r#""merged""#,
-        help: "answer when counts are in memory (a crash loses one flush interval) or when \
-               CloudWatch has accepted them",
+        help: "answer when counts are in memory (a crash loses one flush interval), when they are \
+               on disk too, or when CloudWatch has accepted them",
         kind: Kind::Choice {
             options: &[
                 ("merged", |config| config.firehose.acknowledge = Acknowledge::Merged),
+                ("journaled", |config| config.firehose.acknowledge = Acknowledge::Journaled),
                 ("published", |config| config.firehose.acknowledge = Acknowledge::Published),
             ],
-            absent: &[Absent {
-                name: "journaled",
-                what: "this version has no journal",
-                mend: "write \"published\", which needs no disk, or \"merged\"",
-            }],
+            absent: &[],
         },
     },
     KeyDoc {
@@ -346,6 +338,19 @@ const KEYS: &[KeyDoc] = &[
             least: SHORTEST,
             most: Duration::from_mins(1),
             set: |config, time| config.cloudwatch.attempt_timeout = time,
+        },
+    },
+    KeyDoc {
+        path: "journal.directory",
+        default: r#""""#,
+        help: "where `journaled` keeps counts until CloudWatch has them; must outlive the task",
+        kind: Kind::Text {
+            is: "directory",
+            read: |config, text| {
+                let directory = (!text.is_empty()).then(|| text.into());
+                config.journal.directory = directory;
+                Ok(())
+            },
         },
     },
     KeyDoc {
@@ -501,7 +506,7 @@ mod tests {
 
         let mut sections: Vec<Option<&str>> = keys().iter().map(KeyDoc::section).collect();
         sections.dedup();
-        assert_eq!(sections.len(), 7, "top level and six sections: {sections:?}");
+        assert_eq!(sections.len(), 8, "top level and seven sections: {sections:?}");
     }
 
     #[test]

@@ -35,6 +35,7 @@ pub struct Config {
     pub limits: Limits,
     pub firehose: Firehose,
     pub cloudwatch: CloudWatch,
+    pub journal: Journal,
     pub shutdown: Shutdown,
     pub telemetry: Telemetry,
 }
@@ -96,6 +97,8 @@ pub struct AccessKey(String);
 pub enum Acknowledge {
     /// As soon as its counts are in memory.
     Merged,
+    /// As soon as its counts are in the journal, and in memory.
+    Journaled,
     /// When `CloudWatch` has accepted its counts.
     Published,
 }
@@ -120,6 +123,13 @@ pub struct CloudWatch {
     pub connect_timeout: Duration,
     /// One call, from its first byte sent to the end of its answer.
     pub attempt_timeout: Duration,
+}
+
+/// The journal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Journal {
+    /// A relative path starts at the working directory. None: there is no journal.
+    pub directory: Option<PathBuf>,
 }
 
 /// Where counts go.

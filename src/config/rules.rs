@@ -22,6 +22,8 @@ pub(super) fn check(config: &Config, given: &Given, findings: &mut Vec<Finding>)
         same_address,
         metrics_beyond_loopback,
         short_keep_alive,
+        journaled_nowhere,
+        nothing_journaled,
         never_in_time,
         deadline_beyond_patience,
         same_namespace,
@@ -107,6 +109,34 @@ fn short_keep_alive(config: &Config, given: &Given) -> Option<Finding> {
         &["listen.keep_alive"],
         format!("{time} is no longer than a balancer's idle timeout, by default 60s"),
         "behind a balancer choose more, such as \"75s\", or some of its requests fail with 502",
+    )
+}
+
+fn journaled_nowhere(config: &Config, given: &Given) -> Option<Finding> {
+    let journaled = config.firehose.acknowledge == Acknowledge::Journaled;
+    if !journaled || config.journal.directory.is_some() {
+        return None;
+    }
+    finding(
+        Severity::Error,
+        given,
+        &["firehose.acknowledge", "journal.directory"],
+        "\"journaled\" needs a journal".to_owned(),
+        "set journal.directory to a directory on a disk that outlives the task",
+    )
+}
+
+fn nothing_journaled(config: &Config, given: &Given) -> Option<Finding> {
+    let journaled = config.firehose.acknowledge == Acknowledge::Journaled;
+    if journaled || config.journal.directory.is_none() {
+        return None;
+    }
+    finding(
+        Severity::Warning,
+        given,
+        &["journal.directory"],
+        "nothing is journaled, and what a journal there still holds is not published".to_owned(),
+        "set firehose.acknowledge to \"journaled\", or leave journal.directory empty",
     )
 }
 

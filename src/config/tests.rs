@@ -152,7 +152,7 @@ fn every_key_of_a_file_is_read() {
         [firehose]
         path = "/in"
         access_keys = ["0123456789abcdef", "fedcba9876543210"]
-        acknowledge = "published"
+        acknowledge = "journaled"
         patience = "170s"
         [cloudwatch]
         publish = "memory"
@@ -167,6 +167,8 @@ fn every_key_of_a_file_is_read() {
         concurrency = 64
         connect_timeout = "51ms"
         attempt_timeout = "1m"
+        [journal]
+        directory = "/var/lib/postmeter"
         [shutdown]
         grace = "2m"
         [telemetry]
@@ -175,7 +177,7 @@ fn every_key_of_a_file_is_read() {
         own_namespace = ""
         "#,
     ));
-    let expected = r#"Config { definitions: Some(Env("DEFS")), default_configuration_set: Some("prod"), listen: Listen { http: [::1]:0, admin: 127.0.0.2:0, keep_alive: 120s }, limits: Limits { body_bytes: 1024, expanded_bytes: 2048, in_flight_bytes: 1, in_flight_requests: 2, series: 3, entries: 4 }, firehose: Firehose { path: "/in", access_keys: [[redacted], [redacted]], acknowledge: Published, patience: 170s }, cloudwatch: CloudWatch { publish: Memory, namespace: "Mail", region: Some("eu-west-1"), role_arn: Some("arn:aws:iam::123456789012:role/metrics"), flush_interval: 50ms, settle_deadline: 160s, timestamp: Arrival, ambiguous: Drop, requests_per_second: 500, concurrency: 64, connect_timeout: 51ms, attempt_timeout: 60s }, shutdown: Shutdown { grace: 120s }, telemetry: Telemetry { log: "warn,postmeter=debug", log_format: Json, own_namespace: None } }"#;
+    let expected = r#"Config { definitions: Some(Env("DEFS")), default_configuration_set: Some("prod"), listen: Listen { http: [::1]:0, admin: 127.0.0.2:0, keep_alive: 120s }, limits: Limits { body_bytes: 1024, expanded_bytes: 2048, in_flight_bytes: 1, in_flight_requests: 2, series: 3, entries: 4 }, firehose: Firehose { path: "/in", access_keys: [[redacted], [redacted]], acknowledge: Journaled, patience: 170s }, cloudwatch: CloudWatch { publish: Memory, namespace: "Mail", region: Some("eu-west-1"), role_arn: Some("arn:aws:iam::123456789012:role/metrics"), flush_interval: 50ms, settle_deadline: 160s, timestamp: Arrival, ambiguous: Drop, requests_per_second: 500, concurrency: 64, connect_timeout: 51ms, attempt_timeout: 60s }, journal: Journal { directory: Some("/var/lib/postmeter") }, shutdown: Shutdown { grace: 120s }, telemetry: Telemetry { log: "warn,postmeter=debug", log_format: Json, own_namespace: None } }"#;
     assert_eq!(format!("{config:?}"), expected);
     assert_eq!(config.firehose.access_keys[1].as_bytes(), b"fedcba9876543210");
 }
@@ -328,19 +330,9 @@ fn what_this_version_lacks_is_said_plainly() {
          HTTP endpoint, see [firehose]",
     );
     assert_finding(
-        "[journal]\ndirectory = \"\"",
-        "2:2: journal: this version has no journal; remove it and set firehose.acknowledge to \
-         \"published\", which needs no disk",
-    );
-    assert_finding(
         "[ses_api]\nlisten = \"\"",
         "2:2: ses_api: this version has no SES API; remove it and keep `definitions` in a file; \
          `postmeter import` makes one",
-    );
-    assert_finding(
-        "[firehose]\nacknowledge = \"journaled\"",
-        "3:15: firehose.acknowledge: this version has no journal; write \"published\", which \
-         needs no disk, or \"merged\"",
     );
     assert_variable_finding(
         "POSTMETER__SQS__0__QUEUE_URL",
@@ -594,6 +586,20 @@ fn a_rule_is_silent_where_its_keys_could_not_be_read() {
     assert_eq!(loaded.findings.len(), 1, "{:#?}", lines(&loaded));
 }
 
+#[test]
+fn a_journal_needs_a_directory_and_somebody_who_waits_for_it() {
+    assert_finding(
+        "[firehose]\nacknowledge = \"journaled\"",
+        "3:15: firehose.acknowledge: \"journaled\" needs a journal; set journal.directory to a \
+         directory on a disk that outlives the task",
+    );
+    assert_finding(
+        "[journal]\ndirectory = \"here\"",
+        "3:13: warning: journal.directory: nothing is journaled, and what a journal there still holds is not \
+         published; set firehose.acknowledge to \"journaled\", or leave journal.directory empty",
+    );
+}
+
 // === all at once ===
 
 #[test]
@@ -608,13 +614,13 @@ series = "many"
 entries = 0
 [firehose]
 path = "/readyz"
-acknowledge = "journaled"
+acknowledge = "later"
 access_keys = [""]
 [cloudwatch]
 flush_interval = "1h"
 role_arn = "me"
 regoin = "eu-west-1"
-[journal]
+[sqs]
 [telemetry]
 log_format = oops
 "#;

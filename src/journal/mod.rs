@@ -27,10 +27,9 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use disk::{Append, Disk, LocalDisk};
 pub use record::Verdict;
-pub use state::Key;
 
 use crate::ack::RequestId;
-use crate::aggregate::{Delta, layout_of};
+use crate::aggregate::{Delta, Key, layout_of};
 use crate::clock::Clock;
 use crate::destination::{LayoutId, Layouts};
 use crate::telemetry::Metrics;
@@ -178,10 +177,22 @@ impl Journal {
         self.note(&Record::GivenUp { counts: list(counts) }, layouts).await;
     }
 
+    /// Waits until all that was said before is on disk.
+    ///
+    /// # Errors
+    /// It is not: what was said of calls is lost with the process.
+    pub async fn flush(&self) -> Result<(), JournalError> {
+        self.order(Vec::new(), Vec::new()).await
+    }
+
     async fn write(&self, record: &Record<'_>, layouts: Vec<LayoutId>) -> Result<(), JournalError> {
+        self.order(frame(record), layouts).await
+    }
+
+    async fn order(&self, frame: Vec<u8>, layouts: Vec<LayoutId>) -> Result<(), JournalError> {
         let gone = || JournalError("it has ended".into());
         let (done, written) = oneshot::channel();
-        let order = Order { frame: frame(record), layouts, done: Some(done) };
+        let order = Order { frame, layouts, done: Some(done) };
         self.orders.send(order).await.map_err(|_| gone())?;
         written.await.map_err(|_| gone())?
     }

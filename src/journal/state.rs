@@ -6,12 +6,9 @@ use foldhash::fast::RandomState;
 
 use super::record::{Count, Record, Verdict};
 use crate::ack::RequestId;
-use crate::aggregate::{put_varint, varint};
+use crate::aggregate::{Key, put_varint, varint};
 use crate::destination::{Layout, LayoutId, Layouts};
 use crate::ses::EventType;
-
-/// A key as this process makes it.
-pub type Key = Box<[u8]>;
 
 /// A journal, added up.
 #[derive(Debug, Default)]

@@ -8,11 +8,12 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use super::batch::{Batch, Times};
-use crate::ack::{Reason, Receipt, Refusal};
-use crate::aggregate::{Aggregator, Full};
+use crate::ack::{Reason, Receipt, Refusal, RequestId};
+use crate::aggregate::{Aggregator, Delta, Full, Key, Merge};
 use crate::clock::Clock;
 use crate::destination::RuleSet;
-use crate::telemetry::Metrics;
+use crate::journal::Journal;
+use crate::telemetry::{DropReason, Metrics};
 
 /// What a source merges its requests through.
 pub struct Intake {
@@ -20,6 +21,7 @@ pub struct Intake {
     aggregator: Arc<Aggregator>,
     metrics: Arc<Metrics>,
     clock: Clock,
+    journal: Option<Arc<Journal>>,
     use_arrival: bool,
     settle_deadline: Duration,
     /// Unix milliseconds of the first merge of the oldest epoch that is not settled.
@@ -43,6 +45,7 @@ impl Intake {
         aggregator: Arc<Aggregator>,
         metrics: Arc<Metrics>,
         clock: Clock,
+        journal: Option<Arc<Journal>>,
         settings: IntakeSettings,
         oldest: impl Fn() -> Option<i64> + Send + Sync + 'static,
     ) -> Self {
@@ -51,6 +54,7 @@ impl Intake {
             aggregator,
             metrics,
             clock,
+            journal,
             use_arrival: settings.use_arrival,
             settle_deadline: settings.settle_deadline,
             oldest: Box::new(oldest),
@@ -103,21 +107,58 @@ impl Intake {
         Batch::new(self.rules.load_full(), times)
     }
 
-    /// Merges a batch in one step. `receipt` is asked for when nothing can refuse any more.
+    /// Whether what is merged is on disk before.
+    #[must_use]
+    pub fn is_journaled(&self) -> bool {
+        self.journal.is_some()
+    }
+
+    /// Merges the batch of a request in one step, once it is in the journal if there is one.
+    /// `receipt` is asked for when nothing can refuse any more. Must not be dropped before its end:
+    /// the request would be in the journal and not be counted before the next start.
     ///
     /// # Errors
-    /// The pending entries are at their limit; nothing was merged.
-    pub fn merge(
+    /// The pending entries are at their limit, or the journal cannot be written; nothing was
+    /// merged.
+    pub async fn merge(
         &self,
+        id: RequestId,
         batch: &Batch,
         receipt: impl FnOnce() -> Option<Receipt>,
     ) -> Result<(), Refusal> {
-        let merge = self.aggregator.merge(&batch.delta, receipt).map_err(|Full| {
+        let room = self.aggregator.reserve(&batch.delta).map_err(|Full| {
             let message = "too many counts wait to be published (limits.entries)";
             Refusal::new(Reason::Entries, message)
         })?;
-        self.metrics.batch(&batch.tally, merge.series_limit);
+        if let Some(journal) = &self.journal {
+            let written = journal.delta(id, self.clock.now_ms(), &batch.delta).await;
+            written.map_err(|_| {
+                let message = "the journal cannot be written; send it again";
+                Refusal::new(Reason::Journal, message)
+            })?;
+        }
+        let merge = self.aggregator.merge_into(room, &batch.delta, receipt);
+        self.metrics.batch(&batch.tally, merge.series_limit());
+        self.given_up(&merge).await;
         Ok(())
+    }
+
+    /// Counts what an earlier process left in the journal.
+    pub async fn restore(&self, counts: &[(Key, u64)]) {
+        let mut delta = Delta::default();
+        for (key, count) in counts {
+            delta.add(key, *count);
+        }
+        let merge = self.aggregator.restore(&delta);
+        self.metrics.dropped(DropReason::SeriesLimit, merge.series_limit());
+        self.given_up(&merge).await;
+    }
+
+    /// What was not made is not to be made after a crash.
+    async fn given_up(&self, merge: &Merge) {
+        if let Some(journal) = self.journal.as_ref().filter(|_| !merge.over_limit.is_empty()) {
+            journal.given_up(&merge.over_limit).await;
+        }
     }
 }
 

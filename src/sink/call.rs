@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Amount, Datum};
-use crate::aggregate::{Counts, Entry, layout_of, resolve};
+use crate::aggregate::{Counts, Entry, Key, key_of, layout_of, resolve};
 use crate::destination::{LayoutId, Layouts};
 use crate::limits::{CALL_BYTES_MAX, DATUM_AGE_MAX, DATUM_AHEAD_MAX, DATUMS_PER_CALL_MAX};
 use crate::ses::Minute;
@@ -212,6 +212,17 @@ impl Call {
     /// Adds the datums of another call of the same flight behind its own.
     pub fn append(&mut self, mut other: Self) {
         self.places.append(&mut other.places);
+    }
+
+    /// What is sent, as keys and counts.
+    #[must_use]
+    pub fn keyed(&self) -> Vec<(Key, u64)> {
+        let table = &self.flight.counts.table;
+        let keyed = |entry: &Entry| {
+            let key = |series: &[u8]| key_of(series, entry.key.minute());
+            (table.with(entry.key.series(), key), entry.count)
+        };
+        self.entries().map(keyed).collect()
     }
 
     fn entries(&self) -> impl Iterator<Item = &Entry> {

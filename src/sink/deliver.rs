@@ -10,10 +10,11 @@ use super::gate::{Backoff, Gate};
 use super::publisher::Shared;
 use super::{Culprit, Failure, MetricSink};
 use crate::config::Ambiguous;
+use crate::journal::Verdict;
 use crate::telemetry::{CallOutcome, DropReason};
 
 /// How the tries of one call ended.
-enum Verdict {
+enum End {
     Accepted,
     /// In doubt, and the policy is not to repeat it.
     GivenUp,
@@ -37,35 +38,35 @@ pub async fn deliver<S: MetricSink>(
         let mut general = false;
         while let Some(part) = parts.pop() {
             match attempt(shared, namespace, gate, &part).await {
-                Verdict::Accepted => {
+                End::Accepted => {
                     any_accepted = true;
                     shared.accepted(&part);
                 }
-                Verdict::GivenUp => shared.dropped(namespace, &part, DropReason::Ambiguous),
-                Verdict::Invalid(Culprit::Datums(at)) => {
+                End::GivenUp => shared.dropped(namespace, &part, DropReason::Ambiguous),
+                End::Invalid(Culprit::Datums(at)) => {
                     let (rest, culprits) = part.without(&at);
-                    shared.dropped(namespace, &culprits, DropReason::Refused);
+                    shared.give_up(namespace, &culprits, DropReason::Refused).await;
                     if !rest.is_empty() {
                         parts.push(rest);
                     }
                 }
-                Verdict::Invalid(Culprit::Other(_)) => {
+                End::Invalid(Culprit::Other(_)) => {
                     general = true;
                     refused = Some(together(refused, part));
                 }
-                Verdict::TooLarge | Verdict::Invalid(Culprit::Unnamed(_)) if part.len() > 1 => {
+                End::TooLarge | End::Invalid(Culprit::Unnamed(_)) if part.len() > 1 => {
                     let (first, second) = part.halves();
                     parts.push(second);
                     parts.push(first);
                 }
-                Verdict::TooLarge | Verdict::Invalid(Culprit::Unnamed(_)) => {
+                End::TooLarge | End::Invalid(Culprit::Unnamed(_)) => {
                     refused = Some(together(refused, part));
                 }
             }
         }
         let Some(refused) = refused else { return };
         if any_accepted && !general {
-            shared.dropped(namespace, &refused, DropReason::Refused);
+            shared.give_up(namespace, &refused, DropReason::Refused).await;
             return;
         }
         // Everything was refused: no datum is to blame, so none is given up.
@@ -82,47 +83,62 @@ fn together(refused: Option<Call>, part: Call) -> Call {
     refused
 }
 
-/// Tries a call until its outcome is one that more tries would not change.
+/// Tries a call until its outcome is one that more tries would not change. The journal knows of it
+/// before each try, and of the outcome after: what was surely not ingested is not in doubt.
 async fn attempt<S: MetricSink>(
     shared: &Shared<S>,
     namespace: &Arc<str>,
     gate: &Gate,
     call: &Call,
-) -> Verdict {
+) -> End {
     let mut backoff = Backoff::default();
     let mut slot: Option<OwnedSemaphorePermit> = None;
     let mut in_doubt = false;
+    let mut name = None;
     loop {
         if slot.is_none() {
             slot = Some(enter(shared, gate).await);
         }
         shared.pacer.turn().await;
+        if !in_doubt {
+            name = shared.name(call).await;
+        }
         let started = Instant::now();
         let outcome = shared.put(namespace, call).await;
         let took = started.elapsed();
         let failure = match outcome {
             Ok(()) => {
                 shared.metrics.call(CallOutcome::Accepted, took);
+                shared.judged(name, Verdict::Accepted).await;
                 gate.open();
                 shared.allowed(namespace);
-                return Verdict::Accepted;
+                return End::Accepted;
             }
             Err(failure) => failure,
         };
         shared.metrics.call(outcome_of(&failure), took);
+        match &failure {
+            Failure::Unknown(_) if shared.ambiguous == Ambiguous::Drop => {
+                shared.judged(name, Verdict::GivenUp).await;
+            }
+            Failure::Unknown(_) => {}
+            // A try before this one may have been ingested.
+            Failure::NotIngested(_) | Failure::Denied(_) if in_doubt => {}
+            _ => shared.judged(name, Verdict::Void).await,
+        }
         match failure {
             Failure::TooLarge(why) => {
                 tracing::warn!(%namespace, datums = call.len(), why, "put metric data too large");
-                return Verdict::TooLarge;
+                return End::TooLarge;
             }
             Failure::Invalid(culprit) => {
                 tracing::warn!(%namespace, datums = call.len(), ?culprit, "put metric data refused");
-                return Verdict::Invalid(culprit);
+                return End::Invalid(culprit);
             }
             Failure::Unknown(why) => {
                 shared.doubtful(namespace, call, &why);
                 if shared.ambiguous == Ambiguous::Drop {
-                    return Verdict::GivenUp;
+                    return End::GivenUp;
                 }
                 // Held until the outcome is known: no other call takes this one's slot.
                 in_doubt = true;

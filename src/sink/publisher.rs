@@ -15,13 +15,14 @@ use tracing::Instrument;
 
 use super::call::{Call, Flight, pack};
 use super::deliver::deliver;
-use super::gate::Pacer;
+use super::gate::{Backoff, Pacer};
 use super::lane::Lane;
 use super::{Failure, MetricSink};
 use crate::ack::Share;
 use crate::aggregate::{Aggregator, Joined, Line, Sealed, layout_of, lines_of};
 use crate::clock::Clock;
 use crate::config::Ambiguous;
+use crate::journal::{Journal, Verdict};
 use crate::telemetry::{DropReason, Metrics, RateLimit};
 
 /// How a publisher works.
@@ -47,6 +48,7 @@ pub struct Shared<S> {
     pub slots: Arc<Semaphore>,
     pub pacer: Pacer,
     pub ambiguous: Ambiguous,
+    journal: Option<Arc<Journal>>,
     aggregator: Arc<Aggregator>,
     clock: Clock,
     flush_interval: Duration,
@@ -75,6 +77,7 @@ impl<S: MetricSink> Publisher<S> {
         aggregator: Arc<Aggregator>,
         metrics: Arc<Metrics>,
         clock: Clock,
+        journal: Option<Arc<Journal>>,
         settings: &PublisherSettings,
     ) -> Self {
         Self(Arc::new(Shared {
@@ -83,6 +86,7 @@ impl<S: MetricSink> Publisher<S> {
             slots: Arc::new(Semaphore::new(settings.concurrency)),
             pacer: Pacer::new(settings.requests_per_second),
             ambiguous: settings.ambiguous,
+            journal,
             aggregator,
             clock,
             flush_interval: settings.flush_interval,
@@ -203,7 +207,7 @@ async fn publish_epoch<S: MetricSink>(
         (packed.unresolved, DropReason::Refused),
     ] {
         if !call.is_empty() {
-            shared.dropped(&namespace, &call, reason);
+            shared.give_up(&namespace, &call, reason).await;
         }
     }
     let gate = Arc::clone(&shared.lanes().entry(Arc::clone(&namespace)).or_default().gate);
@@ -339,6 +343,36 @@ impl<S: MetricSink> Shared<S> {
         self.settle(call);
     }
 
+    /// Names a call in the journal before it is sent, however long that takes; `None` without a
+    /// journal.
+    pub async fn name(&self, call: &Call) -> Option<u64> {
+        let journal = self.journal.as_ref()?;
+        let (counts, mut backoff) = (call.keyed(), Backoff::default());
+        loop {
+            // The journal says by itself that it cannot be written.
+            if let Ok(name) = journal.call(&counts).await {
+                return Some(name);
+            }
+            self.sleep(Instant::now() + backoff.pause()).await;
+        }
+    }
+
+    /// Tells the journal what became of a call.
+    pub async fn judged(&self, name: Option<u64>, verdict: Verdict) {
+        if let (Some(journal), Some(name)) = (&self.journal, name) {
+            journal.verdict(name, verdict).await;
+        }
+    }
+
+    /// Gives up counts that no call of the journal stands for.
+    pub async fn give_up(&self, namespace: &str, call: &Call, reason: DropReason) {
+        if let Some(journal) = &self.journal {
+            journal.given_up(&call.keyed()).await;
+        }
+        self.dropped(namespace, call, reason);
+    }
+
+    /// Accounts for counts that are given up.
     pub fn dropped(&self, namespace: &str, call: &Call, reason: DropReason) {
         let counts = call.counts();
         self.metrics.dropped(reason, counts);

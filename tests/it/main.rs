@@ -12,6 +12,7 @@ mod count;
 mod deliveries;
 mod docs;
 mod fixtures;
+mod journal;
 mod load;
 mod load_record;
 mod load_stream;

@@ -17,7 +17,7 @@ use super::body::{BodyLimits, discard, expand, read};
 use super::head::{ACCESS_KEY, Head, REQUEST_ID, REQUEST_ID_BYTES_MAX, header_text};
 use crate::ack::{Admission, Ledger, Reason, Refusal, RequestId, Stage, Ticket, Waiter};
 use crate::clock::Clock;
-use crate::pipeline::Intake;
+use crate::pipeline::{Batch, Intake};
 use crate::ses::{is_gzip, read_request};
 use crate::source::{Charge, InFlight};
 use crate::telemetry::{Metrics, RateLimit, RequestOutcome};
@@ -73,6 +73,34 @@ struct Taken {
     waiter: Waiter,
     /// The request's place among those in flight; a known one has none.
     charge: Option<Charge>,
+}
+
+/// A delivery whose body has been read.
+struct Work {
+    head: Head,
+    charge: Charge,
+    /// As the header has it, and then as the body does.
+    request_id: String,
+    /// The right to work on it. None before the id is known.
+    ticket: Option<(RequestId, Ticket)>,
+}
+
+/// What came of reading a body.
+enum Counted {
+    New(Box<Batch>),
+    /// The body's own id turned out to be known.
+    Known(Waiter),
+}
+
+/// The id of a delivery that is refused, and why.
+type Refused = (String, Refusal);
+
+/// Refuses a delivery; its id is forgotten.
+fn refuse(ticket: Option<(RequestId, Ticket)>, request_id: String, refusal: Refusal) -> Refused {
+    if let Some((_, ticket)) = ticket {
+        ticket.refuse(refusal.clone());
+    }
+    (request_id, refusal)
 }
 
 // === impl FirehoseEndpoint ===
@@ -152,48 +180,54 @@ impl FirehoseEndpoint {
         }
     }
 
-    /// Looks the id up, reads the body, and starts the work, which does not end with the
-    /// connection.
-    async fn admit(&self, head: Head, body: &mut Body) -> Result<Taken, (String, Refusal)> {
+    /// Looks the id up, reads the body, and works on it, which does not end with the connection.
+    async fn admit(&self, head: Head, body: &mut Body) -> Result<Taken, Refused> {
         let mut ticket = None;
         if let Some(request_id) = &head.request_id {
-            match self.0.ledger.admit(RequestId::new(&head.source, request_id.as_bytes())) {
+            let id = RequestId::new(&head.source, request_id.as_bytes());
+            match self.0.ledger.admit(id) {
                 Admission::Known(waiter) => {
                     let request_id = request_id.clone();
                     return Ok(Taken { request_id, waiter, charge: None });
                 }
-                Admission::New(new) => ticket = Some(new),
+                Admission::New(new) => ticket = Some((id, new)),
             }
         }
         let echo = head.request_id.clone().unwrap_or_default();
         let (body, charge) = match self.read_body(&head, body).await {
             Ok(read) => read,
-            Err(refusal) => {
-                if let Some(ticket) = ticket {
-                    ticket.refuse(refusal.clone());
-                }
-                return Err((echo, refusal));
-            }
+            Err(refusal) => return Err(refuse(ticket, echo, refusal)),
         };
-        let done = if is_quick(&body) {
+        let work = Work { request_id: echo.clone(), head, charge, ticket };
+        let done = if is_quick(&body) && !self.0.intake.is_journaled() {
             // No other thread is woken for it, and nothing can end it half-way.
-            catch_unwind(AssertUnwindSafe(|| self.count(&head, body, charge, ticket))).ok()
+            match catch_unwind(AssertUnwindSafe(|| self.count(work, body))) {
+                Ok((work, counted)) => Some(self.merge(work, counted).await),
+                Err(_) => None,
+            }
         } else {
-            let endpoint = self.clone();
-            let work = async move {
-                // The semaphore is never closed, and without a core the work would only be slower.
-                let _core = Arc::clone(&endpoint.0.cores).acquire_owned().await.ok();
-                let span = tracing::Span::current();
-                let count = move || span.in_scope(|| endpoint.count(&head, body, charge, ticket));
-                tokio::task::spawn_blocking(count).await
-            };
-            tokio::spawn(work.in_current_span()).await.and_then(|done| done).ok()
+            let working = self.clone().work(work, body).in_current_span();
+            tokio::spawn(working).await.ok().flatten()
         };
         done.unwrap_or_else(|| {
             // The ticket was dropped with the panic, so the id is forgotten unless it was merged.
             tracing::error!("counting a delivery panicked");
             Err((echo, Refusal::new(Reason::GivenUp, "the work on it failed")))
         })
+    }
+
+    /// Counts and merges a body; `None` when that panicked.
+    async fn work(self, work: Work, body: Bytes) -> Option<Result<Taken, Refused>> {
+        let (work, counted) = if is_quick(&body) {
+            self.count(work, body)
+        } else {
+            // The semaphore is never closed, and without a core the work would only be slower.
+            let _core = Arc::clone(&self.0.cores).acquire_owned().await.ok();
+            let (endpoint, span) = (self.clone(), tracing::Span::current());
+            let count = move || span.in_scope(|| endpoint.count(work, body));
+            tokio::task::spawn_blocking(count).await.ok()?
+        };
+        Some(self.merge(work, counted).await)
     }
 
     /// Limits and drain, then the body.
@@ -211,40 +245,16 @@ impl FirehoseEndpoint {
         Ok((body, charge))
     }
 
-    /// Reads the records and merges their counts. A refusal is told to whoever joined.
-    fn count(
-        &self,
-        head: &Head,
-        body: Bytes,
-        mut charge: Charge,
-        mut ticket: Option<Ticket>,
-    ) -> Result<Taken, (String, Refusal)> {
-        let mut request_id = head.request_id.clone().unwrap_or_default();
-        match self.try_count(head, body, &mut charge, &mut ticket, &mut request_id) {
-            Ok((waiter, known)) => {
-                charge.merged();
-                Ok(Taken { request_id, waiter, charge: (!known).then_some(charge) })
-            }
-            Err(refusal) => {
-                if let Some(ticket) = ticket {
-                    ticket.refuse(refusal.clone());
-                }
-                Err((request_id, refusal))
-            }
-        }
+    /// Reads the records of a body into counts.
+    fn count(&self, mut work: Work, body: Bytes) -> (Work, Result<Counted, Refusal>) {
+        let counted = self.try_count(&mut work, body);
+        (work, counted)
     }
 
-    /// Gives whom to wait for, and whether the request turned out to be known.
-    fn try_count(
-        &self,
-        head: &Head,
-        body: Bytes,
-        charge: &mut Charge,
-        ticket: &mut Option<Ticket>,
-        request_id: &mut String,
-    ) -> Result<(Waiter, bool), Refusal> {
+    fn try_count(&self, work: &mut Work, body: Bytes) -> Result<Counted, Refusal> {
         let shared = &self.0;
         let bad = |why: &'static str| Refusal::new(Reason::BadRequest, why);
+        let Work { head, charge, request_id, ticket } = work;
         let body = expand(body, head.announced_gzip, shared.settings.body_limits(), charge)?;
         let blank = shared.intake.batch();
         let rules = blank.rules();
@@ -257,26 +267,43 @@ impl FirehoseEndpoint {
             return Err(bad("the request ids of header and body differ"));
         }
         *request_id = body_id.into_owned();
-        let admitted = match ticket {
-            Some(ticket) => ticket,
-            // Without the header, the id is known only now.
-            None => {
-                match shared.ledger.admit(RequestId::new(&head.source, request_id.as_bytes())) {
-                    Admission::New(new) => ticket.insert(new),
-                    Admission::Known(waiter) => return Ok((waiter, true)),
-                }
+        // Without the header, the id is known only now.
+        if ticket.is_none() {
+            let id = RequestId::new(&head.source, request_id.as_bytes());
+            match shared.ledger.admit(id) {
+                Admission::New(new) => *ticket = Some((id, new)),
+                Admission::Known(waiter) => return Ok(Counted::Known(waiter)),
             }
-        };
-        let waiter = admitted.waiter();
+        }
         let batch = request.read(rules.interest(), || blank.clone()).map_err(bad)?;
-        shared.intake.merge(&batch, || ticket.take().and_then(Ticket::merged))?;
+        Ok(Counted::New(Box::new(batch)))
+    }
+
+    /// Merges what was counted. A refusal is told to whoever joined.
+    async fn merge(&self, work: Work, counted: Result<Counted, Refusal>) -> Result<Taken, Refused> {
+        let Work { mut charge, request_id, mut ticket, .. } = work;
+        let batch = match counted {
+            Ok(Counted::New(batch)) => batch,
+            Ok(Counted::Known(waiter)) => return Ok(Taken { request_id, waiter, charge: None }),
+            Err(refusal) => return Err(refuse(ticket, request_id, refusal)),
+        };
+        let Some((id, admitted)) = &ticket else {
+            let refusal = Refusal::new(Reason::GivenUp, "the request has no id");
+            return Err((request_id, refusal));
+        };
+        let (id, waiter) = (*id, admitted.waiter());
+        let receipt = || ticket.take().and_then(|(_, ticket)| ticket.merged());
+        if let Err(refusal) = self.0.intake.merge(id, &batch, receipt).await {
+            return Err(refuse(ticket, request_id, refusal));
+        }
+        charge.merged();
         if let Some(record) = batch.first_malformed
-            && shared.warnings.allow()
+            && self.0.warnings.allow()
         {
             let malformed = batch.tally.malformed;
             tracing::warn!(malformed, first_record = record, "values that cannot be read");
         }
-        Ok((waiter, false))
+        Ok(Taken { request_id, waiter, charge: Some(charge) })
     }
 
     async fn wait(&self, taken: Taken) -> Reply {

@@ -1,0 +1,147 @@
+//! `acknowledge = "journaled"`: what was answered survives `kill -9`.
+
+use std::path::Path;
+
+use crate::support::app::PATIENCE;
+use crate::support::command::postmeter;
+use crate::support::fake_cloudwatch::{FakeCloudWatch, Fault, State};
+use crate::support::firehose::get;
+use crate::support::process::Daemon;
+use crate::support::traffic::{Traffic, assert_held, held_of, send_of};
+
+/// A daemon with a journal in a directory.
+fn start(fake: &FakeCloudWatch, directory: &Path, more: &[(&str, &str)]) -> Daemon {
+    let (url, directory) = (fake.url(), directory.display().to_string());
+    let variables = [
+        ("AWS_ENDPOINT_URL", &*url),
+        ("POSTMETER__FIREHOSE__ACKNOWLEDGE", "journaled"),
+        ("POSTMETER__JOURNAL__DIRECTORY", &*directory),
+        ("POSTMETER__LIMITS__SERIES", "1000000"),
+    ];
+    Daemon::start(&[&variables, more].concat())
+}
+
+async fn kill(daemon: Daemon) {
+    daemon.signal("KILL");
+    tokio::task::spawn_blocking(|| daemon.wait()).await.expect("it has ended");
+}
+
+/// A metric of a daemon, by name and labels.
+async fn metric(daemon: &Daemon, name: &str) -> u64 {
+    let (_, text) = get(daemon.admin, "/metrics").await;
+    let metrics = postmeter::telemetry::read_metrics(&text);
+    format!("{}", metrics[name]).parse().expect("a whole number")
+}
+
+async fn crash_doubt(daemon: &Daemon) -> u64 {
+    metric(daemon, "postmeter_doubtful_counts_total{cause=\"crash\"}").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_answered_survives_kill_and_is_counted_once() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let fake = FakeCloudWatch::start().await;
+    let mut traffic = Traffic::new(70);
+    // Nothing is published before the end of the first life.
+    let slow = [("POSTMETER__CLOUDWATCH__FLUSH_INTERVAL", "1m")];
+    let first = start(&fake, directory.path(), &slow);
+    let records: Vec<_> = (0..5).map(|_| traffic.records(50)).collect();
+    for (at, records) in records.iter().enumerate() {
+        let reply = first.firehose().deliver(&format!("r{at}"), records).await;
+        assert_eq!(reply.status, 200);
+    }
+    kill(first).await;
+    assert_eq!(fake.total_in("SES"), 0);
+
+    let second = start(&fake, directory.path(), &[]);
+    let more = traffic.records(50);
+    assert_eq!(second.firehose().deliver("new", &more).await.status, 200);
+    // Whoever did not hear of the answer sends again.
+    for (at, records) in records.iter().enumerate() {
+        assert_eq!(second.firehose().deliver(&format!("r{at}"), records).await.status, 200);
+    }
+    let sum = traffic.counts();
+    assert!(fake.wait_until(|state: &State| state.total_in("SES") >= sum, PATIENCE).await);
+    assert_eq!(crash_doubt(&second).await, 0);
+    second.signal("TERM");
+    let (status, ..) = tokio::task::spawn_blocking(|| second.wait()).await.expect("it ends");
+    assert_eq!(status.code(), Some(0));
+    assert_held(&fake, &traffic.sums());
+
+    // All is settled: a third life has nothing to say, and still knows the ids.
+    let third = start(&fake, directory.path(), &[]);
+    assert_eq!(third.firehose().deliver("new", &more).await.status, 200);
+    assert_eq!(metric(&third, "postmeter_pending_counts").await, 0);
+    assert_eq!(metric(&third, "postmeter_requests_total{outcome=\"repeated\"}").await, 1);
+    assert_held(&fake, &traffic.sums());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_on_its_way_at_a_kill_is_in_doubt_as_told() {
+    for (ambiguous, held) in [("retry", 2 * 30), ("drop", 30)] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let fake = FakeCloudWatch::start().await;
+        // Taken, and never answered.
+        fake.set_mode(Fault::HangAfter);
+        let policy = [("POSTMETER__CLOUDWATCH__AMBIGUOUS", ambiguous)];
+        let first = start(&fake, directory.path(), &policy);
+        let records = vec![send_of("opera"); 30];
+        assert_eq!(first.firehose().deliver("a", &records).await.status, 200);
+        assert!(fake.wait_until(|state: &State| state.total_in("SES") > 0, PATIENCE).await);
+        // Its timeout is a second away.
+        kill(first).await;
+        fake.set_mode(None);
+        let once = held_of(&fake, "opera");
+        let second = start(&fake, directory.path(), &policy);
+        assert_eq!(second.firehose().deliver("b", &[send_of("ballet")]).await.status, 200);
+        let new = |state: &State| state.total_in("SES") > once + 3;
+        assert!(once == 30 && (fake.wait_until(new, PATIENCE).await || ambiguous == "drop"));
+        let doubt = crash_doubt(&second).await;
+        while metric(&second, "postmeter_pending_counts").await > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(held_of(&fake, "opera"), held, "{ambiguous}");
+        assert!(held - 30 <= doubt, "{doubt}");
+        assert!(doubt > 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_published_in_time_stays_in_the_journal() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let fake = FakeCloudWatch::start().await;
+    fake.pause_listening().await;
+    let mut traffic = Traffic::new(71);
+    let first = start(&fake, directory.path(), &[("POSTMETER__SHUTDOWN__GRACE", "500ms")]);
+    assert_eq!(first.firehose().deliver("a", &traffic.records(60)).await.status, 200);
+    first.signal("TERM");
+    let (status, _, stderr) = tokio::task::spawn_blocking(|| first.wait()).await.expect("it ends");
+    assert_eq!(status.code(), Some(0), "{stderr:#?}");
+    assert!(!stderr.iter().any(|line| line.starts_with("{\"Namespace\"")));
+    fake.resume_listening().await;
+    let second = start(&fake, directory.path(), &[]);
+    let sum = traffic.counts();
+    assert!(fake.wait_until(|state: &State| state.total_in("SES") >= sum, PATIENCE).await);
+    assert_eq!(crash_doubt(&second).await, 0);
+    assert_held(&fake, &traffic.sums());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_belongs_to_one_process() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let fake = FakeCloudWatch::start().await;
+    let _first = start(&fake, directory.path(), &[]);
+    let second = postmeter(&["serve"])
+        .envs([
+            ("POSTMETER__LISTEN__HTTP", "127.0.0.1:0"),
+            ("POSTMETER__LISTEN__ADMIN", "127.0.0.1:0"),
+            ("POSTMETER__CLOUDWATCH__PUBLISH", "memory"),
+            ("POSTMETER__FIREHOSE__ACKNOWLEDGE", "journaled"),
+            ("POSTMETER__JOURNAL__DIRECTORY", &directory.path().display().to_string()),
+        ])
+        .output()
+        .expect("it runs");
+    assert_eq!(second.status.code(), Some(2));
+    let stderr = String::from_utf8_lossy(&second.stderr);
+    assert!(stderr.contains("another process has it"), "{stderr}");
+}
