@@ -8,6 +8,7 @@
     reason = "a test that cannot go on panics, and says on stdout what it skips"
 )]
 
+mod chaos;
 mod count;
 mod deliveries;
 mod docs;
