@@ -117,3 +117,15 @@ async fn beyond_the_bound_the_oldest_done_go_and_the_pending_stay() {
     assert_eq!(ledger.evicted(), 2);
     known(&ledger, "pending");
 }
+
+#[tokio::test(start_paused = true)]
+async fn restored_ids_are_known_for_what_is_left_of_their_time_and_the_oldest_go_first() {
+    let ledger = Ledger::new(DoneWhen::Merged, LIFE, 2);
+    let known_for = |name, seconds| (id(name), Duration::from_secs(seconds));
+    ledger.restore(vec![known_for("new", 50), known_for("old", 10), known_for("middle", 20)]);
+    assert_eq!((ledger.len(), ledger.evicted()), (2, 1));
+    assert_eq!(known(&ledger, "middle").stage(), Stage::Merged);
+    advance(Duration::from_secs(20)).await;
+    assert_eq!(known(&ledger, "new").stage(), Stage::Merged);
+    drop(new(&ledger, "middle"));
+}

@@ -304,6 +304,12 @@ mod tests {
         let flight = flight(&layouts, &[29_000_000; 7]);
         let mut calls = pack(&flight, "SES", &layouts, None).calls;
         assert_eq!((calls.len(), flight.left().entries().len()), (1, 7));
+        let keyed = calls[0].keyed();
+        let lines = |keys: &[(Key, u64)]| {
+            let keys = keys.iter().map(|(key, count)| (&**key, *count));
+            crate::aggregate::sorted_lines(keys, &layouts)
+        };
+        assert_eq!(lines(&keyed), crate::aggregate::lines_of(&[flight.left()], &layouts));
         let (first, second) = calls.remove(0).halves();
         assert_eq!((first.len(), second.len()), (3, 4));
         first.settle();

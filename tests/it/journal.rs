@@ -1,9 +1,10 @@
 //! `acknowledge = "journaled"`: what was answered survives `kill -9`.
 
 use std::path::Path;
+use std::process::Command;
 
 use crate::support::app::PATIENCE;
-use crate::support::command::postmeter;
+use crate::support::command::{postmeter, root};
 use crate::support::fake_cloudwatch::{FakeCloudWatch, Fault, State};
 use crate::support::firehose::get;
 use crate::support::process::Daemon;
@@ -11,6 +12,15 @@ use crate::support::traffic::{Traffic, assert_held, held_of, send_of};
 
 /// A daemon with a journal in a directory.
 fn start(fake: &FakeCloudWatch, directory: &Path, more: &[(&str, &str)]) -> Daemon {
+    spawn(&mut postmeter(&["serve"]), fake, directory, more)
+}
+
+fn spawn(
+    command: &mut Command,
+    fake: &FakeCloudWatch,
+    directory: &Path,
+    more: &[(&str, &str)],
+) -> Daemon {
     let (url, directory) = (fake.url(), directory.display().to_string());
     let variables = [
         ("AWS_ENDPOINT_URL", &*url),
@@ -18,7 +28,7 @@ fn start(fake: &FakeCloudWatch, directory: &Path, more: &[(&str, &str)]) -> Daem
         ("POSTMETER__JOURNAL__DIRECTORY", &*directory),
         ("POSTMETER__LIMITS__SERIES", "1000000"),
     ];
-    Daemon::start(&[&variables, more].concat())
+    Daemon::spawn(command, &[&variables, more].concat())
 }
 
 async fn kill(daemon: Daemon) {
@@ -144,4 +154,40 @@ async fn a_journal_belongs_to_one_process() {
     assert_eq!(second.status.code(), Some(2));
     let stderr = String::from_utf8_lossy(&second.stderr);
     assert!(stderr.contains("another process has it"), "{stderr}");
+}
+
+/// No file of this process may have more than 32 KiB: writing beyond fails as on a full disk.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_disk_does_not_take_is_refused_and_counted_when_it_comes_again() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let fake = FakeCloudWatch::start().await;
+    let mut limited = Command::new("bash");
+    let script = "trap '' XFSZ; ulimit -f 32; exec \"$0\" serve";
+    limited.args(["-c", script, env!("CARGO_BIN_EXE_postmeter")]);
+    limited.env_clear().current_dir(root());
+    let slow = [("POSTMETER__CLOUDWATCH__FLUSH_INTERVAL", "1m")];
+    let first = spawn(&mut limited, &fake, directory.path(), &slow);
+    let mut traffic = Traffic::new(72);
+    let mut refused = 0;
+    for at in 0..12 {
+        let (id, records) = (format!("r{at}"), traffic.records(400));
+        let mut reply = first.firehose().deliver(&id, &records).await;
+        if reply.status != 200 {
+            assert_eq!(reply.status, 503, "{}", reply.body);
+            assert!(reply.body.contains("journal"), "{}", reply.body);
+            refused += 1;
+            reply = first.firehose().deliver(&id, &records).await;
+        }
+        assert_eq!(reply.status, 200, "{}", reply.body);
+    }
+    assert!(refused > 0, "everything fitted");
+    let said = metric(&first, "postmeter_requests_total{outcome=\"journal\"}").await;
+    assert_eq!(said, refused);
+    assert_eq!(metric(&first, "postmeter_journal_failures_total").await, refused);
+    kill(first).await;
+    let second = start(&fake, directory.path(), &[]);
+    let sum = traffic.counts();
+    assert!(fake.wait_until(|state: &State| state.total_in("SES") >= sum, PATIENCE).await);
+    assert_eq!(metric(&second, "postmeter_journal_corrupt_bytes_total").await, 0);
+    assert_held(&fake, &traffic.sums());
 }

@@ -55,6 +55,28 @@ fn entries_are_taken_up_to_the_limit_whole_or_not_at_all() {
 }
 
 #[test]
+fn room_that_is_not_used_is_given_back_and_what_was_taken_in_before_needs_none() {
+    let (aggregator, id) = aggregator(None, 2);
+    let two = delta(id, &[("a", 1, 1), ("b", 1, 1)]);
+    let room = aggregator.reserve(&two).expect("it fits");
+    assert_eq!(aggregator.reserve(&delta(id, &[("c", 1, 1)])).map(drop), Err(Full));
+    drop(room);
+    let room = aggregator.reserve(&two).expect("it was given back");
+    assert_eq!(aggregator.merge_into(room, &two, || None), Merge::default());
+    assert_eq!((aggregator.pending.entries(), aggregator.pending.counts()), (2, 2));
+    let old = delta(id, &[("c", 1, 5), ("d", 1, 5)]);
+    assert_eq!(aggregator.restore(&old), Merge::default());
+    assert_eq!((aggregator.pending.entries(), aggregator.pending.counts()), (4, 12));
+    assert_eq!(merge(&aggregator, &delta(id, &[("e", 1, 1)])), Err(Full));
+    // Near the limit only new entries want room, and none of these is; an epoch that ends in
+    // between makes them new.
+    let room = aggregator.reserve(&two).expect("nothing is new");
+    let _ = aggregator.seal();
+    assert_eq!(aggregator.merge_into(room, &two, || None), Merge::default());
+    assert_eq!((aggregator.pending.entries(), aggregator.pending.counts()), (6, 14));
+}
+
+#[test]
 fn series_are_made_up_to_the_limit_and_minutes_cost_none() {
     let (aggregator, id) = aggregator(Some(2), 100);
     let merged =

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,12 @@ pub struct Daemon {
 impl Daemon {
     /// Starts `postmeter serve` with these variables, and waits until it serves.
     pub fn start(variables: &[(&str, &str)]) -> Self {
-        let mut child = postmeter(&["serve"])
+        Self::spawn(&mut postmeter(&["serve"]), variables)
+    }
+
+    /// Starts a command that becomes `postmeter serve`.
+    pub fn spawn(command: &mut Command, variables: &[(&str, &str)]) -> Self {
+        let mut child = command
             .envs([
                 ("AWS_ACCESS_KEY_ID", "AKID"),
                 ("AWS_SECRET_ACCESS_KEY", "secret"),
@@ -85,9 +90,8 @@ impl Daemon {
     }
 
     pub fn signal(&self, name: &str) {
-        let status = std::process::Command::new("kill")
-            .args([format!("-{name}"), self.child.id().to_string()])
-            .status();
+        let status =
+            Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status();
         assert!(status.expect("kill runs").success());
     }
 
