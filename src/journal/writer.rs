@@ -48,7 +48,8 @@ pub struct Writer {
     number: u64,
     /// What the next log says of those before it.
     suspects: Vec<Trusted>,
-    /// Records that nobody waits for and that are not on disk yet.
+    /// Records that nobody waits for and that are not on disk yet. Few: while nothing can be
+    /// written, nothing is merged and no call is sent that there would be something to say of.
     kept: Vec<Order>,
     checkpoint: Arc<Checkpoint>,
 }
@@ -190,12 +191,16 @@ impl Writer {
             self.disk.sync()?;
             Ok(file)
         });
-        let Ok(file) = begun else {
-            self.suspects.push(Trusted { file: number, bytes: 0 });
-            return begun.map(|_| unreachable!());
-        };
-        self.suspects.clear();
-        Ok(Log { file, number, bytes: out.len() as u64, layouts: HashSet::new() })
+        match begun {
+            Ok(file) => {
+                self.suspects.clear();
+                Ok(Log { file, number, bytes: out.len() as u64, layouts: HashSet::new() })
+            }
+            Err(error) => {
+                self.suspects.push(Trusted { file: number, bytes: 0 });
+                Err(error)
+            }
+        }
     }
 
     /// The log that is written to is never trusted again beyond what is surely on disk.
