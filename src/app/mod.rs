@@ -4,6 +4,9 @@
 //! stop, then drains: sources refuse what is new, everything merged is published, whoever waits is
 //! answered, sockets close.
 
+mod definitions;
+mod journal;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,31 +19,30 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::ack::{DoneWhen, Ledger, RequestId};
-use crate::aggregate::{Aggregator, Key, Limits, Line};
+pub use definitions::Reloader;
+
+use crate::ack::{DoneWhen, Ledger};
+use crate::aggregate::{Aggregator, Limits, Line};
 use crate::clock::Clock;
-use crate::config::{Acknowledge, Ambiguous, Config, DefinitionsSource, Publish, TimestampSource};
-use crate::destination::{self, Layouts, RuleSet};
+use crate::config::{Acknowledge, Config, Publish, TimestampSource};
+use crate::destination::Layouts;
 use crate::finding::Finding;
 use crate::http::{Admin, Listener, ListenerSettings, admin_router, health_router};
-use crate::journal::{self, Journal, JournalSettings, LocalDisk, Opened};
+use crate::journal::Journal;
 use crate::limits::FIREHOSE_ID_LIFE;
-use crate::offload::offload;
 use crate::pipeline::{Intake, IntakeSettings};
 use crate::sink::cloudwatch::{AwsEnvironment, CloudWatch, CloudWatchSettings};
 use crate::sink::{Datum, Failure, Memory, MetricSink, OwnTotals, Publisher, PublisherSettings};
 use crate::source::InFlight;
 use crate::source::firehose::{AccessKeys, FirehoseEndpoint, FirehoseSettings};
-use crate::telemetry::{DropReason, Gauges, Metrics, Reload};
+use crate::telemetry::{Gauges, Metrics, Reload};
 
 /// Done request ids that are remembered at most, about 25 MB of them.
 const DONE_IDS_MAX: usize = 250_000;
-/// A log of the journal is full from so many bytes: 16 MiB.
-const JOURNAL_LOG_BYTES: u64 = 16 << 20;
 /// Connections on each listener at most.
 const CONNECTIONS_MAX: usize = 10_000;
 /// What `serve` counts by when nothing is configured at all, and `demo` always.
-pub const EXAMPLE_DEFINITIONS: &str = include_str!("../config/definitions.json");
+pub const EXAMPLE_DEFINITIONS: &str = include_str!("../../config/definitions.json");
 
 /// Why the daemon does not start.
 #[derive(Debug, thiserror::Error)]
@@ -91,15 +93,6 @@ struct Parts {
     ledger: Ledger,
 }
 
-/// Reads definitions again while the daemon runs.
-#[derive(Clone, Debug)]
-pub struct Reloader {
-    intake: Arc<Intake>,
-    metrics: Arc<Metrics>,
-    layouts: Layouts,
-    config: Config,
-}
-
 /// How a daemon ended.
 #[derive(Debug)]
 pub struct Drained {
@@ -119,7 +112,7 @@ impl App {
         let metrics = Metrics::new()
             .map_err(|error| StartError::Configuration(format!("metrics: {error}")))?;
         let layouts = Layouts::default();
-        let rules = load_rules(&config, &layouts)?;
+        let rules = definitions::load(&config, &layouts)?;
         metrics.reload(Reload::Loaded);
 
         let to_aws = config.cloudwatch.publish == Publish::Aws;
@@ -129,7 +122,7 @@ impl App {
             entries: config.limits.entries as u64,
         };
         let ambiguous = config.cloudwatch.ambiguous;
-        let opened = open_journal(&config, &layouts, &clock, &metrics).await?;
+        let opened = journal::open(&config, &layouts, &clock, &metrics).await?;
         let aggregator = Arc::new(Aggregator::new(limits, layouts, clock.clone()));
         let journal = opened.as_ref().map(|opened| Arc::clone(&opened.journal));
         let publisher = Publisher::new(
@@ -176,7 +169,7 @@ impl App {
             ledger: Ledger::new(done_when, FIREHOSE_ID_LIFE, DONE_IDS_MAX),
         };
         if let Some(opened) = opened {
-            restore(opened, &parts, ambiguous, &clock).await;
+            journal::restore(opened, &parts, ambiguous, &clock).await;
         }
         let endpoint = firehose(&config, &parts, clock);
         let http = bind(config.listen.http, config.listen.keep_alive).await?;
@@ -336,73 +329,6 @@ async fn cloudwatch(config: &Config, environment: AwsEnvironment) -> Result<Sink
     Ok(Sink::CloudWatch(Box::new(client)))
 }
 
-/// A journal that was read, and whose writing has begun.
-struct OpenedJournal {
-    journal: Arc<Journal>,
-    outstanding: Vec<(Key, u64)>,
-    doubtful: u64,
-    ids: Vec<(RequestId, i64)>,
-}
-
-async fn open_journal(
-    config: &Config,
-    layouts: &Layouts,
-    clock: &Clock,
-    metrics: &Arc<Metrics>,
-) -> Result<Option<OpenedJournal>, StartError> {
-    let journaled = config.firehose.acknowledge == Acknowledge::Journaled;
-    let Some(directory) = config.journal.directory.clone().filter(|_| journaled) else {
-        return Ok(None);
-    };
-    let settings = JournalSettings {
-        id_life: FIREHOSE_ID_LIFE,
-        send_again: config.cloudwatch.ambiguous == Ambiguous::Retry,
-        log_bytes: JOURNAL_LOG_BYTES,
-    };
-    let place = directory.display().to_string();
-    let (layouts, clock, metrics) = (layouts.clone(), clock.clone(), Arc::clone(metrics));
-    let opening = offload(move || {
-        let disk = Arc::new(LocalDisk::open(directory)?);
-        journal::open(disk, &layouts, settings, clock, metrics)
-    });
-    let failed = |why: String| {
-        StartError::Configuration(format!("cannot use the journal in {place}: {why}"))
-    };
-    let opened = opening.await.map_err(|_| failed("reading it panicked".to_owned()))?;
-    let opened = opened.map_err(|error| match error.kind() {
-        io::ErrorKind::WouldBlock => failed("another process has it".to_owned()),
-        _ => failed(error.to_string()),
-    })?;
-    let Opened { journal, writing, outstanding, doubtful, ids } = opened;
-    // Ends with the last who holds the journal.
-    tokio::spawn(writing.run());
-    Ok(Some(OpenedJournal { journal: Arc::new(journal), outstanding, doubtful, ids }))
-}
-
-/// Takes over what an earlier process left.
-async fn restore(opened: OpenedJournal, parts: &Parts, ambiguous: Ambiguous, clock: &Clock) {
-    let OpenedJournal { outstanding, doubtful, ids, .. } = opened;
-    let now_ms = clock.now_ms();
-    let left = |(id, at_ms): (RequestId, i64)| {
-        let age = Duration::from_millis((now_ms - at_ms).max(0).unsigned_abs());
-        (id, FIREHOSE_ID_LIFE.saturating_sub(age))
-    };
-    let requests = ids.len();
-    parts.ledger.restore(ids.into_iter().map(left).collect());
-    if doubtful > 0 {
-        parts.metrics.doubtful_crash.add(doubtful);
-        if ambiguous == Ambiguous::Drop {
-            parts.metrics.dropped(DropReason::Ambiguous, doubtful);
-        }
-        tracing::error!(counts = doubtful, "calls were on their way when an earlier process died");
-    }
-    let counts: u64 = outstanding.iter().map(|(_, count)| count).sum();
-    if !outstanding.is_empty() {
-        parts.intake.restore(&outstanding).await;
-    }
-    tracing::info!(entries = outstanding.len(), counts, requests, "journal read");
-}
-
 fn firehose(config: &Config, parts: &Parts, clock: Clock) -> FirehoseEndpoint {
     let answers_when_settled = config.firehose.acknowledge == Acknowledge::Published;
     let settings = FirehoseSettings {
@@ -424,51 +350,6 @@ fn firehose(config: &Config, parts: &Parts, clock: Clock) -> FirehoseEndpoint {
         Arc::clone(&parts.metrics),
         clock,
     )
-}
-
-fn load_rules(config: &Config, layouts: &Layouts) -> Result<RuleSet, StartError> {
-    let (name, text) = match &config.definitions {
-        None => ("the example definitions".to_owned(), EXAMPLE_DEFINITIONS.to_owned()),
-        Some(DefinitionsSource::Path(path)) => {
-            let name = path.display().to_string();
-            let text = std::fs::read_to_string(path).map_err(|error| {
-                StartError::Configuration(format!("cannot read the definitions {name}: {error}"))
-            })?;
-            (name, text)
-        }
-        Some(DefinitionsSource::Env(variable)) => {
-            let text = std::env::var(variable).map_err(|error| {
-                let what = format!("cannot read the definitions in env:{variable}: {error}");
-                StartError::Configuration(what)
-            })?;
-            (format!("env:{variable}"), text)
-        }
-    };
-    let reading = destination::read(&name, &text);
-    let Some(definitions) = reading.definitions else {
-        return Err(StartError::Definitions(reading.findings));
-    };
-    for warning in &reading.findings {
-        tracing::warn!(place = %warning.place, path = warning.path, "{}; {}", warning.what, warning.mend);
-    }
-    let namespace = &config.cloudwatch.namespace;
-    let default_set = config.default_configuration_set.as_deref();
-    Ok(RuleSet::new(&definitions, namespace, default_set, layouts))
-}
-
-// === impl Reloader ===
-
-impl Reloader {
-    /// Reads the definitions again. A faulty document is refused whole and the old rules go on.
-    ///
-    /// # Errors
-    /// The definitions cannot be read, or are faulty.
-    pub fn reload(&self) -> Result<(), StartError> {
-        let rules = load_rules(&self.config, &self.layouts);
-        self.metrics.reload(if rules.is_ok() { Reload::Loaded } else { Reload::Refused });
-        self.intake.set_rules(rules?);
-        Ok(())
-    }
 }
 
 // === impl Sink ===
