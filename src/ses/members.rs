@@ -5,9 +5,10 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use super::entries::{DataSeed, EntrySeed};
 use super::interest::{Interest, Slot};
 use super::seed::{ListSeed, Members, ObjectSeed, TagValueSeed, TextSeed, drain_list, other_kinds};
-use super::value::{Block, Entry, Levels, Text, Value, Wrapped};
+use super::value::{Block, Levels, Text, Value, Wrapped};
 
 /// Reads a value, and the values inside it down to a number of levels of wrapping.
 pub struct ValueSeed<'i> {
@@ -16,9 +17,9 @@ pub struct ValueSeed<'i> {
 }
 
 /// Reads what a wrapping holds.
-struct WrappedSeed<'i> {
-    interest: &'i Interest,
-    levels: Levels,
+pub(super) struct WrappedSeed<'i> {
+    pub interest: &'i Interest,
+    pub levels: Levels,
 }
 
 impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
@@ -336,86 +337,6 @@ impl<'de> Members<'de> for HeaderMembers<'_, 'de> {
             HeaderField::Name => self.slot = text.and_then(|name| self.interest.header(&name)),
             HeaderField::Value => self.text = text,
         }
-        Ok(())
-    }
-}
-
-struct EntrySeed<'i> {
-    interest: &'i Interest,
-    levels: Levels,
-}
-
-struct EntryMembers<'i, 'a> {
-    entry: Entry<'a>,
-    seed: EntrySeed<'i>,
-}
-
-#[derive(Clone, Copy)]
-enum EntryField {
-    Body,
-    Sns,
-}
-
-impl<'de> DeserializeSeed<'de> for EntrySeed<'_> {
-    type Value = Entry<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        let mut members = EntryMembers { entry: Entry::default(), seed: self };
-        ObjectSeed(&mut members).deserialize(deserializer)?;
-        Ok(members.entry)
-    }
-}
-
-impl<'de> Members<'de> for EntryMembers<'_, 'de> {
-    type Field = EntryField;
-
-    fn field(&self, key: &[u8]) -> Option<EntryField> {
-        match key {
-            b"body" => Some(EntryField::Body),
-            b"Sns" => Some(EntryField::Sns),
-            _ => None,
-        }
-    }
-
-    fn member<A: MapAccess<'de>>(
-        &mut self,
-        field: EntryField,
-        map: &mut A,
-    ) -> Result<(), A::Error> {
-        let EntrySeed { interest, levels } = self.seed;
-        let wrapped = map.next_value_seed(WrappedSeed { interest, levels })?;
-        match field {
-            EntryField::Body => self.entry.body = wrapped,
-            EntryField::Sns => self.entry.sns = wrapped,
-        }
-        Ok(())
-    }
-}
-
-/// The `data` of a Firehose record.
-struct DataSeed;
-
-struct DataMembers<'a>(Option<Text<'a>>);
-
-impl<'de> DeserializeSeed<'de> for DataSeed {
-    type Value = Option<Text<'de>>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        let mut members = DataMembers(None);
-        ObjectSeed(&mut members).deserialize(deserializer)?;
-        Ok(members.0)
-    }
-}
-
-impl<'de> Members<'de> for DataMembers<'de> {
-    type Field = ();
-
-    fn field(&self, key: &[u8]) -> Option<()> {
-        (key == b"data").then_some(())
-    }
-
-    fn member<A: MapAccess<'de>>(&mut self, (): (), map: &mut A) -> Result<(), A::Error> {
-        self.0 = map.next_value_seed(TextSeed)?;
         Ok(())
     }
 }

@@ -13,6 +13,7 @@ mod blocks;
 pub mod compare;
 mod data;
 mod delivery;
+mod entries;
 mod event;
 mod event_type;
 mod fast;
