@@ -370,3 +370,30 @@ async fn what_is_in_doubt_is_sent_again_or_given_up_as_told() {
         assert_eq!((process.doubtful, &process.outstanding), (0, &Counts::from([(1, left)])));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn without_checkpoints_logs_are_few_and_writing_goes_on_with_the_next_one() {
+    let bench = Bench::new();
+    let process = bench.start(JournalSettings { log_bytes: 1, ..SETTINGS }, 0);
+    bench.disk.set_faults(Faults { renames_fail: true, ..Faults::default() });
+    let one = Counts::from([(0, 1)]);
+    let mut taken = 0;
+    while process.delta(taken, &one).await.is_ok() {
+        taken += 1;
+        assert!(taken < 100, "there is no end");
+    }
+    let logs = bench.disk.mounted().list().expect("names");
+    let logs = logs.iter().filter(|name| name.contains(".log")).count();
+    assert_eq!((taken, logs), (16, 17));
+    bench.disk.set_faults(Faults::default());
+    // The first is refused still, and asks for the checkpoint.
+    let mut refused = 0;
+    while process.delta(1000 + refused, &one).await.is_err() {
+        refused += 1;
+        assert!(refused < 100, "it does not recover");
+        tokio::task::yield_now().await;
+    }
+    drop(process);
+    bench.disk.crash(|_| 0);
+    assert_eq!(bench.start(SETTINGS, 0).outstanding, Counts::from([(0, taken + 1)]));
+}
