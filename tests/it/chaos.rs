@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::support::app::PATIENCE;
 use crate::support::fake_cloudwatch::{FakeCloudWatch, Fault, State};
@@ -58,14 +59,15 @@ impl Load {
 
     async fn until_answered(&self, requests: usize) {
         for _ in 0..requests {
-            self.answered.notified().await;
+            timeout(PATIENCE, self.answered.notified()).await.expect("an answer in time");
         }
     }
 
     /// What was answered, when all senders have heard of their last request.
     async fn end(self) -> BTreeMap<String, u64> {
         self.stop.store(true, Ordering::Relaxed);
-        self.senders.join_all().await.into_iter().flatten().collect()
+        let heard = timeout(PATIENCE, self.senders.join_all()).await;
+        heard.expect("the last answers in time").into_iter().flatten().collect()
     }
 }
 

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use tokio::time::timeout;
+
 use crate::support::app::PATIENCE;
 use crate::support::command::{postmeter, root};
 use crate::support::fake_cloudwatch::{FakeCloudWatch, Fault, State};
@@ -107,9 +109,12 @@ async fn a_call_on_its_way_at_a_kill_is_in_doubt_as_told() {
         let new = |state: &State| state.total_in("SES") > once + 3;
         assert!(once == 30 && (fake.wait_until(new, PATIENCE).await || ambiguous == "drop"));
         let doubt = crash_doubt(&second).await;
-        while metric(&second, "postmeter_pending_counts").await > 0 {
-            tokio::task::yield_now().await;
-        }
+        let settled = async {
+            while metric(&second, "postmeter_pending_counts").await > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(PATIENCE, settled).await.expect("it settles in time");
         assert_eq!(held_of(&fake, "opera"), held, "{ambiguous}");
         assert!(held - 30 <= doubt, "{doubt}");
         assert!(doubt > 0);
