@@ -147,9 +147,7 @@ impl Aggregator {
 
     /// Adds counts that were taken in before, whatever the limit of entries.
     pub fn restore(&self, delta: &Delta) -> Merge {
-        self.pending
-            .reserve(0, u64::MAX)
-            .map_or_else(|Full| Merge::default(), |room| self.merge_into(room, delta, || None))
+        self.merge_into(Room::none(&self.pending), delta, || None)
     }
 
     /// As [`Aggregator::merge`], where there is room already.

@@ -24,6 +24,11 @@ pub struct Room {
 // === impl Room ===
 
 impl Room {
+    /// For counts that are taken in whatever the limit.
+    pub(super) fn none(pending: &Arc<Pending>) -> Self {
+        Self { pending: Arc::clone(pending), entries: 0 }
+    }
+
     /// Counts were merged, and made so many entries: near the limit sometimes more than there was
     /// room for, when an epoch ended meanwhile.
     pub(super) fn merged(mut self, counts: u64, made: u64) {

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use super::{Parts, StartError};
 use crate::ack::RequestId;
-use crate::aggregate::Key;
 use crate::clock::Clock;
 use crate::config::{Acknowledge, Ambiguous, Config};
 use crate::destination::Layouts;
-use crate::journal::{self, Journal, JournalSettings, LocalDisk, Opened};
+use crate::journal::{self, JournalSettings, LocalDisk, Opened};
 use crate::limits::FIREHOSE_ID_LIFE;
 use crate::offload::offload;
 use crate::telemetry::{DropReason, Metrics};
@@ -18,20 +17,13 @@ use crate::telemetry::{DropReason, Metrics};
 /// A log of the journal is full from so many bytes: 16 MiB.
 const LOG_BYTES: u64 = 16 << 20;
 
-/// A journal that was read, and whose writing has begun.
-pub struct OpenedJournal {
-    pub journal: Arc<Journal>,
-    outstanding: Vec<(Key, u64)>,
-    doubtful: u64,
-    ids: Vec<(RequestId, i64)>,
-}
-
+/// Reads the journal, if there is to be one, and begins to write it.
 pub async fn open(
     config: &Config,
     layouts: &Layouts,
     clock: &Clock,
     metrics: &Arc<Metrics>,
-) -> Result<Option<OpenedJournal>, StartError> {
+) -> Result<Option<Opened>, StartError> {
     let journaled = config.firehose.acknowledge == Acknowledge::Journaled;
     let Some(directory) = config.journal.directory.clone().filter(|_| journaled) else {
         return Ok(None);
@@ -51,19 +43,18 @@ pub async fn open(
         StartError::Configuration(format!("cannot use the journal in {place}: {why}"))
     };
     let opened = opening.await.map_err(|_| failed("reading it panicked".to_owned()))?;
-    let opened = opened.map_err(|error| match error.kind() {
+    let (opened, writing) = opened.map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => failed("another process has it".to_owned()),
         _ => failed(error.to_string()),
     })?;
-    let Opened { journal, writing, outstanding, doubtful, ids } = opened;
     // Ends with the last who holds the journal.
     tokio::spawn(writing.run());
-    Ok(Some(OpenedJournal { journal: Arc::new(journal), outstanding, doubtful, ids }))
+    Ok(Some(opened))
 }
 
 /// Takes over what an earlier process left.
-pub async fn restore(opened: OpenedJournal, parts: &Parts, ambiguous: Ambiguous, clock: &Clock) {
-    let OpenedJournal { outstanding, doubtful, ids, .. } = opened;
+pub async fn restore(opened: Opened, parts: &Parts, ambiguous: Ambiguous, clock: &Clock) {
+    let Opened { outstanding, doubtful, ids, .. } = opened;
     let now_ms = clock.now_ms();
     let left = |(id, at_ms): (RequestId, i64)| {
         let age = Duration::from_millis((now_ms - at_ms).max(0).unsigned_abs());

@@ -4,8 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 
-use minicbor::bytes::ByteSlice;
-
 use super::disk::{Append, Disk};
 use super::record::{Count, KnownId, Next, Record, Records, next_record, put_record};
 use super::state::{Keys, State};
@@ -164,11 +162,15 @@ pub fn write_checkpoint(
     let mut file = disk.create(&unfinished)?;
     write_state(&mut *file, layouts, state)?;
     file.sync()?;
-    for corrupt in report.corrupt.keys() {
-        disk.rename(corrupt, &format!("{corrupt}.corrupt"))?;
-    }
+    let keep = |corrupt: &String| disk.rename(corrupt, &format!("{corrupt}.corrupt"));
+    // Of a checkpoint that is not whole nothing was taken, and its name may be wanted. What was
+    // taken of a log must not go before the checkpoint is there.
+    let (checkpoints, logs): (Vec<_>, Vec<_>) =
+        report.corrupt.keys().partition(|name| name.contains(".checkpoint"));
+    checkpoints.into_iter().try_for_each(keep)?;
     disk.rename(&unfinished, &name)?;
     disk.sync()?;
+    logs.into_iter().try_for_each(keep)?;
     let names = Names::of(disk)?;
     let logs = names.logs.range(..=number).map(|number| log_name(*number));
     let checkpoints = names.checkpoints.range(..number).map(|number| checkpoint_name(*number));
@@ -188,15 +190,13 @@ fn write_state(file: &mut dyn Append, layouts: &Layouts, state: &State) -> io::R
     for id in used {
         put_layout(&mut out, layouts, id);
     }
-    let count = |key, count| Count { key: <&ByteSlice>::from(key), count };
     for chunk in outstanding.chunks(PER_RECORD) {
-        let counts = chunk.iter().map(|(key, held)| count(&***key, **held)).collect();
+        let counts = chunk.iter().map(|(key, held)| Count::new(key, **held)).collect();
         put_record(&mut out, &Record::Outstanding { counts });
         flush(file, &mut out, CHUNK)?;
     }
     for (call, counts) in &state.calls {
-        let counts = counts.iter().map(|(key, held)| count(&**key, *held)).collect();
-        put_record(&mut out, &Record::Call { call: *call, counts });
+        put_record(&mut out, &Record::Call { call: *call, counts: Count::list(counts) });
         flush(file, &mut out, CHUNK)?;
     }
     let ids: Vec<_> = state.ids.iter().map(|(id, at_ms)| (id.to_bytes(), *at_ms)).collect();

@@ -22,7 +22,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use minicbor::bytes::ByteSlice;
 use tokio::sync::{mpsc, oneshot};
 
 pub use disk::{Append, Disk, LocalDisk};
@@ -63,8 +62,7 @@ pub struct Journal {
 /// A journal that was read, and what stood in it.
 #[derive(Debug)]
 pub struct Opened {
-    pub journal: Journal,
-    pub writing: Writing,
+    pub journal: Arc<Journal>,
     /// Counts to be published.
     pub outstanding: Vec<(Key, u64)>,
     /// The sum of the counts in calls of unknown outcome.
@@ -94,7 +92,7 @@ pub fn open(
     settings: JournalSettings,
     clock: Clock,
     metrics: Arc<Metrics>,
-) -> io::Result<Opened> {
+) -> io::Result<(Opened, Writing)> {
     let (mut state, report, number) = files::read(&*disk, layouts, u64::MAX)?;
     report.log();
     metrics.journal_corrupt_bytes.add(report.corrupt.values().sum());
@@ -109,13 +107,13 @@ pub fn open(
     files::write_checkpoint(&*disk, layouts, number, &state, &report)?;
     let (orders, receiver) = mpsc::channel(ORDERS_MAX);
     let writer = Writer::new(disk, layouts.clone(), number, settings, clock, metrics);
-    Ok(Opened {
-        journal: Journal { orders, next_call: AtomicU64::new(0) },
-        writing: Writing { writer, orders: receiver },
+    let opened = Opened {
+        journal: Arc::new(Journal { orders, next_call: AtomicU64::new(0) }),
         outstanding: state.outstanding.into_iter().collect(),
         doubtful,
         ids: state.ids.into_iter().collect(),
-    })
+    };
+    Ok((opened, Writing { writer, orders: receiver }))
 }
 
 // === impl JournalSettings ===
@@ -150,7 +148,7 @@ impl Journal {
         delta: &Delta,
     ) -> Result<(), JournalError> {
         let id = id.to_bytes();
-        let counts = delta.iter().map(|(key, count)| Count { key: key.into(), count }).collect();
+        let counts = delta.iter().map(|(key, count)| Count::new(key, count)).collect();
         let layouts = layouts_of(delta.iter().map(|(key, _)| key));
         self.write(&Record::Delta { id: id[..].into(), at_ms, counts }, layouts).await
     }
@@ -162,7 +160,7 @@ impl Journal {
     pub async fn call(&self, counts: &[(Key, u64)]) -> Result<u64, JournalError> {
         let call = self.next_call.fetch_add(1, Ordering::Relaxed);
         let layouts = layouts_of(counts.iter().map(|(key, _)| &**key));
-        self.write(&Record::Call { call, counts: list(counts) }, layouts).await?;
+        self.write(&Record::Call { call, counts: Count::list(counts) }, layouts).await?;
         Ok(call)
     }
 
@@ -174,7 +172,7 @@ impl Journal {
     /// Says that counts were given up without a call. On disk some time later.
     pub async fn given_up(&self, counts: &[(Key, u64)]) {
         let layouts = layouts_of(counts.iter().map(|(key, _)| &**key));
-        self.note(&Record::GivenUp { counts: list(counts) }, layouts).await;
+        self.note(&Record::GivenUp { counts: Count::list(counts) }, layouts).await;
     }
 
     /// Waits until all that was said before is on disk.
@@ -209,11 +207,6 @@ fn frame(record: &Record<'_>) -> Vec<u8> {
     let mut frame = Vec::new();
     put_record(&mut frame, record);
     frame
-}
-
-fn list(counts: &[(Key, u64)]) -> Vec<Count<'_>> {
-    let counts = counts.iter().map(|(key, count)| (&**key, *count));
-    counts.map(|(key, count)| Count { key: <&ByteSlice>::from(key), count }).collect()
 }
 
 fn layouts_of<'k>(keys: impl Iterator<Item = &'k [u8]>) -> Vec<LayoutId> {

@@ -12,6 +12,8 @@ use std::io::{self, Read};
 use minicbor::bytes::ByteSlice;
 use minicbor::{Decode, Encode};
 
+use crate::aggregate::Key;
+
 const MARK: [u8; 4] = *b"pmj1";
 const HEAD_BYTES: usize = 12;
 /// A record is at most this long: the counts of the largest request are a tenth of it.
@@ -143,6 +145,18 @@ pub struct Records<R> {
     frame: Vec<u8>,
     /// Bytes of whole records so far.
     pub read: u64,
+}
+
+// === impl Count ===
+
+impl<'b> Count<'b> {
+    pub fn new(key: &'b [u8], count: u64) -> Self {
+        Self { key: key.into(), count }
+    }
+
+    pub fn list(counts: &'b [(Key, u64)]) -> Vec<Self> {
+        counts.iter().map(|(key, count)| Self::new(key, *count)).collect()
+    }
 }
 
 /// Appends a record in its frame.

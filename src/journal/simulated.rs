@@ -34,6 +34,7 @@ struct Data {
 #[derive(Clone, Debug)]
 enum Change {
     Name(String, usize),
+    Rename(String, String),
     Remove(String),
 }
 
@@ -48,6 +49,8 @@ pub struct Faults {
     pub syncs_lie: bool,
     /// Nothing can be renamed.
     pub renames_fail: bool,
+    /// So many changes of the directory from now on succeed, and those after them fail.
+    pub changes_left: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -121,6 +124,11 @@ impl Change {
     fn apply(self, names: &mut BTreeMap<String, usize>) {
         match self {
             Self::Name(name, file) => _ = names.insert(name, file),
+            Self::Rename(from, to) => {
+                if let Some(file) = names.remove(&from) {
+                    names.insert(to, file);
+                }
+            }
             Self::Remove(name) => _ = names.remove(&name),
         }
     }
@@ -129,9 +137,13 @@ impl Change {
 // === impl Content ===
 
 impl Content {
-    fn change(&mut self, change: Change) {
+    fn change(&mut self, change: Change) -> io::Result<()> {
+        if let Some(left) = &mut self.faults.changes_left {
+            *left = left.checked_sub(1).ok_or_else(|| io::Error::other("input/output error"))?;
+        }
         change.clone().apply(&mut self.names);
         self.changes.push(change);
+        Ok(())
     }
 
     fn file(&self, name: &str) -> io::Result<usize> {
@@ -154,7 +166,7 @@ impl Disk for SimulatedDisk {
         let mut content = self.alive()?;
         let file = content.files.len();
         content.files.push(Data::default());
-        content.change(Change::Name(name.to_owned(), file));
+        content.change(Change::Name(name.to_owned(), file))?;
         Ok(Box::new(File { disk: self.clone(), file }))
     }
 
@@ -163,16 +175,15 @@ impl Disk for SimulatedDisk {
         if content.faults.renames_fail {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
-        let file = content.file(from)?;
-        content.change(Change::Name(to.to_owned(), file));
-        content.change(Change::Remove(from.to_owned()));
+        content.file(from)?;
+        content.change(Change::Rename(from.to_owned(), to.to_owned()))?;
         Ok(())
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
         let mut content = self.alive()?;
         content.file(name)?;
-        content.change(Change::Remove(name.to_owned()));
+        content.change(Change::Remove(name.to_owned()))?;
         Ok(())
     }
 

@@ -19,8 +19,6 @@ pub struct State {
     pub calls: BTreeMap<u64, Vec<(Key, u64)>>,
     /// Requests, and when (Unix milliseconds) they were counted.
     pub ids: HashMap<RequestId, i64, RandomState>,
-    /// No call has this number or a higher one.
-    pub next_call: u64,
     /// Records that contradict what came before them, or have keys that nothing explains. There are
     /// none but in a damaged journal.
     pub contradictions: u64,
@@ -50,10 +48,7 @@ impl State {
                 id.is_some_and(|id| self.ids.insert(id, known.at_ms).is_none()) && sound
             }),
             Record::Call { call, counts } => {
-                self.next_call = self.next_call.max(call + 1);
-                let keyed =
-                    counts.iter().filter_map(|count| Some((keys.key(count.key)?, count.count)));
-                let keyed: Vec<_> = keyed.collect();
+                let keyed = keys.all(counts);
                 let sound = keyed.len() == counts.len();
                 self.calls.insert(*call, keyed).is_none() && sound
             }
@@ -62,11 +57,7 @@ impl State {
                 (Some(counts), Verdict::Accepted | Verdict::GivenUp) => self.subtract(counts),
                 (None, _) => false,
             },
-            Record::GivenUp { counts } => {
-                let counts =
-                    counts.iter().filter_map(|count| Some((keys.key(count.key)?, count.count)));
-                self.subtract(counts.collect())
-            }
+            Record::GivenUp { counts } => self.subtract(keys.all(counts)),
         };
         self.contradictions += u64::from(!sound);
     }
@@ -133,6 +124,11 @@ impl<'l> Keys<'l> {
         let layout = Layout { namespace: namespace.into(), metric, dimensions };
         self.known.insert(id.into(), self.layouts.id(layout));
         true
+    }
+
+    /// Those that are explained.
+    fn all(&self, counts: &[Count<'_>]) -> Vec<(Key, u64)> {
+        counts.iter().filter_map(|count| Some((self.key(count.key)?, count.count))).collect()
     }
 
     fn key(&self, key: &[u8]) -> Option<Key> {

@@ -25,7 +25,7 @@ struct Bench {
 /// A process.
 struct Process {
     layouts: Layouts,
-    journal: Journal,
+    journal: Arc<Journal>,
     outstanding: Counts,
     doubtful: u64,
     ids: Vec<RequestId>,
@@ -47,7 +47,8 @@ impl Bench {
         }
         let disk = Arc::new(self.disk.mounted());
         let opened = open(disk, &layouts, settings, self.clock.clone(), Arc::clone(&self.metrics));
-        let Opened { journal, writing, outstanding, doubtful, ids } = opened.expect("it is read");
+        let (opened, writing) = opened.expect("it is read");
+        let Opened { journal, outstanding, doubtful, ids } = opened;
         tokio::spawn(writing.run());
         let mut counts = Counts::new();
         for (key, count) in outstanding {
@@ -396,4 +397,35 @@ async fn without_checkpoints_logs_are_few_and_writing_goes_on_with_the_next_one(
     drop(process);
     bench.disk.crash(|_| 0);
     assert_eq!(bench.start(SETTINGS, 0).outstanding, Counts::from([(0, taken + 1)]));
+}
+
+/// Wherever a start ends that finds a corrupt log: what could be read of it is there at the next.
+#[tokio::test(start_paused = true)]
+async fn what_is_read_of_a_corrupt_log_is_never_lost_to_a_crash() {
+    for changes in 0..12 {
+        let bench = Bench::new();
+        let process = bench.start(SETTINGS, 0);
+        let (name, mut before) = (files::log_name(1), 0);
+        for number in 0..3 {
+            process.delta(number, &Counts::from([(0, 1)])).await.expect("the disk is well");
+            if number == 1 {
+                before = bench.disk.len_of(&name);
+            }
+        }
+        drop(process);
+        // In the delta before the last, all of which are alike.
+        let one = bench.disk.len_of(&name) - before;
+        bench.disk.damage(&name, before - one / 2);
+        bench.disk.crash(|_| 0);
+        bench.disk.set_faults(Faults { changes_left: Some(changes), ..Faults::default() });
+        let disk = Arc::new(bench.disk.mounted());
+        let clock = bench.clock.clone();
+        let layouts = Layouts::default();
+        let opened = open(disk, &layouts, SETTINGS, clock, Arc::clone(&bench.metrics));
+        drop(opened);
+        bench.disk.set_faults(Faults::default());
+        bench.disk.crash(|changes| changes);
+        let process = bench.start(SETTINGS, 0);
+        assert_eq!(process.outstanding, Counts::from([(0, 2)]), "{changes} changes");
+    }
 }

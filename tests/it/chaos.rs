@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use crate::support::app::PATIENCE;
 use crate::support::fake_cloudwatch::{FakeCloudWatch, Fault, State};
-use crate::support::firehose::{Firehose, get};
+use crate::support::firehose::{Firehose, body_of, get};
 use crate::support::process::Daemon;
 use crate::support::traffic::{held_of, send_of};
 
@@ -74,12 +74,7 @@ impl Load {
 /// Sends a request under its campaign's name until it is answered 200.
 async fn deliver(firehose: &watch::Receiver<Firehose>, campaign: &str) {
     let records = vec![send_of(campaign); usize::try_from(EVENTS).expect("few")];
-    let body = postmeter::synth::firehose_body(
-        campaign,
-        1_795_176_000_000,
-        records.iter().map(String::as_bytes),
-    );
-    let body = body.into_bytes();
+    let body = body_of(campaign, &records);
     loop {
         let to = firehose.borrow().clone();
         match to.try_post(body.clone()).await {

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::support::app::TestApp;
 use crate::support::fake_cloudwatch::{FakeCloudWatch, Fault};
-use crate::support::firehose::{Firehose, get};
+use crate::support::firehose::{Firehose, body_of, get};
 use crate::support::process::Daemon;
 use crate::support::traffic::{Traffic, held_of, send_of};
 
@@ -41,12 +41,7 @@ impl Load {
                     }
                     let campaign = format!("s{sender}-{at}");
                     let records = vec![send_of(&campaign); EVENTS];
-                    let body = postmeter::synth::firehose_body(
-                        &campaign,
-                        1_795_176_000_000,
-                        records.iter().map(String::as_bytes),
-                    );
-                    let reply = firehose.try_post(body.into_bytes()).await;
+                    let reply = firehose.try_post(body_of(&campaign, &records)).await;
                     heard.insert(campaign, reply.ok().map(|reply| reply.status));
                     answered.notify_one();
                 }

@@ -59,15 +59,13 @@ impl Firehose {
 
     /// Delivers records under an id.
     pub async fn deliver(&self, id: &str, records: &[impl AsRef<[u8]>]) -> Reply {
-        let body = firehose_body(id, 1_795_176_000_000, records.iter().map(AsRef::as_ref));
-        self.clone().with("x-amz-firehose-request-id", id).post(body.into_bytes()).await
+        self.clone().with("x-amz-firehose-request-id", id).post(body_of(id, records)).await
     }
 
     /// The same in gzip.
     pub async fn deliver_gzip(&self, id: &str, records: &[impl AsRef<[u8]>]) -> Reply {
-        let body = firehose_body(id, 1_795_176_000_000, records.iter().map(AsRef::as_ref));
         let stream = self.clone().with("x-amz-firehose-request-id", id);
-        stream.with("content-encoding", "gzip").post(gzip(body.as_bytes())).await
+        stream.with("content-encoding", "gzip").post(gzip(&body_of(id, records))).await
     }
 
     /// Posts a body as it is.
@@ -108,6 +106,11 @@ impl Reply {
         assert_eq!(error.is_none(), self.status == 200, "{}", self.body);
         error
     }
+}
+
+/// A delivery of records under an id.
+pub fn body_of(id: &str, records: &[impl AsRef<[u8]>]) -> Vec<u8> {
+    firehose_body(id, 1_795_176_000_000, records.iter().map(AsRef::as_ref)).into_bytes()
 }
 
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {
