@@ -8,20 +8,15 @@ use hyper::body::Frame;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use postmeter::config::AccessKey;
-use postmeter::synth::firehose_body;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::support::app::{KEY, PATIENCE, TestApp};
 use crate::support::fake_cloudwatch::FakeCloudWatch;
-use crate::support::firehose::{Reply, SOURCE_ARN, get, gzip};
+use crate::support::firehose::{Reply, SOURCE_ARN, body_of, get, gzip};
 use crate::support::traffic::{Traffic, assert_held, assert_same_lines, send_of};
 
 const ID: &str = "x-amz-firehose-request-id";
-
-fn body(id: &str, records: &[String]) -> Vec<u8> {
-    firehose_body(id, 1_795_176_000_000, records.iter().map(String::as_bytes)).into_bytes()
-}
 
 /// Asserts that `/series` shows exactly what was sent.
 async fn assert_counted(app: &TestApp, traffic: &Traffic) {
@@ -58,7 +53,7 @@ async fn a_stream_without_the_id_header_is_known_by_the_id_of_its_body() {
     let app = TestApp::in_memory(|_| {}).await;
     let mut traffic = Traffic::new(2);
     let firehose = app.firehose();
-    let body = body("only-in-the-body", &traffic.records(20));
+    let body = body_of("only-in-the-body", &traffic.records(20));
     for _ in 0..3 {
         let reply = firehose.post(body.clone()).await;
         assert_eq!(reply.status, 200);
@@ -121,11 +116,11 @@ async fn bad_input_is_refused_or_counted_and_costs_no_neighbour() {
     );
     assert_refused(&post("a", deep.into_bytes()).await, 400, "a", "not JSON");
 
-    let packed = gzip(&body("a", &good));
+    let packed = gzip(&body_of("a", &good));
     let torn = packed[..packed.len() / 2].to_vec();
     assert_refused(&post("a", torn).await, 400, "a", "broken gzip");
     let not_gzip = firehose.clone().with("content-encoding", "gzip");
-    let reply = not_gzip.with(ID, "a").post(body("a", &good)).await;
+    let reply = not_gzip.with(ID, "a").post(body_of("a", &good)).await;
     assert_refused(&reply, 400, "a", "broken gzip");
     let bomb = gzip(&vec![b' '; 64 << 20]);
     assert!(bomb.len() < 1 << 20);
@@ -141,7 +136,7 @@ async fn bad_input_is_refused_or_counted_and_costs_no_neighbour() {
 
     // Records that cannot be read are data: the request goes on.
     let mut mixed = traffic.records(5);
-    let data = body("mixed", &mixed);
+    let data = body_of("mixed", &mixed);
     let data = String::from_utf8(data).expect("text").replacen(
         "\"records\":[",
         "\"records\":[{\"data\":\"not base64!\"},{},{\"data\":7},7,",
@@ -166,7 +161,7 @@ async fn a_body_of_64_mib_is_taken_and_one_of_70_is_refused() {
     let app = TestApp::in_memory(|_| {}).await;
     let mut traffic = Traffic::new(5);
     let firehose = app.firehose();
-    let mut large = body("large", &traffic.records(100));
+    let mut large = body_of("large", &traffic.records(100));
     large.resize(64 << 20, b' ');
     let reply = firehose.clone().with(ID, "large").post(large.clone()).await;
     assert_eq!(reply.status, 200, "{}", reply.body);
@@ -311,7 +306,7 @@ async fn beyond_the_requests_in_flight_new_ones_wait_outside() {
         let (firehose, records) = (app.firehose(), records.clone());
         tokio::spawn(async move { firehose.deliver("slow", &records).await.status })
     };
-    let body = body("slow", &records);
+    let body = body_of("slow", &records);
     let (first, second) = body.split_at(body.len() / 2);
     slow.pieces.send(Bytes::copy_from_slice(first)).await.expect("it is read");
     slow.pieces.send(Bytes::copy_from_slice(second)).await.expect("it is read");
@@ -347,7 +342,7 @@ async fn beyond_the_bytes_in_flight_new_requests_wait_outside() {
     assert_eq!(app.firehose().deliver_gzip("gzip-alone", &traffic.records(50)).await.status, 200);
     let slow = slow_delivery(&app, "slow");
     let records = traffic.records(6);
-    let body = body("slow", &records);
+    let body = body_of("slow", &records);
     let (first, second) = body.split_at(body.len() / 2);
     slow.pieces.send(Bytes::copy_from_slice(first)).await.expect("it is read");
     until_in_flight(&app, 1).await;
