@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use criterion::{BatchSize, Criterion, Throughput};
 use postmeter::aggregate::{Aggregator, Delta};
 use postmeter::destination::Layouts;
+use postmeter::limits::DATUMS_PER_CALL_MAX;
 use postmeter::sink::{Call, Flight, pack};
 
 use crate::{counting, say};
@@ -46,10 +47,10 @@ pub fn flush(criterion: &mut Criterion) {
     });
     group.bench_function("pack", |bench| {
         let flight = snapshot();
-        bench.iter(|| pack(&flight, "SES", layouts, None));
+        bench.iter(|| pack(&flight, "SES", layouts, None, DATUMS_PER_CALL_MAX));
     });
     group.bench_function("encode", |bench| {
-        let calls = pack(&snapshot(), "SES", layouts, None).calls;
+        let calls = pack(&snapshot(), "SES", layouts, None, DATUMS_PER_CALL_MAX).calls;
         bench.iter(|| encode(&calls, layouts));
     });
     group.finish();
@@ -111,7 +112,7 @@ fn longest_merge(aggregator: &Aggregator, requests: &[Delta]) {
                 let started = Instant::now();
                 let sealed = aggregator.seal();
                 let flight = settled(aggregator, Arc::new(Flight::new(sealed.counts)));
-                let packed = pack(&flight, "SES", aggregator.layouts(), None);
+                let packed = pack(&flight, "SES", aggregator.layouts(), None, DATUMS_PER_CALL_MAX);
                 entries += encode(&packed.calls, aggregator.layouts());
                 flushes.push(started.elapsed());
             }

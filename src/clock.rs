@@ -10,6 +10,9 @@ pub enum Clock {
     System,
     /// Stands still until it is set.
     Manual(Arc<AtomicI64>),
+    /// Goes with the runtime's time, which a simulation moves, from a Unix time on.
+    #[cfg(test)]
+    Virtual(i64, tokio::time::Instant),
 }
 
 // === impl Clock ===
@@ -31,6 +34,10 @@ impl Clock {
                     .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
             }
             Self::Manual(ms) => ms.load(Ordering::Relaxed),
+            #[cfg(test)]
+            Self::Virtual(start_ms, start) => {
+                start_ms + i64::try_from(start.elapsed().as_millis()).unwrap_or(i64::MAX)
+            }
         }
     }
 

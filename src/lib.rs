@@ -33,6 +33,8 @@ pub mod limits;
 pub mod offload;
 pub mod pipeline;
 pub mod ses;
+#[cfg(test)]
+mod simulation;
 pub mod sink;
 pub mod source;
 pub mod synth;

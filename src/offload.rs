@@ -11,8 +11,39 @@ use tokio::task::{JoinError, spawn, spawn_blocking};
 pub async fn offload<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, JoinError> {
-    match Handle::current().runtime_flavor() {
-        RuntimeFlavor::CurrentThread => spawn(async { work() }).await,
-        _ => spawn_blocking(work).await,
+    if Handle::current().runtime_flavor() != RuntimeFlavor::CurrentThread {
+        return spawn_blocking(work).await;
+    }
+    spawn(async {
+        #[cfg(test)]
+        pauses::pause().await;
+        let done = work();
+        #[cfg(test)]
+        pauses::pause().await;
+        done
+    })
+    .await
+}
+
+/// Time that passes in a simulation before and after work.
+#[cfg(test)]
+pub mod pauses {
+    use std::cell::Cell;
+    use std::time::Duration;
+
+    thread_local! {
+        static LONGEST: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+    }
+
+    /// From now on, work in this thread takes some time, of this at most.
+    pub fn set_longest(longest: Duration) {
+        LONGEST.set(longest);
+    }
+
+    pub async fn pause() {
+        let longest = LONGEST.get();
+        if !longest.is_zero() {
+            tokio::time::sleep(longest.mul_f64(fastrand::f64())).await;
+        }
     }
 }

@@ -4,56 +4,68 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Parts, StartError};
-use crate::ack::RequestId;
+use super::{Making, StartError};
+use crate::ack::{Ledger, RequestId};
 use crate::clock::Clock;
-use crate::config::{Acknowledge, Ambiguous, Config};
-use crate::destination::Layouts;
-use crate::journal::{self, JournalSettings, LocalDisk, Opened};
+use crate::config::{Acknowledge, Ambiguous};
+use crate::journal::{self, Disk, JournalSettings, LocalDisk, Opened};
 use crate::limits::FIREHOSE_ID_LIFE;
 use crate::offload::offload;
+use crate::pipeline::Intake;
 use crate::telemetry::{DropReason, Metrics};
 
 /// A log of the journal is full from so many bytes: 16 MiB.
 const LOG_BYTES: u64 = 16 << 20;
 
 /// Reads the journal, if there is to be one, and begins to write it.
-pub async fn open(
-    config: &Config,
-    layouts: &Layouts,
-    clock: &Clock,
-    metrics: &Arc<Metrics>,
-) -> Result<Option<Opened>, StartError> {
+pub async fn open(making: &Making<'_>) -> Result<Option<Opened>, StartError> {
+    let config = making.config;
     let journaled = config.firehose.acknowledge == Acknowledge::Journaled;
     let Some(directory) = config.journal.directory.clone().filter(|_| journaled) else {
         return Ok(None);
     };
-    let settings = JournalSettings {
-        id_life: FIREHOSE_ID_LIFE,
-        send_again: config.cloudwatch.ambiguous == Ambiguous::Retry,
-        log_bytes: LOG_BYTES,
-    };
     let place = directory.display().to_string();
-    let (layouts, clock, metrics) = (layouts.clone(), clock.clone(), Arc::clone(metrics));
-    let opening = offload(move || {
-        let disk = Arc::new(LocalDisk::open(directory)?);
-        journal::open(disk, &layouts, settings, clock, metrics)
-    });
     let failed = |why: String| {
         StartError::Configuration(format!("cannot use the journal in {place}: {why}"))
     };
-    let opened = opening.await.map_err(|_| failed("reading it panicked".to_owned()))?;
-    let (opened, writing) = opened.map_err(|error| match error.kind() {
+    let disk = || Ok(Arc::new(LocalDisk::open(directory)?) as Arc<dyn Disk>);
+    let opened = open_on(disk, making, LOG_BYTES).await;
+    opened.map(Some).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => failed("another process has it".to_owned()),
         _ => failed(error.to_string()),
-    })?;
+    })
+}
+
+/// Reads the journal on a disk and begins to write it; a log is full from so many bytes.
+pub async fn open_on(
+    disk: impl FnOnce() -> io::Result<Arc<dyn Disk>> + Send + 'static,
+    making: &Making<'_>,
+    log_bytes: u64,
+) -> io::Result<Opened> {
+    let settings = JournalSettings {
+        id_life: FIREHOSE_ID_LIFE,
+        send_again: making.config.cloudwatch.ambiguous == Ambiguous::Retry,
+        log_bytes,
+    };
+    let (layouts, clock) = (making.layouts.clone(), making.clock.clone());
+    let metrics = Arc::clone(&making.metrics);
+    let opening = offload(move || journal::open(disk()?, &layouts, settings, clock, metrics));
+    let (opened, writing) =
+        opening.await.map_err(|_| io::Error::other("reading it panicked"))??;
     // Ends with the last who holds the journal.
     tokio::spawn(writing.run());
-    Ok(Some(opened))
+    Ok(opened)
 }
 
 /// Takes over what an earlier process left.
-pub async fn restore(opened: Opened, parts: &Parts, ambiguous: Ambiguous, clock: &Clock) {
+pub async fn restore(
+    opened: Opened,
+    intake: &Intake,
+    ledger: &Ledger,
+    metrics: &Metrics,
+    ambiguous: Ambiguous,
+    clock: &Clock,
+) {
     let Opened { outstanding, doubtful, ids, .. } = opened;
     let now_ms = clock.now_ms();
     let left = |(id, at_ms): (RequestId, i64)| {
@@ -61,17 +73,17 @@ pub async fn restore(opened: Opened, parts: &Parts, ambiguous: Ambiguous, clock:
         (id, FIREHOSE_ID_LIFE.saturating_sub(age))
     };
     let requests = ids.len();
-    parts.ledger.restore(ids.into_iter().map(left).collect());
+    ledger.restore(ids.into_iter().map(left).collect());
     if doubtful > 0 {
-        parts.metrics.doubtful_crash.add(doubtful);
+        metrics.doubtful_crash.add(doubtful);
         if ambiguous == Ambiguous::Drop {
-            parts.metrics.dropped(DropReason::Ambiguous, doubtful);
+            metrics.dropped(DropReason::Ambiguous, doubtful);
         }
         tracing::error!(counts = doubtful, "calls were on their way when an earlier process died");
     }
     let counts: u64 = outstanding.iter().map(|(_, count)| count).sum();
     if !outstanding.is_empty() {
-        parts.intake.restore(&outstanding).await;
+        intake.restore(&outstanding).await;
     }
     tracing::info!(entries = outstanding.len(), counts, requests, "journal read");
 }

@@ -5,6 +5,7 @@
 //! answered, sockets close.
 
 mod definitions;
+mod engine;
 mod journal;
 
 use std::io;
@@ -20,25 +21,21 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use definitions::Reloader;
+pub use engine::{Ended, Engine, Making};
+#[cfg(test)]
+pub use journal::open_on as open_journal_on;
 
-use crate::ack::{DoneWhen, Ledger};
-use crate::aggregate::{Aggregator, Limits, Line};
+use crate::aggregate::Line;
 use crate::clock::Clock;
-use crate::config::{Acknowledge, Config, Publish, TimestampSource};
+use crate::config::{Config, Publish};
 use crate::destination::Layouts;
 use crate::finding::Finding;
 use crate::http::{Admin, Listener, ListenerSettings, admin_router, health_router};
-use crate::journal::Journal;
-use crate::limits::FIREHOSE_ID_LIFE;
-use crate::pipeline::{Intake, IntakeSettings};
+use crate::limits::DATUMS_PER_CALL_MAX;
 use crate::sink::cloudwatch::{AwsEnvironment, CloudWatch, CloudWatchSettings};
-use crate::sink::{Datum, Failure, Memory, MetricSink, OwnTotals, Publisher, PublisherSettings};
-use crate::source::InFlight;
-use crate::source::firehose::{AccessKeys, FirehoseEndpoint, FirehoseSettings};
-use crate::telemetry::{Gauges, Metrics, Reload};
+use crate::sink::{Datum, Failure, Memory, MetricSink, OwnTotals, Publisher};
+use crate::telemetry::{Metrics, Reload};
 
-/// Done request ids that are remembered at most, about 25 MB of them.
-const DONE_IDS_MAX: usize = 250_000;
 /// Connections on each listener at most.
 const CONNECTIONS_MAX: usize = 10_000;
 /// What `serve` counts by when nothing is configured at all, and `demo` always.
@@ -76,21 +73,9 @@ enum Sink {
 pub struct App {
     http: Listener,
     admin: Listener,
-    endpoint: FirehoseEndpoint,
-    publisher: Publisher<Sink>,
-    parts: Parts,
+    engine: Engine<Sink>,
     own_totals: Option<OwnTotals>,
     config: Config,
-}
-
-#[derive(Clone, Debug)]
-struct Parts {
-    intake: Arc<Intake>,
-    aggregator: Arc<Aggregator>,
-    metrics: Arc<Metrics>,
-    journal: Option<Arc<Journal>>,
-    in_flight: Arc<InFlight>,
-    ledger: Ledger,
 }
 
 /// How a daemon ended.
@@ -117,64 +102,20 @@ impl App {
 
         let to_aws = config.cloudwatch.publish == Publish::Aws;
         let sink = if to_aws { cloudwatch(&config, aws).await? } else { Sink::Memory(Memory) };
-        let limits = Limits {
-            series: to_aws.then_some(config.limits.series),
-            entries: config.limits.entries as u64,
+        let making = Making {
+            config: &config,
+            layouts,
+            metrics: Arc::clone(&metrics),
+            clock: clock.clone(),
+            datums_per_call: DATUMS_PER_CALL_MAX,
         };
-        let ambiguous = config.cloudwatch.ambiguous;
-        let opened = journal::open(&config, &layouts, &clock, &metrics).await?;
-        let aggregator = Arc::new(Aggregator::new(limits, layouts, clock.clone()));
-        let journal = opened.as_ref().map(|opened| Arc::clone(&opened.journal));
-        let publisher = Publisher::new(
-            sink,
-            Arc::clone(&aggregator),
-            Arc::clone(&metrics),
-            clock.clone(),
-            journal.clone(),
-            &PublisherSettings {
-                flush_interval: config.cloudwatch.flush_interval,
-                concurrency: config.cloudwatch.concurrency,
-                requests_per_second: config.cloudwatch.requests_per_second,
-                ambiguous,
-                judge_age: to_aws,
-            },
-        );
-        let behind = publisher.clone();
-        let settings = IntakeSettings {
-            use_arrival: config.cloudwatch.timestamp == TimestampSource::Arrival,
-            settle_deadline: config.cloudwatch.settle_deadline,
-        };
-        let intake = Intake::new(
-            rules,
-            Arc::clone(&aggregator),
-            Arc::clone(&metrics),
-            clock.clone(),
-            journal.clone(),
-            settings,
-            move || behind.first_merge_ms(),
-        );
+        let opened = journal::open(&making).await?;
+        let engine = Engine::start(making, rules, sink, opened).await;
         let own_totals = config.telemetry.own_namespace.as_deref().filter(|_| to_aws);
-        let own_totals =
-            own_totals.map(|name| OwnTotals::new(name, Arc::clone(&metrics), clock.clone()));
-        let when_settled = config.firehose.acknowledge == Acknowledge::Published;
-        let done_when = if when_settled { DoneWhen::Settled } else { DoneWhen::Merged };
-        let in_flight =
-            InFlight::new(config.limits.in_flight_requests, config.limits.in_flight_bytes);
-        let parts = Parts {
-            intake: Arc::new(intake),
-            aggregator,
-            metrics,
-            journal,
-            in_flight,
-            ledger: Ledger::new(done_when, FIREHOSE_ID_LIFE, DONE_IDS_MAX),
-        };
-        if let Some(opened) = opened {
-            journal::restore(opened, &parts, ambiguous, &clock).await;
-        }
-        let endpoint = firehose(&config, &parts, clock);
+        let own_totals = own_totals.map(|name| OwnTotals::new(name, metrics, clock));
         let http = bind(config.listen.http, config.listen.keep_alive).await?;
         let admin = bind(config.listen.admin, config.listen.keep_alive).await?;
-        Ok(Self { http, admin, endpoint, publisher, parts, own_totals, config })
+        Ok(Self { http, admin, engine, own_totals, config })
     }
 
     /// Where events come in.
@@ -197,94 +138,46 @@ impl App {
     #[must_use]
     pub fn reloader(&self) -> Reloader {
         Reloader {
-            intake: Arc::clone(&self.parts.intake),
-            metrics: Arc::clone(&self.parts.metrics),
-            layouts: self.parts.aggregator.layouts().clone(),
+            intake: Arc::clone(&self.engine.intake),
+            metrics: Arc::clone(&self.engine.metrics),
+            layouts: self.engine.aggregator.layouts().clone(),
             config: self.config.clone(),
         }
     }
 
     /// Serves until `stop`, then drains within the grace.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Drained {
-        let Self { http, admin, endpoint, publisher, parts, own_totals, config } = self;
-        let Parts { intake, aggregator, metrics, journal, in_flight, ledger } = parts;
+        let Self { http, admin, engine, own_totals, config } = self;
         let drain = CancellationToken::new();
-        let stop_publisher = CancellationToken::new();
         let end = CancellationToken::new();
 
         let health = {
-            let intake = Arc::clone(&intake);
+            let intake = Arc::clone(&engine.intake);
             health_router(move || !intake.is_draining())
         };
-        let gauges = {
-            let metrics = Arc::clone(&metrics);
-            let (in_flight, aggregator) = (Arc::clone(&in_flight), Arc::clone(&aggregator));
-            let intake = Arc::clone(&intake);
-            move || {
-                // A counter whose source is the ledger: brought up to date when it is looked at.
-                metrics.ledger_evicted.raise_to(ledger.evicted());
-                Gauges {
-                    in_flight_requests: in_flight.requests(),
-                    in_flight_bytes: in_flight.bytes(),
-                    ledger_ids: ledger.len() as u64,
-                    pending_counts: aggregator.pending.counts(),
-                    pending_entries: aggregator.pending.entries(),
-                    series: aggregator.series() as u64,
-                    series_bytes: aggregator.bytes() as u64,
-                    oldest_epoch_seconds: intake.oldest_age().as_secs_f64(),
-                }
-            }
-        };
+        let endpoint = engine.endpoint.clone();
         let events = Router::new().route(
             &config.firehose.path,
             post(move |request: Request| async move { endpoint.deliver(request).await }),
         );
         let admin_routes = admin_router(Admin {
-            metrics: Arc::clone(&metrics),
-            aggregator,
-            gauges: Arc::new(gauges),
+            metrics: Arc::clone(&engine.metrics),
+            aggregator: Arc::clone(&engine.aggregator),
+            gauges: Arc::new(engine.gauges()),
         });
         let listeners = TaskTracker::new();
         let http_task = http.serve(events.merge(health.clone()), drain.clone(), end.clone());
         listeners.spawn(http_task);
         listeners.spawn(admin.serve(admin_routes.merge(health), end.clone(), end.clone()));
         listeners.close();
-
-        let mut publishing = tokio::spawn({
-            let (publisher, stop) = (publisher.clone(), stop_publisher.clone());
-            async move { publisher.run(stop.cancelled_owned()).await }
-        });
+        let publisher = engine.publisher.clone();
         let totals = tokio::spawn(own_totals_until(own_totals, publisher.clone(), drain.clone()));
 
-        stop.await;
-        let deadline = Instant::now() + config.shutdown.grace;
-        tracing::info!(grace_s = config.shutdown.grace.as_secs_f64(), "draining");
-        intake.drain();
-        drain.cancel();
-        publisher.hurry();
-        let merged = timeout_at(deadline, in_flight.all_merged()).await.is_ok();
-        if !merged {
-            tracing::warn!("requests still being read at the end of the grace are given up");
-        }
-        stop_publisher.cancel();
-        let settled = timeout_at(deadline, &mut publishing).await.is_ok();
-        publishing.abort();
-        let mut left = if settled && publisher.is_idle() { Vec::new() } else { publisher.left() };
-        let counts = left.iter().map(|line| line.count).sum();
-        if let Some(journal) = &journal {
-            // What is left stays on disk, and the next process publishes it.
-            let last = deadline.max(Instant::now() + Duration::from_secs(1));
-            let flushed = timeout_at(last, journal.flush()).await;
-            if !matches!(flushed, Ok(Ok(()))) {
-                tracing::error!("the journal lacks the outcome of the last calls");
-            }
-            left.clear();
-        } else {
-            metrics.doubtful_shutdown.add(counts);
-        }
+        let Ended { left, counts, deadline } = engine.run(stop, drain, config.shutdown.grace).await;
+        // What must be said even when the grace is over.
+        let last = deadline.max(Instant::now() + Duration::from_secs(1));
         if let Ok(Some(mut totals)) = totals.await {
             // The last word of the own totals, doubt of this shutdown included.
-            let last = deadline.max(Instant::now() + Duration::from_secs(1));
             let _ = timeout_at(last, totals.publish(publisher.sink())).await;
         }
         end.cancel();
@@ -327,29 +220,6 @@ async fn cloudwatch(config: &Config, environment: AwsEnvironment) -> Result<Sink
     let client = CloudWatch::new(&settings).await;
     let client = client.map_err(|error| StartError::Configuration(error.to_owned()))?;
     Ok(Sink::CloudWatch(Box::new(client)))
-}
-
-fn firehose(config: &Config, parts: &Parts, clock: Clock) -> FirehoseEndpoint {
-    let answers_when_settled = config.firehose.acknowledge == Acknowledge::Published;
-    let settings = FirehoseSettings {
-        access_keys: AccessKeys::new(&config.firehose.access_keys),
-        body_bytes: config.limits.body_bytes,
-        expanded_bytes: config.limits.expanded_bytes,
-        answers_when_settled,
-        patience: if answers_when_settled {
-            config.cloudwatch.settle_deadline
-        } else {
-            config.firehose.patience
-        },
-    };
-    FirehoseEndpoint::new(
-        settings,
-        Arc::clone(&parts.intake),
-        parts.ledger.clone(),
-        Arc::clone(&parts.in_flight),
-        Arc::clone(&parts.metrics),
-        clock,
-    )
 }
 
 // === impl Sink ===

@@ -107,9 +107,12 @@ pub fn open(
     files::write_checkpoint(&*disk, layouts, number, &state, &report)?;
     let (orders, receiver) = mpsc::channel(ORDERS_MAX);
     let writer = Writer::new(disk, layouts.clone(), number, settings, clock, metrics);
+    let mut outstanding: Vec<_> = state.outstanding.into_iter().collect();
+    // Whatever the map's order was: a start goes the same way every time.
+    outstanding.sort_unstable();
     let opened = Opened {
         journal: Arc::new(Journal { orders, next_call: AtomicU64::new(0) }),
-        outstanding: state.outstanding.into_iter().collect(),
+        outstanding,
         doubtful,
         ids: state.ids.into_iter().collect(),
     };

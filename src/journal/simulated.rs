@@ -1,20 +1,21 @@
 //! A disk in memory that forgets at a crash what was not synced, and fails when it is told to.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::{self, Cursor, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::disk::{Append, Disk};
 
 /// Cheap to clone; all clones are one disk.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct SimulatedDisk {
     content: Arc<Mutex<Content>>,
     /// Whoever has mounted it before the last crash is dead.
     mount: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Content {
     files: Vec<Data>,
     names: BTreeMap<String, usize>,
@@ -23,6 +24,13 @@ struct Content {
     changes: Vec<Change>,
     mount: u64,
     faults: Faults,
+    /// After so many changes whoever has mounted it dies.
+    death: Option<Death>,
+}
+
+struct Death {
+    changes_left: usize,
+    died: Option<Box<dyn FnOnce() + Send>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -66,6 +74,19 @@ impl SimulatedDisk {
         self.content().faults = faults;
     }
 
+    /// Whoever has mounted it now dies behind so many changes of it: their last one takes effect,
+    /// and `died` is told.
+    pub fn die_after(&self, changes: usize, died: impl FnOnce() + Send + 'static) {
+        let death = Death { changes_left: changes.max(1), died: Some(Box::new(died)) };
+        self.content().death = Some(death);
+    }
+
+    /// Bytes of all files.
+    pub fn used(&self) -> usize {
+        let content = self.content();
+        content.names.values().map(|file| content.files[*file].bytes.len()).sum()
+    }
+
     /// Forgets what was not synced, but for what `keep` says of so many bytes or changes.
     pub fn crash(&self, mut keep: impl FnMut(usize) -> usize) {
         let mut content = self.content();
@@ -81,6 +102,7 @@ impl SimulatedDisk {
         }
         names.clone_from(synced_names);
         content.mount += 1;
+        content.death = None;
     }
 
     /// The disk for whoever starts now.
@@ -113,10 +135,34 @@ impl SimulatedDisk {
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// For whoever is alive and changes something.
+    fn changing(&self) -> io::Result<MutexGuard<'_, Content>> {
+        let mut content = self.alive()?;
+        if let Some(death) = &mut content.death {
+            death.changes_left -= 1;
+            if death.changes_left == 0
+                && let Some(died) = death.died.take()
+            {
+                died();
+            }
+        }
+        Ok(content)
+    }
+
     /// For whoever is alive.
     fn alive(&self) -> io::Result<MutexGuard<'_, Content>> {
         let content = self.content();
-        if content.mount == self.mount { Ok(content) } else { Err(io::Error::other("dead")) }
+        let died = content.death.as_ref().is_some_and(|death| death.changes_left == 0);
+        if died || content.mount != self.mount {
+            return Err(io::Error::other("dead"));
+        }
+        Ok(content)
+    }
+}
+
+impl fmt::Debug for SimulatedDisk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SimulatedDisk").field("mount", &self.mount).finish_non_exhaustive()
     }
 }
 
@@ -163,7 +209,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn create(&self, name: &str) -> io::Result<Box<dyn Append>> {
-        let mut content = self.alive()?;
+        let mut content = self.changing()?;
         let file = content.files.len();
         content.files.push(Data::default());
         content.change(Change::Name(name.to_owned(), file))?;
@@ -171,7 +217,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        let mut content = self.alive()?;
+        let mut content = self.changing()?;
         if content.faults.renames_fail {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
@@ -181,14 +227,14 @@ impl Disk for SimulatedDisk {
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        let mut content = self.alive()?;
+        let mut content = self.changing()?;
         content.file(name)?;
         content.change(Change::Remove(name.to_owned()))?;
         Ok(())
     }
 
     fn sync(&self) -> io::Result<()> {
-        let mut content = self.alive()?;
+        let mut content = self.changing()?;
         if !content.faults.syncs_lie {
             content.synced_names = content.names.clone();
             content.changes.clear();
@@ -199,7 +245,7 @@ impl Disk for SimulatedDisk {
 
 impl Append for File {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let mut content = self.disk.alive()?;
+        let mut content = self.disk.changing()?;
         let used: usize = content.names.values().map(|file| content.files[*file].bytes.len()).sum();
         let room = content.faults.full_at.map_or(usize::MAX, |full| full.saturating_sub(used));
         let fits = bytes.len().min(room);
@@ -208,7 +254,7 @@ impl Append for File {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        let mut content = self.disk.alive()?;
+        let mut content = self.disk.changing()?;
         if let Some(left) = &mut content.faults.syncs_left {
             let Some(fewer) = left.checked_sub(1) else {
                 return Err(io::Error::other("input/output error"));

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::{Amount, Datum};
 use crate::aggregate::{Counts, Entry, Key, key_of, layout_of, resolve};
 use crate::destination::{LayoutId, Layouts};
-use crate::limits::{CALL_BYTES_MAX, DATUM_AGE_MAX, DATUM_AHEAD_MAX, DATUMS_PER_CALL_MAX};
+use crate::limits::{CALL_BYTES_MAX, DATUM_AGE_MAX, DATUM_AHEAD_MAX};
 use crate::ses::Minute;
 
 /// A datum this close to a limit of its age is given up: its call may be on its way for a while.
@@ -45,13 +45,15 @@ pub struct Packed {
 }
 
 /// Cuts a flight of a namespace into calls within CloudWatch's limits. With `now_ms`, datums that
-/// are too old or too far ahead are set aside; `None` keeps them all.
+/// are too old or too far ahead are set aside; `None` keeps them all. A call takes no more datums
+/// than `datums_max`.
 #[must_use]
 pub fn pack(
     flight: &Arc<Flight>,
     namespace: &str,
     layouts: &Layouts,
     now_ms: Option<i64>,
+    datums_max: usize,
 ) -> Packed {
     let empty = || Call { flight: Arc::clone(flight), places: Vec::new() };
     let mut packed =
@@ -82,7 +84,7 @@ pub fn pack(
             packed.unresolved.places.push(place);
             continue;
         };
-        let full = open.len() == DATUMS_PER_CALL_MAX || bytes + size > CALL_BYTES_MAX;
+        let full = open.len() == datums_max || bytes + size > CALL_BYTES_MAX;
         if full && !open.is_empty() {
             packed.calls.push(std::mem::replace(&mut open, empty()));
             bytes = start;
@@ -237,6 +239,7 @@ mod tests {
     use super::*;
     use crate::aggregate::{EntryKey, KeyBuilder, SeriesTable, series_of};
     use crate::destination::Layout;
+    use crate::limits::DATUMS_PER_CALL_MAX;
     use crate::ses::EventType;
 
     /// Unix milliseconds of a minute's start.
@@ -276,7 +279,7 @@ mod tests {
             let minutes: Vec<_> = minutes.iter().map(|minute| 29_000_000 + minute).collect();
             let layouts = Layouts::default();
             let flight = flight(&layouts, &minutes);
-            let packed = pack(&flight, "SES", &layouts, Some(NOW_MS));
+            let packed = pack(&flight, "SES", &layouts, Some(NOW_MS), DATUMS_PER_CALL_MAX);
             let mut all: Vec<_> = packed.calls.iter().collect();
             all.extend([&packed.too_old, &packed.too_new, &packed.unresolved]);
             let every: Vec<_> = (0..).take(minutes.len()).collect();
@@ -302,7 +305,7 @@ mod tests {
     fn what_no_call_settled_is_left() {
         let layouts = Layouts::default();
         let flight = flight(&layouts, &[29_000_000; 7]);
-        let mut calls = pack(&flight, "SES", &layouts, None).calls;
+        let mut calls = pack(&flight, "SES", &layouts, None, DATUMS_PER_CALL_MAX).calls;
         assert_eq!((calls.len(), flight.left().entries().len()), (1, 7));
         let keyed = calls[0].keyed();
         let lines = |keys: &[(Key, u64)]| {
@@ -334,7 +337,7 @@ mod tests {
     #[test]
     fn series_of_unknown_layouts_are_set_aside() {
         let flight = flight(&Layouts::default(), &[29_000_000; 3]);
-        let packed = pack(&flight, "SES", &Layouts::default(), None);
+        let packed = pack(&flight, "SES", &Layouts::default(), None, DATUMS_PER_CALL_MAX);
         assert_eq!((packed.calls.len(), packed.unresolved.len()), (0, 3));
     }
 }

@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(lane.add(counts(&table, &[(b"b", 4), (b"c", 4)]), Some(7)).entries, 1);
         assert_eq!((sums(&lane), lane.first_merge_ms()), (vec![12, 1], Some(5)));
         // Its series have no layout, and are given up.
-        pack(&flight, "", &Layouts::default(), None).unresolved.settle();
+        pack(&flight, "", &Layouts::default(), None, 1).unresolved.settle();
         assert_eq!((lane.end(), sums(&lane)), ((0, Joined::default()), vec![12]));
         assert_eq!(lane.first_merge_ms(), Some(6));
     }

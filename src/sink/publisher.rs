@@ -23,6 +23,7 @@ use crate::aggregate::{Aggregator, Joined, Line, Sealed, layout_of, lines_of};
 use crate::clock::Clock;
 use crate::config::Ambiguous;
 use crate::journal::{Journal, Verdict};
+use crate::offload::offload;
 use crate::telemetry::{DropReason, Metrics, RateLimit};
 
 /// How a publisher works.
@@ -34,6 +35,8 @@ pub struct PublisherSettings {
     pub ambiguous: Ambiguous,
     /// Datums that are too old or too far ahead are given up before they are sent.
     pub judge_age: bool,
+    /// Datums that one call carries at most.
+    pub datums_per_call: usize,
 }
 
 /// Publishes what an aggregator collects. Cheap to clone.
@@ -53,6 +56,7 @@ pub struct Shared<S> {
     clock: Clock,
     flush_interval: Duration,
     judge_age: bool,
+    datums_per_call: usize,
     lanes: Mutex<BTreeMap<Arc<str>, Lane>>,
     /// True from the moment that the daemon drains: waiting for a better time is over.
     hurry: watch::Sender<bool>,
@@ -91,6 +95,7 @@ impl<S: MetricSink> Publisher<S> {
             clock,
             flush_interval: settings.flush_interval,
             judge_age: settings.judge_age,
+            datums_per_call: settings.datums_per_call,
             lanes: Mutex::default(),
             hurry: watch::Sender::new(false),
             sealing: Mutex::default(),
@@ -111,14 +116,15 @@ impl<S: MetricSink> Publisher<S> {
         tokio::pin!(stop);
         loop {
             tokio::select! {
-                _ = ticks.tick() => self.flush().await,
+                biased;
+                () = &mut stop => break,
                 Some(_) = epochs.join_next() => {}
                 // The daemon drains: what is there goes now, and what comes still goes at the end.
                 () = self.0.hurrying(), if !hurried => {
                     hurried = true;
                     self.flush().await;
                 }
-                () = &mut stop => break,
+                _ = ticks.tick() => self.flush().await,
             }
             self.begin(&mut epochs);
         }
@@ -139,7 +145,7 @@ impl<S: MetricSink> Publisher<S> {
     async fn flush(&self) {
         let shared = Arc::clone(&self.0);
         // Up to a million entries are moved: not on a thread that serves connections.
-        let flushed = tokio::task::spawn_blocking(move || shared.seal());
+        let flushed = offload(move || shared.seal());
         if flushed.await.is_err() {
             tracing::error!("sealing an epoch panicked");
         }
@@ -194,8 +200,8 @@ async fn publish_epoch<S: MetricSink>(
     let now_ms = shared.judge_age.then(|| shared.clock.now_ms());
     let layouts = shared.aggregator.layouts().clone();
     let own_namespace = Arc::clone(&namespace);
-    let packing =
-        tokio::task::spawn_blocking(move || pack(&flight, &own_namespace, &layouts, now_ms));
+    let datums = shared.datums_per_call;
+    let packing = offload(move || pack(&flight, &own_namespace, &layouts, now_ms, datums));
     let Ok(packed) = packing.await else {
         tracing::error!("packing an epoch panicked");
         shared.end_epoch(&namespace);
@@ -322,6 +328,7 @@ impl<S: MetricSink> Shared<S> {
         let mut hurry = self.hurry.subscribe();
         if !*hurry.borrow() {
             tokio::select! {
+                biased;
                 () = sleep_until(until) => return,
                 _ = hurry.wait_for(|hurry| *hurry) => {}
             }

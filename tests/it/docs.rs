@@ -279,6 +279,7 @@ const IMPORTS: [(&str, &[&str]); 18] = [
             "destination",
             "journal",
             "limits",
+            "offload",
             "ses",
             "telemetry",
         ],

@@ -1,0 +1,205 @@
+//! The daemon but for its sockets: it takes deliveries, counts, keeps, publishes, and drains.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use super::journal;
+use crate::ack::{DoneWhen, Ledger};
+use crate::aggregate::{Aggregator, Limits, Line};
+use crate::clock::Clock;
+use crate::config::{Acknowledge, Config, Publish, TimestampSource};
+use crate::destination::{Layouts, RuleSet};
+use crate::journal::{Journal, Opened};
+use crate::limits::FIREHOSE_ID_LIFE;
+use crate::pipeline::{Intake, IntakeSettings};
+use crate::sink::{MetricSink, Publisher, PublisherSettings};
+use crate::source::InFlight;
+use crate::source::firehose::{AccessKeys, FirehoseEndpoint, FirehoseSettings};
+use crate::telemetry::{Gauges, Metrics};
+
+/// Done request ids that are remembered at most, about 25 MB of them.
+const DONE_IDS_MAX: usize = 250_000;
+
+/// What an engine is made of, beside where its counts go.
+#[derive(Clone, Debug)]
+pub struct Making<'c> {
+    pub config: &'c Config,
+    pub layouts: Layouts,
+    pub metrics: Arc<Metrics>,
+    pub clock: Clock,
+    pub datums_per_call: usize,
+}
+
+/// An engine that takes deliveries; it publishes while it [runs](Engine::run).
+#[derive(Debug)]
+pub struct Engine<S> {
+    pub endpoint: FirehoseEndpoint,
+    pub intake: Arc<Intake>,
+    pub aggregator: Arc<Aggregator>,
+    pub publisher: Publisher<S>,
+    pub metrics: Arc<Metrics>,
+    journal: Option<Arc<Journal>>,
+    in_flight: Arc<InFlight>,
+    ledger: Ledger,
+}
+
+/// How an engine ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Counts that could not be published in time and are lost with the process.
+    pub left: Vec<Line>,
+    /// The sum of the counts that could not be published in time, on disk or lost.
+    pub counts: u64,
+    /// When the grace is over.
+    pub deadline: Instant,
+}
+
+// === impl Engine ===
+
+impl<S: MetricSink> Engine<S> {
+    /// Joins the parts, and takes over what an earlier process left in the journal.
+    pub async fn start(
+        making: Making<'_>,
+        rules: RuleSet,
+        sink: S,
+        opened: Option<Opened>,
+    ) -> Self {
+        let Making { config, layouts, metrics, clock, datums_per_call } = making;
+        let to_aws = config.cloudwatch.publish == Publish::Aws;
+        let limits = Limits {
+            series: to_aws.then_some(config.limits.series),
+            entries: config.limits.entries as u64,
+        };
+        let aggregator = Arc::new(Aggregator::new(limits, layouts, clock.clone()));
+        let journal = opened.as_ref().map(|opened| Arc::clone(&opened.journal));
+        let ambiguous = config.cloudwatch.ambiguous;
+        let publisher = Publisher::new(
+            sink,
+            Arc::clone(&aggregator),
+            Arc::clone(&metrics),
+            clock.clone(),
+            journal.clone(),
+            &PublisherSettings {
+                flush_interval: config.cloudwatch.flush_interval,
+                concurrency: config.cloudwatch.concurrency,
+                requests_per_second: config.cloudwatch.requests_per_second,
+                ambiguous,
+                judge_age: to_aws,
+                datums_per_call,
+            },
+        );
+        let behind = publisher.clone();
+        let settings = IntakeSettings {
+            use_arrival: config.cloudwatch.timestamp == TimestampSource::Arrival,
+            settle_deadline: config.cloudwatch.settle_deadline,
+        };
+        let intake = Arc::new(Intake::new(
+            rules,
+            Arc::clone(&aggregator),
+            Arc::clone(&metrics),
+            clock.clone(),
+            journal.clone(),
+            settings,
+            move || behind.first_merge_ms(),
+        ));
+        let when_settled = config.firehose.acknowledge == Acknowledge::Published;
+        let done_when = if when_settled { DoneWhen::Settled } else { DoneWhen::Merged };
+        let ledger = Ledger::new(done_when, FIREHOSE_ID_LIFE, DONE_IDS_MAX);
+        let in_flight =
+            InFlight::new(config.limits.in_flight_requests, config.limits.in_flight_bytes);
+        if let Some(opened) = opened {
+            journal::restore(opened, &intake, &ledger, &metrics, ambiguous, &clock).await;
+        }
+        let endpoint = FirehoseEndpoint::new(
+            firehose_settings(config),
+            Arc::clone(&intake),
+            ledger.clone(),
+            Arc::clone(&in_flight),
+            Arc::clone(&metrics),
+            clock,
+        );
+        Self { endpoint, intake, aggregator, publisher, metrics, journal, in_flight, ledger }
+    }
+
+    /// Reads the gauges.
+    pub fn gauges(&self) -> impl Fn() -> Gauges + Send + Sync + 'static {
+        let (metrics, intake) = (Arc::clone(&self.metrics), Arc::clone(&self.intake));
+        let (in_flight, aggregator) = (Arc::clone(&self.in_flight), Arc::clone(&self.aggregator));
+        let ledger = self.ledger.clone();
+        move || {
+            // A counter whose source is the ledger: brought up to date when it is looked at.
+            metrics.ledger_evicted.raise_to(ledger.evicted());
+            Gauges {
+                in_flight_requests: in_flight.requests(),
+                in_flight_bytes: in_flight.bytes(),
+                ledger_ids: ledger.len() as u64,
+                pending_counts: aggregator.pending.counts(),
+                pending_entries: aggregator.pending.entries(),
+                series: aggregator.series() as u64,
+                series_bytes: aggregator.bytes() as u64,
+                oldest_epoch_seconds: intake.oldest_age().as_secs_f64(),
+            }
+        }
+    }
+
+    /// Publishes until `stop`; then takes nothing new, which `drain` is told, and publishes what
+    /// is there within the grace.
+    pub async fn run(
+        &self,
+        stop: impl Future<Output = ()>,
+        drain: CancellationToken,
+        grace: Duration,
+    ) -> Ended {
+        let Self { intake, publisher, metrics, .. } = self;
+        let stop_publisher = CancellationToken::new();
+        let mut publishing = tokio::spawn({
+            let (publisher, stop) = (publisher.clone(), stop_publisher.clone());
+            async move { publisher.run(stop.cancelled_owned()).await }
+        });
+        stop.await;
+        let deadline = Instant::now() + grace;
+        tracing::info!(grace_s = grace.as_secs_f64(), "draining");
+        intake.drain();
+        drain.cancel();
+        publisher.hurry();
+        let merged = timeout_at(deadline, self.in_flight.all_merged()).await.is_ok();
+        if !merged {
+            tracing::warn!("requests still being read at the end of the grace are given up");
+        }
+        stop_publisher.cancel();
+        let settled = timeout_at(deadline, &mut publishing).await.is_ok();
+        publishing.abort();
+        let mut left = if settled && publisher.is_idle() { Vec::new() } else { publisher.left() };
+        let counts = left.iter().map(|line| line.count).sum();
+        if let Some(journal) = &self.journal {
+            // What is left stays on disk, and the next process publishes it.
+            let last = deadline.max(Instant::now() + Duration::from_secs(1));
+            let flushed = timeout_at(last, journal.flush()).await;
+            if !matches!(flushed, Ok(Ok(()))) {
+                tracing::error!("the journal lacks the outcome of the last calls");
+            }
+            left.clear();
+        } else {
+            metrics.doubtful_shutdown.add(counts);
+        }
+        Ended { left, counts, deadline }
+    }
+}
+
+fn firehose_settings(config: &Config) -> FirehoseSettings {
+    let answers_when_settled = config.firehose.acknowledge == Acknowledge::Published;
+    FirehoseSettings {
+        access_keys: AccessKeys::new(&config.firehose.access_keys),
+        body_bytes: config.limits.body_bytes,
+        expanded_bytes: config.limits.expanded_bytes,
+        answers_when_settled,
+        patience: if answers_when_settled {
+            config.cloudwatch.settle_deadline
+        } else {
+            config.firehose.patience
+        },
+    }
+}

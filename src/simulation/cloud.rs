@@ -1,0 +1,289 @@
+//! A CloudWatch that is told how to behave, remembers what it ingested, and watches its caller.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use super::plan::{CallMoment, Weather};
+use super::world::{Alive, World};
+use crate::aggregate::SeriesMinute;
+use crate::config::Ambiguous;
+use crate::sink::{Amount, Culprit, Datum, Failure, MetricSink};
+
+/// What it holds and how it is, over all lives of the engine.
+#[derive(Debug)]
+pub struct Cloud {
+    pub ingested: BTreeMap<SeriesMinute, u64>,
+    pub weather: Weather,
+    /// A value whose call is refused without a reason.
+    pub poison: Option<&'static str>,
+    /// The sum of the counts in calls whose answer did not say what became of them.
+    pub unknown_counts: u64,
+    rng: Rng,
+    /// The counts that were never answered because the engine died.
+    pub unanswered: u64,
+    /// Calls in this life, up to the one at which it ends.
+    calls_left: Option<(usize, CallMoment)>,
+}
+
+/// One life's way to the cloud. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Line {
+    cloud: Arc<Mutex<Cloud>>,
+    alive: Alive,
+    world: World,
+    manner: Manner,
+    calls: Arc<Mutex<Calls>>,
+}
+
+/// How the engine must behave.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    pub datums_per_call: usize,
+    pub concurrency: usize,
+    pub ambiguous: Ambiguous,
+}
+
+/// What is on its way, and what is in doubt.
+#[derive(Debug, Default)]
+struct Calls {
+    on_their_way: Vec<Sent>,
+    in_doubt: Vec<Sent>,
+    /// When the last one ended.
+    last_ms: i64,
+}
+
+type Sent = Vec<(SeriesMinute, u64)>;
+
+/// What becomes of a call.
+struct Fate {
+    ingested: bool,
+    answer: Result<(), Failure>,
+    takes: Duration,
+}
+
+pub const POISON: &str = "c0";
+
+// === impl Cloud ===
+
+impl Cloud {
+    pub fn new(seed: u64) -> Self {
+        Self {
+            ingested: BTreeMap::new(),
+            weather: Weather::Fair,
+            poison: None,
+            unknown_counts: 0,
+            rng: Rng::with_seed(seed),
+            unanswered: 0,
+            calls_left: None,
+        }
+    }
+
+    fn fate(&mut self, sent: &Sent) -> Fate {
+        let rng = &mut self.rng;
+        let ms = |ms| Duration::from_millis(ms);
+        let takes = ms(rng.u64(5..if self.weather == Weather::Slow { 5000 } else { 200 }));
+        let refused = |answer| Fate { ingested: false, answer: Err(answer), takes };
+        let poisoned = |(series, _): &(SeriesMinute, u64)| {
+            series.dimensions.iter().any(|(_, value)| Some(value.as_str()) == self.poison)
+        };
+        if sent.iter().any(poisoned) {
+            return refused(Failure::Invalid(Culprit::Unnamed("poison".to_owned())));
+        }
+        let weather = if rng.u8(0..4) == 0 { Weather::Fair } else { self.weather };
+        match weather {
+            Weather::Fair | Weather::Slow => Fate { ingested: true, answer: Ok(()), takes },
+            Weather::Throttling => refused(Failure::NotIngested("throttled".to_owned())),
+            Weather::Away => refused(Failure::NotIngested("nobody is there".to_owned())),
+            Weather::Denying => refused(Failure::Denied("not allowed".to_owned())),
+            Weather::Ambiguous | Weather::Silent => Fate {
+                ingested: rng.bool(),
+                answer: Err(Failure::Unknown("no answer".to_owned())),
+                takes: ms(rng.u64(100..8000)),
+            },
+            Weather::Picky => {
+                let culprits: BTreeSet<_> =
+                    (0..sent.len()).filter(|_| rng.u8(0..4) == 0).collect();
+                if culprits.is_empty() {
+                    return Fate { ingested: true, answer: Ok(()), takes };
+                }
+                refused(Failure::Invalid(Culprit::Datums(culprits)))
+            }
+            Weather::TooLarge if sent.len() > 1 => {
+                refused(Failure::TooLarge("too large".to_owned()))
+            }
+            Weather::TooLarge => Fate { ingested: true, answer: Ok(()), takes },
+            Weather::Refusing => refused(Failure::Invalid(Culprit::Other("namespace".to_owned()))),
+        }
+    }
+
+    fn ingest(&mut self, sent: &Sent) {
+        for (series, count) in sent {
+            *self.ingested.entry(series.clone()).or_insert(0) += count;
+        }
+    }
+}
+
+fn counts(sent: &Sent) -> u64 {
+    sent.iter().map(|(_, count)| count).sum()
+}
+
+// === impl Line ===
+
+impl Line {
+    pub fn new(
+        cloud: Arc<Mutex<Cloud>>,
+        alive: Alive,
+        world: World,
+        manner: Manner,
+        crash: Option<(usize, CallMoment)>,
+    ) -> Self {
+        let line = Self { cloud, alive, world, manner, calls: Arc::default() };
+        line.cloud().calls_left = crash;
+        line
+    }
+
+    /// Calls that are on their way or in doubt.
+    pub fn open_calls(&self) -> usize {
+        let calls = self.calls();
+        calls.on_their_way.len() + calls.in_doubt.len()
+    }
+
+    /// Whether a call was open at that time or since.
+    pub fn called_since(&self, ms: i64) -> bool {
+        self.open_calls() > 0 || self.calls().last_ms >= ms
+    }
+
+    fn cloud(&self) -> MutexGuard<'_, Cloud> {
+        self.cloud.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn calls(&self) -> MutexGuard<'_, Calls> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Watches the manners of whoever sends this.
+    fn judge(&self, namespace: &str, sent: &Sent) {
+        let mut calls = self.calls();
+        let distinct: BTreeSet<_> = sent.iter().map(|(series, _)| series).collect();
+        let Manner { datums_per_call, concurrency, .. } = self.manner;
+        let fits = (1..=datums_per_call).contains(&sent.len()) && distinct.len() == sent.len();
+        let at_home = sent.iter().all(|(series, count)| &*series.namespace == namespace && *count > 0);
+        if !fits || !at_home {
+            self.world.violation(|| format!("no call of {namespace}: {sent:?}"));
+        }
+        // A repeat is the same, byte for byte; whatever else comes finds a slot free.
+        if let Some(at) = calls.in_doubt.iter().position(|doubt| doubt == sent) {
+            calls.in_doubt.swap_remove(at);
+        }
+        let open = calls.on_their_way.iter().chain(&calls.in_doubt);
+        if let Some(twice) = open.flatten().find(|(series, _)| distinct.contains(series)) {
+            self.world.violation(|| format!("two calls at once carry {:?}", twice.0));
+        }
+        if calls.on_their_way.len() + calls.in_doubt.len() >= concurrency {
+            self.world.violation(|| format!("more than {concurrency} calls are open"));
+        }
+        calls.on_their_way.push(sent.clone());
+    }
+
+    /// Whether this call is the last thing that happens in this life.
+    fn is_last(&self, moment: CallMoment) -> bool {
+        let mut cloud = self.cloud();
+        let Some((left, at)) = &mut cloud.calls_left else { return false };
+        if *at != moment {
+            return false;
+        }
+        *left = left.saturating_sub(1);
+        *left == 0
+    }
+
+    /// The engine is dead: it never hears of anything again.
+    async fn silence(&self, sent: &Sent) -> ! {
+        self.cloud().unanswered += counts(sent);
+        loop {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl MetricSink for Line {
+    async fn put(&self, namespace: &str, datums: &[Datum]) -> Result<(), Failure> {
+        if self.alive.is_dead() {
+            std::future::pending::<()>().await;
+        }
+        let sent: Sent = datums
+            .iter()
+            .map(|datum| match datum.amount {
+                Amount::Ones(count) => (datum.series.clone(), count),
+                Amount::Value(value) => unreachable!("no count: {value}"),
+            })
+            .collect();
+        self.judge(namespace, &sent);
+        if self.is_last(CallMoment::Arrives) {
+            self.alive.die();
+            self.silence(&sent).await;
+        }
+        let Fate { ingested, answer, takes } = self.cloud().fate(&sent);
+        self.world.tell(&format!("call {namespace} of {}: {ingested} {answer:?}", counts(&sent)));
+        if ingested {
+            self.cloud().ingest(&sent);
+            if self.is_last(CallMoment::Ingested) {
+                self.alive.die();
+                self.silence(&sent).await;
+            }
+        }
+        let hearing = Hearing { line: self, sent: &sent, heard: false };
+        tokio::time::sleep(takes).await;
+        if self.alive.is_dead() {
+            std::future::pending::<()>().await;
+        }
+        hearing.end();
+        let mut calls = self.calls();
+        let at = calls.on_their_way.iter().position(|other| *other == sent);
+        let sent = at.map(|at| calls.on_their_way.swap_remove(at)).unwrap_or_default();
+        calls.last_ms = self.world.now_ms();
+        if let Err(Failure::Unknown(_)) = &answer {
+            self.cloud().unknown_counts += counts(&sent);
+            if self.manner.ambiguous == Ambiguous::Retry {
+                calls.in_doubt.push(sent);
+            }
+        }
+        self.world.fault(match &answer {
+            Ok(()) => "call accepted",
+            Err(Failure::NotIngested(_)) => "call not ingested",
+            Err(Failure::TooLarge(_)) => "call too large",
+            Err(Failure::Denied(_)) => "call denied",
+            Err(Failure::Invalid(_)) => "call refused as invalid",
+            Err(Failure::Unknown(_)) if ingested => "answer lost, call ingested",
+            Err(Failure::Unknown(_)) => "answer lost, call not ingested",
+        });
+        answer
+    }
+
+    fn identity(&self) -> &'static str {
+        "simulation"
+    }
+}
+
+/// Waits for an answer; whoever dies meanwhile never hears it.
+struct Hearing<'s> {
+    line: &'s Line,
+    sent: &'s Sent,
+    heard: bool,
+}
+
+impl Hearing<'_> {
+    fn end(mut self) {
+        self.heard = true;
+    }
+}
+
+impl Drop for Hearing<'_> {
+    fn drop(&mut self) {
+        if !self.heard {
+            self.line.cloud().unanswered += counts(self.sent);
+        }
+    }
+}

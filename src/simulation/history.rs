@@ -1,0 +1,405 @@
+//! A history: lives of the engine, one after the other, and what ends each.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use fastrand::Rng;
+use tokio::runtime::Builder;
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::cloud::{Cloud, Line, Manner, POISON};
+use super::judge::{Books, judge};
+use super::plan::{End, Life, Plan, Weather, definitions};
+use super::sender::{Post, millis};
+use super::world::{Alive, START_MS, World};
+use crate::app::{Engine, Making, open_journal_on};
+use crate::clock::Clock;
+use crate::config::Acknowledge;
+use crate::destination::{self, Layouts, RuleSet};
+use crate::journal::simulated::{Faults, SimulatedDisk};
+use crate::journal::{Disk, Opened};
+use crate::limits::FIREHOSE_ID_LIFE;
+use crate::offload::pauses;
+use crate::telemetry::Metrics;
+
+/// What is told of a history that ended well.
+#[derive(Debug)]
+pub struct Story {
+    pub lives: u64,
+    pub faults: BTreeMap<&'static str, u64>,
+    /// A hash of everything that happened.
+    pub trace: u64,
+}
+
+/// What all lives have in common.
+struct History<'p> {
+    plan: &'p Plan,
+    rng: Rng,
+    world: World,
+    disk: SimulatedDisk,
+    cloud: Arc<Mutex<Cloud>>,
+    post: Post,
+    books: Books,
+    also: bool,
+    /// Since when the disk has had no fault.
+    disk_well_ms: i64,
+}
+
+/// How a life ended.
+enum Ended {
+    Crashed,
+    Stopped,
+}
+
+/// All settles within this time once nothing fails any more.
+const SETTLES_WITHIN: Duration = Duration::from_mins(30);
+
+/// Lives a history, and judges it.
+///
+/// # Errors
+/// What is not as it must be.
+pub fn live(plan: &Plan, told: bool) -> Result<Story, String> {
+    fastrand::seed(plan.seed);
+    pauses::set_longest(plan.pause);
+    let mut history = History {
+        plan,
+        rng: Rng::with_seed(plan.seed ^ 0x6c69_6665),
+        world: World::new(told),
+        disk: SimulatedDisk::default(),
+        cloud: Arc::new(Mutex::new(Cloud::new(plan.seed ^ 0x636c_6f75))),
+        post: Post::new(plan),
+        books: Books::default(),
+        also: false,
+        disk_well_ms: START_MS,
+    };
+    history.world.tell(&format!("{plan:?}"));
+    let mut now_ms = START_MS;
+    let lives = plan.lives.iter().map(Some).chain([None]);
+    for (number, life) in lives.enumerate() {
+        let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
+        let runtime = runtime.map_err(|error| format!("no runtime: {error}"))?;
+        let (ended, end_ms) = runtime.block_on(history.life(number, life, now_ms));
+        drop(runtime);
+        history.world.set_clock(Clock::manual(end_ms));
+        history.after(&ended);
+        now_ms = end_ms + life.map_or(0, |life| millis(life.pause));
+    }
+    history.restored_nothing(now_ms);
+    let History { world, cloud, post, books, .. } = history;
+    let cloud = cloud.lock().unwrap_or_else(PoisonError::into_inner);
+    judge(plan, &world, &cloud, &post.letters(), &books);
+    let (violation, faults, trace) = world.end();
+    match violation {
+        Some(what) => Err(what),
+        None => Ok(Story { lives: plan.lives.len() as u64 + 1, faults, trace }),
+    }
+}
+
+fn rules(also: bool, layouts: &Layouts) -> RuleSet {
+    let reading = destination::read("simulation", &definitions(also));
+    let definitions = reading.definitions.expect("the definitions are fine");
+    RuleSet::new(&definitions, "SES", None, layouts)
+}
+
+impl History<'_> {
+    async fn life(&mut self, number: usize, life: Option<&Life>, now_ms: i64) -> (Ended, i64) {
+        let clock = self.world.go_on_from(now_ms);
+        let alive = Alive::default();
+        let disk = self.disk.mounted();
+        if life.is_none() || self.rng.u8(0..4) > 0 {
+            self.heal_disk();
+        }
+        let crash = match life.map(|life| life.end) {
+            Some(End::CrashAtDisk(changes)) => {
+                let alive = alive.clone();
+                disk.die_after(changes, move || alive.die());
+                None
+            }
+            Some(End::CrashAtCall(calls, moment)) => Some((calls, moment)),
+            _ => None,
+        };
+        let cloudwatch = &self.plan.config.cloudwatch;
+        let manner = Manner {
+            datums_per_call: self.plan.datums_per_call,
+            concurrency: cloudwatch.concurrency,
+            ambiguous: cloudwatch.ambiguous,
+        };
+        let (cloud, world) = (Arc::clone(&self.cloud), self.world.clone());
+        let line = Line::new(cloud, alive.clone(), world, manner, crash);
+        self.world.tell(&format!("life {number} begins"));
+        let metrics = Metrics::new().expect("its bounds are fine");
+        let making = Making {
+            config: &self.plan.config,
+            layouts: Layouts::default(),
+            metrics: Arc::clone(&metrics),
+            clock,
+            datums_per_call: self.plan.datums_per_call,
+        };
+        let starting = start(making, disk, self.plan, line.clone(), self.also);
+        let engine = tokio::select! {
+            biased;
+            () = alive.died() => None,
+            engine = starting => engine,
+        };
+        let ended = match engine {
+            Some(engine) => self.lived(number, life, engine, &alive, &line).await,
+            None => {
+                self.world.fault("crashed or failed at the start");
+                if life.is_none() {
+                    self.world.violation(|| "it does not start although all is well".to_owned());
+                }
+                Ended::Crashed
+            }
+        };
+        alive.die();
+        self.books.close(&metrics);
+        let end_ms = self.world.now_ms();
+        self.world.tell(&format!("life {number} ends"));
+        (ended, end_ms)
+    }
+
+    async fn lived(
+        &mut self,
+        number: usize,
+        life: Option<&Life>,
+        engine: Engine<Line>,
+        alive: &Alive,
+        line: &Line,
+    ) -> Ended {
+        let engine = Arc::new(engine);
+        self.books.open(&engine, line, &self.world);
+        for _ in 0..self.plan.senders {
+            let (post, endpoint) = (self.post.clone(), engine.endpoint.clone());
+            tokio::spawn(post.send(endpoint, alive.clone(), self.world.clone(), number));
+        }
+        let grace = match life.map(|life| life.end) {
+            Some(End::Stop(grace_s)) => Duration::from_secs(grace_s),
+            _ => Duration::from_mins(1),
+        };
+        let stop = CancellationToken::new();
+        let running = tokio::spawn({
+            let (engine, stop) = (Arc::clone(&engine), stop.clone());
+            async move { engine.run(stop.cancelled(), CancellationToken::new(), grace).await }
+        });
+        let lasts = life.map_or(self.plan.trouble, |life| life.lasts);
+        if self.trouble(&engine, alive, Instant::now() + lasts).await {
+            self.crashed(&engine, line);
+            return Ended::Crashed;
+        }
+        if life.is_none() {
+            self.settles(&engine, line).await;
+        } else if !matches!(life.map(|life| life.end), Some(End::Stop(_))) {
+            self.crashed(&engine, line);
+            return Ended::Crashed;
+        }
+        self.world.tell("SIGTERM");
+        self.world.fault("SIGTERM");
+        stop.cancel();
+        match running.await {
+            Ok(ended) => {
+                self.world.tell(&format!("stopped, {} left", ended.counts));
+                self.books.stopped(self.plan, &ended, &engine);
+            }
+            Err(error) => self.world.violation(|| format!("the engine panicked: {error}")),
+        }
+        // Answers that are due are given before the connections are closed.
+        sleep(Duration::from_secs(1)).await;
+        Ended::Stopped
+    }
+
+    /// Lets things go wrong until a time; true if the engine died meanwhile.
+    async fn trouble(&mut self, engine: &Engine<Line>, alive: &Alive, until: Instant) -> bool {
+        if self.plan.poison {
+            self.cloud().poison = Some(POISON);
+        }
+        while Instant::now() < until {
+            let next = Instant::now() + Duration::from_millis(self.rng.u64(200..60_000));
+            tokio::select! {
+                biased;
+                () = alive.died() => return true,
+                () = sleep_until(next.min(until)) => {}
+            }
+            match self.rng.u8(0..4) {
+                0 | 1 => self.change_weather(),
+                2 if self.plan.disk_fails => self.change_disk(),
+                3 if self.plan.reloads => {
+                    self.also = !self.also;
+                    self.world.tell("definitions changed");
+                    self.world.fault("definitions changed");
+                    engine.intake.set_rules(rules(self.also, engine.aggregator.layouts()));
+                }
+                _ => {}
+            }
+            self.within_limits(engine);
+        }
+        false
+    }
+
+    /// Ends all trouble, and waits until everything is acknowledged and published.
+    async fn settles(&mut self, engine: &Engine<Line>, line: &Line) {
+        {
+            let mut cloud = self.cloud();
+            (cloud.weather, cloud.poison) = (Weather::Fair, None);
+        }
+        self.heal_disk();
+        self.world.tell("nothing fails any more");
+        let until = Instant::now() + SETTLES_WITHIN;
+        while !(self.post.is_done() && engine.publisher.is_idle()) {
+            if Instant::now() > until {
+                let waiting: Vec<_> = self.post.letters();
+                let waiting = waiting.iter().filter(|letter| !letter.acknowledged).count();
+                let (entries, calls) = (engine.aggregator.pending.entries(), line.open_calls());
+                self.world.violation(|| {
+                    format!("{waiting} requests, {entries} entries, {calls} calls never settle")
+                });
+                return;
+            }
+            sleep(Duration::from_millis(500)).await;
+        }
+        self.within_limits(engine);
+    }
+
+    fn change_weather(&mut self) {
+        let climate = &self.plan.climate;
+        let at = self.rng.usize(0..=climate.len());
+        let weather = climate.get(at).copied().unwrap_or(Weather::Fair);
+        self.world.tell(&format!("weather: {weather:?}"));
+        self.cloud().weather = weather;
+    }
+
+    fn change_disk(&mut self) {
+        let (faults, what) = match self.rng.u8(0..6) {
+            0 => {
+                let full_at = Some(self.disk.used() + self.rng.usize(0..2000));
+                (Faults { full_at, ..Faults::default() }, "disk full")
+            }
+            1 => {
+                let syncs_left = Some(self.rng.usize(0..4));
+                (Faults { syncs_left, ..Faults::default() }, "syncs fail")
+            }
+            2 => (Faults { renames_fail: true, ..Faults::default() }, "renames fail"),
+            3 => {
+                let changes_left = Some(self.rng.usize(0..4));
+                (Faults { changes_left, ..Faults::default() }, "files cannot be made")
+            }
+            _ => return self.heal_disk(),
+        };
+        self.world.tell(what);
+        self.world.fault(what);
+        self.disk_well_ms = i64::MAX;
+        self.disk.set_faults(faults);
+    }
+
+    fn heal_disk(&mut self) {
+        self.disk.set_faults(Faults::default());
+        self.disk_well_ms = self.disk_well_ms.min(self.world.now_ms());
+        if self.disk_well_ms == i64::MAX {
+            self.disk_well_ms = self.world.now_ms();
+        }
+    }
+
+    fn crashed(&mut self, engine: &Engine<Line>, line: &Line) {
+        let (entries, counts) =
+            (engine.aggregator.pending.entries(), engine.aggregator.pending.counts());
+        self.world.tell(&format!("crash with {entries} entries pending"));
+        let call = line.open_calls() > 0;
+        self.world.fault(if call { "crash, a call on its way" } else { "crash, no call on its way" });
+        let quiet_ms = self.world.now_ms() - 60_000;
+        let quiet = entries == 0 && !line.called_since(quiet_ms) && self.disk_well_ms < quiet_ms;
+        self.books.crashed(self.plan, counts, quiet);
+    }
+
+    /// The machine after a life of the engine.
+    fn after(&mut self, ended: &Ended) {
+        self.post.all_back();
+        let Self { rng, disk, .. } = self;
+        match ended {
+            Ended::Stopped => disk.crash(|all| all),
+            // The process alone dies, or its machine.
+            Ended::Crashed if rng.bool() => disk.crash(|all| all),
+            Ended::Crashed => disk.crash(|all| rng.usize(0..=all)),
+        }
+    }
+
+    /// Nothing is held beyond its limit.
+    fn within_limits(&self, engine: &Engine<Line>) {
+        let gauges = engine.gauges()();
+        let limits = &self.plan.config.limits;
+        let distinct = self.books.distinct(&self.post);
+        // In the active epoch, behind one on its way, and on its way.
+        let entries = 3 * distinct;
+        if gauges.pending_entries > entries {
+            let held = gauges.pending_entries;
+            self.world.violation(|| format!("{held} entries of {distinct} series and minutes"));
+        }
+        if gauges.in_flight_requests > limits.in_flight_requests as u64 {
+            self.world.violation(|| format!("{} in flight", gauges.in_flight_requests));
+        }
+        if gauges.ledger_ids > self.plan.requests as u64 {
+            self.world.violation(|| format!("{} ids are known", gauges.ledger_ids));
+        }
+        let journal = self.disk.used() as u64;
+        // Seventeen logs of which the last write may be anything, and two checkpoints.
+        let journal_max = 17 * (self.plan.log_bytes + 64_000) + 200_000;
+        if journal > journal_max {
+            self.world.violation(|| format!("{journal} bytes of journal"));
+        }
+    }
+
+    /// After the last life, the journal has nothing left to publish.
+    fn restored_nothing(&mut self, now_ms: i64) {
+        if self.plan.acknowledge() != Acknowledge::Journaled {
+            return;
+        }
+        let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
+        let opened = runtime.expect("there was one before").block_on(async {
+            let clock = self.world.go_on_from(now_ms);
+            let metrics = Metrics::new().expect("its bounds are fine");
+            let config = &self.plan.config;
+            let layouts = Layouts::default();
+            let making = Making { config, layouts, metrics, clock, datums_per_call: 1 };
+            open(self.disk.mounted(), &making, self.plan.log_bytes).await
+        });
+        self.world.set_clock(Clock::manual(now_ms));
+        match opened {
+            Ok(opened) => {
+                let counts: u64 = opened.outstanding.iter().map(|(_, count)| count).sum();
+                if counts > 0 || opened.doubtful > 0 {
+                    let doubtful = opened.doubtful;
+                    self.world.violation(|| format!("{counts} counts, {doubtful} in doubt, stay"));
+                }
+                let all = opened.ids.len() == self.plan.requests;
+                if !all && now_ms - START_MS < millis(FIREHOSE_ID_LIFE) {
+                    self.world.violation(|| format!("{} ids stay", opened.ids.len()));
+                }
+            }
+            Err(error) => self.world.violation(|| format!("the journal is lost: {error}")),
+        }
+    }
+
+    fn cloud(&self) -> MutexGuard<'_, Cloud> {
+        self.cloud.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn open(disk: SimulatedDisk, making: &Making<'_>, log_bytes: u64) -> std::io::Result<Opened> {
+    open_journal_on(|| Ok(Arc::new(disk) as Arc<dyn Disk>), making, log_bytes).await
+}
+
+/// Starts an engine; `None` when its journal cannot be used.
+async fn start(
+    making: Making<'_>,
+    disk: SimulatedDisk,
+    plan: &Plan,
+    line: Line,
+    also: bool,
+) -> Option<Engine<Line>> {
+    let opened = match plan.acknowledge() {
+        Acknowledge::Journaled => Some(open(disk, &making, plan.log_bytes).await.ok()?),
+        _ => None,
+    };
+    let rules = rules(also, &making.layouts);
+    Some(Engine::start(making, rules, line, opened).await)
+}

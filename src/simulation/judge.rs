@@ -1,0 +1,130 @@
+//! The invariants: what was acknowledged, what the cloud holds, and what was named in doubt.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::cloud::{Cloud, Line};
+use super::plan::Plan;
+use super::sender::{Letter, Post};
+use super::world::World;
+use crate::aggregate::SeriesMinute;
+use crate::app::{Ended, Engine};
+use crate::config::{Acknowledge, Ambiguous};
+use crate::telemetry::{DropReason, Metrics};
+
+/// What the engine said of itself, over all its lives.
+#[derive(Debug, Default)]
+pub struct Books {
+    doubtful_ambiguous: u64,
+    doubtful_crash: u64,
+    dropped: u64,
+    /// Counts that were lost with a process that had no journal.
+    lost: u64,
+    crashes: u64,
+    lives: u64,
+    /// The last crash came when there was nothing to be in doubt about.
+    quiet: bool,
+}
+
+// === impl Books ===
+
+impl Books {
+    /// An engine begins to live.
+    pub fn open(&mut self, engine: &Engine<Line>, _: &Line, world: &World) {
+        let doubtful = engine.metrics.doubtful_crash.get();
+        if self.quiet && doubtful > 0 {
+            world.violation(|| format!("{doubtful} counts in doubt after a quiet crash"));
+        }
+        self.quiet = false;
+    }
+
+    pub fn crashed(&mut self, plan: &Plan, pending: u64, quiet: bool) {
+        self.crashes += 1;
+        self.quiet = quiet;
+        if plan.acknowledge() == Acknowledge::Merged {
+            self.lost += pending;
+        }
+    }
+
+    pub fn stopped(&mut self, plan: &Plan, ended: &Ended, engine: &Engine<Line>) {
+        self.quiet = false;
+        if plan.acknowledge() != Acknowledge::Journaled {
+            self.lost += ended.counts;
+        }
+        let _ = engine;
+    }
+
+    /// A life has ended.
+    pub fn close(&mut self, metrics: &Metrics) {
+        self.lives += 1;
+        self.doubtful_ambiguous += metrics.doubtful_ambiguous.get();
+        self.doubtful_crash += metrics.doubtful_crash.get();
+        let dropped = DropReason::ALL.iter().map(|reason| metrics.dropped_counts(*reason));
+        self.dropped += dropped.sum::<u64>();
+    }
+
+    /// How many series and minutes there are in all requests.
+    pub fn distinct(&self, post: &Post) -> u64 {
+        let letters = post.letters();
+        let keys = letters.iter().flat_map(|letter| letter.always.keys().chain(letter.also.keys()));
+        keys.collect::<BTreeSet<_>>().len() as u64
+    }
+}
+
+/// Judges a history that has ended: everything was acknowledged, and nothing is pending.
+pub fn judge(plan: &Plan, world: &World, cloud: &Cloud, letters: &[Letter], books: &Books) {
+    let held = |series: &SeriesMinute| cloud.ingested.get(series).copied().unwrap_or(0);
+    let mut expected: BTreeMap<&SeriesMinute, u64> = BTreeMap::new();
+    let (mut over, mut missing) = (0, 0);
+    for letter in letters {
+        for (series, count) in &letter.always {
+            *expected.entry(series).or_insert(0) += count;
+        }
+        // By the later definitions all of it, or by the earlier nothing.
+        let held: Vec<_> = letter.also.iter().map(|(series, count)| (held(series), *count)).collect();
+        let more: u64 = held.iter().map(|(held, count)| held.saturating_sub(*count)).sum();
+        let less: u64 = held.iter().map(|(held, count)| count.saturating_sub(*held)).sum();
+        let all: u64 = held.iter().map(|(held, _)| held).sum();
+        if more + less < all {
+            over += more;
+            missing += less;
+        } else {
+            over += all;
+        }
+    }
+    for (series, count) in &expected {
+        over += held(series).saturating_sub(*count);
+        missing += count.saturating_sub(held(series));
+    }
+    let known: BTreeSet<_> =
+        expected.keys().copied().chain(letters.iter().flat_map(|letter| letter.also.keys())).collect();
+    if let Some(stranger) = cloud.ingested.keys().find(|series| !known.contains(series)) {
+        world.violation(|| format!("nobody sent {stranger:?}"));
+    }
+
+    let Books { doubtful_ambiguous, doubtful_crash, dropped, lost, crashes, lives, .. } = *books;
+    // Without a journal a new life knows no ids: what was sent to an earlier one and comes again is
+    // counted again.
+    let again: u64 = match plan.acknowledge() {
+        Acknowledge::Journaled => 0,
+        _ => letters.iter().map(|letter| (letter.lives.len() as u64 - 1) * letter.counts()).sum(),
+    };
+    let doubt = doubtful_ambiguous + doubtful_crash;
+    if over > doubt + again {
+        world.violation(|| format!("{over} counts too many, {doubt} in doubt, {again} sent again"));
+    }
+    if missing > dropped + lost {
+        world.violation(|| format!("{missing} counts missing, {dropped} dropped, {lost} lost"));
+    }
+    // Doubt is named where there was some, and nowhere else.
+    let drops = plan.config.cloudwatch.ambiguous == Ambiguous::Drop;
+    if drops && plan.acknowledge() == Acknowledge::Journaled && over > 0 {
+        world.violation(|| format!("{over} counts too many, although none is repeated in doubt"));
+    }
+    let unknown = cloud.unknown_counts;
+    if doubtful_ambiguous != unknown && (crashes == 0 || doubtful_ambiguous > unknown) {
+        world.violation(|| format!("{doubtful_ambiguous} in doubt, {unknown} not answered"));
+    }
+    if doubtful_crash > 0 && (crashes == 0 && lives == 1) {
+        world.violation(|| format!("{doubtful_crash} in doubt without a crash"));
+    }
+}

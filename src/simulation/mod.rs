@@ -1,0 +1,122 @@
+//! The engine under every fault, in virtual time: a seed makes a history, and the history is judged.
+//!
+//! The engine is the daemon's own, but for its sockets. Around it: [`senders`](sender) that repeat,
+//! a [`cloud`] that throttles, refuses and answers too late or never, a disk that forgets at a crash
+//! what was not synced. One thread, a paused clock and seeded randomness: a seed goes the same way
+//! every time, in a few milliseconds for hours of the engine's life.
+//!
+//! `make soak` runs as many as there is time for; `POSTMETER_SEED=7 make soak` tells one of them.
+
+mod cloud;
+mod history;
+mod judge;
+mod plan;
+mod sender;
+mod world;
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use history::{Story, live};
+use plan::Plan;
+
+/// What a run of many histories is told by variables of the environment.
+struct Run {
+    /// The first seed, and how many follow it at most.
+    first: u64,
+    seeds: u64,
+    /// None: until all seeds are through.
+    time: Option<Duration>,
+}
+
+fn number(variable: &str) -> Option<u64> {
+    let value = std::env::var(variable).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{variable}={value} is no number")))
+}
+
+impl Run {
+    fn of_environment(seeds: u64) -> Self {
+        let time = number("POSTMETER_SOAK_SECONDS").map(Duration::from_secs);
+        let seeds = number("POSTMETER_SEEDS").unwrap_or(seeds);
+        let first = number("POSTMETER_FIRST_SEED").unwrap_or(0);
+        Self { first, seeds: if time.is_some() { u64::MAX - first } else { seeds }, time }
+    }
+}
+
+fn live_through(seed: u64, told: bool) -> Result<Story, String> {
+    let lived = catch_unwind(AssertUnwindSafe(|| live(&Plan::of(seed), told)));
+    let again = "POSTMETER_SEED=";
+    match lived {
+        Ok(Ok(story)) => Ok(story),
+        Ok(Err(why)) => Err(format!("seed {seed}: {why}\n  again: {again}{seed} make soak")),
+        Err(_) => Err(format!("seed {seed}: it panicked\n  again: {again}{seed} make soak")),
+    }
+}
+
+/// For all seeds: what was acknowledged is counted once or named in doubt, and all settles.
+#[test]
+fn every_history_is_counted_once_or_named_in_doubt() {
+    if let Some(seed) = number("POSTMETER_SEED") {
+        let story = live_through(seed, true).unwrap_or_else(|why| panic!("{why}"));
+        println!("seed {seed}: {:?}", story.faults);
+        return;
+    }
+    let run = Run::of_environment(2000);
+    let (started, next, failed) = (Instant::now(), AtomicU64::new(0), AtomicBool::new(false));
+    let work = || {
+        let (mut faults, mut lives, mut failures) = (BTreeMap::new(), 0, Vec::new());
+        while !failed.load(Ordering::Relaxed)
+            && run.time.is_none_or(|time| started.elapsed() < time)
+        {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            if at >= run.seeds {
+                break;
+            }
+            match live_through(run.first + at, false) {
+                Ok(story) => {
+                    lives += story.lives;
+                    for (fault, times) in story.faults {
+                        *faults.entry(fault).or_insert(0) += times;
+                    }
+                }
+                Err(why) => {
+                    failed.store(true, Ordering::Relaxed);
+                    failures.push(why);
+                }
+            }
+        }
+        (faults, lives, failures)
+    };
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let results: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().map(|thread| thread.join().expect("panics are caught")).collect()
+    });
+    let (mut faults, mut lives) = (BTreeMap::new(), 0);
+    let mut failures = Vec::new();
+    for (some, lived, wrong) in results {
+        lives += lived;
+        failures.extend(wrong);
+        for (fault, times) in some {
+            *faults.entry(fault).or_insert(0) += times;
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    let histories = next.load(Ordering::Relaxed).min(run.seeds);
+    println!("{histories} histories, {lives} lives of the engine; what went wrong in them:");
+    for (fault, times) in faults {
+        println!("  {fault:<28} {times}");
+    }
+}
+
+/// A history that is told the same way twice can be looked into.
+#[test]
+fn a_seed_goes_the_same_way_every_time() {
+    for seed in 0..20 {
+        let [one, other] = [(); 2].map(|()| live_through(seed, false));
+        let [one, other] = [one, other].map(|story| story.unwrap_or_else(|why| panic!("{why}")));
+        assert_eq!((one.trace, one.faults), (other.trace, other.faults), "seed {seed}");
+    }
+}

@@ -1,0 +1,198 @@
+//! What a seed makes: how the engine is set up, who sends what, and what goes wrong when.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use crate::config::{Acknowledge, Ambiguous, Config};
+
+/// A history before it is lived.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub seed: u64,
+    pub config: Config,
+    pub datums_per_call: usize,
+    pub log_bytes: u64,
+    pub senders: usize,
+    pub requests: usize,
+    /// How often a request that was answered is sent once more.
+    pub repeats: usize,
+    /// The longest that work off the threads of connections takes.
+    pub pause: Duration,
+    /// What the weather may be beside fair.
+    pub climate: Vec<Weather>,
+    pub disk_fails: bool,
+    pub reloads: bool,
+    /// Some events are nearly too old to be published.
+    pub old_events: bool,
+    /// A value that CloudWatch refuses while there is trouble, without saying which it is.
+    pub poison: bool,
+    /// How each life of the engine but the last ends.
+    pub lives: Vec<Life>,
+    /// How long the last life has trouble.
+    pub trouble: Duration,
+}
+
+/// A life of the engine that does not end well.
+#[derive(Clone, Copy, Debug)]
+pub struct Life {
+    pub lasts: Duration,
+    pub end: End,
+    /// How long nobody lives after it.
+    pub pause: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// After its time.
+    Crash,
+    /// With so manieth change of the disk from its beginning, or after its time.
+    CrashAtDisk(usize),
+    /// When so manieth call arrives, is ingested or is answered, or after its time.
+    CrashAtCall(usize, CallMoment),
+    /// SIGTERM, and a grace of so many seconds.
+    Stop(u64),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallMoment {
+    Arrives,
+    Ingested,
+}
+
+/// How CloudWatch is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weather {
+    Fair,
+    /// Answers take seconds.
+    Slow,
+    Throttling,
+    /// Nobody is there.
+    Away,
+    Denying,
+    /// Now and then nobody knows what became of a call.
+    Ambiguous,
+    /// Nobody ever knows.
+    Silent,
+    /// Datums are refused, by their places.
+    Picky,
+    TooLarge,
+    /// The namespace is refused.
+    Refusing,
+}
+
+impl Weather {
+    const BAD: [Self; 9] = [
+        Self::Slow,
+        Self::Throttling,
+        Self::Away,
+        Self::Denying,
+        Self::Ambiguous,
+        Self::Silent,
+        Self::Picky,
+        Self::TooLarge,
+        Self::Refusing,
+    ];
+
+    fn leaves_doubt(self) -> bool {
+        matches!(self, Self::Ambiguous | Self::Silent)
+    }
+}
+
+/// What the definitions say; `also` is what a change of them adds.
+pub fn definitions(also: bool) -> String {
+    let destination = |name: &str, namespace: &str, tag: &str| {
+        format!(
+            r#"{{"Name":"{name}","Enabled":true,"MatchingEventTypes":["SEND","DELIVERY"],"CloudWatchDestination":{{"Namespace":"{namespace}","DimensionConfigurations":[{{"DimensionName":"{tag}","DimensionValueSource":"MESSAGE_TAG","DefaultDimensionValue":"none"}}]}}}}"#
+        )
+    };
+    let mut destinations = vec![
+        destination("by-request", "A", "request"),
+        destination("by-campaign", "A", "campaign"),
+        destination("all", "C", "ses:configuration-set"),
+    ];
+    if also {
+        destinations.push(destination("also", "B", "request"));
+    }
+    let destinations = destinations.join(",");
+    format!(
+        r#"{{"ConfigurationSets":[{{"ConfigurationSetName":"sim","EventDestinations":[{destinations}]}}]}}"#
+    )
+}
+
+// === impl Plan ===
+
+impl Plan {
+    pub fn of(seed: u64) -> Self {
+        let rng = &mut Rng::with_seed(seed);
+        let config = config(rng);
+        let journaled = config.firehose.acknowledge == Acknowledge::Journaled;
+        // A third of all histories have neither doubt nor crash: their totals are exact.
+        let (doubts, crashes) = (rng.u8(0..3) > 0, rng.u8(0..2) > 0);
+        let climate = (0..rng.usize(0..6)).map(|_| Weather::BAD[rng.usize(0..Weather::BAD.len())]);
+        let climate = climate.filter(|weather| doubts || !weather.leaves_doubt()).collect();
+        let lives = (0..rng.usize(0..4)).map(|_| life(rng, journaled, crashes)).collect();
+        Self {
+            seed,
+            datums_per_call: rng.usize(1..8),
+            log_bytes: rng.u64(300..20_000),
+            senders: rng.usize(1..6),
+            requests: rng.usize(1..30),
+            repeats: rng.usize(0..10),
+            pause: Duration::from_millis(if rng.bool() { 0 } else { rng.u64(1..2000) }),
+            climate,
+            disk_fails: journaled && rng.bool(),
+            reloads: rng.bool(),
+            old_events: rng.u8(0..8) == 0,
+            poison: rng.u8(0..8) == 0,
+            lives,
+            trouble: Duration::from_secs(rng.u64(0..900)),
+            config,
+        }
+    }
+
+    pub fn acknowledge(&self) -> Acknowledge {
+        self.config.firehose.acknowledge
+    }
+}
+
+fn config(rng: &mut Rng) -> Config {
+    let mut config = Config::default();
+    // The mode with the most to lose is met most often.
+    config.firehose.acknowledge = match rng.u8(0..4) {
+        0 => Acknowledge::Merged,
+        1 => Acknowledge::Published,
+        _ => Acknowledge::Journaled,
+    };
+    config.cloudwatch.flush_interval = Duration::from_millis(rng.u64(500..20_000));
+    config.cloudwatch.concurrency = rng.usize(1..5);
+    config.cloudwatch.requests_per_second = [5, 100, 100][rng.usize(0..3)];
+    config.cloudwatch.ambiguous =
+        if rng.u8(0..4) == 0 { Ambiguous::Drop } else { Ambiguous::Retry };
+    if rng.u8(0..4) == 0 {
+        config.limits.entries = rng.usize(20..100);
+    }
+    if rng.u8(0..6) == 0 {
+        config.limits.series = rng.usize(5..30);
+    }
+    if rng.u8(0..4) == 0 {
+        config.limits.in_flight_requests = rng.usize(1..4);
+    }
+    config
+}
+
+fn life(rng: &mut Rng, journaled: bool, crashes: bool) -> Life {
+    let end = match rng.u8(0..4) {
+        _ if !crashes => End::Stop(rng.u64(1..40)),
+        0 if journaled => End::CrashAtDisk(rng.usize(1..60)),
+        1 => {
+            let moment = if rng.bool() { CallMoment::Arrives } else { CallMoment::Ingested };
+            End::CrashAtCall(rng.usize(1..15), moment)
+        }
+        2 => End::Stop(rng.u64(1..40)),
+        _ => End::Crash,
+    };
+    let longest = if rng.bool() { 20_000 } else { 300_000 };
+    let lasts = Duration::from_millis(rng.u64(0..longest));
+    Life { lasts, end, pause: Duration::from_secs(rng.u64(0..120)) }
+}

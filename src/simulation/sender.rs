@@ -1,0 +1,238 @@
+//! Those who send: each request until it is acknowledged, and some of them again after that.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::Request;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use fastrand::Rng;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use tokio::time::sleep;
+
+use super::plan::Plan;
+use super::world::{Alive, START_MS, World};
+use crate::aggregate::SeriesMinute;
+use crate::ses::Minute;
+use crate::source::firehose::FirehoseEndpoint;
+
+/// All requests. Cheap to clone; all clones are one.
+#[derive(Clone, Debug)]
+pub struct Post(Arc<Mutex<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    letters: Vec<Letter>,
+    repeats: usize,
+    rng: Rng,
+}
+
+/// A request.
+#[derive(Clone, Debug)]
+pub struct Letter {
+    id: String,
+    body: Vec<u8>,
+    /// Unix milliseconds before which nobody sends it.
+    not_before_ms: i64,
+    /// Under every version of the definitions, and what the later one adds.
+    pub always: BTreeMap<SeriesMinute, u64>,
+    pub also: BTreeMap<SeriesMinute, u64>,
+    pub acknowledged: bool,
+    /// The lives of the engine in which it was sent.
+    pub lives: BTreeSet<usize>,
+    on_its_way: usize,
+}
+
+/// How long an event can be counted after it happened: two weeks.
+const TWO_WEEKS_MS: i64 = 14 * 24 * 3_600_000;
+
+// === impl Letter ===
+
+impl Letter {
+    fn new(at: usize, plan: &Plan, span: Duration, rng: &mut Rng) -> Self {
+        let (id, request) = (format!("id-{at}"), format!("r{at}"));
+        let not_before_ms = START_MS + millis(span.mul_f64(rng.f64()));
+        let (mut always, mut also) = (BTreeMap::new(), BTreeMap::new());
+        let mut records = Vec::new();
+        for _ in 0..rng.usize(1..9) {
+            let old = plan.old_events && rng.u8(0..6) == 0;
+            let from_ms = if old { START_MS - TWO_WEEKS_MS } else { START_MS - 120_000 };
+            let at_ms = from_ms + rng.i64(0..600_000);
+            let (metric, event_type) =
+                if rng.bool() { ("Send", "Send") } else { ("Delivery", "Delivery") };
+            let campaign = format!("c{}", rng.u8(0..4));
+            let minute = Minute::of_ms(at_ms);
+            let time = minute.to_string();
+            let delivery = format!(r#","delivery":{{"timestamp":"{time}"}}"#);
+            let block = if event_type == "Delivery" { &*delivery } else { "" };
+            let event = format!(
+                r#"{{"eventType":"{event_type}","mail":{{"timestamp":"{time}","messageId":"m","tags":{{"ses:configuration-set":["sim"],"request":["{request}"],"campaign":["{campaign}"]}}}}{block}}}"#
+            );
+            records.push(event);
+            let count = |counts: &mut BTreeMap<_, u64>, namespace: &str, name: &str, value: &str| {
+                let series = SeriesMinute {
+                    namespace: namespace.into(),
+                    metric,
+                    dimensions: vec![(name.to_owned(), value.to_owned())],
+                    minute,
+                };
+                *counts.entry(series).or_insert(0) += 1;
+            };
+            count(&mut always, "A", "request", &request);
+            count(&mut always, "A", "campaign", &campaign);
+            count(&mut always, "C", "ses:configuration-set", "sim");
+            count(&mut also, "B", "request", &request);
+        }
+        if rng.u8(0..4) == 0 {
+            records.insert(rng.usize(0..=records.len()), "{\"eventType\":\"Se".to_owned());
+        }
+        let records: Vec<_> = records
+            .iter()
+            .map(|record| format!(r#"{{"data":"{}"}}"#, STANDARD.encode(record)))
+            .collect();
+        let body = format!(
+            r#"{{"requestId":"{id}","timestamp":{not_before_ms},"records":[{}]}}"#,
+            records.join(",")
+        );
+        Self {
+            id,
+            body: body.into_bytes(),
+            not_before_ms,
+            always,
+            also,
+            acknowledged: false,
+            lives: BTreeSet::new(),
+            on_its_way: 0,
+        }
+    }
+
+    /// The sum of its counts at most.
+    pub fn counts(&self) -> u64 {
+        self.always.values().chain(self.also.values()).sum()
+    }
+
+    fn request(&self, rng: &mut Rng) -> Request<Body> {
+        let mut request = Request::post("/firehose");
+        if rng.u8(0..4) > 0 {
+            request = request.header("x-amz-firehose-request-id", &self.id);
+        }
+        let body = if rng.bool() {
+            request = request.header("content-encoding", "gzip");
+            let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+            gzip.write_all(&self.body).expect("memory takes it");
+            gzip.finish().expect("memory takes it")
+        } else {
+            self.body.clone()
+        };
+        request.body(Body::from(body)).expect("its parts are fine")
+    }
+}
+
+pub fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).expect("histories are short")
+}
+
+// === impl Post ===
+
+impl Post {
+    pub fn new(plan: &Plan) -> Self {
+        let mut rng = Rng::with_seed(plan.seed ^ 0x706f_7374);
+        let lives = plan.lives.iter().map(|life| life.lasts + life.pause);
+        let span = lives.sum::<Duration>() + plan.trouble;
+        let letters = (0..plan.requests).map(|at| Letter::new(at, plan, span, &mut rng)).collect();
+        Self(Arc::new(Mutex::new(Inner { letters, repeats: plan.repeats, rng })))
+    }
+
+    pub fn letters(&self) -> Vec<Letter> {
+        self.inner().letters.clone()
+    }
+
+    /// Whether everything was acknowledged, and nobody wants to send anything again.
+    pub fn is_done(&self) -> bool {
+        let inner = self.inner();
+        let answered = inner.letters.iter().all(|letter| letter.acknowledged && letter.on_its_way == 0);
+        answered && inner.repeats == 0
+    }
+
+    /// Nothing is on its way any more: whoever worked on it is dead.
+    pub fn all_back(&self) {
+        for letter in &mut self.inner().letters {
+            letter.on_its_way = 0;
+        }
+    }
+
+    /// Sends in a life of the engine until it ends.
+    pub async fn send(self, endpoint: FirehoseEndpoint, alive: Alive, world: World, life: usize) {
+        loop {
+            let thinks = Duration::from_millis(self.inner().rng.u64(10..4000));
+            sleep(thinks).await;
+            let Some((at, request, patience)) = self.take(&world, life) else {
+                if self.is_done() {
+                    return;
+                }
+                continue;
+            };
+            let answer = tokio::select! {
+                biased;
+                answer = endpoint.deliver(request) => Some(answer.status().as_u16()),
+                () = sleep(patience) => None,
+            };
+            if alive.is_dead() {
+                return;
+            }
+            let mut inner = self.inner();
+            let letter = &mut inner.letters[at];
+            letter.on_its_way -= 1;
+            letter.acknowledged |= answer == Some(200);
+            world.tell(&format!("id-{at} answered {answer:?}"));
+            match answer {
+                Some(200) => {}
+                Some(503) => world.fault("request refused"),
+                Some(status) => world.violation(|| format!("id-{at} is answered {status}")),
+                None => world.fault("sender gave up waiting"),
+            }
+        }
+    }
+
+    /// What to send next, and how long its sender waits for the answer.
+    fn take(&self, world: &World, life: usize) -> Option<(usize, Request<Body>, Duration)> {
+        let now_ms = world.now_ms();
+        let mut inner = self.inner();
+        let Inner { letters, repeats, rng } = &mut *inner;
+        let due = |letter: &Letter| letter.not_before_ms <= now_ms;
+        let again = *repeats > 0 && rng.u8(0..3) == 0;
+        let wanted = |letter: &Letter| {
+            due(letter)
+                && if again {
+                    letter.acknowledged || letter.on_its_way > 0
+                } else {
+                    !letter.acknowledged && letter.on_its_way == 0
+                }
+        };
+        let mut wanted: Vec<_> =
+            (0..letters.len()).filter(|at| wanted(&letters[*at])).collect();
+        if wanted.is_empty() {
+            return None;
+        }
+        let at = wanted.swap_remove(rng.usize(0..wanted.len()));
+        if again {
+            *repeats -= 1;
+            world.fault("request repeated");
+        }
+        let longest = if rng.bool() { 3000 } else { 90_000 };
+        let patience = Duration::from_millis(rng.u64(1..longest));
+        let request = letters[at].request(rng);
+        letters[at].on_its_way += 1;
+        letters[at].lives.insert(life);
+        world.tell(&format!("id-{at} sent"));
+        Some((at, request, patience))
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

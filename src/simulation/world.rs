@@ -1,0 +1,124 @@
+//! What outlives the engine: the time, what went wrong, and who knows of it.
+
+use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::clock::Clock;
+
+/// Cheap to clone; all clones are one world.
+#[derive(Clone, Debug)]
+pub struct World(Arc<Mutex<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    clock: Clock,
+    told: bool,
+    trace: foldhash::fast::FixedState,
+    hash: u64,
+    faults: BTreeMap<&'static str, u64>,
+    violation: Option<String>,
+}
+
+/// One life of the engine.
+#[derive(Clone, Debug, Default)]
+pub struct Alive(Arc<AliveState>);
+
+#[derive(Debug, Default)]
+struct AliveState {
+    dead: AtomicBool,
+    died: Notify,
+}
+
+/// Unix milliseconds at which every history begins.
+pub const START_MS: i64 = 1_795_176_000_000;
+
+// === impl World ===
+
+impl World {
+    pub fn new(told: bool) -> Self {
+        Self(Arc::new(Mutex::new(Inner {
+            clock: Clock::manual(START_MS),
+            told,
+            trace: foldhash::fast::FixedState::default(),
+            hash: 0,
+            faults: BTreeMap::new(),
+            violation: None,
+        })))
+    }
+
+    /// Time goes with the runtime's from now on, which is `ms`.
+    pub fn go_on_from(&self, ms: i64) -> Clock {
+        let clock = Clock::Virtual(ms, Instant::now());
+        self.set_clock(clock.clone());
+        clock
+    }
+
+    pub fn set_clock(&self, clock: Clock) {
+        self.inner().clock = clock;
+    }
+
+    pub fn now_ms(&self) -> i64 {
+        self.inner().clock.now_ms()
+    }
+
+    /// Something happened that makes this history what it is.
+    pub fn tell(&self, what: &str) {
+        let mut inner = self.inner();
+        let at_ms = inner.clock.now_ms() - START_MS;
+        let mut hasher = std::hash::BuildHasher::build_hasher(&inner.trace);
+        (inner.hash, at_ms, what).hash(&mut hasher);
+        inner.hash = hasher.finish();
+        if inner.told {
+            println!("{:>9}.{:03} {what}", at_ms / 1000, at_ms % 1000);
+        }
+    }
+
+    /// Something went wrong as planned.
+    pub fn fault(&self, what: &'static str) {
+        *self.inner().faults.entry(what).or_insert(0) += 1;
+    }
+
+    /// Something is not as it must be. The first one stands.
+    pub fn violation(&self, what: impl FnOnce() -> String) {
+        let mut inner = self.inner();
+        if inner.violation.is_none() {
+            let at_ms = inner.clock.now_ms() - START_MS;
+            inner.violation = Some(format!("after {at_ms} ms: {}", what()));
+        }
+    }
+
+    /// The first violation, what went wrong as planned, and a hash of all that was told.
+    pub fn end(&self) -> (Option<String>, BTreeMap<&'static str, u64>, u64) {
+        let inner = self.inner();
+        (inner.violation.clone(), inner.faults.clone(), inner.hash)
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Alive ===
+
+impl Alive {
+    /// From now on nothing that the engine does has an effect.
+    pub fn die(&self) {
+        self.0.dead.store(true, Ordering::Relaxed);
+        self.0.died.notify_one();
+    }
+
+    pub fn is_dead(&self) -> bool {
+        self.0.dead.load(Ordering::Relaxed)
+    }
+
+    pub async fn died(&self) {
+        if !self.is_dead() {
+            self.0.died.notified().await;
+        }
+    }
+}
