@@ -7,6 +7,9 @@
 use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+#[cfg(test)]
+use foldhash::quality::FixedState as RandomState;
+#[cfg(not(test))]
 use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 use smallvec::SmallVec;

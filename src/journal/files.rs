@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 
 use super::disk::{Append, Disk};
-use super::record::{Count, KnownId, Next, Record, Records, next_record, put_record};
+use super::record::{Count, KnownId, Next, Record, Records, Trusted, next_record, put_record};
 use super::state::{Keys, State};
 use crate::aggregate::layout_of;
 use crate::destination::{LayoutId, Layouts};
@@ -42,11 +42,17 @@ fn checkpoint_name(number: u64) -> String {
 }
 
 /// Reads what is there, up to the log `last`; gives the number of the last file too, 0 when there
-/// is none.
+/// is none. `suspects` are logs that are not to be trusted beyond what is said here, where no log
+/// says so yet.
 ///
 /// # Errors
 /// What the system says. What stands in the files is never an error.
-pub fn read(disk: &dyn Disk, layouts: &Layouts, last: u64) -> io::Result<(State, Report, u64)> {
+pub fn read(
+    disk: &dyn Disk,
+    layouts: &Layouts,
+    last: u64,
+    suspects: &[Trusted],
+) -> io::Result<(State, Report, u64)> {
     let names = Names::of(disk)?;
     let mut report = Report::default();
     let (mut state, mut base) = (State::default(), 0);
@@ -57,7 +63,8 @@ pub fn read(disk: &dyn Disk, layouts: &Layouts, last: u64) -> io::Result<(State,
         }
         report.corrupt.insert(checkpoint_name(number), 0);
     }
-    let mut trusted = BTreeMap::new();
+    let mut trusted: BTreeMap<_, _> =
+        suspects.iter().map(|suspect| (suspect.file, suspect.bytes)).collect();
     for number in &names.logs {
         let mut records = Records::new(disk.read(&log_name(*number))?);
         if let Next::Record(Record::Begin { trusted: told }) = records.next()? {

@@ -93,7 +93,7 @@ pub fn open(
     clock: Clock,
     metrics: Arc<Metrics>,
 ) -> io::Result<(Opened, Writing)> {
-    let (mut state, report, number) = files::read(&*disk, layouts, u64::MAX)?;
+    let (mut state, report, number) = files::read(&*disk, layouts, u64::MAX, &[])?;
     report.log();
     metrics.journal_corrupt_bytes.add(report.corrupt.values().sum());
     if state.contradictions > 0 {

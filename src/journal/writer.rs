@@ -222,8 +222,10 @@ impl Writer {
         }
         let (disk, layouts) = (Arc::clone(&self.disk), self.layouts.clone());
         let oldest_ms = self.settings.oldest_ms(&self.clock);
+        // What no log says yet.
+        let suspects = self.suspects.clone();
         let make = move || {
-            let (mut state, report, _) = files::read(&*disk, &layouts, number)?;
+            let (mut state, report, _) = files::read(&*disk, &layouts, number, &suspects)?;
             state.ids.retain(|_, at_ms| *at_ms > oldest_ms);
             files::write_checkpoint(&*disk, &layouts, number, &state, &report)?;
             io::Result::Ok(report)
