@@ -51,10 +51,11 @@ impl Drop for Room {
 // === impl Pending ===
 
 impl Pending {
-    /// Makes room for entries, up to a limit.
+    /// Makes room for entries, up to a limit; for whoever comes alone, as much as they want, so that
+    /// a request larger than the limit is not refused for ever.
     pub(super) fn reserve(self: &Arc<Self>, entries: u64, limit: u64) -> Result<Room, Full> {
         let fits = |held: u64| {
-            let room = held.checked_add(entries).filter(|sum| *sum <= limit);
+            let room = held.checked_add(entries).filter(|sum| *sum <= limit || held == 0);
             room.or_else(|| (entries == 0).then_some(held))
         };
         let held = self.entries.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits);

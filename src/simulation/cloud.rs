@@ -104,8 +104,7 @@ impl Cloud {
                 takes: ms(rng.u64(100..8000)),
             },
             Weather::Picky => {
-                let culprits: BTreeSet<_> =
-                    (0..sent.len()).filter(|_| rng.u8(0..4) == 0).collect();
+                let culprits: BTreeSet<_> = (0..sent.len()).filter(|_| rng.u8(0..4) == 0).collect();
                 if culprits.is_empty() {
                     return Fate { ingested: true, answer: Ok(()), takes };
                 }
@@ -170,7 +169,8 @@ impl Line {
         let distinct: BTreeSet<_> = sent.iter().map(|(series, _)| series).collect();
         let Manner { datums_per_call, concurrency, .. } = self.manner;
         let fits = (1..=datums_per_call).contains(&sent.len()) && distinct.len() == sent.len();
-        let at_home = sent.iter().all(|(series, count)| &*series.namespace == namespace && *count > 0);
+        let at_home =
+            sent.iter().all(|(series, count)| &*series.namespace == namespace && *count > 0);
         if !fits || !at_home {
             self.world.violation(|| format!("no call of {namespace}: {sent:?}"));
         }

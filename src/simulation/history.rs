@@ -1,6 +1,6 @@
 //! A history: lives of the engine, one after the other, and what ends each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -41,6 +41,8 @@ struct History<'p> {
     disk: SimulatedDisk,
     cloud: Arc<Mutex<Cloud>>,
     post: Post,
+    /// How many series and minutes there are in all requests.
+    distinct: u64,
     books: Books,
     also: bool,
     /// Since when the disk has had no fault.
@@ -63,13 +65,15 @@ const SETTLES_WITHIN: Duration = Duration::from_mins(30);
 pub fn live(plan: &Plan, told: bool) -> Result<Story, String> {
     fastrand::seed(plan.seed);
     pauses::set_longest(plan.pause);
+    let post = Post::new(plan);
     let mut history = History {
         plan,
         rng: Rng::with_seed(plan.seed ^ 0x6c69_6665),
         world: World::new(told),
         disk: SimulatedDisk::default(),
         cloud: Arc::new(Mutex::new(Cloud::new(plan.seed ^ 0x636c_6f75))),
-        post: Post::new(plan),
+        distinct: distinct(&post),
+        post,
         books: Books::default(),
         also: false,
         disk_well_ms: START_MS,
@@ -95,6 +99,12 @@ pub fn live(plan: &Plan, told: bool) -> Result<Story, String> {
         Some(what) => Err(what),
         None => Ok(Story { lives: plan.lives.len() as u64 + 1, faults, trace }),
     }
+}
+
+fn distinct(post: &Post) -> u64 {
+    let letters = post.letters();
+    let keys = letters.iter().flat_map(|letter| letter.always.keys().chain(letter.also.keys()));
+    keys.collect::<BTreeSet<_>>().len() as u64
 }
 
 fn rules(also: bool, layouts: &Layouts) -> RuleSet {
@@ -169,7 +179,7 @@ impl History<'_> {
         line: &Line,
     ) -> Ended {
         let engine = Arc::new(engine);
-        self.books.open(&engine, line, &self.world);
+        self.books.open(&engine, &self.world);
         for _ in 0..self.plan.senders {
             let (post, endpoint) = (self.post.clone(), engine.endpoint.clone());
             tokio::spawn(post.send(endpoint, alive.clone(), self.world.clone(), number));
@@ -200,7 +210,7 @@ impl History<'_> {
         match running.await {
             Ok(ended) => {
                 self.world.tell(&format!("stopped, {} left", ended.counts));
-                self.books.stopped(self.plan, &ended, &engine);
+                self.books.stopped(self.plan, &ended);
             }
             Err(error) => self.world.violation(|| format!("the engine panicked: {error}")),
         }
@@ -305,7 +315,11 @@ impl History<'_> {
             (engine.aggregator.pending.entries(), engine.aggregator.pending.counts());
         self.world.tell(&format!("crash with {entries} entries pending"));
         let call = line.open_calls() > 0;
-        self.world.fault(if call { "crash, a call on its way" } else { "crash, no call on its way" });
+        self.world.fault(if call {
+            "crash, a call on its way"
+        } else {
+            "crash, no call on its way"
+        });
         let quiet_ms = self.world.now_ms() - 60_000;
         let quiet = entries == 0 && !line.called_since(quiet_ms) && self.disk_well_ms < quiet_ms;
         self.books.crashed(self.plan, counts, quiet);
@@ -327,7 +341,7 @@ impl History<'_> {
     fn within_limits(&self, engine: &Engine<Line>) {
         let gauges = engine.gauges()();
         let limits = &self.plan.config.limits;
-        let distinct = self.books.distinct(&self.post);
+        let distinct = self.distinct;
         // In the active epoch, behind one on its way, and on its way.
         let entries = 3 * distinct;
         if gauges.pending_entries > entries {

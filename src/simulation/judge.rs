@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::cloud::{Cloud, Line};
 use super::plan::Plan;
-use super::sender::{Letter, Post};
+use super::sender::Letter;
 use super::world::World;
 use crate::aggregate::SeriesMinute;
 use crate::app::{Ended, Engine};
@@ -29,7 +29,7 @@ pub struct Books {
 
 impl Books {
     /// An engine begins to live.
-    pub fn open(&mut self, engine: &Engine<Line>, _: &Line, world: &World) {
+    pub fn open(&mut self, engine: &Engine<Line>, world: &World) {
         let doubtful = engine.metrics.doubtful_crash.get();
         if self.quiet && doubtful > 0 {
             world.violation(|| format!("{doubtful} counts in doubt after a quiet crash"));
@@ -45,12 +45,11 @@ impl Books {
         }
     }
 
-    pub fn stopped(&mut self, plan: &Plan, ended: &Ended, engine: &Engine<Line>) {
+    pub fn stopped(&mut self, plan: &Plan, ended: &Ended) {
         self.quiet = false;
         if plan.acknowledge() != Acknowledge::Journaled {
             self.lost += ended.counts;
         }
-        let _ = engine;
     }
 
     /// A life has ended.
@@ -60,13 +59,6 @@ impl Books {
         self.doubtful_crash += metrics.doubtful_crash.get();
         let dropped = DropReason::ALL.iter().map(|reason| metrics.dropped_counts(*reason));
         self.dropped += dropped.sum::<u64>();
-    }
-
-    /// How many series and minutes there are in all requests.
-    pub fn distinct(&self, post: &Post) -> u64 {
-        let letters = post.letters();
-        let keys = letters.iter().flat_map(|letter| letter.always.keys().chain(letter.also.keys()));
-        keys.collect::<BTreeSet<_>>().len() as u64
     }
 }
 
@@ -79,24 +71,21 @@ pub fn judge(plan: &Plan, world: &World, cloud: &Cloud, letters: &[Letter], book
         for (series, count) in &letter.always {
             *expected.entry(series).or_insert(0) += count;
         }
-        // By the later definitions all of it, or by the earlier nothing.
-        let held: Vec<_> = letter.also.iter().map(|(series, count)| (held(series), *count)).collect();
-        let more: u64 = held.iter().map(|(held, count)| held.saturating_sub(*count)).sum();
-        let less: u64 = held.iter().map(|(held, count)| count.saturating_sub(*held)).sum();
-        let all: u64 = held.iter().map(|(held, _)| held).sum();
-        if more + less < all {
-            over += more;
-            missing += less;
-        } else {
-            over += all;
-        }
+        over += letter
+            .also
+            .iter()
+            .map(|(series, count)| held(series).saturating_sub(*count))
+            .sum::<u64>();
     }
     for (series, count) in &expected {
         over += held(series).saturating_sub(*count);
         missing += count.saturating_sub(held(series));
     }
-    let known: BTreeSet<_> =
-        expected.keys().copied().chain(letters.iter().flat_map(|letter| letter.also.keys())).collect();
+    let known: BTreeSet<_> = expected
+        .keys()
+        .copied()
+        .chain(letters.iter().flat_map(|letter| letter.also.keys()))
+        .collect();
     if let Some(stranger) = cloud.ingested.keys().find(|series| !known.contains(series)) {
         world.violation(|| format!("nobody sent {stranger:?}"));
     }
@@ -114,6 +103,15 @@ pub fn judge(plan: &Plan, world: &World, cloud: &Cloud, letters: &[Letter], book
     }
     if missing > dropped + lost {
         world.violation(|| format!("{missing} counts missing, {dropped} dropped, {lost} lost"));
+    }
+    if doubt + again + dropped + lost == 0 {
+        for letter in letters {
+            // By the later definitions all of it, or by the earlier ones nothing.
+            let held: Vec<_> = letter.also.keys().map(held).collect();
+            if !held.iter().all(|held| *held == 0) && !letter.also.values().eq(&held) {
+                world.violation(|| format!("counted by two versions of the definitions: {held:?}"));
+            }
+        }
     }
     // Doubt is named where there was some, and nowhere else.
     let drops = plan.config.cloudwatch.ambiguous == Ambiguous::Drop;

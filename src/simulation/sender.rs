@@ -73,15 +73,16 @@ impl Letter {
                 r#"{{"eventType":"{event_type}","mail":{{"timestamp":"{time}","messageId":"m","tags":{{"ses:configuration-set":["sim"],"request":["{request}"],"campaign":["{campaign}"]}}}}{block}}}"#
             );
             records.push(event);
-            let count = |counts: &mut BTreeMap<_, u64>, namespace: &str, name: &str, value: &str| {
-                let series = SeriesMinute {
-                    namespace: namespace.into(),
-                    metric,
-                    dimensions: vec![(name.to_owned(), value.to_owned())],
-                    minute,
+            let count =
+                |counts: &mut BTreeMap<_, u64>, namespace: &str, name: &str, value: &str| {
+                    let series = SeriesMinute {
+                        namespace: namespace.into(),
+                        metric,
+                        dimensions: vec![(name.to_owned(), value.to_owned())],
+                        minute,
+                    };
+                    *counts.entry(series).or_insert(0) += 1;
                 };
-                *counts.entry(series).or_insert(0) += 1;
-            };
             count(&mut always, "A", "request", &request);
             count(&mut always, "A", "campaign", &campaign);
             count(&mut always, "C", "ses:configuration-set", "sim");
@@ -154,7 +155,8 @@ impl Post {
     /// Whether everything was acknowledged, and nobody wants to send anything again.
     pub fn is_done(&self) -> bool {
         let inner = self.inner();
-        let answered = inner.letters.iter().all(|letter| letter.acknowledged && letter.on_its_way == 0);
+        let answered =
+            inner.letters.iter().all(|letter| letter.acknowledged && letter.on_its_way == 0);
         answered && inner.repeats == 0
     }
 
@@ -167,13 +169,16 @@ impl Post {
 
     /// Sends in a life of the engine until it ends.
     pub async fn send(self, endpoint: FirehoseEndpoint, alive: Alive, world: World, life: usize) {
+        let mut thinks = 10..4000;
         loop {
-            let thinks = Duration::from_millis(self.inner().rng.u64(10..4000));
-            sleep(thinks).await;
+            let pause = Duration::from_millis(self.inner().rng.u64(thinks));
+            sleep(pause).await;
+            thinks = 10..4000;
             let Some((at, request, patience)) = self.take(&world, life) else {
                 if self.is_done() {
                     return;
                 }
+                thinks = 1000..15_000;
                 continue;
             };
             let answer = tokio::select! {
@@ -191,7 +196,10 @@ impl Post {
             world.tell(&format!("id-{at} answered {answer:?}"));
             match answer {
                 Some(200) => {}
-                Some(503) => world.fault("request refused"),
+                Some(503) => {
+                    world.fault("request refused");
+                    thinks = 500..20_000;
+                }
                 Some(status) => world.violation(|| format!("id-{at} is answered {status}")),
                 None => world.fault("sender gave up waiting"),
             }
@@ -213,8 +221,7 @@ impl Post {
                     !letter.acknowledged && letter.on_its_way == 0
                 }
         };
-        let mut wanted: Vec<_> =
-            (0..letters.len()).filter(|at| wanted(&letters[*at])).collect();
+        let mut wanted: Vec<_> = (0..letters.len()).filter(|at| wanted(&letters[*at])).collect();
         if wanted.is_empty() {
             return None;
         }
