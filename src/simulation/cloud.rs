@@ -30,7 +30,7 @@ pub struct Cloud {
 
 /// One life's way to the cloud. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Line {
+pub struct Link {
     cloud: Arc<Mutex<Cloud>>,
     alive: Alive,
     world: World,
@@ -94,7 +94,6 @@ impl Cloud {
         }
         let weather = if rng.u8(0..4) == 0 { Weather::Fair } else { self.weather };
         match weather {
-            Weather::Fair | Weather::Slow => Fate { ingested: true, answer: Ok(()), takes },
             Weather::Throttling => refused(Failure::NotIngested("throttled".to_owned())),
             Weather::Away => refused(Failure::NotIngested("nobody is there".to_owned())),
             Weather::Denying => refused(Failure::Denied("not allowed".to_owned())),
@@ -113,7 +112,9 @@ impl Cloud {
             Weather::TooLarge if sent.len() > 1 => {
                 refused(Failure::TooLarge("too large".to_owned()))
             }
-            Weather::TooLarge => Fate { ingested: true, answer: Ok(()), takes },
+            Weather::Fair | Weather::Slow | Weather::TooLarge => {
+                Fate { ingested: true, answer: Ok(()), takes }
+            }
             Weather::Refusing => refused(Failure::Invalid(Culprit::Other("namespace".to_owned()))),
         }
     }
@@ -129,9 +130,9 @@ fn counts(sent: &Sent) -> u64 {
     sent.iter().map(|(_, count)| count).sum()
 }
 
-// === impl Line ===
+// === impl Link ===
 
-impl Line {
+impl Link {
     pub fn new(
         cloud: Arc<Mutex<Cloud>>,
         alive: Alive,
@@ -139,9 +140,9 @@ impl Line {
         manner: Manner,
         crash: Option<(usize, CallMoment)>,
     ) -> Self {
-        let line = Self { cloud, alive, world, manner, calls: Arc::default() };
-        line.cloud().calls_left = crash;
-        line
+        let link = Self { cloud, alive, world, manner, calls: Arc::default() };
+        link.cloud().calls_left = crash;
+        link
     }
 
     /// Calls that are on their way or in doubt.
@@ -208,7 +209,7 @@ impl Line {
     }
 }
 
-impl MetricSink for Line {
+impl MetricSink for Link {
     async fn put(&self, namespace: &str, datums: &[Datum]) -> Result<(), Failure> {
         if self.alive.is_dead() {
             std::future::pending::<()>().await;
@@ -234,7 +235,7 @@ impl MetricSink for Line {
                 self.silence(&sent).await;
             }
         }
-        let hearing = Hearing { line: self, sent: &sent, heard: false };
+        let hearing = Hearing { link: self, sent: &sent, heard: false };
         tokio::time::sleep(takes).await;
         if self.alive.is_dead() {
             std::future::pending::<()>().await;
@@ -269,7 +270,7 @@ impl MetricSink for Line {
 
 /// Waits for an answer; whoever dies meanwhile never hears it.
 struct Hearing<'s> {
-    line: &'s Line,
+    link: &'s Link,
     sent: &'s Sent,
     heard: bool,
 }
@@ -283,7 +284,7 @@ impl Hearing<'_> {
 impl Drop for Hearing<'_> {
     fn drop(&mut self) {
         if !self.heard {
-            self.line.cloud().unanswered += counts(self.sent);
+            self.link.cloud().unanswered += counts(self.sent);
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio::runtime::Builder;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::cloud::{Cloud, Line, Manner, POISON};
+use super::cloud::{Cloud, Link, Manner, POISON};
 use super::judge::{Books, judge};
 use super::plan::{End, Life, Plan, Weather, definitions};
 use super::sender::{Post, millis};
@@ -137,7 +137,7 @@ impl History<'_> {
             ambiguous: cloudwatch.ambiguous,
         };
         let (cloud, world) = (Arc::clone(&self.cloud), self.world.clone());
-        let line = Line::new(cloud, alive.clone(), world, manner, crash);
+        let link = Link::new(cloud, alive.clone(), world, manner, crash);
         self.world.tell(&format!("life {number} begins"));
         let metrics = Metrics::new().expect("its bounds are fine");
         let making = Making {
@@ -147,21 +147,20 @@ impl History<'_> {
             clock,
             datums_per_call: self.plan.datums_per_call,
         };
-        let starting = start(making, disk, self.plan, line.clone(), self.also);
+        let starting = start(making, disk, self.plan, link.clone(), self.also);
         let engine = tokio::select! {
             biased;
             () = alive.died() => None,
             engine = starting => engine,
         };
-        let ended = match engine {
-            Some(engine) => self.lived(number, life, engine, &alive, &line).await,
-            None => {
-                self.world.fault("crashed or failed at the start");
-                if life.is_none() {
-                    self.world.violation(|| "it does not start although all is well".to_owned());
-                }
-                Ended::Crashed
+        let ended = if let Some(engine) = engine {
+            self.live(number, life, engine, &alive, &link).await
+        } else {
+            self.world.fault("crashed or failed at the start");
+            if life.is_none() {
+                self.world.violation(|| "it does not start although all is well".to_owned());
             }
+            Ended::Crashed
         };
         alive.die();
         self.books.close(&metrics);
@@ -170,13 +169,14 @@ impl History<'_> {
         (ended, end_ms)
     }
 
-    async fn lived(
+    /// A life from the moment that it takes deliveries.
+    async fn live(
         &mut self,
         number: usize,
         life: Option<&Life>,
-        engine: Engine<Line>,
+        engine: Engine<Link>,
         alive: &Alive,
-        line: &Line,
+        link: &Link,
     ) -> Ended {
         let engine = Arc::new(engine);
         self.books.open(&engine, &self.world);
@@ -195,13 +195,13 @@ impl History<'_> {
         });
         let lasts = life.map_or(self.plan.trouble, |life| life.lasts);
         if self.trouble(&engine, alive, Instant::now() + lasts).await {
-            self.crashed(&engine, line);
+            self.crashed(&engine, link);
             return Ended::Crashed;
         }
         if life.is_none() {
-            self.settles(&engine, line).await;
+            self.settles(&engine, link).await;
         } else if !matches!(life.map(|life| life.end), Some(End::Stop(_))) {
-            self.crashed(&engine, line);
+            self.crashed(&engine, link);
             return Ended::Crashed;
         }
         self.world.tell("SIGTERM");
@@ -211,6 +211,10 @@ impl History<'_> {
             Ok(ended) => {
                 self.world.tell(&format!("stopped, {} left", ended.counts));
                 self.books.stopped(self.plan, &ended);
+                let (left, pending) = (ended.counts, engine.aggregator.pending.counts());
+                if left != pending && self.plan.acknowledge() != Acknowledge::Journaled {
+                    self.world.violation(|| format!("{left} counts are left, {pending} pending"));
+                }
             }
             Err(error) => self.world.violation(|| format!("the engine panicked: {error}")),
         }
@@ -220,7 +224,7 @@ impl History<'_> {
     }
 
     /// Lets things go wrong until a time; true if the engine died meanwhile.
-    async fn trouble(&mut self, engine: &Engine<Line>, alive: &Alive, until: Instant) -> bool {
+    async fn trouble(&mut self, engine: &Engine<Link>, alive: &Alive, until: Instant) -> bool {
         if self.plan.poison {
             self.cloud().poison = Some(POISON);
         }
@@ -248,7 +252,7 @@ impl History<'_> {
     }
 
     /// Ends all trouble, and waits until everything is acknowledged and published.
-    async fn settles(&mut self, engine: &Engine<Line>, line: &Line) {
+    async fn settles(&mut self, engine: &Engine<Link>, link: &Link) {
         {
             let mut cloud = self.cloud();
             (cloud.weather, cloud.poison) = (Weather::Fair, None);
@@ -260,7 +264,7 @@ impl History<'_> {
             if Instant::now() > until {
                 let waiting: Vec<_> = self.post.letters();
                 let waiting = waiting.iter().filter(|letter| !letter.acknowledged).count();
-                let (entries, calls) = (engine.aggregator.pending.entries(), line.open_calls());
+                let (entries, calls) = (engine.aggregator.pending.entries(), link.open_calls());
                 self.world.violation(|| {
                     format!("{waiting} requests, {entries} entries, {calls} calls never settle")
                 });
@@ -310,18 +314,18 @@ impl History<'_> {
         }
     }
 
-    fn crashed(&mut self, engine: &Engine<Line>, line: &Line) {
+    fn crashed(&mut self, engine: &Engine<Link>, link: &Link) {
         let (entries, counts) =
             (engine.aggregator.pending.entries(), engine.aggregator.pending.counts());
         self.world.tell(&format!("crash with {entries} entries pending"));
-        let call = line.open_calls() > 0;
+        let call = link.open_calls() > 0;
         self.world.fault(if call {
             "crash, a call on its way"
         } else {
             "crash, no call on its way"
         });
         let quiet_ms = self.world.now_ms() - 60_000;
-        let quiet = entries == 0 && !line.called_since(quiet_ms) && self.disk_well_ms < quiet_ms;
+        let quiet = entries == 0 && !link.called_since(quiet_ms) && self.disk_well_ms < quiet_ms;
         self.books.crashed(self.plan, counts, quiet);
     }
 
@@ -338,7 +342,7 @@ impl History<'_> {
     }
 
     /// Nothing is held beyond its limit.
-    fn within_limits(&self, engine: &Engine<Line>) {
+    fn within_limits(&self, engine: &Engine<Link>) {
         let gauges = engine.gauges()();
         let limits = &self.plan.config.limits;
         let distinct = self.distinct;
@@ -407,13 +411,13 @@ async fn start(
     making: Making<'_>,
     disk: SimulatedDisk,
     plan: &Plan,
-    line: Line,
+    link: Link,
     also: bool,
-) -> Option<Engine<Line>> {
+) -> Option<Engine<Link>> {
     let opened = match plan.acknowledge() {
         Acknowledge::Journaled => Some(open(disk, &making, plan.log_bytes).await.ok()?),
         _ => None,
     };
     let rules = rules(also, &making.layouts);
-    Some(Engine::start(making, rules, line, opened).await)
+    Some(Engine::start(making, rules, link, opened).await)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::cloud::{Cloud, Line};
+use super::cloud::{Cloud, Link};
 use super::plan::Plan;
 use super::sender::Letter;
 use super::world::World;
@@ -29,7 +29,7 @@ pub struct Books {
 
 impl Books {
     /// An engine begins to live.
-    pub fn open(&mut self, engine: &Engine<Line>, world: &World) {
+    pub fn open(&mut self, engine: &Engine<Link>, world: &World) {
         let doubtful = engine.metrics.doubtful_crash.get();
         if self.quiet && doubtful > 0 {
             world.violation(|| format!("{doubtful} counts in doubt after a quiet crash"));

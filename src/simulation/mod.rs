@@ -7,6 +7,8 @@
 //!
 //! `make soak` runs as many as there is time for; `POSTMETER_SEED=7 make soak` tells one of them.
 
+#![expect(clippy::print_stdout, reason = "a run of histories is read by people")]
+
 mod cloud;
 mod history;
 mod judge;

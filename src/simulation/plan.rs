@@ -7,6 +7,7 @@ use fastrand::Rng;
 use crate::config::{Acknowledge, Ambiguous, Config};
 
 /// A history before it is lived.
+#[expect(clippy::struct_excessive_bools, reason = "each is a trouble of its own")]
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub seed: u64,
@@ -181,15 +182,19 @@ fn config(rng: &mut Rng) -> Config {
     config
 }
 
+fn grace(rng: &mut Rng) -> u64 {
+    if rng.bool() { rng.u64(0..4) } else { rng.u64(4..40) }
+}
+
 fn life(rng: &mut Rng, journaled: bool, crashes: bool) -> Life {
     let end = match rng.u8(0..4) {
-        _ if !crashes => End::Stop(rng.u64(1..40)),
+        _ if !crashes => End::Stop(grace(rng)),
         0 if journaled => End::CrashAtDisk(rng.usize(1..60)),
         1 => {
             let moment = if rng.bool() { CallMoment::Arrives } else { CallMoment::Ingested };
             End::CrashAtCall(rng.usize(1..15), moment)
         }
-        2 => End::Stop(rng.u64(1..40)),
+        2 => End::Stop(grace(rng)),
         _ => End::Crash,
     };
     let longest = if rng.bool() { 20_000 } else { 300_000 };

@@ -255,7 +255,7 @@ fn links_lead_to_files_and_headings_that_exist() {
 /// Downward is against the order of the list, but for two oddities, which are allowed and not
 /// meant to grow: `telemetry` takes `Tally` from `pipeline`, which reports through `telemetry`;
 /// and `source`, `sink` and `telemetry` take single value types from `config`.
-const IMPORTS: [(&str, &[&str]); 18] = [
+const IMPORTS: [(&str, &[&str]); 19] = [
     ("ses", &[]),
     ("ack", &[]),
     ("clock", &[]),
@@ -317,6 +317,23 @@ const IMPORTS: [(&str, &[&str]); 18] = [
             "pipeline",
             "ses",
             "synth",
+            "telemetry",
+        ],
+    ),
+    (
+        "simulation",
+        &[
+            "aggregate",
+            "app",
+            "clock",
+            "config",
+            "destination",
+            "journal",
+            "limits",
+            "offload",
+            "ses",
+            "sink",
+            "source",
             "telemetry",
         ],
     ),
