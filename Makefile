@@ -67,9 +67,9 @@ load: build ## 20 s of load on this machine: recorder, daemon and harness, verif
 
 # The first seeds are those of every test run: a soak goes on behind them.
 SOAK_SECONDS ?= 600
-soak: ## simulated histories for SOAK_SECONDS (600); POSTMETER_SEED=7 tells one
+soak: ## simulated histories for SOAK_SECONDS (600)
 	POSTMETER_SOAK_SECONDS=$(SOAK_SECONDS) POSTMETER_FIRST_SEED=$${POSTMETER_FIRST_SEED:-2000} \
-	    cargo test --locked --lib simulation::every -- --nocapture
+	    cargo test --release --locked --lib simulation::every -- --nocapture
 
 # Each patch is a bug. The copy shares all that was built but our own code.
 planted: ## bugs planted on purpose, each to be found within 200 simulated histories (minutes)

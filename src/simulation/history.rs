@@ -182,7 +182,8 @@ impl History<'_> {
         self.books.open(&engine, &self.world);
         for _ in 0..self.plan.senders {
             let (post, endpoint) = (self.post.clone(), engine.endpoint.clone());
-            tokio::spawn(post.send(endpoint, alive.clone(), self.world.clone(), number));
+            let (alive, world, rng) = (alive.clone(), self.world.clone(), self.rng.fork());
+            tokio::spawn(post.send(endpoint, alive, world, number, rng));
         }
         let grace = match life.map(|life| life.end) {
             Some(End::Stop(grace_s)) => Duration::from_secs(grace_s),

@@ -5,7 +5,8 @@
 //! what was not synced. One thread, a paused clock and seeded randomness: a seed goes the same way
 //! every time, in a few milliseconds for hours of the engine's life.
 //!
-//! `make soak` runs as many as there is time for; `POSTMETER_SEED=7 make soak` tells one of them.
+//! `make soak` runs as many as there is time for. A seed that fails comes with the command that tells
+//! its history step by step.
 
 #![expect(clippy::print_stdout, reason = "a run of histories is read by people")]
 
@@ -52,18 +53,21 @@ impl Run {
 
 fn live_through(seed: u64, told: bool) -> Result<Story, String> {
     let lived = catch_unwind(AssertUnwindSafe(|| live(&Plan::of(seed), told)));
-    let again = "POSTMETER_SEED=";
-    match lived {
-        Ok(Ok(story)) => Ok(story),
-        Ok(Err(why)) => Err(format!("seed {seed}: {why}\n  again: {again}{seed} make soak")),
-        Err(_) => Err(format!("seed {seed}: it panicked\n  again: {again}{seed} make soak")),
-    }
+    let why = match lived {
+        Ok(Ok(story)) => return Ok(story),
+        Ok(Err(why)) => why,
+        Err(_) => "it panicked".to_owned(),
+    };
+    let again = "cargo test --lib simulation::every -- --nocapture";
+    Err(format!("seed {seed}: {why}\n  again: POSTMETER_SEED={seed} {again}"))
 }
 
 /// For all seeds: what was acknowledged is counted once or named in doubt, and all settles.
 #[test]
 fn every_history_is_counted_once_or_named_in_doubt() {
     if let Some(seed) = number("POSTMETER_SEED") {
+        let log = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).without_time();
+        let _log = tracing::subscriber::set_default(log.finish());
         let story = live_through(seed, true).unwrap_or_else(|why| panic!("{why}"));
         println!("seed {seed}: {:?}", story.faults);
         return;

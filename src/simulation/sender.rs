@@ -28,7 +28,6 @@ pub struct Post(Arc<Mutex<Inner>>);
 struct Inner {
     letters: Vec<Letter>,
     repeats: usize,
-    rng: Rng,
 }
 
 /// A request.
@@ -145,7 +144,7 @@ impl Post {
         let lives = plan.lives.iter().map(|life| life.lasts + life.pause);
         let span = lives.sum::<Duration>() + plan.trouble;
         let letters = (0..plan.requests).map(|at| Letter::new(at, plan, span, &mut rng)).collect();
-        Self(Arc::new(Mutex::new(Inner { letters, repeats: plan.repeats, rng })))
+        Self(Arc::new(Mutex::new(Inner { letters, repeats: plan.repeats })))
     }
 
     pub fn letters(&self) -> Vec<Letter> {
@@ -168,13 +167,19 @@ impl Post {
     }
 
     /// Sends in a life of the engine until it ends.
-    pub async fn send(self, endpoint: FirehoseEndpoint, alive: Alive, world: World, life: usize) {
+    pub async fn send(
+        self,
+        endpoint: FirehoseEndpoint,
+        alive: Alive,
+        world: World,
+        life: usize,
+        mut rng: Rng,
+    ) {
         let mut thinks = 10..4000;
         loop {
-            let pause = Duration::from_millis(self.inner().rng.u64(thinks));
-            sleep(pause).await;
+            sleep(Duration::from_millis(rng.u64(thinks))).await;
             thinks = 10..4000;
-            let Some((at, request, patience)) = self.take(&world, life) else {
+            let Some((at, request, patience)) = self.take(&world, life, &mut rng) else {
                 if self.is_done() {
                     return;
                 }
@@ -207,10 +212,15 @@ impl Post {
     }
 
     /// What to send next, and how long its sender waits for the answer.
-    fn take(&self, world: &World, life: usize) -> Option<(usize, Request<Body>, Duration)> {
+    fn take(
+        &self,
+        world: &World,
+        life: usize,
+        rng: &mut Rng,
+    ) -> Option<(usize, Request<Body>, Duration)> {
         let now_ms = world.now_ms();
         let mut inner = self.inner();
-        let Inner { letters, repeats, rng } = &mut *inner;
+        let Inner { letters, repeats } = &mut *inner;
         let due = |letter: &Letter| letter.not_before_ms <= now_ms;
         let again = *repeats > 0 && rng.u8(0..3) == 0;
         let wanted = |letter: &Letter| {

@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::call::{Call, Flight, pack};
@@ -58,8 +59,8 @@ pub struct Shared<S> {
     judge_age: bool,
     datums_per_call: usize,
     lanes: Mutex<BTreeMap<Arc<str>, Lane>>,
-    /// True from the moment that the daemon drains: waiting for a better time is over.
-    hurry: watch::Sender<bool>,
+    /// Cancelled when the daemon drains: waiting for a better time is over.
+    hurry: CancellationToken,
     /// Held while an epoch goes from the aggregator to the lanes.
     sealing: Mutex<()>,
     warnings: RateLimit,
@@ -97,7 +98,7 @@ impl<S: MetricSink> Publisher<S> {
             judge_age: settings.judge_age,
             datums_per_call: settings.datums_per_call,
             lanes: Mutex::default(),
-            hurry: watch::Sender::new(false),
+            hurry: CancellationToken::new(),
             sealing: Mutex::default(),
             warnings: RateLimit::new(Duration::from_secs(10), Arc::clone(&metrics)),
             denials: RateLimit::new(Duration::from_mins(1), metrics),
@@ -120,7 +121,7 @@ impl<S: MetricSink> Publisher<S> {
                 () = &mut stop => break,
                 Some(_) = epochs.join_next() => {}
                 // The daemon drains: what is there goes now, and what comes still goes at the end.
-                () = self.0.hurrying(), if !hurried => {
+                () = self.0.hurry.cancelled(), if !hurried => {
                     hurried = true;
                     self.flush().await;
                 }
@@ -138,7 +139,7 @@ impl<S: MetricSink> Publisher<S> {
 
     /// Publishes what there is now, and waits for no better time from now on.
     pub fn hurry(&self) {
-        self.0.hurry.send_replace(true);
+        self.0.hurry.cancel();
     }
 
     /// Seals the active epoch and hands it to the lanes.
@@ -306,13 +307,8 @@ impl<S: MetricSink> Shared<S> {
         }
     }
 
-    async fn hurrying(&self) {
-        // The sender lives as long as this.
-        let _ = self.hurry.subscribe().wait_for(|hurry| *hurry).await;
-    }
-
     pub fn is_hurrying(&self) -> bool {
-        *self.hurry.borrow()
+        self.hurry.is_cancelled()
     }
 
     /// The work on an epoch has ended. What it left undone, because it panicked, waits again, and
@@ -325,13 +321,10 @@ impl<S: MetricSink> Shared<S> {
 
     /// Sleeps until a moment, or until the daemon drains and then no longer than half a second.
     pub async fn sleep(&self, until: Instant) {
-        let mut hurry = self.hurry.subscribe();
-        if !*hurry.borrow() {
-            tokio::select! {
-                biased;
-                () = sleep_until(until) => return,
-                _ = hurry.wait_for(|hurry| *hurry) => {}
-            }
+        tokio::select! {
+            biased;
+            () = self.hurry.cancelled() => {}
+            () = sleep_until(until) => return,
         }
         sleep_until(until.min(Instant::now() + Duration::from_millis(500))).await;
     }
