@@ -4,6 +4,7 @@
 //! stop, then drains: sources refuse what is new, everything merged is published, whoever waits is
 //! answered, sockets close.
 
+mod dead_letters;
 mod definitions;
 mod journal;
 
@@ -25,6 +26,7 @@ use crate::ack::{DoneWhen, Ledger};
 use crate::aggregate::{Aggregator, Limits, Line};
 use crate::clock::Clock;
 use crate::config::{Acknowledge, Config, Publish, TimestampSource};
+use crate::dead_letters::DeadLetters;
 use crate::destination::Layouts;
 use crate::finding::Finding;
 use crate::http::{Admin, Listener, ListenerSettings, admin_router, health_router};
@@ -91,6 +93,7 @@ struct Parts {
     journal: Option<Arc<Journal>>,
     in_flight: Arc<InFlight>,
     ledger: Ledger,
+    dead_letters: Option<DeadLetters>,
 }
 
 /// How a daemon ended.
@@ -115,6 +118,7 @@ impl App {
         let rules = definitions::load(&config, &layouts)?;
         metrics.reload(Reload::Loaded);
 
+        let dead_letters = dead_letters::open(&config, &aws, &clock, &metrics).await?;
         let to_aws = config.cloudwatch.publish == Publish::Aws;
         let sink = if to_aws { cloudwatch(&config, aws).await? } else { Sink::Memory(Memory) };
         let limits = Limits {
@@ -167,6 +171,7 @@ impl App {
             journal,
             in_flight,
             ledger: Ledger::new(done_when, FIREHOSE_ID_LIFE, DONE_IDS_MAX),
+            dead_letters,
         };
         if let Some(opened) = opened {
             journal::restore(opened, &parts, ambiguous, &clock).await;
@@ -207,7 +212,7 @@ impl App {
     /// Serves until `stop`, then drains within the grace.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Drained {
         let Self { http, admin, endpoint, publisher, parts, own_totals, config } = self;
-        let Parts { intake, aggregator, metrics, journal, in_flight, ledger } = parts;
+        let Parts { intake, aggregator, metrics, journal, in_flight, ledger, dead_letters } = parts;
         let drain = CancellationToken::new();
         let stop_publisher = CancellationToken::new();
         let end = CancellationToken::new();
@@ -287,6 +292,7 @@ impl App {
             let last = deadline.max(Instant::now() + Duration::from_secs(1));
             let _ = timeout_at(last, totals.publish(publisher.sink())).await;
         }
+        dead_letters::finish(dead_letters.as_ref(), deadline).await;
         end.cancel();
         // A connection that is due an answer has it by now, but for the bytes on the wire.
         let closing = deadline.max(Instant::now() + Duration::from_secs(1));
@@ -324,7 +330,8 @@ async fn cloudwatch(config: &Config, environment: AwsEnvironment) -> Result<Sink
         connect_timeout: config.cloudwatch.connect_timeout,
         attempt_timeout: config.cloudwatch.attempt_timeout,
     };
-    let client = CloudWatch::new(&settings).await;
+    // Large, for what it needs only once.
+    let client = Box::pin(CloudWatch::new(&settings)).await;
     let client = client.map_err(|error| StartError::Configuration(error.to_owned()))?;
     Ok(Sink::CloudWatch(Box::new(client)))
 }
@@ -349,6 +356,7 @@ fn firehose(config: &Config, parts: &Parts, clock: Clock) -> FirehoseEndpoint {
         Arc::clone(&parts.in_flight),
         Arc::clone(&parts.metrics),
         clock,
+        parts.dead_letters.clone(),
     )
 }
 
