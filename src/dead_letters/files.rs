@@ -60,7 +60,11 @@ impl Files {
         DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         let probe = directory.join(format!(".probe-{}", std::process::id()));
         private().create(true).truncate(true).open(&probe)?;
-        fs::remove_file(&probe)?;
+        match fs::remove_file(&probe) {
+            // Another container's process may have our number.
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         let used = used(directory)?;
         let directory = directory.to_owned();
         Ok(Self { directory, file_bytes, bytes, clock, current: None, used })
@@ -82,6 +86,8 @@ impl Files {
                     Ok(true) => written.kept += 1,
                     Ok(false) => written.full += 1,
                     Err(error) => {
+                        // What is wrong may be this file.
+                        self.current = None;
                         written.failed += 1;
                         written.why =
                             format!("cannot write to {}: {error}", self.directory.display());
@@ -272,6 +278,11 @@ mod tests {
         assert!(written.why.contains("letters: No such file"), "{}", written.why);
         fs::create_dir(&path).expect("it is gone");
         assert_eq!(write(&mut files, &["3\n"]), (1, 0, 0));
+        let current = paths(&path).remove(0);
+        fs::remove_file(&current).and_then(|()| fs::create_dir(&current)).expect("a hindrance");
+        assert_eq!(write(&mut files, &["4\n"]), (0, 0, 1));
+        assert_eq!(write(&mut files, &["5\n"]), (1, 0, 0));
+        fs::remove_dir(&current).expect("it is empty");
         assert!(Files::open(&paths(&path)[0], 1, 1, Clock::manual(0)).is_err());
     }
 }

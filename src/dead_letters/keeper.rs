@@ -29,7 +29,7 @@ pub enum Place {
 pub struct Parcel {
     pub letters: Vec<Letter>,
     pub origin: Origin,
-    /// Gone when the letters are written, or are not.
+    /// Dropped when the letters are written, or are not: whoever waits for that hears of it.
     pub written: oneshot::Sender<()>,
     /// Given back with the letters.
     pub room: Option<OwnedSemaphorePermit>,

@@ -10,8 +10,8 @@ use crate::ses::{Other, Path, Wrapping};
 /// Memory that a letter takes besides its bytes, about.
 const LETTER_BYTES: usize = 128;
 
-/// The values of one request that could not be read. Holds its share of the room; without a word it
-/// is gone, and so are they.
+/// The values of one request that could not be read, and their share of the room. Dropped, as with a
+/// request that is refused, they leave no trace.
 #[derive(Debug)]
 pub struct Letters {
     keep: Vec<Unread>,
