@@ -18,7 +18,7 @@ impl Visit for Blind {
         black_box(event);
     }
 
-    fn other(&mut self, other: Other, _: &Path, _: u64) {
+    fn other(&mut self, other: Other, _: &Path, _: u64, _: &[u8]) {
         panic!("{other:?} in the corpus");
     }
 }

@@ -25,6 +25,7 @@ pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod dead_letters;
 pub mod destination;
 pub mod finding;
 pub mod http;

@@ -27,3 +27,15 @@ pub const FIREHOSE_ERROR_CHARS_MAX: usize = 8192;
 /// repeat to arrive.
 /// <https://docs.aws.amazon.com/firehose/latest/APIReference/API_HttpEndpointRetryOptions.html>
 pub const FIREHOSE_ID_LIFE: Duration = Duration::from_mins(130);
+
+/// Records in one `PutRecordBatch` request.
+/// <https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecordBatch.html>
+pub const FIREHOSE_CALL_RECORDS_MAX: usize = 500;
+
+/// Bytes of one `PutRecordBatch` request: "4 MB for the entire request".
+/// <https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecordBatch.html>
+pub const FIREHOSE_CALL_BYTES_MAX: usize = 4_000_000;
+
+/// Bytes of one record before base64: 1,000 KiB.
+/// <https://docs.aws.amazon.com/firehose/latest/APIReference/API_Record.html>
+pub const FIREHOSE_RECORD_BYTES_MAX: usize = 1_024_000;

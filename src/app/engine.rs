@@ -11,6 +11,7 @@ use crate::ack::{DoneWhen, Ledger};
 use crate::aggregate::{Aggregator, Limits, Line};
 use crate::clock::Clock;
 use crate::config::{Acknowledge, Config, Publish, TimestampSource};
+use crate::dead_letters::DeadLetters;
 use crate::destination::{Layouts, RuleSet};
 use crate::journal::{Journal, Opened};
 use crate::limits::FIREHOSE_ID_LIFE;
@@ -31,6 +32,7 @@ pub struct Making<'c> {
     pub metrics: Arc<Metrics>,
     pub clock: Clock,
     pub datums_per_call: usize,
+    pub dead_letters: Option<DeadLetters>,
 }
 
 /// An engine that takes deliveries; it publishes while it [runs](Engine::run).
@@ -67,7 +69,7 @@ impl<S: MetricSink> Engine<S> {
         sink: S,
         opened: Option<Opened>,
     ) -> Self {
-        let Making { config, layouts, metrics, clock, datums_per_call } = making;
+        let Making { config, layouts, metrics, clock, datums_per_call, dead_letters } = making;
         let to_aws = config.cloudwatch.publish == Publish::Aws;
         let limits = Limits {
             series: to_aws.then_some(config.limits.series),
@@ -120,6 +122,7 @@ impl<S: MetricSink> Engine<S> {
             Arc::clone(&in_flight),
             Arc::clone(&metrics),
             clock,
+            dead_letters,
         );
         Self { endpoint, intake, aggregator, publisher, metrics, journal, in_flight, ledger }
     }

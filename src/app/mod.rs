@@ -4,6 +4,7 @@
 //! stop, then drains: sources refuse what is new, everything merged is published, whoever waits is
 //! answered, sockets close.
 
+mod dead_letters;
 mod definitions;
 mod engine;
 mod journal;
@@ -28,6 +29,7 @@ pub use journal::open_on as open_journal_on;
 use crate::aggregate::Line;
 use crate::clock::Clock;
 use crate::config::{Config, Publish};
+use crate::dead_letters::DeadLetters;
 use crate::destination::Layouts;
 use crate::finding::Finding;
 use crate::http::{Admin, Listener, ListenerSettings, admin_router, health_router};
@@ -74,6 +76,7 @@ pub struct App {
     http: Listener,
     admin: Listener,
     engine: Engine<Sink>,
+    dead_letters: Option<DeadLetters>,
     own_totals: Option<OwnTotals>,
     config: Config,
 }
@@ -100,6 +103,7 @@ impl App {
         let rules = definitions::load(&config, &layouts)?;
         metrics.reload(Reload::Loaded);
 
+        let dead_letters = dead_letters::open(&config, &aws, &clock, &metrics).await?;
         let to_aws = config.cloudwatch.publish == Publish::Aws;
         let sink = if to_aws { cloudwatch(&config, aws).await? } else { Sink::Memory(Memory) };
         let making = Making {
@@ -108,6 +112,7 @@ impl App {
             metrics: Arc::clone(&metrics),
             clock: clock.clone(),
             datums_per_call: DATUMS_PER_CALL_MAX,
+            dead_letters: dead_letters.clone(),
         };
         let opened = journal::open(&making).await?;
         let engine = Engine::start(making, rules, sink, opened).await;
@@ -115,7 +120,7 @@ impl App {
         let own_totals = own_totals.map(|name| OwnTotals::new(name, metrics, clock));
         let http = bind(config.listen.http, config.listen.keep_alive).await?;
         let admin = bind(config.listen.admin, config.listen.keep_alive).await?;
-        Ok(Self { http, admin, engine, own_totals, config })
+        Ok(Self { http, admin, engine, dead_letters, own_totals, config })
     }
 
     /// Where events come in.
@@ -147,7 +152,7 @@ impl App {
 
     /// Serves until `stop`, then drains within the grace.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Drained {
-        let Self { http, admin, engine, own_totals, config } = self;
+        let Self { http, admin, engine, dead_letters, own_totals, config } = self;
         let drain = CancellationToken::new();
         let end = CancellationToken::new();
 
@@ -180,6 +185,7 @@ impl App {
             // The last word of the own totals, doubt of this shutdown included.
             let _ = timeout_at(last, totals.publish(publisher.sink())).await;
         }
+        dead_letters::finish(dead_letters.as_ref(), deadline).await;
         end.cancel();
         // A connection that is due an answer has it by now, but for the bytes on the wire.
         let closing = deadline.max(Instant::now() + Duration::from_secs(1));
@@ -217,7 +223,8 @@ async fn cloudwatch(config: &Config, environment: AwsEnvironment) -> Result<Sink
         connect_timeout: config.cloudwatch.connect_timeout,
         attempt_timeout: config.cloudwatch.attempt_timeout,
     };
-    let client = CloudWatch::new(&settings).await;
+    // Large, for what it needs only once.
+    let client = Box::pin(CloudWatch::new(&settings)).await;
     let client = client.map_err(|error| StartError::Configuration(error.to_owned()))?;
     Ok(Sink::CloudWatch(Box::new(client)))
 }

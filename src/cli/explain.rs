@@ -143,7 +143,7 @@ impl<W: Write> Visit for Explainer<W> {
         });
     }
 
-    fn other(&mut self, other: Other, path: &ses::Path, _: u64) {
+    fn other(&mut self, other: Other, path: &ses::Path, _: u64, _: &[u8]) {
         let kind = match other {
             Other::UnknownType => "unknown_type",
             Other::Malformed => "malformed",

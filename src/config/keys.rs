@@ -8,7 +8,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::text::{self, Fault};
-use super::{AccessKey, Acknowledge, Ambiguous, Config, LogFormat, Publish, TimestampSource};
+use super::{
+    AccessKey, Acknowledge, Ambiguous, Config, LogFormat, Publish, TimestampSource, Unread,
+};
 
 /// What stands before every environment variable of ours.
 pub(super) const PREFIX: &str = "POSTMETER__";
@@ -32,6 +34,7 @@ pub(super) enum Kind {
     Number { least: u32, most: u32, set: fn(&mut Config, u32) },
     Choice { options: &'static [Choice], absent: &'static [Absent] },
     AccessKeys { set: fn(&mut Config, Vec<AccessKey>) },
+    Unread { set: fn(&mut Config, Vec<Unread>) },
 }
 
 /// One word that a key may hold, and what it does.
@@ -354,6 +357,56 @@ const KEYS: &[KeyDoc] = &[
         },
     },
     KeyDoc {
+        path: "dead_letters.directory",
+        default: r#""""#,
+        help: "where files keep what cannot be read; empty: none do",
+        kind: Kind::Text {
+            is: "directory",
+            read: |config, text| {
+                let directory = (!text.is_empty()).then(|| text.into());
+                config.dead_letters.directory = directory;
+                Ok(())
+            },
+        },
+    },
+    KeyDoc {
+        path: "dead_letters.stream",
+        default: r#""""#,
+        help: "the Firehose delivery stream that keeps it instead; empty: none does",
+        kind: Kind::Text {
+            is: "stream name",
+            read: |config, text| {
+                text::stream_name(text).map(|value| config.dead_letters.stream = value)
+            },
+        },
+    },
+    KeyDoc {
+        path: "dead_letters.keep",
+        default: r#"["malformed", "unknown_type"]"#,
+        help: "what is kept",
+        kind: Kind::Unread { set: |config, keep| config.dead_letters.keep = keep },
+    },
+    KeyDoc {
+        path: "dead_letters.file_bytes",
+        default: "16777216",
+        help: "the length from which the directory's next file begins",
+        kind: Kind::Number {
+            least: MIB,
+            most: GIB,
+            set: |config, number| config.dead_letters.file_bytes = number.into(),
+        },
+    },
+    KeyDoc {
+        path: "dead_letters.bytes",
+        default: "1073741824",
+        help: "all files of the directory; beyond it nothing new is kept, and that is counted",
+        kind: Kind::Number {
+            least: MIB,
+            most: u32::MAX,
+            set: |config, number| config.dead_letters.bytes = number.into(),
+        },
+    },
+    KeyDoc {
         path: "shutdown.grace",
         default: r#""25s""#,
         help: "from SIGTERM to exit at most; below ECS's stopTimeout",
@@ -460,7 +513,7 @@ impl KeyDoc {
     }
 
     pub(super) fn is_list(&self) -> bool {
-        matches!(self.kind, Kind::AccessKeys { .. })
+        matches!(self.kind, Kind::AccessKeys { .. } | Kind::Unread { .. })
     }
 
     /// What the key may hold, for a reader.
@@ -476,6 +529,10 @@ impl KeyDoc {
                 options.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(" or ")
             }
             Kind::AccessKeys { .. } => "list of texts".to_owned(),
+            Kind::Unread { .. } => {
+                let words = Unread::ALL.map(|unread| format!("`{}`", unread.word()));
+                format!("list of {}", words.join(", "))
+            }
         }
     }
 }
@@ -506,7 +563,7 @@ mod tests {
 
         let mut sections: Vec<Option<&str>> = keys().iter().map(KeyDoc::section).collect();
         sections.dedup();
-        assert_eq!(sections.len(), 8, "top level and seven sections: {sections:?}");
+        assert_eq!(sections.len(), 9, "top level and eight sections: {sections:?}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::keys::{self, Absent, Choice, KeyDoc, Kind};
 use super::source::{Entry, Raw, Source};
 use super::text::{self, Fault, quoted};
-use super::{AccessKey, Config, Publish, rules};
+use super::{AccessKey, Config, Publish, Unread, rules};
 use crate::finding::{Finding, Place, Severity};
 
 /// What [`load`] found.
@@ -78,8 +78,10 @@ fn order(place: &Place) -> (bool, usize, usize, &str) {
 }
 
 fn read_key(key: &KeyDoc, entry: &Entry, config: &mut Config, findings: &mut Vec<Finding>) {
-    if let Kind::AccessKeys { set } = &key.kind {
-        return set(config, access_keys(key, entry, findings));
+    match &key.kind {
+        Kind::AccessKeys { set } => return set(config, access_keys(key, entry, findings)),
+        Kind::Unread { set } => return set(config, unread(key, entry, findings)),
+        _ => {}
     }
     if let Err((what, mend)) = read_single(key, &entry.raw, config) {
         let (place, path) = (entry.place.clone(), key.path.to_owned());
@@ -87,7 +89,7 @@ fn read_key(key: &KeyDoc, entry: &Entry, config: &mut Config, findings: &mut Vec
     }
 }
 
-/// Every kind but the list.
+/// Every kind but the lists.
 fn read_single(key: &KeyDoc, raw: &Raw, config: &mut Config) -> Result<(), Fault> {
     match &key.kind {
         Kind::Text { read, .. } => read(config, text_of(raw, "a text", "put it in quotes")?),
@@ -112,7 +114,7 @@ fn read_single(key: &KeyDoc, raw: &Raw, config: &mut Config) -> Result<(), Fault
             choose(config);
             Ok(())
         }
-        Kind::AccessKeys { .. } => Ok(()),
+        Kind::AccessKeys { .. } | Kind::Unread { .. } => Ok(()),
     }
 }
 
@@ -168,43 +170,60 @@ fn one_of(options: &[Choice]) -> String {
 
 /// Reads what it can: every faulty key gets its own finding.
 fn access_keys(key: &KeyDoc, entry: &Entry, findings: &mut Vec<Finding>) -> Vec<AccessKey> {
-    let mut found = Vec::new();
-    let mut take = |index: usize, place: &Place, read: Result<AccessKey, Fault>| {
-        let finding = |severity, (what, mend): Fault| Finding {
-            severity,
-            place: place.clone(),
-            path: format!("{}[{index}]", key.path),
-            what,
-            mend,
-        };
-        match read {
-            Err(fault) => findings.push(finding(Severity::Error, fault)),
-            Ok(access_key) => {
-                if access_key.as_bytes().len() < text::ACCESS_KEY_BYTES_WEAK {
-                    let what = format!("the key is below {} bytes", text::ACCESS_KEY_BYTES_WEAK);
-                    let mend = "make a long random one, as `openssl rand -hex 32` does";
-                    findings.push(finding(Severity::Warning, (what, mend.to_owned())));
-                }
-                found.push(access_key);
-            }
+    let warning = |access_key: &AccessKey| {
+        if access_key.as_bytes().len() >= text::ACCESS_KEY_BYTES_WEAK {
+            return None;
         }
+        let what = format!("the key is below {} bytes", text::ACCESS_KEY_BYTES_WEAK);
+        Some((what, "make a long random one, as `openssl rand -hex 32` does".to_owned()))
+    };
+    let like = ["put the key in quotes", "write `[\"key\"]`"];
+    list(key, entry, like, text::access_key, warning, findings)
+}
+
+fn unread(key: &KeyDoc, entry: &Entry, findings: &mut Vec<Finding>) -> Vec<Unread> {
+    let like = ["put the word in quotes", "write `[\"malformed\"]`"];
+    list(key, entry, like, text::unread, |_| None, findings)
+}
+
+/// The items of a list that can be read. `like` says how one is written, and the list.
+fn list<T>(
+    key: &KeyDoc,
+    entry: &Entry,
+    like: [&str; 2],
+    read: fn(&str) -> Result<T, Fault>,
+    warning: impl Fn(&T) -> Option<Fault>,
+    findings: &mut Vec<Finding>,
+) -> Vec<T> {
+    let mut found = Vec::new();
+    let mut take = |index: usize, place: &Place, read: Result<T, Fault>| {
+        let (severity, fault) = match read {
+            Err(fault) => (Severity::Error, Some(fault)),
+            Ok(item) => {
+                let warning = warning(&item);
+                found.push(item);
+                (Severity::Warning, warning)
+            }
+        };
+        let path = format!("{}[{index}]", key.path);
+        let place = place.clone();
+        findings.extend(fault.map(|(what, mend)| Finding { severity, place, path, what, mend }));
     };
     match &entry.raw {
         // A variable that is set and empty is how containers say "none".
         Raw::Environment(text) if text.trim().is_empty() => {}
         Raw::Environment(text) => {
             for (index, part) in text.split(',').enumerate() {
-                take(index, &entry.place, text::access_key(part.trim()));
+                take(index, &entry.place, read(part.trim()));
             }
         }
         Raw::List(items) => {
             for (index, item) in items.iter().enumerate() {
-                let read = text_of(&item.raw, "a text", "put the key in quotes");
-                take(index, &item.place, read.and_then(text::access_key));
+                take(index, &item.place, text_of(&item.raw, "a text", like[0]).and_then(read));
             }
         }
         other => {
-            let (what, mend) = wrong_kind("a list of texts", other, "write `[\"key\"]`");
+            let (what, mend) = wrong_kind("a list of texts", other, like[1]);
             let (place, path) = (entry.place.clone(), key.path.to_owned());
             findings.push(Finding { severity: Severity::Error, place, path, what, mend });
         }

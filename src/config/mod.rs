@@ -36,6 +36,7 @@ pub struct Config {
     pub firehose: Firehose,
     pub cloudwatch: CloudWatch,
     pub journal: Journal,
+    pub dead_letters: DeadLetters,
     pub shutdown: Shutdown,
     pub telemetry: Telemetry,
 }
@@ -132,6 +133,28 @@ pub struct Journal {
     pub directory: Option<PathBuf>,
 }
 
+/// What is kept of what could not be read, and where; at most in one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetters {
+    /// A relative path starts at the working directory.
+    pub directory: Option<PathBuf>,
+    /// The name of a Firehose delivery stream.
+    pub stream: Option<String>,
+    pub keep: Vec<Unread>,
+    /// A file of the directory ends at this length.
+    pub file_bytes: u64,
+    /// All files of the directory.
+    pub bytes: u64,
+}
+
+/// Values that are no events, by why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    Malformed,
+    UnknownType,
+    Foreign,
+}
+
 /// Where counts go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Publish {
@@ -204,6 +227,21 @@ impl fmt::Debug for AccessKey {
     }
 }
 
+// === impl Unread ===
+
+impl Unread {
+    pub const ALL: [Self; 3] = [Self::Malformed, Self::UnknownType, Self::Foreign];
+
+    /// As metrics name it too.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::UnknownType => "unknown_type",
+            Self::Foreign => "foreign",
+        }
+    }
+}
+
 // === defaults ===
 
 impl Default for Listen {
@@ -255,6 +293,18 @@ impl Default for CloudWatch {
             concurrency: 4,
             connect_timeout: Duration::from_secs(3),
             attempt_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Default for DeadLetters {
+    fn default() -> Self {
+        Self {
+            directory: None,
+            stream: None,
+            keep: vec![Unread::Malformed, Unread::UnknownType],
+            file_bytes: 16 << 20,
+            bytes: 1 << 30,
         }
     }
 }

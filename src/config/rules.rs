@@ -27,6 +27,8 @@ pub(super) fn check(config: &Config, given: &Given, findings: &mut Vec<Finding>)
         never_in_time,
         deadline_beyond_patience,
         same_namespace,
+        two_places,
+        nothing_kept,
     ];
     findings.extend(rules.iter().filter_map(|rule| rule(config, given)));
 }
@@ -195,6 +197,35 @@ fn same_namespace(config: &Config, given: &Given) -> Option<Finding> {
         &["telemetry.own_namespace", "cloudwatch.namespace"],
         "postmeter's own totals go to the namespace of the events".to_owned(),
         "choose another own_namespace, such as \"Postmeter\"",
+    )
+}
+
+fn two_places(config: &Config, given: &Given) -> Option<Finding> {
+    let letters = &config.dead_letters;
+    if letters.directory.is_none() || letters.stream.is_none() {
+        return None;
+    }
+    finding(
+        Severity::Error,
+        given,
+        &["dead_letters.stream", "dead_letters.directory"],
+        "dead letters are kept in one place, a directory or a stream".to_owned(),
+        "leave one of them empty",
+    )
+}
+
+fn nothing_kept(config: &Config, given: &Given) -> Option<Finding> {
+    let letters = &config.dead_letters;
+    let has_place = letters.directory.is_some() || letters.stream.is_some();
+    if !has_place || !letters.keep.is_empty() {
+        return None;
+    }
+    finding(
+        Severity::Warning,
+        given,
+        &["dead_letters.keep"],
+        "there is a place for dead letters, and none are kept".to_owned(),
+        "name some, such as [\"malformed\"], or leave dead_letters.directory and .stream empty",
     )
 }
 

@@ -169,6 +169,11 @@ fn every_key_of_a_file_is_read() {
         attempt_timeout = "1m"
         [journal]
         directory = "/var/lib/postmeter"
+        [dead_letters]
+        directory = "letters"
+        keep = ["foreign"]
+        file_bytes = 1048576
+        bytes = 4294967295
         [shutdown]
         grace = "2m"
         [telemetry]
@@ -177,7 +182,7 @@ fn every_key_of_a_file_is_read() {
         own_namespace = ""
         "#,
     ));
-    let expected = r#"Config { definitions: Some(Env("DEFS")), default_configuration_set: Some("prod"), listen: Listen { http: [::1]:0, admin: 127.0.0.2:0, keep_alive: 120s }, limits: Limits { body_bytes: 1024, expanded_bytes: 2048, in_flight_bytes: 1, in_flight_requests: 2, series: 3, entries: 4 }, firehose: Firehose { path: "/in", access_keys: [[redacted], [redacted]], acknowledge: Journaled, patience: 170s }, cloudwatch: CloudWatch { publish: Memory, namespace: "Mail", region: Some("eu-west-1"), role_arn: Some("arn:aws:iam::123456789012:role/metrics"), flush_interval: 50ms, settle_deadline: 160s, timestamp: Arrival, ambiguous: Drop, requests_per_second: 500, concurrency: 64, connect_timeout: 51ms, attempt_timeout: 60s }, journal: Journal { directory: Some("/var/lib/postmeter") }, shutdown: Shutdown { grace: 120s }, telemetry: Telemetry { log: "warn,postmeter=debug", log_format: Json, own_namespace: None } }"#;
+    let expected = r#"Config { definitions: Some(Env("DEFS")), default_configuration_set: Some("prod"), listen: Listen { http: [::1]:0, admin: 127.0.0.2:0, keep_alive: 120s }, limits: Limits { body_bytes: 1024, expanded_bytes: 2048, in_flight_bytes: 1, in_flight_requests: 2, series: 3, entries: 4 }, firehose: Firehose { path: "/in", access_keys: [[redacted], [redacted]], acknowledge: Journaled, patience: 170s }, cloudwatch: CloudWatch { publish: Memory, namespace: "Mail", region: Some("eu-west-1"), role_arn: Some("arn:aws:iam::123456789012:role/metrics"), flush_interval: 50ms, settle_deadline: 160s, timestamp: Arrival, ambiguous: Drop, requests_per_second: 500, concurrency: 64, connect_timeout: 51ms, attempt_timeout: 60s }, journal: Journal { directory: Some("/var/lib/postmeter") }, dead_letters: DeadLetters { directory: Some("letters"), stream: None, keep: [Foreign], file_bytes: 1048576, bytes: 4294967295 }, shutdown: Shutdown { grace: 120s }, telemetry: Telemetry { log: "warn,postmeter=debug", log_format: Json, own_namespace: None } }"#;
     assert_eq!(format!("{config:?}"), expected);
     assert_eq!(config.firehose.access_keys[1].as_bytes(), b"fedcba9876543210");
 }
@@ -574,6 +579,41 @@ fn odd_combinations_are_warnings() {
         "3:13: warning: cloudwatch.namespace: postmeter's own totals go to the namespace of the \
          events; choose another own_namespace, such as \"Postmeter\"",
     );
+}
+
+#[test]
+fn dead_letters_are_of_known_kinds_and_in_one_place() {
+    assert_finding(
+        "[dead_letters]\ndirectory = \"a\"\nstream = \"b\"",
+        "4:10: dead_letters.stream: dead letters are kept in one place, a directory or a stream; \
+         leave one of them empty",
+    );
+    assert_finding(
+        "[dead_letters]\nstream = \"b\"\nkeep = []",
+        "4:8: warning: dead_letters.keep: there is a place for dead letters, and none are kept; name \
+         some, such as [\"malformed\"], or leave dead_letters.directory and .stream empty",
+    );
+    assert_finding(
+        "[dead_letters]\nkeep = [\"foreign\", \"control\"]",
+        "3:20: dead_letters.keep[1]: `control` is not a choice; write \"malformed\" or \
+         \"unknown_type\" or \"foreign\"",
+    );
+    assert_finding(
+        "[dead_letters]\nkeep = \"foreign\"",
+        "3:8: dead_letters.keep: expected a list of texts, found a text; write `[\"malformed\"]`",
+    );
+    assert_finding(
+        "[dead_letters]\nstream = \"a/b\"",
+        "3:10: dead_letters.stream: `a/b` is not the name of a delivery stream; write 1 to 64 \
+         letters, digits, `_`, `.` and `-`; no ARN",
+    );
+    let config = config_of(load_variables(&[
+        ("POSTMETER__DEFINITIONS", "d.json"),
+        ("POSTMETER__DEAD_LETTERS__STREAM", "letters"),
+        ("POSTMETER__DEAD_LETTERS__KEEP", "foreign, malformed"),
+    ]));
+    assert_eq!(config.dead_letters.stream.as_deref(), Some("letters"));
+    assert_eq!(config.dead_letters.keep, [Unread::Foreign, Unread::Malformed]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{AccessKey, DefinitionsSource};
+use super::{AccessKey, DefinitionsSource, Unread};
 use crate::destination::namespace_fault;
 
 /// What is wrong, and how to mend it.
@@ -21,6 +21,8 @@ pub(super) const ACCESS_KEY_BYTES_WEAK: usize = 16;
 const ARN_BYTES_MAX: usize = 2048;
 /// SES: 64 for a configuration set's name.
 const SET_NAME_BYTES_MAX: usize = 64;
+/// Firehose: 64 for a delivery stream's name.
+const STREAM_NAME_BYTES_MAX: usize = 64;
 const URL_PATH_BYTES_MAX: usize = 512;
 const LOG_LEVELS: [&str; 6] = ["trace", "debug", "info", "warn", "error", "off"];
 
@@ -134,6 +136,26 @@ pub(super) fn namespace(text: &str) -> Result<String, Fault> {
 
 pub(super) fn own_namespace(text: &str) -> Result<Option<String>, Fault> {
     if text.is_empty() { Ok(None) } else { namespace(text).map(Some) }
+}
+
+pub(super) fn stream_name(text: &str) -> Result<Option<String>, Fault> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+    if text.len() > STREAM_NAME_BYTES_MAX || !text.bytes().all(allowed) {
+        let what = format!("{} is not the name of a delivery stream", quoted(text));
+        return Err((what, "write 1 to 64 letters, digits, `_`, `.` and `-`; no ARN".into()));
+    }
+    Ok(Some(text.to_owned()))
+}
+
+pub(super) fn unread(text: &str) -> Result<Unread, Fault> {
+    let found = Unread::ALL.into_iter().find(|unread| unread.word() == text);
+    found.ok_or_else(|| {
+        let words = Unread::ALL.map(|unread| format!("\"{}\"", unread.word()));
+        (format!("{} is not a choice", quoted(text)), format!("write {}", words.join(" or ")))
+    })
 }
 
 pub(super) fn region(text: &str) -> Result<Option<String>, Fault> {
@@ -290,6 +312,16 @@ mod tests {
         assert_eq!(region("us-gov-west-1"), Ok(Some("us-gov-west-1".into())));
         assert!(region("Ireland").is_err());
         assert!(region("https://eu-west-1").is_err());
+    }
+
+    #[test]
+    fn a_stream_has_a_name_and_no_arn() {
+        assert_eq!(stream_name(""), Ok(None));
+        assert_eq!(stream_name("a_b.C-9"), Ok(Some("a_b.C-9".into())));
+        let arn = "arn:aws:firehose:eu-west-1:123456789012:deliverystream/a";
+        for wrong in [arn, "a b", "ä", &"a".repeat(65)] {
+            assert!(stream_name(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

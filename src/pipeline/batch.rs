@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::tally::Tally;
 use crate::aggregate::{Delta, KeyBuilder};
+use crate::dead_letters::Letters;
 use crate::destination::{Metrics, Route, RuleSet};
 use crate::ses::{Event, Minute, Other, Path, Visit};
 
@@ -17,7 +18,7 @@ pub struct Times {
 }
 
 /// The counts and the tally of one request.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Batch {
     rules: Arc<RuleSet>,
     times: Times,
@@ -26,6 +27,8 @@ pub struct Batch {
     pub tally: Tally,
     /// Where the first value that could not be read stands, as the reader gives it.
     pub first_malformed: Option<u64>,
+    /// Values that could not be read, if they are to be kept. Of files none are.
+    pub letters: Option<Letters>,
 }
 
 // === impl Batch ===
@@ -40,7 +43,14 @@ impl Batch {
             delta: Delta::default(),
             tally: Tally::default(),
             first_malformed: None,
+            letters: None,
         }
+    }
+
+    /// An empty batch, judged by the same rules at the same time, which collects these letters too.
+    #[must_use]
+    pub fn blank(&self, letters: Option<Letters>) -> Self {
+        Self { letters, ..Self::new(self.rules(), self.times) }
     }
 
     /// The version of the rules that judges this batch.
@@ -121,10 +131,17 @@ impl Visit for Batch {
         }
     }
 
-    fn other(&mut self, other: Other, _: &Path, at: u64) {
+    fn other(&mut self, other: Other, path: &Path, at: u64, raw: &[u8]) {
         self.tally.other(other);
+        if let Some(letters) = &mut self.letters {
+            letters.take(other, path, at, raw);
+        }
         if other == Other::Malformed {
             self.first_malformed.get_or_insert(at);
         }
+    }
+
+    fn keeps(&self) -> bool {
+        self.letters.is_some()
     }
 }

@@ -114,7 +114,7 @@ impl Visit for Log<'_> {
         self.seen.push(format!("{:?} {:?} {texts:?} {path:?}", event.event_type, event.time_ms()));
     }
 
-    fn other(&mut self, other: Other, path: &Path, at: u64) {
+    fn other(&mut self, other: Other, path: &Path, at: u64, _: &[u8]) {
         self.seen.push(format!("{other:?} {:?} {at}", path.iter().collect::<Vec<_>>()));
     }
 }

@@ -8,7 +8,8 @@ use memchr::{memchr, memchr2};
 use super::data::Buffer;
 use super::interest::Interest;
 use super::json::{Step, read_by_reference};
-use super::unwrap::{Other, Path, Visit, read_data};
+use super::raw::Entries;
+use super::unwrap::{Path, Visit, not_base64, read_data};
 use super::value::{Text, Value};
 
 /// A Firehose delivery request, its records not yet read.
@@ -96,9 +97,10 @@ impl FirehoseRequest<'_> {
         mut fresh: impl FnMut() -> V,
     ) -> Result<V, &'static str> {
         let path = Path::default();
-        let read = |visit: &mut V, record: Option<&[u8]>, at| match record {
+        let mut raws = Entries::of(self.body, "records");
+        let mut read = |visit: &mut V, record: Option<&[u8]>, at| match record {
             Some(bytes) => read_data(bytes, interest, &path, at, visit),
-            None => visit.other(Other::Malformed, &path, at),
+            None => not_base64(&mut raws, at, &path, at, visit),
         };
         let mut visit = fresh();
         if self.each_record(|record, at| read(&mut visit, record, at)).is_err() {

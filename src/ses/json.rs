@@ -154,7 +154,7 @@ fn too_deep(input: &[u8]) -> bool {
 }
 
 /// The place behind the quote that ends the string which begins at `at`.
-fn end_of_string(input: &[u8], mut at: usize) -> Option<usize> {
+pub(super) fn end_of_string(input: &[u8], mut at: usize) -> Option<usize> {
     loop {
         at += memchr2(b'"', b'\\', input.get(at..)?)?;
         if input[at] == b'"' {

@@ -2,6 +2,7 @@
 
 use super::blocks::{Block, End};
 use super::interest::Interest;
+use super::raw::TORN_GZIP;
 use super::text::Progress;
 use super::unwrap::{LEVELS_MAX, Other, Path, Visit, judge_found};
 
@@ -62,8 +63,8 @@ impl Scan {
     ) -> usize {
         let offset = self.offset;
         let path = Path::default();
-        let done = self.progress.read(bytes, last, interest, LEVELS_MAX, |found, at| {
-            judge_found(found, interest, &path, offset + at as u64, visit);
+        let done = self.progress.read(bytes, last, interest, LEVELS_MAX, |found, at, raw| {
+            judge_found(found, raw, interest, &path, offset + at as u64, visit);
         });
         self.offset += done as u64;
         done
@@ -79,7 +80,7 @@ impl Scan {
             End::Whole => Ok(()),
             End::Torn => {
                 if !self.progress.ended_inside {
-                    visit.other(Other::Malformed, &Path::default(), self.offset);
+                    visit.other(Other::Malformed, &Path::default(), self.offset, TORN_GZIP);
                 }
                 Ok(())
             }

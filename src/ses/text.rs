@@ -10,7 +10,7 @@ use super::value::{Levels, Value};
 pub const VALIDATION_NOTICE: &str =
     "Successfully validated SNS topic for Amazon SES event publishing.";
 
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What was found where a value may begin.
 #[derive(Clone, Copy)]
@@ -47,16 +47,17 @@ impl Progress {
         self.begun && !self.skipping
     }
 
-    /// Hands the values at the start of `bytes` to `found`, and gives the number of bytes that are
-    /// done with. Unless these are the `last` bytes, what remains must come again with more behind
-    /// it.
+    /// Hands the values at the start of `bytes` to `found`, each with its place and its bytes, and
+    /// gives the number of bytes that are done with. Unless these are the `last` bytes, what remains
+    /// must come again with more behind it. A fault goes to the end of its line; where `bytes` end
+    /// before that and are not the last, so does what is handed out of it.
     pub fn read<'a>(
         &mut self,
         bytes: &'a [u8],
         last: bool,
         interest: &Interest,
         levels: Levels,
-        mut found: impl FnMut(Found<'_, 'a>, usize),
+        mut found: impl FnMut(Found<'_, 'a>, usize, &'a [u8]),
     ) -> usize {
         let mut at = 0;
         if !self.begun {
@@ -86,8 +87,9 @@ impl Progress {
             }
             if rest[0] == b'S' {
                 if rest.starts_with(VALIDATION_NOTICE.as_bytes()) {
-                    found(Found::Notice, at);
-                    at += VALIDATION_NOTICE.len();
+                    let notice = &rest[..VALIDATION_NOTICE.len()];
+                    found(Found::Notice, at, notice);
+                    at += notice.len();
                     continue;
                 }
                 if !last && VALIDATION_NOTICE.as_bytes().starts_with(rest) {
@@ -101,15 +103,16 @@ impl Progress {
                     return at;
                 }
                 Step::Value { len } => {
-                    found(Found::Value(&value), at);
+                    found(Found::Value(&value), at, &rest[..len]);
                     at += len;
                 }
                 Step::Incomplete if !last => return at,
                 step @ (Step::Incomplete | Step::Fault) => {
                     self.fault();
                     self.ended_inside |= matches!(step, Step::Incomplete);
-                    found(Found::Fault, at);
-                    at += 1;
+                    let line = memchr(b'\n', &rest[1..]).map_or(rest.len(), |newline| newline + 1);
+                    found(Found::Fault, at, &rest[..line]);
+                    at += line;
                 }
             }
         }

@@ -5,8 +5,9 @@ use super::event::Event;
 use super::event_type::{EventType, EventTypeSet};
 use super::gunzip::{gunzip, is_gzip};
 use super::interest::Interest;
+use super::raw::{Entries, TORN_GZIP, in_notifications, in_request, in_text, member};
 use super::text::{Found, Progress};
-use super::value::{Text, Value, Wrapped, Wrapper};
+use super::value::{Entry, Text, Value, Wrapped, Wrapper};
 
 /// Wrappings nest at most this deep; what lies deeper is `foreign`.
 pub(super) const LEVELS_MAX: u8 = 8;
@@ -58,8 +59,15 @@ pub struct Path {
 pub trait Visit {
     fn event(&mut self, event: &Event<'_>, path: &Path);
 
-    /// `at` is the offset of the outermost value in the text that was read.
-    fn other(&mut self, other: Other, path: &Path, at: u64);
+    /// `at` is the offset of the outermost value in the text that was read. `raw` are the bytes of
+    /// the value alone, for one that keeps them: read as a record they are this value again, and
+    /// nothing else. (What lay too deep in wrappings does not then.)
+    fn other(&mut self, other: Other, path: &Path, at: u64, raw: &[u8]);
+
+    /// Whether `other` looks at `raw`, which else may hold more than the value.
+    fn keeps(&self) -> bool {
+        false
+    }
 }
 
 // === impl Path ===
@@ -105,7 +113,7 @@ impl Wrapping {
 
 /// Reads a text that is whole in memory.
 pub fn read_all(text: &[u8], interest: &Interest, visit: &mut impl Visit) {
-    read_text(text, false, interest, &Path::default(), 0, visit);
+    read_text(text, None, interest, &Path::default(), 0, visit);
 }
 
 /// Reads the bytes of a record: what a Firehose `data` or an S3 object holds, gzip or not.
@@ -113,9 +121,10 @@ pub fn read_record(bytes: &[u8], interest: &Interest, visit: &mut impl Visit) {
     read_data(bytes, interest, &Path::default(), 0, visit);
 }
 
+/// `tear`: the text ends where a gzip stream is torn, and these bytes stand for it.
 fn read_text(
     text: &[u8],
-    torn: bool,
+    tear: Option<&[u8]>,
     interest: &Interest,
     path: &Path,
     at: u64,
@@ -124,12 +133,14 @@ fn read_text(
     let levels = LEVELS_MAX - path.levels();
     let outermost = path.len == 0;
     let mut progress = Progress::default();
-    progress.read(text, true, interest, levels, |found, offset| {
+    progress.read(text, true, interest, levels, |found, offset, raw| {
         let at = if outermost { at + offset as u64 } else { at };
-        judge_found(found, interest, path, at, visit);
+        judge_found(found, raw, interest, path, at, visit);
     });
-    if torn && !progress.ended_inside {
-        visit.other(Other::Malformed, path, at);
+    if let Some(tear) = tear
+        && !progress.ended_inside
+    {
+        visit.other(Other::Malformed, path, at, tear);
     }
 }
 
@@ -143,42 +154,57 @@ pub(super) fn read_data(
 ) {
     if is_gzip(bytes) {
         let out = gunzip(bytes, DATA_BYTES_MAX, |_| true);
-        read_text(&out.bytes, out.torn, interest, &path.with(Wrapping::Gzip), at, visit);
+        // What came out is read, so it must not come again with the rest.
+        let tear = if out.bytes.is_empty() { bytes } else { TORN_GZIP };
+        let tear = out.torn.then_some(tear);
+        read_text(&out.bytes, tear, interest, &path.with(Wrapping::Gzip), at, visit);
     } else {
-        read_text(bytes, false, interest, path, at, visit);
+        read_text(bytes, None, interest, path, at, visit);
     }
 }
 
+/// Reads base64; gives whether it was some.
 fn read_base64(
     data: Option<&Text<'_>>,
     interest: &Interest,
     path: &Path,
     at: u64,
     visit: &mut impl Visit,
-) {
+) -> bool {
     let mut buffer = Buffer::default();
-    match data.and_then(|data| buffer.decode(data)) {
-        Some(bytes) => read_data(bytes, interest, path, at, visit),
-        None => visit.other(Other::Malformed, path, at),
+    let bytes = data.and_then(|data| buffer.decode(data));
+    if let Some(bytes) = bytes {
+        read_data(bytes, interest, path, at, visit);
     }
+    bytes.is_some()
 }
 
 pub(super) fn judge_found(
     found: Found<'_, '_>,
+    raw: &[u8],
     interest: &Interest,
     path: &Path,
     at: u64,
     visit: &mut impl Visit,
 ) {
     match found {
-        Found::Value(value) => judge(value, interest, path, at, visit),
-        Found::Notice => visit.other(Other::Notice, path, at),
-        Found::Fault => visit.other(Other::Malformed, path, at),
+        Found::Value(value) => judge(value, raw, interest, path, at, visit),
+        Found::Notice => visit.other(Other::Notice, path, at, raw),
+        Found::Fault if visit.keeps() => visit.other(Other::Malformed, path, at, &in_text(raw)),
+        Found::Fault => visit.other(Other::Malformed, path, at, raw),
     }
 }
 
-/// Tells what a value is; the rows are tried from the top.
-fn judge(value: &Value<'_>, interest: &Interest, path: &Path, at: u64, visit: &mut impl Visit) {
+/// Tells what a value is; the rows are tried from the top. `raw` holds the value and no other
+/// innermost one.
+fn judge(
+    value: &Value<'_>,
+    raw: &[u8],
+    interest: &Interest,
+    path: &Path,
+    at: u64,
+    visit: &mut impl Visit,
+) {
     let event_type = match (&value.event_type, &value.notification_type) {
         (Some(name), _) => Some(EventType::parse(name)),
         (None, Some(name)) => {
@@ -190,17 +216,18 @@ fn judge(value: &Value<'_>, interest: &Interest, path: &Path, at: u64, visit: &m
         Some(Some(event_type)) if value.has_mail => {
             return visit.event(&Event::new(event_type, value), path);
         }
-        Some(_) => return visit.other(Other::UnknownType, path, at),
+        Some(_) => return visit.other(Other::UnknownType, path, at, raw),
         None => {}
     }
     match &value.wrapper {
-        Some(wrapper) => unwrap(wrapper, interest, path, at, visit),
-        None => visit.other(Other::Foreign, path, at),
+        Some(wrapper) => unwrap(wrapper, raw, interest, path, at, visit),
+        None => visit.other(Other::Foreign, path, at, raw),
     }
 }
 
 fn unwrap(
     wrapper: &Wrapper<'_>,
+    raw: &[u8],
     interest: &Interest,
     path: &Path,
     at: u64,
@@ -208,65 +235,107 @@ fn unwrap(
 ) {
     let kind = wrapper.kind.as_deref().unwrap_or_default();
     if matches!(kind, b"SubscriptionConfirmation" | b"UnsubscribeConfirmation") {
-        return visit.other(Other::Control, path, at);
+        return visit.other(Other::Control, path, at, raw);
     }
     let inside = |wrapping| path.with(wrapping);
     match wrapper {
-        _ if path.levels() == LEVELS_MAX => visit.other(Other::Foreign, path, at),
+        _ if path.levels() == LEVELS_MAX => visit.other(Other::Foreign, path, at, raw),
         Wrapper { message: Some(message), topic_arn, .. }
             if topic_arn.is_some() || kind == b"Notification" =>
         {
-            read_wrapped(message, interest, &inside(Wrapping::Sns), at, visit);
+            let message = Member { wrapped: message, of: raw, name: "Message" };
+            message.read(interest, &inside(Wrapping::Sns), at, visit);
         }
         Wrapper { detail_type: Some(_), detail: Some(Wrapped::Value(detail)), source, .. } => {
             if source.as_deref() == Some(b"aws.ses") && detail.event_type.is_some() {
-                judge(detail, interest, &inside(Wrapping::EventBridge), at, visit);
+                // An event or not, nothing else is in the envelope.
+                judge(detail, raw, interest, &inside(Wrapping::EventBridge), at, visit);
             } else {
-                visit.other(Other::Foreign, path, at);
+                visit.other(Other::Foreign, path, at, raw);
             }
         }
         Wrapper { notifications: Some(entries), .. } => {
-            for entry in entries {
-                match (&entry.body, &entry.sns) {
-                    (Some(body), _) => {
-                        read_wrapped(body, interest, &inside(Wrapping::Sqs), at, visit);
-                    }
-                    (None, Some(sns)) => {
-                        read_wrapped(sns, interest, &inside(Wrapping::LambdaSns), at, visit);
-                    }
-                    (None, None) => visit.other(Other::Foreign, path, at),
+            read_notifications(entries, raw, interest, path, at, visit);
+        }
+        Wrapper { request_id: Some(_), records: Some(records), .. } => {
+            let path = inside(Wrapping::FirehoseRequest);
+            let mut raws = Entries::of(raw, "records");
+            for (record, number) in records.iter().zip(0..) {
+                if !read_base64(record.as_ref(), interest, &path, at, visit) {
+                    not_base64(&mut raws, number, &path, at, visit);
                 }
             }
         }
-        Wrapper { request_id: Some(_), records: Some(records), .. } => {
-            for record in records {
-                read_base64(
-                    record.as_ref(),
-                    interest,
-                    &inside(Wrapping::FirehoseRequest),
-                    at,
-                    visit,
-                );
+        Wrapper { raw_data: Some(data), error_code: Some(_), .. } => {
+            let path = inside(Wrapping::FirehoseFailure);
+            if !read_base64(Some(data), interest, &path, at, visit) {
+                visit.other(Other::Malformed, &path, at, raw);
             }
         }
-        Wrapper { raw_data: Some(data), error_code: Some(_), .. } => {
-            read_base64(Some(data), interest, &inside(Wrapping::FirehoseFailure), at, visit);
-        }
-        _ => visit.other(Other::Foreign, path, at),
+        _ => visit.other(Other::Foreign, path, at, raw),
     }
 }
 
-fn read_wrapped(
-    wrapped: &Wrapped<'_>,
+/// The entries of `Records`, which are of SQS or SNS.
+fn read_notifications(
+    entries: &[Entry<'_>],
+    raw: &[u8],
     interest: &Interest,
     path: &Path,
     at: u64,
     visit: &mut impl Visit,
 ) {
-    match wrapped {
-        Wrapped::Text(text) => read_text(text, false, interest, path, at, visit),
-        Wrapped::Value(value) => judge(value, interest, path, at, visit),
-        Wrapped::TooDeep => visit.other(Other::Foreign, path, at),
+    let mut raws = Entries::of(raw, "Records");
+    for (entry, number) in entries.iter().zip(0..) {
+        let is_text = matches!(entry.body.as_ref().or(entry.sns.as_ref()), Some(Wrapped::Text(_)));
+        let of = if visit.keeps() && !is_text { raws.get(number) } else { raw };
+        match (&entry.body, &entry.sns) {
+            (Some(wrapped), _) => {
+                let body = Member { wrapped, of, name: "body" };
+                body.read(interest, &path.with(Wrapping::Sqs), at, visit);
+            }
+            (None, Some(wrapped)) => {
+                let sns = Member { wrapped, of, name: "Sns" };
+                sns.read(interest, &path.with(Wrapping::LambdaSns), at, visit);
+            }
+            (None, None) if visit.keeps() => {
+                visit.other(Other::Foreign, path, at, &in_notifications(of));
+            }
+            (None, None) => visit.other(Other::Foreign, path, at, of),
+        }
+    }
+}
+
+/// A record of a Firehose request whose `data` is none.
+pub(super) fn not_base64(
+    raws: &mut Entries<'_>,
+    number: u64,
+    path: &Path,
+    at: u64,
+    visit: &mut impl Visit,
+) {
+    let raw = if visit.keeps() { in_request(raws.get(number)) } else { Vec::new() };
+    visit.other(Other::Malformed, path, at, &raw);
+}
+
+/// What stands in a member of a wrapping.
+struct Member<'v, 'a> {
+    wrapped: &'v Wrapped<'a>,
+    /// The bytes of the wrapping.
+    of: &'v [u8],
+    name: &'static str,
+}
+
+// === impl Member ===
+
+impl Member<'_, '_> {
+    fn read(&self, interest: &Interest, path: &Path, at: u64, visit: &mut impl Visit) {
+        let raw = |keeps| if keeps { member(self.of, self.name) } else { self.of };
+        match self.wrapped {
+            Wrapped::Text(text) => read_text(text, None, interest, path, at, visit),
+            Wrapped::Value(value) => judge(value, raw(visit.keeps()), interest, path, at, visit),
+            Wrapped::TooDeep => visit.other(Other::Foreign, path, at, raw(visit.keeps())),
+        }
     }
 }
 

@@ -29,6 +29,7 @@ pub struct Metrics {
     request_duration: Histogram,
     pub ledger_evicted: Total,
     values: Labelled<6>,
+    dead_letters: Labelled<5>,
     events: Labelled<3>,
     pub no_timestamp: Total,
     lateness: Histogram,
@@ -77,6 +78,17 @@ pub enum RequestOutcome {
     Overdue,
     Lost,
     Refused(crate::ack::Reason),
+}
+
+/// What becomes of a value that could not be read and is to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LetterOutcome {
+    Kept,
+    /// It came out of a letter, or of what Firehose failed to deliver, and is kept there.
+    Again,
+    Full,
+    TooLarge,
+    Failed,
 }
 
 /// Why counts are not published.
@@ -159,6 +171,21 @@ impl DropReason {
     }
 }
 
+// === impl LetterOutcome ===
+
+impl LetterOutcome {
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Again => "again",
+            Self::Full => "full",
+            Self::TooLarge => "too_large",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 // === impl RequestOutcome ===
 
 impl RequestOutcome {
@@ -224,6 +251,7 @@ impl Metrics {
             request_duration: register.histogram("postmeter_request_duration_seconds"),
             ledger_evicted: register.total("postmeter_ledger_evicted_total"),
             values: register.labelled("postmeter_values_total"),
+            dead_letters: register.labelled("postmeter_dead_letters_total"),
             events: register.labelled("postmeter_events_total"),
             no_timestamp: register.total("postmeter_no_timestamp_events_total"),
             lateness: register.histogram("postmeter_event_lateness_seconds"),
@@ -278,6 +306,10 @@ impl Metrics {
         for (seconds, count) in tally.lateness.means() {
             self.lateness.record_many(seconds, count);
         }
+    }
+
+    pub fn dead_letters(&self, outcome: LetterOutcome, letters: u64) {
+        add(&self.dead_letters, "postmeter_dead_letters_total", outcome.label(), letters);
     }
 
     pub fn dropped(&self, reason: DropReason, counts: u64) {

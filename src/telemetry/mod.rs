@@ -13,7 +13,9 @@ mod rate_limit;
 
 pub use exposition::read_metrics;
 pub use logs::init_logs;
-pub use metrics::{CallOutcome, DropReason, Gauges, Metrics, Reload, RequestOutcome, Total};
+pub use metrics::{
+    CallOutcome, DropReason, Gauges, LetterOutcome, Metrics, Reload, RequestOutcome, Total,
+};
 pub use names::{Kind, METRICS, Metric, markdown_table};
 pub use process::Process;
 pub use rate_limit::RateLimit;

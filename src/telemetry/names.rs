@@ -77,6 +77,12 @@ pub const METRICS: &[Metric] = &[
         "Innermost values by what they are",
     ),
     by(
+        "outcome",
+        &["kept", "again", "full", "too_large", "failed"],
+        "postmeter_dead_letters_total",
+        "Values to be kept as dead letters, by what became of them; again: read out of a letter",
+    ),
+    by(
         "routing",
         &["matched", "unmatched", "unrouted"],
         "postmeter_events_total",

@@ -254,8 +254,8 @@ fn links_lead_to_files_and_headings_that_exist() {
 ///
 /// Downward is against the order of the list, but for two oddities, which are allowed and not
 /// meant to grow: `telemetry` takes `Tally` from `pipeline`, which reports through `telemetry`;
-/// and `source`, `sink` and `telemetry` take single value types from `config`.
-const IMPORTS: [(&str, &[&str]); 19] = [
+/// and `source`, `sink`, `telemetry` and `dead_letters` take single value types from `config`.
+const IMPORTS: [(&str, &[&str]); 20] = [
     ("ses", &[]),
     ("ack", &[]),
     ("clock", &[]),
@@ -265,10 +265,26 @@ const IMPORTS: [(&str, &[&str]); 19] = [
     ("destination", &["finding", "ses"]),
     ("config", &["destination", "finding"]),
     ("aggregate", &["ack", "clock", "destination", "ses"]),
+    ("dead_letters", &["clock", "config", "limits", "offload", "ses", "telemetry"]),
     ("telemetry", &["ack", "config", "pipeline"]),
     ("journal", &["ack", "aggregate", "clock", "destination", "offload", "ses", "telemetry"]),
-    ("pipeline", &["ack", "aggregate", "clock", "destination", "journal", "ses", "telemetry"]),
-    ("source", &["ack", "clock", "config", "limits", "pipeline", "ses", "telemetry"]),
+    (
+        "pipeline",
+        &[
+            "ack",
+            "aggregate",
+            "clock",
+            "dead_letters",
+            "destination",
+            "journal",
+            "ses",
+            "telemetry",
+        ],
+    ),
+    (
+        "source",
+        &["ack", "clock", "config", "dead_letters", "limits", "pipeline", "ses", "telemetry"],
+    ),
     (
         "sink",
         &[
@@ -293,6 +309,7 @@ const IMPORTS: [(&str, &[&str]); 19] = [
             "aggregate",
             "clock",
             "config",
+            "dead_letters",
             "destination",
             "finding",
             "http",

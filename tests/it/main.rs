@@ -10,6 +10,7 @@
 
 mod chaos;
 mod count;
+mod dead_letters;
 mod deliveries;
 mod docs;
 mod fixtures;

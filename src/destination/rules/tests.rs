@@ -60,7 +60,7 @@ impl Visit for Routes<'_> {
         });
     }
 
-    fn other(&mut self, other: Other, _: &Path, _: u64) {
+    fn other(&mut self, other: Other, _: &Path, _: u64, _: &[u8]) {
         panic!("{other:?}");
     }
 }
@@ -104,7 +104,7 @@ impl Visit for Values<'_> {
         });
     }
 
-    fn other(&mut self, other: Other, _: &Path, _: u64) {
+    fn other(&mut self, other: Other, _: &Path, _: u64, _: &[u8]) {
         panic!("{other:?}");
     }
 }

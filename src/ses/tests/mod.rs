@@ -6,6 +6,7 @@ mod fields;
 mod gzip;
 mod hostile;
 mod properties;
+mod raw;
 mod scalars;
 mod wrappings;
 
@@ -66,7 +67,7 @@ impl Visit for Log<'_> {
         });
     }
 
-    fn other(&mut self, other: Other, path: &Path, at: u64) {
+    fn other(&mut self, other: Other, path: &Path, at: u64, _: &[u8]) {
         self.seen.push(Seen::Other { other, path: path.iter().collect(), at });
     }
 }

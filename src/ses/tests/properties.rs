@@ -84,7 +84,7 @@ fn mutate(bytes: &mut Vec<u8>, mutation: &Mutation) {
     }
 }
 
-fn mutated_stream() -> impl Strategy<Value = Vec<u8>> {
+pub(super) fn mutated_stream() -> impl Strategy<Value = Vec<u8>> {
     (awkward_stream(), prop::collection::vec(mutation(), 1..8)).prop_map(
         |(mut bytes, mutations)| {
             for mutation in &mutations {
@@ -153,7 +153,7 @@ fn token() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-fn soup() -> impl Strategy<Value = Vec<u8>> {
+pub(super) fn soup() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(token(), 0..24).prop_map(|tokens| tokens.concat())
 }
 

@@ -57,6 +57,26 @@ pub struct CloudWatch {
 #[derive(Clone, Debug, Default)]
 struct Transmitted(Arc<AtomicBool>);
 
+// === impl AwsEnvironment ===
+
+impl AwsEnvironment {
+    /// What clients are made of. Without a region here the SDK looks for one; `None` when there is
+    /// none at all.
+    pub async fn load(&self, region: Option<&str>) -> Option<SdkConfig> {
+        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12());
+        if let Self::Endpoint { url } = self {
+            let credentials = Credentials::new("AKID", "secret", None, None, "stand-in");
+            loader = loader.endpoint_url(url).credentials_provider(credentials);
+            loader = loader.region(Region::from_static("us-east-1"));
+        }
+        if let Some(region) = region {
+            loader = loader.region(Region::new(region.to_owned()));
+        }
+        let sdk = loader.load().await;
+        sdk.region().is_some().then_some(sdk)
+    }
+}
+
 // === impl CloudWatch ===
 
 impl CloudWatch {
@@ -65,19 +85,9 @@ impl CloudWatch {
     /// # Errors
     /// No region is configured anywhere.
     pub async fn new(settings: &CloudWatchSettings) -> Result<Self, &'static str> {
-        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12());
-        if let AwsEnvironment::Endpoint { url } = &settings.environment {
-            let credentials = Credentials::new("AKID", "secret", None, None, "stand-in");
-            loader = loader.endpoint_url(url).credentials_provider(credentials);
-            loader = loader.region(Region::from_static("us-east-1"));
-        }
-        if let Some(region) = &settings.region {
-            loader = loader.region(Region::new(region.clone()));
-        }
-        let sdk = loader.load().await;
-        let Some(region) = sdk.region() else {
-            return Err("no AWS region: set cloudwatch.region or AWS_REGION");
-        };
+        let sdk = settings.environment.load(settings.region.as_deref()).await;
+        let sdk = sdk.ok_or("no AWS region: set cloudwatch.region or AWS_REGION")?;
+        let region = sdk.region().map_or("", AsRef::as_ref);
         let role = settings.role_arn.as_deref().unwrap_or("the role of this process");
         let identity = format!("{role} in {region}");
         let sdk = assume_role(sdk, settings.role_arn.as_deref()).await;

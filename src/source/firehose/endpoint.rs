@@ -7,8 +7,8 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, Response};
 use bytes::Bytes;
-use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::{Instant, timeout, timeout_at};
 use tracing::Instrument;
 
 use super::access::AccessKeys;
@@ -17,6 +17,7 @@ use super::body::{BodyLimits, discard, expand, read};
 use super::head::{ACCESS_KEY, Head, REQUEST_ID, REQUEST_ID_BYTES_MAX, header_text};
 use crate::ack::{Admission, Ledger, Reason, Refusal, RequestId, Stage, Ticket, Waiter};
 use crate::clock::Clock;
+use crate::dead_letters::DeadLetters;
 use crate::pipeline::{Batch, Intake};
 use crate::ses::{is_gzip, read_request};
 use crate::source::{Charge, InFlight};
@@ -30,6 +31,9 @@ const UNAUTHORIZED_DISCARD_MAX: usize = 1 << 20;
 const QUICK_BYTES_MAX: usize = 4 << 20;
 /// How many times as much gzip is taken to hold: SES events in base64 shrink to a sixth or so.
 const GZIP_RATIO: usize = 8;
+
+/// An answer waits so long at most for the request's dead letters to be written.
+const LETTERS_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How the endpoint works.
 #[derive(Clone, Debug)]
@@ -55,6 +59,7 @@ struct Shared {
     in_flight: Arc<InFlight>,
     metrics: Arc<Metrics>,
     clock: Clock,
+    dead_letters: Option<DeadLetters>,
     /// Reading a large body is work for a core; more at once would only take turns.
     cores: Arc<Semaphore>,
     warnings: RateLimit,
@@ -73,6 +78,8 @@ struct Taken {
     waiter: Waiter,
     /// The request's place among those in flight; a known one has none.
     charge: Option<Charge>,
+    /// Ends when the request's dead letters are written.
+    letters: Option<oneshot::Receiver<()>>,
 }
 
 /// A delivery whose body has been read.
@@ -114,6 +121,7 @@ impl FirehoseEndpoint {
         in_flight: Arc<InFlight>,
         metrics: Arc<Metrics>,
         clock: Clock,
+        dead_letters: Option<DeadLetters>,
     ) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let warnings = RateLimit::new(Duration::from_secs(10), Arc::clone(&metrics));
@@ -124,6 +132,7 @@ impl FirehoseEndpoint {
             in_flight,
             metrics,
             clock,
+            dead_letters,
             cores: Arc::new(Semaphore::new(cores)),
             warnings,
         }))
@@ -188,7 +197,7 @@ impl FirehoseEndpoint {
             match self.0.ledger.admit(id) {
                 Admission::Known(waiter) => {
                     let request_id = request_id.clone();
-                    return Ok(Taken { request_id, waiter, charge: None });
+                    return Ok(Taken { request_id, waiter, charge: None, letters: None });
                 }
                 Admission::New(new) => ticket = Some((id, new)),
             }
@@ -275,16 +284,19 @@ impl FirehoseEndpoint {
                 Admission::Known(waiter) => return Ok(Counted::Known(waiter)),
             }
         }
-        let batch = request.read(rules.interest(), || blank.clone()).map_err(bad)?;
+        let fresh = || blank.blank(shared.dead_letters.as_ref().map(DeadLetters::letters));
+        let batch = request.read(rules.interest(), fresh).map_err(bad)?;
         Ok(Counted::New(Box::new(batch)))
     }
 
     /// Merges what was counted. A refusal is told to whoever joined.
     async fn merge(&self, work: Work, counted: Result<Counted, Refusal>) -> Result<Taken, Refused> {
-        let Work { mut charge, request_id, mut ticket, .. } = work;
-        let batch = match counted {
+        let Work { mut charge, request_id, mut ticket, head } = work;
+        let mut batch = match counted {
             Ok(Counted::New(batch)) => batch,
-            Ok(Counted::Known(waiter)) => return Ok(Taken { request_id, waiter, charge: None }),
+            Ok(Counted::Known(waiter)) => {
+                return Ok(Taken { request_id, waiter, charge: None, letters: None });
+            }
             Err(refusal) => return Err(refuse(ticket, request_id, refusal)),
         };
         let Some((id, admitted)) = &ticket else {
@@ -296,6 +308,10 @@ impl FirehoseEndpoint {
         if let Err(refusal) = self.0.intake.merge(id, &batch, receipt).await {
             return Err(refuse(ticket, request_id, refusal));
         }
+        let letters = self.0.dead_letters.as_ref().zip(batch.letters.take());
+        let letters = letters.and_then(|(dead_letters, letters)| {
+            dead_letters.keep(letters, &head.source, &request_id, self.0.clock.now_ms())
+        });
         charge.merged();
         if let Some(record) = batch.first_malformed
             && self.0.warnings.allow()
@@ -303,14 +319,18 @@ impl FirehoseEndpoint {
             let malformed = batch.tally.malformed;
             tracing::warn!(malformed, first_record = record, "values that cannot be read");
         }
-        Ok(Taken { request_id, waiter, charge: Some(charge) })
+        Ok(Taken { request_id, waiter, charge: Some(charge), letters })
     }
 
     async fn wait(&self, taken: Taken) -> Reply {
         let shared = &self.0;
-        let Taken { request_id, mut waiter, charge } = taken;
+        let Taken { request_id, mut waiter, charge, letters } = taken;
         let when_settled = shared.settings.answers_when_settled;
         let deadline = Instant::now() + shared.settings.patience;
+        if let Some(written) = letters {
+            // Nothing is said: it ends, or there is no patience left.
+            let _ = timeout(LETTERS_PATIENCE, written).await;
+        }
         let enough = |stage: &Stage| match stage {
             Stage::Reading => false,
             Stage::Merged => !when_settled,

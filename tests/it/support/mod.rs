@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod command;
+pub mod delivery_stream;
 pub mod endpoint;
 pub mod fake_cloudwatch;
 pub mod firehose;

@@ -1,0 +1,59 @@
+//! Dead letters in the daemon: their place opened at the start, and what waits kept at the end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use super::StartError;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::dead_letters::{DeadLetters, Files, Place, Stream};
+use crate::offload::offload;
+use crate::sink::cloudwatch::AwsEnvironment;
+use crate::telemetry::Metrics;
+
+/// Opens the place of dead letters, if there is to be one, and begins to keep them.
+pub async fn open(
+    config: &Config,
+    aws: &AwsEnvironment,
+    clock: &Clock,
+    metrics: &Arc<Metrics>,
+) -> Result<Option<DeadLetters>, StartError> {
+    let settings = &config.dead_letters;
+    let place = if let Some(directory) = settings.directory.clone() {
+        let (file_bytes, bytes, clock) = (settings.file_bytes, settings.bytes, clock.clone());
+        let name = directory.display().to_string();
+        let opening = offload(move || Files::open(&directory, file_bytes, bytes, clock));
+        let failed = |why: String| {
+            let mend = "make it a directory that this process may write, or choose another";
+            let what = format!("cannot keep dead letters in {name} (dead_letters.directory)");
+            StartError::Configuration(format!("{what}: {why}; {mend}"))
+        };
+        let opened = opening.await.map_err(|_| failed("opening it panicked".to_owned()))?;
+        Place::Files(opened.map_err(|error| failed(error.to_string()))?)
+    } else if let Some(name) = &settings.stream {
+        // Where this process runs, which may be another region than that of its metrics.
+        let sdk = aws.load(None).await.ok_or_else(|| {
+            StartError::Configuration(
+                "no AWS region for dead_letters.stream: set AWS_REGION".into(),
+            )
+        })?;
+        Place::Stream(Stream::new(&sdk, name))
+    } else {
+        return Ok(None);
+    };
+    let (letters, keeper) = DeadLetters::new(&settings.keep, place, Arc::clone(metrics));
+    // Ends with the last who can bring it letters.
+    tokio::spawn(keeper.run());
+    Ok(Some(letters))
+}
+
+/// Waits for what is still to be kept. Nothing is merged any more.
+pub async fn finish(letters: Option<&DeadLetters>, deadline: Instant) {
+    let Some(letters) = letters else { return };
+    let last = deadline.max(Instant::now() + Duration::from_secs(1));
+    if timeout_at(last, letters.settled()).await.is_err() {
+        letters.give_up();
+    }
+}

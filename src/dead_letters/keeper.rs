@@ -1,0 +1,190 @@
+//! The task that brings letters to their place, and what became of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
+
+use super::files::{Files, Written};
+use super::letters::Letter;
+use super::line::{Origin, raw_bytes_max};
+use super::stream::{Stream, calls};
+use crate::limits::FIREHOSE_RECORD_BYTES_MAX;
+use crate::offload::offload;
+use crate::ses::VALUE_BYTES_MAX;
+use crate::telemetry::{LetterOutcome, Metrics, RateLimit};
+
+/// Requests whose letters are taken up together.
+const PARCELS_MAX: usize = 256;
+
+/// Where letters are kept.
+#[derive(Debug)]
+pub enum Place {
+    Files(Files),
+    Stream(Stream),
+}
+
+/// The letters of a request.
+#[derive(Debug)]
+pub struct Parcel {
+    pub letters: Vec<Letter>,
+    pub origin: Origin,
+    /// Dropped when the letters are written, or are not: whoever waits for that hears of it.
+    pub written: oneshot::Sender<()>,
+    /// Given back with the letters.
+    pub room: Option<OwnedSemaphorePermit>,
+}
+
+/// Keeps what it is brought.
+#[derive(Debug)]
+pub struct Keeper {
+    place: Place,
+    queue: mpsc::UnboundedReceiver<Parcel>,
+    outcomes: Arc<Outcomes>,
+}
+
+/// What became of letters, counted and said.
+#[derive(Debug)]
+pub struct Outcomes {
+    metrics: Arc<Metrics>,
+    errors: RateLimit,
+    /// Letters that nothing is known of yet.
+    unsettled: watch::Sender<u64>,
+}
+
+// === impl Place ===
+
+impl Place {
+    /// The largest value that a letter here may hold.
+    pub(super) fn raw_bytes_max(&self) -> usize {
+        match self {
+            // A longer line could not be read again.
+            Self::Files(_) => raw_bytes_max(VALUE_BYTES_MAX),
+            Self::Stream(_) => raw_bytes_max(FIREHOSE_RECORD_BYTES_MAX),
+        }
+    }
+}
+
+// === impl Keeper ===
+
+impl Keeper {
+    pub(super) fn new(
+        place: Place,
+        queue: mpsc::UnboundedReceiver<Parcel>,
+        outcomes: Arc<Outcomes>,
+    ) -> Self {
+        Self { place, queue, outcomes }
+    }
+
+    /// Keeps letters until nobody is left to bring any.
+    pub async fn run(self) {
+        let Self { place, mut queue, outcomes } = self;
+        match place {
+            Place::Files(files) => write_to(files, &mut queue, &outcomes).await,
+            Place::Stream(stream) => send_to(&stream, &mut queue, &outcomes).await,
+        }
+    }
+}
+
+async fn write_to(
+    mut files: Files,
+    queue: &mut mpsc::UnboundedReceiver<Parcel>,
+    outcomes: &Arc<Outcomes>,
+) {
+    let mut parcels = Vec::new();
+    while queue.recv_many(&mut parcels, PARCELS_MAX).await > 0 {
+        let (taken, outcomes) = (std::mem::take(&mut parcels), Arc::clone(outcomes));
+        let writing = offload(move || {
+            for Parcel { letters, origin, written, room } in taken {
+                let lines = letters.iter().map(|letter| letter.line(&origin));
+                outcomes.written(&files.write(lines));
+                drop((written, room));
+            }
+            files
+        });
+        match writing.await {
+            Ok(back) => files = back,
+            Err(_) => return tracing::error!("writing dead letters panicked; no more are kept"),
+        }
+    }
+}
+
+async fn send_to(
+    stream: &Stream,
+    queue: &mut mpsc::UnboundedReceiver<Parcel>,
+    outcomes: &Outcomes,
+) {
+    let mut parcels: Vec<Parcel> = Vec::new();
+    while queue.recv_many(&mut parcels, PARCELS_MAX).await > 0 {
+        // Until all are sent: the lines are made of what the room is for.
+        let _rooms: Vec<_> = parcels.iter_mut().map(|parcel| parcel.room.take()).collect();
+        let lines = std::mem::take(&mut parcels).into_iter().flat_map(|parcel| {
+            let Parcel { letters, origin, .. } = parcel;
+            letters.into_iter().map(move |letter| letter.line(&origin))
+        });
+        for records in calls(lines) {
+            stream.send(records, outcomes).await;
+        }
+    }
+}
+
+// === impl Outcomes ===
+
+impl Outcomes {
+    pub fn new(metrics: Arc<Metrics>) -> Self {
+        let errors = RateLimit::new(Duration::from_secs(10), Arc::clone(&metrics));
+        Self { metrics, errors, unsettled: watch::Sender::new(0) }
+    }
+
+    /// Counts letters of which nothing more is to come.
+    pub fn add(&self, outcome: LetterOutcome, letters: u64) {
+        self.metrics.dead_letters(outcome, letters);
+    }
+
+    /// Counts letters that are not kept, and says so.
+    pub fn not_kept(&self, outcome: LetterOutcome, letters: u64, why: &str) {
+        self.add(outcome, letters);
+        if letters > 0 && self.errors.allow() {
+            tracing::error!(letters, outcome = outcome.label(), why, "dead letters are not kept");
+        }
+    }
+
+    /// Says that letters wait because their place does not take them.
+    pub fn delayed(&self, letters: usize, why: &str) {
+        if self.errors.allow() {
+            tracing::error!(letters, why, "dead letters cannot be sent; they are sent again");
+        }
+    }
+
+    /// Letters come.
+    pub fn begin(&self, letters: u64) {
+        self.unsettled.send_modify(|unsettled| *unsettled += letters);
+    }
+
+    /// So many of those that came have come to an end.
+    pub fn settle(&self, letters: u64) {
+        self.unsettled.send_modify(|unsettled| *unsettled = unsettled.saturating_sub(letters));
+    }
+
+    fn written(&self, written: &Written) {
+        let Written { kept, full, failed, why } = written;
+        self.add(LetterOutcome::Kept, *kept);
+        let no_room = "the directory is full (dead_letters.bytes); take files out of it";
+        self.not_kept(LetterOutcome::Full, *full, no_room);
+        self.not_kept(LetterOutcome::Failed, *failed, why);
+        self.settle(kept + full + failed);
+    }
+
+    pub async fn settled(&self) {
+        // The sender lives as long as this.
+        let _ = self.unsettled.subscribe().wait_for(|unsettled| *unsettled == 0).await;
+    }
+
+    pub fn give_up(&self) {
+        let left = self.unsettled.send_replace(0);
+        self.add(LetterOutcome::Failed, left);
+        if left > 0 {
+            tracing::error!(letters = left, "dead letters are lost with the process");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What one request's reading collects.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::config::Unread;
+use crate::ses::{Other, Path, Wrapping};
+
+/// Memory that a letter takes besides its bytes, about.
+const LETTER_BYTES: usize = 128;
+
+/// The values of one request that could not be read, and their share of the room. Dropped, as with a
+/// request that is refused, they leave no trace.
+#[derive(Debug)]
+pub struct Letters {
+    keep: Vec<Unread>,
+    raw_bytes_max: usize,
+    all_room: Arc<Semaphore>,
+    pub(super) room: Option<OwnedSemaphorePermit>,
+    pub(super) found: Vec<Letter>,
+    /// Came out of a letter, or of what Firehose failed to deliver: is kept where that is.
+    pub(super) again: u64,
+    pub(super) full: u64,
+    pub(super) too_large: u64,
+}
+
+/// One value.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Letter {
+    pub kind: Unread,
+    /// The number of its record in the request, from 0.
+    pub record: u64,
+    pub raw: Box<[u8]>,
+}
+
+// === impl Letters ===
+
+impl Letters {
+    pub(super) fn new(keep: &[Unread], raw_bytes_max: usize, all_room: Arc<Semaphore>) -> Self {
+        let (room, found) = (None, Vec::new());
+        let keep = keep.to_vec();
+        Self { keep, raw_bytes_max, all_room, room, found, again: 0, full: 0, too_large: 0 }
+    }
+
+    /// Takes a value that is no event, if its kind is to be kept. Its bytes are copied.
+    pub fn take(&mut self, other: Other, path: &Path, record: u64, raw: &[u8]) {
+        let Some(kind) = kind_of(other).filter(|kind| self.keep.contains(kind)) else { return };
+        // Else a stream of letters that is delivered to us would go round for ever.
+        if path.iter().any(|wrapping| wrapping == Wrapping::FirehoseFailure) {
+            self.again += 1;
+            return;
+        }
+        if raw.len() > self.raw_bytes_max {
+            self.too_large += 1;
+            return;
+        }
+        let bytes = u32::try_from(raw.len() + LETTER_BYTES).unwrap_or(u32::MAX);
+        match Arc::clone(&self.all_room).try_acquire_many_owned(bytes) {
+            Err(_) => self.full += 1,
+            Ok(more) => {
+                match &mut self.room {
+                    Some(room) => room.merge(more),
+                    none => *none = Some(more),
+                }
+                self.found.push(Letter { kind, record, raw: raw.into() });
+            }
+        }
+    }
+}
+
+fn kind_of(other: Other) -> Option<Unread> {
+    match other {
+        Other::Malformed => Some(Unread::Malformed),
+        Other::UnknownType => Some(Unread::UnknownType),
+        Other::Foreign => Some(Unread::Foreign),
+        Other::Control | Other::Notice => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn letters(room: &Arc<Semaphore>) -> Letters {
+        Letters::new(&[Unread::Malformed, Unread::UnknownType], 100, Arc::clone(room))
+    }
+
+    #[test]
+    fn what_is_not_to_be_kept_or_does_not_fit_is_not_and_room_comes_back() {
+        let room = Arc::new(Semaphore::new(2 * LETTER_BYTES + 100));
+        let path = Path::default();
+        let mut one = letters(&room);
+        one.take(Other::Foreign, &path, 0, b"[]");
+        one.take(Other::Notice, &path, 0, b"Successfully");
+        one.take(Other::Malformed, &path, 0, &[b'x'; 101]);
+        one.take(Other::Malformed, &path, 3, &[b'x'; 100]);
+        assert_eq!((one.full, one.too_large, one.found.len()), (0, 1, 1));
+        let mut other = letters(&room);
+        other.take(Other::UnknownType, &path, 4, b"");
+        other.take(Other::UnknownType, &path, 5, b"");
+        assert_eq!((other.full, other.found.len()), (1, 1));
+        let empty = Letter { kind: Unread::UnknownType, record: 4, raw: [].into() };
+        assert_eq!(other.found, [empty]);
+        drop(one);
+        other.take(Other::UnknownType, &path, 5, &[b'x'; 100]);
+        assert_eq!((other.full, other.found.len()), (1, 2));
+        drop(other);
+        assert_eq!(room.available_permits(), 2 * LETTER_BYTES + 100);
+    }
+}

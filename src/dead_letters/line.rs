@@ -1,0 +1,105 @@
+//! A letter as a line of JSON, in the shape of an object that Firehose writes for what it failed to
+//! deliver: `rawData` in base64 and an `errorCode`.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+
+use super::letters::Letter;
+use crate::config::Unread;
+
+/// What a line has at most besides its `rawData`.
+pub const LINE_BYTES_BESIDE: usize = 16 << 10;
+
+/// Characters of a source that are told. An ARN is shorter.
+const SOURCE_CHARS_MAX: usize = 512;
+
+/// Where letters come from.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    source: String,
+    request_id: String,
+    arrival_ms: i64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Line<'a> {
+    version: u8,
+    attempts_made: u8,
+    arrival_timestamp: i64,
+    error_code: &'static str,
+    error_message: &'static str,
+    source: &'a str,
+    request_id: &'a str,
+    record: u64,
+    raw_data: String,
+}
+
+// === impl Origin ===
+
+impl Origin {
+    pub fn new(source: &[u8], request_id: &str, arrival_ms: i64) -> Self {
+        let source = String::from_utf8_lossy(source).chars().take(SOURCE_CHARS_MAX).collect();
+        Self { source, request_id: request_id.to_owned(), arrival_ms }
+    }
+}
+
+impl Letter {
+    /// The letter as a line, with the newline.
+    pub fn line(&self, origin: &Origin) -> Vec<u8> {
+        let error_message = match self.kind {
+            Unread::Malformed => "cannot be read: no JSON, no base64, broken gzip, or cut off",
+            Unread::UnknownType => "an event of none of the known types, or without `mail`",
+            Unread::Foreign => "JSON, but no event of Amazon SES",
+        };
+        let line = Line {
+            version: 1,
+            attempts_made: 0,
+            arrival_timestamp: origin.arrival_ms,
+            error_code: self.kind.word(),
+            error_message,
+            source: &origin.source,
+            request_id: &origin.request_id,
+            record: self.record,
+            raw_data: STANDARD.encode(&self.raw),
+        };
+        let mut line = serde_json::to_vec(&line).expect("texts and numbers are JSON");
+        line.push(b'\n');
+        line
+    }
+}
+
+/// The largest value whose letter is a line of at most so many bytes.
+pub const fn raw_bytes_max(line_bytes_max: usize) -> usize {
+    (line_bytes_max - LINE_BYTES_BESIDE) / 4 * 3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_what_it_holds_where_it_came_from_and_why() {
+        let origin = Origin::new(b"arn:\xff\"", "7", 1_795_176_000_123);
+        let letter = Letter { kind: Unread::Malformed, record: 2, raw: (*b"{\"a").into() };
+        let line = String::from_utf8(letter.line(&origin)).expect("text");
+        let expected = concat!(
+            r#"{"version":1,"attemptsMade":0,"arrivalTimestamp":1795176000123,"#,
+            r#""errorCode":"malformed","errorMessage":"cannot be read: no JSON, no base64, "#,
+            r#"broken gzip, or cut off","source":"arn:�\"","requestId":"7","record":2,"#,
+            r#""rawData":"eyJh"}"#,
+            "\n"
+        );
+        assert_eq!(line, expected);
+    }
+
+    #[test]
+    fn the_largest_letter_of_the_longest_origin_is_within_its_bounds() {
+        let line_bytes_max = 40_000;
+        let raw = vec![0; raw_bytes_max(line_bytes_max)].into();
+        let origin = Origin::new(&[1; 10_000], &"\u{1}".repeat(1024), i64::MIN);
+        let line = Letter { kind: Unread::Malformed, record: u64::MAX, raw }.line(&origin);
+        assert!(line.len() <= line_bytes_max, "{}", line.len());
+    }
+}

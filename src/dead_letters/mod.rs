@@ -1,0 +1,117 @@
+//! Dead letters: values that could not be read, kept for whoever looks into them.
+//!
+//! A batch collects [`Letters`] while it is read; they go to [`DeadLetters::keep`] once it is merged,
+//! or with it. A [`Keeper`] writes them to [`Files`] or sends them to a [`Stream`], one line of JSON
+//! each, in the shape of Firehose's own failed-delivery objects: so `count`, and `serve` behind a
+//! stream, read them again. A letter holds one value alone, never an event that was counted.
+//!
+//! Keeping refuses no request, and delays its answer only while a file is written, a second at most.
+//! What waits is bounded in bytes; each value of a kind to be kept is in one outcome of
+//! `postmeter_dead_letters_total`.
+
+mod files;
+mod keeper;
+mod letters;
+mod line;
+mod stream;
+
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+pub use files::Files;
+pub use keeper::{Keeper, Place};
+pub use letters::Letters;
+pub use stream::Stream;
+
+use self::keeper::{Outcomes, Parcel};
+use self::line::Origin;
+use crate::config::Unread;
+use crate::telemetry::{LetterOutcome, Metrics};
+
+/// Bytes of letters that wait or are being collected, 32 MiB.
+const WAITING_BYTES_MAX: usize = 32 << 20;
+
+/// The way to where letters are kept. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct DeadLetters(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    keep: Vec<Unread>,
+    raw_bytes_max: usize,
+    tells_when_written: bool,
+    room: Arc<Semaphore>,
+    queue: mpsc::UnboundedSender<Parcel>,
+    outcomes: Arc<Outcomes>,
+}
+
+// === impl DeadLetters ===
+
+impl DeadLetters {
+    /// `keep` are the kinds to be kept. The keeper is to be run; it ends when nobody can bring it
+    /// letters any more.
+    #[must_use]
+    pub fn new(keep: &[Unread], place: Place, metrics: Arc<Metrics>) -> (Self, Keeper) {
+        let (queue, receiver) = mpsc::unbounded_channel();
+        let outcomes = Arc::new(Outcomes::new(metrics));
+        let shared = Shared {
+            keep: keep.to_vec(),
+            raw_bytes_max: place.raw_bytes_max(),
+            tells_when_written: matches!(place, Place::Files(_)),
+            room: Arc::new(Semaphore::new(WAITING_BYTES_MAX)),
+            queue,
+            outcomes: Arc::clone(&outcomes),
+        };
+        (Self(Arc::new(shared)), Keeper::new(place, receiver, outcomes))
+    }
+
+    /// Where a batch collects.
+    #[must_use]
+    pub fn letters(&self) -> Letters {
+        Letters::new(&self.0.keep, self.0.raw_bytes_max, Arc::clone(&self.0.room))
+    }
+
+    /// Takes over the letters of a request that is merged. What it gives ends, without a word, when
+    /// they are written; `None` when there is nothing to wait for.
+    pub fn keep(
+        &self,
+        letters: Letters,
+        source: &[u8],
+        request_id: &str,
+        arrival_ms: i64,
+    ) -> Option<oneshot::Receiver<()>> {
+        let shared = &self.0;
+        let outcomes = &shared.outcomes;
+        let Letters { found, room, again, full, too_large, .. } = letters;
+        outcomes.add(LetterOutcome::Again, again);
+        outcomes.not_kept(LetterOutcome::Full, full, "too many letters wait to be kept");
+        outcomes.not_kept(LetterOutcome::TooLarge, too_large, "a value is too large for a letter");
+        if found.is_empty() {
+            return None;
+        }
+        let (written, told) = oneshot::channel();
+        let origin = Origin::new(source, request_id, arrival_ms);
+        let count = found.len() as u64;
+        outcomes.begin(count);
+        if shared.queue.send(Parcel { letters: found, origin, written, room }).is_err() {
+            outcomes.not_kept(LetterOutcome::Failed, count, "what keeps them has panicked");
+            outcomes.settle(count);
+            return None;
+        }
+        shared.tells_when_written.then_some(told)
+    }
+
+    /// Waits until all letters are kept, or are not and that is counted.
+    pub async fn settled(&self) {
+        self.0.outcomes.settled().await;
+    }
+
+    /// Counts the letters that are left as failed: the process ends.
+    pub fn give_up(&self) {
+        self.0.outcomes.give_up();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! Letters from a merge to their end, without a daemon.
+
+use super::letters::Letter;
+use super::*;
+use crate::clock::Clock;
+use crate::ses::{Other, Path};
+use crate::telemetry::Gauges;
+
+fn metrics() -> Arc<Metrics> {
+    Metrics::new().expect("bounds are right")
+}
+
+/// By outcome: kept, again, full, too large, failed.
+fn outcomes(metrics: &Metrics) -> [u64; 5] {
+    let text = metrics.render(&Gauges::default());
+    ["kept", "again", "full", "too_large", "failed"].map(|outcome| {
+        let name = format!("postmeter_dead_letters_total{{outcome=\"{outcome}\"}} ");
+        let value = text.lines().find_map(|line| line.strip_prefix(&name)).expect("it is there");
+        value.parse().expect("a number")
+    })
+}
+
+fn files(directory: &tempfile::TempDir) -> Place {
+    let files = Files::open(directory.path(), 1 << 20, 1 << 20, Clock::manual(0));
+    Place::Files(files.expect("the directory opens"))
+}
+
+#[tokio::test]
+async fn what_finds_no_room_is_full_and_room_comes_back_when_letters_are_kept() {
+    let (directory, metrics) = (tempfile::tempdir().expect("a directory"), metrics());
+    let (dead_letters, keeper) =
+        DeadLetters::new(&[Unread::Malformed], files(&directory), Arc::clone(&metrics));
+    let value = vec![b'x'; WAITING_BYTES_MAX / 4];
+    let collect = |values: usize| {
+        let mut letters = dead_letters.letters();
+        for number in 0..values {
+            letters.take(Other::Malformed, &Path::default(), number as u64, &value);
+        }
+        letters
+    };
+    // Nobody keeps any yet, and nobody waits for that.
+    assert!(dead_letters.keep(collect(5), b"source", "1", 0).is_some());
+    assert_eq!(outcomes(&metrics), [0, 0, 2, 0, 0]);
+    drop(collect(1));
+    assert!(dead_letters.keep(collect(1), b"source", "2", 0).is_none());
+    assert_eq!(outcomes(&metrics), [0, 0, 3, 0, 0]);
+
+    // The directory has no room for so long ones.
+    let keeping = tokio::spawn(keeper.run());
+    dead_letters.settled().await;
+    assert_eq!(outcomes(&metrics), [0, 0, 6, 0, 0]);
+    assert_eq!(collect(4).found.len(), 3);
+    let mut short = dead_letters.letters();
+    short.take(Other::Malformed, &Path::default(), 7, b"{");
+    assert_eq!(short.found, [Letter { kind: Unread::Malformed, record: 7, raw: (*b"{").into() }]);
+    let written = dead_letters.keep(short, b"source", "3", 0).expect("it is said when");
+    assert!(written.await.is_err(), "it ends without a word");
+    assert_eq!(outcomes(&metrics)[0], 1);
+    drop(dead_letters);
+    keeping.await.expect("it ends with the last who brings letters");
+}
+
+#[tokio::test]
+async fn what_is_left_at_the_end_has_failed() {
+    let (directory, metrics) = (tempfile::tempdir().expect("a directory"), metrics());
+    let (dead_letters, keeper) =
+        DeadLetters::new(&[Unread::Malformed], files(&directory), Arc::clone(&metrics));
+    let mut letters = dead_letters.letters();
+    for number in 0..3 {
+        letters.take(Other::Malformed, &Path::default(), number, b"{");
+    }
+    dead_letters.keep(letters, b"source", "1", 0);
+    drop(keeper);
+    dead_letters.give_up();
+    assert_eq!(outcomes(&metrics), [0, 0, 0, 0, 3]);
+    dead_letters.settled().await;
+
+    // Whoever comes when nobody keeps any more hears so at once.
+    let mut late = dead_letters.letters();
+    late.take(Other::Malformed, &Path::default(), 0, b"{");
+    assert!(dead_letters.keep(late, b"source", "2", 0).is_none());
+    assert_eq!(outcomes(&metrics), [0, 0, 0, 0, 4]);
+    dead_letters.settled().await;
+}

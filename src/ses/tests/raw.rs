@@ -1,0 +1,170 @@
+//! The bytes of what could not be read: alone they read as they did in their place.
+
+use proptest::prelude::*;
+
+use super::super::unwrap::LEVELS_MAX;
+use super::properties::{mutated_stream, soup};
+use super::*;
+use crate::synth::{Profile, StreamOptions, stream};
+
+/// Keeps what is no event.
+#[derive(Default)]
+struct Kept {
+    events: usize,
+    others: Vec<(Other, Vec<Wrapping>, Vec<u8>)>,
+}
+
+impl Visit for Kept {
+    fn event(&mut self, _: &Event<'_>, _: &Path) {
+        self.events += 1;
+    }
+
+    fn other(&mut self, other: Other, path: &Path, _: u64, raw: &[u8]) {
+        self.others.push((other, path.iter().collect(), raw.to_vec()));
+    }
+
+    fn keeps(&self) -> bool {
+        true
+    }
+}
+
+impl Kept {
+    fn record(record: &[u8]) -> Self {
+        let mut kept = Self::default();
+        read_record(record, &interest(), &mut kept);
+        kept
+    }
+
+    fn kinds(&self) -> Vec<Other> {
+        self.others.iter().map(|(other, ..)| *other).collect()
+    }
+
+    fn raws(&self) -> Vec<String> {
+        let text = |raw: &[u8]| String::from_utf8_lossy(raw).into_owned();
+        self.others.iter().map(|(.., raw)| text(raw)).collect()
+    }
+}
+
+/// As a letter of it is read.
+fn again(raw: &[u8]) -> Kept {
+    let letter = json!({"errorCode": "malformed", "rawData": STANDARD.encode(raw)});
+    Kept::record(letter.to_string().as_bytes())
+}
+
+fn is_too_deep(other: Other, path: &[Wrapping]) -> bool {
+    let levels = path.iter().filter(|wrapping| **wrapping != Wrapping::Gzip).count();
+    other == Other::Foreign && levels >= usize::from(LEVELS_MAX)
+}
+
+/// Every value that is no event is the same one when its bytes are read alone, and no event is in
+/// them; a visitor that keeps sees what others do.
+#[track_caller]
+fn assert_reads_alone_as_in_its_place(record: &[u8]) -> usize {
+    let kept = Kept::record(record);
+    let seen = visits(|interest, log| read_record(record, interest, log));
+    let others = seen.iter().filter_map(|seen| match seen {
+        Seen::Other { other, .. } => Some(*other),
+        Seen::Event { .. } => None,
+    });
+    assert_eq!(kept.kinds(), others.collect::<Vec<_>>());
+    assert_eq!(kept.events + kept.others.len(), seen.len());
+    for (other, path, raw) in &kept.others {
+        if !is_too_deep(*other, path) {
+            let again = again(raw);
+            let told = (again.events, again.kinds());
+            assert_eq!(told, (0, vec![*other]), "{path:?} {}", raw.escape_ascii());
+        }
+    }
+    kept.others.len()
+}
+
+#[test]
+fn a_fault_is_kept_from_its_first_byte_to_the_end_of_its_line() {
+    let send = event("Send");
+    let torn = &send[..40];
+    let kept = Kept::record(format!("{send}\n {torn}\n{send}\n[1,\n \n{send}{torn}").as_bytes());
+    assert_eq!((kept.events, kept.raws()), (3, vec![torn.into(), "[1,".into(), torn.into()]));
+}
+
+#[test]
+fn what_means_something_else_at_the_start_of_a_text_is_kept_behind_a_space() {
+    let send = event("Send");
+    let packed = gzipped(&send);
+    for start in [&b"\xef\xbb\xbf"[..], &packed[..10]] {
+        let record = [b"7 ", start, send.as_bytes()].concat();
+        let kept = Kept::record(&record);
+        assert_eq!(kept.kinds(), [Other::Foreign, Other::Malformed]);
+        assert!(kept.others[1].2.starts_with(&[b" ", start].concat()));
+        assert_reads_alone_as_in_its_place(&record);
+    }
+}
+
+#[test]
+fn of_entries_of_a_list_only_the_one_that_could_not_be_read_is_kept() {
+    let (send, new) = (event("Send"), event("New"));
+    let record = format!(
+        r#"{{"Records":[{{"body":{send}}},{{"body":{new}}},{{"x":{send}}},
+            {{"Sns":{{"TopicArn":"a","Message":{{"Records":[{{"body":{new}}},{{"body":{send}}}]}}}}}}]}}"#
+    );
+    let kept = Kept::record(record.as_bytes());
+    let foreign = format!("{{\"Records\":[{{\"x\":{send}}}]}}");
+    assert_eq!((kept.events, kept.raws()), (2, vec![new.clone(), foreign, new]));
+    assert_eq!(assert_reads_alone_as_in_its_place(record.as_bytes()), 3);
+}
+
+#[test]
+fn records_that_are_not_base64_are_kept_as_they_are_in_a_request_of_their_own() {
+    let good = STANDARD.encode(event("Send"));
+    let odd = [r#"{"data":"not base64!"}"#, "{}", r#"{"data" : 7}"#, "7", r#"{"data":"\ud800"}"#];
+    let records: Vec<_> = odd.iter().map(|odd| format!(r#"{odd},{{"data":"{good}"}}"#)).collect();
+    let body = format!(r#" {{"records":[],"requestId":"1","records":[{}]}}"#, records.join(" , "));
+    let expected = odd.map(|odd| format!(r#"{{"requestId":"","records":[{odd}]}}"#));
+
+    let interest = interest();
+    let request = read_request(body.as_bytes(), &interest).expect("a request");
+    let kept = request.read(&interest, Kept::default).expect("its records");
+    assert_eq!((kept.events, kept.raws()), (5, expected.to_vec()));
+
+    let kept = Kept::record(body.as_bytes());
+    assert_eq!((kept.events, kept.raws()), (5, expected.to_vec()));
+    assert_eq!(assert_reads_alone_as_in_its_place(body.as_bytes()), 5);
+}
+
+#[test]
+fn torn_gzip_is_kept_only_if_nothing_came_out_of_it() {
+    let packed = gzipped(event("Send"));
+    let nothing = &packed[..5];
+    assert_eq!(Kept::record(nothing).others[0].2, nothing);
+    let torn = &packed[..packed.len() - 3];
+    let kept = Kept::record(torn);
+    assert_eq!((kept.events, kept.kinds()), (1, vec![Other::Malformed]));
+    assert_eq!(kept.others[0].2, [0x1f, 0x8b]);
+    for len in 2..packed.len() {
+        assert_eq!(assert_reads_alone_as_in_its_place(&packed[..len]), 1);
+    }
+}
+
+#[test]
+fn every_kind_of_fault_reads_alone_as_in_its_place() {
+    let profile = Profile { awkward: true, ..Profile::default() };
+    let made = stream(profile, 2000, &StreamOptions { torn_end: true, ..StreamOptions::default() });
+    assert!(assert_reads_alone_as_in_its_place(&made.bytes) > 300);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn damaged_streams_read_alone_as_in_their_place(bytes in mutated_stream()) {
+        assert_reads_alone_as_in_its_place(&bytes);
+        assert_reads_alone_as_in_its_place(&gzipped(&bytes));
+        let packed = gzipped(&bytes);
+        assert_reads_alone_as_in_its_place(&packed[..packed.len() * 2 / 3]);
+        assert_reads_alone_as_in_its_place(firehose(&[bytes]).as_bytes());
+    }
+
+    #[test]
+    fn any_bytes_read_alone_as_in_their_place(bytes in soup()) {
+        assert_reads_alone_as_in_its_place(&bytes);
+    }
+}
