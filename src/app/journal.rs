@@ -30,6 +30,8 @@ pub async fn open(
     };
     let settings = JournalSettings {
         id_life: FIREHOSE_ID_LIFE,
+        event_life: config.copies.window,
+        events_max: if config.copies.remove { config.copies.events } else { 0 },
         send_again: config.cloudwatch.ambiguous == Ambiguous::Retry,
         log_bytes: LOG_BYTES,
     };
@@ -54,7 +56,7 @@ pub async fn open(
 
 /// Takes over what an earlier process left.
 pub async fn restore(opened: Opened, parts: &Parts, ambiguous: Ambiguous, clock: &Clock) {
-    let Opened { outstanding, doubtful, ids, .. } = opened;
+    let Opened { outstanding, doubtful, ids, events, .. } = opened;
     let now_ms = clock.now_ms();
     let left = |(id, at_ms): (RequestId, i64)| {
         let age = Duration::from_millis((now_ms - at_ms).max(0).unsigned_abs());
@@ -62,6 +64,7 @@ pub async fn restore(opened: Opened, parts: &Parts, ambiguous: Ambiguous, clock:
     };
     let requests = ids.len();
     parts.ledger.restore(ids.into_iter().map(left).collect());
+    parts.intake.restore_events(events);
     if doubtful > 0 {
         parts.metrics.doubtful_crash.add(doubtful);
         if ambiguous == Ambiguous::Drop {

@@ -30,7 +30,7 @@ use crate::finding::Finding;
 use crate::http::{Admin, Listener, ListenerSettings, admin_router, health_router};
 use crate::journal::Journal;
 use crate::limits::FIREHOSE_ID_LIFE;
-use crate::pipeline::{Intake, IntakeSettings};
+use crate::pipeline::{CopiesSettings, Intake, IntakeSettings};
 use crate::sink::cloudwatch::{AwsEnvironment, CloudWatch, CloudWatchSettings};
 use crate::sink::{Datum, Failure, Memory, MetricSink, OwnTotals, Publisher, PublisherSettings};
 use crate::source::InFlight;
@@ -143,6 +143,10 @@ impl App {
         let settings = IntakeSettings {
             use_arrival: config.cloudwatch.timestamp == TimestampSource::Arrival,
             settle_deadline: config.cloudwatch.settle_deadline,
+            copies: config.copies.remove.then_some(CopiesSettings {
+                window: config.copies.window,
+                events_max: config.copies.events,
+            }),
         };
         let intake = Intake::new(
             rules,
@@ -221,12 +225,15 @@ impl App {
             let (in_flight, aggregator) = (Arc::clone(&in_flight), Arc::clone(&aggregator));
             let intake = Arc::clone(&intake);
             move || {
-                // A counter whose source is the ledger: brought up to date when it is looked at.
+                // Counters whose sources are elsewhere: brought up to date when they are looked at.
                 metrics.ledger_evicted.raise_to(ledger.evicted());
+                let (remembered_events, evicted) = intake.remembered();
+                metrics.remembered_evicted.raise_to(evicted);
                 Gauges {
                     in_flight_requests: in_flight.requests(),
                     in_flight_bytes: in_flight.bytes(),
                     ledger_ids: ledger.len() as u64,
+                    remembered_events,
                     pending_counts: aggregator.pending.counts(),
                     pending_entries: aggregator.pending.entries(),
                     series: aggregator.series() as u64,
@@ -324,7 +331,8 @@ async fn cloudwatch(config: &Config, environment: AwsEnvironment) -> Result<Sink
         connect_timeout: config.cloudwatch.connect_timeout,
         attempt_timeout: config.cloudwatch.attempt_timeout,
     };
-    let client = CloudWatch::new(&settings).await;
+    // What the SDK does here is large, and would be carried along by all who start a daemon.
+    let client = Box::pin(CloudWatch::new(&settings)).await;
     let client = client.map_err(|error| StartError::Configuration(error.to_owned()))?;
     Ok(Sink::CloudWatch(Box::new(client)))
 }

@@ -221,10 +221,10 @@ impl Writer {
             return;
         }
         let (disk, layouts) = (Arc::clone(&self.disk), self.layouts.clone());
-        let oldest_ms = self.settings.oldest_ms(&self.clock);
+        let (settings, now_ms) = (self.settings, self.clock.now_ms());
         let make = move || {
             let (mut state, report, _) = files::read(&*disk, &layouts, number)?;
-            state.ids.retain(|_, at_ms| *at_ms > oldest_ms);
+            state.forget(&settings, now_ms);
             files::write_checkpoint(&*disk, &layouts, number, &state, &report)?;
             io::Result::Ok(report)
         };

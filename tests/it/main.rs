@@ -9,6 +9,7 @@
 )]
 
 mod chaos;
+mod copies;
 mod count;
 mod deliveries;
 mod docs;

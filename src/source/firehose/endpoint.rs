@@ -17,7 +17,7 @@ use super::body::{BodyLimits, discard, expand, read};
 use super::head::{ACCESS_KEY, Head, REQUEST_ID, REQUEST_ID_BYTES_MAX, header_text};
 use crate::ack::{Admission, Ledger, Reason, Refusal, RequestId, Stage, Ticket, Waiter};
 use crate::clock::Clock;
-use crate::pipeline::{Batch, Intake};
+use crate::pipeline::{Batch, Claim, Intake};
 use crate::ses::{is_gzip, read_request};
 use crate::source::{Charge, InFlight};
 use crate::telemetry::{Metrics, RateLimit, RequestOutcome};
@@ -87,7 +87,8 @@ struct Work {
 
 /// What came of reading a body.
 enum Counted {
-    New(Box<Batch>),
+    /// With the body, should it be read again.
+    New(Box<Batch>, Bytes),
     /// The body's own id turned out to be known.
     Known(Waiter),
 }
@@ -199,7 +200,8 @@ impl FirehoseEndpoint {
             Err(refusal) => return Err(refuse(ticket, echo, refusal)),
         };
         let work = Work { request_id: echo.clone(), head, charge, ticket };
-        let done = if is_quick(&body) && !self.0.intake.is_journaled() {
+        let waits = self.0.intake.is_journaled() || self.0.intake.leaves_out_copies();
+        let done = if is_quick(&body) && !waits {
             // No other thread is woken for it, and nothing can end it half-way.
             match catch_unwind(AssertUnwindSafe(|| self.count(work, body))) {
                 Ok((work, counted)) => Some(self.merge(work, counted).await),
@@ -218,16 +220,24 @@ impl FirehoseEndpoint {
 
     /// Counts and merges a body; `None` when that panicked.
     async fn work(self, work: Work, body: Bytes) -> Option<Result<Taken, Refused>> {
-        let (work, counted) = if is_quick(&body) {
-            self.count(work, body)
-        } else {
-            // The semaphore is never closed, and without a core the work would only be slower.
-            let _core = Arc::clone(&self.0.cores).acquire_owned().await.ok();
-            let (endpoint, span) = (self.clone(), tracing::Span::current());
-            let count = move || span.in_scope(|| endpoint.count(work, body));
-            tokio::task::spawn_blocking(count).await.ok()?
-        };
+        let (quick, endpoint) = (is_quick(&body), self.clone());
+        let (work, counted) = self.on_a_core(quick, move || endpoint.count(work, body)).await?;
         Some(self.merge(work, counted).await)
+    }
+
+    /// Does work that is not quick on a thread of its own; `None` when that panicked.
+    async fn on_a_core<T: Send + 'static>(
+        &self,
+        quick: bool,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        if quick {
+            return Some(work());
+        }
+        // The semaphore is never closed, and without a core the work would only be slower.
+        let _core = Arc::clone(&self.0.cores).acquire_owned().await.ok();
+        let span = tracing::Span::current();
+        tokio::task::spawn_blocking(move || span.in_scope(work)).await.ok()
     }
 
     /// Limits and drain, then the body.
@@ -276,14 +286,14 @@ impl FirehoseEndpoint {
             }
         }
         let batch = request.read(rules.interest(), || blank.clone()).map_err(bad)?;
-        Ok(Counted::New(Box::new(batch)))
+        Ok(Counted::New(Box::new(batch), body))
     }
 
     /// Merges what was counted. A refusal is told to whoever joined.
     async fn merge(&self, work: Work, counted: Result<Counted, Refusal>) -> Result<Taken, Refused> {
         let Work { mut charge, request_id, mut ticket, .. } = work;
-        let batch = match counted {
-            Ok(Counted::New(batch)) => batch,
+        let (mut batch, body) = match counted {
+            Ok(Counted::New(batch, body)) => (batch, body),
             Ok(Counted::Known(waiter)) => return Ok(Taken { request_id, waiter, charge: None }),
             Err(refusal) => return Err(refuse(ticket, request_id, refusal)),
         };
@@ -292,9 +302,14 @@ impl FirehoseEndpoint {
             return Err((request_id, refusal));
         };
         let (id, waiter) = (*id, admitted.waiter());
-        let receipt = || ticket.take().and_then(|(_, ticket)| ticket.merged());
-        if let Err(refusal) = self.0.intake.merge(id, &batch, receipt).await {
+        let Some(claim) = self.claim(&mut batch, &body).await else {
+            let refusal = Refusal::new(Reason::GivenUp, "the work on it failed");
             return Err(refuse(ticket, request_id, refusal));
+        };
+        let receipt = || ticket.take().and_then(|(_, ticket)| ticket.merged());
+        match self.0.intake.merge(id, &batch, claim, receipt).await {
+            Ok(claim) => self.counted(claim, waiter.clone()),
+            Err(refusal) => return Err(refuse(ticket, request_id, refusal)),
         }
         charge.merged();
         if let Some(record) = batch.first_malformed
@@ -304,6 +319,33 @@ impl FirehoseEndpoint {
             tracing::warn!(malformed, first_record = record, "values that cannot be read");
         }
         Ok(Taken { request_id, waiter, charge: Some(charge) })
+    }
+
+    /// Claims the events of a batch, and reads it again without those that were counted elsewhere
+    /// meanwhile; `None` when that panicked.
+    async fn claim(&self, batch: &mut Batch, body: &Bytes) -> Option<Claim> {
+        loop {
+            let known = match self.0.intake.claim(batch).await {
+                Ok(claim) => return Some(claim),
+                Err(known) => known,
+            };
+            batch.leave_out(known);
+            let (blank, body) = (batch.clone(), body.clone());
+            let read = self.on_a_core(is_quick(&body), move || read_again(&body, &blank));
+            *batch = read.await?.ok()?;
+        }
+    }
+
+    /// Ends a claim. Where an answer waits for the counts, so does a request with copies of them:
+    /// its answer stands for them too.
+    fn counted(&self, claim: Claim, mut waiter: Waiter) {
+        if !self.0.settings.answers_when_settled || claim.is_empty() {
+            return claim.counted();
+        }
+        tokio::spawn(async move {
+            waiter.wait(|stage| !matches!(stage, Stage::Reading | Stage::Merged)).await;
+            claim.counted();
+        });
     }
 
     async fn wait(&self, taken: Taken) -> Reply {
@@ -338,6 +380,12 @@ impl FirehoseEndpoint {
             Stage::Refused(refusal) => Reply::refused(request_id, refusal),
         }
     }
+}
+
+/// Reads a body that was read before into a batch like the blank one.
+fn read_again(body: &[u8], blank: &Batch) -> Result<Batch, &'static str> {
+    let rules = blank.rules();
+    read_request(body, rules.interest())?.read(rules.interest(), || blank.clone())
 }
 
 fn is_quick(body: &[u8]) -> bool {
