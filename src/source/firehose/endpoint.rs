@@ -7,29 +7,24 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, Response};
 use bytes::Bytes;
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
 use super::access::AccessKeys;
 use super::answer::answer;
 use super::body::{BodyLimits, discard, expand, read};
+use super::copies::{claim, end_claim};
+use super::cores::{Cores, is_quick};
 use super::head::{ACCESS_KEY, Head, REQUEST_ID, REQUEST_ID_BYTES_MAX, header_text};
 use crate::ack::{Admission, Ledger, Reason, Refusal, RequestId, Stage, Ticket, Waiter};
 use crate::clock::Clock;
-use crate::pipeline::{Batch, Claim, Intake};
-use crate::ses::{is_gzip, read_request};
+use crate::pipeline::{Batch, Intake};
+use crate::ses::read_request;
 use crate::source::{Charge, InFlight};
 use crate::telemetry::{Metrics, RateLimit, RequestOutcome};
 
 /// Of a body without a valid key no more than this is read, and that is thrown away.
 const UNAUTHORIZED_DISCARD_MAX: usize = 1 << 20;
-
-/// A body of at most so many bytes is counted where it was read: a few milliseconds, for which the
-/// other tasks of a thread can wait.
-const QUICK_BYTES_MAX: usize = 4 << 20;
-/// How many times as much gzip is taken to hold: SES events in base64 shrink to a sixth or so.
-const GZIP_RATIO: usize = 8;
 
 /// How the endpoint works.
 #[derive(Clone, Debug)]
@@ -55,8 +50,7 @@ struct Shared {
     in_flight: Arc<InFlight>,
     metrics: Arc<Metrics>,
     clock: Clock,
-    /// Reading a large body is work for a core; more at once would only take turns.
-    cores: Arc<Semaphore>,
+    cores: Cores,
     warnings: RateLimit,
 }
 
@@ -116,7 +110,6 @@ impl FirehoseEndpoint {
         metrics: Arc<Metrics>,
         clock: Clock,
     ) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let warnings = RateLimit::new(Duration::from_secs(10), Arc::clone(&metrics));
         Self(Arc::new(Shared {
             settings,
@@ -125,7 +118,7 @@ impl FirehoseEndpoint {
             in_flight,
             metrics,
             clock,
-            cores: Arc::new(Semaphore::new(cores)),
+            cores: Cores::new(),
             warnings,
         }))
     }
@@ -221,23 +214,9 @@ impl FirehoseEndpoint {
     /// Counts and merges a body; `None` when that panicked.
     async fn work(self, work: Work, body: Bytes) -> Option<Result<Taken, Refused>> {
         let (quick, endpoint) = (is_quick(&body), self.clone());
-        let (work, counted) = self.on_a_core(quick, move || endpoint.count(work, body)).await?;
+        let count = move || endpoint.count(work, body);
+        let (work, counted) = self.0.cores.run(quick, count).await?;
         Some(self.merge(work, counted).await)
-    }
-
-    /// Does work that is not quick on a thread of its own; `None` when that panicked.
-    async fn on_a_core<T: Send + 'static>(
-        &self,
-        quick: bool,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Option<T> {
-        if quick {
-            return Some(work());
-        }
-        // The semaphore is never closed, and without a core the work would only be slower.
-        let _core = Arc::clone(&self.0.cores).acquire_owned().await.ok();
-        let span = tracing::Span::current();
-        tokio::task::spawn_blocking(move || span.in_scope(work)).await.ok()
     }
 
     /// Limits and drain, then the body.
@@ -302,13 +281,14 @@ impl FirehoseEndpoint {
             return Err((request_id, refusal));
         };
         let (id, waiter) = (*id, admitted.waiter());
-        let Some(claim) = self.claim(&mut batch, &body).await else {
+        let shared = &self.0;
+        let Some(claim) = claim(&shared.intake, &shared.cores, &mut batch, &body).await else {
             let refusal = Refusal::new(Reason::GivenUp, "the work on it failed");
             return Err(refuse(ticket, request_id, refusal));
         };
         let receipt = || ticket.take().and_then(|(_, ticket)| ticket.merged());
-        match self.0.intake.merge(id, &batch, claim, receipt).await {
-            Ok(claim) => self.counted(claim, waiter.clone()),
+        match shared.intake.merge(id, &batch, claim, receipt).await {
+            Ok(claim) => end_claim(claim, waiter.clone(), shared.settings.answers_when_settled),
             Err(refusal) => return Err(refuse(ticket, request_id, refusal)),
         }
         charge.merged();
@@ -319,33 +299,6 @@ impl FirehoseEndpoint {
             tracing::warn!(malformed, first_record = record, "values that cannot be read");
         }
         Ok(Taken { request_id, waiter, charge: Some(charge) })
-    }
-
-    /// Claims the events of a batch, and reads it again without those that were counted elsewhere
-    /// meanwhile; `None` when that panicked.
-    async fn claim(&self, batch: &mut Batch, body: &Bytes) -> Option<Claim> {
-        loop {
-            let known = match self.0.intake.claim(batch).await {
-                Ok(claim) => return Some(claim),
-                Err(known) => known,
-            };
-            batch.leave_out(known);
-            let (blank, body) = (batch.clone(), body.clone());
-            let read = self.on_a_core(is_quick(&body), move || read_again(&body, &blank));
-            *batch = read.await?.ok()?;
-        }
-    }
-
-    /// Ends a claim. Where an answer waits for the counts, so does a request with copies of them:
-    /// its answer stands for them too.
-    fn counted(&self, claim: Claim, mut waiter: Waiter) {
-        if !self.0.settings.answers_when_settled || claim.is_empty() {
-            return claim.counted();
-        }
-        tokio::spawn(async move {
-            waiter.wait(|stage| !matches!(stage, Stage::Reading | Stage::Merged)).await;
-            claim.counted();
-        });
     }
 
     async fn wait(&self, taken: Taken) -> Reply {
@@ -380,16 +333,6 @@ impl FirehoseEndpoint {
             Stage::Refused(refusal) => Reply::refused(request_id, refusal),
         }
     }
-}
-
-/// Reads a body that was read before into a batch like the blank one.
-fn read_again(body: &[u8], blank: &Batch) -> Result<Batch, &'static str> {
-    let rules = blank.rules();
-    read_request(body, rules.interest())?.read(rules.interest(), || blank.clone())
-}
-
-fn is_quick(body: &[u8]) -> bool {
-    body.len() <= if is_gzip(body) { QUICK_BYTES_MAX / GZIP_RATIO } else { QUICK_BYTES_MAX }
 }
 
 // === impl FirehoseSettings ===
