@@ -43,8 +43,11 @@ pub struct Copies {
 #[derive(Debug)]
 struct Table {
     counted: Recent,
-    /// Whoever waits for one of them hears of the end of its claim.
-    claimed: HashMap<Fingerprint, watch::Receiver<()>, RandomState>,
+    /// Events and the number of the claim that holds each.
+    claimed: HashMap<Fingerprint, u64, RandomState>,
+    /// Whoever waits for a claim hears of its end.
+    claims: HashMap<u64, watch::Receiver<()>, RandomState>,
+    next_claim: u64,
 }
 
 /// The right to count some events. Dropped, they are free again.
@@ -55,6 +58,7 @@ pub struct Claim(Option<Held>);
 #[derive(Debug)]
 struct Held {
     copies: Arc<Copies>,
+    number: u64,
     fingerprints: Vec<Fingerprint>,
     /// Closed with the claim.
     _end: watch::Sender<()>,
@@ -78,8 +82,13 @@ impl Copies {
     #[must_use]
     pub fn new(settings: CopiesSettings, clock: Clock) -> Self {
         let window_ms = i64::try_from(settings.window.as_millis()).unwrap_or(i64::MAX);
-        let (counted, claimed) = (Recent::new(settings.events_max), HashMap::default());
-        Self { table: Mutex::new(Table { counted, claimed }), window_ms, clock }
+        let table = Table {
+            counted: Recent::new(settings.events_max),
+            claimed: HashMap::default(),
+            claims: HashMap::default(),
+            next_claim: 0,
+        };
+        Self { table: Mutex::new(table), window_ms, clock }
     }
 
     /// Claims events, no two of which are the same, for a request. Waits while others hold any.
@@ -101,7 +110,8 @@ impl Copies {
         let mut table = self.table();
         table.counted.expire(self.clock.now_ms().saturating_sub(self.window_ms));
         // First, so that a request is read again once for all that it waited for.
-        if let Some(end) = fingerprints.iter().find_map(|one| table.claimed.get(one)) {
+        let held = fingerprints.iter().find_map(|one| table.claimed.get(one));
+        if let Some(end) = held.and_then(|number| table.claims.get(number)) {
             return Tried::Held(end.clone());
         }
         let known = fingerprints.iter().filter(|one| table.counted.contains(one));
@@ -110,9 +120,12 @@ impl Copies {
             return Tried::Known(Known(known));
         }
         let (end, ended) = watch::channel(());
-        table.claimed.extend(fingerprints.iter().map(|one| (*one, ended.clone())));
+        let number = table.next_claim;
+        table.next_claim += 1;
+        table.claims.insert(number, ended);
+        table.claimed.extend(fingerprints.iter().map(|one| (*one, number)));
         let (copies, fingerprints) = (Arc::clone(self), fingerprints.to_vec());
-        Tried::Claimed(Claim(Some(Held { copies, fingerprints, _end: end })))
+        Tried::Claimed(Claim(Some(Held { copies, number, fingerprints, _end: end })))
     }
 
     /// Knows events that an earlier process counted, and when (Unix milliseconds) it did.
@@ -161,21 +174,22 @@ impl Claim {
             let fingerprints = std::mem::take(&mut held.fingerprints);
             let mut table = held.copies.table();
             table.counted.add(now_ms, &fingerprints);
-            table.release(&fingerprints);
+            table.release(held.number, &fingerprints);
         }
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.copies.table().release(&self.fingerprints);
+        self.copies.table().release(self.number, &self.fingerprints);
     }
 }
 
 // === impl Table ===
 
 impl Table {
-    fn release(&mut self, fingerprints: &[Fingerprint]) {
+    fn release(&mut self, claim: u64, fingerprints: &[Fingerprint]) {
+        self.claims.remove(&claim);
         for fingerprint in fingerprints {
             self.claimed.remove(fingerprint);
         }

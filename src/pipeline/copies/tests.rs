@@ -245,7 +245,7 @@ async fn history(requests: Vec<Request>) -> Result<(), TestCaseError> {
     let counted: BTreeSet<_> = sums.keys().copied().collect();
     prop_assert_eq!(&counted, &acknowledged);
     prop_assert!(sums.values().all(|count| *count == 1), "{:?}", sums);
-    prop_assert!(copies.table().claimed.is_empty());
+    prop_assert!(copies.table().claimed.is_empty() && copies.table().claims.is_empty());
     prop_assert_eq!(copies.len(), acknowledged.len());
     Ok(())
 }
