@@ -3,6 +3,7 @@
 //!
 //! Read the ratios, not the absolute figures.
 
+mod copies;
 mod corpus;
 mod counting;
 mod flush;
@@ -36,13 +37,13 @@ struct Engine {
 // === impl Engine ===
 
 impl Engine {
-    fn new() -> Self {
+    fn new(change: impl FnOnce(RuleSet) -> RuleSet) -> Self {
         let layouts = Layouts::default();
         let definitions = destination::read("definitions", DEFINITIONS).definitions;
         let rules = RuleSet::new(&definitions.expect("sound rules"), "SES", None, &layouts);
         let limits = Limits { series: Some(1_000_000), entries: 10_000_000 };
         let aggregator = Aggregator::new(limits, layouts, Clock::manual(0));
-        Self { rules: Arc::new(rules), aggregator }
+        Self { rules: Arc::new(change(rules)), aggregator }
     }
 
     fn batch(&self) -> Batch {
@@ -51,10 +52,18 @@ impl Engine {
 
     /// Reads, matches, counts and merges a body.
     fn take(&self, body: &[u8]) {
+        self.merge(&self.read(body));
+    }
+
+    fn read(&self, body: &[u8]) -> Batch {
         let interest = self.rules.interest();
         let request = read_request(body, interest).expect("a delivery");
         let batch = request.read(interest, || self.batch()).expect("a delivery");
         assert_eq!(batch.tally.events(), EVENTS_PER_BODY as u64);
+        batch
+    }
+
+    fn merge(&self, batch: &Batch) {
         self.aggregator.merge(&batch.delta, || None).expect("it fits");
     }
 
@@ -77,7 +86,7 @@ fn turns<'l, T>(list: &'l [T]) -> impl FnMut() -> &'l T {
 
 fn pipeline(criterion: &mut Criterion) {
     let corpus = Corpus::new();
-    let engine = Engine::new();
+    let engine = Engine::new(|rules| rules);
     // So that every series is known already, as in a daemon that has run for a while.
     corpus.plain.iter().for_each(|body| engine.take(body));
     let (sha256, len, series) = (corpus.sha256(), corpus.mean_len(), engine.aggregator.series());
@@ -98,13 +107,14 @@ fn pipeline(criterion: &mut Criterion) {
     if std::env::args().any(|arg| arg == "--bench") {
         yardstick::by_turns(&corpus, &engine);
         yardstick::cores_by_turns(&corpus, &engine);
+        copies::by_turns(&corpus, &engine);
         loopback::loopback(&corpus, &engine);
     }
 }
 
 /// The same on one core and on two: bodies taken by turns, counts merged into the same map.
 fn cores(criterion: &mut Criterion, corpus: &Corpus) {
-    let engine = Engine::new();
+    let engine = Engine::new(|rules| rules);
     corpus.plain.iter().for_each(|body| engine.take(body));
     let mut group = criterion.benchmark_group("cores");
     group.throughput(Throughput::Elements((EVENTS_PER_BODY * corpus.plain.len()) as u64));

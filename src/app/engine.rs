@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::journal;
@@ -15,8 +15,8 @@ use crate::dead_letters::DeadLetters;
 use crate::destination::{Layouts, RuleSet};
 use crate::journal::{Journal, Opened};
 use crate::limits::FIREHOSE_ID_LIFE;
-use crate::pipeline::{Intake, IntakeSettings};
-use crate::sink::{MetricSink, Publisher, PublisherSettings};
+use crate::pipeline::{CopiesSettings, Intake, IntakeSettings};
+use crate::sink::{Backoff, MetricSink, Publisher, PublisherSettings};
 use crate::source::InFlight;
 use crate::source::firehose::{AccessKeys, FirehoseEndpoint, FirehoseSettings};
 use crate::telemetry::{Gauges, Metrics};
@@ -97,6 +97,10 @@ impl<S: MetricSink> Engine<S> {
         let settings = IntakeSettings {
             use_arrival: config.cloudwatch.timestamp == TimestampSource::Arrival,
             settle_deadline: config.cloudwatch.settle_deadline,
+            copies: config.copies.remove.then_some(CopiesSettings {
+                window: config.copies.window,
+                events_max: config.copies.events,
+            }),
         };
         let intake = Arc::new(Intake::new(
             rules,
@@ -133,12 +137,15 @@ impl<S: MetricSink> Engine<S> {
         let (in_flight, aggregator) = (Arc::clone(&self.in_flight), Arc::clone(&self.aggregator));
         let ledger = self.ledger.clone();
         move || {
-            // A counter whose source is the ledger: brought up to date when it is looked at.
+            // Counters whose sources are elsewhere: brought up to date when they are looked at.
             metrics.ledger_evicted.raise_to(ledger.evicted());
+            let (remembered_events, evicted) = intake.remembered();
+            metrics.remembered_evicted.raise_to(evicted);
             Gauges {
                 in_flight_requests: in_flight.requests(),
                 in_flight_bytes: in_flight.bytes(),
                 ledger_ids: ledger.len() as u64,
+                remembered_events,
                 pending_counts: aggregator.pending.counts(),
                 pending_entries: aggregator.pending.entries(),
                 series: aggregator.series() as u64,
@@ -174,14 +181,17 @@ impl<S: MetricSink> Engine<S> {
         }
         stop_publisher.cancel();
         let settled = timeout_at(deadline, &mut publishing).await.is_ok();
-        publishing.abort();
+        if !settled {
+            // Nothing is settled any more while what is left is added up.
+            publishing.abort();
+            let _ = publishing.await;
+        }
         let mut left = if settled && publisher.is_idle() { Vec::new() } else { publisher.left() };
         let counts = left.iter().map(|line| line.count).sum();
         if let Some(journal) = &self.journal {
             // What is left stays on disk, and the next process publishes it.
             let last = deadline.max(Instant::now() + Duration::from_secs(1));
-            let flushed = timeout_at(last, journal.flush()).await;
-            if !matches!(flushed, Ok(Ok(()))) {
+            if timeout_at(last, flush(journal)).await.is_err() {
                 tracing::error!("the journal lacks the outcome of the last calls");
             }
             left.clear();
@@ -189,6 +199,14 @@ impl<S: MetricSink> Engine<S> {
             metrics.doubtful_shutdown.add(counts);
         }
         Ended { left, counts, deadline }
+    }
+}
+
+/// Writes what is still to be said of calls, however often that takes.
+async fn flush(journal: &Journal) {
+    let mut backoff = Backoff::default();
+    while journal.flush().await.is_err() {
+        sleep(backoff.pause()).await;
     }
 }
 

@@ -42,8 +42,11 @@ pub async fn open_on(
     making: &Making<'_>,
     log_bytes: u64,
 ) -> io::Result<Opened> {
+    let copies = &making.config.copies;
     let settings = JournalSettings {
         id_life: FIREHOSE_ID_LIFE,
+        event_life: copies.window,
+        events_max: if copies.remove { copies.events } else { 0 },
         send_again: making.config.cloudwatch.ambiguous == Ambiguous::Retry,
         log_bytes,
     };
@@ -66,7 +69,7 @@ pub async fn restore(
     ambiguous: Ambiguous,
     clock: &Clock,
 ) {
-    let Opened { outstanding, doubtful, ids, .. } = opened;
+    let Opened { journal, outstanding, doubtful, ids, events } = opened;
     let now_ms = clock.now_ms();
     let left = |(id, at_ms): (RequestId, i64)| {
         let age = Duration::from_millis((now_ms - at_ms).max(0).unsigned_abs());
@@ -74,12 +77,15 @@ pub async fn restore(
     };
     let requests = ids.len();
     ledger.restore(ids.into_iter().map(left).collect());
+    intake.restore_events(events);
     if doubtful > 0 {
         metrics.doubtful_crash.add(doubtful);
         if ambiguous == Ambiguous::Drop {
             metrics.dropped(DropReason::Ambiguous, doubtful);
         }
         tracing::error!(counts = doubtful, "calls were on their way when an earlier process died");
+        // Named now, and no more from the next start on. If this fails, so will the first request.
+        let _ = journal.flush().await;
     }
     let counts: u64 = outstanding.iter().map(|(_, count)| count).sum();
     if !outstanding.is_empty() {

@@ -32,6 +32,7 @@ pub(super) enum Kind {
     Address { set: fn(&mut Config, SocketAddr) },
     Duration { least: Duration, most: Duration, set: fn(&mut Config, Duration) },
     Number { least: u32, most: u32, set: fn(&mut Config, u32) },
+    Switch { set: fn(&mut Config, bool) },
     Choice { options: &'static [Choice], absent: &'static [Absent] },
     AccessKeys { set: fn(&mut Config, Vec<AccessKey>) },
     Unread { set: fn(&mut Config, Vec<Unread>) },
@@ -212,6 +213,33 @@ const KEYS: &[KeyDoc] = &[
             // Firehose itself gives up after 3 minutes.
             most: Duration::from_secs(170),
             set: |config, time| config.firehose.patience = time,
+        },
+    },
+    KeyDoc {
+        path: "copies.remove",
+        default: "false",
+        help: "leave out an event that was counted already and comes under another request id",
+        kind: Kind::Switch { set: |config, on| config.copies.remove = on },
+    },
+    KeyDoc {
+        path: "copies.window",
+        default: r#""2h""#,
+        help: "how long an event is remembered for that",
+        kind: Kind::Duration {
+            least: SHORTEST,
+            most: Duration::from_hours(24),
+            set: |config, time| config.copies.window = time,
+        },
+    },
+    KeyDoc {
+        path: "copies.events",
+        default: "1000000",
+        help: "how many are remembered, in about 30 bytes each; beyond it the oldest are \
+               forgotten early and counted",
+        kind: Kind::Number {
+            least: 1,
+            most: 100_000_000,
+            set: |config, number| config.copies.events = size(number),
         },
     },
     KeyDoc {
@@ -525,6 +553,7 @@ impl KeyDoc {
                 format!("duration, {} to {}", text::duration(*least), text::duration(*most))
             }
             Kind::Number { least, most, .. } => format!("number, {least} to {most}"),
+            Kind::Switch { .. } => "`true` or `false`".to_owned(),
             Kind::Choice { options, .. } => {
                 options.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(" or ")
             }
@@ -563,7 +592,7 @@ mod tests {
 
         let mut sections: Vec<Option<&str>> = keys().iter().map(KeyDoc::section).collect();
         sections.dedup();
-        assert_eq!(sections.len(), 9, "top level and eight sections: {sections:?}");
+        assert_eq!(sections.len(), 10, "top level and nine sections: {sections:?}");
     }
 
     #[test]

@@ -108,6 +108,10 @@ fn read_single(key: &KeyDoc, raw: &Raw, config: &mut Config) -> Result<(), Fault
             set(config, number(raw, *least, *most)?);
             Ok(())
         }
+        Kind::Switch { set } => {
+            set(config, switch(raw)?);
+            Ok(())
+        }
         Kind::Choice { options, absent } => {
             let mend = one_of(options);
             let choose = choice(text_of(raw, "a word", &mend)?, options, absent)?;
@@ -147,6 +151,19 @@ fn number(raw: &Raw, least: u32, most: u32) -> Result<u32, Fault> {
         .and_then(|value| u32::try_from(value).ok())
         .filter(|value| (least..=most).contains(value));
     in_range.ok_or_else(|| (format!("{} is outside {least} to {most}", quoted(written)), mend))
+}
+
+fn switch(raw: &Raw) -> Result<bool, Fault> {
+    let mend = "write true or false, in a file without quotes";
+    match raw {
+        Raw::Bool(on) => Ok(*on),
+        Raw::Environment(text) => match text.trim() {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            other => Err((format!("{} is neither true nor false", quoted(other)), mend.to_owned())),
+        },
+        other => Err(wrong_kind("true or false", other, mend)),
+    }
 }
 
 fn choice(

@@ -34,6 +34,7 @@ pub struct Config {
     pub listen: Listen,
     pub limits: Limits,
     pub firehose: Firehose,
+    pub copies: Copies,
     pub cloudwatch: CloudWatch,
     pub journal: Journal,
     pub dead_letters: DeadLetters,
@@ -86,6 +87,17 @@ pub struct Firehose {
     pub acknowledge: Acknowledge,
     /// How long the sender, or a balancer before us, waits for an answer.
     pub patience: Duration,
+}
+
+/// Copies of events that arrive under other request ids.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copies {
+    /// Leave them out.
+    pub remove: bool,
+    /// How long an event is remembered.
+    pub window: Duration,
+    /// How many are remembered at most.
+    pub events: usize,
 }
 
 /// A shared secret. It has no `Display`, and no `PartialEq` so that nobody compares it in a time
@@ -275,6 +287,12 @@ impl Default for Firehose {
             acknowledge: Acknowledge::Merged,
             patience: Duration::from_secs(55),
         }
+    }
+}
+
+impl Default for Copies {
+    fn default() -> Self {
+        Self { remove: false, window: Duration::from_hours(2), events: 1_000_000 }
     }
 }
 

@@ -31,6 +31,7 @@ pub(super) enum Raw {
         written: String,
         value: Option<u64>,
     },
+    Bool(bool),
     List(Vec<Entry>),
     /// A kind that no key has: its name.
     Other(&'static str),
@@ -199,6 +200,7 @@ impl File<'_> {
                 value: u64::from_str_radix(number.as_str(), number.radix()).ok(),
             },
             DeValue::Array(items) => Raw::List(items.iter().map(|item| self.entry(item)).collect()),
+            DeValue::Boolean(on) => Raw::Bool(*on),
             other => Raw::Other(kind_name(other)),
         };
         Entry { raw, place: self.place(span.start) }
@@ -212,6 +214,7 @@ impl Raw {
         match self {
             Self::Environment(_) | Self::Text(_) => "a text",
             Self::Number { .. } => "a number",
+            Self::Bool(_) => "true or false",
             Self::List(_) => "a list",
             Self::Other(name) => name,
         }

@@ -154,6 +154,10 @@ fn every_key_of_a_file_is_read() {
         access_keys = ["0123456789abcdef", "fedcba9876543210"]
         acknowledge = "journaled"
         patience = "170s"
+        [copies]
+        remove = true
+        window = "24h"
+        events = 5
         [cloudwatch]
         publish = "memory"
         namespace = "Mail"
@@ -182,7 +186,7 @@ fn every_key_of_a_file_is_read() {
         own_namespace = ""
         "#,
     ));
-    let expected = r#"Config { definitions: Some(Env("DEFS")), default_configuration_set: Some("prod"), listen: Listen { http: [::1]:0, admin: 127.0.0.2:0, keep_alive: 120s }, limits: Limits { body_bytes: 1024, expanded_bytes: 2048, in_flight_bytes: 1, in_flight_requests: 2, series: 3, entries: 4 }, firehose: Firehose { path: "/in", access_keys: [[redacted], [redacted]], acknowledge: Journaled, patience: 170s }, cloudwatch: CloudWatch { publish: Memory, namespace: "Mail", region: Some("eu-west-1"), role_arn: Some("arn:aws:iam::123456789012:role/metrics"), flush_interval: 50ms, settle_deadline: 160s, timestamp: Arrival, ambiguous: Drop, requests_per_second: 500, concurrency: 64, connect_timeout: 51ms, attempt_timeout: 60s }, journal: Journal { directory: Some("/var/lib/postmeter") }, dead_letters: DeadLetters { directory: Some("letters"), stream: None, keep: [Foreign], file_bytes: 1048576, bytes: 4294967295 }, shutdown: Shutdown { grace: 120s }, telemetry: Telemetry { log: "warn,postmeter=debug", log_format: Json, own_namespace: None } }"#;
+    let expected = r#"Config { definitions: Some(Env("DEFS")), default_configuration_set: Some("prod"), listen: Listen { http: [::1]:0, admin: 127.0.0.2:0, keep_alive: 120s }, limits: Limits { body_bytes: 1024, expanded_bytes: 2048, in_flight_bytes: 1, in_flight_requests: 2, series: 3, entries: 4 }, firehose: Firehose { path: "/in", access_keys: [[redacted], [redacted]], acknowledge: Journaled, patience: 170s }, copies: Copies { remove: true, window: 86400s, events: 5 }, cloudwatch: CloudWatch { publish: Memory, namespace: "Mail", region: Some("eu-west-1"), role_arn: Some("arn:aws:iam::123456789012:role/metrics"), flush_interval: 50ms, settle_deadline: 160s, timestamp: Arrival, ambiguous: Drop, requests_per_second: 500, concurrency: 64, connect_timeout: 51ms, attempt_timeout: 60s }, journal: Journal { directory: Some("/var/lib/postmeter") }, dead_letters: DeadLetters { directory: Some("letters"), stream: None, keep: [Foreign], file_bytes: 1048576, bytes: 4294967295 }, shutdown: Shutdown { grace: 120s }, telemetry: Telemetry { log: "warn,postmeter=debug", log_format: Json, own_namespace: None } }"#;
     assert_eq!(format!("{config:?}"), expected);
     assert_eq!(config.firehose.access_keys[1].as_bytes(), b"fedcba9876543210");
 }
@@ -196,8 +200,10 @@ fn a_variable_overrides_the_file_even_where_the_file_is_wrong() {
         ("POSTMETER__CLOUDWATCH__FLUSH_INTERVAL", "30s"),
         ("POSTMETER__CLOUDWATCH__CONCURRENCY", " 16 "),
         ("POSTMETER__CLOUDWATCH__PUBLISH", "memory"),
+        ("POSTMETER__COPIES__REMOVE", "true"),
     ]);
     let config = config_of(load(Some(("c.toml", &text)), variables));
+    assert!(config.copies.remove);
     assert_eq!(config.cloudwatch.flush_interval, Duration::from_secs(30));
     assert_eq!(config.cloudwatch.concurrency, 16);
     assert_eq!(config.cloudwatch.publish, Publish::Memory);
@@ -373,6 +379,22 @@ fn a_value_of_the_wrong_kind_is_named() {
     assert_finding(
         "[cloudwatch]\nnamespace = true",
         "3:13: cloudwatch.namespace: expected a text, found true or false; put it in quotes",
+    );
+    assert_finding(
+        "[copies]\nremove = \"true\"",
+        "3:10: copies.remove: expected true or false, found a text; write true or false, in a file \
+         without quotes",
+    );
+    assert_finding(
+        "[limits]\nseries = false",
+        "3:10: limits.series: expected a whole number, found true or false; write a whole number \
+         from 1 to 10000000",
+    );
+    assert_variable_finding(
+        "POSTMETER__COPIES__REMOVE",
+        "yes",
+        "copies.remove: `yes` is neither true nor false; write true or false, in a file without \
+         quotes",
     );
     assert_finding(
         "[listen]\nhttp = 8127",

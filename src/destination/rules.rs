@@ -130,6 +130,13 @@ impl RuleSet {
         Self { interest, sets, default_set }
     }
 
+    /// Asks for what tells an event from its copies too: whoever counts by these rules leaves
+    /// copies out.
+    #[must_use]
+    pub fn without_copies(self) -> Self {
+        Self { interest: self.interest.with_identity(), ..self }
+    }
+
     /// What must be read from an event for these rules.
     #[must_use]
     pub fn interest(&self) -> &Interest {

@@ -5,10 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 
 use super::disk::{Append, Disk};
-use super::record::{Count, KnownId, Next, Record, Records, Trusted, next_record, put_record};
+use super::record::{
+    Count, KnownEvents, KnownId, Next, Record, Records, Trusted, next_record, put_record,
+};
 use super::state::{Keys, State};
 use crate::aggregate::layout_of;
 use crate::destination::{LayoutId, Layouts};
+use crate::ses::Fingerprint;
 
 /// What was found beside sound records.
 #[derive(Debug, Default)]
@@ -211,11 +214,22 @@ fn write_state(file: &mut dyn Append, layouts: &Layouts, state: &State) -> io::R
         let known = |(id, at_ms): &'_ ([u8; 16], i64)| (*id, *at_ms);
         let chunk: Vec<_> = chunk.iter().map(known).collect();
         let ids = chunk.iter().map(|(id, at_ms)| KnownId { id: id[..].into(), at_ms: *at_ms });
-        put_record(&mut out, &Record::Known { ids: ids.collect() });
+        put_record(&mut out, &Record::Known { ids: ids.collect(), events: None });
+        flush(file, &mut out, CHUNK)?;
+    }
+    for (at_ms, fingerprints) in &state.events {
+        let fingerprints = joined(fingerprints);
+        let events = KnownEvents { fingerprints: fingerprints[..].into(), at_ms: *at_ms };
+        put_record(&mut out, &Record::Known { ids: Vec::new(), events: Some(events) });
         flush(file, &mut out, CHUNK)?;
     }
     put_record(&mut out, &Record::End);
     flush(file, &mut out, 0)
+}
+
+/// Fingerprints one behind the other.
+pub fn joined(fingerprints: &[Fingerprint]) -> Vec<u8> {
+    fingerprints.iter().flat_map(Fingerprint::bytes).copied().collect()
 }
 
 fn flush(file: &mut dyn Append, out: &mut Vec<u8>, beyond: usize) -> io::Result<()> {

@@ -31,8 +31,9 @@ use crate::ack::RequestId;
 use crate::aggregate::{Delta, Key, layout_of};
 use crate::clock::Clock;
 use crate::destination::{LayoutId, Layouts};
+use crate::ses::Fingerprint;
 use crate::telemetry::Metrics;
-use files::Report;
+use files::{Report, joined};
 use record::{Count, Record, put_record};
 use writer::{Order, Writer};
 
@@ -46,6 +47,9 @@ pub struct JournalError(Cow<'static, str>);
 pub struct JournalSettings {
     /// How long the ids of requests are remembered.
     pub id_life: Duration,
+    /// How long events are remembered, and how many, for their copies to be left out.
+    pub event_life: Duration,
+    pub events_max: usize,
     /// What was in a call without a verdict is sent again; else it is given up.
     pub send_again: bool,
     /// A log is full from so many bytes, and is then added up into a checkpoint.
@@ -69,6 +73,8 @@ pub struct Opened {
     pub doubtful: u64,
     /// Requests that are known, and when (Unix milliseconds) each was counted.
     pub ids: Vec<(RequestId, i64)>,
+    /// Events that are known, and when each was counted, the oldest first.
+    pub events: Vec<(i64, Vec<Fingerprint>)>,
 }
 
 /// The work of writing, not yet begun.
@@ -101,31 +107,28 @@ pub fn open(
         tracing::error!(records, "the journal contradicts itself; counts of it may be wrong");
         metrics.journal_contradictions.add(records);
     }
-    let doubtful = state.end_calls(settings.send_again);
-    let oldest_ms = settings.oldest_ms(&clock);
-    state.ids.retain(|_, at_ms| *at_ms > oldest_ms);
+    state.forget(&settings, clock.now_ms());
     files::write_checkpoint(&*disk, layouts, number, &state, &report)?;
     let (orders, receiver) = mpsc::channel(ORDERS_MAX);
-    let writer = Writer::new(disk, layouts.clone(), number, settings, clock, metrics);
+    let mut writer = Writer::new(disk, layouts.clone(), number, settings, clock, metrics);
+    // With the first records of this process: if it dies before, its doubt is the next one's.
+    let verdict = if settings.send_again { Verdict::Void } else { Verdict::GivenUp };
+    let next_call = state.calls.last_key_value().map_or(0, |(last, _)| last + 1);
+    for call in state.calls.keys() {
+        writer.keep(frame(&Record::Verdict { call: *call, verdict }));
+    }
+    let doubtful = state.end_calls(settings.send_again);
     let mut outstanding: Vec<_> = state.outstanding.into_iter().collect();
     // Whatever the map's order was: a start goes the same way every time.
     outstanding.sort_unstable();
     let opened = Opened {
-        journal: Arc::new(Journal { orders, next_call: AtomicU64::new(0) }),
+        journal: Arc::new(Journal { orders, next_call: AtomicU64::new(next_call) }),
         outstanding,
         doubtful,
         ids: state.ids.into_iter().collect(),
+        events: state.events,
     };
     Ok((opened, Writing { writer, orders: receiver }))
-}
-
-// === impl JournalSettings ===
-
-impl JournalSettings {
-    /// Requests counted then or before are forgotten.
-    fn oldest_ms(&self, clock: &Clock) -> i64 {
-        clock.now_ms() - i64::try_from(self.id_life.as_millis()).unwrap_or(i64::MAX)
-    }
 }
 
 // === impl Writing ===
@@ -140,7 +143,8 @@ impl Writing {
 // === impl Journal ===
 
 impl Journal {
-    /// Writes the counts of a request. They are on disk when this returns.
+    /// Writes the counts of a request, and its events if they are to be known again. They are on
+    /// disk when this returns.
     ///
     /// # Errors
     /// They are not to be counted on: the disk is full, or fails.
@@ -149,11 +153,15 @@ impl Journal {
         id: RequestId,
         at_ms: i64,
         delta: &Delta,
+        events: &[Fingerprint],
     ) -> Result<(), JournalError> {
         let id = id.to_bytes();
         let counts = delta.iter().map(|(key, count)| Count::new(key, count)).collect();
         let layouts = layouts_of(delta.iter().map(|(key, _)| key));
-        self.write(&Record::Delta { id: id[..].into(), at_ms, counts }, layouts).await
+        let events = joined(events);
+        let fingerprints = (!events.is_empty()).then(|| events[..].into());
+        let record = Record::Delta { id: id[..].into(), at_ms, counts, fingerprints };
+        self.write(&record, layouts).await
     }
 
     /// Names a call that is about to be sent; gives its number.

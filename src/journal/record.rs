@@ -50,6 +50,9 @@ pub enum Record<'b> {
         at_ms: i64,
         #[b(2)]
         counts: Vec<Count<'b>>,
+        /// The fingerprints of its events one behind the other, if copies are left out.
+        #[b(3)]
+        fingerprints: Option<&'b ByteSlice>,
     },
     /// A call that is about to be sent.
     #[n(3)]
@@ -78,11 +81,13 @@ pub enum Record<'b> {
         #[b(0)]
         counts: Vec<Count<'b>>,
     },
-    /// Requests that are known; in a checkpoint.
+    /// Requests that are known, and events; in a checkpoint.
     #[n(7)]
     Known {
         #[b(0)]
         ids: Vec<KnownId<'b>>,
+        #[b(1)]
+        events: Option<KnownEvents<'b>>,
     },
     /// The last of a checkpoint.
     #[n(8)]
@@ -112,6 +117,15 @@ pub struct Count<'b> {
 pub struct KnownId<'b> {
     #[b(0)]
     pub id: &'b ByteSlice,
+    #[n(1)]
+    pub at_ms: i64,
+}
+
+/// The fingerprints of events, one behind the other, and when (Unix milliseconds) they were counted.
+#[derive(Clone, Copy, Debug, Decode, Encode)]
+pub struct KnownEvents<'b> {
+    #[b(0)]
+    pub fingerprints: &'b ByteSlice,
     #[n(1)]
     pub at_ms: i64,
 }

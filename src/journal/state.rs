@@ -1,14 +1,16 @@
 //! What the records of a journal amount to: outstanding = counted - accepted - given up.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
+use super::JournalSettings;
 use super::record::{Count, Record, Verdict};
 use crate::ack::RequestId;
 use crate::aggregate::{Key, put_varint, varint};
 use crate::destination::{Layout, LayoutId, Layouts};
-use crate::ses::EventType;
+use crate::ses::{EventType, Fingerprint};
 
 /// A journal, added up.
 #[derive(Debug, Default)]
@@ -19,6 +21,8 @@ pub struct State {
     pub calls: BTreeMap<u64, Vec<(Key, u64)>>,
     /// Requests, and when (Unix milliseconds) they were counted.
     pub ids: HashMap<RequestId, i64, RandomState>,
+    /// Events of requests, and when they were counted, as they were met.
+    pub events: Vec<(i64, Vec<Fingerprint>)>,
     /// Records that contradict what came before them, or have keys that nothing explains. There are
     /// none but in a damaged journal.
     pub contradictions: u64,
@@ -41,12 +45,20 @@ impl State {
             Record::Layout { id, namespace, metric, dimensions } => {
                 keys.learn(*id, namespace, metric, dimensions)
             }
-            Record::Delta { id, at_ms, counts } => self.delta(id, *at_ms, counts, keys),
+            Record::Delta { id, at_ms, counts, fingerprints } => {
+                let fingerprints = fingerprints.map_or(&[][..], |bytes| bytes);
+                self.delta(id, *at_ms, counts, fingerprints, keys)
+            }
             Record::Outstanding { counts } => self.add(counts, keys),
-            Record::Known { ids } => ids.iter().fold(true, |sound, known| {
-                let id = RequestId::from_bytes(known.id);
-                id.is_some_and(|id| self.ids.insert(id, known.at_ms).is_none()) && sound
-            }),
+            Record::Known { ids, events } => {
+                let mut sound = true;
+                for known in ids {
+                    let id = RequestId::from_bytes(known.id);
+                    sound &= id.is_some_and(|id| self.ids.insert(id, known.at_ms).is_none());
+                }
+                let events = events.map(|events| self.events(events.at_ms, events.fingerprints));
+                events.unwrap_or(true) && sound
+            }
             Record::Call { call, counts } => {
                 let keyed = keys.all(counts);
                 let sound = keyed.len() == counts.len();
@@ -63,13 +75,47 @@ impl State {
     }
 
     /// An id counts once, however often it stands there.
-    fn delta(&mut self, id: &[u8], at_ms: i64, counts: &[Count<'_>], keys: &Keys<'_>) -> bool {
+    fn delta(
+        &mut self,
+        id: &[u8],
+        at_ms: i64,
+        counts: &[Count<'_>],
+        fingerprints: &[u8],
+        keys: &Keys<'_>,
+    ) -> bool {
         let Some(id) = RequestId::from_bytes(id) else { return false };
         if self.ids.contains_key(&id) {
             return true;
         }
         self.ids.insert(id, at_ms);
-        self.add(counts, keys)
+        let sound = self.events(at_ms, fingerprints);
+        self.add(counts, keys) && sound
+    }
+
+    fn events(&mut self, at_ms: i64, fingerprints: &[u8]) -> bool {
+        let (whole, rest) = fingerprints.as_chunks();
+        if !whole.is_empty() {
+            self.events.push((at_ms, whole.iter().copied().map(Fingerprint::new).collect()));
+        }
+        rest.is_empty()
+    }
+
+    /// Forgets requests and events whose time is over, and the oldest events beyond their limit.
+    pub fn forget(&mut self, settings: &JournalSettings, now_ms: i64) {
+        let since = |life: Duration| {
+            now_ms.saturating_sub(i64::try_from(life.as_millis()).unwrap_or(i64::MAX))
+        };
+        let (oldest_id, oldest_event) = (since(settings.id_life), since(settings.event_life));
+        self.ids.retain(|_, at_ms| *at_ms > oldest_id);
+        self.events.retain(|(at_ms, _)| *at_ms > oldest_event);
+        self.events.sort_by_key(|(at_ms, _)| *at_ms);
+        let mut room = settings.events_max;
+        for (_, fingerprints) in self.events.iter_mut().rev() {
+            let surplus = fingerprints.len().saturating_sub(room);
+            fingerprints.drain(..surplus);
+            room -= fingerprints.len();
+        }
+        self.events.retain(|(_, fingerprints)| !fingerprints.is_empty());
     }
 
     fn add(&mut self, counts: &[Count<'_>], keys: &Keys<'_>) -> bool {

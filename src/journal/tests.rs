@@ -1,6 +1,6 @@
 //! What is read back after a crash, whatever was written and whatever went wrong.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
@@ -10,8 +10,13 @@ use crate::aggregate::KeyBuilder;
 use crate::destination::Layout;
 use crate::ses::{EventType, Minute};
 
-const SETTINGS: JournalSettings =
-    JournalSettings { id_life: Duration::from_hours(2), send_again: true, log_bytes: 2000 };
+const SETTINGS: JournalSettings = JournalSettings {
+    id_life: Duration::from_hours(2),
+    event_life: Duration::from_hours(1),
+    events_max: 10_000,
+    send_again: true,
+    log_bytes: 2000,
+};
 
 type Counts = BTreeMap<u8, u64>;
 
@@ -29,6 +34,7 @@ struct Process {
     outstanding: Counts,
     doubtful: u64,
     ids: Vec<RequestId>,
+    events: BTreeSet<Fingerprint>,
 }
 
 // === impl Bench ===
@@ -48,14 +54,15 @@ impl Bench {
         let disk = Arc::new(self.disk.mounted());
         let opened = open(disk, &layouts, settings, self.clock.clone(), Arc::clone(&self.metrics));
         let (opened, writing) = opened.expect("it is read");
-        let Opened { journal, outstanding, doubtful, ids } = opened;
+        let Opened { journal, outstanding, doubtful, ids, events } = opened;
         tokio::spawn(writing.run());
         let mut counts = Counts::new();
         for (key, count) in outstanding {
             counts.insert(value(&layouts, &key), count);
         }
         let ids = ids.into_iter().map(|(id, _)| id).collect();
-        Process { layouts, journal, outstanding: counts, doubtful, ids }
+        let events = events.into_iter().flat_map(|(_, events)| events).collect();
+        Process { layouts, journal, outstanding: counts, doubtful, ids, events }
     }
 }
 
@@ -82,6 +89,13 @@ fn id(number: u64) -> RequestId {
     RequestId::new(b"source", &number.to_le_bytes())
 }
 
+/// The events of a request: none, one or two.
+fn events_of(number: u64) -> Vec<Fingerprint> {
+    let event =
+        |at: u64| Fingerprint::new((u128::from(number) << 8 | u128::from(at)).to_le_bytes());
+    (0..number % 3).map(event).collect()
+}
+
 // === impl Process ===
 
 impl Process {
@@ -90,7 +104,7 @@ impl Process {
         for (value, count) in counts {
             delta.add(&key(&self.layouts, *value), *count);
         }
-        self.journal.delta(id(number), 0, &delta).await
+        self.journal.delta(id(number), 0, &delta, &events_of(number)).await
     }
 
     fn list(&self, counts: &Counts) -> Vec<(Key, u64)> {
@@ -152,7 +166,8 @@ proptest! {
 
     /// For every history with failing disks and crashes: what was acknowledged is there once, less
     /// what was accepted; it is too much only by what is in doubt; and a refused request that is
-    /// there all the same is known.
+    /// there all the same is known. Of events, those of the requests that are known are, and no
+    /// others.
     #[test]
     fn what_was_acknowledged_is_outstanding_until_it_is_accepted(
         steps in prop::collection::vec(step(), 1..60),
@@ -268,6 +283,10 @@ impl Model {
                 add(&mut self.held, &counts);
             }
         }
+        // Events are known exactly when their request is.
+        let known = (1..=self.next).filter(|number| self.process.ids.contains(&id(*number)));
+        let events: BTreeSet<_> = known.flat_map(events_of).collect();
+        prop_assert_eq!(&self.process.events, &events);
         let (found, expected) = (&self.process.outstanding, &self.held);
         for (value, count) in expected {
             prop_assert!(found.get(value) >= Some(count), "{found:?} < {expected:?}");
@@ -338,20 +357,77 @@ async fn a_journal_stays_as_large_as_what_is_outstanding_and_known() {
         let at_ms = bench.clock.now_ms();
         let mut delta = Delta::default();
         delta.add(&key(&process.layouts, u8::try_from(number % 3).expect("few")), 1);
-        process.journal.delta(id(number), at_ms, &delta).await.expect("the disk is well");
+        let events = events_of(number);
+        let written = process.journal.delta(id(number), at_ms, &delta, &events).await;
+        written.expect("the disk is well");
         let call = process.journal.call(&process.list(&counts)).await.expect("the disk is well");
         process.journal.verdict(call, Verdict::Accepted).await;
     }
     let disk = bench.disk.mounted();
     let names = disk.list().expect("names");
     let bytes: usize = names.iter().map(|name| bench.disk.len_of(name)).sum();
-    // Ids of two hours at one a minute, and two logs.
-    assert!(bytes < 120 * 60 + 2 * 4000, "{bytes} in {names:?}");
+    // Ids of two hours at one a minute, events of one, and two logs.
+    assert!(bytes < 120 * 60 + 60 * 60 + 2 * 4000, "{bytes} in {names:?}");
     drop(process);
     bench.disk.crash(|_| 0);
     let process = bench.start(SETTINGS, 0);
     assert!(process.outstanding.values().sum::<u64>() <= 1, "{:?}", process.outstanding);
     assert!((110..=121).contains(&process.ids.len()), "{}", process.ids.len());
+    assert!((55..=61).contains(&process.events.len()), "{}", process.events.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_too_many_events_the_last_are_known() {
+    let bench = Bench::new();
+    let process = bench.start(SETTINGS, 0);
+    for number in 0..30 {
+        process.delta(number, &Counts::from([(0, 1)])).await.expect("the disk is well");
+    }
+    for (events_max, known) in [(4, 4), (1000, 4), (1, 1), (0, 0)] {
+        drop(bench.start(JournalSettings { events_max, ..SETTINGS }, 0));
+        bench.disk.crash(|changes| changes);
+        let process = bench.start(SETTINGS, 0);
+        let last = (0..30).flat_map(events_of).skip(30 - known).collect();
+        assert_eq!(process.events, last, "{events_max}");
+    }
+}
+
+/// A journal of a version that knew nothing of copies is read as ever; and where none are left
+/// out, what is written is the same.
+#[test]
+fn a_record_without_events_is_what_it_always_was() {
+    #[derive(minicbor::Encode)]
+    enum Before<'b> {
+        #[n(2)]
+        Delta {
+            #[b(0)]
+            id: &'b minicbor::bytes::ByteSlice,
+            #[n(1)]
+            at_ms: i64,
+            #[b(2)]
+            counts: Vec<Count<'b>>,
+        },
+        #[n(7)]
+        Known {
+            #[b(0)]
+            ids: Vec<record::KnownId<'b>>,
+        },
+    }
+    let (id, counts) = ([1; 16], vec![Count::new(b"key", 7)]);
+    let id = || (&id[..]).into();
+    let ids = vec![record::KnownId { id: id(), at_ms: 9 }];
+    for (before, now) in [
+        (
+            Before::Delta { id: id(), at_ms: 5, counts: counts.clone() },
+            Record::Delta { id: id(), at_ms: 5, counts, fingerprints: None },
+        ),
+        (Before::Known { ids: ids.clone() }, Record::Known { ids, events: None }),
+    ] {
+        let bytes = minicbor::to_vec(&before).expect("memory");
+        assert_eq!(bytes, minicbor::to_vec(&now).expect("memory"));
+        let read: Record<'_> = minicbor::decode(&bytes).expect("it is read");
+        assert_eq!(format!("{read:?}"), format!("{now:?}"));
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -365,7 +441,11 @@ async fn what_is_in_doubt_is_sent_again_or_given_up_as_told() {
         bench.disk.crash(|_| 0);
         let process = bench.start(JournalSettings { send_again, ..SETTINGS }, 0);
         assert_eq!((process.doubtful, &process.outstanding), (3, &Counts::from([(1, left)])));
-        // Doubt is named once.
+        // Doubt is named until whoever names it has lived to say so.
+        bench.disk.crash(|_| 0);
+        let process = bench.start(JournalSettings { send_again, ..SETTINGS }, 0);
+        assert_eq!((process.doubtful, &process.outstanding), (3, &Counts::from([(1, left)])));
+        process.journal.flush().await.expect("the disk is well");
         bench.disk.crash(|_| 0);
         let process = bench.start(JournalSettings { send_again, ..SETTINGS }, 0);
         assert_eq!((process.doubtful, &process.outstanding), (0, &Counts::from([(1, left)])));

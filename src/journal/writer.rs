@@ -124,6 +124,11 @@ impl Writer {
         }
     }
 
+    /// Keeps a record, which says nothing of layouts, until others are written.
+    pub fn keep(&mut self, frame: Vec<u8>) {
+        self.kept.push(Order { frame, layouts: Vec::new(), done: None });
+    }
+
     /// Writes orders together; gives the number of a log that is full.
     fn commit(&mut self, batch: Vec<Order>) -> Option<u64> {
         let mut orders = std::mem::take(&mut self.kept);
@@ -221,12 +226,12 @@ impl Writer {
             return;
         }
         let (disk, layouts) = (Arc::clone(&self.disk), self.layouts.clone());
-        let oldest_ms = self.settings.oldest_ms(&self.clock);
+        let (settings, now_ms) = (self.settings, self.clock.now_ms());
         // What no log says yet.
         let suspects = self.suspects.clone();
         let make = move || {
             let (mut state, report, _) = files::read(&*disk, &layouts, number, &suspects)?;
-            state.ids.retain(|_, at_ms| *at_ms > oldest_ms);
+            state.forget(&settings, now_ms);
             files::write_checkpoint(&*disk, &layouts, number, &state, &report)?;
             io::Result::Ok(report)
         };

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use super::copies::{Known, Sample, Sift};
 use super::tally::Tally;
 use crate::aggregate::{Delta, KeyBuilder};
 use crate::dead_letters::Letters;
 use crate::destination::{Metrics, Route, RuleSet};
-use crate::ses::{Event, Minute, Other, Path, Visit};
+use crate::ses::{Event, Fingerprint, Minute, Other, Path, Visit};
 
 /// What a datum's time is taken from.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +24,8 @@ pub struct Batch {
     rules: Arc<RuleSet>,
     times: Times,
     key: KeyBuilder,
+    /// Leaves copies out, if the rules ask for that.
+    sift: Option<Box<Sift>>,
     pub delta: Delta,
     pub tally: Tally,
     /// Where the first value that could not be read stands, as the reader gives it.
@@ -36,9 +39,11 @@ pub struct Batch {
 impl Batch {
     #[must_use]
     pub fn new(rules: Arc<RuleSet>, times: Times) -> Self {
+        let sift = rules.interest().has_identity().then(Box::default);
         Self {
             rules,
             times,
+            sift,
             key: KeyBuilder::default(),
             delta: Delta::default(),
             tally: Tally::default(),
@@ -47,10 +52,15 @@ impl Batch {
         }
     }
 
-    /// An empty batch, judged by the same rules at the same time, which collects these letters too.
+    /// An empty batch, judged by the same rules at the same time, which leaves out the same events
+    /// and collects these letters too.
     #[must_use]
     pub fn blank(&self, letters: Option<Letters>) -> Self {
-        Self { letters, ..Self::new(self.rules(), self.times) }
+        let sift = self.sift.clone().map(|mut sift| {
+            sift.clear();
+            sift
+        });
+        Self { sift, letters, ..Self::new(self.rules(), self.times) }
     }
 
     /// The version of the rules that judges this batch.
@@ -59,7 +69,29 @@ impl Batch {
         Arc::clone(&self.rules)
     }
 
+    /// The events that were counted, if copies are left out.
+    #[must_use]
+    pub fn fingerprints(&self) -> &[Fingerprint] {
+        self.sift.as_ref().map_or(&[], |sift| sift.fingerprints())
+    }
+
+    /// A copy that was left out.
+    #[must_use]
+    pub fn copy_sample(&self) -> Option<&Sample> {
+        self.sift.as_ref()?.sample()
+    }
+
+    /// Begins anew, for reading the request again without some events.
+    pub fn leave_out(&mut self, known: Known) {
+        self.clear();
+        self.letters = None;
+        if let Some(sift) = &mut self.sift {
+            sift.leave_out(known);
+        }
+    }
+
     /// Takes over all that another batch, judged by the same rules, has counted behind this one.
+    /// Both read files, of which no copies are left out.
     /// The other is empty then, and keeps its memory.
     pub fn absorb(&mut self, other: &mut Self) {
         if self.delta.is_empty() {
@@ -78,6 +110,9 @@ impl Batch {
         self.delta.clear();
         self.tally = Tally::default();
         self.first_malformed = None;
+        if let Some(sift) = &mut self.sift {
+            sift.clear();
+        }
     }
 }
 
@@ -100,7 +135,11 @@ impl Visit for Batch {
     fn event(&mut self, event: &Event<'_>, _: &Path) {
         // The rules are borrowed: to count their owners for each event is to make all cores that
         // read wait for each other.
-        let Self { rules, times, key: builder, delta, tally, .. } = self;
+        let Self { rules, times, key: builder, sift, delta, tally, .. } = self;
+        if sift.as_mut().is_some_and(|sift| sift.is_copy(event)) {
+            tally.copies += 1;
+            return;
+        }
         let Route::Set(set) = rules.route(event) else {
             tally.unrouted += 1;
             return;

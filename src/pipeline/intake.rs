@@ -8,12 +8,14 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use super::batch::{Batch, Times};
+use super::copies::{Claim, Copies, CopiesSettings, Known};
 use crate::ack::{Reason, Receipt, Refusal, RequestId};
 use crate::aggregate::{Aggregator, Delta, Full, Key, Merge};
 use crate::clock::Clock;
 use crate::destination::RuleSet;
 use crate::journal::Journal;
-use crate::telemetry::{DropReason, Metrics};
+use crate::ses::Fingerprint;
+use crate::telemetry::{DropReason, Metrics, RateLimit};
 
 /// What a source merges its requests through.
 pub struct Intake {
@@ -22,6 +24,9 @@ pub struct Intake {
     metrics: Arc<Metrics>,
     clock: Clock,
     journal: Option<Arc<Journal>>,
+    copies: Option<Arc<Copies>>,
+    /// For samples of copies.
+    samples: RateLimit,
     use_arrival: bool,
     settle_deadline: Duration,
     /// Unix milliseconds of the first merge of the oldest epoch that is not settled.
@@ -34,7 +39,12 @@ pub struct Intake {
 pub struct IntakeSettings {
     pub use_arrival: bool,
     pub settle_deadline: Duration,
+    /// Copies are left out when there are any.
+    pub copies: Option<CopiesSettings>,
 }
+
+/// How often copies are named in the log.
+const SAMPLE_SPAN: Duration = Duration::from_secs(10);
 
 // === impl Intake ===
 
@@ -49,12 +59,16 @@ impl Intake {
         settings: IntakeSettings,
         oldest: impl Fn() -> Option<i64> + Send + Sync + 'static,
     ) -> Self {
+        let copies = settings.copies.map(|copies| Arc::new(Copies::new(copies, clock.clone())));
+        let rules = if copies.is_some() { rules.without_copies() } else { rules };
         Self {
             rules: ArcSwap::from_pointee(rules),
             aggregator,
+            samples: RateLimit::new(SAMPLE_SPAN, Arc::clone(&metrics)),
             metrics,
             clock,
             journal,
+            copies,
             use_arrival: settings.use_arrival,
             settle_deadline: settings.settle_deadline,
             oldest: Box::new(oldest),
@@ -64,6 +78,7 @@ impl Intake {
 
     /// Judges requests by other rules from now on. One that is being read goes on by the old ones.
     pub fn set_rules(&self, rules: RuleSet) {
+        let rules = if self.leaves_out_copies() { rules.without_copies() } else { rules };
         self.rules.store(Arc::new(rules));
     }
 
@@ -113,9 +128,34 @@ impl Intake {
         self.journal.is_some()
     }
 
-    /// Merges the batch of a request in one step, once it is in the journal if there is one.
-    /// `receipt` is asked for when nothing can refuse any more. Must not be dropped before its end:
-    /// the request would be in the journal and not be counted before the next start.
+    /// Whether a merge may have to wait for another.
+    #[must_use]
+    pub fn leaves_out_copies(&self) -> bool {
+        self.copies.is_some()
+    }
+
+    /// Claims the events of a batch, when copies are left out. Waits for requests with the same
+    /// ones to be merged or refused.
+    ///
+    /// # Errors
+    /// Others have counted some of them: the request is to be read again without those.
+    pub async fn claim(&self, batch: &Batch) -> Result<Claim, Known> {
+        match &self.copies {
+            Some(copies) => copies.claim(batch.fingerprints()).await,
+            None => Ok(Claim::default()),
+        }
+    }
+
+    /// Events that are remembered, and how many were forgotten early.
+    #[must_use]
+    pub fn remembered(&self) -> (u64, u64) {
+        self.copies.as_ref().map_or((0, 0), |copies| (copies.len() as u64, copies.forgotten()))
+    }
+
+    /// Merges the batch of a request in one step, once it is in the journal if there is one. Gives
+    /// its claim back, for the caller to say when its events are counted. `receipt` is asked for when
+    /// nothing can refuse any more. Must not be dropped before its end: the request would be in the
+    /// journal and not be counted before the next start.
     ///
     /// # Errors
     /// The pending entries are at their limit, or the journal cannot be written; nothing was
@@ -124,14 +164,16 @@ impl Intake {
         &self,
         id: RequestId,
         batch: &Batch,
+        claim: Claim,
         receipt: impl FnOnce() -> Option<Receipt>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Claim, Refusal> {
         let room = self.aggregator.reserve(&batch.delta).map_err(|Full| {
             let message = "too many counts wait to be published (limits.entries)";
             Refusal::new(Reason::Entries, message)
         })?;
         if let Some(journal) = &self.journal {
-            let written = journal.delta(id, self.clock.now_ms(), &batch.delta).await;
+            let (now_ms, fingerprints) = (self.clock.now_ms(), batch.fingerprints());
+            let written = journal.delta(id, now_ms, &batch.delta, fingerprints).await;
             written.map_err(|_| {
                 let message = "the journal cannot be written; send it again";
                 Refusal::new(Reason::Journal, message)
@@ -139,8 +181,26 @@ impl Intake {
         }
         let merge = self.aggregator.merge_into(room, &batch.delta, receipt);
         self.metrics.batch(&batch.tally, merge.series_limit());
+        self.note_copies(batch);
         self.given_up(&merge).await;
-        Ok(())
+        Ok(claim)
+    }
+
+    fn note_copies(&self, batch: &Batch) {
+        if let Some(sample) = batch.copy_sample()
+            && self.samples.allow()
+        {
+            let (copies, message_id) = (batch.tally.copies, &sample.message_id);
+            let event_type = sample.event_type.metric_name();
+            tracing::info!(copies, event_type, message_id, "copies of events left out");
+        }
+    }
+
+    /// Knows events that an earlier process counted, and when (Unix milliseconds) it did.
+    pub fn restore_events(&self, counted: Vec<(i64, Vec<Fingerprint>)>) {
+        if let Some(copies) = &self.copies {
+            copies.restore(counted);
+        }
     }
 
     /// Counts what an earlier process left in the journal.

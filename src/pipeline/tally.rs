@@ -14,6 +14,8 @@ pub struct Tally {
     pub foreign: u64,
     pub control: u64,
     pub notice: u64,
+    /// Events that were left out because they were counted before; in none of the others.
+    pub copies: u64,
     /// Routed events that carry no readable time.
     pub no_timestamp: u64,
     /// Pairs of an event and a CloudWatch destination that takes it.
@@ -53,6 +55,7 @@ impl Tally {
             foreign,
             control,
             notice,
+            copies,
             no_timestamp,
             destination_matches,
             counts,
@@ -67,6 +70,7 @@ impl Tally {
         self.foreign += foreign;
         self.control += control;
         self.notice += notice;
+        self.copies += copies;
         self.no_timestamp += no_timestamp;
         self.destination_matches += destination_matches;
         self.counts += counts;

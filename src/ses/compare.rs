@@ -19,7 +19,7 @@ pub fn interest() -> Interest {
         wanted.want(ValueKind::LinkTag, name);
         wanted.want(ValueKind::EmailHeader, &format!("X-{name}"));
     }
-    wanted.build()
+    wanted.build().with_identity()
 }
 
 /// Whether a value begins at the first byte of a text, and what it holds.
@@ -89,8 +89,9 @@ pub(super) fn told(step: Step, value: &Value<'_>, interest: &Interest) -> String
     let fields = value.fields();
     let times: Vec<_> = Block::ALL.iter().map(|block| fields.time(*block)).collect();
     let texts: Vec<_> = interest.every_slot().map(|slot| fields.get(slot)).collect();
+    let identity = fields.identity;
     format!(
-        "{step:?} {event_type:?} {notification_type:?} {has_mail} {wrapper:?} {times:?} {texts:?}"
+        "{step:?} {event_type:?} {notification_type:?} {has_mail} {wrapper:?} {times:?} {texts:?} {identity:?}"
     )
 }
 
@@ -111,7 +112,9 @@ impl Visit for Log<'_> {
     fn event(&mut self, event: &Event<'_>, path: &Path) {
         let texts: Vec<_> = self.interest.every_slot().map(|slot| event.get(slot)).collect();
         let path: Vec<_> = path.iter().collect();
-        self.seen.push(format!("{:?} {:?} {texts:?} {path:?}", event.event_type, event.time_ms()));
+        let (time, fingerprint) = (event.time_ms(), event.fingerprint());
+        let seen = format!("{:?} {time:?} {fingerprint:?} {texts:?} {path:?}", event.event_type);
+        self.seen.push(seen);
     }
 
     fn other(&mut self, other: Other, path: &Path, at: u64, _: &[u8]) {

@@ -1,6 +1,7 @@
 //! An SES sending event: a borrowed view of what the rules can read of it.
 
 use super::event_type::EventType;
+use super::identity::{Fingerprint, message_id};
 use super::interest::Slot;
 use super::time::parse_ms;
 use super::value::{Block, Fields, Value};
@@ -39,7 +40,15 @@ impl<'v> Event<'v> {
     #[must_use]
     pub fn time_ms(&self) -> Option<(i64, TimeOrigin)> {
         let read = |block| parse_ms(self.fields.time(block)?);
-        let block = match self.event_type {
+        self.own_block()
+            .and_then(read)
+            .map(|ms| (ms, TimeOrigin::Block))
+            .or_else(|| read(Block::Mail).map(|ms| (ms, TimeOrigin::Mail)))
+    }
+
+    /// The block that carries the event's own time.
+    fn own_block(&self) -> Option<Block> {
+        match self.event_type {
             EventType::Send | EventType::Reject | EventType::RenderingFailure => None,
             EventType::Bounce => Some(Block::Bounce),
             EventType::Complaint => Some(Block::Complaint),
@@ -48,10 +57,23 @@ impl<'v> Event<'v> {
             EventType::Click => Some(Block::Click),
             EventType::DeliveryDelay => Some(Block::DeliveryDelay),
             EventType::Subscription => Some(Block::Subscription),
-        };
-        block
-            .and_then(read)
-            .map(|ms| (ms, TimeOrigin::Block))
-            .or_else(|| read(Block::Mail).map(|ms| (ms, TimeOrigin::Mail)))
+        }
+    }
+
+    /// What the event has in common with its copies alone: the id of its mail, its type, its own
+    /// time as written, recipients, link or feedback id, and who opened or clicked. `None` when it
+    /// lacks the id or the time: it may be like another and be none of its copies. `None` too when
+    /// the interest does not ask for it.
+    #[must_use]
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        let own = self.own_block();
+        let time = self.fields.time(own.unwrap_or(Block::Mail))?;
+        Fingerprint::of(self.event_type.metric_name(), time, self.fields.identity, own)
+    }
+
+    /// The id that SES gave the mail, when the interest asks for it.
+    #[must_use]
+    pub fn message_id(&self) -> Option<&'v [u8]> {
+        message_id(self.fields.identity)
     }
 }

@@ -44,6 +44,7 @@ pub struct Interest {
     headers: Names,
     link_tags: Names,
     configuration_set: Slot,
+    identity: bool,
 }
 
 /// Collects names; [`InterestBuilder::build`] gives them slots.
@@ -82,7 +83,7 @@ impl InterestBuilder {
         let headers = Names::new(self.headers, &mut slots);
         let link_tags = Names::new(self.link_tags, &mut slots);
         let configuration_set = tags.get(CONFIGURATION_SET_TAG.as_bytes()).unwrap_or(Slot(0));
-        Interest { tags, headers, link_tags, configuration_set }
+        Interest { tags, headers, link_tags, configuration_set, identity: false }
     }
 }
 
@@ -126,6 +127,18 @@ impl Names {
 // === impl Interest ===
 
 impl Interest {
+    /// Asks for what tells an event from others too, see [`super::Event::fingerprint`].
+    #[must_use]
+    pub fn with_identity(mut self) -> Self {
+        self.identity = true;
+        self
+    }
+
+    #[must_use]
+    pub fn has_identity(&self) -> bool {
+        self.identity
+    }
+
     /// The slot of a value that was asked for.
     #[must_use]
     pub fn slot(&self, kind: ValueKind, name: &str) -> Option<Slot> {

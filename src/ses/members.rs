@@ -6,6 +6,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::entries::{DataSeed, EntrySeed};
+use super::identity::{Part, RecipientSeed};
 use super::interest::{Interest, Slot};
 use super::seed::{ListSeed, Members, ObjectSeed, TagValueSeed, TextSeed, drain_list, other_kinds};
 use super::value::{Block, Levels, Text, Value, Wrapped};
@@ -147,6 +148,7 @@ impl<'de> Members<'de> for ValueMembers<'_, 'de> {
             }
             ValueField::Block(block) => {
                 value.set_time(block, None);
+                value.untell(block, None);
                 match block {
                     Block::Mail => {
                         value.clear(interest.tag_slots());
@@ -202,6 +204,8 @@ pub(super) enum BlockField {
     Tags,
     Headers,
     LinkTags,
+    /// What tells the event from others, when that is asked for.
+    Identity(Part),
 }
 
 impl BlockField {
@@ -212,6 +216,7 @@ impl BlockField {
             (Block::Mail, b"tags") => Some(Self::Tags),
             (Block::Mail, b"headers") if !interest.header_slots().is_empty() => Some(Self::Headers),
             (Block::Click, b"linkTags") => Some(Self::LinkTags),
+            _ if interest.has_identity() => Part::of(key, block).map(Self::Identity),
             _ => None,
         }
     }
@@ -229,10 +234,10 @@ impl<'de> Members<'de> for BlockMembers<'_, '_, 'de> {
         field: BlockField,
         map: &mut A,
     ) -> Result<(), A::Error> {
-        let (interest, value) = (self.interest, &mut *self.value);
+        let (interest, block, value) = (self.interest, self.block, &mut *self.value);
         match field {
             BlockField::Timestamp => {
-                value.set_time(self.block, map.next_value_seed(TextSeed)?);
+                value.set_time(block, map.next_value_seed(TextSeed)?);
             }
             BlockField::Tags => {
                 value.clear(interest.tag_slots());
@@ -257,6 +262,19 @@ impl<'de> Members<'de> for BlockMembers<'_, '_, 'de> {
                     _ => {}
                 };
                 map.next_value_seed(ListSeed(|| HeaderSeed(interest), keep))?;
+            }
+            BlockField::Identity(part) => {
+                value.untell(block, Some(part));
+                let mut tell = |text: Option<Text<'de>>| {
+                    if let Some(text) = text {
+                        value.tell(block, part, text);
+                    }
+                };
+                if part == Part::Recipient {
+                    map.next_value_seed(ListSeed(|| RecipientSeed, tell))?;
+                } else {
+                    tell(map.next_value_seed(TextSeed)?);
+                }
             }
         }
         Ok(())

@@ -11,6 +11,7 @@ use serde::de::{
     DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor,
 };
 
+use super::identity::Part;
 use super::interest::{Interest, Slot};
 use super::members::{BlockField, HeaderField, ValueField};
 use super::value::{Block, Text, Value};
@@ -149,6 +150,7 @@ impl<'de> Visitor<'de> for BlockSeed<'_, '_, 'de> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Self { value, interest, block } = self;
         let (mut seen_timestamp, mut seen_tags, mut seen_headers) = (false, false, false);
+        let mut seen_parts = [false; Part::UserAgent as usize + 1];
         let field = |key: &[u8]| BlockField::of(key, block, interest);
         while let Some(field) = map.next_key_seed(Key(field))? {
             match field {
@@ -169,6 +171,14 @@ impl<'de> Visitor<'de> for BlockSeed<'_, '_, 'de> {
                 Some(BlockField::Headers) => {
                     once(&mut seen_headers)?;
                     map.next_value_seed(HeadersSeed { value, interest })?;
+                }
+                Some(BlockField::Identity(part)) => {
+                    once(&mut seen_parts[part as usize])?;
+                    if part == Part::Recipient {
+                        map.next_value_seed(RecipientsSeed { value, block })?;
+                    } else {
+                        value.tell(block, part, map.next_value_seed(PlainText)?);
+                    }
                 }
                 None => {
                     map.next_value::<IgnoredAny>()?;
@@ -327,5 +337,59 @@ impl<'de> Visitor<'de> for HeaderSeed<'_> {
             }
         }
         Ok(slot.map(|slot| (slot, text.unwrap_or_default())))
+    }
+}
+
+/// The recipients that a block names.
+struct RecipientsSeed<'v, 'a> {
+    value: &'v mut Value<'a>,
+    block: Block,
+}
+
+seed!(RecipientsSeed<'_, 'de> as deserialize_seq -> ());
+
+impl<'de> Visitor<'de> for RecipientsSeed<'_, 'de> {
+    type Value = ();
+
+    expecting!("a list of recipients");
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while let Some(text) = list.next_element_seed(RecipientSeed)? {
+            self.value.tell(self.block, Part::Recipient, text);
+        }
+        Ok(())
+    }
+}
+
+/// An address, or an object with an `emailAddress`.
+struct RecipientSeed;
+
+seed!(RecipientSeed<> as deserialize_any -> Text<'de>);
+
+impl<'de> Visitor<'de> for RecipientSeed {
+    type Value = Text<'de>;
+
+    expecting!("a recipient");
+
+    #[inline]
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Text<'de>, E> {
+        PlainText.visit_borrowed_str(text)
+    }
+
+    #[cold]
+    fn visit_str<E: Error>(self, text: &str) -> Result<Text<'de>, E> {
+        PlainText.visit_str(text)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Text<'de>, A::Error> {
+        let mut address = None;
+        while let Some(is_address) = map.next_key_seed(Key(|key: &[u8]| key == b"emailAddress"))? {
+            if !is_address {
+                map.next_value::<IgnoredAny>()?;
+            } else if address.replace(map.next_value_seed(PlainText)?).is_some() {
+                return Err(unusual());
+            }
+        }
+        address.ok_or_else(unusual)
     }
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
+use super::identity::{Part, Told};
 use super::interest::Slot;
 
 /// A JSON string as bytes. UTF-8 but for lone surrogates, which stand as three bytes each.
@@ -47,6 +48,8 @@ pub struct Value<'a> {
     pub has_mail: bool,
     times: SmallVec<[(Block, Text<'a>); 2]>,
     pub(super) values: SmallVec<[Option<Text<'a>>; 8]>,
+    /// Empty unless it was asked for.
+    pub(super) identity: Vec<Told<'a>>,
     /// Present only when a key of some wrapping was seen: most values are bare events.
     pub wrapper: Option<Box<Wrapper<'a>>>,
 }
@@ -56,6 +59,7 @@ pub struct Value<'a> {
 pub struct Fields<'v> {
     times: &'v [(Block, Text<'v>)],
     values: &'v [Option<Text<'v>>],
+    pub(super) identity: &'v [Told<'v>],
 }
 
 /// The fields by which wrappings are known.
@@ -95,13 +99,23 @@ pub struct Entry<'a> {
 impl<'a> Value<'a> {
     /// What an event is read from.
     pub fn fields(&self) -> Fields<'_> {
-        Fields { times: &self.times, values: &self.values }
+        Fields { times: &self.times, values: &self.values, identity: &self.identity }
     }
 
     /// The `timestamp` of a block, whatever it was before.
     pub(super) fn set_time(&mut self, block: Block, text: Option<Text<'a>>) {
         self.times.retain(|(of, _)| *of != block);
         self.times.extend(text.map(|text| (block, text)));
+    }
+
+    /// Adds a text of a block to what tells the event from others.
+    pub(super) fn tell(&mut self, block: Block, part: Part, text: Text<'a>) {
+        self.identity.push((block, part, text));
+    }
+
+    pub(super) fn untell(&mut self, block: Block, part: Option<Part>) {
+        let all = |of: Part| part.is_none_or(|part| part == of);
+        self.identity.retain(|(of, part, _)| *of != block || !all(*part));
     }
 
     pub(super) fn put(&mut self, slot: Slot, text: Option<Text<'a>>) {

@@ -95,7 +95,10 @@ pub fn judge(plan: &Plan, world: &World, cloud: &Cloud, letters: &[Letter], book
     // counted again.
     let again: u64 = match plan.acknowledge() {
         Acknowledge::Journaled => 0,
-        _ => letters.iter().map(|letter| (letter.lives.len() as u64 - 1) * letter.counts()).sum(),
+        _ => letters
+            .iter()
+            .map(|letter| (letter.lives.len() as u64).saturating_sub(1) * letter.counts())
+            .sum(),
     };
     let doubt = doubtful_ambiguous + doubtful_crash;
     if over > doubt + again {
@@ -104,7 +107,7 @@ pub fn judge(plan: &Plan, world: &World, cloud: &Cloud, letters: &[Letter], book
     if missing > dropped + lost {
         world.violation(|| format!("{missing} counts missing, {dropped} dropped, {lost} lost"));
     }
-    if doubt + again + dropped + lost == 0 {
+    if doubt + again + dropped + lost == 0 && plan.copies == 0 {
         for letter in letters {
             // By the later definitions all of it, or by the earlier ones nothing.
             let held: Vec<_> = letter.also.keys().map(held).collect();

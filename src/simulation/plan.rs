@@ -26,6 +26,8 @@ pub struct Plan {
     pub reloads: bool,
     /// Some events are nearly too old to be published.
     pub old_events: bool,
+    /// How many requests carry an event once more that another one has.
+    pub copies: usize,
     /// A value that CloudWatch refuses while there is trouble, without saying which it is.
     pub poison: bool,
     /// How each life of the engine but the last ends.
@@ -145,6 +147,7 @@ impl Plan {
             disk_fails: journaled && rng.bool(),
             reloads: rng.bool(),
             old_events: rng.u8(0..8) == 0,
+            copies: if config.copies.remove { rng.usize(1..10) } else { 0 },
             poison: rng.u8(0..8) == 0,
             lives,
             trouble: Duration::from_secs(rng.u64(0..900)),
@@ -179,6 +182,9 @@ fn config(rng: &mut Rng) -> Config {
     if rng.u8(0..4) == 0 {
         config.limits.in_flight_requests = rng.usize(1..4);
     }
+    // Without a journal a new life of the engine knows no events, and counts copies again.
+    config.copies.remove =
+        config.firehose.acknowledge == Acknowledge::Journaled && rng.u8(0..3) == 0;
     config
 }
 

@@ -35,6 +35,7 @@ struct Inner {
 pub struct Letter {
     id: String,
     body: Vec<u8>,
+    events: Vec<String>,
     /// Unix milliseconds before which nobody sends it.
     not_before_ms: i64,
     /// Under every version of the definitions, and what the later one adds.
@@ -53,25 +54,28 @@ const TWO_WEEKS_MS: i64 = 14 * 24 * 3_600_000;
 
 impl Letter {
     fn new(at: usize, plan: &Plan, span: Duration, rng: &mut Rng) -> Self {
-        let (id, request) = (format!("id-{at}"), format!("r{at}"));
-        let not_before_ms = START_MS + millis(span.mul_f64(rng.f64()));
-        let (mut always, mut also) = (BTreeMap::new(), BTreeMap::new());
-        let mut records = Vec::new();
-        for _ in 0..rng.usize(1..9) {
+        let mut letter = Self {
+            id: format!("id-{at}"),
+            body: Vec::new(),
+            events: Vec::new(),
+            not_before_ms: START_MS + millis(span.mul_f64(rng.f64())),
+            always: BTreeMap::new(),
+            also: BTreeMap::new(),
+            acknowledged: false,
+            lives: BTreeSet::new(),
+            on_its_way: 0,
+        };
+        for number in 0..rng.usize(1..9) {
             let old = plan.old_events && rng.u8(0..6) == 0;
             let from_ms = if old { START_MS - TWO_WEEKS_MS } else { START_MS - 120_000 };
-            let at_ms = from_ms + rng.i64(0..600_000);
-            let (metric, event_type) =
-                if rng.bool() { ("Send", "Send") } else { ("Delivery", "Delivery") };
-            let campaign = format!("c{}", rng.u8(0..4));
-            let minute = Minute::of_ms(at_ms);
-            let time = minute.to_string();
-            let delivery = format!(r#","delivery":{{"timestamp":"{time}"}}"#);
-            let block = if event_type == "Delivery" { &*delivery } else { "" };
-            let event = format!(
-                r#"{{"eventType":"{event_type}","mail":{{"timestamp":"{time}","messageId":"m","tags":{{"ses:configuration-set":["sim"],"request":["{request}"],"campaign":["{campaign}"]}}}}{block}}}"#
-            );
-            records.push(event);
+            let minute = Minute::of_ms(from_ms + rng.i64(0..600_000));
+            let metric = if rng.bool() { "Send" } else { "Delivery" };
+            let (request, campaign) = (format!("r{at}"), format!("c{}", rng.u8(0..4)));
+            let delivery = format!(r#","delivery":{{"timestamp":"{minute}"}}"#);
+            let block = if metric == "Delivery" { &*delivery } else { "" };
+            letter.events.push(format!(
+                r#"{{"eventType":"{metric}","mail":{{"timestamp":"{minute}","messageId":"{request}-{number}","tags":{{"ses:configuration-set":["sim"],"request":["{request}"],"campaign":["{campaign}"]}}}}{block}}}"#
+            ));
             let count =
                 |counts: &mut BTreeMap<_, u64>, namespace: &str, name: &str, value: &str| {
                     let series = SeriesMinute {
@@ -82,32 +86,25 @@ impl Letter {
                     };
                     *counts.entry(series).or_insert(0) += 1;
                 };
-            count(&mut always, "A", "request", &request);
-            count(&mut always, "A", "campaign", &campaign);
-            count(&mut always, "C", "ses:configuration-set", "sim");
-            count(&mut also, "B", "request", &request);
+            count(&mut letter.always, "A", "request", &request);
+            count(&mut letter.always, "A", "campaign", &campaign);
+            count(&mut letter.always, "C", "ses:configuration-set", "sim");
+            count(&mut letter.also, "B", "request", &request);
         }
+        letter
+    }
+
+    /// Puts the events into the body of a delivery, beside one that is torn now and then.
+    fn seal(&mut self, rng: &mut Rng) {
         if rng.u8(0..4) == 0 {
-            records.insert(rng.usize(0..=records.len()), "{\"eventType\":\"Se".to_owned());
+            let at = rng.usize(0..=self.events.len());
+            self.events.insert(at, "{\"eventType\":\"Se".to_owned());
         }
-        let records: Vec<_> = records
-            .iter()
-            .map(|record| format!(r#"{{"data":"{}"}}"#, STANDARD.encode(record)))
-            .collect();
-        let body = format!(
-            r#"{{"requestId":"{id}","timestamp":{not_before_ms},"records":[{}]}}"#,
-            records.join(",")
-        );
-        Self {
-            id,
-            body: body.into_bytes(),
-            not_before_ms,
-            always,
-            also,
-            acknowledged: false,
-            lives: BTreeSet::new(),
-            on_its_way: 0,
-        }
+        let record = |event: &String| format!(r#"{{"data":"{}"}}"#, STANDARD.encode(event));
+        let records: Vec<_> = self.events.iter().map(record).collect();
+        let (id, at_ms, records) = (&self.id, self.not_before_ms, records.join(","));
+        let body = format!(r#"{{"requestId":"{id}","timestamp":{at_ms},"records":[{records}]}}"#);
+        self.body = body.into_bytes();
     }
 
     /// The sum of its counts at most.
@@ -143,7 +140,14 @@ impl Post {
         let mut rng = Rng::with_seed(plan.seed ^ 0x706f_7374);
         let lives = plan.lives.iter().map(|life| life.lasts + life.pause);
         let span = lives.sum::<Duration>() + plan.trouble;
-        let letters = (0..plan.requests).map(|at| Letter::new(at, plan, span, &mut rng)).collect();
+        let letters = (0..plan.requests).map(|at| Letter::new(at, plan, span, &mut rng));
+        let mut letters: Vec<_> = letters.collect();
+        for _ in 0..plan.copies {
+            let from = &letters[rng.usize(0..plan.requests)].events;
+            let copy = from[rng.usize(0..from.len())].clone();
+            letters[rng.usize(0..plan.requests)].events.push(copy);
+        }
+        letters.iter_mut().for_each(|letter| letter.seal(&mut rng));
         Self(Arc::new(Mutex::new(Inner { letters, repeats: plan.repeats })))
     }
 

@@ -31,6 +31,8 @@ pub struct Metrics {
     values: Labelled<6>,
     dead_letters: Labelled<5>,
     events: Labelled<3>,
+    pub copies_removed: Total,
+    pub remembered_evicted: Total,
     pub no_timestamp: Total,
     lateness: Histogram,
     pub destination_matches: Total,
@@ -52,7 +54,7 @@ pub struct Metrics {
     pub recent_evicted: Total,
     reloads: Labelled<2>,
     pub log_lines_suppressed: Total,
-    gauges: [Gauge; 8],
+    gauges: [Gauge; 9],
 }
 
 type Labelled<const N: usize> = [Total; N];
@@ -63,6 +65,7 @@ pub struct Gauges {
     pub in_flight_requests: u64,
     pub in_flight_bytes: u64,
     pub ledger_ids: u64,
+    pub remembered_events: u64,
     pub pending_counts: u64,
     pub pending_entries: u64,
     pub series: u64,
@@ -253,6 +256,8 @@ impl Metrics {
             values: register.labelled("postmeter_values_total"),
             dead_letters: register.labelled("postmeter_dead_letters_total"),
             events: register.labelled("postmeter_events_total"),
+            copies_removed: register.total("postmeter_copies_removed_total"),
+            remembered_evicted: register.total("postmeter_remembered_events_evicted_total"),
             no_timestamp: register.total("postmeter_no_timestamp_events_total"),
             lateness: register.histogram("postmeter_event_lateness_seconds"),
             destination_matches: register.total("postmeter_destination_matches_total"),
@@ -278,6 +283,7 @@ impl Metrics {
                 "postmeter_in_flight_requests",
                 "postmeter_in_flight_bytes",
                 "postmeter_ledger_ids",
+                "postmeter_remembered_events",
                 "postmeter_pending_counts",
                 "postmeter_pending_entries",
                 "postmeter_series",
@@ -299,6 +305,7 @@ impl Metrics {
         for (total, count) in self.events.iter().zip(events) {
             total.add(count);
         }
+        self.copies_removed.add(tally.copies);
         self.no_timestamp.add(tally.no_timestamp);
         self.destination_matches.add(tally.destination_matches);
         self.dropped(DropReason::InvalidValue, tally.invalid_value);
@@ -366,6 +373,7 @@ impl Metrics {
             gauges.in_flight_requests as f64,
             gauges.in_flight_bytes as f64,
             gauges.ledger_ids as f64,
+            gauges.remembered_events as f64,
             gauges.pending_counts as f64,
             gauges.pending_entries as f64,
             gauges.series as f64,

@@ -88,6 +88,15 @@ pub const METRICS: &[Metric] = &[
         "postmeter_events_total",
         "Events by what the definitions make of them",
     ),
+    counter(
+        "postmeter_copies_removed_total",
+        "Events left out as copies of others; in neither values nor events",
+    ),
+    gauge("postmeter_remembered_events", "Events whose copies are left out"),
+    counter(
+        "postmeter_remembered_events_evicted_total",
+        "Remembered events forgotten before their time",
+    ),
     counter("postmeter_no_timestamp_events_total", "Routed events without a readable time"),
     histogram("postmeter_event_lateness_seconds", "Arrival minus event time, of routed events"),
     counter(

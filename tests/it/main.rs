@@ -9,6 +9,7 @@
 )]
 
 mod chaos;
+mod copies;
 mod count;
 mod dead_letters;
 mod deliveries;

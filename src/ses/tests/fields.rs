@@ -111,7 +111,9 @@ fn a_decoy_never_counts() {
         decoys_list = format_args!("[{decoys}]"),
     );
     let seen = seen(&text);
-    let [Seen::Event { event_type, time, values, path }] = &seen[..] else { panic!("{seen:?}") };
+    let [Seen::Event { event_type, time, values, path, .. }] = &seen[..] else {
+        panic!("{seen:?}")
+    };
     assert_eq!(*event_type, EventType::Click);
     assert_eq!(*time, None);
     assert_eq!(*values, vec![None; WANTED.len()]);

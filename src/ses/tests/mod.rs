@@ -5,6 +5,7 @@ mod faults;
 mod fields;
 mod gzip;
 mod hostile;
+mod identity;
 mod properties;
 mod raw;
 mod scalars;
@@ -28,6 +29,7 @@ enum Seen {
         time: Option<(i64, TimeOrigin)>,
         /// The values of [`WANTED`], in that order.
         values: Vec<Option<Vec<u8>>>,
+        fingerprint: Option<Fingerprint>,
         path: Vec<Wrapping>,
     },
     Other {
@@ -63,6 +65,7 @@ impl Visit for Log<'_> {
             event_type: event.event_type,
             time: event.time_ms(),
             values: WANTED.into_iter().map(value).collect(),
+            fingerprint: event.fingerprint(),
             path: path.iter().collect(),
         });
     }
@@ -98,7 +101,7 @@ fn interest() -> Interest {
     for (kind, name) in WANTED {
         wanted.want(kind, name);
     }
-    wanted.build()
+    wanted.build().with_identity()
 }
 
 /// What a way of reading visits.

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use serde::de::{DeserializeSeed, IgnoredAny};
 use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
 
 use super::super::compare;
 use super::super::json::{DEPTH_MAX, Step, VALUE_BYTES_MAX, read_value};
@@ -190,6 +191,16 @@ fn json_value() -> impl Strategy<Value = Json> {
         "rawData",
         "errorCode",
         "other",
+        "messageId",
+        "messageId",
+        "destination",
+        "bouncedRecipients",
+        "recipients",
+        "emailAddress",
+        "feedbackId",
+        "link",
+        "ipAddress",
+        "userAgent",
     ];
     const TEXTS: &[&str] = &[
         "",
@@ -355,6 +366,53 @@ fn awkward_events(count: usize) -> impl Iterator<Item = String> {
 
 // === the reference ===
 
+/// The fingerprint of an event, by plain look-ups in a tree.
+fn identity(json: &Json, event_type: EventType) -> Option<Fingerprint> {
+    let mail = &json["mail"];
+    let (own, recipients) = match event_type {
+        EventType::Bounce => (&json["bounce"], "bouncedRecipients"),
+        EventType::Complaint => (&json["complaint"], "complainedRecipients"),
+        EventType::Delivery => (&json["delivery"], "recipients"),
+        EventType::DeliveryDelay => (&json["deliveryDelay"], "delayedRecipients"),
+        EventType::Open => (&json["open"], ""),
+        EventType::Click => (&json["click"], ""),
+        EventType::Subscription => (&json["subscription"], ""),
+        EventType::Send | EventType::Reject | EventType::RenderingFailure => (mail, ""),
+    };
+    let recipients =
+        if recipients.is_empty() { &mail["destination"] } else { &own[recipients] }.as_array();
+    let recipients = recipients
+        .into_iter()
+        .flatten()
+        .filter_map(|recipient| recipient.as_str().or_else(|| recipient["emailAddress"].as_str()));
+    let of = |types: &[EventType], name: &str| {
+        types.contains(&event_type).then(|| own[name].as_str()).flatten()
+    };
+    let (opens, feedback) =
+        ([EventType::Open, EventType::Click], [EventType::Bounce, EventType::Complaint]);
+    let message_id = mail["messageId"].as_str().filter(|id| !id.is_empty())?;
+    let mut parts = vec![(1, message_id)];
+    parts.extend(recipients.map(|address| (2, address)));
+    parts.extend(of(&[EventType::Click], "link").map(|link| (3, link)));
+    parts.extend(of(&feedback, "feedbackId").map(|id| (4, id)));
+    parts.extend(of(&opens, "ipAddress").map(|address| (5, address)));
+    parts.extend(of(&opens, "userAgent").map(|agent| (6, agent)));
+    let mut hashed = Vec::new();
+    let mut put = |bytes: &[u8]| {
+        hashed.extend((bytes.len() as u64).to_le_bytes());
+        hashed.extend(bytes);
+    };
+    put(b"postmeter event 1");
+    put(event_type.metric_name().as_bytes());
+    put(own["timestamp"].as_str()?.as_bytes());
+    for (part, text) in parts {
+        put(&[part]);
+        put(text.as_bytes());
+    }
+    let hash = Sha256::digest(hashed);
+    Some(Fingerprint::new(hash[..16].try_into().expect("it is longer")))
+}
+
 /// The event in a value, by plain look-ups in a tree.
 fn reference(json: &Json) -> Option<Seen> {
     let text = |value: &Json| value.as_str().map(|text| text.as_bytes().to_vec());
@@ -393,20 +451,22 @@ fn reference(json: &Json) -> Option<Seen> {
         event_type,
         time: of_block.or_else(of_mail),
         values: WANTED.into_iter().map(value).collect(),
+        fingerprint: identity(json, event_type),
         path: Vec::new(),
     })
 }
 
 #[test]
 fn what_is_read_from_awkward_events_is_what_a_tree_of_them_shows() {
-    let mut compared = 0;
+    let (mut compared, mut told) = (0, 0);
     for event in awkward_events(3000) {
         let Ok(json) = serde_json::from_str::<Json>(&event) else { continue };
         let Some(expected) = reference(&json) else { continue };
+        told += usize::from(matches!(expected, Seen::Event { fingerprint: Some(_), .. }));
         assert_eq!(seen(&event), [expected], "{event}");
         compared += 1;
     }
-    assert!(compared > 1500, "{compared}");
+    assert!(compared > 1500 && told > 1200, "{compared} {told}");
 }
 
 proptest! {
@@ -489,6 +549,12 @@ fn event_like() -> impl Strategy<Value = String> {
         "tags",
         "headers",
         "linkTags",
+        "messageId",
+        "destination",
+        "bouncedRecipients",
+        "emailAddress",
+        "link",
+        "userAgent",
         "campaign",
         "team",
         "placement",

@@ -7,30 +7,26 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, Response};
 use bytes::Bytes;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::Instrument;
 
 use super::access::AccessKeys;
 use super::answer::answer;
 use super::body::{BodyLimits, discard, expand, read};
+use super::copies::{claim, end_claim};
+use super::cores::{Cores, is_quick};
 use super::head::{ACCESS_KEY, Head, REQUEST_ID, REQUEST_ID_BYTES_MAX, header_text};
 use crate::ack::{Admission, Ledger, Reason, Refusal, RequestId, Stage, Ticket, Waiter};
 use crate::clock::Clock;
 use crate::dead_letters::DeadLetters;
 use crate::pipeline::{Batch, Intake};
-use crate::ses::{is_gzip, read_request};
+use crate::ses::read_request;
 use crate::source::{Charge, InFlight};
 use crate::telemetry::{Metrics, RateLimit, RequestOutcome};
 
 /// Of a body without a valid key no more than this is read, and that is thrown away.
 const UNAUTHORIZED_DISCARD_MAX: usize = 1 << 20;
-
-/// A body of at most so many bytes is counted where it was read: a few milliseconds, for which the
-/// other tasks of a thread can wait.
-const QUICK_BYTES_MAX: usize = 4 << 20;
-/// How many times as much gzip is taken to hold: SES events in base64 shrink to a sixth or so.
-const GZIP_RATIO: usize = 8;
 
 /// An answer waits so long at most for the request's dead letters to be written.
 const LETTERS_PATIENCE: Duration = Duration::from_secs(1);
@@ -60,8 +56,7 @@ struct Shared {
     metrics: Arc<Metrics>,
     clock: Clock,
     dead_letters: Option<DeadLetters>,
-    /// Reading a large body is work for a core; more at once would only take turns.
-    cores: Arc<Semaphore>,
+    cores: Cores,
     warnings: RateLimit,
 }
 
@@ -94,7 +89,8 @@ struct Work {
 
 /// What came of reading a body.
 enum Counted {
-    New(Box<Batch>),
+    /// With the body, should it be read again.
+    New(Box<Batch>, Bytes),
     /// The body's own id turned out to be known.
     Known(Waiter),
 }
@@ -123,7 +119,6 @@ impl FirehoseEndpoint {
         clock: Clock,
         dead_letters: Option<DeadLetters>,
     ) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let warnings = RateLimit::new(Duration::from_secs(10), Arc::clone(&metrics));
         Self(Arc::new(Shared {
             settings,
@@ -133,7 +128,7 @@ impl FirehoseEndpoint {
             metrics,
             clock,
             dead_letters,
-            cores: Arc::new(Semaphore::new(cores)),
+            cores: Cores::new(),
             warnings,
         }))
     }
@@ -208,7 +203,8 @@ impl FirehoseEndpoint {
             Err(refusal) => return Err(refuse(ticket, echo, refusal)),
         };
         let work = Work { request_id: echo.clone(), head, charge, ticket };
-        let done = if is_quick(&body) && !self.0.intake.is_journaled() {
+        let waits = self.0.intake.is_journaled() || self.0.intake.leaves_out_copies();
+        let done = if is_quick(&body) && !waits {
             // No other thread is woken for it, and nothing can end it half-way.
             match catch_unwind(AssertUnwindSafe(|| self.count(work, body))) {
                 Ok((work, counted)) => Some(self.merge(work, counted).await),
@@ -227,15 +223,9 @@ impl FirehoseEndpoint {
 
     /// Counts and merges a body; `None` when that panicked.
     async fn work(self, work: Work, body: Bytes) -> Option<Result<Taken, Refused>> {
-        let (work, counted) = if is_quick(&body) {
-            self.count(work, body)
-        } else {
-            // The semaphore is never closed, and without a core the work would only be slower.
-            let _core = Arc::clone(&self.0.cores).acquire_owned().await.ok();
-            let (endpoint, span) = (self.clone(), tracing::Span::current());
-            let count = move || span.in_scope(|| endpoint.count(work, body));
-            tokio::task::spawn_blocking(count).await.ok()?
-        };
+        let (quick, endpoint) = (is_quick(&body), self.clone());
+        let count = move || endpoint.count(work, body);
+        let (work, counted) = self.0.cores.run(quick, count).await?;
         Some(self.merge(work, counted).await)
     }
 
@@ -286,14 +276,14 @@ impl FirehoseEndpoint {
         }
         let fresh = || blank.blank(shared.dead_letters.as_ref().map(DeadLetters::letters));
         let batch = request.read(rules.interest(), fresh).map_err(bad)?;
-        Ok(Counted::New(Box::new(batch)))
+        Ok(Counted::New(Box::new(batch), body))
     }
 
     /// Merges what was counted. A refusal is told to whoever joined.
     async fn merge(&self, work: Work, counted: Result<Counted, Refusal>) -> Result<Taken, Refused> {
         let Work { mut charge, request_id, mut ticket, head } = work;
-        let mut batch = match counted {
-            Ok(Counted::New(batch)) => batch,
+        let (mut batch, body) = match counted {
+            Ok(Counted::New(batch, body)) => (batch, body),
             Ok(Counted::Known(waiter)) => {
                 return Ok(Taken { request_id, waiter, charge: None, letters: None });
             }
@@ -304,13 +294,20 @@ impl FirehoseEndpoint {
             return Err((request_id, refusal));
         };
         let (id, waiter) = (*id, admitted.waiter());
-        let receipt = || ticket.take().and_then(|(_, ticket)| ticket.merged());
-        if let Err(refusal) = self.0.intake.merge(id, &batch, receipt).await {
+        let shared = &self.0;
+        let letters = shared.dead_letters.as_ref();
+        let claim = claim(&shared.intake, &shared.cores, letters, &mut batch, &body).await;
+        let Some(claim) = claim else {
+            let refusal = Refusal::new(Reason::GivenUp, "the work on it failed");
             return Err(refuse(ticket, request_id, refusal));
+        };
+        let receipt = || ticket.take().and_then(|(_, ticket)| ticket.merged());
+        match shared.intake.merge(id, &batch, claim, receipt).await {
+            Ok(claim) => end_claim(claim, waiter.clone(), shared.settings.answers_when_settled),
+            Err(refusal) => return Err(refuse(ticket, request_id, refusal)),
         }
-        let letters = self.0.dead_letters.as_ref().zip(batch.letters.take());
-        let letters = letters.and_then(|(dead_letters, letters)| {
-            dead_letters.keep(letters, &head.source, &request_id, self.0.clock.now_ms())
+        let letters = letters.zip(batch.letters.take()).and_then(|(dead_letters, letters)| {
+            dead_letters.keep(letters, &head.source, &request_id, shared.clock.now_ms())
         });
         charge.merged();
         if let Some(record) = batch.first_malformed
@@ -358,10 +355,6 @@ impl FirehoseEndpoint {
             Stage::Refused(refusal) => Reply::refused(request_id, refusal),
         }
     }
-}
-
-fn is_quick(body: &[u8]) -> bool {
-    body.len() <= if is_gzip(body) { QUICK_BYTES_MAX / GZIP_RATIO } else { QUICK_BYTES_MAX }
 }
 
 // === impl FirehoseSettings ===

@@ -7,6 +7,8 @@
 mod access;
 mod answer;
 mod body;
+mod copies;
+mod cores;
 mod endpoint;
 mod head;
 

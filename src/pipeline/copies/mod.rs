@@ -1,0 +1,197 @@
+//! Copies: the same event again, under another request id or twice in one request.
+//!
+//! SNS, SQS and whoever repeats a put give an event that was taken already another id, so that the
+//! ledger does not know it. A [`Sift`] leaves copies out of one request; [`Copies`] knows the events
+//! of all. A request claims its events before it is merged, all of them or none. While it holds
+//! them, another that has one of them waits: it must neither count the event nor leave it out
+//! before it is known whether the first is merged. Nobody waits while holding a claim, so nobody
+//! waits for ever. A claim that is dropped leaves no trace.
+
+mod recent;
+mod sift;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use foldhash::fast::RandomState;
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::ses::Fingerprint;
+use recent::Recent;
+pub use sift::{Sample, Sift};
+
+/// How long and how many events are remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CopiesSettings {
+    pub window: Duration,
+    /// Beyond it the oldest go early.
+    pub events_max: usize,
+}
+
+/// The events that were counted, and those that are about to be.
+#[derive(Debug)]
+pub struct Copies {
+    table: Mutex<Table>,
+    window_ms: i64,
+    clock: Clock,
+}
+
+#[derive(Debug)]
+struct Table {
+    counted: Recent,
+    /// Events and the number of the claim that holds each.
+    claimed: HashMap<Fingerprint, u64, RandomState>,
+    /// Whoever waits for a claim hears of its end.
+    claims: HashMap<u64, watch::Receiver<()>, RandomState>,
+    next_claim: u64,
+}
+
+/// The right to count some events. Dropped, they are free again.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct Claim(Option<Held>);
+
+#[derive(Debug)]
+struct Held {
+    copies: Arc<Copies>,
+    number: u64,
+    fingerprints: Vec<Fingerprint>,
+    /// Closed with the claim.
+    _end: watch::Sender<()>,
+}
+
+/// Some of the events were counted already: the request is to be read again without them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known(pub Vec<Fingerprint>);
+
+/// What became of a try.
+enum Tried {
+    Claimed(Claim),
+    Known(Known),
+    /// Another request holds one of them; closed when that is decided.
+    Held(watch::Receiver<()>),
+}
+
+// === impl Copies ===
+
+impl Copies {
+    #[must_use]
+    pub fn new(settings: CopiesSettings, clock: Clock) -> Self {
+        let window_ms = i64::try_from(settings.window.as_millis()).unwrap_or(i64::MAX);
+        let table = Table {
+            counted: Recent::new(settings.events_max),
+            claimed: HashMap::default(),
+            claims: HashMap::default(),
+            next_claim: 0,
+        };
+        Self { table: Mutex::new(table), window_ms, clock }
+    }
+
+    /// Claims events, no two of which are the same, for a request. Waits while others hold any.
+    ///
+    /// # Errors
+    /// Some were counted; nothing is claimed.
+    pub async fn claim(self: &Arc<Self>, fingerprints: &[Fingerprint]) -> Result<Claim, Known> {
+        loop {
+            match self.try_claim(fingerprints) {
+                Tried::Claimed(claim) => return Ok(claim),
+                Tried::Known(known) => return Err(known),
+                // Nothing is ever sent: an error is the end of the claim.
+                Tried::Held(mut end) => _ = end.changed().await,
+            }
+        }
+    }
+
+    fn try_claim(self: &Arc<Self>, fingerprints: &[Fingerprint]) -> Tried {
+        let mut table = self.table();
+        table.counted.expire(self.clock.now_ms().saturating_sub(self.window_ms));
+        // First, so that a request is read again once for all that it waited for.
+        let held = fingerprints.iter().find_map(|one| table.claimed.get(one));
+        if let Some(end) = held.and_then(|number| table.claims.get(number)) {
+            return Tried::Held(end.clone());
+        }
+        let known = fingerprints.iter().filter(|one| table.counted.contains(one));
+        let known: Vec<_> = known.copied().collect();
+        if !known.is_empty() {
+            return Tried::Known(Known(known));
+        }
+        let (end, ended) = watch::channel(());
+        let number = table.next_claim;
+        table.next_claim += 1;
+        table.claims.insert(number, ended);
+        table.claimed.extend(fingerprints.iter().map(|one| (*one, number)));
+        let (copies, fingerprints) = (Arc::clone(self), fingerprints.to_vec());
+        Tried::Claimed(Claim(Some(Held { copies, number, fingerprints, _end: end })))
+    }
+
+    /// Knows events that an earlier process counted, and when (Unix milliseconds) it did.
+    pub fn restore(&self, mut counted: Vec<(i64, Vec<Fingerprint>)>) {
+        counted.sort_by_key(|(at_ms, _)| *at_ms);
+        let mut table = self.table();
+        for (at_ms, fingerprints) in counted {
+            table.counted.add(at_ms, &fingerprints);
+        }
+    }
+
+    /// The number of events that are remembered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.table().counted.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The number of events that were forgotten before their time.
+    #[must_use]
+    pub fn forgotten(&self) -> u64 {
+        self.table().counted.forgotten()
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Claim ===
+
+impl Claim {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.as_ref().is_none_or(|held| held.fingerprints.is_empty())
+    }
+
+    /// The events are counted: what comes of them from now on are copies.
+    pub fn counted(mut self) {
+        if let Some(held) = &mut self.0 {
+            let now_ms = held.copies.clock.now_ms();
+            let fingerprints = std::mem::take(&mut held.fingerprints);
+            let mut table = held.copies.table();
+            table.counted.add(now_ms, &fingerprints);
+            table.release(held.number, &fingerprints);
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.copies.table().release(self.number, &self.fingerprints);
+    }
+}
+
+// === impl Table ===
+
+impl Table {
+    fn release(&mut self, claim: u64, fingerprints: &[Fingerprint]) {
+        self.claims.remove(&claim);
+        for fingerprint in fingerprints {
+            self.claimed.remove(fingerprint);
+        }
+    }
+}

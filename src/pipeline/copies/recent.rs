@@ -1,0 +1,117 @@
+//! The fingerprints of the last events, the oldest first.
+
+use std::collections::VecDeque;
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+
+use crate::ses::Fingerprint;
+
+/// A queue that can be asked. An event costs its fingerprint and 5 bytes of a table that names it
+/// by its place, each with the room to grow that such things have: 21 to 42 bytes.
+#[derive(Debug)]
+pub struct Recent {
+    queue: VecDeque<Fingerprint>,
+    /// What was ever taken out of the queue, modulo 2^32: where the queue begins.
+    start: u32,
+    /// Places, counted from the very first.
+    places: HashTable<u32>,
+    hasher: RandomState,
+    /// When (Unix milliseconds) how many were added.
+    spans: VecDeque<(i64, usize)>,
+    most: usize,
+    forgotten: u64,
+}
+
+/// So many go at once at most when their time is over: others wait for the table meanwhile. Each
+/// request may let as many go, and hardly one brings as many.
+const EXPIRED_AT_ONCE: usize = 10_000;
+
+// === impl Recent ===
+
+impl Recent {
+    /// Holds at most so many, from 1 to 2^32 - 1; beyond it the oldest are forgotten early.
+    pub fn new(most: usize) -> Self {
+        Self {
+            queue: VecDeque::new(),
+            start: 0,
+            places: HashTable::new(),
+            hasher: RandomState::default(),
+            spans: VecDeque::new(),
+            most,
+            forgotten: 0,
+        }
+    }
+
+    pub fn contains(&self, fingerprint: &Fingerprint) -> bool {
+        let Self { queue, start, .. } = self;
+        let same = |place: &u32| queue[place.wrapping_sub(*start) as usize] == *fingerprint;
+        self.places.find(self.hasher.hash_one(fingerprint), same).is_some()
+    }
+
+    /// Adds those that it does not hold.
+    pub fn add(&mut self, at_ms: i64, fingerprints: &[Fingerprint]) {
+        for fingerprint in fingerprints {
+            if self.contains(fingerprint) {
+                continue;
+            }
+            if self.queue.len() >= self.most {
+                self.pop();
+                self.forgotten += 1;
+            }
+            let Self { queue, start, places, hasher, spans, .. } = self;
+            #[expect(clippy::cast_possible_truncation, reason = "places are modulo 2^32")]
+            let place = start.wrapping_add(queue.len() as u32);
+            queue.push_back(*fingerprint);
+            let hash = |place: &u32| hasher.hash_one(queue[place.wrapping_sub(*start) as usize]);
+            places.insert_unique(hasher.hash_one(fingerprint), place, hash);
+            match spans.back_mut() {
+                Some((last_ms, count)) if *last_ms == at_ms => *count += 1,
+                _ => spans.push_back((at_ms, 1)),
+            }
+        }
+    }
+
+    /// Forgets what was added then or before; not all at once when that is much.
+    pub fn expire(&mut self, until_ms: i64) {
+        for _ in 0..EXPIRED_AT_ONCE {
+            if self.spans.front().is_none_or(|(at_ms, _)| *at_ms > until_ms) {
+                return;
+            }
+            self.pop();
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// How many went before their time.
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
+    /// What is allocated, but for what tells the times of requests.
+    #[cfg(test)]
+    pub fn bytes(&self) -> usize {
+        self.queue.capacity() * Fingerprint::BYTES + self.places.allocation_size()
+    }
+
+    /// Forgets the oldest.
+    fn pop(&mut self) {
+        let Some(oldest) = self.queue.front() else { return };
+        let hash = self.hasher.hash_one(oldest);
+        if let Ok(place) = self.places.find_entry(hash, |place| *place == self.start) {
+            place.remove();
+        }
+        self.queue.pop_front();
+        self.start = self.start.wrapping_add(1);
+        if let Some((_, count)) = self.spans.front_mut() {
+            *count -= 1;
+            if *count == 0 {
+                self.spans.pop_front();
+            }
+        }
+    }
+}
