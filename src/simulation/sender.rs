@@ -147,7 +147,9 @@ impl Post {
             let copy = from[rng.usize(0..from.len())].clone();
             letters[rng.usize(0..plan.requests)].events.push(copy);
         }
-        letters.iter_mut().for_each(|letter| letter.seal(&mut rng));
+        for letter in &mut letters {
+            letter.seal(&mut rng);
+        }
         Self(Arc::new(Mutex::new(Inner { letters, repeats: plan.repeats })))
     }
 
