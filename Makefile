@@ -8,7 +8,7 @@ STAMP  := $(VENV)/stamp
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help build test lint toolchain deploy-check licenses deny fmt demo bench fuzz load image clean-venv ci
+.PHONY: help build test lint toolchain deploy-check licenses deny fmt demo bench fuzz fuzz-smoke load image clean-venv ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -71,7 +71,7 @@ image: ## container image `postmeter` (needs docker)
 clean-venv: ## remove the Python venv
 	rm -rf $(VENV)
 
-ci: lint test ## what CI runs
+ci: lint test fuzz-smoke ## what CI runs
 
 # Made again when its requirements change. What went wrong is said in one line.
 $(STAMP): tests/python/requirements.txt
@@ -82,15 +82,26 @@ $(STAMP): tests/python/requirements.txt
 	    || { rm -rf $(VENV); echo "cannot make $(VENV), which needs $(PYTHON) >= 3.11 with venv and pip: $${said##*$$'\n'}" >&2; exit 1; }
 	@touch $@
 
-# libFuzzer's instrumentation by rustc's stable options: no nightly and no cargo-fuzz is needed.
-# A find is kept in tests/fuzz/artifacts, the inputs that led on in tests/fuzz/corpus.
+# libFuzzer's instrumentation by rustc's stable options: no nightly and no cargo-fuzz is needed, but
+# a C++ compiler. A find is kept in tests/fuzz/artifacts, the inputs that led on in tests/fuzz/corpus.
 FUZZ_SECONDS ?= 300
+FUZZ_TARGETS ?= event delivery definitions journal
+FUZZ_DIR := tests/fuzz
 FUZZ_FLAGS := --cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
     -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares
+FUZZ_RUN := -max_len=16384 -rss_limit_mb=1024 -timeout=10 -print_final_stats=1
 fuzz: ## the fuzz targets, FUZZ_SECONDS each (300)
-	@cd tests/fuzz && host=$$(rustc -vV | sed -n 's/^host: //p') && for target in event delivery; do \
-	    mkdir -p corpus/$$target artifacts && RUSTFLAGS="$(FUZZ_FLAGS)" cargo run --release --locked \
-	        --target $$host --bin $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=16384 \
-	        -artifact_prefix=artifacts/$$target- -print_final_stats=1 corpus/$$target seeds/$$target \
-	        || exit 1; done
+	@command -v "$${CXX:-c++}" >/dev/null || { echo "libFuzzer needs a C++ compiler: install one, or name it in CXX" >&2; exit 1; }
+	@cd $(FUZZ_DIR) && host=$$(rustc -vV | sed -n 's/^host: //p') && \
+	RUSTFLAGS="$(FUZZ_FLAGS)" cargo build --release --locked --target-dir target --target $$host && \
+	for target in $(FUZZ_TARGETS); do \
+	    mkdir -p corpus/$$target artifacts && echo "fuzzing $$target for $(FUZZ_SECONDS) s" && \
+	    target/$$host/release/$$target $(FUZZ_RUN) -max_total_time=$(FUZZ_SECONDS) \
+	        -artifact_prefix=artifacts/$$target- corpus/$$target seeds/$$target \
+	        > artifacts/$$target.log 2>&1 || { tail -n 40 artifacts/$$target.log >&2; exit 1; }; \
+	    sed -n 's/^stat::number_of_executed_units: */  executions: /p; s/^stat::peak_rss_mb: */  peak MB: /p' artifacts/$$target.log; \
+	done
+
+fuzz-smoke: ## the same for 10 s each, as a part of CI
+	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=10
