@@ -27,7 +27,9 @@ use crate::clock::Clock;
 use crate::config::{Acknowledge, Config, Publish, TimestampSource};
 use crate::destination::Layouts;
 use crate::finding::Finding;
-use crate::http::{Admin, Listener, ListenerSettings, admin_router, health_router};
+use crate::http::{
+    Admin, Listener, ListenerSettings, admin_router, connections_within, health_router,
+};
 use crate::journal::Journal;
 use crate::limits::FIREHOSE_ID_LIFE;
 use crate::pipeline::{Intake, IntakeSettings};
@@ -39,8 +41,8 @@ use crate::telemetry::{Gauges, Metrics, Reload};
 
 /// Done request ids that are remembered at most, about 25 MB of them.
 const DONE_IDS_MAX: usize = 250_000;
-/// Connections on each listener at most.
-const CONNECTIONS_MAX: usize = 10_000;
+/// Connections at most: of senders, and of those who look after the daemon.
+const CONNECTIONS_MAX: [usize; 2] = [10_000, 1000];
 /// What `serve` counts by when nothing is configured at all, and `demo` always.
 pub const EXAMPLE_DEFINITIONS: &str = include_str!("../../config/definitions.json");
 
@@ -172,8 +174,9 @@ impl App {
             journal::restore(opened, &parts, ambiguous, &clock).await;
         }
         let endpoint = firehose(&config, &parts, clock);
-        let http = bind(config.listen.http, config.listen.keep_alive).await?;
-        let admin = bind(config.listen.admin, config.listen.keep_alive).await?;
+        let [senders, admins] = connections_within(CONNECTIONS_MAX);
+        let http = bind(config.listen.http, config.listen.keep_alive, senders).await?;
+        let admin = bind(config.listen.admin, config.listen.keep_alive, admins).await?;
         Ok(Self { http, admin, endpoint, publisher, parts, own_totals, config })
     }
 
@@ -310,8 +313,12 @@ async fn own_totals_until(
     Some(totals)
 }
 
-async fn bind(address: SocketAddr, keep_alive: Duration) -> Result<Listener, StartError> {
-    let settings = ListenerSettings { keep_alive, connections_max: CONNECTIONS_MAX };
+async fn bind(
+    address: SocketAddr,
+    keep_alive: Duration,
+    connections_max: usize,
+) -> Result<Listener, StartError> {
+    let settings = ListenerSettings { keep_alive, connections_max };
     let listener = Listener::bind(address, settings).await;
     listener.map_err(|error| StartError::Listen { address, error })
 }
