@@ -8,7 +8,7 @@ STAMP  := $(VENV)/stamp
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help build test lint toolchain deploy-check licenses deny fmt demo bench fuzz soak planted load image clean-venv ci
+.PHONY: help build test lint toolchain deploy-check licenses deny fmt demo bench fuzz fuzz-smoke soak planted load image clean-venv ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -74,7 +74,8 @@ soak: ## simulated histories for SOAK_SECONDS (600)
 # Each patch is a bug. The copy shares all that was built but our own code.
 planted: ## bugs planted on purpose, each to be found within 200 simulated histories (minutes)
 	@for bug in tests/planted/*.patch; do \
-	    rm -rf target/planted && mkdir -p target/planted && cp -r Cargo.toml Cargo.lock benches config src tests target/planted && \
+	    rm -rf target/planted && mkdir -p target/planted/tests && cp -r Cargo.toml Cargo.lock benches config src target/planted && \
+	    cp -r tests/it target/planted/tests && \
 	    patch --quiet --strip=1 --directory=target/planted <$$bug || exit 1; \
 	    cargo test --manifest-path target/planted/Cargo.toml --target-dir target --locked --lib --no-run 2>target/planted.log \
 	        || { cat target/planted.log >&2; exit 1; }; \
@@ -90,7 +91,7 @@ image: ## container image `postmeter` (needs docker)
 clean-venv: ## remove the Python venv
 	rm -rf $(VENV)
 
-ci: lint test ## what CI runs
+ci: lint test fuzz-smoke ## what CI runs
 
 # Made again when its requirements change. What went wrong is said in one line.
 $(STAMP): tests/python/requirements.txt
@@ -101,15 +102,26 @@ $(STAMP): tests/python/requirements.txt
 	    || { rm -rf $(VENV); echo "cannot make $(VENV), which needs $(PYTHON) >= 3.11 with venv and pip: $${said##*$$'\n'}" >&2; exit 1; }
 	@touch $@
 
-# libFuzzer's instrumentation by rustc's stable options: no nightly and no cargo-fuzz is needed.
-# A find is kept in tests/fuzz/artifacts, the inputs that led on in tests/fuzz/corpus.
+# libFuzzer's instrumentation by rustc's stable options: no nightly and no cargo-fuzz is needed, but
+# a C++ compiler. A find is kept in tests/fuzz/artifacts, the inputs that led on in tests/fuzz/corpus.
 FUZZ_SECONDS ?= 300
+FUZZ_TARGETS ?= event delivery definitions journal
+FUZZ_DIR := tests/fuzz
 FUZZ_FLAGS := --cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
     -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares
+FUZZ_RUN := -max_len=16384 -rss_limit_mb=1024 -timeout=10 -print_final_stats=1
 fuzz: ## the fuzz targets, FUZZ_SECONDS each (300)
-	@cd tests/fuzz && host=$$(rustc -vV | sed -n 's/^host: //p') && for target in event delivery; do \
-	    mkdir -p corpus/$$target artifacts && RUSTFLAGS="$(FUZZ_FLAGS)" cargo run --release --locked \
-	        --target $$host --bin $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=16384 \
-	        -artifact_prefix=artifacts/$$target- -print_final_stats=1 corpus/$$target seeds/$$target \
-	        || exit 1; done
+	@command -v "$${CXX:-c++}" >/dev/null || { echo "libFuzzer needs a C++ compiler: install one, or name it in CXX" >&2; exit 1; }
+	@cd $(FUZZ_DIR) && host=$$(rustc -vV | sed -n 's/^host: //p') && \
+	RUSTFLAGS="$(FUZZ_FLAGS)" cargo build --release --locked --target-dir target --target $$host && \
+	for target in $(FUZZ_TARGETS); do \
+	    mkdir -p corpus/$$target artifacts && echo "fuzzing $$target for $(FUZZ_SECONDS) s" && \
+	    target/$$host/release/$$target $(FUZZ_RUN) -max_total_time=$(FUZZ_SECONDS) \
+	        -artifact_prefix=artifacts/$$target- corpus/$$target seeds/$$target \
+	        > artifacts/$$target.log 2>&1 || { tail -n 40 artifacts/$$target.log >&2; exit 1; }; \
+	    sed -n 's/^stat::number_of_executed_units: */  executions: /p; s/^stat::peak_rss_mb: */  peak MB: /p' artifacts/$$target.log; \
+	done
+
+fuzz-smoke: ## the same for 10 s each, as a part of CI
+	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=10

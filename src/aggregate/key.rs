@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::varint::{put_varint, varint};
-use crate::destination::{LayoutId, Layouts};
+use crate::destination::{Layout, LayoutId, Layouts};
 use crate::ses::Minute;
 
 const MINUTE_BYTES: usize = 8;
@@ -76,6 +76,17 @@ pub fn layout_of(series: &[u8]) -> LayoutId {
     LayoutId(u32::try_from(id).unwrap_or(u32::MAX))
 }
 
+/// Whether what follows the layout's id in a key is a value for each dimension, and a minute.
+#[must_use]
+pub fn is_of_layout(mut values: &[u8], layout: &Layout) -> bool {
+    for _ in &layout.dimensions {
+        let Some((len, rest)) = values.split_first() else { return false };
+        let Some((_, rest)) = rest.split_at_checked(usize::from(*len)) else { return false };
+        values = rest;
+    }
+    values.len() == MINUTE_BYTES && minute_of(values).is_of_calendar()
+}
+
 /// A series in full; `None` only for bytes that no [`KeyBuilder`] of this process made.
 #[must_use]
 pub fn resolve(series: &[u8], minute: Minute, layouts: &Layouts) -> Option<SeriesMinute> {
@@ -101,7 +112,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::destination::Layout;
     use crate::ses::EventType;
 
     proptest! {
@@ -109,7 +119,7 @@ mod tests {
         #[test]
         fn a_key_resolves_to_what_it_was_built_from(
             values in prop::collection::vec("[A-Za-z0-9_.@-]{1,255}", 1..10),
-            minute in -1_000_000_000_i64..5_000_000_000,
+            minute in -2_000_000_000_i64..5_000_000_000,
         ) {
             let layouts = Layouts::default();
             let names: Vec<_> = (0..values.len()).map(|at| format!("name{at}")).collect();
@@ -121,6 +131,12 @@ mod tests {
                 builder.push(value.as_bytes());
             }
             let key = builder.finish(Minute(minute));
+            let layout = layouts.get(id).expect("it is known");
+            let (_, rest) = varint(key).expect("a key begins with its layout");
+            prop_assert_eq!(is_of_layout(rest, &layout), Minute(minute).is_of_calendar());
+            let other = [rest, b"x"].concat();
+            let cut = &rest[..rest.len() - 1];
+            prop_assert!(!is_of_layout(cut, &layout) && !is_of_layout(&other, &layout));
             let full = resolve(series_of(key), minute_of(key), &layouts);
             let full = full.expect("the layout is known");
             prop_assert_eq!(full.minute, Minute(minute));

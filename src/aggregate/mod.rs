@@ -20,7 +20,9 @@ mod varint;
 pub use delta::Delta;
 pub use entry::{Counts, Entry, EntryKey, Joined};
 pub use epoch::{Aggregator, Limits, Merge, Sealed};
-pub use key::{Key, KeyBuilder, SeriesMinute, key_of, layout_of, minute_of, resolve, series_of};
+pub use key::{
+    Key, KeyBuilder, SeriesMinute, is_of_layout, key_of, layout_of, minute_of, resolve, series_of,
+};
 pub use lines::{Line, lines_of, sorted_lines};
 pub use pending::{Full, Pending, Room};
 pub use table::{SeriesId, SeriesTable};

@@ -32,14 +32,16 @@ use crate::config::{Config, Publish};
 use crate::dead_letters::DeadLetters;
 use crate::destination::Layouts;
 use crate::finding::Finding;
-use crate::http::{Admin, Listener, ListenerSettings, admin_router, health_router};
+use crate::http::{
+    Admin, Listener, ListenerSettings, admin_router, connections_within, health_router,
+};
 use crate::limits::DATUMS_PER_CALL_MAX;
 use crate::sink::cloudwatch::{AwsEnvironment, CloudWatch, CloudWatchSettings};
 use crate::sink::{Datum, Failure, Memory, MetricSink, OwnTotals, Publisher};
 use crate::telemetry::{Metrics, Reload};
 
-/// Connections on each listener at most.
-const CONNECTIONS_MAX: usize = 10_000;
+/// Connections at most: of senders, and of those who look after the daemon.
+const CONNECTIONS_MAX: [usize; 2] = [10_000, 1000];
 /// What `serve` counts by when nothing is configured at all, and `demo` always.
 pub const EXAMPLE_DEFINITIONS: &str = include_str!("../../config/definitions.json");
 
@@ -118,8 +120,9 @@ impl App {
         let engine = Engine::start(making, rules, sink, opened).await;
         let own_totals = config.telemetry.own_namespace.as_deref().filter(|_| to_aws);
         let own_totals = own_totals.map(|name| OwnTotals::new(name, metrics, clock));
-        let http = bind(config.listen.http, config.listen.keep_alive).await?;
-        let admin = bind(config.listen.admin, config.listen.keep_alive).await?;
+        let [senders, admins] = connections_within(CONNECTIONS_MAX);
+        let http = bind(config.listen.http, config.listen.keep_alive, senders).await?;
+        let admin = bind(config.listen.admin, config.listen.keep_alive, admins).await?;
         Ok(Self { http, admin, engine, dead_letters, own_totals, config })
     }
 
@@ -209,8 +212,12 @@ async fn own_totals_until(
     Some(totals)
 }
 
-async fn bind(address: SocketAddr, keep_alive: Duration) -> Result<Listener, StartError> {
-    let settings = ListenerSettings { keep_alive, connections_max: CONNECTIONS_MAX };
+async fn bind(
+    address: SocketAddr,
+    keep_alive: Duration,
+    connections_max: usize,
+) -> Result<Listener, StartError> {
+    let settings = ListenerSettings { keep_alive, connections_max };
     let listener = Listener::bind(address, settings).await;
     listener.map_err(|error| StartError::Listen { address, error })
 }

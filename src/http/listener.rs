@@ -7,12 +7,15 @@ use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use super::heads::{HeadBudget, Metered, Progress};
 
 /// Bounds of a listener.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +33,11 @@ pub struct Listener {
 }
 
 /// Bytes of a request's line and headers; Firehose's common attributes alone may have 64 KiB.
-const HEAD_BYTES_MAX: usize = 256 << 10;
+const HEAD_BYTES_MAX: usize = 128 << 10;
+/// Bytes of heads beyond the first of each, of all connections together.
+const LONG_HEADS_BYTES_MAX: usize = 32 << 20;
+/// A body is read in pieces of at most so many bytes.
+const PIECE_BYTES_MAX: usize = 256 << 10;
 
 /// How long to wait after the system could not accept, such as for want of file handles.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -62,6 +69,7 @@ impl Listener {
     pub async fn serve(self, router: Router, drain: CancellationToken, end: CancellationToken) {
         let connections = TaskTracker::new();
         let places = Arc::new(Semaphore::new(self.settings.connections_max));
+        let heads = HeadBudget::new(LONG_HEADS_BYTES_MAX);
         loop {
             let place = tokio::select! {
                 place = Arc::clone(&places).acquire_owned() => place,
@@ -75,7 +83,12 @@ impl Listener {
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             };
-            let connection = serve_connection(stream, router.clone(), self.settings, drain.clone());
+            let progress = Progress::default();
+            // Answers are small and whole; waiting to fill a packet only delays them.
+            let _ = stream.set_nodelay(true);
+            let stream = Metered::new(stream, heads.clone(), progress.clone());
+            let connection =
+                serve_connection(stream, progress, router.clone(), self.settings, drain.clone());
             connections.spawn(async move {
                 connection.await;
                 drop(place);
@@ -87,20 +100,30 @@ impl Listener {
 }
 
 async fn serve_connection(
-    stream: TcpStream,
+    stream: Metered<TcpStream>,
+    progress: Progress,
     router: Router,
     settings: ListenerSettings,
     drain: CancellationToken,
 ) {
-    // Answers are small and whole; waiting to fill a packet only delays them.
-    let _ = stream.set_nodelay(true);
+    let service = TowerToHyperService::new(router);
+    let service = service_fn(move |request| {
+        progress.step();
+        let (progress, answer) = (progress.clone(), service.call(request));
+        async move {
+            let answer = answer.await;
+            progress.step();
+            answer
+        }
+    });
     let draining = drain.is_cancelled();
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(settings.keep_alive)
-        .max_buf_size(HEAD_BYTES_MAX)
+        .max_buf_size(PIECE_BYTES_MAX)
+        .max_header_size(HEAD_BYTES_MAX)
         .keep_alive(!draining)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     if draining {
         // One answer, with `Connection: close`. Told to shut down now, it would not wait for the
@@ -116,4 +139,68 @@ async fn serve_connection(
     // Says `Connection: close` with the answer that is due, or closes an idle connection.
     connection.as_mut().graceful_shutdown();
     let _ = connection.await;
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::http::health_router;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    async fn ask(stream: &mut TcpStream) {
+        stream.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("it is open");
+    }
+
+    /// The first line of an answer.
+    async fn answer(stream: &mut TcpStream) -> String {
+        let mut heard = vec![0; 1024];
+        let read = timeout(PATIENCE, stream.read(&mut heard)).await.expect("in time");
+        heard.truncate(read.expect("it is open"));
+        String::from_utf8_lossy(&heard).lines().next().unwrap_or_default().to_owned()
+    }
+
+    /// Serves until the guard is dropped.
+    async fn start(connections_max: usize) -> (SocketAddr, tokio_util::sync::DropGuard) {
+        let settings = ListenerSettings { keep_alive: Duration::from_secs(75), connections_max };
+        let listener = Listener::bind(([127, 0, 0, 1], 0).into(), settings).await.expect("free");
+        let (address, end) = (listener.address().expect("bound"), CancellationToken::new());
+        tokio::spawn(listener.serve(health_router(|| true), end.clone(), end.clone()));
+        (address, end.drop_guard())
+    }
+
+    #[tokio::test]
+    async fn beyond_the_connections_others_wait_until_one_closes() {
+        let (address, _end) = start(2).await;
+        let mut both = Vec::new();
+        for _ in 0..2 {
+            let mut stream = TcpStream::connect(address).await.expect("it listens");
+            ask(&mut stream).await;
+            assert_eq!(answer(&mut stream).await, "HTTP/1.1 200 OK");
+            both.push(stream);
+        }
+        let mut third = TcpStream::connect(address).await.expect("the system takes it");
+        ask(&mut third).await;
+        let early = timeout(Duration::from_millis(100), answer(&mut third)).await;
+        assert!(early.is_err(), "{early:?}");
+        drop(both.pop());
+        assert_eq!(answer(&mut third).await, "HTTP/1.1 200 OK");
+    }
+
+    #[tokio::test]
+    async fn a_head_is_at_most_128_kib_long() {
+        let (address, _end) = start(2).await;
+        for (bytes, expected) in [(100 << 10, "HTTP/1.1 200 OK"), (129 << 10, "HTTP/1.1 431 ")] {
+            let mut stream = TcpStream::connect(address).await.expect("it listens");
+            let long =
+                format!("GET /livez HTTP/1.1\r\nHost: x\r\nX-Long: {}\r\n\r\n", "x".repeat(bytes));
+            // It may hang up in the midst of it.
+            let _ = stream.write_all(long.as_bytes()).await;
+            let heard = answer(&mut stream).await;
+            assert!(heard.starts_with(expected), "{bytes}: {heard}");
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! Listeners: plain HTTP/1.1 behind a balancer that speaks TLS.
 
 mod admin;
+mod handles;
+mod heads;
 mod listener;
 
 use axum::Router;
@@ -8,6 +10,7 @@ use axum::http::StatusCode;
 use axum::routing::get;
 
 pub use admin::{Admin, admin_router};
+pub use handles::connections_within;
 pub use listener::{Listener, ListenerSettings};
 
 /// `/livez` and `/readyz`, without a key: the process runs; it may be sent requests.

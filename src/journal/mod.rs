@@ -35,6 +35,7 @@ use crate::ses::Fingerprint;
 use crate::telemetry::Metrics;
 use files::{Report, joined};
 use record::{Count, Record, put_record};
+use state::State;
 use writer::{Order, Writer};
 
 /// Why something is not in the journal.
@@ -107,7 +108,7 @@ pub fn open(
         tracing::error!(records, "the journal contradicts itself; counts of it may be wrong");
         metrics.journal_contradictions.add(records);
     }
-    state.forget(&settings, clock.now_ms());
+    settings.forget(&mut state, clock.now_ms());
     files::write_checkpoint(&*disk, layouts, number, &state, &report)?;
     let (orders, receiver) = mpsc::channel(ORDERS_MAX);
     let mut writer = Writer::new(disk, layouts.clone(), number, settings, clock, metrics);
@@ -129,6 +130,18 @@ pub fn open(
         events: state.events,
     };
     Ok((opened, Writing { writer, orders: receiver }))
+}
+
+// === impl JournalSettings ===
+
+impl JournalSettings {
+    /// Forgets what is older than it is to be remembered.
+    fn forget(&self, state: &mut State, now_ms: i64) {
+        let since = |life: Duration| {
+            now_ms.saturating_sub(i64::try_from(life.as_millis()).unwrap_or(i64::MAX))
+        };
+        state.forget(since(self.id_life), since(self.event_life), self.events_max);
+    }
 }
 
 // === impl Writing ===

@@ -1,14 +1,12 @@
 //! What the records of a journal amount to: outstanding = counted - accepted - given up.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
-use super::JournalSettings;
 use super::record::{Count, Record, Verdict};
 use crate::ack::RequestId;
-use crate::aggregate::{Key, put_varint, varint};
+use crate::aggregate::{Key, is_of_layout, put_varint, varint};
 use crate::destination::{Layout, LayoutId, Layouts};
 use crate::ses::{EventType, Fingerprint};
 
@@ -23,8 +21,8 @@ pub struct State {
     pub ids: HashMap<RequestId, i64, RandomState>,
     /// Events of requests, and when they were counted, as they were met.
     pub events: Vec<(i64, Vec<Fingerprint>)>,
-    /// Records that contradict what came before them, or have keys that nothing explains. There are
-    /// none but in a damaged journal.
+    /// Records that contradict what came before them, or have counts that cannot be. There are none
+    /// but in a damaged journal.
     pub contradictions: u64,
 }
 
@@ -34,6 +32,9 @@ pub struct Keys<'l> {
     layouts: &'l Layouts,
     known: HashMap<u64, LayoutId, RandomState>,
 }
+
+/// Far more than is ever counted of a series in a minute, and little enough to be added up.
+const COUNT_MAX: u64 = 1 << 40;
 
 // === impl State ===
 
@@ -100,16 +101,13 @@ impl State {
         rest.is_empty()
     }
 
-    /// Forgets requests and events whose time is over, and the oldest events beyond their limit.
-    pub fn forget(&mut self, settings: &JournalSettings, now_ms: i64) {
-        let since = |life: Duration| {
-            now_ms.saturating_sub(i64::try_from(life.as_millis()).unwrap_or(i64::MAX))
-        };
-        let (oldest_id, oldest_event) = (since(settings.id_life), since(settings.event_life));
-        self.ids.retain(|_, at_ms| *at_ms > oldest_id);
-        self.events.retain(|(at_ms, _)| *at_ms > oldest_event);
+    /// Forgets requests counted before a time (Unix milliseconds), events counted before another,
+    /// and the oldest events beyond their limit.
+    pub fn forget(&mut self, ids_since_ms: i64, events_since_ms: i64, events_max: usize) {
+        self.ids.retain(|_, at_ms| *at_ms > ids_since_ms);
+        self.events.retain(|(at_ms, _)| *at_ms > events_since_ms);
         self.events.sort_by_key(|(at_ms, _)| *at_ms);
-        let mut room = settings.events_max;
+        let mut room = events_max;
         for (_, fingerprints) in self.events.iter_mut().rev() {
             let surplus = fingerprints.len().saturating_sub(room);
             fingerprints.drain(..surplus);
@@ -121,10 +119,13 @@ impl State {
     fn add(&mut self, counts: &[Count<'_>], keys: &Keys<'_>) -> bool {
         let mut sound = true;
         for count in counts {
-            match keys.key(count.key) {
-                Some(key) => *self.outstanding.entry(key).or_default() += count.count,
-                None => sound = false,
-            }
+            let Some((key, count)) = keys.count(count) else {
+                sound = false;
+                continue;
+            };
+            let held = self.outstanding.entry(key).or_default();
+            sound &= *held + count <= COUNT_MAX;
+            *held = COUNT_MAX.min(*held + count);
         }
         sound
     }
@@ -172,16 +173,73 @@ impl<'l> Keys<'l> {
         true
     }
 
-    /// Those that are explained.
+    /// Those that can be.
     fn all(&self, counts: &[Count<'_>]) -> Vec<(Key, u64)> {
-        counts.iter().filter_map(|count| Some((self.key(count.key)?, count.count))).collect()
+        counts.iter().filter_map(|count| self.count(count)).collect()
     }
 
-    fn key(&self, key: &[u8]) -> Option<Key> {
-        let (layout, rest) = varint(key)?;
-        let mut ours = Vec::with_capacity(key.len() + 4);
-        put_varint(&mut ours, self.known.get(&layout)?.0.into());
+    /// `None` for a key that no layout explains, and for a count beyond all others.
+    fn count(&self, of: &Count<'_>) -> Option<(Key, u64)> {
+        let (layout, rest) = varint(of.key)?;
+        let layout = self.known.get(&layout)?;
+        let is_sound = is_of_layout(rest, &*self.layouts.get(*layout)?) && of.count <= COUNT_MAX;
+        if !is_sound {
+            return None;
+        }
+        let mut ours = Vec::with_capacity(of.key.len() + 4);
+        put_varint(&mut ours, layout.0.into());
         ours.extend_from_slice(rest);
-        Some(ours.into())
+        Some((ours.into(), of.count))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aggregate::KeyBuilder;
+    use crate::ses::Minute;
+
+    /// A record with a sound checksum is not believed for that: what it counts must be a series that
+    /// can be published, and a number that can be added up.
+    #[test]
+    fn counts_that_cannot_be_are_contradictions_and_not_counted() {
+        let layouts = Layouts::default();
+        let dimensions = vec!["campaign".to_owned()];
+        let layout =
+            layouts.id(Layout { namespace: "SES".into(), metric: EventType::Send, dimensions });
+        let mut sound = KeyBuilder::default();
+        sound.start(layout);
+        sound.push(b"spring");
+        let sound: Key = sound.finish(Minute(29_000_000)).into();
+        let learn = Record::Layout {
+            id: layout.0,
+            namespace: "SES",
+            metric: "Send",
+            dimensions: vec!["campaign"],
+        };
+        let cut = &sound[..sound.len() - 1];
+        let longer = [&sound[..], b"x"].concat();
+        let unknown = [&[9], &sound[1..]].concat();
+        let never = [&sound[..sound.len() - 8], &i64::MAX.to_le_bytes()].concat();
+        let impossible = [(cut, 1), (&longer, 1), (&unknown, 1), (&never, 1), (&sound, u64::MAX)];
+        for (key, count) in impossible {
+            let (mut state, mut keys) = (State::default(), Keys::new(&layouts));
+            state.apply(&learn, &mut keys);
+            for (key, count) in [(&*sound, 1 << 40), (key, count)] {
+                state.apply(
+                    &Record::Outstanding { counts: vec![Count::new(key, count)] },
+                    &mut keys,
+                );
+            }
+            assert_eq!(state.contradictions, 1, "{key:?} {count}");
+            let outstanding: Vec<_> = state.outstanding.into_iter().collect();
+            assert_eq!(outstanding, [(sound.clone(), 1 << 40)], "{key:?} {count}");
+        }
+        // Nor is what adds up to it.
+        let (mut state, mut keys) = (State::default(), Keys::new(&layouts));
+        state.apply(&learn, &mut keys);
+        let twice = vec![Count::new(&sound, 1 << 40); 2];
+        state.apply(&Record::Outstanding { counts: twice }, &mut keys);
+        assert_eq!((state.contradictions, state.outstanding[&sound]), (1, 1 << 40));
     }
 }

@@ -231,7 +231,7 @@ impl Writer {
         let suspects = self.suspects.clone();
         let make = move || {
             let (mut state, report, _) = files::read(&*disk, &layouts, number, &suspects)?;
-            state.forget(&settings, now_ms);
+            settings.forget(&mut state, now_ms);
             files::write_checkpoint(&*disk, &layouts, number, &state, &report)?;
             io::Result::Ok(report)
         };

@@ -227,3 +227,6 @@ impl fmt::Debug for Intake {
         f.debug_struct("Intake").field("draining", &self.draining).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

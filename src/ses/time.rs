@@ -1,10 +1,14 @@
 //! Timestamps as SES and its look-alikes write them, and the minutes they belong to.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use time::{Date, Month};
 
 const MS_PER_MINUTE: i64 = 60_000;
+
+/// The first minute of the year 0001 and the last of 9999.
+const CALENDAR: RangeInclusive<i64> = -1_035_593_280..=4_223_371_679;
 
 /// A UTC minute, counted from 1970-01-01T00:00Z. The event-time minute of a datum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,6 +21,12 @@ impl Minute {
     #[must_use]
     pub const fn of_ms(ms: i64) -> Self {
         Self(ms.div_euclid(MS_PER_MINUTE))
+    }
+
+    /// Whether the minute is in the years 0001 to 9999, as that of every timestamp that is read.
+    #[must_use]
+    pub fn is_of_calendar(self) -> bool {
+        CALENDAR.contains(&self.0)
     }
 
     /// Unix seconds of the minute's start.

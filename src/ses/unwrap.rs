@@ -12,8 +12,8 @@ use super::value::{Entry, Text, Value, Wrapped, Wrapper};
 /// Wrappings nest at most this deep; what lies deeper is `foreign`.
 pub(super) const LEVELS_MAX: u8 = 8;
 
-/// A `data` that is gzip expands to at most this much: 128 MiB, what a whole body may expand to.
-const DATA_BYTES_MAX: usize = 128 << 20;
+/// A `data` that is gzip expands to at most this much: 32 MiB. Firehose takes records of 1 MB.
+const DATA_BYTES_MAX: usize = 32 << 20;
 
 /// The only types of legacy feedback notifications.
 fn is_notification_type(event_type: EventType) -> bool {
@@ -153,7 +153,9 @@ pub(super) fn read_data(
     visit: &mut impl Visit,
 ) {
     if is_gzip(bytes) {
-        let out = gunzip(bytes, DATA_BYTES_MAX, |_| true);
+        // Half as much within gzip, and so on: all that is expanded at once is less than twice it.
+        let outer = path.iter().filter(|wrapping| *wrapping == Wrapping::Gzip).count();
+        let out = gunzip(bytes, DATA_BYTES_MAX >> outer, |_| true);
         // What came out is read, so it must not come again with the rest.
         let tear = if out.bytes.is_empty() { bytes } else { TORN_GZIP };
         let tear = out.torn.then_some(tear);

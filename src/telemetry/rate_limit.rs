@@ -35,3 +35,22 @@ impl RateLimit {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn one_line_is_let_through_in_each_span_and_the_others_are_counted() {
+        let metrics = Metrics::new().expect("metrics");
+        let limit = RateLimit::new(Duration::from_secs(10), Arc::clone(&metrics));
+        let mut allowed = 0;
+        for _ in 0..25 {
+            allowed += u64::from(limit.allow());
+            advance(Duration::from_secs(1)).await;
+        }
+        assert_eq!((allowed, metrics.log_lines_suppressed.get()), (3, 22));
+    }
+}

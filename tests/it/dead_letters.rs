@@ -204,9 +204,14 @@ async fn a_refused_request_leaves_no_letter() {
     let app = TestApp::in_memory(|config| {
         keep_in(&directory)(config);
         config.limits.entries = 1;
+        // What is merged is pending as long as the test runs.
+        config.cloudwatch.flush_interval = Duration::from_hours(24);
     })
     .await;
     let traffic: Vec<Vec<u8>> = awkward_records(1);
+    // Alone, a request is taken whatever its size.
+    let events = include_bytes!("../../config/examples/events.ndjson");
+    assert_eq!(app.firehose().deliver("0", &[events]).await.status, 200);
     assert_eq!(app.firehose().deliver("1", &traffic).await.status, 503);
     let body = String::from_utf8(body_of("2", &traffic)).expect("text");
     let broken = body.replacen('[', "[{},", 1).replace("]}", "]");

@@ -206,10 +206,11 @@ fn a_shown_line_matches_what_it_leaves_out() {
     assert!(!is_like("a 1 b", "b …"));
 }
 
-const DOCUMENTS: [&str; 6] = [
+const DOCUMENTS: [&str; 7] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
+    "SECURITY.md",
     "CHANGELOG.md",
     "config/examples/README.md",
     "deploy/README.md",
@@ -248,6 +249,47 @@ fn links_lead_to_files_and_headings_that_exist() {
         }
     }
     assert!(checked > 20, "only {checked} links were found");
+}
+
+/// Every promise names tests, and every test that is named exists.
+#[test]
+fn promises_are_held_by_tests_that_exist() {
+    let readme = read("README.md");
+    let (_, rest) = readme.split_once("<!-- promises -->\n").expect("README marks its promises");
+    let (table, _) = rest.split_once("<!-- /promises -->").expect("README marks their end");
+    let mut promises = 0;
+    for row in table.lines().skip(2) {
+        let (_, held_by) = row.trim_matches('|').split_once('|').expect("a row has two cells");
+        let tests: Vec<_> = held_by.split('`').skip(1).step_by(2).collect();
+        assert!(!tests.is_empty(), "nothing holds this: {row}");
+        for test in tests {
+            let (file, name) = test.split_once("::").expect("a test is FILE::NAME");
+            let is_test = is_test(&read(file), name);
+            assert!(is_test, "README.md: {file} has no test {name}");
+        }
+        promises += 1;
+    }
+    assert!(promises > 20, "only {promises} promises were found");
+}
+
+/// Whether a source has a function of this name that an attribute or `proptest!` makes a test.
+fn is_test(source: &str, name: &str) -> bool {
+    let Some((before, _)) = source.split_once(&format!("fn {name}(")) else { return false };
+    let attributes = before.rsplit('\n').skip(1).take_while(|line| {
+        let line = line.trim_start();
+        line.starts_with('#') || line.starts_with("///")
+    });
+    attributes.into_iter().any(|line| line.contains("#[test]") || line.contains("#[tokio::test"))
+}
+
+#[test]
+fn a_function_alone_is_no_test() {
+    let source =
+        "fn a() {}\n\n#[test]\nfn b() {}\n\n#[tokio::test(x)]\nasync fn c() {\nfn d() {}\n";
+    assert_eq!(
+        ["a", "b", "c", "d", "e"].map(|name| is_test(source, name)),
+        [false, true, true, false, false]
+    );
 }
 
 /// Which top-level module of `src` may name which others as `crate::…`.

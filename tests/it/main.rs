@@ -8,6 +8,7 @@
     reason = "a test that cannot go on panics, and says on stdout what it skips"
 )]
 
+mod abuse;
 mod chaos;
 mod copies;
 mod count;
@@ -22,6 +23,7 @@ mod load_stream;
 mod ministack;
 mod publish;
 mod published;
+mod secrets;
 mod shutdown;
 mod support;
 mod tools;

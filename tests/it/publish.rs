@@ -8,6 +8,7 @@ use tokio::time::sleep;
 
 use crate::support::app::{PATIENCE, TestApp};
 use crate::support::fake_cloudwatch::{FakeCloudWatch, Fault, State};
+use crate::support::process::Daemon;
 use crate::support::traffic::{Traffic, assert_held, held, send_of};
 
 /// How long CloudWatch is away or refuses; `POSTMETER_TEST_OUTAGE_SECONDS=20` for a long look.
@@ -107,6 +108,25 @@ async fn a_refusal_shows_in_the_gauge_and_ends_with_it() {
     app.settled().await;
     assert_eq!(app.metric("postmeter_publish_denied").await, 0);
     assert_eq!(fake.total_in("Mail/Reputation"), 1);
+}
+
+/// However often it is refused, one line a minute says what is not allowed, where, and to whom.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_is_said_once_a_minute_with_all_that_mends_it() {
+    let fake = FakeCloudWatch::start().await;
+    fake.set_mode(Fault::AccessDenied403);
+    let variables = [("AWS_ENDPOINT_URL", &*fake.url()), ("POSTMETER__SHUTDOWN__GRACE", "100ms")];
+    let mut daemon = Daemon::start(&variables);
+    assert_eq!(daemon.firehose().deliver("a", &[send_of("a")]).await.status, 200);
+    let said = daemon.wait_for_line("not allowed to publish");
+    for needed in ["ERROR", "cloudwatch:PutMetricData", "\"namespace\":\"SES\"", "us-east-1"] {
+        assert!(said.contains(needed), "{needed}: {said}");
+    }
+    assert!(fake.wait_until(|state: &State| state.calls().len() >= 4, PATIENCE).await);
+    daemon.signal("TERM");
+    let (_, _, lines) = tokio::task::spawn_blocking(|| daemon.wait()).await.expect("it ends");
+    let again = lines.iter().filter(|line| line.contains("not allowed to publish"));
+    assert_eq!(again.count(), 1, "{lines:#?}");
 }
 
 /// One datum that CloudWatch refuses, named or not, is given up with its reason; every other one

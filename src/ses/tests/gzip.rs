@@ -170,3 +170,16 @@ fn what_stands_behind_the_last_member_is_torn() {
         assert_eq!((&out.bytes[..], out.torn), (&b"a text"[..], true), "{behind}");
     }
 }
+
+/// A record that expands without end is read as far as a record may be long, and within it others
+/// half as far: eight levels of them take less than twice the memory of one.
+#[test]
+fn a_record_expands_to_32_mib_and_within_gzip_to_half_of_it() {
+    let send = event("Send");
+    let padded = |mib: usize| format!("{send}{}{send}", " ".repeat((mib << 20) - 2 * send.len()));
+    assert_eq!(record_kinds(gzipped(padded(32))), "Send Send");
+    assert_eq!(record_kinds(gzipped(padded(33))), "Send malformed");
+    let inner = |mib| gzipped(firehose(&[&gzipped(padded(mib))]));
+    assert_eq!(record_kinds(inner(16)), "Send Send");
+    assert_eq!(record_kinds(inner(17)), "Send malformed");
+}

@@ -129,3 +129,76 @@ pub async fn discard(body: &mut Body, bytes_max: usize) {
     // Out of patience: the connection is closed with the answer.
     let _ = timeout(DISCARD_PATIENCE, read).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::task::{Context, Poll, ready};
+
+    use axum::body::HttpBody;
+    use hyper::body::Frame;
+    use tokio::time::{Sleep, sleep};
+
+    use super::*;
+    use crate::source::InFlight;
+
+    const LIMITS: BodyLimits = BodyLimits { bytes: 1000, expanded_bytes: 1000 };
+
+    /// A body of single bytes, each after a pause.
+    struct Trickle {
+        pause: Duration,
+        next: Pin<Box<Sleep>>,
+        left: usize,
+    }
+
+    impl Trickle {
+        fn body(pause: Duration, bytes: usize) -> Body {
+            Body::new(Self { pause, next: Box::pin(sleep(pause)), left: bytes })
+        }
+    }
+
+    impl HttpBody for Trickle {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            let Some(left) = self.left.checked_sub(1) else { return Poll::Ready(None) };
+            ready!(self.next.as_mut().poll(context));
+            (self.left, self.next) = (left, Box::pin(sleep(self.pause)));
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"x")))))
+        }
+    }
+
+    /// Reads a body of so many bytes; gives what came of it and the seconds that it took.
+    async fn read_slowly(pause: Duration, bytes: usize) -> (Result<usize, Reason>, u64) {
+        let in_flight = InFlight::new(1, 1000);
+        let mut charge = in_flight.enter().expect("it is the only one");
+        let started = Instant::now();
+        let mut body = Trickle::body(pause, bytes);
+        let read = read(&mut body, None, LIMITS, &mut charge).await;
+        (read.map(|body| body.len()).map_err(|refusal| refusal.reason), started.elapsed().as_secs())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_comes_too_slowly_is_given_up() {
+        let slow = Err(Reason::GivenUp);
+        assert_eq!(read_slowly(Duration::from_secs(16), 10).await, (Ok(10), 160));
+        assert_eq!(read_slowly(Duration::from_secs(31), 10).await, (slow, 30));
+        // No pause is too long, and there is no end.
+        assert_eq!(read_slowly(Duration::from_secs(1), 1000).await, (slow, 170));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_left_of_a_refused_body_is_not_waited_for_long() {
+        for (pause_s, bytes_max, seconds) in [(1, 1000, 20), (60, 1000, 20), (1, 5, 5)] {
+            let mut body = Trickle::body(Duration::from_secs(pause_s), 1000);
+            let started = Instant::now();
+            discard(&mut body, bytes_max).await;
+            assert_eq!(started.elapsed().as_secs(), seconds);
+        }
+    }
+}

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, Request, Response};
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderMap, HeaderValue, Request, Response};
 use bytes::Bytes;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::Instrument;
 
@@ -27,6 +28,8 @@ use crate::telemetry::{Metrics, RateLimit, RequestOutcome};
 
 /// Of a body without a valid key no more than this is read, and that is thrown away.
 const UNAUTHORIZED_DISCARD_MAX: usize = 1 << 20;
+/// Bodies without a valid key that are read at once; of more, nothing is read at all.
+const UNAUTHORIZED_AT_ONCE: usize = 64;
 
 /// An answer waits so long at most for the request's dead letters to be written.
 const LETTERS_PATIENCE: Duration = Duration::from_secs(1);
@@ -57,6 +60,7 @@ struct Shared {
     clock: Clock,
     dead_letters: Option<DeadLetters>,
     cores: Cores,
+    unauthorized: Semaphore,
     warnings: RateLimit,
 }
 
@@ -129,6 +133,7 @@ impl FirehoseEndpoint {
             clock,
             dead_letters,
             cores: Cores::new(),
+            unauthorized: Semaphore::new(UNAUTHORIZED_AT_ONCE),
             warnings,
         }))
     }
@@ -147,7 +152,13 @@ impl FirehoseEndpoint {
             RequestOutcome::Overdue | RequestOutcome::Lost => 503,
             RequestOutcome::Refused(reason) => reason.status(),
         };
-        answer(status, &reply.request_id, shared.clock.now_ms(), reply.error.as_deref())
+        let error = reply.error.as_deref();
+        let mut answer = answer(status, &reply.request_id, shared.clock.now_ms(), error);
+        if status == 401 {
+            // Whoever has no key gets no connection to keep.
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        answer
     }
 
     async fn take(&self, headers: &HeaderMap, path: &str, body: &mut Body) -> Reply {
@@ -158,7 +169,10 @@ impl FirehoseEndpoint {
             if shared.warnings.allow() {
                 tracing::warn!("delivery without a valid access key");
             }
-            discard(body, UNAUTHORIZED_DISCARD_MAX).await;
+            // A courtesy, so that the answer is heard; a flood gets none.
+            if let Ok(_place) = shared.unauthorized.try_acquire() {
+                discard(body, UNAUTHORIZED_DISCARD_MAX).await;
+            }
             let refusal = Refusal::new(Reason::Unauthorized, "missing or wrong access key");
             return Reply::refused(echo, refusal);
         }

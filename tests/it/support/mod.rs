@@ -8,4 +8,5 @@ pub mod fake_cloudwatch;
 pub mod firehose;
 pub mod load;
 pub mod process;
+pub mod raw;
 pub mod traffic;

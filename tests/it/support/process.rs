@@ -21,6 +21,13 @@ pub struct Daemon {
     pub admin: SocketAddr,
 }
 
+/// Resident memory of a process.
+#[derive(Clone, Copy, Debug)]
+pub struct Memory {
+    pub now: u64,
+    pub peak: u64,
+}
+
 impl Daemon {
     /// Starts `postmeter serve` with these variables, and waits until it serves.
     pub fn start(variables: &[(&str, &str)]) -> Self {
@@ -70,6 +77,28 @@ impl Daemon {
 
     pub fn firehose(&self) -> Firehose {
         Firehose::new(self.http, "")
+    }
+
+    /// Resident memory now and at most so far, in bytes; where there is no `/proc`, none.
+    pub fn memory(&self) -> Option<Memory> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let bytes = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            Some(
+                line.trim_start_matches(':').trim().strip_suffix(" kB")?.parse::<u64>().ok()? << 10,
+            )
+        };
+        Some(Memory { now: bytes("VmRSS")?, peak: bytes("VmHWM")? })
+    }
+
+    /// User and system time so far, in seconds; where there is no `/proc`, none.
+    pub fn cpu_seconds(&self) -> Option<f64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
+        // Behind the name, which may hold anything: the state is the third field, of which the
+        // times are the 14th and 15th. A tick is a hundredth of a second on every Linux.
+        let fields: Vec<_> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        let ticks = |at: usize| fields.get(at)?.parse::<f64>().ok();
+        Some((ticks(11)? + ticks(12)?) / 100.0)
     }
 
     /// Waits for a line on stderr that holds a text.

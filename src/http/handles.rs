@@ -1,0 +1,60 @@
+//! File handles: connections take those that publishing, the journal and files leave over.
+//!
+//! Each connection needs a handle of the system, which gives a process a thousand or so unless it
+//! asks for more. Without any left, no call to CloudWatch can be made and no log of the journal
+//! begun, and whoever opens connections decides that.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Handles for all that is no connection of a listener.
+const KEPT: u64 = 256;
+
+/// How many connections each listener may have: as many as wanted, if there are handles for all of
+/// them. Asks the system for as many as it allows.
+#[must_use]
+pub fn connections_within<const LISTENERS: usize>(
+    wanted: [usize; LISTENERS],
+) -> [usize; LISTENERS] {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    let handles = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    };
+    let connections = share(handles, wanted);
+    if connections != wanted {
+        tracing::warn!(
+            ?connections,
+            ?wanted,
+            "the limit of open files allows fewer connections; raise it (ulimit -n)"
+        );
+    }
+    connections
+}
+
+/// `None` of handles: no limit.
+fn share<const LISTENERS: usize>(
+    handles: Option<u64>,
+    wanted: [usize; LISTENERS],
+) -> [usize; LISTENERS] {
+    let Some(handles) = handles else { return wanted };
+    let left = usize::try_from(handles - KEPT.min(handles / 2)).unwrap_or(usize::MAX);
+    let all: usize = wanted.iter().sum();
+    let part = |wanted: usize| (wanted * left.min(all) / all).max(1);
+    wanted.map(part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_handles_for_the_rest() {
+        assert_eq!(share(None, [10_000, 1000]), [10_000, 1000]);
+        assert_eq!(share(Some(u64::MAX), [10_000, 1000]), [10_000, 1000]);
+        assert_eq!(share(Some(11_256), [10_000, 1000]), [10_000, 1000]);
+        assert_eq!(share(Some(1024), [10_000, 1000]), [698, 69]);
+        assert_eq!(share(Some(100), [10_000, 1000]), [45, 4]);
+        assert_eq!(share(Some(1), [10_000, 1000]), [1, 1]);
+    }
+}

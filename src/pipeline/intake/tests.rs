@@ -1,0 +1,103 @@
+//! Who is let in, and by which rules.
+
+use std::sync::atomic::AtomicI64;
+
+use super::*;
+use crate::aggregate::Limits;
+use crate::destination::{self, Layouts};
+use crate::pipeline::Claim;
+use crate::ses::read_record;
+
+const DEFINITIONS: &str = include_str!("../../../config/definitions.json");
+const EVENT: &str = r#"{"eventType":"Send","mail":{"timestamp":"2026-11-20T12:00:00Z",
+    "tags":{"ses:configuration-set":["prod"],"campaign":["spring"]}}}"#;
+const DEADLINE: Duration = Duration::from_secs(45);
+
+fn rules(definitions: &str, layouts: &Layouts) -> RuleSet {
+    let definitions = destination::read("definitions.json", definitions).definitions;
+    RuleSet::new(&definitions.expect("no faults"), "SES", None, layouts)
+}
+
+/// An intake whose oldest merge was so many milliseconds ago.
+fn intake(age_ms: i64, layouts: &Layouts) -> Intake {
+    let limits = Limits { series: None, entries: 1000 };
+    let clock = Clock::manual(1_000_000);
+    let aggregator = Arc::new(Aggregator::new(limits, layouts.clone(), clock.clone()));
+    let settings = IntakeSettings { use_arrival: false, settle_deadline: DEADLINE, copies: None };
+    let oldest = AtomicI64::new(1_000_000 - age_ms);
+    Intake::new(
+        rules(DEFINITIONS, layouts),
+        aggregator,
+        Metrics::new().expect("metrics"),
+        clock,
+        None,
+        settings,
+        move || Some(oldest.load(Ordering::Relaxed)),
+    )
+}
+
+fn reason(admitted: Result<(), Refusal>) -> Option<Reason> {
+    admitted.err().map(|refusal| refusal.reason)
+}
+
+#[test]
+fn while_counts_are_overdue_nothing_new_is_taken_that_would_wait_for_them() {
+    let layouts = Layouts::default();
+    for (age_ms, expected) in [(45_000, None), (45_001, Some(Reason::Behind))] {
+        let intake = intake(age_ms, &layouts);
+        assert_eq!(reason(intake.admit(true)), expected);
+        assert_eq!(reason(intake.admit(false)), None, "whoever does not wait is let in");
+    }
+}
+
+#[test]
+fn while_draining_nothing_new_is_taken() {
+    let intake = intake(0, &Layouts::default());
+    assert_eq!(reason(intake.admit(false)), None);
+    intake.drain();
+    for answers_when_settled in [false, true] {
+        assert_eq!(reason(intake.admit(answers_when_settled)), Some(Reason::Draining));
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_judged_to_its_end_by_the_rules_that_it_began_with() {
+    let layouts = Layouts::default();
+    let intake = intake(0, &layouts);
+    let merged = async |batch: Batch| {
+        let id = RequestId::new(b"source", b"id");
+        let merged = intake.merge(id, &batch, Claim::default(), || None).await;
+        merged.expect("there is room").counted();
+        batch.tally.counts
+    };
+    let mut batch = intake.batch();
+    read_record(EVENT.as_bytes(), batch.rules().interest(), &mut batch);
+    let before = batch.tally.counts;
+    assert!(before > 0);
+    intake.set_rules(rules(r#"{"ConfigurationSets":[]}"#, &layouts));
+    read_record(EVENT.as_bytes(), batch.rules().interest(), &mut batch);
+    assert_eq!(merged(batch).await, 2 * before, "the second event as the first");
+    let mut batch = intake.batch();
+    read_record(EVENT.as_bytes(), batch.rules().interest(), &mut batch);
+    assert_eq!((batch.tally.unrouted, merged(batch).await), (1, 0));
+}
+
+#[tokio::test]
+async fn a_request_without_room_is_refused_and_leaves_no_trace() {
+    let layouts = Layouts::default();
+    let intake = intake(0, &layouts);
+    let mut batch = intake.batch();
+    read_record(EVENT.as_bytes(), batch.rules().interest(), &mut batch);
+    // What an earlier process left needs no room, and takes all there is.
+    let left: Vec<_> = (0..1000_u64).map(|at| (at.to_le_bytes().repeat(2).into(), 1)).collect();
+    intake.restore(&left).await;
+    let (entries, counts) =
+        (intake.aggregator.pending.entries(), intake.aggregator.pending.counts());
+    let id = RequestId::new(b"source", b"id");
+    let asked = || panic!("no receipt is asked for when a request is refused");
+    let refused =
+        intake.merge(id, &batch, Claim::default(), asked).await.expect_err("there is no room");
+    assert_eq!(refused.reason, Reason::Entries);
+    let after = (intake.aggregator.pending.entries(), intake.aggregator.pending.counts());
+    assert_eq!(after, (entries, counts));
+}

@@ -1,0 +1,72 @@
+//! A connection that speaks HTTP as no client would.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::app::PATIENCE;
+
+/// A connection of a sender that means no good.
+pub struct Raw(TcpStream);
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// After an answer of this status.
+    Answered(u16),
+    /// Without a word.
+    Closed,
+}
+
+impl Raw {
+    pub async fn connect(address: SocketAddr) -> Self {
+        let connected = timeout(PATIENCE, TcpStream::connect(address)).await;
+        Self(connected.expect("in time").expect("it listens"))
+    }
+
+    /// Sends bytes; whether the other side took them.
+    pub async fn send(&mut self, bytes: &[u8]) -> bool {
+        timeout(PATIENCE, self.0.write_all(bytes)).await.expect("in time").is_ok()
+    }
+
+    /// Begins a delivery of so many bytes, with a key if there is one.
+    pub async fn begin(&mut self, id: &str, key: &str, announced: usize) -> bool {
+        let head = format!(
+            "POST /firehose HTTP/1.1\r\nHost: x\r\nX-Amz-Firehose-Request-Id: {id}\r\n\
+             X-Amz-Firehose-Access-Key: {key}\r\nContent-Length: {announced}\r\n\r\n"
+        );
+        self.send(head.as_bytes()).await
+    }
+
+    /// The status of the answer; `None` when the connection closes without one.
+    pub async fn status(&mut self) -> Option<u16> {
+        let mut heard = Vec::new();
+        while !heard.contains(&b'\n') {
+            let mut piece = [0; 256];
+            let read = timeout(PATIENCE, self.0.read(&mut piece)).await.expect("in time");
+            match read {
+                Ok(0) | Err(_) => return None,
+                Ok(read) => heard.extend_from_slice(&piece[..read]),
+            }
+        }
+        let line = String::from_utf8_lossy(&heard).into_owned();
+        Some(line.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status line"))
+    }
+
+    /// The status without waiting longer than this; `None` when there is none by then.
+    pub async fn status_within(&mut self, patience: Duration) -> Option<u16> {
+        timeout(patience, self.status()).await.ok().flatten()
+    }
+
+    /// Waits until the other side closes.
+    pub async fn end(mut self) -> End {
+        let status = self.status().await;
+        let mut rest = Vec::new();
+        // A reset is an end too.
+        let _ = timeout(PATIENCE, self.0.read_to_end(&mut rest)).await.expect("it is closed");
+        status.map_or(End::Closed, End::Answered)
+    }
+}
