@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::call::Call;
 use super::gate::{Backoff, Gate};
-use super::publisher::Shared;
+use super::shared::Shared;
 use super::{Culprit, Failure, MetricSink};
 use crate::config::Ambiguous;
 use crate::journal::Verdict;

@@ -10,6 +10,7 @@ mod gate;
 mod lane;
 mod own;
 mod publisher;
+mod shared;
 
 use std::collections::BTreeSet;
 use std::future::Future;

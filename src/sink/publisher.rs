@@ -4,26 +4,27 @@
 //! keep their slots, which all share. Within one, epochs begin in order, the next when the last
 //! call of the one before is accepted or given up.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::call::{Call, Flight, pack};
+use super::MetricSink;
+use super::call::{Flight, pack};
 use super::deliver::deliver;
-use super::gate::{Backoff, Pacer};
+use super::gate::Pacer;
 use super::lane::Lane;
-use super::{Failure, MetricSink};
+use super::shared::Shared;
 use crate::ack::Share;
 use crate::aggregate::{Aggregator, Joined, Line, Sealed, layout_of, lines_of};
 use crate::clock::Clock;
 use crate::config::Ambiguous;
-use crate::journal::{Journal, Verdict};
+use crate::journal::Journal;
 use crate::offload::offload;
 use crate::telemetry::{DropReason, Metrics, RateLimit};
 
@@ -43,29 +44,6 @@ pub struct PublisherSettings {
 /// Publishes what an aggregator collects. Cheap to clone.
 #[derive(Debug)]
 pub struct Publisher<S>(Arc<Shared<S>>);
-
-/// What the calls of a publisher share.
-#[derive(Debug)]
-pub struct Shared<S> {
-    pub sink: S,
-    pub metrics: Arc<Metrics>,
-    pub slots: Arc<Semaphore>,
-    pub pacer: Pacer,
-    pub ambiguous: Ambiguous,
-    journal: Option<Arc<Journal>>,
-    aggregator: Arc<Aggregator>,
-    clock: Clock,
-    flush_interval: Duration,
-    judge_age: bool,
-    datums_per_call: usize,
-    lanes: Mutex<BTreeMap<Arc<str>, Lane>>,
-    /// Cancelled when the daemon drains: waiting for a better time is over.
-    hurry: CancellationToken,
-    /// Held while an epoch goes from the aggregator to the lanes.
-    sealing: Mutex<()>,
-    warnings: RateLimit,
-    denials: RateLimit,
-}
 
 // === impl Publisher ===
 
@@ -246,10 +224,6 @@ async fn publish_epoch<S: MetricSink>(
 // === impl Shared ===
 
 impl<S: MetricSink> Shared<S> {
-    fn lanes(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Lane>> {
-        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Seals the active epoch and hands it to the lanes.
     fn seal(&self) {
         // One at a time: whoever comes second finds all of the first in the lanes.
@@ -307,120 +281,11 @@ impl<S: MetricSink> Shared<S> {
         }
     }
 
-    pub fn is_hurrying(&self) -> bool {
-        self.hurry.is_cancelled()
-    }
-
     /// The work on an epoch has ended. What it left undone, because it panicked, waits again, and
     /// is in doubt: a call may have been on its way.
     fn end_epoch(&self, namespace: &Arc<str>) {
         let (counts, joined) = self.lanes().entry(Arc::clone(namespace)).or_default().end();
         self.metrics.doubtful_ambiguous.add(counts);
         self.joined(&joined);
-    }
-
-    /// Sleeps until a moment, or until the daemon drains and then no longer than half a second.
-    pub async fn sleep(&self, until: Instant) {
-        tokio::select! {
-            biased;
-            () = self.hurry.cancelled() => {}
-            () = sleep_until(until) => return,
-        }
-        sleep_until(until.min(Instant::now() + Duration::from_millis(500))).await;
-    }
-
-    /// Tries a call once. Its datums are made now and go with the try.
-    pub async fn put(&self, namespace: &str, call: &Call) -> Result<(), Failure> {
-        let datums = call.datums(self.aggregator.layouts());
-        // A thousand datums take a millisecond to make, and another to encode.
-        tokio::task::yield_now().await;
-        self.sink.put(namespace, &datums).await
-    }
-
-    pub fn accepted(&self, call: &Call) {
-        self.metrics.accepted_counts.add(call.counts());
-        self.metrics.accepted_datums.add(call.len() as u64);
-        self.settle(call);
-    }
-
-    /// Names a call in the journal before it is sent, however long that takes; `None` without a
-    /// journal.
-    pub async fn name(&self, call: &Call) -> Option<u64> {
-        let journal = self.journal.as_ref()?;
-        let (counts, mut backoff) = (call.keyed(), Backoff::default());
-        loop {
-            // The journal says by itself that it cannot be written.
-            if let Ok(name) = journal.call(&counts).await {
-                return Some(name);
-            }
-            self.sleep(Instant::now() + backoff.pause()).await;
-        }
-    }
-
-    /// Tells the journal what became of a call.
-    pub async fn judged(&self, name: Option<u64>, verdict: Verdict) {
-        if let (Some(journal), Some(name)) = (&self.journal, name) {
-            journal.verdict(name, verdict).await;
-        }
-    }
-
-    /// Gives up counts that no call of the journal stands for.
-    pub async fn give_up(&self, namespace: &str, call: &Call, reason: DropReason) {
-        if let Some(journal) = &self.journal {
-            journal.given_up(&call.keyed()).await;
-        }
-        self.dropped(namespace, call, reason);
-    }
-
-    /// Accounts for counts that are given up.
-    pub fn dropped(&self, namespace: &str, call: &Call, reason: DropReason) {
-        let counts = call.counts();
-        self.metrics.dropped(reason, counts);
-        let reason = reason.label();
-        tracing::error!(namespace, datums = call.len(), counts, reason, "counts given up");
-        self.settle(call);
-    }
-
-    fn settle(&self, call: &Call) {
-        call.settle();
-        self.aggregator.pending.done(call.len() as u64, call.counts());
-    }
-
-    pub fn doubtful(&self, namespace: &str, call: &Call, why: &str) {
-        let counts = call.counts();
-        self.metrics.doubtful_ambiguous.add(counts);
-        tracing::error!(
-            namespace,
-            datums = call.len(),
-            counts,
-            why,
-            "outcome of put metric data unknown"
-        );
-    }
-
-    pub fn not_ingested(&self, namespace: &str, why: &str) {
-        if self.warnings.allow() {
-            tracing::warn!(namespace, why, "put metric data not ingested; it is repeated");
-        }
-    }
-
-    pub fn denied(&self, namespace: &Arc<str>, why: &str) {
-        self.set_denied(namespace, true);
-        if self.denials.allow() {
-            let (action, role) = ("cloudwatch:PutMetricData", self.sink.identity());
-            tracing::error!(action, %namespace, role, why, "not allowed to publish; it is repeated");
-        }
-        self.sink.refresh_credentials();
-    }
-
-    pub fn allowed(&self, namespace: &Arc<str>) {
-        self.set_denied(namespace, false);
-    }
-
-    fn set_denied(&self, namespace: &Arc<str>, denied: bool) {
-        let mut lanes = self.lanes();
-        lanes.entry(Arc::clone(namespace)).or_default().denied = denied;
-        let any = lanes.values().any(|lane| lane.denied);
-        self.metrics.publish_denied.set(if any { 1.0 } else { 0.0 });
     }
 }

@@ -1,0 +1,160 @@
+//! What the calls of a publisher share: where they go, their slots, the journal, and the counters that
+//! say what became of them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::call::Call;
+use super::gate::{Backoff, Pacer};
+use super::lane::Lane;
+use super::{Failure, MetricSink};
+use crate::aggregate::Aggregator;
+use crate::clock::Clock;
+use crate::config::Ambiguous;
+use crate::journal::{Journal, Verdict};
+use crate::telemetry::{DropReason, Metrics, RateLimit};
+
+/// See the [module](self).
+#[derive(Debug)]
+pub struct Shared<S> {
+    pub sink: S,
+    pub metrics: Arc<Metrics>,
+    pub slots: Arc<Semaphore>,
+    pub pacer: Pacer,
+    pub ambiguous: Ambiguous,
+    pub journal: Option<Arc<Journal>>,
+    pub aggregator: Arc<Aggregator>,
+    pub clock: Clock,
+    pub flush_interval: Duration,
+    pub judge_age: bool,
+    pub datums_per_call: usize,
+    pub lanes: Mutex<BTreeMap<Arc<str>, Lane>>,
+    /// Cancelled when the daemon drains: waiting for a better time is over.
+    pub hurry: CancellationToken,
+    /// Held while an epoch goes from the aggregator to the lanes.
+    pub sealing: Mutex<()>,
+    pub warnings: RateLimit,
+    pub denials: RateLimit,
+}
+
+// === impl Shared ===
+
+impl<S: MetricSink> Shared<S> {
+    pub fn lanes(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Lane>> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn is_hurrying(&self) -> bool {
+        self.hurry.is_cancelled()
+    }
+
+    /// Sleeps until a moment, or until the daemon drains and then no longer than half a second.
+    pub async fn sleep(&self, until: Instant) {
+        tokio::select! {
+            biased;
+            () = self.hurry.cancelled() => {}
+            () = sleep_until(until) => return,
+        }
+        sleep_until(until.min(Instant::now() + Duration::from_millis(500))).await;
+    }
+
+    /// Tries a call once. Its datums are made now and go with the try.
+    pub async fn put(&self, namespace: &str, call: &Call) -> Result<(), Failure> {
+        let datums = call.datums(self.aggregator.layouts());
+        // A thousand datums take a millisecond to make, and another to encode.
+        tokio::task::yield_now().await;
+        self.sink.put(namespace, &datums).await
+    }
+
+    pub fn accepted(&self, call: &Call) {
+        self.metrics.accepted_counts.add(call.counts());
+        self.metrics.accepted_datums.add(call.len() as u64);
+        self.settle(call);
+    }
+
+    /// Names a call in the journal before it is sent, however long that takes; `None` without a
+    /// journal.
+    pub async fn name(&self, call: &Call) -> Option<u64> {
+        let journal = self.journal.as_ref()?;
+        let (counts, mut backoff) = (call.keyed(), Backoff::default());
+        loop {
+            // The journal says by itself that it cannot be written.
+            if let Ok(name) = journal.call(&counts).await {
+                return Some(name);
+            }
+            self.sleep(Instant::now() + backoff.pause()).await;
+        }
+    }
+
+    /// Tells the journal what became of a call.
+    pub async fn judged(&self, name: Option<u64>, verdict: Verdict) {
+        if let (Some(journal), Some(name)) = (&self.journal, name) {
+            journal.verdict(name, verdict).await;
+        }
+    }
+
+    /// Gives up counts that no call of the journal stands for.
+    pub async fn give_up(&self, namespace: &str, call: &Call, reason: DropReason) {
+        if let Some(journal) = &self.journal {
+            journal.given_up(&call.keyed()).await;
+        }
+        self.dropped(namespace, call, reason);
+    }
+
+    /// Accounts for counts that are given up.
+    pub fn dropped(&self, namespace: &str, call: &Call, reason: DropReason) {
+        let counts = call.counts();
+        self.metrics.dropped(reason, counts);
+        let reason = reason.label();
+        tracing::error!(namespace, datums = call.len(), counts, reason, "counts given up");
+        self.settle(call);
+    }
+
+    fn settle(&self, call: &Call) {
+        call.settle();
+        self.aggregator.pending.done(call.len() as u64, call.counts());
+    }
+
+    pub fn doubtful(&self, namespace: &str, call: &Call, why: &str) {
+        let counts = call.counts();
+        self.metrics.doubtful_ambiguous.add(counts);
+        tracing::error!(
+            namespace,
+            datums = call.len(),
+            counts,
+            why,
+            "outcome of put metric data unknown"
+        );
+    }
+
+    pub fn not_ingested(&self, namespace: &str, why: &str) {
+        if self.warnings.allow() {
+            tracing::warn!(namespace, why, "put metric data not ingested; it is repeated");
+        }
+    }
+
+    pub fn denied(&self, namespace: &Arc<str>, why: &str) {
+        self.set_denied(namespace, true);
+        if self.denials.allow() {
+            let (action, role) = ("cloudwatch:PutMetricData", self.sink.identity());
+            tracing::error!(action, %namespace, role, why, "not allowed to publish; it is repeated");
+        }
+        self.sink.refresh_credentials();
+    }
+
+    pub fn allowed(&self, namespace: &Arc<str>) {
+        self.set_denied(namespace, false);
+    }
+
+    fn set_denied(&self, namespace: &Arc<str>, denied: bool) {
+        let mut lanes = self.lanes();
+        lanes.entry(Arc::clone(namespace)).or_default().denied = denied;
+        let any = lanes.values().any(|lane| lane.denied);
+        self.metrics.publish_denied.set(if any { 1.0 } else { 0.0 });
+    }
+}
