@@ -1,15 +1,17 @@
 //! A history: lives of the engine, one after the other, and what ends each.
 
+mod trouble;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use fastrand::Rng;
 use tokio::runtime::Builder;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::cloud::{Cloud, Link, Manner, POISON};
+use super::cloud::{Cloud, Link, Manner};
 use super::judge::{Books, judge};
 use super::plan::{End, Life, Plan, Weather, definitions};
 use super::sender::{Post, millis};
@@ -18,7 +20,7 @@ use crate::app::{Engine, Making, open_journal_on};
 use crate::clock::Clock;
 use crate::config::Acknowledge;
 use crate::destination::{self, Layouts, RuleSet};
-use crate::journal::simulated::{Faults, SimulatedDisk};
+use crate::journal::simulated::SimulatedDisk;
 use crate::journal::{Disk, Opened};
 use crate::limits::FIREHOSE_ID_LIFE;
 use crate::offload::pauses;
@@ -225,34 +227,6 @@ impl History<'_> {
         Ended::Stopped
     }
 
-    /// Lets things go wrong until a time; true if the engine died meanwhile.
-    async fn trouble(&mut self, engine: &Engine<Link>, alive: &Alive, until: Instant) -> bool {
-        if self.plan.poison {
-            self.cloud().poison = Some(POISON);
-        }
-        while Instant::now() < until {
-            let next = Instant::now() + Duration::from_millis(self.rng.u64(200..60_000));
-            tokio::select! {
-                biased;
-                () = alive.died() => return true,
-                () = sleep_until(next.min(until)) => {}
-            }
-            match self.rng.u8(0..4) {
-                0 | 1 => self.change_weather(),
-                2 if self.plan.disk_fails => self.change_disk(),
-                3 if self.plan.reloads => {
-                    self.also = !self.also;
-                    self.world.tell("definitions changed");
-                    self.world.fault("definitions changed");
-                    engine.intake.set_rules(rules(self.also, engine.aggregator.layouts()));
-                }
-                _ => {}
-            }
-            self.within_limits(engine);
-        }
-        false
-    }
-
     /// Ends all trouble, and waits until everything is acknowledged and published.
     async fn settles(&mut self, engine: &Engine<Link>, link: &Link) {
         {
@@ -275,45 +249,6 @@ impl History<'_> {
             sleep(Duration::from_millis(500)).await;
         }
         self.within_limits(engine);
-    }
-
-    fn change_weather(&mut self) {
-        let climate = &self.plan.climate;
-        let at = self.rng.usize(0..=climate.len());
-        let weather = climate.get(at).copied().unwrap_or(Weather::Fair);
-        self.world.tell(&format!("weather: {weather:?}"));
-        self.cloud().weather = weather;
-    }
-
-    fn change_disk(&mut self) {
-        let (faults, what) = match self.rng.u8(0..6) {
-            0 => {
-                let full_at = Some(self.disk.used() + self.rng.usize(0..2000));
-                (Faults { full_at, ..Faults::default() }, "disk full")
-            }
-            1 => {
-                let syncs_left = Some(self.rng.usize(0..4));
-                (Faults { syncs_left, ..Faults::default() }, "syncs fail")
-            }
-            2 => (Faults { renames_fail: true, ..Faults::default() }, "renames fail"),
-            3 => {
-                let changes_left = Some(self.rng.usize(0..4));
-                (Faults { changes_left, ..Faults::default() }, "files cannot be made")
-            }
-            _ => return self.heal_disk(),
-        };
-        self.world.tell(what);
-        self.world.fault(what);
-        self.disk_well_ms = i64::MAX;
-        self.disk.set_faults(faults);
-    }
-
-    fn heal_disk(&mut self) {
-        self.disk.set_faults(Faults::default());
-        self.disk_well_ms = self.disk_well_ms.min(self.world.now_ms());
-        if self.disk_well_ms == i64::MAX {
-            self.disk_well_ms = self.world.now_ms();
-        }
     }
 
     fn crashed(&mut self, engine: &Engine<Link>, link: &Link) {
