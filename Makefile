@@ -4,11 +4,12 @@ SHELL  := /bin/bash
 PYTHON ?= python3
 VENV   := .venv
 STAMP  := $(VENV)/stamp
+comma  := ,
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help build test lint toolchain deploy-check licenses deny fmt demo bench fuzz fuzz-smoke soak planted load image clean-venv ci
+.PHONY: help build test lint toolchain deploy-check licenses deny fmt demo bench fuzz fuzz-smoke soak planted mutants load image clean-venv ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -84,6 +85,12 @@ planted: ## bugs planted on purpose, each to be found within 200 simulated histo
 	    fi; \
 	    echo "$$(basename $$bug .patch): $$(grep -m 1 '^seed ' <<<"$$found")"; \
 	done
+
+# Of what counts, acknowledges and publishes; a mutant that survives the simulation too is looked at.
+MUTANTS ?= src/ack/**,src/aggregate/**,src/sink/*.rs
+mutants: ## mutations of MUTANTS that no test of the library finds (hours; cargo-mutants is installed for it)
+	[ -x target/tools/bin/cargo-mutants ] || cargo install cargo-mutants --version 27.1.0 --locked --root target/tools
+	POSTMETER_SEEDS=200 PATH="$(CURDIR)/target/tools/bin:$$PATH" cargo mutants --output target $(foreach file,$(subst $(comma), ,$(MUTANTS)),--file '$(file)') -- --locked --lib
 
 image: ## container image `postmeter` (needs docker)
 	docker build -f deploy/Dockerfile -t postmeter --build-arg POSTMETER_COMMIT="$$(git rev-parse --short HEAD)" .
