@@ -129,3 +129,36 @@ async fn restored_ids_are_known_for_what_is_left_of_their_time_and_the_oldest_go
     assert_eq!(known(&ledger, "new").stage(), Stage::Merged);
     drop(new(&ledger, "middle"));
 }
+
+#[test]
+fn an_id_is_read_from_its_bytes_and_depends_on_source_and_id() {
+    let (one, other) = (id("a"), RequestId::new(b"sourc", b"ea"));
+    assert_ne!(one, other);
+    for id in [one, other] {
+        assert_eq!(RequestId::from_bytes(&id.to_bytes()), Some(id));
+        let digits = format!("{:032x}", u128::from_le_bytes(id.to_bytes()));
+        assert_eq!(format!("{id:?}"), digits);
+    }
+    assert_eq!(RequestId::from_bytes(&one.to_bytes()[1..]), None);
+}
+
+/// Firehose repeats what is answered 503, keeps what is answered 400 for its backup, and would drop
+/// what is answered 413.
+#[test]
+fn every_refusal_has_its_status_and_a_label_of_its_own() {
+    let labels: std::collections::BTreeSet<_> = Reason::ALL.iter().map(|one| one.label()).collect();
+    assert_eq!(labels.len(), Reason::ALL.len());
+    assert!(labels.iter().all(|label| label.contains(|letter: char| letter.is_ascii_lowercase())));
+    for reason in Reason::ALL {
+        let expected = match reason.label() {
+            "unauthorized" => 401,
+            "bad_request" => 400,
+            _ => 503,
+        };
+        assert_eq!(reason.status(), expected, "{reason:?}");
+    }
+    let ledger = Ledger::new(DoneWhen::Merged, LIFE, 10);
+    assert!(ledger.is_empty());
+    let _held = new(&ledger, "a");
+    assert!(!ledger.is_empty());
+}
