@@ -79,7 +79,7 @@ fuzz_target!(|input: &[u8]| {
     }
     let layouts = Layouts::default();
     let (mut state, report, number) =
-        files::read(&disk, &layouts, u64::MAX).expect("what stands in files is no error");
+        files::read(&disk, &layouts, u64::MAX, &[]).expect("what stands in files is no error");
     assert_reported(&files, &report);
     let told = told(&state, &layouts);
     let counts = told.outstanding.len() + told.calls.values().map(Vec::len).sum::<usize>();
@@ -89,7 +89,7 @@ fuzz_target!(|input: &[u8]| {
     let others = Layouts::default();
     let (namespace, metric) = ("other".into(), ses::EventType::Open);
     let _ = others.id(Layout { namespace, metric, dimensions: Vec::new() });
-    let (again, report, same) = files::read(&disk, &others, u64::MAX).expect("the disk is well");
+    let (again, report, same) = files::read(&disk, &others, u64::MAX, &[]).expect("the disk is well");
     assert_eq!((self::told(&again, &others), same), (told, number));
     let clean = report.corrupt.is_empty() && report.torn_bytes == 0 && again.contradictions == 0;
     assert!(clean, "{report:?} {again:?}");
