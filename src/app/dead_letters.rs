@@ -1,11 +1,11 @@
 //! Dead letters in the daemon: their place opened at the start, and what waits kept at the end.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
 use super::StartError;
+use super::engine::last_moment;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::dead_letters::{DeadLetters, Files, Place, Stream};
@@ -52,8 +52,7 @@ pub async fn open(
 /// Waits for what is still to be kept. Nothing is merged any more.
 pub async fn finish(letters: Option<&DeadLetters>, deadline: Instant) {
     let Some(letters) = letters else { return };
-    let last = deadline.max(Instant::now() + Duration::from_secs(1));
-    if timeout_at(last, letters.settled()).await.is_err() {
+    if timeout_at(last_moment(deadline), letters.settled()).await.is_err() {
         letters.give_up();
     }
 }

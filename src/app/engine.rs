@@ -190,8 +190,7 @@ impl<S: MetricSink> Engine<S> {
         let counts = left.iter().map(|line| line.count).sum();
         if let Some(journal) = &self.journal {
             // What is left stays on disk, and the next process publishes it.
-            let last = deadline.max(Instant::now() + Duration::from_secs(1));
-            if timeout_at(last, flush(journal)).await.is_err() {
+            if timeout_at(last_moment(deadline), flush(journal)).await.is_err() {
                 tracing::error!("the journal lacks the outcome of the last calls");
             }
             left.clear();
@@ -200,6 +199,11 @@ impl<S: MetricSink> Engine<S> {
         }
         Ended { left, counts, deadline }
     }
+}
+
+/// Until when the last words may take: the end of the grace, but a second at least.
+pub fn last_moment(deadline: Instant) -> Instant {
+    deadline.max(Instant::now() + Duration::from_secs(1))
 }
 
 /// Writes what is still to be said of calls, however often that takes.

@@ -17,11 +17,12 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::Request;
 use axum::routing::post;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use definitions::Reloader;
+use engine::last_moment;
 pub use engine::{Ended, Engine, Making};
 #[cfg(test)]
 pub use journal::open_on as open_journal_on;
@@ -182,17 +183,14 @@ impl App {
         let totals = tokio::spawn(own_totals_until(own_totals, publisher.clone(), drain.clone()));
 
         let Ended { left, counts, deadline } = engine.run(stop, drain, config.shutdown.grace).await;
-        // What must be said even when the grace is over.
-        let last = deadline.max(Instant::now() + Duration::from_secs(1));
         if let Ok(Some(mut totals)) = totals.await {
             // The last word of the own totals, doubt of this shutdown included.
-            let _ = timeout_at(last, totals.publish(publisher.sink())).await;
+            let _ = timeout_at(last_moment(deadline), totals.publish(publisher.sink())).await;
         }
         dead_letters::finish(dead_letters.as_ref(), deadline).await;
         end.cancel();
         // A connection that is due an answer has it by now, but for the bytes on the wire.
-        let closing = deadline.max(Instant::now() + Duration::from_secs(1));
-        let _ = timeout_at(closing, listeners.wait()).await;
+        let _ = timeout_at(last_moment(deadline), listeners.wait()).await;
         tracing::info!(counts_left = counts, "stopped");
         Drained { left }
     }

@@ -378,8 +378,7 @@ const KEYS: &[KeyDoc] = &[
         kind: Kind::Text {
             is: "directory",
             read: |config, text| {
-                let directory = (!text.is_empty()).then(|| text.into());
-                config.journal.directory = directory;
+                config.journal.directory = text::directory(text);
                 Ok(())
             },
         },
@@ -391,8 +390,7 @@ const KEYS: &[KeyDoc] = &[
         kind: Kind::Text {
             is: "directory",
             read: |config, text| {
-                let directory = (!text.is_empty()).then(|| text.into());
-                config.dead_letters.directory = directory;
+                config.dead_letters.directory = text::directory(text);
                 Ok(())
             },
         },

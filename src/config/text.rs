@@ -138,6 +138,11 @@ pub(super) fn own_namespace(text: &str) -> Result<Option<String>, Fault> {
     if text.is_empty() { Ok(None) } else { namespace(text).map(Some) }
 }
 
+/// `None` of an empty text; anything else may be a directory.
+pub(super) fn directory(text: &str) -> Option<PathBuf> {
+    (!text.is_empty()).then(|| text.into())
+}
+
 pub(super) fn stream_name(text: &str) -> Result<Option<String>, Fault> {
     if text.is_empty() {
         return Ok(None);

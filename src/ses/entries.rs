@@ -4,7 +4,7 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess};
 
 use super::interest::Interest;
 use super::members::WrappedSeed;
-use super::seed::{Members, ObjectSeed, TextSeed};
+use super::seed::{Members, ObjectSeed, TextMember};
 use super::value::{Entry, Levels, Text};
 
 /// An entry of `Records`, as SQS and SNS hand them to Lambda.
@@ -63,27 +63,12 @@ impl<'de> Members<'de> for EntryMembers<'_, 'de> {
 /// The `data` of a Firehose record.
 pub struct DataSeed;
 
-struct DataMembers<'a>(Option<Text<'a>>);
-
 impl<'de> DeserializeSeed<'de> for DataSeed {
     type Value = Option<Text<'de>>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        let mut members = DataMembers(None);
-        ObjectSeed(&mut members).deserialize(deserializer)?;
-        Ok(members.0)
-    }
-}
-
-impl<'de> Members<'de> for DataMembers<'de> {
-    type Field = ();
-
-    fn field(&self, key: &[u8]) -> Option<()> {
-        (key == b"data").then_some(())
-    }
-
-    fn member<A: MapAccess<'de>>(&mut self, (): (), map: &mut A) -> Result<(), A::Error> {
-        self.0 = map.next_value_seed(TextSeed)?;
-        Ok(())
+        let mut data = TextMember::new("data");
+        ObjectSeed(&mut data).deserialize(deserializer)?;
+        Ok(data.text)
     }
 }

@@ -9,7 +9,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use sha2::{Digest, Sha256};
 
-use super::seed::{Members, ObjectSeed, TextSeed, drain_list, other_kinds};
+use super::seed::{ObjectSeed, TextMember, drain_list, other_kinds};
 use super::value::{Block, Text};
 
 /// 128 bits of a SHA-256 over what tells an event from others. Whoever could make two events that
@@ -135,8 +135,6 @@ impl Part {
 /// Reads a recipient: an address, or an object with an `emailAddress`.
 pub(super) struct RecipientSeed;
 
-struct RecipientMembers<'a>(Option<Text<'a>>);
-
 impl<'de> DeserializeSeed<'de> for RecipientSeed {
     type Value = Option<Text<'de>>;
 
@@ -152,21 +150,8 @@ impl<'de> Visitor<'de> for RecipientSeed {
     other_kinds!(@ texts Some);
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        let mut recipient = RecipientMembers(None);
-        ObjectSeed(&mut recipient).visit_map(map)?;
-        Ok(recipient.0)
-    }
-}
-
-impl<'de> Members<'de> for RecipientMembers<'de> {
-    type Field = ();
-
-    fn field(&self, key: &[u8]) -> Option<()> {
-        (key == b"emailAddress").then_some(())
-    }
-
-    fn member<A: MapAccess<'de>>(&mut self, (): (), map: &mut A) -> Result<(), A::Error> {
-        self.0 = map.next_value_seed(TextSeed)?;
-        Ok(())
+        let mut address = TextMember::new("emailAddress");
+        ObjectSeed(&mut address).visit_map(map)?;
+        Ok(address.text)
     }
 }

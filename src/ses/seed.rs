@@ -23,6 +23,31 @@ pub(super) trait Members<'de> {
     ) -> Result<(), A::Error>;
 }
 
+/// One member of an object, if it is a text.
+pub(super) struct TextMember<'a> {
+    name: &'static str,
+    pub(super) text: Option<Text<'a>>,
+}
+
+impl TextMember<'_> {
+    pub(super) fn new(name: &'static str) -> Self {
+        Self { name, text: None }
+    }
+}
+
+impl<'de> Members<'de> for TextMember<'de> {
+    type Field = ();
+
+    fn field(&self, key: &[u8]) -> Option<()> {
+        (key == self.name.as_bytes()).then_some(())
+    }
+
+    fn member<A: MapAccess<'de>>(&mut self, (): (), map: &mut A) -> Result<(), A::Error> {
+        self.text = map.next_value_seed(TextSeed)?;
+        Ok(())
+    }
+}
+
 /// Reads an object through `Members`. Gives false, and reads on, when the value is none.
 pub(super) struct ObjectSeed<'m, M>(pub &'m mut M);
 

@@ -198,15 +198,13 @@ impl History<'_> {
             async move { engine.run(stop.cancelled(), CancellationToken::new(), grace).await }
         });
         let lasts = life.map_or(self.plan.trouble, |life| life.lasts);
-        if self.trouble(&engine, alive, Instant::now() + lasts).await {
+        let died = self.trouble(&engine, alive, Instant::now() + lasts).await;
+        if died || life.is_some_and(|life| !matches!(life.end, End::Stop(_))) {
             self.crashed(&engine, link);
             return Ended::Crashed;
         }
         if life.is_none() {
             self.settles(&engine, link).await;
-        } else if !matches!(life.map(|life| life.end), Some(End::Stop(_))) {
-            self.crashed(&engine, link);
-            return Ended::Crashed;
         }
         self.world.tell("SIGTERM");
         self.world.fault("SIGTERM");

@@ -20,6 +20,7 @@ mod world;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use history::{Story, live};
@@ -35,7 +36,16 @@ struct Run {
 }
 
 /// So many seeds that fail are enough to look into.
-const FAILURES_MAX: u64 = 5;
+const FAILURES_MAX: usize = 5;
+
+/// What all threads of a run have seen.
+#[derive(Default)]
+struct Seen {
+    histories: u64,
+    lives: u64,
+    faults: BTreeMap<&'static str, u64>,
+    failures: Vec<String>,
+}
 
 fn number(variable: &str) -> Option<u64> {
     let value = std::env::var(variable).ok()?;
@@ -48,6 +58,21 @@ impl Run {
         let seeds = number("POSTMETER_SEEDS").unwrap_or(seeds);
         let first = number("POSTMETER_FIRST_SEED").unwrap_or(0);
         Self { first, seeds: if time.is_some() { u64::MAX - first } else { seeds }, time }
+    }
+}
+
+impl Seen {
+    fn add(&mut self, story: Result<Story, String>) {
+        self.histories += 1;
+        match story {
+            Ok(story) => {
+                self.lives += story.lives;
+                for (fault, times) in story.faults {
+                    *self.faults.entry(fault).or_insert(0) += times;
+                }
+            }
+            Err(why) => self.failures.push(why),
+        }
     }
 }
 
@@ -73,47 +98,28 @@ fn every_history_is_counted_once_or_named_in_doubt() {
         return;
     }
     let run = Run::of_environment(2000);
-    let (started, next, failed) = (Instant::now(), AtomicU64::new(0), AtomicU64::new(0));
+    let (started, next, seen) = (Instant::now(), AtomicU64::new(0), Mutex::new(Seen::default()));
+    let seen_now = || seen.lock().unwrap_or_else(PoisonError::into_inner);
     let work = || {
-        let (mut faults, mut lives, mut failures) = (BTreeMap::new(), 0, Vec::new());
-        while failed.load(Ordering::Relaxed) < FAILURES_MAX
+        while seen_now().failures.len() < FAILURES_MAX
             && run.time.is_none_or(|time| started.elapsed() < time)
         {
             let at = next.fetch_add(1, Ordering::Relaxed);
             if at >= run.seeds {
                 break;
             }
-            match live_through(run.first + at, false) {
-                Ok(story) => {
-                    lives += story.lives;
-                    for (fault, times) in story.faults {
-                        *faults.entry(fault).or_insert(0) += times;
-                    }
-                }
-                Err(why) => {
-                    failed.fetch_add(1, Ordering::Relaxed);
-                    failures.push(why);
-                }
-            }
+            let story = live_through(run.first + at, false);
+            seen_now().add(story);
         }
-        (faults, lives, failures)
     };
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let results: Vec<_> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().map(|thread| thread.join().expect("panics are caught")).collect()
-    });
-    let (mut faults, mut lives) = (BTreeMap::new(), 0);
-    let mut failures = Vec::new();
-    for (some, lived, wrong) in results {
-        lives += lived;
-        failures.extend(wrong);
-        for (fault, times) in some {
-            *faults.entry(fault).or_insert(0) += times;
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(work);
         }
-    }
+    });
+    let Seen { histories, lives, ref faults, ref failures } = *seen_now();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
-    let histories = next.load(Ordering::Relaxed).min(run.seeds);
     println!("{histories} histories, {lives} lives of the engine; what went wrong in them:");
     for (fault, times) in faults {
         println!("  {fault:<28} {times}");

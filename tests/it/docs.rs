@@ -325,7 +325,17 @@ const IMPORTS: [(&str, &[&str]); 20] = [
     ),
     (
         "source",
-        &["ack", "clock", "config", "dead_letters", "limits", "pipeline", "ses", "telemetry"],
+        &[
+            "ack",
+            "clock",
+            "config",
+            "dead_letters",
+            "limits",
+            "offload",
+            "pipeline",
+            "ses",
+            "telemetry",
+        ],
     ),
     (
         "sink",

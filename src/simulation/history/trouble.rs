@@ -79,8 +79,5 @@ impl History<'_> {
     pub(super) fn heal_disk(&mut self) {
         self.disk.set_faults(Faults::default());
         self.disk_well_ms = self.disk_well_ms.min(self.world.now_ms());
-        if self.disk_well_ms == i64::MAX {
-            self.disk_well_ms = self.world.now_ms();
-        }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
+use crate::offload::offload;
 use crate::ses::is_gzip;
 
 /// A body of at most so many bytes is counted where it was read: a few milliseconds, for which the
@@ -37,7 +38,7 @@ impl Cores {
         // The semaphore is never closed, and without a core the work would only be slower.
         let _core = Arc::clone(&self.0).acquire_owned().await.ok();
         let span = tracing::Span::current();
-        tokio::task::spawn_blocking(move || span.in_scope(work)).await.ok()
+        offload(move || span.in_scope(work)).await.ok()
     }
 }
 
