@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::corpus::{BODIES, Corpus, DEFINITIONS, EVENTS_PER_BODY};
-use super::{Engine, say};
+use super::{Engine, say, take_all};
 
 /// Rounds of the two by turns, longer than two flushes together, so that publishing has its share.
 const ROUNDS: usize = 8;
@@ -16,6 +16,15 @@ const TURN_HERE: Duration = Duration::from_secs(2);
 const TURN_THERE: Duration = Duration::from_secs(4);
 /// A clock tick of Linux's `/proc/PID/stat` (`getconf CLK_TCK`), on every platform in use.
 const TICK: f64 = 0.01;
+
+/// Connections, in the second part: while one body is counted, another can come.
+const SENDERS: usize = 4;
+
+/// A connection to the daemon.
+struct Sender {
+    connection: BufReader<TcpStream>,
+    next_id: usize,
+}
 
 /// A process that is killed when it is dropped.
 struct Running(Child);
@@ -61,31 +70,46 @@ pub(super) fn loopback(corpus: &Corpus, engine: &Engine) {
         said["http"].as_str().expect("an address").parse().expect("an address");
 
     let pid = daemon.0.id().to_string();
-    let mut connection = BufReader::new(TcpStream::connect(address).expect("the daemon listens"));
-    let mut ids = 0..;
-    let mut count_all = || corpus.plain.iter().for_each(|body| engine.take(body));
+    let mut senders: Vec<_> = (0..SENDERS).map(|sender| Sender::new(address, sender)).collect();
+    for connections in [1, SENDERS] {
+        by_turns(corpus, engine, &pid, &mut senders[..connections]);
+    }
+    drop((daemon, recorder));
+}
+
+/// The pipeline in this process and the daemon by turns. A core of a virtual machine is slower while
+/// its neighbour is busy, as it is while this process sends: hence also the pipeline by two threads.
+fn by_turns(corpus: &Corpus, engine: &Engine, pid: &str, senders: &mut [Sender]) {
     let mut send_all = || {
-        corpus.plain.iter().for_each(|body| send(&mut connection, body, ids.next().unwrap_or(0)));
+        let each = corpus.plain.len().div_ceil(senders.len());
+        std::thread::scope(|scope| {
+            for (sender, bodies) in senders.iter_mut().zip(corpus.plain.chunks(each)) {
+                scope.spawn(move || bodies.iter().for_each(|body| sender.send(body)));
+            }
+        });
     };
-    count_all();
     send_all();
+    let mut here = [(1, 0.0, 0.0), (2, 0.0, 0.0)];
+    let mut sent = 0.0;
     // What the daemon publishes while it has no traffic is its own cost too.
-    let (mut here, mut counted, mut sent) = (0.0, 0.0, 0.0);
-    let daemon_before = cpu_seconds(&pid);
+    let daemon_before = cpu_seconds(pid);
     for _ in 0..ROUNDS {
-        let before = cpu_seconds("self");
-        counted += repeated(TURN_HERE, &mut count_all);
-        here += cpu_seconds("self") - before;
+        for (cores, cpu, counted) in &mut here {
+            let before = cpu_seconds("self");
+            *counted += repeated(TURN_HERE, || take_all(engine, corpus, *cores));
+            *cpu += cpu_seconds("self") - before;
+        }
         sent += repeated(TURN_THERE, &mut send_all);
     }
-    let here = here / counted * 1e6;
-    let there = (cpu_seconds(&pid) - daemon_before) / sent * 1e6;
+    let [here, both] = here.map(|(_, cpu, counted)| cpu / counted * 1e6);
+    let there = (cpu_seconds(pid) - daemon_before) / sent * 1e6;
     say(&format!(
-        "CPU for a million events: {here:.2} s in this process, {there:.2} s in `serve` over \
-         loopback by turns, {:.2} x",
-        there / here
+        "CPU for a million events, by turns: {here:.2} s in this process by one thread, {both:.2} s \
+         by two; in `serve` over {} connections {there:.2} s, {:.2} x one, {:.2} x two",
+        senders.len(),
+        there / here,
+        there / both,
     ));
-    drop((daemon, recorder));
 }
 
 /// Starts a process, and reads its stderr up to the line that holds a text; the rest goes nowhere.
@@ -122,36 +146,46 @@ fn cpu_seconds(pid: &str) -> f64 {
     ticks.map(|ticks| ticks.parse::<f64>().unwrap_or(0.0)).sum::<f64>() * TICK
 }
 
-/// One delivery under an id of its own, and its answer.
-fn send(connection: &mut BufReader<TcpStream>, body: &[u8], id: u64) {
-    const ID: usize = r#"{"requestId":""#.len();
-    const ID_LEN: usize = 36;
-    let head = format!(
-        "POST /firehose HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
-         Content-Length: {}\r\n\r\n",
-        body.len()
-    );
-    let id = format!("{id:0ID_LEN$}");
-    let start = [head.as_bytes(), &body[..ID], id.as_bytes()].concat();
-    // At once, as Firehose does: the daemon is not woken for a few bytes.
-    let mut pieces = &mut [IoSlice::new(&start), IoSlice::new(&body[ID + ID_LEN..])][..];
-    let stream = connection.get_mut();
-    while !pieces.is_empty() {
-        let sent = stream.write_vectored(pieces).expect("the daemon reads");
-        IoSlice::advance_slices(&mut pieces, sent);
+// === impl Sender ===
+
+impl Sender {
+    fn new(address: SocketAddr, sender: usize) -> Self {
+        let stream = TcpStream::connect(address).expect("the daemon listens");
+        Self { connection: BufReader::new(stream), next_id: sender }
     }
-    let (mut line, mut len) = (String::new(), 0);
-    connection.read_line(&mut line).expect("an answer");
-    assert!(line.starts_with("HTTP/1.1 200 "), "{line}");
-    while line != "\r\n" {
-        line.clear();
-        connection.read_line(&mut line).expect("a header");
-        let lower = line.to_ascii_lowercase();
-        if let Some(value) = lower.strip_prefix("content-length:") {
-            len = value.trim().parse().expect("a length");
+
+    /// One delivery under an id of its own, and its answer.
+    fn send(&mut self, body: &[u8]) {
+        const ID: usize = r#"{"requestId":""#.len();
+        const ID_LEN: usize = 36;
+        let head = format!(
+            "POST /firehose HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let id = format!("{:0ID_LEN$}", self.next_id);
+        self.next_id += SENDERS;
+        let start = [head.as_bytes(), &body[..ID], id.as_bytes()].concat();
+        // At once, as Firehose does: the daemon is not woken for a few bytes.
+        let mut pieces = &mut [IoSlice::new(&start), IoSlice::new(&body[ID + ID_LEN..])][..];
+        let stream = self.connection.get_mut();
+        while !pieces.is_empty() {
+            let sent = stream.write_vectored(pieces).expect("the daemon reads");
+            IoSlice::advance_slices(&mut pieces, sent);
         }
+        let (mut line, mut len) = (String::new(), 0);
+        self.connection.read_line(&mut line).expect("an answer");
+        assert!(line.starts_with("HTTP/1.1 200 "), "{line}");
+        while line != "\r\n" {
+            line.clear();
+            self.connection.read_line(&mut line).expect("a header");
+            let lower = line.to_ascii_lowercase();
+            if let Some(value) = lower.strip_prefix("content-length:") {
+                len = value.trim().parse().expect("a length");
+            }
+        }
+        let mut answer = vec![0; len];
+        self.connection.read_exact(&mut answer).expect("an answer");
+        assert!(String::from_utf8_lossy(&answer).contains(&id), "the id comes back");
     }
-    let mut answer = vec![0; len];
-    connection.read_exact(&mut answer).expect("an answer");
-    assert!(String::from_utf8_lossy(&answer).contains(&id), "the id comes back");
 }

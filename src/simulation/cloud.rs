@@ -21,6 +21,8 @@ pub struct Cloud {
     pub poison: Option<&'static str>,
     /// The sum of the counts in calls whose answer did not say what became of them.
     pub unknown_counts: u64,
+    /// The sum of the counts that a refusal pointed at, or that were refused all alone.
+    pub blamed: u64,
     rng: Rng,
     /// The counts that were never answered because the engine died.
     pub unanswered: u64,
@@ -75,6 +77,7 @@ impl Cloud {
             weather: Weather::Fair,
             poison: None,
             unknown_counts: 0,
+            blamed: 0,
             rng: Rng::with_seed(seed),
             unanswered: 0,
             calls_left: None,
@@ -90,6 +93,9 @@ impl Cloud {
             series.dimensions.iter().any(|(_, value)| Some(value.as_str()) == self.poison)
         };
         if sent.iter().any(poisoned) {
+            if sent.len() == 1 {
+                self.blamed += counts(sent);
+            }
             return refused(Failure::Invalid(Culprit::Unnamed("poison".to_owned())));
         }
         let weather = if rng.u8(0..4) == 0 { Weather::Fair } else { self.weather };
@@ -107,6 +113,7 @@ impl Cloud {
                 if culprits.is_empty() {
                     return Fate { ingested: true, answer: Ok(()), takes };
                 }
+                self.blamed += culprits.iter().map(|at| sent[*at].1).sum::<u64>();
                 refused(Failure::Invalid(Culprit::Datums(culprits)))
             }
             Weather::TooLarge if sent.len() > 1 => {

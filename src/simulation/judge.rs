@@ -17,6 +17,8 @@ pub struct Books {
     doubtful_ambiguous: u64,
     doubtful_crash: u64,
     dropped: u64,
+    /// Those of them that CloudWatch refused.
+    refused: u64,
     /// Counts that were lost with a process that had no journal.
     lost: u64,
     crashes: u64,
@@ -59,6 +61,7 @@ impl Books {
         self.doubtful_crash += metrics.doubtful_crash.get();
         let dropped = DropReason::ALL.iter().map(|reason| metrics.dropped_counts(*reason));
         self.dropped += dropped.sum::<u64>();
+        self.refused += metrics.dropped_counts(DropReason::Refused);
     }
 }
 
@@ -106,6 +109,10 @@ pub fn judge(plan: &Plan, world: &World, cloud: &Cloud, letters: &[Letter], book
     }
     if missing > dropped + lost {
         world.violation(|| format!("{missing} counts missing, {dropped} dropped, {lost} lost"));
+    }
+    let (refused, blamed) = (books.refused, cloud.blamed);
+    if refused > blamed {
+        world.violation(|| format!("{refused} counts given up as refused, {blamed} were blamed"));
     }
     if doubt + again + dropped + lost == 0 && plan.copies == 0 {
         for letter in letters {

@@ -245,16 +245,17 @@ mod tests {
     /// Unix milliseconds of a minute's start.
     const NOW_MS: i64 = 29_000_000 * 60_000;
 
-    /// A flight with these minutes, one for each series.
-    fn flight(layouts: &Layouts, minutes: &[i64]) -> Arc<Flight> {
-        let dimensions = vec!["campaign".to_owned(), "genre".to_owned()];
+    /// A flight with these minutes, one for each series, of so many dimensions.
+    fn flight(layouts: &Layouts, minutes: &[i64], dimensions: usize) -> Arc<Flight> {
+        let dimensions: Vec<_> = (0..dimensions).map(|at| format!("campaign-{at}")).collect();
+        let others = dimensions.len() - 1;
         let id =
             layouts.id(Layout { namespace: "SES".into(), metric: EventType::Send, dimensions });
         let (table, mut key) = (Arc::new(SeriesTable::default()), KeyBuilder::default());
         let entry = |(at, minute): (usize, &i64)| {
             key.start(id);
             key.push(format!("{at:0200}").as_bytes());
-            key.push(b"opera");
+            (0..others).for_each(|_| key.push(b"opera"));
             let series = table.intern(series_of(key.finish(Minute(*minute))));
             let key = EntryKey::new(series.expect("there is room"), Minute(*minute));
             Entry { key, count: 1 + at as u64 }
@@ -273,12 +274,15 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(32))]
 
         /// For all minutes, each entry is in one call or set aside once, by its age; and the calls
-        /// keep CloudWatch's limits.
+        /// keep CloudWatch's limits, and are as few as that allows.
         #[test]
-        fn every_entry_has_one_place(minutes in prop::collection::vec(-25_000_i64..200, 0..2500)) {
+        fn every_entry_has_one_place(
+            minutes in prop::collection::vec(-25_000_i64..200, 0..2500),
+            dimensions in 1_usize..=30,
+        ) {
             let minutes: Vec<_> = minutes.iter().map(|minute| 29_000_000 + minute).collect();
             let layouts = Layouts::default();
-            let flight = flight(&layouts, &minutes);
+            let flight = flight(&layouts, &minutes, dimensions);
             let packed = pack(&flight, "SES", &layouts, Some(NOW_MS), DATUMS_PER_CALL_MAX);
             let mut all: Vec<_> = packed.calls.iter().collect();
             all.extend([&packed.too_old, &packed.too_new, &packed.unresolved]);
@@ -288,23 +292,34 @@ mod tests {
             prop_assert_eq!(packed.too_old.len(), aged(0..29_000_000 - 14 * 1440 + 1));
             prop_assert_eq!(packed.too_new.len(), aged(29_000_000 + 120..i64::MAX));
             prop_assert!(packed.unresolved.is_empty());
-            for call in &packed.calls {
+            // The keys of a datum and of its dimensions in CBOR, and the texts.
+            let bytes = |datum: &Datum| {
+                let pairs = datum.series.dimensions.iter();
+                let texts = pairs.map(|(name, value)| 24 + name.len() + value.len());
+                96 + datum.series.metric.len() + texts.sum::<usize>()
+            };
+            let lens: Vec<_> = packed.calls.iter().map(|call| {
                 let datums = call.datums(&layouts);
-                prop_assert_eq!(datums.len(), call.len());
-                prop_assert!((1..=DATUMS_PER_CALL_MAX).contains(&datums.len()));
-                let texts = |datum: &Datum| {
-                    let pairs = datum.series.dimensions.iter();
-                    pairs.map(|(name, value)| name.len() + value.len()).sum::<usize>()
-                };
-                prop_assert!(datums.iter().map(texts).sum::<usize>() < CALL_BYTES_MAX);
+                (datums.len(), datums.iter().map(bytes).sum::<usize>())
+            }).collect();
+            for (call, (len, bytes)) in packed.calls.iter().zip(&lens) {
+                prop_assert_eq!(call.len(), *len);
+                prop_assert!((1..=DATUMS_PER_CALL_MAX).contains(len));
+                prop_assert!(CALL_OVERHEAD + "SES".len() + bytes <= CALL_BYTES_MAX);
             }
+            // One more datum, and a few bytes for each that its key needs, would be too much.
+            let full = |(len, bytes): &(usize, usize)| {
+                let more = bytes.div_ceil(*len) + len * (8 + dimensions);
+                *len == DATUMS_PER_CALL_MAX || bytes + more > CALL_BYTES_MAX
+            };
+            prop_assert!(lens.iter().rev().skip(1).all(full), "{:?}", lens);
         }
     }
 
     #[test]
     fn what_no_call_settled_is_left() {
         let layouts = Layouts::default();
-        let flight = flight(&layouts, &[29_000_000; 7]);
+        let flight = flight(&layouts, &[29_000_000; 7], 1);
         let mut calls = pack(&flight, "SES", &layouts, None, DATUMS_PER_CALL_MAX).calls;
         assert_eq!((calls.len(), flight.left().entries().len()), (1, 7));
         let keyed = calls[0].keyed();
@@ -336,7 +351,7 @@ mod tests {
 
     #[test]
     fn series_of_unknown_layouts_are_set_aside() {
-        let flight = flight(&Layouts::default(), &[29_000_000; 3]);
+        let flight = flight(&Layouts::default(), &[29_000_000; 3], 1);
         let packed = pack(&flight, "SES", &Layouts::default(), None, DATUMS_PER_CALL_MAX);
         assert_eq!((packed.calls.len(), packed.unresolved.len()), (0, 3));
     }

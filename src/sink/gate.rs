@@ -89,3 +89,54 @@ impl Pacer {
         sleep_until(at).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_ten_seconds_and_leave_half_to_chance() {
+        let mut backoff = Backoff::default();
+        for ms in [200, 400, 800, 1600, 3200, 6400, 10_000, 10_000].into_iter().chain([10_000; 30])
+        {
+            let span = Duration::from_millis(ms);
+            let pause = backoff.pause();
+            assert!((span / 2..=span).contains(&pause), "{pause:?} of {span:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_side_by_side_shut_a_gate_once_and_a_success_forgets_them() {
+        let gate = Gate::default();
+        assert_eq!(gate.shut_until(), None);
+        gate.shut();
+        let until = gate.shut_until().expect("it is shut");
+        gate.shut();
+        assert_eq!(gate.shut_until(), Some(until));
+        sleep_until(until).await;
+        assert_eq!(gate.shut_until(), None);
+        // The second in a row is waited for longer.
+        gate.shut();
+        assert!(gate.shut_until() >= Some(until + Duration::from_millis(200)));
+        gate.open();
+        assert_eq!(gate.shut_until(), None);
+        gate.shut();
+        assert!(gate.shut_until() <= Some(until + Duration::from_millis(200)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_have_their_turns_evenly_and_save_none_up() {
+        let pacer = Pacer::new(10);
+        let start = Instant::now();
+        for turn in 0..5 {
+            pacer.turn().await;
+            assert_eq!(start.elapsed(), Duration::from_millis(100 * turn));
+        }
+        tokio::time::advance(Duration::from_secs(10)).await;
+        let start = Instant::now();
+        for turn in 0..2 {
+            pacer.turn().await;
+            assert_eq!(start.elapsed(), Duration::from_millis(100 * turn));
+        }
+    }
+}

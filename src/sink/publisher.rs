@@ -289,3 +289,6 @@ impl<S: MetricSink> Shared<S> {
         self.joined(&joined);
     }
 }
+
+#[cfg(test)]
+mod tests;

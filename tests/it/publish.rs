@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use postmeter::config::{Ambiguous, DefinitionsSource};
+use serde_json::json;
 use tokio::time::sleep;
 
 use crate::support::app::{PATIENCE, TestApp};
+use crate::support::endpoint::Endpoint;
 use crate::support::fake_cloudwatch::{FakeCloudWatch, Fault, State};
 use crate::support::process::Daemon;
 use crate::support::traffic::{Traffic, assert_held, held, send_of};
@@ -108,6 +110,33 @@ async fn a_refusal_shows_in_the_gauge_and_ends_with_it() {
     app.settled().await;
     assert_eq!(app.metric("postmeter_publish_denied").await, 0);
     assert_eq!(fake.total_in("Mail/Reputation"), 1);
+}
+
+/// Credentials that were refused are fetched anew, although they say that they are good for years.
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_credentials_are_fetched_anew() {
+    let fake = FakeCloudWatch::start().await;
+    fake.expire_key("OLD");
+    let credentials = Endpoint::start(|number, _| async move {
+        let key = if number == 0 { "OLD" } else { "NEW" };
+        let given = json!({
+            "AccessKeyId": key,
+            "SecretAccessKey": "secret",
+            "Token": "token",
+            "Expiration": "2100-01-01T00:00:00Z",
+        });
+        (200, given.to_string())
+    })
+    .await;
+    let daemon = Daemon::start(&[
+        ("AWS_ENDPOINT_URL", &*fake.url()),
+        ("AWS_ACCESS_KEY_ID", ""),
+        ("AWS_SECRET_ACCESS_KEY", ""),
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", &format!("http://{}/", credentials.address)),
+    ]);
+    assert_eq!(daemon.firehose().deliver("a", &[send_of("a")]).await.status, 200);
+    assert!(fake.wait_until(|state: &State| state.total_in("SES") > 0, PATIENCE).await);
+    assert_eq!((fake.calls().len(), credentials.received().len()), (2, 2));
 }
 
 /// However often it is refused, one line a minute says what is not allowed, where, and to whom.

@@ -129,6 +129,11 @@ impl FakeCloudWatch {
         self.shared.lock().script.random = Some(script::Mix::new(seed, shares));
     }
 
+    /// Refuses calls that are signed with this access key.
+    pub fn expire_key(&self, key: &str) {
+        self.shared.lock().script.expired_key = Some(key.to_owned());
+    }
+
     pub fn totals(&self) -> BTreeMap<FakeSeries, f64> {
         self.shared.lock().totals()
     }
@@ -273,6 +278,8 @@ async fn handle(
         Answer::error(404, "UnknownOperationException", "not PutMetricData over rpc-v2-cbor")
     } else if header("authorization").is_none() {
         Answer::error(403, "MissingAuthenticationToken", "Request is missing Authentication Token")
+    } else if shared.lock().script.has_expired(header("authorization").unwrap_or_default()) {
+        script::expired_token()
     } else {
         match decoded {
             Ok(content) => act(&shared, call, &content, plain.len()).await?,

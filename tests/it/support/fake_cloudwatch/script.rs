@@ -87,11 +87,7 @@ impl Fault {
                  perform: cloudwatch:PutMetricData because no identity-based policy allows the \
                  cloudwatch:PutMetricData action",
             ),
-            Self::ExpiredToken403 => Answer::error(
-                403,
-                "ExpiredToken",
-                "The security token included in the request is expired",
-            ),
+            Self::ExpiredToken403 => expired_token(),
             Self::RefuseNamed(value) => {
                 let lines = lines_naming(call, value);
                 if lines.is_empty() {
@@ -132,6 +128,10 @@ pub(super) fn internal_error() -> Answer {
     )
 }
 
+pub(super) fn expired_token() -> Answer {
+    Answer::error(403, "ExpiredToken", "The security token included in the request is expired")
+}
+
 pub(super) fn too_large(bytes: usize) -> Answer {
     let max = super::limits::BODY_BYTES_MAX;
     let message = format!("Request size {bytes} exceeded {max} bytes");
@@ -162,6 +162,8 @@ pub(super) struct Script {
     /// The key `None` is the mode for all namespaces.
     pub modes: BTreeMap<Option<String>, Fault>,
     pub random: Option<Mix>,
+    /// Calls signed with this access key are refused, whatever else is due.
+    pub expired_key: Option<String>,
 }
 
 #[derive(Debug)]
@@ -190,6 +192,12 @@ impl Mix {
 }
 
 impl Script {
+    /// Whether a call with this `Authorization` is refused.
+    pub fn has_expired(&self, authorization: &str) -> bool {
+        let expired = self.expired_key.as_ref();
+        expired.is_some_and(|key| authorization.contains(&format!("Credential={key}/")))
+    }
+
     pub fn next(&mut self, namespace: Option<&str>) -> Fault {
         if let Some(fault) = self.queue.pop_front() {
             return fault;
