@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::corpus::{BODIES, Corpus, DEFINITIONS, EVENTS_PER_BODY};
-use super::{Engine, say, take_all};
+use super::{Engine, say};
 
 /// Rounds of the two by turns, longer than two flushes together, so that publishing has its share.
 const ROUNDS: usize = 8;
@@ -77,9 +77,9 @@ pub(super) fn loopback(corpus: &Corpus, engine: &Engine) {
     drop((daemon, recorder));
 }
 
-/// The pipeline in this process and the daemon by turns. A core of a virtual machine is slower while
-/// its neighbour is busy, as it is while this process sends: hence also the pipeline by two threads.
+/// The pipeline in this process and the daemon by turns.
 fn by_turns(corpus: &Corpus, engine: &Engine, pid: &str, senders: &mut [Sender]) {
+    let count_all = || corpus.plain.iter().for_each(|body| engine.take(body));
     let mut send_all = || {
         let each = corpus.plain.len().div_ceil(senders.len());
         std::thread::scope(|scope| {
@@ -89,26 +89,22 @@ fn by_turns(corpus: &Corpus, engine: &Engine, pid: &str, senders: &mut [Sender])
         });
     };
     send_all();
-    let mut here = [(1, 0.0, 0.0), (2, 0.0, 0.0)];
-    let mut sent = 0.0;
     // What the daemon publishes while it has no traffic is its own cost too.
+    let (mut here, mut counted, mut sent) = (0.0, 0.0, 0.0);
     let daemon_before = cpu_seconds(pid);
     for _ in 0..ROUNDS {
-        for (cores, cpu, counted) in &mut here {
-            let before = cpu_seconds("self");
-            *counted += repeated(TURN_HERE, || take_all(engine, corpus, *cores));
-            *cpu += cpu_seconds("self") - before;
-        }
+        let before = cpu_seconds("self");
+        counted += repeated(TURN_HERE, count_all);
+        here += cpu_seconds("self") - before;
         sent += repeated(TURN_THERE, &mut send_all);
     }
-    let [here, both] = here.map(|(_, cpu, counted)| cpu / counted * 1e6);
+    let here = here / counted * 1e6;
     let there = (cpu_seconds(pid) - daemon_before) / sent * 1e6;
     say(&format!(
-        "CPU for a million events, by turns: {here:.2} s in this process by one thread, {both:.2} s \
-         by two; in `serve` over {} connections {there:.2} s, {:.2} x one, {:.2} x two",
+        "CPU for a million events: {here:.2} s in this process, {there:.2} s in `serve` over \
+         loopback by turns, connections: {}, {:.2} x",
         senders.len(),
-        there / here,
-        there / both,
+        there / here
     ));
 }
 
