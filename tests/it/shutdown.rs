@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use postmeter::config::Acknowledge;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
@@ -157,6 +158,28 @@ async fn while_draining_the_known_are_answered_and_the_new_are_not_taken() {
     let drained = app.stop().await;
     assert!(drained.left.is_empty());
     assert_eq!((held_of(&fake, "a"), held_of(&fake, "b"), held_of(&fake, "c")), (1, 1, 0));
+}
+
+/// Whoever waits for a flush that is an hour away is answered at once: a drain flushes by itself.
+#[tokio::test]
+async fn whoever_waits_for_a_flush_is_answered_at_the_signal() {
+    let fake = FakeCloudWatch::start().await;
+    let mut app = TestApp::start(&fake, |config| {
+        config.firehose.acknowledge = Acknowledge::Published;
+        config.cloudwatch.flush_interval = Duration::from_hours(1);
+        config.shutdown.grace = Duration::from_secs(5);
+    })
+    .await;
+    let firehose = app.firehose();
+    let waiting = tokio::spawn(async move { firehose.deliver("a", &[send_of("a")]).await });
+    while app.metric("postmeter_pending_entries").await == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    app.signal();
+    let reply = waiting.await.expect("it is answered");
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    assert!(app.stop().await.left.is_empty());
+    assert_eq!(held_of(&fake, "a"), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
