@@ -4,7 +4,6 @@ SHELL  := /bin/bash
 PYTHON ?= python3
 VENV   := .venv
 STAMP  := $(VENV)/stamp
-comma  := ,
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -87,10 +86,10 @@ planted: ## bugs planted on purpose, each to be found within 200 simulated histo
 	done
 
 # Of what counts, acknowledges and publishes; a mutant that survives the simulation too is looked at.
-MUTANTS ?= src/ack/**,src/aggregate/**,src/sink/*.rs
+MUTANTS ?= src/ack/** src/aggregate/** src/sink/*.rs
 mutants: ## mutations of MUTANTS that no test of the library finds (hours; cargo-mutants is installed for it)
 	[ -x target/tools/bin/cargo-mutants ] || cargo install cargo-mutants --version 27.1.0 --locked --root target/tools
-	POSTMETER_SEEDS=200 PATH="$(CURDIR)/target/tools/bin:$$PATH" cargo mutants --output target $(foreach file,$(subst $(comma), ,$(MUTANTS)),--file '$(file)') -- --locked --lib
+	POSTMETER_SEEDS=200 PATH="$(CURDIR)/target/tools/bin:$$PATH" cargo mutants --output target $(foreach file,$(MUTANTS),--file '$(file)') -- --locked --lib
 
 image: ## container image `postmeter` (needs docker)
 	docker build -f deploy/Dockerfile -t postmeter --build-arg POSTMETER_COMMIT="$$(git rev-parse --short HEAD)" .

@@ -240,19 +240,9 @@ async fn where_answers_wait_for_cloudwatch_that_of_a_copy_does_too() {
         tokio::spawn(async move { firehose.deliver(id, &records).await.status })
     };
     let first = deliver("first");
-    let merged = async {
-        while app.metric("postmeter_pending_counts").await == 0 {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(PATIENCE, merged).await.expect("it is merged");
+    app.until_metric("postmeter_pending_counts", |counts| counts > 0).await;
     let copy = deliver("copy");
-    let waiting = async {
-        while app.metric("postmeter_in_flight_requests").await < 2 {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(PATIENCE, waiting).await.expect("it is taken");
+    app.until_metric("postmeter_in_flight_requests", |requests| requests >= 2).await;
     assert_eq!(removed(&app).await, 0);
     assert!(!first.is_finished() && !copy.is_finished());
     fake.resume_listening().await;

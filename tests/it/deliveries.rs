@@ -278,12 +278,7 @@ fn futures_stream(
 }
 
 async fn until_in_flight(app: &TestApp, requests: u64) {
-    let there = async {
-        while app.metric("postmeter_in_flight_requests").await != requests {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    timeout(PATIENCE, there).await.expect("the request arrives");
+    app.until_metric("postmeter_in_flight_requests", |now| now == requests).await;
 }
 
 /// Beyond the requests in flight new ones get 503 and leave no trace; a repeat of one in flight

@@ -172,9 +172,7 @@ async fn whoever_waits_for_a_flush_is_answered_at_the_signal() {
     .await;
     let firehose = app.firehose();
     let waiting = tokio::spawn(async move { firehose.deliver("a", &[send_of("a")]).await });
-    while app.metric("postmeter_pending_entries").await == 0 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    app.until_metric("postmeter_pending_entries", |entries| entries > 0).await;
     app.signal();
     let reply = waiting.await.expect("it is answered");
     assert_eq!(reply.status, 200, "{}", reply.body);

@@ -107,11 +107,16 @@ impl TestApp {
 
     /// Waits until everything merged is accepted or given up.
     pub async fn settled(&self) {
-        let idle = async {
-            while self.metric("postmeter_pending_counts").await > 0 {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+        self.until_metric("postmeter_pending_counts", |counts| counts == 0).await;
+    }
+
+    /// Looks at a metric again and again until it is as it is to be; panics if that takes too long.
+    pub async fn until_metric(&self, name: &str, is_there: impl Fn(u64) -> bool) {
+        let there = async {
+            while !is_there(self.metric(name).await) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        timeout(PATIENCE, idle).await.expect("everything is settled in time");
+        assert!(timeout(PATIENCE, there).await.is_ok(), "{name} does not get there in time");
     }
 }
