@@ -1,6 +1,9 @@
-//! What becomes of counts when the work on them dies.
+//! What becomes of counts when the work on them dies, and of pauses when the daemon drains.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+
+use tokio::sync::Notify;
 
 use super::*;
 use crate::ack::{Admission, DoneWhen, Ledger, RequestId, Stage};
@@ -36,6 +39,32 @@ impl MetricSink for PanicsOnce {
     }
 }
 
+/// Fails so many times in one way, then says so and takes everything.
+#[derive(Debug)]
+struct Fails {
+    way: Failure,
+    times: usize,
+    tries: AtomicUsize,
+    last_failure: Arc<Notify>,
+}
+
+impl MetricSink for Fails {
+    async fn put(&self, _: &str, _: &[Datum]) -> Result<(), Failure> {
+        let tries = self.tries.fetch_add(1, Ordering::Relaxed) + 1;
+        if tries > self.times {
+            return Ok(());
+        }
+        if tries == self.times {
+            self.last_failure.notify_one();
+        }
+        Err(self.way.clone())
+    }
+
+    fn identity(&self) -> &'static str {
+        "a sink that fails"
+    }
+}
+
 /// Counts 1 of a series and 2 of another.
 fn delta(layouts: &Layouts) -> Delta {
     let layout = layouts.id(Layout {
@@ -52,12 +81,16 @@ fn delta(layouts: &Layouts) -> Delta {
     delta
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_call_that_panics_is_in_doubt_and_comes_again_and_its_waiters_hear_of_a_failure() {
+/// A publisher with two counts of one request to publish, a datum in each call, one call at a time.
+fn publisher_to<S: MetricSink>(sink: S, ledger: &Ledger) -> (Publisher<S>, Arc<Metrics>) {
     let (layouts, metrics) = (Layouts::default(), Metrics::new().expect("metrics"));
     let limits = Limits { series: None, entries: 10 };
     let clock = Clock::manual(0);
     let aggregator = Arc::new(Aggregator::new(limits, layouts.clone(), clock.clone()));
+    let Admission::New(ticket) = ledger.admit(RequestId::new(b"source", b"id")) else {
+        unreachable!("no id is known");
+    };
+    aggregator.merge(&delta(&layouts), || ticket.merged()).expect("it fits");
     let settings = PublisherSettings {
         flush_interval: Duration::from_secs(1),
         concurrency: 1,
@@ -66,15 +99,13 @@ async fn a_call_that_panics_is_in_doubt_and_comes_again_and_its_waiters_hear_of_
         judge_age: false,
         datums_per_call: 1,
     };
-    let sink = PanicsOnce::default();
-    let publisher =
-        Publisher::new(sink, Arc::clone(&aggregator), Arc::clone(&metrics), clock, None, &settings);
+    (Publisher::new(sink, aggregator, Arc::clone(&metrics), clock, None, &settings), metrics)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_panics_is_in_doubt_and_comes_again_and_its_waiters_hear_of_a_failure() {
     let ledger = Ledger::new(DoneWhen::Settled, Duration::from_mins(1), 10);
-    let Admission::New(ticket) = ledger.admit(RequestId::new(b"source", b"id")) else {
-        unreachable!("no id is known");
-    };
-    let receipt = ticket.merged();
-    aggregator.merge(&delta(&layouts), move || receipt).expect("it fits");
+    let (publisher, metrics) = publisher_to(PanicsOnce::default(), &ledger);
 
     publisher.run(tokio::time::sleep(Duration::from_mins(1))).await;
 
@@ -86,4 +117,30 @@ async fn a_call_that_panics_is_in_doubt_and_comes_again_and_its_waiters_hear_of_
         panic!("a merged id is never forgotten");
     };
     assert_eq!(waiter.stage(), Stage::Lost);
+}
+
+/// After eight failures a pause takes five seconds at least, and the ten before a shutdown's end
+/// are too few for two of them.
+#[tokio::test(start_paused = true)]
+async fn pauses_between_tries_grow_and_end_at_the_signal() {
+    for way in [Failure::NotIngested("busy".into()), Failure::Unknown("no answer".into())] {
+        let ledger = Ledger::new(DoneWhen::Settled, Duration::from_mins(1), 10);
+        let last_failure = Arc::new(Notify::new());
+        let (times, tries, failed) = (8, AtomicUsize::new(0), Arc::clone(&last_failure));
+        let sink = Fails { way, times, tries, last_failure };
+        let (publisher, _) = publisher_to(sink, &ledger);
+
+        let (start, mut signal) = (Instant::now(), None);
+        publisher
+            .run(async {
+                failed.notified().await;
+                signal = Some(Instant::now());
+            })
+            .await;
+
+        let signal = signal.expect("it failed so many times");
+        assert!(signal - start >= Duration::from_secs(10), "{:?}", signal - start);
+        assert!(signal.elapsed() <= Duration::from_secs(1), "{:?}", signal.elapsed());
+        assert!(publisher.is_idle() && publisher.left().is_empty());
+    }
 }
