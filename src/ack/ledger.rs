@@ -45,6 +45,8 @@ pub struct Ledger(Arc<Shared>);
 struct Shared {
     ids: Mutex<Ids>,
     done_when: DoneWhen,
+    /// An id that is done is held until it is released.
+    holds: bool,
     life: Duration,
     done_max: usize,
 }
@@ -143,7 +145,34 @@ impl Ledger {
     /// oldest go early. An id that is worked on is never forgotten.
     #[must_use]
     pub fn new(done_when: DoneWhen, life: Duration, done_max: usize) -> Self {
-        Self(Arc::new(Shared { ids: Mutex::default(), done_when, life, done_max }))
+        Self::with(done_when, false, life, done_max)
+    }
+
+    /// As [`Ledger::new`], but the time of an id that is done begins when it is released: its sender
+    /// can still repeat it until then.
+    #[must_use]
+    pub fn holding(done_when: DoneWhen, life: Duration, done_max: usize) -> Self {
+        Self::with(done_when, true, life, done_max)
+    }
+
+    fn with(done_when: DoneWhen, holds: bool, life: Duration, done_max: usize) -> Self {
+        Self(Arc::new(Shared { ids: Mutex::default(), done_when, holds, life, done_max }))
+    }
+
+    /// Ends the holding of an id that is done. Nothing happens to one that is worked on, or is not
+    /// known.
+    pub fn release(&self, id: RequestId) {
+        let Shared { done_when, life, done_max, .. } = &*self.0;
+        let mut ids = self.ids();
+        let Some(Held::Pending(stage)) = ids.held.get(&id) else { return };
+        let outcome = match *stage.borrow() {
+            Stage::Settled => Outcome::Settled,
+            Stage::Merged if *done_when == DoneWhen::Merged => Outcome::Settled,
+            Stage::Lost => Outcome::Lost,
+            Stage::Reading | Stage::Merged | Stage::Refused(_) => return,
+        };
+        ids.held.insert(id, Held::Done(*done_when, outcome));
+        ids.done(id, Instant::now() + *life, *done_max);
     }
 
     /// Looks an id up, and takes it on when it is new.
@@ -242,12 +271,18 @@ impl Settler {
         }
     }
 
-    /// The id's time in the ledger begins.
+    /// The id's time in the ledger begins, unless it is held.
     pub(super) fn finish(&self, outcome: Outcome) {
-        let Shared { done_when, life, done_max, .. } = &*self.ledger.0;
+        let Shared { done_when, holds, life, done_max, .. } = &*self.ledger.0;
         let done = Held::Done(*done_when, outcome);
         let stage = done.waiter().stage();
         let mut ids = self.ledger.ids();
+        if *holds {
+            if let Some(Held::Pending(pending)) = ids.held.get(&self.id) {
+                pending.send_replace(stage);
+            }
+            return;
+        }
         if let Some(Held::Pending(pending)) = ids.held.insert(self.id, done) {
             pending.send_replace(stage);
         }

@@ -162,3 +162,48 @@ fn every_refusal_has_its_status_and_a_label_of_its_own() {
     let _held = new(&ledger, "a");
     assert!(!ledger.is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_held_id_is_known_until_its_time_after_the_release() {
+    for done_when in [DoneWhen::Merged, DoneWhen::Settled] {
+        let ledger = Ledger::holding(done_when, LIFE, 1);
+        let ticket = new(&ledger, "a");
+        ledger.release(id("a"));
+        advance(LIFE * 10).await;
+        assert_eq!(known(&ledger, "a").stage(), Stage::Reading, "released while it is worked on");
+        let receipt = ticket.merged();
+        if done_when == DoneWhen::Settled {
+            ledger.release(id("a"));
+            advance(LIFE * 10).await;
+            assert_eq!(known(&ledger, "a").stage(), Stage::Merged, "released before it was done");
+            settle(receipt);
+        }
+        let done = known(&ledger, "a").stage();
+        assert_eq!(
+            done,
+            if done_when == DoneWhen::Merged { Stage::Merged } else { Stage::Settled }
+        );
+        // It takes the place of no done one while it is held.
+        drop(new(&ledger, "b"));
+        advance(LIFE * 10).await;
+        assert_eq!(known(&ledger, "a").stage(), done);
+        ledger.release(id("a"));
+        ledger.release(id("a"));
+        advance(ALMOST).await;
+        assert_eq!(known(&ledger, "a").stage(), done);
+        advance(Duration::from_millis(1)).await;
+        drop(new(&ledger, "a"));
+        assert!(ledger.is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_held_id_whose_counts_are_lost_says_so_until_its_time_is_over() {
+    let ledger = Ledger::holding(DoneWhen::Settled, LIFE, 1);
+    drop(new(&ledger, "a").merged());
+    ledger.release(id("a"));
+    advance(ALMOST).await;
+    assert_eq!(known(&ledger, "a").stage(), Stage::Lost);
+    advance(Duration::from_millis(1)).await;
+    drop(new(&ledger, "a"));
+}

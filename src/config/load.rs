@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::keys::{self, Absent, Choice, KeyDoc, Kind};
-use super::source::{Entry, Raw, Source};
+use super::source::{Entries, Entry, Raw, Source};
 use super::text::{self, Fault, quoted};
-use super::{AccessKey, Config, Publish, Unread, rules};
+use super::{AccessKey, Config, Publish, Sqs, Unread, rules};
 use crate::finding::{Finding, Place, Severity};
 
 /// What [`load`] found.
@@ -46,16 +46,25 @@ pub fn load(
         home: source.home,
     };
 
-    for key in keys::keys() {
-        let Some(entry) = source.entries.get(key.path) else {
-            continue;
-        };
-        let before = findings.len();
-        read_key(key, entry, &mut config, &mut findings);
-        if findings[before..].iter().any(Finding::is_error) {
-            given.faulty.insert(key.path);
+    read_keys(&source.entries, key_path, &mut config, &mut given, &mut findings);
+    for (number, entries) in &source.repeated {
+        config.sqs.push(Sqs::default());
+        let path = |key: &KeyDoc| format!("sqs[{number}].{}", key.name());
+        read_keys(entries, path, &mut config, &mut given, &mut findings);
+        if !entries.contains_key("sqs.queue_url") && source.whole {
+            // Where the section's other keys are, if it has any.
+            let place = entries.values().map(|entry| entry.place.clone()).next();
+            let variable = keys::variable_at("sqs.queue_url", *number);
+            let home = || given.home.clone().unwrap_or(Place::Environment { variable });
+            findings.push(Finding {
+                severity: Severity::Error,
+                place: place.unwrap_or_else(home),
+                path: format!("sqs[{number}]"),
+                what: "the queue has no queue_url".to_owned(),
+                mend: "write queue_url = \"https://sqs.REGION.amazonaws.com/ACCOUNT/NAME\""
+                    .to_owned(),
+            });
         }
-        given.places.insert(key.path, entry.place.clone());
     }
 
     if source.is_nothing {
@@ -77,14 +86,45 @@ fn order(place: &Place) -> (bool, usize, usize, &str) {
     }
 }
 
-fn read_key(key: &KeyDoc, entry: &Entry, config: &mut Config, findings: &mut Vec<Finding>) {
+fn key_path(key: &KeyDoc) -> String {
+    key.path.to_owned()
+}
+
+/// Reads every key that was given; `path` says how findings name it.
+fn read_keys(
+    entries: &Entries,
+    path: impl Fn(&KeyDoc) -> String,
+    config: &mut Config,
+    given: &mut Given,
+    findings: &mut Vec<Finding>,
+) {
+    for key in keys::keys() {
+        let Some(entry) = entries.get(key.path) else {
+            continue;
+        };
+        let before = findings.len();
+        read_key(key, path(key), entry, config, findings);
+        if findings[before..].iter().any(Finding::is_error) {
+            given.faulty.insert(key.path);
+        }
+        given.places.entry(key.path).or_insert_with(|| entry.place.clone());
+    }
+}
+
+fn read_key(
+    key: &KeyDoc,
+    path: String,
+    entry: &Entry,
+    config: &mut Config,
+    findings: &mut Vec<Finding>,
+) {
     match &key.kind {
         Kind::AccessKeys { set } => return set(config, access_keys(key, entry, findings)),
         Kind::Unread { set } => return set(config, unread(key, entry, findings)),
         _ => {}
     }
     if let Err((what, mend)) = read_single(key, &entry.raw, config) {
-        let (place, path) = (entry.place.clone(), key.path.to_owned());
+        let place = entry.place.clone();
         findings.push(Finding { severity: Severity::Error, place, path, what, mend });
     }
 }

@@ -34,6 +34,7 @@ pub struct Config {
     pub listen: Listen,
     pub limits: Limits,
     pub firehose: Firehose,
+    pub sqs: Vec<Sqs>,
     pub copies: Copies,
     pub cloudwatch: CloudWatch,
     pub journal: Journal,
@@ -87,6 +88,20 @@ pub struct Firehose {
     pub acknowledge: Acknowledge,
     /// How long the sender, or a balancer before us, waits for an answer.
     pub patience: Duration,
+}
+
+/// A queue that events are taken from, or notifications of objects in S3 that hold them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sqs {
+    /// `https://sqs.REGION.amazonaws.com/ACCOUNT/NAME`; never empty.
+    pub queue_url: String,
+    /// When a message is deleted.
+    pub acknowledge: Acknowledge,
+    /// How long SQS shows nobody else a message that was taken.
+    pub visibility: Duration,
+    /// From taken to deleted.
+    pub held_messages: usize,
+    pub pollers: usize,
 }
 
 /// Copies of events that arrive under other request ids.
@@ -219,6 +234,16 @@ pub enum LogFormat {
     Pretty,
 }
 
+// === impl Config ===
+
+impl Config {
+    /// Whether some source acknowledges in this way.
+    pub fn has(&self, acknowledge: Acknowledge) -> bool {
+        let queues = self.sqs.iter().map(|sqs| sqs.acknowledge);
+        queues.chain([self.firehose.acknowledge]).any(|one| one == acknowledge)
+    }
+}
+
 // === impl AccessKey ===
 
 impl AccessKey {
@@ -286,6 +311,18 @@ impl Default for Firehose {
             access_keys: Vec::new(),
             acknowledge: Acknowledge::Merged,
             patience: Duration::from_secs(55),
+        }
+    }
+}
+
+impl Default for Sqs {
+    fn default() -> Self {
+        Self {
+            queue_url: String::new(),
+            acknowledge: Acknowledge::Published,
+            visibility: Duration::from_mins(1),
+            held_messages: 20_000,
+            pollers: 8,
         }
     }
 }

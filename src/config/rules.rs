@@ -29,6 +29,7 @@ pub(super) fn check(config: &Config, given: &Given, findings: &mut Vec<Finding>)
         same_namespace,
         two_places,
         nothing_kept,
+        same_queue,
     ];
     findings.extend(rules.iter().filter_map(|rule| rule(config, given)));
 }
@@ -115,22 +116,20 @@ fn short_keep_alive(config: &Config, given: &Given) -> Option<Finding> {
 }
 
 fn journaled_nowhere(config: &Config, given: &Given) -> Option<Finding> {
-    let journaled = config.firehose.acknowledge == Acknowledge::Journaled;
-    if !journaled || config.journal.directory.is_some() {
+    if !config.has(Acknowledge::Journaled) || config.journal.directory.is_some() {
         return None;
     }
     finding(
         Severity::Error,
         given,
-        &["firehose.acknowledge", "journal.directory"],
+        &["firehose.acknowledge", "sqs.acknowledge", "journal.directory"],
         "\"journaled\" needs a journal".to_owned(),
         "set journal.directory to a directory on a disk that outlives the task",
     )
 }
 
 fn nothing_journaled(config: &Config, given: &Given) -> Option<Finding> {
-    let journaled = config.firehose.acknowledge == Acknowledge::Journaled;
-    if journaled || config.journal.directory.is_none() {
+    if config.has(Acknowledge::Journaled) || config.journal.directory.is_none() {
         return None;
     }
     finding(
@@ -146,8 +145,7 @@ fn never_in_time(config: &Config, given: &Given) -> Option<Finding> {
     let cloudwatch = &config.cloudwatch;
     let needed =
         cloudwatch.flush_interval + cloudwatch.connect_timeout + cloudwatch.attempt_timeout;
-    if config.firehose.acknowledge != Acknowledge::Published || needed <= cloudwatch.settle_deadline
-    {
+    if !config.has(Acknowledge::Published) || needed <= cloudwatch.settle_deadline {
         return None;
     }
     finding(
@@ -159,6 +157,7 @@ fn never_in_time(config: &Config, given: &Given) -> Option<Finding> {
             "cloudwatch.attempt_timeout",
             "cloudwatch.connect_timeout",
             "firehose.acknowledge",
+            "sqs.acknowledge",
         ],
         format!(
             "a flush interval and one attempt can take {}, longer than the settle deadline of {}",
@@ -226,6 +225,19 @@ fn nothing_kept(config: &Config, given: &Given) -> Option<Finding> {
         &["dead_letters.keep"],
         "there is a place for dead letters, and none are kept".to_owned(),
         "name some, such as [\"malformed\"], or leave dead_letters.directory and .stream empty",
+    )
+}
+
+fn same_queue(config: &Config, given: &Given) -> Option<Finding> {
+    let urls = || config.sqs.iter().map(|sqs| &sqs.queue_url);
+    let twice = urls().enumerate().find(|(at, url)| urls().take(*at).any(|before| before == *url));
+    let (_, url) = twice?;
+    finding(
+        Severity::Error,
+        given,
+        &["sqs.queue_url"],
+        format!("the queue {url} stands twice"),
+        "remove one of them; `pollers` says how many requests are made of a queue at once",
     )
 }
 

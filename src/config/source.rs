@@ -15,6 +15,9 @@ use super::nearest::{nearest, nearest_section};
 use super::text::quoted;
 use crate::finding::{Finding, Place, Severity};
 
+/// A variable's number is below.
+const REPEATED_MAX: usize = 100;
+
 /// A key's value as it was written, and where.
 pub(super) struct Entry {
     pub raw: Raw,
@@ -37,9 +40,14 @@ pub(super) enum Raw {
     Other(&'static str),
 }
 
+/// Values by their key's path.
+pub(super) type Entries = BTreeMap<&'static str, Entry>;
+
 /// All that was given.
 pub(super) struct Source {
-    pub entries: BTreeMap<&'static str, Entry>,
+    pub entries: Entries,
+    /// Of sections that may stand several times, by their number.
+    pub repeated: BTreeMap<usize, Entries>,
     pub findings: Vec<Finding>,
     /// No line was lost to broken syntax, so a missing key is really missing.
     pub whole: bool,
@@ -66,6 +74,7 @@ impl Source {
     ) -> Self {
         let mut source = Self {
             entries: BTreeMap::new(),
+            repeated: BTreeMap::new(),
             findings: Vec::new(),
             whole: true,
             home: None,
@@ -106,7 +115,9 @@ impl Source {
                 let place = file.place(key.span().start);
                 self.error(place, absent.name, absent.what.to_owned(), absent.mend);
             } else if let Some(known) = keys::find(name) {
-                self.take(file, known, value);
+                file.take(known, value, &mut self.entries);
+            } else if keys::is_repeated(name) {
+                self.read_repeated(file, name, value);
             } else if keys::is_section(name) {
                 self.read_section(file, name, value);
             } else {
@@ -118,26 +129,56 @@ impl Source {
 
     fn read_section(&mut self, file: File<'_>, section: &str, value: &Spanned<DeValue<'_>>) {
         let DeValue::Table(table) = value.get_ref() else {
-            if !file.is_broken(value.span()) {
-                let what = format!("expected a section, found {}", kind_name(value.get_ref()));
-                let mend = format!("write `[{section}]` with its keys below");
-                self.error(file.place(value.span().start), section, what, &mend);
-            }
-            return;
+            return self.no_section(file, section, value, &format!("[{section}]"));
         };
-        for (key, value) in table {
-            let path = format!("{section}.{}", key.get_ref());
-            match keys::find(&path) {
-                Some(known) => self.take(file, known, value),
-                None => self.unknown(file, key.span().start, &path, false),
+        let mut entries = std::mem::take(&mut self.entries);
+        self.read_keys(file, section, table, &mut entries);
+        self.entries = entries;
+    }
+
+    /// Each table of a list of them.
+    fn read_repeated(&mut self, file: File<'_>, section: &str, value: &Spanned<DeValue<'_>>) {
+        let mend = format!("[[{section}]]");
+        let DeValue::Array(tables) = value.get_ref() else {
+            return self.no_section(file, section, value, &mend);
+        };
+        for (number, value) in tables.iter().enumerate() {
+            let mut entries = BTreeMap::new();
+            match value.get_ref() {
+                DeValue::Table(table) => self.read_keys(file, section, table, &mut entries),
+                _ => self.no_section(file, section, value, &mend),
             }
+            self.repeated.insert(number, entries);
         }
     }
 
-    /// What the parser made of a broken line says nothing about what was meant.
-    fn take(&mut self, file: File<'_>, key: &KeyDoc, value: &Spanned<DeValue<'_>>) {
+    fn no_section(
+        &mut self,
+        file: File<'_>,
+        section: &str,
+        value: &Spanned<DeValue<'_>>,
+        header: &str,
+    ) {
         if !file.is_broken(value.span()) {
-            self.entries.insert(key.path, file.entry(value));
+            let what = format!("expected a section, found {}", kind_name(value.get_ref()));
+            let mend = format!("write `{header}` with its keys below");
+            self.error(file.place(value.span().start), section, what, &mend);
+        }
+    }
+
+    fn read_keys(
+        &mut self,
+        file: File<'_>,
+        section: &str,
+        table: &DeTable<'_>,
+        entries: &mut Entries,
+    ) {
+        for (key, value) in table {
+            let path = format!("{section}.{}", key.get_ref());
+            match keys::find(&path) {
+                Some(known) => file.take(known, value, entries),
+                None => self.unknown(file, key.span().start, &path, false),
+            }
         }
     }
 
@@ -161,10 +202,14 @@ impl Source {
     fn read_variable(&mut self, variable: String, text: String) {
         let levels = variable[PREFIX.len()..].to_owned();
         let section = levels.split("__").next().unwrap_or_default().to_lowercase();
-        let known = keys::keys().iter().find(|key| key.variable() == variable);
+        let known = known_variable(&variable);
         let place = Place::Environment { variable };
-        if let Some(known) = known {
-            self.entries.insert(known.path, Entry { raw: Raw::Environment(text), place });
+        if let Some((known, number)) = known {
+            let entries = match number {
+                None => &mut self.entries,
+                Some(number) => self.repeated.entry(number).or_default(),
+            };
+            entries.insert(known.path, Entry { raw: Raw::Environment(text), place });
         } else if let Some(absent) = absent_section(&section) {
             self.error(place, absent.name, absent.what.to_owned(), absent.mend);
         } else {
@@ -178,9 +223,29 @@ impl Source {
     }
 }
 
+/// The key of a variable, and in which of several sections it stands.
+fn known_variable(variable: &str) -> Option<(&'static KeyDoc, Option<usize>)> {
+    let (section, number) = match variable.strip_prefix(PREFIX)?.split("__").collect::<Vec<_>>()[..]
+    {
+        [section, number, _] => (section.to_lowercase(), number.parse().ok()),
+        _ => (String::new(), None),
+    };
+    let number = number.filter(|number| *number < REPEATED_MAX && keys::is_repeated(&section));
+    let name = |key: &&KeyDoc| keys::variable_at(key.path, number.unwrap_or(0));
+    let known = keys::keys().iter().find(|key| name(key) == variable)?;
+    Some((known, number))
+}
+
 // === impl File ===
 
 impl File<'_> {
+    /// What the parser made of a broken line says nothing about what was meant.
+    fn take(self, key: &KeyDoc, value: &Spanned<DeValue<'_>>, entries: &mut Entries) {
+        if !self.is_broken(value.span()) {
+            entries.insert(key.path, self.entry(value));
+        }
+    }
+
     fn place(self, offset: usize) -> Place {
         Place::in_text(self.name, self.text, offset)
     }

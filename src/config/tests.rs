@@ -67,10 +67,12 @@ fn the_shipped_file_has_every_key_once_with_a_comment_and_in_the_order_of_the_ta
     let mut found = Vec::new();
     let mut lines_before = Vec::new();
     for line in SHIPPED.lines() {
-        if let Some(name) = line.strip_prefix('[') {
-            section = format!("{}.", name.trim_end_matches(']'));
-        } else if let Some((name, value)) =
-            line.split_once(" = ").filter(|_| !line.starts_with('#'))
+        // A section that may stand several times, or not at all, is written as a comment without
+        // a space.
+        let key = line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line);
+        if let Some(name) = key.strip_prefix('[') {
+            section = format!("{}.", name.trim_matches(['[', ']']));
+        } else if let Some((name, value)) = key.split_once(" = ").filter(|_| !key.starts_with('#'))
         {
             found.push((format!("{section}{name}"), value.to_owned()));
             let is_commented = lines_before.last().is_some_and(|line: &&str| !line.is_empty());
@@ -88,6 +90,7 @@ fn the_shipped_file_has_every_key_once_with_a_comment_and_in_the_order_of_the_ta
 fn a_documented_default_changes_nothing() {
     for key in keys() {
         let text = match key.section() {
+            Some("sqs") => continue,
             Some(section) => format!("[{section}]\n{} = {}", key.name(), key.default),
             None => format!("{} = {}", key.name(), key.default),
         };
@@ -96,6 +99,19 @@ fn a_documented_default_changes_nothing() {
         config.definitions = None;
         assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()), "{}", key.path);
     }
+}
+
+#[test]
+fn the_shipped_queue_has_every_default() {
+    let section = SHIPPED.split("#[[sqs]]").nth(1).expect("it is there");
+    let section = section.split("\n[").next().expect("it ends");
+    let keys = section.lines().filter_map(|line| line.strip_prefix('#'));
+    let keys = keys.filter(|line| !line.starts_with(' '));
+    let text = keys.map(|line| format!("{line}\n")).collect::<String>();
+    let text = text.replace("queue_url = \"\"", "queue_url = \"https://sqs/1/q\"");
+    let config = config_of(load_text(&format!("{BASE}[[sqs]]\n{text}")));
+    let expected = Sqs { queue_url: "https://sqs/1/q".to_owned(), ..Sqs::default() };
+    assert_eq!(config.sqs, [expected]);
 }
 
 #[test]
@@ -154,7 +170,13 @@ fn every_key_of_a_file_is_read() {
         access_keys = ["0123456789abcdef", "fedcba9876543210"]
         acknowledge = "journaled"
         patience = "170s"
-        [copies]
+        [[sqs]]
+queue_url = "http://127.0.0.1:4566/1/q"
+acknowledge = "merged"
+visibility = "2s"
+held_messages = 10
+pollers = 64
+[copies]
         remove = true
         window = "24h"
         events = 5
@@ -186,7 +208,7 @@ fn every_key_of_a_file_is_read() {
         own_namespace = ""
         "#,
     ));
-    let expected = r#"Config { definitions: Some(Env("DEFS")), default_configuration_set: Some("prod"), listen: Listen { http: [::1]:0, admin: 127.0.0.2:0, keep_alive: 120s }, limits: Limits { body_bytes: 1024, expanded_bytes: 2048, in_flight_bytes: 1, in_flight_requests: 2, series: 3, entries: 4 }, firehose: Firehose { path: "/in", access_keys: [[redacted], [redacted]], acknowledge: Journaled, patience: 170s }, copies: Copies { remove: true, window: 86400s, events: 5 }, cloudwatch: CloudWatch { publish: Memory, namespace: "Mail", region: Some("eu-west-1"), role_arn: Some("arn:aws:iam::123456789012:role/metrics"), flush_interval: 50ms, settle_deadline: 160s, timestamp: Arrival, ambiguous: Drop, requests_per_second: 500, concurrency: 64, connect_timeout: 51ms, attempt_timeout: 60s }, journal: Journal { directory: Some("/var/lib/postmeter") }, dead_letters: DeadLetters { directory: Some("letters"), stream: None, keep: [Foreign], file_bytes: 1048576, bytes: 4294967295 }, shutdown: Shutdown { grace: 120s }, telemetry: Telemetry { log: "warn,postmeter=debug", log_format: Json, own_namespace: None } }"#;
+    let expected = r#"Config { definitions: Some(Env("DEFS")), default_configuration_set: Some("prod"), listen: Listen { http: [::1]:0, admin: 127.0.0.2:0, keep_alive: 120s }, limits: Limits { body_bytes: 1024, expanded_bytes: 2048, in_flight_bytes: 1, in_flight_requests: 2, series: 3, entries: 4 }, firehose: Firehose { path: "/in", access_keys: [[redacted], [redacted]], acknowledge: Journaled, patience: 170s }, sqs: [Sqs { queue_url: "http://127.0.0.1:4566/1/q", acknowledge: Merged, visibility: 2s, held_messages: 10, pollers: 64 }], copies: Copies { remove: true, window: 86400s, events: 5 }, cloudwatch: CloudWatch { publish: Memory, namespace: "Mail", region: Some("eu-west-1"), role_arn: Some("arn:aws:iam::123456789012:role/metrics"), flush_interval: 50ms, settle_deadline: 160s, timestamp: Arrival, ambiguous: Drop, requests_per_second: 500, concurrency: 64, connect_timeout: 51ms, attempt_timeout: 60s }, journal: Journal { directory: Some("/var/lib/postmeter") }, dead_letters: DeadLetters { directory: Some("letters"), stream: None, keep: [Foreign], file_bytes: 1048576, bytes: 4294967295 }, shutdown: Shutdown { grace: 120s }, telemetry: Telemetry { log: "warn,postmeter=debug", log_format: Json, own_namespace: None } }"#;
     assert_eq!(format!("{config:?}"), expected);
     assert_eq!(config.firehose.access_keys[1].as_bytes(), b"fedcba9876543210");
 }
@@ -336,20 +358,9 @@ fn an_unknown_variable_is_a_fault() {
 #[test]
 fn what_this_version_lacks_is_said_plainly() {
     assert_finding(
-        "[[sqs]]\nqueue_url = \"https://sqs\"\n[[sqs]]\nqueue_url = \"https://sqs\"",
-        "2:3: sqs: this version has no SQS source; remove it and send events through a Firehose \
-         HTTP endpoint, see [firehose]",
-    );
-    assert_finding(
         "[ses_api]\nlisten = \"\"",
         "2:2: ses_api: this version has no SES API; remove it and keep `definitions` in a file; \
          `postmeter import` makes one",
-    );
-    assert_variable_finding(
-        "POSTMETER__SQS__0__QUEUE_URL",
-        "https://sqs",
-        "sqs: this version has no SQS source; remove it and send events through a Firehose HTTP \
-         endpoint, see [firehose]",
     );
     let loaded = load_text("definitions = \"s3://bucket/key\"");
     assert_eq!(
@@ -639,6 +650,67 @@ fn dead_letters_are_of_known_kinds_and_in_one_place() {
 }
 
 #[test]
+fn queues_come_from_file_and_environment_by_their_number() {
+    let file = "[[sqs]]\nqueue_url = \"https://sqs.eu-west-1.amazonaws.com/1/a\"\nvisibility = \"2m\"\n\
+                [[sqs]]\nqueue_url = \"https://sqs/1/b\"\nacknowledge = \"merged\"";
+    let variables = pairs(&[
+        ("POSTMETER__SQS__1__QUEUE_URL", "https://sqs/1/c"),
+        ("POSTMETER__SQS__7__QUEUE_URL", "http://127.0.0.1:4566/1/d"),
+        ("POSTMETER__SQS__7__POLLERS", "3"),
+    ]);
+    let loaded = load(Some(("c.toml", &format!("{BASE}{file}"))), variables);
+    let queue = |url: &str| Sqs { queue_url: url.to_owned(), ..Sqs::default() };
+    assert_eq!(
+        config_of(loaded).sqs,
+        [
+            Sqs {
+                visibility: Duration::from_mins(2),
+                ..queue("https://sqs.eu-west-1.amazonaws.com/1/a")
+            },
+            Sqs { acknowledge: Acknowledge::Merged, ..queue("https://sqs/1/c") },
+            Sqs { pollers: 3, ..queue("http://127.0.0.1:4566/1/d") },
+        ]
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_queue_is_said() {
+    assert_finding(
+        "[[sqs]]\npollers = 2",
+        "3:11: sqs[0]: the queue has no queue_url; write queue_url = \
+         \"https://sqs.REGION.amazonaws.com/ACCOUNT/NAME\"",
+    );
+    assert_finding(
+        "[[sqs]]\nqueue_url = \"https://sqs/1/a\"\n[[sqs]]\nqueue_url = \"my-queue\"",
+        "5:13: sqs[1].queue_url: `my-queue` is not the URL of a queue; write \
+         https://sqs.REGION.amazonaws.com/ACCOUNT/NAME, as `aws sqs get-queue-url` prints it",
+    );
+    assert_finding(
+        "[[sqs]]\nqueue_url = \"https://sqs/1/a\"\n[[sqs]]\nqueue_url = \"https://sqs/1/a\"",
+        "3:13: sqs.queue_url: the queue https://sqs/1/a stands twice; remove one of them; `pollers` says \
+         how many requests are made of a queue at once",
+    );
+    assert_finding(
+        "[[sqs]]\nqueue_url = \"https://sqs/1/a\"\nvisibilty = \"1m\"",
+        "4:1: sqs.visibilty: no such key; did you mean `visibility`?",
+    );
+    assert_finding(
+        "[sqs]\nqueue_url = \"https://sqs/1/a\"",
+        "2:1: sqs: expected a section, found a table; write `[[sqs]]` with its keys below",
+    );
+    assert_finding(
+        "[[sqs]]\nqueue_url = \"https://sqs/1/a\"\nacknowledge = \"journaled\"",
+        "4:15: sqs.acknowledge: \"journaled\" needs a journal; set journal.directory to a directory on \
+         a disk that outlives the task",
+    );
+    assert_variable_finding(
+        "POSTMETER__SQS__QUEUE_URL",
+        "https://sqs/1/a",
+        "no key has this variable; did you mean `POSTMETER__SQS__0__QUEUE_URL`?",
+    );
+}
+
+#[test]
 fn a_rule_is_silent_where_its_keys_could_not_be_read() {
     // Without a definitions key that can be read, the default (none) says nothing.
     let loaded =
@@ -705,7 +777,7 @@ log_format = oops
             "c.toml:14:18",
             "c.toml:15:12",
             "c.toml:16:1",
-            "c.toml:17:2",
+            "c.toml:17:1",
             "c.toml:19:14",
             "POSTMETER__NO__SUCH",
             "POSTMETER__SHUTDOWN__GRACE",

@@ -155,6 +155,22 @@ pub(super) fn stream_name(text: &str) -> Result<Option<String>, Fault> {
     Ok(Some(text.to_owned()))
 }
 
+/// The URL of a queue, as SQS gives it: a scheme, a host, an account and a name.
+pub(super) fn queue_url(text: &str) -> Result<String, Fault> {
+    let mend = "write https://sqs.REGION.amazonaws.com/ACCOUNT/NAME, as \
+                `aws sqs get-queue-url` prints it";
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let parts: Vec<&str> = rest.unwrap_or_default().split('/').collect();
+    let is_sound = parts.len() >= 2
+        && parts.iter().all(|part| !part.is_empty())
+        && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if is_sound {
+        Ok(text.to_owned())
+    } else {
+        Err((format!("{} is not the URL of a queue", quoted(text)), mend.to_owned()))
+    }
+}
+
 pub(super) fn unread(text: &str) -> Result<Unread, Fault> {
     let found = Unread::ALL.into_iter().find(|unread| unread.word() == text);
     found.ok_or_else(|| {

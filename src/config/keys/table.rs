@@ -1,66 +1,10 @@
-//! The table of every key: what drives reading also writes the documentation.
-//!
-//! A row says where a key stands, what it may hold, its default as TOML and what it is for.
-//! Invariant, kept by tests: the default written here is the one that `Config::default()` has.
+//! The rows.
 
-use std::fmt::Write as _;
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::text::{self, Fault};
-use super::{
-    AccessKey, Acknowledge, Ambiguous, Config, LogFormat, Publish, TimestampSource, Unread,
-};
-
-/// What stands before every environment variable of ours.
-pub(super) const PREFIX: &str = "POSTMETER__";
-
-/// One key of the configuration.
-pub struct KeyDoc {
-    /// Section and name, such as `cloudwatch.flush_interval`.
-    pub path: &'static str,
-    /// As it would be written in TOML.
-    pub default: &'static str,
-    /// One line.
-    pub help: &'static str,
-    pub(super) kind: Kind,
-}
-
-/// What a key may hold and where it goes.
-pub(super) enum Kind {
-    Text { is: &'static str, read: fn(&mut Config, &str) -> Result<(), Fault> },
-    Address { set: fn(&mut Config, SocketAddr) },
-    Duration { least: Duration, most: Duration, set: fn(&mut Config, Duration) },
-    Number { least: u32, most: u32, set: fn(&mut Config, u32) },
-    Switch { set: fn(&mut Config, bool) },
-    Choice { options: &'static [Choice], absent: &'static [Absent] },
-    AccessKeys { set: fn(&mut Config, Vec<AccessKey>) },
-    Unread { set: fn(&mut Config, Vec<Unread>) },
-}
-
-/// One word that a key may hold, and what it does.
-pub(super) type Choice = (&'static str, fn(&mut Config));
-
-/// What the documentation of other versions has and this one has not.
-pub(super) struct Absent {
-    pub name: &'static str,
-    pub what: &'static str,
-    pub mend: &'static str,
-}
-
-/// Sections that this version lacks.
-pub(super) const ABSENT_SECTIONS: &[Absent] = &[
-    Absent {
-        name: "sqs",
-        what: "this version has no SQS source",
-        mend: "remove it and send events through a Firehose HTTP endpoint, see [firehose]",
-    },
-    Absent {
-        name: "ses_api",
-        what: "this version has no SES API",
-        mend: "remove it and keep `definitions` in a file; `postmeter import` makes one",
-    },
-];
+use super::{KeyDoc, Kind};
+use crate::config::text;
+use crate::config::{Acknowledge, Ambiguous, Config, LogFormat, Publish, Sqs, TimestampSource};
 
 const KIB: u32 = 1 << 10;
 const MIB: u32 = 1 << 20;
@@ -69,7 +13,7 @@ const GIB: u32 = 1 << 30;
 /// Tests want everything fast; an operator never comes near it.
 const SHORTEST: Duration = Duration::from_millis(50);
 
-const KEYS: &[KeyDoc] = &[
+pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "definitions",
         default: r#""""#,
@@ -213,6 +157,68 @@ const KEYS: &[KeyDoc] = &[
             // Firehose itself gives up after 3 minutes.
             most: Duration::from_secs(170),
             set: |config, time| config.firehose.patience = time,
+        },
+    },
+    KeyDoc {
+        path: "sqs.queue_url",
+        default: r#""""#,
+        help: "a queue that events are taken from; `[[sqs]]` may stand several times",
+        kind: Kind::Text {
+            is: "queue URL",
+            read: |config, text| {
+                text::queue_url(text).map(|value| with_queue(config, |sqs| sqs.queue_url = value))
+            },
+        },
+    },
+    KeyDoc {
+        path: "sqs.acknowledge",
+        default: r#""published""#,
+        help: "delete a message when CloudWatch has accepted its counts, when they are on disk, or \
+               when they are in memory",
+        kind: Kind::Choice {
+            options: &[
+                ("published", |config| {
+                    with_queue(config, |sqs| sqs.acknowledge = Acknowledge::Published);
+                }),
+                ("journaled", |config| {
+                    with_queue(config, |sqs| sqs.acknowledge = Acknowledge::Journaled);
+                }),
+                ("merged", |config| {
+                    with_queue(config, |sqs| sqs.acknowledge = Acknowledge::Merged);
+                }),
+            ],
+            absent: &[],
+        },
+    },
+    KeyDoc {
+        path: "sqs.visibility",
+        default: r#""60s""#,
+        help: "how long others do not see a message that was taken; lengthened while it is held",
+        kind: Kind::Duration {
+            least: Duration::from_secs(2),
+            most: Duration::from_hours(1),
+            set: |config, time| with_queue(config, |sqs| sqs.visibility = time),
+        },
+    },
+    KeyDoc {
+        path: "sqs.held_messages",
+        default: "20000",
+        help: "messages held at once, in about 1 kB each; beyond it nothing is taken",
+        kind: Kind::Number {
+            least: 10,
+            // SQS gives out no more of a standard queue.
+            most: 120_000,
+            set: |config, number| with_queue(config, |sqs| sqs.held_messages = size(number)),
+        },
+    },
+    KeyDoc {
+        path: "sqs.pollers",
+        default: "8",
+        help: "requests for messages at once, at most; one while there are few messages",
+        kind: Kind::Number {
+            least: 1,
+            most: 64,
+            set: |config, number| with_queue(config, |sqs| sqs.pollers = size(number)),
         },
     },
     KeyDoc {
@@ -478,133 +484,12 @@ const KEYS: &[KeyDoc] = &[
     },
 ];
 
-/// Every key, in the order of the shipped file.
-pub fn keys() -> &'static [KeyDoc] {
-    KEYS
-}
-
-/// The key of a path.
-pub(super) fn find(path: &str) -> Option<&'static KeyDoc> {
-    KEYS.iter().find(|key| key.path == path)
-}
-
-/// Whether some key stands in the section.
-pub(super) fn is_section(name: &str) -> bool {
-    KEYS.iter().any(|key| key.section() == Some(name))
-}
-
-/// The keys as a Markdown table, for the README.
-pub fn markdown_table() -> String {
-    let mut table = String::from("| key | type | default | what it does |\n|---|---|---|---|\n");
-    for key in KEYS {
-        // Writing to a `String` cannot fail.
-        let _ = writeln!(
-            table,
-            "| `{}` | {} | `{}` | {} |",
-            key.path,
-            key.type_text(),
-            key.default,
-            key.help
-        );
-    }
-    table
-}
-
-/// The environment variable of a path.
-pub(super) fn variable(path: &str) -> String {
-    format!("{PREFIX}{}", path.to_uppercase().replace('.', "__"))
-}
-
 /// Sizes are read as `u32`, whose every value fits.
 fn size(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-// === impl KeyDoc ===
-
-impl KeyDoc {
-    /// The section, unless the key stands at the top.
-    pub fn section(&self) -> Option<&'static str> {
-        self.path.split_once('.').map(|(section, _)| section)
-    }
-
-    /// The name within its section.
-    pub fn name(&self) -> &'static str {
-        self.path.split_once('.').map_or(self.path, |(_, name)| name)
-    }
-
-    /// The environment variable that overrides the key.
-    pub fn variable(&self) -> String {
-        variable(self.path)
-    }
-
-    pub(super) fn is_list(&self) -> bool {
-        matches!(self.kind, Kind::AccessKeys { .. } | Kind::Unread { .. })
-    }
-
-    /// What the key may hold, for a reader.
-    pub fn type_text(&self) -> String {
-        match &self.kind {
-            Kind::Text { is, .. } => (*is).to_owned(),
-            Kind::Address { .. } => "address:port".to_owned(),
-            Kind::Duration { least, most, .. } => {
-                format!("duration, {} to {}", text::duration(*least), text::duration(*most))
-            }
-            Kind::Number { least, most, .. } => format!("number, {least} to {most}"),
-            Kind::Switch { .. } => "`true` or `false`".to_owned(),
-            Kind::Choice { options, .. } => {
-                options.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(" or ")
-            }
-            Kind::AccessKeys { .. } => "list of texts".to_owned(),
-            Kind::Unread { .. } => {
-                let words = Unread::ALL.map(|unread| format!("`{}`", unread.word()));
-                format!("list of {}", words.join(", "))
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_variable_has_two_underscores_between_levels() {
-        let names: Vec<String> = keys().iter().take(3).map(KeyDoc::variable).collect();
-        assert_eq!(
-            names,
-            [
-                "POSTMETER__DEFINITIONS",
-                "POSTMETER__DEFAULT_CONFIGURATION_SET",
-                "POSTMETER__LISTEN__HTTP"
-            ]
-        );
-    }
-
-    #[test]
-    fn no_path_stands_twice_and_sections_stay_together() {
-        let mut paths: Vec<&str> = keys().iter().map(|key| key.path).collect();
-        paths.sort_unstable();
-        paths.dedup();
-        assert_eq!(paths.len(), keys().len());
-
-        let mut sections: Vec<Option<&str>> = keys().iter().map(KeyDoc::section).collect();
-        sections.dedup();
-        assert_eq!(sections.len(), 10, "top level and nine sections: {sections:?}");
-    }
-
-    #[test]
-    fn the_table_has_a_row_of_four_cells_for_every_key() {
-        let table = markdown_table();
-        assert_eq!(table.lines().count(), keys().len() + 2);
-        for line in table.lines() {
-            assert_eq!(line.matches('|').count(), 5, "{line}");
-        }
-        assert!(
-            table.contains(
-                "| `cloudwatch.flush_interval` | duration, 50ms to 5m | `\"10s\"` | time between"
-            ),
-            "{table}"
-        );
-    }
+/// Keys of a queue are read into the last one.
+fn with_queue(config: &mut Config, set: impl FnOnce(&mut Sqs)) {
+    config.sqs.last_mut().map(set);
 }

@@ -1,0 +1,197 @@
+//! The table of every key: what drives reading also writes the documentation.
+//!
+//! A row says where a key stands, what it may hold, its default as TOML and what it is for.
+//! Invariant, kept by tests: the default written here is the one that `Config::default()` has.
+
+mod table;
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use self::table::KEYS;
+use super::text::{self, Fault};
+use super::{AccessKey, Config, Unread};
+
+/// What stands before every environment variable of ours.
+pub(super) const PREFIX: &str = "POSTMETER__";
+
+/// One key of the configuration.
+pub struct KeyDoc {
+    /// Section and name, such as `cloudwatch.flush_interval`.
+    pub path: &'static str,
+    /// As it would be written in TOML.
+    pub default: &'static str,
+    /// One line.
+    pub help: &'static str,
+    pub(super) kind: Kind,
+}
+
+/// What a key may hold and where it goes.
+pub(super) enum Kind {
+    Text { is: &'static str, read: fn(&mut Config, &str) -> Result<(), Fault> },
+    Address { set: fn(&mut Config, SocketAddr) },
+    Duration { least: Duration, most: Duration, set: fn(&mut Config, Duration) },
+    Number { least: u32, most: u32, set: fn(&mut Config, u32) },
+    Switch { set: fn(&mut Config, bool) },
+    Choice { options: &'static [Choice], absent: &'static [Absent] },
+    AccessKeys { set: fn(&mut Config, Vec<AccessKey>) },
+    Unread { set: fn(&mut Config, Vec<Unread>) },
+}
+
+/// One word that a key may hold, and what it does.
+pub(super) type Choice = (&'static str, fn(&mut Config));
+
+/// What the documentation of other versions has and this one has not.
+pub(super) struct Absent {
+    pub name: &'static str,
+    pub what: &'static str,
+    pub mend: &'static str,
+}
+
+/// Sections that this version lacks.
+pub(super) const ABSENT_SECTIONS: &[Absent] = &[Absent {
+    name: "ses_api",
+    what: "this version has no SES API",
+    mend: "remove it and keep `definitions` in a file; `postmeter import` makes one",
+}];
+
+/// Every key, in the order of the shipped file.
+pub fn keys() -> &'static [KeyDoc] {
+    KEYS
+}
+
+/// The key of a path.
+pub(super) fn find(path: &str) -> Option<&'static KeyDoc> {
+    KEYS.iter().find(|key| key.path == path)
+}
+
+/// Whether some key stands in the section.
+pub(super) fn is_section(name: &str) -> bool {
+    KEYS.iter().any(|key| key.section() == Some(name))
+}
+
+/// Whether the section may stand several times, each time as `[[name]]`.
+pub(super) fn is_repeated(name: &str) -> bool {
+    name == "sqs"
+}
+
+/// The keys as a Markdown table, for the README.
+pub fn markdown_table() -> String {
+    let mut table = String::from("| key | type | default | what it does |\n|---|---|---|---|\n");
+    for key in KEYS {
+        // Writing to a `String` cannot fail.
+        let _ = writeln!(
+            table,
+            "| `{}` | {} | `{}` | {} |",
+            key.path,
+            key.type_text(),
+            key.default,
+            key.help
+        );
+    }
+    table
+}
+
+/// The environment variable of a path; of a repeated section the first one's.
+pub(super) fn variable(path: &str) -> String {
+    variable_at(path, 0)
+}
+
+/// As [`variable`], of the repeated section with this number, from 0.
+pub(super) fn variable_at(path: &str, number: usize) -> String {
+    let levels = match path.split_once('.') {
+        Some((section, name)) if is_repeated(section) => format!("{section}__{number}__{name}"),
+        _ => path.replace('.', "__"),
+    };
+    format!("{PREFIX}{}", levels.to_uppercase())
+}
+
+// === impl KeyDoc ===
+
+impl KeyDoc {
+    /// The section, unless the key stands at the top.
+    pub fn section(&self) -> Option<&'static str> {
+        self.path.split_once('.').map(|(section, _)| section)
+    }
+
+    /// The name within its section.
+    pub fn name(&self) -> &'static str {
+        self.path.split_once('.').map_or(self.path, |(_, name)| name)
+    }
+
+    /// The environment variable that overrides the key.
+    pub fn variable(&self) -> String {
+        variable(self.path)
+    }
+
+    pub(super) fn is_list(&self) -> bool {
+        matches!(self.kind, Kind::AccessKeys { .. } | Kind::Unread { .. })
+    }
+
+    /// What the key may hold, for a reader.
+    pub fn type_text(&self) -> String {
+        match &self.kind {
+            Kind::Text { is, .. } => (*is).to_owned(),
+            Kind::Address { .. } => "address:port".to_owned(),
+            Kind::Duration { least, most, .. } => {
+                format!("duration, {} to {}", text::duration(*least), text::duration(*most))
+            }
+            Kind::Number { least, most, .. } => format!("number, {least} to {most}"),
+            Kind::Switch { .. } => "`true` or `false`".to_owned(),
+            Kind::Choice { options, .. } => {
+                options.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(" or ")
+            }
+            Kind::AccessKeys { .. } => "list of texts".to_owned(),
+            Kind::Unread { .. } => {
+                let words = Unread::ALL.map(|unread| format!("`{}`", unread.word()));
+                format!("list of {}", words.join(", "))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_has_two_underscores_between_levels() {
+        let names: Vec<String> = keys().iter().take(3).map(KeyDoc::variable).collect();
+        assert_eq!(
+            names,
+            [
+                "POSTMETER__DEFINITIONS",
+                "POSTMETER__DEFAULT_CONFIGURATION_SET",
+                "POSTMETER__LISTEN__HTTP"
+            ]
+        );
+    }
+
+    #[test]
+    fn no_path_stands_twice_and_sections_stay_together() {
+        let mut paths: Vec<&str> = keys().iter().map(|key| key.path).collect();
+        paths.sort_unstable();
+        paths.dedup();
+        assert_eq!(paths.len(), keys().len());
+
+        let mut sections: Vec<Option<&str>> = keys().iter().map(KeyDoc::section).collect();
+        sections.dedup();
+        assert_eq!(sections.len(), 11, "top level and ten sections: {sections:?}");
+    }
+
+    #[test]
+    fn the_table_has_a_row_of_four_cells_for_every_key() {
+        let table = markdown_table();
+        assert_eq!(table.lines().count(), keys().len() + 2);
+        for line in table.lines() {
+            assert_eq!(line.matches('|').count(), 5, "{line}");
+        }
+        assert!(
+            table.contains(
+                "| `cloudwatch.flush_interval` | duration, 50ms to 5m | `\"10s\"` | time between"
+            ),
+            "{table}"
+        );
+    }
+}
