@@ -22,6 +22,7 @@
 pub mod ack;
 pub mod aggregate;
 pub mod app;
+pub mod backoff;
 pub mod cli;
 pub mod clock;
 pub mod config;

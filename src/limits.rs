@@ -39,3 +39,8 @@ pub const FIREHOSE_CALL_BYTES_MAX: usize = 4_000_000;
 /// Bytes of one record before base64: 1,000 KiB.
 /// <https://docs.aws.amazon.com/firehose/latest/APIReference/API_Record.html>
 pub const FIREHOSE_RECORD_BYTES_MAX: usize = 1_024_000;
+
+/// How long the id of an SQS message is known after it is deleted: a standard queue may give one out
+/// again that it has just deleted.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues-at-least-once-delivery.html>
+pub const SQS_ID_LIFE: Duration = Duration::from_mins(15);

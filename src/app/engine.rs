@@ -9,16 +9,17 @@ use tokio_util::sync::CancellationToken;
 use super::journal;
 use crate::ack::{DoneWhen, Ledger};
 use crate::aggregate::{Aggregator, Limits, Line};
+use crate::backoff::Backoff;
 use crate::clock::Clock;
-use crate::config::{Acknowledge, Config, Publish, TimestampSource};
+use crate::config::{Acknowledge, Config, Publish, Sqs, TimestampSource};
 use crate::dead_letters::DeadLetters;
 use crate::destination::{Layouts, RuleSet};
 use crate::journal::{Journal, Opened};
-use crate::limits::FIREHOSE_ID_LIFE;
+use crate::limits::{FIREHOSE_ID_LIFE, SQS_ID_LIFE};
 use crate::pipeline::{CopiesSettings, Intake, IntakeSettings};
-use crate::sink::{Backoff, MetricSink, Publisher, PublisherSettings};
-use crate::source::InFlight;
+use crate::sink::{MetricSink, Publisher, PublisherSettings};
 use crate::source::firehose::{AccessKeys, FirehoseEndpoint, FirehoseSettings};
+use crate::source::{InFlight, Merger};
 use crate::telemetry::{Gauges, Metrics};
 
 /// Done request ids that are remembered at most, about 25 MB of them.
@@ -43,8 +44,11 @@ pub struct Engine<S> {
     pub aggregator: Arc<Aggregator>,
     pub publisher: Publisher<S>,
     pub metrics: Arc<Metrics>,
+    pub merger: Arc<Merger>,
+    pub in_flight: Arc<InFlight>,
+    /// Those of the queues, in their order in the configuration.
+    pub queue_ledgers: Vec<Ledger>,
     journal: Option<Arc<Journal>>,
-    in_flight: Arc<InFlight>,
     ledger: Ledger,
 }
 
@@ -114,37 +118,52 @@ impl<S: MetricSink> Engine<S> {
         let when_settled = config.firehose.acknowledge == Acknowledge::Published;
         let done_when = if when_settled { DoneWhen::Settled } else { DoneWhen::Merged };
         let ledger = Ledger::new(done_when, FIREHOSE_ID_LIFE, DONE_IDS_MAX);
+        let queue_ledgers: Vec<_> = config.sqs.iter().map(queue_ledger).collect();
         let in_flight =
             InFlight::new(config.limits.in_flight_requests, config.limits.in_flight_bytes);
         if let Some(opened) = opened {
-            journal::restore(opened, &intake, &ledger, &metrics, ambiguous, &clock).await;
+            let ledgers: Vec<_> = queue_ledgers.iter().chain([&ledger]).collect();
+            journal::restore(opened, &intake, &ledgers, &metrics, ambiguous).await;
         }
+        let merger = Merger::new(Arc::clone(&intake), Arc::clone(&metrics), clock, dead_letters);
+        let merger = Arc::new(merger);
         let endpoint = FirehoseEndpoint::new(
             firehose_settings(config),
-            Arc::clone(&intake),
+            Arc::clone(&merger),
             ledger.clone(),
             Arc::clone(&in_flight),
             Arc::clone(&metrics),
-            clock,
-            dead_letters,
         );
-        Self { endpoint, intake, aggregator, publisher, metrics, journal, in_flight, ledger }
+        Self {
+            endpoint,
+            intake,
+            aggregator,
+            publisher,
+            metrics,
+            merger,
+            in_flight,
+            queue_ledgers,
+            journal,
+            ledger,
+        }
     }
 
-    /// Reads the gauges.
+    /// Reads the gauges, but for those of queues.
     pub fn gauges(&self) -> impl Fn() -> Gauges + Send + Sync + 'static {
         let (metrics, intake) = (Arc::clone(&self.metrics), Arc::clone(&self.intake));
         let (in_flight, aggregator) = (Arc::clone(&self.in_flight), Arc::clone(&self.aggregator));
-        let ledger = self.ledger.clone();
+        let ledgers: Vec<_> = self.queue_ledgers.iter().chain([&self.ledger]).cloned().collect();
         move || {
             // Counters whose sources are elsewhere: brought up to date when they are looked at.
-            metrics.ledger_evicted.raise_to(ledger.evicted());
+            metrics.ledger_evicted.raise_to(ledgers.iter().map(Ledger::evicted).sum());
             let (remembered_events, evicted) = intake.remembered();
             metrics.remembered_evicted.raise_to(evicted);
             Gauges {
                 in_flight_requests: in_flight.requests(),
                 in_flight_bytes: in_flight.bytes(),
-                ledger_ids: ledger.len() as u64,
+                sqs_messages_held: 0,
+                sqs_pollers: 0,
+                ledger_ids: ledgers.iter().map(Ledger::len).sum::<usize>() as u64,
                 remembered_events,
                 pending_counts: aggregator.pending.counts(),
                 pending_entries: aggregator.pending.entries(),
@@ -212,6 +231,18 @@ async fn flush(journal: &Journal) {
     while journal.flush().await.is_err() {
         sleep(backoff.pause()).await;
     }
+}
+
+/// Knows messages until a while after they are deleted: SQS may give out one that it has just deleted.
+fn queue_ledger(sqs: &Sqs) -> Ledger {
+    let until_settled = sqs.acknowledge == Acknowledge::Published;
+    let done_when = if until_settled { DoneWhen::Settled } else { DoneWhen::Merged };
+    Ledger::holding(done_when, queue_id_life(sqs.visibility), DONE_IDS_MAX)
+}
+
+/// How long a message is known after it is deleted, or could not be.
+pub fn queue_id_life(visibility: Duration) -> Duration {
+    SQS_ID_LIFE + visibility
 }
 
 fn firehose_settings(config: &Config) -> FirehoseSettings {

@@ -2,11 +2,9 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::{Making, StartError};
-use crate::ack::{Ledger, RequestId};
-use crate::clock::Clock;
+use crate::ack::Ledger;
 use crate::config::{Acknowledge, Ambiguous};
 use crate::journal::{self, Disk, JournalSettings, LocalDisk, Opened};
 use crate::limits::FIREHOSE_ID_LIFE;
@@ -20,7 +18,7 @@ const LOG_BYTES: u64 = 16 << 20;
 /// Reads the journal, if there is to be one, and begins to write it.
 pub async fn open(making: &Making<'_>) -> Result<Option<Opened>, StartError> {
     let config = making.config;
-    let journaled = config.firehose.acknowledge == Acknowledge::Journaled;
+    let journaled = config.has(Acknowledge::Journaled);
     let Some(directory) = config.journal.directory.clone().filter(|_| journaled) else {
         return Ok(None);
     };
@@ -64,19 +62,16 @@ pub async fn open_on(
 pub async fn restore(
     opened: Opened,
     intake: &Intake,
-    ledger: &Ledger,
+    ledgers: &[&Ledger],
     metrics: &Metrics,
     ambiguous: Ambiguous,
-    clock: &Clock,
 ) {
     let Opened { journal, outstanding, doubtful, ids, events } = opened;
-    let now_ms = clock.now_ms();
-    let left = |(id, at_ms): (RequestId, i64)| {
-        let age = Duration::from_millis((now_ms - at_ms).max(0).unsigned_abs());
-        (id, FIREHOSE_ID_LIFE.saturating_sub(age))
-    };
     let requests = ids.len();
-    ledger.restore(ids.into_iter().map(left).collect());
+    // A source looks for its own alone, which are no others'.
+    for ledger in ledgers {
+        ledger.restore(ids.clone());
+    }
     intake.restore_events(events);
     if doubtful > 0 {
         metrics.doubtful_crash.add(doubtful);

@@ -8,6 +8,8 @@ mod dead_letters;
 mod definitions;
 mod engine;
 mod journal;
+#[cfg(feature = "sqs")]
+mod queues;
 
 use std::io;
 use std::net::SocketAddr;
@@ -79,6 +81,8 @@ pub struct App {
     http: Listener,
     admin: Listener,
     engine: Engine<Sink>,
+    #[cfg(feature = "sqs")]
+    queues: queues::Queues,
     dead_letters: Option<DeadLetters>,
     own_totals: Option<OwnTotals>,
     config: Config,
@@ -107,6 +111,8 @@ impl App {
         metrics.reload(Reload::Loaded);
 
         let dead_letters = dead_letters::open(&config, &aws, &clock, &metrics).await?;
+        #[cfg(feature = "sqs")]
+        let queues = queues::Queues::new(&config, &aws).await?;
         let to_aws = config.cloudwatch.publish == Publish::Aws;
         let sink = if to_aws { cloudwatch(&config, aws).await? } else { Sink::Memory(Memory) };
         let making = Making {
@@ -124,7 +130,16 @@ impl App {
         let [senders, admins] = connections_within(CONNECTIONS_MAX);
         let http = bind(config.listen.http, config.listen.keep_alive, senders).await?;
         let admin = bind(config.listen.admin, config.listen.keep_alive, admins).await?;
-        Ok(Self { http, admin, engine, dead_letters, own_totals, config })
+        Ok(Self {
+            http,
+            admin,
+            engine,
+            #[cfg(feature = "sqs")]
+            queues,
+            dead_letters,
+            own_totals,
+            config,
+        })
     }
 
     /// Where events come in.
@@ -156,9 +171,21 @@ impl App {
 
     /// Serves until `stop`, then drains within the grace.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Drained {
-        let Self { http, admin, engine, dead_letters, own_totals, config } = self;
+        let Self { http, admin, engine, dead_letters, own_totals, config, .. } = self;
         let drain = CancellationToken::new();
         let end = CancellationToken::new();
+        let gauges = engine.gauges();
+        #[cfg(feature = "sqs")]
+        let queues = self.queues.start(&engine, &drain);
+        #[cfg(feature = "sqs")]
+        let gauges = {
+            let queues = queues.clone();
+            move || {
+                let mut gauges = gauges();
+                queues.add_to(&mut gauges);
+                gauges
+            }
+        };
 
         let health = {
             let intake = Arc::clone(&engine.intake);
@@ -172,7 +199,7 @@ impl App {
         let admin_routes = admin_router(Admin {
             metrics: Arc::clone(&engine.metrics),
             aggregator: Arc::clone(&engine.aggregator),
-            gauges: Arc::new(engine.gauges()),
+            gauges: Arc::new(gauges),
         });
         let listeners = TaskTracker::new();
         let http_task = http.serve(events.merge(health.clone()), drain.clone(), end.clone());
@@ -183,6 +210,8 @@ impl App {
         let totals = tokio::spawn(own_totals_until(own_totals, publisher.clone(), drain.clone()));
 
         let Ended { left, counts, deadline } = engine.run(stop, drain, config.shutdown.grace).await;
+        #[cfg(feature = "sqs")]
+        queues.finish(deadline).await;
         if let Ok(Some(mut totals)) = totals.await {
             // The last word of the own totals, doubt of this shutdown included.
             let _ = timeout_at(last_moment(deadline), totals.publish(publisher.sink())).await;

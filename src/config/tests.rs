@@ -107,7 +107,7 @@ fn the_shipped_queue_has_every_default() {
     let section = section.split("\n[").next().expect("it ends");
     let keys = section.lines().filter_map(|line| line.strip_prefix('#'));
     let keys = keys.filter(|line| !line.starts_with(' '));
-    let text = keys.map(|line| format!("{line}\n")).collect::<String>();
+    let text = keys.collect::<Vec<_>>().join("\n");
     let text = text.replace("queue_url = \"\"", "queue_url = \"https://sqs/1/q\"");
     let config = config_of(load_text(&format!("{BASE}[[sqs]]\n{text}")));
     let expected = Sqs { queue_url: "https://sqs/1/q".to_owned(), ..Sqs::default() };

@@ -17,13 +17,12 @@ use aws_sdk_firehose::primitives::Blob;
 use aws_sdk_firehose::types::Record;
 
 use super::keeper::Outcomes;
+use crate::backoff::Backoff;
 use crate::limits::{FIREHOSE_CALL_BYTES_MAX, FIREHOSE_CALL_RECORDS_MAX};
 use crate::telemetry::LetterOutcome;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
-const PAUSE_MIN: Duration = Duration::from_millis(100);
-const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// A delivery stream.
 #[derive(Debug)]
@@ -78,7 +77,7 @@ impl Stream {
 
     /// Sends records of one call until all are taken, or are refused for good.
     pub(super) async fn send(&self, mut left: Vec<Vec<u8>>, outcomes: &Outcomes) {
-        let mut pause = PAUSE_MIN;
+        let mut backoff = Backoff::default();
         loop {
             let before = left.len();
             match self.put(&mut left).await {
@@ -95,8 +94,10 @@ impl Stream {
             if left.is_empty() {
                 return;
             }
-            tokio::time::sleep(pause).await;
-            pause = if taken > 0 { PAUSE_MIN } else { PAUSE_MAX.min(pause * 2) };
+            if taken > 0 {
+                backoff = Backoff::default();
+            }
+            tokio::time::sleep(backoff.pause()).await;
         }
     }
 

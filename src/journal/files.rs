@@ -8,7 +8,7 @@ use super::disk::{Append, Disk};
 use super::record::{
     Count, KnownEvents, KnownId, Next, Record, Records, Trusted, next_record, put_record,
 };
-use super::state::{Keys, State};
+use super::state::{Counted, Keys, State};
 use crate::aggregate::layout_of;
 use crate::destination::{LayoutId, Layouts};
 use crate::ses::Fingerprint;
@@ -209,11 +209,13 @@ fn write_state(file: &mut dyn Append, layouts: &Layouts, state: &State) -> io::R
         put_record(&mut out, &Record::Call { call: *call, counts: Count::list(counts) });
         flush(file, &mut out, CHUNK)?;
     }
-    let ids: Vec<_> = state.ids.iter().map(|(id, at_ms)| (id.to_bytes(), *at_ms)).collect();
+    let ids: Vec<_> = state.ids.iter().map(|(id, counted)| (id.to_bytes(), *counted)).collect();
     for chunk in ids.chunks(PER_RECORD) {
-        let known = |(id, at_ms): &'_ ([u8; 16], i64)| (*id, *at_ms);
-        let chunk: Vec<_> = chunk.iter().map(known).collect();
-        let ids = chunk.iter().map(|(id, at_ms)| KnownId { id: id[..].into(), at_ms: *at_ms });
+        let ids = chunk.iter().map(|(id, Counted { at_ms, life_ms })| KnownId {
+            id: id[..].into(),
+            at_ms: *at_ms,
+            life_ms: *life_ms,
+        });
         put_record(&mut out, &Record::Known { ids: ids.collect(), events: None });
         flush(file, &mut out, CHUNK)?;
     }

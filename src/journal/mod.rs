@@ -46,7 +46,7 @@ pub struct JournalError(Cow<'static, str>);
 /// How a journal works.
 #[derive(Clone, Copy, Debug)]
 pub struct JournalSettings {
-    /// How long the ids of requests are remembered.
+    /// How long the ids of requests are remembered, but for those that say it themselves.
     pub id_life: Duration,
     /// How long events are remembered, and how many, for their copies to be left out.
     pub event_life: Duration,
@@ -72,8 +72,8 @@ pub struct Opened {
     pub outstanding: Vec<(Key, u64)>,
     /// The sum of the counts in calls of unknown outcome.
     pub doubtful: u64,
-    /// Requests that are known, and when (Unix milliseconds) each was counted.
-    pub ids: Vec<(RequestId, i64)>,
+    /// Requests that are known, and for how long still.
+    pub ids: Vec<(RequestId, Duration)>,
     /// Events that are known, and when each was counted, the oldest first.
     pub events: Vec<(i64, Vec<Fingerprint>)>,
 }
@@ -108,7 +108,9 @@ pub fn open(
         tracing::error!(records, "the journal contradicts itself; counts of it may be wrong");
         metrics.journal_contradictions.add(records);
     }
-    settings.forget(&mut state, clock.now_ms());
+    let now_ms = clock.now_ms();
+    state.resume(now_ms);
+    settings.forget(&mut state, now_ms);
     files::write_checkpoint(&*disk, layouts, number, &state, &report)?;
     let (orders, receiver) = mpsc::channel(ORDERS_MAX);
     let mut writer = Writer::new(disk, layouts.clone(), number, settings, clock, metrics);
@@ -122,11 +124,13 @@ pub fn open(
     let mut outstanding: Vec<_> = state.outstanding.into_iter().collect();
     // Whatever the map's order was: a start goes the same way every time.
     outstanding.sort_unstable();
+    let known = state.ids.into_iter();
+    let known = known.map(|(id, counted)| (id, counted.left(now_ms, settings.id_life)));
     let opened = Opened {
         journal: Arc::new(Journal { orders, next_call: AtomicU64::new(next_call) }),
         outstanding,
         doubtful,
-        ids: state.ids.into_iter().collect(),
+        ids: known.collect(),
         events: state.events,
     };
     Ok((opened, Writing { writer, orders: receiver }))
@@ -137,10 +141,9 @@ pub fn open(
 impl JournalSettings {
     /// Forgets what is older than it is to be remembered.
     fn forget(&self, state: &mut State, now_ms: i64) {
-        let since = |life: Duration| {
-            now_ms.saturating_sub(i64::try_from(life.as_millis()).unwrap_or(i64::MAX))
-        };
-        state.forget(since(self.id_life), since(self.event_life), self.events_max);
+        let event_life_ms = i64::try_from(self.event_life.as_millis()).unwrap_or(i64::MAX);
+        let events_since_ms = now_ms.saturating_sub(event_life_ms);
+        state.forget(now_ms, self.id_life, events_since_ms, self.events_max);
     }
 }
 
@@ -156,8 +159,8 @@ impl Writing {
 // === impl Journal ===
 
 impl Journal {
-    /// Writes the counts of a request, and its events if they are to be known again. They are on
-    /// disk when this returns.
+    /// Writes the counts of a request, and its events if they are to be known again. Its id is known
+    /// for the time that the settings say, or that is given here. They are on disk when this returns.
     ///
     /// # Errors
     /// They are not to be counted on: the disk is full, or fails.
@@ -165,6 +168,7 @@ impl Journal {
         &self,
         id: RequestId,
         at_ms: i64,
+        life: Option<Duration>,
         delta: &Delta,
         events: &[Fingerprint],
     ) -> Result<(), JournalError> {
@@ -173,7 +177,8 @@ impl Journal {
         let layouts = layouts_of(delta.iter().map(|(key, _)| key));
         let events = joined(events);
         let fingerprints = (!events.is_empty()).then(|| events[..].into());
-        let record = Record::Delta { id: id[..].into(), at_ms, counts, fingerprints };
+        let life_ms = life.map(|life| u64::try_from(life.as_millis()).unwrap_or(u64::MAX));
+        let record = Record::Delta { id: id[..].into(), at_ms, counts, fingerprints, life_ms };
         self.write(&record, layouts).await
     }
 

@@ -53,6 +53,9 @@ pub enum Record<'b> {
         /// The fingerprints of its events one behind the other, if copies are left out.
         #[b(3)]
         fingerprints: Option<&'b ByteSlice>,
+        /// How long the id is to be known; not said for one of Firehose.
+        #[n(4)]
+        life_ms: Option<u64>,
     },
     /// A call that is about to be sent.
     #[n(3)]
@@ -119,6 +122,9 @@ pub struct KnownId<'b> {
     pub id: &'b ByteSlice,
     #[n(1)]
     pub at_ms: i64,
+    /// How long it is to be known; not said for one of Firehose.
+    #[n(2)]
+    pub life_ms: Option<u64>,
 }
 
 /// The fingerprints of events, one behind the other, and when (Unix milliseconds) they were counted.

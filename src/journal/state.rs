@@ -1,6 +1,7 @@
 //! What the records of a journal amount to: outstanding = counted - accepted - given up.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
@@ -17,13 +18,21 @@ pub struct State {
     pub outstanding: HashMap<Key, u64, RandomState>,
     /// Calls without a verdict.
     pub calls: BTreeMap<u64, Vec<(Key, u64)>>,
-    /// Requests, and when (Unix milliseconds) they were counted.
-    pub ids: HashMap<RequestId, i64, RandomState>,
+    /// Requests that are known.
+    pub ids: HashMap<RequestId, Counted, RandomState>,
     /// Events of requests, and when they were counted, as they were met.
     pub events: Vec<(i64, Vec<Fingerprint>)>,
     /// Records that contradict what came before them, or have counts that cannot be. There are none
     /// but in a damaged journal.
     pub contradictions: u64,
+}
+
+/// When (Unix milliseconds) a request was counted, and how long its id is to be known, if not as long
+/// as most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    pub at_ms: i64,
+    pub life_ms: Option<u64>,
 }
 
 /// Turns the keys of one file into those of this process.
@@ -46,16 +55,18 @@ impl State {
             Record::Layout { id, namespace, metric, dimensions } => {
                 keys.learn(*id, namespace, metric, dimensions)
             }
-            Record::Delta { id, at_ms, counts, fingerprints } => {
+            Record::Delta { id, at_ms, counts, fingerprints, life_ms } => {
                 let fingerprints = fingerprints.map_or(&[][..], |bytes| bytes);
-                self.delta(id, *at_ms, counts, fingerprints, keys)
+                let counted = Counted { at_ms: *at_ms, life_ms: *life_ms };
+                self.delta(id, counted, counts, fingerprints, keys)
             }
             Record::Outstanding { counts } => self.add(counts, keys),
             Record::Known { ids, events } => {
                 let mut sound = true;
                 for known in ids {
                     let id = RequestId::from_bytes(known.id);
-                    sound &= id.is_some_and(|id| self.ids.insert(id, known.at_ms).is_none());
+                    let counted = Counted { at_ms: known.at_ms, life_ms: known.life_ms };
+                    sound &= id.is_some_and(|id| self.ids.insert(id, counted).is_none());
                 }
                 let events = events.map(|events| self.events(events.at_ms, events.fingerprints));
                 events.unwrap_or(true) && sound
@@ -79,7 +90,7 @@ impl State {
     fn delta(
         &mut self,
         id: &[u8],
-        at_ms: i64,
+        counted: Counted,
         counts: &[Count<'_>],
         fingerprints: &[u8],
         keys: &Keys<'_>,
@@ -88,8 +99,8 @@ impl State {
         if self.ids.contains_key(&id) {
             return true;
         }
-        self.ids.insert(id, at_ms);
-        let sound = self.events(at_ms, fingerprints);
+        self.ids.insert(id, counted);
+        let sound = self.events(counted.at_ms, fingerprints);
         self.add(counts, keys) && sound
     }
 
@@ -101,10 +112,16 @@ impl State {
         rest.is_empty()
     }
 
-    /// Forgets requests counted before a time (Unix milliseconds), events counted before another,
-    /// and the oldest events beyond their limit.
-    pub fn forget(&mut self, ids_since_ms: i64, events_since_ms: i64, events_max: usize) {
-        self.ids.retain(|_, at_ms| *at_ms > ids_since_ms);
+    /// Forgets requests whose time is over, events counted before a time (Unix milliseconds), and the
+    /// oldest events beyond their limit. Most ids have the life `id_life`.
+    pub fn forget(
+        &mut self,
+        now_ms: i64,
+        id_life: Duration,
+        events_since_ms: i64,
+        events_max: usize,
+    ) {
+        self.ids.retain(|_, counted| !counted.left(now_ms, id_life).is_zero());
         self.events.retain(|(at_ms, _)| *at_ms > events_since_ms);
         self.events.sort_by_key(|(at_ms, _)| *at_ms);
         let mut room = events_max;
@@ -143,6 +160,16 @@ impl State {
         sound
     }
 
+    /// Begins the time of ids with a life of their own anew where it stood when the process before
+    /// died: their sender repeats only to one that runs.
+    pub fn resume(&mut self, now_ms: i64) {
+        let last_ms = self.ids.values().map(|counted| counted.at_ms).max().unwrap_or(now_ms);
+        let down_ms = now_ms.saturating_sub(last_ms).max(0);
+        for counted in self.ids.values_mut().filter(|counted| counted.life_ms.is_some()) {
+            counted.at_ms = counted.at_ms.saturating_add(down_ms);
+        }
+    }
+
     /// Decides about the calls without a verdict: their counts are sent again, or given up. Gives
     /// the counts.
     pub fn end_calls(&mut self, send_again: bool) -> u64 {
@@ -155,6 +182,17 @@ impl State {
             }
         }
         counts
+    }
+}
+
+// === impl Counted ===
+
+impl Counted {
+    /// How long it is still to be known; most are as long as `id_life`.
+    pub fn left(&self, now_ms: i64, id_life: Duration) -> Duration {
+        let life = self.life_ms.map_or(id_life, Duration::from_millis);
+        let age_ms = now_ms.saturating_sub(self.at_ms);
+        life.saturating_sub(Duration::from_millis(u64::try_from(age_ms).unwrap_or(0)))
     }
 }
 

@@ -104,7 +104,7 @@ impl Process {
         for (value, count) in counts {
             delta.add(&key(&self.layouts, *value), *count);
         }
-        self.journal.delta(id(number), 0, &delta, &events_of(number)).await
+        self.journal.delta(id(number), 0, None, &delta, &events_of(number)).await
     }
 
     fn list(&self, counts: &Counts) -> Vec<(Key, u64)> {
@@ -358,7 +358,7 @@ async fn a_journal_stays_as_large_as_what_is_outstanding_and_known() {
         let mut delta = Delta::default();
         delta.add(&key(&process.layouts, u8::try_from(number % 3).expect("few")), 1);
         let events = events_of(number);
-        let written = process.journal.delta(id(number), at_ms, &delta, &events).await;
+        let written = process.journal.delta(id(number), at_ms, None, &delta, &events).await;
         written.expect("the disk is well");
         let call = process.journal.call(&process.list(&counts)).await.expect("the disk is well");
         process.journal.verdict(call, Verdict::Accepted).await;
@@ -374,6 +374,38 @@ async fn a_journal_stays_as_large_as_what_is_outstanding_and_known() {
     assert!(process.outstanding.values().sum::<u64>() <= 1, "{:?}", process.outstanding);
     assert!((110..=121).contains(&process.ids.len()), "{}", process.ids.len());
     assert!((55..=61).contains(&process.events.len()), "{}", process.events.len());
+}
+
+/// The sender of a message repeats it only to a daemon that runs: while none does, the time of its id
+/// stands still. Firehose's repeats end by the clock.
+#[tokio::test(start_paused = true)]
+async fn an_id_with_a_life_of_its_own_outlives_a_downtime() {
+    let bench = Bench::new();
+    let process = bench.start(SETTINGS, 0);
+    let (own, minute) = (Some(Duration::from_mins(15)), 60_000);
+    for (number, life) in [(1, own), (2, None)] {
+        let mut delta = Delta::default();
+        delta.add(&key(&process.layouts, 0), 1);
+        process.journal.delta(id(number), 0, life, &delta, &[]).await.expect("the disk is well");
+    }
+    for (hours, known) in [(1, vec![1, 2]), (30, vec![1])] {
+        bench.disk.crash(|changes| changes);
+        bench.clock.set_ms(hours * 60 * minute);
+        let process = bench.start(SETTINGS, 0);
+        let known: BTreeSet<_> =
+            known.into_iter().map(|number| id(number).to_bytes()).collect();
+        let ids = process.ids.iter().map(|id| id.to_bytes());
+        assert_eq!(ids.collect::<BTreeSet<_>>(), known, "after {hours} h");
+    }
+    // While one runs it passes.
+    let process = bench.start(SETTINGS, 0);
+    bench.clock.set_ms(31 * 60 * minute);
+    let mut delta = Delta::default();
+    delta.add(&key(&process.layouts, 0), 1);
+    process.journal.delta(id(3), 31 * 60 * minute, None, &delta, &[]).await.expect("well");
+    bench.disk.crash(|changes| changes);
+    let ids: Vec<_> = bench.start(SETTINGS, 0).ids.iter().map(|id| id.to_bytes()).collect();
+    assert_eq!(ids, [id(3).to_bytes()]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -415,11 +447,11 @@ fn a_record_without_events_is_what_it_always_was() {
     }
     let (id, counts) = ([1; 16], vec![Count::new(b"key", 7)]);
     let id = || (&id[..]).into();
-    let ids = vec![record::KnownId { id: id(), at_ms: 9 }];
+    let ids = vec![record::KnownId { id: id(), at_ms: 9, life_ms: None }];
     for (before, now) in [
         (
             Before::Delta { id: id(), at_ms: 5, counts: counts.clone() },
-            Record::Delta { id: id(), at_ms: 5, counts, fingerprints: None },
+            Record::Delta { id: id(), at_ms: 5, counts, fingerprints: None, life_ms: None },
         ),
         (Before::Known { ids: ids.clone() }, Record::Known { ids, events: None }),
     ] {

@@ -153,7 +153,8 @@ impl Intake {
     }
 
     /// Merges the batch of a request in one step, once it is in the journal if there is one. Gives
-    /// its claim back, for the caller to say when its events are counted. `receipt` is asked for when
+    /// its claim back, for the caller to say when its events are counted. `life` is how long the
+    /// journal is to know the id, if not as long as one of Firehose. `receipt` is asked for when
     /// nothing can refuse any more. Must not be dropped before its end: the request would be in the
     /// journal and not be counted before the next start.
     ///
@@ -163,6 +164,7 @@ impl Intake {
     pub async fn merge(
         &self,
         id: RequestId,
+        life: Option<Duration>,
         batch: &Batch,
         claim: Claim,
         receipt: impl FnOnce() -> Option<Receipt>,
@@ -173,7 +175,7 @@ impl Intake {
         })?;
         if let Some(journal) = &self.journal {
             let (now_ms, fingerprints) = (self.clock.now_ms(), batch.fingerprints());
-            let written = journal.delta(id, now_ms, &batch.delta, fingerprints).await;
+            let written = journal.delta(id, now_ms, life, &batch.delta, fingerprints).await;
             written.map_err(|_| {
                 let message = "the journal cannot be written; send it again";
                 Refusal::new(Reason::Journal, message)

@@ -6,9 +6,10 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::call::Call;
-use super::gate::{Backoff, Gate};
+use super::gate::Gate;
 use super::shared::Shared;
 use super::{Culprit, Failure, MetricSink};
+use crate::backoff::Backoff;
 use crate::config::Ambiguous;
 use crate::journal::Verdict;
 use crate::telemetry::{CallOutcome, DropReason};

@@ -5,12 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-/// A doubling span of 0.2 to 10 seconds, of which between half and all is waited, so that those who
-/// failed together do not try again together.
-#[derive(Debug, Default)]
-pub struct Backoff {
-    failures: u32,
-}
+use crate::backoff::Backoff;
 
 /// Shut after a failure, for all calls of a namespace together, so that a long outage costs a few
 /// tries and not one for each call.
@@ -28,20 +23,6 @@ struct GateState {
 pub struct Pacer {
     next: Mutex<Option<Instant>>,
     span: Duration,
-}
-
-const SPAN_FIRST: Duration = Duration::from_millis(200);
-const SPAN_MAX: Duration = Duration::from_secs(10);
-
-// === impl Backoff ===
-
-impl Backoff {
-    /// How long to wait after one more failure.
-    pub fn pause(&mut self) -> Duration {
-        let span = SPAN_FIRST.saturating_mul(1 << self.failures.min(10)).min(SPAN_MAX);
-        self.failures = self.failures.saturating_add(1);
-        span.mul_f64(0.5 + fastrand::f64() / 2.0)
-    }
 }
 
 // === impl Gate ===
@@ -93,17 +74,6 @@ impl Pacer {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn pauses_double_up_to_ten_seconds_and_leave_half_to_chance() {
-        let mut backoff = Backoff::default();
-        for ms in [200, 400, 800, 1600, 3200, 6400, 10_000, 10_000].into_iter().chain([10_000; 30])
-        {
-            let span = Duration::from_millis(ms);
-            let pause = backoff.pause();
-            assert!((span / 2..=span).contains(&pause), "{pause:?} of {span:?}");
-        }
-    }
 
     #[tokio::test(start_paused = true)]
     async fn failures_side_by_side_shut_a_gate_once_and_a_success_forgets_them() {

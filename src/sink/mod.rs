@@ -18,7 +18,6 @@ use std::future::Future;
 use crate::aggregate::SeriesMinute;
 
 pub use call::{Call, Flight, Packed, pack};
-pub use gate::Backoff;
 pub use own::OwnTotals;
 pub use publisher::{Publisher, PublisherSettings};
 

@@ -10,10 +10,11 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::call::Call;
-use super::gate::{Backoff, Pacer};
+use super::gate::Pacer;
 use super::lane::Lane;
 use super::{Failure, MetricSink};
 use crate::aggregate::Aggregator;
+use crate::backoff::Backoff;
 use crate::clock::Clock;
 use crate::config::Ambiguous;
 use crate::journal::{Journal, Verdict};

@@ -1,7 +1,12 @@
-//! Where events come in. A source speaks its protocol, knows its requests by a ledger, and hands
-//! their bytes to the [`Intake`](crate::pipeline::Intake); it never sees where counts go.
+//! Where events come in. A source speaks its protocol, knows its requests by a ledger, and hands what
+//! it reads to the [`Merger`]; it never sees where counts go.
 
+mod cores;
 pub mod firehose;
 mod in_flight;
+mod merger;
+#[cfg(feature = "sqs")]
+pub mod sqs;
 
 pub use in_flight::{Charge, InFlight};
+pub use merger::{Merged, Merger, Named};

@@ -27,6 +27,10 @@ pub struct Metrics {
     pub overdue_requests: Total,
     pub request_bytes: Total,
     request_duration: Histogram,
+    pub sqs_messages_received: Total,
+    pub sqs_messages_deleted: Total,
+    pub sqs_messages_undeleted: Total,
+    pub sqs_failed_calls: Total,
     pub ledger_evicted: Total,
     values: Labelled<6>,
     dead_letters: Labelled<5>,
@@ -54,7 +58,7 @@ pub struct Metrics {
     pub recent_evicted: Total,
     reloads: Labelled<2>,
     pub log_lines_suppressed: Total,
-    gauges: [Gauge; 9],
+    gauges: [Gauge; 11],
 }
 
 type Labelled<const N: usize> = [Total; N];
@@ -64,6 +68,8 @@ type Labelled<const N: usize> = [Total; N];
 pub struct Gauges {
     pub in_flight_requests: u64,
     pub in_flight_bytes: u64,
+    pub sqs_messages_held: u64,
+    pub sqs_pollers: u64,
     pub ledger_ids: u64,
     pub remembered_events: u64,
     pub pending_counts: u64,
@@ -252,6 +258,10 @@ impl Metrics {
             overdue_requests: register.total("postmeter_overdue_requests_total"),
             request_bytes: register.total("postmeter_request_bytes_total"),
             request_duration: register.histogram("postmeter_request_duration_seconds"),
+            sqs_messages_received: register.total("postmeter_sqs_messages_received_total"),
+            sqs_messages_deleted: register.total("postmeter_sqs_messages_deleted_total"),
+            sqs_messages_undeleted: register.total("postmeter_sqs_messages_undeleted_total"),
+            sqs_failed_calls: register.total("postmeter_sqs_failed_calls_total"),
             ledger_evicted: register.total("postmeter_ledger_evicted_total"),
             values: register.labelled("postmeter_values_total"),
             dead_letters: register.labelled("postmeter_dead_letters_total"),
@@ -282,6 +292,8 @@ impl Metrics {
             gauges: [
                 "postmeter_in_flight_requests",
                 "postmeter_in_flight_bytes",
+                "postmeter_sqs_messages_held",
+                "postmeter_sqs_pollers",
                 "postmeter_ledger_ids",
                 "postmeter_remembered_events",
                 "postmeter_pending_counts",
@@ -372,6 +384,8 @@ impl Metrics {
         let values = [
             gauges.in_flight_requests as f64,
             gauges.in_flight_bytes as f64,
+            gauges.sqs_messages_held as f64,
+            gauges.sqs_pollers as f64,
             gauges.ledger_ids as f64,
             gauges.remembered_events as f64,
             gauges.pending_counts as f64,

@@ -68,6 +68,15 @@ pub const METRICS: &[Metric] = &[
     histogram("postmeter_request_duration_seconds", "From a request's headers to its answer"),
     gauge("postmeter_in_flight_requests", "Requests being read or held"),
     gauge("postmeter_in_flight_bytes", "Bytes of request bodies in memory"),
+    counter("postmeter_sqs_messages_received_total", "SQS messages received, repeats among them"),
+    counter("postmeter_sqs_messages_deleted_total", "SQS messages deleted"),
+    counter(
+        "postmeter_sqs_messages_undeleted_total",
+        "SQS messages whose deletion was refused for good; they come again and are not counted again",
+    ),
+    counter("postmeter_sqs_failed_calls_total", "Calls of SQS that failed, and are repeated"),
+    gauge("postmeter_sqs_messages_held", "SQS messages received and not yet deleted"),
+    gauge("postmeter_sqs_pollers", "Requests for SQS messages under way"),
     gauge("postmeter_ledger_ids", "Request ids that are known"),
     counter("postmeter_ledger_evicted_total", "Done request ids forgotten before their time"),
     by(

@@ -25,5 +25,6 @@ mod publish;
 mod published;
 mod secrets;
 mod shutdown;
+mod sqs;
 mod support;
 mod tools;

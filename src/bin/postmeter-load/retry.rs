@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use postmeter::sink::Backoff;
+use postmeter::backoff::Backoff;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 

@@ -15,15 +15,12 @@ use tracing::Instrument;
 use super::access::AccessKeys;
 use super::answer::answer;
 use super::body::{BodyLimits, discard, expand, read};
-use super::copies::{claim, end_claim};
-use super::cores::{Cores, is_quick};
 use super::head::{ACCESS_KEY, Head, REQUEST_ID, REQUEST_ID_BYTES_MAX, header_text};
 use crate::ack::{Admission, Ledger, Reason, Refusal, RequestId, Stage, Ticket, Waiter};
-use crate::clock::Clock;
-use crate::dead_letters::DeadLetters;
 use crate::pipeline::{Batch, Intake};
 use crate::ses::read_request;
-use crate::source::{Charge, InFlight};
+use crate::source::cores::is_quick;
+use crate::source::{Charge, InFlight, Merged, Merger, Named};
 use crate::telemetry::{Metrics, RateLimit, RequestOutcome};
 
 /// Of a body without a valid key no more than this is read, and that is thrown away.
@@ -53,13 +50,10 @@ pub struct FirehoseEndpoint(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     settings: FirehoseSettings,
-    intake: Arc<Intake>,
+    merger: Arc<Merger>,
     ledger: Ledger,
     in_flight: Arc<InFlight>,
     metrics: Arc<Metrics>,
-    clock: Clock,
-    dead_letters: Option<DeadLetters>,
-    cores: Cores,
     unauthorized: Semaphore,
     warnings: RateLimit,
 }
@@ -102,6 +96,13 @@ enum Counted {
 /// The id of a delivery that is refused, and why.
 type Refused = (String, Refusal);
 
+/// Reads a body into a batch like the blank one.
+fn read_again(body: &[u8], blank: &Batch, merger: &Merger) -> Result<Batch, &'static str> {
+    let rules = blank.rules();
+    let fresh = || blank.blank(merger.letters());
+    read_request(body, rules.interest())?.read(rules.interest(), fresh)
+}
+
 /// Refuses a delivery; its id is forgotten.
 fn refuse(ticket: Option<(RequestId, Ticket)>, request_id: String, refusal: Refusal) -> Refused {
     if let Some((_, ticket)) = ticket {
@@ -116,26 +117,25 @@ impl FirehoseEndpoint {
     #[must_use]
     pub fn new(
         settings: FirehoseSettings,
-        intake: Arc<Intake>,
+        merger: Arc<Merger>,
         ledger: Ledger,
         in_flight: Arc<InFlight>,
         metrics: Arc<Metrics>,
-        clock: Clock,
-        dead_letters: Option<DeadLetters>,
     ) -> Self {
         let warnings = RateLimit::new(Duration::from_secs(10), Arc::clone(&metrics));
         Self(Arc::new(Shared {
             settings,
-            intake,
+            merger,
             ledger,
             in_flight,
             metrics,
-            clock,
-            dead_letters,
-            cores: Cores::new(),
             unauthorized: Semaphore::new(UNAUTHORIZED_AT_ONCE),
             warnings,
         }))
+    }
+
+    fn intake(&self) -> &Intake {
+        &self.0.merger.intake
     }
 
     /// Takes one delivery.
@@ -153,7 +153,7 @@ impl FirehoseEndpoint {
             RequestOutcome::Refused(reason) => reason.status(),
         };
         let error = reply.error.as_deref();
-        let mut answer = answer(status, &reply.request_id, shared.clock.now_ms(), error);
+        let mut answer = answer(status, &reply.request_id, shared.merger.clock.now_ms(), error);
         if status == 401 {
             // Whoever has no key gets no connection to keep.
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -217,7 +217,8 @@ impl FirehoseEndpoint {
             Err(refusal) => return Err(refuse(ticket, echo, refusal)),
         };
         let work = Work { request_id: echo.clone(), head, charge, ticket };
-        let waits = self.0.intake.is_journaled() || self.0.intake.leaves_out_copies();
+        let intake = self.intake();
+        let waits = intake.is_journaled() || intake.leaves_out_copies();
         let done = if is_quick(&body) && !waits {
             // No other thread is woken for it, and nothing can end it half-way.
             match catch_unwind(AssertUnwindSafe(|| self.count(work, body))) {
@@ -239,7 +240,7 @@ impl FirehoseEndpoint {
     async fn work(self, work: Work, body: Bytes) -> Option<Result<Taken, Refused>> {
         let (quick, endpoint) = (is_quick(&body), self.clone());
         let count = move || endpoint.count(work, body);
-        let (work, counted) = self.0.cores.run(quick, count).await?;
+        let (work, counted) = self.0.merger.cores.run(quick, count).await?;
         Some(self.merge(work, counted).await)
     }
 
@@ -251,7 +252,7 @@ impl FirehoseEndpoint {
             let message = "too many requests in flight (limits.in_flight_requests); send it again";
             return Err(Refusal::new(Reason::Busy, message));
         };
-        shared.intake.admit(shared.settings.answers_when_settled)?;
+        self.intake().admit(shared.settings.answers_when_settled)?;
         let limits = shared.settings.body_limits();
         let body = read(body, head.announced_bytes, limits, &mut charge).await?;
         shared.metrics.request_bytes.add(body.len() as u64);
@@ -269,7 +270,7 @@ impl FirehoseEndpoint {
         let bad = |why: &'static str| Refusal::new(Reason::BadRequest, why);
         let Work { head, charge, request_id, ticket } = work;
         let body = expand(body, head.announced_gzip, shared.settings.body_limits(), charge)?;
-        let blank = shared.intake.batch();
+        let blank = self.intake().batch();
         let rules = blank.rules();
         let request = read_request(&body, rules.interest()).map_err(bad)?;
         let body_id = String::from_utf8_lossy(&request.request_id);
@@ -288,14 +289,14 @@ impl FirehoseEndpoint {
                 Admission::Known(waiter) => return Ok(Counted::Known(waiter)),
             }
         }
-        let fresh = || blank.blank(shared.dead_letters.as_ref().map(DeadLetters::letters));
+        let fresh = || blank.blank(shared.merger.letters());
         let batch = request.read(rules.interest(), fresh).map_err(bad)?;
         Ok(Counted::New(Box::new(batch), body))
     }
 
     /// Merges what was counted. A refusal is told to whoever joined.
     async fn merge(&self, work: Work, counted: Result<Counted, Refusal>) -> Result<Taken, Refused> {
-        let Work { mut charge, request_id, mut ticket, head } = work;
+        let Work { mut charge, request_id, ticket, head } = work;
         let (mut batch, body) = match counted {
             Ok(Counted::New(batch, body)) => (batch, body),
             Ok(Counted::Known(waiter)) => {
@@ -303,34 +304,30 @@ impl FirehoseEndpoint {
             }
             Err(refusal) => return Err(refuse(ticket, request_id, refusal)),
         };
-        let Some((id, admitted)) = &ticket else {
+        let Some((id, ticket)) = ticket else {
             let refusal = Refusal::new(Reason::GivenUp, "the request has no id");
             return Err((request_id, refusal));
         };
-        let (id, waiter) = (*id, admitted.waiter());
         let shared = &self.0;
-        let letters = shared.dead_letters.as_ref();
-        let claim = claim(&shared.intake, &shared.cores, letters, &mut batch, &body).await;
-        let Some(claim) = claim else {
-            let refusal = Refusal::new(Reason::GivenUp, "the work on it failed");
-            return Err(refuse(ticket, request_id, refusal));
+        let again = |blank: Batch| {
+            let (quick, body, merger) = (is_quick(&body), body.clone(), Arc::clone(&shared.merger));
+            async move {
+                let reader = Arc::clone(&merger);
+                let read = move || read_again(&body, &blank, &reader);
+                // It was read before, so it is a delivery.
+                merger.cores.run(quick, read).await?.ok()
+            }
         };
-        let receipt = || ticket.take().and_then(|(_, ticket)| ticket.merged());
-        match shared.intake.merge(id, &batch, claim, receipt).await {
-            Ok(claim) => end_claim(claim, waiter.clone(), shared.settings.answers_when_settled),
-            Err(refusal) => return Err(refuse(ticket, request_id, refusal)),
+        let named = Named { source: &head.source, request: &request_id, id, life: None };
+        let until_settled = shared.settings.answers_when_settled;
+        let merged = shared.merger.merge(named, ticket, &mut batch, again, until_settled).await;
+        match merged {
+            Ok(Merged { waiter, letters }) => {
+                charge.merged();
+                Ok(Taken { request_id, waiter, charge: Some(charge), letters })
+            }
+            Err((ticket, refusal)) => Err(refuse(Some((id, ticket)), request_id, refusal)),
         }
-        let letters = letters.zip(batch.letters.take()).and_then(|(dead_letters, letters)| {
-            dead_letters.keep(letters, &head.source, &request_id, shared.clock.now_ms())
-        });
-        charge.merged();
-        if let Some(record) = batch.first_malformed
-            && self.0.warnings.allow()
-        {
-            let malformed = batch.tally.malformed;
-            tracing::warn!(malformed, first_record = record, "values that cannot be read");
-        }
-        Ok(Taken { request_id, waiter, charge: Some(charge), letters })
     }
 
     async fn wait(&self, taken: Taken) -> Reply {

@@ -7,8 +7,6 @@
 mod access;
 mod answer;
 mod body;
-mod copies;
-mod cores;
 mod endpoint;
 mod head;
 

@@ -1,0 +1,139 @@
+//! The last steps of a request that was read, whatever source it came from.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::cores::Cores;
+use crate::ack::{Reason, Refusal, RequestId, Stage, Ticket, Waiter};
+use crate::clock::Clock;
+use crate::dead_letters::{DeadLetters, Letters};
+use crate::pipeline::{Batch, Claim, Intake};
+use crate::telemetry::{Metrics, RateLimit};
+
+/// What sources merge their requests by.
+#[derive(Debug)]
+pub struct Merger {
+    pub intake: Arc<Intake>,
+    pub cores: Cores,
+    pub clock: Clock,
+    dead_letters: Option<DeadLetters>,
+    warnings: RateLimit,
+}
+
+/// A request by its sender's names.
+#[derive(Clone, Copy, Debug)]
+pub struct Named<'r> {
+    /// A stream, queue or object.
+    pub source: &'r [u8],
+    /// The sender's id of the request.
+    pub request: &'r str,
+    pub id: RequestId,
+    /// How long a journal is to know the id, if not as long as one of Firehose.
+    pub life: Option<Duration>,
+}
+
+/// A request that is merged.
+#[derive(Debug)]
+pub struct Merged {
+    pub waiter: Waiter,
+    /// Ends when the request's dead letters are written.
+    pub letters: Option<oneshot::Receiver<()>>,
+}
+
+// === impl Merger ===
+
+impl Merger {
+    #[must_use]
+    pub fn new(
+        intake: Arc<Intake>,
+        metrics: Arc<Metrics>,
+        clock: Clock,
+        dead_letters: Option<DeadLetters>,
+    ) -> Self {
+        let warnings = RateLimit::new(Duration::from_secs(10), metrics);
+        Self { intake, cores: Cores::new(), clock, dead_letters, warnings }
+    }
+
+    /// Where a batch collects what cannot be read, if that is kept.
+    #[must_use]
+    pub fn letters(&self) -> Option<Letters> {
+        self.dead_letters.as_ref().map(DeadLetters::letters)
+    }
+
+    /// Merges what was read, in one step. `again` reads the request into the batch that it is given,
+    /// should others have counted some of its events meanwhile. With `until_settled`, answers wait for
+    /// counts: then one with copies of them does too.
+    ///
+    /// # Errors
+    /// Nothing was merged, and nobody was told.
+    pub async fn merge<A, F>(
+        &self,
+        named: Named<'_>,
+        ticket: Ticket,
+        batch: &mut Batch,
+        again: A,
+        until_settled: bool,
+    ) -> Result<Merged, (Ticket, Refusal)>
+    where
+        A: Fn(Batch) -> F + Send,
+        F: Future<Output = Option<Batch>> + Send,
+    {
+        let waiter = ticket.waiter();
+        let Some(claim) = self.claim(batch, again).await else {
+            let refusal = Refusal::new(Reason::GivenUp, "the work on it failed");
+            return Err((ticket, refusal));
+        };
+        let mut ticket = Some(ticket);
+        let receipt = || ticket.take().and_then(Ticket::merged);
+        let merging = self.intake.merge(named.id, named.life, batch, claim, receipt).await;
+        match (merging, ticket) {
+            (Ok(claim), _) => end_claim(claim, waiter.clone(), until_settled),
+            (Err(refusal), Some(ticket)) => return Err((ticket, refusal)),
+            // A receipt is asked for only when nothing can refuse any more.
+            (Err(refusal), None) => tracing::error!(why = %refusal.message, "refused when merged"),
+        }
+        let letters = self.dead_letters.as_ref().zip(batch.letters.take());
+        let letters = letters.and_then(|(dead_letters, letters)| {
+            dead_letters.keep(letters, named.source, named.request, self.clock.now_ms())
+        });
+        if let Some(at) = batch.first_malformed
+            && self.warnings.allow()
+        {
+            let malformed = batch.tally.malformed;
+            let request = named.request;
+            tracing::warn!(malformed, request, first_at = at, "values that cannot be read");
+        }
+        Ok(Merged { waiter, letters })
+    }
+
+    /// Claims the events of a batch, and reads it again without those that were counted elsewhere
+    /// meanwhile; `None` when that failed.
+    async fn claim<A, F>(&self, batch: &mut Batch, again: A) -> Option<Claim>
+    where
+        A: Fn(Batch) -> F + Send,
+        F: Future<Output = Option<Batch>> + Send,
+    {
+        loop {
+            let known = match self.intake.claim(batch).await {
+                Ok(claim) => return Some(claim),
+                Err(known) => known,
+            };
+            batch.leave_out(known);
+            *batch = again(batch.blank(None)).await?;
+        }
+    }
+}
+
+/// Ends the claim of a merged request. Where answers wait for counts, so does a request with copies
+/// of them: its answer stands for them too.
+fn end_claim(claim: Claim, mut waiter: Waiter, until_settled: bool) {
+    if !until_settled || claim.is_empty() {
+        return claim.counted();
+    }
+    tokio::spawn(async move {
+        waiter.wait(|stage| !matches!(stage, Stage::Reading | Stage::Merged)).await;
+        claim.counted();
+    });
+}

@@ -1,0 +1,158 @@
+//! The messages that this process holds, from receipt to deletion.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::Instant;
+
+/// What names a message to SQS: it deletes it, or shows it to others later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handle {
+    pub id: Arc<str>,
+    /// The one of the newest receipt: older ones may not work any more.
+    pub receipt: String,
+}
+
+/// The messages, by their id.
+#[derive(Debug)]
+pub struct Hand {
+    held: Mutex<HashMap<Arc<str>, Held>>,
+    room: Arc<Semaphore>,
+    visibility: Duration,
+    /// Messages that are settled and not yet deleted.
+    deleting: watch::Sender<usize>,
+    pollers: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Held {
+    receipt: String,
+    /// SQS shows it to others from then on.
+    visible_at: Instant,
+    /// Nothing of it is still to come but its deletion.
+    settled: bool,
+    _room: OwnedSemaphorePermit,
+}
+
+// === impl Hand ===
+
+impl Hand {
+    pub fn new(messages_max: usize, visibility: Duration) -> Self {
+        Self {
+            held: Mutex::default(),
+            room: Arc::new(Semaphore::new(messages_max)),
+            visibility,
+            deleting: watch::Sender::new(0),
+            pollers: AtomicU64::new(0),
+        }
+    }
+
+    /// Waits for room for so many messages.
+    pub async fn room(&self, messages: u32) -> OwnedSemaphorePermit {
+        match Arc::clone(&self.room).acquire_many_owned(messages).await {
+            Ok(room) => room,
+            // The semaphore is never closed.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Takes a message that was asked for at a time. `None`: it is held already, and was given out
+    /// once more.
+    pub fn take(
+        &self,
+        id: &str,
+        receipt: String,
+        asked: Instant,
+        room: OwnedSemaphorePermit,
+    ) -> Option<Arc<str>> {
+        let visible_at = asked + self.visibility;
+        let mut all = self.held();
+        if let Some(held) = all.get_mut(id) {
+            (held.receipt, held.visible_at) = (receipt, visible_at);
+            return None;
+        }
+        let id: Arc<str> = id.into();
+        all.insert(Arc::clone(&id), Held { receipt, visible_at, settled: false, _room: room });
+        Some(id)
+    }
+
+    /// Says that a message may be deleted.
+    pub fn settled(&self, id: &str) {
+        if let Some(held) = self.held().get_mut(id)
+            && !std::mem::replace(&mut held.settled, true)
+        {
+            self.deleting.send_modify(|deleting| *deleting += 1);
+        }
+    }
+
+    /// Lets a message go: it is deleted, or comes again.
+    pub fn release(&self, id: &str) {
+        if self.held().remove(id).is_some_and(|held| held.settled) {
+            self.deleting.send_modify(|deleting| *deleting -= 1);
+        }
+    }
+
+    /// The newest handles of these messages.
+    pub fn handles(&self, ids: &[Arc<str>]) -> Vec<Handle> {
+        let held = self.held();
+        let handle = |id: &Arc<str>| {
+            let receipt = held.get(id)?.receipt.clone();
+            Some(Handle { id: Arc::clone(id), receipt })
+        };
+        ids.iter().filter_map(handle).collect()
+    }
+
+    /// Messages of whose time less than half is left.
+    pub fn due(&self) -> Vec<Handle> {
+        let soon = Instant::now() + self.visibility / 2;
+        self.filtered(|held| held.visible_at <= soon)
+    }
+
+    /// Messages that are not settled.
+    pub fn unsettled(&self) -> Vec<Handle> {
+        self.filtered(|held| !held.settled)
+    }
+
+    fn filtered(&self, take: impl Fn(&Held) -> bool) -> Vec<Handle> {
+        let held = self.held();
+        let taken = held.iter().filter(|(_, held)| take(held));
+        let handle = |(id, held): (&Arc<str>, &Held)| Handle {
+            id: Arc::clone(id),
+            receipt: held.receipt.clone(),
+        };
+        taken.map(handle).collect()
+    }
+
+    /// Says that the visibility of a message was lengthened at a time.
+    pub fn lengthened(&self, id: &str, at: Instant) {
+        if let Some(held) = self.held().get_mut(id) {
+            held.visible_at = at + self.visibility;
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.held().len()
+    }
+
+    /// Waits until no settled message is left.
+    pub async fn deleted(&self) {
+        // The sender lives as long as this.
+        let _ = self.deleting.subscribe().wait_for(|deleting| *deleting == 0).await;
+    }
+
+    /// The number of pollers at work.
+    pub fn pollers(&self) -> u64 {
+        self.pollers.load(Ordering::Relaxed)
+    }
+
+    pub fn set_pollers(&self, pollers: usize) {
+        self.pollers.store(pollers as u64, Ordering::Relaxed);
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<Arc<str>, Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,131 @@
+//! Messages of an SQS queue: taken, counted, and deleted when that is safe.
+//! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/welcome.html>, 2026-11-21.
+//!
+//! A [`SqsSource`] asks for messages with as many pollers as there is work for. Each message is a
+//! request: known by queue and id, read whole, merged in one step. From its receipt to its deletion
+//! it is in the [`hand`]: SQS shows it to nobody else, because its visibility is lengthened in time,
+//! and if SQS gives it out again nevertheless, only its newest receipt handle is kept. What cannot be
+//! merged now waits here; what can never be read is counted, as in any source.
+
+mod hand;
+mod message;
+mod poller;
+mod queue;
+mod upkeep;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::hand::Hand;
+use self::queue::Queue;
+use super::{InFlight, Merger};
+use crate::ack::Ledger;
+use crate::telemetry::{Metrics, RateLimit};
+
+pub use queue::region_of;
+
+/// How a queue is read.
+#[derive(Clone, Debug)]
+pub struct SqsSettings {
+    pub queue_url: String,
+    /// Delete a message when its counts are settled, and not before.
+    pub until_settled: bool,
+    /// How long SQS shows nobody else a message that was taken.
+    pub visibility: Duration,
+    pub held_messages: usize,
+    pub pollers: usize,
+    /// How long a journal is to know a message.
+    pub id_life: Duration,
+}
+
+/// A queue that is read. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct SqsSource(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    settings: SqsSettings,
+    queue: Queue,
+    hand: Hand,
+    merger: Arc<Merger>,
+    ledger: Ledger,
+    in_flight: Arc<InFlight>,
+    metrics: Arc<Metrics>,
+    /// Messages that are to be deleted.
+    deletions: mpsc::UnboundedSender<Arc<str>>,
+    warnings: RateLimit,
+    /// Cancelled when the daemon drains.
+    drain: CancellationToken,
+    tasks: TaskTracker,
+}
+
+// === impl SqsSource ===
+
+impl SqsSource {
+    /// Begins to read a queue, until `drain`.
+    #[must_use]
+    pub fn start(
+        sdk: &SdkConfig,
+        settings: SqsSettings,
+        merger: Arc<Merger>,
+        ledger: Ledger,
+        in_flight: Arc<InFlight>,
+        metrics: Arc<Metrics>,
+        drain: CancellationToken,
+    ) -> Self {
+        let (deletions, deleting) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared {
+            queue: Queue::new(sdk, &settings),
+            hand: Hand::new(settings.held_messages, settings.visibility),
+            settings,
+            merger,
+            ledger,
+            in_flight,
+            warnings: RateLimit::new(Duration::from_secs(10), Arc::clone(&metrics)),
+            metrics,
+            deletions,
+            drain,
+            tasks: TaskTracker::new(),
+        });
+        shared.tasks.spawn(poller::poll(Arc::clone(&shared)));
+        // These end with the last message in hand.
+        tokio::spawn(upkeep::delete(Arc::downgrade(&shared), deleting));
+        tokio::spawn(upkeep::lengthen(Arc::downgrade(&shared)));
+        Self(shared)
+    }
+
+    /// Messages from their receipt to their deletion, and pollers at work.
+    #[must_use]
+    pub fn gauges(&self) -> (u64, u64) {
+        (self.0.hand.len() as u64, self.0.hand.pollers())
+    }
+
+    /// Waits until every message that may be deleted is, and gives the others back. Nothing is merged
+    /// or settled any more.
+    pub async fn finish(&self, deadline: Instant) {
+        let shared = &self.0;
+        shared.tasks.close();
+        let done = async {
+            // A poller may still wait for an answer, and a message for the word that it is settled.
+            shared.tasks.wait().await;
+            shared.hand.deleted().await;
+        };
+        let _ = timeout_at(deadline, done).await;
+        let left = shared.hand.unsettled();
+        if !left.is_empty() {
+            let messages = left.len();
+            tracing::warn!(
+                messages,
+                queue = shared.queue.url(),
+                "messages given back to the queue"
+            );
+        }
+        let _ = timeout_at(deadline, upkeep::give_back(shared, &left)).await;
+    }
+}

@@ -1,0 +1,115 @@
+//! Asking for messages: by one call at a time while there are few, by many while answers are full.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+
+use super::Shared;
+use super::message::{Hold, follow, merge};
+use super::queue::{MESSAGES_MAX, Received};
+use crate::ack::Reason;
+use crate::backoff::Backoff;
+
+/// What is on its way when the daemon begins to drain has this long to arrive. Messages that arrive
+/// later are nobody's until their visibility ends.
+const LAST_ANSWER: Duration = Duration::from_secs(1);
+/// How often a source that takes nothing new looks whether it may again.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+/// How a round of asking and merging ended.
+enum Round {
+    /// As many messages as one call gives.
+    Full,
+    Some,
+    Empty,
+    Failed(String),
+    Draining,
+}
+
+/// Asks until the daemon drains.
+pub async fn poll(shared: Arc<Shared>) {
+    let mut rounds = JoinSet::new();
+    let mut backoff = Backoff::default();
+    let mut pollers = 1;
+    loop {
+        while rounds.len() < pollers && !shared.drain.is_cancelled() {
+            rounds.spawn(round(Arc::clone(&shared)));
+        }
+        shared.hand.set_pollers(rounds.len());
+        let Some(ended) = rounds.join_next().await else { break };
+        match ended.unwrap_or_else(|_| Round::Failed("asking panicked".to_owned())) {
+            Round::Full => pollers = (pollers + 1).min(shared.settings.pollers),
+            Round::Some => {}
+            Round::Empty => pollers = (pollers - 1).max(1),
+            Round::Draining => continue,
+            Round::Failed(why) => {
+                pollers = 1;
+                shared.metrics.sqs_failed_calls.add(1);
+                if shared.warnings.allow() {
+                    let queue = shared.queue.url();
+                    tracing::error!(queue, why, "no messages can be received; it is repeated");
+                }
+                tokio::select! {
+                    () = shared.drain.cancelled() => {}
+                    () = sleep(backoff.pause()) => {}
+                }
+                continue;
+            }
+        }
+        backoff = Backoff::default();
+    }
+    shared.hand.set_pollers(0);
+}
+
+async fn round(shared: Arc<Shared>) -> Round {
+    let room = tokio::select! {
+        () = shared.drain.cancelled() => return Round::Draining,
+        room = shared.hand.room(10) => room,
+    };
+    let mut room = Some(room);
+    while let Err(refusal) = shared.merger.intake.admit(shared.settings.until_settled) {
+        if refusal.reason == Reason::Draining {
+            return Round::Draining;
+        }
+        sleep(LOOK_AGAIN).await;
+    }
+    let asked = Instant::now();
+    let received = tokio::select! {
+        received = shared.queue.receive() => received,
+        () = async { shared.drain.cancelled().await; sleep(LAST_ANSWER).await } => {
+            return Round::Draining;
+        }
+    };
+    let received = match received {
+        Ok(received) => received,
+        Err(why) => return Round::Failed(why),
+    };
+    let count = received.len();
+    shared.metrics.sqs_messages_received.add(count as u64);
+    let mut merging = JoinSet::new();
+    for Received { id, handle, body } in received {
+        let Some(own_room) = room.as_mut().and_then(|room| room.split(1)) else { continue };
+        if let Some(id) = shared.hand.take(&id, handle, asked, own_room) {
+            let hold = Hold::new(Arc::clone(&shared), id);
+            merging.spawn(merge(hold, body));
+        }
+    }
+    // What no message came for is free for others now.
+    drop(room.take());
+    while let Some(merged) = merging.join_next().await {
+        match merged {
+            Ok(Some(taken)) => {
+                shared.tasks.spawn(follow(taken));
+            }
+            Ok(None) => {}
+            Err(_) => tracing::error!("counting a message panicked; it comes again"),
+        }
+    }
+    match count {
+        0 => Round::Empty,
+        MESSAGES_MAX => Round::Full,
+        _ => Round::Some,
+    }
+}

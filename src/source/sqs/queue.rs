@@ -1,0 +1,197 @@
+//! The queue itself, by the AWS SDK.
+
+use std::time::Duration;
+
+use aws_config::{Region, SdkConfig};
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::config::retry::RetryConfig;
+use aws_sdk_sqs::config::timeout::TimeoutConfig;
+use aws_sdk_sqs::error::DisplayErrorContext;
+use aws_sdk_sqs::types::{
+    BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
+};
+
+use super::SqsSettings;
+use super::hand::Handle;
+
+/// Messages that one call takes or gives at most.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>,
+/// 2026-11-21.
+pub const MESSAGES_MAX: usize = 10;
+/// The longest that SQS lets a call wait for a message, in seconds.
+const WAIT_SECONDS: i32 = 20;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Longer than SQS lets a call wait.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A client of one queue.
+#[derive(Debug)]
+pub struct Queue {
+    client: Client,
+    url: String,
+    visibility: i32,
+}
+
+/// A message as it was given out.
+#[derive(Debug)]
+pub struct Received {
+    pub id: String,
+    pub handle: String,
+    pub body: String,
+}
+
+/// An entry of a call that failed, perhaps with all others.
+#[derive(Debug)]
+pub struct Failed {
+    /// Its place in the call.
+    pub at: usize,
+    /// The same would fail again.
+    pub for_good: bool,
+    pub why: String,
+}
+
+/// Where a queue is that its URL does not place at an endpoint of a region: one of a VPC, or something
+/// that stands in for AWS.
+fn own_endpoint(queue_url: &str) -> Option<String> {
+    let (scheme, rest) = queue_url.split_once("://")?;
+    let host = rest.split('/').next()?;
+    region_of(queue_url).is_none().then(|| format!("{scheme}://{host}"))
+}
+
+/// The region in a queue's URL, if it is one of AWS.
+#[must_use]
+pub fn region_of(queue_url: &str) -> Option<&str> {
+    let (_, rest) = queue_url.split_once("://")?;
+    let host = rest.split('/').next()?;
+    let region = host.strip_prefix("sqs.")?;
+    region.strip_suffix(".amazonaws.com").or_else(|| region.strip_suffix(".amazonaws.com.cn"))
+}
+
+// === impl Queue ===
+
+impl Queue {
+    pub fn new(sdk: &SdkConfig, settings: &SqsSettings) -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(CALL_TIMEOUT)
+            .operation_timeout(CALL_TIMEOUT)
+            .build();
+        let mut config = aws_sdk_sqs::config::Builder::from(sdk)
+            // Whoever calls comes again anyway.
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts);
+        if let Some(region) = region_of(&settings.queue_url) {
+            config = config.region(Region::new(region.to_owned()));
+        }
+        if let Some(endpoint) = own_endpoint(&settings.queue_url) {
+            config = config.endpoint_url(endpoint);
+        }
+        let client = Client::from_conf(config.build());
+        Self { client, url: settings.queue_url.clone(), visibility: seconds(settings.visibility) }
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Waits for messages, and takes ten at most.
+    ///
+    /// # Errors
+    /// What the SDK says.
+    pub async fn receive(&self) -> Result<Vec<Received>, String> {
+        let call = self.client.receive_message().queue_url(&self.url);
+        let call = call.max_number_of_messages(10).wait_time_seconds(WAIT_SECONDS);
+        let answer = call.visibility_timeout(self.visibility).send().await;
+        let answer = answer.map_err(|error| DisplayErrorContext(error).to_string())?;
+        let messages = answer.messages.unwrap_or_default().into_iter();
+        // SQS gives all three with every message.
+        Ok(messages
+            .filter_map(|message| {
+                let (id, handle) = (message.message_id?, message.receipt_handle?);
+                Some(Received { id, handle, body: message.body? })
+            })
+            .collect())
+    }
+
+    /// Deletes ten messages at most; gives those that were not.
+    pub async fn delete(&self, handles: &[Handle]) -> Vec<Failed> {
+        let entries = handles.iter().enumerate().map(|(at, handle)| {
+            let entry = DeleteMessageBatchRequestEntry::builder().id(at.to_string());
+            let entry = entry.receipt_handle(&handle.receipt).build();
+            entry.expect("an id and a handle are all that an entry needs")
+        });
+        let call = self.client.delete_message_batch().queue_url(&self.url);
+        match call.set_entries(Some(entries.collect())).send().await {
+            Ok(answer) => failed(answer.failed()),
+            Err(error) => all_failed(handles, &DisplayErrorContext(error).to_string()),
+        }
+    }
+
+    /// Sets how long ten messages at most are shown to nobody else, from now on; gives those of which
+    /// it could not be set.
+    pub async fn show_in(&self, handles: &[Handle], visibility: Duration) -> Vec<Failed> {
+        let entries = handles.iter().enumerate().map(|(at, handle)| {
+            let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(at.to_string());
+            let entry = entry.receipt_handle(&handle.receipt);
+            let entry = entry.visibility_timeout(seconds(visibility)).build();
+            entry.expect("an id and a handle are all that an entry needs")
+        });
+        let call = self.client.change_message_visibility_batch().queue_url(&self.url);
+        match call.set_entries(Some(entries.collect())).send().await {
+            Ok(answer) => failed(answer.failed()),
+            Err(error) => all_failed(handles, &DisplayErrorContext(error).to_string()),
+        }
+    }
+}
+
+/// By the places that their ids say.
+fn failed(entries: &[BatchResultErrorEntry]) -> Vec<Failed> {
+    let failed = entries.iter().filter_map(|entry| {
+        let why = format!("{}: {}", entry.code(), entry.message().unwrap_or_default());
+        Some(Failed { at: entry.id().parse().ok()?, for_good: entry.sender_fault, why })
+    });
+    failed.collect()
+}
+
+fn all_failed(handles: &[Handle], why: &str) -> Vec<Failed> {
+    let failed = |at| Failed { at, for_good: false, why: why.to_owned() };
+    (0..handles.len()).map(failed).collect()
+}
+
+/// SQS counts in whole seconds.
+fn seconds(time: Duration) -> i32 {
+    i32::try_from(time.as_secs()).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_region_is_found_in_urls_of_aws_alone() {
+        for (url, region) in [
+            ("https://sqs.eu-west-1.amazonaws.com/123456789012/mail", Some("eu-west-1")),
+            ("https://sqs.cn-north-1.amazonaws.com.cn/123456789012/mail", Some("cn-north-1")),
+            ("http://127.0.0.1:4566/000000000000/mail", None),
+            ("http://sqs.eu-west-1.localhost.localstack.cloud:4566/1/mail", None),
+            ("sqs.eu-west-1.amazonaws.com", None),
+        ] {
+            assert_eq!(region_of(url), region, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_queue_elsewhere_is_its_own_endpoint() {
+        for (url, endpoint) in [
+            ("https://sqs.eu-west-1.amazonaws.com/123456789012/mail", None),
+            ("http://127.0.0.1:4566/000000000000/mail", Some("http://127.0.0.1:4566")),
+            (
+                "https://vpce-0a-1b.sqs.eu-west-1.vpce.amazonaws.com/1/mail",
+                Some("https://vpce-0a-1b.sqs.eu-west-1.vpce.amazonaws.com"),
+            ),
+        ] {
+            assert_eq!(own_endpoint(url).as_deref(), endpoint, "{url}");
+        }
+    }
+}

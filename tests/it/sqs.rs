@@ -1,0 +1,354 @@
+//! The SQS source against a strict queue: counted once, deleted when that is safe.
+
+use std::time::Duration;
+
+use postmeter::config::{Acknowledge, Config, Sqs};
+use postmeter::synth::Wrapping;
+use tokio::time::sleep;
+
+use crate::support::app::TestApp;
+use crate::support::fake_cloudwatch::{FakeCloudWatch, Fault, Hold};
+use crate::support::fake_sqs::{FakeSqs, Mode};
+use crate::support::firehose::get;
+use crate::support::process::Daemon;
+use crate::support::traffic::{Traffic, assert_held, held_of, send_of};
+
+fn queue_of(sqs: &FakeSqs) -> Sqs {
+    Sqs { queue_url: sqs.url(), ..Sqs::default() }
+}
+
+/// A daemon that reads a queue, with short waits.
+async fn reading(cloudwatch: &FakeCloudWatch, sqs: &FakeSqs, queue: Sqs) -> TestApp {
+    let _ = sqs;
+    TestApp::start(cloudwatch, |config: &mut Config| config.sqs = vec![queue]).await
+}
+
+/// Each event in a message of its own: bare, as SNS and as `EventBridge` send it.
+fn wrapped(traffic: &mut Traffic, events: usize, seed: u64) -> Vec<String> {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let wrappings = [Wrapping::Bare, Wrapping::SnsEnvelope, Wrapping::EventBridge];
+    let records = traffic.records(events).into_iter();
+    records
+        .map(|record| {
+            // What EventBridge never sends is not unwrapped from it.
+            let choices = if record.contains("\"eventType\"") { 3 } else { 2 };
+            wrappings[rng.usize(..choices)].wrap(&mut rng, &[record.trim_end()])
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_in_every_wrapping_are_counted_once_and_deleted() {
+    for acknowledge in [Acknowledge::Published, Acknowledge::Merged] {
+        let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
+        // A deletion by a receipt that is no longer the newest leaves the message for later.
+        let queue = Sqs { acknowledge, visibility: Duration::from_secs(2), ..queue_of(&sqs) };
+        let app = reading(&cloudwatch, &sqs, queue).await;
+        let mut traffic = Traffic::new(300);
+        for seed in 0..4 {
+            sqs.send(wrapped(&mut traffic, 500, seed));
+            sqs.repeat();
+        }
+        sqs.until_empty().await;
+        app.settled().await;
+        assert_held(&cloudwatch, &traffic.sums());
+        assert_eq!(app.doubtful().await, 0);
+        assert_eq!(sqs.queue().deleted, 2000);
+        // SQS says of a deletion by an older receipt that it succeeded.
+        assert!(app.metric("postmeter_sqs_messages_deleted_total").await >= 2000);
+        assert_eq!(app.metric("postmeter_sqs_messages_held").await, 0);
+        assert!(app.stop().await.left.is_empty());
+    }
+}
+
+/// While CloudWatch is away nothing is deleted and nothing new is taken; what is held is shown to
+/// nobody else, however long that takes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_is_held_until_its_counts_are_accepted() {
+    let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
+    cloudwatch.set_mode(Fault::Throttle);
+    let app = TestApp::start(&cloudwatch, |config| {
+        config.sqs = vec![Sqs { visibility: Duration::from_secs(2), ..queue_of(&sqs) }];
+        config.cloudwatch.settle_deadline = Duration::from_millis(1500);
+    })
+    .await;
+    sqs.send(["first", "second"].map(send_of));
+    sqs.until("lengthened twice", |queue| queue.lengthened >= 4).await;
+    // By now the epoch is older than the deadline, and the poller has had its last answer.
+    app.until_metric("postmeter_oldest_epoch_seconds", |age| age >= 2).await;
+    let calls = {
+        let queue = sqs.queue();
+        assert_eq!((queue.given, queue.deleted), (2, 0));
+        queue.receive_calls
+    };
+    sqs.send(["third"].map(send_of));
+    let lengthened = sqs.queue().lengthened;
+    sqs.until("lengthened again", |queue| queue.lengthened >= lengthened + 2).await;
+    // A call that waited when the epoch grew too old may have taken the third.
+    {
+        let queue = sqs.queue();
+        let (given, calls) = (queue.given - 2, queue.receive_calls - calls);
+        assert!(given <= 1 && calls <= 1, "{given} taken in {calls} calls");
+    }
+    cloudwatch.set_mode(None);
+    sqs.until_empty().await;
+    for campaign in ["first", "second", "third"] {
+        assert_eq!(held_of(&cloudwatch, campaign), 1, "{campaign}");
+    }
+    assert_eq!(sqs.queue().given, 3, "nothing was given out twice");
+    assert!(app.stop().await.left.is_empty());
+}
+
+/// A standard queue may give out what is held; then the newest receipt alone deletes it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_given_out_again_is_joined_and_deleted_by_its_newest_receipt() {
+    let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
+    let hold = Hold::new();
+    cloudwatch.set_mode(Fault::HoldUntilReleased(hold.clone()));
+    let app = TestApp::start(&cloudwatch, |config| {
+        config.sqs = vec![Sqs { visibility: Duration::from_secs(5), ..queue_of(&sqs) }];
+        config.cloudwatch.attempt_timeout = Duration::from_secs(20);
+        config.cloudwatch.settle_deadline = Duration::from_secs(40);
+    })
+    .await;
+    let mut traffic = Traffic::new(301);
+    sqs.send(wrapped(&mut traffic, 30, 1));
+    sqs.until("given out", |queue| queue.given == 30).await;
+    for round in 2..5 {
+        sqs.repeat();
+        sqs.until("given out again", |queue| queue.given == 30 * round).await;
+    }
+    hold.release();
+    cloudwatch.set_mode(None);
+    sqs.until_empty().await;
+    app.settled().await;
+    assert_held(&cloudwatch, &traffic.sums());
+    assert_eq!(sqs.queue().deleted, 30);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deletions_that_fail_are_repeated_and_nothing_is_counted_again() {
+    for mode in [Mode::DeletesHalf, Mode::DeletesUnsaid, Mode::RefusesReceipts, Mode::Unavailable] {
+        let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
+        let hold = Hold::new();
+        cloudwatch.set_mode(Fault::HoldUntilReleased(hold.clone()));
+        let app = TestApp::start(&cloudwatch, |config| {
+            config.sqs = vec![queue_of(&sqs)];
+            config.cloudwatch.attempt_timeout = Duration::from_secs(20);
+            config.cloudwatch.settle_deadline = Duration::from_secs(40);
+        })
+        .await;
+        let mut traffic = Traffic::new(302);
+        sqs.send(wrapped(&mut traffic, 45, 2));
+        sqs.until("given out", |queue| queue.given == 45).await;
+        sqs.queue().mode = mode;
+        hold.release();
+        cloudwatch.set_mode(None);
+        app.until_metric("postmeter_sqs_failed_calls_total", |failed| failed > 2).await;
+        sqs.queue().mode = Mode::Well;
+        if mode == Mode::RefusesReceipts {
+            // Nobody holds them any more; they come again, and are known.
+            app.until_metric("postmeter_sqs_messages_undeleted_total", |given_up| given_up > 0)
+                .await;
+            app.until_metric("postmeter_sqs_messages_held", |held| held == 0).await;
+            sqs.repeat();
+        }
+        sqs.until_empty().await;
+        app.settled().await;
+        assert_held(&cloudwatch, &traffic.sums());
+        app.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pollers_follow_the_load() {
+    let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
+    let queue = Sqs { pollers: 4, ..queue_of(&sqs) };
+    let app = reading(&cloudwatch, &sqs, queue).await;
+    sqs.until("asked", |queue| queue.receive_calls == 1).await;
+    let mut traffic = Traffic::new(303);
+    for _ in 0..5 {
+        sqs.send(wrapped(&mut traffic, 600, 3));
+    }
+    sqs.until_empty().await;
+    assert_eq!(sqs.queue().receive_calls_at_once, 4);
+    app.settled().await;
+    assert_held(&cloudwatch, &traffic.sums());
+    app.stop().await;
+}
+
+/// Beyond `held_messages` nothing is taken, and nobody else is kept from it.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_is_held_than_configured() {
+    let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
+    let hold = Hold::new();
+    cloudwatch.set_mode(Fault::HoldUntilReleased(hold.clone()));
+    let app = TestApp::start(&cloudwatch, |config| {
+        config.sqs = vec![Sqs { held_messages: 25, ..queue_of(&sqs) }];
+        config.cloudwatch.attempt_timeout = Duration::from_secs(20);
+        config.cloudwatch.settle_deadline = Duration::from_secs(40);
+    })
+    .await;
+    let mut traffic = Traffic::new(304);
+    sqs.send(wrapped(&mut traffic, 100, 4));
+    app.until_metric("postmeter_sqs_messages_held", |held| held >= 20).await;
+    assert!(
+        cloudwatch.wait_until(|state| state.in_flight() > 0, crate::support::app::PATIENCE).await
+    );
+    assert!(sqs.queue().given <= 25, "{}", sqs.queue().given);
+    assert!(sqs.queue().visible() >= 75);
+    hold.release();
+    cloudwatch.set_mode(None);
+    sqs.until_empty().await;
+    app.settled().await;
+    assert_held(&cloudwatch, &traffic.sums());
+    app.stop().await;
+}
+
+/// What cannot be read is data: counted, kept as a dead letter, deleted.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_is_counted_kept_and_deleted() {
+    let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
+    let folder = tempfile::tempdir().expect("a folder");
+    let app = TestApp::start(&cloudwatch, |config| {
+        config.sqs = vec![queue_of(&sqs)];
+        config.dead_letters.directory = Some(folder.path().to_owned());
+    })
+    .await;
+    let event = send_of("a");
+    sqs.send([
+        "no JSON at all".to_owned(),
+        event[..event.len() - 9].to_owned(),
+        "{}".to_owned(),
+        "Successfully validated SNS topic for Amazon SES event publishing.".to_owned(),
+        format!("{event}{event}"),
+    ]);
+    sqs.until_empty().await;
+    let values = |kind: &str| format!("postmeter_values_total{{kind=\"{kind}\"}}");
+    for (kind, count) in [("malformed", 2), ("foreign", 1), ("notice", 1), ("event", 2)] {
+        assert_eq!(app.metric(&values(kind)).await, count, "{kind}");
+    }
+    assert_eq!(held_of(&cloudwatch, "a"), 2);
+    app.stop().await;
+    let file = std::fs::read_dir(folder.path()).expect("it is there").flatten();
+    let letters = file.filter_map(|entry| std::fs::read_to_string(entry.path()).ok());
+    let letters: String = letters.collect();
+    assert_eq!(letters.lines().count(), 2, "{letters}");
+    assert!(
+        letters.contains("mail") && letters.contains("m-0000000"),
+        "queue and message: {letters}"
+    );
+}
+
+/// A queue that cannot be reached is asked again and again, and stops nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_is_away_stops_nobody_else() {
+    let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
+    sqs.queue().mode = Mode::Unavailable;
+    let app = reading(&cloudwatch, &sqs, queue_of(&sqs)).await;
+    sqs.send([send_of("late")]);
+    app.until_metric("postmeter_sqs_failed_calls_total", |failed| failed >= 2).await;
+    assert_eq!(app.firehose().deliver("a", &[send_of("a")]).await.status, 200);
+    assert_eq!(get(app.http, "/readyz").await.0, 200);
+    sqs.queue().mode = Mode::Well;
+    sqs.until_empty().await;
+    app.settled().await;
+    assert_eq!((held_of(&cloudwatch, "a"), held_of(&cloudwatch, "late")), (1, 1));
+    app.stop().await;
+}
+
+fn daemon(cloudwatch: &FakeCloudWatch, sqs: &FakeSqs, more: &[(&str, &str)]) -> Daemon {
+    let (aws, queue) = (cloudwatch.url(), sqs.url());
+    let mut variables = vec![
+        ("AWS_ENDPOINT_URL_CLOUDWATCH", aws.as_str()),
+        ("POSTMETER__SQS__0__QUEUE_URL", queue.as_str()),
+        ("POSTMETER__LIMITS__SERIES", "1000000"),
+    ];
+    variables.extend(more);
+    Daemon::start(&variables)
+}
+
+/// Several daemons share a queue, one of them ends in mid-load, and another takes its place.
+#[tokio::test(flavor = "multi_thread")]
+async fn daemons_share_a_queue_and_one_that_ends_gives_its_messages_back() {
+    let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
+    let mut traffic = Traffic::new(305);
+    // Longer than the test: whatever is not given back would stay in the queue.
+    let long = [("POSTMETER__SQS__0__VISIBILITY", "30m")];
+    let first = daemon(&cloudwatch, &sqs, &long);
+    let second = daemon(&cloudwatch, &sqs, &long);
+    for seed in 0..20 {
+        sqs.send(wrapped(&mut traffic, 300, seed));
+    }
+    sqs.until("half empty", |queue| queue.deleted >= 1500).await;
+    first.signal("TERM");
+    let (status, took, stderr) = tokio::task::spawn_blocking(|| first.wait()).await.unwrap();
+    assert_eq!(status.code(), Some(0), "{stderr:#?}");
+    assert!(took < Duration::from_secs(25), "within the grace");
+    let third = daemon(&cloudwatch, &sqs, &long);
+    sqs.until_empty().await;
+    for daemon in [second, third] {
+        daemon.signal("TERM");
+        let (status, _, stderr) = tokio::task::spawn_blocking(|| daemon.wait()).await.unwrap();
+        assert_eq!(status.code(), Some(0), "{stderr:#?}");
+    }
+    assert_held(&cloudwatch, &traffic.sums());
+}
+
+/// What was taken and not merged is somebody else's at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_room_is_given_back_at_the_signal() {
+    let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
+    cloudwatch.set_mode(Fault::Throttle);
+    let mut app = TestApp::start(&cloudwatch, |config| {
+        config.sqs = vec![Sqs { visibility: Duration::from_mins(30), ..queue_of(&sqs) }];
+        config.limits.entries = 4;
+        config.shutdown.grace = Duration::from_secs(5);
+    })
+    .await;
+    // One or two fill the table; the others wait.
+    sqs.send((0..10).map(|at| send_of(&format!("c{at}"))));
+    app.until_metric("postmeter_sqs_messages_held", |held| held == 10).await;
+    app.until_metric("postmeter_pending_entries", |entries| entries > 0).await;
+    app.signal();
+    cloudwatch.set_mode(None);
+    assert!(app.stop().await.left.is_empty());
+    let counted = (0..10).filter(|at| held_of(&cloudwatch, &format!("c{at}")) == 1).count();
+    let (queue, counted) = (sqs.queue(), counted as u64);
+    assert!((1..10).contains(&counted), "{counted}");
+    assert_eq!((queue.deleted, queue.given_back), (counted, 10 - counted));
+    assert_eq!(queue.visible() as u64, queue.given_back);
+}
+
+/// `journaled` deletes what is on disk; a restart in place knows what was not yet deleted.
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_again_and_again_a_journaled_queue_is_counted_exactly() {
+    let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
+    let folder = tempfile::tempdir().expect("a folder");
+    let directory = folder.path().display().to_string();
+    let variables = [
+        ("POSTMETER__SQS__0__ACKNOWLEDGE", "journaled"),
+        ("POSTMETER__SQS__0__VISIBILITY", "2s"),
+        ("POSTMETER__JOURNAL__DIRECTORY", directory.as_str()),
+    ];
+    let mut traffic = Traffic::new(306);
+    let mut rng = fastrand::Rng::with_seed(306);
+    for round in 0..5 {
+        let daemon = daemon(&cloudwatch, &sqs, &variables);
+        sqs.send(wrapped(&mut traffic, 400, round));
+        let deleted = sqs.queue().deleted;
+        sqs.until("read", |queue| queue.deleted >= deleted + 50).await;
+        sleep(Duration::from_millis(rng.u64(0..100))).await;
+        daemon.signal("KILL");
+        tokio::task::spawn_blocking(|| daemon.wait()).await.unwrap();
+    }
+    let last = daemon(&cloudwatch, &sqs, &variables);
+    sqs.until_empty().await;
+    last.signal("TERM");
+    let (status, _, stderr) = tokio::task::spawn_blocking(|| last.wait()).await.unwrap();
+    assert_eq!(status.code(), Some(0), "{stderr:#?}");
+    // A call may have been on its way when the process died: then it is doubled, and was named.
+    let (held, sent) = (cloudwatch.total_in("SES"), traffic.counts());
+    assert!(held >= sent, "{held} of {sent}");
+}
