@@ -44,3 +44,7 @@ pub const FIREHOSE_RECORD_BYTES_MAX: usize = 1_024_000;
 /// again that it has just deleted.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues-at-least-once-delivery.html>
 pub const SQS_ID_LIFE: Duration = Duration::from_mins(15);
+
+/// How long an object's id is known. S3 says nothing of how late it repeats a notification; a queue
+/// keeps one for four days by default, and shows it again when its deletion fails.
+pub const S3_ID_LIFE: Duration = Duration::from_hours(24);

@@ -15,7 +15,7 @@ use crate::config::{Acknowledge, Config, Publish, Sqs, TimestampSource};
 use crate::dead_letters::DeadLetters;
 use crate::destination::{Layouts, RuleSet};
 use crate::journal::{Journal, Opened};
-use crate::limits::{FIREHOSE_ID_LIFE, SQS_ID_LIFE};
+use crate::limits::{FIREHOSE_ID_LIFE, S3_ID_LIFE, SQS_ID_LIFE};
 use crate::pipeline::{CopiesSettings, Intake, IntakeSettings};
 use crate::sink::{MetricSink, Publisher, PublisherSettings};
 use crate::source::firehose::{AccessKeys, FirehoseEndpoint, FirehoseSettings};
@@ -48,6 +48,8 @@ pub struct Engine<S> {
     pub in_flight: Arc<InFlight>,
     /// Those of the queues, in their order in the configuration.
     pub queue_ledgers: Vec<Ledger>,
+    /// That of objects in S3, whichever queue names them.
+    pub object_ledger: Ledger,
     journal: Option<Arc<Journal>>,
     ledger: Ledger,
 }
@@ -116,13 +118,14 @@ impl<S: MetricSink> Engine<S> {
             move || behind.first_merge_ms(),
         ));
         let when_settled = config.firehose.acknowledge == Acknowledge::Published;
-        let done_when = if when_settled { DoneWhen::Settled } else { DoneWhen::Merged };
-        let ledger = Ledger::new(done_when, FIREHOSE_ID_LIFE, DONE_IDS_MAX);
+        let ledger = Ledger::new(done_when(when_settled), FIREHOSE_ID_LIFE, DONE_IDS_MAX);
         let queue_ledgers: Vec<_> = config.sqs.iter().map(queue_ledger).collect();
+        let any_settled = config.sqs.iter().any(|sqs| sqs.acknowledge == Acknowledge::Published);
+        let object_ledger = Ledger::new(done_when(any_settled), S3_ID_LIFE, DONE_IDS_MAX);
         let in_flight =
             InFlight::new(config.limits.in_flight_requests, config.limits.in_flight_bytes);
         if let Some(opened) = opened {
-            let ledgers: Vec<_> = queue_ledgers.iter().chain([&ledger]).collect();
+            let ledgers: Vec<_> = queue_ledgers.iter().chain([&object_ledger, &ledger]).collect();
             journal::restore(opened, &intake, &ledgers, &metrics, ambiguous).await;
         }
         let merger = Merger::new(Arc::clone(&intake), Arc::clone(&metrics), clock, dead_letters);
@@ -143,6 +146,7 @@ impl<S: MetricSink> Engine<S> {
             merger,
             in_flight,
             queue_ledgers,
+            object_ledger,
             journal,
             ledger,
         }
@@ -152,7 +156,8 @@ impl<S: MetricSink> Engine<S> {
     pub fn gauges(&self) -> impl Fn() -> Gauges + Send + Sync + 'static {
         let (metrics, intake) = (Arc::clone(&self.metrics), Arc::clone(&self.intake));
         let (in_flight, aggregator) = (Arc::clone(&self.in_flight), Arc::clone(&self.aggregator));
-        let ledgers: Vec<_> = self.queue_ledgers.iter().chain([&self.ledger]).cloned().collect();
+        let ledgers = self.queue_ledgers.iter().chain([&self.object_ledger, &self.ledger]);
+        let ledgers: Vec<_> = ledgers.cloned().collect();
         move || {
             // Counters whose sources are elsewhere: brought up to date when they are looked at.
             metrics.ledger_evicted.raise_to(ledgers.iter().map(Ledger::evicted).sum());
@@ -236,8 +241,11 @@ async fn flush(journal: &Journal) {
 /// Knows messages until a while after they are deleted: SQS may give out one that it has just deleted.
 fn queue_ledger(sqs: &Sqs) -> Ledger {
     let until_settled = sqs.acknowledge == Acknowledge::Published;
-    let done_when = if until_settled { DoneWhen::Settled } else { DoneWhen::Merged };
-    Ledger::holding(done_when, queue_id_life(sqs.visibility), DONE_IDS_MAX)
+    Ledger::holding(done_when(until_settled), queue_id_life(sqs.visibility), DONE_IDS_MAX)
+}
+
+fn done_when(until_settled: bool) -> DoneWhen {
+    if until_settled { DoneWhen::Settled } else { DoneWhen::Merged }
 }
 
 /// How long a message is known after it is deleted, or could not be.

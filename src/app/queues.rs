@@ -11,7 +11,11 @@ use super::{Engine, StartError};
 use crate::config::{Acknowledge, Config};
 use crate::sink::MetricSink;
 use crate::sink::cloudwatch::AwsEnvironment;
-use crate::source::sqs::{SqsSettings, SqsSource, region_of};
+#[cfg(feature = "s3")]
+use crate::source::s3::Objects;
+#[cfg(feature = "s3")]
+use crate::source::sqs::ObjectSource;
+use crate::source::sqs::{SqsParts, SqsSettings, SqsSource, region_of};
 use crate::telemetry::Gauges;
 
 /// Queues that are not read yet.
@@ -57,15 +61,19 @@ impl Queues {
     ) -> RunningQueues {
         let sources =
             self.0.into_iter().zip(&engine.queue_ledgers).map(|((sdk, settings), ledger)| {
-                SqsSource::start(
-                    &sdk,
-                    settings,
-                    Arc::clone(&engine.merger),
-                    ledger.clone(),
-                    Arc::clone(&engine.in_flight),
-                    Arc::clone(&engine.metrics),
-                    drain.clone(),
-                )
+                let parts = SqsParts {
+                    merger: Arc::clone(&engine.merger),
+                    ledger: ledger.clone(),
+                    in_flight: Arc::clone(&engine.in_flight),
+                    metrics: Arc::clone(&engine.metrics),
+                    #[cfg(feature = "s3")]
+                    objects: Some(ObjectSource {
+                        objects: Objects::new(&sdk, Arc::clone(&engine.metrics)),
+                        ledger: engine.object_ledger.clone(),
+                    }),
+                    drain: drain.clone(),
+                };
+                SqsSource::start(&sdk, settings, parts)
             });
         RunningQueues(sources.collect())
     }

@@ -14,7 +14,7 @@ use crate::aggregate::{Line, sorted_lines};
 use crate::clock::Clock;
 use crate::destination::Layouts;
 use crate::pipeline::Times;
-use crate::pipeline::bulk::Bulk;
+use crate::pipeline::bulk::{Bulk, Source};
 
 /// Runs the command.
 ///
@@ -32,7 +32,7 @@ pub fn run(args: &CountArgs) -> anyhow::Result<Exit> {
     let mut exit = Exit::Done;
     let mut first_malformed = None;
     let progress = progress_bar(inputs);
-    let open = |number: usize| Ok(input::source(progress.wrap_read(input_of(inputs, number)?))?);
+    let open = |number: usize| Ok(Source::new(progress.wrap_read(input_of(inputs, number)?))?);
     let batch = Bulk::new(rules, times).read(inputs.len(), &open, |number, finished| {
         let path = &inputs[number];
         if let Err(error) = finished.result {

@@ -1,7 +1,7 @@
 //! Opening what the command line names: files or stdin, gzip or not.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,9 +12,6 @@ use crate::destination::{self, Definitions, Layouts, RuleSet, namespace_fault};
 use crate::finding::Finding;
 use crate::pipeline::bulk::Source;
 use crate::ses::{self, Interest, Visit};
-
-/// Bytes read from a file at a time.
-const BUFFER_BYTES: usize = 256 << 10;
 
 /// Whether a path stands for stdin.
 #[must_use]
@@ -36,18 +33,6 @@ pub fn open(path: &Path) -> anyhow::Result<Box<dyn Read + Send>> {
     Ok(Box::new(file))
 }
 
-/// The text that an input holds, gunzipped if it is gzip.
-///
-/// # Errors
-/// Its first bytes cannot be read.
-pub fn source(input: impl Read + Send + 'static) -> std::io::Result<Source> {
-    let mut input = BufReader::with_capacity(BUFFER_BYTES, input);
-    let gzip = starts_with_gzip(&mut input)?;
-    let bytes: Box<dyn Read + Send> =
-        if gzip { Box::new(ses::GzipReader::new(input)) } else { Box::new(input) };
-    Ok(Source { bytes, gzip })
-}
-
 /// Reads every event of an input.
 ///
 /// # Errors
@@ -57,15 +42,8 @@ pub fn read_events(
     interest: &Interest,
     visit: &mut impl Visit,
 ) -> std::io::Result<()> {
-    let Source { bytes, gzip } = source(input)?;
+    let Source { bytes, gzip } = Source::new(input)?;
     ses::Reader::new(bytes).read(gzip, interest, visit)
-}
-
-/// Looks at the first two bytes, however few a pipe gives at a time.
-fn starts_with_gzip(input: &mut impl BufRead) -> std::io::Result<bool> {
-    // `fill_buf` gives at least one byte unless the input is at its end. A pipe that gives exactly
-    // one byte is taken by that byte alone, which begins no JSON value.
-    Ok(matches!(input.fill_buf()?, [0x1f] | [0x1f, 0x8b, ..]))
 }
 
 /// Compiles the definitions that a command names; complains about what is wrong. `None`: wrong

@@ -159,26 +159,28 @@ impl Writing {
 // === impl Journal ===
 
 impl Journal {
-    /// Writes the counts of a request, and its events if they are to be known again. Its id is known
+    /// Writes the counts of a request, and its events if they are to be known again. Its ids are known
     /// for the time that the settings say, or that is given here. They are on disk when this returns.
     ///
     /// # Errors
     /// They are not to be counted on: the disk is full, or fails.
     pub async fn delta(
         &self,
-        id: RequestId,
+        ids: &[RequestId],
         at_ms: i64,
         life: Option<Duration>,
         delta: &Delta,
         events: &[Fingerprint],
     ) -> Result<(), JournalError> {
-        let id = id.to_bytes();
+        let ids: Vec<_> = ids.iter().flat_map(|id| id.to_bytes()).collect();
+        let (id, also) = ids.split_at(ids.len().min(16));
+        let also = (!also.is_empty()).then(|| also.into());
         let counts = delta.iter().map(|(key, count)| Count::new(key, count)).collect();
         let layouts = layouts_of(delta.iter().map(|(key, _)| key));
         let events = joined(events);
         let fingerprints = (!events.is_empty()).then(|| events[..].into());
         let life_ms = life.map(|life| u64::try_from(life.as_millis()).unwrap_or(u64::MAX));
-        let record = Record::Delta { id: id[..].into(), at_ms, counts, fingerprints, life_ms };
+        let record = Record::Delta { id: id.into(), at_ms, counts, fingerprints, life_ms, also };
         self.write(&record, layouts).await
     }
 

@@ -56,6 +56,9 @@ pub enum Record<'b> {
         /// How long the id is to be known; not said for one of Firehose.
         #[n(4)]
         life_ms: Option<u64>,
+        /// Further ids of the request, one behind the other.
+        #[b(5)]
+        also: Option<&'b ByteSlice>,
     },
     /// A call that is about to be sent.
     #[n(3)]

@@ -55,10 +55,16 @@ impl State {
             Record::Layout { id, namespace, metric, dimensions } => {
                 keys.learn(*id, namespace, metric, dimensions)
             }
-            Record::Delta { id, at_ms, counts, fingerprints, life_ms } => {
+            Record::Delta { id, at_ms, counts, fingerprints, life_ms, also } => {
+                let (known, counted) =
+                    (self.ids.len(), Counted { at_ms: *at_ms, life_ms: *life_ms });
                 let fingerprints = fingerprints.map_or(&[][..], |bytes| bytes);
-                let counted = Counted { at_ms: *at_ms, life_ms: *life_ms };
-                self.delta(id, counted, counts, fingerprints, keys)
+                let sound = self.delta(id, counted, counts, fingerprints, keys);
+                let also = also.filter(|_| self.ids.len() > known).map_or(&[][..], |bytes| bytes);
+                let (whole, rest) = also.as_chunks::<16>();
+                let also = whole.iter().filter_map(|id| RequestId::from_bytes(id));
+                self.ids.extend(also.map(|id| (id, counted)));
+                sound && rest.is_empty()
             }
             Record::Outstanding { counts } => self.add(counts, keys),
             Record::Known { ids, events } => {

@@ -104,7 +104,7 @@ impl Process {
         for (value, count) in counts {
             delta.add(&key(&self.layouts, *value), *count);
         }
-        self.journal.delta(id(number), 0, None, &delta, &events_of(number)).await
+        self.journal.delta(&[id(number)], 0, None, &delta, &events_of(number)).await
     }
 
     fn list(&self, counts: &Counts) -> Vec<(Key, u64)> {
@@ -358,7 +358,7 @@ async fn a_journal_stays_as_large_as_what_is_outstanding_and_known() {
         let mut delta = Delta::default();
         delta.add(&key(&process.layouts, u8::try_from(number % 3).expect("few")), 1);
         let events = events_of(number);
-        let written = process.journal.delta(id(number), at_ms, None, &delta, &events).await;
+        let written = process.journal.delta(&[id(number)], at_ms, None, &delta, &events).await;
         written.expect("the disk is well");
         let call = process.journal.call(&process.list(&counts)).await.expect("the disk is well");
         process.journal.verdict(call, Verdict::Accepted).await;
@@ -386,14 +386,13 @@ async fn an_id_with_a_life_of_its_own_outlives_a_downtime() {
     for (number, life) in [(1, own), (2, None)] {
         let mut delta = Delta::default();
         delta.add(&key(&process.layouts, 0), 1);
-        process.journal.delta(id(number), 0, life, &delta, &[]).await.expect("the disk is well");
+        process.journal.delta(&[id(number)], 0, life, &delta, &[]).await.expect("the disk is well");
     }
     for (hours, known) in [(1, vec![1, 2]), (30, vec![1])] {
         bench.disk.crash(|changes| changes);
         bench.clock.set_ms(hours * 60 * minute);
         let process = bench.start(SETTINGS, 0);
-        let known: BTreeSet<_> =
-            known.into_iter().map(|number| id(number).to_bytes()).collect();
+        let known: BTreeSet<_> = known.into_iter().map(|number| id(number).to_bytes()).collect();
         let ids = process.ids.iter().map(|id| id.to_bytes());
         assert_eq!(ids.collect::<BTreeSet<_>>(), known, "after {hours} h");
     }
@@ -402,7 +401,7 @@ async fn an_id_with_a_life_of_its_own_outlives_a_downtime() {
     bench.clock.set_ms(31 * 60 * minute);
     let mut delta = Delta::default();
     delta.add(&key(&process.layouts, 0), 1);
-    process.journal.delta(id(3), 31 * 60 * minute, None, &delta, &[]).await.expect("well");
+    process.journal.delta(&[id(3)], 31 * 60 * minute, None, &delta, &[]).await.expect("well");
     bench.disk.crash(|changes| changes);
     let ids: Vec<_> = bench.start(SETTINGS, 0).ids.iter().map(|id| id.to_bytes()).collect();
     assert_eq!(ids, [id(3).to_bytes()]);
@@ -451,7 +450,14 @@ fn a_record_without_events_is_what_it_always_was() {
     for (before, now) in [
         (
             Before::Delta { id: id(), at_ms: 5, counts: counts.clone() },
-            Record::Delta { id: id(), at_ms: 5, counts, fingerprints: None, life_ms: None },
+            Record::Delta {
+                id: id(),
+                at_ms: 5,
+                counts,
+                fingerprints: None,
+                life_ms: None,
+                also: None,
+            },
         ),
         (Before::Known { ids: ids.clone() }, Record::Known { ids, events: None }),
     ] {

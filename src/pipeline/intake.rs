@@ -122,6 +122,13 @@ impl Intake {
         Batch::new(self.rules.load_full(), times)
     }
 
+    /// As [`Intake::batch`], for events of an archive: their arrival says nothing about them.
+    #[must_use]
+    pub fn archived_batch(&self) -> Batch {
+        let times = Times { arrival_ms: self.clock.now_ms(), use_arrival: false };
+        Batch::new(self.rules.load_full(), times)
+    }
+
     /// Whether what is merged is on disk before.
     #[must_use]
     pub fn is_journaled(&self) -> bool {
@@ -154,7 +161,7 @@ impl Intake {
 
     /// Merges the batch of a request in one step, once it is in the journal if there is one. Gives
     /// its claim back, for the caller to say when its events are counted. `life` is how long the
-    /// journal is to know the id, if not as long as one of Firehose. `receipt` is asked for when
+    /// journal is to know the ids, if not as long as one of Firehose. `receipt` is asked for when
     /// nothing can refuse any more. Must not be dropped before its end: the request would be in the
     /// journal and not be counted before the next start.
     ///
@@ -163,7 +170,7 @@ impl Intake {
     /// merged.
     pub async fn merge(
         &self,
-        id: RequestId,
+        ids: &[RequestId],
         life: Option<Duration>,
         batch: &Batch,
         claim: Claim,
@@ -175,7 +182,7 @@ impl Intake {
         })?;
         if let Some(journal) = &self.journal {
             let (now_ms, fingerprints) = (self.clock.now_ms(), batch.fingerprints());
-            let written = journal.delta(id, now_ms, life, &batch.delta, fingerprints).await;
+            let written = journal.delta(ids, now_ms, life, &batch.delta, fingerprints).await;
             written.map_err(|_| {
                 let message = "the journal cannot be written; send it again";
                 Refusal::new(Reason::Journal, message)

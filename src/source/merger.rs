@@ -29,8 +29,9 @@ pub struct Named<'r> {
     pub source: &'r [u8],
     /// The sender's id of the request.
     pub request: &'r str,
-    pub id: RequestId,
-    /// How long a journal is to know the id, if not as long as one of Firehose.
+    /// All that the request is known by; the ticket is that of the first.
+    pub ids: &'r [RequestId],
+    /// How long a journal is to know them, if not as long as one of Firehose.
     pub life: Option<Duration>,
 }
 
@@ -87,7 +88,7 @@ impl Merger {
         };
         let mut ticket = Some(ticket);
         let receipt = || ticket.take().and_then(Ticket::merged);
-        let merging = self.intake.merge(named.id, named.life, batch, claim, receipt).await;
+        let merging = self.intake.merge(named.ids, named.life, batch, claim, receipt).await;
         match (merging, ticket) {
             (Ok(claim), _) => end_claim(claim, waiter.clone(), until_settled),
             (Err(refusal), Some(ticket)) => return Err((ticket, refusal)),

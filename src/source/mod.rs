@@ -5,6 +5,8 @@ mod cores;
 pub mod firehose;
 mod in_flight;
 mod merger;
+#[cfg(feature = "s3")]
+pub mod s3;
 #[cfg(feature = "sqs")]
 pub mod sqs;
 

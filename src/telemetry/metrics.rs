@@ -31,6 +31,8 @@ pub struct Metrics {
     pub sqs_messages_deleted: Total,
     pub sqs_messages_undeleted: Total,
     pub sqs_failed_calls: Total,
+    s3_objects: Labelled<5>,
+    pub s3_bytes: Total,
     pub ledger_evicted: Total,
     values: Labelled<6>,
     dead_letters: Labelled<5>,
@@ -98,6 +100,20 @@ pub enum LetterOutcome {
     Full,
     TooLarge,
     Failed,
+}
+
+/// What became of an object that a notification named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ObjectOutcome {
+    Read,
+    /// It was read before.
+    Repeated,
+    /// It is not there any more.
+    Missing,
+    /// It cannot be read; its message comes again.
+    Failed,
+    /// It was not made, but deleted, say.
+    Ignored,
 }
 
 /// Why counts are not published.
@@ -195,6 +211,20 @@ impl LetterOutcome {
     }
 }
 
+// === impl ObjectOutcome ===
+
+impl ObjectOutcome {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Repeated => "repeated",
+            Self::Missing => "missing",
+            Self::Failed => "failed",
+            Self::Ignored => "ignored",
+        }
+    }
+}
+
 // === impl RequestOutcome ===
 
 impl RequestOutcome {
@@ -262,6 +292,8 @@ impl Metrics {
             sqs_messages_deleted: register.total("postmeter_sqs_messages_deleted_total"),
             sqs_messages_undeleted: register.total("postmeter_sqs_messages_undeleted_total"),
             sqs_failed_calls: register.total("postmeter_sqs_failed_calls_total"),
+            s3_objects: register.labelled("postmeter_s3_objects_total"),
+            s3_bytes: register.total("postmeter_s3_bytes_total"),
             ledger_evicted: register.total("postmeter_ledger_evicted_total"),
             values: register.labelled("postmeter_values_total"),
             dead_letters: register.labelled("postmeter_dead_letters_total"),
@@ -329,6 +361,10 @@ impl Metrics {
 
     pub fn dead_letters(&self, outcome: LetterOutcome, letters: u64) {
         add(&self.dead_letters, "postmeter_dead_letters_total", outcome.label(), letters);
+    }
+
+    pub fn s3_objects(&self, outcome: ObjectOutcome, objects: u64) {
+        add(&self.s3_objects, "postmeter_s3_objects_total", outcome.label(), objects);
     }
 
     pub fn dropped(&self, reason: DropReason, counts: u64) {

@@ -77,6 +77,13 @@ pub const METRICS: &[Metric] = &[
     counter("postmeter_sqs_failed_calls_total", "Calls of SQS that failed, and are repeated"),
     gauge("postmeter_sqs_messages_held", "SQS messages received and not yet deleted"),
     gauge("postmeter_sqs_pollers", "Requests for SQS messages under way"),
+    by(
+        "outcome",
+        &["read", "repeated", "missing", "failed", "ignored"],
+        "postmeter_s3_objects_total",
+        "Objects that notifications name, by what became of them; ignored: not made but deleted, say",
+    ),
+    counter("postmeter_s3_bytes_total", "Bytes of objects read, as they are stored"),
     gauge("postmeter_ledger_ids", "Request ids that are known"),
     counter("postmeter_ledger_evicted_total", "Done request ids forgotten before their time"),
     by(

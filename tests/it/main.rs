@@ -23,6 +23,7 @@ mod load_stream;
 mod ministack;
 mod publish;
 mod published;
+mod s3;
 mod secrets;
 mod shutdown;
 mod sqs;

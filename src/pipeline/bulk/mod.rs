@@ -18,7 +18,7 @@ mod text;
 mod worker;
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{self, BufRead, BufReader, Read};
 use std::num::NonZero;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,6 +27,7 @@ use self::queue::Queue;
 use self::worker::{Shared, Worker};
 use super::batch::{Batch, Times};
 use crate::destination::RuleSet;
+use crate::ses::GzipReader;
 
 /// Bytes in a block: 1 MiB takes a few milliseconds, which is long beside waking a thread.
 const BLOCK_BYTES: usize = 1 << 20;
@@ -37,6 +38,9 @@ pub struct Source {
     /// They come out of gzip, which may be torn.
     pub gzip: bool,
 }
+
+/// Bytes read from a file at a time.
+const BUFFER_BYTES: usize = 256 << 10;
 
 /// How reading a text ended.
 #[derive(Debug)]
@@ -58,6 +62,24 @@ pub struct Bulk {
     times: Times,
     workers: NonZero<usize>,
     block_bytes: usize,
+}
+
+// === impl Source ===
+
+impl Source {
+    /// The text that an input holds, gunzipped if it is gzip.
+    ///
+    /// # Errors
+    /// Its first bytes cannot be read.
+    pub fn new(input: impl Read + Send + 'static) -> io::Result<Self> {
+        let mut input = BufReader::with_capacity(BUFFER_BYTES, input);
+        // `fill_buf` gives at least one byte unless the input is at its end. A pipe that gives exactly
+        // one byte is taken by that byte alone, which begins no JSON value.
+        let gzip = matches!(input.fill_buf()?, [0x1f] | [0x1f, 0x8b, ..]);
+        let bytes: Box<dyn Read + Send> =
+            if gzip { Box::new(GzipReader::new(input)) } else { Box::new(input) };
+        Ok(Self { bytes, gzip })
+    }
 }
 
 // === impl Bulk ===

@@ -60,7 +60,7 @@ fn alone(bulk: &Bulk, texts: &[impl AsRef<[u8]>]) -> Counted {
 fn together(bulk: &Bulk, texts: &[impl AsRef<[u8]> + Sync]) -> Counted {
     let open = |number: usize| {
         let bytes: Vec<u8> = texts[number].as_ref().to_vec();
-        Ok(Source { bytes: Box::new(std::io::Cursor::new(bytes)), gzip: false })
+        Ok(Source { bytes: Box::new(io::Cursor::new(bytes)), gzip: false })
     };
     let mut first_malformed = Vec::new();
     let batch = bulk.read(texts.len(), &open, |number, finished| {
@@ -85,9 +85,8 @@ fn shared<'b>(bulk: &'b Bulk, open: &'b Open<'b>) -> Shared<'b> {
 /// Every block is guessed; the order in which they are handed in is that of `picks` among so many
 /// blocks that were taken.
 fn shuffled(bulk: &Bulk, bytes: &[u8], window: usize, picks: &[Index]) -> Counted {
-    let open = |_: usize| {
-        Ok(Source { bytes: Box::new(std::io::Cursor::new(bytes.to_vec())), gzip: false })
-    };
+    let open =
+        |_: usize| Ok(Source { bytes: Box::new(io::Cursor::new(bytes.to_vec())), gzip: false });
     let shared = shared(bulk, &open);
     let (sender, receiver) = sync_channel(1);
     let mut worker = Worker::new(&shared, sender);
@@ -246,7 +245,7 @@ proptest! {
         let expected = counted(&expected, vec![expected.first_malformed]);
 
         let open = |_: usize| {
-            let bytes = GzipReader::new(std::io::Cursor::new(zipped.clone()));
+            let bytes = GzipReader::new(io::Cursor::new(zipped.clone()));
             Ok(Source { bytes: Box::new(bytes), gzip: true })
         };
         let mut first_malformed = Vec::new();
@@ -282,12 +281,12 @@ fn a_value_may_have_16_mib_however_many_blocks_that_is() {
 }
 
 /// Gives a text and then fails.
-struct Failing(std::io::Cursor<Vec<u8>>);
+struct Failing(io::Cursor<Vec<u8>>);
 
 impl Read for Failing {
-    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         match self.0.read(out)? {
-            0 => Err(std::io::Error::other("the disk is gone")),
+            0 => Err(io::Error::other("the disk is gone")),
             read => Ok(read),
         }
     }
@@ -298,7 +297,7 @@ fn texts_that_fail_are_told_in_order_and_what_came_before_is_counted() {
     let text = stream(Profile::default(), 200, &StreamOptions::default()).bytes;
     let bulk = bulk(4, 1000);
     let open = |number: usize| {
-        let bytes = std::io::Cursor::new(text.clone());
+        let bytes = io::Cursor::new(text.clone());
         match number % 3 {
             0 => Ok(Source { bytes: Box::new(bytes), gzip: false }),
             1 => Ok(Source { bytes: Box::new(Failing(bytes)), gzip: false }),
@@ -338,7 +337,7 @@ fn many_keys_are_added_to_the_total_while_reading() {
 #[test]
 fn blocks_wait_in_a_bounded_number_and_no_longer_than_their_worker_lives() {
     let bulk = bulk(1, 10);
-    let open = |_: usize| Ok(Source { bytes: Box::new(std::io::repeat(b' ')), gzip: false });
+    let open = |_: usize| Ok(Source { bytes: Box::new(io::repeat(b' ')), gzip: false });
     let shared = shared(&bulk, &open);
     let (sender, _receiver) = sync_channel(1);
     let mut worker = Worker::new(&shared, sender);
@@ -367,7 +366,7 @@ fn blocks_wait_in_a_bounded_number_and_no_longer_than_their_worker_lives() {
 fn a_panic_ends_the_run() {
     struct Panics;
     impl Read for Panics {
-        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
             panic!("a reader panics");
         }
     }

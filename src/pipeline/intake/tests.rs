@@ -66,7 +66,7 @@ async fn a_request_is_judged_to_its_end_by_the_rules_that_it_began_with() {
     let intake = intake(0, &layouts);
     let merged = async |batch: Batch| {
         let id = RequestId::new(b"source", b"id");
-        let merged = intake.merge(id, None, &batch, Claim::default(), || None).await;
+        let merged = intake.merge(&[id], None, &batch, Claim::default(), || None).await;
         merged.expect("there is room").counted();
         batch.tally.counts
     };
@@ -96,7 +96,7 @@ async fn a_request_without_room_is_refused_and_leaves_no_trace() {
     let id = RequestId::new(b"source", b"id");
     let asked = || panic!("no receipt is asked for when a request is refused");
     let refused = intake
-        .merge(id, None, &batch, Claim::default(), asked)
+        .merge(&[id], None, &batch, Claim::default(), asked)
         .await
         .expect_err("there is no room");
     assert_eq!(refused.reason, Reason::Entries);

@@ -318,7 +318,7 @@ impl FirehoseEndpoint {
                 merger.cores.run(quick, read).await?.ok()
             }
         };
-        let named = Named { source: &head.source, request: &request_id, id, life: None };
+        let named = Named { source: &head.source, request: &request_id, ids: &[id], life: None };
         let until_settled = shared.settings.answers_when_settled;
         let merged = shared.merger.merge(named, ticket, &mut batch, again, until_settled).await;
         match merged {

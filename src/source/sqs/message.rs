@@ -6,11 +6,15 @@ use bytes::Bytes;
 use tokio::time::{Instant, sleep};
 
 use super::Shared;
+#[cfg(feature = "s3")]
+use super::objects::merge_objects;
 use crate::ack::{Admission, Reason, Refusal, RequestId, Stage, Ticket, Waiter};
 use crate::backoff::Backoff;
 use crate::pipeline::Batch;
 use crate::ses::read_all;
 use crate::source::cores::is_quick;
+#[cfg(feature = "s3")]
+use crate::source::s3::Notification;
 use crate::source::{Charge, Merged, Named};
 use crate::telemetry::RequestOutcome;
 
@@ -27,7 +31,8 @@ pub struct Hold {
 pub struct Taken {
     hold: Hold,
     request: RequestId,
-    waiter: Waiter,
+    /// Of the message, or of the objects that it names.
+    waiters: Vec<Waiter>,
     outcome: RequestOutcome,
     started: Instant,
 }
@@ -67,23 +72,8 @@ pub async fn merge(hold: Hold, body: String) -> Option<Taken> {
     let started = Instant::now();
     let shared = Arc::clone(&hold.shared);
     let request = RequestId::new(shared.queue.url().as_bytes(), hold.id.as_bytes());
-    let ticket = match shared.ledger.admit(request) {
-        Admission::New(ticket) => ticket,
-        Admission::Known(waiter) => {
-            return Some(Taken {
-                hold,
-                request,
-                waiter,
-                outcome: RequestOutcome::Repeated,
-                started,
-            });
-        }
-    };
-    let merged = merge_new(&shared, &hold.id, request, ticket, body.into()).await;
-    match merged {
-        Ok(waiter) => {
-            Some(Taken { hold, request, waiter, outcome: RequestOutcome::Acknowledged, started })
-        }
+    match merge_body(&shared, &hold.id, request, body.into()).await {
+        Ok((waiters, outcome)) => Some(Taken { hold, request, waiters, outcome, started }),
         Err(refusal) => {
             shared.metrics.request(RequestOutcome::Refused(refusal.reason), started.elapsed());
             if refusal.reason == Reason::Draining {
@@ -93,6 +83,28 @@ pub async fn merge(hold: Hold, body: String) -> Option<Taken> {
                 tracing::warn!(queue, why = %refusal.message, "message not taken; it comes again");
             }
             None
+        }
+    }
+}
+
+async fn merge_body(
+    shared: &Arc<Shared>,
+    message: &str,
+    request: RequestId,
+    body: Bytes,
+) -> Result<(Vec<Waiter>, RequestOutcome), Refusal> {
+    #[cfg(feature = "s3")]
+    if let Some(source) = &shared.objects
+        && let Some(notification) = Notification::read(&body)
+    {
+        let waiters = merge_objects(shared, source, notification).await?;
+        return Ok((waiters, RequestOutcome::Acknowledged));
+    }
+    match shared.ledger.admit(request) {
+        Admission::Known(waiter) => Ok((vec![waiter], RequestOutcome::Repeated)),
+        Admission::New(ticket) => {
+            let waiter = merge_new(shared, message, request, ticket, body).await?;
+            Ok((vec![waiter], RequestOutcome::Acknowledged))
         }
     }
 }
@@ -128,7 +140,7 @@ async fn merge_new(
     let named = Named {
         source: shared.queue.url().as_bytes(),
         request: message,
-        id: request,
+        ids: &[request],
         life: Some(shared.settings.id_life),
     };
     let until_settled = shared.settings.until_settled;
@@ -157,7 +169,7 @@ fn refuse(ticket: Ticket, refusal: Refusal) -> Refusal {
 }
 
 /// Waits until a message may be worked on, and is among those in flight.
-async fn enter(shared: &Shared, bytes: usize) -> Result<Charge, Refusal> {
+pub async fn enter(shared: &Shared, bytes: usize) -> Result<Charge, Refusal> {
     let mut backoff = Backoff::default();
     loop {
         // In flight first, as at any door: a drain that finds nothing in flight is seen behind it.
@@ -174,7 +186,7 @@ async fn enter(shared: &Shared, bytes: usize) -> Result<Charge, Refusal> {
 }
 
 /// Waits for better times after a refusal that is one for now; gives it back when there will be none.
-async fn wait(shared: &Shared, backoff: &mut Backoff, refusal: Refusal) -> Result<(), Refusal> {
+pub async fn wait(shared: &Shared, backoff: &mut Backoff, refusal: Refusal) -> Result<(), Refusal> {
     match refusal.reason {
         Reason::Busy | Reason::Entries | Reason::Behind | Reason::Journal => {}
         Reason::Unauthorized | Reason::BadRequest | Reason::Draining | Reason::GivenUp => {
@@ -191,7 +203,7 @@ async fn wait(shared: &Shared, backoff: &mut Backoff, refusal: Refusal) -> Resul
 
 /// Waits for a merged message to be done, and has it deleted then.
 pub async fn follow(taken: Taken) {
-    let Taken { hold, request, mut waiter, outcome, started } = taken;
+    let Taken { hold, request, waiters, outcome, started } = taken;
     let shared = Arc::clone(&hold.shared);
     let until_settled = shared.settings.until_settled;
     let is_enough = |stage: &Stage| match stage {
@@ -199,18 +211,21 @@ pub async fn follow(taken: Taken) {
         Stage::Merged => !until_settled,
         Stage::Settled | Stage::Lost | Stage::Refused(_) => true,
     };
-    let outcome = match waiter.wait(is_enough).await {
-        Stage::Settled | Stage::Merged => {
-            hold.delete();
-            outcome
+    let mut outcome = outcome;
+    for mut waiter in waiters {
+        match waiter.wait(is_enough).await {
+            Stage::Settled | Stage::Merged => {}
+            Stage::Lost => {
+                shared.ledger.release(request);
+                tracing::error!("a message is counted, but what became of its counts is not known");
+                outcome = RequestOutcome::Lost;
+            }
+            Stage::Refused(refusal) => outcome = RequestOutcome::Refused(refusal.reason),
+            Stage::Reading => outcome = RequestOutcome::Refused(Reason::GivenUp),
         }
-        Stage::Lost => {
-            shared.ledger.release(request);
-            tracing::error!("a message is counted, but what became of its counts is not known");
-            RequestOutcome::Lost
-        }
-        Stage::Refused(refusal) => RequestOutcome::Refused(refusal.reason),
-        Stage::Reading => RequestOutcome::Refused(Reason::GivenUp),
-    };
+    }
+    if matches!(outcome, RequestOutcome::Acknowledged | RequestOutcome::Repeated) {
+        hold.delete();
+    }
     shared.metrics.request(outcome, started.elapsed());
 }

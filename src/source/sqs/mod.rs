@@ -9,6 +9,8 @@
 
 mod hand;
 mod message;
+#[cfg(feature = "s3")]
+mod objects;
 mod poller;
 mod queue;
 mod upkeep;
@@ -28,6 +30,8 @@ use super::{InFlight, Merger};
 use crate::ack::Ledger;
 use crate::telemetry::{Metrics, RateLimit};
 
+#[cfg(feature = "s3")]
+pub use objects::ObjectSource;
 pub use queue::region_of;
 
 /// How a queue is read.
@@ -42,6 +46,21 @@ pub struct SqsSettings {
     pub pollers: usize,
     /// How long a journal is to know a message.
     pub id_life: Duration,
+}
+
+/// What a source is made of, beside the queue.
+#[derive(Clone, Debug)]
+pub struct SqsParts {
+    pub merger: Arc<Merger>,
+    /// Of this queue.
+    pub ledger: Ledger,
+    pub in_flight: Arc<InFlight>,
+    pub metrics: Arc<Metrics>,
+    /// How objects are read that messages name.
+    #[cfg(feature = "s3")]
+    pub objects: Option<ObjectSource>,
+    /// Cancelled when the daemon drains.
+    pub drain: CancellationToken,
 }
 
 /// A queue that is read. Cheap to clone.
@@ -60,7 +79,8 @@ struct Shared {
     /// Messages that are to be deleted.
     deletions: mpsc::UnboundedSender<Arc<str>>,
     warnings: RateLimit,
-    /// Cancelled when the daemon drains.
+    #[cfg(feature = "s3")]
+    objects: Option<ObjectSource>,
     drain: CancellationToken,
     tasks: TaskTracker,
 }
@@ -68,17 +88,10 @@ struct Shared {
 // === impl SqsSource ===
 
 impl SqsSource {
-    /// Begins to read a queue, until `drain`.
+    /// Begins to read a queue, until the daemon drains.
     #[must_use]
-    pub fn start(
-        sdk: &SdkConfig,
-        settings: SqsSettings,
-        merger: Arc<Merger>,
-        ledger: Ledger,
-        in_flight: Arc<InFlight>,
-        metrics: Arc<Metrics>,
-        drain: CancellationToken,
-    ) -> Self {
+    pub fn start(sdk: &SdkConfig, settings: SqsSettings, parts: SqsParts) -> Self {
+        let SqsParts { merger, ledger, in_flight, metrics, drain, .. } = parts;
         let (deletions, deleting) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
             queue: Queue::new(sdk, &settings),
@@ -90,6 +103,8 @@ impl SqsSource {
             warnings: RateLimit::new(Duration::from_secs(10), Arc::clone(&metrics)),
             metrics,
             deletions,
+            #[cfg(feature = "s3")]
+            objects: parts.objects,
             drain,
             tasks: TaskTracker::new(),
         });

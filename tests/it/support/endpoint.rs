@@ -14,6 +14,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 /// One request that came.
 #[derive(Clone, Debug)]
 pub struct Received {
+    /// Path and query.
+    pub path: String,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
 }
@@ -34,6 +36,24 @@ impl Endpoint {
         F: Fn(usize, Received) -> A + Clone + Send + Sync + 'static,
         A: Future<Output = (u16, String)> + Send + 'static,
     {
+        Self::with(move |number, received| {
+            let answer = answer(number, received);
+            async move {
+                let (status, body) = answer.await;
+                let mut response = Response::new(Body::from(body));
+                *response.status_mut() = status.try_into().expect("a status");
+                response
+            }
+        })
+        .await
+    }
+
+    /// As [`Endpoint::start`]; `answer` gives the whole answer.
+    pub async fn with<F, A>(answer: F) -> Self
+    where
+        F: Fn(usize, Received) -> A + Clone + Send + Sync + 'static,
+        A: Future<Output = Response<Body>> + Send + 'static,
+    {
         let received: Arc<Mutex<Vec<Received>>> = Arc::default();
         let list = Arc::clone(&received);
         let router = Router::new().fallback(move |request: Request| {
@@ -41,16 +61,14 @@ impl Endpoint {
             async move {
                 let (head, body) = request.into_parts();
                 let body = to_bytes(body, BODY_BYTES_MAX).await.expect("the body arrives").into();
-                let received = Received { headers: head.headers, body };
+                let path = head.uri.to_string();
+                let received = Received { path, headers: head.headers, body };
                 let number = {
                     let mut list = list.lock().expect("nobody panics with it");
                     list.push(received.clone());
                     list.len() - 1
                 };
-                let (status, body) = answer(number, received).await;
-                let mut response = Response::new(Body::from(body));
-                *response.status_mut() = status.try_into().expect("a status");
-                response
+                answer(number, received).await
             }
         });
         let settings =

@@ -5,6 +5,7 @@ pub mod command;
 pub mod delivery_stream;
 pub mod endpoint;
 pub mod fake_cloudwatch;
+pub mod fake_s3;
 pub mod fake_sqs;
 pub mod firehose;
 pub mod load;

@@ -1,0 +1,239 @@
+//! What S3 says when an object was made: itself, through SNS, or through `EventBridge`.
+
+use memchr::memmem;
+use percent_encoding::percent_decode;
+use serde::Deserialize;
+
+use crate::ack::RequestId;
+
+/// A version of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    pub bucket: String,
+    pub key: String,
+    /// In a bucket with versions.
+    pub version: Option<String>,
+    /// Of its content, without quotes.
+    pub etag: Option<String>,
+}
+
+/// What a message of S3 says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Notification {
+    /// Those that were made. None in the message with which S3 tests a queue.
+    pub objects: Vec<Object>,
+    /// Other things that happened, such as deletions.
+    pub others: u64,
+}
+
+/// Every shape at once: which one it is, the members tell.
+#[derive(Deserialize)]
+struct Message {
+    #[serde(rename = "Records")]
+    records: Option<Vec<Record>>,
+    #[serde(rename = "Event")]
+    event: Option<String>,
+    /// In an SNS envelope.
+    #[serde(rename = "Message")]
+    inner: Option<String>,
+    /// Of an `EventBridge` envelope.
+    source: Option<String>,
+    #[serde(rename = "detail-type")]
+    detail_type: Option<String>,
+    detail: Option<Detail>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Record {
+    event_source: String,
+    event_name: String,
+    s3: Detail,
+}
+
+#[derive(Deserialize)]
+struct Detail {
+    bucket: Bucket,
+    object: Named,
+}
+
+#[derive(Deserialize)]
+struct Bucket {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    key: String,
+    #[serde(rename = "versionId", alias = "version-id")]
+    version: Option<String>,
+    #[serde(rename = "eTag", alias = "etag")]
+    etag: Option<String>,
+}
+
+/// One of them is in every message of S3.
+const MARKS: [&str; 3] = ["aws:s3", "aws.s3", "s3:TestEvent"];
+
+// === impl Notification ===
+
+impl Notification {
+    /// `None` for a message of anything else.
+    #[must_use]
+    pub fn read(body: &[u8]) -> Option<Self> {
+        Self::read_at(body, 0)
+    }
+
+    fn read_at(body: &[u8], level: u8) -> Option<Self> {
+        // Most messages are events, and are not parsed twice.
+        if !MARKS.iter().any(|mark| memmem::find(body, mark.as_bytes()).is_some()) {
+            return None;
+        }
+        let message: Message = serde_json::from_slice(body).ok()?;
+        if let Some(inner) = message.inner.filter(|_| level == 0) {
+            return Self::read_at(inner.as_bytes(), 1);
+        }
+        if message.event.as_deref() == Some("s3:TestEvent") {
+            return Some(Self::default());
+        }
+        let mut notification = Self::default();
+        if let Some(records) = message.records {
+            if records.is_empty() || records.iter().any(|record| record.event_source != "aws:s3") {
+                return None;
+            }
+            for Record { event_name, s3, .. } in records {
+                let name = event_name.strip_prefix("s3:").unwrap_or(&event_name);
+                // Encoded as in a form: a space is a plus.
+                let key = s3.object.key.replace('+', " ");
+                let key = percent_decode(key.as_bytes()).decode_utf8_lossy().into_owned();
+                notification.add(name.starts_with("ObjectCreated:"), s3, key);
+            }
+            return Some(notification);
+        }
+        let detail = message.detail.filter(|_| message.source.as_deref() == Some("aws.s3"))?;
+        let key = detail.object.key.clone();
+        notification.add(message.detail_type.as_deref() == Some("Object Created"), detail, key);
+        Some(notification)
+    }
+
+    fn add(&mut self, is_made: bool, of: Detail, key: String) {
+        if !is_made {
+            self.others += 1;
+            return;
+        }
+        let Named { version, etag, .. } = of.object;
+        let etag = etag.map(|etag| etag.trim_matches('"').to_owned());
+        let is_some = |text: &String| !text.is_empty();
+        let (version, etag) = (version.filter(is_some), etag.filter(is_some));
+        self.objects.push(Object { bucket: of.bucket.name, key, version, etag });
+    }
+}
+
+// === impl Object ===
+
+impl Object {
+    /// `s3://bucket/key`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("s3://{}/{}", self.bucket, self.key)
+    }
+
+    /// The version, or what stands for it.
+    #[must_use]
+    pub fn version(&self) -> Option<&str> {
+        self.version.as_deref().or(self.etag.as_deref())
+    }
+
+    /// Known by bucket, key and version.
+    #[must_use]
+    pub fn id(&self) -> RequestId {
+        RequestId::new(self.url().as_bytes(), self.version().unwrap_or_default().as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(event: &str, key: &str, more: &str) -> String {
+        format!(
+            r#"{{"eventVersion":"2.6","eventSource":"aws:s3","eventName":"{event}","awsRegion":"eu-west-1",
+            "s3":{{"s3SchemaVersion":"1.0","bucket":{{"name":"mail","arn":"arn:aws:s3:::mail"}},
+            "object":{{"key":"{key}","size":7{more},"sequencer":"0055"}}}}}}"#
+        )
+    }
+
+    fn object(key: &str, version: Option<&str>, etag: Option<&str>) -> Object {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        Object {
+            bucket: "mail".to_owned(),
+            key: key.to_owned(),
+            version: owned(version),
+            etag: owned(etag),
+        }
+    }
+
+    #[test]
+    fn objects_are_named_by_s3_itself_and_through_sns_and_eventbridge() {
+        let two = format!(
+            r#"{{"Records":[{},{}]}}"#,
+            record(
+                "ObjectCreated:Put",
+                "2026/11/a+b%2Bc%C3%A9.gz",
+                r#","eTag":"e1","versionId":"v1""#
+            ),
+            record("ObjectCreated:CompleteMultipartUpload", "plain", r#","eTag":"e2""#),
+        );
+        let expected = Notification {
+            objects: vec![
+                object("2026/11/a b+c\u{e9}.gz", Some("v1"), Some("e1")),
+                object("plain", None, Some("e2")),
+            ],
+            others: 0,
+        };
+        assert_eq!(Notification::read(two.as_bytes()), Some(expected));
+
+        let text = serde_json::to_string(&two).expect("text");
+        let sns =
+            format!(r#"{{"Type":"Notification","TopicArn":"arn:aws:sns:a:1:t","Message":{text}}}"#);
+        assert_eq!(Notification::read(sns.as_bytes()).map(|read| read.objects.len()), Some(2));
+
+        let event = r#"{"version":"0","detail-type":"Object Created","source":"aws.s3","detail":{"version":"0",
+            "bucket":{"name":"mail"},"object":{"key":"a+b","size":1,"etag":"e","version-id":"v","sequencer":"1"}}}"#;
+        let read = Notification::read(event.as_bytes()).expect("it is one");
+        // Not encoded there.
+        assert_eq!(read.objects, [object("a+b", Some("v"), Some("e"))]);
+    }
+
+    #[test]
+    fn tests_and_deletions_name_no_objects() {
+        let test = r#"{"Service":"Amazon S3","Event":"s3:TestEvent","Time":"2026-11-20T12:00:00.000Z","Bucket":"mail"}"#;
+        assert_eq!(Notification::read(test.as_bytes()), Some(Notification::default()));
+        let removed = format!(r#"{{"Records":[{}]}}"#, record("ObjectRemoved:Delete", "a", ""));
+        let read = Notification::read(removed.as_bytes());
+        assert_eq!(read, Some(Notification { objects: Vec::new(), others: 1 }));
+    }
+
+    #[test]
+    fn events_that_speak_of_s3_are_no_notifications() {
+        for body in [
+            r#"{"eventType":"Send","mail":{"headers":[{"name":"X","value":"aws:s3"}]}}"#,
+            r#"{"Records":[{"eventSource":"aws:sqs","body":"aws:s3"}]}"#,
+            r#"{"Records":[],"x":"aws:s3"}"#,
+            r#"{"source":"aws.ses","detail":{"x":"aws.s3"}}"#,
+            r#"{"Message":"aws:s3"}"#,
+            "aws:s3",
+            "[\"aws:s3\"]",
+        ] {
+            assert_eq!(Notification::read(body.as_bytes()), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn an_id_is_of_a_version() {
+        let of = |key, version, etag| object(key, version, etag).id();
+        assert_eq!(of("a", Some("v"), Some("e")), of("a", Some("v"), None));
+        assert_ne!(of("a", Some("v"), None), of("a", Some("w"), None));
+        assert_ne!(of("a", None, Some("e")), of("a", None, Some("f")));
+        assert_ne!(of("a", None, Some("e")), of("b", None, Some("e")));
+    }
+}

@@ -1,0 +1,176 @@
+//! Reading objects as they arrive.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::error::{DisplayErrorContext, SdkError};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use tokio_util::io::SyncIoBridge;
+
+use super::notification::Object;
+use crate::backoff::Backoff;
+use crate::pipeline::Batch;
+use crate::pipeline::bulk::Source;
+use crate::ses::Reader;
+use crate::telemetry::{Metrics, ObjectOutcome};
+
+/// Objects that are read at once. Each is a thread, and less than a megabyte.
+const AT_ONCE: usize = 16;
+/// Times that an object is read, should it break off.
+const TRIES: usize = 3;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Until the answer begins.
+const READ_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Reads objects. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Objects {
+    client: Client,
+    places: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
+}
+
+/// A body that knows how long it is to be: one that breaks off fails, and never as gzip does that
+/// was torn before it was stored.
+struct Download<R> {
+    body: R,
+    left: u64,
+}
+
+// === impl Objects ===
+
+impl Objects {
+    #[must_use]
+    pub fn new(sdk: &SdkConfig, metrics: Arc<Metrics>) -> Self {
+        let timeouts =
+            TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT);
+        // What stands in for S3 has one host name for all buckets.
+        let is_elsewhere =
+            sdk.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
+        let config = aws_sdk_s3::config::Builder::from(sdk)
+            .timeout_config(timeouts.build())
+            .force_path_style(is_elsewhere)
+            .build();
+        let places = Arc::new(Semaphore::new(AT_ONCE));
+        Self { client: Client::from_conf(config), places, metrics }
+    }
+
+    /// Reads objects one after the other into a batch. `fresh` makes one, for each try. Gives the places
+    /// of those that are missing, too.
+    ///
+    /// # Errors
+    /// Says which cannot be read, or not to its end.
+    pub async fn read(
+        &self,
+        objects: &[Object],
+        fresh: impl Fn() -> Batch,
+    ) -> Result<(Batch, Vec<usize>), String> {
+        // The semaphore is never closed, and without a place the work would only be slower.
+        let _place = self.places.acquire().await.ok();
+        let mut backoff = Backoff::default();
+        for left in (0..TRIES).rev() {
+            match self.try_read_all(objects, fresh()).await {
+                Ok((batch, missing)) => {
+                    let read = objects.len() - missing.len();
+                    self.metrics.s3_objects(ObjectOutcome::Read, read as u64);
+                    self.metrics.s3_objects(ObjectOutcome::Missing, missing.len() as u64);
+                    return Ok((batch, missing));
+                }
+                Err(why) if left == 0 => {
+                    self.metrics.s3_objects(ObjectOutcome::Failed, objects.len() as u64);
+                    return Err(why);
+                }
+                Err(_) => tokio::time::sleep(backoff.pause()).await,
+            }
+        }
+        Err("it was not tried".to_owned())
+    }
+
+    async fn try_read_all(
+        &self,
+        objects: &[Object],
+        mut batch: Batch,
+    ) -> Result<(Batch, Vec<usize>), String> {
+        let mut missing = Vec::new();
+        for (at, object) in objects.iter().enumerate() {
+            let failed = |why| format!("{} cannot be read: {why}", object.url());
+            match self.open(object).await.map_err(failed)? {
+                Some(body) => batch = read(body, batch).await.map_err(failed)?,
+                None => missing.push(at),
+            }
+        }
+        Ok((batch, missing))
+    }
+
+    /// `None`: it is not there any more, or holds something else by now.
+    async fn open(&self, object: &Object) -> Result<Option<impl Read + Send + 'static>, String> {
+        let call = self.client.get_object().bucket(&object.bucket).key(&object.key);
+        let call = call.set_version_id(object.version.clone());
+        let etag = object.etag.as_ref().filter(|_| object.version.is_none());
+        let call = call.set_if_match(etag.map(|etag| format!("\"{etag}\"")));
+        let answer = match call.send().await {
+            Ok(answer) => answer,
+            Err(SdkError::ServiceError(answer))
+                if matches!(answer.raw().status().as_u16(), 404 | 412) =>
+            {
+                return Ok(None);
+            }
+            Err(error) => return Err(DisplayErrorContext(error).to_string()),
+        };
+        let len = answer.content_length().and_then(|len| u64::try_from(len).ok()).unwrap_or(0);
+        self.metrics.s3_bytes.add(len);
+        Ok(Some(Download { body: SyncIoBridge::new(answer.body.into_async_read()), left: len }))
+    }
+}
+
+async fn read(body: impl Read + Send + 'static, mut batch: Batch) -> Result<Batch, String> {
+    let reading = spawn_blocking(move || {
+        let Source { bytes, gzip } = Source::new(body)?;
+        let rules = batch.rules();
+        Reader::new(bytes).read(gzip, rules.interest(), &mut batch)?;
+        io::Result::Ok(batch)
+    });
+    match reading.await {
+        Ok(Ok(batch)) => Ok(batch),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("reading it panicked".to_owned()),
+    }
+}
+
+// === impl Download ===
+
+impl<R: Read> Read for Download<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.body.read(into).map_err(io::Error::other)?;
+        if read == 0 && self.left > 0 && !into.is_empty() {
+            return Err(io::Error::other(format!("{} bytes are missing", self.left)));
+        }
+        self.left = self.left.saturating_sub(read as u64);
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_that_breaks_off_is_an_error_whatever_broke_it() {
+        let read = |bytes: &[u8], left| {
+            let mut all = Vec::new();
+            Download { body: bytes, left }.read_to_end(&mut all).map(|_| all)
+        };
+        assert_eq!(read(b"whole", 5).expect("it is whole"), b"whole");
+        let error = read(b"cut", 5).expect_err("two bytes are missing");
+        assert_eq!(
+            (error.kind(), error.to_string().as_str()),
+            (io::ErrorKind::Other, "2 bytes are missing")
+        );
+    }
+}

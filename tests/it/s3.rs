@@ -1,0 +1,193 @@
+//! Objects in S3 that a queue names: each version counted once, whatever becomes of the message.
+
+use std::time::Duration;
+
+use crate::support::fake_cloudwatch::FakeCloudWatch;
+use crate::support::fake_s3::{FakeS3, Fault, gzip, notification};
+use crate::support::fake_sqs::FakeSqs;
+use crate::support::firehose::get;
+use crate::support::process::Daemon;
+use crate::support::traffic::{Traffic, assert_held, held, held_of, send_of};
+
+/// A daemon with a queue and buckets.
+struct Bench {
+    cloudwatch: FakeCloudWatch,
+    sqs: FakeSqs,
+    s3: FakeS3,
+}
+
+impl Bench {
+    async fn start() -> Self {
+        Self {
+            cloudwatch: FakeCloudWatch::start().await,
+            sqs: FakeSqs::start().await,
+            s3: FakeS3::start().await,
+        }
+    }
+
+    fn daemon(&self, more: &[(&str, &str)]) -> Daemon {
+        let (cloudwatch, queue, s3) = (self.cloudwatch.url(), self.sqs.url(), self.s3.url());
+        let mut variables = vec![
+            ("AWS_ENDPOINT_URL_CLOUDWATCH", cloudwatch.as_str()),
+            ("AWS_ENDPOINT_URL_S3", s3.as_str()),
+            ("POSTMETER__SQS__0__QUEUE_URL", queue.as_str()),
+            ("POSTMETER__SQS__0__VISIBILITY", "2s"),
+            ("POSTMETER__LIMITS__SERIES", "1000000"),
+        ];
+        variables.extend(more);
+        Daemon::start(&variables)
+    }
+}
+
+async fn end(daemon: Daemon) {
+    daemon.signal("TERM");
+    let (status, _, stderr) = tokio::task::spawn_blocking(|| daemon.wait()).await.unwrap();
+    assert_eq!(status.code(), Some(0), "{stderr:#?}");
+}
+
+async fn metric(daemon: &Daemon, name: &str) -> u64 {
+    let text = get(daemon.admin, "/metrics").await.1;
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.map_or(0, |value| value.parse().expect("whole"))
+}
+
+fn outcome(label: &str) -> String {
+    format!("postmeter_s3_objects_total{{outcome=\"{label}\"}}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_of_every_kind_are_counted_once_however_often_they_are_named() {
+    let bench = Bench::start().await;
+    let mut traffic = Traffic::new(400);
+    let mut records = Vec::new();
+    for at in 0..60 {
+        // Firehose writes records behind each other, with or without anything between them.
+        let text: String = traffic.records(50).concat();
+        let text = if at % 3 == 0 { text.replace('\n', "") } else { text };
+        let bytes = if at % 2 == 0 { gzip(&text) } else { text.into_bytes() };
+        records.push(bench.s3.put(&format!("2026/11/22/10/mail 1+{at} é.gz"), bytes));
+    }
+    let daemon = bench.daemon(&[]);
+    // One by one, several at once, and all once more, through SNS too.
+    bench.sqs.send(records[..40].iter().map(|record| notification(std::slice::from_ref(record))));
+    bench.sqs.send(records[40..].chunks(5).map(notification));
+    bench.sqs.send(records.chunks(7).map(notification));
+    bench.sqs.send(records[..10].iter().map(|record| {
+        let inner = notification(std::slice::from_ref(record));
+        serde_json::json!({"Type": "Notification", "TopicArn": "arn:aws:sns:a:1:t", "Message": inner})
+            .to_string()
+    }));
+    bench.sqs.send([
+        serde_json::json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "mail"})
+            .to_string(),
+    ]);
+    bench.sqs.until_empty().await;
+    assert_eq!(bench.s3.requests(), 60, "each is read once");
+    assert_eq!(metric(&daemon, &outcome("read")).await, 60);
+    assert_eq!(metric(&daemon, &outcome("repeated")).await, 70);
+    end(daemon).await;
+    assert_held(&bench.cloudwatch, &traffic.sums());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_missing_holds_nothing_and_what_cannot_be_opened_leaves_no_trace() {
+    let bench = Bench::start().await;
+    let object = |name: &str| bench.s3.put(name, send_of(name).into_bytes());
+    let [gone, denied, beside, replaced] = ["gone", "denied", "beside", "replaced"].map(object);
+    bench.s3.remove("gone");
+    bench.s3.set_fault("denied", Some(Fault::Denied));
+    let newer = bench.s3.put("replaced", send_of("newer").into_bytes());
+    let daemon = bench.daemon(&[]);
+    bench.sqs.send([notification(&[gone]), notification(&[replaced])]);
+    bench.sqs.until_empty().await;
+    assert_eq!(metric(&daemon, &outcome("missing")).await, 2);
+
+    bench.sqs.send([notification(&[denied, beside])]);
+    bench.sqs.until("given out again", |queue| queue.given >= 4).await;
+    assert_eq!(held_of(&bench.cloudwatch, "beside"), 0, "all of a message or nothing");
+    bench.s3.set_fault("denied", None);
+    bench.sqs.send([notification(&[newer])]);
+    bench.sqs.until_empty().await;
+    assert!(metric(&daemon, &outcome("failed")).await >= 2);
+    end(daemon).await;
+    let counted = ["gone", "replaced", "denied", "beside", "newer"];
+    let counted = counted.map(|campaign| held_of(&bench.cloudwatch, campaign));
+    assert_eq!(counted, [0, 0, 1, 1, 1]);
+}
+
+/// A body that breaks off is not taken for gzip that was torn when it was stored.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_breaks_off_is_read_again_and_a_torn_one_as_far_as_it_goes() {
+    let bench = Bench::start().await;
+    let mut traffic = Traffic::new(401);
+    let text: String = traffic.records(2000).concat();
+    let whole = bench.s3.put("breaks-off", gzip(&text));
+    bench.s3.set_fault("breaks-off", Some(Fault::BreaksOff(2)));
+    let daemon = bench.daemon(&[]);
+    bench.sqs.send([notification(&[whole])]);
+    bench.sqs.until_empty().await;
+    assert_eq!(bench.s3.requests(), 3);
+    assert_eq!(metric(&daemon, "postmeter_values_total{kind=\"malformed\"}").await, 0);
+
+    let torn = gzip(&send_of("torn").repeat(3));
+    bench.sqs.send([notification(&[bench.s3.put("torn", torn[..torn.len() - 9].to_vec())])]);
+    bench.sqs.until_empty().await;
+    assert_eq!(metric(&daemon, "postmeter_values_total{kind=\"malformed\"}").await, 1);
+    end(daemon).await;
+    // How many events come out of gzip that was torn is the decoder's business; the others are exact.
+    let mut held = held(&bench.cloudwatch);
+    for (series, sum) in traffic.sums() {
+        let left = held.get(&series).and_then(|held| held.checked_sub(sum));
+        held.insert(series, left.expect("the whole object is counted"));
+    }
+    let torn = held_of(&bench.cloudwatch, "torn");
+    assert!(torn <= 3 && held.values().sum::<u64>() <= 3 * torn, "{torn}: {held:?}");
+}
+
+/// Two hundred objects, killed five times: with a journal, restarted in place, nothing is lost, and
+/// nothing doubled beyond what is named.
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_five_times_two_hundred_objects_are_counted() {
+    for acknowledge in ["journaled", "published"] {
+        let bench = Bench::start().await;
+        let folder = tempfile::tempdir().expect("a folder");
+        let directory = folder.path().display().to_string();
+        let mut variables = vec![("POSTMETER__SQS__0__ACKNOWLEDGE", acknowledge)];
+        if acknowledge == "journaled" {
+            variables.push(("POSTMETER__JOURNAL__DIRECTORY", directory.as_str()));
+        }
+        let mut traffic = Traffic::new(402);
+        let mut records = Vec::new();
+        for at in 0..200 {
+            let text: String = traffic.records(20).concat();
+            records.push(bench.s3.put(&format!("2026/11/22/10/{at}.gz"), gzip(&text)));
+        }
+        let mut rng = fastrand::Rng::with_seed(402);
+        let mut doubt = 0;
+        for kill in 0..5 {
+            let daemon = bench.daemon(&variables);
+            let new = records[kill * 40..(kill + 1) * 40].iter();
+            bench.sqs.send(new.map(|record| notification(std::slice::from_ref(record))));
+            let deleted = bench.sqs.queue().deleted;
+            bench.sqs.until("read", |queue| queue.deleted >= deleted + 5).await;
+            tokio::time::sleep(Duration::from_millis(rng.u64(0..50))).await;
+            doubt += crash_doubt(&daemon).await;
+            daemon.signal("KILL");
+            tokio::task::spawn_blocking(|| daemon.wait()).await.unwrap();
+        }
+        let last = bench.daemon(&variables);
+        bench.sqs.until_empty().await;
+        doubt += crash_doubt(&last).await;
+        end(last).await;
+        let (held, sent) = (bench.cloudwatch.total_in("SES"), traffic.counts());
+        println!("{acknowledge}: {sent} sent, {} doubled, {doubt} named", held - sent);
+        assert!(held >= sent, "{held} of {sent}");
+        if acknowledge == "journaled" {
+            assert!(held - sent <= doubt, "{} doubled, {doubt} named", held - sent);
+        }
+    }
+}
+
+async fn crash_doubt(daemon: &Daemon) -> u64 {
+    metric(daemon, "postmeter_doubtful_counts_total{cause=\"crash\"}").await
+}
