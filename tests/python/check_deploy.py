@@ -24,10 +24,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # file (a glob below deploy/) -> (service, operation it is the input of)
 INPUTS = {
-    "ecs/task-definition.json": ("ecs", "RegisterTaskDefinition"),
-    "ecs/service.json": ("ecs", "CreateService"),
-    "firehose/delivery-stream.json": ("firehose", "CreateDeliveryStream"),
-    "ses/event-destination.json": ("sesv2", "CreateConfigurationSetEventDestination"),
+    "ecs/task-definition*.json": ("ecs", "RegisterTaskDefinition"),
+    "ecs/service*.json": ("ecs", "CreateService"),
+    "firehose/delivery-stream*.json": ("firehose", "CreateDeliveryStream"),
+    "ses/event-destination*.json": ("sesv2", "CreateConfigurationSetEventDestination"),
+    "sqs/*queue.json": ("sqs", "CreateQueue"),
+    "sns/topic.json": ("sns", "CreateTopic"),
+    "sns/subscription.json": ("sns", "Subscribe"),
+    "s3/bucket-notification.json": ("s3", "PutBucketNotificationConfiguration"),
     "alb/target-group.json": ("elbv2", "CreateTargetGroup"),
     "alb/target-group-attributes.json": ("elbv2", "ModifyTargetGroupAttributes"),
     "alb/load-balancer-attributes.json": ("elbv2", "ModifyLoadBalancerAttributes"),
@@ -355,6 +359,7 @@ def agreement_faults(docs):
     if not source.endswith(f":configuration-set/{docs[ses_file]['ConfigurationSetName']}"):
         yield "iam/ses-firehose-role-trust.json", f"another configuration set than {ses_file}"
 
+    yield from queue_agreement_faults(docs)
     alarms = {name: doc for name, doc in docs.items() if name.startswith("alarms/")}
     for name, alarm in alarms.items():
         if alarm.get("Namespace") != "Postmeter" or alarm.get("Dimensions"):
@@ -379,6 +384,66 @@ def agreement_faults(docs):
             yield name, f"account {account}: the placeholder is 111122223333"
         for region in set(re.findall(r"\b[a-z]{2}-[a-z]+-\d\b", text)) - {"eu-west-1"}:
             yield name, f"region {region}: the placeholder is eu-west-1"
+
+
+def queue_agreement_faults(docs):
+    """The way through SNS or S3 and SQS: each names the next, and lets the one before in."""
+    queue_file, topic_file, notification_file = "sqs/queue.json", "sns/topic.json", "s3/bucket-notification.json"
+    queue = "arn:aws:sqs:eu-west-1:111122223333:" + docs[queue_file]["QueueName"]
+    topic = "arn:aws:sns:eu-west-1:111122223333:" + docs[topic_file]["Name"]
+    bucket = "arn:aws:s3:::" + docs[notification_file]["Bucket"]
+    task_file = "ecs/task-definition-queue.json"
+    container = docs[task_file]["containerDefinitions"][0]
+    env = {e["name"]: e["value"] for e in container["environment"]}
+    _, _, _, region, account, name = queue.split(":")
+    if env.get("POSTMETER__SQS__0__QUEUE_URL") != f"https://sqs.{region}.amazonaws.com/{account}/{name}":
+        yield task_file, f"POSTMETER__SQS__0__QUEUE_URL is not that of {queue_file}"
+    if "portMappings" in container or "POSTMETER__LISTEN__HTTP" in env:
+        yield task_file, "a port for nobody: the queue is asked, and nothing asks the task"
+    with_port = docs["ecs/task-definition.json"]["containerDefinitions"][0]
+    for field in ("image", "user", "readonlyRootFilesystem", "linuxParameters", "healthCheck", "stopTimeout", "logConfiguration"):
+        if container.get(field) != with_port.get(field):
+            yield task_file, f"{field} is not that of ecs/task-definition.json"
+    if docs["ecs/service-queue.json"]["taskDefinition"] != docs[task_file]["family"]:
+        yield "ecs/service-queue.json", f"another task definition than {task_file}"
+
+    attributes = docs[queue_file]["Attributes"]
+    policy = json.loads(attributes["Policy"])["Statement"]
+    sources = {s["Principal"]["Service"]: s["Condition"]["ArnEquals"]["aws:SourceArn"] for s in policy}
+    if sources != {"sns.amazonaws.com": topic, "s3.amazonaws.com": bucket}:
+        yield queue_file, "its policy does not let in the topic and the bucket, and nobody else"
+    if any(s["Resource"] != queue or s["Action"] != "sqs:SendMessage" for s in policy):
+        yield queue_file, "its policy is about more than sending to itself"
+    dead = json.loads(attributes["RedrivePolicy"])["deadLetterTargetArn"]
+    if not dead.endswith(":" + docs["sqs/dead-letter-queue.json"]["QueueName"]):
+        yield queue_file, "deadLetterTargetArn is not sqs/dead-letter-queue.json"
+    (allowed,) = json.loads(docs[topic_file]["Attributes"]["Policy"])["Statement"]
+    if allowed["Resource"] != topic or allowed["Principal"] != {"Service": "ses.amazonaws.com"}:
+        yield topic_file, "its policy does not let SES publish to itself"
+    subscription = docs["sns/subscription.json"]
+    if (subscription["TopicArn"], subscription["Endpoint"]) != (topic, queue):
+        yield "sns/subscription.json", "not from the topic to the queue"
+    ses_file = "ses/event-destination-sns.json"
+    ses = docs[ses_file]["EventDestination"]
+    if ses["SnsDestination"]["TopicArn"] != topic:
+        yield ses_file, f"another topic than {topic_file}"
+    if len(set(ses["MatchingEventTypes"])) != 10:
+        yield ses_file, "not all ten event types"
+    (notified,) = docs[notification_file]["NotificationConfiguration"]["QueueConfigurations"]
+    if notified["QueueArn"] != queue:
+        yield notification_file, "another queue than sqs/queue.json"
+    stream_file = "firehose/delivery-stream-s3.json"
+    stream = docs[stream_file]["ExtendedS3DestinationConfiguration"]
+    prefix = notified["Filter"]["Key"]["FilterRules"][0]["Value"]
+    if stream["BucketARN"] != bucket or not stream["Prefix"].startswith(prefix):
+        yield stream_file, f"writes elsewhere than {notification_file} looks"
+    if bucket not in docs["iam/firehose-role-policy.json"]["Statement"][0]["Resource"]:
+        yield stream_file, "a bucket that the role may not write to"
+    if stream["ErrorOutputPrefix"].startswith(prefix):
+        yield stream_file, "failures would be notified as events"
+    role = {s["Sid"]: s["Resource"] for s in docs["iam/task-role-queue-policy.json"]["Statement"]}
+    if (role["ReadQueue"], role["ReadObjectsThatItNames"]) != (queue, bucket + "/*"):
+        yield "iam/task-role-queue-policy.json", "another queue or bucket"
 
 
 def may_read(statements, secret):
@@ -509,6 +574,14 @@ PLANTED = [
         lambda d: d["EventDestination"]["MatchingEventTypes"].pop())),
     ("ses/event-destination.json", "a type that is none", sub("RENDERING_FAILURE", "RENDERING_FAILED")),
     ("ses/event-destination.json", "another stream", sub("deliverystream/postmeter", "deliverystream/other")),
+    ("sqs/queue.json", "anybody may send", sub("sns.amazonaws.com", "*")),
+    ("sqs/queue.json", "another topic", sub("ses-events", "other-events")),
+    ("sns/subscription.json", "another queue", sub(":postmeter\"", ":other\"")),
+    ("sns/topic.json", "another service", sub("ses.amazonaws.com", "sqs.amazonaws.com")),
+    ("s3/bucket-notification.json", "an event that is none", sub("ObjectCreated:*", "ObjectMade:*")),
+    ("firehose/delivery-stream-s3.json", "failures among the events", sub("failed/", "events/failed/")),
+    ("ecs/task-definition-queue.json", "another queue", sub("111122223333/postmeter\"", "111122223333/other\"")),
+    ("iam/task-role-queue-policy.json", "every queue", sub("arn:aws:sqs:eu-west-1:111122223333:postmeter", "*")),
     ("alb/target-group.json", "readiness as health", sub("/livez", "/readyz")),
     ("alb/load-balancer-attributes.json", "idle timeout above keep_alive", sub('"60"', '"120"')),
     ("alarms/silence.json", "silence not breaching", sub('"breaching"', '"ignore"')),

@@ -118,7 +118,9 @@ impl FakeSqs {
                 let _ = timeout(Duration::from_millis(50), changed).await;
             }
         };
-        assert!(timeout(PATIENCE, there).await.is_ok(), "the queue is never {what}");
+        if timeout(PATIENCE, there).await.is_err() {
+            panic!("the queue is never {what}: {}", self.queue().story());
+        }
     }
 
     /// Waits until every message is deleted, and nothing was against the rules.
@@ -129,6 +131,17 @@ impl FakeSqs {
 }
 
 impl Queue {
+    /// Where everything stands.
+    fn story(&self) -> String {
+        let (left, visible) = (self.messages.len(), self.visible());
+        let Self { sent, given, deleted, lengthened, given_back, receive_calls, receiving, .. } =
+            self;
+        format!(
+            "{left} of {sent} left, {visible} visible; given {given}, deleted {deleted}, lengthened \
+             {lengthened}, given back {given_back}; {receive_calls} receive calls, {receiving} now"
+        )
+    }
+
     /// Messages that nobody holds.
     pub fn visible(&self) -> usize {
         let now = Instant::now();
