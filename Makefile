@@ -24,6 +24,7 @@ test: $(STAMP) ## every test, those against the AWS emulator among them
 lint: toolchain deploy-check licenses ## format, clippy, Dockerfile, deploy/, licences
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
+	cargo clippy --no-default-features --locked -- -D warnings
 
 # Instead of a rust-toolchain.toml, which would make rustup fetch the channel it names.
 toolchain:

@@ -30,6 +30,7 @@ pub(super) fn check(config: &Config, given: &Given, findings: &mut Vec<Finding>)
         two_places,
         nothing_kept,
         same_queue,
+        no_queues_in_this_build,
     ];
     findings.extend(rules.iter().filter_map(|rule| rule(config, given)));
 }
@@ -238,6 +239,19 @@ fn same_queue(config: &Config, given: &Given) -> Option<Finding> {
         &["sqs.queue_url"],
         format!("the queue {url} stands twice"),
         "remove one of them; `pollers` says how many requests are made of a queue at once",
+    )
+}
+
+fn no_queues_in_this_build(config: &Config, given: &Given) -> Option<Finding> {
+    if cfg!(feature = "sqs") || config.sqs.is_empty() {
+        return None;
+    }
+    finding(
+        Severity::Error,
+        given,
+        &["sqs.queue_url"],
+        "this build reads no queues".to_owned(),
+        "build with the feature `sqs`, or remove the section",
     )
 }
 

@@ -1,6 +1,7 @@
 //! The real SDK against an emulator of AWS. Runs where `make test` has made one available.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::io::Write;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -11,13 +12,16 @@ use aws_sdk_cloudwatch::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, Statistic};
 use postmeter::synth::Profile;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 
 use crate::support::app::{PATIENCE, TestApp};
+use crate::support::command::project_file;
+use crate::support::fake_cloudwatch::FakeSeries;
 use crate::support::firehose::get;
 use crate::support::load::report;
 use crate::support::process::Daemon;
-use crate::support::traffic::Traffic;
+use crate::support::traffic::{Sums, Traffic};
 
 /// The emulator; ends when it is dropped.
 struct Ministack {
@@ -65,6 +69,114 @@ impl Ministack {
             .build();
         Client::from_conf(config)
     }
+
+    /// What the emulator holds, read back series by series.
+    async fn assert_held(&self, sums: &Sums) {
+        for (series, held) in self.held(sums).await {
+            assert_eq!(held, sums[&series], "{series:?}");
+        }
+    }
+
+    /// What the emulator holds of these.
+    async fn held(&self, sums: &Sums) -> Sums {
+        let client = self.cloudwatch();
+        let times = || sums.keys().map(|series| series.timestamp);
+        let (first, last) = (times().min().expect("some"), times().max().expect("some"));
+        let metrics: BTreeSet<_> =
+            sums.keys().map(|series| (&series.metric, &series.dimensions)).collect();
+        assert!(metrics.len() > 100, "{} metrics", metrics.len());
+        let mut all: Sums = sums.keys().map(|series| (series.clone(), 0)).collect();
+        for (metric, dimensions) in metrics {
+            let named = dimensions
+                .iter()
+                .map(|(name, value)| Dimension::builder().name(name).value(value).build());
+            let statistics = client
+                .get_metric_statistics()
+                .namespace("SES")
+                .metric_name(metric)
+                .set_dimensions(Some(named.collect()))
+                .start_time(DateTime::from_secs(first))
+                .end_time(DateTime::from_secs(last + 60))
+                .period(60)
+                .statistics(Statistic::Sum)
+                .send()
+                .await
+                .expect("the emulator answers");
+            for point in statistics.datapoints() {
+                let series = FakeSeries {
+                    namespace: "SES".to_owned(),
+                    metric: metric.clone(),
+                    dimensions: dimensions.clone(),
+                    timestamp: point.timestamp().expect("a point has a time").secs(),
+                };
+                all.insert(series, whole(point.sum().expect("a sum was asked for")));
+            }
+        }
+        all
+    }
+
+    /// Feeds a queue by a script of the emulator's venv; gives the queue's URL.
+    fn feed(&self, way: &[&str], lines: &[String]) -> String {
+        let emulator = std::env::var_os("POSTMETER_MINISTACK").expect("it runs");
+        let python = Path::new(&emulator).with_file_name("python");
+        let mut child = Command::new(python)
+            .arg(project_file("tests/python/feed.py"))
+            .arg(&self.url)
+            .args(way)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the script starts");
+        let mut stdin = child.stdin.take().expect("it is piped");
+        for line in lines {
+            stdin.write_all(line.as_bytes()).expect("it reads");
+        }
+        drop(stdin);
+        let output = child.wait_with_output().expect("it ends");
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).expect("text").trim().to_owned()
+    }
+
+    /// Whether nothing is in a queue, taken messages included.
+    async fn is_empty(&self, queue: &str) -> bool {
+        use aws_sdk_sqs::types::QueueAttributeName::{
+            ApproximateNumberOfMessages as Visible, ApproximateNumberOfMessagesNotVisible as Taken,
+        };
+        let config = aws_sdk_sqs::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .endpoint_url(&self.url)
+            .region(Region::from_static("us-east-1"))
+            .credentials_provider(Credentials::new("AKID", "secret", None, None, "tests"))
+            .build();
+        let call = aws_sdk_sqs::Client::from_conf(config).get_queue_attributes().queue_url(queue);
+        let answer = call.attribute_names(Visible).attribute_names(Taken).send().await;
+        let answer = answer.expect("the emulator answers");
+        let attributes = answer.attributes().expect("it has some");
+        [Visible, Taken].iter().all(|name| attributes.get(name).is_some_and(|count| count == "0"))
+    }
+
+    /// Forgets everything.
+    async fn reset(&self) {
+        let authority = self.url.strip_prefix("http://").expect("it is one");
+        let mut stream = tokio::net::TcpStream::connect(authority).await.expect("it listens");
+        let request = format!(
+            "POST /_ministack/reset HTTP/1.1\r\nHost: {authority}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("it answers");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+
+    fn daemon(&self, more: &[(&str, &str)]) -> Daemon {
+        let mut variables = vec![
+            ("AWS_ENDPOINT_URL", self.url.as_str()),
+            ("POSTMETER__CLOUDWATCH__ATTEMPT_TIMEOUT", "20s"),
+            ("POSTMETER__LIMITS__SERIES", "1000000"),
+        ];
+        variables.extend(more);
+        Daemon::start(&variables)
+    }
 }
 
 impl Drop for Ministack {
@@ -82,9 +194,7 @@ async fn fifty_deliveries_read_back_with_get_metric_statistics_equal_what_was_se
         config.cloudwatch.attempt_timeout = Duration::from_secs(20);
     })
     .await;
-    let profile =
-        Profile { seed: 100, awkward: true, events_per_second: 100.0, ..Profile::default() };
-    let mut traffic = Traffic::with(profile, "config/definitions.json");
+    let mut traffic = Traffic::with(profile(100), "config/definitions.json");
     for at in 0..50 {
         let records = traffic.records(500);
         let reply = if at % 2 == 0 {
@@ -98,42 +208,7 @@ async fn fifty_deliveries_read_back_with_get_metric_statistics_equal_what_was_se
     assert_eq!(app.doubtful().await, 0);
     assert_eq!(get(app.admin, "/series").await.1, traffic.truth.to_lines());
 
-    let client = emulator.cloudwatch();
-    let sums = traffic.sums();
-    let times = || sums.keys().map(|series| series.timestamp);
-    let (first, last) = (times().min().expect("some"), times().max().expect("some"));
-    let mut metrics: BTreeMap<_, BTreeMap<i64, u64>> = BTreeMap::new();
-    for (series, sum) in &sums {
-        let minutes = metrics.entry((&series.metric, &series.dimensions)).or_default();
-        minutes.insert(series.timestamp, *sum);
-    }
-    assert!(metrics.len() > 100, "{} metrics", metrics.len());
-    for ((metric, dimensions), minutes) in metrics {
-        let dimensions = dimensions
-            .iter()
-            .map(|(name, value)| Dimension::builder().name(name).value(value).build());
-        let statistics = client
-            .get_metric_statistics()
-            .namespace("SES")
-            .metric_name(metric)
-            .set_dimensions(Some(dimensions.collect()))
-            .start_time(DateTime::from_secs(first))
-            .end_time(DateTime::from_secs(last + 60))
-            .period(60)
-            .statistics(Statistic::Sum)
-            .send()
-            .await
-            .expect("the emulator answers");
-        let held: BTreeMap<i64, u64> = statistics
-            .datapoints()
-            .iter()
-            .map(|point| {
-                let time = point.timestamp().expect("a point has a time").secs();
-                (time, whole(point.sum().expect("a sum was asked for")))
-            })
-            .collect();
-        assert_eq!(held, minutes, "{metric} {:?}", statistics.label());
-    }
+    emulator.assert_held(&traffic.sums()).await;
 }
 
 /// The harness, through a delivery stream's API and through the daemon, with the emulator as both
@@ -177,6 +252,80 @@ async fn the_harness_verifies_what_the_emulator_holds() {
     let ran = ran.await;
     assert_eq!(ran.exit, 1, "{}{}", ran.stdout, ran.stderr);
     assert_eq!(ran.report["refusals"]["ResourceNotFoundException"], 1);
+}
+
+/// SES's events as SNS brings them, enveloped and raw.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_sns_sends_to_a_queue_is_counted_exactly() {
+    let Some(emulator) = Ministack::start().await else { return };
+    for way in ["sns", "sns-raw"] {
+        let mut traffic = Traffic::with(profile(101), "config/definitions.json");
+        let queue = emulator.feed(&[way], &traffic.records(3000));
+        let daemon = emulator.daemon(&[("POSTMETER__SQS__0__QUEUE_URL", &queue)]);
+        deleted(&daemon, 3000).await;
+        daemon.end().await;
+        emulator.assert_held(&traffic.sums()).await;
+        emulator.reset().await;
+    }
+}
+
+/// Two hundred objects, and a daemon that is killed five times.
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_that_s3_names_are_counted_and_kills_lose_nothing() {
+    let Some(emulator) = Ministack::start().await else { return };
+    let mut traffic = Traffic::with(profile(102), "config/definitions.json");
+    let queue = emulator.feed(&["s3", "200"], &traffic.records(10_000));
+    let folder = tempfile::tempdir().expect("a folder");
+    let directory = folder.path().display().to_string();
+    let variables = [
+        ("POSTMETER__SQS__0__QUEUE_URL", queue.as_str()),
+        ("POSTMETER__SQS__0__VISIBILITY", "2s"),
+        ("POSTMETER__SQS__0__ACKNOWLEDGE", "journaled"),
+        ("POSTMETER__SQS__0__POLLERS", "1"),
+        ("POSTMETER__JOURNAL__DIRECTORY", directory.as_str()),
+    ];
+    let mut doubt = 0;
+    for _ in 0..5 {
+        let daemon = emulator.daemon(&variables);
+        doubt += crash_doubt(&daemon).await;
+        deleted(&daemon, 10).await;
+        daemon.kill().await;
+    }
+    let last = emulator.daemon(&variables);
+    doubt += crash_doubt(&last).await;
+    // The messages that the others had taken are shown again after two seconds.
+    let empty = async {
+        while last.metric("postmeter_sqs_pollers").await > 1
+            || last.metric("postmeter_sqs_messages_held").await > 0
+            || !emulator.is_empty(&queue).await
+        {
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    timeout(PATIENCE, empty).await.expect("the queue is emptied");
+    last.end().await;
+    let (sums, mut doubled) = (traffic.sums(), 0);
+    for (series, held) in emulator.held(&sums).await {
+        doubled += held.checked_sub(sums[&series]).expect("nothing is lost");
+    }
+    assert!(doubled <= doubt, "{doubled} doubled, {doubt} named");
+}
+
+fn profile(seed: u64) -> Profile {
+    Profile { seed, awkward: true, events_per_second: 100.0, ..Profile::default() }
+}
+
+async fn crash_doubt(daemon: &Daemon) -> u64 {
+    daemon.metric("postmeter_doubtful_counts_total{cause=\"crash\"}").await
+}
+
+async fn deleted(daemon: &Daemon, messages: u64) {
+    let all = async {
+        while daemon.metric("postmeter_sqs_messages_deleted_total").await < messages {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, all).await.expect("the messages are deleted");
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts are whole")]

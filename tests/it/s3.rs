@@ -5,7 +5,6 @@ use std::time::Duration;
 use crate::support::fake_cloudwatch::FakeCloudWatch;
 use crate::support::fake_s3::{FakeS3, Fault, gzip, notification};
 use crate::support::fake_sqs::FakeSqs;
-use crate::support::firehose::get;
 use crate::support::process::Daemon;
 use crate::support::traffic::{Traffic, assert_held, held, held_of, send_of};
 
@@ -37,18 +36,6 @@ impl Bench {
         variables.extend(more);
         Daemon::start(&variables)
     }
-}
-
-async fn end(daemon: Daemon) {
-    daemon.signal("TERM");
-    let (status, _, stderr) = tokio::task::spawn_blocking(|| daemon.wait()).await.unwrap();
-    assert_eq!(status.code(), Some(0), "{stderr:#?}");
-}
-
-async fn metric(daemon: &Daemon, name: &str) -> u64 {
-    let text = get(daemon.admin, "/metrics").await.1;
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    line.map_or(0, |value| value.parse().expect("whole"))
 }
 
 fn outcome(label: &str) -> String {
@@ -83,9 +70,9 @@ async fn objects_of_every_kind_are_counted_once_however_often_they_are_named() {
     ]);
     bench.sqs.until_empty().await;
     assert_eq!(bench.s3.requests(), 60, "each is read once");
-    assert_eq!(metric(&daemon, &outcome("read")).await, 60);
-    assert_eq!(metric(&daemon, &outcome("repeated")).await, 70);
-    end(daemon).await;
+    assert_eq!(daemon.metric(&outcome("read")).await, 60);
+    assert_eq!(daemon.metric(&outcome("repeated")).await, 70);
+    daemon.end().await;
     assert_held(&bench.cloudwatch, &traffic.sums());
 }
 
@@ -100,7 +87,7 @@ async fn what_is_missing_holds_nothing_and_what_cannot_be_opened_leaves_no_trace
     let daemon = bench.daemon(&[]);
     bench.sqs.send([notification(&[gone]), notification(&[replaced])]);
     bench.sqs.until_empty().await;
-    assert_eq!(metric(&daemon, &outcome("missing")).await, 2);
+    assert_eq!(daemon.metric(&outcome("missing")).await, 2);
 
     bench.sqs.send([notification(&[denied, beside])]);
     bench.sqs.until("given out again", |queue| queue.given >= 4).await;
@@ -108,8 +95,8 @@ async fn what_is_missing_holds_nothing_and_what_cannot_be_opened_leaves_no_trace
     bench.s3.set_fault("denied", None);
     bench.sqs.send([notification(&[newer])]);
     bench.sqs.until_empty().await;
-    assert!(metric(&daemon, &outcome("failed")).await >= 2);
-    end(daemon).await;
+    assert!(daemon.metric(&outcome("failed")).await >= 2);
+    daemon.end().await;
     let counted = ["gone", "replaced", "denied", "beside", "newer"];
     let counted = counted.map(|campaign| held_of(&bench.cloudwatch, campaign));
     assert_eq!(counted, [0, 0, 1, 1, 1]);
@@ -127,13 +114,13 @@ async fn an_object_that_breaks_off_is_read_again_and_a_torn_one_as_far_as_it_goe
     bench.sqs.send([notification(&[whole])]);
     bench.sqs.until_empty().await;
     assert_eq!(bench.s3.requests(), 3);
-    assert_eq!(metric(&daemon, "postmeter_values_total{kind=\"malformed\"}").await, 0);
+    assert_eq!(daemon.metric("postmeter_values_total{kind=\"malformed\"}").await, 0);
 
     let torn = gzip(&send_of("torn").repeat(3));
     bench.sqs.send([notification(&[bench.s3.put("torn", torn[..torn.len() - 9].to_vec())])]);
     bench.sqs.until_empty().await;
-    assert_eq!(metric(&daemon, "postmeter_values_total{kind=\"malformed\"}").await, 1);
-    end(daemon).await;
+    assert_eq!(daemon.metric("postmeter_values_total{kind=\"malformed\"}").await, 1);
+    daemon.end().await;
     // How many events come out of gzip that was torn is the decoder's business; the others are exact.
     let mut held = held(&bench.cloudwatch);
     for (series, sum) in traffic.sums() {
@@ -172,13 +159,12 @@ async fn killed_five_times_two_hundred_objects_are_counted() {
             bench.sqs.until("read", |queue| queue.deleted >= deleted + 5).await;
             tokio::time::sleep(Duration::from_millis(rng.u64(0..50))).await;
             doubt += crash_doubt(&daemon).await;
-            daemon.signal("KILL");
-            tokio::task::spawn_blocking(|| daemon.wait()).await.unwrap();
+            daemon.kill().await;
         }
         let last = bench.daemon(&variables);
         bench.sqs.until_empty().await;
         doubt += crash_doubt(&last).await;
-        end(last).await;
+        last.end().await;
         let (held, sent) = (bench.cloudwatch.total_in("SES"), traffic.counts());
         println!("{acknowledge}: {sent} sent, {} doubled, {doubt} named", held - sent);
         assert!(held >= sent, "{held} of {sent}");
@@ -189,5 +175,5 @@ async fn killed_five_times_two_hundred_objects_are_counted() {
 }
 
 async fn crash_doubt(daemon: &Daemon) -> u64 {
-    metric(daemon, "postmeter_doubtful_counts_total{cause=\"crash\"}").await
+    daemon.metric("postmeter_doubtful_counts_total{cause=\"crash\"}").await
 }

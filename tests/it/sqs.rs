@@ -286,16 +286,11 @@ async fn daemons_share_a_queue_and_one_that_ends_gives_its_messages_back() {
         sqs.send(wrapped(&mut traffic, 300, seed));
     }
     sqs.until("half empty", |queue| queue.deleted >= 1500).await;
-    first.signal("TERM");
-    let (status, took, stderr) = tokio::task::spawn_blocking(|| first.wait()).await.unwrap();
-    assert_eq!(status.code(), Some(0), "{stderr:#?}");
-    assert!(took < Duration::from_secs(25), "within the grace");
+    first.end().await;
     let third = daemon(&cloudwatch, &sqs, &long);
     sqs.until_empty().await;
     for daemon in [second, third] {
-        daemon.signal("TERM");
-        let (status, _, stderr) = tokio::task::spawn_blocking(|| daemon.wait()).await.unwrap();
-        assert_eq!(status.code(), Some(0), "{stderr:#?}");
+        daemon.end().await;
     }
     assert_held(&cloudwatch, &traffic.sums());
 }
@@ -344,14 +339,11 @@ async fn killed_again_and_again_a_journaled_queue_is_counted_exactly() {
         let deleted = sqs.queue().deleted;
         sqs.until("read", |queue| queue.deleted >= deleted + 50).await;
         sleep(Duration::from_millis(rng.u64(0..100))).await;
-        daemon.signal("KILL");
-        tokio::task::spawn_blocking(|| daemon.wait()).await.unwrap();
+        daemon.kill().await;
     }
     let last = daemon(&cloudwatch, &sqs, &variables);
     sqs.until_empty().await;
-    last.signal("TERM");
-    let (status, _, stderr) = tokio::task::spawn_blocking(|| last.wait()).await.unwrap();
-    assert_eq!(status.code(), Some(0), "{stderr:#?}");
+    last.end().await;
     // A call may have been on its way when the process died: then it is doubled, and was named.
     let (held, sent) = (cloudwatch.total_in("SES"), traffic.counts());
     assert!(held >= sent, "{held} of {sent}");

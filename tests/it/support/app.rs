@@ -91,10 +91,7 @@ impl TestApp {
 
     /// A counter or gauge of `/metrics`, by name and labels; 0 when there is none.
     pub async fn metric(&self, name: &str) -> u64 {
-        let text = get(self.admin, "/metrics").await.1;
-        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole")]
-        line.map_or(0, |value| value.parse::<f64>().expect("a number") as u64)
+        metric_of(&get(self.admin, "/metrics").await.1, name)
     }
 
     pub async fn doubtful(&self) -> u64 {
@@ -119,4 +116,11 @@ impl TestApp {
         };
         assert!(timeout(PATIENCE, there).await.is_ok(), "{name} does not get there in time");
     }
+}
+
+/// A counter or gauge in what Prometheus scrapes, by name and labels; 0 when there is none.
+pub fn metric_of(text: &str, name: &str) -> u64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole")]
+    line.map_or(0, |value| value.parse::<f64>().expect("a number") as u64)
 }

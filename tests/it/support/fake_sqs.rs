@@ -118,9 +118,8 @@ impl FakeSqs {
                 let _ = timeout(Duration::from_millis(50), changed).await;
             }
         };
-        if timeout(PATIENCE, there).await.is_err() {
-            panic!("the queue is never {what}: {}", self.queue().story());
-        }
+        let is_there = timeout(PATIENCE, there).await.is_ok();
+        assert!(is_there, "the queue is never {what}: {}", self.queue().story());
     }
 
     /// Waits until every message is deleted, and nothing was against the rules.

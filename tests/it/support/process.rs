@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::app::PATIENCE;
+use super::app::{PATIENCE, metric_of};
 use super::command::postmeter;
-use super::firehose::Firehose;
+use super::firehose::{Firehose, get};
 
 /// A daemon. Killed when it is dropped.
 pub struct Daemon {
@@ -73,6 +73,26 @@ impl Daemon {
         let address = |key: &str| line[key].as_str().expect(key).parse().expect("an address");
         (daemon.http, daemon.admin) = (address("http"), address("admin"));
         daemon
+    }
+
+    /// A counter or gauge of `/metrics`, by name and labels; 0 when there is none.
+    pub async fn metric(&self, name: &str) -> u64 {
+        metric_of(&get(self.admin, "/metrics").await.1, name)
+    }
+
+    /// SIGTERM, and an exit without a complaint.
+    pub async fn end(self) {
+        self.signal("TERM");
+        let (status, took, stderr) =
+            tokio::task::spawn_blocking(|| self.wait()).await.expect("it ends");
+        assert_eq!(status.code(), Some(0), "{stderr:#?}");
+        assert!(took < Duration::from_secs(25), "within the grace, not {took:?}");
+    }
+
+    /// SIGKILL.
+    pub async fn kill(self) {
+        self.signal("KILL");
+        tokio::task::spawn_blocking(|| self.wait()).await.expect("it ends");
     }
 
     pub fn firehose(&self) -> Firehose {
