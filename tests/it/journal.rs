@@ -8,7 +8,6 @@ use tokio::time::timeout;
 use crate::support::app::PATIENCE;
 use crate::support::command::{postmeter, root};
 use crate::support::fake_cloudwatch::{FakeCloudWatch, Fault, State};
-use crate::support::firehose::get;
 use crate::support::process::Daemon;
 use crate::support::traffic::{Traffic, assert_held, held_of, send_of};
 
@@ -33,20 +32,8 @@ fn spawn(
     Daemon::spawn(command, &[&variables, more].concat())
 }
 
-async fn kill(daemon: Daemon) {
-    daemon.signal("KILL");
-    tokio::task::spawn_blocking(|| daemon.wait()).await.expect("it has ended");
-}
-
-/// A metric of a daemon, by name and labels.
-async fn metric(daemon: &Daemon, name: &str) -> u64 {
-    let (_, text) = get(daemon.admin, "/metrics").await;
-    let metrics = postmeter::telemetry::read_metrics(&text);
-    format!("{}", metrics[name]).parse().expect("a whole number")
-}
-
 async fn crash_doubt(daemon: &Daemon) -> u64 {
-    metric(daemon, "postmeter_doubtful_counts_total{cause=\"crash\"}").await
+    daemon.metric("postmeter_doubtful_counts_total{cause=\"crash\"}").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,7 +49,7 @@ async fn what_was_answered_survives_kill_and_is_counted_once() {
         let reply = first.firehose().deliver(&format!("r{at}"), records).await;
         assert_eq!(reply.status, 200);
     }
-    kill(first).await;
+    first.kill().await;
     assert_eq!(fake.total_in("SES"), 0);
 
     let second = start(&fake, directory.path(), &[]);
@@ -83,8 +70,8 @@ async fn what_was_answered_survives_kill_and_is_counted_once() {
     // All is settled: a third life has nothing to say, and still knows the ids.
     let third = start(&fake, directory.path(), &[]);
     assert_eq!(third.firehose().deliver("new", &more).await.status, 200);
-    assert_eq!(metric(&third, "postmeter_pending_counts").await, 0);
-    assert_eq!(metric(&third, "postmeter_requests_total{outcome=\"repeated\"}").await, 1);
+    assert_eq!(third.metric("postmeter_pending_counts").await, 0);
+    assert_eq!(third.metric("postmeter_requests_total{outcome=\"repeated\"}").await, 1);
     assert_held(&fake, &traffic.sums());
 }
 
@@ -101,7 +88,7 @@ async fn a_call_on_its_way_at_a_kill_is_in_doubt_as_told() {
         assert_eq!(first.firehose().deliver("a", &records).await.status, 200);
         assert!(fake.wait_until(|state: &State| state.total_in("SES") > 0, PATIENCE).await);
         // Its timeout is a second away.
-        kill(first).await;
+        first.kill().await;
         fake.set_mode(None);
         let once = held_of(&fake, "opera");
         let second = start(&fake, directory.path(), &policy);
@@ -110,7 +97,7 @@ async fn a_call_on_its_way_at_a_kill_is_in_doubt_as_told() {
         assert!(once == 30 && (fake.wait_until(new, PATIENCE).await || ambiguous == "drop"));
         let doubt = crash_doubt(&second).await;
         let settled = async {
-            while metric(&second, "postmeter_pending_counts").await > 0 {
+            while second.metric("postmeter_pending_counts").await > 0 {
                 tokio::task::yield_now().await;
             }
         };
@@ -186,13 +173,13 @@ async fn what_the_disk_does_not_take_is_refused_and_counted_when_it_comes_again(
         assert_eq!(reply.status, 200, "{}", reply.body);
     }
     assert!(refused > 0, "everything fitted");
-    let said = metric(&first, "postmeter_requests_total{outcome=\"journal\"}").await;
+    let said = first.metric("postmeter_requests_total{outcome=\"journal\"}").await;
     assert_eq!(said, refused);
-    assert_eq!(metric(&first, "postmeter_journal_failures_total").await, refused);
-    kill(first).await;
+    assert_eq!(first.metric("postmeter_journal_failures_total").await, refused);
+    first.kill().await;
     let second = start(&fake, directory.path(), &[]);
     let sum = traffic.counts();
     assert!(fake.wait_until(|state: &State| state.total_in("SES") >= sum, PATIENCE).await);
-    assert_eq!(metric(&second, "postmeter_journal_corrupt_bytes_total").await, 0);
+    assert_eq!(second.metric("postmeter_journal_corrupt_bytes_total").await, 0);
     assert_held(&fake, &traffic.sums());
 }
