@@ -10,6 +10,8 @@ mod engine;
 mod journal;
 #[cfg(feature = "sqs")]
 mod queues;
+#[cfg(feature = "s3")]
+mod remote;
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use definitions::Reloader;
+use definitions::{Compiler, Document};
 use engine::last_moment;
 pub use engine::{Ended, Engine, Making};
 #[cfg(test)]
@@ -81,6 +84,8 @@ pub struct App {
     http: Listener,
     admin: Listener,
     engine: Engine<Sink>,
+    compiler: Compiler,
+    document: Document,
     #[cfg(feature = "sqs")]
     queues: queues::Queues,
     dead_letters: Option<DeadLetters>,
@@ -107,7 +112,10 @@ impl App {
         let metrics = Metrics::new()
             .map_err(|error| StartError::Configuration(format!("metrics: {error}")))?;
         let layouts = Layouts::default();
-        let rules = definitions::load(&config, &layouts)?;
+        let document = Document::open(&config, &aws).await?;
+        let compiler = Compiler::new(&config, &layouts);
+        let rules = compiler.load(&document).await?;
+        let rules = rules.ok_or_else(|| StartError::Configuration("no definitions".into()))?;
         metrics.reload(Reload::Loaded);
 
         let dead_letters = dead_letters::open(&config, &aws, &clock, &metrics).await?;
@@ -134,6 +142,8 @@ impl App {
             http,
             admin,
             engine,
+            compiler,
+            document,
             #[cfg(feature = "sqs")]
             queues,
             dead_letters,
@@ -164,13 +174,15 @@ impl App {
         Reloader {
             intake: Arc::clone(&self.engine.intake),
             metrics: Arc::clone(&self.engine.metrics),
-            layouts: self.engine.aggregator.layouts().clone(),
-            config: self.config.clone(),
+            compiler: self.compiler.clone(),
+            document: self.document.clone(),
+            interval: self.config.definitions_interval,
         }
     }
 
     /// Serves until `stop`, then drains within the grace.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Drained {
+        let reloader = self.reloader();
         let Self { http, admin, engine, dead_letters, own_totals, config, .. } = self;
         let drain = CancellationToken::new();
         let end = CancellationToken::new();
@@ -205,6 +217,7 @@ impl App {
         let http_task = http.serve(events.merge(health.clone()), drain.clone(), end.clone());
         listeners.spawn(http_task);
         listeners.spawn(admin.serve(admin_routes.merge(health), end.clone(), end.clone()));
+        listeners.spawn(reloader.watch(end.clone()));
         listeners.close();
         let publisher = engine.publisher.clone();
         let totals = tokio::spawn(own_totals_until(own_totals, publisher.clone(), drain.clone()));

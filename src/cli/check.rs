@@ -56,6 +56,12 @@ fn check_config(path: &Path, findings: &mut Vec<Finding>) -> bool {
                 false
             }
         },
+        Some(source @ DefinitionsSource::S3 { .. }) => {
+            complain(&format!(
+                "the definitions in {source} are not looked at: check a copy of them"
+            ));
+            true
+        }
         None => true,
     }
 }

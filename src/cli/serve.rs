@@ -76,18 +76,6 @@ fn refuse_start(error: &StartError) -> Exit {
 
 async fn reload_on(mut hangup: Signal, reloader: Reloader) {
     while hangup.recv().await.is_some() {
-        let reloader = reloader.clone();
-        // Reading and compiling a large document takes longer than a connection should wait.
-        match tokio::task::spawn_blocking(move || reloader.reload()).await {
-            Ok(Ok(())) => tracing::info!("definitions reloaded"),
-            Ok(Err(StartError::Definitions(findings))) => {
-                for finding in findings {
-                    tracing::error!(place = %finding.place, path = finding.path, "{}; {}", finding.what, finding.mend);
-                }
-                tracing::error!("definitions refused; the old ones go on");
-            }
-            Ok(Err(error)) => tracing::error!(%error, "definitions refused; the old ones go on"),
-            Err(_) => tracing::error!("reading the definitions panicked; the old ones go on"),
-        }
+        reloader.reload_and_say().await;
     }
 }

@@ -25,10 +25,12 @@ pub use keys::{KeyDoc, keys, markdown_table};
 pub use load::{Loaded, load};
 
 /// Everything that an operator can choose.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// None: there are no definitions, and the examples are used.
     pub definitions: Option<DefinitionsSource>,
+    /// How often definitions in S3 are looked at.
+    pub definitions_interval: Duration,
     /// The configuration set of events that name none.
     pub default_configuration_set: Option<String>,
     pub listen: Listen,
@@ -50,6 +52,8 @@ pub enum DefinitionsSource {
     Path(PathBuf),
     /// The name of an environment variable that holds the document itself.
     Env(String),
+    /// An object, looked at again and again for a change.
+    S3 { bucket: String, key: String },
 }
 
 /// The two listeners.
@@ -244,6 +248,19 @@ impl Config {
     }
 }
 
+// === impl DefinitionsSource ===
+
+/// As the configuration has it.
+impl fmt::Display for DefinitionsSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => path.display().fmt(f),
+            Self::Env(name) => write!(f, "env:{name}"),
+            Self::S3 { bucket, key } => write!(f, "s3://{bucket}/{key}"),
+        }
+    }
+}
+
 // === impl AccessKey ===
 
 impl AccessKey {
@@ -280,6 +297,26 @@ impl Unread {
 }
 
 // === defaults ===
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            definitions: None,
+            definitions_interval: Duration::from_secs(10),
+            default_configuration_set: None,
+            listen: Listen::default(),
+            limits: Limits::default(),
+            firehose: Firehose::default(),
+            sqs: Vec::new(),
+            copies: Copies::default(),
+            cloudwatch: CloudWatch::default(),
+            journal: Journal::default(),
+            dead_letters: DeadLetters::default(),
+            shutdown: Shutdown::default(),
+            telemetry: Telemetry::default(),
+        }
+    }
+}
 
 impl Default for Listen {
     fn default() -> Self {

@@ -153,7 +153,8 @@ fn every_key_of_a_file_is_read() {
     let config = config_of(load_text(
         r#"
         definitions = "env:DEFS"
-        default_configuration_set = "prod"
+        definitions_interval = "1h"
+default_configuration_set = "prod"
         [listen]
         http = "[::1]:0"
         admin = "127.0.0.2:0"
@@ -208,7 +209,7 @@ pollers = 64
         own_namespace = ""
         "#,
     ));
-    let expected = r#"Config { definitions: Some(Env("DEFS")), default_configuration_set: Some("prod"), listen: Listen { http: [::1]:0, admin: 127.0.0.2:0, keep_alive: 120s }, limits: Limits { body_bytes: 1024, expanded_bytes: 2048, in_flight_bytes: 1, in_flight_requests: 2, series: 3, entries: 4 }, firehose: Firehose { path: "/in", access_keys: [[redacted], [redacted]], acknowledge: Journaled, patience: 170s }, sqs: [Sqs { queue_url: "http://127.0.0.1:4566/1/q", acknowledge: Merged, visibility: 2s, held_messages: 10, pollers: 64 }], copies: Copies { remove: true, window: 86400s, events: 5 }, cloudwatch: CloudWatch { publish: Memory, namespace: "Mail", region: Some("eu-west-1"), role_arn: Some("arn:aws:iam::123456789012:role/metrics"), flush_interval: 50ms, settle_deadline: 160s, timestamp: Arrival, ambiguous: Drop, requests_per_second: 500, concurrency: 64, connect_timeout: 51ms, attempt_timeout: 60s }, journal: Journal { directory: Some("/var/lib/postmeter") }, dead_letters: DeadLetters { directory: Some("letters"), stream: None, keep: [Foreign], file_bytes: 1048576, bytes: 4294967295 }, shutdown: Shutdown { grace: 120s }, telemetry: Telemetry { log: "warn,postmeter=debug", log_format: Json, own_namespace: None } }"#;
+    let expected = r#"Config { definitions: Some(Env("DEFS")), definitions_interval: 3600s, default_configuration_set: Some("prod"), listen: Listen { http: [::1]:0, admin: 127.0.0.2:0, keep_alive: 120s }, limits: Limits { body_bytes: 1024, expanded_bytes: 2048, in_flight_bytes: 1, in_flight_requests: 2, series: 3, entries: 4 }, firehose: Firehose { path: "/in", access_keys: [[redacted], [redacted]], acknowledge: Journaled, patience: 170s }, sqs: [Sqs { queue_url: "http://127.0.0.1:4566/1/q", acknowledge: Merged, visibility: 2s, held_messages: 10, pollers: 64 }], copies: Copies { remove: true, window: 86400s, events: 5 }, cloudwatch: CloudWatch { publish: Memory, namespace: "Mail", region: Some("eu-west-1"), role_arn: Some("arn:aws:iam::123456789012:role/metrics"), flush_interval: 50ms, settle_deadline: 160s, timestamp: Arrival, ambiguous: Drop, requests_per_second: 500, concurrency: 64, connect_timeout: 51ms, attempt_timeout: 60s }, journal: Journal { directory: Some("/var/lib/postmeter") }, dead_letters: DeadLetters { directory: Some("letters"), stream: None, keep: [Foreign], file_bytes: 1048576, bytes: 4294967295 }, shutdown: Shutdown { grace: 120s }, telemetry: Telemetry { log: "warn,postmeter=debug", log_format: Json, own_namespace: None } }"#;
     assert_eq!(format!("{config:?}"), expected);
     assert_eq!(config.firehose.access_keys[1].as_bytes(), b"fedcba9876543210");
 }
@@ -362,11 +363,11 @@ fn what_this_version_lacks_is_said_plainly() {
         "2:2: ses_api: this version has no SES API; remove it and keep `definitions` in a file; \
          `postmeter import` makes one",
     );
-    let loaded = load_text("definitions = \"s3://bucket/key\"");
+    let loaded = load_text("definitions = \"s3://bucket/\"");
     assert_eq!(
         lines(&loaded),
-        ["c.toml:1:15: definitions: this version does not read definitions from S3; write the \
-          path of a file, or \"env:NAME\" for a variable that holds the document"]
+        ["c.toml:1:15: definitions: `s3://bucket/` is not an object; write the path of a file, \
+          \"s3://BUCKET/KEY\" for an object, or \"env:NAME\" for a variable that holds the document"]
     );
 }
 
@@ -738,7 +739,7 @@ fn a_journal_needs_a_directory_and_somebody_who_waits_for_it() {
 
 #[test]
 fn ten_different_faults_are_ten_findings_in_order() {
-    let text = r#"definitions = "s3://bucket/key"
+    let text = r#"definitions = "s3://bucket"
 colour = "red"
 [listen]
 http = "nowhere"

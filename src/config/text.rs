@@ -69,13 +69,19 @@ pub(super) fn parse_address(text: &str) -> Result<SocketAddr, Fault> {
 
 /// None at the door: empty, meaning that there are no definitions.
 pub(super) fn definitions(text: &str) -> Result<Option<DefinitionsSource>, Fault> {
-    const MEND: &str = "write the path of a file, or \"env:NAME\" for a variable that holds the \
-                        document";
+    const MEND: &str = "write the path of a file, \"s3://BUCKET/KEY\" for an object, or \"env:NAME\" \
+                        for a variable that holds the document";
     if text.trim().is_empty() {
         return Ok(None);
     }
-    if text.starts_with("s3://") {
-        return Err(("this version does not read definitions from S3".into(), MEND.into()));
+    if let Some(object) = text.strip_prefix("s3://") {
+        return match object.split_once('/') {
+            Some((bucket, key)) if !bucket.is_empty() && !key.is_empty() => {
+                let (bucket, key) = (bucket.to_owned(), key.to_owned());
+                Ok(Some(DefinitionsSource::S3 { bucket, key }))
+            }
+            _ => Err((format!("{} is not an object", quoted(text)), MEND.into())),
+        };
     }
     if text.trim_start().starts_with(['{', '[']) {
         return Err(("this is a document, not the place of one".into(), MEND.into()));
@@ -272,11 +278,13 @@ mod tests {
     }
 
     #[test]
-    fn definitions_are_a_path_or_the_name_of_a_variable() {
+    fn definitions_are_a_path_an_object_or_the_name_of_a_variable() {
         assert_eq!(definitions(""), Ok(None));
         assert_eq!(definitions("a/b.json"), Ok(Some(DefinitionsSource::Path("a/b.json".into()))));
         assert_eq!(definitions("env:DEFS_1"), Ok(Some(DefinitionsSource::Env("DEFS_1".into()))));
-        for wrong in ["env:", "env:1A", "env:A B", "env:A=B", "s3://bucket/key", "{}", "a\0b"] {
+        let (bucket, key) = ("b".to_owned(), "k/l.json".to_owned());
+        assert_eq!(definitions("s3://b/k/l.json"), Ok(Some(DefinitionsSource::S3 { bucket, key })));
+        for wrong in ["env:", "env:1A", "env:A B", "env:A=B", "s3://bucket", "{}", "a\0b"] {
             assert!(definitions(wrong).is_err(), "{wrong}");
         }
     }

@@ -177,3 +177,49 @@ async fn killed_five_times_two_hundred_objects_are_counted() {
 async fn crash_doubt(daemon: &Daemon) -> u64 {
     daemon.metric("postmeter_doubtful_counts_total{cause=\"crash\"}").await
 }
+
+/// Definitions in a bucket: a change takes effect by itself, a faulty one does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn definitions_in_s3_take_effect_when_they_change() {
+    let bench = Bench::start().await;
+    let by = |dimension: &str| {
+        serde_json::json!({"ConfigurationSets": [{
+            "ConfigurationSetName": "prod",
+            "EventDestinations": [{
+                "Name": "one", "Enabled": true, "MatchingEventTypes": ["SEND"],
+                "CloudWatchDestination": {"DimensionConfigurations": [{
+                    "DimensionName": dimension, "DimensionValueSource": "MESSAGE_TAG",
+                    "DefaultDimensionValue": "none",
+                }]},
+            }],
+        }]})
+    };
+    let put = |document: String| bench.s3.put("definitions.json", document.into_bytes());
+    put(by("campaign").to_string());
+    let mut daemon = bench.daemon(&[
+        ("POSTMETER__DEFINITIONS", "s3://mail/definitions.json"),
+        ("POSTMETER__DEFINITIONS_INTERVAL", "50ms"),
+    ]);
+    let firehose = daemon.firehose();
+    assert_eq!(firehose.deliver("a", &[send_of("spring")]).await.status, 200);
+    let looks = bench.s3.requests();
+    put(by("genre").to_string());
+    daemon.wait_for_line("definitions reloaded");
+    assert_eq!(firehose.deliver("b", &[send_of("spring")]).await.status, 200);
+    put("{\"ConfigurationSets\": 7}".to_owned());
+    daemon.wait_for_line("definitions refused; the old ones go on");
+    bench.s3.remove("definitions.json");
+    assert_eq!(firehose.deliver("c", &[send_of("spring")]).await.status, 200);
+    assert!(bench.s3.requests() > looks);
+    let reloads =
+        |outcome: &str| format!("postmeter_definitions_reloads_total{{outcome=\"{outcome}\"}}");
+    assert_eq!(daemon.metric(&reloads("loaded")).await, 2);
+    daemon.end().await;
+    let of = |name: &str, value: &str| {
+        let dimensions = [(name.to_owned(), value.to_owned())];
+        let held = held(&bench.cloudwatch);
+        let sums = held.iter().filter(|(series, _)| series.dimensions == dimensions);
+        sums.map(|(_, sum)| sum).sum::<u64>()
+    };
+    assert_eq!((of("campaign", "spring"), of("genre", "none")), (1, 2));
+}

@@ -162,8 +162,8 @@ mod tests {
             names,
             [
                 "POSTMETER__DEFINITIONS",
-                "POSTMETER__DEFAULT_CONFIGURATION_SET",
-                "POSTMETER__LISTEN__HTTP"
+                "POSTMETER__DEFINITIONS_INTERVAL",
+                "POSTMETER__DEFAULT_CONFIGURATION_SET"
             ]
         );
     }

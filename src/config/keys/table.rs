@@ -17,11 +17,20 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "definitions",
         default: r#""""#,
-        help: "configuration sets and event destinations: a file, or `env:NAME` for a variable \
-               that holds the document",
+        help: "configuration sets and event destinations: a file, `s3://BUCKET/KEY` for an object, or `env:NAME` for a variable that holds the document",
         kind: Kind::Text {
-            is: "path or `env:NAME`",
+            is: "path, `s3://BUCKET/KEY` or `env:NAME`",
             read: |config, text| text::definitions(text).map(|value| config.definitions = value),
+        },
+    },
+    KeyDoc {
+        path: "definitions_interval",
+        default: r#""10s""#,
+        help: "how often definitions in S3 are looked at for a change; at 10s about $0.10 a month",
+        kind: Kind::Duration {
+            least: SHORTEST,
+            most: Duration::from_hours(1),
+            set: |config, time| config.definitions_interval = time,
         },
     },
     KeyDoc {

@@ -9,4 +9,4 @@ mod notification;
 mod object;
 
 pub use notification::{Notification, Object};
-pub use object::Objects;
+pub use object::{Objects, client};

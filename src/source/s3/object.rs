@@ -43,22 +43,27 @@ struct Download<R> {
     left: u64,
 }
 
+/// A client with timeouts.
+#[must_use]
+pub fn client(sdk: &SdkConfig) -> Client {
+    let timeouts =
+        TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT);
+    // What stands in for S3 has one host name for all buckets.
+    let is_elsewhere =
+        sdk.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
+    let config = aws_sdk_s3::config::Builder::from(sdk)
+        .timeout_config(timeouts.build())
+        .force_path_style(is_elsewhere)
+        .build();
+    Client::from_conf(config)
+}
+
 // === impl Objects ===
 
 impl Objects {
     #[must_use]
     pub fn new(sdk: &SdkConfig, metrics: Arc<Metrics>) -> Self {
-        let timeouts =
-            TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT);
-        // What stands in for S3 has one host name for all buckets.
-        let is_elsewhere =
-            sdk.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
-        let config = aws_sdk_s3::config::Builder::from(sdk)
-            .timeout_config(timeouts.build())
-            .force_path_style(is_elsewhere)
-            .build();
-        let places = Arc::new(Semaphore::new(AT_ONCE));
-        Self { client: Client::from_conf(config), places, metrics }
+        Self { client: client(sdk), places: Arc::new(Semaphore::new(AT_ONCE)), metrics }
     }
 
     /// Reads objects one after the other into a batch. `fresh` makes one, for each try. Gives the places

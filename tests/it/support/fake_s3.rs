@@ -114,6 +114,9 @@ fn answer(objects: &mut BTreeMap<String, Object>, received: &Received) -> Respon
     if !wanted.is_empty() && wanted != format!("\"{}\"", object.etag) {
         return error(412, "PreconditionFailed");
     }
+    if received.header("if-none-match") == format!("\"{}\"", object.etag) {
+        return Response::builder().status(304).body(Body::empty()).expect("an answer");
+    }
     let whole = Response::builder().header("etag", format!("\"{}\"", object.etag));
     match &mut object.fault {
         Some(Fault::Denied) => error(403, "AccessDenied"),
