@@ -201,7 +201,10 @@ impl Ledger {
     /// The number of ids held.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.ids().held.len()
+        let mut ids = self.ids();
+        // Else those of a source that nothing comes to any more would stay.
+        ids.expire(Instant::now());
+        ids.held.len()
     }
 
     #[must_use]

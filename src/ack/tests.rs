@@ -207,3 +207,14 @@ async fn a_held_id_whose_counts_are_lost_says_so_until_its_time_is_over() {
     advance(Duration::from_millis(1)).await;
     drop(new(&ledger, "a"));
 }
+
+/// Also of a ledger that is asked for nothing any more.
+#[tokio::test(start_paused = true)]
+async fn an_id_is_gone_when_its_time_is_over() {
+    let ledger = Ledger::new(DoneWhen::Merged, LIFE, 10);
+    ledger.restore(vec![(id("a"), LIFE), (id("b"), LIFE / 2)]);
+    advance(ALMOST).await;
+    assert_eq!(ledger.len(), 1);
+    advance(Duration::from_millis(1)).await;
+    assert!(ledger.is_empty());
+}

@@ -125,7 +125,8 @@ impl<S: MetricSink> Engine<S> {
         let in_flight =
             InFlight::new(config.limits.in_flight_requests, config.limits.in_flight_bytes);
         if let Some(opened) = opened {
-            let ledgers: Vec<_> = queue_ledgers.iter().chain([&object_ledger, &ledger]).collect();
+            let of_objects = (!queue_ledgers.is_empty()).then_some(&object_ledger);
+            let ledgers: Vec<_> = queue_ledgers.iter().chain(of_objects).chain([&ledger]).collect();
             journal::restore(opened, &intake, &ledgers, &metrics, ambiguous).await;
         }
         let merger = Merger::new(Arc::clone(&intake), Arc::clone(&metrics), clock, dead_letters);
