@@ -21,7 +21,11 @@ pub struct Args {
 /// Version, commit (where the build was told it by `POSTMETER_COMMIT`) and features.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
     let commit = option_env!("POSTMETER_COMMIT").unwrap_or("unknown");
-    format!("{} (commit {commit}, features: none)", env!("CARGO_PKG_VERSION"))
+    let features = [("sqs", cfg!(feature = "sqs")), ("s3", cfg!(feature = "s3"))];
+    let built: Vec<_> =
+        features.iter().filter(|(_, is_in)| *is_in).map(|(name, _)| *name).collect();
+    let features = if built.is_empty() { "none".to_owned() } else { built.join(" ") };
+    format!("{} (commit {commit}, features: {features})", env!("CARGO_PKG_VERSION"))
 });
 
 #[derive(Debug, Subcommand)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use postmeter::config::{Acknowledge, Config, Sqs};
 use postmeter::synth::Wrapping;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::support::app::TestApp;
 use crate::support::fake_cloudwatch::{FakeCloudWatch, Fault, Hold};
@@ -293,6 +293,35 @@ async fn daemons_share_a_queue_and_one_that_ends_gives_its_messages_back() {
         daemon.end().await;
     }
     assert_held(&cloudwatch, &traffic.sums());
+}
+
+/// One, two, then four daemons: the same totals, and each takes its share.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_of_several_daemons_takes_its_share() {
+    const MESSAGES: u64 = 4000;
+    for daemons in [1, 2, 4] {
+        let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
+        let mut traffic = Traffic::new(307);
+        let running: Vec<_> = (0..daemons).map(|_| daemon(&cloudwatch, &sqs, &[])).collect();
+        let started = Instant::now();
+        // Little by little: whoever is free takes what comes.
+        for seed in 0..MESSAGES / 100 {
+            sqs.send(wrapped(&mut traffic, 100, seed));
+            sqs.until("taken", |queue| queue.visible() == 0).await;
+        }
+        sqs.until_empty().await;
+        let took = started.elapsed();
+        let mut shares = Vec::new();
+        for daemon in running {
+            shares.push(daemon.metric("postmeter_sqs_messages_deleted_total").await);
+            daemon.end().await;
+        }
+        println!("{daemons} daemons: {MESSAGES} messages in {took:?}, shares {shares:?}");
+        assert_eq!(shares.iter().sum::<u64>(), MESSAGES);
+        let least = MESSAGES / daemons / 2;
+        assert!(shares.iter().all(|share| *share >= least), "{shares:?}");
+        assert_held(&cloudwatch, &traffic.sums());
+    }
 }
 
 /// What was taken and not merged is somebody else's at once.

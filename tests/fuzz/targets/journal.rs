@@ -62,7 +62,8 @@ struct File {
 struct Told {
     outstanding: BTreeMap<Series, u64>,
     calls: BTreeMap<u64, Vec<(Series, u64)>>,
-    ids: BTreeMap<[u8; 16], i64>,
+    /// With when they were counted, and how long they are known.
+    ids: BTreeMap<[u8; 16], (i64, Option<u64>)>,
 }
 
 /// Namespace, metric, names of dimensions, and their values with the minute.
@@ -89,7 +90,8 @@ fuzz_target!(|input: &[u8]| {
     let others = Layouts::default();
     let (namespace, metric) = ("other".into(), ses::EventType::Open);
     let _ = others.id(Layout { namespace, metric, dimensions: Vec::new() });
-    let (again, report, same) = files::read(&disk, &others, u64::MAX, &[]).expect("the disk is well");
+    let (again, report, same) =
+        files::read(&disk, &others, u64::MAX, &[]).expect("the disk is well");
     assert_eq!((self::told(&again, &others), same), (told, number));
     let clean = report.corrupt.is_empty() && report.torn_bytes == 0 && again.contradictions == 0;
     assert!(clean, "{report:?} {again:?}");
@@ -183,7 +185,11 @@ fn told(state: &State, layouts: &Layouts) -> Told {
     Told {
         outstanding: state.outstanding.iter().map(|(key, count)| (series(key), *count)).collect(),
         calls: state.calls.iter().map(|(call, list)| (*call, counts(list))).collect(),
-        ids: state.ids.iter().map(|(id, at_ms)| (RequestId::to_bytes(*id), *at_ms)).collect(),
+        ids: state
+            .ids
+            .iter()
+            .map(|(id, known)| (id.to_bytes(), (known.at_ms, known.life_ms)))
+            .collect(),
     }
 }
 
