@@ -348,6 +348,17 @@ impl Waiter {
         }
     }
 
+    /// Waits until the request may be answered: when it is merged or, with `until_settled`, when its
+    /// counts are settled; or when neither will ever be.
+    pub async fn answered(&mut self, until_settled: bool) -> Stage {
+        self.wait(|stage| match stage {
+            Stage::Reading => false,
+            Stage::Merged => !until_settled,
+            Stage::Settled | Stage::Lost | Stage::Refused(_) => true,
+        })
+        .await
+    }
+
     /// Waits until the request is at a stage that satisfies `enough`.
     pub async fn wait(&mut self, enough: impl FnMut(&Stage) -> bool) -> Stage {
         if let Waiting::Pending(stage) = &mut self.0 {

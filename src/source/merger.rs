@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::cores::Cores;
-use crate::ack::{Reason, Refusal, RequestId, Stage, Ticket, Waiter};
+use crate::ack::{Reason, Refusal, RequestId, Ticket, Waiter};
 use crate::clock::Clock;
 use crate::dead_letters::{DeadLetters, Letters};
 use crate::pipeline::{Batch, Claim, Intake};
@@ -134,7 +134,7 @@ fn end_claim(claim: Claim, mut waiter: Waiter, until_settled: bool) {
         return claim.counted();
     }
     tokio::spawn(async move {
-        waiter.wait(|stage| !matches!(stage, Stage::Reading | Stage::Merged)).await;
+        waiter.answered(true).await;
         claim.counted();
     });
 }

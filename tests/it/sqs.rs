@@ -18,8 +18,7 @@ fn queue_of(sqs: &FakeSqs) -> Sqs {
 }
 
 /// A daemon that reads a queue, with short waits.
-async fn reading(cloudwatch: &FakeCloudWatch, sqs: &FakeSqs, queue: Sqs) -> TestApp {
-    let _ = sqs;
+async fn reading(cloudwatch: &FakeCloudWatch, queue: Sqs) -> TestApp {
     TestApp::start(cloudwatch, |config: &mut Config| config.sqs = vec![queue]).await
 }
 
@@ -43,7 +42,7 @@ async fn messages_in_every_wrapping_are_counted_once_and_deleted() {
         let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
         // A deletion by a receipt that is no longer the newest leaves the message for later.
         let queue = Sqs { acknowledge, visibility: Duration::from_secs(2), ..queue_of(&sqs) };
-        let app = reading(&cloudwatch, &sqs, queue).await;
+        let app = reading(&cloudwatch, queue).await;
         let mut traffic = Traffic::new(300);
         for seed in 0..4 {
             sqs.send(wrapped(&mut traffic, 500, seed));
@@ -169,7 +168,7 @@ async fn deletions_that_fail_are_repeated_and_nothing_is_counted_again() {
 async fn pollers_follow_the_load() {
     let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
     let queue = Sqs { pollers: 4, ..queue_of(&sqs) };
-    let app = reading(&cloudwatch, &sqs, queue).await;
+    let app = reading(&cloudwatch, queue).await;
     sqs.until("asked", |queue| queue.receive_calls == 1).await;
     let mut traffic = Traffic::new(303);
     for _ in 0..5 {
@@ -250,7 +249,7 @@ async fn what_cannot_be_read_is_counted_kept_and_deleted() {
 async fn a_queue_that_is_away_stops_nobody_else() {
     let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
     sqs.queue().mode = Mode::Unavailable;
-    let app = reading(&cloudwatch, &sqs, queue_of(&sqs)).await;
+    let app = reading(&cloudwatch, queue_of(&sqs)).await;
     sqs.send([send_of("late")]);
     app.until_metric("postmeter_sqs_failed_calls_total", |failed| failed >= 2).await;
     assert_eq!(app.firehose().deliver("a", &[send_of("a")]).await.status, 200);

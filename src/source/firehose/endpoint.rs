@@ -339,12 +339,7 @@ impl FirehoseEndpoint {
             // Nothing is said: it ends, or there is no patience left.
             let _ = timeout(LETTERS_PATIENCE, written).await;
         }
-        let enough = |stage: &Stage| match stage {
-            Stage::Reading => false,
-            Stage::Merged => !when_settled,
-            Stage::Settled | Stage::Lost | Stage::Refused(_) => true,
-        };
-        let stage = timeout_at(deadline, waiter.wait(enough)).await;
+        let stage = timeout_at(deadline, waiter.answered(when_settled)).await;
         let known = charge.is_none();
         let done = if known { RequestOutcome::Repeated } else { RequestOutcome::Acknowledged };
         match stage.unwrap_or_else(|_| waiter.stage()) {

@@ -143,20 +143,31 @@ async fn merge_new(
         ids: &[request],
         life: Some(shared.settings.id_life),
     };
-    let until_settled = shared.settings.until_settled;
-    let (mut ticket, mut backoff) = (ticket, Backoff::default());
+    let waiter = merge_read(shared, named, ticket, &mut batch, &read).await?;
+    charge.merged();
+    Ok(waiter)
+}
+
+/// Merges what was read, however long it takes until that can be. `again` reads it once more.
+pub async fn merge_read<A, F>(
+    shared: &Shared,
+    named: Named<'_>,
+    mut ticket: Ticket,
+    batch: &mut Batch,
+    again: A,
+) -> Result<Waiter, Refusal>
+where
+    A: Fn(Batch) -> F + Send + Sync,
+    F: Future<Output = Option<Batch>> + Send,
+{
+    let (until_settled, mut backoff) = (shared.settings.until_settled, Backoff::default());
     loop {
-        let merging = shared.merger.merge(named, ticket, &mut batch, &read, until_settled).await;
-        let refusal = match merging {
-            Ok(Merged { waiter, .. }) => {
-                charge.merged();
-                return Ok(waiter);
-            }
-            Err((back, refusal)) => {
-                ticket = back;
-                refusal
-            }
+        let merging = shared.merger.merge(named, ticket, batch, &again, until_settled).await;
+        let (back, refusal) = match merging {
+            Ok(Merged { waiter, .. }) => return Ok(waiter),
+            Err(refused) => refused,
         };
+        ticket = back;
         if let Err(refusal) = wait(shared, &mut backoff, refusal).await {
             return Err(refuse(ticket, refusal));
         }
@@ -186,7 +197,7 @@ pub async fn enter(shared: &Shared, bytes: usize) -> Result<Charge, Refusal> {
 }
 
 /// Waits for better times after a refusal that is one for now; gives it back when there will be none.
-pub async fn wait(shared: &Shared, backoff: &mut Backoff, refusal: Refusal) -> Result<(), Refusal> {
+async fn wait(shared: &Shared, backoff: &mut Backoff, refusal: Refusal) -> Result<(), Refusal> {
     match refusal.reason {
         Reason::Busy | Reason::Entries | Reason::Behind | Reason::Journal => {}
         Reason::Unauthorized | Reason::BadRequest | Reason::Draining | Reason::GivenUp => {
@@ -206,14 +217,9 @@ pub async fn follow(taken: Taken) {
     let Taken { hold, request, waiters, outcome, started } = taken;
     let shared = Arc::clone(&hold.shared);
     let until_settled = shared.settings.until_settled;
-    let is_enough = |stage: &Stage| match stage {
-        Stage::Reading => false,
-        Stage::Merged => !until_settled,
-        Stage::Settled | Stage::Lost | Stage::Refused(_) => true,
-    };
     let mut outcome = outcome;
     for mut waiter in waiters {
-        match waiter.wait(is_enough).await {
+        match waiter.answered(until_settled).await {
             Stage::Settled | Stage::Merged => {}
             Stage::Lost => {
                 shared.ledger.release(request);

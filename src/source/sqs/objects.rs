@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use super::Shared;
-use super::message::{enter, wait};
+use super::message::{enter, merge_read};
 use crate::ack::{Admission, Ledger, Reason, Refusal, Stage, Ticket, Waiter};
-use crate::backoff::Backoff;
 use crate::limits::S3_ID_LIFE;
 use crate::pipeline::Batch;
+use crate::source::Named;
 use crate::source::s3::{Notification, Object, Objects};
-use crate::source::{Merged, Named};
 use crate::telemetry::ObjectOutcome;
 
 /// How the objects are read that messages name. Cheap to clone.
@@ -54,7 +53,7 @@ pub async fn merge_objects(
     }
     if !objects.is_empty() {
         let ticket = tickets.remove(0);
-        let first = merge_read(shared, source, &objects, ticket, batch).await?;
+        let first = merge_all(shared, source, &objects, ticket, batch).await?;
         for ticket in tickets {
             waiters.push(ticket.waiter());
             end_with(ticket, first.clone());
@@ -65,11 +64,11 @@ pub async fn merge_objects(
     Ok(waiters)
 }
 
-async fn merge_read(
+async fn merge_all(
     shared: &Arc<Shared>,
     source: &ObjectSource,
     objects: &[Object],
-    mut ticket: Ticket,
+    ticket: Ticket,
     mut batch: Batch,
 ) -> Result<Waiter, Refusal> {
     let again = |blank: Batch| {
@@ -81,33 +80,21 @@ async fn merge_read(
         }
     };
     let ids: Vec<_> = objects.iter().map(Object::id).collect();
-    let (url, mut backoff) = (objects[0].url(), Backoff::default());
+    let url = objects[0].url();
     let named = Named {
         source: url.as_bytes(),
         request: objects[0].version().unwrap_or_default(),
         ids: &ids,
         life: Some(S3_ID_LIFE),
     };
-    let until_settled = shared.settings.until_settled;
-    loop {
-        let merging = shared.merger.merge(named, ticket, &mut batch, &again, until_settled).await;
-        let refusal = match merging {
-            Ok(Merged { waiter, .. }) => return Ok(waiter),
-            Err((back, refusal)) => {
-                ticket = back;
-                refusal
-            }
-        };
-        wait(shared, &mut backoff, refusal).await?;
-    }
+    merge_read(shared, named, ticket, &mut batch, again).await
 }
 
 /// Ends an object that was merged with another as that does.
 fn end_with(ticket: Ticket, mut first: Waiter) {
     let Some(receipt) = ticket.merged() else { return };
     tokio::spawn(async move {
-        let is_over = |stage: &Stage| !matches!(stage, Stage::Reading | Stage::Merged);
-        if first.wait(is_over).await == Stage::Settled {
+        if first.answered(true).await == Stage::Settled {
             // Nothing else is to be waited for.
             drop(receipt.split(0));
         }
