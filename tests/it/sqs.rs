@@ -312,6 +312,8 @@ async fn each_of_several_daemons_takes_its_share() {
         let took = started.elapsed();
         let mut shares = Vec::new();
         for daemon in running {
+            // The queue is empty before the last answer that says so has arrived.
+            daemon.until_metric("postmeter_sqs_messages_held", |held| held == 0).await;
             shares.push(daemon.metric("postmeter_sqs_messages_deleted_total").await);
             daemon.end().await;
         }

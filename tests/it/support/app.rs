@@ -109,13 +109,18 @@ impl TestApp {
 
     /// Looks at a metric again and again until it is as it is to be; panics if that takes too long.
     pub async fn until_metric(&self, name: &str, is_there: impl Fn(u64) -> bool) {
-        let there = async {
-            while !is_there(self.metric(name).await) {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        assert!(timeout(PATIENCE, there).await.is_ok(), "{name} does not get there in time");
+        until_metric(self.admin, name, is_there).await;
     }
+}
+
+/// Looks at a metric of a daemon again and again until it is as it is to be.
+pub async fn until_metric(admin: SocketAddr, name: &str, is_there: impl Fn(u64) -> bool) {
+    let there = async {
+        while !is_there(metric_of(&get(admin, "/metrics").await.1, name)) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    assert!(timeout(PATIENCE, there).await.is_ok(), "{name} does not get there in time");
 }
 
 /// A counter or gauge in what Prometheus scrapes, by name and labels; 0 when there is none.

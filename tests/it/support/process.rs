@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::app::{PATIENCE, metric_of};
+use super::app::{PATIENCE, metric_of, until_metric};
 use super::command::postmeter;
 use super::firehose::{Firehose, get};
 
@@ -78,6 +78,11 @@ impl Daemon {
     /// A counter or gauge of `/metrics`, by name and labels; 0 when there is none.
     pub async fn metric(&self, name: &str) -> u64 {
         metric_of(&get(self.admin, "/metrics").await.1, name)
+    }
+
+    /// Looks at a metric again and again until it is as it is to be; panics if that takes too long.
+    pub async fn until_metric(&self, name: &str, is_there: impl Fn(u64) -> bool) {
+        until_metric(self.admin, name, is_there).await;
     }
 
     /// SIGTERM, and an exit without a complaint.
