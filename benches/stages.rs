@@ -14,7 +14,7 @@ use super::{Engine, GUNZIP_MAX, turns};
 struct Blind;
 
 impl Visit for Blind {
-    fn event(&mut self, event: &Event<'_>, _: &Path) {
+    fn event(&mut self, event: &Event<'_>, _: &Path, _: &[u8]) {
         black_box(event);
     }
 

@@ -22,6 +22,7 @@
 pub mod ack;
 pub mod aggregate;
 pub mod app;
+pub mod aws;
 pub mod backoff;
 pub mod cli;
 pub mod clock;
@@ -29,6 +30,7 @@ pub mod config;
 pub mod dead_letters;
 pub mod destination;
 pub mod finding;
+pub mod forward;
 pub mod http;
 pub mod journal;
 pub mod limits;

@@ -40,6 +40,27 @@ pub const FIREHOSE_CALL_BYTES_MAX: usize = 4_000_000;
 /// <https://docs.aws.amazon.com/firehose/latest/APIReference/API_Record.html>
 pub const FIREHOSE_RECORD_BYTES_MAX: usize = 1_024_000;
 
+/// Entries in one `PublishBatch` request.
+/// <https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html>
+pub const SNS_CALL_ENTRIES_MAX: usize = 10;
+
+/// Bytes of one `PublishBatch` request, of a topic whose maximum was not raised: 256 KiB. A longer
+/// event goes alone.
+/// <https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html>
+pub const SNS_CALL_BYTES_MAX: usize = 256 << 10;
+
+/// Bytes of one message, of a topic whose maximum is the highest: 1 MiB.
+/// <https://docs.aws.amazon.com/sns/latest/api/API_SetTopicAttributes.html>
+pub const SNS_MESSAGE_BYTES_MAX: usize = 1 << 20;
+
+/// Entries in one `PutEvents` request.
+/// <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>
+pub const EVENTS_CALL_ENTRIES_MAX: usize = 10;
+
+/// Bytes of one `PutEvents` request: 1 MB.
+/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html>
+pub const EVENTS_CALL_BYTES_MAX: usize = 1_000_000;
+
 /// How long the id of an SQS message is known after it is deleted: a standard queue may give one out
 /// again that it has just deleted.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues-at-least-once-delivery.html>

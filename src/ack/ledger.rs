@@ -29,7 +29,10 @@ pub enum DoneWhen {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stage {
     Reading,
-    /// Counted; nothing after this forgets the id.
+    /// Counted; nothing after this forgets the id. Its events are still being forwarded, and no
+    /// answer goes before that has ended.
+    Forwarding,
+    /// Counted, and not to be forwarded or done with that.
     Merged,
     Settled,
     /// Merged, but what became of the counts was never said.
@@ -80,6 +83,15 @@ pub enum Admission {
 pub struct Ticket {
     settler: Option<Settler>,
     stage: watch::Receiver<Stage>,
+}
+
+/// What is to be kept by whoever works on a merged request.
+#[derive(Debug, Default)]
+pub struct Receipts {
+    /// Goes with the counts; `None` when nobody waits for them.
+    pub counts: Option<Receipt>,
+    /// Goes with the events that are forwarded; `None` when there are none.
+    pub forwarding: Option<Receipt>,
 }
 
 /// Waits for a request that somebody works on, or that is done.
@@ -169,7 +181,7 @@ impl Ledger {
             Stage::Settled => Outcome::Settled,
             Stage::Merged if *done_when == DoneWhen::Merged => Outcome::Settled,
             Stage::Lost => Outcome::Lost,
-            Stage::Reading | Stage::Merged | Stage::Refused(_) => return,
+            Stage::Reading | Stage::Forwarding | Stage::Merged | Stage::Refused(_) => return,
         };
         ids.held.insert(id, Held::Done(*done_when, outcome));
         ids.done(id, Instant::now() + *life, *done_max);
@@ -261,10 +273,15 @@ impl Held {
 // === impl Settler ===
 
 impl Settler {
-    fn merged(&self) {
-        if let Some(Held::Pending(stage)) = self.ledger.ids().held.get(&self.id) {
-            stage.send_replace(Stage::Merged);
+    fn merged(&self, stage: Stage) {
+        if let Some(Held::Pending(pending)) = self.ledger.ids().held.get(&self.id) {
+            pending.send_replace(stage);
         }
+    }
+
+    /// Its events are forwarded, or given up.
+    pub(super) fn forwarded(&self) {
+        self.merged(Stage::Merged);
     }
 
     fn refuse(&self, refusal: Refusal) {
@@ -303,21 +320,25 @@ impl Ticket {
         }
     }
 
-    /// Says that the request is being merged, which nothing undoes. Gives the receipt to keep with
-    /// the counts, or `None` when nobody waits for them.
+    /// Says that the request is being merged, which nothing undoes; `forwards` when events of it
+    /// are forwarded.
     #[must_use]
-    pub fn merged(mut self) -> Option<Receipt> {
-        let settler = self.settler.take()?;
-        match settler.ledger.0.done_when {
-            DoneWhen::Merged => {
-                settler.finish(Outcome::Settled);
-                None
-            }
-            DoneWhen::Settled => {
-                settler.merged();
-                Some(Receipt::new(settler))
-            }
+    pub fn merged(mut self, forwards: bool) -> Receipts {
+        let Some(settler) = self.settler.take() else { return Receipts::default() };
+        let until_settled = settler.ledger.0.done_when == DoneWhen::Settled;
+        if !until_settled && !forwards {
+            settler.finish(Outcome::Settled);
+            return Receipts::default();
         }
+        settler.merged(if forwards { Stage::Forwarding } else { Stage::Merged });
+        let counts = Receipt::new(settler);
+        let forwarding = forwards.then(|| counts.forwarding());
+        if until_settled {
+            return Receipts { counts: Some(counts), forwarding };
+        }
+        // Nobody waits for the counts, of which there may be none.
+        drop(counts.split(0));
+        Receipts { counts: None, forwarding }
     }
 
     /// Waits for the request as a repeat would.
@@ -348,11 +369,11 @@ impl Waiter {
         }
     }
 
-    /// Waits until the request may be answered: when it is merged or, with `until_settled`, when its
-    /// counts are settled; or when neither will ever be.
+    /// Waits until the request may be answered: when it is merged and forwarded or, with
+    /// `until_settled`, when its counts are settled too; or when that will never be.
     pub async fn answered(&mut self, until_settled: bool) -> Stage {
         self.wait(|stage| match stage {
-            Stage::Reading => false,
+            Stage::Reading | Stage::Forwarding => false,
             Stage::Merged => !until_settled,
             Stage::Settled | Stage::Lost | Stage::Refused(_) => true,
         })

@@ -3,13 +3,14 @@
 //! A [`Ledger`] knows each request by (source, id). Its first sight gives a [`Ticket`]; a repeat
 //! joins. Before the merge a ticket that is refused or dropped removes the id, and whoever joined
 //! gets the same answer. At the merge the ticket becomes a [`Receipt`], which stays with the counts
-//! until they are settled; from then on the id stays for its full time, whatever happens. Success
-//! must be said: a receipt dropped without a word means failure.
+//! until they are settled; another stays with the events that are forwarded. From then on the id
+//! stays for its full time, whatever happens. Success must be said: a receipt dropped without a word
+//! means failure.
 
 mod ledger;
 mod receipt;
 
-pub use ledger::{Admission, DoneWhen, Ledger, RequestId, Stage, Ticket, Waiter};
+pub use ledger::{Admission, DoneWhen, Ledger, Receipts, RequestId, Stage, Ticket, Waiter};
 pub use receipt::{Receipt, Share};
 
 use std::borrow::Cow;
@@ -31,6 +32,8 @@ pub enum Reason {
     Draining,
     /// Its counts cannot be written to the journal.
     Journal,
+    /// Too many events wait to be forwarded.
+    Forwards,
     /// The work on the request ended without an answer.
     GivenUp,
 }
@@ -45,7 +48,7 @@ pub struct Refusal {
 // === impl Reason ===
 
 impl Reason {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Unauthorized,
         Self::BadRequest,
         Self::Busy,
@@ -53,6 +56,7 @@ impl Reason {
         Self::Behind,
         Self::Draining,
         Self::Journal,
+        Self::Forwards,
         Self::GivenUp,
     ];
 
@@ -66,6 +70,7 @@ impl Reason {
             Self::Behind => "behind",
             Self::Draining => "draining",
             Self::Journal => "journal",
+            Self::Forwards => "forwards",
             Self::GivenUp => "given_up",
         }
     }

@@ -1,4 +1,5 @@
-//! What stays with a request's counts until every one of them is settled.
+//! What stays with a request's counts until every one of them is settled, and with its events that
+//! are forwarded.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +11,7 @@ use super::ledger::{Outcome, Settler};
 #[derive(Debug)]
 pub struct Receipt(Arc<Duty>);
 
-/// A part of a receipt. The request is settled when every share is.
+/// A part of a receipt. The request, or its forwarding, is settled when every share is.
 #[derive(Debug)]
 pub struct Share {
     duty: Arc<Duty>,
@@ -19,16 +20,30 @@ pub struct Share {
 
 #[derive(Debug)]
 struct Duty {
-    settler: Settler,
+    end: End,
     /// Something was dropped without a word.
     failed: AtomicBool,
+}
+
+/// What ends with a duty.
+#[derive(Debug)]
+enum End {
+    Request(Settler),
+    /// The forwarding of a request's events, which the duty to its counts waits for.
+    Forwarding(Arc<Duty>),
 }
 
 // === impl Receipt ===
 
 impl Receipt {
     pub(super) fn new(settler: Settler) -> Self {
-        Self(Arc::new(Duty { settler, failed: AtomicBool::new(true) }))
+        Self(Duty::new(End::Request(settler)))
+    }
+
+    /// A receipt for the request's events that are forwarded: it is not settled before they are.
+    #[must_use]
+    pub(super) fn forwarding(&self) -> Self {
+        Self(Duty::new(End::Forwarding(Arc::clone(&self.0))))
     }
 
     /// Gives `shares` shares. With none there is nothing to wait for, and the request is settled.
@@ -42,7 +57,8 @@ impl Receipt {
 // === impl Share ===
 
 impl Share {
-    /// Every count that this share stands for was accepted, or given up with a counted reason.
+    /// Every count or event that this share stands for was accepted, or given up with a counted
+    /// reason.
     pub fn settle(mut self) {
         self.settled = true;
     }
@@ -56,9 +72,29 @@ impl Drop for Share {
     }
 }
 
+// === impl Duty ===
+
+impl Duty {
+    fn new(end: End) -> Arc<Self> {
+        Arc::new(Self { end, failed: AtomicBool::new(true) })
+    }
+
+    fn forwarded(&self) {
+        match &self.end {
+            End::Request(settler) => settler.forwarded(),
+            End::Forwarding(of) => of.forwarded(),
+        }
+    }
+}
+
 impl Drop for Duty {
     fn drop(&mut self) {
         let failed = *self.failed.get_mut();
-        self.settler.finish(if failed { Outcome::Lost } else { Outcome::Settled });
+        match &self.end {
+            End::Request(settler) if failed => settler.finish(Outcome::Lost),
+            End::Request(settler) => settler.finish(Outcome::Settled),
+            End::Forwarding(of) if failed => of.failed.store(true, Ordering::Relaxed),
+            End::Forwarding(of) => of.forwarded(),
+        }
     }
 }

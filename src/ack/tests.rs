@@ -56,7 +56,7 @@ async fn a_refusal_is_told_to_those_who_joined_and_forgets_the_id() {
 #[tokio::test]
 async fn a_merged_id_is_settled_by_its_last_share_and_never_forgotten_before() {
     let ledger = Ledger::new(DoneWhen::Settled, LIFE, 10);
-    let receipt = new(&ledger, "a").merged();
+    let receipt = new(&ledger, "a").merged(false).counts;
     assert_eq!(known(&ledger, "a").stage(), Stage::Merged);
     let mut shares = receipt.expect("somebody waits").split(2);
     shares.pop().expect("two").settle();
@@ -68,22 +68,61 @@ async fn a_merged_id_is_settled_by_its_last_share_and_never_forgotten_before() {
 #[tokio::test]
 async fn what_is_dropped_without_a_word_is_lost_and_its_id_stays() {
     let ledger = Ledger::new(DoneWhen::Settled, LIFE, 10);
-    drop(new(&ledger, "receipt").merged());
+    drop(new(&ledger, "receipt").merged(false).counts);
     assert_eq!(known(&ledger, "receipt").stage(), Stage::Lost);
-    let mut shares = new(&ledger, "share").merged().expect("somebody waits").split(2);
+    let mut shares = new(&ledger, "share").merged(false).counts.expect("somebody waits").split(2);
     shares.pop().expect("two").settle();
     drop(shares);
     assert_eq!(known(&ledger, "share").stage(), Stage::Lost);
-    let nothing_to_wait_for = new(&ledger, "none").merged().expect("somebody waits").split(0);
+    let nothing_to_wait_for =
+        new(&ledger, "none").merged(false).counts.expect("somebody waits").split(0);
     assert!(nothing_to_wait_for.is_empty());
     assert_eq!(known(&ledger, "none").stage(), Stage::Settled);
+}
+
+/// Whatever else is waited for, no answer goes before the events are forwarded, and an id is not
+/// done before both have ended, in either order.
+#[tokio::test]
+async fn a_request_is_not_answered_before_its_events_are_forwarded() {
+    for done_when in [DoneWhen::Merged, DoneWhen::Settled] {
+        for counts_first in [true, false] {
+            let ledger = Ledger::new(done_when, LIFE, 10);
+            let Receipts { counts, forwarding } = new(&ledger, "a").merged(true);
+            assert_eq!(counts.is_some(), done_when == DoneWhen::Settled);
+            assert_eq!(known(&ledger, "a").stage(), Stage::Forwarding);
+            let forwarded = || settle(forwarding);
+            let published = || {
+                if counts.is_some() {
+                    settle(counts);
+                }
+            };
+            if counts_first {
+                published();
+                assert_eq!(known(&ledger, "a").stage(), Stage::Forwarding);
+                forwarded();
+            } else {
+                forwarded();
+                assert_eq!(known(&ledger, "a").stage(), Stage::Merged);
+                published();
+            }
+            let last = known(&ledger, "a").answered(done_when == DoneWhen::Settled).await;
+            let settled = done_when == DoneWhen::Settled;
+            assert_eq!(last, if settled { Stage::Settled } else { Stage::Merged });
+        }
+        let ledger = Ledger::new(done_when, LIFE, 10);
+        let Receipts { counts, forwarding } = new(&ledger, "lost").merged(true);
+        let mut shares = forwarding.expect("some are forwarded").split(2);
+        shares.pop().expect("two").settle();
+        drop((shares, counts.map(|counts| counts.split(0))));
+        assert_eq!(known(&ledger, "lost").stage(), Stage::Lost);
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_id_stays_its_full_time_from_when_it_is_done() {
     for done_when in [DoneWhen::Merged, DoneWhen::Settled] {
         let ledger = Ledger::new(done_when, LIFE, 10);
-        let receipt = new(&ledger, "a").merged();
+        let receipt = new(&ledger, "a").merged(false).counts;
         assert_eq!(receipt.is_some(), done_when == DoneWhen::Settled);
         advance(ALMOST).await;
         known(&ledger, "a");
@@ -102,10 +141,10 @@ async fn an_id_stays_its_full_time_from_when_it_is_done() {
 #[tokio::test]
 async fn beyond_the_bound_the_oldest_done_go_and_the_pending_stay() {
     let ledger = Ledger::new(DoneWhen::Settled, LIFE, 2);
-    let pending = new(&ledger, "pending").merged();
+    let pending = new(&ledger, "pending").merged(false).counts;
     let reading = new(&ledger, "reading");
     for name in ["a", "b", "c"] {
-        settle(new(&ledger, name).merged());
+        settle(new(&ledger, name).merged(false).counts);
     }
     assert_eq!((ledger.evicted(), ledger.len()), (1, 4));
     known(&ledger, "pending");
@@ -171,7 +210,7 @@ async fn a_held_id_is_known_until_its_time_after_the_release() {
         ledger.release(id("a"));
         advance(LIFE * 10).await;
         assert_eq!(known(&ledger, "a").stage(), Stage::Reading, "released while it is worked on");
-        let receipt = ticket.merged();
+        let receipt = ticket.merged(false).counts;
         if done_when == DoneWhen::Settled {
             ledger.release(id("a"));
             advance(LIFE * 10).await;
@@ -200,7 +239,7 @@ async fn a_held_id_is_known_until_its_time_after_the_release() {
 #[tokio::test(start_paused = true)]
 async fn a_held_id_whose_counts_are_lost_says_so_until_its_time_is_over() {
     let ledger = Ledger::holding(DoneWhen::Settled, LIFE, 1);
-    drop(new(&ledger, "a").merged());
+    drop(new(&ledger, "a").merged(false).counts);
     ledger.release(id("a"));
     advance(ALMOST).await;
     assert_eq!(known(&ledger, "a").stage(), Stage::Lost);

@@ -6,11 +6,11 @@ use tokio::time::{Instant, timeout_at};
 
 use super::StartError;
 use super::engine::last_moment;
+use crate::aws::AwsEnvironment;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::dead_letters::{DeadLetters, Files, Place, Stream};
+use crate::dead_letters::{DeadLetters, Files, Place};
 use crate::offload::offload;
-use crate::sink::cloudwatch::AwsEnvironment;
 use crate::telemetry::Metrics;
 
 /// Opens the place of dead letters, if there is to be one, and begins to keep them.
@@ -33,13 +33,7 @@ pub async fn open(
         let opened = opening.await.map_err(|_| failed("opening it panicked".to_owned()))?;
         Place::Files(opened.map_err(|error| failed(error.to_string()))?)
     } else if let Some(name) = &settings.stream {
-        // Where this process runs, which may be another region than that of its metrics.
-        let sdk = aws.load(None).await.ok_or_else(|| {
-            StartError::Configuration(
-                "no AWS region for dead_letters.stream: set AWS_REGION".into(),
-            )
-        })?;
-        Place::Stream(Stream::new(&sdk, name))
+        stream(name, aws).await?
     } else {
         return Ok(None);
     };
@@ -47,6 +41,25 @@ pub async fn open(
     // Ends with the last who can bring it letters.
     tokio::spawn(keeper.run());
     Ok(Some(letters))
+}
+
+#[cfg(feature = "to-firehose")]
+async fn stream(name: &str, aws: &AwsEnvironment) -> Result<Place, StartError> {
+    use crate::aws::Stream;
+    use crate::dead_letters::LetterStream;
+
+    // Where this process runs, which may be another region than that of its metrics.
+    let sdk = aws.load(None).await.ok_or_else(|| {
+        let what = "no AWS region for dead_letters.stream: set AWS_REGION";
+        StartError::Configuration(what.to_owned())
+    })?;
+    Ok(Place::Stream(LetterStream::new(Stream::new(&sdk, name))))
+}
+
+#[cfg(not(feature = "to-firehose"))]
+#[expect(clippy::unused_async, reason = "as the other")]
+async fn stream(_: &str, _: &AwsEnvironment) -> Result<Place, StartError> {
+    Err(StartError::Configuration("this build sends nothing to Firehose".to_owned()))
 }
 
 /// Waits for what is still to be kept. Nothing is merged any more.

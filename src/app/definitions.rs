@@ -10,11 +10,12 @@ use tokio_util::sync::CancellationToken;
 #[cfg(feature = "s3")]
 use super::remote::Remote;
 use super::{EXAMPLE_DEFINITIONS, StartError};
+use crate::aws::AwsEnvironment;
 use crate::config::{Config, DefinitionsSource};
 use crate::destination::{self, Layouts, RuleSet};
+use crate::forward::Forwarder;
 use crate::offload::offload;
 use crate::pipeline::Intake;
-use crate::sink::cloudwatch::AwsEnvironment;
 use crate::telemetry::{Metrics, RateLimit, Reload};
 
 /// Where the document is.
@@ -31,6 +32,7 @@ pub enum Document {
 pub struct Reloader {
     pub(super) intake: Arc<Intake>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) forwarder: Option<Forwarder>,
     pub(super) compiler: Compiler,
     pub(super) document: Document,
     pub(super) interval: Duration,
@@ -172,6 +174,9 @@ impl Reloader {
             Err(_) => self.metrics.reload(Reload::Refused),
         }
         if let Some(rules) = rules? {
+            if let Some(forwarder) = &self.forwarder {
+                forwarder.keep_only(&rules);
+            }
             self.intake.set_rules(rules);
         }
         Ok(true)

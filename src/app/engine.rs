@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::config::{Acknowledge, Config, Publish, Sqs, TimestampSource};
 use crate::dead_letters::DeadLetters;
 use crate::destination::{Layouts, RuleSet};
+use crate::forward::Forwarder;
 use crate::journal::{Journal, Opened};
 use crate::limits::{FIREHOSE_ID_LIFE, S3_ID_LIFE, SQS_ID_LIFE};
 use crate::pipeline::{CopiesSettings, Intake, IntakeSettings};
@@ -34,6 +35,8 @@ pub struct Making<'c> {
     pub clock: Clock,
     pub datums_per_call: usize,
     pub dead_letters: Option<DeadLetters>,
+    /// None: nothing is forwarded, whatever the definitions say.
+    pub forwarder: Option<Forwarder>,
 }
 
 /// An engine that takes deliveries; it publishes while it [runs](Engine::run).
@@ -46,6 +49,7 @@ pub struct Engine<S> {
     pub metrics: Arc<Metrics>,
     pub merger: Arc<Merger>,
     pub in_flight: Arc<InFlight>,
+    pub forwarder: Option<Forwarder>,
     /// Those of the queues, in their order in the configuration.
     pub queue_ledgers: Vec<Ledger>,
     /// That of objects in S3, whichever queue names them.
@@ -75,7 +79,8 @@ impl<S: MetricSink> Engine<S> {
         sink: S,
         opened: Option<Opened>,
     ) -> Self {
-        let Making { config, layouts, metrics, clock, datums_per_call, dead_letters } = making;
+        let Making { config, layouts, metrics, clock, datums_per_call, dead_letters, forwarder } =
+            making;
         let to_aws = config.cloudwatch.publish == Publish::Aws;
         let limits = Limits {
             series: to_aws.then_some(config.limits.series),
@@ -103,6 +108,7 @@ impl<S: MetricSink> Engine<S> {
         let settings = IntakeSettings {
             use_arrival: config.cloudwatch.timestamp == TimestampSource::Arrival,
             settle_deadline: config.cloudwatch.settle_deadline,
+            forwards: forwarder.is_some(),
             copies: config.copies.remove.then_some(CopiesSettings {
                 window: config.copies.window,
                 events_max: config.copies.events,
@@ -129,7 +135,13 @@ impl<S: MetricSink> Engine<S> {
             let ledgers: Vec<_> = queue_ledgers.iter().chain(of_objects).chain([&ledger]).collect();
             journal::restore(opened, &intake, &ledgers, &metrics, ambiguous).await;
         }
-        let merger = Merger::new(Arc::clone(&intake), Arc::clone(&metrics), clock, dead_letters);
+        let merger = Merger::new(
+            Arc::clone(&intake),
+            Arc::clone(&metrics),
+            clock,
+            dead_letters,
+            forwarder.clone(),
+        );
         let merger = Arc::new(merger);
         let endpoint = FirehoseEndpoint::new(
             firehose_settings(config),
@@ -146,6 +158,7 @@ impl<S: MetricSink> Engine<S> {
             metrics,
             merger,
             in_flight,
+            forwarder,
             queue_ledgers,
             object_ledger,
             journal,
@@ -158,7 +171,8 @@ impl<S: MetricSink> Engine<S> {
         let (metrics, intake) = (Arc::clone(&self.metrics), Arc::clone(&self.intake));
         let (in_flight, aggregator) = (Arc::clone(&self.in_flight), Arc::clone(&self.aggregator));
         let ledgers = self.queue_ledgers.iter().chain([&self.object_ledger, &self.ledger]);
-        let ledgers: Vec<_> = ledgers.cloned().collect();
+        let (ledgers, forwarder): (Vec<_>, _) =
+            (ledgers.cloned().collect(), self.forwarder.clone());
         move || {
             // Counters whose sources are elsewhere: brought up to date when they are looked at.
             metrics.ledger_evicted.raise_to(ledgers.iter().map(Ledger::evicted).sum());
@@ -171,6 +185,7 @@ impl<S: MetricSink> Engine<S> {
                 sqs_pollers: 0,
                 ledger_ids: ledgers.iter().map(Ledger::len).sum::<usize>() as u64,
                 remembered_events,
+                forward_waiting_events: forwarder.as_ref().map_or(0, Forwarder::waiting),
                 pending_counts: aggregator.pending.counts(),
                 pending_entries: aggregator.pending.entries(),
                 series: aggregator.series() as u64,

@@ -33,16 +33,18 @@ pub use engine::{Ended, Engine, Making};
 pub use journal::open_on as open_journal_on;
 
 use crate::aggregate::Line;
+use crate::aws::AwsEnvironment;
 use crate::clock::Clock;
 use crate::config::{Config, Publish};
 use crate::dead_letters::DeadLetters;
 use crate::destination::Layouts;
 use crate::finding::Finding;
+use crate::forward::{ForwardParts, ForwardSettings, Forwarder};
 use crate::http::{
     Admin, Listener, ListenerSettings, admin_router, connections_within, health_router,
 };
 use crate::limits::DATUMS_PER_CALL_MAX;
-use crate::sink::cloudwatch::{AwsEnvironment, CloudWatch, CloudWatchSettings};
+use crate::sink::cloudwatch::{CloudWatch, CloudWatchSettings};
 use crate::sink::{Datum, Failure, Memory, MetricSink, OwnTotals, Publisher};
 use crate::telemetry::{Metrics, Reload};
 
@@ -119,6 +121,19 @@ impl App {
         metrics.reload(Reload::Loaded);
 
         let dead_letters = dead_letters::open(&config, &aws, &clock, &metrics).await?;
+        let forwarder = Forwarder::new(
+            ForwardSettings {
+                patience: config.forward_patience,
+                queue_bytes: config.limits.forward_bytes,
+                source: config.forward_source.clone(),
+            },
+            ForwardParts {
+                aws: aws.clone(),
+                metrics: Arc::clone(&metrics),
+                clock: clock.clone(),
+                dead_letters: dead_letters.clone(),
+            },
+        );
         #[cfg(feature = "sqs")]
         let queues = queues::Queues::new(&config, &aws).await?;
         let to_aws = config.cloudwatch.publish == Publish::Aws;
@@ -130,6 +145,7 @@ impl App {
             clock: clock.clone(),
             datums_per_call: DATUMS_PER_CALL_MAX,
             dead_letters: dead_letters.clone(),
+            forwarder: Some(forwarder.clone()),
         };
         let opened = journal::open(&making).await?;
         let engine = Engine::start(making, rules, sink, opened).await;
@@ -174,6 +190,7 @@ impl App {
         Reloader {
             intake: Arc::clone(&self.engine.intake),
             metrics: Arc::clone(&self.engine.metrics),
+            forwarder: self.engine.forwarder.clone(),
             compiler: self.compiler.clone(),
             document: self.document.clone(),
             interval: self.config.definitions_interval,
@@ -223,6 +240,10 @@ impl App {
         let totals = tokio::spawn(own_totals_until(own_totals, publisher.clone(), drain.clone()));
 
         let Ended { left, counts, deadline } = engine.run(stop, drain, config.shutdown.grace).await;
+        // Before the queues: a message is deleted when its events are forwarded.
+        if let Some(forwarder) = &engine.forwarder {
+            forwarder.finish(last_moment(deadline)).await;
+        }
         #[cfg(feature = "sqs")]
         queues.finish(deadline).await;
         if let Ok(Some(mut totals)) = totals.await {

@@ -8,9 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::engine::{last_moment, queue_id_life};
 use super::{Engine, StartError};
+use crate::aws::AwsEnvironment;
 use crate::config::{Acknowledge, Config};
 use crate::sink::MetricSink;
-use crate::sink::cloudwatch::AwsEnvironment;
 #[cfg(feature = "s3")]
 use crate::source::s3::Objects;
 #[cfg(feature = "s3")]

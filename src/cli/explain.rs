@@ -10,7 +10,8 @@ use super::args::{ExplainArgs, TextFormat};
 use super::{Exit, input};
 use crate::clock::Clock;
 use crate::destination::{
-    InvalidValue, Layouts, Metrics, Route, Rule, RuleDimension, RuleSet, ValueOrigin, ValueSource,
+    Action, InvalidValue, Layouts, Metrics, Route, Rule, RuleDimension, RuleSet, ValueOrigin,
+    ValueSource,
 };
 use crate::ses::{self, Event, Minute, Other, TimeOrigin, Visit};
 
@@ -113,7 +114,7 @@ impl<W: Write> Explainer<W> {
 }
 
 impl<W: Write> Visit for Explainer<W> {
-    fn event(&mut self, event: &Event<'_>, path: &ses::Path) {
+    fn event(&mut self, event: &Event<'_>, path: &ses::Path, _: &[u8]) {
         let rules = Arc::clone(&self.rules);
         let set = rules.configuration_set(event).map(shown);
         let (ms, minute_from) = match event.time_ms() {
@@ -167,8 +168,10 @@ fn explain_rule(rule: &Rule, event: &Event<'_>, minute: Minute) -> ExplainedDest
     if !rule.event_types.contains(event.event_type) {
         return not_counted("does not take this type");
     }
-    let Some(metrics) = &rule.metrics else {
-        return not_counted("takes it, but is no CloudWatch destination: nothing is counted");
+    let metrics = match &rule.action {
+        Action::Count(metrics) => metrics,
+        Action::Forward(_) => return not_counted("`serve` forwards it as it came"),
+        Action::Nothing => return not_counted("takes it, but is inert"),
     };
     let explain = |dimension| explain_dimension(metrics, dimension, event);
     let dimensions: Vec<_> = metrics.dimensions.iter().map(explain).collect();

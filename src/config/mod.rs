@@ -33,6 +33,10 @@ pub struct Config {
     pub definitions_interval: Duration,
     /// The configuration set of events that name none.
     pub default_configuration_set: Option<String>,
+    /// How long an event is tried to be forwarded for.
+    pub forward_patience: Duration,
+    /// What forwarded events say to EventBridge that their source is.
+    pub forward_source: String,
     pub listen: Listen,
     pub limits: Limits,
     pub firehose: Firehose,
@@ -80,6 +84,8 @@ pub struct Limits {
     pub series: usize,
     /// Series x minutes not yet accepted by `CloudWatch`; protects memory.
     pub entries: usize,
+    /// Bytes of events that wait to be forwarded, for each destination.
+    pub forward_bytes: u32,
 }
 
 /// The Firehose HTTP endpoint.
@@ -304,6 +310,8 @@ impl Default for Config {
             definitions: None,
             definitions_interval: Duration::from_secs(10),
             default_configuration_set: None,
+            forward_patience: Duration::from_secs(15),
+            forward_source: "postmeter.ses".to_owned(),
             listen: Listen::default(),
             limits: Limits::default(),
             firehose: Firehose::default(),
@@ -337,6 +345,7 @@ impl Default for Limits {
             in_flight_requests: 512,
             series: 10_000,
             entries: 1_000_000,
+            forward_bytes: 32 << 20,
         }
     }
 }

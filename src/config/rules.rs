@@ -31,6 +31,8 @@ pub(super) fn check(config: &Config, given: &Given, findings: &mut Vec<Finding>)
         nothing_kept,
         same_queue,
         no_queues_in_this_build,
+        forwarded_too_late,
+        no_stream_in_this_build,
     ];
     findings.extend(rules.iter().filter_map(|rule| rule(config, given)));
 }
@@ -252,6 +254,37 @@ fn no_queues_in_this_build(config: &Config, given: &Given) -> Option<Finding> {
         &["sqs.queue_url"],
         "this build reads no queues".to_owned(),
         "build with the feature `sqs`, or remove the section",
+    )
+}
+
+fn forwarded_too_late(config: &Config, given: &Given) -> Option<Finding> {
+    let (forward, patience) = (config.forward_patience, config.firehose.patience);
+    if forward < patience {
+        return None;
+    }
+    finding(
+        Severity::Warning,
+        given,
+        &["forward_patience", "firehose.patience"],
+        format!(
+            "forward_patience, {}, is no shorter than firehose.patience, {}",
+            duration(forward),
+            duration(patience)
+        ),
+        "shorten forward_patience, or requests whose events cannot be forwarded come again",
+    )
+}
+
+fn no_stream_in_this_build(config: &Config, given: &Given) -> Option<Finding> {
+    if cfg!(feature = "to-firehose") || config.dead_letters.stream.is_none() {
+        return None;
+    }
+    finding(
+        Severity::Error,
+        given,
+        &["dead_letters.stream"],
+        "this build sends nothing to Firehose".to_owned(),
+        "build with the feature `to-firehose`, or set dead_letters.directory instead",
     )
 }
 

@@ -155,6 +155,8 @@ fn every_key_of_a_file_is_read() {
         definitions = "env:DEFS"
         definitions_interval = "1h"
 default_configuration_set = "prod"
+        forward_patience = "1m"
+        forward_source = "mail"
         [listen]
         http = "[::1]:0"
         admin = "127.0.0.2:0"
@@ -166,6 +168,7 @@ default_configuration_set = "prod"
         in_flight_requests = 2
         series = 3
         entries = 4
+        forward_bytes = 1024
         [firehose]
         path = "/in"
         access_keys = ["0123456789abcdef", "fedcba9876543210"]
@@ -209,7 +212,7 @@ pollers = 64
         own_namespace = ""
         "#,
     ));
-    let expected = r#"Config { definitions: Some(Env("DEFS")), definitions_interval: 3600s, default_configuration_set: Some("prod"), listen: Listen { http: [::1]:0, admin: 127.0.0.2:0, keep_alive: 120s }, limits: Limits { body_bytes: 1024, expanded_bytes: 2048, in_flight_bytes: 1, in_flight_requests: 2, series: 3, entries: 4 }, firehose: Firehose { path: "/in", access_keys: [[redacted], [redacted]], acknowledge: Journaled, patience: 170s }, sqs: [Sqs { queue_url: "http://127.0.0.1:4566/1/q", acknowledge: Merged, visibility: 2s, held_messages: 10, pollers: 64 }], copies: Copies { remove: true, window: 86400s, events: 5 }, cloudwatch: CloudWatch { publish: Memory, namespace: "Mail", region: Some("eu-west-1"), role_arn: Some("arn:aws:iam::123456789012:role/metrics"), flush_interval: 50ms, settle_deadline: 160s, timestamp: Arrival, ambiguous: Drop, requests_per_second: 500, concurrency: 64, connect_timeout: 51ms, attempt_timeout: 60s }, journal: Journal { directory: Some("/var/lib/postmeter") }, dead_letters: DeadLetters { directory: Some("letters"), stream: None, keep: [Foreign], file_bytes: 1048576, bytes: 4294967295 }, shutdown: Shutdown { grace: 120s }, telemetry: Telemetry { log: "warn,postmeter=debug", log_format: Json, own_namespace: None } }"#;
+    let expected = r#"Config { definitions: Some(Env("DEFS")), definitions_interval: 3600s, default_configuration_set: Some("prod"), forward_patience: 60s, forward_source: "mail", listen: Listen { http: [::1]:0, admin: 127.0.0.2:0, keep_alive: 120s }, limits: Limits { body_bytes: 1024, expanded_bytes: 2048, in_flight_bytes: 1, in_flight_requests: 2, series: 3, entries: 4, forward_bytes: 1024 }, firehose: Firehose { path: "/in", access_keys: [[redacted], [redacted]], acknowledge: Journaled, patience: 170s }, sqs: [Sqs { queue_url: "http://127.0.0.1:4566/1/q", acknowledge: Merged, visibility: 2s, held_messages: 10, pollers: 64 }], copies: Copies { remove: true, window: 86400s, events: 5 }, cloudwatch: CloudWatch { publish: Memory, namespace: "Mail", region: Some("eu-west-1"), role_arn: Some("arn:aws:iam::123456789012:role/metrics"), flush_interval: 50ms, settle_deadline: 160s, timestamp: Arrival, ambiguous: Drop, requests_per_second: 500, concurrency: 64, connect_timeout: 51ms, attempt_timeout: 60s }, journal: Journal { directory: Some("/var/lib/postmeter") }, dead_letters: DeadLetters { directory: Some("letters"), stream: None, keep: [Foreign], file_bytes: 1048576, bytes: 4294967295 }, shutdown: Shutdown { grace: 120s }, telemetry: Telemetry { log: "warn,postmeter=debug", log_format: Json, own_namespace: None } }"#;
     assert_eq!(format!("{config:?}"), expected);
     assert_eq!(config.firehose.access_keys[1].as_bytes(), b"fedcba9876543210");
 }
@@ -860,4 +863,22 @@ proptest! {
         let loaded = load(Some(("c.toml", &text)), [(key.variable(), value)]);
         prop_assert_eq!(loaded.config.is_some(), !loaded.findings.iter().any(Finding::is_error));
     }
+}
+
+#[test]
+fn the_source_of_forwarded_events_is_not_one_of_aws() {
+    for wrong in ["", "aws.ses", "two words", &"s".repeat(257)] {
+        let text = format!("cloudwatch.publish = \"memory\"\nforward_source = \"{wrong}\"");
+        let findings = lines(&load_text(&text));
+        assert!(findings[0].contains("forward_source: "), "{findings:?}");
+        assert!(findings[0].contains("is no source of events; write 1 to 256"), "{findings:?}");
+    }
+}
+
+#[test]
+fn a_forward_that_is_tried_longer_than_the_sender_waits_is_warned_of() {
+    let text = "cloudwatch.publish = \"memory\"\nforward_patience = \"55s\"";
+    let findings = lines(&load_text(text));
+    assert!(findings[0].contains("forward_patience, 55s, is no shorter than"), "{findings:?}");
+    assert!(load_text(text).config.is_some());
 }

@@ -161,6 +161,21 @@ pub(super) fn stream_name(text: &str) -> Result<Option<String>, Fault> {
     Ok(Some(text.to_owned()))
 }
 
+/// A `source` of events on EventBridge.
+/// <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsRequestEntry.html>,
+/// 2026-11-22.
+pub(super) fn event_source(text: &str) -> Result<String, Fault> {
+    let is_sound =
+        (1..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if !is_sound || text.starts_with("aws.") {
+        let what = format!("{} is no source of events", quoted(text));
+        let mend = "write 1 to 256 printable characters that do not begin with `aws.`, such as \
+                    \"postmeter.ses\"";
+        return Err((what, mend.into()));
+    }
+    Ok(text.to_owned())
+}
+
 /// The URL of a queue, as SQS gives it: a scheme, a host, an account and a name.
 pub(super) fn queue_url(text: &str) -> Result<String, Fault> {
     let mend = "write https://sqs.REGION.amazonaws.com/ACCOUNT/NAME, as \

@@ -8,31 +8,40 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use super::files::{Files, Written};
 use super::letters::Letter;
 use super::line::{Origin, raw_bytes_max};
-use super::stream::{Stream, calls};
+#[cfg(feature = "to-firehose")]
+use super::stream::{LetterStream, send_to};
+use super::unforwarded::Unforwarded;
+#[cfg(feature = "to-firehose")]
 use crate::limits::FIREHOSE_RECORD_BYTES_MAX;
 use crate::offload::offload;
 use crate::ses::VALUE_BYTES_MAX;
 use crate::telemetry::{LetterOutcome, Metrics, RateLimit};
 
 /// Requests whose letters are taken up together.
-const PARCELS_MAX: usize = 256;
+pub(super) const PARCELS_MAX: usize = 256;
 
 /// Where letters are kept.
 #[derive(Debug)]
 pub enum Place {
     Files(Files),
-    Stream(Stream),
+    #[cfg(feature = "to-firehose")]
+    Stream(LetterStream),
 }
 
-/// The letters of a request.
+/// What is to be kept of one request, or of one call.
 #[derive(Debug)]
 pub struct Parcel {
-    pub letters: Vec<Letter>,
-    pub origin: Origin,
+    pub contents: Contents,
     /// Dropped when the letters are written, or are not: whoever waits for that hears of it.
     pub written: oneshot::Sender<()>,
     /// Given back with the letters.
     pub room: Option<OwnedSemaphorePermit>,
+}
+
+#[derive(Debug)]
+pub enum Contents {
+    Unread(Vec<Letter>, Origin),
+    Unforwarded(Vec<Unforwarded>),
 }
 
 /// Keeps what it is brought.
@@ -60,7 +69,29 @@ impl Place {
         match self {
             // A longer line could not be read again.
             Self::Files(_) => raw_bytes_max(VALUE_BYTES_MAX),
+            #[cfg(feature = "to-firehose")]
             Self::Stream(_) => raw_bytes_max(FIREHOSE_RECORD_BYTES_MAX),
+        }
+    }
+}
+
+// === impl Contents ===
+
+impl Contents {
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Unread(letters, _) => letters.len(),
+            Self::Unforwarded(events) => events.len(),
+        }
+    }
+
+    /// Each as a line, with its newline.
+    pub fn lines(&self) -> Vec<Vec<u8>> {
+        match self {
+            Self::Unread(letters, origin) => {
+                letters.iter().map(|letter| letter.line(origin)).collect()
+            }
+            Self::Unforwarded(events) => events.iter().map(Unforwarded::line).collect(),
         }
     }
 }
@@ -81,6 +112,7 @@ impl Keeper {
         let Self { place, mut queue, outcomes } = self;
         match place {
             Place::Files(files) => write_to(files, &mut queue, &outcomes).await,
+            #[cfg(feature = "to-firehose")]
             Place::Stream(stream) => send_to(&stream, &mut queue, &outcomes).await,
         }
     }
@@ -95,9 +127,8 @@ async fn write_to(
     while queue.recv_many(&mut parcels, PARCELS_MAX).await > 0 {
         let (taken, outcomes) = (std::mem::take(&mut parcels), Arc::clone(outcomes));
         let writing = offload(move || {
-            for Parcel { letters, origin, written, room } in taken {
-                let lines = letters.iter().map(|letter| letter.line(&origin));
-                outcomes.written(&files.write(lines));
+            for Parcel { contents, written, room } in taken {
+                outcomes.written(&files.write(contents.lines().into_iter()));
                 drop((written, room));
             }
             files
@@ -105,25 +136,6 @@ async fn write_to(
         match writing.await {
             Ok(back) => files = back,
             Err(_) => return tracing::error!("writing dead letters panicked; no more are kept"),
-        }
-    }
-}
-
-async fn send_to(
-    stream: &Stream,
-    queue: &mut mpsc::UnboundedReceiver<Parcel>,
-    outcomes: &Outcomes,
-) {
-    let mut parcels: Vec<Parcel> = Vec::new();
-    while queue.recv_many(&mut parcels, PARCELS_MAX).await > 0 {
-        // Until all are sent: the lines are made of what the room is for.
-        let _rooms: Vec<_> = parcels.iter_mut().map(|parcel| parcel.room.take()).collect();
-        let lines = std::mem::take(&mut parcels).into_iter().flat_map(|parcel| {
-            let Parcel { letters, origin, .. } = parcel;
-            letters.into_iter().map(move |letter| letter.line(&origin))
-        });
-        for records in calls(lines) {
-            stream.send(records, outcomes).await;
         }
     }
 }
@@ -150,6 +162,7 @@ impl Outcomes {
     }
 
     /// Says that letters wait because their place does not take them.
+    #[cfg(feature = "to-firehose")]
     pub fn delayed(&self, letters: usize, why: &str) {
         if self.errors.allow() {
             tracing::error!(letters, why, "dead letters cannot be sent; they are sent again");

@@ -1,9 +1,11 @@
-//! Dead letters: values that could not be read, kept for whoever looks into them.
+//! Dead letters: values that could not be read, and events that could not be forwarded, kept for
+//! whoever looks into them.
 //!
 //! A batch collects [`Letters`] while it is read; they go to [`DeadLetters::keep`] once it is merged,
-//! or with it. A [`Keeper`] writes them to [`Files`] or sends them to a [`Stream`], one line of JSON
+//! or with it. A [`Keeper`] writes them to [`Files`] or sends them to a stream of Firehose, one line of JSON
 //! each, in the shape of Firehose's own failed-delivery objects: so `count`, and `serve` behind a
-//! stream, read them again. A letter holds one value alone, never an event that was counted.
+//! stream, read them again. A letter that can be read again holds one value alone, never an event that
+//! was counted; one of an event that could not be forwarded is none to any reader ([`Unforwarded`]).
 //!
 //! Keeping refuses no request, and delays its answer only while a file is written, a second at most.
 //! What waits is bounded in bytes; each value of a kind to be kept is in one outcome of
@@ -13,19 +15,24 @@ mod files;
 mod keeper;
 mod letters;
 mod line;
+#[cfg(feature = "to-firehose")]
 mod stream;
+mod unforwarded;
 
 use std::sync::Arc;
 
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 pub use files::Files;
 pub use keeper::{Keeper, Place};
 pub use letters::Letters;
-pub use stream::Stream;
+#[cfg(feature = "to-firehose")]
+pub use stream::LetterStream;
 
-use self::keeper::{Outcomes, Parcel};
+use self::keeper::{Contents, Outcomes, Parcel};
 use self::line::Origin;
+pub use unforwarded::Unforwarded;
+
 use crate::config::Unread;
 use crate::telemetry::{LetterOutcome, Metrics};
 
@@ -90,16 +97,47 @@ impl DeadLetters {
         if found.is_empty() {
             return None;
         }
-        let (written, told) = oneshot::channel();
         let origin = Origin::new(source, request_id, arrival_ms);
-        let count = found.len() as u64;
+        self.bring(Contents::Unread(found, origin), room)
+    }
+
+    /// Takes over events of one call that were counted, and could not be forwarded. What it gives
+    /// ends as that of [`DeadLetters::keep`] does.
+    pub fn keep_unforwarded(&self, mut events: Vec<Unforwarded>) -> Option<oneshot::Receiver<()>> {
+        let shared = &self.0;
+        let all = events.len();
+        events.retain(|event| event.bytes() <= shared.raw_bytes_max);
+        let too_large = (all - events.len()) as u64;
+        let why = "an event is too large for a letter";
+        shared.outcomes.not_kept(LetterOutcome::TooLarge, too_large, why);
+        let bytes = events.iter().map(Unforwarded::bytes).sum::<usize>();
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        match Arc::clone(&shared.room).try_acquire_many_owned(bytes) {
+            Ok(room) if !events.is_empty() => self.bring(Contents::Unforwarded(events), Some(room)),
+            Ok(_) => None,
+            Err(_) => {
+                let why = "too many letters wait to be kept";
+                shared.outcomes.not_kept(LetterOutcome::Full, events.len() as u64, why);
+                None
+            }
+        }
+    }
+
+    fn bring(
+        &self,
+        contents: Contents,
+        room: Option<OwnedSemaphorePermit>,
+    ) -> Option<oneshot::Receiver<()>> {
+        let Shared { outcomes, queue, tells_when_written, .. } = &*self.0;
+        let (written, told) = oneshot::channel();
+        let count = contents.len() as u64;
         outcomes.begin(count);
-        if shared.queue.send(Parcel { letters: found, origin, written, room }).is_err() {
+        if queue.send(Parcel { contents, written, room }).is_err() {
             outcomes.not_kept(LetterOutcome::Failed, count, "what keeps them has panicked");
             outcomes.settle(count);
             return None;
         }
-        shared.tells_when_written.then_some(told)
+        tells_when_written.then_some(told)
     }
 
     /// Waits until all letters are kept, or are not and that is counted.

@@ -8,6 +8,7 @@ mod import;
 mod layout;
 mod model;
 mod rules;
+mod target;
 mod validate;
 
 pub use import::{ImportError, import};
@@ -18,6 +19,8 @@ pub use model::{
     is_dimension_value_byte,
 };
 pub use rules::{
-    InvalidValue, Metrics, Resolved, Route, Rule, RuleDimension, RuleSet, SetRules, ValueOrigin,
+    Action, InvalidValue, Metrics, Resolved, Route, Rule, RuleDimension, RuleSet, SetRules,
+    ValueOrigin,
 };
+pub use target::{Arn, Target, TargetKind};
 pub use validate::{Reading, namespace_fault, read};

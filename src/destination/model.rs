@@ -3,6 +3,7 @@
 //! Values of these types come from [`read`](super::read), which has checked every rule. Code that
 //! counts events relies on them and checks nothing again.
 
+use super::target::Target;
 use crate::ses::EventTypeSet;
 
 /// The name of the set that takes events of every set that is not listed. An extension: SES has
@@ -44,15 +45,16 @@ pub struct EventDestination {
     pub destination: Destination,
 }
 
-/// The kind of a destination with what the kind needs. Only `CloudWatch` does something in this
-/// version; the others are kept so that output of AWS can be pasted in whole.
+/// The kind of a destination with what the kind needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
     CloudWatch(CloudWatchDestination),
-    KinesisFirehose { iam_role_arn: Option<String>, delivery_stream_arn: String },
-    Sns { topic_arn: String },
-    EventBridge { event_bus_arn: String },
-    Pinpoint { application_arn: Option<String> },
+    /// Events go there as they came.
+    Forward(Target),
+    /// Kept, so that output of AWS can be pasted in whole; nothing goes there.
+    Pinpoint {
+        application_arn: Option<String>,
+    },
 }
 
 /// How events become metrics. All dimensions go on one metric together.

@@ -1,6 +1,6 @@
 //! Definitions compiled for counting: immutable, swapped whole on a reload.
 //!
-//! [`RuleSet::route`] finds the destinations of an event; [`Rule::resolve`] gives the values of
+//! [`RuleSet::route`] finds the destinations of an event; [`Metrics::resolve`] gives the values of
 //! its dimensions. Both the counting path and `explain` go through them.
 
 use std::borrow::Cow;
@@ -14,6 +14,7 @@ use super::model::{
     ANY_CONFIGURATION_SET, CloudWatchDestination, Definitions, Destination, OnInvalidValue,
     ValueSource, is_dimension_value,
 };
+use super::target::Target;
 use crate::ses::{Event, EventType, EventTypeSet, Interest, InterestBuilder, Slot, ValueKind};
 
 /// Compiled definitions.
@@ -22,6 +23,8 @@ pub struct RuleSet {
     interest: Interest,
     sets: HashMap<Box<[u8]>, SetRules, RandomState>,
     default_set: Option<String>,
+    /// Where events are forwarded to, each once.
+    targets: Vec<Arc<Target>>,
 }
 
 /// The rules of one configuration set: its enabled destinations.
@@ -36,8 +39,17 @@ pub struct SetRules {
 pub struct Rule {
     pub name: String,
     pub event_types: EventTypeSet,
-    /// What is counted; empty for a destination of another kind than CloudWatch.
-    pub metrics: Option<Metrics>,
+    pub action: Action,
+}
+
+/// What a destination does with an event.
+#[derive(Debug)]
+pub enum Action {
+    Count(Metrics),
+    /// Forwards it to [`RuleSet::targets`] at this place.
+    Forward(usize),
+    /// Nothing goes to such a destination, or not in this build.
+    Nothing,
 }
 
 /// How a CloudWatch destination counts.
@@ -105,20 +117,26 @@ impl RuleSet {
             }
         }
         let interest = wanted.build();
+        let mut targets = Vec::new();
         let sets = definitions.configuration_sets.iter().map(|set| {
             let enabled = set.event_destinations.iter().filter(|destination| destination.enabled);
             let rules = enabled
                 .map(|destination| Rule {
                     name: destination.name.clone(),
                     event_types: destination.matching_event_types,
-                    metrics: match &destination.destination {
+                    action: match &destination.destination {
                         Destination::CloudWatch(cloudwatch) => {
                             let own = cloudwatch.namespace.as_deref();
                             let namespace = own.or(set.namespace.as_deref()).unwrap_or(namespace);
                             let types = destination.matching_event_types;
-                            Some(Metrics::new(cloudwatch, namespace, types, &interest, layouts))
+                            let metrics =
+                                Metrics::new(cloudwatch, namespace, types, &interest, layouts);
+                            Action::Count(metrics)
                         }
-                        _ => None,
+                        Destination::Forward(target) if target.kind.is_built_in() => {
+                            Action::Forward(place_of(&mut targets, target))
+                        }
+                        Destination::Forward(_) | Destination::Pinpoint { .. } => Action::Nothing,
                     },
                 })
                 .collect();
@@ -127,7 +145,7 @@ impl RuleSet {
         });
         let sets = sets.collect();
         let default_set = default_set.filter(|name| !is_blank(name.as_bytes())).map(str::to_owned);
-        Self { interest, sets, default_set }
+        Self { interest, sets, default_set, targets }
     }
 
     /// Asks for what tells an event from its copies too: whoever counts by these rules leaves
@@ -135,6 +153,12 @@ impl RuleSet {
     #[must_use]
     pub fn without_copies(self) -> Self {
         Self { interest: self.interest.with_identity(), ..self }
+    }
+
+    /// Where events are forwarded to.
+    #[must_use]
+    pub fn targets(&self) -> &[Arc<Target>] {
+        &self.targets
     }
 
     /// What must be read from an event for these rules.
@@ -159,6 +183,15 @@ impl RuleSet {
         });
         set.map_or(Route::Unrouted, Route::Set)
     }
+}
+
+/// The place of a target among those that are known.
+fn place_of(targets: &mut Vec<Arc<Target>>, target: &Target) -> usize {
+    let known = targets.iter().position(|known| **known == *target);
+    known.unwrap_or_else(|| {
+        targets.push(Arc::new(target.clone()));
+        targets.len() - 1
+    })
 }
 
 fn value_kind(source: ValueSource) -> ValueKind {

@@ -6,7 +6,8 @@ use super::copies::{Known, Sample, Sift};
 use super::tally::Tally;
 use crate::aggregate::{Delta, KeyBuilder};
 use crate::dead_letters::Letters;
-use crate::destination::{Metrics, Route, RuleSet};
+use crate::destination::{Action, Metrics, Route, RuleSet};
+use crate::forward::Forwards;
 use crate::ses::{Event, Fingerprint, Minute, Other, Path, Visit};
 
 /// What a datum's time is taken from.
@@ -32,6 +33,8 @@ pub struct Batch {
     pub first_malformed: Option<u64>,
     /// Values that could not be read, if they are to be kept. Of files none are.
     pub letters: Option<Letters>,
+    /// Events that are to be forwarded, if any are.
+    pub forwards: Option<Forwards>,
 }
 
 // === impl Batch ===
@@ -49,18 +52,27 @@ impl Batch {
             tally: Tally::default(),
             first_malformed: None,
             letters: None,
+            forwards: None,
         }
     }
 
-    /// An empty batch, judged by the same rules at the same time, which leaves out the same events
-    /// and collects these letters too.
+    /// Has the events collected that these rules forward.
+    #[must_use]
+    pub fn forwarding(mut self) -> Self {
+        self.forwards = (!self.rules.targets().is_empty()).then(Forwards::default);
+        self
+    }
+
+    /// An empty batch, judged by the same rules at the same time, which leaves out the same events,
+    /// and collects these letters too, and events to forward if this one does.
     #[must_use]
     pub fn blank(&self, letters: Option<Letters>) -> Self {
         let sift = self.sift.clone().map(|mut sift| {
             sift.clear();
             sift
         });
-        Self { sift, letters, ..Self::new(self.rules(), self.times) }
+        let forwards = self.forwards.as_ref().map(|_| Forwards::default());
+        Self { sift, letters, forwards, ..Self::new(self.rules(), self.times) }
     }
 
     /// The version of the rules that judges this batch.
@@ -85,6 +97,7 @@ impl Batch {
     pub fn leave_out(&mut self, known: Known) {
         self.clear();
         self.letters = None;
+        self.forwards = self.forwards.take().map(|_| Forwards::default());
         if let Some(sift) = &mut self.sift {
             sift.leave_out(known);
         }
@@ -132,10 +145,10 @@ fn key<'k>(
 }
 
 impl Visit for Batch {
-    fn event(&mut self, event: &Event<'_>, _: &Path) {
+    fn event(&mut self, event: &Event<'_>, _: &Path, raw: &[u8]) {
         // The rules are borrowed: to count their owners for each event is to make all cores that
         // read wait for each other.
-        let Self { rules, times, key: builder, sift, delta, tally, .. } = self;
+        let Self { rules, times, key: builder, sift, delta, tally, forwards, .. } = self;
         if sift.as_mut().is_some_and(|sift| sift.is_copy(event)) {
             tally.copies += 1;
             return;
@@ -154,7 +167,16 @@ impl Visit for Batch {
         let mut matched = false;
         for rule in set.matching(event.event_type) {
             matched = true;
-            let Some(metrics) = &rule.metrics else { continue };
+            let metrics = match &rule.action {
+                Action::Count(metrics) => metrics,
+                Action::Forward(place) => {
+                    if let Some(forwards) = forwards {
+                        forwards.take(*place, event.event_type, own_ms, raw);
+                    }
+                    continue;
+                }
+                Action::Nothing => continue,
+            };
             tally.destination_matches += 1;
             if let Some(key) = key(builder, metrics, event, minute) {
                 delta.add(key, 1);
@@ -181,6 +203,6 @@ impl Visit for Batch {
     }
 
     fn keeps(&self) -> bool {
-        self.letters.is_some()
+        self.letters.is_some() || self.forwards.is_some()
     }
 }

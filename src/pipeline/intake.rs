@@ -29,6 +29,7 @@ pub struct Intake {
     samples: RateLimit,
     use_arrival: bool,
     settle_deadline: Duration,
+    forwards: bool,
     /// Unix milliseconds of the first merge of the oldest epoch that is not settled.
     oldest: Box<dyn Fn() -> Option<i64> + Send + Sync>,
     draining: AtomicBool,
@@ -39,6 +40,8 @@ pub struct Intake {
 pub struct IntakeSettings {
     pub use_arrival: bool,
     pub settle_deadline: Duration,
+    /// Events are collected that rules forward.
+    pub forwards: bool,
     /// Copies are left out when there are any.
     pub copies: Option<CopiesSettings>,
 }
@@ -71,6 +74,7 @@ impl Intake {
             copies,
             use_arrival: settings.use_arrival,
             settle_deadline: settings.settle_deadline,
+            forwards: settings.forwards,
             oldest: Box::new(oldest),
             draining: AtomicBool::new(false),
         }
@@ -118,15 +122,19 @@ impl Intake {
     /// An empty batch, judged by the rules of this moment.
     #[must_use]
     pub fn batch(&self) -> Batch {
-        let times = Times { arrival_ms: self.clock.now_ms(), use_arrival: self.use_arrival };
-        Batch::new(self.rules.load_full(), times)
+        self.batch_of(self.use_arrival)
     }
 
     /// As [`Intake::batch`], for events of an archive: their arrival says nothing about them.
     #[must_use]
     pub fn archived_batch(&self) -> Batch {
-        let times = Times { arrival_ms: self.clock.now_ms(), use_arrival: false };
-        Batch::new(self.rules.load_full(), times)
+        self.batch_of(false)
+    }
+
+    fn batch_of(&self, use_arrival: bool) -> Batch {
+        let times = Times { arrival_ms: self.clock.now_ms(), use_arrival };
+        let batch = Batch::new(self.rules.load_full(), times);
+        if self.forwards { batch.forwarding() } else { batch }
     }
 
     /// Whether what is merged is on disk before.

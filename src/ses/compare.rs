@@ -109,7 +109,7 @@ struct Log<'i> {
 }
 
 impl Visit for Log<'_> {
-    fn event(&mut self, event: &Event<'_>, path: &Path) {
+    fn event(&mut self, event: &Event<'_>, path: &Path, _: &[u8]) {
         let texts: Vec<_> = self.interest.every_slot().map(|slot| event.get(slot)).collect();
         let path: Vec<_> = path.iter().collect();
         let (time, fingerprint) = (event.time_ms(), event.fingerprint());

@@ -57,14 +57,15 @@ pub struct Path {
 
 /// Takes what a text holds, one innermost value after the other.
 pub trait Visit {
-    fn event(&mut self, event: &Event<'_>, path: &Path);
+    /// `raw` are the event's bytes alone, as they came, for one that keeps them.
+    fn event(&mut self, event: &Event<'_>, path: &Path, raw: &[u8]);
 
     /// `at` is the offset of the outermost value in the text that was read. `raw` are the bytes of
     /// the value alone, for one that keeps them: read as a record they are this value again, and
     /// nothing else. (What lay too deep in wrappings does not then.)
     fn other(&mut self, other: Other, path: &Path, at: u64, raw: &[u8]);
 
-    /// Whether `other` looks at `raw`, which else may hold more than the value.
+    /// Whether somebody looks at `raw`, which else may hold more than the value.
     fn keeps(&self) -> bool {
         false
     }
@@ -216,7 +217,7 @@ fn judge(
     };
     match event_type {
         Some(Some(event_type)) if value.has_mail => {
-            return visit.event(&Event::new(event_type, value), path);
+            return visit.event(&Event::new(event_type, value), path, raw);
         }
         Some(_) => return visit.other(Other::UnknownType, path, at, raw),
         None => {}
@@ -250,7 +251,7 @@ fn unwrap(
         }
         Wrapper { detail_type: Some(_), detail: Some(Wrapped::Value(detail)), source, .. } => {
             if source.as_deref() == Some(b"aws.ses") && detail.event_type.is_some() {
-                // An event or not, nothing else is in the envelope.
+                let raw = if visit.keeps() { member(raw, "detail") } else { raw };
                 judge(detail, raw, interest, &inside(Wrapping::EventBridge), at, visit);
             } else {
                 visit.other(Other::Foreign, path, at, raw);

@@ -149,6 +149,7 @@ impl History<'_> {
             clock,
             datums_per_call: self.plan.datums_per_call,
             dead_letters: None,
+            forwarder: None,
         };
         let starting = start(making, disk, self.plan, link.clone(), self.also);
         let engine = tokio::select! {
@@ -312,8 +313,15 @@ impl History<'_> {
             let metrics = Metrics::new().expect("its bounds are fine");
             let config = &self.plan.config;
             let layouts = Layouts::default();
-            let making =
-                Making { config, layouts, metrics, clock, datums_per_call: 1, dead_letters: None };
+            let making = Making {
+                config,
+                layouts,
+                metrics,
+                clock,
+                datums_per_call: 1,
+                dead_letters: None,
+                forwarder: None,
+            };
             open(self.disk.mounted(), &making, self.plan.log_bytes).await
         });
         self.world.set_clock(Clock::manual(now_ms));

@@ -9,6 +9,7 @@ use super::cores::Cores;
 use crate::ack::{Reason, Refusal, RequestId, Ticket, Waiter};
 use crate::clock::Clock;
 use crate::dead_letters::{DeadLetters, Letters};
+use crate::forward::{Forwarder, Room};
 use crate::pipeline::{Batch, Claim, Intake};
 use crate::telemetry::{Metrics, RateLimit};
 
@@ -19,6 +20,7 @@ pub struct Merger {
     pub cores: Cores,
     pub clock: Clock,
     dead_letters: Option<DeadLetters>,
+    forwarder: Option<Forwarder>,
     warnings: RateLimit,
 }
 
@@ -52,9 +54,10 @@ impl Merger {
         metrics: Arc<Metrics>,
         clock: Clock,
         dead_letters: Option<DeadLetters>,
+        forwarder: Option<Forwarder>,
     ) -> Self {
         let warnings = RateLimit::new(Duration::from_secs(10), metrics);
-        Self { intake, cores: Cores::new(), clock, dead_letters, warnings }
+        Self { intake, cores: Cores::new(), clock, dead_letters, forwarder, warnings }
     }
 
     /// Where a batch collects what cannot be read, if that is kept.
@@ -86,14 +89,27 @@ impl Merger {
             let refusal = Refusal::new(Reason::GivenUp, "the work on it failed");
             return Err((ticket, refusal));
         };
-        let mut ticket = Some(ticket);
-        let receipt = || ticket.take().and_then(Ticket::merged);
+        let room = match self.room(batch) {
+            Ok(room) => room,
+            Err(refusal) => return Err((ticket, refusal)),
+        };
+        let (mut ticket, mut forwarding) = (Some(ticket), None);
+        let receipt = || {
+            let receipts = ticket.take()?.merged(room.is_some());
+            forwarding = receipts.forwarding;
+            receipts.counts
+        };
         let merging = self.intake.merge(named.ids, named.life, batch, claim, receipt).await;
         match (merging, ticket) {
             (Ok(claim), _) => end_claim(claim, waiter.clone(), until_settled),
             (Err(refusal), Some(ticket)) => return Err((ticket, refusal)),
             // A receipt is asked for only when nothing can refuse any more.
             (Err(refusal), None) => tracing::error!(why = %refusal.message, "refused when merged"),
+        }
+        if let Some((forwarder, room)) = room
+            && let Some((events, receipt)) = batch.forwards.take().zip(forwarding)
+        {
+            forwarder.send(room, events, receipt);
         }
         let letters = self.dead_letters.as_ref().zip(batch.letters.take());
         let letters = letters.and_then(|(dead_letters, letters)| {
@@ -107,6 +123,15 @@ impl Merger {
             tracing::warn!(malformed, request, first_at = at, "values that cannot be read");
         }
         Ok(Merged { waiter, letters })
+    }
+
+    /// Room for the events of a batch that are to be forwarded, if there are any.
+    fn room(&self, batch: &Batch) -> Result<Option<(&Forwarder, Room)>, Refusal> {
+        let forwards = batch.forwards.as_ref().filter(|forwards| !forwards.is_empty());
+        let Some((forwarder, forwards)) = self.forwarder.as_ref().zip(forwards) else {
+            return Ok(None);
+        };
+        Ok(Some((forwarder, forwarder.reserve(&batch.rules(), forwards)?)))
     }
 
     /// Claims the events of a batch, and reads it again without those that were counted elsewhere

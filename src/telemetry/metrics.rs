@@ -23,7 +23,7 @@ pub struct Total {
 /// A registry of its own for each daemon, so that several can live in one process.
 pub struct Metrics {
     handle: PrometheusHandle,
-    requests: Labelled<12>,
+    requests: Labelled<13>,
     pub overdue_requests: Total,
     pub request_bytes: Total,
     request_duration: Histogram,
@@ -42,6 +42,8 @@ pub struct Metrics {
     pub no_timestamp: Total,
     lateness: Histogram,
     pub destination_matches: Total,
+    forwards: Labelled<5>,
+    pub forward_repeats: Total,
     dropped: Labelled<6>,
     pub flushes: Total,
     calls: Labelled<6>,
@@ -60,7 +62,7 @@ pub struct Metrics {
     pub recent_evicted: Total,
     reloads: Labelled<2>,
     pub log_lines_suppressed: Total,
-    gauges: [Gauge; 11],
+    gauges: [Gauge; 12],
 }
 
 type Labelled<const N: usize> = [Total; N];
@@ -74,6 +76,7 @@ pub struct Gauges {
     pub sqs_pollers: u64,
     pub ledger_ids: u64,
     pub remembered_events: u64,
+    pub forward_waiting_events: u64,
     pub pending_counts: u64,
     pub pending_entries: u64,
     pub series: u64,
@@ -114,6 +117,18 @@ pub enum ObjectOutcome {
     Failed,
     /// It was not made, but deleted, say.
     Ignored,
+}
+
+/// What becomes of an event that is to be forwarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForwardOutcome {
+    Sent,
+    /// It was not taken in time.
+    Late,
+    Refused,
+    TooLarge,
+    /// The process ended before it was taken.
+    Shutdown,
 }
 
 /// Why counts are not published.
@@ -225,6 +240,21 @@ impl ObjectOutcome {
     }
 }
 
+// === impl ForwardOutcome ===
+
+impl ForwardOutcome {
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Late => "late",
+            Self::Refused => "refused",
+            Self::TooLarge => "too_large",
+            Self::Shutdown => "shutdown",
+        }
+    }
+}
+
 // === impl RequestOutcome ===
 
 impl RequestOutcome {
@@ -303,6 +333,8 @@ impl Metrics {
             no_timestamp: register.total("postmeter_no_timestamp_events_total"),
             lateness: register.histogram("postmeter_event_lateness_seconds"),
             destination_matches: register.total("postmeter_destination_matches_total"),
+            forwards: register.labelled("postmeter_forwards_total"),
+            forward_repeats: register.total("postmeter_forward_repeats_total"),
             dropped: register.labelled("postmeter_dropped_total"),
             flushes: register.total("postmeter_flushes_total"),
             calls: register.labelled("postmeter_put_metric_data_calls_total"),
@@ -328,6 +360,7 @@ impl Metrics {
                 "postmeter_sqs_pollers",
                 "postmeter_ledger_ids",
                 "postmeter_remembered_events",
+                "postmeter_forward_waiting_events",
                 "postmeter_pending_counts",
                 "postmeter_pending_entries",
                 "postmeter_series",
@@ -365,6 +398,10 @@ impl Metrics {
 
     pub fn s3_objects(&self, outcome: ObjectOutcome, objects: u64) {
         add(&self.s3_objects, "postmeter_s3_objects_total", outcome.label(), objects);
+    }
+
+    pub fn forwards(&self, outcome: ForwardOutcome, events: u64) {
+        add(&self.forwards, "postmeter_forwards_total", outcome.label(), events);
     }
 
     pub fn dropped(&self, reason: DropReason, counts: u64) {
@@ -424,6 +461,7 @@ impl Metrics {
             gauges.sqs_pollers as f64,
             gauges.ledger_ids as f64,
             gauges.remembered_events as f64,
+            gauges.forward_waiting_events as f64,
             gauges.pending_counts as f64,
             gauges.pending_entries as f64,
             gauges.series as f64,

@@ -55,6 +55,7 @@ pub const METRICS: &[Metric] = &[
             "behind",
             "draining",
             "journal",
+            "forwards",
             "given_up",
         ],
         "postmeter_requests_total",
@@ -119,6 +120,17 @@ pub const METRICS: &[Metric] = &[
         "postmeter_destination_matches_total",
         "Pairs of an event and a CloudWatch destination that takes it",
     ),
+    by(
+        "outcome",
+        &["sent", "late", "refused", "too_large", "shutdown"],
+        "postmeter_forwards_total",
+        "Pairs of an event and a destination that it is forwarded to, by what became of them; all but sent become dead letters",
+    ),
+    counter(
+        "postmeter_forward_repeats_total",
+        "Events that a destination did not take, and were sent again",
+    ),
+    gauge("postmeter_forward_waiting_events", "Events that wait to be forwarded"),
     by(
         "reason",
         &["invalid_value", "series_limit", "too_old", "too_new", "refused", "ambiguous"],

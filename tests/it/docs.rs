@@ -281,9 +281,10 @@ fn a_function_alone_is_no_test() {
 /// Downward is against the order of the list, but for two oddities, which are allowed and not
 /// meant to grow: `telemetry` takes `Tally` from `pipeline`, which reports through `telemetry`;
 /// and `source`, `sink`, `telemetry` and `dead_letters` take single value types from `config`.
-const IMPORTS: [(&str, &[&str]); 21] = [
+const IMPORTS: [(&str, &[&str]); 23] = [
     ("ses", &[]),
     ("ack", &[]),
+    ("aws", &[]),
     ("backoff", &[]),
     ("clock", &[]),
     ("finding", &[]),
@@ -292,8 +293,25 @@ const IMPORTS: [(&str, &[&str]); 21] = [
     ("destination", &["finding", "ses"]),
     ("config", &["destination", "finding"]),
     ("aggregate", &["ack", "clock", "destination", "ses"]),
-    ("dead_letters", &["backoff", "clock", "config", "limits", "offload", "ses", "telemetry"]),
+    (
+        "dead_letters",
+        &["aws", "backoff", "clock", "config", "limits", "offload", "ses", "telemetry"],
+    ),
     ("telemetry", &["ack", "config", "pipeline"]),
+    (
+        "forward",
+        &[
+            "ack",
+            "aws",
+            "backoff",
+            "clock",
+            "dead_letters",
+            "destination",
+            "limits",
+            "ses",
+            "telemetry",
+        ],
+    ),
     ("journal", &["ack", "aggregate", "clock", "destination", "offload", "ses", "telemetry"]),
     (
         "pipeline",
@@ -303,6 +321,7 @@ const IMPORTS: [(&str, &[&str]); 21] = [
             "clock",
             "dead_letters",
             "destination",
+            "forward",
             "journal",
             "ses",
             "telemetry",
@@ -316,6 +335,7 @@ const IMPORTS: [(&str, &[&str]); 21] = [
             "clock",
             "config",
             "dead_letters",
+            "forward",
             "limits",
             "offload",
             "pipeline",
@@ -328,6 +348,7 @@ const IMPORTS: [(&str, &[&str]); 21] = [
         &[
             "ack",
             "aggregate",
+            "aws",
             "backoff",
             "clock",
             "config",
@@ -346,12 +367,14 @@ const IMPORTS: [(&str, &[&str]); 21] = [
         &[
             "ack",
             "aggregate",
+            "aws",
             "backoff",
             "clock",
             "config",
             "dead_letters",
             "destination",
             "finding",
+            "forward",
             "http",
             "journal",
             "limits",

@@ -16,6 +16,7 @@ mod dead_letters;
 mod deliveries;
 mod docs;
 mod fixtures;
+mod forward;
 mod journal;
 mod load;
 mod load_record;

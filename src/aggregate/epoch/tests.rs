@@ -215,7 +215,7 @@ fn merges_side_by_side_with_seals_lose_nothing() {
                         let own = format!("{writer}-{at}");
                         let counts = [("a", at % 7, 1), ("b", at % 5, 2), (own.as_str(), 0, 1)];
                         let delta = delta(layout, &counts);
-                        aggregator.merge(&delta, || ticket.merged()).expect("it fits");
+                        aggregator.merge(&delta, || ticket.merged(false).counts).expect("it fits");
                     }
                 })
             })

@@ -45,6 +45,27 @@ pub(super) const KEYS: &[KeyDoc] = &[
         },
     },
     KeyDoc {
+        path: "forward_patience",
+        default: r#""15s""#,
+        help: "how long an event that a destination forwards is tried for, and its request's answer waits; then it is a dead letter",
+        kind: Kind::Duration {
+            least: SHORTEST,
+            most: Duration::from_mins(2),
+            set: |config, time| config.forward_patience = time,
+        },
+    },
+    KeyDoc {
+        path: "forward_source",
+        default: r#""postmeter.ses""#,
+        help: "the `source` of events on EventBridge, which keeps `aws.ses` for AWS",
+        kind: Kind::Text {
+            is: "source",
+            read: |config, text| {
+                text::event_source(text).map(|value| config.forward_source = value)
+            },
+        },
+    },
+    KeyDoc {
         path: "listen.http",
         default: r#""127.0.0.1:8127""#,
         help: "where events come in; beyond loopback an access key is needed",
@@ -126,6 +147,16 @@ pub(super) const KEYS: &[KeyDoc] = &[
             least: 1,
             most: 1_000_000_000,
             set: |config, number| config.limits.entries = size(number),
+        },
+    },
+    KeyDoc {
+        path: "limits.forward_bytes",
+        default: "33554432",
+        help: "events that wait to be forwarded, for each destination; beyond it requests are answered 503 and come again",
+        kind: Kind::Number {
+            least: KIB,
+            most: GIB,
+            set: |config, number| config.limits.forward_bytes = number,
         },
     },
     KeyDoc {

@@ -50,7 +50,7 @@ fn of_set(set: &str) -> Value {
 struct Routes<'r>(&'r RuleSet, Vec<String>);
 
 impl Visit for Routes<'_> {
-    fn event(&mut self, event: &Event<'_>, _: &Path) {
+    fn event(&mut self, event: &Event<'_>, _: &Path, _: &[u8]) {
         self.1.push(match self.0.route(event) {
             Route::Unrouted => "-".to_owned(),
             Route::Set(set) => {
@@ -94,9 +94,9 @@ fn counted(sets: &Value, events: &[Value]) -> (Vec<String>, crate::pipeline::Tal
 struct Values<'r>(&'r RuleSet, Vec<Result<(String, ValueOrigin), String>>);
 
 impl Visit for Values<'_> {
-    fn event(&mut self, event: &Event<'_>, _: &Path) {
+    fn event(&mut self, event: &Event<'_>, _: &Path, _: &[u8]) {
         let Route::Set(set) = self.0.route(event) else { panic!("unrouted") };
-        let metrics = set.rules[0].metrics.as_ref().unwrap();
+        let Action::Count(metrics) = &set.rules[0].action else { panic!("nothing is counted") };
         let shown = |text: &[u8]| String::from_utf8_lossy(text).into_owned();
         self.1.push(match metrics.resolve(&metrics.dimensions[0], event) {
             Ok((value, origin)) => Ok((shown(&value), origin)),

@@ -1,9 +1,9 @@
-//! The kinds of destinations that forward events. They are read and kept, so that output of AWS
-//! can be pasted in whole, but nothing is forwarded in this version.
+//! The kinds of destinations that forward events as they came, and Pinpoint, which takes none any more.
 
 use super::object::{Node, Object};
 use super::report::{Checked, Report, Spot, quote};
 use crate::destination::model::Destination;
+use crate::destination::target::{Arn, Target, TargetKind};
 
 /// `arn:partition:service:region:account:resource`.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>, 2026-11-21.
@@ -11,28 +11,26 @@ const ARN_PARTS_MIN: usize = 6;
 
 pub(super) fn kinesis_firehose(node: &Node, report: &mut Report) -> Checked<Destination> {
     let mut object = node.object("KinesisFirehoseDestination", report)?;
-    // SES requires the role; nothing here would use it.
-    let iam_role_arn = optional_arn(&mut object, "IamRoleArn", report);
-    let delivery_stream_arn = required_arn(&mut object, "DeliveryStreamArn", report);
+    // SES requires the role; here the task's own may do.
+    let role_arn = optional_arn(&mut object, "IamRoleArn", report);
+    let arn = target_arn(&mut object, "DeliveryStreamArn", TargetKind::Firehose, report);
     object.report_unknown_keys(report);
-    Ok(Destination::KinesisFirehose {
-        iam_role_arn: iam_role_arn?,
-        delivery_stream_arn: delivery_stream_arn?,
-    })
+    let target = Target { kind: TargetKind::Firehose, arn: arn?, role_arn: role_arn? };
+    Ok(Destination::Forward(target))
 }
 
 pub(super) fn sns(node: &Node, report: &mut Report) -> Checked<Destination> {
     let mut object = node.object("SnsDestination", report)?;
-    let topic_arn = required_arn(&mut object, "TopicArn", report);
+    let arn = target_arn(&mut object, "TopicArn", TargetKind::Sns, report);
     object.report_unknown_keys(report);
-    Ok(Destination::Sns { topic_arn: topic_arn? })
+    Ok(Destination::Forward(Target { kind: TargetKind::Sns, arn: arn?, role_arn: None }))
 }
 
 pub(super) fn event_bridge(node: &Node, report: &mut Report) -> Checked<Destination> {
     let mut object = node.object("EventBridgeDestination", report)?;
-    let event_bus_arn = required_arn(&mut object, "EventBusArn", report);
+    let arn = target_arn(&mut object, "EventBusArn", TargetKind::EventBridge, report);
     object.report_unknown_keys(report);
-    Ok(Destination::EventBridge { event_bus_arn: event_bus_arn? })
+    Ok(Destination::Forward(Target { kind: TargetKind::EventBridge, arn: arn?, role_arn: None }))
 }
 
 pub(super) fn pinpoint(node: &Node, report: &mut Report) -> Checked<Destination> {
@@ -49,27 +47,40 @@ pub(super) fn warn_if_inert(
     spot: &Spot,
     report: &mut Report,
 ) {
-    let service = match destination {
-        Destination::CloudWatch(_) => return,
+    match destination {
         Destination::Pinpoint { .. } => {
             // https://docs.aws.amazon.com/pinpoint/latest/userguide/migrate.html, 2026-11-21.
             let what = "Pinpoint destination is inert: AWS ended Pinpoint on 2026-10-30";
             report.warning(spot, what, "remove the destination, or use another kind");
-            return;
         }
-        Destination::KinesisFirehose { .. } => "Firehose",
-        Destination::Sns { .. } => "SNS",
-        Destination::EventBridge { .. } => "EventBridge",
-    };
-    if enabled {
-        let what = format!("{service} destination is inert: this version does not forward events");
-        report.warning(spot, what, "let SES itself forward, and set Enabled to false here");
+        Destination::Forward(target) if enabled && !target.kind.is_built_in() => {
+            let (name, feature) = (target.kind.name(), target.kind.feature());
+            let what = format!("{name} destination is inert in this build");
+            report.warning(spot, what, format!("build postmeter with the feature `{feature}`"));
+        }
+        Destination::CloudWatch(_) | Destination::Forward(_) => {}
     }
 }
 
-fn required_arn(object: &mut Object, key: &'static str, report: &mut Report) -> Checked<String> {
+fn target_arn(
+    object: &mut Object,
+    key: &'static str,
+    kind: TargetKind,
+    report: &mut Report,
+) -> Checked<Arn> {
     let node = object.require(key, report)?;
-    arn(&node, key, report)
+    let text = node.text(key, report)?;
+    Arn::parse(kind, text).ok_or_else(|| {
+        let what = format!("{key} {} is not one", quote(text));
+        let mend = if kind == TargetKind::Sns
+            && text.rsplit_once('.').is_some_and(|(_, end)| end == "fifo")
+        {
+            "choose a standard topic: SES takes no FIFO topics".to_owned()
+        } else {
+            format!("write {}", kind.arn_shape())
+        };
+        report.error(&node.spot, what, mend)
+    })
 }
 
 fn optional_arn(

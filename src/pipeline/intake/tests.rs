@@ -23,7 +23,12 @@ fn intake(age_ms: i64, layouts: &Layouts) -> Intake {
     let limits = Limits { series: None, entries: 1000 };
     let clock = Clock::manual(1_000_000);
     let aggregator = Arc::new(Aggregator::new(limits, layouts.clone(), clock.clone()));
-    let settings = IntakeSettings { use_arrival: false, settle_deadline: DEADLINE, copies: None };
+    let settings = IntakeSettings {
+        use_arrival: false,
+        settle_deadline: DEADLINE,
+        forwards: false,
+        copies: None,
+    };
     let oldest = AtomicI64::new(1_000_000 - age_ms);
     Intake::new(
         rules(DEFINITIONS, layouts),

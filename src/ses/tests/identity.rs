@@ -154,7 +154,7 @@ fn the_fingerprint_of_an_event_stays_what_it_is() {
 struct Look<'r>(&'r mut usize);
 
 impl Visit for Look<'_> {
-    fn event(&mut self, event: &Event<'_>, _: &Path) {
+    fn event(&mut self, event: &Event<'_>, _: &Path, _: &[u8]) {
         assert_eq!((event.fingerprint(), event.message_id()), (None, None));
         *self.0 += 1;
     }

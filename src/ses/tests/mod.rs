@@ -57,7 +57,7 @@ struct Log<'i> {
 }
 
 impl Visit for Log<'_> {
-    fn event(&mut self, event: &Event<'_>, path: &Path) {
+    fn event(&mut self, event: &Event<'_>, path: &Path, _: &[u8]) {
         let value = |(kind, name): (ValueKind, &str)| {
             event.get(self.interest.slot(kind, name).unwrap()).map(<[u8]>::to_vec)
         };

@@ -1,4 +1,4 @@
-//! The bytes of what could not be read: alone they read as they did in their place.
+//! The bytes of single values: alone they read as they did in their place.
 
 use proptest::prelude::*;
 
@@ -7,16 +7,16 @@ use super::properties::{mutated_stream, soup};
 use super::*;
 use crate::synth::{Profile, StreamOptions, stream};
 
-/// Keeps what is no event.
+/// Keeps everything.
 #[derive(Default)]
 struct Kept {
-    events: usize,
+    events: Vec<Vec<u8>>,
     others: Vec<(Other, Vec<Wrapping>, Vec<u8>)>,
 }
 
 impl Visit for Kept {
-    fn event(&mut self, _: &Event<'_>, _: &Path) {
-        self.events += 1;
+    fn event(&mut self, _: &Event<'_>, _: &Path, raw: &[u8]) {
+        self.events.push(raw.to_vec());
     }
 
     fn other(&mut self, other: Other, path: &Path, _: u64, raw: &[u8]) {
@@ -67,11 +67,15 @@ fn assert_reads_alone_as_in_its_place(record: &[u8]) -> usize {
         Seen::Event { .. } => None,
     });
     assert_eq!(kept.kinds(), others.collect::<Vec<_>>());
-    assert_eq!(kept.events + kept.others.len(), seen.len());
+    assert_eq!(kept.events.len() + kept.others.len(), seen.len());
+    for raw in &kept.events {
+        let alone = Kept::record(raw);
+        assert_eq!((alone.events.as_slice(), alone.others.len()), (&[raw.clone()][..], 0));
+    }
     for (other, path, raw) in &kept.others {
         if !is_too_deep(*other, path) {
             let again = again(raw);
-            let told = (again.events, again.kinds());
+            let told = (again.events.len(), again.kinds());
             assert_eq!(told, (0, vec![*other]), "{path:?} {}", raw.escape_ascii());
         }
     }
@@ -83,7 +87,25 @@ fn a_fault_is_kept_from_its_first_byte_to_the_end_of_its_line() {
     let send = event("Send");
     let torn = &send[..40];
     let kept = Kept::record(format!("{send}\n {torn}\n{send}\n[1,\n \n{send}{torn}").as_bytes());
-    assert_eq!((kept.events, kept.raws()), (3, vec![torn.into(), "[1,".into(), torn.into()]));
+    assert_eq!((kept.events.len(), kept.raws()), (3, vec![torn.into(), "[1,".into(), torn.into()]));
+}
+
+/// Whatever is wrapped around an event, and whatever white space stands in it.
+#[test]
+fn an_event_is_handed_out_as_it_came() {
+    let send = event("Send").replacen('{', "{\n  ", 1).replace(':', " : ");
+    let (quoted, data) = (json!(format!(" {send}\n")), STANDARD.encode(format!("{send}\n\n")));
+    for wrapped in [
+        format!("\u{feff} {send} "),
+        format!(r#"{{"Type":"Notification","TopicArn":"a","Message":{quoted}}}"#),
+        format!(r#"{{"Type":"Notification","TopicArn":"a","Message" : {send} }}"#),
+        format!(r#"{{"detail-type":"Email Sent","source":"aws.ses","detail": {send},"x":{{}}}}"#),
+        format!(r#"{{"Records":[{{"body":{quoted}}}]}}"#),
+        format!(r#"{{"requestId":"1","records":[{{"data":"{data}"}}]}}"#),
+        format!(r#"{{"errorCode":"x","rawData":"{data}"}}"#),
+    ] {
+        assert_eq!(Kept::record(wrapped.as_bytes()).events, [send.as_bytes()], "{wrapped}");
+    }
 }
 
 #[test]
@@ -108,7 +130,7 @@ fn of_entries_of_a_list_only_the_one_that_could_not_be_read_is_kept() {
     );
     let kept = Kept::record(record.as_bytes());
     let foreign = format!("{{\"Records\":[{{\"x\":{send}}}]}}");
-    assert_eq!((kept.events, kept.raws()), (2, vec![new.clone(), foreign, new]));
+    assert_eq!((kept.events.len(), kept.raws()), (2, vec![new.clone(), foreign, new]));
     assert_eq!(assert_reads_alone_as_in_its_place(record.as_bytes()), 3);
 }
 
@@ -123,10 +145,10 @@ fn records_that_are_not_base64_are_kept_as_they_are_in_a_request_of_their_own() 
     let interest = interest();
     let request = read_request(body.as_bytes(), &interest).expect("a request");
     let kept = request.read(&interest, Kept::default).expect("its records");
-    assert_eq!((kept.events, kept.raws()), (5, expected.to_vec()));
+    assert_eq!((kept.events.len(), kept.raws()), (5, expected.to_vec()));
 
     let kept = Kept::record(body.as_bytes());
-    assert_eq!((kept.events, kept.raws()), (5, expected.to_vec()));
+    assert_eq!((kept.events.len(), kept.raws()), (5, expected.to_vec()));
     assert_eq!(assert_reads_alone_as_in_its_place(body.as_bytes()), 5);
 }
 
@@ -137,7 +159,7 @@ fn torn_gzip_is_kept_only_if_nothing_came_out_of_it() {
     assert_eq!(Kept::record(nothing).others[0].2, nothing);
     let torn = &packed[..packed.len() - 3];
     let kept = Kept::record(torn);
-    assert_eq!((kept.events, kept.kinds()), (1, vec![Other::Malformed]));
+    assert_eq!((kept.events.len(), kept.kinds()), (1, vec![Other::Malformed]));
     assert_eq!(kept.others[0].2, [0x1f, 0x8b]);
     for len in 2..packed.len() {
         assert_eq!(assert_reads_alone_as_in_its_place(&packed[..len]), 1);

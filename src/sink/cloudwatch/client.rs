@@ -6,9 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use aws_config::sts::AssumeRoleProvider;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::config::interceptors::BeforeTransmitInterceptorContextRef;
@@ -22,17 +19,8 @@ use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
 use hyper_util::client::legacy::Error as HttpClientError;
 
 use super::classify::answered;
+use crate::aws::{AwsEnvironment, assume_role};
 use crate::sink::{Amount, Datum, Failure, MetricSink};
-
-/// Where the SDK finds endpoint and credentials.
-#[derive(Clone, Debug, Default)]
-pub enum AwsEnvironment {
-    /// The SDK's standard environment: variables, profile, container, instance.
-    #[default]
-    Process,
-    /// A stand-in for AWS, with credentials that it does not check.
-    Endpoint { url: String },
-}
 
 /// How CloudWatch is reached.
 #[derive(Clone, Debug)]
@@ -56,26 +44,6 @@ pub struct CloudWatch {
 /// Says whether a request was handed to the connection pool: before that, nothing was sent.
 #[derive(Clone, Debug, Default)]
 struct Transmitted(Arc<AtomicBool>);
-
-// === impl AwsEnvironment ===
-
-impl AwsEnvironment {
-    /// What clients are made of. Without a region here the SDK looks for one; `None` when there is
-    /// none at all.
-    pub async fn load(&self, region: Option<&str>) -> Option<SdkConfig> {
-        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12());
-        if let Self::Endpoint { url } = self {
-            let credentials = Credentials::new("AKID", "secret", None, None, "stand-in");
-            loader = loader.endpoint_url(url).credentials_provider(credentials);
-            loader = loader.region(Region::from_static("us-east-1"));
-        }
-        if let Some(region) = region {
-            loader = loader.region(Region::new(region.to_owned()));
-        }
-        let sdk = loader.load().await;
-        sdk.region().is_some().then_some(sdk)
-    }
-}
 
 // === impl CloudWatch ===
 
@@ -103,17 +71,6 @@ impl CloudWatch {
             .build();
         Ok(Self { client: ArcSwap::from_pointee(Client::from_conf(config)), identity })
     }
-}
-
-async fn assume_role(sdk: SdkConfig, role_arn: Option<&str>) -> SdkConfig {
-    let Some(role_arn) = role_arn else { return sdk };
-    let role = AssumeRoleProvider::builder(role_arn)
-        .session_name("postmeter")
-        .configure(&sdk)
-        .build()
-        .await;
-    let credentials = aws_sdk_cloudwatch::config::SharedCredentialsProvider::new(role);
-    sdk.into_builder().credentials_provider(credentials).build()
 }
 
 impl MetricSink for CloudWatch {

@@ -4,4 +4,4 @@
 mod classify;
 mod client;
 
-pub use client::{AwsEnvironment, CloudWatch, CloudWatchSettings};
+pub use client::{CloudWatch, CloudWatchSettings};

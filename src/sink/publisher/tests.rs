@@ -90,7 +90,7 @@ fn publisher_to<S: MetricSink>(sink: S, ledger: &Ledger) -> (Publisher<S>, Arc<M
     let Admission::New(ticket) = ledger.admit(RequestId::new(b"source", b"id")) else {
         unreachable!("no id is known");
     };
-    aggregator.merge(&delta(&layouts), || ticket.merged()).expect("it fits");
+    aggregator.merge(&delta(&layouts), || ticket.merged(false).counts).expect("it fits");
     let settings = PublisherSettings {
         flush_interval: Duration::from_secs(1),
         concurrency: 1,

@@ -345,7 +345,7 @@ impl FirehoseEndpoint {
         match stage.unwrap_or_else(|_| waiter.stage()) {
             Stage::Settled => Reply { request_id, outcome: done, error: None },
             Stage::Merged if !when_settled => Reply { request_id, outcome: done, error: None },
-            Stage::Merged => {
+            Stage::Merged | Stage::Forwarding => {
                 shared.metrics.overdue_requests.add(1);
                 let error = Some("still publishing; counted, and not to be counted again".into());
                 Reply { request_id, outcome: RequestOutcome::Overdue, error }

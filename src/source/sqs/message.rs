@@ -199,7 +199,7 @@ pub async fn enter(shared: &Shared, bytes: usize) -> Result<Charge, Refusal> {
 /// Waits for better times after a refusal that is one for now; gives it back when there will be none.
 async fn wait(shared: &Shared, backoff: &mut Backoff, refusal: Refusal) -> Result<(), Refusal> {
     match refusal.reason {
-        Reason::Busy | Reason::Entries | Reason::Behind | Reason::Journal => {}
+        Reason::Busy | Reason::Entries | Reason::Behind | Reason::Journal | Reason::Forwards => {}
         Reason::Unauthorized | Reason::BadRequest | Reason::Draining | Reason::GivenUp => {
             return Err(refusal);
         }
@@ -227,7 +227,9 @@ pub async fn follow(taken: Taken) {
                 outcome = RequestOutcome::Lost;
             }
             Stage::Refused(refusal) => outcome = RequestOutcome::Refused(refusal.reason),
-            Stage::Reading => outcome = RequestOutcome::Refused(Reason::GivenUp),
+            Stage::Reading | Stage::Forwarding => {
+                outcome = RequestOutcome::Refused(Reason::GivenUp);
+            }
         }
     }
     if matches!(outcome, RequestOutcome::Acknowledged | RequestOutcome::Repeated) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Shared;
 use super::message::{enter, merge_read};
-use crate::ack::{Admission, Ledger, Reason, Refusal, Stage, Ticket, Waiter};
+use crate::ack::{Admission, Ledger, Reason, Receipts, Refusal, Stage, Ticket, Waiter};
 use crate::limits::S3_ID_LIFE;
 use crate::pipeline::Batch;
 use crate::source::Named;
@@ -92,11 +92,15 @@ async fn merge_all(
 
 /// Ends an object that was merged with another as that does.
 fn end_with(ticket: Ticket, mut first: Waiter) {
-    let Some(receipt) = ticket.merged() else { return };
+    // The first waits for its events to be forwarded, if any are; so does this one.
+    let Receipts { counts, forwarding } = ticket.merged(true);
     tokio::spawn(async move {
-        if first.answered(true).await == Stage::Settled {
+        if matches!(first.answered(false).await, Stage::Merged | Stage::Settled) {
             // Nothing else is to be waited for.
-            drop(receipt.split(0));
+            drop(forwarding.map(|receipt| receipt.split(0)));
+        }
+        if counts.is_some() && first.answered(true).await == Stage::Settled {
+            drop(counts.map(|receipt| receipt.split(0)));
         }
     });
 }

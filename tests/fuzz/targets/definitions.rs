@@ -11,7 +11,7 @@ mod finding;
 mod ses;
 
 use destination::{
-    CloudWatchDestination, Definitions, Destination, EventDestination, Layouts, OnInvalidValue,
+    CloudWatchDestination, Definitions, Destination, EventDestination, Layouts, OnInvalidValue, Target, TargetKind,
     RuleSet, ValueSource, import, read,
 };
 use finding::{Finding, Place};
@@ -67,14 +67,16 @@ fn event_destination(of: &EventDestination) -> Value {
     let types: Vec<_> = of.matching_event_types.iter().map(|name| name.api_name()).collect();
     let (kind, destination) = match &of.destination {
         Destination::CloudWatch(cloudwatch) => ("CloudWatchDestination", metrics(cloudwatch)),
-        Destination::KinesisFirehose { iam_role_arn, delivery_stream_arn } => (
-            "KinesisFirehoseDestination",
-            json!({ "IamRoleArn": iam_role_arn, "DeliveryStreamArn": delivery_stream_arn }),
-        ),
-        Destination::Sns { topic_arn } => ("SnsDestination", json!({ "TopicArn": topic_arn })),
-        Destination::EventBridge { event_bus_arn } => {
-            ("EventBridgeDestination", json!({ "EventBusArn": event_bus_arn }))
-        }
+        Destination::Forward(Target { kind, arn, role_arn }) => match kind {
+            TargetKind::Firehose => (
+                "KinesisFirehoseDestination",
+                json!({ "IamRoleArn": role_arn, "DeliveryStreamArn": arn.as_str() }),
+            ),
+            TargetKind::Sns => ("SnsDestination", json!({ "TopicArn": arn.as_str() })),
+            TargetKind::EventBridge => {
+                ("EventBridgeDestination", json!({ "EventBusArn": arn.as_str() }))
+            }
+        },
         Destination::Pinpoint { application_arn } => {
             ("PinpointDestination", json!({ "ApplicationArn": application_arn }))
         }

@@ -4,9 +4,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use postmeter::app::{App, Drained, Reloader, Surroundings};
+use postmeter::aws::AwsEnvironment;
 use postmeter::clock::Clock;
 use postmeter::config::{AccessKey, Config, DefinitionsSource, Publish};
-use postmeter::sink::cloudwatch::AwsEnvironment;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;

@@ -7,6 +7,7 @@ pub mod endpoint;
 pub mod fake_cloudwatch;
 pub mod fake_s3;
 pub mod fake_sqs;
+pub mod fake_targets;
 pub mod firehose;
 pub mod load;
 pub mod process;

@@ -10,7 +10,7 @@ use crate::finding::{Finding, Place};
 fn sample() -> String {
     let firehose = json!({
         "Name": "raw", "MatchingEventTypes": ["OPEN"],
-        "KinesisFirehoseDestination": {"DeliveryStreamArn": "arn:aws:firehose:r:1:s"},
+        "KinesisFirehoseDestination": {"DeliveryStreamArn": "arn:aws:firehose:r:1:deliverystream/s"},
     });
     let value = document(&[cloud_watch("a", &[dimension("b"), dimension("c")]), firehose]);
     serde_json::to_string_pretty(&value).unwrap()

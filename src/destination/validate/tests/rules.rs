@@ -9,6 +9,7 @@ use super::{
 use crate::destination::model::{
     CloudWatchDestination, Destination, Dimension, OnInvalidValue, ValueSource,
 };
+use crate::destination::target::{Arn, Target, TargetKind};
 use crate::ses::EventType;
 
 const DIMENSION: &str = "/CloudWatchDestination/DimensionConfigurations/0";
@@ -321,70 +322,48 @@ fn exactly_one_kind_of_destination_is_given() {
 }
 
 #[test]
-fn forwarding_destinations_are_kept_and_inert_when_enabled() {
-    let arn = "arn:aws:x:eu-west-1:123456789012:y";
-    let cases = [
-        (
-            "KinesisFirehoseDestination",
-            json!({"IamRoleArn": arn, "DeliveryStreamArn": arn}),
-            Destination::KinesisFirehose {
-                iam_role_arn: Some(arn.to_owned()),
-                delivery_stream_arn: arn.to_owned(),
-            },
-        ),
-        (
-            "KinesisFirehoseDestination",
-            json!({"DeliveryStreamArn": arn}),
-            Destination::KinesisFirehose {
-                iam_role_arn: None,
-                delivery_stream_arn: arn.to_owned(),
-            },
-        ),
-        (
-            "SnsDestination",
-            json!({"TopicArn": arn}),
-            Destination::Sns { topic_arn: arn.to_owned() },
-        ),
+fn forwarding_destinations_are_targets_with_arns_of_their_service() {
+    let role = "arn:aws:iam::123456789012:role/r";
+    let stream = "arn:aws:firehose:eu-west-1:123456789012:deliverystream/s";
+    for (kind, key, target, arn) in [
+        ("KinesisFirehoseDestination", "DeliveryStreamArn", TargetKind::Firehose, stream),
+        ("SnsDestination", "TopicArn", TargetKind::Sns, "arn:aws:sns:eu-west-1:1:t"),
         (
             "EventBridgeDestination",
-            json!({"EventBusArn": arn}),
-            Destination::EventBridge { event_bus_arn: arn.to_owned() },
+            "EventBusArn",
+            TargetKind::EventBridge,
+            "arn:aws:events:eu-west-1:1:event-bus/b",
         ),
-    ];
-    for (kind, value, expected) in cases {
-        let mut destination = other_kind(kind, value);
-        let path = format!("ConfigurationSets[0].EventDestinations[0].{kind}: ");
-        let finding = super::only_finding(&document(&[destination.clone()]));
-        assert!(finding.starts_with(&format!("warning: {path}")), "{finding}");
-        assert!(finding.contains("inert"), "{finding}");
-        destination["Enabled"] = json!(false);
-        assert_eq!(only_destination(&document(&[destination])).destination, expected);
-    }
-}
-
-#[test]
-fn forwarding_destinations_need_their_arns() {
-    for (kind, key) in [
-        ("KinesisFirehoseDestination", "DeliveryStreamArn"),
-        ("SnsDestination", "TopicArn"),
-        ("EventBridgeDestination", "EventBusArn"),
     ] {
         let path = format!("ConfigurationSets[0].EventDestinations[0].{kind}");
         let given = |value: Value| document(&[other_kind(kind, value)]);
+        let read =
+            Target { kind: target, arn: Arn::parse(target, arn).expect("an ARN"), role_arn: None };
+        let destination = only_destination(&given(json!({key: arn}))).destination;
+        assert_eq!(destination, Destination::Forward(read.clone()));
+        if target == TargetKind::Firehose {
+            let with_role = given(json!({key: arn, "IamRoleArn": role}));
+            let read = Target { role_arn: Some(role.to_owned()), ..read };
+            assert_eq!(only_destination(&with_role).destination, Destination::Forward(read));
+        }
         assert_refused(&given(json!({})), &format!("{path}.{key}: {key} is missing"));
-        assert_refused(&given(json!("arn:a:b:c:d:e")), &format!("{path}: {kind} is a string"));
-        for wrong in
-            ["", "arn:aws:sns:eu-west-1:1", "urn:a:b:c:d:e", "arn:a:b:c:d:e f", "arn:a:b:c:d:e\n"]
-        {
-            let refused = format!("{path}.{key}: {key} \"");
+        assert_refused(&given(json!(arn)), &format!("{path}: {kind} is a string"));
+        for wrong in ["", "arn:aws:x:eu-west-1:1:t", "arn:aws:sns:eu-west-1:1", "arn:a:b:c:d:e f"] {
+            let refused = format!("{path}.{key}: {key} \"{wrong}\" is not one; write arn:aws:");
             assert_refused(&given(json!({key: wrong})), &refused);
         }
     }
-    let firehose = json!({"IamRoleArn": "role", "DeliveryStreamArn": "arn:a:b:c:d:e"});
+    let firehose = json!({"IamRoleArn": "role", "DeliveryStreamArn": stream});
     assert_refused(
         &document(&[other_kind("KinesisFirehoseDestination", firehose)]),
         "ConfigurationSets[0].EventDestinations[0].KinesisFirehoseDestination.IamRoleArn: \
          IamRoleArn \"role\" is not an ARN",
+    );
+    let fifo = json!({"TopicArn": "arn:aws:sns:eu-west-1:1:t.fifo"});
+    assert_refused(
+        &document(&[other_kind("SnsDestination", fifo)]),
+        "ConfigurationSets[0].EventDestinations[0].SnsDestination.TopicArn: TopicArn \
+         \"arn:aws:sns:eu-west-1:1:t.fifo\" is not one; choose a standard topic",
     );
 }
 
@@ -431,7 +410,7 @@ fn unknown_keys_are_warned_of_with_a_hint() {
              unknown key \"default_dimension_value\" is ignored; write DefaultDimensionValue"
         ),
     );
-    let arn = json!({"TopicArn": "arn:a:b:c:d:e", "Other": 1});
+    let arn = json!({"TopicArn": "arn:aws:sns:r:1:t", "Other": 1});
     let mut sns = other_kind("SnsDestination", arn);
     sns["Enabled"] = json!(false);
     assert_warned(&document(&[sns]), &format!("{path}.SnsDestination.Other: unknown key"));

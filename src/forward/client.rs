@@ -1,0 +1,130 @@
+//! One target of any kind.
+#![cfg_attr(
+    not(all(feature = "to-firehose", feature = "to-sns", feature = "to-event-bridge")),
+    allow(dead_code, clippy::unused_async, reason = "what is left is a matter of features")
+)]
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{Region, SdkConfig};
+use std::time::Duration;
+
+#[cfg(feature = "to-event-bridge")]
+use super::event_bridge::EventBridge;
+#[cfg(feature = "to-firehose")]
+use super::firehose::Firehose;
+use super::forwards::RawEvent;
+#[cfg(feature = "to-sns")]
+use super::sns::Sns;
+use crate::aws::{AwsEnvironment, CallFailure, CallLimits, assume_role};
+use crate::destination::Target;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// What became of one event of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Taken,
+    /// Not taken; another time perhaps.
+    Again(String),
+    /// It will never be.
+    Refused(String),
+}
+
+/// What a kind of target takes.
+#[derive(Clone, Copy, Debug)]
+pub struct CallShape {
+    pub limits: CallLimits,
+    /// The longest event.
+    pub event_bytes: usize,
+}
+
+/// A target.
+#[derive(Debug)]
+pub enum Client {
+    #[cfg(feature = "to-firehose")]
+    Firehose(Firehose),
+    #[cfg(feature = "to-sns")]
+    Sns(Sns),
+    #[cfg(feature = "to-event-bridge")]
+    EventBridge(EventBridge),
+    /// No rule forwards to a kind that is not in this build.
+    NotBuiltIn,
+}
+
+// === impl Client ===
+
+impl Client {
+    /// Finds credentials when it is first called. `source` is what events say to EventBridge.
+    pub async fn new(target: &Target, source: &str, aws: &AwsEnvironment) -> Self {
+        let region = target.arn.region();
+        let sdk = match aws.load(Some(region)).await {
+            Some(sdk) => sdk,
+            // A region was given.
+            None => SdkConfig::builder().region(Region::new(region.to_owned())).build(),
+        };
+        let sdk = assume_role(sdk, target.role_arn.as_deref()).await;
+        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build();
+        // Ours know which events are to be sent again.
+        let sdk = sdk.into_builder().retry_config(RetryConfig::disabled());
+        let sdk = sdk.timeout_config(timeouts).build();
+        match target.kind {
+            #[cfg(feature = "to-firehose")]
+            crate::destination::TargetKind::Firehose => {
+                Self::Firehose(Firehose::new(&sdk, &target.arn))
+            }
+            #[cfg(feature = "to-sns")]
+            crate::destination::TargetKind::Sns => Self::Sns(Sns::new(&sdk, &target.arn)),
+            #[cfg(feature = "to-event-bridge")]
+            crate::destination::TargetKind::EventBridge => {
+                Self::EventBridge(EventBridge::new(&sdk, &target.arn, source))
+            }
+            #[allow(unreachable_patterns, reason = "which are left is a matter of features")]
+            _ => {
+                let _ = (&sdk, source);
+                Self::NotBuiltIn
+            }
+        }
+    }
+
+    pub fn shape(&self) -> CallShape {
+        match self {
+            #[cfg(feature = "to-firehose")]
+            Self::Firehose(_) => Firehose::SHAPE,
+            #[cfg(feature = "to-sns")]
+            Self::Sns(_) => Sns::SHAPE,
+            #[cfg(feature = "to-event-bridge")]
+            Self::EventBridge(_) => EventBridge::SHAPE,
+            Self::NotBuiltIn => {
+                CallShape { limits: CallLimits { entries: 1, bytes: 0 }, event_bytes: 0 }
+            }
+        }
+    }
+
+    /// One call; for each event in its order what became of it.
+    ///
+    /// # Errors
+    /// None was taken, or nobody knows.
+    pub async fn put(&self, events: &[RawEvent]) -> Result<Vec<Answer>, CallFailure> {
+        match self {
+            #[cfg(feature = "to-firehose")]
+            Self::Firehose(firehose) => firehose.put(events).await,
+            #[cfg(feature = "to-sns")]
+            Self::Sns(sns) => sns.put(events).await,
+            #[cfg(feature = "to-event-bridge")]
+            Self::EventBridge(bus) => bus.put(events).await,
+            Self::NotBuiltIn => {
+                let _ = events;
+                Err(CallFailure::Other("not in this build".to_owned()))
+            }
+        }
+    }
+}
+
+/// An event and a newline behind it, as SES itself writes them.
+pub fn line(event: &RawEvent) -> Vec<u8> {
+    let mut line = Vec::with_capacity(event.bytes.len() + 1);
+    line.extend_from_slice(&event.bytes);
+    line.push(b'\n');
+    line
+}

@@ -1,0 +1,125 @@
+//! An EventBridge event bus, with the detail types that SES gives its events.
+//! <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>, 2026-11-22.
+
+use aws_config::SdkConfig;
+use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::primitives::DateTime;
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use serde::Deserialize;
+
+use super::client::{Answer, CallShape};
+use super::forwards::RawEvent;
+use crate::aws::{CallFailure, CallLimits};
+use crate::destination::Arn;
+use crate::limits::{EVENTS_CALL_BYTES_MAX, EVENTS_CALL_ENTRIES_MAX};
+use crate::ses::EventType;
+
+/// Bytes of an entry besides its detail, at most: its source, type, time, bus and identity.
+const BESIDE_DETAIL: usize = 4 << 10;
+
+/// Codes of entries that no repeat helps.
+const REFUSED: &[&str] = &[
+    "InvalidAccountIdException",
+    "InvalidArgument",
+    "MalformedDetail",
+    "NotAuthorizedForDetailTypeException",
+    "NotAuthorizedForSourceException",
+    "RedactionFailure",
+];
+
+#[derive(Debug)]
+pub struct EventBridge {
+    client: Client,
+    bus_arn: String,
+    source: String,
+}
+
+/// As much of an event as SES names beside it.
+#[derive(Deserialize)]
+struct Head {
+    mail: Mail,
+}
+
+#[derive(Deserialize)]
+struct Mail {
+    #[serde(default, rename = "sourceArn")]
+    source_arn: Option<String>,
+}
+
+/// What SES calls events of a type on a bus.
+/// <https://docs.aws.amazon.com/ses/latest/dg/monitoring-eventbridge.html>, 2026-11-22.
+const fn detail_type(event_type: EventType) -> &'static str {
+    match event_type {
+        EventType::Send => "Email Sent",
+        EventType::Reject => "Email Rejected",
+        EventType::Bounce => "Email Bounced",
+        EventType::Complaint => "Email Complaint Received",
+        EventType::Delivery => "Email Delivered",
+        EventType::Open => "Email Opened",
+        EventType::Click => "Email Clicked",
+        EventType::RenderingFailure => "Email Rendering Failed",
+        EventType::DeliveryDelay => "Email Delivery Delayed",
+        EventType::Subscription => "Email Subscribed",
+    }
+}
+
+/// The identity that the mail was sent by, as SES puts it beside the event.
+fn identity_of(event: &[u8]) -> Option<String> {
+    let head: Head = serde_json::from_slice(event).ok()?;
+    head.mail.source_arn.filter(|arn| arn.len() < BESIDE_DETAIL / 2)
+}
+
+// === impl EventBridge ===
+
+impl EventBridge {
+    pub const SHAPE: CallShape = CallShape {
+        limits: CallLimits {
+            entries: EVENTS_CALL_ENTRIES_MAX,
+            bytes: EVENTS_CALL_BYTES_MAX - EVENTS_CALL_ENTRIES_MAX * BESIDE_DETAIL,
+        },
+        event_bytes: EVENTS_CALL_BYTES_MAX - BESIDE_DETAIL,
+    };
+
+    pub fn new(sdk: &SdkConfig, bus: &Arn, source: &str) -> Self {
+        let (bus_arn, source) = (bus.as_str().to_owned(), source.to_owned());
+        Self { client: Client::new(sdk), bus_arn, source }
+    }
+
+    pub async fn put(&self, events: &[RawEvent]) -> Result<Vec<Answer>, CallFailure> {
+        let entries = events.iter().map(|event| {
+            PutEventsRequestEntry::builder()
+                .event_bus_name(&self.bus_arn)
+                .source(&self.source)
+                .detail_type(detail_type(event.event_type))
+                .set_time(event.time_ms.map(DateTime::from_millis))
+                .set_resources(identity_of(&event.bytes).map(|arn| vec![arn]))
+                // An event was read as JSON, which is UTF-8.
+                .detail(String::from_utf8_lossy(&event.bytes))
+                .build()
+        });
+        let call = self.client.put_events().set_entries(Some(entries.collect()));
+        let answer = call.send().await.map_err(|error| CallFailure::of(&error))?;
+        let each = answer.entries().iter().map(|entry| match entry.error_code() {
+            None => Answer::Taken,
+            Some(code) => {
+                let why = format!("{code}: {}", entry.error_message().unwrap_or_default());
+                if REFUSED.contains(&code) { Answer::Refused(why) } else { Answer::Again(why) }
+            }
+        });
+        Ok(each.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_identity_is_the_mails_and_nothing_elses() {
+        let event = br#"{"sourceArn":"no","mail":{"x":{"sourceArn":"no"},"sourceArn":"arn:a"}}"#;
+        assert_eq!(identity_of(event).as_deref(), Some("arn:a"));
+        for none in [&br#"{"mail":{"sourceArn":null}}"#[..], br#"{"mail":{}}"#, b"{}", b""] {
+            assert_eq!(identity_of(none), None);
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! A Firehose delivery stream.
+
+use aws_config::SdkConfig;
+
+use super::client::{Answer, CallShape, line};
+use super::forwards::RawEvent;
+use crate::aws::{CallFailure, CallLimits, Stream};
+use crate::destination::Arn;
+use crate::limits::{
+    FIREHOSE_CALL_BYTES_MAX, FIREHOSE_CALL_RECORDS_MAX, FIREHOSE_RECORD_BYTES_MAX,
+};
+
+#[derive(Debug)]
+pub struct Firehose(Stream);
+
+// === impl Firehose ===
+
+impl Firehose {
+    pub const SHAPE: CallShape = CallShape {
+        // Room for the newlines.
+        limits: CallLimits {
+            entries: FIREHOSE_CALL_RECORDS_MAX,
+            bytes: FIREHOSE_CALL_BYTES_MAX - FIREHOSE_CALL_RECORDS_MAX,
+        },
+        event_bytes: FIREHOSE_RECORD_BYTES_MAX - 1,
+    };
+
+    pub fn new(sdk: &SdkConfig, stream: &Arn) -> Self {
+        Self(Stream::new(sdk, stream.name()))
+    }
+
+    /// Every record may be taken another time: what Firehose says of one is that it is busy.
+    pub async fn put(&self, events: &[RawEvent]) -> Result<Vec<Answer>, CallFailure> {
+        let answers = self.0.put(events.iter().map(line)).await?;
+        let answer = |answer: Result<(), String>| match answer {
+            Ok(()) => Answer::Taken,
+            Err(why) => Answer::Again(why),
+        };
+        Ok(answers.into_iter().map(answer).collect())
+    }
+}

@@ -1,0 +1,280 @@
+//! The queue of one target, and the calls that empty it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::client::{Answer, CallShape, Client};
+use super::forwards::{Collected, RawEvent};
+use super::waiting::{Waiting, Waits};
+use super::{ForwardParts, ForwardSettings};
+use crate::ack::Share;
+use crate::aws::{CallFailure, calls};
+use crate::backoff::Backoff;
+use crate::dead_letters::Unforwarded;
+use crate::destination::Target;
+use crate::telemetry::{ForwardOutcome, RateLimit};
+
+/// Calls of one target at a time.
+const CALLS_AT_ONCE: usize = 8;
+/// Events that are looked at together: some calls.
+const TAKEN_MAX: usize = 2000;
+/// A call may take so long, but not beyond the time of its last event; and a second at least.
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+const CALL_TIMEOUT_LEAST: Duration = Duration::from_secs(1);
+/// An event that is given up waits so long for its letter to be written.
+const LETTERS_PATIENCE: Duration = Duration::from_secs(1);
+
+/// What a lane is made of.
+#[derive(Debug)]
+pub struct LaneParts {
+    pub target: Target,
+    pub settings: ForwardSettings,
+    pub parts: ForwardParts,
+    pub waiting: Arc<Waiting>,
+    pub errors: Arc<RateLimit>,
+    pub end: CancellationToken,
+}
+
+/// The way to a target. What it was given is sent, also when it is dropped.
+#[derive(Debug)]
+pub struct Lane {
+    room: Arc<Semaphore>,
+    room_bytes: u32,
+    waiting: Arc<Waiting>,
+    queue: mpsc::UnboundedSender<Outgoing>,
+}
+
+/// An event on its way.
+#[derive(Debug)]
+pub struct Outgoing {
+    pub event: RawEvent,
+    deadline: Instant,
+    share: Share,
+    _waits: Waits,
+    /// Given back with the last event of its request.
+    _room: Arc<OwnedSemaphorePermit>,
+}
+
+/// Empties a lane's queue.
+#[derive(Debug)]
+struct Sender {
+    client: Client,
+    lane: LaneParts,
+}
+
+// === impl Lane ===
+
+impl Lane {
+    pub fn start(parts: LaneParts) -> Self {
+        let (queue, events) = mpsc::unbounded_channel();
+        let room_bytes = parts.settings.queue_bytes;
+        let room = Arc::new(Semaphore::new(room_bytes as usize));
+        let waiting = Arc::clone(&parts.waiting);
+        // Ends with the lane, when its queue is empty.
+        tokio::spawn(run(parts, events));
+        Self { room, room_bytes, waiting, queue }
+    }
+
+    /// Room for so many bytes; what is larger than all of it is let in alone.
+    pub fn reserve(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.room_bytes);
+        Arc::clone(&self.room).try_acquire_many_owned(bytes).ok()
+    }
+
+    /// Queues events, each with a share of its request.
+    pub fn send(
+        &self,
+        events: Collected,
+        room: OwnedSemaphorePermit,
+        deadline: Instant,
+        shares: &mut impl Iterator<Item = Share>,
+    ) {
+        let room = Arc::new(room);
+        for (event, share) in events.into_events().zip(shares) {
+            let (waits, room) = (self.waiting.enter(), Arc::clone(&room));
+            let outgoing = Outgoing { event, deadline, share, _waits: waits, _room: room };
+            // Without a receiver the work on the lane has panicked: the share is dropped without a
+            // word, and the request fails.
+            let _ = self.queue.send(outgoing);
+        }
+    }
+}
+
+async fn run(lane: LaneParts, mut queue: mpsc::UnboundedReceiver<Outgoing>) {
+    let client = Client::new(&lane.target, &lane.settings.source, &lane.parts.aws).await;
+    let CallShape { limits, .. } = client.shape();
+    let sender = Arc::new(Sender { client, lane });
+    let at_once = Arc::new(Semaphore::new(CALLS_AT_ONCE));
+    let mut events = Vec::new();
+    while queue.recv_many(&mut events, TAKEN_MAX).await > 0 {
+        let bytes_of = |outgoing: &Outgoing| outgoing.event.bytes.len();
+        for call in calls(events.drain(..), limits, bytes_of) {
+            // The semaphore is never closed.
+            let place = Arc::clone(&at_once).acquire_owned().await;
+            let sender = Arc::clone(&sender);
+            tokio::spawn(async move {
+                sender.deliver(call).await;
+                drop(place);
+            });
+        }
+    }
+}
+
+// === impl Sender ===
+
+impl Sender {
+    /// Sends events until each is taken or given up.
+    async fn deliver(&self, call: Vec<Outgoing>) {
+        let longest = self.client.shape().event_bytes;
+        let (call, too_large) = call.into_iter().partition(|out| out.event.bytes.len() <= longest);
+        let why = format!("{} takes no event so long", self.lane.target.kind.name());
+        self.give_up(too_large, ForwardOutcome::TooLarge, &why).await;
+        let mut calls = vec![call];
+        while let Some(call) = calls.pop() {
+            if let Some(halves) = self.send(call).await {
+                calls.extend(halves);
+            }
+        }
+    }
+
+    /// Sends a call until nothing of it is left; gives its halves when it is refused whole, for one of
+    /// its events perhaps.
+    async fn send(&self, mut call: Vec<Outgoing>) -> Option<[Vec<Outgoing>; 2]> {
+        let mut backoff = Backoff::default();
+        let mut why = "no call was free in time".to_owned();
+        loop {
+            let (late, outcome) = self.late(&mut call);
+            self.give_up(late, outcome, &why).await;
+            let last = call.iter().map(|outgoing| outgoing.deadline).max()?;
+            match self.call(&call, last).await {
+                Ok(answers) => {
+                    let before = call.len();
+                    call = self.settle(call, answers, &mut why).await;
+                    if call.len() < before {
+                        backoff = Backoff::default();
+                    }
+                }
+                Err(CallFailure::Invalid(_)) if call.len() > 1 => {
+                    let second = call.split_off(call.len() / 2);
+                    return Some([second, call]);
+                }
+                Err(CallFailure::Invalid(refused)) => {
+                    self.give_up(call, ForwardOutcome::Refused, &refused).await;
+                    return None;
+                }
+                Err(CallFailure::Other(failed)) => why = failed,
+            }
+            if call.is_empty() {
+                return None;
+            }
+            self.lane.parts.metrics.forward_repeats.add(call.len() as u64);
+            if self.lane.errors.allow() {
+                let destination = self.lane.target.arn.as_str();
+                tracing::warn!(destination, why, "forwarding failed; it is tried again");
+            }
+            let again = (Instant::now() + backoff.pause()).min(last);
+            tokio::select! {
+                () = sleep_until(again) => {}
+                () = self.lane.end.cancelled() => {}
+            }
+        }
+    }
+
+    async fn call(&self, call: &[Outgoing], last: Instant) -> Result<Vec<Answer>, CallFailure> {
+        let left = last.saturating_duration_since(Instant::now());
+        let limit = left.clamp(CALL_TIMEOUT_LEAST, CALL_TIMEOUT);
+        let events: Vec<_> = call.iter().map(|outgoing| outgoing.event.clone()).collect();
+        tokio::select! {
+            answer = timeout(limit, self.client.put(&events)) => {
+                let answers = answer.unwrap_or_else(|_| {
+                    Err(CallFailure::Other(format!("no answer within {limit:?}")))
+                })?;
+                if answers.len() == call.len() {
+                    Ok(answers)
+                } else {
+                    let why = format!("{} answers to {} events", answers.len(), call.len());
+                    Err(CallFailure::Other(why))
+                }
+            }
+            () = self.lane.end.cancelled() => Err(CallFailure::Other("shutting down".to_owned())),
+        }
+    }
+
+    /// Ends the events that were taken, or refused for good; gives those that are to be sent again.
+    async fn settle(
+        &self,
+        call: Vec<Outgoing>,
+        answers: Vec<Answer>,
+        why: &mut String,
+    ) -> Vec<Outgoing> {
+        let (mut again, mut refused, mut taken) = (Vec::new(), Vec::new(), 0);
+        let mut why_refused = String::new();
+        for (outgoing, answer) in call.into_iter().zip(answers) {
+            match answer {
+                Answer::Taken => {
+                    taken += 1;
+                    outgoing.share.settle();
+                }
+                Answer::Again(reason) => {
+                    *why = reason;
+                    again.push(outgoing);
+                }
+                Answer::Refused(reason) => {
+                    why_refused = reason;
+                    refused.push(outgoing);
+                }
+            }
+        }
+        self.lane.parts.metrics.forwards(ForwardOutcome::Sent, taken);
+        self.give_up(refused, ForwardOutcome::Refused, &why_refused).await;
+        again
+    }
+
+    /// Takes out the events whose time is over; at the end of the process, all.
+    fn late(&self, call: &mut Vec<Outgoing>) -> (Vec<Outgoing>, ForwardOutcome) {
+        if self.lane.end.is_cancelled() {
+            return (std::mem::take(call), ForwardOutcome::Shutdown);
+        }
+        let now = Instant::now();
+        (call.extract_if(.., |outgoing| outgoing.deadline <= now).collect(), ForwardOutcome::Late)
+    }
+
+    /// Counts events that are not taken, makes letters of them, and ends them.
+    async fn give_up(&self, given_up: Vec<Outgoing>, outcome: ForwardOutcome, why: &str) {
+        if given_up.is_empty() {
+            return;
+        }
+        let LaneParts { target, parts, errors, .. } = &self.lane;
+        let events = given_up.len() as u64;
+        parts.metrics.forwards(outcome, events);
+        if errors.allow() {
+            let (destination, outcome) = (target.arn.as_str(), outcome.label());
+            let kept = parts.dead_letters.is_some();
+            tracing::error!(events, destination, outcome, why, kept, "events are not forwarded");
+        }
+        let at_ms = parts.clock.now_ms();
+        let letters = parts.dead_letters.as_ref().and_then(|letters| {
+            let letter = |outgoing: &Outgoing| Unforwarded {
+                destination: target.arn.as_str().to_owned(),
+                why: why.chars().take(WHY_CHARS_MAX).collect(),
+                at_ms,
+                event: outgoing.event.bytes.clone(),
+            };
+            letters.keep_unforwarded(given_up.iter().map(letter).collect())
+        });
+        if let Some(written) = letters {
+            // Nothing is said: it ends, or there is no patience left.
+            let _ = timeout(LETTERS_PATIENCE, written).await;
+        }
+        for outgoing in given_up {
+            outgoing.share.settle();
+        }
+    }
+}
+
+/// What a letter says at most of why.
+const WHY_CHARS_MAX: usize = 200;

@@ -1,0 +1,174 @@
+//! Events on their way to other services, as they came: Firehose, SNS, EventBridge.
+//!
+//! A batch collects [`Forwards`] while it is read. Room for them is reserved before the request is
+//! merged, and they are sent after it: at least once each, while counts are made once. The request is
+//! not answered before each of its events was taken, or was given up: after
+//! [`patience`](ForwardSettings::patience) an event becomes a dead letter, if those are kept.
+//! Each target has a queue of its own, bounded in bytes, so one that is away holds up no other; what
+//! finds no room is refused, and comes again. Each event is in one outcome of
+//! `postmeter_forwards_total`.
+
+mod client;
+#[cfg(feature = "to-event-bridge")]
+mod event_bridge;
+#[cfg(feature = "to-firehose")]
+mod firehose;
+mod forwards;
+mod lane;
+#[cfg(feature = "to-sns")]
+mod sns;
+mod waiting;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use self::lane::{Lane, LaneParts};
+use self::waiting::Waiting;
+use crate::ack::{Reason, Receipt, Refusal};
+use crate::aws::AwsEnvironment;
+use crate::clock::Clock;
+use crate::dead_letters::DeadLetters;
+use crate::destination::{RuleSet, Target};
+use crate::telemetry::{Metrics, RateLimit};
+
+pub use forwards::Forwards;
+
+/// Bytes of events that one request may have forwarded: 256 MiB. They are in memory together.
+const REQUEST_BYTES_MAX: usize = 256 << 20;
+
+/// How events are forwarded.
+#[derive(Clone, Debug)]
+pub struct ForwardSettings {
+    /// How long an event is tried for.
+    pub patience: Duration,
+    /// Of events that wait, for each target.
+    pub queue_bytes: u32,
+    /// What events say to EventBridge that their source is; not `aws.…`, which it keeps for AWS.
+    pub source: String,
+}
+
+/// What a forwarder works with.
+#[derive(Clone, Debug)]
+pub struct ForwardParts {
+    pub aws: AwsEnvironment,
+    pub metrics: Arc<Metrics>,
+    pub clock: Clock,
+    pub dead_letters: Option<DeadLetters>,
+}
+
+/// The way out for events. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Forwarder(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    settings: ForwardSettings,
+    parts: ForwardParts,
+    lanes: Mutex<HashMap<Target, Arc<Lane>>>,
+    waiting: Arc<Waiting>,
+    errors: Arc<RateLimit>,
+    /// Nothing is tried any more.
+    end: CancellationToken,
+}
+
+/// Room for the events of one request.
+#[derive(Debug)]
+pub struct Room(Vec<(usize, Arc<Lane>, OwnedSemaphorePermit)>);
+
+// === impl Forwarder ===
+
+impl Forwarder {
+    #[must_use]
+    pub fn new(settings: ForwardSettings, parts: ForwardParts) -> Self {
+        let errors = RateLimit::new(Duration::from_secs(10), Arc::clone(&parts.metrics));
+        Self(Arc::new(Shared {
+            settings,
+            parts,
+            lanes: Mutex::default(),
+            waiting: Arc::default(),
+            errors: Arc::new(errors),
+            end: CancellationToken::new(),
+        }))
+    }
+
+    /// Room for events that were collected by these rules.
+    ///
+    /// # Errors
+    /// A queue is full: later there is room. Or no queue will ever have room for so many.
+    pub fn reserve(&self, rules: &RuleSet, forwards: &Forwards) -> Result<Room, Refusal> {
+        if forwards.bytes() > REQUEST_BYTES_MAX {
+            let message = "more than 256 MiB of events to forward in one request";
+            return Err(Refusal::new(Reason::BadRequest, message));
+        }
+        let mut room = Vec::new();
+        for (place, bytes) in forwards.bytes_by_target() {
+            let Some(target) = rules.targets().get(place) else { continue };
+            let lane = self.lane(target);
+            let Some(permit) = lane.reserve(bytes) else {
+                let message = "too many events wait to be forwarded (limits.forward_bytes)";
+                return Err(Refusal::new(Reason::Forwards, message));
+            };
+            room.push((place, lane, permit));
+        }
+        Ok(Room(room))
+    }
+
+    /// Sends the events of a request that is merged. The receipt is settled when each was taken, or
+    /// was given up and counted.
+    pub fn send(&self, room: Room, forwards: Forwards, receipt: Receipt) {
+        let deadline = Instant::now() + self.0.settings.patience;
+        let mut shares = receipt.split(forwards.events()).into_iter();
+        let mut queues = forwards.into_queues();
+        for (place, lane, permit) in room.0 {
+            if let Some(events) = queues.get_mut(place).map(std::mem::take) {
+                lane.send(events, permit, deadline, &mut shares);
+            }
+        }
+    }
+
+    /// Ends the queues of targets that these rules do not name, once they are empty.
+    pub fn keep_only(&self, rules: &RuleSet) {
+        let named = |target: &Target| rules.targets().iter().any(|named| **named == *target);
+        self.lanes().retain(|target, _| named(target));
+    }
+
+    /// Events that wait, or are on their way.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        self.0.waiting.events()
+    }
+
+    /// Waits until nothing waits any more; at the deadline, what is left is given up. Nothing is
+    /// merged any more.
+    pub async fn finish(&self, deadline: Instant) {
+        if timeout_at(deadline, self.0.waiting.none()).await.is_err() {
+            self.0.end.cancel();
+            // Giving up is writing letters at most, and that has its own end.
+            self.0.waiting.none().await;
+        }
+    }
+
+    fn lane(&self, target: &Target) -> Arc<Lane> {
+        let shared = &self.0;
+        let make = || {
+            Arc::new(Lane::start(LaneParts {
+                target: target.clone(),
+                settings: shared.settings.clone(),
+                parts: shared.parts.clone(),
+                waiting: Arc::clone(&shared.waiting),
+                errors: Arc::clone(&shared.errors),
+                end: shared.end.clone(),
+            }))
+        };
+        Arc::clone(self.lanes().entry(target.clone()).or_insert_with(make))
+    }
+
+    fn lanes(&self) -> MutexGuard<'_, HashMap<Target, Arc<Lane>>> {
+        self.0.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,68 @@
+//! An SNS topic, with the subject and the text that SES gives its messages.
+//! <https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html>, 2026-11-22.
+
+use std::collections::HashMap;
+
+use aws_config::SdkConfig;
+use aws_sdk_sns::Client;
+use aws_sdk_sns::types::PublishBatchRequestEntry;
+
+use super::client::{Answer, CallShape, line};
+use super::forwards::RawEvent;
+use crate::aws::{CallFailure, CallLimits};
+use crate::destination::Arn;
+use crate::limits::{SNS_CALL_BYTES_MAX, SNS_CALL_ENTRIES_MAX, SNS_MESSAGE_BYTES_MAX};
+
+/// <https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-examples.html>,
+/// 2026-11-22, has the messages; the subject is that of messages which SES sends.
+const SUBJECT: &str = "Amazon SES Email Event Notification";
+
+#[derive(Debug)]
+pub struct Sns {
+    client: Client,
+    topic_arn: String,
+}
+
+// === impl Sns ===
+
+impl Sns {
+    pub const SHAPE: CallShape = CallShape {
+        // Room for subjects and newlines.
+        limits: CallLimits {
+            entries: SNS_CALL_ENTRIES_MAX,
+            bytes: SNS_CALL_BYTES_MAX - SNS_CALL_ENTRIES_MAX * (SUBJECT.len() + 1),
+        },
+        event_bytes: SNS_MESSAGE_BYTES_MAX - SUBJECT.len() - 1,
+    };
+
+    pub fn new(sdk: &SdkConfig, topic: &Arn) -> Self {
+        Self { client: Client::new(sdk), topic_arn: topic.as_str().to_owned() }
+    }
+
+    pub async fn put(&self, events: &[RawEvent]) -> Result<Vec<Answer>, CallFailure> {
+        let entries = events.iter().enumerate().map(|(at, event)| {
+            // An event was read as JSON, which is UTF-8.
+            let message = String::from_utf8_lossy(&line(event)).into_owned();
+            let entry = PublishBatchRequestEntry::builder();
+            let entry = entry.id(at.to_string()).subject(SUBJECT).message(message).build();
+            entry.expect("an id and a message are all that an entry needs")
+        });
+        let call = self.client.publish_batch().topic_arn(&self.topic_arn);
+        let call = call.set_publish_batch_request_entries(Some(entries.collect()));
+        let answer = call.send().await.map_err(|error| CallFailure::of(&error))?;
+        let taken = answer
+            .successful()
+            .iter()
+            .filter_map(|entry| Some((entry.id()?.to_owned(), Answer::Taken)));
+        let failed = answer.failed().iter().map(|entry| {
+            let why = format!("{}: {}", entry.code(), entry.message().unwrap_or_default());
+            let is_invalid = entry.sender_fault() && entry.code().starts_with("InvalidParameter");
+            let answer = if is_invalid { Answer::Refused(why) } else { Answer::Again(why) };
+            (entry.id().to_owned(), answer)
+        });
+        let mut answers: HashMap<_, _> = taken.chain(failed).collect();
+        let unanswered = || Answer::Again("no answer to it".to_owned());
+        let each = 0..events.len();
+        Ok(each.map(|at| answers.remove(&at.to_string()).unwrap_or_else(unanswered)).collect())
+    }
+}
