@@ -36,6 +36,7 @@ pub mod journal;
 pub mod limits;
 pub mod offload;
 pub mod pipeline;
+pub mod replay;
 pub mod ses;
 #[cfg(test)]
 mod simulation;

@@ -69,3 +69,7 @@ pub const SQS_ID_LIFE: Duration = Duration::from_mins(15);
 /// How long an object's id is known. S3 says nothing of how late it repeats a notification; a queue
 /// keeps one for four days by default, and shows it again when its deletion fails.
 pub const S3_ID_LIFE: Duration = Duration::from_hours(24);
+
+/// How long the id of an object is known that was replayed: by then all its events are older than
+/// [`DATUM_AGE_MAX`].
+pub const REPLAY_ID_LIFE: Duration = Duration::from_hours(336 + 24);

@@ -12,6 +12,7 @@ mod journal;
 mod queues;
 #[cfg(feature = "s3")]
 mod remote;
+mod replay;
 
 use std::io;
 use std::net::SocketAddr;
@@ -31,6 +32,7 @@ use engine::last_moment;
 pub use engine::{Ended, Engine, Making};
 #[cfg(test)]
 pub use journal::open_on as open_journal_on;
+pub use replay::{Outcome, Published, Replay, ReplayError, ReplaySettings, Replayed};
 
 use crate::aggregate::Line;
 use crate::aws::AwsEnvironment;

@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::replay::Input;
+
 /// Turns Amazon SES sending events into CloudWatch metrics, each event counted exactly once or
 /// named in a counter of doubt.
 ///
@@ -33,6 +35,7 @@ pub enum Command {
     Demo(DemoArgs),
     Serve(ServeArgs),
     Count(CountArgs),
+    Replay(ReplayArgs),
     Explain(ExplainArgs),
     Check(CheckArgs),
     Import(ImportArgs),
@@ -131,6 +134,65 @@ pub enum CountFormat {
     Csv,
 }
 
+/// Count an archive again, and publish it: objects in S3, or files in folders.
+///
+/// For events that were not counted when they should have been: Firehose's failed deliveries, an
+/// archive from before postmeter, another set of definitions. Every object counts as a whole and
+/// once: the state in --state knows those that are done, so the same command goes on where an
+/// interrupted one was. What the daemon has counted already it does not know: choose objects that
+/// nobody counted, or let another namespace take them.
+///
+/// Counts go to the minutes of their events. CloudWatch takes none that are older than two weeks:
+/// objects whose names say that they are older are not read, and events are dropped (`too_old`).
+/// Metrics alone are made again: nothing is forwarded, and no dead letters are kept.
+///
+/// --from and --to choose objects, not events, by the time (UTC) when an object's first record
+/// arrived: that in Firehose's file names, else that of folders such as 2026/11/21/07/,
+/// year=2026/month=11/day=21/ or dt=2026-11-21/, else when the object was written. An object holds
+/// up to 15 minutes (the stream's buffer), so start a buffer early to have all events of a time.
+///
+/// Settings are those of the daemon, from the file and from `POSTMETER__SECTION__KEY` variables:
+/// definitions, namespace, role, region, rates. Exit code: 0; 1 when an object could not be read, or
+/// it was interrupted: run the same command again; 2 on wrong usage.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  postmeter replay --config postmeter.toml --dry-run s3://mail-events/events/ --from 2026-11-20
+  postmeter replay --config postmeter.toml --state replay-1 s3://mail-events/events/ \\
+    --from 2026-11-20T08:00:00Z --to 2026-11-20T12:00:00Z
+  postmeter replay --config postmeter.toml --state replay-2 downloads/failed/")]
+pub struct ReplayArgs {
+    /// The configuration file (TOML)
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Objects from this time on, such as 2026-11-20 or 2026-11-20T08:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = parse_time_or_day)]
+    pub from: Option<i64>,
+    /// Objects before this time
+    #[arg(long, value_name = "TIME", value_parser = parse_time_or_day)]
+    pub to: Option<i64>,
+    /// The folder that knows what is done; made if it is not there. Needed without --dry-run
+    #[arg(long, value_name = "DIR", conflicts_with = "dry_run")]
+    pub state: Option<PathBuf>,
+    /// Publish nothing, and print what `count` prints, of any age
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Of --dry-run; default: table on a terminal, json otherwise
+    #[arg(long, value_enum, conflicts_with = "state")]
+    pub format: Option<CountFormat>,
+    /// Write totals as JSON to this file
+    #[arg(long, value_name = "FILE")]
+    pub summary: Option<PathBuf>,
+    /// Objects that are read at once
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub objects_at_once: u16,
+    /// Calls to CloudWatch in a second, instead of `cloudwatch.requests_per_second`
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=500))]
+    pub requests_per_second: Option<u32>,
+    /// `s3://BUCKET/PREFIX`, a folder, or a file
+    #[arg(value_name = "INPUT", required = true)]
+    pub inputs: Vec<Input>,
+}
+
 /// Say for each event what is counted, and why.
 ///
 /// Prints the wrappings, the type, the configuration set, each destination's verdict, each
@@ -197,6 +259,12 @@ pub struct ImportArgs {
     /// The file to read; `-` or none is stdin
     #[arg(value_name = "INPUT")]
     pub input: Option<PathBuf>,
+}
+
+/// A day is its start.
+fn parse_time_or_day(text: &str) -> Result<i64, String> {
+    let day = || crate::ses::time::parse_ms(format!("{text}T00:00:00Z").as_bytes());
+    parse_time(text).or_else(|fault| day().ok_or_else(|| format!("{fault}, nor a day")))
 }
 
 fn parse_time(text: &str) -> Result<i64, String> {

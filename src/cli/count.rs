@@ -51,9 +51,7 @@ pub fn run(args: &CountArgs) -> anyhow::Result<Exit> {
     if let Some(path) = &args.summary {
         summary.write(path)?;
     }
-    let default =
-        if std::io::stdout().is_terminal() { CountFormat::Table } else { CountFormat::Json };
-    print(&lines, args.format.unwrap_or(default))?;
+    print(&lines, args.format)?;
     if let Some((at, path)) = first_malformed {
         let (malformed, path) = (summary.malformed, path.display());
         complain(&format!(
@@ -89,9 +87,15 @@ fn progress_bar(inputs: &[PathBuf]) -> ProgressBar {
     ProgressStyle::with_template(template).map_or(bar.clone(), |style| bar.with_style(style))
 }
 
-fn print(lines: &[Line], format: CountFormat) -> anyhow::Result<()> {
+/// Prints lines to stdout: without a format as a table on a terminal, else as JSON.
+///
+/// # Errors
+/// They cannot be written.
+pub fn print(lines: &[Line], format: Option<CountFormat>) -> anyhow::Result<()> {
+    let is_terminal = std::io::stdout().is_terminal();
+    let default = if is_terminal { CountFormat::Table } else { CountFormat::Json };
     let mut out = BufWriter::new(std::io::stdout().lock());
-    match format {
+    match format.unwrap_or(default) {
         CountFormat::Json => {
             for line in lines {
                 writeln!(out, "{}", line.to_json())?;

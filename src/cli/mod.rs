@@ -11,6 +11,7 @@ mod healthcheck;
 mod import;
 mod input;
 mod output;
+mod replay;
 mod serve;
 mod settings;
 mod summary;
@@ -40,6 +41,7 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Healthcheck(args) => Ok(healthcheck::run(&args)),
         Command::Count(args) => count::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Import(args) => import::run(&args),

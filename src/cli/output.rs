@@ -9,6 +9,14 @@ pub fn complain(line: &str) {
     let _ = writeln!(std::io::stderr(), "postmeter: {line}");
 }
 
+/// Prints lines to stderr as they are, but for white space at their ends.
+pub fn print_lines(text: &str) {
+    let mut stderr = std::io::stderr().lock();
+    for line in text.lines() {
+        let _ = writeln!(stderr, "{}", line.trim_end());
+    }
+}
+
 /// Prints findings to stderr.
 pub fn print_findings(findings: &[Finding]) {
     let mut stderr = std::io::stderr().lock();

@@ -62,7 +62,8 @@ async fn serve(config: Config) -> anyhow::Result<Exit> {
     Ok(Exit::Failed)
 }
 
-fn refuse_start(error: &StartError) -> Exit {
+/// Says why a daemon does not start.
+pub fn refuse_start(error: &StartError) -> Exit {
     complain(&error.to_string());
     match error {
         StartError::Definitions(findings) => {

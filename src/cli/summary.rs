@@ -68,8 +68,16 @@ impl Summary {
     /// # Errors
     /// The file cannot be written.
     pub fn write(&self, path: &Path) -> anyhow::Result<()> {
-        let mut json = serde_json::to_string(self)?;
-        json.push('\n');
-        std::fs::write(path, json).with_context(|| format!("cannot write {}", path.display()))
+        write_line(self, path)
     }
+}
+
+/// Writes totals as one line of JSON.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_line(totals: &impl Serialize, path: &Path) -> anyhow::Result<()> {
+    let mut json = serde_json::to_string(totals)?;
+    json.push('\n');
+    std::fs::write(path, json).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
@@ -76,6 +76,8 @@ impl<S: MetricSink> Publisher<S> {
             judge_age: settings.judge_age,
             datums_per_call: settings.datums_per_call,
             lanes: Mutex::default(),
+            flush_now: Notify::new(),
+            epoch_ended: Notify::new(),
             hurry: CancellationToken::new(),
             sealing: Mutex::default(),
             warnings: RateLimit::new(Duration::from_secs(10), Arc::clone(&metrics)),
@@ -104,6 +106,7 @@ impl<S: MetricSink> Publisher<S> {
                     self.flush().await;
                 }
                 _ = ticks.tick() => self.flush().await,
+                () = self.0.flush_now.notified() => self.flush().await,
             }
             self.begin(&mut epochs);
         }
@@ -118,6 +121,24 @@ impl<S: MetricSink> Publisher<S> {
     /// Publishes what there is now, and waits for no better time from now on.
     pub fn hurry(&self) {
         self.0.hurry.cancel();
+    }
+
+    /// Has what there is published before the interval is over.
+    pub fn flush_now(&self) {
+        self.0.flush_now.notify_one();
+    }
+
+    /// Waits, while it [runs](Publisher::run), until nothing is left of what was merged; however long
+    /// CloudWatch is away.
+    pub async fn settled(&self) {
+        loop {
+            let ended = self.0.epoch_ended.notified();
+            if self.is_idle() {
+                return;
+            }
+            self.flush_now();
+            ended.await;
+        }
     }
 
     /// Seals the active epoch and hands it to the lanes.
@@ -287,6 +308,7 @@ impl<S: MetricSink> Shared<S> {
         let (counts, joined) = self.lanes().entry(Arc::clone(namespace)).or_default().end();
         self.metrics.doubtful_ambiguous.add(counts);
         self.joined(&joined);
+        self.epoch_ended.notify_waiters();
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +35,10 @@ pub struct Shared<S> {
     pub judge_age: bool,
     pub datums_per_call: usize,
     pub lanes: Mutex<BTreeMap<Arc<str>, Lane>>,
+    /// Somebody does not wait for the next flush.
+    pub flush_now: Notify,
+    /// An epoch was settled.
+    pub epoch_ended: Notify,
     /// Cancelled when the daemon drains: waiting for a better time is over.
     pub hurry: CancellationToken,
     /// Held while an epoch goes from the aggregator to the lanes.

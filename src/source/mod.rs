@@ -9,6 +9,8 @@ mod merger;
 pub mod s3;
 #[cfg(feature = "sqs")]
 pub mod sqs;
+mod text;
 
 pub use in_flight::{Charge, InFlight};
 pub use merger::{Merged, Merger, Named};
+pub use text::read_text;

@@ -281,7 +281,7 @@ fn a_function_alone_is_no_test() {
 /// Downward is against the order of the list, but for two oddities, which are allowed and not
 /// meant to grow: `telemetry` takes `Tally` from `pipeline`, which reports through `telemetry`;
 /// and `source`, `sink`, `telemetry` and `dead_letters` take single value types from `config`.
-const IMPORTS: [(&str, &[&str]); 23] = [
+const IMPORTS: [(&str, &[&str]); 24] = [
     ("ses", &[]),
     ("ack", &[]),
     ("aws", &[]),
@@ -360,6 +360,7 @@ const IMPORTS: [(&str, &[&str]); 23] = [
             "telemetry",
         ],
     ),
+    ("replay", &["ack", "aggregate", "backoff", "limits", "pipeline", "ses", "source"]),
     ("http", &["aggregate", "telemetry"]),
     ("synth", &["ses"]),
     (
@@ -380,6 +381,7 @@ const IMPORTS: [(&str, &[&str]); 23] = [
             "limits",
             "offload",
             "pipeline",
+            "replay",
             "sink",
             "source",
             "telemetry",
@@ -395,6 +397,7 @@ const IMPORTS: [(&str, &[&str]); 23] = [
             "destination",
             "finding",
             "pipeline",
+            "replay",
             "ses",
             "synth",
             "telemetry",

@@ -24,6 +24,7 @@ mod load_stream;
 mod ministack;
 mod publish;
 mod published;
+mod replay;
 mod s3;
 mod secrets;
 mod shutdown;

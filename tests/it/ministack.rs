@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 
 use crate::support::app::{PATIENCE, TestApp};
-use crate::support::command::project_file;
+use crate::support::command::{postmeter, project_file};
 use crate::support::fake_cloudwatch::FakeSeries;
 use crate::support::firehose::get;
 use crate::support::load::report;
@@ -309,6 +309,38 @@ async fn objects_that_s3_names_are_counted_and_kills_lose_nothing() {
         doubled += held.checked_sub(sums[&series]).expect("nothing is lost");
     }
     assert!(doubled <= doubt, "{doubled} doubled, {doubt} named");
+}
+
+/// Two hundred objects, replayed in two goes.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_in_s3_is_replayed_once() {
+    let Some(emulator) = Ministack::start().await else { return };
+    let mut traffic = Traffic::with(profile(103), "config/definitions.json");
+    emulator.feed(&["s3", "200"], &traffic.records(5_000));
+    let folder = tempfile::tempdir().expect("a folder");
+    let replay = |range: &[&str]| {
+        postmeter(&["replay", "--state"])
+            .arg(folder.path())
+            .args(range)
+            .arg("s3://mail/events/")
+            .envs([
+                ("AWS_ACCESS_KEY_ID", "AKID"),
+                ("AWS_SECRET_ACCESS_KEY", "secret"),
+                ("AWS_REGION", "us-east-1"),
+                ("AWS_ENDPOINT_URL", emulator.url.as_str()),
+                ("POSTMETER__DEFINITIONS", "config/definitions.json"),
+                ("POSTMETER__CLOUDWATCH__ATTEMPT_TIMEOUT", "20s"),
+                ("POSTMETER__LIMITS__SERIES", "1000000"),
+            ])
+            .output()
+            .expect("the binary starts")
+    };
+    // None are so old; then all are new, and then none is.
+    for range in [&["--to", "2026-01-01"][..], &["--from", "2026-01-01"], &[]] {
+        let output = replay(range);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    emulator.assert_held(&traffic.sums()).await;
 }
 
 fn profile(seed: u64) -> Profile {

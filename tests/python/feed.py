@@ -9,6 +9,7 @@
 import gzip
 import json
 import sys
+import time
 
 import botocore.session
 
@@ -44,7 +45,7 @@ def main():
         objects = int(more[0])
         for at in range(objects):
             text = "".join(line + "\n" for line in lines[at::objects])
-            key = f"events/2026/11/22/10/postmeter archive+{at}.gz"
+            key = f"events/{time.strftime('%Y/%m/%d/%H', time.gmtime())}/postmeter archive+{at}.gz"
             s3.put_object(Bucket="mail", Key=key, Body=gzip.compress(text.encode(), 1))
     else:
         sns = client(endpoint, "sns")

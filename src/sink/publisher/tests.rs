@@ -144,3 +144,25 @@ async fn pauses_between_tries_grow_and_end_at_the_signal() {
         assert!(publisher.is_idle() && publisher.left().is_empty());
     }
 }
+
+/// Neither for the next flush, nor less long than a failure lasts.
+#[tokio::test(start_paused = true)]
+async fn who_waits_until_all_is_settled_waits_for_no_flush() {
+    for times in [0, 8] {
+        let ledger = Ledger::new(DoneWhen::Settled, Duration::from_mins(1), 10);
+        let way = Failure::NotIngested("busy".into());
+        let (tries, last_failure) = (AtomicUsize::new(0), Arc::default());
+        let (publisher, _) = publisher_to(Fails { way, times, tries, last_failure }, &ledger);
+
+        let start = Instant::now();
+        tokio::select! {
+            () = publisher.run(std::future::pending()) => {}
+            () = publisher.settled() => {}
+        }
+        assert!(publisher.is_idle() && publisher.left().is_empty());
+        let is_quick = start.elapsed() < Duration::from_millis(100);
+        assert_eq!(is_quick, times == 0, "{:?}", start.elapsed());
+        // Nothing is left, so nothing is waited for.
+        publisher.settled().await;
+    }
+}

@@ -9,14 +9,12 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::error::{DisplayErrorContext, SdkError};
 use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
 use tokio_util::io::SyncIoBridge;
 
 use super::notification::Object;
 use crate::backoff::Backoff;
 use crate::pipeline::Batch;
-use crate::pipeline::bulk::Source;
-use crate::ses::Reader;
+use crate::source::read_text;
 use crate::telemetry::{Metrics, ObjectOutcome};
 
 /// Objects that are read at once. Each is a thread, and less than a megabyte.
@@ -63,7 +61,13 @@ pub fn client(sdk: &SdkConfig) -> Client {
 impl Objects {
     #[must_use]
     pub fn new(sdk: &SdkConfig, metrics: Arc<Metrics>) -> Self {
-        Self { client: client(sdk), places: Arc::new(Semaphore::new(AT_ONCE)), metrics }
+        Self::with(client(sdk), AT_ONCE, metrics)
+    }
+
+    /// As [`Objects::new`], so many objects at once.
+    #[must_use]
+    pub fn with(client: Client, at_once: usize, metrics: Arc<Metrics>) -> Self {
+        Self { client, places: Arc::new(Semaphore::new(at_once)), metrics }
     }
 
     /// Reads objects one after the other into a batch. `fresh` makes one, for each try. Gives the places
@@ -106,7 +110,7 @@ impl Objects {
         for (at, object) in objects.iter().enumerate() {
             let failed = |why| format!("{} cannot be read: {why}", object.url());
             match self.open(object).await.map_err(failed)? {
-                Some(body) => batch = read(body, batch).await.map_err(failed)?,
+                Some(body) => batch = read_text(body, batch).await.map_err(failed)?,
                 None => missing.push(at),
             }
         }
@@ -131,20 +135,6 @@ impl Objects {
         let len = answer.content_length().and_then(|len| u64::try_from(len).ok()).unwrap_or(0);
         self.metrics.s3_bytes.add(len);
         Ok(Some(Download { body: SyncIoBridge::new(answer.body.into_async_read()), left: len }))
-    }
-}
-
-async fn read(body: impl Read + Send + 'static, mut batch: Batch) -> Result<Batch, String> {
-    let reading = spawn_blocking(move || {
-        let Source { bytes, gzip } = Source::new(body)?;
-        let rules = batch.rules();
-        Reader::new(bytes).read(gzip, rules.interest(), &mut batch)?;
-        io::Result::Ok(batch)
-    });
-    match reading.await {
-        Ok(Ok(batch)) => Ok(batch),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err("reading it panicked".to_owned()),
     }
 }
 

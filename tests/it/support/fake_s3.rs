@@ -1,16 +1,23 @@
-//! Buckets as far as `GetObject` goes, which fail as a test says.
+//! A bucket as far as `GetObject` and `ListObjectsV2` go, which fails as a test says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Response;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use postmeter::clock::Clock;
+use postmeter::ses::Minute;
 use serde_json::{Value, json};
 
+use tokio::time::{sleep, timeout};
+
+use super::app::PATIENCE;
 use super::endpoint::{Endpoint, Received};
 
 /// The buckets. End when they are dropped.
@@ -22,6 +29,7 @@ pub struct FakeS3 {
 #[derive(Clone)]
 struct Object {
     etag: String,
+    written: String,
     bytes: Bytes,
     fault: Option<Fault>,
 }
@@ -32,7 +40,12 @@ pub enum Fault {
     Denied,
     /// Its body ends in the middle, so many times.
     BreaksOff(usize),
+    /// Never answered.
+    Hangs,
 }
+
+/// Keys and prefixes on a page of a list.
+const PAGE: usize = 20;
 
 impl FakeS3 {
     pub async fn start() -> Self {
@@ -40,7 +53,12 @@ impl FakeS3 {
         let shared = Arc::clone(&objects);
         let endpoint = Endpoint::with(move |_, received| {
             let answer = answer(&mut shared.lock().expect("nobody panics with it"), &received);
-            async move { answer }
+            async move {
+                match answer {
+                    Some(answer) => answer,
+                    None => std::future::pending().await,
+                }
+            }
         })
         .await;
         Self { endpoint, objects }
@@ -52,13 +70,34 @@ impl FakeS3 {
 
     /// The number of requests for objects.
     pub fn requests(&self) -> usize {
-        self.endpoint.received().len()
+        self.endpoint
+            .received()
+            .iter()
+            .filter(|request| !request.path.contains("list-type=2"))
+            .count()
+    }
+
+    /// The prefixes that were listed.
+    pub fn listed(&self) -> BTreeSet<String> {
+        let received = self.endpoint.received();
+        received.iter().filter_map(|request| query(&request.path).remove("prefix")).collect()
+    }
+
+    /// Waits until so many objects were asked for.
+    pub async fn until_requests(&self, requests: usize) {
+        let there = async {
+            while self.requests() < requests {
+                sleep(Duration::from_millis(2)).await;
+            }
+        };
+        assert!(timeout(PATIENCE, there).await.is_ok(), "{} of {requests}", self.requests());
     }
 
     /// Puts an object into the bucket `mail`; gives the record of a notification.
     pub fn put(&self, key: &str, bytes: Vec<u8>) -> Value {
         let etag = format!("{:08x}", crc32fast::hash(&bytes));
-        let object = Object { etag: etag.clone(), bytes: bytes.into(), fault: None };
+        let written = Minute::of_ms(Clock::System.now_ms()).to_string();
+        let object = Object { etag: etag.clone(), written, bytes: bytes.into(), fault: None };
         self.objects.lock().expect("nobody panics with it").insert(path(key), object);
         json!({
             "eventVersion": "2.6", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
@@ -103,11 +142,15 @@ fn encoded(key: &str) -> String {
     key.bytes().map(byte).collect()
 }
 
-fn answer(objects: &mut BTreeMap<String, Object>, received: &Received) -> Response<Body> {
-    let path = received.path.split('?').next().unwrap_or_default();
+fn answer(objects: &mut BTreeMap<String, Object>, received: &Received) -> Option<Response<Body>> {
+    let (path, query) =
+        (received.path.split('?').next().unwrap_or_default(), query(&received.path));
+    if query.contains_key("list-type") {
+        return Some(list(objects, &query));
+    }
     let error = |status, code: &str| {
         let body = format!("<Error><Code>{code}</Code><Message>no</Message></Error>");
-        Response::builder().status(status).body(Body::from(body)).expect("an answer")
+        Some(Response::builder().status(status).body(Body::from(body)).expect("an answer"))
     };
     let Some(object) = objects.get_mut(path) else { return error(404, "NoSuchKey") };
     let wanted = received.header("if-match");
@@ -115,20 +158,87 @@ fn answer(objects: &mut BTreeMap<String, Object>, received: &Received) -> Respon
         return error(412, "PreconditionFailed");
     }
     if received.header("if-none-match") == format!("\"{}\"", object.etag) {
-        return Response::builder().status(304).body(Body::empty()).expect("an answer");
+        return Some(Response::builder().status(304).body(Body::empty()).expect("an answer"));
     }
     let whole = Response::builder().header("etag", format!("\"{}\"", object.etag));
     match &mut object.fault {
         Some(Fault::Denied) => error(403, "AccessDenied"),
+        Some(Fault::Hangs) => None,
         Some(Fault::BreaksOff(times)) if *times > 0 => {
             *times -= 1;
             // The length that it was to have, and a body that ends before.
             let half = object.bytes.slice(..object.bytes.len() / 2);
             let pieces = http_body_util::StreamBody::new(Pieces(vec![half]));
-            whole.header("content-length", object.bytes.len()).body(Body::new(pieces)).expect("one")
+            let body = Body::new(pieces);
+            Some(whole.header("content-length", object.bytes.len()).body(body).expect("one"))
         }
-        _ => whole.body(Body::from(object.bytes.clone())).expect("an answer"),
+        _ => Some(whole.body(Body::from(object.bytes.clone())).expect("an answer")),
     }
+}
+
+/// What is listed by a prefix and perhaps a delimiter, from the place on that the token names.
+fn list(objects: &BTreeMap<String, Object>, query: &BTreeMap<String, String>) -> Response<Body> {
+    let asked = |name: &str| query.get(name).map_or("", String::as_str);
+    let (prefix, delimiter) = (asked("prefix"), asked("delimiter"));
+    let mut items = BTreeSet::new();
+    for (path, object) in objects {
+        let key = decoded(path.strip_prefix("/mail/").expect("the bucket"));
+        let Some(rest) = key.strip_prefix(prefix) else { continue };
+        let folder = rest.split_once('/').filter(|_| !delimiter.is_empty());
+        items.insert(match folder {
+            Some((folder, _)) => {
+                let folder = escaped(&format!("{prefix}{folder}/"));
+                format!("<CommonPrefixes><Prefix>{folder}</Prefix></CommonPrefixes>")
+            }
+            None => format!(
+                "<Contents><Key>{}</Key><LastModified>{}</LastModified><ETag>&quot;{}&quot;</ETag>\
+                 <Size>{}</Size><StorageClass>STANDARD</StorageClass></Contents>",
+                escaped(&key),
+                object.written,
+                object.etag,
+                object.bytes.len()
+            ),
+        });
+    }
+    let from: usize = asked("continuation-token").parse().unwrap_or(0);
+    let more = items.len() > from + PAGE;
+    let mut body = format!("<ListBucketResult><Name>mail</Name><IsTruncated>{more}</IsTruncated>");
+    if more {
+        write!(body, "<NextContinuationToken>{}</NextContinuationToken>", from + PAGE)
+            .expect("text");
+    }
+    body.extend(items.into_iter().skip(from).take(PAGE));
+    body.push_str("</ListBucketResult>");
+    Response::new(Body::from(body))
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;")
+}
+
+fn query(path: &str) -> BTreeMap<String, String> {
+    let query = path.split_once('?').map_or("", |(_, query)| query);
+    let pair = |pair: &str| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (name.to_owned(), decoded(value))
+    };
+    query.split('&').map(pair).collect()
+}
+
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        rest = after;
+        if *first == b'%' {
+            let hex = std::str::from_utf8(&rest[..2]).expect("text");
+            bytes.push(u8::from_str_radix(hex, 16).expect("two digits"));
+            rest = &rest[2..];
+        } else {
+            bytes.push(*first);
+        }
+    }
+    String::from_utf8(bytes).expect("text")
 }
 
 /// A body that fails behind its pieces.

@@ -1,0 +1,358 @@
+//! A replay put together: what is read, and the engine that publishes it.
+//!
+//! The engine is the daemon's, without its sockets and with a journal in the folder of the state: an
+//! object is a request, which is on disk before it is merged and known from then on. So a replay that
+//! ends early, whatever ended it, is gone on with by the next.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::definitions::{Compiler, Document};
+use super::{Ended, Engine, Making, Sink, StartError, Surroundings, cloudwatch, journal};
+use crate::ack::{DoneWhen, Ledger};
+use crate::aggregate::{Line, sorted_lines};
+use crate::aws::AwsEnvironment;
+use crate::config::{Acknowledge, Ambiguous, Config, DeadLetters, Publish};
+use crate::destination::{Layouts, RuleSet};
+use crate::journal::Opened;
+use crate::limits::{DATUMS_PER_CALL_MAX, REPLAY_ID_LIFE};
+use crate::offload::offload;
+use crate::pipeline::{Batch, Times};
+use crate::replay::{
+    self, Input, PassedOver, Plan, Progress, Range, Reader, Taker, TooMany, Totals, Work,
+};
+#[cfg(feature = "s3")]
+use crate::source::s3::{Objects, client};
+use crate::telemetry::{DropReason, Metrics};
+
+/// What is to be replayed, and how.
+#[derive(Clone, Debug)]
+pub struct ReplaySettings {
+    pub inputs: Vec<Input>,
+    pub range: Range,
+    pub objects_at_once: usize,
+    /// Where the state is; `None`: nothing is published, and nothing kept.
+    pub state: Option<PathBuf>,
+}
+
+/// Why a replay does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// What is there cannot be found out.
+    #[error("{0}")]
+    Listing(String),
+    #[error(
+        "more than {max} objects, of which the state knows {known}: replay them in parts, by --from and --to, \
+         each with a --state of its own"
+    )]
+    TooMany { known: usize, max: usize },
+}
+
+/// A replay that is planned and not yet running.
+#[derive(Debug)]
+pub struct Replay {
+    work: Arc<Work>,
+    at_once: usize,
+    passed_over: PassedOver,
+    publishing: Option<Publishing>,
+    layouts: Layouts,
+    now_ms: i64,
+    grace: Duration,
+}
+
+#[derive(Debug)]
+struct Publishing {
+    engine: Engine<Sink>,
+    resumed: u64,
+}
+
+/// What came of a replay.
+#[derive(Debug)]
+pub struct Replayed {
+    pub totals: Totals,
+    pub passed_over: PassedOver,
+    /// Objects that were to be read, and were not begun or not merged.
+    pub left: u64,
+    /// It was told to stop before its end.
+    pub interrupted: bool,
+    pub outcome: Outcome,
+}
+
+/// What became of the counts.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Nothing: they were only made.
+    Counted {
+        lines: Vec<Line>,
+        /// Sum of those that CloudWatch would not take for their age.
+        too_old: u64,
+    },
+    Published(Published),
+}
+
+/// Sums of counts, and where they went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Published {
+    /// Left in the state by a replay before this.
+    pub resumed: u64,
+    pub accepted: u64,
+    pub accepted_datums: u64,
+    /// Left in the state by this one.
+    pub pending: u64,
+    pub dropped: Vec<(&'static str, u64)>,
+    /// In calls of unknown outcome.
+    pub doubtful_ambiguous: u64,
+    /// In calls that an earlier process was making when it died.
+    pub doubtful_crash: u64,
+}
+
+impl From<String> for ReplayError {
+    fn from(why: String) -> Self {
+        Self::Listing(why)
+    }
+}
+
+impl From<TooMany> for ReplayError {
+    fn from(TooMany { known, max }: TooMany) -> Self {
+        Self::TooMany { known, max }
+    }
+}
+
+// === impl Replay ===
+
+impl Replay {
+    /// Finds out what is to be read, and takes over what an earlier replay left in the state. `say` hears of
+    /// objects that cannot be read.
+    ///
+    /// # Errors
+    /// As for [`super::App::bind`]; or what is there cannot be found out, or is too much.
+    pub async fn plan(
+        config: Config,
+        around: Surroundings,
+        settings: ReplaySettings,
+        say: impl Fn(&str) + Send + Sync + 'static,
+    ) -> Result<Self, ReplayError> {
+        let Surroundings { clock, aws } = around;
+        let config = for_replay(config, &settings)?;
+        let metrics = Metrics::new()
+            .map_err(|error| StartError::Configuration(format!("metrics: {error}")))?;
+        let layouts = Layouts::default();
+        let document = Document::open(&config, &aws).await?;
+        let rules = Compiler::new(&config, &layouts).load(&document).await?;
+        let rules = rules.ok_or_else(|| StartError::Configuration("no definitions".into()))?;
+        let making = Making {
+            config: &config,
+            layouts: layouts.clone(),
+            metrics: Arc::clone(&metrics),
+            clock: clock.clone(),
+            datums_per_call: DATUMS_PER_CALL_MAX,
+            dead_letters: None,
+            // Only counts are made again.
+            forwarder: None,
+        };
+        // First of all, since it is locked: two at the same objects would count them twice.
+        let mut opened = journal::open(&making).await?;
+        // Who is known is not read, so no ledger has to know.
+        let known = opened.as_mut().map(|opened| std::mem::take(&mut opened.ids));
+        let known = known.unwrap_or_default().into_iter().map(|(id, _)| id);
+        if opened.is_some() {
+            tracing::info!(objects = known.len(), "state read");
+        }
+        let now_ms = clock.now_ms();
+        let plan = Plan::new(settings.range, opened.is_some().then_some(now_ms), known);
+        let (plan, reader) = list(plan, &settings, &config, &aws, &metrics).await?;
+        let Plan { chosen, passed_over, .. } = plan;
+
+        let stop = CancellationToken::new();
+        let times = Times { arrival_ms: now_ms, use_arrival: false };
+        let (taker, publishing) = if let Some(opened) = opened {
+            let sink = cloudwatch(&config, aws.clone()).await?;
+            let publishing = Publishing::start(making, rules, sink, opened).await;
+            (publishing.taker(), Some(publishing))
+        } else {
+            (total(rules, times), None)
+        };
+        let work = Work::new(chosen, reader, taker, stop, Box::new(say));
+        let (at_once, grace) = (settings.objects_at_once, config.shutdown.grace);
+        Ok(Self { work: Arc::new(work), at_once, passed_over, publishing, layouts, now_ms, grace })
+    }
+
+    /// How many objects are to be read, and their bytes.
+    #[must_use]
+    pub fn size(&self) -> (u64, u64) {
+        let objects = &self.work.objects;
+        (objects.len() as u64, objects.iter().map(|object| object.bytes).sum())
+    }
+
+    #[must_use]
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.work.progress)
+    }
+
+    /// Reads everything, and publishes it; until `stop`, and then what is merged by then, within the
+    /// grace.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Replayed {
+        let Self { work, at_once, passed_over, publishing, layouts, now_ms, grace } = self;
+        let mut working = tokio::spawn(Arc::clone(&work).run(at_once));
+        let mut interrupted = true;
+        let outcome = if let Some(Publishing { engine, resumed }) = publishing {
+            let publisher = engine.publisher.clone();
+            let stop = async {
+                tokio::select! {
+                    biased;
+                    () = stop => {}
+                    () = async {
+                        let _ = (&mut working).await;
+                        publisher.settled().await;
+                    } => interrupted = false,
+                }
+            };
+            let ended = engine.run(stop, work.stop.clone(), grace).await;
+            Outcome::Published(Published::of(&engine.metrics, &ended, resumed))
+        } else {
+            tokio::select! {
+                biased;
+                () = stop => {}
+                _ = &mut working => interrupted = false,
+            }
+            let lines = lines(&work.taker, &layouts);
+            Outcome::Counted { too_old: replay::counts_too_old(&lines, now_ms), lines }
+        };
+        // At the end of the grace somebody may still be reading.
+        working.abort();
+        let totals = work.progress.totals();
+        let done = totals.read + totals.missing + totals.failed;
+        let left = (work.objects.len() as u64).saturating_sub(done);
+        Replayed { totals, passed_over, left, interrupted, outcome }
+    }
+}
+
+/// The configuration of the daemon as it is for a replay.
+fn for_replay(mut config: Config, settings: &ReplaySettings) -> Result<Config, StartError> {
+    if settings.state.is_some() && config.cloudwatch.publish != Publish::Aws {
+        let what = "cloudwatch.publish is \"memory\": nothing would be published";
+        let mend = "name a configuration that publishes (--config), or count with --dry-run";
+        return Err(StartError::Configuration(format!("{what}; {mend}")));
+    }
+    // Nothing else is read, and of Firehose's endpoint only how it is made safe.
+    config.sqs.clear();
+    config.firehose.acknowledge =
+        if settings.state.is_some() { Acknowledge::Journaled } else { Acknowledge::Merged };
+    config.journal.directory.clone_from(&settings.state);
+    // What cannot be read stays where it is.
+    config.dead_letters = DeadLetters::default();
+    let in_flight = &mut config.limits.in_flight_requests;
+    *in_flight = settings.objects_at_once.max(*in_flight);
+    Ok(config)
+}
+
+/// Looks through all inputs.
+async fn list(
+    mut plan: Plan,
+    settings: &ReplaySettings,
+    config: &Config,
+    aws: &AwsEnvironment,
+    metrics: &Arc<Metrics>,
+) -> Result<(Plan, Reader), ReplayError> {
+    #[cfg(feature = "s3")]
+    let s3 = if settings.inputs.iter().any(|input| matches!(input, Input::Bucket { .. })) {
+        let sdk = match aws.load(None).await {
+            None => aws.load(config.cloudwatch.region.as_deref()).await,
+            found => found,
+        };
+        let none = || StartError::Configuration("no AWS region for S3: set AWS_REGION".to_owned());
+        Some(client(&sdk.ok_or_else(none)?))
+    } else {
+        None
+    };
+    #[cfg(not(feature = "s3"))]
+    let _ = (config, aws, metrics);
+    for input in &settings.inputs {
+        match input {
+            #[cfg(feature = "s3")]
+            Input::Bucket { bucket, prefix } => {
+                let Some(client) = &s3 else { continue };
+                let range = plan.range;
+                let mut offer = |found| plan.offer(found).map_err(ReplayError::from);
+                replay::bucket::list(client, bucket, prefix, range, &mut offer).await?;
+            }
+            Input::Path(path) => {
+                let path = path.clone();
+                let listing = offload(move || {
+                    let mut offer = |found| plan.offer(found).map_err(ReplayError::from);
+                    replay::folder::list(&path, &mut offer).map(|()| plan)
+                });
+                let panicked = || ReplayError::Listing("looking through a folder panicked".into());
+                plan = listing.await.map_err(|_| panicked())??;
+            }
+        }
+    }
+    plan.sort();
+    let reader = Reader {
+        #[cfg(feature = "s3")]
+        objects: s3.map(|s3| Objects::with(s3, settings.objects_at_once, Arc::clone(metrics))),
+    };
+    Ok((plan, reader))
+}
+
+fn total(rules: RuleSet, times: Times) -> Taker {
+    Taker::Total(Box::new(Mutex::new(Batch::new(Arc::new(rules), times))))
+}
+
+// === impl Publishing ===
+
+impl Publishing {
+    async fn start(making: Making<'_>, rules: RuleSet, sink: Sink, opened: Opened) -> Self {
+        let mut resumed: u64 = opened.outstanding.iter().map(|(_, count)| count).sum();
+        if making.config.cloudwatch.ambiguous == Ambiguous::Drop {
+            // Dropped now, and told as such.
+            resumed += opened.doubtful;
+        }
+        Self { engine: Engine::start(making, rules, sink, Some(opened)).await, resumed }
+    }
+
+    fn taker(&self) -> Taker {
+        let publisher = self.engine.publisher.clone();
+        Taker::Engine(replay::Engine {
+            merger: Arc::clone(&self.engine.merger),
+            in_flight: Arc::clone(&self.engine.in_flight),
+            // Each id is asked for once, so those that are done need not be known.
+            ledger: Ledger::new(DoneWhen::Merged, REPLAY_ID_LIFE, 0),
+            make_room: Box::new(move || publisher.flush_now()),
+        })
+    }
+}
+
+// === impl Published ===
+
+impl Published {
+    fn of(metrics: &Metrics, ended: &Ended, resumed: u64) -> Self {
+        let dropped =
+            DropReason::ALL.map(|reason| (reason.label(), metrics.dropped_counts(reason)));
+        Self {
+            resumed,
+            accepted: metrics.accepted_counts.get(),
+            accepted_datums: metrics.accepted_datums.get(),
+            pending: ended.counts,
+            dropped: dropped.into(),
+            doubtful_ambiguous: metrics.doubtful_ambiguous.get(),
+            doubtful_crash: metrics.doubtful_crash.get(),
+        }
+    }
+}
+
+/// What was added up, if it was.
+fn lines(taker: &Taker, layouts: &Layouts) -> Vec<Line> {
+    match taker {
+        Taker::Engine(_) => Vec::new(),
+        Taker::Total(total) => {
+            let total = total.lock().unwrap_or_else(PoisonError::into_inner);
+            sorted_lines(total.delta.iter(), layouts)
+        }
+    }
+}

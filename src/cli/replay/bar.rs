@@ -1,0 +1,102 @@
+//! A bar on a terminal: how far a replay is, and how long it will take.
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::task::AbortHandle;
+use tokio::time::interval;
+
+use crate::cli::output::complain;
+use crate::replay::{Figures, Progress};
+
+/// How often it moves.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// A bar; none is drawn where stderr is no terminal.
+pub struct Bar {
+    bar: ProgressBar,
+    drawing: OnceLock<AbortHandle>,
+}
+
+// === impl Bar ===
+
+impl Bar {
+    pub fn new() -> Self {
+        // Until it is known what there is.
+        let bar = ProgressBar::no_length();
+        if let Ok(style) = ProgressStyle::with_template("{spinner} looking for objects {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(INTERVAL);
+        Self { bar, drawing: OnceLock::new() }
+    }
+
+    /// Prints lines for people, above the bar.
+    pub fn say(&self) -> impl Fn(&str) + Send + Sync + 'static {
+        let bar = self.bar.clone();
+        move |line| bar.suspend(|| complain(line))
+    }
+
+    /// Shows the progress through so many objects and bytes.
+    pub fn follow(&self, (objects, bytes): (u64, u64), progress: Arc<Progress>) {
+        let bar = self.bar.clone();
+        bar.disable_steady_tick();
+        bar.set_length(bytes);
+        bar.reset();
+        let template = "{bar:12} {eta} left  {msg}  {bytes}/{total_bytes}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        if bar.is_hidden() {
+            return;
+        }
+        let started = Instant::now();
+        let drawing = tokio::spawn(async move {
+            let mut ticks = interval(INTERVAL);
+            loop {
+                ticks.tick().await;
+                let figures = progress.figures();
+                bar.set_position(figures.bytes);
+                bar.set_message(message(figures, objects, started.elapsed()));
+            }
+        });
+        let _ = self.drawing.set(drawing.abort_handle());
+    }
+
+    pub fn end(&self) {
+        if let Some(drawing) = self.drawing.get() {
+            drawing.abort();
+        }
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn message(figures: Figures, objects: u64, elapsed: Duration) -> String {
+    let Figures { objects: done, events, .. } = figures;
+    if done == objects {
+        return format!("{done}/{objects} objects  publishing");
+    }
+    let ms = elapsed.as_millis().max(1);
+    let rate = u128::from(events) * 1000 / ms;
+    format!("{done}/{objects} objects  {rate} events/s")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_says_how_far_and_how_fast() {
+        let figures = Figures { objects: 3, bytes: 7, events: 5000 };
+        assert_eq!(message(figures, 4, Duration::from_secs(2)), "3/4 objects  2500 events/s");
+        assert_eq!(message(figures, 4, Duration::ZERO), "3/4 objects  5000000 events/s");
+        assert_eq!(message(figures, 3, Duration::from_secs(2)), "3/3 objects  publishing");
+    }
+}

@@ -1,0 +1,135 @@
+//! `postmeter replay`: an archive counted again, and published.
+
+mod bar;
+mod report;
+
+use anyhow::Context;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+
+use self::bar::Bar;
+use self::report::Report;
+use super::args::ReplayArgs;
+use super::count::print;
+use super::output::{complain, print_lines};
+use super::serve::refuse_start;
+use super::{Exit, settings};
+use crate::app::{Outcome, Replay, ReplayError, ReplaySettings, Surroundings};
+use crate::config::Config;
+use crate::replay::Range;
+use crate::telemetry::init_logs;
+
+/// Runs the command, until its end, SIGTERM or SIGINT.
+///
+/// # Errors
+/// The system refuses threads or signals, or the output cannot be written.
+pub fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
+    if args.state.is_none() && !args.dry_run {
+        complain(
+            "--state is needed: it knows what is done, so that the same command goes on should this one be \
+             interrupted; name a new folder, or count with --dry-run",
+        );
+        return Ok(Exit::Usage);
+    }
+    let range = Range {
+        from_ms: args.from.unwrap_or(Range::ALL.from_ms),
+        to_ms: args.to.unwrap_or(Range::ALL.to_ms),
+    };
+    if range.from_ms >= range.to_ms {
+        complain("--to is not behind --from: nothing is between them");
+        return Ok(Exit::Usage);
+    }
+    let loaded = settings::load(args.config.as_deref());
+    let Some(mut config) = loaded.and_then(|loaded| loaded.config) else {
+        return Ok(Exit::Usage);
+    };
+    if let Some(rate) = args.requests_per_second {
+        config.cloudwatch.requests_per_second = rate;
+    }
+    init_logs(&config.telemetry);
+    let settings = ReplaySettings {
+        inputs: args.inputs.clone(),
+        range,
+        objects_at_once: args.objects_at_once.into(),
+        state: args.state.clone(),
+    };
+    let runtime = Runtime::new().context("cannot start threads")?;
+    let exit = runtime.block_on(replay(args, config, settings));
+    // An object that is still being read at the end of the grace is not waited for.
+    runtime.shutdown_background();
+    exit
+}
+
+async fn replay(
+    args: &ReplayArgs,
+    config: Config,
+    settings: ReplaySettings,
+) -> anyhow::Result<Exit> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    let stop = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    tokio::pin!(stop);
+    let bar = Bar::new();
+    let say = bar.say();
+    // Large, for what it needs only once.
+    let plan = Box::pin(Replay::plan(config, Surroundings::default(), settings, say));
+    let replay = tokio::select! {
+        replay = plan => replay,
+        () = &mut stop => {
+            complain("interrupted before the first object; nothing was counted");
+            return Ok(Exit::Failed);
+        }
+    };
+    let replay = match replay {
+        Ok(replay) => replay,
+        Err(error) => return Ok(refuse(&error)),
+    };
+    bar.follow(replay.size(), replay.progress());
+    let replayed = replay.run(&mut stop).await;
+    bar.end();
+    let report = Report::new(&replayed);
+    // First the summary: who reads the lines may have seen enough before the last.
+    if let Some(path) = &args.summary {
+        report.write(path)?;
+    }
+    match &replayed.outcome {
+        // Half a count is none.
+        Outcome::Counted { .. } if replayed.interrupted => {}
+        Outcome::Counted { lines, too_old } => {
+            print(lines, args.format)?;
+            if *too_old > 0 {
+                complain(&format!(
+                    "{too_old} counts are older than two weeks: CloudWatch would not take them"
+                ));
+            }
+        }
+        Outcome::Published(_) => {}
+    }
+    print_lines(&report.to_string());
+    if report.is_whole() {
+        return Ok(Exit::Done);
+    }
+    if !args.dry_run {
+        complain("not all is done: the same command goes on from here");
+    }
+    Ok(Exit::Failed)
+}
+
+fn refuse(error: &ReplayError) -> Exit {
+    match error {
+        ReplayError::Start(error) => refuse_start(error),
+        ReplayError::TooMany { .. } => {
+            complain(&error.to_string());
+            Exit::Usage
+        }
+        ReplayError::Listing(_) => {
+            complain(&error.to_string());
+            Exit::Failed
+        }
+    }
+}

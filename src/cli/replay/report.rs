@@ -1,0 +1,183 @@
+//! What came of a replay, as a table and as JSON.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
+
+use crate::app::{Outcome, Replayed};
+use crate::cli::Summary;
+use crate::cli::summary::write_line;
+
+/// The totals of [`Summary`], and what only a replay has. `destination_matches` and the resumed counts
+/// are `counts +` the sum of `dropped`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    #[serde(flatten)]
+    summary: Summary,
+    replay: ReplayReport,
+}
+
+/// What only a replay has.
+#[derive(Clone, Debug, Serialize)]
+struct ReplayReport {
+    /// Of this part; new keys do not change it.
+    version: u32,
+    dry_run: bool,
+    interrupted: bool,
+    objects: Objects,
+    /// Of the objects that were read, as they are stored.
+    bytes: u64,
+    /// Copies of events that were left out.
+    copies: u64,
+    /// Counts that a replay before this left in the state.
+    resumed: u64,
+    /// Counts that CloudWatch has accepted.
+    accepted: u64,
+    /// Counts that are left in the state.
+    pending: u64,
+    doubtful: Doubtful,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Objects {
+    read: u64,
+    known: u64,
+    outside: u64,
+    too_old: u64,
+    missing: u64,
+    failed: u64,
+    left: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+struct Doubtful {
+    ambiguous: u64,
+    crash: u64,
+}
+
+const VERSION: u32 = 1;
+
+// === impl Report ===
+
+impl Report {
+    pub fn new(replayed: &Replayed) -> Self {
+        let Replayed { totals, passed_over, left, interrupted, outcome } = replayed;
+        let objects = Objects {
+            read: totals.read,
+            known: passed_over.known,
+            outside: passed_over.outside,
+            too_old: passed_over.too_old,
+            missing: totals.missing,
+            failed: totals.failed,
+            left: *left,
+        };
+        let mut replay = ReplayReport {
+            version: VERSION,
+            dry_run: true,
+            interrupted: *interrupted,
+            objects,
+            bytes: totals.bytes,
+            copies: totals.tally.copies,
+            resumed: 0,
+            accepted: 0,
+            pending: 0,
+            doubtful: Doubtful::default(),
+        };
+        let summary = match outcome {
+            Outcome::Counted { lines, .. } => Summary::new(&totals.tally, lines),
+            Outcome::Published(published) => {
+                replay.dry_run = false;
+                replay.resumed = published.resumed;
+                replay.accepted = published.accepted;
+                replay.pending = published.pending;
+                replay.doubtful = Doubtful {
+                    ambiguous: published.doubtful_ambiguous,
+                    crash: published.doubtful_crash,
+                };
+                Summary {
+                    counts: published.accepted + published.pending,
+                    series: totals.series(),
+                    datums: published.accepted_datums,
+                    dropped: BTreeMap::from_iter(published.dropped.clone()),
+                    ..Summary::new(&totals.tally, &[])
+                }
+            }
+        };
+        Self { summary, replay }
+    }
+
+    /// Writes the report as one line of JSON.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write(&self, path: &Path) -> anyhow::Result<()> {
+        write_line(self, path)
+    }
+
+    /// Whether nothing is left to do.
+    pub fn is_whole(&self) -> bool {
+        let ReplayReport { interrupted, pending, objects, .. } = &self.replay;
+        !interrupted && *pending == 0 && objects.missing + objects.failed + objects.left == 0
+    }
+
+    /// Names and figures; of those that are seldom other than zero, only those that are.
+    fn rows(&self) -> Vec<(&'static str, &'static str, u64)> {
+        let Self { summary, replay } = self;
+        let ReplayReport { objects, .. } = replay;
+        let mut rows = vec![
+            ("objects", "read", objects.read),
+            ("", "known", objects.known),
+            ("", "too old", objects.too_old),
+            ("", "failed", objects.failed),
+        ];
+        let seldom = |rows: &mut Vec<_>, more: &[(&'static str, u64)]| {
+            rows.extend(more.iter().filter(|row| row.1 > 0).map(|row| ("", row.0, row.1)));
+        };
+        let rare =
+            [("outside", objects.outside), ("missing", objects.missing), ("left", objects.left)];
+        seldom(&mut rows, &rare);
+        rows.extend([("bytes", "read", replay.bytes), ("events", "read", summary.events)]);
+        let Summary { unmatched, unrouted, unknown_type, malformed, foreign, .. } = *summary;
+        let rare = [
+            ("unmatched", unmatched),
+            ("unrouted", unrouted),
+            ("copies", replay.copies),
+            ("unknown type", unknown_type),
+            ("malformed", malformed),
+            ("foreign", foreign),
+        ];
+        seldom(&mut rows, &rare);
+        if replay.dry_run {
+            rows.push(("counts", "made", summary.counts));
+        } else {
+            rows.push(("counts", "accepted", replay.accepted));
+            seldom(&mut rows, &[("resumed", replay.resumed), ("pending", replay.pending)]);
+        }
+        let dropped: Vec<_> = summary.dropped.iter().map(|(name, sum)| (*name, *sum)).collect();
+        rows.push(("dropped", "all", dropped.iter().map(|(_, sum)| sum).sum()));
+        seldom(&mut rows, &dropped);
+        if !replay.dry_run {
+            let Doubtful { ambiguous, crash } = replay.doubtful;
+            rows.push(("doubtful", "all", ambiguous + crash));
+            seldom(&mut rows, &[("ambiguous", ambiguous), ("crash", crash)]);
+        }
+        rows
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING);
+        for (of, name, figure) in self.rows() {
+            table.add_row([of.to_owned(), name.to_owned(), figure.to_string()]);
+        }
+        if let Some(column) = table.column_mut(2) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        table.fmt(f)
+    }
+}

@@ -1,0 +1,130 @@
+//! Objects in S3.
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::{DisplayErrorContext, SdkError};
+use aws_sdk_s3::operation::list_objects_v2::{ListObjectsV2Error, ListObjectsV2Output};
+
+use super::layout;
+use super::object::Place;
+use super::plan::{Found, Range};
+use crate::source::s3::Object;
+
+/// Folders that say nothing of a time are opened so deep, and where there are no more than so many of
+/// them: below that, listing their objects is no dearer.
+const DEPTH_MAX: usize = 4;
+const FOLDERS_MAX: usize = 32;
+
+/// A prefix that is to be listed.
+struct Prefix {
+    text: String,
+    /// Folder by folder, so many more levels deep; else all that is below it at once.
+    depth: usize,
+}
+
+/// Finds all objects below a prefix whose folders may hold some of a range.
+///
+/// # Errors
+/// Says what cannot be listed; or what `each` says.
+pub async fn list<E: From<String>>(
+    client: &Client,
+    bucket: &str,
+    prefix: &str,
+    range: Range,
+    each: &mut impl FnMut(Found) -> Result<(), E>,
+) -> Result<(), E> {
+    let depth = if range == Range::ALL { 0 } else { DEPTH_MAX };
+    let mut prefixes = vec![Prefix { text: prefix.to_owned(), depth }];
+    while let Some(Prefix { text, depth }) = prefixes.pop() {
+        let delimiter = (depth > 0).then(|| "/".to_owned());
+        let call = client.list_objects_v2().bucket(bucket).prefix(&text).set_delimiter(delimiter);
+        let mut pages = call.into_paginator().send();
+        let mut folders = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| why(bucket, &text, error))?;
+            offer_all(bucket, &page, each)?;
+            folders.extend(
+                page.common_prefixes.unwrap_or_default().into_iter().filter_map(|one| one.prefix),
+            );
+        }
+        let is_wide = folders.len() > FOLDERS_MAX;
+        prefixes.extend(
+            folders
+                .into_iter()
+                .filter_map(|folder| below(folder, depth.saturating_sub(1), is_wide, range)),
+        );
+    }
+    Ok(())
+}
+
+/// How a folder is listed; `None`: all in it is outside of the range.
+fn below(folder: String, depth: usize, is_wide: bool, range: Range) -> Option<Prefix> {
+    if let Some(span) = layout::of_folder(&folder) {
+        return range.touches(span).then_some(Prefix { text: folder, depth: 0 });
+    }
+    if let Some(span) = layout::of_month(&folder) {
+        return range.touches(span).then_some(Prefix { text: folder, depth: 1 });
+    }
+    Some(Prefix { text: folder, depth: if is_wide { 0 } else { depth } })
+}
+
+fn offer_all<E>(
+    bucket: &str,
+    page: &ListObjectsV2Output,
+    each: &mut impl FnMut(Found) -> Result<(), E>,
+) -> Result<(), E> {
+    for object in page.contents() {
+        let Some(key) = object.key() else { continue };
+        let bytes = object.size().and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0);
+        // The console makes one for a folder.
+        if key.ends_with('/') && bytes == 0 {
+            continue;
+        }
+        let place = Place::Bucket(Object {
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+            version: None,
+            etag: object.e_tag().map(|etag| etag.trim_matches('"').to_owned()),
+        });
+        let written = object.last_modified().and_then(|time| time.to_millis().ok());
+        each(Found { place, bytes, written_ms: written.unwrap_or(0) })?;
+    }
+    Ok(())
+}
+
+fn why(bucket: &str, prefix: &str, error: SdkError<ListObjectsV2Error>) -> String {
+    let mend = match error.raw_response().map(|answer| answer.status().as_u16()) {
+        Some(301) => "; set AWS_REGION to the region of the bucket",
+        Some(403) => "; it takes s3:ListBucket on the bucket and s3:GetObject on its objects",
+        _ => "",
+    };
+    format!("cannot list s3://{bucket}/{prefix}: {}{mend}", DisplayErrorContext(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_outside_of_the_range_are_not_listed() {
+        let ms = |text: &str| crate::ses::time::parse_ms(text.as_bytes()).expect("a time");
+        let range =
+            Range { from_ms: ms("2026-11-10T00:00:00Z"), to_ms: ms("2026-11-11T00:00:00Z") };
+        let depth = |folder: &str, is_wide| {
+            below(folder.to_owned(), 3, is_wide, range).map(|one| one.depth)
+        };
+        for (folder, expected) in [
+            ("p/2026/11/09/", Some(0)),
+            ("p/2026/11/08/", None),
+            ("p/2026/11/10/05/", Some(0)),
+            ("p/2026/11/", Some(1)),
+            ("p/2026/09/", None),
+            ("p/2026/", Some(3)),
+            ("p/dt=2026-11-12/", None),
+            ("p/dt=2026-11-11/", Some(0)),
+            ("p/failed/", Some(3)),
+        ] {
+            assert_eq!(depth(folder, false), expected, "{folder}");
+        }
+        assert_eq!(depth("p/failed/", true), Some(0));
+    }
+}

@@ -1,0 +1,87 @@
+//! Objects in local folders.
+
+use std::fs::{self, Metadata};
+use std::path::{Path, PathBuf};
+
+use super::object::{Place, Stamp};
+use super::plan::Found;
+
+/// Finds a file, or all files below a folder but hidden ones. Links to files are followed, and of those to
+/// folders the one that is named here.
+///
+/// # Errors
+/// Says what cannot be read; or what `each` says.
+pub fn list<E: From<String>>(
+    path: &Path,
+    each: &mut impl FnMut(Found) -> Result<(), E>,
+) -> Result<(), E> {
+    let failed =
+        |path: &Path, error: std::io::Error| format!("cannot read {}: {error}", path.display());
+    let path = fs::canonicalize(path).map_err(|error| failed(path, error))?;
+    let metadata = fs::metadata(&path).map_err(|error| failed(&path, error))?;
+    if !metadata.is_dir() {
+        return each(found(path, &metadata));
+    }
+    let mut folders = vec![path];
+    while let Some(folder) = folders.pop() {
+        let entries = fs::read_dir(&folder).map_err(|error| failed(&folder, error))?;
+        for entry in entries {
+            let entry = entry.map_err(|error| failed(&folder, error))?;
+            if entry.file_name().as_encoded_bytes().starts_with(b".") {
+                continue;
+            }
+            let path = entry.path();
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                folders.push(path);
+                continue;
+            }
+            let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            let path = if is_link { fs::canonicalize(path) } else { Ok(path) };
+            // A link that leads nowhere is no file.
+            let Ok(path) = path else { continue };
+            let metadata = fs::metadata(&path).map_err(|error| failed(&path, error))?;
+            if metadata.is_file() {
+                each(found(path, &metadata))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn found(path: PathBuf, metadata: &Metadata) -> Found {
+    let stamp = Stamp::of(metadata);
+    let written_ms = i64::try_from(stamp.written_ns / 1_000_000).unwrap_or(0);
+    Found { place: Place::File { path, stamp }, bytes: stamp.bytes, written_ms }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(path: &Path) -> Result<Vec<String>, String> {
+        let mut names = Vec::new();
+        list(path, &mut |found: Found| {
+            names.push(found.place.key().rsplit('/').next().unwrap_or_default().to_owned());
+            Ok::<_, String>(())
+        })?;
+        names.sort();
+        Ok(names)
+    }
+
+    #[test]
+    fn files_are_found_in_folders_of_folders_but_for_hidden_ones() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path();
+        fs::create_dir_all(path.join("2026/11/21")).expect("folders");
+        fs::create_dir_all(path.join(".git")).expect("folders");
+        for name in ["a", "2026/b", "2026/11/21/c", ".hidden", ".git/d"] {
+            fs::write(path.join(name), "x").expect("a file");
+        }
+        std::os::unix::fs::symlink(path, path.join("2026/loop")).expect("a link");
+        std::os::unix::fs::symlink(path.join("gone"), path.join("nowhere")).expect("a link");
+        assert_eq!(names(path), Ok(vec!["a".to_owned(), "b".to_owned(), "c".to_owned()]));
+        assert_eq!(names(&path.join(".hidden")), Ok(vec![".hidden".to_owned()]), "it is named");
+        let error = names(&path.join("gone")).expect_err("it is not there");
+        assert!(error.contains("gone"), "{error}");
+    }
+}

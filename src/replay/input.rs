@@ -1,0 +1,65 @@
+//! What the command line names: a bucket and prefix, or a path.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// Where objects are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// All keys that begin with the prefix.
+    #[cfg(feature = "s3")]
+    Bucket { bucket: String, prefix: String },
+    /// A file, or a folder with all that is in it.
+    Path(PathBuf),
+}
+
+// === impl Input ===
+
+impl FromStr for Input {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "-" {
+            return Err(
+                "stdin cannot be replayed: nothing would tell the same bytes again; name files"
+                    .to_owned(),
+            );
+        }
+        match text.strip_prefix("s3://") {
+            None => Ok(Self::Path(text.into())),
+            #[cfg(not(feature = "s3"))]
+            Some(_) => Err("this build does not read from S3 (feature `s3`)".to_owned()),
+            #[cfg(feature = "s3")]
+            Some(place) => {
+                let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+                if bucket.is_empty() {
+                    return Err("no bucket; write s3://BUCKET/PREFIX".to_owned());
+                }
+                Ok(Self::Bucket { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_and_paths_are_told_apart() {
+        assert_eq!("a/b".parse(), Ok(Input::Path("a/b".into())));
+        assert!("-".parse::<Input>().is_err());
+        #[cfg(feature = "s3")]
+        {
+            let bucket = |bucket: &str, prefix: &str| {
+                Ok(Input::Bucket { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
+            };
+            assert_eq!("s3://mail".parse(), bucket("mail", ""));
+            assert_eq!("s3://mail/".parse(), bucket("mail", ""));
+            assert_eq!("s3://mail/events/2026".parse(), bucket("mail", "events/2026"));
+            assert!("s3:///x".parse::<Input>().is_err());
+        }
+        #[cfg(not(feature = "s3"))]
+        assert!("s3://mail/".parse::<Input>().is_err());
+    }
+}

@@ -1,0 +1,111 @@
+//! How far a replay is.
+
+use std::collections::HashSet;
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use foldhash::fast::{FixedState, RandomState};
+
+use crate::aggregate::{Delta, series_of};
+use crate::pipeline::{Batch, Tally};
+
+/// What workers have done, for whoever looks.
+#[derive(Debug, Default)]
+pub struct Progress {
+    objects: AtomicU64,
+    bytes: AtomicU64,
+    events: AtomicU64,
+    totals: Mutex<Totals>,
+}
+
+/// Figures of a moment.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Figures {
+    /// Objects that were read, or cannot be, and their bytes.
+    pub objects: u64,
+    pub bytes: u64,
+    pub events: u64,
+}
+
+/// What became of the objects, and of what was in those that were read.
+#[derive(Clone, Debug, Default)]
+pub struct Totals {
+    pub read: u64,
+    /// Gone, or others by now.
+    pub missing: u64,
+    pub failed: u64,
+    /// Of those that were read.
+    pub bytes: u64,
+    pub tally: Tally,
+    /// Hashes of the series that were counted.
+    series: HashSet<u64, RandomState>,
+}
+
+// === impl Progress ===
+
+impl Progress {
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        Figures {
+            objects: self.objects.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+            events: self.events.load(Ordering::Relaxed),
+        }
+    }
+
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.lock().clone()
+    }
+
+    /// An object of so many bytes was counted.
+    pub fn read(&self, bytes: u64, batch: &Batch) {
+        self.events.fetch_add(batch.tally.events(), Ordering::Relaxed);
+        let series: Vec<_> = hashes(&batch.delta).collect();
+        let mut totals = self.lock();
+        totals.read += 1;
+        totals.bytes += bytes;
+        totals.tally.add(&batch.tally);
+        totals.series.extend(series);
+        drop(totals);
+        self.done(bytes);
+    }
+
+    pub fn missing(&self, bytes: u64) {
+        self.lock().missing += 1;
+        self.done(bytes);
+    }
+
+    /// Gives how many have failed by now.
+    pub fn failed(&self, bytes: u64) -> u64 {
+        self.done(bytes);
+        let mut totals = self.lock();
+        totals.failed += 1;
+        totals.failed
+    }
+
+    fn done(&self, bytes: u64) {
+        self.objects.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Totals> {
+        self.totals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn hashes(delta: &Delta) -> impl Iterator<Item = u64> {
+    let hasher = FixedState::default();
+    delta.iter().map(move |(key, _)| hasher.hash_one(series_of(key)))
+}
+
+// === impl Totals ===
+
+impl Totals {
+    /// Distinct metrics.
+    #[must_use]
+    pub fn series(&self) -> u64 {
+        self.series.len() as u64
+    }
+}

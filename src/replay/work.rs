@@ -1,0 +1,228 @@
+//! Objects taken one by one, by many workers: each is read whole, and merged in one step or not at all.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::object::Place;
+use super::plan::Chosen;
+use super::progress::Progress;
+use super::reader::Reader;
+use crate::ack::{Admission, Ledger, Reason};
+use crate::backoff::Backoff;
+use crate::limits::REPLAY_ID_LIFE;
+use crate::pipeline::{Batch, Intake};
+use crate::source::{InFlight, Merger, Named};
+
+/// Objects that cannot be read are named, so many of them.
+const NAMED_MAX: u64 = 1000;
+/// When so many objects one after the other cannot be read, it is no fault of theirs.
+const FAILURES_IN_A_ROW_MAX: u64 = 100;
+
+/// What is to be done.
+pub struct Work {
+    pub objects: Vec<Chosen>,
+    pub reader: Reader,
+    pub taker: Taker,
+    pub progress: Arc<Progress>,
+    /// No object is begun any more.
+    pub stop: CancellationToken,
+    /// Where words for people go.
+    pub say: Box<dyn Fn(&str) + Send + Sync>,
+    next: AtomicUsize,
+    failures_in_a_row: AtomicU64,
+}
+
+/// Who gets what is read.
+#[derive(Debug)]
+pub enum Taker {
+    /// Nobody: it is added up.
+    Total(Box<Mutex<Batch>>),
+    Engine(Engine),
+}
+
+/// What is merged into the counts that a publisher takes.
+pub struct Engine {
+    pub merger: Arc<Merger>,
+    pub in_flight: Arc<InFlight>,
+    /// Gives the tickets; what was counted before is not in the plan.
+    pub ledger: Ledger,
+    /// Called when too many counts wait to be published.
+    pub make_room: Box<dyn Fn() + Send + Sync>,
+}
+
+/// How the work on an object ended.
+enum End {
+    Done,
+    Missing,
+    Failed(String),
+    /// It was not done.
+    Left,
+}
+
+// === impl Work ===
+
+impl Work {
+    #[must_use]
+    pub fn new(
+        objects: Vec<Chosen>,
+        reader: Reader,
+        taker: Taker,
+        stop: CancellationToken,
+        say: Box<dyn Fn(&str) + Send + Sync>,
+    ) -> Self {
+        Self {
+            objects,
+            reader,
+            taker,
+            progress: Arc::default(),
+            stop,
+            say,
+            next: AtomicUsize::new(0),
+            failures_in_a_row: AtomicU64::new(0),
+        }
+    }
+
+    /// Works until nothing is left to do, or it is to stop; so many objects at once.
+    pub async fn run(self: Arc<Self>, at_once: usize) {
+        let mut workers = JoinSet::new();
+        for _ in 0..at_once.min(self.objects.len()) {
+            let work = Arc::clone(&self);
+            workers.spawn(async move { work.work().await });
+        }
+        while let Some(worker) = workers.join_next().await {
+            if worker.is_err() {
+                tracing::error!("work on an object panicked; it is not counted");
+            }
+        }
+    }
+
+    async fn work(&self) {
+        while !self.stop.is_cancelled() {
+            let next = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(object) = self.objects.get(next) else { return };
+            let end = match &self.taker {
+                Taker::Total(total) => self.add(object, total).await,
+                Taker::Engine(engine) => self.merge(object, engine).await,
+            };
+            match end {
+                End::Done => self.failures_in_a_row.store(0, Ordering::Relaxed),
+                End::Missing => {
+                    self.progress.missing(object.bytes);
+                    (self.say)(&format!(
+                        "{} is gone, or another by now; not counted",
+                        object.place
+                    ));
+                }
+                End::Failed(why) => self.failed(object, &why),
+                End::Left => return,
+            }
+        }
+    }
+
+    async fn add(&self, object: &Chosen, total: &Mutex<Batch>) -> End {
+        let blank = total.lock().unwrap_or_else(PoisonError::into_inner).blank(None);
+        let mut batch = match self.reader.read(&object.place, || blank.blank(None)).await {
+            Ok(Some(batch)) => batch,
+            Ok(None) => return End::Missing,
+            Err(why) => return End::Failed(why),
+        };
+        self.progress.read(object.bytes, &batch);
+        total.lock().unwrap_or_else(PoisonError::into_inner).absorb(&mut batch);
+        End::Done
+    }
+
+    async fn merge(&self, object: &Chosen, engine: &Engine) -> End {
+        // In flight first: a drain that finds nothing in flight is seen behind it.
+        let Some(mut charge) = engine.in_flight.enter() else { return End::Left };
+        if engine.intake().admit(false).is_err() {
+            return End::Left;
+        }
+        let id = object.place.id();
+        let Admission::New(mut ticket) = engine.ledger.admit(id) else { return End::Left };
+        let blank = engine.intake().archived_batch();
+        let mut batch = match self.reader.read(&object.place, || blank.blank(None)).await {
+            Ok(Some(batch)) => batch,
+            Ok(None) => return End::Missing,
+            Err(why) => return End::Failed(why),
+        };
+        let (source, version) = (object.place.to_string(), object.place.version());
+        let named = Named {
+            source: source.as_bytes(),
+            request: &version,
+            ids: &[id],
+            life: Some(REPLAY_ID_LIFE),
+        };
+        let again = |blank: Batch| read_again(self.reader.clone(), object.place.clone(), blank);
+        let mut backoff = Backoff::default();
+        loop {
+            let merging = engine.merger.merge(named, ticket, &mut batch, again, false).await;
+            let Err((back, refusal)) = merging else { break };
+            ticket = back;
+            match refusal.reason {
+                Reason::Entries => {
+                    (engine.make_room)();
+                    backoff = Backoff::default();
+                }
+                Reason::Journal => {}
+                _ => {
+                    return End::Failed(format!(
+                        "{} is refused: {}",
+                        object.place, refusal.message
+                    ));
+                }
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => return End::Left,
+                () = sleep(backoff.pause()) => {}
+            }
+        }
+        // Before the charge ends: who waits for that finds it in the totals.
+        self.progress.read(object.bytes, &batch);
+        charge.merged();
+        End::Done
+    }
+
+    fn failed(&self, object: &Chosen, why: &str) {
+        let failed = self.progress.failed(object.bytes);
+        if failed <= NAMED_MAX {
+            (self.say)(why);
+        }
+        if failed == NAMED_MAX {
+            (self.say)("more objects that cannot be read are counted, and not named");
+        }
+        let in_a_row = self.failures_in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
+        if in_a_row == FAILURES_IN_A_ROW_MAX {
+            (self.say)(&format!("{in_a_row} objects in a row cannot be read: the others are left"));
+            self.stop.cancel();
+        }
+    }
+}
+
+async fn read_again(reader: Reader, place: Place, blank: Batch) -> Option<Batch> {
+    reader.read(&place, || blank.blank(None)).await.ok().flatten()
+}
+
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Work").field("objects", &self.objects.len()).finish_non_exhaustive()
+    }
+}
+
+// === impl Engine ===
+
+impl Engine {
+    fn intake(&self) -> &Intake {
+        &self.merger.intake
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
+}
