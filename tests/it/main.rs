@@ -10,6 +10,7 @@
 
 mod abuse;
 mod chaos;
+mod conformance;
 mod copies;
 mod count;
 mod dead_letters;

@@ -11,7 +11,9 @@ use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, Statistic};
+use postmeter::ses::EventType;
 use postmeter::synth::Profile;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 
@@ -135,6 +137,20 @@ impl Ministack {
         let output = child.wait_with_output().expect("it ends");
         assert!(output.status.success());
         String::from_utf8(output.stdout).expect("text").trim().to_owned()
+    }
+
+    /// Runs the script that makes targets of forwarded events and reads them; gives what it prints.
+    fn forwarded(&self, way: &[&str]) -> Value {
+        let emulator = std::env::var_os("POSTMETER_MINISTACK").expect("it runs");
+        let output = Command::new(Path::new(&emulator).with_file_name("python"))
+            .arg(project_file("tests/python/forwarded.py"))
+            .arg(&self.url)
+            .args(way)
+            .stderr(Stdio::inherit())
+            .output()
+            .expect("the script starts");
+        assert!(output.status.success());
+        serde_json::from_slice(&output.stdout).expect("JSON")
     }
 
     /// Whether nothing is in a queue, taken messages included.
@@ -267,6 +283,59 @@ async fn what_sns_sends_to_a_queue_is_counted_exactly() {
         emulator.assert_held(&traffic.sums()).await;
         emulator.reset().await;
     }
+}
+
+/// The whole way: SNS, a queue, postmeter; from there counts to CloudWatch, and each event as it came to
+/// Firehose, SNS and EventBridge.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_queue_brings_is_counted_and_forwarded_as_it_came() {
+    const EVENTS: usize = 1500;
+    let Some(emulator) = Ministack::start().await else { return };
+    let targets = emulator.forwarded(&["make"]);
+    let text = std::fs::read_to_string(project_file("config/definitions.json")).expect("the file");
+    let mut definitions: Value = serde_json::from_str(&text).expect("JSON");
+    for set in definitions["ConfigurationSets"].as_array_mut().expect("a list") {
+        let destinations = set["EventDestinations"].as_array_mut().expect("a list");
+        for (at, target) in targets.as_array().expect("a list").iter().enumerate() {
+            let mut destination = target.clone();
+            destination["Name"] = json!(format!("forward-{at}"));
+            destination["Enabled"] = json!(true);
+            destination["MatchingEventTypes"] = json!(EventType::ALL.map(EventType::api_name));
+            destinations.push(destination);
+        }
+    }
+    let definitions = definitions.to_string();
+    let profile = Profile { awkward: false, ..profile(104) };
+    let mut traffic = Traffic::with(profile, "config/definitions.json");
+    let records = traffic.records(EVENTS);
+    let queue = emulator.feed(&["sns"], &records);
+    let daemon = emulator.daemon(&[
+        ("POSTMETER__SQS__0__QUEUE_URL", &queue),
+        ("POSTMETER__DEFINITIONS", "env:DEFINITIONS"),
+        ("POSTMETER__FORWARD_PATIENCE", "50s"),
+        ("DEFINITIONS", &definitions),
+    ]);
+    deleted(&daemon, EVENTS as u64).await;
+    daemon.end().await;
+    emulator.assert_held(&traffic.sums()).await;
+
+    let found = emulator.forwarded(&["read", &EVENTS.to_string()]);
+    let sorted = |texts: &mut dyn Iterator<Item = String>| {
+        let mut texts: Vec<_> = texts.collect();
+        texts.sort();
+        texts
+    };
+    let as_came = sorted(&mut records.iter().cloned());
+    let of = |service: &str| {
+        let texts = found[service].as_array().expect("a list").iter();
+        sorted(&mut texts.map(|text| text.as_str().expect("text").to_owned()))
+    };
+    for service in ["firehose", "sns"] {
+        assert!(of(service) == as_came, "{service}: {} of {EVENTS}", of(service).len());
+    }
+    let value = |text: &String| serde_json::from_str::<Value>(text).expect("JSON").to_string();
+    let details = sorted(&mut of("event_bridge").iter().map(value));
+    assert!(details == sorted(&mut records.iter().map(value)), "{} of {EVENTS}", details.len());
 }
 
 /// Two hundred objects, and a daemon that is killed five times.

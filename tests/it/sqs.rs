@@ -11,7 +11,7 @@ use crate::support::fake_cloudwatch::{FakeCloudWatch, Fault, Hold};
 use crate::support::fake_sqs::{FakeSqs, Mode};
 use crate::support::firehose::get;
 use crate::support::process::Daemon;
-use crate::support::traffic::{Traffic, assert_held, held_of, send_of};
+use crate::support::traffic::{Traffic, assert_held, held, held_of, send_of};
 
 fn queue_of(sqs: &FakeSqs) -> Sqs {
     Sqs { queue_url: sqs.url(), ..Sqs::default() }
@@ -292,6 +292,51 @@ async fn daemons_share_a_queue_and_one_that_ends_gives_its_messages_back() {
         daemon.end().await;
     }
     assert_held(&cloudwatch, &traffic.sums());
+}
+
+/// `published`: a kill between the acceptance of counts and the deletion of their messages doubles what
+/// was accepted, and no more; a kill before it doubles nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn kills_double_what_was_accepted_before_its_deletion_and_nothing_else() {
+    for inside in [false, true] {
+        let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
+        let short = [("POSTMETER__SQS__0__VISIBILITY", "2s")];
+        let (mut traffic, mut accepted) = (Traffic::new(308), 0);
+        if inside {
+            sqs.queue().mode = Mode::DeletesNone;
+        } else {
+            cloudwatch.set_mode(Fault::Throttle);
+        }
+        for round in 1..=5 {
+            let daemon = daemon(&cloudwatch, &sqs, &short);
+            sqs.send(wrapped(&mut traffic, 60, round));
+            let given = {
+                let queue = sqs.queue();
+                queue.given + queue.left()
+            };
+            sqs.until("given out", |queue| queue.given >= given).await;
+            if inside {
+                let all = sqs.queue().left();
+                daemon.until_metric("postmeter_sqs_messages_held", |held| held == all).await;
+                daemon.until_metric("postmeter_pending_counts", |counts| counts == 0).await;
+                accepted += daemon.metric("postmeter_accepted_counts_total").await;
+            }
+            daemon.kill().await;
+        }
+        sqs.queue().mode = Mode::Well;
+        cloudwatch.set_mode(None);
+        let last = daemon(&cloudwatch, &sqs, &short);
+        sqs.until_empty().await;
+        last.end().await;
+        let (mut doubled, holds) = (0, held(&cloudwatch));
+        for (series, sum) in &traffic.sums() {
+            doubled += holds[series].checked_sub(*sum).expect("nothing is lost");
+        }
+        println!(
+            "inside the window: {inside}; 5 kills, {accepted} accepted before, {doubled} doubled"
+        );
+        assert_eq!(doubled, accepted);
+    }
 }
 
 /// One, two, then four daemons: the same totals, and each takes its share.

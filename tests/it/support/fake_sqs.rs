@@ -55,6 +55,8 @@ pub enum Mode {
     Unavailable,
     /// Of every two entries to be deleted one fails.
     DeletesHalf,
+    /// Every entry to be deleted fails.
+    DeletesNone,
     /// Every entry to be deleted has a receipt that is no good.
     RefusesReceipts,
     /// Deletes, and answers 500.
@@ -130,6 +132,11 @@ impl FakeSqs {
 }
 
 impl Queue {
+    /// Messages that are not deleted.
+    pub fn left(&self) -> u64 {
+        self.messages.len() as u64
+    }
+
     /// Where everything stands.
     fn story(&self) -> String {
         let (left, visible) = (self.messages.len(), self.visible());
@@ -171,6 +178,7 @@ impl Queue {
     fn delete(&mut self, at: usize, receipt: &str) -> Result<(), (bool, &'static str)> {
         match self.mode {
             Mode::DeletesHalf if at % 2 == 1 => return Err((false, "InternalError")),
+            Mode::DeletesNone => return Err((false, "InternalError")),
             Mode::RefusesReceipts => return Err((true, "ReceiptHandleIsInvalid")),
             _ => {}
         }
