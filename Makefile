@@ -112,7 +112,7 @@ $(STAMP): tests/python/requirements.txt
 # libFuzzer's instrumentation by rustc's stable options: no nightly and no cargo-fuzz is needed, but
 # a C++ compiler. A find is kept in tests/fuzz/artifacts, the inputs that led on in tests/fuzz/corpus.
 FUZZ_SECONDS ?= 300
-FUZZ_TARGETS ?= event delivery definitions journal
+FUZZ_TARGETS ?= event delivery definitions journal sns
 FUZZ_DIR := tests/fuzz
 FUZZ_FLAGS := --cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \

@@ -66,6 +66,17 @@ pub const EVENTS_CALL_BYTES_MAX: usize = 1_000_000;
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues-at-least-once-delivery.html>
 pub const SQS_ID_LIFE: Duration = Duration::from_mins(15);
 
+/// Bytes of a message that SNS posts: up to 1 MiB was published, and JSON doubles each of its quotes.
+/// <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>
+pub const SNS_BODY_BYTES_MAX: usize = 4 << 20;
+
+/// How far ahead of our clock that of SNS may be.
+pub const SNS_AHEAD_MAX: Duration = Duration::from_mins(5);
+
+/// How much longer than `sns.max_age` an id is known: as long as its message would be believed, were it
+/// recorded and sent again, and a while.
+pub const SNS_ID_MARGIN: Duration = Duration::from_mins(6);
+
 /// How long an object's id is known. S3 says nothing of how late it repeats a notification; a queue
 /// keeps one for four days by default, and shows it again when its deletion fails.
 pub const S3_ID_LIFE: Duration = Duration::from_hours(24);

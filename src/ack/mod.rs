@@ -20,6 +20,8 @@ use std::borrow::Cow;
 pub enum Reason {
     /// No access key, or none that is configured.
     Unauthorized,
+    /// Not from whom it says, or not meant for us.
+    Forbidden,
     /// No record can be read from the body.
     BadRequest,
     /// Too many bytes or requests in flight.
@@ -48,8 +50,9 @@ pub struct Refusal {
 // === impl Reason ===
 
 impl Reason {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Unauthorized,
+        Self::Forbidden,
         Self::BadRequest,
         Self::Busy,
         Self::Entries,
@@ -64,6 +67,7 @@ impl Reason {
     pub const fn label(self) -> &'static str {
         match self {
             Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
             Self::BadRequest => "bad_request",
             Self::Busy => "busy",
             Self::Entries => "entries_limit",
@@ -80,6 +84,7 @@ impl Reason {
     pub const fn status(self) -> u16 {
         match self {
             Self::Unauthorized => 401,
+            Self::Forbidden => 403,
             Self::BadRequest => 400,
             _ => 503,
         }

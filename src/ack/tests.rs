@@ -191,6 +191,7 @@ fn every_refusal_has_its_status_and_a_label_of_its_own() {
     for reason in Reason::ALL {
         let expected = match reason.label() {
             "unauthorized" => 401,
+            "forbidden" => 403,
             "bad_request" => 400,
             _ => 503,
         };

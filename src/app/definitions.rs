@@ -12,7 +12,7 @@ use super::remote::Remote;
 use super::{EXAMPLE_DEFINITIONS, StartError};
 use crate::aws::AwsEnvironment;
 use crate::config::{Config, DefinitionsSource};
-use crate::destination::{self, Layouts, RuleSet};
+use crate::destination::{self, Layouts, RuleSet, Target};
 use crate::forward::Forwarder;
 use crate::offload::offload;
 use crate::pipeline::Intake;
@@ -44,6 +44,8 @@ pub struct Compiler {
     namespace: String,
     default_set: Option<String>,
     layouts: Layouts,
+    /// The topics that this daemon takes events from.
+    own_topics: Vec<String>,
 }
 
 // === impl Document ===
@@ -129,6 +131,7 @@ impl Compiler {
             namespace: config.cloudwatch.namespace.clone(),
             default_set: config.default_configuration_set.clone(),
             layouts: layouts.clone(),
+            own_topics: config.sns.topics.iter().map(|arn| arn.as_str().to_owned()).collect(),
         }
     }
 
@@ -154,7 +157,17 @@ impl Compiler {
             tracing::warn!(place = %warning.place, path = warning.path, "{}; {}", warning.what, warning.mend);
         }
         let default_set = self.default_set.as_deref();
-        Ok(RuleSet::new(&definitions, &self.namespace, default_set, &self.layouts))
+        let rules = RuleSet::new(&definitions, &self.namespace, default_set, &self.layouts);
+        let is_own =
+            |target: &&Arc<Target>| self.own_topics.iter().any(|arn| arn == target.arn.as_str());
+        if let Some(target) = rules.targets().iter().find(is_own) {
+            return Err(StartError::Configuration(format!(
+                "{name} forwards to {}, from which this daemon takes events (sns.topics): they would go \
+                 round; forward to another topic",
+                target.arn
+            )));
+        }
+        Ok(rules)
     }
 }
 

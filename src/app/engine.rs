@@ -11,16 +11,16 @@ use crate::ack::{DoneWhen, Ledger};
 use crate::aggregate::{Aggregator, Limits, Line};
 use crate::backoff::Backoff;
 use crate::clock::Clock;
-use crate::config::{Acknowledge, Config, Publish, Sqs, TimestampSource};
+use crate::config::{Acknowledge, Config, Publish, Sns, Sqs, TimestampSource};
 use crate::dead_letters::DeadLetters;
 use crate::destination::{Layouts, RuleSet};
 use crate::forward::Forwarder;
 use crate::journal::{Journal, Opened};
-use crate::limits::{FIREHOSE_ID_LIFE, S3_ID_LIFE, SQS_ID_LIFE};
+use crate::limits::{FIREHOSE_ID_LIFE, S3_ID_LIFE, SNS_ID_MARGIN, SQS_ID_LIFE};
 use crate::pipeline::{CopiesSettings, Intake, IntakeSettings};
 use crate::sink::{MetricSink, Publisher, PublisherSettings};
-use crate::source::firehose::{AccessKeys, FirehoseEndpoint, FirehoseSettings};
-use crate::source::{InFlight, Merger};
+use crate::source::firehose::{FirehoseEndpoint, FirehoseSettings};
+use crate::source::{AccessKeys, InFlight, Merger};
 use crate::telemetry::{Gauges, Metrics};
 
 /// Done request ids that are remembered at most, about 25 MB of them.
@@ -54,6 +54,8 @@ pub struct Engine<S> {
     pub queue_ledgers: Vec<Ledger>,
     /// That of objects in S3, whichever queue names them.
     pub object_ledger: Ledger,
+    /// That of messages that SNS posts.
+    pub sns_ledger: Ledger,
     journal: Option<Arc<Journal>>,
     ledger: Ledger,
 }
@@ -128,11 +130,14 @@ impl<S: MetricSink> Engine<S> {
         let queue_ledgers: Vec<_> = config.sqs.iter().map(queue_ledger).collect();
         let any_settled = config.sqs.iter().any(|sqs| sqs.acknowledge == Acknowledge::Published);
         let object_ledger = Ledger::new(done_when(any_settled), S3_ID_LIFE, DONE_IDS_MAX);
+        let sns_ledger = sns_ledger(&config.sns);
         let in_flight =
             InFlight::new(config.limits.in_flight_requests, config.limits.in_flight_bytes);
         if let Some(opened) = opened {
             let of_objects = (!queue_ledgers.is_empty()).then_some(&object_ledger);
-            let ledgers: Vec<_> = queue_ledgers.iter().chain(of_objects).chain([&ledger]).collect();
+            let of_sns = (!config.sns.topics.is_empty()).then_some(&sns_ledger);
+            let ledgers = queue_ledgers.iter().chain(of_objects).chain(of_sns).chain([&ledger]);
+            let ledgers: Vec<_> = ledgers.collect();
             journal::restore(opened, &intake, &ledgers, &metrics, ambiguous).await;
         }
         let merger = Merger::new(
@@ -161,6 +166,7 @@ impl<S: MetricSink> Engine<S> {
             forwarder,
             queue_ledgers,
             object_ledger,
+            sns_ledger,
             journal,
             ledger,
         }
@@ -170,7 +176,8 @@ impl<S: MetricSink> Engine<S> {
     pub fn gauges(&self) -> impl Fn() -> Gauges + Send + Sync + 'static {
         let (metrics, intake) = (Arc::clone(&self.metrics), Arc::clone(&self.intake));
         let (in_flight, aggregator) = (Arc::clone(&self.in_flight), Arc::clone(&self.aggregator));
-        let ledgers = self.queue_ledgers.iter().chain([&self.object_ledger, &self.ledger]);
+        let ledgers =
+            self.queue_ledgers.iter().chain([&self.object_ledger, &self.sns_ledger, &self.ledger]);
         let (ledgers, forwarder): (Vec<_>, _) =
             (ledgers.cloned().collect(), self.forwarder.clone());
         move || {
@@ -258,6 +265,12 @@ async fn flush(journal: &Journal) {
 fn queue_ledger(sqs: &Sqs) -> Ledger {
     let until_settled = sqs.acknowledge == Acknowledge::Published;
     Ledger::holding(done_when(until_settled), queue_id_life(sqs.visibility), DONE_IDS_MAX)
+}
+
+/// Knows messages for as long as they would be believed.
+fn sns_ledger(sns: &Sns) -> Ledger {
+    let until_settled = sns.acknowledge == Acknowledge::Published;
+    Ledger::new(done_when(until_settled), sns.max_age + SNS_ID_MARGIN, DONE_IDS_MAX)
 }
 
 fn done_when(until_settled: bool) -> DoneWhen {

@@ -13,6 +13,8 @@ mod queues;
 #[cfg(feature = "s3")]
 mod remote;
 mod replay;
+#[cfg(feature = "sns")]
+mod sns;
 
 use std::io;
 use std::net::SocketAddr;
@@ -73,6 +75,8 @@ pub enum StartError {
 pub struct Surroundings {
     pub clock: Clock,
     pub aws: AwsEnvironment,
+    #[cfg(feature = "sns")]
+    pub web: crate::source::sns::WebEnvironment,
 }
 
 /// Where counts go.
@@ -92,6 +96,8 @@ pub struct App {
     document: Document,
     #[cfg(feature = "sqs")]
     queues: queues::Queues,
+    #[cfg(feature = "sns")]
+    web: Option<crate::source::sns::Web>,
     dead_letters: Option<DeadLetters>,
     own_totals: Option<OwnTotals>,
     config: Config,
@@ -112,7 +118,7 @@ impl App {
     /// # Errors
     /// The definitions are faulty or missing, AWS cannot be set up, or an address is taken.
     pub async fn bind(config: Config, around: Surroundings) -> Result<Self, StartError> {
-        let Surroundings { clock, aws } = around;
+        let Surroundings { clock, aws, .. } = around;
         let metrics = Metrics::new()
             .map_err(|error| StartError::Configuration(format!("metrics: {error}")))?;
         let layouts = Layouts::default();
@@ -138,6 +144,8 @@ impl App {
         );
         #[cfg(feature = "sqs")]
         let queues = queues::Queues::new(&config, &aws).await?;
+        #[cfg(feature = "sns")]
+        let web = sns::web(&config, around.web)?;
         let to_aws = config.cloudwatch.publish == Publish::Aws;
         let sink = if to_aws { cloudwatch(&config, aws).await? } else { Sink::Memory(Memory) };
         let making = Making {
@@ -164,6 +172,8 @@ impl App {
             document,
             #[cfg(feature = "sqs")]
             queues,
+            #[cfg(feature = "sns")]
+            web,
             dead_letters,
             own_totals,
             config,
@@ -227,6 +237,8 @@ impl App {
             &config.firehose.path,
             post(move |request: Request| async move { endpoint.deliver(request).await }),
         );
+        #[cfg(feature = "sns")]
+        let events = events.merge(sns::router(&config, self.web, &engine));
         let admin_routes = admin_router(Admin {
             metrics: Arc::clone(&engine.metrics),
             aggregator: Arc::clone(&engine.aggregator),

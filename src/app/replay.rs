@@ -137,7 +137,7 @@ impl Replay {
         settings: ReplaySettings,
         say: impl Fn(&str) + Send + Sync + 'static,
     ) -> Result<Self, ReplayError> {
-        let Surroundings { clock, aws } = around;
+        let Surroundings { clock, aws, .. } = around;
         let config = for_replay(config, &settings)?;
         let metrics = Metrics::new()
             .map_err(|error| StartError::Configuration(format!("metrics: {error}")))?;

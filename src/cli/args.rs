@@ -23,7 +23,14 @@ pub struct Args {
 /// Version, commit (where the build was told it by `POSTMETER_COMMIT`) and features.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
     let commit = option_env!("POSTMETER_COMMIT").unwrap_or("unknown");
-    let features = [("sqs", cfg!(feature = "sqs")), ("s3", cfg!(feature = "s3"))];
+    let features = [
+        ("sns", cfg!(feature = "sns")),
+        ("sqs", cfg!(feature = "sqs")),
+        ("s3", cfg!(feature = "s3")),
+        ("to-firehose", cfg!(feature = "to-firehose")),
+        ("to-sns", cfg!(feature = "to-sns")),
+        ("to-event-bridge", cfg!(feature = "to-event-bridge")),
+    ];
     let built: Vec<_> =
         features.iter().filter(|(_, is_in)| *is_in).map(|(name, _)| *name).collect();
     let features = if built.is_empty() { "none".to_owned() } else { built.join(" ") };

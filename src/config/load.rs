@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::keys::{self, Absent, Choice, KeyDoc, Kind};
 use super::source::{Entries, Entry, Raw, Source};
 use super::text::{self, Fault, quoted};
-use super::{AccessKey, Config, Publish, Sqs, Unread, rules};
+use super::{AccessKey, Config, Publish, Sqs, TopicArn, Unread, rules};
 use crate::finding::{Finding, Place, Severity};
 
 /// What [`load`] found.
@@ -120,6 +120,8 @@ fn read_key(
 ) {
     match &key.kind {
         Kind::AccessKeys { set } => return set(config, access_keys(key, entry, findings)),
+        Kind::Credentials { set } => return set(config, credentials(key, entry, findings)),
+        Kind::Topics { set } => return set(config, topics(key, entry, findings)),
         Kind::Unread { set } => return set(config, unread(key, entry, findings)),
         _ => {}
     }
@@ -158,7 +160,10 @@ fn read_single(key: &KeyDoc, raw: &Raw, config: &mut Config) -> Result<(), Fault
             choose(config);
             Ok(())
         }
-        Kind::AccessKeys { .. } | Kind::Unread { .. } => Ok(()),
+        Kind::AccessKeys { .. }
+        | Kind::Credentials { .. }
+        | Kind::Topics { .. }
+        | Kind::Unread { .. } => Ok(()),
     }
 }
 
@@ -236,6 +241,16 @@ fn access_keys(key: &KeyDoc, entry: &Entry, findings: &mut Vec<Finding>) -> Vec<
     };
     let like = ["put the key in quotes", "write `[\"key\"]`"];
     list(key, entry, like, text::access_key, warning, findings)
+}
+
+fn credentials(key: &KeyDoc, entry: &Entry, findings: &mut Vec<Finding>) -> Vec<AccessKey> {
+    let like = ["put user and password in quotes", "write `[\"user:password\"]`"];
+    list(key, entry, like, text::credential, |_| None, findings)
+}
+
+fn topics(key: &KeyDoc, entry: &Entry, findings: &mut Vec<Finding>) -> Vec<TopicArn> {
+    let like = ["put the ARN in quotes", "write `[\"arn:aws:sns:REGION:ACCOUNT:NAME\"]`"];
+    list(key, entry, like, text::topic_arn, |_| None, findings)
 }
 
 fn unread(key: &KeyDoc, entry: &Entry, findings: &mut Vec<Finding>) -> Vec<Unread> {

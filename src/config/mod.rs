@@ -40,6 +40,7 @@ pub struct Config {
     pub listen: Listen,
     pub limits: Limits,
     pub firehose: Firehose,
+    pub sns: Sns,
     pub sqs: Vec<Sqs>,
     pub copies: Copies,
     pub cloudwatch: CloudWatch,
@@ -98,6 +99,34 @@ pub struct Firehose {
     pub acknowledge: Acknowledge,
     /// How long the sender, or a balancer before us, waits for an answer.
     pub patience: Duration,
+}
+
+/// The endpoint that SNS posts notifications to.
+#[derive(Clone, Debug)]
+pub struct Sns {
+    /// Those that are listened to. None: there is no endpoint.
+    pub topics: Vec<TopicArn>,
+    /// Begins with `/`.
+    pub path: String,
+    pub acknowledge: Acknowledge,
+    /// From a message's arrival to its answer; SNS waits 15 s.
+    pub patience: Duration,
+    /// Confirm subscriptions to these topics.
+    pub confirm: bool,
+    /// Check the chain of the certificate that messages are signed by, and fetch its issuer for that.
+    pub chain: bool,
+    /// `user:password`, any of them; raw deliveries have no signature and need one.
+    pub credentials: Vec<AccessKey>,
+    /// A message that was published longer ago is refused.
+    pub max_age: Duration,
+}
+
+/// The ARN of an SNS topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicArn {
+    arn: String,
+    /// The places of the colons behind partition and region.
+    ends: [usize; 2],
 }
 
 /// A queue that events are taken from, or notifications of objects in S3 that hold them.
@@ -250,7 +279,8 @@ impl Config {
     /// Whether some source acknowledges in this way.
     pub fn has(&self, acknowledge: Acknowledge) -> bool {
         let queues = self.sqs.iter().map(|sqs| sqs.acknowledge);
-        queues.chain([self.firehose.acknowledge]).any(|one| one == acknowledge)
+        let sns = (!self.sns.topics.is_empty()).then_some(self.sns.acknowledge);
+        queues.chain(sns).chain([self.firehose.acknowledge]).any(|one| one == acknowledge)
     }
 }
 
@@ -264,6 +294,46 @@ impl fmt::Display for DefinitionsSource {
             Self::Env(name) => write!(f, "env:{name}"),
             Self::S3 { bucket, key } => write!(f, "s3://{bucket}/{key}"),
         }
+    }
+}
+
+// === impl TopicArn ===
+
+impl TopicArn {
+    /// Reads `arn:PARTITION:sns:REGION:ACCOUNT:NAME`; `None` for anything else, and for a partition
+    /// whose endpoints are not known.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let parts: Vec<&str> = text.split(':').collect();
+        let ["arn", partition, "sns", region, account, name] = parts[..] else { return None };
+        let is_region =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        let is_sound = ["aws", "aws-cn", "aws-us-gov", "aws-eusc"].contains(&partition)
+            && (4..=32).contains(&region.len())
+            && region.bytes().all(is_region)
+            && account.len() == 12
+            && account.bytes().all(|byte| byte.is_ascii_digit())
+            && (1..=256).contains(&name.len())
+            && name.bytes().all(is_name);
+        let partition_end = "arn:".len() + partition.len();
+        let region_end = partition_end + ":sns:".len() + region.len();
+        is_sound.then(|| Self { arn: text.to_owned(), ends: [partition_end, region_end] })
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.arn
+    }
+
+    #[must_use]
+    pub fn partition(&self) -> &str {
+        &self.arn["arn:".len()..self.ends[0]]
+    }
+
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.arn[self.ends[0] + ":sns:".len()..self.ends[1]]
     }
 }
 
@@ -315,6 +385,7 @@ impl Default for Config {
             listen: Listen::default(),
             limits: Limits::default(),
             firehose: Firehose::default(),
+            sns: Sns::default(),
             sqs: Vec::new(),
             copies: Copies::default(),
             cloudwatch: CloudWatch::default(),
@@ -357,6 +428,21 @@ impl Default for Firehose {
             access_keys: Vec::new(),
             acknowledge: Acknowledge::Merged,
             patience: Duration::from_secs(55),
+        }
+    }
+}
+
+impl Default for Sns {
+    fn default() -> Self {
+        Self {
+            topics: Vec::new(),
+            path: "/sns".to_owned(),
+            acknowledge: Acknowledge::Merged,
+            patience: Duration::from_secs(12),
+            confirm: true,
+            chain: true,
+            credentials: Vec::new(),
+            max_age: Duration::from_hours(1),
         }
     }
 }

@@ -33,6 +33,10 @@ pub(super) fn check(config: &Config, given: &Given, findings: &mut Vec<Finding>)
         no_queues_in_this_build,
         forwarded_too_late,
         no_stream_in_this_build,
+        answered_too_late_for_sns,
+        same_path,
+        no_topics,
+        no_sns_in_this_build,
     ];
     findings.extend(rules.iter().filter_map(|rule| rule(config, given)));
 }
@@ -125,7 +129,7 @@ fn journaled_nowhere(config: &Config, given: &Given) -> Option<Finding> {
     finding(
         Severity::Error,
         given,
-        &["firehose.acknowledge", "sqs.acknowledge", "journal.directory"],
+        &["firehose.acknowledge", "sqs.acknowledge", "sns.acknowledge", "journal.directory"],
         "\"journaled\" needs a journal".to_owned(),
         "set journal.directory to a directory on a disk that outlives the task",
     )
@@ -161,6 +165,7 @@ fn never_in_time(config: &Config, given: &Given) -> Option<Finding> {
             "cloudwatch.connect_timeout",
             "firehose.acknowledge",
             "sqs.acknowledge",
+            "sns.acknowledge",
         ],
         format!(
             "a flush interval and one attempt can take {}, longer than the settle deadline of {}",
@@ -285,6 +290,64 @@ fn no_stream_in_this_build(config: &Config, given: &Given) -> Option<Finding> {
         &["dead_letters.stream"],
         "this build sends nothing to Firehose".to_owned(),
         "build with the feature `to-firehose`, or set dead_letters.directory instead",
+    )
+}
+
+fn answered_too_late_for_sns(config: &Config, given: &Given) -> Option<Finding> {
+    let (deadline, sns) = (config.cloudwatch.settle_deadline, &config.sns);
+    let waits = !sns.topics.is_empty() && sns.acknowledge == Acknowledge::Published;
+    if !waits || deadline <= sns.patience {
+        return None;
+    }
+    finding(
+        Severity::Error,
+        given,
+        &["sns.acknowledge", "cloudwatch.settle_deadline", "sns.patience"],
+        format!(
+            "the settle deadline of {} is longer than sns.patience, {}; SNS waits 15s",
+            duration(deadline),
+            duration(sns.patience)
+        ),
+        "shorten settle_deadline and with it flush_interval, or choose \"merged\" or \"journaled\"",
+    )
+}
+
+fn same_path(config: &Config, given: &Given) -> Option<Finding> {
+    if config.sns.topics.is_empty() || config.sns.path != config.firehose.path {
+        return None;
+    }
+    finding(
+        Severity::Error,
+        given,
+        &["sns.path", "firehose.path"],
+        format!("{} is the path of both Firehose's and SNS's endpoint", config.sns.path),
+        "give each its own path",
+    )
+}
+
+fn no_topics(config: &Config, given: &Given) -> Option<Finding> {
+    if !config.sns.topics.is_empty() || config.sns.credentials.is_empty() {
+        return None;
+    }
+    finding(
+        Severity::Warning,
+        given,
+        &["sns.credentials", "sns.topics"],
+        "there are credentials for SNS and no topics, so nothing is taken from it".to_owned(),
+        "name the topics in sns.topics, or remove the credentials",
+    )
+}
+
+fn no_sns_in_this_build(config: &Config, given: &Given) -> Option<Finding> {
+    if cfg!(feature = "sns") || config.sns.topics.is_empty() {
+        return None;
+    }
+    finding(
+        Severity::Error,
+        given,
+        &["sns.topics"],
+        "this build has no SNS endpoint".to_owned(),
+        "build with the feature `sns`, or remove the section",
     )
 }
 

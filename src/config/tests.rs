@@ -174,6 +174,15 @@ default_configuration_set = "prod"
         access_keys = ["0123456789abcdef", "fedcba9876543210"]
         acknowledge = "journaled"
         patience = "170s"
+        [sns]
+        topics = ["arn:aws:sns:eu-west-1:123456789012:a", "arn:aws-cn:sns:cn-north-1:123456789012:b"]
+        path = "/topics"
+        acknowledge = "journaled"
+        patience = "14s"
+        confirm = false
+        chain = false
+        credentials = ["sns:password"]
+        max_age = "24h"
         [[sqs]]
 queue_url = "http://127.0.0.1:4566/1/q"
 acknowledge = "merged"
@@ -212,7 +221,7 @@ pollers = 64
         own_namespace = ""
         "#,
     ));
-    let expected = r#"Config { definitions: Some(Env("DEFS")), definitions_interval: 3600s, default_configuration_set: Some("prod"), forward_patience: 60s, forward_source: "mail", listen: Listen { http: [::1]:0, admin: 127.0.0.2:0, keep_alive: 120s }, limits: Limits { body_bytes: 1024, expanded_bytes: 2048, in_flight_bytes: 1, in_flight_requests: 2, series: 3, entries: 4, forward_bytes: 1024 }, firehose: Firehose { path: "/in", access_keys: [[redacted], [redacted]], acknowledge: Journaled, patience: 170s }, sqs: [Sqs { queue_url: "http://127.0.0.1:4566/1/q", acknowledge: Merged, visibility: 2s, held_messages: 10, pollers: 64 }], copies: Copies { remove: true, window: 86400s, events: 5 }, cloudwatch: CloudWatch { publish: Memory, namespace: "Mail", region: Some("eu-west-1"), role_arn: Some("arn:aws:iam::123456789012:role/metrics"), flush_interval: 50ms, settle_deadline: 160s, timestamp: Arrival, ambiguous: Drop, requests_per_second: 500, concurrency: 64, connect_timeout: 51ms, attempt_timeout: 60s }, journal: Journal { directory: Some("/var/lib/postmeter") }, dead_letters: DeadLetters { directory: Some("letters"), stream: None, keep: [Foreign], file_bytes: 1048576, bytes: 4294967295 }, shutdown: Shutdown { grace: 120s }, telemetry: Telemetry { log: "warn,postmeter=debug", log_format: Json, own_namespace: None } }"#;
+    let expected = r#"Config { definitions: Some(Env("DEFS")), definitions_interval: 3600s, default_configuration_set: Some("prod"), forward_patience: 60s, forward_source: "mail", listen: Listen { http: [::1]:0, admin: 127.0.0.2:0, keep_alive: 120s }, limits: Limits { body_bytes: 1024, expanded_bytes: 2048, in_flight_bytes: 1, in_flight_requests: 2, series: 3, entries: 4, forward_bytes: 1024 }, firehose: Firehose { path: "/in", access_keys: [[redacted], [redacted]], acknowledge: Journaled, patience: 170s }, sns: Sns { topics: [TopicArn { arn: "arn:aws:sns:eu-west-1:123456789012:a", ends: [7, 21] }, TopicArn { arn: "arn:aws-cn:sns:cn-north-1:123456789012:b", ends: [10, 25] }], path: "/topics", acknowledge: Journaled, patience: 14s, confirm: false, chain: false, credentials: [[redacted]], max_age: 86400s }, sqs: [Sqs { queue_url: "http://127.0.0.1:4566/1/q", acknowledge: Merged, visibility: 2s, held_messages: 10, pollers: 64 }], copies: Copies { remove: true, window: 86400s, events: 5 }, cloudwatch: CloudWatch { publish: Memory, namespace: "Mail", region: Some("eu-west-1"), role_arn: Some("arn:aws:iam::123456789012:role/metrics"), flush_interval: 50ms, settle_deadline: 160s, timestamp: Arrival, ambiguous: Drop, requests_per_second: 500, concurrency: 64, connect_timeout: 51ms, attempt_timeout: 60s }, journal: Journal { directory: Some("/var/lib/postmeter") }, dead_letters: DeadLetters { directory: Some("letters"), stream: None, keep: [Foreign], file_bytes: 1048576, bytes: 4294967295 }, shutdown: Shutdown { grace: 120s }, telemetry: Telemetry { log: "warn,postmeter=debug", log_format: Json, own_namespace: None } }"#;
     assert_eq!(format!("{config:?}"), expected);
     assert_eq!(config.firehose.access_keys[1].as_bytes(), b"fedcba9876543210");
 }
@@ -596,6 +605,65 @@ fn published_settles_within_the_senders_patience() {
          44s; shorten settle_deadline, or lengthen firehose.patience if the sender waits as long",
     );
     assert!(load_text(&format!("{BASE}{short}\"45s\"")).config.is_some());
+}
+
+#[test]
+fn published_settles_before_sns_gives_up() {
+    const TOPICS: &str = "[sns]\ntopics = [\"arn:aws:sns:eu-west-1:123456789012:a\"]\n";
+    let published = format!("{TOPICS}acknowledge = \"published\"\n");
+    assert_finding(
+        &published,
+        "4:15: sns.acknowledge: the settle deadline of 45s is longer than sns.patience, 12s; SNS \
+         waits 15s; shorten settle_deadline and with it flush_interval, or choose \"merged\" or \
+         \"journaled\"",
+    );
+    let short = "[cloudwatch]\nsettle_deadline = \"12s\"\nflush_interval = ";
+    assert!(load_text(&format!("{BASE}{published}{short}\"4s\"")).config.is_some());
+    // A flush and an attempt take longer than the deadline.
+    assert!(load_text(&format!("{BASE}{published}{short}\"5s\"")).config.is_none());
+    // Without topics nobody waits.
+    let nobody = published.replace("topics", "#");
+    assert!(load_text(&format!("{BASE}{nobody}")).config.is_some());
+    assert_finding(
+        "[sns]\npatience = \"15s\"",
+        "3:12: sns.patience: `15s` is outside 50ms to 14s; choose a duration between them",
+    );
+}
+
+#[test]
+fn what_is_wrong_with_sns_is_said() {
+    const TOPICS: &str = "[sns]\ntopics = [\"arn:aws:sns:eu-west-1:123456789012:a\"]\n";
+    assert_finding(
+        "[sns]\ntopics = [\"ses-events\"]",
+        "3:11: sns.topics[0]: `ses-events` is not the ARN of a topic; write one such as \
+         \"arn:aws:sns:eu-west-1:123456789012:ses-events\"",
+    );
+    assert_finding(
+        &format!("{TOPICS}path = \"/firehose\""),
+        "4:8: sns.path: /firehose is the path of both Firehose's and SNS's endpoint; give each \
+         its own path",
+    );
+    assert_finding(
+        &format!("[sns]\ncredentials = [\"sns:{SECRET}\"]"),
+        "3:15: warning: sns.credentials: there are credentials for SNS and no topics, so nothing \
+         is taken from it; name the topics in sns.topics, or remove the credentials",
+    );
+    assert_finding(
+        &format!("{TOPICS}credentials = [\"{SECRET}\"]"),
+        "4:16: sns.credentials[0]: these are not user and password; write user and password with \
+         a colon between them, in printable ASCII",
+    );
+    assert_variable_finding(
+        "POSTMETER__SNS__TOPICS",
+        "arn:aws:sns:eu-west-1:123456789012:a, b",
+        "sns.topics[1]: `b` is not the ARN of a topic; write one such as \
+         \"arn:aws:sns:eu-west-1:123456789012:ses-events\"",
+    );
+    assert_finding(
+        &format!("{TOPICS}acknowledge = \"journaled\""),
+        "4:15: sns.acknowledge: \"journaled\" needs a journal; set journal.directory to a \
+         directory on a disk that outlives the task",
+    );
 }
 
 #[test]

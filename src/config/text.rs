@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{AccessKey, DefinitionsSource, Unread};
+use super::{AccessKey, DefinitionsSource, TopicArn, Unread};
 use crate::destination::namespace_fault;
 
 /// What is wrong, and how to mend it.
@@ -281,6 +281,25 @@ pub(super) fn access_key(text: &str) -> Result<AccessKey, Fault> {
     Ok(AccessKey::new(text))
 }
 
+/// As in a URL's `user:password@`. The fault never says anything of it but its shape.
+pub(super) fn credential(text: &str) -> Result<AccessKey, Fault> {
+    let mend = "write user and password with a colon between them, in printable ASCII";
+    let is_sound = text.split_once(':').is_some_and(|(user, password)| {
+        !user.is_empty() && !password.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+    });
+    if !is_sound || text.len() > ACCESS_KEY_BYTES_MAX {
+        return Err(("these are not user and password".into(), mend.into()));
+    }
+    Ok(AccessKey::new(text))
+}
+
+pub(super) fn topic_arn(text: &str) -> Result<TopicArn, Fault> {
+    TopicArn::parse(text).ok_or_else(|| {
+        let what = format!("{} is not the ARN of a topic", quoted(text));
+        (what, "write one such as \"arn:aws:sns:eu-west-1:123456789012:ses-events\"".into())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -365,6 +384,45 @@ mod tests {
         let arn = "arn:aws:firehose:eu-west-1:123456789012:deliverystream/a";
         for wrong in [arn, "a b", "ä", &"a".repeat(65)] {
             assert!(stream_name(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_topic_has_partition_region_account_and_name() {
+        for (right, partition, region) in [
+            ("arn:aws:sns:eu-west-1:123456789012:ses-events_1", "aws", "eu-west-1"),
+            ("arn:aws-cn:sns:cn-north-1:123456789012:a", "aws-cn", "cn-north-1"),
+            ("arn:aws-us-gov:sns:us-gov-west-1:123456789012:a", "aws-us-gov", "us-gov-west-1"),
+        ] {
+            let topic = topic_arn(right).unwrap();
+            assert_eq!(topic.as_str(), right);
+            assert_eq!((topic.partition(), topic.region()), (partition, region));
+        }
+        for wrong in [
+            "",
+            "ses-events",
+            "arn:aws:sns:eu-west-1:123456789012:",
+            "arn:aws:sns:eu-west-1:12345678901:a",
+            "arn:aws:sns::123456789012:a",
+            "arn:aws:sns:eu-west-1.evil.example/:123456789012:a",
+            "arn:aws:sqs:eu-west-1:123456789012:a",
+            "arn:evil:sns:eu-west-1:123456789012:a",
+            "arn:aws:sns:eu-west-1:123456789012:a.fifo",
+            "arn:aws:sns:eu-west-1:123456789012:a:subscription",
+            "arn:aws:sns:eu-west-1:123456789012:a\n",
+            " arn:aws:sns:eu-west-1:123456789012:a",
+        ] {
+            assert!(topic_arn(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn credentials_have_user_and_password() {
+        for right in ["a:b", "sns:p:w", "a:~!@#"] {
+            assert_eq!(credential(right).unwrap().as_bytes(), right.as_bytes());
+        }
+        for wrong in ["", "a", ":b", "a:", "a b:c", "ä:b", "a:b\n"] {
+            assert!(credential(wrong).is_err(), "{wrong:?}");
         }
     }
 

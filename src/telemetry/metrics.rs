@@ -23,10 +23,13 @@ pub struct Total {
 /// A registry of its own for each daemon, so that several can live in one process.
 pub struct Metrics {
     handle: PrometheusHandle,
-    requests: Labelled<13>,
+    requests: Labelled<14>,
     pub overdue_requests: Total,
     pub request_bytes: Total,
     request_duration: Histogram,
+    sns_refused: Labelled<9>,
+    sns_certificates: Labelled<4>,
+    sns_subscriptions: Labelled<4>,
     pub sqs_messages_received: Total,
     pub sqs_messages_deleted: Total,
     pub sqs_messages_undeleted: Total,
@@ -92,6 +95,50 @@ pub enum RequestOutcome {
     Overdue,
     Lost,
     Refused(crate::ack::Reason),
+}
+
+/// Why a message of SNS is not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnsDoubt {
+    /// It has not the shape of one.
+    Envelope,
+    /// Its topic is none of ours.
+    Topic,
+    /// It was published too long ago.
+    Stale,
+    /// It is to be published yet.
+    Future,
+    /// It names a certificate that is not of SNS.
+    Certificate,
+    Signature,
+    /// What is to confirm the subscription leads elsewhere.
+    Subscription,
+    /// A raw delivery has none that are accepted.
+    Credentials,
+    /// The certificate cannot be had now; the message comes again.
+    Unverified,
+}
+
+/// What became of a certificate that was not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CertificateOutcome {
+    Fetched,
+    /// It could not be had.
+    Failed,
+    /// It was had, and is none of SNS.
+    Wrong,
+    /// It was not asked for: there were too many.
+    Limited,
+}
+
+/// What became of a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubscriptionOutcome {
+    Confirmed,
+    Failed,
+    /// For somebody else to confirm.
+    Left,
+    Ended,
 }
 
 /// What becomes of a value that could not be read and is to be kept.
@@ -211,6 +258,51 @@ impl DropReason {
     }
 }
 
+// === impl SnsDoubt ===
+
+impl SnsDoubt {
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Envelope => "envelope",
+            Self::Topic => "topic",
+            Self::Stale => "stale",
+            Self::Future => "future",
+            Self::Certificate => "certificate",
+            Self::Signature => "signature",
+            Self::Subscription => "subscription",
+            Self::Credentials => "credentials",
+            Self::Unverified => "unverified",
+        }
+    }
+}
+
+// === impl CertificateOutcome ===
+
+impl CertificateOutcome {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Fetched => "fetched",
+            Self::Failed => "failed",
+            Self::Wrong => "wrong",
+            Self::Limited => "limited",
+        }
+    }
+}
+
+// === impl SubscriptionOutcome ===
+
+impl SubscriptionOutcome {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Confirmed => "confirmed",
+            Self::Failed => "failed",
+            Self::Left => "left",
+            Self::Ended => "ended",
+        }
+    }
+}
+
 // === impl LetterOutcome ===
 
 impl LetterOutcome {
@@ -318,6 +410,9 @@ impl Metrics {
             overdue_requests: register.total("postmeter_overdue_requests_total"),
             request_bytes: register.total("postmeter_request_bytes_total"),
             request_duration: register.histogram("postmeter_request_duration_seconds"),
+            sns_refused: register.labelled("postmeter_sns_refused_total"),
+            sns_certificates: register.labelled("postmeter_sns_certificates_total"),
+            sns_subscriptions: register.labelled("postmeter_sns_subscriptions_total"),
             sqs_messages_received: register.total("postmeter_sqs_messages_received_total"),
             sqs_messages_deleted: register.total("postmeter_sqs_messages_deleted_total"),
             sqs_messages_undeleted: register.total("postmeter_sqs_messages_undeleted_total"),
@@ -402,6 +497,18 @@ impl Metrics {
 
     pub fn forwards(&self, outcome: ForwardOutcome, events: u64) {
         add(&self.forwards, "postmeter_forwards_total", outcome.label(), events);
+    }
+
+    pub fn sns_refused(&self, doubt: SnsDoubt) {
+        add(&self.sns_refused, "postmeter_sns_refused_total", doubt.label(), 1);
+    }
+
+    pub fn sns_certificate(&self, outcome: CertificateOutcome) {
+        add(&self.sns_certificates, "postmeter_sns_certificates_total", outcome.label(), 1);
+    }
+
+    pub fn sns_subscription(&self, outcome: SubscriptionOutcome) {
+        add(&self.sns_subscriptions, "postmeter_sns_subscriptions_total", outcome.label(), 1);
     }
 
     pub fn dropped(&self, reason: DropReason, counts: u64) {

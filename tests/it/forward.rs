@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use postmeter::clock::Clock;
-use postmeter::config::{Config, DefinitionsSource, Publish, Sqs};
+use postmeter::config::{Config, DefinitionsSource, Publish, Sqs, TopicArn};
 use postmeter::synth::{Generator, Profile};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -417,5 +417,22 @@ async fn new_definitions_forward_elsewhere() {
     app.reloader.reload().await.expect("they are sound");
     assert_eq!(app.firehose().deliver("3", &after).await.status, 200);
     assert_eq!((forwards(&app, "sent").await, counted(&app).await), (40, 60));
+    app.stop().await;
+}
+
+/// A topic that feeds the daemon would get its own events back, and count them each time.
+#[tokio::test(flavor = "multi_thread")]
+async fn definitions_that_forward_to_where_events_come_from_are_refused() {
+    let fake = FakeTargets::start().await;
+    let place = Place::new(&[to_firehose()]);
+    let topic = TopicArn::parse(TOPIC).expect("an ARN");
+    let app = place.app(&fake, |config| config.sns.topics = vec![topic]).await;
+    place.define(&[to_sns()]);
+    let refused = app.reloader.reload().await.expect_err("it is a circle");
+    assert!(refused.to_string().contains("they would go round"), "{refused}");
+    let all = events(11, 5);
+    assert_eq!(app.firehose().deliver("1", &all).await.status, 200);
+    assert_taken(&fake, "firehose", &lines(&all));
+    assert_taken(&fake, "sns", &[]);
     app.stop().await;
 }

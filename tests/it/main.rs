@@ -29,6 +29,7 @@ mod replay;
 mod s3;
 mod secrets;
 mod shutdown;
+mod sns;
 mod sqs;
 mod support;
 mod tools;

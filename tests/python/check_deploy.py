@@ -30,7 +30,7 @@ INPUTS = {
     "ses/event-destination*.json": ("sesv2", "CreateConfigurationSetEventDestination"),
     "sqs/*queue.json": ("sqs", "CreateQueue"),
     "sns/topic.json": ("sns", "CreateTopic"),
-    "sns/subscription.json": ("sns", "Subscribe"),
+    "sns/subscription*.json": ("sns", "Subscribe"),
     "s3/bucket-notification.json": ("s3", "PutBucketNotificationConfiguration"),
     "alb/target-group.json": ("elbv2", "CreateTargetGroup"),
     "alb/target-group-attributes.json": ("elbv2", "ModifyTargetGroupAttributes"),
@@ -423,6 +423,15 @@ def queue_agreement_faults(docs):
     subscription = docs["sns/subscription.json"]
     if (subscription["TopicArn"], subscription["Endpoint"]) != (topic, queue):
         yield "sns/subscription.json", "not from the topic to the queue"
+    https_file = "sns/subscription-https.json"
+    https = docs[https_file]
+    stream = docs["firehose/delivery-stream.json"]["HttpEndpointDestinationConfiguration"]
+    host = stream["EndpointConfiguration"]["Url"].removesuffix("/firehose")
+    if (https["TopicArn"], https["Protocol"], https["Endpoint"]) != (topic, "https", host + "/sns"):
+        yield https_file, "not from the topic to the balancer's host and /sns"
+    policy = json.loads(https["Attributes"]["DeliveryPolicy"])["healthyRetryPolicy"]
+    if policy["numRetries"] > 100 or policy["numRetries"] * policy["maxDelayTarget"] > 3600:
+        yield https_file, "repeats for more than the hour that SNS allows"
     ses_file = "ses/event-destination-sns.json"
     ses = docs[ses_file]["EventDestination"]
     if ses["SnsDestination"]["TopicArn"] != topic:
@@ -577,6 +586,8 @@ PLANTED = [
     ("sqs/queue.json", "anybody may send", sub("sns.amazonaws.com", "*")),
     ("sqs/queue.json", "another topic", sub("ses-events", "other-events")),
     ("sns/subscription.json", "another queue", sub(":postmeter\"", ":other\"")),
+    ("sns/subscription-https.json", "plain HTTP", sub("\"https\"", "\"http\"")),
+    ("sns/subscription-https.json", "repeats for two hours", sub("\\\"numRetries\\\":50", "\\\"numRetries\\\":100")),
     ("sns/topic.json", "another service", sub("ses.amazonaws.com", "sqs.amazonaws.com")),
     ("s3/bucket-notification.json", "an event that is none", sub("ObjectCreated:*", "ObjectMade:*")),
     ("firehose/delivery-stream-s3.json", "failures among the events", sub("failed/", "events/failed/")),

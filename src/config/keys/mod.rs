@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use self::table::KEYS;
 use super::text::{self, Fault};
-use super::{AccessKey, Config, Unread};
+use super::{AccessKey, Config, TopicArn, Unread};
 
 /// What stands before every environment variable of ours.
 pub(super) const PREFIX: &str = "POSTMETER__";
@@ -36,6 +36,8 @@ pub(super) enum Kind {
     Switch { set: fn(&mut Config, bool) },
     Choice { options: &'static [Choice], absent: &'static [Absent] },
     AccessKeys { set: fn(&mut Config, Vec<AccessKey>) },
+    Credentials { set: fn(&mut Config, Vec<AccessKey>) },
+    Topics { set: fn(&mut Config, Vec<TopicArn>) },
     Unread { set: fn(&mut Config, Vec<Unread>) },
 }
 
@@ -126,7 +128,18 @@ impl KeyDoc {
     }
 
     pub(super) fn is_list(&self) -> bool {
-        matches!(self.kind, Kind::AccessKeys { .. } | Kind::Unread { .. })
+        match self.kind {
+            Kind::AccessKeys { .. }
+            | Kind::Credentials { .. }
+            | Kind::Topics { .. }
+            | Kind::Unread { .. } => true,
+            Kind::Text { .. }
+            | Kind::Address { .. }
+            | Kind::Duration { .. }
+            | Kind::Number { .. }
+            | Kind::Switch { .. }
+            | Kind::Choice { .. } => false,
+        }
     }
 
     /// What the key may hold, for a reader.
@@ -143,6 +156,8 @@ impl KeyDoc {
                 options.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(" or ")
             }
             Kind::AccessKeys { .. } => "list of texts".to_owned(),
+            Kind::Credentials { .. } => "list of `user:password`".to_owned(),
+            Kind::Topics { .. } => "list of topic ARNs".to_owned(),
             Kind::Unread { .. } => {
                 let words = Unread::ALL.map(|unread| format!("`{}`", unread.word()));
                 format!("list of {}", words.join(", "))
@@ -177,7 +192,7 @@ mod tests {
 
         let mut sections: Vec<Option<&str>> = keys().iter().map(KeyDoc::section).collect();
         sections.dedup();
-        assert_eq!(sections.len(), 11, "top level and ten sections: {sections:?}");
+        assert_eq!(sections.len(), 12, "top level and eleven sections: {sections:?}");
     }
 
     #[test]

@@ -200,6 +200,75 @@ pub(super) const KEYS: &[KeyDoc] = &[
         },
     },
     KeyDoc {
+        path: "sns.topics",
+        default: "[]",
+        help: "topics whose HTTP(S) subscriptions are served; empty: there is no SNS endpoint",
+        kind: Kind::Topics { set: |config, topics| config.sns.topics = topics },
+    },
+    KeyDoc {
+        path: "sns.path",
+        default: r#""/sns""#,
+        help: "the path of the SNS endpoint",
+        kind: Kind::Text {
+            is: "URL path",
+            read: |config, text| text::url_path(text).map(|value| config.sns.path = value),
+        },
+    },
+    KeyDoc {
+        path: "sns.acknowledge",
+        default: r#""merged""#,
+        help: "answer when counts are in memory (a crash loses one flush interval), when they are \
+               on disk too, or when CloudWatch has accepted them",
+        kind: Kind::Choice {
+            options: &[
+                ("merged", |config| config.sns.acknowledge = Acknowledge::Merged),
+                ("journaled", |config| config.sns.acknowledge = Acknowledge::Journaled),
+                ("published", |config| config.sns.acknowledge = Acknowledge::Published),
+            ],
+            absent: &[],
+        },
+    },
+    KeyDoc {
+        path: "sns.patience",
+        default: r#""12s""#,
+        help: "from a message's arrival to its answer at most; SNS itself waits 15s",
+        kind: Kind::Duration {
+            least: SHORTEST,
+            most: Duration::from_secs(14),
+            set: |config, time| config.sns.patience = time,
+        },
+    },
+    KeyDoc {
+        path: "sns.confirm",
+        default: "true",
+        help: "confirm subscriptions to these topics; `false` logs what confirms them",
+        kind: Kind::Switch { set: |config, on| config.sns.confirm = on },
+    },
+    KeyDoc {
+        path: "sns.chain",
+        default: "true",
+        help: "check the signing certificate up to a root of the system, and fetch its issuer from \
+               amazontrust.com; `false`: it rests on the TLS connection to SNS",
+        kind: Kind::Switch { set: |config, on| config.sns.chain = on },
+    },
+    KeyDoc {
+        path: "sns.credentials",
+        default: "[]",
+        help: "any of them is accepted of raw deliveries, which have no signature; empty: those are \
+               refused",
+        kind: Kind::Credentials { set: |config, list| config.sns.credentials = list },
+    },
+    KeyDoc {
+        path: "sns.max_age",
+        default: r#""1h""#,
+        help: "a message that was published longer ago is refused; SNS repeats for an hour at most",
+        kind: Kind::Duration {
+            least: Duration::from_mins(1),
+            most: Duration::from_hours(24),
+            set: |config, time| config.sns.max_age = time,
+        },
+    },
+    KeyDoc {
         path: "sqs.queue_url",
         default: r#""""#,
         help: "a queue that events are taken from; `[[sqs]]` may stand several times",

@@ -12,15 +12,14 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::Instrument;
 
-use super::access::AccessKeys;
 use super::answer::answer;
-use super::body::{BodyLimits, discard, expand, read};
 use super::head::{ACCESS_KEY, Head, REQUEST_ID, REQUEST_ID_BYTES_MAX, header_text};
 use crate::ack::{Admission, Ledger, Reason, Refusal, RequestId, Stage, Ticket, Waiter};
 use crate::pipeline::{Batch, Intake};
 use crate::ses::read_request;
+use crate::source::body::{BodyLimits, discard, expand, read};
 use crate::source::cores::is_quick;
-use crate::source::{Charge, InFlight, Merged, Merger, Named};
+use crate::source::{AccessKeys, Charge, InFlight, Merged, Merger, Named};
 use crate::telemetry::{Metrics, RateLimit, RequestOutcome};
 
 /// Of a body without a valid key no more than this is read, and that is thrown away.

@@ -4,11 +4,8 @@
 //! The order at the door: access key, ledger of ids, limits and drain, body. A refusal comes
 //! before the merge and leaves no trace; after it the answer is 200, or waits for the counts.
 
-mod access;
 mod answer;
-mod body;
 mod endpoint;
 mod head;
 
-pub use access::AccessKeys;
 pub use endpoint::{FirehoseEndpoint, FirehoseSettings};

@@ -200,9 +200,11 @@ pub async fn enter(shared: &Shared, bytes: usize) -> Result<Charge, Refusal> {
 async fn wait(shared: &Shared, backoff: &mut Backoff, refusal: Refusal) -> Result<(), Refusal> {
     match refusal.reason {
         Reason::Busy | Reason::Entries | Reason::Behind | Reason::Journal | Reason::Forwards => {}
-        Reason::Unauthorized | Reason::BadRequest | Reason::Draining | Reason::GivenUp => {
-            return Err(refusal);
-        }
+        Reason::Unauthorized
+        | Reason::Forbidden
+        | Reason::BadRequest
+        | Reason::Draining
+        | Reason::GivenUp => return Err(refusal),
     }
     tokio::select! {
         () = shared.drain.cancelled() => {

@@ -60,10 +60,14 @@ impl TestApp {
     }
 
     pub async fn start_at(url: &str, clock: Clock, change: impl FnOnce(&mut Config)) -> Self {
+        let aws = AwsEnvironment::Endpoint { url: url.to_owned() };
+        Self::start_in(Surroundings { clock, aws, ..Surroundings::default() }, change).await
+    }
+
+    pub async fn start_in(around: Surroundings, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = config();
         change(&mut config);
-        let aws = AwsEnvironment::Endpoint { url: url.to_owned() };
-        let app = App::bind(config, Surroundings { clock, aws }).await.expect("it starts");
+        let app = App::bind(config, around).await.expect("it starts");
         let (http, admin) = (app.http_address().unwrap(), app.admin_address().unwrap());
         let reloader = app.reloader();
         let (stop, stopped) = oneshot::channel();

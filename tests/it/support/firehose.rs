@@ -128,6 +128,22 @@ pub async fn get(address: SocketAddr, path: &str) -> (u16, String) {
     (reply.status, reply.body)
 }
 
+/// Posts a body with headers, over a connection of its own.
+pub async fn post(
+    address: SocketAddr,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<Bytes>,
+) -> Reply {
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let mut request = Request::post(format!("http://{address}{path}"));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Full::new(body.into())).expect("a request");
+    send(&client, request).await.expect("an answer")
+}
+
 async fn send(
     client: &Client<HttpConnector, Full<Bytes>>,
     request: Request<Full<Bytes>>,

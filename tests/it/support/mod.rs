@@ -6,6 +6,7 @@ pub mod delivery_stream;
 pub mod endpoint;
 pub mod fake_cloudwatch;
 pub mod fake_s3;
+pub mod fake_sns;
 pub mod fake_sqs;
 pub mod fake_targets;
 pub mod firehose;

@@ -5,9 +5,9 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use tokio::time::{Duration, Instant, timeout, timeout_at};
 
+use super::in_flight::Charge;
 use crate::ack::{Reason, Refusal};
 use crate::ses::{gunzip, is_gzip};
-use crate::source::Charge;
 
 /// A body may pause this long between two pieces.
 const PIECE_PATIENCE: Duration = Duration::from_secs(30);

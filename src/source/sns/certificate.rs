@@ -1,0 +1,357 @@
+//! One certificate that messages say they are signed by: what its file holds, and whether it is SNS's.
+
+use std::time::Duration;
+
+use rustls::RootCertStore;
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::ParsedCertificate;
+use x509_cert::Certificate;
+use x509_cert::der::asn1::ObjectIdentifier;
+use x509_cert::der::{Decode, Encode};
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{AuthorityInfoAccessSyntax, SubjectAltName};
+
+use super::topic::Topic;
+
+/// Certificates in one file.
+const IN_FILE_MAX: usize = 8;
+/// Where Amazon's authority keeps the certificates of issuers.
+const ISSUERS_SUFFIX: &str = ".amazontrust.com";
+/// `id-ad-caIssuers` of RFC 5280.
+const CA_ISSUERS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.2");
+
+/// What a file holds, not yet believed.
+#[derive(Debug)]
+pub struct Offered {
+    leaf: CertificateDer<'static>,
+    issuers: Vec<CertificateDer<'static>>,
+    parsed: Certificate,
+}
+
+/// A key of SNS, and when it may be used.
+#[derive(Clone, Debug)]
+pub struct SigningKey {
+    /// `SubjectPublicKeyInfo` in DER.
+    public_key: Vec<u8>,
+    /// First and last, in Unix milliseconds.
+    valid_ms: (i64, i64),
+}
+
+/// Where an issuer's certificate is, by plain HTTP: what comes from there is checked, not trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuerUrl {
+    pub host: String,
+    pub path: String,
+}
+
+// === impl Offered ===
+
+impl Offered {
+    /// Reads a file in PEM: the certificate, and perhaps those that issued it.
+    ///
+    /// # Errors
+    /// It is none; says why.
+    pub fn read(pem: &[u8]) -> Result<Self, &'static str> {
+        let mut all = Vec::new();
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            all.push(certificate.map_err(|_| "the file is no PEM")?);
+            if all.len() > IN_FILE_MAX {
+                return Err("the file has too many certificates");
+            }
+        }
+        let mut all = all.into_iter();
+        let leaf = all.next().ok_or("the file has no certificate")?;
+        let parsed = Certificate::from_der(&leaf).map_err(|_| "the certificate cannot be read")?;
+        Ok(Self { leaf, issuers: all.collect(), parsed })
+    }
+
+    /// Whether it came with those that issued it.
+    #[must_use]
+    pub fn has_issuers(&self) -> bool {
+        !self.issuers.is_empty()
+    }
+
+    /// Where the issuer's certificate is, if it says so and that is one of Amazon's.
+    #[must_use]
+    pub fn issuer_url(&self) -> Option<IssuerUrl> {
+        let tbs = self.parsed.tbs_certificate();
+        let (_, access) = tbs.get_extension::<AuthorityInfoAccessSyntax>().ok()??;
+        access.0.iter().filter(|one| one.access_method == CA_ISSUERS).find_map(|one| {
+            match &one.access_location {
+                GeneralName::UniformResourceIdentifier(url) => IssuerUrl::read(url.as_str()),
+                _ => None,
+            }
+        })
+    }
+
+    /// Adds the issuer's certificate, in DER or PEM.
+    pub fn add_issuer(&mut self, bytes: Vec<u8>) {
+        let issuer = CertificateDer::from_pem_slice(&bytes);
+        self.issuers.push(issuer.unwrap_or_else(|_| bytes.into()));
+    }
+
+    /// Whether it is a certificate of SNS for a topic at this time (Unix milliseconds): its names are,
+    /// and with `roots` those who issued it are known up to one of them.
+    ///
+    /// # Errors
+    /// It is not; says why.
+    pub fn judge(
+        &self,
+        topic: &Topic,
+        roots: Option<&RootCertStore>,
+        now_ms: i64,
+    ) -> Result<SigningKey, String> {
+        let tbs = self.parsed.tbs_certificate();
+        let names = tbs.get_extension::<SubjectAltName>().ok().flatten();
+        let is_of_sns = names.is_some_and(|(_, names)| {
+            names.0.iter().any(|name| match name {
+                GeneralName::DnsName(name) => topic.is_name_of_sns(name.as_str()),
+                _ => false,
+            })
+        });
+        if !is_of_sns {
+            return Err("the certificate is not one of SNS in the topic's region".to_owned());
+        }
+        let public_key = tbs.subject_public_key_info().to_der();
+        let public_key = public_key.map_err(|_| "the certificate's key cannot be read")?;
+        let validity = tbs.validity();
+        let ms = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        let first = ms(validity.not_before.to_unix_duration());
+        let last = ms(validity.not_after.to_unix_duration());
+        let key = SigningKey { public_key, valid_ms: (first, last) };
+        if !key.is_valid_at(now_ms) {
+            return Err("the certificate is not valid at this time".to_owned());
+        }
+        if let Some(roots) = roots {
+            self.check_chain(roots, now_ms)?;
+        }
+        Ok(key)
+    }
+
+    fn check_chain(&self, roots: &RootCertStore, now_ms: i64) -> Result<(), String> {
+        let leaf = ParsedCertificate::try_from(&self.leaf)
+            .map_err(|error| format!("the certificate cannot be read: {error}"))?;
+        let now = Duration::from_millis(u64::try_from(now_ms).unwrap_or(0));
+        let now = UnixTime::since_unix_epoch(now);
+        let ways = default_provider().signature_verification_algorithms.all;
+        verify_server_cert_signed_by_trust_anchor(&leaf, roots, &self.issuers, now, ways)
+            .map_err(|error| format!("the certificate's issuers are not known: {error}"))
+    }
+}
+
+// === impl SigningKey ===
+
+impl SigningKey {
+    #[must_use]
+    pub fn public_key(&self) -> &[u8] {
+        &self.public_key
+    }
+
+    /// Whether it may be used at this time, in Unix milliseconds.
+    #[must_use]
+    pub fn is_valid_at(&self, now_ms: i64) -> bool {
+        let (first, last) = self.valid_ms;
+        (first..=last).contains(&now_ms)
+    }
+}
+
+#[cfg(test)]
+impl SigningKey {
+    /// One that is valid always.
+    pub fn eternal() -> Self {
+        Self { public_key: Vec::new(), valid_ms: (i64::MIN, i64::MAX) }
+    }
+}
+
+// === impl IssuerUrl ===
+
+impl IssuerUrl {
+    fn read(url: &str) -> Option<Self> {
+        let (host, path) = url.strip_prefix("http://")?.split_once('/')?;
+        let is_host = host.ends_with(ISSUERS_SUFFIX)
+            && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
+        let is_path =
+            path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte));
+        (is_host && is_path && url.len() <= 256)
+            .then(|| Self { host: host.to_owned(), path: format!("/{path}") })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{
+        BasicConstraints, CertificateParams, CustomExtension, ExtendedKeyUsagePurpose, IsCa,
+        Issuer, KeyPair, date_time_ymd,
+    };
+
+    use super::*;
+    use crate::config::TopicArn;
+
+    /// 2026-11-22.
+    const NOW_MS: i64 = 1_795_305_600_000;
+
+    fn topic() -> Topic {
+        let arn = "arn:aws:sns:eu-west-1:123456789012:ses-events";
+        Topic::new(TopicArn::parse(arn).unwrap())
+    }
+
+    fn authority(name: &str) -> (CertificateParams, KeyPair) {
+        let mut params = CertificateParams::new([]).unwrap();
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        (params, KeyPair::generate().unwrap())
+    }
+
+    fn leaf(name: &str) -> CertificateParams {
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.not_before = date_time_ymd(2026, 1, 1);
+        params.not_after = date_time_ymd(2027, 1, 1);
+        params
+    }
+
+    fn roots(certificates: &[&rcgen::Certificate]) -> RootCertStore {
+        let mut roots = RootCertStore::empty();
+        for certificate in certificates {
+            roots.add(certificate.der().clone()).unwrap();
+        }
+        roots
+    }
+
+    /// A root, what it issued, and what that issued.
+    struct Chain {
+        root: rcgen::Certificate,
+        between: rcgen::Certificate,
+        leaf: rcgen::Certificate,
+    }
+
+    fn chain(leaf: &CertificateParams) -> Chain {
+        let (root, root_key) = authority("root");
+        let (between, between_key) = authority("between");
+        let root_issuer = Issuer::from_params(&root, &root_key);
+        let between_certificate = between.signed_by(&between_key, &root_issuer).unwrap();
+        let between_issuer = Issuer::from_params(&between, &between_key);
+        let leaf_key = KeyPair::generate().unwrap();
+        Chain {
+            leaf: leaf.signed_by(&leaf_key, &between_issuer).unwrap(),
+            between: between_certificate,
+            root: root.self_signed(&root_key).unwrap(),
+        }
+    }
+
+    fn why(result: Result<SigningKey, String>) -> String {
+        result.map(|_| ()).unwrap_err()
+    }
+
+    #[test]
+    fn a_certificate_of_sns_is_known_up_to_a_root() {
+        let Chain { root, between, leaf } = chain(&leaf("sns.amazonaws.com"));
+        let roots = roots(&[&root]);
+        let whole = Offered::read(format!("{}{}", leaf.pem(), between.pem()).as_bytes()).unwrap();
+        assert!(whole.has_issuers());
+        assert!(whole.judge(&topic(), Some(&roots), NOW_MS).is_ok());
+        for issuer in [between.der().to_vec(), between.pem().into_bytes()] {
+            let mut alone = Offered::read(leaf.pem().as_bytes()).unwrap();
+            assert!(!alone.has_issuers());
+            let missing = why(alone.judge(&topic(), Some(&roots), NOW_MS));
+            assert!(missing.contains("issuers are not known"), "{missing}");
+            assert!(alone.judge(&topic(), None, NOW_MS).is_ok(), "not asked for");
+            alone.add_issuer(issuer);
+            assert!(alone.judge(&topic(), Some(&roots), NOW_MS).is_ok());
+        }
+    }
+
+    #[test]
+    fn what_is_not_of_sns_now_and_by_a_known_issuer_is_refused() {
+        let good = chain(&leaf("sns.amazonaws.com"));
+        let known = roots(&[&good.root]);
+        let read = |chain: &Chain| {
+            Offered::read(format!("{}{}", chain.leaf.pem(), chain.between.pem()).as_bytes())
+        };
+        for name in ["sns.us-east-1.amazonaws.com", "*.amazonaws.com", "evil.example"] {
+            let other = chain(&leaf(name));
+            let why = why(read(&other).unwrap().judge(&topic(), None, NOW_MS));
+            assert!(why.contains("not one of SNS"), "{name}: {why}");
+        }
+        let stranger = read(&chain(&leaf("sns.amazonaws.com"))).unwrap();
+        let why_not = why(stranger.judge(&topic(), Some(&known), NOW_MS));
+        assert!(why_not.contains("issuers are not known"), "{why_not}");
+        // Another's issuer does not help.
+        let mut stolen =
+            Offered::read(chain(&leaf("sns.amazonaws.com")).leaf.pem().as_bytes()).unwrap();
+        stolen.add_issuer(good.between.der().to_vec());
+        assert!(stolen.judge(&topic(), Some(&known), NOW_MS).is_err());
+        for years in [-1, 1] {
+            let then = NOW_MS + years * 366 * 86_400_000;
+            for roots in [None, Some(&known)] {
+                let why = why(read(&good).unwrap().judge(&topic(), roots, then));
+                assert!(why.contains("not valid at this time"), "{why}");
+            }
+        }
+        // An authority signs certificates and no messages.
+        let mut params = leaf("sns.amazonaws.com");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = chain(&params);
+        let own = roots(&[&authority.root]);
+        assert!(read(&authority).unwrap().judge(&topic(), Some(&own), NOW_MS).is_err());
+    }
+
+    #[test]
+    fn files_that_are_no_certificates_are_refused() {
+        let good = chain(&leaf("sns.amazonaws.com")).leaf.pem();
+        for bytes in [
+            "",
+            "<html>",
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            "-----BEGIN CERTIFICATE-----\nAAAA\n",
+            "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
+            &good[..good.len() - 40],
+            &good.repeat(9),
+        ] {
+            assert!(Offered::read(bytes.as_bytes()).is_err(), "{bytes}");
+        }
+    }
+
+    /// `AuthorityInfoAccess` with one address.
+    fn access(url: &str) -> CustomExtension {
+        let length = |bytes: usize| u8::try_from(bytes).unwrap();
+        let oid = [6, 8, 0x2b, 6, 1, 5, 5, 7, 0x30, 2];
+        let address = [&[0x86, length(url.len())], url.as_bytes()].concat();
+        let inner = [&oid[..], &address].concat();
+        let description = [&[0x30, length(inner.len())][..], &inner].concat();
+        let content = [&[0x30, length(description.len())][..], &description].concat();
+        CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 1], content)
+    }
+
+    #[test]
+    fn issuers_are_looked_for_at_amazons_authority_alone() {
+        let url_of = |url: &str| {
+            let mut params = leaf("sns.amazonaws.com");
+            params.custom_extensions = vec![access(url)];
+            Offered::read(chain(&params).leaf.pem().as_bytes()).unwrap().issuer_url()
+        };
+        let host = "crt.r2m01.amazontrust.com".to_owned();
+        let expected = IssuerUrl { host, path: "/r2m01.cer".to_owned() };
+        assert_eq!(url_of("http://crt.r2m01.amazontrust.com/r2m01.cer"), Some(expected));
+        for url in [
+            "http://evil.example/r2m01.cer",
+            "http://amazontrust.com.evil.example/a",
+            "http://evil.example#.amazontrust.com/a",
+            "http://u@x.amazontrust.com/a",
+            "http://x.amazontrust.com:8080/a",
+            "http://x.amazontrust.com/a?b",
+            "http://x.amazontrust.com",
+            "ftp://x.amazontrust.com/a",
+            "http://169.254.169.254/.amazontrust.com/",
+        ] {
+            assert_eq!(url_of(url), None, "{url}");
+        }
+        assert_eq!(
+            Offered::read(chain(&leaf("a")).leaf.pem().as_bytes()).unwrap().issuer_url(),
+            None
+        );
+    }
+}

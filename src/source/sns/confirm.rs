@@ -1,0 +1,91 @@
+//! Subscriptions that are confirmed, once each.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use super::topic::Confirmation;
+use super::web::Web;
+use crate::ack::{Admission, DoneWhen, Ledger, Reason, Refusal, RequestId, Stage};
+use crate::telemetry::{Metrics, SubscriptionOutcome};
+
+/// Confirmations that are asked for at once.
+const AT_ONCE: usize = 4;
+/// Confirmations that are remembered.
+const DONE_MAX: usize = 1000;
+const PATIENCE: Duration = Duration::from_secs(8);
+const ANSWER_BYTES_MAX: usize = 64 << 10;
+
+/// Confirms subscriptions.
+#[derive(Debug)]
+pub struct Confirmer {
+    web: Web,
+    done: Ledger,
+    at_once: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
+}
+
+// === impl Confirmer ===
+
+impl Confirmer {
+    /// Remembers those that are done for `life`.
+    #[must_use]
+    pub fn new(web: Web, life: Duration, metrics: Arc<Metrics>) -> Self {
+        let done = Ledger::new(DoneWhen::Merged, life, DONE_MAX);
+        Self { web, done, at_once: Arc::new(Semaphore::new(AT_ONCE)), metrics }
+    }
+
+    /// Confirms a subscription; a message that is repeated joins.
+    ///
+    /// # Errors
+    /// SNS has not confirmed it; it may be asked again.
+    pub async fn confirm(
+        &self,
+        id: RequestId,
+        topic: &str,
+        what: &Confirmation,
+    ) -> Result<(), Refusal> {
+        let ticket = match self.done.admit(id) {
+            Admission::New(ticket) => ticket,
+            Admission::Known(mut waiter) => {
+                return match waiter.answered(false).await {
+                    Stage::Refused(refusal) => Err(refusal),
+                    _ => Ok(()),
+                };
+            }
+        };
+        let Ok(_place) = self.at_once.try_acquire() else {
+            let refusal = Refusal::new(Reason::Busy, "too many subscriptions are being confirmed");
+            ticket.refuse(refusal.clone());
+            return Err(refusal);
+        };
+        let asked = timeout(PATIENCE, self.ask(what)).await;
+        match asked.unwrap_or_else(|_| Err("no answer in time".to_owned())) {
+            Ok(()) => {
+                // Nobody waits for counts of it.
+                drop(ticket.merged(false));
+                self.metrics.sns_subscription(SubscriptionOutcome::Confirmed);
+                tracing::info!(topic, "SNS subscription confirmed");
+                Ok(())
+            }
+            Err(why) => {
+                self.metrics.sns_subscription(SubscriptionOutcome::Failed);
+                tracing::error!(topic, why, "SNS subscription not confirmed; SNS asks again");
+                let refusal = Refusal::new(Reason::GivenUp, "the subscription is not confirmed");
+                ticket.refuse(refusal.clone());
+                Err(refusal)
+            }
+        }
+    }
+
+    async fn ask(&self, what: &Confirmation) -> Result<(), String> {
+        let answer = self.web.get_https(&what.host, &what.path, ANSWER_BYTES_MAX).await?;
+        match answer.status {
+            200 => Ok(()),
+            300..400 => Err(format!("it answered {}, which is not followed", answer.status)),
+            status => Err(format!("it answered {status}")),
+        }
+    }
+}

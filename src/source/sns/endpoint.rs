@@ -1,0 +1,416 @@
+//! What happens to one message, from its headers to its answer.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::header::{CONNECTION, CONTENT_LENGTH, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use bytes::Bytes;
+use tokio::time::{Instant, timeout_at};
+use tracing::Instrument;
+
+use super::certificates::Certificates;
+use super::confirm::Confirmer;
+use super::judge::{Doubted, Judge, is_raw};
+use super::message::{Envelope, Kind};
+use super::topic::Topic;
+use super::web::Web;
+use crate::ack::{Admission, Ledger, Reason, Refusal, RequestId, Stage, Ticket, Waiter};
+use crate::config::{AccessKey, TopicArn};
+use crate::limits::{SNS_BODY_BYTES_MAX, SNS_ID_MARGIN};
+use crate::pipeline::Batch;
+use crate::ses::read_all;
+use crate::source::body::{BodyLimits, discard, read};
+use crate::source::cores::is_quick;
+use crate::source::{AccessKeys, Charge, InFlight, Merged, Merger, Named};
+use crate::telemetry::{Metrics, RateLimit, RequestOutcome, SnsDoubt, SubscriptionOutcome};
+
+/// Messages that are not believed yet have places of their own: whoever sends them takes none from
+/// those that are.
+const DOOR_REQUESTS_MAX: usize = 256;
+const DOOR_BYTES_MAX: usize = 32 << 20;
+
+/// Work waits for so much less than the patience, so that it has a last word.
+const LAST_WORD: Duration = Duration::from_millis(250);
+
+/// How the endpoint works.
+#[derive(Clone, Debug)]
+pub struct SnsSettings {
+    pub topics: Vec<TopicArn>,
+    pub credentials: Vec<AccessKey>,
+    pub max_age: Duration,
+    pub confirm: bool,
+    /// Check the chains of certificates.
+    pub chain: bool,
+    pub body_bytes: usize,
+    /// Answer when the counts are settled, and not before.
+    pub answers_when_settled: bool,
+    /// From a message's arrival to its answer at most.
+    pub patience: Duration,
+}
+
+/// What an endpoint is made of.
+#[derive(Clone, Debug)]
+pub struct SnsParts {
+    pub merger: Arc<Merger>,
+    pub ledger: Ledger,
+    pub in_flight: Arc<InFlight>,
+    pub metrics: Arc<Metrics>,
+    pub web: Web,
+}
+
+/// The endpoint. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct SnsEndpoint(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    judge: Judge,
+    confirmer: Confirmer,
+    door: Arc<InFlight>,
+    body_limits: BodyLimits,
+    confirms: bool,
+    answers_when_settled: bool,
+    patience: Duration,
+    id_life: Duration,
+    merger: Arc<Merger>,
+    ledger: Ledger,
+    in_flight: Arc<InFlight>,
+    metrics: Arc<Metrics>,
+    warnings: RateLimit,
+}
+
+/// A message that is believed.
+struct Believed {
+    topic: Arc<Topic>,
+    id: String,
+    /// What was published.
+    text: Bytes,
+}
+
+/// A message that is merged, or known.
+struct Taken {
+    waiter: Waiter,
+    /// The message's place among those in flight; a known one has none.
+    _charge: Option<Charge>,
+    outcome: RequestOutcome,
+}
+
+/// How a message is answered.
+struct Reply {
+    outcome: RequestOutcome,
+    error: Option<Cow<'static, str>>,
+}
+
+// === impl SnsEndpoint ===
+
+impl SnsEndpoint {
+    #[must_use]
+    pub fn new(settings: SnsSettings, parts: SnsParts) -> Self {
+        let SnsParts { merger, ledger, in_flight, metrics, web } = parts;
+        let id_life = settings.max_age + SNS_ID_MARGIN;
+        let clock = merger.clock.clone();
+        let certificates =
+            Certificates::new(web.clone(), settings.chain, clock.clone(), Arc::clone(&metrics));
+        let topics = settings.topics.into_iter().map(|arn| {
+            let topic = Topic::new(arn);
+            (topic.arn().to_owned(), Arc::new(topic))
+        });
+        let credentials = &settings.credentials;
+        let judge = Judge {
+            topics: topics.collect(),
+            // Without any, they would accept everybody.
+            credentials: (!credentials.is_empty()).then(|| AccessKeys::new(credentials)),
+            max_age: settings.max_age,
+            certificates,
+            clock,
+        };
+        let bytes = settings.body_bytes.min(SNS_BODY_BYTES_MAX);
+        Self(Arc::new(Shared {
+            judge,
+            confirmer: Confirmer::new(web, id_life, Arc::clone(&metrics)),
+            door: InFlight::new(DOOR_REQUESTS_MAX, DOOR_BYTES_MAX),
+            body_limits: BodyLimits { bytes, expanded_bytes: bytes },
+            confirms: settings.confirm,
+            answers_when_settled: settings.answers_when_settled,
+            patience: settings.patience,
+            id_life,
+            merger,
+            ledger,
+            in_flight,
+            warnings: RateLimit::new(Duration::from_secs(10), Arc::clone(&metrics)),
+            metrics,
+        }))
+    }
+
+    /// Takes one message, and answers within the patience.
+    pub async fn deliver(&self, request: Request<Body>) -> Response<Body> {
+        let shared = &self.0;
+        let started = Instant::now();
+        let (head, mut body) = request.into_parts();
+        let span = tracing::info_span!("request", source = "sns");
+        let taking = self.take(head.headers, &mut body, started + shared.patience);
+        let reply = taking.instrument(span).await;
+        shared.metrics.request(reply.outcome, started.elapsed());
+        answer(&reply)
+    }
+
+    async fn take(&self, headers: HeaderMap, body: &mut Body, deadline: Instant) -> Reply {
+        let shared = &self.0;
+        let (read, charge) = match self.read_body(&headers, body, deadline).await {
+            Ok(read) => read,
+            Err(refusal) => {
+                let most = shared.body_limits.bytes;
+                let _ = timeout_at(deadline, discard(body, most)).await;
+                return self.refused(refusal);
+            }
+        };
+        // The work does not end with the connection, nor with the patience.
+        let last_word = deadline - LAST_WORD.min(shared.patience / 10);
+        let working = self.clone().work(headers, read, charge, last_word).in_current_span();
+        match timeout_at(deadline, tokio::spawn(working)).await {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(_)) => {
+                // Its ticket was dropped with the panic: the id is forgotten unless it was merged.
+                tracing::error!("counting a message of SNS panicked");
+                self.refused(Refusal::new(Reason::GivenUp, "the work on it failed"))
+            }
+            Err(_) => self.refused(Refusal::new(Reason::GivenUp, "still worked on; send it again")),
+        }
+    }
+
+    async fn read_body(
+        &self,
+        headers: &HeaderMap,
+        body: &mut Body,
+        deadline: Instant,
+    ) -> Result<(Bytes, Charge), Refusal> {
+        let shared = &self.0;
+        let Some(mut charge) = shared.door.enter() else {
+            return Err(Refusal::new(Reason::Busy, "too many messages at the door"));
+        };
+        let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+        let announced = announced.and_then(|length| length.parse().ok());
+        let reading = read(body, announced, shared.body_limits, &mut charge);
+        let body = timeout_at(deadline, reading)
+            .await
+            .unwrap_or_else(|_| Err(Refusal::new(Reason::GivenUp, "the body came too slowly")))?;
+        shared.metrics.request_bytes.add(body.len() as u64);
+        Ok((body, charge))
+    }
+
+    /// Judges a message, and does what it asks for.
+    async fn work(self, headers: HeaderMap, body: Bytes, door: Charge, deadline: Instant) -> Reply {
+        let believed = if is_raw(&headers) {
+            let judged = self.0.judge.believe_raw(&headers);
+            judged.map(|(topic, id)| Some(Believed { topic, id, text: body }))
+        } else {
+            match self.0.judge.believe(&body).await {
+                Ok((envelope, topic)) => match self.attend(envelope, topic).await {
+                    Ok(believed) => Ok(believed),
+                    Err(refusal) => return self.refused(refusal),
+                },
+                Err(doubted) => Err(doubted),
+            }
+        };
+        drop(door);
+        match believed {
+            Ok(None) => Reply { outcome: RequestOutcome::Acknowledged, error: None },
+            Ok(Some(believed)) => match self.admit(believed).await {
+                Ok(taken) => self.wait(taken, deadline).await,
+                Err(refusal) => self.refused(refusal),
+            },
+            Err(doubted) => self.doubted(doubted),
+        }
+    }
+
+    /// Does what an envelope is for; gives the message in it, should there be one to be counted.
+    async fn attend(
+        &self,
+        envelope: Envelope,
+        topic: Arc<Topic>,
+    ) -> Result<Option<Believed>, Refusal> {
+        let shared = &self.0;
+        let Envelope { kind, message_id: id, message, token, subscribe_url, .. } = envelope;
+        let arn = topic.arn();
+        match kind {
+            Kind::Notification => return Ok(Some(Believed { topic, id, text: message.into() })),
+            Kind::UnsubscribeConfirmation => {
+                shared.metrics.sns_subscription(SubscriptionOutcome::Ended);
+                if shared.warnings.allow() {
+                    tracing::warn!(
+                        topic = arn,
+                        "the SNS subscription has ended; nothing more comes"
+                    );
+                }
+                return Ok(None);
+            }
+            Kind::SubscriptionConfirmation => {}
+        }
+        let url = subscribe_url.unwrap_or_default();
+        let Some(confirmation) = topic.confirmation(&url, &token.unwrap_or_default()) else {
+            let why = "SubscribeURL does not confirm this topic at the region's SNS";
+            let doubted = Doubted { doubt: SnsDoubt::Subscription, why: why.into() };
+            return Err(self.refusal_of(doubted));
+        };
+        if !shared.confirms {
+            shared.metrics.sns_subscription(SubscriptionOutcome::Left);
+            if shared.warnings.allow() {
+                tracing::warn!(topic = arn, url, "an SNS subscription waits for you to confirm it");
+            }
+            return Ok(None);
+        }
+        let id = RequestId::new(arn.as_bytes(), id.as_bytes());
+        shared.confirmer.confirm(id, arn, &confirmation).await.map(|()| None)
+    }
+
+    /// Looks the id up, and merges what is new.
+    async fn admit(&self, believed: Believed) -> Result<Taken, Refusal> {
+        let shared = &self.0;
+        let id = RequestId::new(believed.topic.arn().as_bytes(), believed.id.as_bytes());
+        match shared.ledger.admit(id) {
+            Admission::Known(waiter) => {
+                Ok(Taken { waiter, _charge: None, outcome: RequestOutcome::Repeated })
+            }
+            Admission::New(ticket) => match self.enter(believed.text.len()) {
+                Ok(charge) => self.merge(believed, id, ticket, charge).await,
+                Err(refusal) => Err(refuse(ticket, refusal)),
+            },
+        }
+    }
+
+    /// Limits and drain.
+    fn enter(&self, bytes: usize) -> Result<Charge, Refusal> {
+        let shared = &self.0;
+        // In flight first: a drain that finds nothing in flight is seen by whoever comes after it.
+        let Some(mut charge) = shared.in_flight.enter() else {
+            return Err(Refusal::new(Reason::Busy, "too many requests in flight"));
+        };
+        shared.merger.intake.admit(shared.answers_when_settled)?;
+        if charge.grow(bytes) {
+            Ok(charge)
+        } else {
+            Err(Refusal::new(Reason::Busy, "too many bytes in flight"))
+        }
+    }
+
+    async fn merge(
+        &self,
+        believed: Believed,
+        id: RequestId,
+        ticket: Ticket,
+        mut charge: Charge,
+    ) -> Result<Taken, Refusal> {
+        let shared = &self.0;
+        let read = |blank: Batch| {
+            let (merger, text) = (Arc::clone(&shared.merger), believed.text.clone());
+            async move {
+                let (quick, letters) = (is_quick(&text), merger.letters());
+                let read = move || {
+                    let mut batch = blank.blank(letters);
+                    read_all(&text, batch.rules().interest(), &mut batch);
+                    batch
+                };
+                merger.cores.run(quick, read).await
+            }
+        };
+        let Some(mut batch) = read(shared.merger.intake.batch()).await else {
+            return Err(refuse(ticket, Refusal::new(Reason::GivenUp, "the work on it failed")));
+        };
+        let named = Named {
+            source: believed.topic.arn().as_bytes(),
+            request: &believed.id,
+            ids: &[id],
+            life: Some(shared.id_life),
+        };
+        let until_settled = shared.answers_when_settled;
+        match shared.merger.merge(named, ticket, &mut batch, &read, until_settled).await {
+            Ok(Merged { waiter, .. }) => {
+                charge.merged();
+                let outcome = RequestOutcome::Acknowledged;
+                Ok(Taken { waiter, _charge: Some(charge), outcome })
+            }
+            Err((ticket, refusal)) => Err(refuse(ticket, refusal)),
+        }
+    }
+
+    async fn wait(&self, taken: Taken, deadline: Instant) -> Reply {
+        let shared = &self.0;
+        let Taken { mut waiter, outcome, _charge } = taken;
+        let when_settled = shared.answers_when_settled;
+        let stage = timeout_at(deadline, waiter.answered(when_settled)).await;
+        match stage.unwrap_or_else(|_| waiter.stage()) {
+            Stage::Settled => Reply { outcome, error: None },
+            Stage::Merged if !when_settled => Reply { outcome, error: None },
+            Stage::Merged | Stage::Forwarding => {
+                shared.metrics.overdue_requests.add(1);
+                let error = Some("still publishing; counted, and not to be counted again".into());
+                Reply { outcome: RequestOutcome::Overdue, error }
+            }
+            Stage::Reading => {
+                self.refused(Refusal::new(Reason::GivenUp, "still being read; send it again"))
+            }
+            Stage::Lost => {
+                let error = Some("counted, but what became of its counts is not known".into());
+                Reply { outcome: RequestOutcome::Lost, error }
+            }
+            Stage::Refused(refusal) => self.refused(refusal),
+        }
+    }
+
+    fn doubted(&self, doubted: Doubted) -> Reply {
+        let refusal = self.refusal_of(doubted);
+        self.refused(refusal)
+    }
+
+    fn refusal_of(&self, doubted: Doubted) -> Refusal {
+        self.0.metrics.sns_refused(doubted.doubt);
+        Refusal::new(doubted.reason(), doubted.why)
+    }
+
+    fn refused(&self, refusal: Refusal) -> Reply {
+        if self.0.warnings.allow() {
+            let reason = refusal.reason.label();
+            tracing::warn!(reason, why = %refusal.message, "message of SNS refused");
+        }
+        let outcome = RequestOutcome::Refused(refusal.reason);
+        Reply { outcome, error: Some(refusal.message) }
+    }
+}
+
+/// Refuses a message; its id is forgotten.
+fn refuse(ticket: Ticket, refusal: Refusal) -> Refusal {
+    ticket.refuse(refusal.clone());
+    refusal
+}
+
+fn answer(reply: &Reply) -> Response<Body> {
+    let status = match reply.outcome {
+        RequestOutcome::Acknowledged | RequestOutcome::Repeated => 200,
+        RequestOutcome::Overdue | RequestOutcome::Lost => 503,
+        RequestOutcome::Refused(reason) => reason.status(),
+    };
+    // What is wrong with a message is for our own log; how we are, its sender may know.
+    let given_up = matches!(reply.outcome, RequestOutcome::Refused(Reason::GivenUp));
+    let said = match &reply.error {
+        Some(error) if status == 503 && !given_up => format!("{error}\n"),
+        _ => String::new(),
+    };
+    let mut response = Response::new(Body::from(said));
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    let headers = response.headers_mut();
+    match status {
+        // SNS sends the user and password of an address only when it is asked for them.
+        401 => {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"postmeter\""));
+        }
+        400 | 403 => {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        _ => {}
+    }
+    response
+}

@@ -1,0 +1,158 @@
+//! Whether a message is believed: that SNS sent it, for a topic of ours, and not long ago.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::{HeaderMap, header};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::certificates::{Certificates, NoKey};
+use super::message::{Envelope, is_message_id};
+use super::signature::is_signed;
+use super::topic::Topic;
+use crate::ack::Reason;
+use crate::clock::Clock;
+use crate::limits::SNS_AHEAD_MAX;
+use crate::ses::time::parse_ms;
+use crate::source::AccessKeys;
+use crate::telemetry::SnsDoubt;
+
+const RAW: &str = "x-amz-sns-rawdelivery";
+const MESSAGE_ID: &str = "x-amz-sns-message-id";
+const TOPIC_ARN: &str = "x-amz-sns-topic-arn";
+
+/// Why a message is not believed.
+#[derive(Debug)]
+pub struct Doubted {
+    pub doubt: SnsDoubt,
+    pub why: Cow<'static, str>,
+}
+
+/// What messages are judged by.
+#[derive(Debug)]
+pub struct Judge {
+    pub topics: HashMap<String, Arc<Topic>>,
+    /// `user:password` of raw deliveries; none: they are refused.
+    pub credentials: Option<AccessKeys>,
+    pub max_age: Duration,
+    pub certificates: Certificates,
+    pub clock: Clock,
+}
+
+fn doubted<T>(doubt: SnsDoubt, why: impl Into<Cow<'static, str>>) -> Result<T, Doubted> {
+    Err(Doubted { doubt, why: why.into() })
+}
+
+// === impl Judge ===
+
+impl Judge {
+    /// Judges a body that is a signed envelope.
+    ///
+    /// # Errors
+    /// It is not believed.
+    pub async fn believe(&self, body: &[u8]) -> Result<(Envelope, Arc<Topic>), Doubted> {
+        let envelope = Envelope::read(body).or_else(|why| doubted(SnsDoubt::Envelope, why))?;
+        let topic = self.topic(&envelope.topic_arn)?;
+        let published_ms = parse_ms(envelope.timestamp.as_bytes());
+        let Some(published_ms) = published_ms else {
+            return doubted(SnsDoubt::Envelope, "Timestamp is no time");
+        };
+        self.check_time(published_ms)?;
+        let Some(url) = topic.certificate_url(&envelope.certificate_url) else {
+            return doubted(SnsDoubt::Certificate, "SigningCertURL is not at the region's SNS");
+        };
+        let key = match self.certificates.key(&url, &topic).await {
+            Ok(key) => key,
+            Err(NoKey::Away(why) | NoKey::Missing(why)) => {
+                return doubted(SnsDoubt::Unverified, format!("no certificate: {why}"));
+            }
+            Err(NoKey::Wrong(why)) => return doubted(SnsDoubt::Certificate, why),
+        };
+        if !is_signed(&envelope, &key) {
+            return doubted(SnsDoubt::Signature, "the signature is not of this message");
+        }
+        // Fetching its certificate may have taken a while.
+        self.check_time(published_ms)?;
+        Ok((envelope, topic))
+    }
+
+    /// Judges a raw delivery by its headers; gives its topic and id.
+    ///
+    /// # Errors
+    /// It is not believed.
+    pub fn believe_raw(&self, headers: &HeaderMap) -> Result<(Arc<Topic>, String), Doubted> {
+        let Some(credentials) = &self.credentials else {
+            let why = "raw deliveries have no signature, and sns.credentials are empty";
+            return doubted(SnsDoubt::Credentials, why);
+        };
+        let sent = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let sent = sent.and_then(|sent| {
+            let (scheme, sent) = sent.split_once(' ')?;
+            let sent = scheme.eq_ignore_ascii_case("basic").then_some(sent.trim())?;
+            STANDARD.decode(sent).ok()
+        });
+        if !credentials.accept(sent.as_deref()) {
+            let why = "a raw delivery without any of sns.credentials";
+            return doubted(SnsDoubt::Credentials, why);
+        }
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let topic = self.topic(text(TOPIC_ARN).unwrap_or_default())?;
+        match text(MESSAGE_ID).filter(|id| is_message_id(id)) {
+            Some(id) => Ok((topic, id.to_owned())),
+            None => doubted(SnsDoubt::Envelope, "a raw delivery without an id"),
+        }
+    }
+
+    fn topic(&self, arn: &str) -> Result<Arc<Topic>, Doubted> {
+        self.topics.get(arn).cloned().map_or_else(
+            || {
+                let arn: String = arn.chars().take(300).flat_map(char::escape_debug).collect();
+                doubted(SnsDoubt::Topic, format!("the topic {arn} is not among sns.topics"))
+            },
+            Ok,
+        )
+    }
+
+    fn check_time(&self, published_ms: i64) -> Result<(), Doubted> {
+        let ms = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        let age_ms = self.clock.now_ms().saturating_sub(published_ms);
+        if age_ms > ms(self.max_age) {
+            return doubted(SnsDoubt::Stale, "it was published longer ago than sns.max_age");
+        }
+        if age_ms < -ms(SNS_AHEAD_MAX) {
+            return doubted(
+                SnsDoubt::Future,
+                "it was published in the future; is the clock right?",
+            );
+        }
+        Ok(())
+    }
+}
+
+// === impl Doubted ===
+
+impl Doubted {
+    /// SNS repeats what is answered 503, and nothing else.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match self.doubt {
+            SnsDoubt::Envelope => Reason::BadRequest,
+            SnsDoubt::Credentials => Reason::Unauthorized,
+            SnsDoubt::Unverified => Reason::GivenUp,
+            SnsDoubt::Topic
+            | SnsDoubt::Stale
+            | SnsDoubt::Future
+            | SnsDoubt::Certificate
+            | SnsDoubt::Signature
+            | SnsDoubt::Subscription => Reason::Forbidden,
+        }
+    }
+}
+
+/// Whether the headers say that there is no envelope, and so no signature.
+pub fn is_raw(headers: &HeaderMap) -> bool {
+    headers.get(RAW).is_some_and(|raw| raw.as_bytes().eq_ignore_ascii_case(b"true"))
+}

@@ -1,0 +1,144 @@
+//! The few requests that the endpoint makes itself: certificates, their issuers, confirmations.
+//!
+//! Each is a connection of its own, with no proxy, no cookie and no redirect: whatever is answered is
+//! the answer.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::client::conn::http1;
+use hyper::header::{CONNECTION, HOST, USER_AGENT};
+use hyper::{Request, rt};
+use hyper_util::rt::TokioIo;
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+/// Where hosts are found.
+#[derive(Clone, Debug, Default)]
+pub enum WebEnvironment {
+    /// By their names, with the roots of the system.
+    #[default]
+    World,
+    /// All of them at two addresses, for HTTPS and for plain HTTP, with these roots alone.
+    StandIn { https: SocketAddr, http: SocketAddr, roots: Vec<CertificateDer<'static>> },
+}
+
+/// What was answered.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub body: Bytes,
+}
+
+/// A client. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Web {
+    environment: WebEnvironment,
+    tls: Arc<ClientConfig>,
+    roots: Arc<RootCertStore>,
+}
+
+// === impl Web ===
+
+impl Web {
+    /// Reads the roots.
+    ///
+    /// # Errors
+    /// There are none; says how to mend that.
+    pub fn new(environment: WebEnvironment) -> Result<Self, String> {
+        let mut roots = RootCertStore::empty();
+        match &environment {
+            WebEnvironment::World => {
+                // Some of many may be unreadable, and are not needed.
+                roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            }
+            WebEnvironment::StandIn { roots: own, .. } => {
+                roots.add_parsable_certificates(own.iter().cloned());
+            }
+        }
+        if roots.is_empty() {
+            let mend =
+                "install the system's root certificates, or name a file of them in SSL_CERT_FILE";
+            return Err(format!(
+                "no root certificates are found, which HTTPS to SNS needs: {mend}"
+            ));
+        }
+        let roots = Arc::new(roots);
+        let tls = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| format!("TLS cannot be set up: {error}"))?
+            .with_root_certificates(Arc::clone(&roots))
+            .with_no_client_auth();
+        Ok(Self { environment, tls: Arc::new(tls), roots })
+    }
+
+    #[must_use]
+    pub fn roots(&self) -> &RootCertStore {
+        &self.roots
+    }
+
+    /// Asks a host by HTTPS. The caller bounds the time.
+    ///
+    /// # Errors
+    /// There was no answer of at most so many bytes; says why.
+    pub async fn get_https(&self, host: &str, path: &str, most: usize) -> Result<Answer, String> {
+        let place = match &self.environment {
+            WebEnvironment::World => TcpStream::connect((host, 443)).await,
+            WebEnvironment::StandIn { https, .. } => TcpStream::connect(https).await,
+        };
+        let stream = place.map_err(|error| format!("cannot connect to {host}: {error}"))?;
+        let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
+        let stream = TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await;
+        let stream = stream.map_err(|error| format!("no TLS with {host}: {error}"))?;
+        ask(TokioIo::new(stream), host, path, most).await
+    }
+
+    /// Asks a host by plain HTTP. The caller bounds the time, and believes nothing of it.
+    ///
+    /// # Errors
+    /// There was no answer of at most so many bytes; says why.
+    pub async fn get_http(&self, host: &str, path: &str, most: usize) -> Result<Answer, String> {
+        let place = match &self.environment {
+            WebEnvironment::World => TcpStream::connect((host, 80)).await,
+            WebEnvironment::StandIn { http, .. } => TcpStream::connect(http).await,
+        };
+        let stream = place.map_err(|error| format!("cannot connect to {host}: {error}"))?;
+        ask(TokioIo::new(stream), host, path, most).await
+    }
+}
+
+async fn ask(
+    stream: impl rt::Read + rt::Write + Unpin + Send + 'static,
+    host: &str,
+    path: &str,
+    most: usize,
+) -> Result<Answer, String> {
+    let failed = |error: hyper::Error| format!("no answer from {host}: {error}");
+    let (mut sender, connection) = http1::handshake(stream).await.map_err(failed)?;
+    let request = Request::get(path)
+        .header(HOST, host)
+        .header(USER_AGENT, concat!("postmeter/", env!("CARGO_PKG_VERSION")))
+        .header(CONNECTION, "close")
+        .body(Empty::<Bytes>::new())
+        .map_err(|error| error.to_string())?;
+    let answer = async {
+        let (head, body) = sender.send_request(request).await.map_err(failed)?.into_parts();
+        let body = Limited::new(body, most).collect().await;
+        let body = body.map_err(|error| format!("no whole answer from {host}: {error}"))?;
+        Ok(Answer { status: head.status.as_u16(), body: body.to_bytes() })
+    };
+    tokio::pin!(answer);
+    // The connection is driven here, so that it ends with whoever asks.
+    tokio::select! {
+        answer = &mut answer => answer,
+        ended = connection => {
+            ended.map_err(failed)?;
+            answer.await
+        }
+    }
+}

@@ -1,0 +1,585 @@
+//! The SNS endpoint: what is believed, what is refused, and what a stranger can make the daemon do.
+
+use std::path::Path;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use postmeter::app::Surroundings;
+use postmeter::aws::AwsEnvironment;
+use postmeter::clock::Clock;
+use postmeter::config::{AccessKey, Acknowledge, Config, Publish, TopicArn};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use serde_json::Value;
+use tokio::task::JoinSet;
+
+use crate::support::app::{PATIENCE, TestApp};
+use crate::support::command::project_file;
+use crate::support::fake_cloudwatch::{FakeCloudWatch, Fault, Hold};
+use crate::support::fake_sns::{
+    Answer, CERTIFICATE, FakeSns, HOST, TOPIC, confirmation, notification, time_of,
+};
+use crate::support::firehose::{Reply, post};
+use crate::support::raw::{End, Raw};
+use crate::support::traffic::{Traffic, assert_held, held_of, send_of};
+
+fn topics(config: &mut Config) {
+    config.sns.topics = vec![TopicArn::parse(TOPIC).expect("an ARN")];
+}
+
+async fn start(
+    sns: &FakeSns,
+    cloudwatch: &FakeCloudWatch,
+    change: impl FnOnce(&mut Config),
+) -> TestApp {
+    let aws = AwsEnvironment::Endpoint { url: cloudwatch.url() };
+    let around = Surroundings { clock: Clock::System, aws, web: sns.web() };
+    TestApp::start_in(around, |config| {
+        topics(config);
+        change(config);
+    })
+    .await
+}
+
+/// Counts into memory, at a time.
+async fn start_at(around: Surroundings, change: impl FnOnce(&mut Config)) -> TestApp {
+    TestApp::start_in(around, |config| {
+        topics(config);
+        config.cloudwatch.publish = Publish::Memory;
+        change(config);
+    })
+    .await
+}
+
+async fn in_memory(sns: &FakeSns, change: impl FnOnce(&mut Config)) -> TestApp {
+    start_at(Surroundings { web: sns.web(), ..Surroundings::default() }, change).await
+}
+
+/// Posts as SNS does.
+async fn deliver(app: &TestApp, message: &Value) -> Reply {
+    let headers =
+        [("content-type", "text/plain; charset=UTF-8"), ("x-amz-sns-message-type", "Notification")];
+    post(app.http, "/sns", &headers, message.to_string()).await
+}
+
+async fn refused(app: &TestApp, reason: &str) -> u64 {
+    app.metric(&format!("postmeter_sns_refused_total{{reason=\"{reason}\"}}")).await
+}
+
+async fn events(app: &TestApp) -> u64 {
+    app.metric("postmeter_values_total{kind=\"event\"}").await
+}
+
+async fn subscriptions(app: &TestApp, outcome: &str) -> u64 {
+    app.metric(&format!("postmeter_sns_subscriptions_total{{outcome=\"{outcome}\"}}")).await
+}
+
+// === what is believed ===
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signed_notifications_are_counted_and_their_certificate_is_fetched_once() {
+    let (sns, cloudwatch) = (FakeSns::start().await, FakeCloudWatch::start().await);
+    let app = start(&sns, &cloudwatch, |_| {}).await;
+    let mut traffic = Traffic::new(401);
+    let mut posts = JoinSet::new();
+    for (at, record) in traffic.records(100).into_iter().enumerate() {
+        let (http, message) = (app.http, sns.notification(&format!("m-{at}"), &record).to_string());
+        posts.spawn(async move { post(http, "/sns", &[], message).await });
+    }
+    for reply in posts.join_all().await {
+        assert_eq!((reply.status, reply.body.as_str()), (200, ""));
+    }
+    app.settled().await;
+    assert_held(&cloudwatch, &traffic.sums());
+    assert_eq!(sns.asked(), [CERTIFICATE]);
+    assert_eq!(sns.http.received().len(), 1, "its issuer");
+    let fetched = "postmeter_sns_certificates_total{outcome=\"fetched\"}";
+    assert_eq!(app.metric(fetched).await, 1);
+    app.stop().await;
+}
+
+/// Signed by OpenSSL, since AWS-LC makes no signatures of version 1. 2027-01-01T12:00Z.
+#[tokio::test]
+async fn signatures_of_version_1_are_believed_and_hold_for_their_message_alone() {
+    const NOW_MS: i64 = 1_798_804_800_000;
+    let fixture = |name: &str| {
+        std::fs::read(project_file(Path::new("tests/fixtures/sns").join(name).to_str().unwrap()))
+            .expect("the fixture is there")
+    };
+    let sns = FakeSns::start().await;
+    sns.answer("/SimpleNotificationService-01.pem", 200, fixture("leaf.pem"));
+    let root = CertificateDer::from_pem_slice(&fixture("root.pem")).expect("a certificate");
+    let web = sns.web_with(&[root, sns.authority().root.der().clone()]);
+    let around = Surroundings { clock: Clock::manual(NOW_MS), web, ..Surroundings::default() };
+    let app = start_at(around, |_| {}).await;
+    for name in ["notification-v1.json", "notification-v1-subject.json"] {
+        let message: Value = serde_json::from_slice(&fixture(name)).expect("JSON");
+        for (member, other) in [
+            ("Message", send_of("a")),
+            ("Subject", "Another".to_owned()),
+            ("MessageId", "22b80b92-fdea-4c2c-8f9d-bdfb0c7bf326".to_owned()),
+            ("Timestamp", "2027-01-01T12:00:00.656Z".to_owned()),
+            ("SignatureVersion", "2".to_owned()),
+        ] {
+            let mut altered = message.clone();
+            altered[member] = other.into();
+            assert_eq!(deliver(&app, &altered).await.status, 403, "{name}: {member}");
+        }
+        assert_eq!(deliver(&app, &message).await.status, 200, "{name}");
+    }
+    assert_eq!((events(&app).await, refused(&app, "signature").await), (2, 10));
+    app.stop().await;
+}
+
+/// SNS repeats what it is not sure of, under the same id.
+#[tokio::test(flavor = "multi_thread")]
+async fn repeats_are_counted_once_even_side_by_side() {
+    let (sns, cloudwatch) = (FakeSns::start().await, FakeCloudWatch::start().await);
+    let app = start(&sns, &cloudwatch, |_| {}).await;
+    let message = sns.notification("m-1", &send_of("a")).to_string();
+    let mut posts = JoinSet::new();
+    for _ in 0..20 {
+        let (http, message) = (app.http, message.clone());
+        posts.spawn(async move { post(http, "/sns", &[], message).await.status });
+    }
+    assert!(posts.join_all().await.iter().all(|status| *status == 200));
+    app.settled().await;
+    assert_eq!(held_of(&cloudwatch, "a"), 1);
+    assert_eq!(app.metric("postmeter_requests_total{outcome=\"repeated\"}").await, 19);
+    app.stop().await;
+}
+
+/// With a journal a restart in place knows what was answered.
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_restart_a_journaled_message_is_known() {
+    let (sns, cloudwatch) = (FakeSns::start().await, FakeCloudWatch::start().await);
+    let folder = tempfile::tempdir().expect("a folder");
+    let journaled = |config: &mut Config| {
+        config.sns.acknowledge = Acknowledge::Journaled;
+        config.journal.directory = Some(folder.path().to_owned());
+    };
+    let message = sns.notification("m-1", &send_of("a"));
+    for life in 0..3 {
+        let app = start(&sns, &cloudwatch, journaled).await;
+        assert_eq!(deliver(&app, &message).await.status, 200);
+        let another = sns.notification(&format!("life-{life}"), &send_of("b"));
+        assert_eq!(deliver(&app, &another).await.status, 200);
+        app.settled().await;
+        app.stop().await;
+    }
+    assert_eq!((held_of(&cloudwatch, "a"), held_of(&cloudwatch, "b")), (1, 3));
+}
+
+/// What cannot be read is data: counted, kept, and answered 200.
+#[tokio::test]
+async fn what_is_no_event_is_counted_and_kept() {
+    let sns = FakeSns::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let app = in_memory(&sns, |config| {
+        config.dead_letters.directory = Some(folder.path().to_owned());
+    })
+    .await;
+    let texts =
+        ["no JSON", "{}", "Successfully validated SNS topic for Amazon SES event publishing."];
+    for (at, text) in texts.into_iter().enumerate() {
+        assert_eq!(deliver(&app, &sns.notification(&format!("m-{at}"), text)).await.status, 200);
+    }
+    for kind in ["malformed", "foreign", "notice"] {
+        let name = format!("postmeter_values_total{{kind=\"{kind}\"}}");
+        assert_eq!(app.metric(&name).await, 1, "{kind}");
+    }
+    app.stop().await;
+    let files = std::fs::read_dir(folder.path()).expect("it is there").flatten();
+    let letters: String =
+        files.filter_map(|file| std::fs::read_to_string(file.path()).ok()).collect();
+    assert_eq!(letters.lines().count(), 1, "{letters}");
+    assert!(letters.contains(TOPIC) && letters.contains("m-0"), "topic and message: {letters}");
+}
+
+// === what is refused ===
+
+/// None of these is counted, and for none of them anything is fetched but SNS's own certificate.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_of_sns_is_refused_before_anything_is_fetched_for_it() {
+    let sns = FakeSns::start().await;
+    let app = in_memory(&sns, |_| {}).await;
+    let good = || notification("m-1", &send_of("a"));
+    let set = |name: &str, value: &str| {
+        let mut message = good();
+        message[name] = value.into();
+        sns.signer.sign(message)
+    };
+    let name = &CERTIFICATE[1..];
+    let mut cases = vec![("topic", set("TopicArn", "arn:aws:sns:us-east-1:123456789012:other"))];
+    for minutes in [61, 24 * 60] {
+        let then = time_of(Clock::System.now_ms() - minutes * 60_000);
+        cases.push(("stale", set("Timestamp", &then)));
+    }
+    let ahead = time_of(Clock::System.now_ms() + 6 * 60_000);
+    cases.push(("future", set("Timestamp", &ahead)));
+    for url in [
+        format!("https://{HOST}.s3.amazonaws.com/{name}"),
+        format!("https://s3.amazonaws.com/{HOST}/{name}"),
+        format!("https://sns.s3.amazonaws.com/{name}"),
+        format!("https://sns-us-east-1.s3.us-east-1.amazonaws.com/{name}"),
+        format!("https://{HOST}@evil.example/{name}"),
+        format!("https://{HOST}.evil.example/{name}"),
+        format!("https://evil.example/{name}"),
+        format!("https://sns.eu-west-1.amazonaws.com/{name}"),
+        format!("http://{HOST}/{name}"),
+        format!("https://{HOST}:8443/{name}"),
+        format!("https://{HOST}/{name}?x=y"),
+        format!("https://{HOST}/other.pem"),
+        format!("https://{HOST}/../{name}"),
+        format!("http://{}/{name}", sns.http.address),
+    ] {
+        cases.push(("certificate", set("SigningCertURL", &url)));
+    }
+    for (reason, message) in &cases {
+        let before = refused(&app, reason).await;
+        let reply = deliver(&app, message).await;
+        assert_eq!((reply.status, reply.body.as_str()), (403, ""), "{message}");
+        assert_eq!(refused(&app, reason).await, before + 1, "{message}");
+    }
+    for body in ["", "{}", "no JSON", "[]", &format!("{}x", good())] {
+        assert_eq!(post(app.http, "/sns", &[], body.to_owned()).await.status, 400, "{body}");
+    }
+    assert_eq!((sns.asked().len(), sns.http.received().len()), (0, 0));
+
+    // With a certificate of SNS, it is the signature that counts.
+    let mut altered = sns.signer.sign(good());
+    altered["Message"] = send_of("b").into();
+    let mut empty = sns.signer.sign(good());
+    empty["Signature"] = "".into();
+    let mut unsigned = good();
+    unsigned["SignatureVersion"] = "1".into();
+    unsigned["Signature"] = STANDARD.encode([0; 256]).into();
+    let stranger = sns.authority().signer("sns.amazonaws.com", (2020, 2100)).sign(good());
+    for message in [altered, empty, unsigned, stranger] {
+        assert_eq!(deliver(&app, &message).await.status, 403, "{message}");
+    }
+    assert_eq!(refused(&app, "signature").await, 4);
+    assert_eq!((events(&app).await, sns.asked_for(CERTIFICATE)), (0, 1));
+    // None of them has taken the id.
+    assert_eq!(deliver(&app, &sns.signer.sign(good())).await.status, 200);
+    assert_eq!(events(&app).await, 1);
+    app.stop().await;
+}
+
+/// A file at SNS's own host is not enough.
+#[tokio::test]
+async fn a_certificate_is_checked_up_to_a_root_and_for_name_and_time() {
+    let sns = FakeSns::start().await;
+    let app = in_memory(&sns, |_| {}).await;
+    let stranger = crate::support::fake_sns::Authority::new();
+    let own = sns.authority();
+    let cases = [
+        ("Stranger", stranger.signer("sns.amazonaws.com", (2020, 2100)), 403),
+        ("Name", own.signer("evil.amazonaws.com", (2020, 2100)), 403),
+        ("Region", own.signer("sns.eu-west-1.amazonaws.com", (2020, 2100)), 403),
+        ("Past", own.signer("sns.amazonaws.com", (2020, 2021)), 403),
+        ("Early", own.signer("sns.amazonaws.com", (2100, 2101)), 403),
+        ("Signing", own.signer("sns-signing.us-east-1.amazonaws.com", (2020, 2100)), 200),
+    ];
+    for (name, signer, status) in &cases {
+        let path = format!("/SimpleNotificationService-{name}.pem");
+        sns.answer(&path, 200, signer.pem.clone());
+        let mut message = notification(name, &send_of("a"));
+        message["SigningCertURL"] = format!("https://{HOST}{path}").into();
+        assert_eq!(deliver(&app, &signer.sign(message)).await.status, *status, "{name}");
+    }
+    assert_eq!((events(&app).await, refused(&app, "certificate").await), (1, 5));
+    app.stop().await;
+    // Where chains are not checked, the connection to SNS still is; here SNS has another's root.
+    let other = sns.web_with(&[stranger.root.der().clone()]);
+    let around = Surroundings { web: other, ..Surroundings::default() };
+    let app = start_at(around, |config| config.sns.chain = false).await;
+    let message = sns.notification("m-1", &send_of("a"));
+    assert_eq!(deliver(&app, &message).await.status, 503);
+    assert_eq!(refused(&app, "unverified").await, 1);
+    app.stop().await;
+    let app = in_memory(&sns, |config| config.sns.chain = false).await;
+    assert_eq!(deliver(&app, &message).await.status, 200);
+    assert_eq!(sns.http.received().len(), cases.len(), "no issuer was asked for but above");
+    app.stop().await;
+}
+
+/// What cannot be told now comes again: SNS would not repeat what is answered 4xx.
+#[tokio::test]
+async fn without_its_certificate_a_message_comes_again() {
+    let sns = FakeSns::start().await;
+    let app = in_memory(&sns, |_| {}).await;
+    let message = sns.notification("m-1", &send_of("a"));
+    let elsewhere = Some(format!("http://{}/stolen.pem", sns.http.address));
+    sns.answer_with(CERTIFICATE, Answer { status: 302, body: Vec::new(), location: elsewhere });
+    assert_eq!(deliver(&app, &message).await.status, 503);
+    assert_eq!(sns.http.received().len(), 0, "a redirect is not followed");
+    app.stop().await;
+    let app = in_memory(&sns, |_| {}).await;
+    sns.answer(CERTIFICATE, 500, "");
+    assert_eq!(deliver(&app, &message).await.status, 503);
+    sns.answer(CERTIFICATE, 200, sns.signer.pem.clone());
+    let again = async {
+        while deliver(&app, &message).await.status != 200 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, again).await.expect("it is asked for again");
+    assert_eq!(events(&app).await, 1);
+    app.stop().await;
+}
+
+/// Each names another certificate; a few are asked for, and who is known is served meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_forged_messages_makes_few_fetches_and_stops_nobody() {
+    let sns = FakeSns::start().await;
+    let app = in_memory(&sns, |_| {}).await;
+    assert_eq!(deliver(&app, &sns.notification("before", &send_of("a"))).await.status, 200);
+    let mut posts = JoinSet::new();
+    for at in 0..300 {
+        let mut message = notification(&format!("forged-{at}"), &send_of("a"));
+        message["SignatureVersion"] = "2".into();
+        message["Signature"] = STANDARD.encode([0; 256]).into();
+        let path = format!("/SimpleNotificationService-{at}.pem");
+        message["SigningCertURL"] = format!("https://{HOST}{path}").into();
+        let http = app.http;
+        posts.spawn(async move { post(http, "/sns", &[], message.to_string()).await.status });
+    }
+    assert_eq!(deliver(&app, &sns.notification("beside", &send_of("a"))).await.status, 200);
+    assert!(posts.join_all().await.iter().all(|status| *status == 503));
+    assert_eq!(sns.asked().len(), 20, "with the good one");
+    let limited = "postmeter_sns_certificates_total{outcome=\"limited\"}";
+    assert_eq!(app.metric(limited).await, 281);
+    assert_eq!(deliver(&app, &sns.notification("after", &send_of("a"))).await.status, 200);
+    assert_eq!(events(&app).await, 3);
+    assert_eq!(app.metric("postmeter_in_flight_requests").await, 0);
+    app.stop().await;
+}
+
+// === subscriptions ===
+
+const CONFIRM: &str = "/?Action=ConfirmSubscription";
+
+#[tokio::test]
+async fn a_subscription_to_a_topic_on_the_list_is_confirmed_once() {
+    let sns = FakeSns::start().await;
+    sns.answer(CONFIRM, 200, "<ConfirmSubscriptionResponse/>");
+    let app = in_memory(&sns, |_| {}).await;
+    let message = sns.confirmation("c-1", TOPIC);
+    for _ in 0..3 {
+        assert_eq!(deliver(&app, &message).await.status, 200);
+    }
+    let path = format!("{CONFIRM}&TopicArn={TOPIC}&Token=tokenc1");
+    assert_eq!(sns.asked(), [CERTIFICATE.to_owned(), path]);
+    assert_eq!(subscriptions(&app, "confirmed").await, 1);
+    // It ends, and is not made again.
+    let mut end = confirmation("c-2", TOPIC);
+    end["Type"] = "UnsubscribeConfirmation".into();
+    assert_eq!(deliver(&app, &sns.signer.sign(end)).await.status, 200);
+    assert_eq!((sns.asked().len(), subscriptions(&app, "ended").await), (2, 1));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_but_a_topic_on_the_list_is_confirmed_and_nothing_is_asked_elsewhere() {
+    let sns = FakeSns::start().await;
+    sns.answer(CONFIRM, 200, "<ConfirmSubscriptionResponse/>");
+    let app = in_memory(&sns, |_| {}).await;
+    let other = sns.confirmation("c-1", "arn:aws:sns:us-east-1:123456789012:other");
+    assert_eq!(deliver(&app, &other).await.status, 403);
+    assert_eq!((sns.asked().len(), refused(&app, "topic").await), (0, 1));
+    let mut forged = sns.confirmation("c-2", TOPIC);
+    forged["Token"] = "tokenc3".into();
+    forged["SubscribeURL"] = forged["SubscribeURL"].as_str().unwrap().replace("c2", "c3").into();
+    assert_eq!(deliver(&app, &forged).await.status, 403);
+    assert_eq!(refused(&app, "signature").await, 1);
+    // Signed, which SNS would not do.
+    let good = confirmation("c-4", TOPIC)["SubscribeURL"].as_str().unwrap().to_owned();
+    for url in [
+        good.replace(HOST, "evil.example"),
+        good.replace(HOST, &format!("{HOST}.s3.amazonaws.com")),
+        good.replace(&format!("https://{HOST}"), &format!("http://{}", sns.http.address)),
+        good.replace("ses-events", "other"),
+        good.replace("ConfirmSubscription", "Unsubscribe"),
+        good.replace("tokenc4", "tokenc5"),
+    ] {
+        let mut message = confirmation("c-4", TOPIC);
+        message["SubscribeURL"] = url.as_str().into();
+        assert_eq!(deliver(&app, &sns.signer.sign(message)).await.status, 403, "{url}");
+    }
+    assert_eq!(refused(&app, "subscription").await, 6);
+    assert_eq!((sns.asked(), sns.http.received().len()), (vec![CERTIFICATE.to_owned()], 1));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_confirmation_that_fails_or_leads_elsewhere_is_asked_for_again() {
+    let sns = FakeSns::start().await;
+    let app = in_memory(&sns, |_| {}).await;
+    let message = sns.confirmation("c-1", TOPIC);
+    let elsewhere = Some(format!("http://{}/internal", sns.http.address));
+    let redirect = Answer { status: 302, body: Vec::new(), location: elsewhere };
+    for answer in [redirect, Answer { status: 500, ..Answer::default() }] {
+        sns.answer_with(CONFIRM, answer);
+        assert_eq!(deliver(&app, &message).await.status, 503);
+    }
+    let followed = sns.http.received().iter().any(|asked| asked.path.contains("internal"));
+    assert!(!followed, "a redirect is not followed");
+    sns.answer(CONFIRM, 200, "");
+    assert_eq!(deliver(&app, &message).await.status, 200);
+    assert_eq!(
+        (subscriptions(&app, "failed").await, subscriptions(&app, "confirmed").await),
+        (2, 1)
+    );
+    app.stop().await;
+    // Left to somebody else.
+    let app = in_memory(&sns, |config| config.sns.confirm = false).await;
+    assert_eq!(deliver(&app, &message).await.status, 200);
+    assert_eq!((sns.asked_for(CONFIRM), subscriptions(&app, "left").await), (3, 1));
+    app.stop().await;
+}
+
+// === raw deliveries ===
+
+#[tokio::test]
+async fn a_raw_delivery_needs_a_password_and_a_topic_on_the_list() {
+    let sns = FakeSns::start().await;
+    let basic = |credential: &str| format!("Basic {}", STANDARD.encode(credential));
+    let raw = async |app: &TestApp, id: &str, topic: &str, authorization: &str| {
+        let headers = [
+            ("x-amz-sns-rawdelivery", "true"),
+            ("x-amz-sns-message-id", id),
+            ("x-amz-sns-topic-arn", topic),
+            ("authorization", authorization),
+        ];
+        post(app.http, "/sns", &headers, send_of("a")).await
+    };
+    let app = in_memory(&sns, |_| {}).await;
+    for authorization in [String::new(), basic(""), basic("sns:password")] {
+        assert_eq!(raw(&app, "m-1", TOPIC, &authorization).await.status, 401);
+    }
+    assert_eq!((events(&app).await, refused(&app, "credentials").await), (0, 3));
+    app.stop().await;
+
+    let app = in_memory(&sns, |config| {
+        config.sns.credentials = ["sns:old", "sns:new"].map(AccessKey::new).to_vec();
+    })
+    .await;
+    for wrong in ["", "Basic", "Basic !", &basic("sns:ne"), &basic("sns:new "), "Bearer sns:new"] {
+        let reply = raw(&app, "m-1", TOPIC, wrong).await;
+        assert_eq!(reply.status, 401, "{wrong}");
+        // SNS sends its password when it is asked for one.
+        assert_eq!(reply.headers["www-authenticate"], "Basic realm=\"postmeter\"");
+    }
+    let other = "arn:aws:sns:us-east-1:123456789012:other";
+    assert_eq!(raw(&app, "m-1", other, &basic("sns:new")).await.status, 403);
+    assert_eq!(raw(&app, "", TOPIC, &basic("sns:new")).await.status, 400);
+    assert_eq!(events(&app).await, 0);
+    for id in ["m-1", "m-2", "m-1"] {
+        assert_eq!(raw(&app, id, TOPIC, &basic("sns:old")).await.status, 200);
+        assert_eq!(raw(&app, id, TOPIC, &basic("sns:new")).await.status, 200);
+    }
+    assert_eq!(events(&app).await, 2);
+    // A password stands for no signature.
+    let headers = [("authorization", &*basic("sns:new"))];
+    let unsigned = notification("m-3", &send_of("a")).to_string();
+    assert_eq!(post(app.http, "/sns", &headers, unsigned).await.status, 400);
+    app.stop().await;
+}
+
+// === limits and time ===
+
+/// SNS drops what is answered 4xx, so what is refused for now is answered 503, and leaves no trace.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_room_or_while_draining_new_messages_come_again() {
+    let (sns, cloudwatch) = (FakeSns::start().await, FakeCloudWatch::start().await);
+    cloudwatch.set_mode(Fault::Throttle);
+    let mut app = start(&sns, &cloudwatch, |config| {
+        config.limits.entries = 3;
+        config.shutdown.grace = Duration::from_secs(5);
+    })
+    .await;
+    let first = sns.notification("m-1", &send_of("a"));
+    let second = sns.notification("m-2", &send_of("b"));
+    let third = sns.notification("m-3", &send_of("c"));
+    assert_eq!(deliver(&app, &first).await.status, 200);
+    let reply = deliver(&app, &second).await;
+    assert_eq!(reply.status, 503, "{}", reply.body);
+    assert_eq!(deliver(&app, &first).await.status, 200, "it is known");
+    app.signal();
+    let draining = async {
+        while deliver(&app, &third).await.body != "shutting down; send it again\n" {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, draining).await.expect("it drains");
+    assert_eq!(deliver(&app, &first).await.status, 200, "it is still known");
+    cloudwatch.set_mode(None);
+    assert!(app.stop().await.left.is_empty());
+    let held = ["a", "b", "c"].map(|campaign| held_of(&cloudwatch, campaign));
+    assert_eq!(held, [1, 0, 0]);
+}
+
+/// An answer comes within the patience; what is counted then is not counted again.
+#[tokio::test(flavor = "multi_thread")]
+async fn published_answers_with_its_counts_or_in_time_that_it_has_not_yet() {
+    let (sns, cloudwatch) = (FakeSns::start().await, FakeCloudWatch::start().await);
+    let app = start(&sns, &cloudwatch, |config| {
+        config.sns.acknowledge = Acknowledge::Published;
+        config.sns.patience = Duration::from_secs(2);
+        config.cloudwatch.settle_deadline = PATIENCE;
+        config.cloudwatch.attempt_timeout = PATIENCE;
+    })
+    .await;
+    assert_eq!(deliver(&app, &sns.notification("m-1", &send_of("a"))).await.status, 200);
+    assert_eq!(held_of(&cloudwatch, "a"), 1);
+    let hold = Hold::new();
+    cloudwatch.set_mode(Fault::HoldUntilReleased(hold.clone()));
+    let message = sns.notification("m-2", &send_of("b"));
+    for _ in 0..2 {
+        let reply = deliver(&app, &message).await;
+        assert_eq!(reply.status, 503);
+        assert_eq!(reply.body, "still publishing; counted, and not to be counted again\n");
+    }
+    hold.release();
+    cloudwatch.set_mode(None);
+    app.settled().await;
+    assert_eq!(deliver(&app, &message).await.status, 200);
+    assert_eq!(held_of(&cloudwatch, "b"), 1);
+    assert_eq!(app.metric("postmeter_overdue_requests_total").await, 2);
+    app.stop().await;
+}
+
+/// Whoever has not been believed takes no place from Firehose, and is heard for the patience alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_take_no_room_and_bodies_have_an_end() {
+    let sns = FakeSns::start().await;
+    let app = in_memory(&sns, |config| {
+        config.sns.patience = Duration::from_millis(500);
+        config.limits.in_flight_requests = 2;
+    })
+    .await;
+    let mut slow = Vec::new();
+    for _ in 0..300 {
+        let mut raw = Raw::connect(app.http).await;
+        raw.send(b"POST /sns HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{").await;
+        slow.push(raw);
+    }
+    assert_eq!(app.metric("postmeter_in_flight_requests").await, 0);
+    assert_eq!(app.firehose().deliver("a", &[send_of("a")]).await.status, 200);
+    for raw in slow {
+        assert_eq!(raw.end().await, End::Answered(503));
+    }
+    let long = notification("m-1", &"x".repeat(5 << 20)).to_string();
+    assert_eq!(post(app.http, "/sns", &[], long).await.status, 400);
+    assert_eq!(deliver(&app, &sns.notification("m-2", &send_of("a"))).await.status, 200);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn without_topics_there_is_no_endpoint() {
+    let app = TestApp::in_memory(|_| {}).await;
+    assert_eq!(post(app.http, "/sns", &[], "{}").await.status, 404);
+    app.stop().await;
+}
