@@ -1,8 +1,10 @@
 //! What stays with a request's counts until every one of them is settled, and with its events that
 //! are forwarded.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::oneshot;
 
 use super::ledger::{Outcome, Settler};
 
@@ -31,6 +33,8 @@ enum End {
     Request(Settler),
     /// The forwarding of a request's events, which the duty to its counts waits for.
     Forwarding(Arc<Duty>),
+    /// Whoever waits for it hears whether it was settled.
+    Told(Mutex<Option<oneshot::Sender<bool>>>),
 }
 
 // === impl Receipt ===
@@ -44,6 +48,13 @@ impl Receipt {
     #[must_use]
     pub(super) fn forwarding(&self) -> Self {
         Self(Duty::new(End::Forwarding(Arc::clone(&self.0))))
+    }
+
+    /// A receipt of nothing but itself, and whether it was settled in the end.
+    #[must_use]
+    pub fn told() -> (Self, oneshot::Receiver<bool>) {
+        let (tell, told) = oneshot::channel();
+        (Self(Duty::new(End::Told(Mutex::new(Some(tell))))), told)
     }
 
     /// Gives `shares` shares. With none there is nothing to wait for, and the request is settled.
@@ -83,6 +94,7 @@ impl Duty {
         match &self.end {
             End::Request(settler) => settler.forwarded(),
             End::Forwarding(of) => of.forwarded(),
+            End::Told(_) => {}
         }
     }
 }
@@ -90,7 +102,12 @@ impl Duty {
 impl Drop for Duty {
     fn drop(&mut self) {
         let failed = *self.failed.get_mut();
-        match &self.end {
+        match &mut self.end {
+            End::Told(tell) => {
+                let tell = tell.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+                // Nobody waits any more.
+                let _ = tell.map(|tell| tell.send(!failed));
+            }
             End::Request(settler) if failed => settler.finish(Outcome::Lost),
             End::Request(settler) => settler.finish(Outcome::Settled),
             End::Forwarding(of) if failed => of.failed.store(true, Ordering::Relaxed),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::cores::Cores;
-use crate::ack::{Reason, Refusal, RequestId, Ticket, Waiter};
+use crate::ack::{Reason, Receipt, Refusal, RequestId, Ticket, Waiter};
 use crate::clock::Clock;
 use crate::dead_letters::{DeadLetters, Letters};
 use crate::forward::{Forwarder, Room};
@@ -93,6 +93,21 @@ impl Merger {
             Ok(room) => room,
             Err(refusal) => return Err((ticket, refusal)),
         };
+        let room = match (room, batch.forwards.take()) {
+            (Some((forwarder, room)), Some(events)) if self.intake.is_journaled() => {
+                // Once it is in the journal, a repeat is answered and not read: what was not forwarded
+                // by then never would be. So that comes first.
+                let (receipt, told) = Receipt::told();
+                forwarder.send(room, events, receipt);
+                if !told.await.unwrap_or(false) {
+                    let refusal = Refusal::new(Reason::GivenUp, "forwarding its events failed");
+                    return Err((ticket, refusal));
+                }
+                None
+            }
+            (Some((forwarder, room)), Some(events)) => Some((forwarder, room, events)),
+            _ => None,
+        };
         let (mut ticket, mut forwarding) = (Some(ticket), None);
         let receipt = || {
             let receipts = ticket.take()?.merged(room.is_some());
@@ -102,13 +117,15 @@ impl Merger {
         let merging = self.intake.merge(named.ids, named.life, batch, claim, receipt).await;
         match (merging, ticket) {
             (Ok(claim), _) => end_claim(claim, waiter.clone(), until_settled),
-            (Err(refusal), Some(ticket)) => return Err((ticket, refusal)),
+            (Err(refusal), Some(ticket)) => {
+                // Should it be merged another time.
+                batch.forwards = room.map(|(.., events)| events);
+                return Err((ticket, refusal));
+            }
             // A receipt is asked for only when nothing can refuse any more.
             (Err(refusal), None) => tracing::error!(why = %refusal.message, "refused when merged"),
         }
-        if let Some((forwarder, room)) = room
-            && let Some((events, receipt)) = batch.forwards.take().zip(forwarding)
-        {
+        if let Some(((forwarder, room, events), receipt)) = room.zip(forwarding) {
             forwarder.send(room, events, receipt);
         }
         let letters = self.dead_letters.as_ref().zip(batch.letters.take());

@@ -15,9 +15,12 @@ use tokio::time::timeout;
 
 use crate::support::app::{PATIENCE, TestApp};
 use crate::support::command::{project_file, run, text};
+use crate::support::fake_cloudwatch::FakeCloudWatch;
 use crate::support::fake_sqs::FakeSqs;
 use crate::support::fake_targets::{BUS, FakeTargets, Mood, STREAM, TOPIC};
-use crate::support::firehose::get;
+use crate::support::firehose::{body_of, get};
+use crate::support::process::Daemon;
+use crate::support::traffic::held;
 
 const TYPES: [&str; 10] = [
     "SEND",
@@ -435,4 +438,38 @@ async fn definitions_that_forward_to_where_events_come_from_are_refused() {
     assert_taken(&fake, "firehose", &lines(&all));
     assert_taken(&fake, "sns", &[]);
     app.stop().await;
+}
+
+/// With a journal a request is known after a crash, but not before its events were forwarded.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_loses_no_event_that_waits_and_counts_it_once() {
+    let (fake, cloudwatch) = (FakeTargets::start().await, FakeCloudWatch::start().await);
+    fake.set("sns", Mood::Down);
+    let place = Place::new(&[to_sns()]);
+    let (definitions, folder) = (place.definitions(), place.folder.path().join("journal"));
+    let (targets, metrics) = (fake.url(), cloudwatch.url());
+    let variables = [
+        ("AWS_ENDPOINT_URL", targets.as_str()),
+        ("AWS_ENDPOINT_URL_CLOUDWATCH", metrics.as_str()),
+        ("POSTMETER__DEFINITIONS", definitions.to_str().expect("text")),
+        ("POSTMETER__FIREHOSE__ACKNOWLEDGE", "journaled"),
+        ("POSTMETER__JOURNAL__DIRECTORY", folder.to_str().expect("text")),
+    ];
+    let all = events(12, 30);
+    for _ in 0..3 {
+        let daemon = Daemon::start(&variables);
+        let (stream, records) = (daemon.firehose(), all.clone());
+        let unanswered = tokio::spawn(async move { stream.try_post(body_of("1", &records)).await });
+        daemon.until_metric("postmeter_forward_waiting_events", |events| events == 30).await;
+        daemon.kill().await;
+        assert!(unanswered.await.expect("no panic").is_err());
+    }
+    fake.set("sns", Mood::Takes);
+    for _ in 0..2 {
+        let daemon = Daemon::start(&variables);
+        assert_eq!(daemon.firehose().deliver("1", &all).await.status, 200);
+        daemon.end().await;
+    }
+    assert_taken(&fake, "sns", &lines(&all));
+    assert_eq!(held(&cloudwatch).values().sum::<u64>(), 30);
 }
