@@ -2,10 +2,11 @@
 //! named in a counter of doubt.
 //!
 //! ```text
-//! source (Firehose) or a file --bytes--> ses (values, wrappings, events)
+//! source (Firehose, SNS, SQS, S3) or a file --bytes--> ses (values, wrappings, events)
 //!   --Event--> destination (which rules take it) --series--> pipeline (a request's own counts)
 //!   --Delta--> aggregate (one merge into the epoch) --sealed epoch--> sink (PutMetricData)
 //!   --settled--> ack (the request is answered)
+//! pipeline --events as they came--> forward (Firehose, SNS, EventBridge) --taken--> ack
 //! ```
 //!
 //! Five invariants hold the parts together:
