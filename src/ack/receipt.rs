@@ -1,8 +1,8 @@
 //! What stays with a request's counts until every one of them is settled, and with its events that
 //! are forwarded.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
@@ -34,7 +34,7 @@ enum End {
     /// The forwarding of a request's events, which the duty to its counts waits for.
     Forwarding(Arc<Duty>),
     /// Whoever waits for it hears whether it was settled.
-    Told(Mutex<Option<oneshot::Sender<bool>>>),
+    Told(Option<oneshot::Sender<bool>>),
 }
 
 // === impl Receipt ===
@@ -54,7 +54,7 @@ impl Receipt {
     #[must_use]
     pub fn told() -> (Self, oneshot::Receiver<bool>) {
         let (tell, told) = oneshot::channel();
-        (Self(Duty::new(End::Told(Mutex::new(Some(tell))))), told)
+        (Self(Duty::new(End::Told(Some(tell)))), told)
     }
 
     /// Gives `shares` shares. With none there is nothing to wait for, and the request is settled.
@@ -104,9 +104,8 @@ impl Drop for Duty {
         let failed = *self.failed.get_mut();
         match &mut self.end {
             End::Told(tell) => {
-                let tell = tell.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-                // Nobody waits any more.
-                let _ = tell.map(|tell| tell.send(!failed));
+                // An error means that nobody waits any more.
+                let _ = tell.take().map(|tell| tell.send(!failed));
             }
             End::Request(settler) if failed => settler.finish(Outcome::Lost),
             End::Request(settler) => settler.finish(Outcome::Settled),

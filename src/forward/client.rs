@@ -4,10 +4,11 @@
     allow(dead_code, clippy::unused_async, reason = "what is left is a matter of features")
 )]
 
+use std::time::Duration;
+
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{Region, SdkConfig};
-use std::time::Duration;
 
 #[cfg(feature = "to-event-bridge")]
 use super::event_bridge::EventBridge;

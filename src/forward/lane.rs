@@ -27,6 +27,8 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 const CALL_TIMEOUT_LEAST: Duration = Duration::from_secs(1);
 /// An event that is given up waits so long for its letter to be written.
 const LETTERS_PATIENCE: Duration = Duration::from_secs(1);
+/// Characters that a letter says at most of why.
+const WHY_CHARS_MAX: usize = 200;
 
 /// What a lane is made of.
 #[derive(Debug)]
@@ -275,6 +277,3 @@ impl Sender {
         }
     }
 }
-
-/// What a letter says at most of why.
-const WHY_CHARS_MAX: usize = 200;
