@@ -22,6 +22,7 @@
 
 pub mod ack;
 pub mod aggregate;
+pub mod api;
 pub mod app;
 pub mod aws;
 pub mod backoff;
@@ -29,6 +30,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod dead_letters;
+pub mod definitions;
 pub mod destination;
 pub mod finding;
 pub mod forward;

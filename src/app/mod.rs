@@ -10,9 +10,8 @@ mod engine;
 mod journal;
 #[cfg(feature = "sqs")]
 mod queues;
-#[cfg(feature = "s3")]
-mod remote;
 mod replay;
+mod ses_api;
 #[cfg(feature = "sns")]
 mod sns;
 
@@ -28,8 +27,6 @@ use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use definitions::Reloader;
-use definitions::{Compiler, Document};
 use engine::last_moment;
 pub use engine::{Ended, Engine, Making};
 #[cfg(test)]
@@ -41,7 +38,8 @@ use crate::aws::AwsEnvironment;
 use crate::clock::Clock;
 use crate::config::{Config, Publish};
 use crate::dead_letters::DeadLetters;
-use crate::destination::Layouts;
+use crate::definitions::{Book, BookParts, Compiled};
+use crate::destination::{Layouts, RuleSet};
 use crate::finding::Finding;
 use crate::forward::{ForwardParts, ForwardSettings, Forwarder};
 use crate::http::{
@@ -52,8 +50,8 @@ use crate::sink::cloudwatch::{CloudWatch, CloudWatchSettings};
 use crate::sink::{Datum, Failure, Memory, MetricSink, OwnTotals, Publisher};
 use crate::telemetry::{Metrics, Reload};
 
-/// Connections at most: of senders, and of those who look after the daemon.
-const CONNECTIONS_MAX: [usize; 2] = [10_000, 1000];
+/// Connections at most: of senders, of those who look after the daemon, and of clients of the API.
+const CONNECTIONS_MAX: [usize; 3] = [10_000, 1000, 500];
 /// What `serve` counts by when nothing is configured at all, and `demo` always.
 pub const EXAMPLE_DEFINITIONS: &str = include_str!("../../config/definitions.json");
 
@@ -91,15 +89,16 @@ enum Sink {
 pub struct App {
     http: Listener,
     admin: Listener,
+    ses_api: Option<Listener>,
     engine: Engine<Sink>,
-    compiler: Compiler,
-    document: Document,
+    book: Book,
     #[cfg(feature = "sqs")]
     queues: queues::Queues,
     #[cfg(feature = "sns")]
     web: Option<crate::source::sns::Web>,
     dead_letters: Option<DeadLetters>,
     own_totals: Option<OwnTotals>,
+    clock: Clock,
     config: Config,
 }
 
@@ -122,10 +121,9 @@ impl App {
         let metrics = Metrics::new()
             .map_err(|error| StartError::Configuration(format!("metrics: {error}")))?;
         let layouts = Layouts::default();
-        let document = Document::open(&config, &aws).await?;
-        let compiler = Compiler::new(&config, &layouts);
-        let rules = compiler.load(&document).await?;
-        let rules = rules.ok_or_else(|| StartError::Configuration("no definitions".into()))?;
+        let document = definitions::document(&config, &aws).await?;
+        let compiler = definitions::compiler(&config, &layouts);
+        let Compiled { definitions, rules } = definitions::first(&compiler, &document).await?;
         metrics.reload(Reload::Loaded);
 
         let dead_letters = dead_letters::open(&config, &aws, &clock, &metrics).await?;
@@ -159,23 +157,37 @@ impl App {
         };
         let opened = journal::open(&making).await?;
         let engine = Engine::start(making, rules, sink, opened).await;
+        let book = Book::new(BookParts {
+            document,
+            compiler,
+            definitions,
+            install: installer(&engine),
+            metrics: Arc::clone(&metrics),
+            interval: config.definitions_interval,
+        });
         let own_totals = config.telemetry.own_namespace.as_deref().filter(|_| to_aws);
-        let own_totals = own_totals.map(|name| OwnTotals::new(name, metrics, clock));
-        let [senders, admins] = connections_within(CONNECTIONS_MAX);
-        let http = bind(config.listen.http, config.listen.keep_alive, senders).await?;
-        let admin = bind(config.listen.admin, config.listen.keep_alive, admins).await?;
+        let own_totals = own_totals.map(|name| OwnTotals::new(name, metrics, clock.clone()));
+        let [senders, admins, clients] = connections_within(CONNECTIONS_MAX);
+        let keep_alive = config.listen.keep_alive;
+        let http = bind(config.listen.http, keep_alive, senders).await?;
+        let admin = bind(config.listen.admin, keep_alive, admins).await?;
+        let ses_api = match config.ses_api.listen {
+            Some(address) => Some(bind(address, keep_alive, clients).await?),
+            None => None,
+        };
         Ok(Self {
             http,
             admin,
+            ses_api,
             engine,
-            compiler,
-            document,
+            book,
             #[cfg(feature = "sqs")]
             queues,
             #[cfg(feature = "sns")]
             web,
             dead_letters,
             own_totals,
+            clock,
             config,
         })
     }
@@ -196,23 +208,34 @@ impl App {
         self.admin.address()
     }
 
-    /// Reads the definitions again, while the daemon runs.
+    /// Where the SES API is answered, if it is.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn ses_api_address(&self) -> io::Result<Option<SocketAddr>> {
+        self.ses_api.as_ref().map(Listener::address).transpose()
+    }
+
+    /// The definitions in force: reads them again, while the daemon runs.
     #[must_use]
-    pub fn reloader(&self) -> Reloader {
-        Reloader {
-            intake: Arc::clone(&self.engine.intake),
-            metrics: Arc::clone(&self.engine.metrics),
-            forwarder: self.engine.forwarder.clone(),
-            compiler: self.compiler.clone(),
-            document: self.document.clone(),
-            interval: self.config.definitions_interval,
-        }
+    pub fn book(&self) -> Book {
+        self.book.clone()
     }
 
     /// Serves until `stop`, then drains within the grace.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Drained {
-        let reloader = self.reloader();
-        let Self { http, admin, engine, dead_letters, own_totals, config, .. } = self;
+        let Self {
+            http,
+            admin,
+            ses_api,
+            engine,
+            book,
+            dead_letters,
+            own_totals,
+            clock,
+            config,
+            ..
+        } = self;
         let drain = CancellationToken::new();
         let end = CancellationToken::new();
         let gauges = engine.gauges();
@@ -248,7 +271,11 @@ impl App {
         let http_task = http.serve(events.merge(health.clone()), drain.clone(), end.clone());
         listeners.spawn(http_task);
         listeners.spawn(admin.serve(admin_routes.merge(health), end.clone(), end.clone()));
-        listeners.spawn(reloader.watch(end.clone()));
+        if let Some(listener) = ses_api {
+            let router = ses_api::router(&config, &book, &engine.metrics, clock);
+            listeners.spawn(listener.serve(router, drain.clone(), end.clone()));
+        }
+        listeners.spawn(book.watch(end.clone()));
         listeners.close();
         let publisher = engine.publisher.clone();
         let totals = tokio::spawn(own_totals_until(own_totals, publisher.clone(), drain.clone()));
@@ -271,6 +298,17 @@ impl App {
         tracing::info!(counts_left = counts, "stopped");
         Drained { left }
     }
+}
+
+/// What puts rules into force.
+fn installer<S: MetricSink>(engine: &Engine<S>) -> Box<dyn Fn(RuleSet) + Send + Sync> {
+    let (intake, forwarder) = (Arc::clone(&engine.intake), engine.forwarder.clone());
+    Box::new(move |rules| {
+        if let Some(forwarder) = &forwarder {
+            forwarder.keep_only(&rules);
+        }
+        intake.set_rules(rules);
+    })
 }
 
 /// Publishes own totals until the daemon drains; gives them back for a last time.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::definitions::{Compiler, Document};
+use super::definitions;
 use super::{Ended, Engine, Making, Sink, StartError, Surroundings, cloudwatch, journal};
 use crate::ack::{DoneWhen, Ledger};
 use crate::aggregate::{Line, sorted_lines};
@@ -142,9 +142,9 @@ impl Replay {
         let metrics = Metrics::new()
             .map_err(|error| StartError::Configuration(format!("metrics: {error}")))?;
         let layouts = Layouts::default();
-        let document = Document::open(&config, &aws).await?;
-        let rules = Compiler::new(&config, &layouts).load(&document).await?;
-        let rules = rules.ok_or_else(|| StartError::Configuration("no definitions".into()))?;
+        let document = definitions::document(&config, &aws).await?;
+        let compiler = definitions::compiler(&config, &layouts);
+        let rules = definitions::first(&compiler, &document).await?.rules;
         let making = Making {
             config: &config,
             layouts: layouts.clone(),

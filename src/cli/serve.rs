@@ -9,8 +9,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::args::ServeArgs;
 use super::output::{complain, print_findings};
 use super::{Exit, settings};
-use crate::app::{App, Drained, Reloader, StartError, Surroundings};
+use crate::app::{App, Drained, StartError, Surroundings};
 use crate::config::Config;
+use crate::definitions::Book;
 use crate::telemetry::init_logs;
 
 /// Runs the command, until SIGTERM or SIGINT.
@@ -40,8 +41,9 @@ async fn serve(config: Config) -> anyhow::Result<Exit> {
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
     let hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
     let (http, admin) = (app.http_address()?, app.admin_address()?);
-    tracing::info!(%http, %admin, version = env!("CARGO_PKG_VERSION"), "serving");
-    let reloading = tokio::spawn(reload_on(hangup, app.reloader()));
+    let ses_api = app.ses_api_address()?.map(tracing::field::display);
+    tracing::info!(%http, %admin, ses_api, version = env!("CARGO_PKG_VERSION"), "serving");
+    let reloading = tokio::spawn(reload_on(hangup, app.book()));
     let stop = async {
         tokio::select! {
             _ = terminate.recv() => tracing::info!("SIGTERM"),
@@ -75,8 +77,8 @@ pub fn refuse_start(error: &StartError) -> Exit {
     }
 }
 
-async fn reload_on(mut hangup: Signal, reloader: Reloader) {
+async fn reload_on(mut hangup: Signal, book: Book) {
     while hangup.recv().await.is_some() {
-        reloader.reload_and_say().await;
+        book.reload_and_say().await;
     }
 }

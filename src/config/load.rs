@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::keys::{self, Absent, Choice, KeyDoc, Kind};
+use super::keys::{self, Choice, KeyDoc, Kind};
 use super::source::{Entries, Entry, Raw, Source};
 use super::text::{self, Fault, quoted};
-use super::{AccessKey, Config, Publish, Sqs, TopicArn, Unread, rules};
+use super::{AccessKey, ApiKey, Config, Publish, Sqs, TopicArn, Unread, rules};
 use crate::finding::{Finding, Place, Severity};
 
 /// What [`load`] found.
@@ -121,6 +121,7 @@ fn read_key(
     match &key.kind {
         Kind::AccessKeys { set } => return set(config, access_keys(key, entry, findings)),
         Kind::Credentials { set } => return set(config, credentials(key, entry, findings)),
+        Kind::ApiKeys { set } => return set(config, api_keys(key, entry, findings)),
         Kind::Topics { set } => return set(config, topics(key, entry, findings)),
         Kind::Unread { set } => return set(config, unread(key, entry, findings)),
         _ => {}
@@ -154,14 +155,15 @@ fn read_single(key: &KeyDoc, raw: &Raw, config: &mut Config) -> Result<(), Fault
             set(config, switch(raw)?);
             Ok(())
         }
-        Kind::Choice { options, absent } => {
+        Kind::Choice { options } => {
             let mend = one_of(options);
-            let choose = choice(text_of(raw, "a word", &mend)?, options, absent)?;
+            let choose = choice(text_of(raw, "a word", &mend)?, options)?;
             choose(config);
             Ok(())
         }
         Kind::AccessKeys { .. }
         | Kind::Credentials { .. }
+        | Kind::ApiKeys { .. }
         | Kind::Topics { .. }
         | Kind::Unread { .. } => Ok(()),
     }
@@ -211,16 +213,9 @@ fn switch(raw: &Raw) -> Result<bool, Fault> {
     }
 }
 
-fn choice(
-    text: &str,
-    options: &'static [Choice],
-    absent: &[Absent],
-) -> Result<fn(&mut Config), Fault> {
+fn choice(text: &str, options: &'static [Choice]) -> Result<fn(&mut Config), Fault> {
     if let Some((_, choose)) = options.iter().find(|(word, _)| *word == text) {
         return Ok(*choose);
-    }
-    if let Some(absent) = absent.iter().find(|absent| absent.name == text) {
-        return Err((absent.what.to_owned(), absent.mend.to_owned()));
     }
     Err((format!("{} is not a choice", quoted(text)), one_of(options)))
 }
@@ -246,6 +241,11 @@ fn access_keys(key: &KeyDoc, entry: &Entry, findings: &mut Vec<Finding>) -> Vec<
 fn credentials(key: &KeyDoc, entry: &Entry, findings: &mut Vec<Finding>) -> Vec<AccessKey> {
     let like = ["put user and password in quotes", "write `[\"user:password\"]`"];
     list(key, entry, like, text::credential, |_| None, findings)
+}
+
+fn api_keys(key: &KeyDoc, entry: &Entry, findings: &mut Vec<Finding>) -> Vec<ApiKey> {
+    let like = ["put id and secret in quotes", "write `[\"id:secret\"]`"];
+    list(key, entry, like, text::api_key, |_| None, findings)
 }
 
 fn topics(key: &KeyDoc, entry: &Entry, findings: &mut Vec<Finding>) -> Vec<TopicArn> {

@@ -48,6 +48,7 @@ pub struct Config {
     pub dead_letters: DeadLetters,
     pub shutdown: Shutdown,
     pub telemetry: Telemetry,
+    pub ses_api: SesApi,
 }
 
 /// Where the definitions document is.
@@ -264,6 +265,35 @@ pub struct Telemetry {
     pub own_namespace: Option<String>,
 }
 
+/// The SES API, by which definitions are changed.
+#[derive(Clone, Debug)]
+pub struct SesApi {
+    /// None: it is not answered.
+    pub listen: Option<SocketAddr>,
+    pub auth: ApiAuth,
+    /// May read and change.
+    pub access_keys: Vec<ApiKey>,
+    /// May read.
+    pub read_only_access_keys: Vec<ApiKey>,
+    pub requests_per_second: u32,
+}
+
+/// Who may ask the SES API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApiAuth {
+    /// Who signs with one of the keys.
+    SigV4,
+    /// Anybody; on loopback alone.
+    None,
+}
+
+/// An access key of the SES API.
+#[derive(Clone, Debug)]
+pub struct ApiKey {
+    pub id: String,
+    pub secret: AccessKey,
+}
+
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
@@ -393,6 +423,19 @@ impl Default for Config {
             dead_letters: DeadLetters::default(),
             shutdown: Shutdown::default(),
             telemetry: Telemetry::default(),
+            ses_api: SesApi::default(),
+        }
+    }
+}
+
+impl Default for SesApi {
+    fn default() -> Self {
+        Self {
+            listen: None,
+            auth: ApiAuth::SigV4,
+            access_keys: Vec::new(),
+            read_only_access_keys: Vec::new(),
+            requests_per_second: 20,
         }
     }
 }

@@ -3,6 +3,8 @@
 //! A rule judges only what the operator meant: where one of its keys could not be read, its
 //! default stands in the configuration, and the rule stays silent.
 
+mod ses_api;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -14,9 +16,12 @@ use crate::finding::{Finding, Severity};
 /// The default idle timeout of an Application Load Balancer.
 const BALANCER_IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 
+/// Looks at one thing that must be right.
+type Rule = fn(&Config, &Given) -> Option<Finding>;
+
 /// Adds what every rule finds.
 pub(super) fn check(config: &Config, given: &Given, findings: &mut Vec<Finding>) {
-    let rules = [
+    let rules: [Rule; 20] = [
         no_definitions,
         open_to_strangers,
         same_address,
@@ -38,7 +43,8 @@ pub(super) fn check(config: &Config, given: &Given, findings: &mut Vec<Finding>)
         no_topics,
         no_sns_in_this_build,
     ];
-    findings.extend(rules.iter().filter_map(|rule| rule(config, given)));
+    let rules = rules.iter().chain(ses_api::RULES);
+    findings.extend(rules.filter_map(|rule| rule(config, given)));
 }
 
 /// A finding at the first of the keys that was given.

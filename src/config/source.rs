@@ -10,7 +10,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{self, ABSENT_SECTIONS, Absent, KeyDoc, PREFIX};
+use super::keys::{self, KeyDoc, PREFIX};
 use super::nearest::{nearest, nearest_section};
 use super::text::quoted;
 use crate::finding::{Finding, Place, Severity};
@@ -111,10 +111,7 @@ impl Source {
     fn read_top(&mut self, file: File<'_>, table: &DeTable<'_>) {
         for (key, value) in table {
             let name = key.get_ref().as_ref();
-            if let Some(absent) = absent_section(name) {
-                let place = file.place(key.span().start);
-                self.error(place, absent.name, absent.what.to_owned(), absent.mend);
-            } else if let Some(known) = keys::find(name) {
+            if let Some(known) = keys::find(name) {
                 file.take(known, value, &mut self.entries);
             } else if keys::is_repeated(name) {
                 self.read_repeated(file, name, value);
@@ -201,7 +198,6 @@ impl Source {
 
     fn read_variable(&mut self, variable: String, text: String) {
         let levels = variable[PREFIX.len()..].to_owned();
-        let section = levels.split("__").next().unwrap_or_default().to_lowercase();
         let known = known_variable(&variable);
         let place = Place::Environment { variable };
         if let Some((known, number)) = known {
@@ -210,8 +206,6 @@ impl Source {
                 Some(number) => self.repeated.entry(number).or_default(),
             };
             entries.insert(known.path, Entry { raw: Raw::Environment(text), place });
-        } else if let Some(absent) = absent_section(&section) {
-            self.error(place, absent.name, absent.what.to_owned(), absent.mend);
         } else {
             self.error(place, "", "no key has this variable".to_owned(), &variable_mend(&levels));
         }
@@ -296,10 +290,6 @@ fn kind_name(value: &DeValue<'_>) -> &'static str {
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",
     }
-}
-
-fn absent_section(name: &str) -> Option<&'static Absent> {
-    ABSENT_SECTIONS.iter().find(|absent| absent.name == name)
 }
 
 fn variable_mend(levels: &str) -> String {

@@ -152,7 +152,7 @@ fn one_variable_is_something_and_needs_definitions() {
 fn every_key_of_a_file_is_read() {
     let config = config_of(load_text(
         r#"
-        definitions = "env:DEFS"
+        definitions = "s3://b/defs.json"
         definitions_interval = "1h"
 default_configuration_set = "prod"
         forward_patience = "1m"
@@ -219,9 +219,15 @@ pollers = 64
         log = "warn,postmeter=debug"
         log_format = "json"
         own_namespace = ""
+        [ses_api]
+        listen = "127.0.0.3:0"
+        auth = "none"
+        access_keys = ["AKIA:0123456789abcdef"]
+        read_only_access_keys = ["AKIB:0123456789abcdef", "AKIC:0123456789abcdef"]
+        requests_per_second = 7
         "#,
     ));
-    let expected = r#"Config { definitions: Some(Env("DEFS")), definitions_interval: 3600s, default_configuration_set: Some("prod"), forward_patience: 60s, forward_source: "mail", listen: Listen { http: [::1]:0, admin: 127.0.0.2:0, keep_alive: 120s }, limits: Limits { body_bytes: 1024, expanded_bytes: 2048, in_flight_bytes: 1, in_flight_requests: 2, series: 3, entries: 4, forward_bytes: 1024 }, firehose: Firehose { path: "/in", access_keys: [[redacted], [redacted]], acknowledge: Journaled, patience: 170s }, sns: Sns { topics: [TopicArn { arn: "arn:aws:sns:eu-west-1:123456789012:a", ends: [7, 21] }, TopicArn { arn: "arn:aws-cn:sns:cn-north-1:123456789012:b", ends: [10, 25] }], path: "/topics", acknowledge: Journaled, patience: 14s, confirm: false, chain: false, credentials: [[redacted]], max_age: 86400s }, sqs: [Sqs { queue_url: "http://127.0.0.1:4566/1/q", acknowledge: Merged, visibility: 2s, held_messages: 10, pollers: 64 }], copies: Copies { remove: true, window: 86400s, events: 5 }, cloudwatch: CloudWatch { publish: Memory, namespace: "Mail", region: Some("eu-west-1"), role_arn: Some("arn:aws:iam::123456789012:role/metrics"), flush_interval: 50ms, settle_deadline: 160s, timestamp: Arrival, ambiguous: Drop, requests_per_second: 500, concurrency: 64, connect_timeout: 51ms, attempt_timeout: 60s }, journal: Journal { directory: Some("/var/lib/postmeter") }, dead_letters: DeadLetters { directory: Some("letters"), stream: None, keep: [Foreign], file_bytes: 1048576, bytes: 4294967295 }, shutdown: Shutdown { grace: 120s }, telemetry: Telemetry { log: "warn,postmeter=debug", log_format: Json, own_namespace: None } }"#;
+    let expected = r#"Config { definitions: Some(S3 { bucket: "b", key: "defs.json" }), definitions_interval: 3600s, default_configuration_set: Some("prod"), forward_patience: 60s, forward_source: "mail", listen: Listen { http: [::1]:0, admin: 127.0.0.2:0, keep_alive: 120s }, limits: Limits { body_bytes: 1024, expanded_bytes: 2048, in_flight_bytes: 1, in_flight_requests: 2, series: 3, entries: 4, forward_bytes: 1024 }, firehose: Firehose { path: "/in", access_keys: [[redacted], [redacted]], acknowledge: Journaled, patience: 170s }, sns: Sns { topics: [TopicArn { arn: "arn:aws:sns:eu-west-1:123456789012:a", ends: [7, 21] }, TopicArn { arn: "arn:aws-cn:sns:cn-north-1:123456789012:b", ends: [10, 25] }], path: "/topics", acknowledge: Journaled, patience: 14s, confirm: false, chain: false, credentials: [[redacted]], max_age: 86400s }, sqs: [Sqs { queue_url: "http://127.0.0.1:4566/1/q", acknowledge: Merged, visibility: 2s, held_messages: 10, pollers: 64 }], copies: Copies { remove: true, window: 86400s, events: 5 }, cloudwatch: CloudWatch { publish: Memory, namespace: "Mail", region: Some("eu-west-1"), role_arn: Some("arn:aws:iam::123456789012:role/metrics"), flush_interval: 50ms, settle_deadline: 160s, timestamp: Arrival, ambiguous: Drop, requests_per_second: 500, concurrency: 64, connect_timeout: 51ms, attempt_timeout: 60s }, journal: Journal { directory: Some("/var/lib/postmeter") }, dead_letters: DeadLetters { directory: Some("letters"), stream: None, keep: [Foreign], file_bytes: 1048576, bytes: 4294967295 }, shutdown: Shutdown { grace: 120s }, telemetry: Telemetry { log: "warn,postmeter=debug", log_format: Json, own_namespace: None }, ses_api: SesApi { listen: Some(127.0.0.3:0), auth: None, access_keys: [ApiKey { id: "AKIA", secret: [redacted] }], read_only_access_keys: [ApiKey { id: "AKIB", secret: [redacted] }, ApiKey { id: "AKIC", secret: [redacted] }], requests_per_second: 7 } }"#;
     assert_eq!(format!("{config:?}"), expected);
     assert_eq!(config.firehose.access_keys[1].as_bytes(), b"fedcba9876543210");
 }
@@ -369,12 +375,7 @@ fn an_unknown_variable_is_a_fault() {
 }
 
 #[test]
-fn what_this_version_lacks_is_said_plainly() {
-    assert_finding(
-        "[ses_api]\nlisten = \"\"",
-        "2:2: ses_api: this version has no SES API; remove it and keep `definitions` in a file; \
-         `postmeter import` makes one",
-    );
+fn an_object_has_a_key() {
     let loaded = load_text("definitions = \"s3://bucket/\"");
     assert_eq!(
         lines(&loaded),

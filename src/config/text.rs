@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{AccessKey, DefinitionsSource, TopicArn, Unread};
+use super::{AccessKey, ApiKey, DefinitionsSource, TopicArn, Unread};
 use crate::destination::namespace_fault;
 
 /// What is wrong, and how to mend it.
@@ -68,6 +68,11 @@ pub(super) fn parse_address(text: &str) -> Result<SocketAddr, Fault> {
 }
 
 /// None at the door: empty, meaning that there are no definitions.
+/// As [`parse_address`]; empty: none.
+pub(super) fn optional_address(text: &str) -> Result<Option<SocketAddr>, Fault> {
+    if text.trim().is_empty() { Ok(None) } else { parse_address(text.trim()).map(Some) }
+}
+
 pub(super) fn definitions(text: &str) -> Result<Option<DefinitionsSource>, Fault> {
     const MEND: &str = "write the path of a file, \"s3://BUCKET/KEY\" for an object, or \"env:NAME\" \
                         for a variable that holds the document";
@@ -293,6 +298,20 @@ pub(super) fn credential(text: &str) -> Result<AccessKey, Fault> {
     Ok(AccessKey::new(text))
 }
 
+/// An access key as the AWS CLI has it. The fault never says anything of it but its shape.
+pub(super) fn api_key(text: &str) -> Result<ApiKey, Fault> {
+    let mend = "write id and secret with a colon between them: an id of 4 to 128 of A-Z a-z 0-9 _, and a \
+                secret of 16 to 256 printable characters without spaces";
+    let key = text.split_once(':').filter(|(id, secret)| {
+        (4..=128).contains(&id.len())
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            && (16..=256).contains(&secret.len())
+            && secret.bytes().all(|byte| byte.is_ascii_graphic())
+    });
+    let (id, secret) = key.ok_or_else(|| ("this is not an access key".into(), mend.into()))?;
+    Ok(ApiKey { id: id.to_owned(), secret: AccessKey::new(secret) })
+}
+
 pub(super) fn topic_arn(text: &str) -> Result<TopicArn, Fault> {
     TopicArn::parse(text).ok_or_else(|| {
         let what = format!("{} is not the ARN of a topic", quoted(text));
@@ -423,6 +442,16 @@ mod tests {
         }
         for wrong in ["", "a", ":b", "a:", "a b:c", "ä:b", "a:b\n"] {
             assert!(credential(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn an_api_key_has_id_and_secret() {
+        let key = api_key("AKIA_1:0123456789:/+=ab").expect("a key");
+        assert_eq!((key.id.as_str(), key.secret.as_bytes()), ("AKIA_1", &b"0123456789:/+=ab"[..]));
+        for wrong in ["", "AKIA1", "AKI:0123456789abcdef", "AK A:0123456789abcdef", "AKIA:short"] {
+            let (what, _) = api_key(wrong).expect_err("no key");
+            assert_eq!(what, "this is not an access key");
         }
     }
 

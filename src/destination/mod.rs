@@ -5,6 +5,7 @@
 //! every fault of the document at once.
 
 mod import;
+mod json;
 mod layout;
 mod model;
 mod rules;
@@ -12,10 +13,11 @@ mod target;
 mod validate;
 
 pub use import::{ImportError, import};
+pub use json::{EventDestinationJson, Extensions, to_document};
 pub use layout::{Layout, LayoutId, Layouts};
 pub use model::{
     ANY_CONFIGURATION_SET, CloudWatchDestination, ConfigurationSet, Definitions, Destination,
-    Dimension, EventDestination, OnInvalidValue, ValueSource, is_dimension_value,
+    Dimension, EventDestination, OnInvalidValue, SetOptions, ValueSource, is_dimension_value,
     is_dimension_value_byte,
 };
 pub use rules::{
@@ -23,4 +25,8 @@ pub use rules::{
     ValueOrigin,
 };
 pub use target::{Arn, Target, TargetKind};
-pub use validate::{Reading, namespace_fault, read};
+pub use validate::{
+    DestinationExtensions, Reading, RequestFault, RequestedDestination,
+    event_destination_name_refusal, namespace_fault, quote_name, read, read_destination,
+    read_destination_extensions, read_options, read_set, read_set_extensions,
+};

@@ -3,6 +3,10 @@
 //! Values of these types come from [`read`](super::read), which has checked every rule. Code that
 //! counts events relies on them and checks nothing again.
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
 use super::target::Target;
 use crate::ses::EventTypeSet;
 
@@ -29,9 +33,16 @@ pub struct ConfigurationSet {
     pub name: String,
     /// The CloudWatch namespace of the set's destinations, unless a destination has its own.
     pub namespace: Option<String>,
+    pub options: SetOptions,
     /// At most 10; names are unique in the set.
     pub event_destinations: Vec<EventDestination>,
 }
+
+/// What SES keeps of a configuration set for sending mail, and its tags: kept and given back, and
+/// nothing here depends on it. By the member's name in the API, such as `TrackingOptions`; the
+/// values have the API's shapes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SetOptions(pub BTreeMap<&'static str, Value>);
 
 /// One rule of a configuration set: which types of events go where.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -102,6 +102,23 @@ impl EventType {
             Self::Subscription => "SUBSCRIPTION",
         }
     }
+
+    /// The spelling of the SES v1 API and of `CloudFormation`, such as `renderingFailure`.
+    #[must_use]
+    pub const fn v1_name(self) -> &'static str {
+        match self {
+            Self::Send => "send",
+            Self::Reject => "reject",
+            Self::Bounce => "bounce",
+            Self::Complaint => "complaint",
+            Self::Delivery => "delivery",
+            Self::Open => "open",
+            Self::Click => "click",
+            Self::RenderingFailure => "renderingFailure",
+            Self::DeliveryDelay => "deliveryDelay",
+            Self::Subscription => "subscription",
+        }
+    }
 }
 
 // === impl EventTypeSet ===

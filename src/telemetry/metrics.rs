@@ -64,6 +64,7 @@ pub struct Metrics {
     pub publish_denied: Gauge,
     pub recent_evicted: Total,
     reloads: Labelled<2>,
+    api: Labelled<5>,
     pub log_lines_suppressed: Total,
     gauges: [Gauge; 12],
 }
@@ -205,6 +206,19 @@ pub enum CallOutcome {
 pub enum Reload {
     Loaded,
     Refused,
+}
+
+/// How a request of the SES API was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApiOutcome {
+    Answered,
+    /// Something is wrong with it.
+    Refused,
+    /// Nobody known asked, or somebody who may not.
+    Denied,
+    Throttled,
+    /// Something is wrong here.
+    Failed,
 }
 
 // === impl Total ===
@@ -447,6 +461,7 @@ impl Metrics {
             publish_denied: register.gauge("postmeter_publish_denied"),
             recent_evicted: register.total("postmeter_recent_evicted_total"),
             reloads: register.labelled("postmeter_definitions_reloads_total"),
+            api: register.labelled("postmeter_ses_api_requests_total"),
             log_lines_suppressed: register.total("postmeter_log_lines_suppressed_total"),
             gauges: [
                 "postmeter_in_flight_requests",
@@ -536,6 +551,17 @@ impl Metrics {
             Reload::Refused => "refused",
         };
         add(&self.reloads, "postmeter_definitions_reloads_total", label, 1);
+    }
+
+    pub fn api(&self, outcome: ApiOutcome) {
+        let label = match outcome {
+            ApiOutcome::Answered => "answered",
+            ApiOutcome::Refused => "refused",
+            ApiOutcome::Denied => "denied",
+            ApiOutcome::Throttled => "throttled",
+            ApiOutcome::Failed => "failed",
+        };
+        add(&self.api, "postmeter_ses_api_requests_total", label, 1);
     }
 
     /// All requests, and those that were refused before the merge.

@@ -212,6 +212,12 @@ pub const METRICS: &[Metric] = &[
         "postmeter_definitions_reloads_total",
         "Attempts to load definitions",
     ),
+    by(
+        "outcome",
+        &["answered", "refused", "denied", "throttled", "failed"],
+        "postmeter_ses_api_requests_total",
+        "Requests of the SES API, by how they were answered",
+    ),
     counter("postmeter_log_lines_suppressed_total", "Log lines left out by rate limits"),
     gauge("postmeter_up", "1"),
     counter("process_cpu_seconds_total", "CPU time of the process, user and system"),

@@ -28,6 +28,7 @@ mod published;
 mod replay;
 mod s3;
 mod secrets;
+mod ses_api;
 mod shutdown;
 mod sns;
 mod sqs;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use self::table::KEYS;
 use super::text::{self, Fault};
-use super::{AccessKey, Config, TopicArn, Unread};
+use super::{AccessKey, ApiKey, Config, TopicArn, Unread};
 
 /// What stands before every environment variable of ours.
 pub(super) const PREFIX: &str = "POSTMETER__";
@@ -34,29 +34,16 @@ pub(super) enum Kind {
     Duration { least: Duration, most: Duration, set: fn(&mut Config, Duration) },
     Number { least: u32, most: u32, set: fn(&mut Config, u32) },
     Switch { set: fn(&mut Config, bool) },
-    Choice { options: &'static [Choice], absent: &'static [Absent] },
+    Choice { options: &'static [Choice] },
     AccessKeys { set: fn(&mut Config, Vec<AccessKey>) },
     Credentials { set: fn(&mut Config, Vec<AccessKey>) },
+    ApiKeys { set: fn(&mut Config, Vec<ApiKey>) },
     Topics { set: fn(&mut Config, Vec<TopicArn>) },
     Unread { set: fn(&mut Config, Vec<Unread>) },
 }
 
 /// One word that a key may hold, and what it does.
 pub(super) type Choice = (&'static str, fn(&mut Config));
-
-/// What the documentation of other versions has and this one has not.
-pub(super) struct Absent {
-    pub name: &'static str,
-    pub what: &'static str,
-    pub mend: &'static str,
-}
-
-/// Sections that this version lacks.
-pub(super) const ABSENT_SECTIONS: &[Absent] = &[Absent {
-    name: "ses_api",
-    what: "this version has no SES API",
-    mend: "remove it and keep `definitions` in a file; `postmeter import` makes one",
-}];
 
 /// Every key, in the order of the shipped file.
 pub fn keys() -> &'static [KeyDoc] {
@@ -131,6 +118,7 @@ impl KeyDoc {
         match self.kind {
             Kind::AccessKeys { .. }
             | Kind::Credentials { .. }
+            | Kind::ApiKeys { .. }
             | Kind::Topics { .. }
             | Kind::Unread { .. } => true,
             Kind::Text { .. }
@@ -152,11 +140,12 @@ impl KeyDoc {
             }
             Kind::Number { least, most, .. } => format!("number, {least} to {most}"),
             Kind::Switch { .. } => "`true` or `false`".to_owned(),
-            Kind::Choice { options, .. } => {
+            Kind::Choice { options } => {
                 options.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(" or ")
             }
             Kind::AccessKeys { .. } => "list of texts".to_owned(),
             Kind::Credentials { .. } => "list of `user:password`".to_owned(),
+            Kind::ApiKeys { .. } => "list of `id:secret`".to_owned(),
             Kind::Topics { .. } => "list of topic ARNs".to_owned(),
             Kind::Unread { .. } => {
                 let words = Unread::ALL.map(|unread| format!("`{}`", unread.word()));
@@ -192,7 +181,7 @@ mod tests {
 
         let mut sections: Vec<Option<&str>> = keys().iter().map(KeyDoc::section).collect();
         sections.dedup();
-        assert_eq!(sections.len(), 12, "top level and eleven sections: {sections:?}");
+        assert_eq!(sections.len(), 13, "top level and twelve sections: {sections:?}");
     }
 
     #[test]

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::{KeyDoc, Kind};
 use crate::config::text;
-use crate::config::{Acknowledge, Ambiguous, Config, LogFormat, Publish, Sqs, TimestampSource};
+use crate::config::{
+    Acknowledge, Ambiguous, ApiAuth, Config, LogFormat, Publish, Sqs, TimestampSource,
+};
 
 const KIB: u32 = 1 << 10;
 const MIB: u32 = 1 << 20;
@@ -185,7 +187,6 @@ pub(super) const KEYS: &[KeyDoc] = &[
                 ("journaled", |config| config.firehose.acknowledge = Acknowledge::Journaled),
                 ("published", |config| config.firehose.acknowledge = Acknowledge::Published),
             ],
-            absent: &[],
         },
     },
     KeyDoc {
@@ -225,7 +226,6 @@ pub(super) const KEYS: &[KeyDoc] = &[
                 ("journaled", |config| config.sns.acknowledge = Acknowledge::Journaled),
                 ("published", |config| config.sns.acknowledge = Acknowledge::Published),
             ],
-            absent: &[],
         },
     },
     KeyDoc {
@@ -296,7 +296,6 @@ pub(super) const KEYS: &[KeyDoc] = &[
                     with_queue(config, |sqs| sqs.acknowledge = Acknowledge::Merged);
                 }),
             ],
-            absent: &[],
         },
     },
     KeyDoc {
@@ -366,7 +365,6 @@ pub(super) const KEYS: &[KeyDoc] = &[
                 ("aws", |config| config.cloudwatch.publish = Publish::Aws),
                 ("memory", |config| config.cloudwatch.publish = Publish::Memory),
             ],
-            absent: &[],
         },
     },
     KeyDoc {
@@ -430,7 +428,6 @@ pub(super) const KEYS: &[KeyDoc] = &[
                 ("event", |config| config.cloudwatch.timestamp = TimestampSource::Event),
                 ("arrival", |config| config.cloudwatch.timestamp = TimestampSource::Arrival),
             ],
-            absent: &[],
         },
     },
     KeyDoc {
@@ -443,7 +440,6 @@ pub(super) const KEYS: &[KeyDoc] = &[
                 ("retry", |config| config.cloudwatch.ambiguous = Ambiguous::Retry),
                 ("drop", |config| config.cloudwatch.ambiguous = Ambiguous::Drop),
             ],
-            absent: &[],
         },
     },
     KeyDoc {
@@ -577,7 +573,6 @@ pub(super) const KEYS: &[KeyDoc] = &[
                 ("json", |config| config.telemetry.log_format = LogFormat::Json),
                 ("pretty", |config| config.telemetry.log_format = LogFormat::Pretty),
             ],
-            absent: &[],
         },
     },
     KeyDoc {
@@ -589,6 +584,52 @@ pub(super) const KEYS: &[KeyDoc] = &[
             read: |config, text| {
                 text::own_namespace(text).map(|value| config.telemetry.own_namespace = value)
             },
+        },
+    },
+    KeyDoc {
+        path: "ses_api.listen",
+        default: r#""""#,
+        help: "where the SES API is answered, such as `127.0.0.1:8128`; empty: nowhere. Changes go to `definitions`",
+        kind: Kind::Text {
+            is: "address:port",
+            read: |config, text| {
+                text::optional_address(text).map(|value| config.ses_api.listen = value)
+            },
+        },
+    },
+    KeyDoc {
+        path: "ses_api.auth",
+        default: r#""sigv4""#,
+        help: "who may ask: whoever signs with one of the keys (AWS Signature Version 4), or on \
+               loopback anybody",
+        kind: Kind::Choice {
+            options: &[
+                ("sigv4", |config| config.ses_api.auth = ApiAuth::SigV4),
+                ("none", |config| config.ses_api.auth = ApiAuth::None),
+            ],
+        },
+    },
+    KeyDoc {
+        path: "ses_api.access_keys",
+        default: "[]",
+        help: "access keys that may read and change",
+        kind: Kind::ApiKeys { set: |config, keys| config.ses_api.access_keys = keys },
+    },
+    KeyDoc {
+        path: "ses_api.read_only_access_keys",
+        default: "[]",
+        help: "access keys that may read",
+        kind: Kind::ApiKeys { set: |config, keys| config.ses_api.read_only_access_keys = keys },
+    },
+    KeyDoc {
+        path: "ses_api.requests_per_second",
+        default: "20",
+        help: "beyond it requests of the API are answered `TooManyRequestsException`; SES itself \
+               takes one a second",
+        kind: Kind::Number {
+            least: 1,
+            most: 10_000,
+            set: |config, number| config.ses_api.requests_per_second = number,
         },
     },
 ];

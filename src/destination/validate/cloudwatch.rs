@@ -35,7 +35,7 @@ pub(super) fn cloud_watch(node: &Node, report: &mut Report) -> Checked<Destinati
     }))
 }
 
-fn on_invalid_value(node: &Node, report: &mut Report) -> Checked<OnInvalidValue> {
+pub(super) fn on_invalid_value(node: &Node, report: &mut Report) -> Checked<OnInvalidValue> {
     let text = node.text("OnInvalidValue", report)?;
     match text.to_ascii_uppercase().as_str() {
         "DROP" => Ok(OnInvalidValue::Drop),
@@ -54,7 +54,9 @@ fn dimensions(object: &mut Object, report: &mut Report) -> Checked<Vec<Dimension
         .and_then(|node| node.list("DimensionConfigurations", report))?;
     if list.len() == 0 {
         let mend = "add 1 to 10 dimensions, as SES has no metric without one";
-        return Err(report.error(&list.spot, "DimensionConfigurations is empty", mend));
+        let wording = "CloudWatch metrics dimension configuration list cannot be empty.";
+        let what = "DimensionConfigurations is empty";
+        return Err(report.error_as_ses(&list.spot, what, mend, wording));
     }
     let mut names = Names::new("dimension");
     let read: Vec<_> = list.nodes().map(|node| dimension(&node, &mut names, report)).collect();

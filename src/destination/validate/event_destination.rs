@@ -15,6 +15,10 @@ const SNS: &str = "SnsDestination";
 const EVENT_BRIDGE: &str = "EventBridgeDestination";
 const PINPOINT: &str = "PinpointDestination";
 
+/// What SES says when more than one kind is given.
+const TOO_MANY: &str = "Please provide only one destination with each request. Either a Firehose \
+     Destination or a Cloudwatch Destination or an SNS Destination or an EventBridge Destination.";
+
 const KINDS: [(&str, ReadKind); 5] = [
     (CLOUD_WATCH, cloudwatch::cloud_watch),
     (KINESIS_FIREHOSE, forwarding::kinesis_firehose),
@@ -37,19 +41,31 @@ pub(super) fn event_destination<'t>(
     let name = object
         .require("Name", report)
         .and_then(|node| name::event_destination_name(&node, names, report));
+    let definition = definition(&mut object, report);
+    object.report_unknown_keys(report);
+    let Definition { enabled, matching_event_types, destination } = definition?;
+    Ok(EventDestination { name: name?, enabled, matching_event_types, destination })
+}
+
+/// An event destination without its name.
+pub(super) struct Definition {
+    pub enabled: bool,
+    pub matching_event_types: EventTypeSet,
+    pub destination: Destination,
+}
+
+/// Takes all but the name.
+pub(super) fn definition(object: &mut Object, report: &mut Report) -> Checked<Definition> {
     // As in SES, a destination whose `Enabled` is left out is not enabled.
     let enabled = object.take("Enabled").map_or(Ok(false), |node| node.boolean("Enabled", report));
     let mut types = Vec::new();
-    let matching_event_types = matching_event_types(&mut object, &mut types, report);
-    let destination = destination(&mut object, &types, report);
-    object.report_unknown_keys(report);
-
+    let matching_event_types = matching_event_types(object, &mut types, report);
+    let destination = destination(object, &types, report);
     let destination = destination.map(|(spot, destination)| {
         forwarding::warn_if_inert(&destination, matches!(enabled, Ok(true)), &spot, report);
         destination
     });
-    Ok(EventDestination {
-        name: name?,
+    Ok(Definition {
         enabled: enabled?,
         matching_event_types: matching_event_types?,
         destination: destination?,
@@ -63,12 +79,15 @@ fn matching_event_types(
     types: &mut Vec<(EventType, Spot)>,
     report: &mut Report,
 ) -> Checked<EventTypeSet> {
-    let list = object
-        .require("MatchingEventTypes", report)
-        .and_then(|node| node.list("MatchingEventTypes", report))?;
+    const NONE: &str = "At least one event type must be specified.";
+    let mend = "add at least one event type, such as SEND";
+    let Some(node) = object.take("MatchingEventTypes") else {
+        let spot = object.spot.absent_member("MatchingEventTypes");
+        return Err(report.error_as_ses(&spot, "MatchingEventTypes is missing", mend, NONE));
+    };
+    let list = node.list("MatchingEventTypes", report)?;
     if list.len() == 0 {
-        let mend = "add at least one event type, such as SEND";
-        return Err(report.error(&list.spot, "MatchingEventTypes is empty", mend));
+        return Err(report.error_as_ses(&list.spot, "MatchingEventTypes is empty", mend, NONE));
     }
     let mut set = EventTypeSet::default();
     let mut checked = Ok(());
@@ -92,8 +111,14 @@ fn event_type(node: &Node, report: &mut Report) -> Checked<EventType> {
     let name = node.text("event type", report)?;
     EventType::parse(name.as_bytes()).ok_or_else(|| {
         let known: Vec<&str> = EventType::ALL.iter().map(|known| known.api_name()).collect();
+        let known = known.join(", ");
         let what = format!("event type {} is unknown", quote(name));
-        report.error(&node.spot, what, format!("use one of {}", known.join(", ")))
+        let wording = format!(
+            "1 validation error detected: Value at 'eventDestination.matchingEventTypes' failed to \
+             satisfy constraint: Member must satisfy constraint: [Member must satisfy enum value \
+             set: [{known}]]"
+        );
+        report.error_as_ses(&node.spot, what, format!("use one of {known}"), wording)
     })
 }
 
@@ -118,12 +143,14 @@ fn destination(
         let spot = if second_spot.offset > first_spot.offset { second_spot } else { first_spot };
         let kinds: Vec<&str> = given.iter().map(|(kind, _)| *kind).collect();
         let what = format!("more than one destination given: {}", kinds.join(" and "));
-        return Err(report.error(spot, what, "keep one and move the others to their own entry"));
+        let mend = "keep one and move the others to their own entry";
+        return Err(report.error_as_ses(spot, what, mend, TOO_MANY));
     }
     last.unwrap_or_else(|| {
         let kinds: Vec<&str> = KINDS.iter().map(|(kind, _)| *kind).collect();
         let mend = format!("add one of {}", kinds.join(", "));
-        Err(report.error(&object.spot, "no destination given", mend))
+        let none = "Event destination is not provided.";
+        Err(report.error_as_ses(&object.spot, "no destination given", mend, none))
     })
 }
 

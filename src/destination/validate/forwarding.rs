@@ -1,13 +1,15 @@
 //! The kinds of destinations that forward events as they came, and Pinpoint, which takes none any more.
 
 use super::object::{Node, Object};
-use super::report::{Checked, Report, Spot, quote};
+use super::report::{Checked, Report, Spot, quote, shorten};
 use crate::destination::model::Destination;
 use crate::destination::target::{Arn, Target, TargetKind};
 
 /// `arn:partition:service:region:account:resource`.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>, 2026-11-21.
 const ARN_PARTS_MIN: usize = 6;
+
+const PINPOINT_ARN: &str = "ApplicationArn";
 
 pub(super) fn kinesis_firehose(node: &Node, report: &mut Report) -> Checked<Destination> {
     let mut object = node.object("KinesisFirehoseDestination", report)?;
@@ -35,7 +37,7 @@ pub(super) fn event_bridge(node: &Node, report: &mut Report) -> Checked<Destinat
 
 pub(super) fn pinpoint(node: &Node, report: &mut Report) -> Checked<Destination> {
     let mut object = node.object("PinpointDestination", report)?;
-    let application_arn = optional_arn(&mut object, "ApplicationArn", report);
+    let application_arn = optional_arn(&mut object, PINPOINT_ARN, report);
     object.report_unknown_keys(report);
     Ok(Destination::Pinpoint { application_arn: application_arn? })
 }
@@ -98,6 +100,10 @@ fn arn(node: &Node, key: &str, report: &mut Report) -> Checked<String> {
     if !text.starts_with("arn:") || parts < ARN_PARTS_MIN || text.contains(is_odd) {
         let what = format!("{key} {} is not an ARN", quote(text));
         let mend = "write arn:partition:service:region:account:resource, without white space";
+        if key == PINPOINT_ARN {
+            let wording = format!("Invalid Pinpoint application ARN provided: {}.", shorten(text));
+            return Err(report.error_as_ses(&node.spot, what, mend, wording));
+        }
         return Err(report.error(&node.spot, what, mend));
     }
     Ok(text.to_owned())

@@ -14,8 +14,10 @@ mod forwarding;
 mod name;
 mod namespace;
 mod object;
+mod options;
 mod overlap;
 mod report;
+mod request;
 mod set;
 mod syntax;
 
@@ -23,7 +25,12 @@ mod syntax;
 mod tests;
 
 pub(super) use name::configuration_set_name_fault;
+pub use name::{event_destination_name_refusal, quote_name};
 pub use namespace::namespace_fault;
+pub use request::{
+    DestinationExtensions, RequestFault, RequestedDestination, read_destination,
+    read_destination_extensions, read_options, read_set, read_set_extensions,
+};
 pub(super) use syntax::DOCUMENT_BYTES_MAX;
 
 use self::name::Names;
@@ -51,6 +58,19 @@ pub fn read(file: &str, text: &str) -> Reading {
     Reading { definitions, findings: report.into_findings(file, text) }
 }
 
+/// The version of the document's form; one without a version has this one.
+pub(in crate::destination) const DOCUMENT_VERSION: u64 = 1;
+
+fn version(node: &Node, report: &mut Report) -> Checked<()> {
+    let version = node.number("Version", report)?;
+    if version.as_u64() == Some(DOCUMENT_VERSION) {
+        return Ok(());
+    }
+    let what = format!("document has version {version}");
+    let mend = format!("this postmeter reads version {DOCUMENT_VERSION}; use a newer one");
+    Err(report.error(&node.spot, what, mend))
+}
+
 fn document(text: &str, report: &mut Report) -> Checked<Definitions> {
     let root = syntax::parse(text, report)?;
     duplicates::report_duplicate_keys(&root, report);
@@ -61,7 +81,9 @@ fn document(text: &str, report: &mut Report) -> Checked<Definitions> {
         let mend = "wrap the document with `postmeter import --configuration-set NAME`";
         return Err(report.error(&bare.spot, "event destinations without a set", mend));
     }
+    let version = root.take("Version").map_or(Ok(()), |node| version(&node, report));
     root.report_unknown_keys(report);
+    version?;
     let Some(sets) = sets else {
         return Err(root.missing("ConfigurationSets", report));
     };

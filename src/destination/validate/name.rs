@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::object::Node;
-use super::report::{Checked, Report, Spot, quote};
+use super::report::{Checked, Report, Spot, quote, shorten};
 use crate::destination::model::ANY_CONFIGURATION_SET;
 
 /// The longest name of a configuration set or an event destination.
@@ -38,7 +38,8 @@ pub(super) fn configuration_set_name<'t>(
 ) -> Checked<String> {
     let name = node.text("configuration set name", report)?;
     if let Some((what, mend)) = configuration_set_name_fault(name) {
-        return Err(report.error(&node.spot, what, mend));
+        let wording = wording("configuration set name", name);
+        return Err(report.error_as_ses(&node.spot, what, mend, wording));
     }
     names.insert(name, &node.spot, report)?;
     Ok(name.to_owned())
@@ -51,7 +52,9 @@ pub(super) fn event_destination_name<'t>(
 ) -> Checked<String> {
     let name = node.text("event destination name", report)?;
     if let Some(what) = text_fault("event destination name", name, NAME_LENGTH_MAX, is_name_byte) {
-        return Err(report.error(&node.spot, what, "use 1 to 64 of A-Z a-z 0-9 _ -"));
+        let mend = "use 1 to 64 of A-Z a-z 0-9 _ -";
+        let wording = wording("event destination name", name);
+        return Err(report.error_as_ses(&node.spot, what, mend, wording));
     }
     names.insert(name, &node.spot, report)?;
     Ok(name.to_owned())
@@ -64,6 +67,31 @@ pub(in crate::destination) fn configuration_set_name_fault(name: &str) -> Option
     }
     let what = text_fault("configuration set name", name, NAME_LENGTH_MAX, is_name_byte)?;
     Some((what, "use 1 to 64 of A-Z a-z 0-9 _ -, or * for every other set".to_owned()))
+}
+
+/// What SES says of the name of an event destination that it refuses.
+#[must_use]
+pub fn event_destination_name_refusal(name: &str) -> Option<String> {
+    let noun = "event destination name";
+    text_fault(noun, name, NAME_LENGTH_MAX, is_name_byte).map(|_| wording(noun, name))
+}
+
+/// A name as it may stand in a message, whatever it is.
+#[must_use]
+pub fn quote_name(name: &str) -> String {
+    shorten(name)
+}
+
+/// What SES says of a name that it refuses.
+fn wording(noun: &str, name: &str) -> String {
+    if name.is_empty() || !name.bytes().all(is_name_byte) {
+        return format!(
+            "Invalid {noun} <{}>: only alphanumeric ASCII characters, '_', and '-' are allowed.",
+            shorten(name)
+        );
+    }
+    let (first, rest) = noun.split_at(1);
+    format!("{}{rest} cannot exceed {NAME_LENGTH_MAX} characters.", first.to_ascii_uppercase())
 }
 
 /// What is wrong with a text that must have 1 to `length_max` characters of an ASCII alphabet.

@@ -2,6 +2,7 @@
 
 use jsonc_parser::ast::{ObjectProp, Value};
 use jsonc_parser::common::Ranged;
+use serde_json::Number;
 
 use super::report::{Checked, Report, Reported, Spot, join, quote};
 
@@ -45,6 +46,17 @@ impl<'t> Node<'t> {
         match self.value {
             Value::BooleanLit(boolean) => Ok(boolean.value),
             _ => Err(self.wrong_kind(noun, "true or false", report)),
+        }
+    }
+
+    pub fn number(&self, noun: &str, report: &mut Report) -> Checked<Number> {
+        match self.value {
+            // One that is too large for a float is none that anybody means.
+            Value::NumberLit(number) => serde_json::from_str(number.value).map_err(|_| {
+                let what = format!("{noun} {} is too large", quote(number.value));
+                report.error(&self.spot, what, "write a smaller number")
+            }),
+            _ => Err(self.wrong_kind(noun, "a number", report)),
         }
     }
 
@@ -127,6 +139,13 @@ impl<'t> Object<'t> {
     pub fn missing(&self, key: &str, report: &mut Report) -> Reported {
         let spot = self.spot.absent_member(key);
         report.error(&spot, format!("{key} is missing"), format!("add {key} to the object"))
+    }
+
+    /// What was not taken, if anything.
+    pub fn first_unknown_key(&self) -> Option<(Spot, String)> {
+        let name = self.rest.first()?.name.as_str();
+        let spot = Spot { offset: self.spot.offset, path: join(&self.spot.path, name) };
+        Some((spot, format!("unknown key {}", quote(name))))
     }
 
     /// Warns of what was not taken. Not an error: pasted output of AWS has keys that mean nothing

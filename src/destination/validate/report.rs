@@ -46,6 +46,8 @@ struct Fault {
     spot: Spot,
     what: String,
     mend: String,
+    /// What SES says of it, where that is known.
+    wording: Option<String>,
 }
 
 // === impl Report ===
@@ -57,16 +59,40 @@ impl Report {
         what: impl Into<String>,
         mend: impl Into<String>,
     ) -> Reported {
-        self.errors.add(Severity::Error, spot, what.into(), mend.into());
+        self.errors.add(Severity::Error, spot, what.into(), mend.into(), None);
+        Reported(())
+    }
+
+    /// An error for which SES has its own words; clients of its API are told these.
+    pub fn error_as_ses(
+        &mut self,
+        spot: &Spot,
+        what: impl Into<String>,
+        mend: impl Into<String>,
+        wording: impl Into<String>,
+    ) -> Reported {
+        let wording = Some(wording.into());
+        self.errors.add(Severity::Error, spot, what.into(), mend.into(), wording);
         Reported(())
     }
 
     pub fn warning(&mut self, spot: &Spot, what: impl Into<String>, mend: impl Into<String>) {
-        self.warnings.add(Severity::Warning, spot, what.into(), mend.into());
+        self.warnings.add(Severity::Warning, spot, what.into(), mend.into(), None);
     }
 
     pub fn has_errors(&self) -> bool {
         !self.errors.listed.is_empty()
+    }
+
+    /// The first error in the order of their places: its path and its words.
+    pub fn into_first_error(self) -> Option<(String, String)> {
+        let first = self.errors.listed.into_iter().min_by_key(|fault| fault.spot.offset)?;
+        let Fault { spot, what, mend, wording, .. } = first;
+        let words = wording.unwrap_or_else(|| match spot.path.as_str() {
+            "" => format!("{what}; {mend}"),
+            path => format!("{path}: {what}; {mend}"),
+        });
+        Some((spot.path, words))
     }
 
     /// The findings in the order of their places. One sweep over the text finds all lines and
@@ -78,7 +104,7 @@ impl Report {
 
         let (mut at, mut line, mut column) = (0, 1, 1);
         let mut findings = Vec::with_capacity(faults.len());
-        for Fault { severity, spot, what, mend } in faults {
+        for Fault { severity, spot, what, mend, .. } in faults {
             let offset = text.floor_char_boundary(spot.offset);
             for character in text[at..offset].chars() {
                 (line, column) = if character == '\n' { (line + 1, 1) } else { (line, column + 1) };
@@ -94,12 +120,19 @@ impl Report {
 // === impl Faults ===
 
 impl Faults {
-    fn add(&mut self, severity: Severity, spot: &Spot, what: String, mend: String) {
+    fn add(
+        &mut self,
+        severity: Severity,
+        spot: &Spot,
+        what: String,
+        mend: String,
+        wording: Option<String>,
+    ) {
         if self.listed.len() == LISTED_MAX {
             self.unlisted += 1;
             return;
         }
-        self.listed.push(Fault { severity, spot: spot.clone(), what, mend });
+        self.listed.push(Fault { severity, spot: spot.clone(), what, mend, wording });
     }
 
     fn listed_with_rest(mut self, noun: &str) -> Vec<Fault> {
@@ -109,7 +142,7 @@ impl Faults {
             let spot = Spot { offset: last.spot.offset, path: String::new() };
             let what = format!("{} more {noun} are not listed", self.unlisted);
             let mend = "mend the listed ones and check again".to_owned();
-            self.listed.push(Fault { severity: last.severity, spot, what, mend });
+            self.listed.push(Fault { severity: last.severity, spot, what, mend, wording: None });
         }
         self.listed
     }

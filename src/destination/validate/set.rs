@@ -4,7 +4,7 @@ use super::name::{self, Names};
 use super::namespace;
 use super::object::{Node, Object};
 use super::report::{Checked, Report, Spot};
-use super::{event_destination, overlap};
+use super::{event_destination, options, overlap};
 use crate::destination::model::{ConfigurationSet, EventDestination};
 
 /// <https://docs.aws.amazon.com/ses/latest/dg/quotas.html>, 2026-11-21.
@@ -21,13 +21,15 @@ pub(super) fn configuration_set<'t>(
         .and_then(|node| name::configuration_set_name(&node, names, report));
     let namespace =
         object.take("Namespace").map(|node| namespace::namespace(&node, report)).transpose();
+    let options = options::options(&mut object, report);
     let destinations = event_destinations(&mut object, report);
     object.report_unknown_keys(report);
 
-    let (name, namespace, destinations) = (name?, namespace?, destinations?);
+    let (name, namespace, options) = (name?, namespace?, options?);
+    let destinations = destinations?;
     overlap::warn_of_shared_series(namespace.as_deref(), &destinations, report);
     let event_destinations = destinations.into_iter().map(|(_, destination)| destination).collect();
-    Ok(ConfigurationSet { name, namespace, event_destinations })
+    Ok(ConfigurationSet { name, namespace, options, event_destinations })
 }
 
 fn event_destinations(

@@ -3,10 +3,11 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use postmeter::app::{App, Drained, Reloader, Surroundings};
+use postmeter::app::{App, Drained, Surroundings};
 use postmeter::aws::AwsEnvironment;
 use postmeter::clock::Clock;
 use postmeter::config::{AccessKey, Config, DefinitionsSource, Publish};
+use postmeter::definitions::Book;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -24,7 +25,9 @@ pub const PATIENCE: Duration = Duration::from_mins(1);
 pub struct TestApp {
     pub http: SocketAddr,
     pub admin: SocketAddr,
-    pub reloader: Reloader,
+    /// Where the SES API is answered, if it is.
+    pub ses_api: Option<SocketAddr>,
+    pub book: Book,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<Drained>,
 }
@@ -69,12 +72,12 @@ impl TestApp {
         change(&mut config);
         let app = App::bind(config, around).await.expect("it starts");
         let (http, admin) = (app.http_address().unwrap(), app.admin_address().unwrap());
-        let reloader = app.reloader();
+        let (ses_api, book) = (app.ses_api_address().unwrap(), app.book());
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(app.run(async {
             let _ = stopped.await;
         }));
-        Self { http, admin, reloader, stop: Some(stop), task }
+        Self { http, admin, ses_api, book, stop: Some(stop), task }
     }
 
     /// Posts as Firehose does, with the right key.

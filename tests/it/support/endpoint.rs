@@ -7,13 +7,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
-use axum::http::{HeaderMap, Response};
+use axum::http::{HeaderMap, Method, Response};
 use postmeter::http::{Listener, ListenerSettings};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// One request that came.
 #[derive(Clone, Debug)]
 pub struct Received {
+    pub method: Method,
     /// Path and query.
     pub path: String,
     pub headers: HeaderMap,
@@ -62,7 +63,8 @@ impl Endpoint {
                 let (head, body) = request.into_parts();
                 let body = to_bytes(body, BODY_BYTES_MAX).await.expect("the body arrives").into();
                 let path = head.uri.to_string();
-                let received = Received { path, headers: head.headers, body };
+                let (method, headers) = (head.method, head.headers);
+                let received = Received { method, path, headers, body };
                 let number = {
                     let mut list = list.lock().expect("nobody panics with it");
                     list.push(received.clone());

@@ -1,4 +1,5 @@
-//! A bucket as far as `GetObject` and `ListObjectsV2` go, which fails as a test says.
+//! A bucket as far as `GetObject`, `ListObjectsV2` and `PutObject` on a condition go, which fails as a
+//! test says.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -7,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::Response;
+use axum::http::{Method, Response};
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -108,6 +109,13 @@ impl FakeS3 {
         })
     }
 
+    /// An object's text.
+    pub fn text(&self, key: &str) -> String {
+        let objects = self.objects.lock().expect("nobody panics with it");
+        let bytes = objects.get(&path(key)).expect("it is there").bytes.to_vec();
+        String::from_utf8(bytes).expect("text")
+    }
+
     pub fn remove(&self, key: &str) {
         self.objects.lock().expect("nobody panics with it").remove(&path(key));
     }
@@ -152,6 +160,9 @@ fn answer(objects: &mut BTreeMap<String, Object>, received: &Received) -> Option
         let body = format!("<Error><Code>{code}</Code><Message>no</Message></Error>");
         Some(Response::builder().status(status).body(Body::from(body)).expect("an answer"))
     };
+    if received.method == Method::PUT {
+        return Some(put(objects, path, received));
+    }
     let Some(object) = objects.get_mut(path) else { return error(404, "NoSuchKey") };
     let wanted = received.header("if-match");
     if !wanted.is_empty() && wanted != format!("\"{}\"", object.etag) {
@@ -174,6 +185,28 @@ fn answer(objects: &mut BTreeMap<String, Object>, received: &Received) -> Option
         }
         _ => Some(whole.body(Body::from(object.bytes.clone())).expect("an answer")),
     }
+}
+
+/// `PutObject`, which replaces only what it says that it does.
+fn put(objects: &mut BTreeMap<String, Object>, path: &str, received: &Received) -> Response<Body> {
+    let known = objects.get(path).map(|object| format!("\"{}\"", object.etag));
+    let (is_new, replaces) = (received.header("if-none-match"), received.header("if-match"));
+    let answer = |status| Response::builder().status(status);
+    match (is_new, replaces, known) {
+        ("*", "", None) => {}
+        ("", replaces, Some(known)) if replaces == known => {}
+        // Whoever writes definitions without a condition could undo what others did.
+        ("", "", _) => return answer(400).body(Body::empty()).expect("an answer"),
+        _ => {
+            let body = "<Error><Code>PreconditionFailed</Code></Error>";
+            return answer(412).body(Body::from(body)).expect("an answer");
+        }
+    }
+    let etag = format!("{:08x}-{}", crc32fast::hash(&received.body), received.body.len());
+    let bytes = Bytes::from(received.body.clone());
+    let object = Object { etag: etag.clone(), written: String::new(), bytes, fault: None };
+    objects.insert(path.to_owned(), object);
+    answer(200).header("etag", format!("\"{etag}\"")).body(Body::empty()).expect("an answer")
 }
 
 /// What is listed by a prefix and perhaps a delimiter, from the place on that the token names.

@@ -13,4 +13,5 @@ pub mod firehose;
 pub mod load;
 pub mod process;
 pub mod raw;
+pub mod ses_client;
 pub mod traffic;

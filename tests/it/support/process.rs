@@ -19,6 +19,8 @@ pub struct Daemon {
     seen: Vec<String>,
     pub http: SocketAddr,
     pub admin: SocketAddr,
+    /// Where the SES API is answered, if it is.
+    pub ses_api: Option<SocketAddr>,
 }
 
 /// Resident memory of a process.
@@ -66,12 +68,19 @@ impl Daemon {
             }
         });
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut daemon =
-            Self { child, stderr: receiver, seen: Vec::new(), http: nowhere, admin: nowhere };
+        let mut daemon = Self {
+            child,
+            stderr: receiver,
+            seen: Vec::new(),
+            http: nowhere,
+            admin: nowhere,
+            ses_api: None,
+        };
         let serving = daemon.wait_for_line("\"message\":\"serving\"");
         let line: Value = serde_json::from_str(&serving).expect("a log line is JSON");
         let address = |key: &str| line[key].as_str().expect(key).parse().expect("an address");
         (daemon.http, daemon.admin) = (address("http"), address("admin"));
+        daemon.ses_api = line["ses_api"].as_str().map(|_| address("ses_api"));
         daemon
     }
 

@@ -395,8 +395,8 @@ fn unknown_keys_are_warned_of_with_a_hint() {
     assert_warned(&value, "NextToken: unknown key \"NextToken\" is ignored; remove it, or check");
 
     let mut value = document(&[cloud_watch("d", &[dimension("a")])]);
-    value["ConfigurationSets"][0]["TrackingOptions"] = json!({"a": [{}]});
-    let start = "ConfigurationSets[0].TrackingOptions: unknown key \"TrackingOptions\" is ignored";
+    value["ConfigurationSets"][0]["OtherOptions"] = json!({"a": [{}]});
+    let start = "ConfigurationSets[0].OtherOptions: unknown key \"OtherOptions\" is ignored";
     assert_warned(&value, start);
 
     assert_warned(

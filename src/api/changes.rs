@@ -1,0 +1,175 @@
+//! What operations do to definitions, and what they find there.
+
+use super::error::{ApiError, ErrorKind, Noun};
+use crate::destination::{
+    ANY_CONFIGURATION_SET, ConfigurationSet, Definitions, Destination, DestinationExtensions,
+    EventDestination, SetOptions, quote_name,
+};
+
+/// <https://docs.aws.amazon.com/ses/latest/dg/quotas.html>, 2026-11-22.
+const SETS_MAX: usize = 10_000;
+const EVENT_DESTINATIONS_MAX: usize = 10;
+
+type Done<T = ()> = Result<T, ApiError>;
+
+pub fn create_set(definitions: &mut Definitions, set: ConfigurationSet) -> Done {
+    let sets = &mut definitions.configuration_sets;
+    if sets.iter().any(|known| known.name == set.name) {
+        let message = format!("Configuration set {} already exists.", set.name);
+        return Err(ApiError::new(ErrorKind::AlreadyExists(Noun::ConfigurationSet), message));
+    }
+    if sets.iter().filter(|set| set.name != ANY_CONFIGURATION_SET).count() >= SETS_MAX {
+        let message = format!("An account has at most {SETS_MAX} configuration sets.");
+        return Err(ApiError::new(ErrorKind::LimitExceeded, message));
+    }
+    sets.push(set);
+    Ok(())
+}
+
+pub fn delete_set(definitions: &mut Definitions, name: &str) -> Done {
+    set(definitions, name)?;
+    definitions.configuration_sets.retain(|set| set.name != name);
+    Ok(())
+}
+
+pub fn set<'d>(definitions: &'d Definitions, name: &str) -> Done<&'d ConfigurationSet> {
+    let found = definitions.configuration_sets.iter().find(|set| set.name == name);
+    found.ok_or_else(|| no_set(name))
+}
+
+fn set_mut<'d>(definitions: &'d mut Definitions, name: &str) -> Done<&'d mut ConfigurationSet> {
+    let found = definitions.configuration_sets.iter_mut().find(|set| set.name == name);
+    found.ok_or_else(|| no_set(name))
+}
+
+/// Puts options in the place of those of the same names; without any, they are removed.
+pub fn put_options(
+    definitions: &mut Definitions,
+    name: &str,
+    member: &'static str,
+    mut options: SetOptions,
+) -> Done {
+    let set = set_mut(definitions, name)?;
+    match options.0.remove(member) {
+        Some(value) => set.options.0.insert(member, value),
+        None => set.options.0.remove(member),
+    };
+    Ok(())
+}
+
+pub fn create_destination(
+    definitions: &mut Definitions,
+    set_name: &str,
+    destination: EventDestination,
+) -> Done {
+    let set = set_mut(definitions, set_name)?;
+    let name = &destination.name;
+    if set.event_destinations.iter().any(|known| known.name == *name) {
+        let message = format!(
+            "An event destination with name {name} already exists for configuration set \
+             {set_name}."
+        );
+        return Err(ApiError::new(ErrorKind::AlreadyExists(Noun::EventDestination), message));
+    }
+    if set.event_destinations.len() >= EVENT_DESTINATIONS_MAX {
+        let message = format!(
+            "Configuration set {set_name} has {EVENT_DESTINATIONS_MAX} event destinations, which \
+             is the maximum."
+        );
+        return Err(ApiError::new(ErrorKind::LimitExceeded, message));
+    }
+    set.event_destinations.push(destination);
+    Ok(())
+}
+
+/// Replaces a destination in its place; what it has beyond SES stays.
+pub fn update_destination(
+    definitions: &mut Definitions,
+    set_name: &str,
+    mut destination: EventDestination,
+) -> Done {
+    let known = destination_mut(definitions, set_name, &destination.name)?;
+    if let (Destination::CloudWatch(before), Destination::CloudWatch(after)) =
+        (&known.destination, &mut destination.destination)
+    {
+        after.namespace.clone_from(&before.namespace);
+        after.on_invalid_value = before.on_invalid_value;
+    }
+    *known = destination;
+    Ok(())
+}
+
+pub fn delete_destination(definitions: &mut Definitions, set_name: &str, name: &str) -> Done {
+    destination_mut(definitions, set_name, name)?;
+    let set = set_mut(definitions, set_name)?;
+    set.event_destinations.retain(|destination| destination.name != name);
+    Ok(())
+}
+
+/// Sets the namespace of a set. The set of every other set comes to be by this.
+pub fn put_set_extensions(
+    definitions: &mut Definitions,
+    name: &str,
+    namespace: Option<String>,
+) -> Done {
+    if name == ANY_CONFIGURATION_SET && set(definitions, name).is_err() {
+        let set = ConfigurationSet {
+            name: name.to_owned(),
+            namespace: None,
+            options: SetOptions::default(),
+            event_destinations: Vec::new(),
+        };
+        definitions.configuration_sets.push(set);
+    }
+    set_mut(definitions, name)?.namespace = namespace;
+    Ok(())
+}
+
+pub fn put_destination_extensions(
+    definitions: &mut Definitions,
+    set_name: &str,
+    name: &str,
+    extensions: DestinationExtensions,
+) -> Done {
+    let destination = destination_mut(definitions, set_name, name)?;
+    let Destination::CloudWatch(cloudwatch) = &mut destination.destination else {
+        let message = format!("Event destination {name} is no CloudWatch destination.");
+        return Err(ApiError::bad_request(message));
+    };
+    cloudwatch.namespace = extensions.namespace;
+    cloudwatch.on_invalid_value = extensions.on_invalid_value;
+    Ok(())
+}
+
+pub fn destination<'d>(
+    definitions: &'d Definitions,
+    set_name: &str,
+    name: &str,
+) -> Done<&'d EventDestination> {
+    let mut destinations = set(definitions, set_name)?.event_destinations.iter();
+    let found = destinations.find(|destination| destination.name == name);
+    found.ok_or_else(|| no_destination(set_name, name))
+}
+
+fn destination_mut<'d>(
+    definitions: &'d mut Definitions,
+    set_name: &str,
+    name: &str,
+) -> Done<&'d mut EventDestination> {
+    let mut destinations = set_mut(definitions, set_name)?.event_destinations.iter_mut();
+    let found = destinations.find(|destination| destination.name == name);
+    found.ok_or_else(|| no_destination(set_name, name))
+}
+
+fn no_set(name: &str) -> ApiError {
+    let message = format!("Configuration set {} does not exist.", quote_name(name));
+    ApiError::new(ErrorKind::NotFound(Noun::ConfigurationSet), message)
+}
+
+fn no_destination(set_name: &str, name: &str) -> ApiError {
+    let message = format!(
+        "An event destination with name {} does not exist for configuration set {set_name}.",
+        quote_name(name)
+    );
+    ApiError::new(ErrorKind::NotFound(Noun::EventDestination), message)
+}

@@ -1,0 +1,172 @@
+//! What is answered when something is not done.
+
+use axum::http::StatusCode;
+
+use crate::definitions::{ChangeError, DefinitionsError};
+use crate::destination::RequestFault;
+
+/// An error of the API, to be answered in the form of its version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiError {
+    pub kind: ErrorKind,
+    pub message: String,
+}
+
+/// What went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    AlreadyExists(Noun),
+    NotFound(Noun),
+    BadRequest(Member),
+    LimitExceeded,
+    TooManyRequests,
+    ConcurrentModification,
+    /// The key may only read.
+    AccessDenied,
+    /// There is no signature.
+    Unsigned,
+    /// There is half a signature.
+    IncompleteSignature,
+    UnknownKey,
+    WrongSignature,
+    UnknownOperation,
+    TooLarge,
+    /// Nothing is wrong with the request.
+    Internal,
+}
+
+/// What exists or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noun {
+    ConfigurationSet,
+    EventDestination,
+}
+
+/// Which part of a request is wrong, as far as version 1 tells them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Member {
+    CloudWatch,
+    Firehose,
+    Sns,
+    Set,
+    Other,
+}
+
+// === impl ApiError ===
+
+impl ApiError {
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::BadRequest(Member::Other), message)
+    }
+
+    /// In the words of version 2.
+    pub const fn v2_code(&self) -> (StatusCode, &'static str) {
+        match self.kind {
+            ErrorKind::AlreadyExists(_) => (StatusCode::BAD_REQUEST, "AlreadyExistsException"),
+            ErrorKind::NotFound(_) => (StatusCode::NOT_FOUND, "NotFoundException"),
+            ErrorKind::BadRequest(_) => (StatusCode::BAD_REQUEST, "BadRequestException"),
+            ErrorKind::LimitExceeded => (StatusCode::BAD_REQUEST, "LimitExceededException"),
+            ErrorKind::TooManyRequests => {
+                (StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException")
+            }
+            // As the model of the API has it.
+            ErrorKind::ConcurrentModification => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "ConcurrentModificationException")
+            }
+            ErrorKind::AccessDenied => (StatusCode::FORBIDDEN, "AccessDeniedException"),
+            ErrorKind::Unsigned => (StatusCode::FORBIDDEN, "MissingAuthenticationTokenException"),
+            ErrorKind::IncompleteSignature => {
+                (StatusCode::BAD_REQUEST, "IncompleteSignatureException")
+            }
+            ErrorKind::UnknownKey => (StatusCode::FORBIDDEN, "UnrecognizedClientException"),
+            ErrorKind::WrongSignature => (StatusCode::FORBIDDEN, "InvalidSignatureException"),
+            ErrorKind::UnknownOperation => (StatusCode::NOT_FOUND, "UnknownOperationException"),
+            ErrorKind::TooLarge => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLargeException")
+            }
+            ErrorKind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure"),
+        }
+    }
+
+    /// In the words of version 1.
+    pub const fn v1_code(&self) -> (StatusCode, &'static str) {
+        use Noun::{ConfigurationSet, EventDestination};
+        const BAD: StatusCode = StatusCode::BAD_REQUEST;
+        match self.kind {
+            ErrorKind::AlreadyExists(ConfigurationSet) => (BAD, "ConfigurationSetAlreadyExists"),
+            ErrorKind::AlreadyExists(EventDestination) => (BAD, "EventDestinationAlreadyExists"),
+            ErrorKind::NotFound(ConfigurationSet) => (BAD, "ConfigurationSetDoesNotExist"),
+            ErrorKind::NotFound(EventDestination) => (BAD, "EventDestinationDoesNotExist"),
+            ErrorKind::BadRequest(Member::CloudWatch) => (BAD, "InvalidCloudWatchDestination"),
+            ErrorKind::BadRequest(Member::Firehose) => (BAD, "InvalidFirehoseDestination"),
+            ErrorKind::BadRequest(Member::Sns) => (BAD, "InvalidSNSDestination"),
+            ErrorKind::BadRequest(Member::Set) => (BAD, "InvalidConfigurationSet"),
+            ErrorKind::BadRequest(Member::Other) => (BAD, "ValidationError"),
+            ErrorKind::LimitExceeded => (BAD, "LimitExceeded"),
+            ErrorKind::TooManyRequests => (BAD, "Throttling"),
+            ErrorKind::ConcurrentModification => {
+                (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable")
+            }
+            ErrorKind::AccessDenied => (StatusCode::FORBIDDEN, "AccessDenied"),
+            ErrorKind::Unsigned => (StatusCode::FORBIDDEN, "MissingAuthenticationToken"),
+            ErrorKind::IncompleteSignature => (BAD, "IncompleteSignature"),
+            ErrorKind::UnknownKey => (StatusCode::FORBIDDEN, "InvalidClientTokenId"),
+            ErrorKind::WrongSignature => (StatusCode::FORBIDDEN, "SignatureDoesNotMatch"),
+            ErrorKind::UnknownOperation => (BAD, "InvalidAction"),
+            ErrorKind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge"),
+            ErrorKind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure"),
+        }
+    }
+}
+
+impl From<RequestFault> for ApiError {
+    fn from(fault: RequestFault) -> Self {
+        let RequestFault { path, words } = fault;
+        let member = if path.contains("CloudWatchDestination") {
+            Member::CloudWatch
+        } else if path.contains("KinesisFirehoseDestination") {
+            Member::Firehose
+        } else if path.contains("SnsDestination") {
+            Member::Sns
+        } else if path.starts_with("ConfigurationSetName") {
+            Member::Set
+        } else {
+            Member::Other
+        };
+        Self::new(ErrorKind::BadRequest(member), words)
+    }
+}
+
+impl From<ChangeError<Self>> for ApiError {
+    fn from(error: ChangeError<Self>) -> Self {
+        match error {
+            ChangeError::Refused(error) => error,
+            ChangeError::Conflict => {
+                let message = "The definitions are being changed by somebody else; ask again.";
+                Self::new(ErrorKind::ConcurrentModification, message)
+            }
+            ChangeError::Unfit(DefinitionsError::Faulty(findings)) => {
+                let first = findings.iter().find(|finding| finding.is_error());
+                Self::bad_request(first.map_or_else(String::new, |fault| {
+                    format!("{}: {}; {}", fault.path, fault.what, fault.mend)
+                }))
+            }
+            ChangeError::Unfit(DefinitionsError::Unfit(why)) => Self::bad_request(why),
+            ChangeError::Faulty(why) => {
+                tracing::error!(why, "definitions not changed: they are faulty as they stand");
+                let message = "The stored definitions are faulty, as the log of postmeter says; \
+                               they are kept for whoever mends them.";
+                Self::new(ErrorKind::Internal, message)
+            }
+            ChangeError::Failed(why) => {
+                tracing::error!(why, "definitions not changed");
+                let message = "The definitions could not be stored, as the log of postmeter says.";
+                Self::new(ErrorKind::Internal, message)
+            }
+        }
+    }
+}

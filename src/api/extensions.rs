@@ -1,0 +1,66 @@
+//! What postmeter has beyond SES, at paths that SES does not have.
+//!
+//! `/postmeter/v1/configuration-sets/SET` holds `{"Namespace": …}`, and
+//! `/postmeter/v1/configuration-sets/SET/event-destinations/NAME` holds
+//! `{"Namespace": …, "OnInvalidValue": …}`: GET shows it, PUT replaces it, and a PUT of the set `*`
+//! makes it. The rest is as in version 2.
+
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use super::error::{ApiError, ErrorKind};
+use super::operation::{Answer, Operation};
+use super::request::Request;
+use crate::destination::{Destination, read_destination_extensions, read_set_extensions};
+
+/// What their paths begin with.
+pub const PREFIX: &str = "/postmeter/v1/";
+
+/// Finds what a request asks for.
+///
+/// # Errors
+/// Nothing has this path and method, or the body is wrong.
+pub fn operation(request: &Request) -> Result<Operation, ApiError> {
+    let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
+    let (set, name) = match path[..] {
+        ["configuration-sets", set] => (set.to_owned(), None),
+        ["configuration-sets", set, "event-destinations", name] => {
+            (set.to_owned(), Some(name.to_owned()))
+        }
+        _ => return Err(unknown_operation()),
+    };
+    match (&request.method, name) {
+        (&Method::GET, None) => Ok(Operation::GetSetExtensions { set }),
+        (&Method::PUT, None) => {
+            let namespace = read_set_extensions(request.json())?;
+            Ok(Operation::PutSetExtensions { set, namespace })
+        }
+        (&Method::GET, Some(name)) => Ok(Operation::GetDestinationExtensions { set, name }),
+        (&Method::PUT, Some(name)) => {
+            let extensions = read_destination_extensions(request.json())?;
+            Ok(Operation::PutDestinationExtensions { set, name, extensions })
+        }
+        _ => Err(unknown_operation()),
+    }
+}
+
+fn unknown_operation() -> ApiError {
+    let message = "There is GET and PUT of configuration-sets/SET and of \
+                   configuration-sets/SET/event-destinations/NAME.";
+    ApiError::new(ErrorKind::UnknownOperation, message)
+}
+
+/// The body of an answer.
+pub fn answer(answer: &Answer) -> Value {
+    match answer {
+        Answer::SetExtensions(namespace) => json!({ "Namespace": namespace }),
+        Answer::Destination(destination) => match &destination.destination {
+            Destination::CloudWatch(cloudwatch) => json!({
+                "Namespace": cloudwatch.namespace,
+                "OnInvalidValue": cloudwatch.on_invalid_value.api_name(),
+            }),
+            Destination::Forward(_) | Destination::Pinpoint { .. } => json!({}),
+        },
+        Answer::Done | Answer::Set(_) | Answer::Sets { .. } => json!({}),
+    }
+}

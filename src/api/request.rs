@@ -1,0 +1,62 @@
+//! A request taken apart.
+
+use axum::http::Method;
+use axum::http::request::Parts;
+
+use super::error::ApiError;
+
+/// A request whose body has arrived.
+#[derive(Debug)]
+pub struct Request {
+    pub method: Method,
+    /// The segments behind the prefix, each decoded by itself.
+    pub path: Vec<String>,
+    query: Vec<(String, String)>,
+    body: String,
+}
+
+// === impl Request ===
+
+impl Request {
+    /// Takes apart what stands behind a prefix of the path.
+    ///
+    /// # Errors
+    /// Path or body are not UTF-8.
+    pub fn new(head: &Parts, rest: &str, body: &[u8]) -> Result<Self, ApiError> {
+        let segments = rest.split('/').map(|segment| {
+            let text = percent_encoding::percent_decode_str(segment).decode_utf8();
+            text.map(std::borrow::Cow::into_owned)
+        });
+        let path: Result<Vec<String>, _> = segments.collect();
+        let path = path.map_err(|_| ApiError::bad_request("The path is not UTF-8."))?;
+        let body = std::str::from_utf8(body)
+            .map_err(|_| ApiError::bad_request("The body is not UTF-8."))?;
+        Ok(Self {
+            method: head.method.clone(),
+            path,
+            query: pairs(head.uri.query().unwrap_or_default()),
+            body: body.to_owned(),
+        })
+    }
+
+    pub fn query(&self, name: &str) -> Option<&str> {
+        let found = self.query.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// The body; a client that has nothing to say sends none.
+    pub fn json(&self) -> &str {
+        if self.body.trim().is_empty() { "{}" } else { &self.body }
+    }
+
+    /// The body as a form, and the query, as version 1 has them.
+    pub fn form(&self) -> Vec<(String, String)> {
+        let mut form = pairs(&self.body);
+        form.extend(self.query.iter().cloned());
+        form
+    }
+}
+
+fn pairs(text: &str) -> Vec<(String, String)> {
+    form_urlencoded::parse(text.as_bytes()).into_owned().collect()
+}

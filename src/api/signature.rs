@@ -1,0 +1,224 @@
+//! AWS Signature Version 4, as SES asks for it.
+//!
+//! What a request was signed over is computed again by the signer of the AWS SDK, with the secret
+//! of the key that it names, and compared in constant time.
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>,
+//! 2026-11-22.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
+use axum::http::HeaderMap;
+use axum::http::request::Parts;
+use subtle::ConstantTimeEq;
+use time::PrimitiveDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+
+use super::error::{ApiError, ErrorKind};
+use crate::config::ApiKey;
+
+/// How far the clocks of client and server may be apart.
+const SKEW: Duration = Duration::from_mins(5);
+
+const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+const SERVICE: &str = "ses";
+const DATE: &str = "x-amz-date";
+const DATE_FORMAT: &[BorrowedFormatItem<'_>] =
+    format_description!("[year][month][day]T[hour][minute][second]Z");
+
+/// The access keys that are known.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    pub read_and_change: Vec<ApiKey>,
+    pub read_only: Vec<ApiKey>,
+}
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Of the access key; none of somebody who was not asked for one.
+    pub id: Option<String>,
+    pub may_change: bool,
+}
+
+/// What the header `Authorization` says.
+#[derive(Debug, PartialEq, Eq)]
+struct Authorization<'a> {
+    id: &'a str,
+    /// `YYYYMMDD`.
+    date: &'a str,
+    region: &'a str,
+    service: &'a str,
+    signed_headers: Vec<&'a str>,
+    signature: &'a str,
+}
+
+// === impl Keys ===
+
+impl Keys {
+    /// Who signed a request.
+    ///
+    /// # Errors
+    /// Nobody, nobody known, somebody else's request, or too long ago.
+    pub fn caller(&self, head: &Parts, body: &[u8], now_ms: i64) -> Result<Caller, ApiError> {
+        let authorization = text(&head.headers, "authorization").filter(|text| !text.is_empty());
+        let Some(authorization) = authorization else {
+            return Err(ApiError::new(
+                ErrorKind::Unsigned,
+                "Request is missing Authentication Token",
+            ));
+        };
+        let authorization = Authorization::parse(authorization)?;
+        let signed_at = signed_at(&head.headers, &authorization, at(now_ms))?;
+        let find = |keys: &'_ [ApiKey]| keys.iter().find(|key| key.id == authorization.id).cloned();
+        let (key, may_change) = find(&self.read_and_change)
+            .map(|key| (key, true))
+            .or_else(|| find(&self.read_only).map(|key| (key, false)))
+            .filter(|_| !head.headers.contains_key("x-amz-security-token"))
+            .ok_or_else(|| {
+                let message = "The security token included in the request is invalid.";
+                ApiError::new(ErrorKind::UnknownKey, message)
+            })?;
+        let expected = signature(head, body, &authorization, signed_at, &key);
+        let is_right = expected.is_some_and(|expected| {
+            bool::from(expected.as_bytes().ct_eq(authorization.signature.as_bytes()))
+        });
+        if !is_right {
+            return Err(wrong(
+                "The request signature we calculated does not match the signature you provided. \
+                 Check your AWS Secret Access Key and signing method. Consult the service \
+                 documentation for details.",
+            ));
+        }
+        Ok(Caller { id: Some(key.id), may_change })
+    }
+}
+
+/// A time in milliseconds since 1970.
+fn at(ms: i64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+}
+
+/// When a request says that it was signed.
+fn signed_at(
+    headers: &HeaderMap,
+    authorization: &Authorization<'_>,
+    now: SystemTime,
+) -> Result<SystemTime, ApiError> {
+    let date = text(headers, DATE).unwrap_or_default();
+    let Ok(signed_at) = PrimitiveDateTime::parse(date, DATE_FORMAT) else {
+        let message = "Authorization header requires existence of either a 'X-Amz-Date' or a \
+                       'Date' header.";
+        return Err(ApiError::new(ErrorKind::IncompleteSignature, message));
+    };
+    let signed_at = SystemTime::from(signed_at.assume_utc());
+    for name in ["host", DATE] {
+        if !authorization.signed_headers.contains(&name) {
+            let message = format!("'{name}' must be a 'SignedHeader' in the AWS Authorization.");
+            return Err(wrong(message));
+        }
+    }
+    if authorization.service != SERVICE {
+        return Err(wrong(format!(
+            "Credential should be scoped to correct service: '{SERVICE}'. "
+        )));
+    }
+    if !date.starts_with(authorization.date) {
+        return Err(wrong(
+            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from \
+             HTTP",
+        ));
+    }
+    if signed_at + SKEW < now {
+        return Err(wrong(format!("Signature expired: {date} is more than 5 min ago.")));
+    }
+    if signed_at > now + SKEW {
+        return Err(wrong(format!("Signature not yet current: {date} is more than 5 min ahead.")));
+    }
+    Ok(signed_at)
+}
+
+/// What the signature would be; `None` of what nobody can sign.
+fn signature(
+    head: &Parts,
+    body: &[u8],
+    authorization: &Authorization<'_>,
+    signed_at: SystemTime,
+    key: &ApiKey,
+) -> Option<String> {
+    let mut settings = SigningSettings::default();
+    // Exactly those that were signed.
+    settings.excluded_headers = None;
+    let secret = std::str::from_utf8(key.secret.as_bytes()).ok()?;
+    let identity = Credentials::new(&key.id, secret, None, None, "ses_api").into();
+    let params = v4::SigningParams::builder()
+        .identity(&identity)
+        .region(authorization.region)
+        .name(SERVICE)
+        .time(signed_at)
+        .settings(settings)
+        .build()
+        .ok()?
+        .into();
+    let mut headers = Vec::new();
+    for name in &authorization.signed_headers {
+        for value in head.headers.get_all(*name) {
+            headers.push((*name, value.to_str().ok()?));
+        }
+    }
+    let host = text(&head.headers, "host")?;
+    let path = head.uri.path_and_query()?;
+    let uri = format!("http://{host}{path}");
+    let request = SignableRequest::new(
+        head.method.as_str(),
+        uri,
+        headers.into_iter(),
+        SignableBody::Bytes(body),
+    );
+    Some(sign(request.ok()?, &params).ok()?.signature().to_owned())
+}
+
+fn wrong(message: impl Into<String>) -> ApiError {
+    ApiError::new(ErrorKind::WrongSignature, message)
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+// === impl Authorization ===
+
+impl<'a> Authorization<'a> {
+    /// Reads `AWS4-HMAC-SHA256 Credential=…/…/…/…/aws4_request, SignedHeaders=…, Signature=…`.
+    fn parse(text: &'a str) -> Result<Self, ApiError> {
+        let incomplete = |message: &str| ApiError::new(ErrorKind::IncompleteSignature, message);
+        let Some(parameters) = text.strip_prefix(ALGORITHM) else {
+            let message = format!("Unsupported AWS 'algorithm'; sign with {ALGORITHM}.");
+            return Err(incomplete(&message));
+        };
+        let find = |name: &str| {
+            let mut parts = parameters.split(',').map(str::trim);
+            let found = parts.find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
+            found.ok_or_else(|| {
+                incomplete(&format!("Authorization header requires '{name}' parameter."))
+            })
+        };
+        let (credential, signed_headers, signature) =
+            (find("Credential")?, find("SignedHeaders")?, find("Signature")?);
+        let scope: Vec<&str> = credential.split('/').collect();
+        let [id, date, region, service, "aws4_request"] = scope[..] else {
+            let message = "Credential must have exactly 5 slash-delimited elements, e.g. \
+                           keyid/date/region/service/term.";
+            return Err(incomplete(message));
+        };
+        // A short date would match every longer one.
+        if date.len() != 8 {
+            return Err(incomplete("Credential must have a date of the form YYYYMMDD."));
+        }
+        let signed_headers = signed_headers.split(';').collect();
+        Ok(Self { id, date, region, service, signed_headers, signature })
+    }
+}

@@ -1,0 +1,203 @@
+//! Version 2 of the API: paths and JSON.
+//! <https://docs.aws.amazon.com/ses/latest/APIReference-V2/Welcome.html>, 2026-11-22.
+
+use axum::http::{Method, StatusCode};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::error::{ApiError, ErrorKind};
+use super::operation::{Answer, Operation, PAGE_MAX, Page};
+use super::request::Request;
+use crate::destination::{
+    ANY_CONFIGURATION_SET, ConfigurationSet, EventDestinationJson, Extensions,
+    event_destination_name_refusal, read_destination, read_options, read_set,
+};
+
+/// What the paths of version 2 begin with.
+pub const PREFIX: &str = "/v2/email/";
+
+/// Names on a page, unless a number is asked for.
+const PAGE: usize = 100;
+
+const FILTER: &str = "CONFIGURATION_SET_NAME_CONTAINS";
+
+/// The last segment of a path, and the member of a configuration set that is put there.
+const OPTIONS: [(&str, &str); 7] = [
+    ("archiving-options", "ArchivingOptions"),
+    ("delivery-options", "DeliveryOptions"),
+    ("reputation-options", "ReputationOptions"),
+    ("sending", "SendingOptions"),
+    ("suppression-options", "SuppressionOptions"),
+    ("tracking-options", "TrackingOptions"),
+    ("vdm-options", "VdmOptions"),
+];
+
+/// The body of `ListConfigurationSets`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct List {
+    filter: Option<Map<String, Value>>,
+    next_token: Option<String>,
+    page_size: Option<i64>,
+}
+
+/// Finds what a request asks for.
+///
+/// # Errors
+/// No operation has this path and method, or the body is wrong.
+pub fn operation(request: &Request) -> Result<Operation, ApiError> {
+    let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
+    match (&request.method, &path[..]) {
+        (&Method::POST, ["configuration-sets"]) => create_set(request.json()),
+        (&Method::GET, ["configuration-sets"]) => {
+            let size = request.query("PageSize").map(str::parse).transpose();
+            let page_size = size.map_err(|_| page_size_refusal())?;
+            let next_token = request.query("NextToken").map(str::to_owned);
+            list(List { filter: None, next_token, page_size })
+        }
+        (&Method::POST, ["list-configuration-sets"]) => {
+            let list: Option<List> = serde_json::from_str(request.json())
+                .map_err(|error| ApiError::bad_request(format!("Invalid body: {error}.")))?;
+            self::list(list.unwrap_or_default())
+        }
+        (&Method::GET, ["configuration-sets", set]) => Ok(Operation::GetSet { set: owned(set) }),
+        (&Method::DELETE, ["configuration-sets", set]) => {
+            Ok(Operation::DeleteSet { set: owned(set) })
+        }
+        (&Method::PUT, ["configuration-sets", set, options]) => {
+            let known = OPTIONS.iter().find(|(segment, _)| segment == options);
+            let (_, member) = known.ok_or_else(unknown_operation)?;
+            put_options(set, member, request.json())
+        }
+        (&Method::GET, ["configuration-sets", set, "event-destinations"]) => {
+            Ok(Operation::GetDestinations { set: owned(set) })
+        }
+        (&Method::POST, ["configuration-sets", set, "event-destinations"]) => {
+            let mut requested = read_destination(request.json())?;
+            let name = requested.name.take().ok_or_else(|| {
+                ApiError::bad_request(
+                    "1 validation error detected: Value at 'eventDestinationName' failed to \
+                     satisfy constraint: Member must not be null",
+                )
+            })?;
+            Ok(Operation::CreateDestination { set: owned(set), destination: requested.named(name) })
+        }
+        (&Method::PUT, ["configuration-sets", set, "event-destinations", name]) => {
+            refuse_name(name)?;
+            let destination = read_destination(request.json())?.named(owned(name));
+            Ok(Operation::UpdateDestination { set: owned(set), destination })
+        }
+        (&Method::DELETE, ["configuration-sets", set, "event-destinations", name]) => {
+            refuse_name(name)?;
+            Ok(Operation::DeleteDestination { set: owned(set), name: owned(name) })
+        }
+        _ => Err(unknown_operation()),
+    }
+}
+
+fn create_set(body: &str) -> Result<Operation, ApiError> {
+    let set = read_set(body)?;
+    if set.name == ANY_CONFIGURATION_SET {
+        let message = "Invalid configuration set name <*>: only alphanumeric ASCII characters, \
+                       '_', and '-' are allowed.";
+        return Err(ApiError::bad_request(message));
+    }
+    Ok(Operation::CreateSet(set))
+}
+
+fn put_options(set: &str, member: &'static str, body: &str) -> Result<Operation, ApiError> {
+    // The body has the members of the block.
+    let block: Value = serde_json::from_str(body)
+        .map_err(|error| ApiError::bad_request(format!("Invalid body: {error}.")))?;
+    let is_empty = block.as_object().is_some_and(Map::is_empty);
+    let block = if is_empty { json!({}) } else { json!({ member: block }) };
+    let options = read_options(&block.to_string())?;
+    Ok(Operation::PutOptions { set: owned(set), member, options })
+}
+
+fn list(list: List) -> Result<Operation, ApiError> {
+    let mut contains = None;
+    for (key, value) in list.filter.unwrap_or_default() {
+        let text = value.as_str().filter(|text| !text.is_empty());
+        let (true, Some(text)) = (key == FILTER, text) else {
+            let message = format!(
+                "1 validation error detected: Value at 'filter' failed to satisfy constraint: Map \
+                 keys must satisfy constraint: [Member must satisfy enum value set: [{FILTER}]], \
+                 and values must not be empty"
+            );
+            return Err(ApiError::bad_request(message));
+        };
+        contains = Some(text.to_owned());
+    }
+    let size = match list.page_size {
+        None | Some(0) => PAGE,
+        Some(size) => usize::try_from(size)
+            .ok()
+            .filter(|size| *size <= PAGE_MAX)
+            .ok_or_else(page_size_refusal)?,
+    };
+    Ok(Operation::ListSets(Page { contains, size, token: list.next_token }))
+}
+
+fn page_size_refusal() -> ApiError {
+    ApiError::bad_request(format!("PageSize must be a number from 0 to {PAGE_MAX}."))
+}
+
+fn refuse_name(name: &str) -> Result<(), ApiError> {
+    event_destination_name_refusal(name).map_or(Ok(()), |words| Err(ApiError::bad_request(words)))
+}
+
+fn unknown_operation() -> ApiError {
+    let message = "postmeter does not answer this operation; it answers those on configuration \
+                   sets and their event destinations.";
+    ApiError::new(ErrorKind::UnknownOperation, message)
+}
+
+fn owned(text: &str) -> String {
+    text.to_owned()
+}
+
+/// The body of an answer.
+pub fn answer(operation: &Operation, answer: &Answer) -> Value {
+    match (operation, answer) {
+        (Operation::GetDestinations { .. }, Answer::Set(set)) => {
+            let destinations = set.event_destinations.iter();
+            let shown = destinations.map(|one| EventDestinationJson::new(one, Extensions::Hidden));
+            json!({ "EventDestinations": shown.collect::<Vec<_>>() })
+        }
+        (_, Answer::Set(set)) => self::set(set),
+        (_, Answer::Sets { names, next }) => {
+            let mut body = json!({ "ConfigurationSets": names });
+            if let Some(next) = next {
+                body["NextToken"] = json!(next);
+            }
+            body
+        }
+        (_, Answer::Done | Answer::SetExtensions(_) | Answer::Destination(_)) => json!({}),
+    }
+}
+
+/// A set with what SES says of one that was never told anything else.
+fn set(set: &ConfigurationSet) -> Value {
+    let mut body = json!({
+        "ConfigurationSetName": set.name,
+        "DeliveryOptions": {"TlsPolicy": "OPTIONAL"},
+        "ReputationOptions": {"ReputationMetricsEnabled": false},
+        "SendingOptions": {"SendingEnabled": true},
+        "Tags": [],
+    });
+    for (member, value) in &set.options.0 {
+        match (&mut body[*member], value) {
+            // What is not set of a block stays as it is.
+            (Value::Object(known), Value::Object(own)) => known.extend(own.clone()),
+            (known, own) => *known = own.clone(),
+        }
+    }
+    body
+}
+
+/// The body of an error, and its status and type.
+pub fn error(error: &ApiError) -> (StatusCode, &'static str, Value) {
+    let (status, code) = error.v2_code();
+    (status, code, json!({ "message": error.message }))
+}

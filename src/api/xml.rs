@@ -1,0 +1,59 @@
+//! Answers of version 1.
+
+use aws_smithy_xml::encode::{ScopeWriter, XmlWriter};
+
+/// An element with what is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Element {
+    name: String,
+    content: Content,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Content {
+    Text(String),
+    Elements(Vec<Element>),
+}
+
+const NAMESPACE: &str = "http://ses.amazonaws.com/doc/2010-12-01/";
+
+// === impl Element ===
+
+impl Element {
+    pub fn new(name: impl Into<String>, elements: Vec<Self>) -> Self {
+        Self { name: name.into(), content: Content::Elements(elements) }
+    }
+
+    pub fn text(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { name: name.into(), content: Content::Text(text.into()) }
+    }
+
+    /// `<name><member>…</member>…</name>`.
+    pub fn list(name: impl Into<String>, elements: impl Iterator<Item = Self>) -> Self {
+        let member = |element: Self| Self { name: "member".to_owned(), ..element };
+        Self::new(name, elements.map(member).collect())
+    }
+
+    /// The document of which this is the root.
+    #[must_use]
+    pub fn document(&self) -> String {
+        let mut text = String::new();
+        let mut writer = XmlWriter::new(&mut text);
+        let mut root = writer.start_el(&self.name).write_ns(NAMESPACE, None).finish();
+        self.write_content(&mut root);
+        root.finish();
+        text
+    }
+
+    fn write_content(&self, into: &mut ScopeWriter<'_, '_>) {
+        match &self.content {
+            Content::Text(text) => into.data(text),
+            Content::Elements(elements) => {
+                for element in elements {
+                    let mut scope = into.start_el(&element.name).finish();
+                    element.write_content(&mut scope);
+                }
+            }
+        }
+    }
+}

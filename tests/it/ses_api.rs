@@ -1,0 +1,361 @@
+//! The SES API: what is answered is in force and kept.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use hyper::Method;
+use postmeter::app::Surroundings;
+use postmeter::aws::AwsEnvironment;
+use postmeter::config::{ApiAuth, Config, DefinitionsSource, Publish};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use crate::support::app::{PATIENCE, TestApp};
+use crate::support::fake_s3::FakeS3;
+use crate::support::firehose::get;
+use crate::support::process::Daemon;
+use crate::support::ses_client::{SesClient, counts_by};
+use crate::support::traffic::send_of;
+
+/// The API on a free port, for anybody, with changes kept in a file.
+fn open_to_all(config: &mut Config, definitions: DefinitionsSource) {
+    config.definitions = Some(definitions);
+    config.definitions_interval = Duration::from_millis(50);
+    config.ses_api.listen = Some(([127, 0, 0, 1], 0).into());
+    config.ses_api.auth = ApiAuth::None;
+    config.ses_api.requests_per_second = 10_000;
+}
+
+async fn app_at(path: &Path) -> (TestApp, SesClient) {
+    let source = DefinitionsSource::Path(path.to_owned());
+    let app = TestApp::in_memory(|config| open_to_all(config, source)).await;
+    let client = SesClient::new(app.ses_api.expect("it listens"));
+    (app, client)
+}
+
+/// The counts of `/series` by their dimensions.
+async fn series(app: &TestApp) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for line in get(app.admin, "/series").await.1.lines() {
+        let line: Value = serde_json::from_str(line).expect("JSON");
+        let dimensions = line["Dimensions"].as_array().expect("a list").iter().map(|one| {
+            format!("{}={}", one["Name"].as_str().unwrap(), one["Value"].as_str().unwrap())
+        });
+        let name = dimensions.collect::<Vec<_>>().join(",");
+        *counts.entry(name).or_default() += line["Counts"][0].as_u64().expect("a count");
+    }
+    counts
+}
+
+fn counts(pairs: &[(&str, u64)]) -> BTreeMap<String, u64> {
+    pairs.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
+}
+
+#[tokio::test]
+async fn a_change_is_in_force_for_what_begins_after_its_answer() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("definitions.json");
+    let (app, ses) = app_at(&path).await;
+    assert!(!path.exists(), "it begins empty, and nothing is written before a change");
+    let firehose = app.firehose();
+    let mut id = 0;
+    let mut post = async || {
+        id += 1;
+        assert_eq!(firehose.deliver(&id.to_string(), &[send_of("spring")]).await.status, 200);
+    };
+    post().await;
+    ses.create_set("prod").await;
+    post().await;
+    ses.create("prod", "d", &counts_by(&["campaign"])).await;
+    post().await;
+    assert_eq!(series(&app).await, counts(&[("campaign=spring", 1)]));
+
+    let mut disabled = counts_by(&["campaign"]);
+    disabled["Enabled"] = json!(false);
+    ses.update("prod", "d", &disabled).await;
+    post().await;
+    assert_eq!(series(&app).await, counts(&[("campaign=spring", 1)]), "it stops at once");
+
+    ses.update("prod", "d", &counts_by(&["campaign", "genre"])).await;
+    post().await;
+    let both = counts(&[("campaign=spring", 1), ("campaign=spring,genre=none", 1)]);
+    assert_eq!(series(&app).await, both, "counts of the old rules stay");
+    ses.delete_set("prod").await;
+    post().await;
+    assert_eq!(series(&app).await, both);
+    assert_eq!(app.metric("postmeter_events_total{routing=\"unrouted\"}").await, 2);
+    assert_eq!(app.metric("postmeter_events_total{routing=\"unmatched\"}").await, 2);
+    assert_eq!(app.metric("postmeter_ses_api_requests_total{outcome=\"answered\"}").await, 5);
+}
+
+#[tokio::test]
+async fn what_was_answered_survives_kill() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("definitions.json");
+    let variables = [
+        ("POSTMETER__DEFINITIONS", path.to_str().expect("text")),
+        ("POSTMETER__CLOUDWATCH__PUBLISH", "memory"),
+        ("POSTMETER__SES_API__LISTEN", "127.0.0.1:0"),
+        ("POSTMETER__SES_API__AUTH", "none"),
+        ("POSTMETER__SES_API__REQUESTS_PER_SECOND", "10000"),
+    ];
+    let mut expected = Vec::new();
+    for round in 0..4 {
+        let daemon = Daemon::start(&variables);
+        let ses = SesClient::new(daemon.ses_api.expect("it listens"));
+        if round == 0 {
+            ses.create_set("prod").await;
+        }
+        assert_eq!(ses.destinations("prod").await, json!(expected), "round {round}");
+        let name = format!("d{round}");
+        let mut definition = counts_by(&["campaign"]);
+        ses.create("prod", &name, &definition).await;
+        // Right after the answer, and in the midst of another change.
+        let killing = tokio::spawn(async move { daemon.kill().await });
+        let body = json!({ "ConfigurationSetName": format!("other{round}") });
+        let other = ses_attempt(&ses, &body);
+        let _ = timeout(PATIENCE, other).await;
+        killing.await.expect("it ends");
+        definition["Name"] = json!(name);
+        expected.push(definition);
+        // Whole, whatever was on its way.
+        let text = std::fs::read_to_string(&path).expect("a file");
+        let reading = postmeter::destination::read("d", &text);
+        assert!(reading.definitions.is_some(), "{:?}", reading.findings);
+    }
+}
+
+/// A change whose answer may never come.
+async fn ses_attempt(ses: &SesClient, body: &Value) {
+    let asked = ses.try_ask(Method::POST, "/v2/email/configuration-sets", body);
+    let _ = asked.await;
+}
+
+#[tokio::test]
+async fn a_file_that_a_hand_edits_is_taken_in_and_never_overwritten_when_faulty() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("definitions.json");
+    let (app, ses) = app_at(&path).await;
+    ses.create_set("prod").await;
+    ses.create("prod", "d", &counts_by(&["campaign"])).await;
+
+    let text = std::fs::read_to_string(&path).expect("a file");
+    let edited = text.replace("\"prod\"", "\"prod\",\n\"Namespace\": \"Mine\"");
+    std::fs::write(&path, &edited).expect("it is written");
+    // The change takes in first what a hand did.
+    ses.create_set("second").await;
+    let text = std::fs::read_to_string(&path).expect("a file");
+    assert!(text.contains("\"Namespace\": \"Mine\""), "{text}");
+    assert!(text.contains("second"), "{text}");
+
+    let faulty = text.replace("\"SEND\"", "\"SENT\"");
+    std::fs::write(&path, &faulty).expect("it is written");
+    let create = json!({ "ConfigurationSetName": "third" });
+    for _ in 0..2 {
+        let (status, error, body) =
+            ses.ask(Method::POST, "/v2/email/configuration-sets", &create).await;
+        assert_eq!((status, error.as_str()), (500, "InternalFailure"), "{body}");
+    }
+    assert_eq!(std::fs::read_to_string(&path).expect("a file"), faulty, "it is kept");
+    assert_eq!(ses.sets().await, json!(["prod", "second"]), "the old rules go on");
+    let firehose = app.firehose();
+    assert_eq!(firehose.deliver("1", &[send_of("spring")]).await.status, 200);
+    assert_eq!(series(&app).await, counts(&[("campaign=spring", 1)]));
+
+    std::fs::write(&path, &text).expect("it is mended");
+    ses.create_set("third").await;
+    assert_eq!(ses.sets().await, json!(["prod", "second", "third"]));
+
+    // What a hand did is seen without a change, too.
+    std::fs::write(&path, r#"{"ConfigurationSets": []}"#).expect("it is written");
+    let seen = async {
+        while ses.sets().await != json!([]) {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, seen).await.expect("it is seen");
+    std::fs::remove_file(&path).expect("it is there");
+    let (status, ..) = ses.ask(Method::POST, "/v2/email/configuration-sets", &create).await;
+    assert_eq!(status, 500, "a file that is gone is no empty one");
+}
+
+#[tokio::test]
+async fn daemons_share_an_object_in_s3_and_one_that_loses_a_race_says_so() {
+    let s3 = FakeS3::start().await;
+    let start = async || {
+        let around = Surroundings {
+            aws: AwsEnvironment::Endpoint { url: s3.url() },
+            ..Surroundings::default()
+        };
+        let app = TestApp::start_in(around, |config| {
+            config.cloudwatch.publish = Publish::Memory;
+            let (bucket, key) = ("mail".to_owned(), "defs.json".to_owned());
+            open_to_all(config, DefinitionsSource::S3 { bucket, key });
+        })
+        .await;
+        let client = SesClient::new(app.ses_api.expect("it listens"));
+        (app, client)
+    };
+    let (_first, one) = start().await;
+    let (second, two) = start().await;
+    one.create_set("prod").await;
+    one.create("prod", "d", &counts_by(&["campaign"])).await;
+    let shared = async {
+        while two.sets().await != json!(["prod"])
+            || two.destinations("prod").await.as_array().is_none_or(Vec::is_empty)
+        {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, shared).await.expect("the other sees it");
+    assert_eq!(second.firehose().deliver("1", &[send_of("spring")]).await.status, 200);
+    assert_eq!(series(&second).await, counts(&[("campaign=spring", 1)]));
+
+    // Both create sets as fast as they can: each set that was answered is there, and whoever lost
+    // a race was told to ask again.
+    let mut lost = 0;
+    let mut answered = Vec::new();
+    for round in 0..40 {
+        let body = |by| json!({ "ConfigurationSetName": format!("{by}-{round}") });
+        let (a, b) = (body("a"), body("b"));
+        let path = "/v2/email/configuration-sets";
+        let (first, other) =
+            tokio::join!(one.ask(Method::POST, path, &a), two.ask(Method::POST, path, &b));
+        for ((status, error, answer), body) in [(first, a), (other, b)] {
+            match (status, error.as_str()) {
+                (200, _) => answered.push(body["ConfigurationSetName"].clone()),
+                (500, "ConcurrentModificationException") => lost += 1,
+                _ => panic!("{status} {error} {answer}"),
+            }
+        }
+    }
+    println!("{} sets created by two daemons, {lost} races lost", answered.len());
+    let stored: Value = serde_json::from_str(&s3.text("defs.json")).expect("JSON");
+    let stored = stored["ConfigurationSets"].as_array().expect("a list");
+    let names: Vec<&Value> = stored.iter().map(|set| &set["ConfigurationSetName"]).collect();
+    assert_eq!(names.len(), 1 + answered.len());
+    assert!(answered.iter().all(|name| names.contains(&name)));
+}
+
+/// Events of a campaign of their own, so that the series tell by which rules each was counted.
+const EVENTS: u8 = 20;
+
+/// `POSTMETER_CHANGES` of definitions under load: 100 unless told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn under_load_a_thousand_changes_lose_nothing_and_mix_nothing() {
+    let changes: u64 = std::env::var("POSTMETER_CHANGES")
+        .map_or(100, |changes| changes.parse().expect("a number"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let (app, ses) = app_at(&folder.path().join("definitions.json")).await;
+    ses.create_set("prod").await;
+    ses.create("prod", "d", &counts_by(&["campaign"])).await;
+
+    let ended = Arc::new(AtomicBool::new(false));
+    let sent = Arc::new(AtomicU64::new(0));
+    let mut senders = JoinSet::new();
+    for sender in 0..4 {
+        let (firehose, ended, sent) = (app.firehose(), Arc::clone(&ended), Arc::clone(&sent));
+        senders.spawn(async move {
+            for request in 0_u64.. {
+                if ended.load(Ordering::Relaxed) {
+                    return;
+                }
+                let campaign = format!("s{sender}-{request}");
+                let records = vec![send_of(&campaign); usize::from(EVENTS)];
+                assert_eq!(firehose.deliver(&campaign, &records).await.status, 200);
+                sent.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    }
+    let shapes: [&[&str]; 2] = [&["campaign", "genre"], &["campaign"]];
+    let probe = app.firehose();
+    let mut took = Histogram::<u64>::new(3).expect("bounds");
+    let begun = Instant::now();
+    for change in 0..changes {
+        let definition = counts_by(shapes[usize::from(change % 2 == 1)]);
+        let asked = Instant::now();
+        ses.update("prod", "d", &definition).await;
+        took.record(u64::try_from(asked.elapsed().as_micros()).expect("short")).expect("it fits");
+        let campaign = format!("p{change}");
+        let records = vec![send_of(&campaign); usize::from(EVENTS)];
+        assert_eq!(probe.deliver(&campaign, &records).await.status, 200);
+    }
+    let millis = u64::try_from(begun.elapsed().as_millis()).expect("short");
+    ended.store(true, Ordering::Relaxed);
+    while let Some(sender) = senders.join_next().await {
+        sender.expect("it does not panic");
+    }
+    let sent = sent.load(Ordering::Relaxed);
+    println!(
+        "{changes} changes in {millis} ms, p50 {} us, p99 {} us; {} requests/s beside them",
+        took.value_at_quantile(0.5),
+        took.value_at_quantile(0.99),
+        sent * 1000 / millis
+    );
+
+    let counted = series(&app).await;
+    // A request is counted whole, by one version: it has one series, with all its events.
+    assert!(
+        counted.values().all(|count| *count == u64::from(EVENTS)),
+        "a mixture, or something lost"
+    );
+    assert_eq!(counted.len() as u64, sent + changes);
+    for change in 0..changes {
+        let plain = format!("campaign=p{change}");
+        let expected = if change % 2 == 1 { plain } else { format!("{plain},genre=none") };
+        assert_eq!(counted.get(&expected), Some(&u64::from(EVENTS)), "change {change}");
+    }
+}
+
+#[tokio::test]
+async fn more_than_the_rate_is_told_to_come_again_and_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let source = DefinitionsSource::Path(folder.path().join("definitions.json"));
+    let app = TestApp::in_memory(|config| {
+        open_to_all(config, source);
+        config.ses_api.requests_per_second = 2;
+    })
+    .await;
+    let ses = SesClient::new(app.ses_api.expect("it listens"));
+    let mut throttled = 0;
+    for _ in 0..40 {
+        let path = "/v2/email/configuration-sets";
+        let (status, error, _) = ses.ask(Method::GET, path, &Value::Null).await;
+        if status == 429 {
+            assert_eq!(error, "TooManyRequestsException");
+            throttled += 1;
+        }
+    }
+    assert!((1..40).contains(&throttled), "{throttled}");
+    let metric = "postmeter_ses_api_requests_total{outcome=\"throttled\"}";
+    assert_eq!(app.metric(metric).await, throttled);
+}
+
+#[tokio::test]
+async fn without_a_key_nothing_is_told_or_changed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("definitions.json");
+    let source = DefinitionsSource::Path(path.clone());
+    let app = TestApp::in_memory(|config| {
+        open_to_all(config, source);
+        config.ses_api.auth = ApiAuth::SigV4;
+    })
+    .await;
+    let ses = SesClient::new(app.ses_api.expect("it listens"));
+    for (method, path) in [
+        (Method::GET, "/v2/email/configuration-sets"),
+        (Method::POST, "/v2/email/configuration-sets"),
+        (Method::PUT, "/postmeter/v1/configuration-sets/*"),
+        (Method::GET, "/anything"),
+    ] {
+        let (status, error, _) = ses.ask(method, path, &json!({})).await;
+        assert_eq!((status, error.as_str()), (403, "MissingAuthenticationTokenException"));
+    }
+    assert!(!path.exists());
+    assert_eq!(app.metric("postmeter_ses_api_requests_total{outcome=\"denied\"}").await, 4);
+}
