@@ -46,6 +46,7 @@ pub enum Command {
     Explain(ExplainArgs),
     Check(CheckArgs),
     Import(ImportArgs),
+    Export(ExportArgs),
     Healthcheck(HealthcheckArgs),
 }
 
@@ -266,6 +267,35 @@ pub struct ImportArgs {
     /// The file to read; `-` or none is stdin
     #[arg(value_name = "INPUT")]
     pub input: Option<PathBuf>,
+}
+
+/// Turn a definitions document back into what SES takes.
+///
+/// What SES does not have, extensions and the set `*`, is left out and said on stderr.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  postmeter export --definitions definitions.json --configuration-set prod
+  postmeter export --definitions definitions.json --format cli | sh
+  postmeter export --definitions definitions.json --format cloudformation > template.json")]
+pub struct ExportArgs {
+    /// The definitions document
+    #[arg(long, value_name = "FILE")]
+    pub definitions: PathBuf,
+    /// One configuration set; without it all, which json cannot say
+    #[arg(long, value_name = "NAME")]
+    pub configuration_set: Option<String>,
+    #[arg(long, value_enum, default_value = "json")]
+    pub format: ExportFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// What `aws sesv2 get-configuration-set-event-destinations` prints
+    Json,
+    /// Commands of the AWS CLI that create the sets and their destinations
+    Cli,
+    /// A template
+    Cloudformation,
 }
 
 /// A day is its start.

@@ -44,7 +44,14 @@ fn check_config(path: &Path, findings: &mut Vec<Finding>) -> bool {
     let name = path.display().to_string();
     let loaded = config::load(Some((&name, &text)), settings::environment());
     findings.extend(loaded.findings);
-    match loaded.config.and_then(|config| config.definitions) {
+    let Some(config) = loaded.config else { return true };
+    match config.definitions {
+        // The SES API makes the file.
+        Some(DefinitionsSource::Path(path))
+            if config.ses_api.listen.is_some() && !path.exists() =>
+        {
+            true
+        }
         Some(DefinitionsSource::Path(path)) => check_definitions(&path, findings),
         Some(DefinitionsSource::Env(name)) => match std::env::var(&name) {
             Ok(text) => {

@@ -65,7 +65,7 @@ pub fn rules(
 
 /// Reads a definitions document for a command; complains about its faults, and when it cannot be
 /// read.
-fn read_definitions(path: &Path) -> Option<Definitions> {
+pub fn read_definitions(path: &Path) -> Option<Definitions> {
     let text = text_or_complain(path)?;
     let reading = destination::read(&path.display().to_string(), &text);
     print_findings(&reading.findings);

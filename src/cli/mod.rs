@@ -7,6 +7,7 @@ mod check;
 mod count;
 mod demo;
 mod explain;
+mod export;
 mod healthcheck;
 mod import;
 mod input;
@@ -45,6 +46,7 @@ pub fn run() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Import(args) => import::run(&args),
+        Command::Export(args) => export::run(&args),
     };
     exit_code(outcome, output::complain)
 }

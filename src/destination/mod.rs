@@ -4,6 +4,7 @@
 //! prints (see [`import()`]); out flow [`Definitions`], in which nothing needs checking again, or
 //! every fault of the document at once.
 
+mod export;
 mod import;
 mod json;
 mod layout;
@@ -12,6 +13,7 @@ mod rules;
 mod target;
 mod validate;
 
+pub use export::{ExportFormat, Exported, export};
 pub use import::{ImportError, import};
 pub use json::{EventDestinationJson, Extensions, to_document};
 pub use layout::{Layout, LayoutId, Layouts};

@@ -241,6 +241,31 @@ fn what_aws_prints_is_imported_and_counts_the_same() {
 }
 
 #[test]
+fn what_was_imported_is_exported_and_the_other_forms_name_the_same() {
+    let definitions = "config/examples/extensions.json";
+    let export = ["export", "--definitions", definitions];
+    let (_, stderr) = outcome(&export, b"", 2);
+    assert!(stderr.contains("name one set by --configuration-set; there are "), "{stderr}");
+    let (_, stderr) = outcome(&[&export[..], &["--configuration-set", "no"]].concat(), b"", 2);
+    assert!(stderr.contains("there is no configuration set no"), "{stderr}");
+
+    let printed = fs::read(project_file("config/examples/aws-cli-output.txt")).expect("it");
+    let import = ["import", "--configuration-set", "prod"];
+    let (document, _) = outcome(&import, &printed, 0);
+    let (_folder, path) = file("imported.json", &document);
+    let export = ["export", "--definitions", &path];
+    let (exported, stderr) = outcome(&export, b"", 0);
+    assert_eq!(outcome(&import, exported.as_bytes(), 0).0, document, "{stderr}");
+    let (commands, _) = outcome(&[&export[..], &["--format", "cli"]].concat(), b"", 0);
+    let (template, _) = outcome(&[&export[..], &["--format", "cloudformation"]].concat(), b"", 0);
+    let exported: Value = serde_json::from_str(&exported).expect("JSON");
+    for destination in exported["EventDestinations"].as_array().expect("a list") {
+        let name = destination["Name"].as_str().expect("a name");
+        assert!(commands.contains(name) && template.contains(name), "{name}");
+    }
+}
+
+#[test]
 fn import_refuses_other_input_and_prints_no_document() {
     let import = ["import", "--configuration-set", "prod"];
     let faulty = r#"{"EventDestinations":[{"Name":"two words"}]}"#;

@@ -1,0 +1,48 @@
+//! `postmeter export`: from a definitions document back to what SES takes.
+
+use std::io::Write;
+
+use super::args::{ExportArgs, ExportFormat};
+use super::output::complain;
+use super::{Exit, input};
+use crate::destination;
+use crate::destination::{ConfigurationSet, Exported};
+
+/// Runs the command.
+///
+/// # Errors
+/// The output cannot be written.
+pub fn run(args: &ExportArgs) -> anyhow::Result<Exit> {
+    let Some(definitions) = input::read_definitions(&args.definitions) else {
+        return Ok(Exit::Usage);
+    };
+    let sets = &definitions.configuration_sets;
+    let wanted = |set: &&ConfigurationSet| {
+        args.configuration_set.as_ref().is_none_or(|name| *name == set.name)
+    };
+    let chosen: Vec<&ConfigurationSet> = sets.iter().filter(wanted).collect();
+    if let Some(name) = args.configuration_set.as_ref().filter(|_| chosen.is_empty()) {
+        complain(&format!("there is no configuration set {name}; there are {}", names(sets)));
+        return Ok(Exit::Usage);
+    }
+    let format = match args.format {
+        ExportFormat::Json => destination::ExportFormat::Json,
+        ExportFormat::Cli => destination::ExportFormat::Cli,
+        ExportFormat::Cloudformation => destination::ExportFormat::CloudFormation,
+    };
+    if format == destination::ExportFormat::Json && chosen.len() != 1 {
+        complain(&format!("name one set by --configuration-set; there are {}", names(sets)));
+        return Ok(Exit::Usage);
+    }
+    let Exported { text, left_out } = destination::export(&chosen, format)?;
+    for line in left_out {
+        complain(&line);
+    }
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(Exit::Done)
+}
+
+fn names(sets: &[ConfigurationSet]) -> String {
+    let names: Vec<&str> = sets.iter().take(20).map(|set| set.name.as_str()).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
