@@ -1,6 +1,9 @@
 //! What operations do to definitions, and what they find there.
 
+use serde_json::Value;
+
 use super::error::{ApiError, ErrorKind, Noun};
+use super::operation::PutHow;
 use crate::destination::{
     ANY_CONFIGURATION_SET, ConfigurationSet, Definitions, Destination, DestinationExtensions,
     EventDestination, SetOptions, quote_name,
@@ -10,12 +13,15 @@ use crate::destination::{
 const SETS_MAX: usize = 10_000;
 const EVENT_DESTINATIONS_MAX: usize = 10;
 
+/// The member of a configuration set that holds its tags.
+pub const TAGS: &str = "Tags";
+
 type Done<T = ()> = Result<T, ApiError>;
 
 pub fn create_set(definitions: &mut Definitions, set: ConfigurationSet) -> Done {
     let sets = &mut definitions.configuration_sets;
     if sets.iter().any(|known| known.name == set.name) {
-        let message = format!("Configuration set {} already exists.", set.name);
+        let message = format!("Configuration set <{}> already exists.", set.name);
         return Err(ApiError::new(ErrorKind::AlreadyExists(Noun::ConfigurationSet), message));
     }
     if sets.iter().filter(|set| set.name != ANY_CONFIGURATION_SET).count() >= SETS_MAX {
@@ -42,19 +48,67 @@ fn set_mut<'d>(definitions: &'d mut Definitions, name: &str) -> Done<&'d mut Con
     found.ok_or_else(|| no_set(name))
 }
 
-/// Puts options in the place of those of the same names; without any, they are removed.
+/// Puts options in the place of those that are there; without any, they are removed.
 pub fn put_options(
     definitions: &mut Definitions,
     name: &str,
     member: &'static str,
     mut options: SetOptions,
+    how: PutHow,
 ) -> Done {
     let set = set_mut(definitions, name)?;
-    match options.0.remove(member) {
-        Some(value) => set.options.0.insert(member, value),
-        None => set.options.0.remove(member),
-    };
+    let known = set.options.0.get_mut(member);
+    let noun = Noun::TrackingOptions;
+    match (how, known.is_some()) {
+        (PutHow::Create, true) => {
+            let message = format!("Configuration set <{name}> already has {member}.");
+            return Err(ApiError::new(ErrorKind::AlreadyExists(noun), message));
+        }
+        (PutHow::Update, false) => {
+            let message = format!("Configuration set <{name}> has no {member}.");
+            return Err(ApiError::new(ErrorKind::NotFound(noun), message));
+        }
+        _ => {}
+    }
+    match (how, known, options.0.remove(member)) {
+        (PutHow::Merge, Some(Value::Object(known)), Some(Value::Object(own))) => known.extend(own),
+        (PutHow::Merge, _, None) => {}
+        (_, _, Some(value)) => _ = set.options.0.insert(member, value),
+        (_, _, None) => _ = set.options.0.remove(member),
+    }
     Ok(())
+}
+
+/// Adds tags to those that are there; one of the same key is replaced.
+pub fn tag(definitions: &mut Definitions, name: &str, mut options: SetOptions) -> Done {
+    let set = set_mut(definitions, name)?;
+    let Some(Value::Array(new)) = options.0.remove(TAGS) else { return Ok(()) };
+    let mut tags = tags(set);
+    tags.retain(|tag| new.iter().all(|new| new["Key"] != tag["Key"]));
+    tags.extend(new);
+    put_tags(set, tags);
+    Ok(())
+}
+
+/// Removes the tags of these keys, as far as they are there.
+pub fn untag(definitions: &mut Definitions, name: &str, keys: &[String]) -> Done {
+    let set = set_mut(definitions, name)?;
+    let mut tags = tags(set);
+    tags.retain(|tag| keys.iter().all(|key| tag["Key"] != **key));
+    put_tags(set, tags);
+    Ok(())
+}
+
+fn tags(set: &ConfigurationSet) -> Vec<Value> {
+    set.options.0.get(TAGS).and_then(Value::as_array).cloned().unwrap_or_default()
+}
+
+fn put_tags(set: &mut ConfigurationSet, tags: Vec<Value>) {
+    if tags.is_empty() {
+        set.options.0.remove(TAGS);
+    } else {
+        set.options.0.insert(TAGS, Value::Array(tags));
+    }
 }
 
 pub fn create_destination(
@@ -66,14 +120,14 @@ pub fn create_destination(
     let name = &destination.name;
     if set.event_destinations.iter().any(|known| known.name == *name) {
         let message = format!(
-            "An event destination with name {name} already exists for configuration set \
-             {set_name}."
+            "An event destination with name <{name}> already exists for configuration set \
+             <{set_name}>."
         );
         return Err(ApiError::new(ErrorKind::AlreadyExists(Noun::EventDestination), message));
     }
     if set.event_destinations.len() >= EVENT_DESTINATIONS_MAX {
         let message = format!(
-            "Configuration set {set_name} has {EVENT_DESTINATIONS_MAX} event destinations, which \
+            "Configuration set <{set_name}> has {EVENT_DESTINATIONS_MAX} event destinations, which \
              is the maximum."
         );
         return Err(ApiError::new(ErrorKind::LimitExceeded, message));
@@ -162,13 +216,13 @@ fn destination_mut<'d>(
 }
 
 fn no_set(name: &str) -> ApiError {
-    let message = format!("Configuration set {} does not exist.", quote_name(name));
+    let message = format!("Configuration set <{}> does not exist.", quote_name(name));
     ApiError::new(ErrorKind::NotFound(Noun::ConfigurationSet), message)
 }
 
 fn no_destination(set_name: &str, name: &str) -> ApiError {
     let message = format!(
-        "An event destination with name {} does not exist for configuration set {set_name}.",
+        "An event destination with name <{}> does not exist for configuration set <{set_name}>.",
         quote_name(name)
     );
     ApiError::new(ErrorKind::NotFound(Noun::EventDestination), message)

@@ -40,6 +40,7 @@ pub enum ErrorKind {
 pub enum Noun {
     ConfigurationSet,
     EventDestination,
+    TrackingOptions,
 }
 
 /// Which part of a request is wrong, as far as version 1 tells them apart.
@@ -94,11 +95,15 @@ impl ApiError {
 
     /// In the words of version 1.
     pub const fn v1_code(&self) -> (StatusCode, &'static str) {
-        use Noun::{ConfigurationSet, EventDestination};
+        use Noun::{ConfigurationSet, EventDestination, TrackingOptions};
         const BAD: StatusCode = StatusCode::BAD_REQUEST;
         match self.kind {
             ErrorKind::AlreadyExists(ConfigurationSet) => (BAD, "ConfigurationSetAlreadyExists"),
             ErrorKind::AlreadyExists(EventDestination) => (BAD, "EventDestinationAlreadyExists"),
+            ErrorKind::AlreadyExists(TrackingOptions) => {
+                (BAD, "TrackingOptionsAlreadyExistsException")
+            }
+            ErrorKind::NotFound(TrackingOptions) => (BAD, "TrackingOptionsDoesNotExistException"),
             ErrorKind::NotFound(ConfigurationSet) => (BAD, "ConfigurationSetDoesNotExist"),
             ErrorKind::NotFound(EventDestination) => (BAD, "EventDestinationDoesNotExist"),
             ErrorKind::BadRequest(Member::CloudWatch) => (BAD, "InvalidCloudWatchDestination"),

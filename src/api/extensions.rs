@@ -61,6 +61,6 @@ pub fn answer(answer: &Answer) -> Value {
             }),
             Destination::Forward(_) | Destination::Pinpoint { .. } => json!({}),
         },
-        Answer::Done | Answer::Set(_) | Answer::Sets { .. } => json!({}),
+        Answer::Done | Answer::Set(_) | Answer::Sets { .. } | Answer::Tags(_) => json!({}),
     }
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::changes;
+use serde_json::{Value, json};
+
+use super::changes::{self, TAGS};
 use super::error::ApiError;
 use crate::definitions::Book;
 use crate::destination::{
@@ -17,24 +19,80 @@ use crate::destination::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operation {
     CreateSet(ConfigurationSet),
-    GetSet { set: String },
+    GetSet {
+        set: String,
+    },
     ListSets(Page),
-    DeleteSet { set: String },
-    PutOptions { set: String, member: &'static str, options: SetOptions },
-    CreateDestination { set: String, destination: EventDestination },
-    GetDestinations { set: String },
-    UpdateDestination { set: String, destination: EventDestination },
-    DeleteDestination { set: String, name: String },
-    GetSetExtensions { set: String },
-    PutSetExtensions { set: String, namespace: Option<String> },
-    GetDestinationExtensions { set: String, name: String },
-    PutDestinationExtensions { set: String, name: String, extensions: DestinationExtensions },
+    DeleteSet {
+        set: String,
+    },
+    /// Without the member in `options`, it is removed.
+    PutOptions {
+        set: String,
+        member: &'static str,
+        options: SetOptions,
+        how: PutHow,
+    },
+    ListTags {
+        set: String,
+    },
+    Tag {
+        set: String,
+        options: SetOptions,
+    },
+    Untag {
+        set: String,
+        keys: Vec<String>,
+    },
+    CreateDestination {
+        set: String,
+        destination: EventDestination,
+    },
+    GetDestinations {
+        set: String,
+    },
+    UpdateDestination {
+        set: String,
+        destination: EventDestination,
+    },
+    DeleteDestination {
+        set: String,
+        name: String,
+    },
+    GetSetExtensions {
+        set: String,
+    },
+    PutSetExtensions {
+        set: String,
+        namespace: Option<String>,
+    },
+    GetDestinationExtensions {
+        set: String,
+        name: String,
+    },
+    PutDestinationExtensions {
+        set: String,
+        name: String,
+        extensions: DestinationExtensions,
+    },
+}
+
+/// What becomes of options that are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PutHow {
+    Replace,
+    /// What is not named stays.
+    Merge,
+    /// There must be none.
+    Create,
+    /// There must be some.
+    Update,
 }
 
 /// Which names are listed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// Those that contain this.
+    /// Those that contain this, in any case.
     pub contains: Option<String>,
     pub size: usize,
     /// Those behind what another page ended with.
@@ -51,6 +109,7 @@ pub enum Answer {
         names: Vec<String>,
         next: Option<String>,
     },
+    Tags(Value),
     SetExtensions(Option<String>),
     Destination(EventDestination),
 }
@@ -69,6 +128,9 @@ impl Operation {
             Self::ListSets(_) => "ListConfigurationSets",
             Self::DeleteSet { .. } => "DeleteConfigurationSet",
             Self::PutOptions { .. } => "PutConfigurationSetOptions",
+            Self::ListTags { .. } => "ListTagsForResource",
+            Self::Tag { .. } => "TagResource",
+            Self::Untag { .. } => "UntagResource",
             Self::CreateDestination { .. } => "CreateConfigurationSetEventDestination",
             Self::GetDestinations { .. } => "GetConfigurationSetEventDestinations",
             Self::UpdateDestination { .. } => "UpdateConfigurationSetEventDestination",
@@ -87,6 +149,7 @@ impl Operation {
             Self::GetSet { .. }
                 | Self::ListSets(_)
                 | Self::GetDestinations { .. }
+                | Self::ListTags { .. }
                 | Self::GetSetExtensions { .. }
                 | Self::GetDestinationExtensions { .. }
         )
@@ -110,6 +173,10 @@ impl Operation {
             Self::GetSet { set: name } | Self::GetDestinations { set: name } => {
                 set(&name).map(Answer::Set)
             }
+            Self::ListTags { set: name } => {
+                let tags = set(&name)?.options.0.remove(TAGS);
+                Ok(Answer::Tags(tags.unwrap_or_else(|| json!([]))))
+            }
             Self::GetSetExtensions { set: name } => {
                 set(&name).map(|set| Answer::SetExtensions(set.namespace))
             }
@@ -125,9 +192,11 @@ impl Operation {
         match self {
             Self::CreateSet(set) => changes::create_set(definitions, set),
             Self::DeleteSet { set } => changes::delete_set(definitions, &set),
-            Self::PutOptions { set, member, options } => {
-                changes::put_options(definitions, &set, member, options)
+            Self::PutOptions { set, member, options, how } => {
+                changes::put_options(definitions, &set, member, options, how)
             }
+            Self::Tag { set, options } => changes::tag(definitions, &set, options),
+            Self::Untag { set, keys } => changes::untag(definitions, &set, &keys),
             Self::CreateDestination { set, destination } => {
                 changes::create_destination(definitions, &set, destination)
             }
@@ -146,6 +215,7 @@ impl Operation {
             Self::GetSet { .. }
             | Self::ListSets(_)
             | Self::GetDestinations { .. }
+            | Self::ListTags { .. }
             | Self::GetSetExtensions { .. }
             | Self::GetDestinationExtensions { .. } => Ok(()),
         }
@@ -159,10 +229,11 @@ impl Page {
     /// created or deleted between them. SES knows no set of every other set.
     fn of(&self, definitions: &Definitions) -> Result<Answer, ApiError> {
         let after = self.token.as_deref().map(after).transpose()?;
-        let contains = self.contains.as_deref().unwrap_or_default();
+        let contains = self.contains.as_deref().unwrap_or_default().to_ascii_lowercase();
+        let is_wanted = |name: &str| name.to_ascii_lowercase().contains(&contains);
         let names = definitions.configuration_sets.iter().map(|set| set.name.as_str());
         let mut names: Vec<&str> = names
-            .filter(|name| *name != ANY_CONFIGURATION_SET && name.contains(contains))
+            .filter(|name| *name != ANY_CONFIGURATION_SET && is_wanted(name))
             .filter(|name| after.as_deref().is_none_or(|after| *name > after))
             .collect();
         names.sort_unstable();

@@ -39,8 +39,9 @@ impl Request {
         })
     }
 
-    pub fn query(&self, name: &str) -> Option<&str> {
-        let found = self.query.iter().find(|(known, _)| known == name);
+    /// What the query says under a name, as often as it says it; empty texts say nothing.
+    pub fn queries(&self, name: &str) -> impl Iterator<Item = &str> {
+        let found = self.query.iter().filter(move |(known, _)| known == name);
         found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 

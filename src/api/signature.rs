@@ -222,3 +222,157 @@ impl<'a> Authorization<'a> {
         Ok(Self { id, date, region, service, signed_headers, signature })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Request;
+
+    use super::*;
+    use crate::config::AccessKey;
+
+    /// Of 2026-11-22T12:00:00Z.
+    const NOW_MS: i64 = 1_795_348_800_000;
+    const PATH: &str = "/v2/email/configuration-sets/a%2Ab/event-destinations/d%20e?x=1&a=b%2Fc";
+    const BODY: &[u8] = b"{\"EventDestination\":{}}";
+    /// Made by botocore 1.43.106.
+    const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=AKIDFULL/20261122/eu-west-1/ses/aws4_request, \
+         SignedHeaders=content-type;host;x-amz-date, \
+         Signature=5dbc4120d4c7e2395afe14ecf5e161b88d72c7afc8d49fc68c08798759b61746";
+
+    fn keys() -> Keys {
+        let key = |id: &str, secret: &str| ApiKey { id: id.into(), secret: AccessKey::new(secret) };
+        Keys {
+            read_and_change: vec![key("AKIDFULL", "0123456789abcdef0123")],
+            read_only: vec![key("AKIDREAD", "fedcba98765432100123")],
+        }
+    }
+
+    fn head(method: &str, path: &str, headers: &[(&str, &str)]) -> Parts {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).expect("a request").into_parts().0
+    }
+
+    /// The headers that botocore sent, with one in the place of another.
+    fn with(name: &str, value: &str) -> Parts {
+        let headers = [
+            ("content-type", "application/json"),
+            ("host", "127.0.0.1:8128"),
+            ("x-amz-date", "20261122T120000Z"),
+            ("authorization", SIGNED),
+        ];
+        let other = |(known, text)| if known == name { (known, value) } else { (known, text) };
+        let headers: Vec<_> =
+            headers.into_iter().map(other).filter(|(_, text)| !text.is_empty()).collect();
+        head("PUT", PATH, &headers)
+    }
+
+    fn refusal(head: &Parts, body: &[u8], now_ms: i64) -> (ErrorKind, String) {
+        let error = keys().caller(head, body, now_ms).expect_err("it is refused");
+        (error.kind, error.message)
+    }
+
+    #[test]
+    fn what_botocore_signs_is_believed() {
+        let caller = Ok(Caller { id: Some("AKIDFULL".to_owned()), may_change: true });
+        let minute = 60_000;
+        for skew in [-5 * minute, 0, 5 * minute] {
+            assert_eq!(keys().caller(&with("", ""), BODY, NOW_MS + skew), caller, "{skew}");
+        }
+        let form = head(
+            "POST",
+            "/",
+            &[
+                ("content-type", "application/x-www-form-urlencoded; charset=utf-8"),
+                ("host", "127.0.0.1:8128"),
+                ("x-amz-date", "20261122T120000Z"),
+                (
+                    "authorization",
+                    "AWS4-HMAC-SHA256 Credential=AKIDFULL/20261122/eu-west-1/ses/aws4_request, \
+                     SignedHeaders=content-type;host;x-amz-date, \
+                     Signature=ad5b9bedad616e2936b30082b3fd5ea6bc9b1a2e4ea907d990e76703ed75a82b",
+                ),
+            ],
+        );
+        let body = b"Action=ListConfigurationSets&Version=2010-12-01";
+        assert_eq!(keys().caller(&form, body, NOW_MS), caller);
+    }
+
+    #[test]
+    fn what_is_not_what_was_signed_is_refused() {
+        use ErrorKind::{IncompleteSignature, UnknownKey, Unsigned, WrongSignature};
+        let minute = 60_000;
+        for (name, value, body, now_ms, kind) in [
+            ("authorization", "", BODY, NOW_MS, Unsigned),
+            ("authorization", "Bearer x", BODY, NOW_MS, IncompleteSignature),
+            ("authorization", &SIGNED[..100], BODY, NOW_MS, IncompleteSignature),
+            (
+                "authorization",
+                &SIGNED.replace("/ses/", "/ses/x/"),
+                BODY,
+                NOW_MS,
+                IncompleteSignature,
+            ),
+            (
+                "authorization",
+                &SIGNED.replace("20261122", "2026112"),
+                BODY,
+                NOW_MS,
+                IncompleteSignature,
+            ),
+            ("authorization", &SIGNED.replace("AKIDFULL", "AKIDNONE"), BODY, NOW_MS, UnknownKey),
+            (
+                "authorization",
+                &SIGNED.replace("AKIDFULL", "AKIDREAD"),
+                BODY,
+                NOW_MS,
+                WrongSignature,
+            ),
+            (
+                "authorization",
+                &SIGNED.replace("eu-west-1", "eu-west-2"),
+                BODY,
+                NOW_MS,
+                WrongSignature,
+            ),
+            ("authorization", &SIGNED.replace("/ses/", "/sqs/"), BODY, NOW_MS, WrongSignature),
+            (
+                "authorization",
+                &SIGNED.replace("20261122", "20261121"),
+                BODY,
+                NOW_MS,
+                WrongSignature,
+            ),
+            ("authorization", &SIGNED.replace("host;", ""), BODY, NOW_MS, WrongSignature),
+            ("authorization", &SIGNED.replace(";x-amz-date", ""), BODY, NOW_MS, WrongSignature),
+            ("authorization", &SIGNED.replace("=5dbc", "=5dbd"), BODY, NOW_MS, WrongSignature),
+            ("authorization", &SIGNED[..SIGNED.len() - 1], BODY, NOW_MS, WrongSignature),
+            ("host", "127.0.0.1:8129", BODY, NOW_MS, WrongSignature),
+            ("content-type", "text/plain", BODY, NOW_MS, WrongSignature),
+            ("x-amz-date", "20261122T120001Z", BODY, NOW_MS, WrongSignature),
+            ("x-amz-date", "2026-11-22", BODY, NOW_MS, IncompleteSignature),
+            ("", "", b"{}", NOW_MS, WrongSignature),
+            ("", "", BODY, NOW_MS + 5 * minute + 1, WrongSignature),
+            ("", "", BODY, NOW_MS - 5 * minute - 1, WrongSignature),
+        ] {
+            let (found, message) = refusal(&with(name, value), body, now_ms);
+            assert_eq!(found, kind, "{name}: {value}: {message}");
+            assert!(!message.contains("0123456789abcdef"), "{message}");
+        }
+        let mut token = with("", "");
+        token.headers.insert("x-amz-security-token", "t".parse().expect("a value"));
+        assert_eq!(refusal(&token, BODY, NOW_MS).0, UnknownKey);
+        let mut get = with("", "");
+        get.method = axum::http::Method::GET;
+        assert_eq!(refusal(&get, BODY, NOW_MS).0, WrongSignature);
+    }
+
+    #[test]
+    fn a_key_that_only_reads_is_known_as_that() {
+        let keys = Keys { read_and_change: Vec::new(), read_only: keys().read_and_change };
+        let caller = keys.caller(&with("", ""), BODY, NOW_MS).expect("it is known");
+        assert!(!caller.may_change);
+    }
+}

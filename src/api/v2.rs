@@ -3,21 +3,27 @@
 
 use axum::http::{Method, StatusCode};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
+use super::changes::TAGS;
 use super::error::{ApiError, ErrorKind};
-use super::operation::{Answer, Operation, PAGE_MAX, Page};
+use super::operation::{Answer, Operation, PAGE_MAX, Page, PutHow};
 use super::request::Request;
 use crate::destination::{
-    ANY_CONFIGURATION_SET, ConfigurationSet, EventDestinationJson, Extensions,
-    event_destination_name_refusal, read_destination, read_options, read_set,
+    ANY_CONFIGURATION_SET, ConfigurationSet, EventDestinationJson, Extensions, SetOptions,
+    event_destination_name_refusal, quote_name, read_destination, read_options, read_set,
 };
 
 /// What the paths of version 2 begin with.
 pub const PREFIX: &str = "/v2/email/";
 
 /// Names on a page, unless a number is asked for.
-const PAGE: usize = 100;
+const PAGE: usize = 50;
+
+/// What an option is when the body that puts it does not say.
+const LEFT_OUT: [(&str, &str); 2] =
+    [("SendingOptions", "SendingEnabled"), ("ReputationOptions", "ReputationMetricsEnabled")];
 
 const FILTER: &str = "CONFIGURATION_SET_NAME_CONTAINS";
 
@@ -50,15 +56,21 @@ pub fn operation(request: &Request) -> Result<Operation, ApiError> {
     match (&request.method, &path[..]) {
         (&Method::POST, ["configuration-sets"]) => create_set(request.json()),
         (&Method::GET, ["configuration-sets"]) => {
-            let size = request.query("PageSize").map(str::parse).transpose();
+            let size = request.queries("PageSize").next().map(str::parse).transpose();
             let page_size = size.map_err(|_| page_size_refusal())?;
-            let next_token = request.query("NextToken").map(str::to_owned);
+            let next_token = request.queries("NextToken").next().map(str::to_owned);
             list(List { filter: None, next_token, page_size })
         }
         (&Method::POST, ["list-configuration-sets"]) => {
-            let list: Option<List> = serde_json::from_str(request.json())
-                .map_err(|error| ApiError::bad_request(format!("Invalid body: {error}.")))?;
-            self::list(list.unwrap_or_default())
+            let body: Map<String, Value> = parse(request.json())?;
+            list(parse(&Value::Object(body).to_string())?)
+        }
+        (&Method::POST, ["update-configuration-sets"]) => update_set(request.json()),
+        (&Method::GET, ["tags"]) => Ok(Operation::ListTags { set: tagged(request)? }),
+        (&Method::POST, ["tags"]) => tag(request.json()),
+        (&Method::DELETE, ["tags"]) => {
+            let keys = request.queries("TagKeys").map(str::to_owned).collect();
+            Ok(Operation::Untag { set: tagged(request)?, keys })
         }
         (&Method::GET, ["configuration-sets", set]) => Ok(Operation::GetSet { set: owned(set) }),
         (&Method::DELETE, ["configuration-sets", set]) => {
@@ -106,41 +118,96 @@ fn create_set(body: &str) -> Result<Operation, ApiError> {
 }
 
 fn put_options(set: &str, member: &'static str, body: &str) -> Result<Operation, ApiError> {
-    // The body has the members of the block.
-    let block: Value = serde_json::from_str(body)
-        .map_err(|error| ApiError::bad_request(format!("Invalid body: {error}.")))?;
-    let is_empty = block.as_object().is_some_and(Map::is_empty);
-    let block = if is_empty { json!({}) } else { json!({ member: block }) };
-    let options = read_options(&block.to_string())?;
-    Ok(Operation::PutOptions { set: owned(set), member, options })
+    let mut block: Map<String, Value> = parse(body)?;
+    // All but one have the members of the block in the body.
+    let options = if member == "VdmOptions" {
+        Value::Object(block)
+    } else if let Some((_, left_out)) = LEFT_OUT.iter().find(|(known, _)| *known == member) {
+        block.entry(*left_out).or_insert(json!(false));
+        json!({ member: block })
+    } else if block.is_empty() {
+        json!({})
+    } else {
+        json!({ member: block })
+    };
+    let options = read_options(&options.to_string())?;
+    Ok(Operation::PutOptions { set: owned(set), member, options, how: PutHow::Replace })
+}
+
+/// What is not named stays; there is one member that can be.
+fn update_set(body: &str) -> Result<Operation, ApiError> {
+    const MEMBER: &str = "MessageSecurityOptions";
+    let body: Map<String, Value> = parse(body)?;
+    let set = required(&body, "ConfigurationSetName", "configurationSetName")?;
+    let mut options = SetOptions::default();
+    if body.contains_key(MEMBER) {
+        options = read_options(&json!({ MEMBER: body[MEMBER] }).to_string())?;
+    }
+    Ok(Operation::PutOptions { set, member: MEMBER, options, how: PutHow::Merge })
+}
+
+fn tag(body: &str) -> Result<Operation, ApiError> {
+    let body: Map<String, Value> = parse(body)?;
+    let set = set_of(&required(&body, "ResourceArn", "resourceArn")?)?;
+    let options = read_options(&json!({ TAGS: body.get(TAGS) }).to_string())?;
+    Ok(Operation::Tag { set, options })
+}
+
+fn tagged(request: &Request) -> Result<String, ApiError> {
+    set_of(request.queries("ResourceArn").next().unwrap_or_default())
+}
+
+/// The configuration set of an ARN, of whatever region and account.
+fn set_of(arn: &str) -> Result<String, ApiError> {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let name = match parts[..] {
+        ["arn", _, "ses", _, _, resource] => resource.strip_prefix("configuration-set/"),
+        _ => None,
+    };
+    name.map(str::to_owned).ok_or_else(|| {
+        let message = format!(
+            "Invalid resource ARN <{}>: postmeter has \
+             arn:aws:ses:REGION:ACCOUNT:configuration-set/NAME.",
+            quote_name(arn)
+        );
+        ApiError::bad_request(message)
+    })
+}
+
+fn required(body: &Map<String, Value>, name: &str, member: &str) -> Result<String, ApiError> {
+    body.get(name).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| {
+        ApiError::bad_request(format!(
+            "1 validation error detected: Value at '{member}' failed to satisfy constraint: \
+             Member must not be null"
+        ))
+    })
+}
+
+fn parse<T: DeserializeOwned>(body: &str) -> Result<T, ApiError> {
+    serde_json::from_str(body)
+        .map_err(|error| ApiError::bad_request(format!("Invalid body: {error}.")))
 }
 
 fn list(list: List) -> Result<Operation, ApiError> {
     let mut contains = None;
-    for (key, value) in list.filter.unwrap_or_default() {
-        let text = value.as_str().filter(|text| !text.is_empty());
-        let (true, Some(text)) = (key == FILTER, text) else {
-            let message = format!(
-                "1 validation error detected: Value at 'filter' failed to satisfy constraint: Map \
-                 keys must satisfy constraint: [Member must satisfy enum value set: [{FILTER}]], \
-                 and values must not be empty"
-            );
-            return Err(ApiError::bad_request(message));
-        };
+    if let Some(value) = list.filter.unwrap_or_default().remove(FILTER) {
+        let text = value
+            .as_str()
+            .ok_or_else(|| ApiError::bad_request(format!("Filter.{FILTER} must be a string.")))?;
         contains = Some(text.to_owned());
     }
     let size = match list.page_size {
-        None | Some(0) => PAGE,
+        None => PAGE,
         Some(size) => usize::try_from(size)
             .ok()
-            .filter(|size| *size <= PAGE_MAX)
+            .filter(|size| (1..=PAGE_MAX).contains(size))
             .ok_or_else(page_size_refusal)?,
     };
     Ok(Operation::ListSets(Page { contains, size, token: list.next_token }))
 }
 
 fn page_size_refusal() -> ApiError {
-    ApiError::bad_request(format!("PageSize must be a number from 0 to {PAGE_MAX}."))
+    ApiError::bad_request(format!("PageSize must be a number from 1 to {PAGE_MAX}."))
 }
 
 fn refuse_name(name: &str) -> Result<(), ApiError> {
@@ -173,6 +240,7 @@ pub fn answer(operation: &Operation, answer: &Answer) -> Value {
             }
             body
         }
+        (_, Answer::Tags(tags)) => json!({ TAGS: tags }),
         (_, Answer::Done | Answer::SetExtensions(_) | Answer::Destination(_)) => json!({}),
     }
 }

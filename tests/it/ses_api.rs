@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::support::app::{PATIENCE, TestApp};
 use crate::support::fake_s3::FakeS3;
-use crate::support::firehose::get;
+use crate::support::firehose::{get, post};
 use crate::support::process::Daemon;
 use crate::support::ses_client::{SesClient, counts_by};
 use crate::support::traffic::send_of;
@@ -310,6 +310,149 @@ async fn under_load_a_thousand_changes_lose_nothing_and_mix_nothing() {
         let expected = if change % 2 == 1 { plain } else { format!("{plain},genre=none") };
         assert_eq!(counted.get(&expected), Some(&u64::from(EVENTS)), "change {change}");
     }
+}
+
+/// Version 1 in the same breath: a form in, the body out.
+async fn form(app: &TestApp, fields: &[(&str, &str)]) -> (u16, String) {
+    let pairs = fields.iter().map(|(name, value)| format!("{name}={}", value.replace(' ', "+")));
+    let body = pairs.collect::<Vec<_>>().join("&");
+    let reply = post(app.ses_api.expect("it listens"), "/", &[], body).await;
+    (reply.status, reply.body)
+}
+
+#[tokio::test]
+async fn both_versions_see_the_same_and_say_their_own_errors() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (app, ses) = app_at(&folder.path().join("definitions.json")).await;
+    ses.create_set("prod").await;
+    let set = ("ConfigurationSetName", "prod");
+    let mut create = vec![
+        ("Action", "CreateConfigurationSetEventDestination"),
+        set,
+        ("EventDestination.Name", "d"),
+        ("EventDestination.Enabled", "true"),
+        ("EventDestination.MatchingEventTypes.member.1", "renderingFailure"),
+        ("EventDestination.MatchingEventTypes.member.2", "send"),
+    ];
+    let dimension = |member: &str| {
+        format!("EventDestination.CloudWatchDestination.DimensionConfigurations.member.1.{member}")
+    };
+    let (name, source, default) = (
+        dimension("DimensionName"),
+        dimension("DimensionValueSource"),
+        dimension("DefaultDimensionValue"),
+    );
+    create.extend([(&*name, "campaign"), (&*source, "messageTag"), (&*default, "none")]);
+    assert_eq!(form(&app, &create).await.0, 200);
+    let mut expected = counts_by(&["campaign"]);
+    expected["Name"] = json!("d");
+    expected["MatchingEventTypes"] = json!(["SEND", "RENDERING_FAILURE"]);
+    assert_eq!(ses.destinations("prod").await, json!([expected]));
+
+    let describe = [
+        ("Action", "DescribeConfigurationSet"),
+        set,
+        ("ConfigurationSetAttributeNames.member.1", "eventDestinations"),
+    ];
+    let (status, body) = form(&app, &describe).await;
+    assert_eq!(status, 200);
+    for part in [
+        "<DescribeConfigurationSetResponse xmlns=\"http://ses.amazonaws.com/doc/2010-12-01/\">",
+        "<ConfigurationSet><Name>prod</Name></ConfigurationSet>",
+        "<MatchingEventTypes><member>send</member><member>renderingFailure</member></MatchingEventTypes>",
+        "<DimensionValueSource>messageTag</DimensionValueSource>",
+    ] {
+        assert!(body.contains(part), "{part} is not in {body}");
+    }
+
+    let path = "/v2/email/configuration-sets/prod/event-destinations";
+    let again = json!({ "EventDestinationName": "d", "EventDestination": counts_by(&["a"]) });
+    let (status, error, _) = ses.ask(Method::POST, path, &again).await;
+    assert_eq!((status, error.as_str()), (400, "AlreadyExistsException"));
+    let (status, body) = form(&app, &create).await;
+    assert!(status == 400 && body.contains("<Code>EventDestinationAlreadyExists</Code>"), "{body}");
+    create[4].1 = "deliveryDelay";
+    let (status, body) = form(&app, &create).await;
+    assert!(status == 400 && body.contains("enum value set: [send, reject, "), "{body}");
+    create[4].1 = "bounce";
+    create[2].1 = "two words";
+    let (status, body) = form(&app, &create).await;
+    assert!(status == 400 && body.contains("<Code>ValidationError</Code>"), "{body}");
+    let (status, body) = form(&app, &[("Action", "SendEmail")]).await;
+    assert!(status == 400 && body.contains("<Code>InvalidAction</Code>"), "{body}");
+    let (status, error, _) = ses.ask(Method::GET, "/v2/email/contact-lists", &Value::Null).await;
+    assert_eq!((status, error.as_str()), (404, "UnknownOperationException"));
+
+    let delete =
+        [("Action", "DeleteConfigurationSetEventDestination"), set, ("EventDestinationName", "d")];
+    assert_eq!(form(&app, &delete).await.0, 200);
+    assert_eq!(ses.destinations("prod").await, json!([]));
+    let (status, body) = form(&app, &delete).await;
+    assert!(status == 400 && body.contains("<Code>EventDestinationDoesNotExist</Code>"), "{body}");
+}
+
+#[tokio::test]
+async fn extensions_live_beside_and_outlive_an_update() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("definitions.json");
+    let (app, ses) = app_at(&path).await;
+    let ours = "/postmeter/v1/configuration-sets";
+    ses.create_set("prod").await;
+    ses.create("prod", "d", &counts_by(&["campaign"])).await;
+    let at = format!("{ours}/prod/event-destinations/d");
+    let extensions = json!({ "Namespace": "Mine", "OnInvalidValue": "SANITIZE" });
+    assert_eq!(ses.ask(Method::PUT, &at, &extensions).await.0, 200);
+    assert_eq!(ses.ask(Method::GET, &at, &Value::Null).await.2, extensions);
+    let shown = ses.destinations("prod").await.to_string();
+    assert!(!shown.contains("Mine") && !shown.contains("SANITIZE"), "{shown}");
+
+    ses.update("prod", "d", &counts_by(&["genre"])).await;
+    assert_eq!(ses.ask(Method::GET, &at, &Value::Null).await.2, extensions, "it outlives it");
+    let (status, error, body) = ses.ask(Method::PUT, &at, &json!({ "namespace": "x" })).await;
+    assert_eq!((status, error.as_str()), (400, "BadRequestException"), "{body}");
+
+    // The set of every other set comes to be by its extension, and clients of SES see none of it.
+    let every = format!("{ours}/%2A");
+    assert_eq!(ses.ask(Method::GET, &every, &Value::Null).await.0, 404);
+    assert_eq!(ses.ask(Method::PUT, &every, &json!({ "Namespace": "Rest" })).await.0, 200);
+    ses.create("%2A", "all", &counts_by(&["campaign"])).await;
+    assert_eq!(ses.sets().await, json!(["prod"]));
+    let event = send_of("spring").replace("\"prod\"", "\"unheard-of\"");
+    assert_eq!(app.firehose().deliver("1", &[event]).await.status, 200);
+    let line = get(app.admin, "/series").await.1;
+    assert!(line.contains("\"Namespace\":\"Rest\""), "{line}");
+}
+
+#[tokio::test]
+async fn hostile_requests_are_refused_shortly_and_leave_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("definitions.json");
+    let (app, ses) = app_at(&path).await;
+    let create = "/v2/email/configuration-sets";
+    let long = "x".repeat(1_000_000);
+    for name in ["../../etc/passwd", "a/b", "a\u{0}b", "a\nb", "", "*", "caf\u{e9}", &long] {
+        let body = json!({ "ConfigurationSetName": name });
+        let (status, error, body) = ses.ask(Method::POST, create, &body).await;
+        assert_eq!((status, error.as_str()), (400, "BadRequestException"), "{body}");
+        assert!(body.to_string().len() < 400, "{body}");
+    }
+    for path in ["/../../etc/passwd", "/%2e%2e%2f", "/a%00b", "/%0d%0a", "/%ff"] {
+        let (status, _, body) =
+            ses.ask(Method::GET, &format!("{create}{path}"), &Value::Null).await;
+        assert!(matches!(status, 400 | 404), "{path}: {status} {body}");
+        assert!(body.to_string().len() < 400, "{body}");
+    }
+    let api = app.ses_api.expect("it listens");
+    let deep = "[".repeat(100_000);
+    let twice = "{\"ConfigurationSetName\":\"a\",\"ConfigurationSetName\":\"b\"}";
+    for body in ["{", "[]", "7", "\u{feff}", "\"x\"", deep.as_str(), twice] {
+        let reply = post(api, create, &[], body.to_owned()).await;
+        assert_eq!(reply.status, 400, "{}", reply.body);
+        assert!(reply.body.len() < 400, "{}", reply.body);
+    }
+    let reply = post(api, create, &[], vec![b' '; (1 << 20) + 1]).await;
+    assert_eq!(reply.status, 413, "{}", reply.body);
+    assert!(!path.exists(), "nothing is stored");
 }
 
 #[tokio::test]

@@ -84,9 +84,9 @@ impl Report {
         !self.errors.listed.is_empty()
     }
 
-    /// The first error in the order of their places: its path and its words.
+    /// The error that was found first: its path and its words.
     pub fn into_first_error(self) -> Option<(String, String)> {
-        let first = self.errors.listed.into_iter().min_by_key(|fault| fault.spot.offset)?;
+        let first = self.errors.listed.into_iter().next()?;
         let Fault { spot, what, mend, wording, .. } = first;
         let words = wording.unwrap_or_else(|| match spot.path.as_str() {
             "" => format!("{what}; {mend}"),

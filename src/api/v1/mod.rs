@@ -1,0 +1,130 @@
+//! Version 1 of the API: forms and XML.
+//! <https://docs.aws.amazon.com/ses/latest/APIReference/Welcome.html>, 2026-11-22.
+//!
+//! A form becomes the body that version 2 would have, and is read as that.
+
+mod answer;
+mod form;
+
+use serde_json::{Value, json};
+
+pub use answer::{answer, error};
+use form::Form;
+
+use super::error::{ApiError, ErrorKind, Member};
+use super::operation::{Operation, PAGE_MAX, Page, PutHow};
+use super::request::Request;
+use crate::destination::{ANY_CONFIGURATION_SET, quote_name, read_options, read_set};
+
+const VERSION: &str = "2010-12-01";
+
+/// What can be shown of a set.
+const ATTRIBUTES: [&str; 4] =
+    ["eventDestinations", "trackingOptions", "deliveryOptions", "reputationOptions"];
+
+/// What a request asks for, in the words of version 1.
+#[derive(Debug)]
+pub struct Asked {
+    pub action: String,
+    pub operation: Operation,
+    /// What is to be shown of a set.
+    attributes: Vec<String>,
+}
+
+/// Finds what a request asks for.
+///
+/// # Errors
+/// The action is not known, or a parameter is wrong.
+pub fn operation(request: &Request) -> Result<Asked, ApiError> {
+    let form = Form::new(request.form());
+    let action = form.text("Action").unwrap_or_default().to_owned();
+    let mut attributes = Vec::new();
+    let operation = match action.as_str() {
+        "CreateConfigurationSet" => {
+            let name = form.require("ConfigurationSet.Name", "configurationSet.name")?;
+            let set = read_set(&json!({ "ConfigurationSetName": name }).to_string())?;
+            if set.name == ANY_CONFIGURATION_SET {
+                let message = "Invalid configuration set name <*>.";
+                let kind = ErrorKind::BadRequest(Member::Set);
+                return Err(ApiError::new(kind, message));
+            }
+            Operation::CreateSet(set)
+        }
+        "DescribeConfigurationSet" => {
+            attributes = self::attributes(&form)?;
+            Operation::GetSet { set: form.set()? }
+        }
+        "ListConfigurationSets" => {
+            let size = form.text("MaxItems").map(str::parse::<usize>).transpose();
+            let size = size.map_err(|_| ApiError::bad_request("MaxItems must be a number."))?;
+            Operation::ListSets(Page {
+                contains: None,
+                size: size.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX),
+                token: form.text("NextToken").map(str::to_owned),
+            })
+        }
+        "DeleteConfigurationSet" => Operation::DeleteSet { set: form.set()? },
+        "CreateConfigurationSetEventDestination" => {
+            Operation::CreateDestination { set: form.set()?, destination: form.destination()? }
+        }
+        "UpdateConfigurationSetEventDestination" => {
+            Operation::UpdateDestination { set: form.set()?, destination: form.destination()? }
+        }
+        "DeleteConfigurationSetEventDestination" => Operation::DeleteDestination {
+            set: form.set()?,
+            name: form.require("EventDestinationName", "eventDestinationName")?.to_owned(),
+        },
+        other => put_options(other, &form)?,
+    };
+    Ok(Asked { action, operation, attributes })
+}
+
+fn attributes(form: &Form) -> Result<Vec<String>, ApiError> {
+    let attributes = form.members("ConfigurationSetAttributeNames");
+    let is_known = |name: &String| ATTRIBUTES.contains(&name.as_str());
+    if attributes.iter().all(is_known) {
+        return Ok(attributes);
+    }
+    Err(ApiError::bad_request(format!(
+        "1 validation error detected: Value at 'configurationSetAttributeNames' failed to satisfy \
+         constraint: Member must satisfy constraint: [Member must satisfy enum value set: [{}]]",
+        ATTRIBUTES.join(", ")
+    )))
+}
+
+/// The operations on single options of a set.
+fn put_options(action: &str, form: &Form) -> Result<Operation, ApiError> {
+    let (member, block, how) = match action {
+        "PutConfigurationSetDeliveryOptions" => {
+            let policy = form.text("DeliveryOptions.TlsPolicy").unwrap_or("Optional");
+            let block = json!({ "TlsPolicy": policy.to_ascii_uppercase() });
+            ("DeliveryOptions", block, PutHow::Merge)
+        }
+        "UpdateConfigurationSetReputationMetricsEnabled" => {
+            let block = json!({ "ReputationMetricsEnabled": form.boolean("Enabled")? });
+            ("ReputationOptions", block, PutHow::Merge)
+        }
+        "UpdateConfigurationSetSendingEnabled" => {
+            let block = json!({ "SendingEnabled": form.boolean("Enabled")? });
+            ("SendingOptions", block, PutHow::Merge)
+        }
+        "CreateConfigurationSetTrackingOptions" => {
+            ("TrackingOptions", tracking(form), PutHow::Create)
+        }
+        "UpdateConfigurationSetTrackingOptions" => {
+            ("TrackingOptions", tracking(form), PutHow::Update)
+        }
+        "DeleteConfigurationSetTrackingOptions" => ("TrackingOptions", Value::Null, PutHow::Update),
+        other => {
+            let message =
+                format!("Could not find operation {} for version {VERSION}", quote_name(other));
+            return Err(ApiError::new(ErrorKind::UnknownOperation, message));
+        }
+    };
+    let options = read_options(&json!({ member: block }).to_string())?;
+    Ok(Operation::PutOptions { set: form.set()?, member, options, how })
+}
+
+fn tracking(form: &Form) -> Value {
+    json!({ "CustomRedirectDomain": form.text("TrackingOptions.CustomRedirectDomain") })
+}
