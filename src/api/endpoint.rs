@@ -102,11 +102,13 @@ impl Api {
         body: Body,
     ) -> Result<(Asked, Answer), ApiError> {
         let too_many = || ApiError::new(ErrorKind::TooManyRequests, "Rate exceeded");
+        let keys = self.settings.keys.as_ref();
+        let claim = keys.map(|keys| keys.claim(&head, self.parts.clock.now_ms())).transpose()?;
         let _place = self.places.try_acquire().map_err(|_| too_many())?;
         let body = read(body).await?;
-        let caller = match &self.settings.keys {
+        let caller = match claim {
             None => Caller { id: None, may_change: true },
-            Some(keys) => keys.caller(&head, &body, self.parts.clock.now_ms())?,
+            Some(claim) => claim.prove(&body)?,
         };
         // Behind the signature: strangers take nobody's turn.
         if !self.rate.allows() {

@@ -160,7 +160,9 @@ impl From<ChangeError<Self>> for ApiError {
                     format!("{}: {}; {}", fault.path, fault.what, fault.mend)
                 }))
             }
-            ChangeError::Unfit(DefinitionsError::Unfit(why)) => Self::bad_request(why),
+            ChangeError::Unfit(
+                DefinitionsError::Unfit(why) | DefinitionsError::Unreadable(why),
+            ) => Self::bad_request(why),
             ChangeError::Faulty(why) => {
                 tracing::error!(why, "definitions not changed: they are faulty as they stand");
                 let message = "The stored definitions are faulty, as the log of postmeter says; \

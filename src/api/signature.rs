@@ -44,6 +44,16 @@ pub struct Caller {
     pub may_change: bool,
 }
 
+/// A request that says who signed it, which only its body can prove.
+#[derive(Debug)]
+pub struct Claim<'h> {
+    head: &'h Parts,
+    authorization: Authorization<'h>,
+    signed_at: SystemTime,
+    key: ApiKey,
+    may_change: bool,
+}
+
 /// What the header `Authorization` says.
 #[derive(Debug, PartialEq, Eq)]
 struct Authorization<'a> {
@@ -59,11 +69,12 @@ struct Authorization<'a> {
 // === impl Keys ===
 
 impl Keys {
-    /// Who signed a request.
+    /// Who says to have signed a request, by its head alone: strangers are told off before anything
+    /// of a body is read.
     ///
     /// # Errors
-    /// Nobody, nobody known, somebody else's request, or too long ago.
-    pub fn caller(&self, head: &Parts, body: &[u8], now_ms: i64) -> Result<Caller, ApiError> {
+    /// Nobody, nobody known, or too long ago.
+    pub fn claim<'h>(&self, head: &'h Parts, now_ms: i64) -> Result<Claim<'h>, ApiError> {
         let authorization = text(&head.headers, "authorization").filter(|text| !text.is_empty());
         let Some(authorization) = authorization else {
             return Err(ApiError::new(
@@ -82,6 +93,19 @@ impl Keys {
                 let message = "The security token included in the request is invalid.";
                 ApiError::new(ErrorKind::UnknownKey, message)
             })?;
+        Ok(Claim { head, authorization, signed_at, key, may_change })
+    }
+}
+
+// === impl Claim ===
+
+impl Claim<'_> {
+    /// Who signed the request with this body.
+    ///
+    /// # Errors
+    /// Somebody else, or another request.
+    pub fn prove(self, body: &[u8]) -> Result<Caller, ApiError> {
+        let Self { head, authorization, signed_at, key, may_change } = self;
         let expected = signature(head, body, &authorization, signed_at, &key);
         let is_right = expected.is_some_and(|expected| {
             bool::from(expected.as_bytes().ct_eq(authorization.signature.as_bytes()))
@@ -269,17 +293,21 @@ mod tests {
         head("PUT", PATH, &headers)
     }
 
+    fn caller(keys: &Keys, head: &Parts, body: &[u8], now_ms: i64) -> Result<Caller, ApiError> {
+        keys.claim(head, now_ms)?.prove(body)
+    }
+
     fn refusal(head: &Parts, body: &[u8], now_ms: i64) -> (ErrorKind, String) {
-        let error = keys().caller(head, body, now_ms).expect_err("it is refused");
+        let error = caller(&keys(), head, body, now_ms).expect_err("it is refused");
         (error.kind, error.message)
     }
 
     #[test]
     fn what_botocore_signs_is_believed() {
-        let caller = Ok(Caller { id: Some("AKIDFULL".to_owned()), may_change: true });
+        let known = Ok(Caller { id: Some("AKIDFULL".to_owned()), may_change: true });
         let minute = 60_000;
         for skew in [-5 * minute, 0, 5 * minute] {
-            assert_eq!(keys().caller(&with("", ""), BODY, NOW_MS + skew), caller, "{skew}");
+            assert_eq!(caller(&keys(), &with("", ""), BODY, NOW_MS + skew), known, "{skew}");
         }
         let form = head(
             "POST",
@@ -297,7 +325,7 @@ mod tests {
             ],
         );
         let body = b"Action=ListConfigurationSets&Version=2010-12-01";
-        assert_eq!(keys().caller(&form, body, NOW_MS), caller);
+        assert_eq!(caller(&keys(), &form, body, NOW_MS), known);
     }
 
     #[test]
@@ -372,7 +400,7 @@ mod tests {
     #[test]
     fn a_key_that_only_reads_is_known_as_that() {
         let keys = Keys { read_and_change: Vec::new(), read_only: keys().read_and_change };
-        let caller = keys.caller(&with("", ""), BODY, NOW_MS).expect("it is known");
-        assert!(!caller.may_change);
+        let reader = caller(&keys, &with("", ""), BODY, NOW_MS).expect("it is known");
+        assert!(!reader.may_change);
     }
 }

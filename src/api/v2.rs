@@ -12,7 +12,8 @@ use super::operation::{Answer, Operation, PAGE_MAX, Page, PutHow};
 use super::request::Request;
 use crate::destination::{
     ANY_CONFIGURATION_SET, ConfigurationSet, EventDestinationJson, Extensions, SetOptions,
-    event_destination_name_refusal, quote_name, read_destination, read_options, read_set,
+    event_destination_name_refusal, quote_name, read_destination, read_object, read_options,
+    read_set,
 };
 
 /// What the paths of version 2 begin with.
@@ -61,10 +62,7 @@ pub fn operation(request: &Request) -> Result<Operation, ApiError> {
             let next_token = request.queries("NextToken").next().map(str::to_owned);
             list(List { filter: None, next_token, page_size })
         }
-        (&Method::POST, ["list-configuration-sets"]) => {
-            let body: Map<String, Value> = parse(request.json())?;
-            list(parse(&Value::Object(body).to_string())?)
-        }
+        (&Method::POST, ["list-configuration-sets"]) => list(parse(read_object(request.json())?)?),
         (&Method::POST, ["update-configuration-sets"]) => update_set(request.json()),
         (&Method::GET, ["tags"]) => Ok(Operation::ListTags { set: tagged(request)? }),
         (&Method::POST, ["tags"]) => tag(request.json()),
@@ -118,7 +116,7 @@ fn create_set(body: &str) -> Result<Operation, ApiError> {
 }
 
 fn put_options(set: &str, member: &'static str, body: &str) -> Result<Operation, ApiError> {
-    let mut block: Map<String, Value> = parse(body)?;
+    let mut block = read_object(body)?;
     // All but one have the members of the block in the body.
     let options = if member == "VdmOptions" {
         Value::Object(block)
@@ -131,13 +129,15 @@ fn put_options(set: &str, member: &'static str, body: &str) -> Result<Operation,
         json!({ member: block })
     };
     let options = read_options(&options.to_string())?;
-    Ok(Operation::PutOptions { set: owned(set), member, options, how: PutHow::Replace })
+    // What no Put can say is kept: when the reputation began anew.
+    let how = if member == "ReputationOptions" { PutHow::Merge } else { PutHow::Replace };
+    Ok(Operation::PutOptions { set: owned(set), member, options, how })
 }
 
 /// What is not named stays; there is one member that can be.
 fn update_set(body: &str) -> Result<Operation, ApiError> {
     const MEMBER: &str = "MessageSecurityOptions";
-    let body: Map<String, Value> = parse(body)?;
+    let body = read_object(body)?;
     let set = required(&body, "ConfigurationSetName", "configurationSetName")?;
     let mut options = SetOptions::default();
     if body.contains_key(MEMBER) {
@@ -147,7 +147,7 @@ fn update_set(body: &str) -> Result<Operation, ApiError> {
 }
 
 fn tag(body: &str) -> Result<Operation, ApiError> {
-    let body: Map<String, Value> = parse(body)?;
+    let body = read_object(body)?;
     let set = set_of(&required(&body, "ResourceArn", "resourceArn")?)?;
     let options = read_options(&json!({ TAGS: body.get(TAGS) }).to_string())?;
     Ok(Operation::Tag { set, options })
@@ -183,8 +183,8 @@ fn required(body: &Map<String, Value>, name: &str, member: &str) -> Result<Strin
     })
 }
 
-fn parse<T: DeserializeOwned>(body: &str) -> Result<T, ApiError> {
-    serde_json::from_str(body)
+fn parse<T: DeserializeOwned>(body: Map<String, Value>) -> Result<T, ApiError> {
+    serde_json::from_value(Value::Object(body))
         .map_err(|error| ApiError::bad_request(format!("Invalid body: {error}.")))
 }
 

@@ -66,7 +66,9 @@ impl From<DefinitionsError> for StartError {
     fn from(error: DefinitionsError) -> Self {
         match error {
             DefinitionsError::Faulty(findings) => Self::Definitions(findings),
-            DefinitionsError::Unfit(why) => Self::Configuration(why),
+            DefinitionsError::Unfit(why) | DefinitionsError::Unreadable(why) => {
+                Self::Configuration(why)
+            }
         }
     }
 }

@@ -29,7 +29,7 @@ pub use load::{Loaded, load};
 pub struct Config {
     /// None: there are no definitions, and the examples are used.
     pub definitions: Option<DefinitionsSource>,
-    /// How often definitions in S3 are looked at.
+    /// How often definitions in S3, or in a file that the SES API changes, are looked at.
     pub definitions_interval: Duration,
     /// The configuration set of events that name none.
     pub default_configuration_set: Option<String>,

@@ -98,7 +98,7 @@ impl Book {
             }
             Err(error) => {
                 metrics.reload(Reload::Refused);
-                turn.is_refused = true;
+                turn.is_refused |= !matches!(error, DefinitionsError::Unreadable(_));
                 Err(error)
             }
         }
@@ -131,7 +131,8 @@ impl Book {
                     let first = findings.iter().find(|finding| finding.is_error());
                     ChangeError::Faulty(first.map(ToString::to_string).unwrap_or_default())
                 }
-                DefinitionsError::Unfit(why) => ChangeError::Failed(why),
+                DefinitionsError::Unfit(why) => ChangeError::Faulty(why),
+                DefinitionsError::Unreadable(why) => ChangeError::Failed(why),
             });
         }
         if turn.is_refused {

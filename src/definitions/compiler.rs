@@ -12,7 +12,10 @@ use crate::offload::offload;
 pub enum DefinitionsError {
     #[error("the definitions are faulty")]
     Faulty(Vec<Finding>),
-    /// It cannot be read, or does not fit this daemon.
+    /// It cannot be read now; nothing is known of what it says.
+    #[error("{0}")]
+    Unreadable(String),
+    /// It does not fit this daemon.
     #[error("{0}")]
     Unfit(String),
 }
@@ -45,7 +48,7 @@ impl Compiler {
     pub async fn load(&self, document: &Document) -> Result<Option<Compiled>, DefinitionsError> {
         let failed = |why| {
             let name = document.name();
-            DefinitionsError::Unfit(format!("cannot read the definitions {name}: {why}"))
+            DefinitionsError::Unreadable(format!("cannot read the definitions {name}: {why}"))
         };
         let Some(text) = document.read().await.map_err(failed)? else { return Ok(None) };
         let (maker, name) = (self.clone(), document.name());

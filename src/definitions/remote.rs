@@ -71,9 +71,10 @@ impl Remote {
         }
         let etag = answer.e_tag().map(str::to_owned);
         let bytes = answer.body.collect().await.map_err(|error| error.to_string())?;
+        let text = String::from_utf8(bytes.to_vec()).map_err(|_| "it is not UTF-8".to_owned())?;
         // A faulty version is not read again either: it would be as faulty.
         *self.seen() = etag.map_or(Seen::Nothing, Seen::Version);
-        String::from_utf8(bytes.to_vec()).map(Some).map_err(|_| "it is not UTF-8".to_owned())
+        Ok(Some(text))
     }
 
     /// Replaces the version that was read last.

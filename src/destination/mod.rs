@@ -30,5 +30,5 @@ pub use target::{Arn, Target, TargetKind};
 pub use validate::{
     DestinationExtensions, Reading, RequestFault, RequestedDestination,
     event_destination_name_refusal, namespace_fault, quote_name, read, read_destination,
-    read_destination_extensions, read_options, read_set, read_set_extensions,
+    read_destination_extensions, read_object, read_options, read_set, read_set_extensions,
 };

@@ -29,6 +29,7 @@ mod replay;
 mod s3;
 mod secrets;
 mod ses_api;
+mod ses_clients;
 mod shutdown;
 mod sns;
 mod sqs;

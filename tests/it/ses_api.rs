@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::support::app::{PATIENCE, TestApp};
-use crate::support::fake_s3::FakeS3;
+use crate::support::fake_s3::{FakeS3, Fault};
 use crate::support::firehose::{get, post};
 use crate::support::process::Daemon;
 use crate::support::ses_client::{SesClient, counts_by};
@@ -215,6 +215,16 @@ async fn daemons_share_an_object_in_s3_and_one_that_loses_a_race_says_so() {
     timeout(PATIENCE, shared).await.expect("the other sees it");
     assert_eq!(second.firehose().deliver("1", &[send_of("spring")]).await.status, 200);
     assert_eq!(series(&second).await, counts(&[("campaign=spring", 1)]));
+
+    // While S3 cannot be asked nothing changes, and afterwards it does.
+    s3.set_fault("defs.json", Some(Fault::Denied));
+    let body = json!({ "ConfigurationSetName": "later" });
+    let path = "/v2/email/configuration-sets";
+    assert_eq!(one.ask(Method::POST, path, &body).await.0, 500);
+    assert_eq!(one.sets().await, json!(["prod"]));
+    s3.set_fault("defs.json", None);
+    one.create_set("later").await;
+    one.delete_set("later").await;
 
     // Both create sets as fast as they can: each set that was answered is there, and whoever lost
     // a race was told to ask again.

@@ -1,12 +1,16 @@
 //! What version 1 answers.
 
+use aws_sdk_cloudwatch::primitives::{DateTime, DateTimeFormat};
 use axum::http::StatusCode;
+use serde_json::Value;
 
 use super::Asked;
 use crate::api::error::ApiError;
 use crate::api::operation::Answer;
 use crate::api::xml::Element;
 use crate::destination::{ConfigurationSet, Destination, EventDestination, TargetKind};
+
+const FRESH_START: &str = "LastFreshStart";
 
 /// The body of an answer.
 pub fn answer(asked: &Asked, answer: &Answer, request_id: &str) -> String {
@@ -73,10 +77,14 @@ fn describe(set: &ConfigurationSet, attributes: &[String]) -> Vec<Element> {
         let or = |value: Option<String>, default: &str| value.unwrap_or_else(|| default.to_owned());
         let sending = option("SendingOptions", "SendingEnabled");
         let metrics = option("ReputationOptions", "ReputationMetricsEnabled");
-        let options = vec![
+        let mut options = vec![
             Element::text("SendingEnabled", or(sending, "true")),
             Element::text("ReputationMetricsEnabled", or(metrics, "false")),
         ];
+        let began = set.options.0.get("ReputationOptions").and_then(|all| all.get(FRESH_START));
+        let began = began.and_then(Value::as_f64).map(DateTime::from_secs_f64);
+        let began = began.and_then(|began| began.fmt(DateTimeFormat::DateTime).ok());
+        options.extend(began.map(|began| Element::text(FRESH_START, began)));
         elements.push(Element::new("ReputationOptions", options));
     }
     elements

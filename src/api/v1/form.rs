@@ -80,7 +80,7 @@ impl Form {
         let name = self.require("EventDestination.Name", "eventDestination.name")?;
         let types = self.members("EventDestination.MatchingEventTypes");
         let is_known = |name: &String| {
-            EventType::parse(name.as_bytes()).is_none_or(|known| !NOT_IN_V1.contains(&known))
+            EventType::parse(name.as_bytes()).is_some_and(|known| !NOT_IN_V1.contains(&known))
         };
         if !types.iter().all(is_known) {
             let known = EventType::ALL.iter().filter(|known| !NOT_IN_V1.contains(known));

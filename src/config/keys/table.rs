@@ -28,7 +28,7 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "definitions_interval",
         default: r#""10s""#,
-        help: "how often definitions in S3 are looked at for a change; at 10s about $0.10 a month",
+        help: "how often definitions in S3, or in a file that the SES API changes, are looked at; in S3 at 10s about $0.10 a month",
         kind: Kind::Duration {
             least: SHORTEST,
             most: Duration::from_hours(1),

@@ -29,7 +29,7 @@ pub use name::{event_destination_name_refusal, quote_name};
 pub use namespace::namespace_fault;
 pub use request::{
     DestinationExtensions, RequestFault, RequestedDestination, read_destination,
-    read_destination_extensions, read_options, read_set, read_set_extensions,
+    read_destination_extensions, read_object, read_options, read_set, read_set_extensions,
 };
 pub(super) use syntax::DOCUMENT_BYTES_MAX;
 

@@ -79,7 +79,9 @@ pub fn event_destination_name_refusal(name: &str) -> Option<String> {
 /// A name as it may stand in a message, whatever it is.
 #[must_use]
 pub fn quote_name(name: &str) -> String {
-    shorten(name)
+    // Quotes and backslashes mean nothing between angle brackets.
+    let is_plain = name.chars().all(|letter| letter == ' ' || letter.is_ascii_graphic());
+    if is_plain && name.len() <= NAME_LENGTH_MAX { name.to_owned() } else { shorten(name) }
 }
 
 /// What SES says of a name that it refuses.
@@ -87,7 +89,7 @@ fn wording(noun: &str, name: &str) -> String {
     if name.is_empty() || !name.bytes().all(is_name_byte) {
         return format!(
             "Invalid {noun} <{}>: only alphanumeric ASCII characters, '_', and '-' are allowed.",
-            shorten(name)
+            quote_name(name)
         );
     }
     let (first, rest) = noun.split_at(1);

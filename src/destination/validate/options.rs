@@ -30,6 +30,8 @@ enum Shape {
 type Member = (&'static str, bool, Shape);
 
 const STATUS: Shape = Shape::OneOf(&["ENABLED", "DISABLED"]);
+/// The year 10000, which clients have no form for.
+const SECONDS_END: f64 = 253_402_300_800.0;
 /// Where AWS states no length.
 const ANY_TEXT: Shape = Shape::Text(1, 2048);
 
@@ -167,7 +169,14 @@ fn value(node: &Node, name: &str, shape: &Shape, report: &mut Report) -> Checked
                 format!("use a whole number from {least} to {most}"),
             ))
         }
-        Shape::Seconds => node.number(name, report).map(Value::Number),
+        Shape::Seconds => {
+            let number = node.number(name, report)?;
+            if number.as_f64().is_some_and(|seconds| (0.0..SECONDS_END).contains(&seconds)) {
+                return Ok(Value::Number(number));
+            }
+            let what = format!("{name} is {number}");
+            Err(report.error(&node.spot, what, "use seconds since 1970, before the year 10000"))
+        }
         Shape::OneOf(known) => {
             let text = node.text(name, report)?;
             if known.contains(&text) {

@@ -3,6 +3,8 @@
 //! SES passes over members that it does not know, and so does this: an extension in the body of
 //! one of its own operations is not read. The first fault is the answer.
 
+use serde_json::{Map, Value};
+
 use super::event_destination::{self, Definition};
 use super::name::Names;
 use super::object::{Node, Object};
@@ -125,6 +127,19 @@ pub fn read_destination_extensions(text: &str) -> Result<DestinationExtensions, 
 /// The first fault.
 pub fn read_options(text: &str) -> Result<SetOptions, RequestFault> {
     read(text, options::options)
+}
+
+/// Reads any object whose keys stand once.
+///
+/// # Errors
+/// The first fault.
+pub fn read_object(text: &str) -> Result<Map<String, Value>, RequestFault> {
+    read(text, |_, _| Ok(()))?;
+    let fault = |error: serde_json::Error| RequestFault {
+        path: String::new(),
+        words: format!("Invalid body: {error}."),
+    };
+    serde_json::from_str(text).map_err(fault)
 }
 
 fn read<T>(

@@ -160,6 +160,9 @@ fn answer(objects: &mut BTreeMap<String, Object>, received: &Received) -> Option
         let body = format!("<Error><Code>{code}</Code><Message>no</Message></Error>");
         Some(Response::builder().status(status).body(Body::from(body)).expect("an answer"))
     };
+    if objects.get(path).is_some_and(|object| object.fault == Some(Fault::Denied)) {
+        return error(403, "AccessDenied");
+    }
     if received.method == Method::PUT {
         return Some(put(objects, path, received));
     }
@@ -173,7 +176,6 @@ fn answer(objects: &mut BTreeMap<String, Object>, received: &Received) -> Option
     }
     let whole = Response::builder().header("etag", format!("\"{}\"", object.etag));
     match &mut object.fault {
-        Some(Fault::Denied) => error(403, "AccessDenied"),
         Some(Fault::Hangs) => None,
         Some(Fault::BreaksOff(times)) if *times > 0 => {
             *times -= 1;

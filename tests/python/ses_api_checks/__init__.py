@@ -1,0 +1,1 @@
+"""Checks of the SES API, which `ses_api.py` runs."""
