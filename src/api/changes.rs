@@ -227,3 +227,112 @@ fn no_destination(set_name: &str, name: &str) -> ApiError {
     );
     ApiError::new(ErrorKind::NotFound(Noun::EventDestination), message)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::destination::{read, read_destination, read_options};
+
+    fn set_of(name: String) -> ConfigurationSet {
+        let (namespace, options) = (None, SetOptions::default());
+        ConfigurationSet { name, namespace, options, event_destinations: Vec::new() }
+    }
+
+    fn destination_of(name: &str, tag: &str) -> EventDestination {
+        let body = json!({"EventDestination": {
+            "MatchingEventTypes": ["SEND"],
+            "CloudWatchDestination": {"DimensionConfigurations": [{
+                "DimensionName": tag,
+                "DimensionValueSource": "MESSAGE_TAG",
+                "DefaultDimensionValue": "none",
+            }]},
+        }});
+        read_destination(&body.to_string()).expect("it is sound").named(name.to_owned())
+    }
+
+    #[test]
+    fn an_account_has_10_000_sets_and_a_set_10_destinations() {
+        let mut definitions = Definitions::default();
+        put_set_extensions(&mut definitions, "*", None).expect("it is no set of SES");
+        for number in 0..SETS_MAX {
+            create_set(&mut definitions, set_of(format!("s{number}"))).expect("there is room");
+        }
+        let kind = |done: Done| done.expect_err("it is refused").kind;
+        assert_eq!(
+            kind(create_set(&mut definitions, set_of("more".to_owned()))),
+            ErrorKind::LimitExceeded
+        );
+        let exists = ErrorKind::AlreadyExists(Noun::ConfigurationSet);
+        assert_eq!(kind(create_set(&mut definitions, set_of("s7".to_owned()))), exists);
+        for number in 0..EVENT_DESTINATIONS_MAX {
+            let destination = destination_of(&format!("d{number}"), "a");
+            create_destination(&mut definitions, "s7", destination).expect("there is room");
+        }
+        let eleventh = destination_of("more", "a");
+        assert_eq!(
+            kind(create_destination(&mut definitions, "s7", eleventh)),
+            ErrorKind::LimitExceeded
+        );
+        // As large as it gets, it is a document that is read again.
+        let text = crate::destination::to_document(&definitions).expect("JSON");
+        assert_eq!(read("d", &text).definitions, Some(definitions));
+    }
+
+    #[test]
+    fn an_update_keeps_place_and_extensions_and_another_kind_drops_them() {
+        let mut definitions = Definitions::default();
+        create_set(&mut definitions, set_of("prod".to_owned())).expect("there is room");
+        for name in ["a", "b", "c"] {
+            let destination = destination_of(name, "x");
+            create_destination(&mut definitions, "prod", destination).expect("there is room");
+        }
+        let extensions =
+            DestinationExtensions { namespace: Some("Mine".to_owned()), ..Default::default() };
+        put_destination_extensions(&mut definitions, "prod", "b", extensions).expect("it counts");
+        update_destination(&mut definitions, "prod", destination_of("b", "y"))
+            .expect("it is there");
+        let names: Vec<&str> =
+            definitions.configuration_sets[0].event_destinations.iter().map(|d| &*d.name).collect();
+        assert_eq!(names, ["a", "b", "c"]);
+        let namespace = |definitions: &Definitions| match &destination(definitions, "prod", "b")
+            .expect("it is there")
+            .destination
+        {
+            Destination::CloudWatch(cloudwatch) => cloudwatch.namespace.clone(),
+            _ => None,
+        };
+        assert_eq!(namespace(&definitions), Some("Mine".to_owned()));
+        let mut pinpoint = destination_of("b", "x");
+        pinpoint.destination = Destination::Pinpoint { application_arn: None };
+        update_destination(&mut definitions, "prod", pinpoint).expect("it is there");
+        update_destination(&mut definitions, "prod", destination_of("b", "x"))
+            .expect("it is there");
+        assert_eq!(namespace(&definitions), None);
+    }
+
+    #[test]
+    fn options_are_replaced_merged_and_removed() {
+        let mut definitions = Definitions::default();
+        create_set(&mut definitions, set_of("prod".to_owned())).expect("there is room");
+        let member = "DeliveryOptions";
+        let options = |block: &Value| {
+            read_options(&json!({ member: block }).to_string()).expect("they are sound")
+        };
+        let mut put = |how, block: &Value| {
+            put_options(&mut definitions, "prod", member, options(block), how)?;
+            let block = definitions.configuration_sets[0].options.0.get(member).cloned();
+            Ok::<_, ApiError>(block)
+        };
+        let (tls, pool) = (json!({ "TlsPolicy": "REQUIRE" }), json!({ "SendingPoolName": "p" }));
+        let both = json!({ "TlsPolicy": "REQUIRE", "SendingPoolName": "p" });
+        assert!(put(PutHow::Update, &tls).is_err());
+        assert_eq!(put(PutHow::Create, &tls), Ok(Some(tls.clone())));
+        assert!(put(PutHow::Create, &tls).is_err());
+        assert_eq!(put(PutHow::Merge, &pool), Ok(Some(both.clone())));
+        assert_eq!(put(PutHow::Merge, &Value::Null), Ok(Some(both)));
+        assert_eq!(put(PutHow::Replace, &pool), Ok(Some(pool)));
+        assert_eq!(put(PutHow::Update, &Value::Null), Ok(None));
+    }
+}

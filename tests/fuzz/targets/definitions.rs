@@ -1,5 +1,6 @@
-//! Any text as a definitions document, and as what the AWS CLI prints: faults are told with places
-//! inside the text, and what is accepted compiles and reads the same when it is written again.
+//! Any text as a definitions document, as what the AWS CLI prints, and as the body of a request of the
+//! SES API: faults are told with places inside the text, shortly, and what is accepted compiles and
+//! reads the same when it is written again.
 
 #![no_main]
 
@@ -11,18 +12,19 @@ mod finding;
 mod ses;
 
 use destination::{
-    CloudWatchDestination, Definitions, Destination, EventDestination, Layouts, OnInvalidValue, Target, TargetKind,
-    RuleSet, ValueSource, import, read,
+    Definitions, ExportFormat, Layouts, RequestFault, RuleSet, export, import, read,
+    read_destination, read_destination_extensions, read_object, read_options, read_set,
+    read_set_extensions, to_document,
 };
 use finding::{Finding, Place};
 use libfuzzer_sys::fuzz_target;
-use serde_json::{Value, json};
 
 fuzz_target!(|text: &str| {
     check(text);
     if let Ok(document) = import("prod", text) {
         check(&document);
     }
+    check_request(text);
 });
 
 fn check(text: &str) {
@@ -34,10 +36,18 @@ fn check(text: &str) {
     let Some(definitions) = reading.definitions else { return };
     let rules = RuleSet::new(&definitions, "SES", Some("prod"), &Layouts::default());
     let _ = rules.interest();
-    let again = written(&definitions).to_string();
+    assert_same_again(&definitions);
+    let sets: Vec<_> = definitions.configuration_sets.iter().collect();
+    for format in [ExportFormat::Json, ExportFormat::Cli, ExportFormat::CloudFormation] {
+        export(&sets, format).expect("it has a form");
+    }
+}
+
+fn assert_same_again(definitions: &Definitions) {
+    let again = to_document(definitions).expect("it has a form");
     let reading = read("f", &again);
     let findings = &reading.findings;
-    assert_eq!(reading.definitions.as_ref(), Some(&definitions), "{again}\n{findings:#?}");
+    assert_eq!(reading.definitions.as_ref(), Some(definitions), "{again}\n{findings:#?}");
 }
 
 /// Lines and columns count from 1, and the end of the text is a place too.
@@ -50,66 +60,29 @@ fn assert_inside(finding: &Finding, text: &str) {
     assert!(finding.to_string().len() < 4096, "{finding}");
 }
 
-/// Definitions as a document.
-fn written(definitions: &Definitions) -> Value {
-    let sets = definitions.configuration_sets.iter().map(|set| {
-        let destinations: Vec<_> = set.event_destinations.iter().map(event_destination).collect();
-        json!({
-            "ConfigurationSetName": set.name,
-            "Namespace": set.namespace,
-            "EventDestinations": destinations,
-        })
-    });
-    json!({ "ConfigurationSets": sets.collect::<Vec<_>>() })
+/// What a request made of the text would leave behind is a document.
+fn check_request(text: &str) {
+    let mut set = accepted(read_set(text));
+    let destination = accepted(read_destination(text));
+    if let (None, Some(_)) = (&set, &destination) {
+        set = accepted(read_set("{\"ConfigurationSetName\":\"prod\"}"));
+    }
+    if let Some(mut set) = set {
+        set.event_destinations.extend(destination.map(|one| {
+            let name = one.name.clone().unwrap_or_else(|| "d".to_owned());
+            one.named(name)
+        }));
+        assert_same_again(&Definitions { configuration_sets: vec![set] });
+    }
+    accepted(read_set_extensions(text));
+    accepted(read_destination_extensions(text));
+    accepted(read_options(text));
+    accepted(read_object(text));
 }
 
-fn event_destination(of: &EventDestination) -> Value {
-    let types: Vec<_> = of.matching_event_types.iter().map(|name| name.api_name()).collect();
-    let (kind, destination) = match &of.destination {
-        Destination::CloudWatch(cloudwatch) => ("CloudWatchDestination", metrics(cloudwatch)),
-        Destination::Forward(Target { kind, arn, role_arn }) => match kind {
-            TargetKind::Firehose => (
-                "KinesisFirehoseDestination",
-                json!({ "IamRoleArn": role_arn, "DeliveryStreamArn": arn.as_str() }),
-            ),
-            TargetKind::Sns => ("SnsDestination", json!({ "TopicArn": arn.as_str() })),
-            TargetKind::EventBridge => {
-                ("EventBridgeDestination", json!({ "EventBusArn": arn.as_str() }))
-            }
-        },
-        Destination::Pinpoint { application_arn } => {
-            ("PinpointDestination", json!({ "ApplicationArn": application_arn }))
-        }
-    };
-    json!({
-        "Name": of.name,
-        "Enabled": of.enabled,
-        "MatchingEventTypes": types,
-        kind: destination,
+fn accepted<T>(read: Result<T, RequestFault>) -> Option<T> {
+    read.inspect_err(|fault| {
+        assert!(!fault.words.is_empty() && fault.words.len() < 4096, "{fault:?}");
     })
-}
-
-fn metrics(of: &CloudWatchDestination) -> Value {
-    let dimensions = of.dimensions.iter().map(|dimension| {
-        let source = match dimension.source {
-            ValueSource::MessageTag => "MESSAGE_TAG",
-            ValueSource::EmailHeader => "EMAIL_HEADER",
-            ValueSource::LinkTag => "LINK_TAG",
-        };
-        json!({
-            "DimensionName": dimension.name,
-            "DimensionValueSource": source,
-            "DefaultDimensionValue": dimension.default,
-        })
-    });
-    let on_invalid_value = match of.on_invalid_value {
-        OnInvalidValue::Drop => "DROP",
-        OnInvalidValue::Default => "DEFAULT",
-        OnInvalidValue::Sanitize => "SANITIZE",
-    };
-    json!({
-        "Namespace": of.namespace,
-        "OnInvalidValue": on_invalid_value,
-        "DimensionConfigurations": dimensions.collect::<Vec<_>>(),
-    })
+    .ok()
 }
