@@ -104,6 +104,11 @@ impl Api {
         let too_many = || ApiError::new(ErrorKind::TooManyRequests, "Rate exceeded");
         let keys = self.settings.keys.as_ref();
         let claim = keys.map(|keys| keys.claim(&head, self.parts.clock.now_ms())).transpose()?;
+        // A page in the browser of whoever works here is anybody at all.
+        if claim.is_none() && head.headers.contains_key(header::ORIGIN) {
+            let message = "Without signatures no page of a browser may ask.";
+            return Err(ApiError::new(ErrorKind::AccessDenied, message));
+        }
         let _place = self.places.try_acquire().map_err(|_| too_many())?;
         let body = read(body).await?;
         let caller = match claim {

@@ -163,8 +163,7 @@ impl From<ChangeError<Self>> for ApiError {
             ChangeError::Unfit(
                 DefinitionsError::Unfit(why) | DefinitionsError::Unreadable(why),
             ) => Self::bad_request(why),
-            ChangeError::Faulty(why) => {
-                tracing::error!(why, "definitions not changed: they are faulty as they stand");
+            ChangeError::Faulty => {
                 let message = "The stored definitions are faulty, as the log of postmeter says; \
                                they are kept for whoever mends them.";
                 Self::new(ErrorKind::Internal, message)

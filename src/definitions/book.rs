@@ -55,8 +55,9 @@ pub enum ChangeError<E> {
     Conflict,
     /// The document with this change would be refused.
     Unfit(DefinitionsError),
-    /// The document itself is refused as somebody left it; it is kept for whoever mends it.
-    Faulty(String),
+    /// The document itself was refused as somebody left it, and said to be in the log; it is kept
+    /// for whoever mends it.
+    Faulty,
     /// The document cannot be read or written, or nobody knows.
     Failed(String),
 }
@@ -125,18 +126,13 @@ impl Book {
         let BookParts { document, compiler, .. } = &self.0.parts;
         let mut turn = self.0.turn.lock().await;
         let _lock = document.lock().await?;
-        if let Err(error) = self.read(&mut turn).await {
-            return Err(match error {
-                DefinitionsError::Faulty(findings) => {
-                    let first = findings.iter().find(|finding| finding.is_error());
-                    ChangeError::Faulty(first.map(ToString::to_string).unwrap_or_default())
-                }
-                DefinitionsError::Unfit(why) => ChangeError::Faulty(why),
-                DefinitionsError::Unreadable(why) => ChangeError::Failed(why),
-            });
+        match self.read(&mut turn).await {
+            Ok(_) => {}
+            Err(DefinitionsError::Unreadable(why)) => return Err(ChangeError::Failed(why)),
+            Err(error) => refuse(&error),
         }
         if turn.is_refused {
-            return Err(ChangeError::Faulty(format!("{} is faulty", document.name())));
+            return Err(ChangeError::Faulty);
         }
         let before = self.in_force();
         let mut after = Definitions::clone(&before);

@@ -460,6 +460,9 @@ async fn hostile_requests_are_refused_shortly_and_leave_nothing() {
         assert_eq!(reply.status, 400, "{}", reply.body);
         assert!(reply.body.len() < 400, "{}", reply.body);
     }
+    let form = "Action=CreateConfigurationSet&ConfigurationSet.Name=page";
+    let reply = post(api, "/", &[("origin", "https://example.com")], form).await;
+    assert_eq!(reply.status, 403, "{}", reply.body);
     let reply = post(api, create, &[], vec![b' '; (1 << 20) + 1]).await;
     assert_eq!(reply.status, 413, "{}", reply.body);
     assert!(!path.exists(), "nothing is stored");
