@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 
 use crate::definitions::{ChangeError, DefinitionsError};
-use crate::destination::RequestFault;
+use crate::destination::{DOCUMENT_BYTES_MAX, RequestFault};
 
 /// An error of the API, to be answered in the form of its version.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,6 +163,11 @@ impl From<ChangeError<Self>> for ApiError {
             ChangeError::Unfit(
                 DefinitionsError::Unfit(why) | DefinitionsError::Unreadable(why),
             ) => Self::bad_request(why),
+            ChangeError::TooLarge => {
+                let message =
+                    format!("The definitions would have more than {DOCUMENT_BYTES_MAX} bytes.");
+                Self::new(ErrorKind::LimitExceeded, message)
+            }
             ChangeError::Faulty => {
                 let message = "The stored definitions are faulty, as the log of postmeter says; \
                                they are kept for whoever mends them.";

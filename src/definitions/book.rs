@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::compiler::{Compiled, Compiler, DefinitionsError, panicked};
 use super::document::{Document, WriteError};
-use crate::destination::{Definitions, RuleSet, to_document};
+use crate::destination::{DOCUMENT_BYTES_MAX, Definitions, RuleSet, to_document};
 use crate::offload::offload;
 use crate::telemetry::{Metrics, RateLimit, Reload};
 
@@ -55,6 +55,8 @@ pub enum ChangeError<E> {
     Conflict,
     /// The document with this change would be refused.
     Unfit(DefinitionsError),
+    /// The document with this change would be too long to be read again.
+    TooLarge,
     /// The document itself was refused as somebody left it, and said to be in the log; it is kept
     /// for whoever mends it.
     Faulty,
@@ -145,11 +147,15 @@ impl Book {
         let compiling = offload(move || {
             let text =
                 to_document(&after).map_err(|error| DefinitionsError::Unfit(error.to_string()))?;
+            if text.len() > DOCUMENT_BYTES_MAX {
+                return Ok(None);
+            }
             let (made, _) = maker.compile(&name, &text)?;
-            Ok((text, made))
+            Ok(Some((text, made)))
         });
         let made = compiling.await.map_err(|_| panicked()).flatten();
-        let (text, made) = made.map_err(ChangeError::Unfit)?;
+        let made = made.map_err(ChangeError::Unfit)?;
+        let (text, made) = made.ok_or(ChangeError::TooLarge)?;
         document.write(text).await?;
         self.install(made);
         Ok(answer)

@@ -28,7 +28,7 @@ pub use rules::{
 };
 pub use target::{Arn, Target, TargetKind};
 pub use validate::{
-    DestinationExtensions, Reading, RequestFault, RequestedDestination,
+    DOCUMENT_BYTES_MAX, DestinationExtensions, Reading, RequestFault, RequestedDestination,
     event_destination_name_refusal, namespace_fault, quote_name, read, read_destination,
     read_destination_extensions, read_object, read_options, read_set, read_set_extensions,
 };

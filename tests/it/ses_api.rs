@@ -11,6 +11,7 @@ use hyper::Method;
 use postmeter::app::Surroundings;
 use postmeter::aws::AwsEnvironment;
 use postmeter::config::{ApiAuth, Config, DefinitionsSource, Publish};
+use postmeter::destination::{DOCUMENT_BYTES_MAX, read, to_document};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -125,7 +126,7 @@ async fn what_was_answered_survives_kill() {
         expected.push(definition);
         // Whole, whatever was on its way.
         let text = std::fs::read_to_string(&path).expect("a file");
-        let reading = postmeter::destination::read("d", &text);
+        let reading = read("d", &text);
         assert!(reading.definitions.is_some(), "{:?}", reading.findings);
     }
 }
@@ -466,6 +467,42 @@ async fn hostile_requests_are_refused_shortly_and_leave_nothing() {
     let reply = post(api, create, &[], vec![b' '; (1 << 20) + 1]).await;
     assert_eq!(reply.status, 413, "{}", reply.body);
     assert!(!path.exists(), "nothing is stored");
+}
+
+#[tokio::test]
+async fn definitions_that_would_be_too_long_to_be_read_again_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("definitions.json");
+    let value = "v".repeat(256);
+    let tags: Vec<Value> =
+        (0..50).map(|key| json!({ "Key": format!("{key:0128}"), "Value": value })).collect();
+    let set = |name: String| json!({ "ConfigurationSetName": name, "Tags": tags });
+    let document = |sets: usize| {
+        let sets: Vec<Value> = (0..sets).map(|number| set(format!("s{number:04}"))).collect();
+        json!({ "ConfigurationSets": sets }).to_string()
+    };
+    let written = |text: &str| {
+        let definitions = read("d", text).definitions.expect("it is sound");
+        to_document(&definitions).expect("JSON").len()
+    };
+    let each = written(&document(2)) - written(&document(1));
+    let fitting = DOCUMENT_BYTES_MAX / each - 1;
+    std::fs::write(&path, document(fitting)).expect("a file");
+    let (_app, ses) = app_at(&path).await;
+    let mut refused = None;
+    for number in 0..9 {
+        let body = set(format!("more{number}"));
+        let answer = ses.ask(Method::POST, "/v2/email/configuration-sets", &body).await;
+        if answer.0 != 200 {
+            refused = Some(answer);
+            break;
+        }
+    }
+    let (status, error, body) = refused.expect("there is an end");
+    assert_eq!((status, error.as_str()), (400, "LimitExceededException"), "{body}");
+    let text = std::fs::read_to_string(&path).expect("a file");
+    let definitions = read("d", &text).definitions.expect("it is read again");
+    assert!(definitions.configuration_sets.len() > fitting, "{}", text.len());
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ pub use request::{
     DestinationExtensions, RequestFault, RequestedDestination, read_destination,
     read_destination_extensions, read_object, read_options, read_set, read_set_extensions,
 };
-pub(super) use syntax::DOCUMENT_BYTES_MAX;
+pub use syntax::DOCUMENT_BYTES_MAX;
 
 use self::name::Names;
 use self::object::Node;

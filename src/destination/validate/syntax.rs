@@ -13,7 +13,7 @@ use super::report::{Checked, Report, Reported, Spot};
 /// The largest document that is read. 10,000 configuration sets, the quota of an account
 /// (<https://docs.aws.amazon.com/ses/latest/dg/quotas.html>, 2026-11-21), have more than 1,600
 /// bytes each.
-pub(in crate::destination) const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// How deep values may nest. Definitions need 8 levels; the reading recurses, so there is an end.
 const LEVELS_MAX: usize = 128;
