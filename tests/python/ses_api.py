@@ -5,6 +5,7 @@ HTTP where boto3 would not do what an attacker does. One line a check; exit 1 at
   ses_api.py URL      AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: a key that may change everything
                       READ_ONLY_KEY=ID:SECRET: one that may read
                       RATE_LIMITED_URL, if given: a second daemon with requests_per_second = 1
+                      LOCK_FILE, if given: what the daemon locks while it changes its definitions
 
 The daemon must have no configuration sets; none is left behind. postmeter needs many requests a
 second here: requests_per_second = 10000.

@@ -1,5 +1,7 @@
 """Configuration sets, their options and tags, by version 2."""
 
+import fcntl
+import os
 import re
 
 from .support import (
@@ -24,6 +26,24 @@ def a_set_is_created_shown_listed_and_deleted(api):
     same(shown(api, "plain"), [])
     same(bare(api.v2.delete_configuration_set(ConfigurationSetName="plain")), {})
     same(listed(api), {"ConfigurationSets": []})
+
+
+@check
+def who_changes_what_another_process_is_changing_is_told(api):
+    path = os.environ.get("LOCK_FILE")
+    if not path:
+        return "LOCK_FILE is not given"
+    make_set(api, "there")
+    with open(path, "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        words = "The definitions are being changed by somebody else; ask again."
+        create, delete = api.v2.create_configuration_set, api.v2.delete_configuration_set
+        error = api.v2.exceptions.ConcurrentModificationException
+        refused(error, words, create, status=500, ConfigurationSetName="late")
+        refused(error, words, delete, status=500, ConfigurationSetName="there")
+        same(listed(api), {"ConfigurationSets": ["there"]})
+    make_set(api, "late")
+    same(listed(api), {"ConfigurationSets": ["late", "there"]})
 
 
 @check
