@@ -135,13 +135,23 @@ pub async fn post(
     headers: &[(&str, &str)],
     body: impl Into<Bytes>,
 ) -> Reply {
+    try_post(address, path, headers, body).await.expect("an answer")
+}
+
+/// As [`post`], to a daemon that may be closing its connections.
+pub async fn try_post(
+    address: SocketAddr,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<Bytes>,
+) -> Result<Reply, String> {
     let client = Client::builder(TokioExecutor::new()).build_http();
     let mut request = Request::post(format!("http://{address}{path}"));
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
     let request = request.body(Full::new(body.into())).expect("a request");
-    send(&client, request).await.expect("an answer")
+    send(&client, request).await
 }
 
 async fn send(
