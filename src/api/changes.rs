@@ -6,12 +6,11 @@ use super::error::{ApiError, ErrorKind, Noun};
 use super::operation::PutHow;
 use crate::destination::{
     ANY_CONFIGURATION_SET, ConfigurationSet, Definitions, Destination, DestinationExtensions,
-    EventDestination, SetOptions, quote_name,
+    EVENT_DESTINATIONS_MAX, EventDestination, SetOptions, quote_name,
 };
 
 /// <https://docs.aws.amazon.com/ses/latest/dg/quotas.html>, 2026-11-22.
 const SETS_MAX: usize = 10_000;
-const EVENT_DESTINATIONS_MAX: usize = 10;
 
 /// The member of a configuration set that holds its tags.
 pub const TAGS: &str = "Tags";

@@ -64,6 +64,23 @@ impl ApiError {
         Self::new(ErrorKind::BadRequest(Member::Other), message)
     }
 
+    /// A member that must be there is not.
+    pub fn missing(member: &str) -> Self {
+        Self::bad_request(format!(
+            "1 validation error detected: Value null at '{member}' failed to satisfy constraint: \
+             Member must not be null"
+        ))
+    }
+
+    /// A word of a list is none of those that are known.
+    pub fn not_among(member: &str, known: &[&str]) -> Self {
+        Self::bad_request(format!(
+            "1 validation error detected: Value at '{member}' failed to satisfy constraint: Member \
+             must satisfy constraint: [Member must satisfy enum value set: [{}]]",
+            known.join(", ")
+        ))
+    }
+
     /// In the words of version 2.
     pub const fn v2_code(&self) -> (StatusCode, &'static str) {
         match self.kind {

@@ -11,9 +11,8 @@ use super::error::{ApiError, ErrorKind};
 use super::operation::{Answer, Operation, PAGE_MAX, Page, PutHow};
 use super::request::Request;
 use crate::destination::{
-    ANY_CONFIGURATION_SET, ConfigurationSet, EventDestinationJson, Extensions, SetOptions,
-    event_destination_name_refusal, quote_name, read_destination, read_object, read_options,
-    read_set,
+    ConfigurationSet, EventDestinationJson, Extensions, SetOptions, event_destination_name_refusal,
+    quote_name, read_destination, read_object, read_options, read_set,
 };
 
 /// What the paths of version 2 begin with.
@@ -55,7 +54,9 @@ struct List {
 pub fn operation(request: &Request) -> Result<Operation, ApiError> {
     let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
     match (&request.method, &path[..]) {
-        (&Method::POST, ["configuration-sets"]) => create_set(request.json()),
+        (&Method::POST, ["configuration-sets"]) => {
+            Ok(Operation::CreateSet(read_set(request.json())?))
+        }
         (&Method::GET, ["configuration-sets"]) => {
             let size = request.queries("PageSize").next().map(str::parse).transpose();
             let page_size = size.map_err(|_| page_size_refusal())?;
@@ -84,12 +85,8 @@ pub fn operation(request: &Request) -> Result<Operation, ApiError> {
         }
         (&Method::POST, ["configuration-sets", set, "event-destinations"]) => {
             let mut requested = read_destination(request.json())?;
-            let name = requested.name.take().ok_or_else(|| {
-                ApiError::bad_request(
-                    "1 validation error detected: Value at 'eventDestinationName' failed to \
-                     satisfy constraint: Member must not be null",
-                )
-            })?;
+            let name = requested.name.take();
+            let name = name.ok_or_else(|| ApiError::missing("eventDestinationName"))?;
             Ok(Operation::CreateDestination { set: owned(set), destination: requested.named(name) })
         }
         (&Method::PUT, ["configuration-sets", set, "event-destinations", name]) => {
@@ -103,16 +100,6 @@ pub fn operation(request: &Request) -> Result<Operation, ApiError> {
         }
         _ => Err(unknown_operation()),
     }
-}
-
-fn create_set(body: &str) -> Result<Operation, ApiError> {
-    let set = read_set(body)?;
-    if set.name == ANY_CONFIGURATION_SET {
-        let message = "Invalid configuration set name <*>: only alphanumeric ASCII characters, \
-                       '_', and '-' are allowed.";
-        return Err(ApiError::bad_request(message));
-    }
-    Ok(Operation::CreateSet(set))
 }
 
 fn put_options(set: &str, member: &'static str, body: &str) -> Result<Operation, ApiError> {
@@ -175,12 +162,8 @@ fn set_of(arn: &str) -> Result<String, ApiError> {
 }
 
 fn required(body: &Map<String, Value>, name: &str, member: &str) -> Result<String, ApiError> {
-    body.get(name).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| {
-        ApiError::bad_request(format!(
-            "1 validation error detected: Value at '{member}' failed to satisfy constraint: \
-             Member must not be null"
-        ))
-    })
+    let text = body.get(name).and_then(Value::as_str).map(str::to_owned);
+    text.ok_or_else(|| ApiError::missing(member))
 }
 
 fn parse<T: DeserializeOwned>(body: Map<String, Value>) -> Result<T, ApiError> {

@@ -15,7 +15,7 @@ use super::{Ended, Engine, Making, Sink, StartError, Surroundings, cloudwatch, j
 use crate::ack::{DoneWhen, Ledger};
 use crate::aggregate::{Line, sorted_lines};
 use crate::aws::AwsEnvironment;
-use crate::config::{Acknowledge, Ambiguous, Config, DeadLetters, Publish};
+use crate::config::{Acknowledge, Ambiguous, Config, DeadLetters, Publish, SesApi};
 use crate::destination::{Layouts, RuleSet};
 use crate::journal::Opened;
 use crate::limits::{DATUMS_PER_CALL_MAX, REPLAY_ID_LIFE};
@@ -246,6 +246,8 @@ fn for_replay(mut config: Config, settings: &ReplaySettings) -> Result<Config, S
     config.journal.directory.clone_from(&settings.state);
     // What cannot be read stays where it is.
     config.dead_letters = DeadLetters::default();
+    // Nobody changes definitions here, so they must be there.
+    config.ses_api = SesApi::default();
     let in_flight = &mut config.limits.in_flight_requests;
     *in_flight = settings.objects_at_once.max(*in_flight);
     Ok(config)

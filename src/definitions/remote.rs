@@ -6,9 +6,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{DisplayErrorContext, SdkError};
 
 use super::document::{EMPTY, WriteError};
-
-/// No definitions are nearly as long.
-const BYTES_MAX: i64 = 16 << 20;
+use crate::destination::DOCUMENT_BYTES_MAX;
 
 /// An object with a text. Cheap to clone; clones know the same version.
 #[derive(Clone, Debug)]
@@ -66,8 +64,9 @@ impl Remote {
                 };
             }
         };
-        if answer.content_length().is_none_or(|len| len > BYTES_MAX) {
-            return Err(format!("it has more than {BYTES_MAX} bytes"));
+        let len = answer.content_length().and_then(|len| usize::try_from(len).ok());
+        if len.is_none_or(|len| len > DOCUMENT_BYTES_MAX) {
+            return Err(format!("it has more than {DOCUMENT_BYTES_MAX} bytes"));
         }
         let etag = answer.e_tag().map(str::to_owned);
         let bytes = answer.body.collect().await.map_err(|error| error.to_string())?;

@@ -19,8 +19,8 @@ pub use json::{EventDestinationJson, Extensions, to_document};
 pub use layout::{Layout, LayoutId, Layouts};
 pub use model::{
     ANY_CONFIGURATION_SET, CloudWatchDestination, ConfigurationSet, Definitions, Destination,
-    Dimension, EventDestination, OnInvalidValue, SetOptions, ValueSource, is_dimension_value,
-    is_dimension_value_byte,
+    Dimension, EVENT_DESTINATIONS_MAX, EventDestination, OnInvalidValue, SetOptions, ValueSource,
+    is_dimension_value, is_dimension_value_byte,
 };
 pub use rules::{
     Action, InvalidValue, Metrics, Resolved, Route, Rule, RuleDimension, RuleSet, SetRules,

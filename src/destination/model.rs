@@ -19,6 +19,10 @@ pub const ANY_CONFIGURATION_SET: &str = "*";
 /// 2026-11-21.
 pub(super) const DIMENSION_LENGTH_MAX: usize = 255;
 
+/// Event destinations of a configuration set.
+/// <https://docs.aws.amazon.com/ses/latest/dg/quotas.html>, 2026-11-21.
+pub const EVENT_DESTINATIONS_MAX: usize = 10;
+
 /// A whole definitions document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Definitions {

@@ -147,6 +147,22 @@ fn signal(child: &Child, name: &str) {
 }
 
 /// Interrupted by SIGTERM and by `kill -9`, an archive is published once, but for what is named.
+/// The SES API would make the document; a replay that found none would count nothing, once and for all.
+#[test]
+fn definitions_must_be_there_even_where_the_api_is_to_make_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("c.toml");
+    let toml = format!(
+        "definitions = \"{}\"\n[ses_api]\nlisten = \"127.0.0.1:0\"\nauth = \"none\"\n",
+        folder.path().join("none.json").display()
+    );
+    std::fs::write(&config, toml).expect("a file");
+    let config = config.to_str().expect("text");
+    let ran = run(&["replay", "--config", config, "--dry-run", "config/examples"]);
+    assert_eq!(ran.status.code(), Some(2), "{}", text(&ran.stderr));
+    assert!(text(&ran.stderr).contains("none.json"), "{}", text(&ran.stderr));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_archive_is_counted_once_though_it_is_interrupted_twice() {
     let bench = Bench::start().await;

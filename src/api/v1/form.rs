@@ -38,12 +38,7 @@ impl Form {
     }
 
     pub fn require(&self, name: &str, member: &str) -> Result<&str, ApiError> {
-        self.text(name).ok_or_else(|| {
-            ApiError::bad_request(format!(
-                "1 validation error detected: Value null at '{member}' failed to satisfy \
-                 constraint: Member must not be null"
-            ))
-        })
+        self.text(name).ok_or_else(|| ApiError::missing(member))
     }
 
     pub fn set(&self) -> Result<String, ApiError> {
@@ -85,12 +80,7 @@ impl Form {
         if !types.iter().all(is_known) {
             let known = EventType::ALL.iter().filter(|known| !NOT_IN_V1.contains(known));
             let known: Vec<&str> = known.map(|known| known.v1_name()).collect();
-            return Err(ApiError::bad_request(format!(
-                "1 validation error detected: Value at 'eventDestination.matchingEventTypes' \
-                 failed to satisfy constraint: Member must satisfy constraint: [Member must \
-                 satisfy enum value set: [{}]]",
-                known.join(", ")
-            )));
+            return Err(ApiError::not_among("eventDestination.matchingEventTypes", &known));
         }
         let mut definition = Map::new();
         definition.insert("MatchingEventTypes".to_owned(), json!(types));

@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 pub use answer::{answer, error};
 use form::Form;
 
-use super::error::{ApiError, ErrorKind, Member};
+use super::error::{ApiError, ErrorKind};
 use super::operation::{Operation, PAGE_MAX, Page, PutHow};
 use super::request::Request;
-use crate::destination::{ANY_CONFIGURATION_SET, quote_name, read_options, read_set};
+use crate::destination::{quote_name, read_options, read_set};
 
 const VERSION: &str = "2010-12-01";
 
@@ -42,13 +42,8 @@ pub fn operation(request: &Request) -> Result<Asked, ApiError> {
     let operation = match action.as_str() {
         "CreateConfigurationSet" => {
             let name = form.require("ConfigurationSet.Name", "configurationSet.name")?;
-            let set = read_set(&json!({ "ConfigurationSetName": name }).to_string())?;
-            if set.name == ANY_CONFIGURATION_SET {
-                let message = "Invalid configuration set name <*>.";
-                let kind = ErrorKind::BadRequest(Member::Set);
-                return Err(ApiError::new(kind, message));
-            }
-            Operation::CreateSet(set)
+            let body = json!({ "ConfigurationSetName": name }).to_string();
+            Operation::CreateSet(read_set(&body)?)
         }
         "DescribeConfigurationSet" => {
             attributes = self::attributes(&form)?;
@@ -85,11 +80,7 @@ fn attributes(form: &Form) -> Result<Vec<String>, ApiError> {
     if attributes.iter().all(is_known) {
         return Ok(attributes);
     }
-    Err(ApiError::bad_request(format!(
-        "1 validation error detected: Value at 'configurationSetAttributeNames' failed to satisfy \
-         constraint: Member must satisfy constraint: [Member must satisfy enum value set: [{}]]",
-        ATTRIBUTES.join(", ")
-    )))
+    Err(ApiError::not_among("configurationSetAttributeNames", &ATTRIBUTES))
 }
 
 /// The operations on single options of a set.

@@ -84,6 +84,18 @@ pub fn quote_name(name: &str) -> String {
     if is_plain && name.len() <= NAME_LENGTH_MAX { name.to_owned() } else { shorten(name) }
 }
 
+/// A set that SES can have.
+pub(super) fn ses_configuration_set_name(node: &Node, report: &mut Report) -> Checked<String> {
+    let noun = "configuration set name";
+    let name = configuration_set_name(node, &mut Names::new("configuration set"), report)?;
+    if name == ANY_CONFIGURATION_SET {
+        let what = "* is a set of postmeter alone";
+        let mend = "put its extensions, which makes it";
+        return Err(report.error_as_ses(&node.spot, what, mend, wording(noun, &name)));
+    }
+    Ok(name)
+}
+
 /// What SES says of a name that it refuses.
 fn wording(noun: &str, name: &str) -> String {
     if name.is_empty() || !name.bytes().all(is_name_byte) {

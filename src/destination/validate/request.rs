@@ -53,10 +53,9 @@ impl RequestedDestination {
 /// The first fault.
 pub fn read_set(text: &str) -> Result<ConfigurationSet, RequestFault> {
     read(text, |object, report| {
-        let name = object.require("ConfigurationSetName", report).and_then(|node| {
-            let mut names = Names::new("configuration set");
-            name::configuration_set_name(&node, &mut names, report)
-        });
+        let name = object
+            .require("ConfigurationSetName", report)
+            .and_then(|node| name::ses_configuration_set_name(&node, report));
         let options = options::options(object, report);
         Ok(ConfigurationSet {
             name: name?,

@@ -5,10 +5,7 @@ use super::namespace;
 use super::object::{Node, Object};
 use super::report::{Checked, Report, Spot};
 use super::{event_destination, options, overlap};
-use crate::destination::model::{ConfigurationSet, EventDestination};
-
-/// <https://docs.aws.amazon.com/ses/latest/dg/quotas.html>, 2026-11-21.
-const EVENT_DESTINATIONS_MAX: usize = 10;
+use crate::destination::model::{ConfigurationSet, EVENT_DESTINATIONS_MAX, EventDestination};
 
 pub(super) fn configuration_set<'t>(
     node: &Node<'t>,
