@@ -1,7 +1,7 @@
 //! Reading a request's body within limits, and reading what is left of one that is refused.
 
 use axum::body::Body;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::BodyExt;
 use tokio::time::{Duration, Instant, timeout, timeout_at};
 
@@ -51,7 +51,7 @@ pub async fn read(
     if !charge.grow(announced) {
         return Err(busy());
     }
-    let mut bytes = BytesMut::with_capacity(announced);
+    let mut bytes = charge.buffer(announced);
     let mut granted = announced;
     let deadline = Instant::now() + BODY_PATIENCE;
     loop {
@@ -73,7 +73,7 @@ pub async fn read(
             }
             granted = len;
         }
-        bytes.extend_from_slice(&piece);
+        bytes.push(&piece);
     }
 }
 

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::watch;
 
+use super::buffers::{Buffer, Buffers};
+
 /// The limits and what is in flight now.
 #[derive(Debug)]
 pub struct InFlight {
@@ -14,6 +16,7 @@ pub struct InFlight {
     bytes: AtomicU64,
     /// Requests that are not merged yet, nor refused.
     unmerged: watch::Sender<u64>,
+    buffers: Buffers,
 }
 
 /// One request's share; given back when it is dropped.
@@ -29,12 +32,14 @@ pub struct Charge {
 impl InFlight {
     #[must_use]
     pub fn new(requests_max: usize, bytes_max: usize) -> Arc<Self> {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Arc::new(Self {
             requests_max: requests_max as u64,
             bytes_max: bytes_max as u64,
             requests: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             unmerged: watch::Sender::new(0),
+            buffers: Buffers::new(cores),
         })
     }
 
@@ -79,6 +84,11 @@ impl Charge {
             self.in_flight.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok();
         self.bytes += if grown { bytes } else { 0 };
         grown
+    }
+
+    /// Memory for bytes that were granted.
+    pub fn buffer(&self, room: usize) -> Buffer {
+        self.in_flight.buffers.take(room)
     }
 
     /// Gives the bytes back: the request is merged, and in flight until it is answered.

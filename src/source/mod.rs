@@ -3,6 +3,7 @@
 
 mod access;
 mod body;
+mod buffers;
 mod cores;
 pub mod firehose;
 mod in_flight;
