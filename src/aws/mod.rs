@@ -1,5 +1,7 @@
 //! What all clients of AWS have in common, and the call that two of them make.
 
+use std::time::Duration;
+
 mod calls;
 mod environment;
 mod failure;
@@ -11,3 +13,6 @@ pub use environment::{AwsEnvironment, assume_role};
 pub use failure::CallFailure;
 #[cfg(feature = "to-firehose")]
 pub use stream::Stream;
+
+/// How long connecting may take, but for CloudWatch, which has a key for it.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);

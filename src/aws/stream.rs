@@ -10,9 +10,8 @@ use aws_sdk_firehose::config::timeout::TimeoutConfig;
 use aws_sdk_firehose::primitives::Blob;
 use aws_sdk_firehose::types::Record;
 
-use super::CallFailure;
+use super::{CONNECT_TIMEOUT, CallFailure};
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A delivery stream.

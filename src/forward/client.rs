@@ -4,8 +4,6 @@
     allow(dead_code, clippy::unused_async, reason = "what is left is a matter of features")
 )]
 
-use std::time::Duration;
-
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{Region, SdkConfig};
@@ -17,10 +15,8 @@ use super::firehose::Firehose;
 use super::forwards::RawEvent;
 #[cfg(feature = "to-sns")]
 use super::sns::Sns;
-use crate::aws::{AwsEnvironment, CallFailure, CallLimits, assume_role};
+use crate::aws::{AwsEnvironment, CONNECT_TIMEOUT, CallFailure, CallLimits, assume_role};
 use crate::destination::Target;
-
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What became of one event of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -334,6 +334,7 @@ const IMPORTS: [(&str, &[&str]); 26] = [
         "source",
         &[
             "ack",
+            "aws",
             "backoff",
             "clock",
             "config",

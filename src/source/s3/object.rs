@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use tokio_util::io::SyncIoBridge;
 
 use super::notification::Object;
+use crate::aws::CONNECT_TIMEOUT;
 use crate::backoff::Backoff;
 use crate::pipeline::Batch;
 use crate::source::read_text;
@@ -21,8 +22,6 @@ use crate::telemetry::{Metrics, ObjectOutcome};
 const AT_ONCE: usize = 16;
 /// Times that an object is read, should it break off.
 const TRIES: usize = 3;
-
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Until the answer begins.
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
 

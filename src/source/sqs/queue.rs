@@ -13,6 +13,7 @@ use aws_sdk_sqs::types::{
 
 use super::SqsSettings;
 use super::hand::Handle;
+use crate::aws::CONNECT_TIMEOUT;
 
 /// Messages that one call takes or gives at most.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>,
@@ -20,8 +21,6 @@ use super::hand::Handle;
 pub const MESSAGES_MAX: usize = 10;
 /// The longest that SQS lets a call wait for a message, in seconds.
 const WAIT_SECONDS: i32 = 20;
-
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Longer than SQS lets a call wait.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
