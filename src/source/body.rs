@@ -51,7 +51,8 @@ pub async fn read(
     if !charge.grow(announced) {
         return Err(busy());
     }
-    let mut bytes = charge.buffer(announced);
+    let buffers = charge.buffers();
+    let mut bytes = buffers.memory(announced);
     let mut granted = announced;
     let deadline = Instant::now() + BODY_PATIENCE;
     loop {
@@ -59,7 +60,7 @@ pub async fn read(
         let piece =
             match timeout_at(deadline.min(Instant::now() + PIECE_PATIENCE), body.frame()).await {
                 Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
-                Ok(None) => return Ok(bytes.freeze()),
+                Ok(None) => return Ok(buffers.body(bytes)),
                 Ok(Some(Err(_))) => return Err(given_up("the body did not arrive whole")),
                 Err(_) => return Err(given_up("the body came too slowly")),
             };
@@ -73,7 +74,7 @@ pub async fn read(
             }
             granted = len;
         }
-        bytes.push(&piece);
+        bytes.extend_from_slice(&piece);
     }
 }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 /// More than this is given back to the system: 4 MiB.
 const KEPT_BYTES_MAX: usize = 4 << 20;
 
-/// Memory to read bodies into, at most one piece kept for each core. Cheap to clone.
+/// Memory to read bodies into. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Buffers(Arc<Shelf>);
 
@@ -18,10 +18,8 @@ struct Shelf {
     kept_max: usize,
 }
 
-/// A body as far as it was read. Its memory is kept when it is dropped, or the last of the
-/// [`Bytes`] that it became.
-#[derive(Debug)]
-pub struct Buffer {
+/// What was read. Its memory is kept when it is dropped.
+struct Body {
     bytes: Vec<u8>,
     shelf: Arc<Shelf>,
 }
@@ -29,19 +27,28 @@ pub struct Buffer {
 // === impl Buffers ===
 
 impl Buffers {
-    pub fn new(kept_max: usize) -> Self {
+    /// Keeps one for each core.
+    pub fn new() -> Self {
+        Self::keeping(std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
+    }
+
+    fn keeping(kept_max: usize) -> Self {
         Self(Arc::new(Shelf { kept: Mutex::default(), kept_max }))
     }
 
-    /// An empty buffer with room for so many bytes.
-    pub fn take(&self, room: usize) -> Buffer {
-        let mut bytes = self.0.with(|kept| {
-            // Most bodies have about the same size.
-            let fits = kept.iter().rposition(|bytes| bytes.capacity() >= room);
-            fits.map(|at| kept.swap_remove(at)).unwrap_or_default()
+    /// Empty, with room for so many bytes.
+    pub fn memory(&self, room: usize) -> Vec<u8> {
+        let smallest = self.0.with(|kept| {
+            let fits = (0..kept.len()).filter(|at| kept[*at].capacity() >= room);
+            let smallest = fits.min_by_key(|at| kept[*at].capacity());
+            smallest.map(|at| kept.swap_remove(at))
         });
-        bytes.reserve_exact(room);
-        Buffer { bytes, shelf: Arc::clone(&self.0) }
+        smallest.unwrap_or_else(|| Vec::with_capacity(room))
+    }
+
+    /// What was read, whose memory is kept when its last owner is gone.
+    pub fn body(&self, bytes: Vec<u8>) -> Bytes {
+        Bytes::from_owner(Body { bytes, shelf: Arc::clone(&self.0) })
     }
 }
 
@@ -53,10 +60,11 @@ impl Shelf {
     }
 
     /// Keeps the larger ones.
-    fn keep(&self, bytes: Vec<u8>) {
+    fn keep(&self, mut bytes: Vec<u8>) {
         if bytes.capacity() > KEPT_BYTES_MAX {
             return;
         }
+        bytes.clear();
         // Freed without the lock.
         let _left = self.with(|kept| {
             kept.push(bytes);
@@ -67,33 +75,17 @@ impl Shelf {
     }
 }
 
-// === impl Buffer ===
+// === impl Body ===
 
-impl Buffer {
-    pub fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
-    pub fn push(&mut self, piece: &[u8]) {
-        self.bytes.extend_from_slice(piece);
-    }
-
-    pub fn freeze(self) -> Bytes {
-        Bytes::from_owner(self)
-    }
-}
-
-impl AsRef<[u8]> for Buffer {
+impl AsRef<[u8]> for Body {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
 }
 
-impl Drop for Buffer {
+impl Drop for Body {
     fn drop(&mut self) {
-        let mut bytes = std::mem::take(&mut self.bytes);
-        bytes.clear();
-        self.shelf.keep(bytes);
+        self.shelf.keep(std::mem::take(&mut self.bytes));
     }
 }
 
@@ -110,31 +102,31 @@ mod tests {
 
     #[test]
     fn memory_comes_back_with_the_last_owner_and_is_used_again() {
-        let buffers = Buffers::new(2);
-        let mut first = buffers.take(100);
-        first.push(b"one");
-        let place = first.as_ref().as_ptr();
-        let bytes = first.freeze();
-        let copy = bytes.clone();
-        drop(bytes);
+        let buffers = Buffers::keeping(2);
+        let mut first = buffers.memory(100);
+        first.extend_from_slice(b"one");
+        let place = first.as_ptr();
+        let body = buffers.body(first);
+        let copy = body.clone();
+        drop(body);
         assert!(kept(&buffers).is_empty());
         assert_eq!(copy, "one");
         drop(copy);
         assert_eq!(kept(&buffers), [100]);
-        let second = buffers.take(50);
-        assert_eq!((second.len(), second.as_ref().as_ptr()), (0, place), "empty, and the same");
+        let second = buffers.memory(50);
+        assert_eq!((second.len(), second.as_ptr()), (0, place), "empty, and the same");
         assert!(kept(&buffers).is_empty());
     }
 
     #[test]
     fn no_more_is_kept_than_allowed_and_what_is_too_large_goes_back() {
-        let buffers = Buffers::new(2);
-        let taken = [10, 30, 20, KEPT_BYTES_MAX + 1].map(|room| buffers.take(room));
-        drop(taken);
+        let buffers = Buffers::keeping(2);
+        let read = |room| buffers.body(buffers.memory(room));
+        drop([10, 30, 20, KEPT_BYTES_MAX + 1].map(read));
         assert_eq!(kept(&buffers), [20, 30], "the larger ones");
-        drop(buffers.take(KEPT_BYTES_MAX));
+        drop(read(KEPT_BYTES_MAX));
         assert_eq!(kept(&buffers), [30, KEPT_BYTES_MAX]);
-        let (large, none_fits) = (buffers.take(31), buffers.take(31));
-        assert_eq!((large.bytes.capacity(), none_fits.bytes.capacity()), (KEPT_BYTES_MAX, 31));
+        let taken = [20, 31, 31].map(|room| buffers.memory(room).capacity());
+        assert_eq!(taken, [30, KEPT_BYTES_MAX, 31], "the smallest that fits, or a new one");
     }
 }

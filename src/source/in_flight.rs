@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::watch;
 
-use super::buffers::{Buffer, Buffers};
+use super::buffers::Buffers;
 
 /// The limits and what is in flight now.
 #[derive(Debug)]
@@ -32,14 +32,13 @@ pub struct Charge {
 impl InFlight {
     #[must_use]
     pub fn new(requests_max: usize, bytes_max: usize) -> Arc<Self> {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Arc::new(Self {
             requests_max: requests_max as u64,
             bytes_max: bytes_max as u64,
             requests: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             unmerged: watch::Sender::new(0),
-            buffers: Buffers::new(cores),
+            buffers: Buffers::new(),
         })
     }
 
@@ -87,8 +86,8 @@ impl Charge {
     }
 
     /// Memory for bytes that were granted.
-    pub fn buffer(&self, room: usize) -> Buffer {
-        self.in_flight.buffers.take(room)
+    pub fn buffers(&self) -> Buffers {
+        self.in_flight.buffers.clone()
     }
 
     /// Gives the bytes back: the request is merged, and in flight until it is answered.
