@@ -39,7 +39,8 @@ impl Buffers {
     /// Empty, with room for so many bytes.
     pub fn memory(&self, room: usize) -> Vec<u8> {
         let smallest = self.0.with(|kept| {
-            let fits = (0..kept.len()).filter(|at| kept[*at].capacity() >= room);
+            // Of equals the last that came back, which is still in the core's cache.
+            let fits = (0..kept.len()).rev().filter(|at| kept[*at].capacity() >= room);
             let smallest = fits.min_by_key(|at| kept[*at].capacity());
             smallest.map(|at| kept.swap_remove(at))
         });
