@@ -1,7 +1,7 @@
 //! Flushing 100,000 series: snapshot, pack, encode. Then two reports, made once: the longest time
 //! that a merge took beside flushes, and the memory that a series takes.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -137,8 +137,11 @@ fn memory_of_processes() {
     let exe = std::env::current_exe().expect("the bench's own path");
     let mut bytes = [(); MEMORY_RUNS].map(|()| {
         // A filter that no bench passes.
-        let run = Command::new(&exe).args(["--bench", "none"]).env(MEMORY_ONLY, "1").output();
-        let said = String::from_utf8(run.expect("the bench runs again").stdout).expect("text");
+        let mut again = Command::new(&exe);
+        again.args(["--bench", "none"]).env(MEMORY_ONLY, "1").stderr(Stdio::inherit());
+        let run = again.output().expect("the bench runs again");
+        assert!(run.status.success());
+        let said = String::from_utf8(run.stdout).expect("text");
         let numbers: Vec<usize> = said.split_whitespace().filter_map(|n| n.parse().ok()).collect();
         <[usize; 2]>::try_from(numbers).expect("two numbers")
     });

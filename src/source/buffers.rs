@@ -5,15 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
+use super::cores;
+
 /// More than this is given back to the system: 4 MiB.
 const KEPT_BYTES_MAX: usize = 4 << 20;
 
-/// Memory to read bodies into. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Buffers(Arc<Shelf>);
-
+/// Memory to read bodies into.
 #[derive(Debug)]
-struct Shelf {
+pub struct Buffers {
     kept: Mutex<Vec<Vec<u8>>>,
     kept_max: usize,
 }
@@ -21,24 +20,24 @@ struct Shelf {
 /// What was read. Its memory is kept when it is dropped.
 struct Body {
     bytes: Vec<u8>,
-    shelf: Arc<Shelf>,
+    buffers: Arc<Buffers>,
 }
 
 // === impl Buffers ===
 
 impl Buffers {
     /// Keeps one for each core.
-    pub fn new() -> Self {
-        Self::keeping(std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
+    pub fn new() -> Arc<Self> {
+        Self::keeping(cores::number())
     }
 
-    fn keeping(kept_max: usize) -> Self {
-        Self(Arc::new(Shelf { kept: Mutex::default(), kept_max }))
+    fn keeping(kept_max: usize) -> Arc<Self> {
+        Arc::new(Self { kept: Mutex::default(), kept_max })
     }
 
     /// Empty, with room for so many bytes.
     pub fn memory(&self, room: usize) -> Vec<u8> {
-        let smallest = self.0.with(|kept| {
+        let smallest = self.with(|kept| {
             // Of equals the last that came back, which is still in the core's cache.
             let fits = (0..kept.len()).rev().filter(|at| kept[*at].capacity() >= room);
             let smallest = fits.min_by_key(|at| kept[*at].capacity());
@@ -48,14 +47,10 @@ impl Buffers {
     }
 
     /// What was read, whose memory is kept when its last owner is gone.
-    pub fn body(&self, bytes: Vec<u8>) -> Bytes {
-        Bytes::from_owner(Body { bytes, shelf: Arc::clone(&self.0) })
+    pub fn body(self: &Arc<Self>, bytes: Vec<u8>) -> Bytes {
+        Bytes::from_owner(Body { bytes, buffers: Arc::clone(self) })
     }
-}
 
-// === impl Shelf ===
-
-impl Shelf {
     fn with<T>(&self, work: impl FnOnce(&mut Vec<Vec<u8>>) -> T) -> T {
         work(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -86,7 +81,7 @@ impl AsRef<[u8]> for Body {
 
 impl Drop for Body {
     fn drop(&mut self) {
-        self.shelf.keep(std::mem::take(&mut self.bytes));
+        self.buffers.keep(std::mem::take(&mut self.bytes));
     }
 }
 
@@ -96,7 +91,7 @@ mod tests {
 
     /// The capacities that are kept, in order.
     fn kept(buffers: &Buffers) -> Vec<usize> {
-        let mut sizes = buffers.0.with(|kept| kept.iter().map(Vec::capacity).collect::<Vec<_>>());
+        let mut sizes = buffers.with(|kept| kept.iter().map(Vec::capacity).collect::<Vec<_>>());
         sizes.sort_unstable();
         sizes
     }

@@ -22,8 +22,7 @@ pub struct Cores(Arc<Semaphore>);
 
 impl Cores {
     pub fn new() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self(Arc::new(Semaphore::new(cores)))
+        Self(Arc::new(Semaphore::new(number())))
     }
 
     /// Does work that is not quick on a thread of its own; `None` when that panicked.
@@ -40,6 +39,11 @@ impl Cores {
         let span = tracing::Span::current();
         offload(move || span.in_scope(work)).await.ok()
     }
+}
+
+/// How many cores this process may use.
+pub fn number() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 pub fn is_quick(body: &[u8]) -> bool {

@@ -16,7 +16,7 @@ pub struct InFlight {
     bytes: AtomicU64,
     /// Requests that are not merged yet, nor refused.
     unmerged: watch::Sender<u64>,
-    buffers: Buffers,
+    buffers: Arc<Buffers>,
 }
 
 /// One request's share; given back when it is dropped.
@@ -86,8 +86,8 @@ impl Charge {
     }
 
     /// Memory for bytes that were granted.
-    pub fn buffers(&self) -> Buffers {
-        self.in_flight.buffers.clone()
+    pub fn buffers(&self) -> Arc<Buffers> {
+        Arc::clone(&self.in_flight.buffers)
     }
 
     /// Gives the bytes back: the request is merged, and in flight until it is answered.

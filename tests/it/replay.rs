@@ -146,7 +146,6 @@ fn signal(child: &Child, name: &str) {
     assert!(status.expect("kill runs").success());
 }
 
-/// Interrupted by SIGTERM and by `kill -9`, an archive is published once, but for what is named.
 /// The SES API would make the document; a replay that found none would count nothing, once and for all.
 #[test]
 fn definitions_must_be_there_even_where_the_api_is_to_make_them() {
@@ -163,6 +162,7 @@ fn definitions_must_be_there_even_where_the_api_is_to_make_them() {
     assert!(text(&ran.stderr).contains("none.json"), "{}", text(&ran.stderr));
 }
 
+/// Interrupted by SIGTERM and by `kill -9`, an archive is published once, but for what is named.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_archive_is_counted_once_though_it_is_interrupted_twice() {
     let bench = Bench::start().await;
