@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -24,6 +26,10 @@ pub struct ListenerSettings {
     pub keep_alive: Duration,
     pub connections_max: usize,
 }
+
+/// The address of the client that sent a request; an extension of each request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer(pub SocketAddr);
 
 /// A bound socket.
 #[derive(Debug)]
@@ -79,7 +85,7 @@ impl Listener {
                 accepted = self.socket.accept() => accepted,
                 () = end.cancelled() => break,
             };
-            let Ok((stream, _)) = accepted else {
+            let Ok((stream, peer)) = accepted else {
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             };
@@ -87,8 +93,15 @@ impl Listener {
             // Answers are small and whole; waiting to fill a packet only delays them.
             let _ = stream.set_nodelay(true);
             let stream = Metered::new(stream, heads.clone(), progress.clone());
-            let connection =
-                serve_connection(stream, progress, router.clone(), self.settings, drain.clone());
+            let settings = self.settings;
+            let connection = serve_connection(
+                stream,
+                Peer(peer),
+                progress,
+                router.clone(),
+                settings,
+                drain.clone(),
+            );
             connections.spawn(async move {
                 connection.await;
                 drop(place);
@@ -101,14 +114,16 @@ impl Listener {
 
 async fn serve_connection(
     stream: Metered<TcpStream>,
+    peer: Peer,
     progress: Progress,
     router: Router,
     settings: ListenerSettings,
     drain: CancellationToken,
 ) {
     let service = TowerToHyperService::new(router);
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
         progress.step();
+        request.extensions_mut().insert(peer);
         let (progress, answer) = (progress.clone(), service.call(request));
         async move {
             let answer = answer.await;

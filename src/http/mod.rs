@@ -11,7 +11,7 @@ use axum::routing::get;
 
 pub use admin::{Admin, admin_router};
 pub use handles::connections_within;
-pub use listener::{Listener, ListenerSettings};
+pub use listener::{Listener, ListenerSettings, Peer};
 
 /// `/livez` and `/readyz`, without a key: the process runs; it may be sent requests.
 pub fn health_router(is_ready: impl Fn() -> bool + Clone + Send + Sync + 'static) -> Router {
