@@ -35,6 +35,7 @@ pub mod destination;
 pub mod finding;
 pub mod forward;
 pub mod http;
+pub mod intake;
 pub mod journal;
 pub mod limits;
 pub mod offload;

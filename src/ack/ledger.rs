@@ -313,11 +313,12 @@ impl Settler {
 // === impl Ticket ===
 
 impl Ticket {
-    /// Refuses the request: its id is forgotten.
-    pub fn refuse(mut self, refusal: Refusal) {
+    /// Refuses the request: its id is forgotten. Gives the refusal back, for the sender.
+    pub fn refuse(mut self, refusal: Refusal) -> Refusal {
         if let Some(settler) = self.settler.take() {
-            settler.refuse(refusal);
+            settler.refuse(refusal.clone());
         }
+        refusal
     }
 
     /// Says that the request is being merged, which nothing undoes; `forwards` when events of it

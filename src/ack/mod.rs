@@ -24,6 +24,10 @@ pub enum Reason {
     Forbidden,
     /// No record can be read from the body.
     BadRequest,
+    /// More than one request may cost: it would never fit.
+    OverBudget,
+    /// Reading it failed in a way that no input should make it fail.
+    Panic,
     /// Too many bytes or requests in flight.
     Busy,
     /// The pending entries are at their limit.
@@ -50,10 +54,12 @@ pub struct Refusal {
 // === impl Reason ===
 
 impl Reason {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Unauthorized,
         Self::Forbidden,
         Self::BadRequest,
+        Self::OverBudget,
+        Self::Panic,
         Self::Busy,
         Self::Entries,
         Self::Behind,
@@ -69,6 +75,8 @@ impl Reason {
             Self::Unauthorized => "unauthorized",
             Self::Forbidden => "forbidden",
             Self::BadRequest => "bad_request",
+            Self::OverBudget => "over_budget",
+            Self::Panic => "panic",
             Self::Busy => "busy",
             Self::Entries => "entries_limit",
             Self::Behind => "behind",
@@ -79,13 +87,34 @@ impl Reason {
         }
     }
 
+    /// Whether the same request may be taken a little later, by this process.
+    #[must_use]
+    pub const fn is_temporary(self) -> bool {
+        match self {
+            Self::Busy | Self::Entries | Self::Behind | Self::Journal | Self::Forwards => true,
+            Self::Unauthorized
+            | Self::Forbidden
+            | Self::BadRequest
+            | Self::OverBudget
+            | Self::Panic
+            | Self::Draining
+            | Self::GivenUp => false,
+        }
+    }
+
+    /// Whether the same request would be refused again, whenever it comes.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::BadRequest | Self::OverBudget | Self::Panic)
+    }
+
     /// The HTTP status. Never 413: Firehose would drop the batch without a backup.
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
             Self::Unauthorized => 401,
             Self::Forbidden => 403,
-            Self::BadRequest => 400,
+            Self::BadRequest | Self::OverBudget | Self::Panic => 400,
             _ => 503,
         }
     }

@@ -27,22 +27,32 @@ struct Entry {
 impl Delta {
     /// Adds to the count under a key.
     pub fn add(&mut self, key: &[u8], count: u64) {
-        let Self { arena, entries, table, hasher } = self;
-        let hash = hasher.hash_one(key);
+        self.add_if(key, count, |_| true);
+    }
+
+    /// Adds to the count under a key, unless that is new and not admitted. Gives whether it was
+    /// added.
+    pub fn add_if(&mut self, key: &[u8], count: u64, admit: impl FnOnce(&Self) -> bool) -> bool {
+        let hash = self.hasher.hash_one(key);
         let same = |at: &u32| {
-            let entry = &entries[*at as usize];
-            entry.hash == hash && &arena[entry.start..entry.end] == key
+            let entry = &self.entries[*at as usize];
+            entry.hash == hash && &self.arena[entry.start..entry.end] == key
         };
-        if let Some(at) = table.find(hash, same) {
-            entries[*at as usize].count += count;
-            return;
+        if let Some(at) = self.table.find(hash, same) {
+            self.entries[*at as usize].count += count;
+            return true;
         }
+        if !admit(self) {
+            return false;
+        }
+        let Self { arena, entries, table, .. } = self;
         // A request would need 2^32 keys of 12 bytes and more: beyond any body's limit.
-        let Ok(at) = u32::try_from(entries.len()) else { return };
+        let Ok(at) = u32::try_from(entries.len()) else { return false };
         let start = arena.len();
         arena.extend_from_slice(key);
         entries.push(Entry { hash, start, end: arena.len(), count });
         table.insert_unique(hash, at, |at| entries[*at as usize].hash);
+        true
     }
 
     /// Keys and counts, in the order in which the keys were met.
@@ -54,6 +64,21 @@ impl Delta {
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// Bytes of all keys.
+    #[must_use]
+    pub fn key_bytes(&self) -> usize {
+        self.arena.len()
+    }
+
+    /// Bytes that the counts take of memory.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.arena.capacity()
+            + self.entries.capacity() * size_of::<Entry>()
+            // A place and a byte of control for each bucket, of which seven in eight are used.
+            + self.table.capacity() * 8 / 7 * (size_of::<u32>() + 1)
     }
 
     #[must_use]

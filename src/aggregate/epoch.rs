@@ -17,6 +17,7 @@ use foldhash::fast::RandomState;
 use super::by_shard::by_shard;
 use super::delta::Delta;
 use super::entry::{Counts, Entry, EntryKey};
+use super::guard::SeriesGuard;
 use super::hour::HourlyLimit;
 use super::key::{Key, layout_of, minute_of, series_of};
 use super::lines::{Line, lines_of};
@@ -199,6 +200,18 @@ impl Aggregator {
             contents.first_merge_ms.get_or_insert(now_ms);
         }
         merge
+    }
+
+    /// What judges the series of one request while it is read; `None` when series are not limited.
+    #[must_use]
+    pub fn guard(self: &Arc<Self>) -> Option<SeriesGuard> {
+        Some(SeriesGuard::new(Arc::clone(self), self.series.max()?))
+    }
+
+    /// Whether a series was counted in this hour.
+    pub(super) fn is_counted(&self, series: &[u8]) -> bool {
+        let stamp = self.series.turn(self.clock.now_ms());
+        self.with_active(|epoch| epoch.table.is_counted(series, stamp))
     }
 
     /// Uses the active epoch, which is not sealed before `use_epoch` ends.

@@ -41,6 +41,10 @@ impl HourlyLimit {
         Self { max, state: AtomicU64::new(0) }
     }
 
+    pub fn max(&self) -> Option<usize> {
+        self.max
+    }
+
     /// The stamp of series that need not be counted any more. Begins a new hour when it is time.
     pub fn turn(&self, now_ms: i64) -> Stamp {
         if self.max.is_none() {

@@ -9,6 +9,7 @@ mod by_shard;
 mod delta;
 mod entry;
 mod epoch;
+mod guard;
 mod hour;
 mod key;
 mod lines;
@@ -20,6 +21,7 @@ mod varint;
 pub use delta::Delta;
 pub use entry::{Counts, Entry, EntryKey, Joined};
 pub use epoch::{Aggregator, Limits, Merge, Sealed};
+pub use guard::SeriesGuard;
 pub use key::{
     Key, KeyBuilder, SeriesMinute, is_of_layout, key_of, layout_of, minute_of, resolve, series_of,
 };

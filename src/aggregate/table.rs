@@ -86,6 +86,14 @@ impl SeriesTable {
         found
     }
 
+    /// Whether a series was counted under the stamp.
+    pub fn is_counted(&self, series: &[u8], stamp: Stamp) -> bool {
+        let (at, hash) = self.hash(series);
+        let shard = self.read(at);
+        let here = shard.find(hash, series).map(|place| shard.arena.get(place).0);
+        here == Some(stamp) || self.stamp_before(series) == stamp
+    }
+
     /// The id of a series that is in the table.
     pub fn id(&self, series: &[u8]) -> Option<SeriesId> {
         let (at, hash) = self.hash(series);

@@ -15,12 +15,12 @@ use crate::config::{Acknowledge, Config, Publish, Sns, Sqs, TimestampSource};
 use crate::dead_letters::DeadLetters;
 use crate::destination::{Layouts, RuleSet};
 use crate::forward::Forwarder;
+use crate::intake::{AccessKeys, Intake, IntakeParts, IntakeSettings, SourceIntake};
 use crate::journal::{Journal, Opened};
 use crate::limits::{FIREHOSE_ID_LIFE, S3_ID_LIFE, SNS_ID_MARGIN, SQS_ID_LIFE};
-use crate::pipeline::{CopiesSettings, Intake, IntakeSettings};
+use crate::pipeline::CopiesSettings;
 use crate::sink::{MetricSink, Publisher, PublisherSettings};
 use crate::source::firehose::{FirehoseEndpoint, FirehoseSettings};
-use crate::source::{AccessKeys, InFlight, Merger};
 use crate::telemetry::{Gauges, Metrics};
 
 /// Done request ids that are remembered at most, about 25 MB of them.
@@ -47,17 +47,15 @@ pub struct Engine<S> {
     pub aggregator: Arc<Aggregator>,
     pub publisher: Publisher<S>,
     pub metrics: Arc<Metrics>,
-    pub merger: Arc<Merger>,
-    pub in_flight: Arc<InFlight>,
     pub forwarder: Option<Forwarder>,
-    /// Those of the queues, in their order in the configuration.
-    pub queue_ledgers: Vec<Ledger>,
-    /// That of objects in S3, whichever queue names them.
-    pub object_ledger: Ledger,
-    /// That of messages that SNS posts.
-    pub sns_ledger: Ledger,
+    /// Messages of the queues, in their order in the configuration.
+    pub queues: Vec<SourceIntake>,
+    /// Messages that SNS posts.
+    pub sns: SourceIntake,
+    /// Of objects in S3, whichever queue names them.
+    object_ledger: Ledger,
+    firehose_ledger: Ledger,
     journal: Option<Arc<Journal>>,
-    ledger: Ledger,
 }
 
 /// How an engine ended.
@@ -107,52 +105,51 @@ impl<S: MetricSink> Engine<S> {
             },
         );
         let behind = publisher.clone();
-        let settings = IntakeSettings {
-            use_arrival: config.cloudwatch.timestamp == TimestampSource::Arrival,
-            settle_deadline: config.cloudwatch.settle_deadline,
-            forwards: forwarder.is_some(),
-            copies: config.copies.remove.then_some(CopiesSettings {
-                window: config.copies.window,
-                events_max: config.copies.events,
-            }),
-        };
-        let intake = Arc::new(Intake::new(
+        let parts = IntakeParts {
             rules,
-            Arc::clone(&aggregator),
-            Arc::clone(&metrics),
-            clock.clone(),
-            journal.clone(),
-            settings,
-            move || behind.first_merge_ms(),
-        ));
+            aggregator: Arc::clone(&aggregator),
+            metrics: Arc::clone(&metrics),
+            clock,
+            journal: journal.clone(),
+            dead_letters,
+            forwarder: forwarder.clone(),
+            oldest: Box::new(move || behind.first_merge_ms()),
+        };
+        let intake = Arc::new(Intake::new(parts, intake_settings(config)));
+        let source = |acknowledge: Acknowledge, ledger: &Ledger, id_life: Option<Duration>| {
+            let until_settled = acknowledge == Acknowledge::Published;
+            SourceIntake {
+                intake: Arc::clone(&intake),
+                ledger: ledger.clone(),
+                until_settled,
+                id_life,
+            }
+        };
         let when_settled = config.firehose.acknowledge == Acknowledge::Published;
-        let ledger = Ledger::new(done_when(when_settled), FIREHOSE_ID_LIFE, DONE_IDS_MAX);
-        let queue_ledgers: Vec<_> = config.sqs.iter().map(queue_ledger).collect();
+        let firehose_ledger = Ledger::new(done_when(when_settled), FIREHOSE_ID_LIFE, DONE_IDS_MAX);
         let any_settled = config.sqs.iter().any(|sqs| sqs.acknowledge == Acknowledge::Published);
         let object_ledger = Ledger::new(done_when(any_settled), S3_ID_LIFE, DONE_IDS_MAX);
-        let sns_ledger = sns_ledger(&config.sns);
-        let in_flight =
-            InFlight::new(config.limits.in_flight_requests, config.limits.in_flight_bytes);
+        let queues: Vec<_> = config
+            .sqs
+            .iter()
+            .map(|sqs| {
+                let id_life = queue_id_life(sqs.visibility);
+                source(sqs.acknowledge, &queue_ledger(sqs), Some(id_life))
+            })
+            .collect();
+        let sns_life = config.sns.max_age + SNS_ID_MARGIN;
+        let sns = source(config.sns.acknowledge, &sns_ledger(&config.sns), Some(sns_life));
         if let Some(opened) = opened {
-            let of_objects = (!queue_ledgers.is_empty()).then_some(&object_ledger);
-            let of_sns = (!config.sns.topics.is_empty()).then_some(&sns_ledger);
-            let ledgers = queue_ledgers.iter().chain(of_objects).chain(of_sns).chain([&ledger]);
+            let of_queues = queues.iter().map(|queue| &queue.ledger);
+            let of_objects = (!queues.is_empty()).then_some(&object_ledger);
+            let of_sns = (!config.sns.topics.is_empty()).then_some(&sns.ledger);
+            let ledgers = of_queues.chain(of_objects).chain(of_sns).chain([&firehose_ledger]);
             let ledgers: Vec<_> = ledgers.collect();
             journal::restore(opened, &intake, &ledgers, &metrics, ambiguous).await;
         }
-        let merger = Merger::new(
-            Arc::clone(&intake),
-            Arc::clone(&metrics),
-            clock,
-            dead_letters,
-            forwarder.clone(),
-        );
-        let merger = Arc::new(merger);
         let endpoint = FirehoseEndpoint::new(
             firehose_settings(config),
-            Arc::clone(&merger),
-            ledger.clone(),
-            Arc::clone(&in_flight),
+            source(config.firehose.acknowledge, &firehose_ledger, None),
             Arc::clone(&metrics),
         );
         Self {
@@ -161,23 +158,27 @@ impl<S: MetricSink> Engine<S> {
             aggregator,
             publisher,
             metrics,
-            merger,
-            in_flight,
             forwarder,
-            queue_ledgers,
+            queues,
+            sns,
             object_ledger,
-            sns_ledger,
+            firehose_ledger,
             journal,
-            ledger,
         }
+    }
+
+    /// The way in of objects that messages of a queue name.
+    pub fn objects_of(&self, queue: &SourceIntake) -> SourceIntake {
+        let (ledger, id_life) = (self.object_ledger.clone(), Some(S3_ID_LIFE));
+        SourceIntake { ledger, id_life, ..queue.clone() }
     }
 
     /// Reads the gauges, but for those of queues.
     pub fn gauges(&self) -> impl Fn() -> Gauges + Send + Sync + 'static {
         let (metrics, intake) = (Arc::clone(&self.metrics), Arc::clone(&self.intake));
-        let (in_flight, aggregator) = (Arc::clone(&self.in_flight), Arc::clone(&self.aggregator));
-        let ledgers =
-            self.queue_ledgers.iter().chain([&self.object_ledger, &self.sns_ledger, &self.ledger]);
+        let aggregator = Arc::clone(&self.aggregator);
+        let ledgers = self.queues.iter().map(|queue| &queue.ledger);
+        let ledgers = ledgers.chain([&self.object_ledger, &self.sns.ledger, &self.firehose_ledger]);
         let (ledgers, forwarder): (Vec<_>, _) =
             (ledgers.cloned().collect(), self.forwarder.clone());
         move || {
@@ -186,8 +187,8 @@ impl<S: MetricSink> Engine<S> {
             let (remembered_events, evicted) = intake.remembered();
             metrics.remembered_evicted.raise_to(evicted);
             Gauges {
-                in_flight_requests: in_flight.requests(),
-                in_flight_bytes: in_flight.bytes(),
+                in_flight_requests: intake.in_flight.requests(),
+                in_flight_bytes: intake.in_flight.bytes(),
                 sqs_messages_held: 0,
                 sqs_pollers: 0,
                 ledger_ids: ledgers.iter().map(Ledger::len).sum::<usize>() as u64,
@@ -222,7 +223,7 @@ impl<S: MetricSink> Engine<S> {
         intake.drain();
         drain.cancel();
         publisher.hurry();
-        let merged = timeout_at(deadline, self.in_flight.all_merged()).await.is_ok();
+        let merged = timeout_at(deadline, intake.in_flight.all_merged()).await.is_ok();
         if !merged {
             tracing::warn!("requests still being read at the end of the grace are given up");
         }
@@ -282,13 +283,27 @@ pub fn queue_id_life(visibility: Duration) -> Duration {
     SQS_ID_LIFE + visibility
 }
 
+fn intake_settings(config: &Config) -> IntakeSettings {
+    IntakeSettings {
+        use_arrival: config.cloudwatch.timestamp == TimestampSource::Arrival,
+        settle_deadline: config.cloudwatch.settle_deadline,
+        copies: config.copies.remove.then_some(CopiesSettings {
+            window: config.copies.window,
+            events_max: config.copies.events,
+        }),
+        in_flight_requests: config.limits.in_flight_requests,
+        in_flight_bytes: config.limits.in_flight_bytes,
+        expanded_bytes: config.limits.expanded_bytes,
+        entries: config.limits.entries,
+        object_bytes: Some(config.limits.object_bytes as u64),
+    }
+}
+
 fn firehose_settings(config: &Config) -> FirehoseSettings {
     let answers_when_settled = config.firehose.acknowledge == Acknowledge::Published;
     FirehoseSettings {
         access_keys: AccessKeys::new(&config.firehose.access_keys),
         body_bytes: config.limits.body_bytes,
-        expanded_bytes: config.limits.expanded_bytes,
-        answers_when_settled,
         patience: if answers_when_settled {
             config.cloudwatch.settle_deadline
         } else {

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::{Making, StartError};
 use crate::ack::Ledger;
 use crate::config::{Acknowledge, Ambiguous};
+use crate::intake::Intake;
 use crate::journal::{self, Disk, JournalSettings, LocalDisk, Opened};
 use crate::limits::FIREHOSE_ID_LIFE;
 use crate::offload::offload;
-use crate::pipeline::Intake;
 use crate::telemetry::{DropReason, Metrics};
 
 /// A log of the journal is full from so many bytes: 16 MiB.

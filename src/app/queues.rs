@@ -6,10 +6,10 @@ use aws_config::SdkConfig;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::engine::{last_moment, queue_id_life};
+use super::engine::last_moment;
 use super::{Engine, StartError};
 use crate::aws::AwsEnvironment;
-use crate::config::{Acknowledge, Config};
+use crate::config::Config;
 use crate::sink::MetricSink;
 #[cfg(feature = "s3")]
 use crate::source::s3::Objects;
@@ -42,11 +42,9 @@ impl Queues {
             })?;
             let settings = SqsSettings {
                 queue_url: sqs.queue_url.clone(),
-                until_settled: sqs.acknowledge == Acknowledge::Published,
                 visibility: sqs.visibility,
                 held_messages: sqs.held_messages,
                 pollers: sqs.pollers,
-                id_life: queue_id_life(sqs.visibility),
             };
             queues.push((sdk, settings));
         }
@@ -59,22 +57,19 @@ impl Queues {
         engine: &Engine<S>,
         drain: &CancellationToken,
     ) -> RunningQueues {
-        let sources =
-            self.0.into_iter().zip(&engine.queue_ledgers).map(|((sdk, settings), ledger)| {
-                let parts = SqsParts {
-                    merger: Arc::clone(&engine.merger),
-                    ledger: ledger.clone(),
-                    in_flight: Arc::clone(&engine.in_flight),
-                    metrics: Arc::clone(&engine.metrics),
-                    #[cfg(feature = "s3")]
-                    objects: Some(ObjectSource {
-                        objects: Objects::new(&sdk, Arc::clone(&engine.metrics)),
-                        ledger: engine.object_ledger.clone(),
-                    }),
-                    drain: drain.clone(),
-                };
-                SqsSource::start(&sdk, settings, parts)
-            });
+        let sources = self.0.into_iter().zip(&engine.queues).map(|((sdk, settings), source)| {
+            let parts = SqsParts {
+                source: source.clone(),
+                metrics: Arc::clone(&engine.metrics),
+                #[cfg(feature = "s3")]
+                objects: Some(ObjectSource {
+                    objects: Objects::new(&sdk, Arc::clone(&engine.metrics)),
+                    source: engine.objects_of(source),
+                }),
+                drain: drain.clone(),
+            };
+            SqsSource::start(&sdk, settings, parts)
+        });
         RunningQueues(sources.collect())
     }
 }

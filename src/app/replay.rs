@@ -17,6 +17,7 @@ use crate::aggregate::{Line, sorted_lines};
 use crate::aws::AwsEnvironment;
 use crate::config::{Acknowledge, Ambiguous, Config, DeadLetters, Publish, SesApi};
 use crate::destination::{Layouts, RuleSet};
+use crate::intake::SourceIntake;
 use crate::journal::Opened;
 use crate::limits::{DATUMS_PER_CALL_MAX, REPLAY_ID_LIFE};
 use crate::offload::offload;
@@ -321,10 +322,13 @@ impl Publishing {
     fn taker(&self) -> Taker {
         let publisher = self.engine.publisher.clone();
         Taker::Engine(replay::Engine {
-            merger: Arc::clone(&self.engine.merger),
-            in_flight: Arc::clone(&self.engine.in_flight),
-            // Each id is asked for once, so those that are done need not be known.
-            ledger: Ledger::new(DoneWhen::Merged, REPLAY_ID_LIFE, 0),
+            source: SourceIntake {
+                intake: Arc::clone(&self.engine.intake),
+                // Each id is asked for once, so those that are done need not be known.
+                ledger: Ledger::new(DoneWhen::Merged, REPLAY_ID_LIFE, 0),
+                until_settled: false,
+                id_life: Some(REPLAY_ID_LIFE),
+            },
             make_room: Box::new(move || publisher.flush_now()),
         })
     }

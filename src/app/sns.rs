@@ -7,7 +7,7 @@ use axum::extract::Request;
 use axum::routing::post;
 
 use super::{Engine, StartError};
-use crate::config::{Acknowledge, Config};
+use crate::config::Config;
 use crate::sink::MetricSink;
 use crate::source::sns::{SnsEndpoint, SnsParts, SnsSettings, Web, WebEnvironment};
 
@@ -33,16 +33,9 @@ pub fn router<S: MetricSink>(config: &Config, web: Option<Web>, engine: &Engine<
         confirm: sns.confirm,
         chain: sns.chain,
         body_bytes: config.limits.body_bytes,
-        answers_when_settled: sns.acknowledge == Acknowledge::Published,
         patience: sns.patience,
     };
-    let parts = SnsParts {
-        merger: Arc::clone(&engine.merger),
-        ledger: engine.sns_ledger.clone(),
-        in_flight: Arc::clone(&engine.in_flight),
-        metrics: Arc::clone(&engine.metrics),
-        web,
-    };
+    let parts = SnsParts { source: engine.sns.clone(), metrics: Arc::clone(&engine.metrics), web };
     let endpoint = SnsEndpoint::new(settings, parts);
     let deliver = move |request: Request| async move { endpoint.deliver(request).await };
     Router::new().route(&sns.path, post(deliver))

@@ -86,6 +86,8 @@ pub struct Limits {
     pub series: usize,
     /// Series x minutes not yet accepted by `CloudWatch`; protects memory.
     pub entries: usize,
+    /// Bytes that an object of S3 may hold, after gzip.
+    pub object_bytes: usize,
     /// Bytes of events that wait to be forwarded, for each destination.
     pub forward_bytes: u32,
 }
@@ -459,6 +461,7 @@ impl Default for Limits {
             in_flight_requests: 512,
             series: 10_000,
             entries: 1_000_000,
+            object_bytes: 1 << 30,
             forward_bytes: 32 << 20,
         }
     }

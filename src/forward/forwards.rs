@@ -62,6 +62,15 @@ impl Forwards {
         self.events == 0
     }
 
+    /// Bytes of memory that the events take.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        let of = |queue: &Collected| {
+            queue.bytes.capacity() + queue.events.capacity() * size_of::<Mark>()
+        };
+        self.queues.iter().map(of).sum()
+    }
+
     pub(super) fn events(&self) -> usize {
         self.events
     }

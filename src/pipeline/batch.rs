@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::copies::{Known, Sample, Sift};
 use super::tally::Tally;
-use crate::aggregate::{Delta, KeyBuilder};
+use crate::aggregate::{Delta, KeyBuilder, SeriesGuard};
 use crate::dead_letters::Letters;
 use crate::destination::{Action, Metrics, Route, RuleSet};
 use crate::forward::Forwards;
@@ -27,6 +27,8 @@ pub struct Batch {
     key: KeyBuilder,
     /// Leaves copies out, if the rules ask for that.
     sift: Option<Box<Sift>>,
+    /// Drops series that the hour has no place for. Offline there is none.
+    guard: Option<Box<SeriesGuard>>,
     pub delta: Delta,
     pub tally: Tally,
     /// Where the first value that could not be read stands, as the reader gives it.
@@ -47,6 +49,7 @@ impl Batch {
             rules,
             times,
             sift,
+            guard: None,
             key: KeyBuilder::default(),
             delta: Delta::default(),
             tally: Tally::default(),
@@ -63,6 +66,28 @@ impl Batch {
         self
     }
 
+    /// Drops series that the limit of the hour would drop at the merge.
+    #[must_use]
+    pub fn guarded(mut self, guard: Option<SeriesGuard>) -> Self {
+        self.guard = guard.map(Box::new);
+        self
+    }
+
+    /// Whether each event adds to what this takes of memory, even under a known key.
+    #[must_use]
+    pub fn keeps_events(&self) -> bool {
+        self.sift.is_some() || self.forwards.is_some()
+    }
+
+    /// Bytes of memory that the counts, the events to forward and the fingerprints take.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.delta.bytes()
+            + self.guard.as_ref().map_or(0, |guard| guard.bytes())
+            + self.sift.as_ref().map_or(0, |sift| sift.bytes())
+            + self.forwards.as_ref().map_or(0, Forwards::memory)
+    }
+
     /// An empty batch, judged by the same rules at the same time, which leaves out the same events,
     /// and collects these letters too, and events to forward if this one does.
     #[must_use]
@@ -72,7 +97,8 @@ impl Batch {
             sift
         });
         let forwards = self.forwards.as_ref().map(|_| Forwards::default());
-        Self { sift, letters, forwards, ..Self::new(self.rules(), self.times) }
+        let guard = self.guard.as_ref().map(|guard| Box::new(guard.fresh()));
+        Self { sift, guard, letters, forwards, ..Self::new(self.rules(), self.times) }
     }
 
     /// The version of the rules that judges this batch.
@@ -148,7 +174,7 @@ impl Visit for Batch {
     fn event(&mut self, event: &Event<'_>, _: &Path, raw: &[u8]) {
         // The rules are borrowed: to count their owners for each event is to make all cores that
         // read wait for each other.
-        let Self { rules, times, key: builder, sift, delta, tally, forwards, .. } = self;
+        let Self { rules, times, key: builder, sift, guard, delta, tally, forwards, .. } = self;
         if sift.as_mut().is_some_and(|sift| sift.is_copy(event)) {
             tally.copies += 1;
             return;
@@ -178,11 +204,16 @@ impl Visit for Batch {
                 Action::Nothing => continue,
             };
             tally.destination_matches += 1;
-            if let Some(key) = key(builder, metrics, event, minute) {
-                delta.add(key, 1);
+            let Some(key) = key(builder, metrics, event, minute) else {
+                tally.invalid_value += 1;
+                continue;
+            };
+            let mut admit =
+                |delta: &Delta| guard.as_mut().is_none_or(|guard| guard.admits(key, delta));
+            if delta.add_if(key, 1, &mut admit) {
                 tally.counts += 1;
             } else {
-                tally.invalid_value += 1;
+                tally.series_limit += 1;
             }
         }
         if matched {

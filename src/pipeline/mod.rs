@@ -8,10 +8,8 @@
 mod batch;
 pub mod bulk;
 mod copies;
-mod intake;
 mod tally;
 
 pub use batch::{Batch, Times};
 pub use copies::{Claim, Copies, CopiesSettings, Known};
-pub use intake::{Intake, IntakeSettings};
 pub use tally::{Lateness, Tally};

@@ -24,6 +24,8 @@ pub struct Tally {
     pub counts: u64,
     /// Counts not made because a dimension's value is none.
     pub invalid_value: u64,
+    /// Counts not made because their series would be one too many in this hour.
+    pub series_limit: u64,
     pub lateness: Lateness,
 }
 
@@ -60,6 +62,7 @@ impl Tally {
             destination_matches,
             counts,
             invalid_value,
+            series_limit,
             lateness,
         } = other;
         self.matched += matched;
@@ -75,6 +78,7 @@ impl Tally {
         self.destination_matches += destination_matches;
         self.counts += counts;
         self.invalid_value += invalid_value;
+        self.series_limit += series_limit;
         for ((count, sum), (more, ms)) in self.lateness.buckets.iter_mut().zip(lateness.buckets) {
             *count += more;
             *sum = sum.saturating_add(ms);

@@ -6,8 +6,7 @@ use tokio::time::sleep;
 
 use super::object::{Place, Stamp};
 use crate::backoff::Backoff;
-use crate::pipeline::Batch;
-use crate::source::read_text;
+use crate::intake::{ReadError, Reading, read_stream};
 #[cfg(feature = "s3")]
 use crate::source::s3::Objects;
 
@@ -27,32 +26,35 @@ pub struct Reader {
 // === impl Reader ===
 
 impl Reader {
-    /// Reads an object. `fresh` makes a batch, for each try. `None`: it is gone, or another by now.
+    /// Reads an object. `fresh` begins a reading, for each try. `None`: it is gone, or another by now.
     ///
     /// # Errors
-    /// Says why it cannot be read, or not to its end.
+    /// Says why it cannot be read, or not to its end; or it is beyond its budget.
     pub async fn read(
         &self,
         place: &Place,
-        fresh: impl Fn() -> Batch,
-    ) -> Result<Option<Batch>, String> {
+        fresh: impl Fn() -> Reading,
+    ) -> Result<Option<Reading>, ReadError> {
         let mut backoff = Backoff::default();
         match place {
             #[cfg(feature = "s3")]
             Place::Bucket(object) => {
-                let objects = self.objects.as_ref().ok_or("it is in S3, which nobody asked for")?;
-                let (batch, missing) = objects.read(std::slice::from_ref(object), fresh).await?;
-                Ok(missing.is_empty().then_some(batch))
+                let none = || ReadError::Failed("it is in S3, which nobody asked for".to_owned());
+                let objects = self.objects.as_ref().ok_or_else(none)?;
+                let read = objects.read(std::slice::from_ref(object), None, fresh).await;
+                let (reading, missing) = read?;
+                Ok(missing.is_empty().then_some(reading))
             }
             Place::File { path, stamp } => {
-                let failed = |why| format!("{place} cannot be read: {why}");
                 for _ in 1..TRIES {
-                    if let Ok(read) = read_file(path, *stamp, fresh()).await {
-                        return Ok(read);
+                    match read_file(path, *stamp, fresh()).await {
+                        Err(ReadError::Failed(_)) => {}
+                        read => return read.map_err(|error| error.of(&place.to_string())),
                     }
                     sleep(backoff.pause().min(PAUSE_MAX)).await;
                 }
-                read_file(path, *stamp, fresh()).await.map_err(failed)
+                let read = read_file(path, *stamp, fresh()).await;
+                read.map_err(|error| error.of(&place.to_string()))
             }
         }
     }
@@ -61,15 +63,14 @@ impl Reader {
 async fn read_file(
     path: &std::path::Path,
     stamp: Stamp,
-    batch: Batch,
-) -> Result<Option<Batch>, String> {
+    reading: Reading,
+) -> Result<Option<Reading>, ReadError> {
     let open = || {
         let file = stamp.open(path)?;
         file.map(|file| Ok((file.try_clone()?, file))).transpose()
     };
-    let opened = open().map_err(|error: std::io::Error| error.to_string())?;
-    let Some((body, file)) = opened else { return Ok(None) };
-    let batch = read_text(body, batch).await?;
-    let is_same = stamp.is_of(&file).map_err(|error| error.to_string())?;
-    Ok(is_same.then_some(batch))
+    let failed = |error: std::io::Error| ReadError::Failed(error.to_string());
+    let Some((body, file)) = open().map_err(failed)? else { return Ok(None) };
+    let reading = read_stream(body, None, reading).await?;
+    Ok(stamp.is_of(&file).map_err(failed)?.then_some(reading))
 }

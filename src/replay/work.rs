@@ -5,18 +5,15 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::JoinSet;
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::object::Place;
 use super::plan::Chosen;
 use super::progress::Progress;
 use super::reader::Reader;
-use crate::ack::{Admission, Ledger, Reason};
-use crate::backoff::Backoff;
-use crate::limits::REPLAY_ID_LIFE;
-use crate::pipeline::{Batch, Intake};
-use crate::source::{InFlight, Merger, Named};
+use crate::ack::{Admission, Reason, Refusal};
+use crate::intake::{Named, Patience, Reading, SourceIntake};
+use crate::pipeline::Batch;
 
 /// Objects that cannot be read are named, so many of them.
 const NAMED_MAX: u64 = 1000;
@@ -47,10 +44,8 @@ pub enum Taker {
 
 /// What is merged into the counts that a publisher takes.
 pub struct Engine {
-    pub merger: Arc<Merger>,
-    pub in_flight: Arc<InFlight>,
-    /// Gives the tickets; what was counted before is not in the plan.
-    pub ledger: Ledger,
+    /// Its ledger gives the tickets; what was counted before is not in the plan.
+    pub source: SourceIntake,
     /// Called when too many counts wait to be published.
     pub make_room: Box<dyn Fn() + Send + Sync>,
 }
@@ -126,10 +121,11 @@ impl Work {
 
     async fn add(&self, object: &Chosen, total: &Mutex<Batch>) -> End {
         let blank = total.lock().unwrap_or_else(PoisonError::into_inner).blank(None);
-        let mut batch = match self.reader.read(&object.place, || blank.blank(None)).await {
+        let fresh = || Reading::unbounded(blank.blank(None));
+        let mut batch = match read(&self.reader, &object.place, fresh).await {
             Ok(Some(batch)) => batch,
             Ok(None) => return End::Missing,
-            Err(why) => return End::Failed(why),
+            Err(refusal) => return End::Failed(refusal.message.into_owned()),
         };
         self.progress.read(object.bytes, &batch);
         total.lock().unwrap_or_else(PoisonError::into_inner).absorb(&mut batch);
@@ -137,53 +133,42 @@ impl Work {
     }
 
     async fn merge(&self, object: &Chosen, engine: &Engine) -> End {
-        // In flight first: a drain that finds nothing in flight is seen behind it.
-        let Some(mut charge) = engine.in_flight.enter() else { return End::Left };
-        if engine.intake().admit(false).is_err() {
-            return End::Left;
-        }
+        let source = &engine.source;
+        let Ok(charge) = source.enter(0) else { return End::Left };
         let id = object.place.id();
-        let Admission::New(mut ticket) = engine.ledger.admit(id) else { return End::Left };
-        let blank = engine.intake().archived_batch();
-        let mut batch = match self.reader.read(&object.place, || blank.blank(None)).await {
+        let Admission::New(mut ticket) = source.ledger.admit(id) else { return End::Left };
+        let blank = source.intake.archived_batch();
+        let budget = source.intake.budget(charge);
+        let fresh = || Reading::new(blank.blank(None), &budget);
+        let mut batch = match read(&self.reader, &object.place, fresh).await {
             Ok(Some(batch)) => batch,
             Ok(None) => return End::Missing,
-            Err(why) => return End::Failed(why),
+            Err(refusal) => return End::Failed(ticket.refuse(refusal).message.into_owned()),
         };
-        let (source, version) = (object.place.to_string(), object.place.version());
-        let named = Named {
-            source: source.as_bytes(),
-            request: &version,
-            ids: &[id],
-            life: Some(REPLAY_ID_LIFE),
-        };
+        let (name, version) = (object.place.to_string(), object.place.version());
+        let named = Named { source: name.as_bytes(), request: &version, ids: &[id] };
         let again = |blank: Batch| read_again(self.reader.clone(), object.place.clone(), blank);
-        let mut backoff = Backoff::default();
+        let mut patience = Patience::new(self.stop.clone());
         loop {
-            let merging = engine.merger.merge(named, ticket, &mut batch, again, false).await;
-            let Err((back, refusal)) = merging else { break };
+            let refused = source.commit(named, ticket, &mut batch, again).await;
+            let Err((back, refusal)) = refused else { break };
             ticket = back;
-            match refusal.reason {
-                Reason::Entries => {
-                    (engine.make_room)();
-                    backoff = Backoff::default();
-                }
-                Reason::Journal => {}
-                _ => {
-                    return End::Failed(format!(
-                        "{} is refused: {}",
-                        object.place, refusal.message
-                    ));
-                }
+            if refusal.reason == Reason::Entries {
+                (engine.make_room)();
+                patience.renew();
             }
-            tokio::select! {
-                () = self.stop.cancelled() => return End::Left,
-                () = sleep(backoff.pause()) => {}
+            if let Err(refusal) = patience.wait(refusal).await {
+                return match ticket.refuse(refusal) {
+                    Refusal { reason: Reason::Draining, .. } => End::Left,
+                    Refusal { message, .. } => {
+                        End::Failed(format!("{} is refused: {message}", object.place))
+                    }
+                };
             }
         }
         // Before the charge ends: who waits for that finds it in the totals.
         self.progress.read(object.bytes, &batch);
-        charge.merged();
+        drop(budget.committed());
         End::Done
     }
 
@@ -203,8 +188,21 @@ impl Work {
     }
 }
 
-async fn read_again(reader: Reader, place: Place, blank: Batch) -> Option<Batch> {
-    reader.read(&place, || blank.blank(None)).await.ok().flatten()
+/// Reads an object; `None`: it is gone, or another by now.
+async fn read(
+    reader: &Reader,
+    place: &Place,
+    fresh: impl Fn() -> Reading,
+) -> Result<Option<Batch>, Refusal> {
+    let reading = reader.read(place, fresh).await?;
+    Ok(reading.map(Reading::finish).transpose()?)
+}
+
+async fn read_again(reader: Reader, place: Place, blank: Batch) -> Result<Batch, Refusal> {
+    // It was within its budget before.
+    let read = read(&reader, &place, || Reading::unbounded(blank.blank(None))).await?;
+    let gone = || Refusal::new(Reason::GivenUp, format!("{place} is gone, or another by now"));
+    read.ok_or_else(gone)
 }
 
 impl fmt::Debug for Work {
@@ -214,12 +212,6 @@ impl fmt::Debug for Work {
 }
 
 // === impl Engine ===
-
-impl Engine {
-    fn intake(&self) -> &Intake {
-        &self.merger.intake
-    }
-}
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -69,6 +69,18 @@ pub trait Visit {
     fn keeps(&self) -> bool {
         false
     }
+
+    /// Asks whether `bytes` more may be expanded from gzip below the outermost level. `false` means
+    /// that the request is beyond its budget: the visitor reports [`Visit::is_over`] from then on.
+    fn expand(&mut self, _bytes: usize) -> bool {
+        true
+    }
+
+    /// Whether the request is beyond its budget. Checked between values, list elements and records:
+    /// reading then stops and returns normally, and the caller rejects the request.
+    fn is_over(&self) -> bool {
+        false
+    }
 }
 
 // === impl Path ===

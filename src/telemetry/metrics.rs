@@ -481,7 +481,7 @@ impl Metrics {
         }))
     }
 
-    /// Adds what a merged request brought.
+    /// Adds what a merged request brought. `series_limit`: counts that the merge itself dropped.
     pub fn batch(&self, tally: &Tally, series_limit: u64) {
         let Tally { unknown_type, malformed, foreign, control, notice, .. } = *tally;
         let values = [tally.events(), unknown_type, malformed, foreign, control, notice];
@@ -496,7 +496,7 @@ impl Metrics {
         self.no_timestamp.add(tally.no_timestamp);
         self.destination_matches.add(tally.destination_matches);
         self.dropped(DropReason::InvalidValue, tally.invalid_value);
-        self.dropped(DropReason::SeriesLimit, series_limit);
+        self.dropped(DropReason::SeriesLimit, tally.series_limit + series_limit);
         for (seconds, count) in tally.lateness.means() {
             self.lateness.record_many(seconds, count);
         }

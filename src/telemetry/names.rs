@@ -51,6 +51,8 @@ pub const METRICS: &[Metric] = &[
             "unauthorized",
             "forbidden",
             "bad_request",
+            "over_budget",
+            "panic",
             "busy",
             "entries_limit",
             "behind",

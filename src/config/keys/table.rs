@@ -102,7 +102,7 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "limits.expanded_bytes",
         default: "134217728",
-        help: "the largest request body after gzip; a larger one is answered 400",
+        help: "what gzip in one request, message or object may expand to, on all levels together (the outermost of an object excepted); beyond it the request is refused for good",
         kind: Kind::Number {
             least: KIB,
             most: GIB,
@@ -110,9 +110,19 @@ pub(super) const KEYS: &[KeyDoc] = &[
         },
     },
     KeyDoc {
+        path: "limits.object_bytes",
+        default: "1073741824",
+        help: "the largest object of S3 after gzip that a message may name; a larger one is refused and left to the queue's redrive policy",
+        kind: Kind::Number {
+            least: KIB,
+            most: u32::MAX,
+            set: |config, number| config.limits.object_bytes = size(number),
+        },
+    },
+    KeyDoc {
         path: "limits.in_flight_bytes",
         default: "268435456",
-        help: "bodies held at once; beyond it requests are answered 503 and come again",
+        help: "bytes of requests in memory at once: bodies, what they expand to, and what is made of them; beyond it newer requests get 503 and are retried",
         kind: Kind::Number {
             least: 1,
             most: u32::MAX,

@@ -45,6 +45,12 @@ impl Sift {
         &self.own
     }
 
+    /// Bytes that all of it takes of memory.
+    pub fn bytes(&self) -> usize {
+        (self.known.capacity() + self.own.capacity()) * size_of::<Fingerprint>()
+            + self.seen.capacity() * 8 / 7 * (size_of::<Fingerprint>() + 1)
+    }
+
     /// The first copy.
     pub fn sample(&self) -> Option<&Sample> {
         self.sample.as_ref()

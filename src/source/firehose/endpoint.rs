@@ -1,25 +1,26 @@
 //! What happens to one delivery, from its headers to its answer.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::header::CONNECTION;
-use axum::http::{HeaderMap, HeaderValue, Request, Response};
+use axum::http::{HeaderMap, HeaderValue, Request};
 use bytes::Bytes;
 use tokio::sync::{Semaphore, oneshot};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 
 use super::answer::answer;
 use super::head::{ACCESS_KEY, Head, REQUEST_ID, REQUEST_ID_BYTES_MAX, header_text};
-use crate::ack::{Admission, Ledger, Reason, Refusal, RequestId, Stage, Ticket, Waiter};
-use crate::pipeline::{Batch, Intake};
+use crate::ack::{Admission, Reason, Refusal, RequestId, Ticket, Waiter};
+use crate::intake::body::{discard, expand, read};
+use crate::intake::{
+    AccessKeys, Budget, Charge, Committed, Intake, Named, Over, Reading, Response, SourceIntake,
+    catch_panic, is_quick,
+};
+use crate::pipeline::Batch;
 use crate::ses::read_request;
-use crate::source::body::{BodyLimits, discard, expand, read};
-use crate::source::cores::is_quick;
-use crate::source::{AccessKeys, Charge, InFlight, Merged, Merger, Named};
 use crate::telemetry::{Metrics, RateLimit, RequestOutcome};
 
 /// Of a body without a valid key no more than this is read, and that is thrown away.
@@ -35,9 +36,6 @@ const LETTERS_PATIENCE: Duration = Duration::from_secs(1);
 pub struct FirehoseSettings {
     pub access_keys: AccessKeys,
     pub body_bytes: usize,
-    pub expanded_bytes: usize,
-    /// Answer when the counts are settled, and not before.
-    pub answers_when_settled: bool,
     /// How long an answer may take at most: `settle_deadline` when it waits for counts.
     pub patience: Duration,
 }
@@ -49,9 +47,7 @@ pub struct FirehoseEndpoint(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     settings: FirehoseSettings,
-    merger: Arc<Merger>,
-    ledger: Ledger,
-    in_flight: Arc<InFlight>,
+    source: SourceIntake,
     metrics: Arc<Metrics>,
     unauthorized: Semaphore,
     warnings: RateLimit,
@@ -60,8 +56,7 @@ struct Shared {
 /// How a delivery is answered, before it is put into words.
 struct Reply {
     request_id: String,
-    outcome: RequestOutcome,
-    error: Option<std::borrow::Cow<'static, str>>,
+    response: Response,
 }
 
 /// A request that is worked on, or known: whose answer to wait for.
@@ -74,10 +69,11 @@ struct Taken {
     letters: Option<oneshot::Receiver<()>>,
 }
 
-/// A delivery whose body has been read.
+/// A delivery whose body has arrived.
 struct Work {
     head: Head,
-    charge: Charge,
+    body: Bytes,
+    budget: Budget,
     /// As the header has it, and then as the body does.
     request_id: String,
     /// The right to work on it. None before the id is known.
@@ -86,7 +82,7 @@ struct Work {
 
 /// What came of reading a body.
 enum Counted {
-    /// With the body, should it be read again.
+    /// With the body as it expanded, should it be read again.
     New(Box<Batch>, Bytes),
     /// The body's own id turned out to be known.
     Known(Waiter),
@@ -96,17 +92,20 @@ enum Counted {
 type Refused = (String, Refusal);
 
 /// Reads a body into a batch like the blank one.
-fn read_again(body: &[u8], blank: &Batch, merger: &Merger) -> Result<Batch, &'static str> {
+fn read_again(body: &[u8], blank: &Batch, intake: &Intake) -> Result<Batch, Refusal> {
     let rules = blank.rules();
-    let fresh = || blank.blank(merger.letters());
-    read_request(body, rules.interest())?.read(rules.interest(), fresh)
+    let fresh = || blank.blank(intake.letters());
+    let request = read_request(body, rules.interest());
+    let batch = request.and_then(|request| request.read(rules.interest(), fresh));
+    batch.map_err(|why| Refusal::new(Reason::BadRequest, why))
 }
 
 /// Refuses a delivery; its id is forgotten.
 fn refuse(ticket: Option<(RequestId, Ticket)>, request_id: String, refusal: Refusal) -> Refused {
-    if let Some((_, ticket)) = ticket {
-        ticket.refuse(refusal.clone());
-    }
+    let refusal = match ticket {
+        Some((_, ticket)) => ticket.refuse(refusal),
+        None => refusal,
+    };
     (request_id, refusal)
 }
 
@@ -114,45 +113,28 @@ fn refuse(ticket: Option<(RequestId, Ticket)>, request_id: String, refusal: Refu
 
 impl FirehoseEndpoint {
     #[must_use]
-    pub fn new(
-        settings: FirehoseSettings,
-        merger: Arc<Merger>,
-        ledger: Ledger,
-        in_flight: Arc<InFlight>,
-        metrics: Arc<Metrics>,
-    ) -> Self {
+    pub fn new(settings: FirehoseSettings, source: SourceIntake, metrics: Arc<Metrics>) -> Self {
         let warnings = RateLimit::new(Duration::from_secs(10), Arc::clone(&metrics));
-        Self(Arc::new(Shared {
-            settings,
-            merger,
-            ledger,
-            in_flight,
-            metrics,
-            unauthorized: Semaphore::new(UNAUTHORIZED_AT_ONCE),
-            warnings,
-        }))
+        let unauthorized = Semaphore::new(UNAUTHORIZED_AT_ONCE);
+        Self(Arc::new(Shared { settings, source, metrics, unauthorized, warnings }))
     }
 
     fn intake(&self) -> &Intake {
-        &self.0.merger.intake
+        &self.0.source.intake
     }
 
     /// Takes one delivery.
-    pub async fn deliver(&self, request: Request<Body>) -> Response<Body> {
+    pub async fn deliver(&self, request: Request<Body>) -> axum::http::Response<Body> {
         let shared = &self.0;
         let started = Instant::now();
         let (head, mut body) = request.into_parts();
         let head_id = header_text(&head.headers, REQUEST_ID);
         let span = tracing::info_span!("request", source = "firehose", id = head_id);
         let reply = self.take(&head.headers, head.uri.path(), &mut body).instrument(span).await;
-        shared.metrics.request(reply.outcome, started.elapsed());
-        let status = match reply.outcome {
-            RequestOutcome::Acknowledged | RequestOutcome::Repeated => 200,
-            RequestOutcome::Overdue | RequestOutcome::Lost => 503,
-            RequestOutcome::Refused(reason) => reason.status(),
-        };
-        let error = reply.error.as_deref();
-        let mut answer = answer(status, &reply.request_id, shared.merger.clock.now_ms(), error);
+        let Reply { request_id, response } = reply;
+        shared.metrics.request(response.outcome, started.elapsed());
+        let (status, error) = (response.status(), response.error.as_deref());
+        let mut answer = answer(status, &request_id, self.intake().clock.now_ms(), error);
         if status == 401 {
             // Whoever has no key gets no connection to keep.
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -162,7 +144,7 @@ impl FirehoseEndpoint {
 
     async fn take(&self, headers: &HeaderMap, path: &str, body: &mut Body) -> Reply {
         let shared = &self.0;
-        let limits = shared.settings.body_limits();
+        let body_bytes = shared.settings.body_bytes;
         let echo = header_text(headers, REQUEST_ID).unwrap_or_default().to_owned();
         if !shared.settings.access_keys.accept(headers.get(ACCESS_KEY).map(AsRef::as_ref)) {
             if shared.warnings.allow() {
@@ -177,12 +159,12 @@ impl FirehoseEndpoint {
         }
         let taken = match Head::read(headers, path) {
             Ok(head) => self.admit(head, body).await,
-            Err(refusal) => Err((echo.clone(), refusal)),
+            Err(refusal) => Err((echo, refusal)),
         };
         match taken {
             Ok(taken) => {
                 if taken.charge.is_none() {
-                    discard(body, limits.bytes).await;
+                    discard(body, body_bytes).await;
                 }
                 self.wait(taken).await
             }
@@ -191,7 +173,7 @@ impl FirehoseEndpoint {
                     let reason = refusal.reason.label();
                     tracing::warn!(reason, why = %refusal.message, "delivery refused");
                 }
-                discard(body, limits.bytes.saturating_mul(2)).await;
+                discard(body, body_bytes.saturating_mul(2)).await;
                 Reply::refused(request_id, refusal)
             }
         }
@@ -202,7 +184,7 @@ impl FirehoseEndpoint {
         let mut ticket = None;
         if let Some(request_id) = &head.request_id {
             let id = RequestId::new(&head.source, request_id.as_bytes());
-            match self.0.ledger.admit(id) {
+            match self.0.source.ledger.admit(id) {
                 Admission::Known(waiter) => {
                     let request_id = request_id.clone();
                     return Ok(Taken { request_id, waiter, charge: None, letters: None });
@@ -215,60 +197,56 @@ impl FirehoseEndpoint {
             Ok(read) => read,
             Err(refusal) => return Err(refuse(ticket, echo, refusal)),
         };
-        let work = Work { request_id: echo.clone(), head, charge, ticket };
-        let intake = self.intake();
-        let waits = intake.is_journaled() || intake.leaves_out_copies();
-        let done = if is_quick(&body) && !waits {
+        let budget = self.intake().budget(charge);
+        let mut work = Work { request_id: echo.clone(), head, body, budget, ticket };
+        if is_quick(&work.body) && !self.intake().commit_may_wait() {
             // No other thread is woken for it, and nothing can end it half-way.
-            match catch_unwind(AssertUnwindSafe(|| self.count(work, body))) {
-                Ok((work, counted)) => Some(self.merge(work, counted).await),
-                Err(_) => None,
+            work.budget.set_quick(true);
+            match catch_panic(|| self.count(&mut work)) {
+                Ok(Err(Over::NotQuick)) => work.budget.set_quick(false),
+                Ok(counted) => return self.commit(work, counted).await,
+                Err(refusal) => return Err(refuse(work.ticket, echo, refusal)),
             }
-        } else {
-            let working = self.clone().work(work, body).in_current_span();
-            tokio::spawn(working).await.ok().flatten()
-        };
-        done.unwrap_or_else(|| {
+        }
+        let working = self.clone().work(work).in_current_span();
+        tokio::spawn(working).await.unwrap_or_else(|_| {
             // The ticket was dropped with the panic, so the id is forgotten unless it was merged.
-            tracing::error!("counting a delivery panicked");
-            Err((echo, Refusal::new(Reason::GivenUp, "the work on it failed")))
+            tracing::error!("the commit of a delivery panicked");
+            Err((echo, Refusal::new(Reason::GivenUp, "the work on it failed; send it again")))
         })
     }
 
-    /// Counts and merges a body; `None` when that panicked.
-    async fn work(self, work: Work, body: Bytes) -> Option<Result<Taken, Refused>> {
-        let (quick, endpoint) = (is_quick(&body), self.clone());
-        let count = move || endpoint.count(work, body);
-        let (work, counted) = self.0.merger.cores.run(quick, count).await?;
-        Some(self.merge(work, counted).await)
+    /// Counts a body on a thread of its own, and merges it.
+    async fn work(self, mut work: Work) -> Result<Taken, Refused> {
+        let (echo, endpoint) = (work.request_id.clone(), self.clone());
+        // Known here too: should the work panic, the id is told so.
+        let count = move || {
+            let counted = catch_panic(|| endpoint.count(&mut work));
+            (work, counted)
+        };
+        match self.intake().run(count).await {
+            Ok((work, Ok(counted))) => self.commit(work, counted).await,
+            Ok((work, Err(refusal))) => Err(refuse(work.ticket, work.request_id, refusal)),
+            Err(refusal) => Err((echo, refusal)),
+        }
     }
 
     /// Limits and drain, then the body.
     async fn read_body(&self, head: &Head, body: &mut Body) -> Result<(Bytes, Charge), Refusal> {
         let shared = &self.0;
-        // In flight first: a drain that finds nothing in flight is seen by whoever comes after it.
-        let Some(mut charge) = shared.in_flight.enter() else {
-            let message = "too many requests in flight (limits.in_flight_requests); send it again";
-            return Err(Refusal::new(Reason::Busy, message));
-        };
-        self.intake().admit(shared.settings.answers_when_settled)?;
-        let limits = shared.settings.body_limits();
-        let body = read(body, head.announced_bytes, limits, &mut charge).await?;
+        let mut charge = shared.source.enter(0)?;
+        let bytes_max = shared.settings.body_bytes;
+        let body = read(body, head.announced_bytes, bytes_max, &mut charge).await?;
         shared.metrics.request_bytes.add(body.len() as u64);
         Ok((body, charge))
     }
 
     /// Reads the records of a body into counts.
-    fn count(&self, mut work: Work, body: Bytes) -> (Work, Result<Counted, Refusal>) {
-        let counted = self.try_count(&mut work, body);
-        (work, counted)
-    }
-
-    fn try_count(&self, work: &mut Work, body: Bytes) -> Result<Counted, Refusal> {
+    fn count(&self, work: &mut Work) -> Result<Counted, Over> {
         let shared = &self.0;
-        let bad = |why: &'static str| Refusal::new(Reason::BadRequest, why);
-        let Work { head, charge, request_id, ticket } = work;
-        let body = expand(body, head.announced_gzip, shared.settings.body_limits(), charge)?;
+        let bad = |why: &'static str| Over::Refused(Refusal::new(Reason::BadRequest, why));
+        let Work { head, body, budget, request_id, ticket } = work;
+        let body = expand(body.clone(), head.announced_gzip, budget)?;
         let blank = self.intake().batch();
         let rules = blank.rules();
         let request = read_request(&body, rules.interest()).map_err(bad)?;
@@ -283,90 +261,61 @@ impl FirehoseEndpoint {
         // Without the header, the id is known only now.
         if ticket.is_none() {
             let id = RequestId::new(&head.source, request_id.as_bytes());
-            match shared.ledger.admit(id) {
+            match shared.source.ledger.admit(id) {
                 Admission::New(new) => *ticket = Some((id, new)),
                 Admission::Known(waiter) => return Ok(Counted::Known(waiter)),
             }
         }
-        let fresh = || blank.blank(shared.merger.letters());
-        let batch = request.read(rules.interest(), fresh).map_err(bad)?;
+        let fresh = || Reading::new(blank.blank(self.intake().letters()), budget);
+        let reading = request.read(rules.interest(), fresh);
+        // Beyond its budget it is not read to its end, whatever that would have been.
+        budget.check()?;
+        let batch = reading.map_err(bad)?.batch;
         Ok(Counted::New(Box::new(batch), body))
     }
 
     /// Merges what was counted. A refusal is told to whoever joined.
-    async fn merge(&self, work: Work, counted: Result<Counted, Refusal>) -> Result<Taken, Refused> {
-        let Work { mut charge, request_id, ticket, head } = work;
+    async fn commit(&self, work: Work, counted: Result<Counted, Over>) -> Result<Taken, Refused> {
+        let Work { budget, request_id, ticket, head, .. } = work;
         let (mut batch, body) = match counted {
             Ok(Counted::New(batch, body)) => (batch, body),
             Ok(Counted::Known(waiter)) => {
                 return Ok(Taken { request_id, waiter, charge: None, letters: None });
             }
-            Err(refusal) => return Err(refuse(ticket, request_id, refusal)),
+            Err(over) => return Err(refuse(ticket, request_id, over.into())),
         };
         let Some((id, ticket)) = ticket else {
             let refusal = Refusal::new(Reason::GivenUp, "the request has no id");
             return Err((request_id, refusal));
         };
-        let shared = &self.0;
+        let source = &self.0.source;
         let again = |blank: Batch| {
-            let (quick, body, merger) = (is_quick(&body), body.clone(), Arc::clone(&shared.merger));
+            let (body, intake) = (body.clone(), Arc::clone(&source.intake));
             async move {
-                let reader = Arc::clone(&merger);
-                let read = move || read_again(&body, &blank, &reader);
-                // It was read before, so it is a delivery.
-                merger.cores.run(quick, read).await?.ok()
+                let reader = Arc::clone(&intake);
+                intake.run(move || read_again(&body, &blank, &reader)).await?
             }
         };
-        let named = Named { source: &head.source, request: &request_id, ids: &[id], life: None };
-        let until_settled = shared.settings.answers_when_settled;
-        let merged = shared.merger.merge(named, ticket, &mut batch, again, until_settled).await;
-        match merged {
-            Ok(Merged { waiter, letters }) => {
-                charge.merged();
-                Ok(Taken { request_id, waiter, charge: Some(charge), letters })
+        let named = Named { source: &head.source, request: &request_id, ids: &[id] };
+        match source.commit(named, ticket, &mut batch, again).await {
+            Ok(Committed { waiter, letters }) => {
+                Ok(Taken { request_id, waiter, charge: budget.committed(), letters })
             }
-            Err((ticket, refusal)) => Err(refuse(Some((id, ticket)), request_id, refusal)),
+            Err((ticket, refusal)) => Err((request_id, ticket.refuse(refusal))),
         }
     }
 
     async fn wait(&self, taken: Taken) -> Reply {
-        let shared = &self.0;
-        let Taken { request_id, mut waiter, charge, letters } = taken;
-        let when_settled = shared.settings.answers_when_settled;
-        let deadline = Instant::now() + shared.settings.patience;
+        let Taken { request_id, waiter, charge, letters } = taken;
+        let deadline = Instant::now() + self.0.settings.patience;
         if let Some(written) = letters {
             // Nothing is said: it ends, or there is no patience left.
             let _ = timeout(LETTERS_PATIENCE, written).await;
         }
-        let stage = timeout_at(deadline, waiter.answered(when_settled)).await;
         let known = charge.is_none();
         let done = if known { RequestOutcome::Repeated } else { RequestOutcome::Acknowledged };
-        match stage.unwrap_or_else(|_| waiter.stage()) {
-            Stage::Settled => Reply { request_id, outcome: done, error: None },
-            Stage::Merged if !when_settled => Reply { request_id, outcome: done, error: None },
-            Stage::Merged | Stage::Forwarding => {
-                shared.metrics.overdue_requests.add(1);
-                let error = Some("still publishing; counted, and not to be counted again".into());
-                Reply { request_id, outcome: RequestOutcome::Overdue, error }
-            }
-            Stage::Reading => {
-                let refusal = Refusal::new(Reason::GivenUp, "still being read; send it again");
-                Reply::refused(request_id, refusal)
-            }
-            Stage::Lost => {
-                let error = Some("counted, but what became of its counts is not known".into());
-                Reply { request_id, outcome: RequestOutcome::Lost, error }
-            }
-            Stage::Refused(refusal) => Reply::refused(request_id, refusal),
-        }
-    }
-}
-
-// === impl FirehoseSettings ===
-
-impl FirehoseSettings {
-    fn body_limits(&self) -> BodyLimits {
-        BodyLimits { bytes: self.body_bytes, expanded_bytes: self.expanded_bytes }
+        let response = self.0.source.wait(waiter, deadline, done).await;
+        Reply { request_id, response }
     }
 }
 
@@ -374,7 +323,6 @@ impl FirehoseSettings {
 
 impl Reply {
     fn refused(request_id: String, refusal: Refusal) -> Self {
-        let outcome = RequestOutcome::Refused(refusal.reason);
-        Self { request_id, outcome, error: Some(refusal.message) }
+        Self { request_id, response: refusal.into() }
     }
 }

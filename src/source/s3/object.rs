@@ -14,8 +14,7 @@ use tokio_util::io::SyncIoBridge;
 use super::notification::Object;
 use crate::aws::CONNECT_TIMEOUT;
 use crate::backoff::Backoff;
-use crate::pipeline::Batch;
-use crate::source::read_text;
+use crate::intake::{ReadError, Reading, read_stream};
 use crate::telemetry::{Metrics, ObjectOutcome};
 
 /// Objects that are read at once. Each is a thread, and less than a megabyte.
@@ -69,51 +68,58 @@ impl Objects {
         Self { client, places: Arc::new(Semaphore::new(at_once)), metrics }
     }
 
-    /// Reads objects one after the other into a batch. `fresh` makes one, for each try. Gives the places
-    /// of those that are missing, too.
+    /// Reads objects one after the other, each of at most `bytes_max` bytes after gzip. `fresh` begins a
+    /// reading, for each try. Gives the places of those that are missing, too.
     ///
     /// # Errors
-    /// Says which cannot be read, or not to its end.
+    /// Says which cannot be read, or not to its end; or they are beyond their budget.
     pub async fn read(
         &self,
         objects: &[Object],
-        fresh: impl Fn() -> Batch,
-    ) -> Result<(Batch, Vec<usize>), String> {
+        bytes_max: Option<u64>,
+        fresh: impl Fn() -> Reading,
+    ) -> Result<(Reading, Vec<usize>), ReadError> {
         // The semaphore is never closed, and without a place the work would only be slower.
         let _place = self.places.acquire().await.ok();
         let mut backoff = Backoff::default();
         for left in (0..TRIES).rev() {
-            match self.try_read_all(objects, fresh()).await {
-                Ok((batch, missing)) => {
+            match self.try_read_all(objects, bytes_max, fresh()).await {
+                Ok((reading, missing)) => {
                     let read = objects.len() - missing.len();
                     self.metrics.s3_objects(ObjectOutcome::Read, read as u64);
                     self.metrics.s3_objects(ObjectOutcome::Missing, missing.len() as u64);
-                    return Ok((batch, missing));
+                    return Ok((reading, missing));
                 }
-                Err(why) if left == 0 => {
+                Err(error) if left == 0 || matches!(error, ReadError::Refused(_)) => {
                     self.metrics.s3_objects(ObjectOutcome::Failed, objects.len() as u64);
-                    return Err(why);
+                    return Err(error);
                 }
                 Err(_) => tokio::time::sleep(backoff.pause()).await,
             }
         }
-        Err("it was not tried".to_owned())
+        Err(ReadError::Failed("it was not tried".to_owned()))
     }
 
     async fn try_read_all(
         &self,
         objects: &[Object],
-        mut batch: Batch,
-    ) -> Result<(Batch, Vec<usize>), String> {
+        bytes_max: Option<u64>,
+        mut reading: Reading,
+    ) -> Result<(Reading, Vec<usize>), ReadError> {
         let mut missing = Vec::new();
         for (at, object) in objects.iter().enumerate() {
-            let failed = |why| format!("{} cannot be read: {why}", object.url());
-            match self.open(object).await.map_err(failed)? {
-                Some(body) => batch = read_text(body, batch).await.map_err(failed)?,
-                None => missing.push(at),
-            }
+            let opened = self.open(object).await.map_err(ReadError::Failed);
+            reading = match opened.map_err(|error| error.of(&object.url()))? {
+                Some(body) => read_stream(body, bytes_max, reading)
+                    .await
+                    .map_err(|error| error.of(&object.url()))?,
+                None => {
+                    missing.push(at);
+                    reading
+                }
+            };
         }
-        Ok((batch, missing))
+        Ok((reading, missing))
     }
 
     /// `None`: it is not there any more, or holds something else by now.

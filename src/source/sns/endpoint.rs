@@ -1,12 +1,11 @@
 //! What happens to one message, from its headers to its answer.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::header::{CONNECTION, CONTENT_LENGTH, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
 use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
@@ -17,14 +16,12 @@ use super::judge::{Doubted, Judge, is_raw};
 use super::message::{Envelope, Kind};
 use super::topic::Topic;
 use super::web::Web;
-use crate::ack::{Admission, Ledger, Reason, Refusal, RequestId, Stage, Ticket, Waiter};
+use crate::ack::{Admission, Reason, Refusal, RequestId, Ticket, Waiter};
 use crate::config::{AccessKey, TopicArn};
+use crate::intake::body::{discard, read};
+use crate::intake::{AccessKeys, Charge, InFlight, Named, Response, SourceIntake};
 use crate::limits::{SNS_BODY_BYTES_MAX, SNS_ID_MARGIN};
 use crate::pipeline::Batch;
-use crate::ses::read_all;
-use crate::source::body::{BodyLimits, discard, read};
-use crate::source::cores::is_quick;
-use crate::source::{AccessKeys, Charge, InFlight, Merged, Merger, Named};
 use crate::telemetry::{Metrics, RateLimit, RequestOutcome, SnsDoubt, SubscriptionOutcome};
 
 /// Messages that are not believed yet have places of their own: whoever sends them takes none from
@@ -45,8 +42,6 @@ pub struct SnsSettings {
     /// Check the chains of certificates.
     pub chain: bool,
     pub body_bytes: usize,
-    /// Answer when the counts are settled, and not before.
-    pub answers_when_settled: bool,
     /// From a message's arrival to its answer at most.
     pub patience: Duration,
 }
@@ -54,9 +49,7 @@ pub struct SnsSettings {
 /// What an endpoint is made of.
 #[derive(Clone, Debug)]
 pub struct SnsParts {
-    pub merger: Arc<Merger>,
-    pub ledger: Ledger,
-    pub in_flight: Arc<InFlight>,
+    pub source: SourceIntake,
     pub metrics: Arc<Metrics>,
     pub web: Web,
 }
@@ -70,14 +63,10 @@ struct Shared {
     judge: Judge,
     confirmer: Confirmer,
     door: Arc<InFlight>,
-    body_limits: BodyLimits,
+    body_bytes: usize,
     confirms: bool,
-    answers_when_settled: bool,
     patience: Duration,
-    id_life: Duration,
-    merger: Arc<Merger>,
-    ledger: Ledger,
-    in_flight: Arc<InFlight>,
+    source: SourceIntake,
     metrics: Arc<Metrics>,
     warnings: RateLimit,
 }
@@ -98,20 +87,14 @@ struct Taken {
     outcome: RequestOutcome,
 }
 
-/// How a message is answered.
-struct Reply {
-    outcome: RequestOutcome,
-    error: Option<Cow<'static, str>>,
-}
-
 // === impl SnsEndpoint ===
 
 impl SnsEndpoint {
     #[must_use]
     pub fn new(settings: SnsSettings, parts: SnsParts) -> Self {
-        let SnsParts { merger, ledger, in_flight, metrics, web } = parts;
+        let SnsParts { source, metrics, web } = parts;
         let id_life = settings.max_age + SNS_ID_MARGIN;
-        let clock = merger.clock.clone();
+        let clock = source.intake.clock.clone();
         let certificates =
             Certificates::new(web.clone(), settings.chain, clock.clone(), Arc::clone(&metrics));
         let topics = settings.topics.into_iter().map(|arn| {
@@ -127,42 +110,37 @@ impl SnsEndpoint {
             certificates,
             clock,
         };
-        let bytes = settings.body_bytes.min(SNS_BODY_BYTES_MAX);
         Self(Arc::new(Shared {
             judge,
             confirmer: Confirmer::new(web, id_life, Arc::clone(&metrics)),
             door: InFlight::new(DOOR_REQUESTS_MAX, DOOR_BYTES_MAX),
-            body_limits: BodyLimits { bytes, expanded_bytes: bytes },
+            body_bytes: settings.body_bytes.min(SNS_BODY_BYTES_MAX),
             confirms: settings.confirm,
-            answers_when_settled: settings.answers_when_settled,
             patience: settings.patience,
-            id_life,
-            merger,
-            ledger,
-            in_flight,
+            source,
             warnings: RateLimit::new(Duration::from_secs(10), Arc::clone(&metrics)),
             metrics,
         }))
     }
 
     /// Takes one message, and answers within the patience.
-    pub async fn deliver(&self, request: Request<Body>) -> Response<Body> {
+    pub async fn deliver(&self, request: Request<Body>) -> axum::http::Response<Body> {
         let shared = &self.0;
         let started = Instant::now();
         let (head, mut body) = request.into_parts();
         let span = tracing::info_span!("request", source = "sns");
         let taking = self.take(head.headers, &mut body, started + shared.patience);
-        let reply = taking.instrument(span).await;
-        shared.metrics.request(reply.outcome, started.elapsed());
-        answer(&reply)
+        let response = taking.instrument(span).await;
+        shared.metrics.request(response.outcome, started.elapsed());
+        answer(&response)
     }
 
-    async fn take(&self, headers: HeaderMap, body: &mut Body, deadline: Instant) -> Reply {
+    async fn take(&self, headers: HeaderMap, body: &mut Body, deadline: Instant) -> Response {
         let shared = &self.0;
         let (read, charge) = match self.read_body(&headers, body, deadline).await {
             Ok(read) => read,
             Err(refusal) => {
-                let most = shared.body_limits.bytes;
+                let most = shared.body_bytes;
                 let _ = timeout_at(deadline, discard(body, most)).await;
                 return self.refused(refusal);
             }
@@ -171,7 +149,7 @@ impl SnsEndpoint {
         let last_word = deadline - LAST_WORD.min(shared.patience / 10);
         let working = self.clone().work(headers, read, charge, last_word).in_current_span();
         match timeout_at(deadline, tokio::spawn(working)).await {
-            Ok(Ok(reply)) => reply,
+            Ok(Ok(response)) => response,
             Ok(Err(_)) => {
                 // Its ticket was dropped with the panic: the id is forgotten unless it was merged.
                 tracing::error!("counting a message of SNS panicked");
@@ -193,7 +171,7 @@ impl SnsEndpoint {
         };
         let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
         let announced = announced.and_then(|length| length.parse().ok());
-        let reading = read(body, announced, shared.body_limits, &mut charge);
+        let reading = read(body, announced, shared.body_bytes, &mut charge);
         let body = timeout_at(deadline, reading)
             .await
             .unwrap_or_else(|_| Err(Refusal::new(Reason::GivenUp, "the body came too slowly")))?;
@@ -202,7 +180,13 @@ impl SnsEndpoint {
     }
 
     /// Judges a message, and does what it asks for.
-    async fn work(self, headers: HeaderMap, body: Bytes, door: Charge, deadline: Instant) -> Reply {
+    async fn work(
+        self,
+        headers: HeaderMap,
+        body: Bytes,
+        door: Charge,
+        deadline: Instant,
+    ) -> Response {
         let believed = if is_raw(&headers) {
             let judged = self.0.judge.believe_raw(&headers);
             judged.map(|(topic, id)| Some(Believed { topic, id, text: body }))
@@ -217,7 +201,7 @@ impl SnsEndpoint {
         };
         drop(door);
         match believed {
-            Ok(None) => Reply { outcome: RequestOutcome::Acknowledged, error: None },
+            Ok(None) => Response { outcome: RequestOutcome::Acknowledged, error: None },
             Ok(Some(believed)) => match self.admit(believed).await {
                 Ok(taken) => self.wait(taken, deadline).await,
                 Err(refusal) => self.refused(refusal),
@@ -270,97 +254,51 @@ impl SnsEndpoint {
     async fn admit(&self, believed: Believed) -> Result<Taken, Refusal> {
         let shared = &self.0;
         let id = RequestId::new(believed.topic.arn().as_bytes(), believed.id.as_bytes());
-        match shared.ledger.admit(id) {
+        match shared.source.ledger.admit(id) {
             Admission::Known(waiter) => {
                 Ok(Taken { waiter, _charge: None, outcome: RequestOutcome::Repeated })
             }
-            Admission::New(ticket) => match self.enter(believed.text.len()) {
-                Ok(charge) => self.merge(believed, id, ticket, charge).await,
-                Err(refusal) => Err(refuse(ticket, refusal)),
+            Admission::New(ticket) => match shared.source.enter(believed.text.len()) {
+                Ok(charge) => self.commit(believed, id, ticket, charge).await,
+                Err(refusal) => Err(ticket.refuse(refusal)),
             },
         }
     }
 
-    /// Limits and drain.
-    fn enter(&self, bytes: usize) -> Result<Charge, Refusal> {
-        let shared = &self.0;
-        // In flight first: a drain that finds nothing in flight is seen by whoever comes after it.
-        let Some(mut charge) = shared.in_flight.enter() else {
-            return Err(Refusal::new(Reason::Busy, "too many requests in flight"));
-        };
-        shared.merger.intake.admit(shared.answers_when_settled)?;
-        if charge.grow(bytes) {
-            Ok(charge)
-        } else {
-            Err(Refusal::new(Reason::Busy, "too many bytes in flight"))
-        }
-    }
-
-    async fn merge(
+    async fn commit(
         &self,
         believed: Believed,
         id: RequestId,
         ticket: Ticket,
-        mut charge: Charge,
+        charge: Charge,
     ) -> Result<Taken, Refusal> {
-        let shared = &self.0;
-        let read = |blank: Batch| {
-            let (merger, text) = (Arc::clone(&shared.merger), believed.text.clone());
-            async move {
-                let (quick, letters) = (is_quick(&text), merger.letters());
-                let read = move || {
-                    let mut batch = blank.blank(letters);
-                    read_all(&text, batch.rules().interest(), &mut batch);
-                    batch
-                };
-                merger.cores.run(quick, read).await
-            }
+        let source = &self.0.source;
+        let (text, budget) = (believed.text, source.intake.budget(charge));
+        let read = source.read(text.clone(), source.intake.batch(), &budget).await;
+        let mut batch = match read {
+            Ok(batch) => batch,
+            Err(refusal) => return Err(ticket.refuse(refusal)),
         };
-        let Some(mut batch) = read(shared.merger.intake.batch()).await else {
-            return Err(refuse(ticket, Refusal::new(Reason::GivenUp, "the work on it failed")));
-        };
-        let named = Named {
-            source: believed.topic.arn().as_bytes(),
-            request: &believed.id,
-            ids: &[id],
-            life: Some(shared.id_life),
-        };
-        let until_settled = shared.answers_when_settled;
-        match shared.merger.merge(named, ticket, &mut batch, &read, until_settled).await {
-            Ok(Merged { waiter, .. }) => {
-                charge.merged();
+        let named =
+            Named { source: believed.topic.arn().as_bytes(), request: &believed.id, ids: &[id] };
+        let again = |blank: Batch| source.read_again(text.clone(), blank);
+        match source.commit(named, ticket, &mut batch, again).await {
+            Ok(committed) => {
+                let charge = budget.committed();
                 let outcome = RequestOutcome::Acknowledged;
-                Ok(Taken { waiter, _charge: Some(charge), outcome })
+                Ok(Taken { waiter: committed.waiter, _charge: charge, outcome })
             }
-            Err((ticket, refusal)) => Err(refuse(ticket, refusal)),
+            Err((ticket, refusal)) => Err(ticket.refuse(refusal)),
         }
     }
 
-    async fn wait(&self, taken: Taken, deadline: Instant) -> Reply {
-        let shared = &self.0;
-        let Taken { mut waiter, outcome, _charge } = taken;
-        let when_settled = shared.answers_when_settled;
-        let stage = timeout_at(deadline, waiter.answered(when_settled)).await;
-        match stage.unwrap_or_else(|_| waiter.stage()) {
-            Stage::Settled => Reply { outcome, error: None },
-            Stage::Merged if !when_settled => Reply { outcome, error: None },
-            Stage::Merged | Stage::Forwarding => {
-                shared.metrics.overdue_requests.add(1);
-                let error = Some("still publishing; counted, and not to be counted again".into());
-                Reply { outcome: RequestOutcome::Overdue, error }
-            }
-            Stage::Reading => {
-                self.refused(Refusal::new(Reason::GivenUp, "still being read; send it again"))
-            }
-            Stage::Lost => {
-                let error = Some("counted, but what became of its counts is not known".into());
-                Reply { outcome: RequestOutcome::Lost, error }
-            }
-            Stage::Refused(refusal) => self.refused(refusal),
-        }
+    async fn wait(&self, taken: Taken, deadline: Instant) -> Response {
+        let Taken { waiter, outcome, _charge } = taken;
+        let response = self.0.source.wait(waiter, deadline, outcome).await;
+        self.note(response)
     }
 
-    fn doubted(&self, doubted: Doubted) -> Reply {
+    fn doubted(&self, doubted: Doubted) -> Response {
         let refusal = self.refusal_of(doubted);
         self.refused(refusal)
     }
@@ -370,38 +308,33 @@ impl SnsEndpoint {
         Refusal::new(doubted.reason(), doubted.why)
     }
 
-    fn refused(&self, refusal: Refusal) -> Reply {
-        if self.0.warnings.allow() {
-            let reason = refusal.reason.label();
-            tracing::warn!(reason, why = %refusal.message, "message of SNS refused");
+    fn refused(&self, refusal: Refusal) -> Response {
+        self.note(refusal.into())
+    }
+
+    /// Logs a refusal.
+    fn note(&self, response: Response) -> Response {
+        if let RequestOutcome::Refused(reason) = response.outcome
+            && self.0.warnings.allow()
+        {
+            let why = response.error.as_deref();
+            tracing::warn!(reason = reason.label(), why, "message of SNS refused");
         }
-        let outcome = RequestOutcome::Refused(refusal.reason);
-        Reply { outcome, error: Some(refusal.message) }
+        response
     }
 }
 
-/// Refuses a message; its id is forgotten.
-fn refuse(ticket: Ticket, refusal: Refusal) -> Refusal {
-    ticket.refuse(refusal.clone());
-    refusal
-}
-
-fn answer(reply: &Reply) -> Response<Body> {
-    let status = match reply.outcome {
-        RequestOutcome::Acknowledged | RequestOutcome::Repeated => 200,
-        RequestOutcome::Overdue | RequestOutcome::Lost => 503,
-        RequestOutcome::Refused(reason) => reason.status(),
-    };
+fn answer(response: &Response) -> axum::http::Response<Body> {
+    let status = response.status();
     // What is wrong with a message is for our own log; how we are, its sender may know.
-    let given_up = matches!(reply.outcome, RequestOutcome::Refused(Reason::GivenUp));
-    let said = match &reply.error {
+    let given_up = matches!(response.outcome, RequestOutcome::Refused(Reason::GivenUp));
+    let said = match &response.error {
         Some(error) if status == 503 && !given_up => format!("{error}\n"),
         _ => String::new(),
     };
-    let mut response = Response::new(Body::from(said));
-    *response.status_mut() =
-        StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-    let headers = response.headers_mut();
+    let mut answer = axum::http::Response::new(Body::from(said));
+    *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    let headers = answer.headers_mut();
     match status {
         // SNS sends the user and password of an address only when it is asked for them.
         401 => {
@@ -412,5 +345,5 @@ fn answer(reply: &Reply) -> Response<Body> {
         }
         _ => {}
     }
-    response
+    answer
 }

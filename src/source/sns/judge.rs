@@ -15,9 +15,9 @@ use super::signature::is_signed;
 use super::topic::Topic;
 use crate::ack::Reason;
 use crate::clock::Clock;
+use crate::intake::AccessKeys;
 use crate::limits::SNS_AHEAD_MAX;
 use crate::ses::time::parse_ms;
-use crate::source::AccessKeys;
 use crate::telemetry::SnsDoubt;
 
 const RAW: &str = "x-amz-sns-rawdelivery";

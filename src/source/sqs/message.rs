@@ -3,19 +3,16 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::Shared;
 #[cfg(feature = "s3")]
 use super::objects::merge_objects;
 use crate::ack::{Admission, Reason, Refusal, RequestId, Stage, Ticket, Waiter};
-use crate::backoff::Backoff;
+use crate::intake::{Named, Patience};
 use crate::pipeline::Batch;
-use crate::ses::read_all;
-use crate::source::cores::is_quick;
 #[cfg(feature = "s3")]
 use crate::source::s3::Notification;
-use crate::source::{Charge, Merged, Named};
 use crate::telemetry::RequestOutcome;
 
 /// A message in hand. Dropped, it is let go: SQS shows it again when its time is over.
@@ -100,7 +97,7 @@ async fn merge_body(
         let waiters = merge_objects(shared, source, notification).await?;
         return Ok((waiters, RequestOutcome::Acknowledged));
     }
-    match shared.ledger.admit(request) {
+    match shared.source.ledger.admit(request) {
         Admission::Known(waiter) => Ok((vec![waiter], RequestOutcome::Repeated)),
         Admission::New(ticket) => {
             let waiter = merge_new(shared, message, request, ticket, body).await?;
@@ -116,115 +113,38 @@ async fn merge_new(
     ticket: Ticket,
     body: Bytes,
 ) -> Result<Waiter, Refusal> {
-    let mut charge = match enter(shared, body.len()).await {
+    let mut patience = shared.patience();
+    let source = &shared.source;
+    let charge = match source.enter_patiently(body.len(), &mut patience).await {
         Ok(charge) => charge,
-        Err(refusal) => return Err(refuse(ticket, refusal)),
+        Err(refusal) => return Err(ticket.refuse(refusal)),
     };
     shared.metrics.request_bytes.add(body.len() as u64);
-    let read = |blank: Batch| {
-        let (shared, body) = (Arc::clone(shared), body.clone());
-        async move {
-            let (quick, letters) = (is_quick(&body), shared.merger.letters());
-            let read = move || {
-                let mut batch = blank.blank(letters);
-                read_all(&body, batch.rules().interest(), &mut batch);
-                batch
-            };
-            shared.merger.cores.run(quick, read).await
-        }
+    let budget = source.intake.budget(charge);
+    let read = source.read(body.clone(), source.intake.batch(), &budget).await;
+    let mut batch = match read {
+        Ok(batch) => batch,
+        Err(refusal) => return Err(ticket.refuse(refusal)),
     };
-    let Some(mut batch) = read(shared.merger.intake.batch()).await else {
-        let refusal = Refusal::new(Reason::GivenUp, "the work on it failed");
-        return Err(refuse(ticket, refusal));
-    };
-    let named = Named {
-        source: shared.queue.url().as_bytes(),
-        request: message,
-        ids: &[request],
-        life: Some(shared.settings.id_life),
-    };
-    let waiter = merge_read(shared, named, ticket, &mut batch, &read).await?;
-    charge.merged();
-    Ok(waiter)
-}
-
-/// Merges what was read, however long it takes until that can be. `again` reads it once more.
-pub async fn merge_read<A, F>(
-    shared: &Shared,
-    named: Named<'_>,
-    mut ticket: Ticket,
-    batch: &mut Batch,
-    again: A,
-) -> Result<Waiter, Refusal>
-where
-    A: Fn(Batch) -> F + Send + Sync,
-    F: Future<Output = Option<Batch>> + Send,
-{
-    let (until_settled, mut backoff) = (shared.settings.until_settled, Backoff::default());
-    loop {
-        let merging = shared.merger.merge(named, ticket, batch, &again, until_settled).await;
-        let (back, refusal) = match merging {
-            Ok(Merged { waiter, .. }) => return Ok(waiter),
-            Err(refused) => refused,
-        };
-        ticket = back;
-        if let Err(refusal) = wait(shared, &mut backoff, refusal).await {
-            return Err(refuse(ticket, refusal));
-        }
-    }
-}
-
-fn refuse(ticket: Ticket, refusal: Refusal) -> Refusal {
-    ticket.refuse(refusal.clone());
-    refusal
-}
-
-/// Waits until a message may be worked on, and is among those in flight.
-pub async fn enter(shared: &Shared, bytes: usize) -> Result<Charge, Refusal> {
-    let mut backoff = Backoff::default();
-    loop {
-        // In flight first, as at any door: a drain that finds nothing in flight is seen behind it.
-        let refusal = match shared.in_flight.enter() {
-            None => Refusal::new(Reason::Busy, "too many requests in flight"),
-            Some(mut charge) => match shared.merger.intake.admit(shared.settings.until_settled) {
-                Err(refusal) => refusal,
-                Ok(()) if charge.grow(bytes) => return Ok(charge),
-                Ok(()) => Refusal::new(Reason::Busy, "too many bytes in flight"),
-            },
-        };
-        wait(shared, &mut backoff, refusal).await?;
-    }
-}
-
-/// Waits for better times after a refusal that is one for now; gives it back when there will be none.
-async fn wait(shared: &Shared, backoff: &mut Backoff, refusal: Refusal) -> Result<(), Refusal> {
-    match refusal.reason {
-        Reason::Busy | Reason::Entries | Reason::Behind | Reason::Journal | Reason::Forwards => {}
-        Reason::Unauthorized
-        | Reason::Forbidden
-        | Reason::BadRequest
-        | Reason::Draining
-        | Reason::GivenUp => return Err(refusal),
-    }
-    tokio::select! {
-        () = shared.drain.cancelled() => {
-            Err(Refusal::new(Reason::Draining, "shutting down; the message is given back"))
-        }
-        () = sleep(backoff.pause()) => Ok(()),
-    }
+    let named = Named { source: shared.queue.url().as_bytes(), request: message, ids: &[request] };
+    let again = |blank: Batch| source.read_again(body.clone(), blank);
+    let committed =
+        source.commit_patiently(named, ticket, &mut batch, again, &mut patience).await?;
+    drop(budget.committed());
+    Ok(committed.waiter)
 }
 
 /// Waits for a merged message to be done, and has it deleted then.
 pub async fn follow(taken: Taken) {
     let Taken { hold, request, waiters, outcome, started } = taken;
     let shared = Arc::clone(&hold.shared);
-    let until_settled = shared.settings.until_settled;
+    let until_settled = shared.source.until_settled;
     let mut outcome = outcome;
     for mut waiter in waiters {
         match waiter.answered(until_settled).await {
             Stage::Settled | Stage::Merged => {}
             Stage::Lost => {
-                shared.ledger.release(request);
+                shared.source.ledger.release(request);
                 tracing::error!("a message is counted, but what became of its counts is not known");
                 outcome = RequestOutcome::Lost;
             }
@@ -238,4 +158,13 @@ pub async fn follow(taken: Taken) {
         hold.delete();
     }
     shared.metrics.request(outcome, started.elapsed());
+}
+
+// === impl Shared ===
+
+impl Shared {
+    /// For one message: waits until there is room, or the daemon drains.
+    pub(super) fn patience(&self) -> Patience {
+        Patience::new(self.drain.clone())
+    }
 }

@@ -26,8 +26,7 @@ use tokio_util::task::TaskTracker;
 
 use self::hand::Hand;
 use self::queue::Queue;
-use super::{InFlight, Merger};
-use crate::ack::Ledger;
+use crate::intake::SourceIntake;
 use crate::telemetry::{Metrics, RateLimit};
 
 #[cfg(feature = "s3")]
@@ -38,23 +37,17 @@ pub use queue::region_of;
 #[derive(Clone, Debug)]
 pub struct SqsSettings {
     pub queue_url: String,
-    /// Delete a message when its counts are settled, and not before.
-    pub until_settled: bool,
     /// How long SQS shows nobody else a message that was taken.
     pub visibility: Duration,
     pub held_messages: usize,
     pub pollers: usize,
-    /// How long a journal is to know a message.
-    pub id_life: Duration,
 }
 
 /// What a source is made of, beside the queue.
 #[derive(Clone, Debug)]
 pub struct SqsParts {
-    pub merger: Arc<Merger>,
-    /// Of this queue.
-    pub ledger: Ledger,
-    pub in_flight: Arc<InFlight>,
+    /// Of this queue's messages.
+    pub source: SourceIntake,
     pub metrics: Arc<Metrics>,
     /// How objects are read that messages name.
     #[cfg(feature = "s3")]
@@ -72,9 +65,7 @@ struct Shared {
     settings: SqsSettings,
     queue: Queue,
     hand: Hand,
-    merger: Arc<Merger>,
-    ledger: Ledger,
-    in_flight: Arc<InFlight>,
+    source: SourceIntake,
     metrics: Arc<Metrics>,
     /// Messages that are to be deleted.
     deletions: mpsc::UnboundedSender<Arc<str>>,
@@ -91,15 +82,13 @@ impl SqsSource {
     /// Begins to read a queue, until the daemon drains.
     #[must_use]
     pub fn start(sdk: &SdkConfig, settings: SqsSettings, parts: SqsParts) -> Self {
-        let SqsParts { merger, ledger, in_flight, metrics, drain, .. } = parts;
+        let SqsParts { source, metrics, drain, .. } = parts;
         let (deletions, deleting) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
             queue: Queue::new(sdk, &settings),
             hand: Hand::new(settings.held_messages, settings.visibility),
             settings,
-            merger,
-            ledger,
-            in_flight,
+            source,
             warnings: RateLimit::new(Duration::from_secs(10), Arc::clone(&metrics)),
             metrics,
             deletions,

@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use super::Shared;
-use super::message::{enter, merge_read};
-use crate::ack::{Admission, Ledger, Reason, Receipts, Refusal, Stage, Ticket, Waiter};
-use crate::limits::S3_ID_LIFE;
+use crate::ack::{Admission, Reason, Receipts, Refusal, Stage, Ticket, Waiter};
+use crate::intake::{Named, Patience, Reading, SourceIntake};
 use crate::pipeline::Batch;
-use crate::source::Named;
 use crate::source::s3::{Notification, Object, Objects};
 use crate::telemetry::ObjectOutcome;
 
@@ -15,18 +13,19 @@ use crate::telemetry::ObjectOutcome;
 #[derive(Clone, Debug)]
 pub struct ObjectSource {
     pub objects: Objects,
-    /// Of all queues: an object is counted once, whoever names it.
-    pub ledger: Ledger,
+    /// Its ledger is that of all queues: an object is counted once, whichever names it.
+    pub source: SourceIntake,
 }
 
 /// Reads all objects that are new and merges them in one step. Gives who is to be waited for.
 pub async fn merge_objects(
     shared: &Arc<Shared>,
-    source: &ObjectSource,
+    objects_of: &ObjectSource,
     notification: Notification,
 ) -> Result<Vec<Waiter>, Refusal> {
     shared.metrics.s3_objects(ObjectOutcome::Ignored, notification.others);
-    let mut charge = enter(shared, 0).await?;
+    let (source, mut patience) = (&objects_of.source, shared.patience());
+    let charge = source.enter_patiently(0, &mut patience).await?;
     let (mut waiters, mut objects, mut tickets) = (Vec::new(), Vec::new(), Vec::new());
     for object in notification.objects {
         match source.ledger.admit(object.id()) {
@@ -40,11 +39,22 @@ pub async fn merge_objects(
             }
         }
     }
-    let blank = shared.merger.intake.archived_batch();
-    let fresh = || blank.blank(shared.merger.letters());
-    let read = source.objects.read(&objects, fresh).await;
-    // Those that were read leave no trace: their tickets go with them.
-    let (batch, missing) = read.map_err(|why| Refusal::new(Reason::GivenUp, why))?;
+    let blank = source.intake.archived_batch();
+    let budget = source.intake.budget(charge);
+    let fresh = || Reading::new(blank.blank(source.intake.letters()), &budget);
+    let bytes_max = source.intake.object_bytes;
+    let read = objects_of.objects.read(&objects, bytes_max, fresh).await;
+    let read =
+        read.map_err(Refusal::from).and_then(|(reading, missing)| Ok((reading.finish()?, missing)));
+    let (batch, missing) = match read {
+        Ok(read) => read,
+        Err(refusal) => {
+            for ticket in tickets {
+                ticket.refuse(refusal.clone());
+            }
+            return Err(refusal);
+        }
+    };
     for at in missing.into_iter().rev() {
         tracing::warn!(object = objects[at].url(), "an object is not there any more");
         objects.remove(at);
@@ -53,30 +63,33 @@ pub async fn merge_objects(
     }
     if !objects.is_empty() {
         let ticket = tickets.remove(0);
-        let first = merge_all(shared, source, &objects, ticket, batch).await?;
+        let first = merge_all(objects_of, &objects, ticket, batch, &mut patience).await?;
         for ticket in tickets {
             waiters.push(ticket.waiter());
             end_with(ticket, first.clone());
         }
         waiters.push(first);
     }
-    charge.merged();
+    drop(budget.committed());
     Ok(waiters)
 }
 
 async fn merge_all(
-    shared: &Arc<Shared>,
-    source: &ObjectSource,
+    of: &ObjectSource,
     objects: &[Object],
     ticket: Ticket,
     mut batch: Batch,
+    patience: &mut Patience,
 ) -> Result<Waiter, Refusal> {
     let again = |blank: Batch| {
-        let (source, objects, shared) = (source.clone(), objects.to_vec(), Arc::clone(shared));
+        let (of, objects) = (of.clone(), objects.to_vec());
         async move {
-            let fresh = || blank.blank(shared.merger.letters());
-            let (batch, missing) = source.objects.read(&objects, fresh).await.ok()?;
-            missing.is_empty().then_some(batch)
+            // It was within its budget before.
+            let fresh = || Reading::unbounded(blank.blank(of.source.intake.letters()));
+            match of.objects.read(&objects, None, fresh).await? {
+                (reading, missing) if missing.is_empty() => Ok(reading.finish()?),
+                _ => Err(Refusal::new(Reason::GivenUp, "an object is not there any more")),
+            }
         }
     };
     let ids: Vec<_> = objects.iter().map(Object::id).collect();
@@ -85,9 +98,9 @@ async fn merge_all(
         source: url.as_bytes(),
         request: objects[0].version().unwrap_or_default(),
         ids: &ids,
-        life: Some(S3_ID_LIFE),
     };
-    merge_read(shared, named, ticket, &mut batch, again).await
+    let source = &of.source;
+    Ok(source.commit_patiently(named, ticket, &mut batch, again, patience).await?.waiter)
 }
 
 /// Ends an object that was merged with another as that does.

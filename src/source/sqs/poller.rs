@@ -69,7 +69,7 @@ async fn round(shared: Arc<Shared>) -> Round {
         room = shared.hand.room(10) => room,
     };
     let mut room = Some(room);
-    while let Err(refusal) = shared.merger.intake.admit(shared.settings.until_settled) {
+    while let Err(refusal) = shared.source.intake.admit(shared.source.until_settled) {
         if refusal.reason == Reason::Draining {
             return Round::Draining;
         }

@@ -122,7 +122,7 @@ impl Shared {
     /// its way, and what could not be deleted comes again.
     fn let_go(&self, message: &str) {
         let id = RequestId::new(self.queue.url().as_bytes(), message.as_bytes());
-        self.ledger.release(id);
+        self.source.ledger.release(id);
         self.hand.release(message);
     }
 

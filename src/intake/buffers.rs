@@ -10,6 +10,9 @@ use super::cores;
 /// More than this is given back to the system: 4 MiB.
 const KEPT_BYTES_MAX: usize = 4 << 20;
 
+/// New memory begins with so many bytes at most: what is announced may never come. 256 KiB.
+const NEW_BYTES_MAX: usize = 256 << 10;
+
 /// Memory to read bodies into.
 #[derive(Debug)]
 pub struct Buffers {
@@ -35,7 +38,7 @@ impl Buffers {
         Arc::new(Self { kept: Mutex::default(), kept_max })
     }
 
-    /// Empty, with room for so many bytes.
+    /// Empty. What was kept with room for so many bytes; else new memory, which grows as it is used.
     pub fn memory(&self, room: usize) -> Vec<u8> {
         let smallest = self.with(|kept| {
             // Of equals the last that came back, which is still in the core's cache.
@@ -43,7 +46,7 @@ impl Buffers {
             let smallest = fits.min_by_key(|at| kept[*at].capacity());
             smallest.map(|at| kept.swap_remove(at))
         });
-        smallest.unwrap_or_else(|| Vec::with_capacity(room))
+        smallest.unwrap_or_else(|| Vec::with_capacity(room.min(NEW_BYTES_MAX)))
     }
 
     /// What was read, whose memory is kept when its last owner is gone.
@@ -117,7 +120,7 @@ mod tests {
     #[test]
     fn no_more_is_kept_than_allowed_and_what_is_too_large_goes_back() {
         let buffers = Buffers::keeping(2);
-        let read = |room| buffers.body(buffers.memory(room));
+        let read = |room| buffers.body(Vec::with_capacity(room));
         drop([10, 30, 20, KEPT_BYTES_MAX + 1].map(read));
         assert_eq!(kept(&buffers), [20, 30], "the larger ones");
         drop(read(KEPT_BYTES_MAX));

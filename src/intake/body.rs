@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use tokio::time::{Duration, Instant, timeout, timeout_at};
 
-use super::in_flight::Charge;
+use super::{Budget, Charge, Over};
 use crate::ack::{Reason, Refusal};
 use crate::ses::{gunzip, is_gzip};
 
@@ -17,21 +17,12 @@ const BODY_PATIENCE: Duration = Duration::from_secs(170);
 /// connection.
 const DISCARD_PATIENCE: Duration = Duration::from_secs(20);
 
-/// Limits of one body.
-#[derive(Clone, Copy, Debug)]
-pub struct BodyLimits {
-    pub bytes: usize,
-    pub expanded_bytes: usize,
-}
+/// Bytes are charged in steps of so many as they arrive. 64 KiB.
+const STEP: usize = 64 << 10;
 
-fn too_large(limits: BodyLimits) -> Refusal {
-    let message = format!("the body has more than {} bytes (limits.body_bytes)", limits.bytes);
-    Refusal::new(Reason::BadRequest, message)
-}
-
-fn busy() -> Refusal {
-    let message = "too many bytes in flight (limits.in_flight_bytes); send it again";
-    Refusal::new(Reason::Busy, message)
+fn too_large(bytes_max: usize) -> Refusal {
+    let message = format!("the body has more than {bytes_max} bytes (limits.body_bytes)");
+    Refusal::new(Reason::OverBudget, message)
 }
 
 /// Reads a whole body as it arrives.
@@ -41,19 +32,17 @@ fn busy() -> Refusal {
 pub async fn read(
     body: &mut Body,
     announced: Option<u64>,
-    limits: BodyLimits,
+    bytes_max: usize,
     charge: &mut Charge,
 ) -> Result<Bytes, Refusal> {
     let announced = usize::try_from(announced.unwrap_or(0)).unwrap_or(usize::MAX);
-    if announced > limits.bytes {
-        return Err(too_large(limits));
-    }
-    if !charge.grow(announced) {
-        return Err(busy());
+    if announced > bytes_max {
+        return Err(too_large(bytes_max));
     }
     let buffers = charge.buffers();
     let mut bytes = buffers.memory(announced);
-    let mut granted = announced;
+    // Charged as they arrive: announcing costs a sender nothing.
+    let mut granted = 0;
     let deadline = Instant::now() + BODY_PATIENCE;
     loop {
         let given_up = |why| Refusal::new(Reason::GivenUp, why);
@@ -65,14 +54,13 @@ pub async fn read(
                 Err(_) => return Err(given_up("the body came too slowly")),
             };
         let len = bytes.len() + piece.len();
-        if len > limits.bytes {
-            return Err(too_large(limits));
+        if len > bytes_max {
+            return Err(too_large(bytes_max));
         }
         if len > granted {
-            if !charge.grow(len - granted) {
-                return Err(busy());
-            }
-            granted = len;
+            let more = (len - granted).next_multiple_of(STEP);
+            charge.charge(more)?;
+            granted += more;
         }
         bytes.extend_from_slice(&piece);
     }
@@ -81,39 +69,22 @@ pub async fn read(
 /// Expands a body that is gzip; one that is announced as gzip and is none is broken.
 ///
 /// # Errors
-/// The gzip is broken or expands beyond the limit, or there is no room for it now.
-pub fn expand(
-    body: Bytes,
-    announced_gzip: bool,
-    limits: BodyLimits,
-    charge: &mut Charge,
-) -> Result<Bytes, Refusal> {
+/// The gzip is broken, or expands beyond the budget.
+pub fn expand(body: Bytes, announced_gzip: bool, budget: &Budget) -> Result<Bytes, Over> {
     if !is_gzip(&body) {
         let broken = announced_gzip && !body.is_empty();
         return if broken { Err(broken_gzip()) } else { Ok(body) };
     }
-    let mut no_room = false;
-    let out = gunzip(&body, limits.expanded_bytes, |bytes| {
-        let granted = charge.grow(bytes);
-        no_room |= !granted;
-        granted
-    });
-    if no_room {
-        return Err(busy());
-    }
-    if out.over_limit {
-        let limit = limits.expanded_bytes;
-        let message = format!("the body expands beyond {limit} bytes (limits.expanded_bytes)");
-        return Err(Refusal::new(Reason::BadRequest, message));
-    }
+    let out = gunzip(&body, usize::MAX / 2, |bytes| budget.expand_outermost(bytes));
+    budget.check()?;
     if out.torn {
         return Err(broken_gzip());
     }
     Ok(out.bytes.into())
 }
 
-fn broken_gzip() -> Refusal {
-    Refusal::new(Reason::BadRequest, "the body is broken gzip")
+fn broken_gzip() -> Over {
+    Over::Refused(Refusal::new(Reason::BadRequest, "the body is broken gzip"))
 }
 
 /// Reads and forgets what is left of a body, up to a number of bytes.
@@ -142,9 +113,9 @@ mod tests {
     use tokio::time::{Sleep, sleep};
 
     use super::*;
-    use crate::source::InFlight;
+    use crate::intake::InFlight;
 
-    const LIMITS: BodyLimits = BodyLimits { bytes: 1000, expanded_bytes: 1000 };
+    const BYTES_MAX: usize = 1000;
 
     /// A body of single bytes, each after a pause.
     struct Trickle {
@@ -176,11 +147,11 @@ mod tests {
 
     /// Reads a body of so many bytes; gives what came of it and the seconds that it took.
     async fn read_slowly(pause: Duration, bytes: usize) -> (Result<usize, Reason>, u64) {
-        let in_flight = InFlight::new(1, 1000);
+        let in_flight = InFlight::new(1, 1 << 20);
         let mut charge = in_flight.enter().expect("it is the only one");
         let started = Instant::now();
         let mut body = Trickle::body(pause, bytes);
-        let read = read(&mut body, None, LIMITS, &mut charge).await;
+        let read = read(&mut body, None, BYTES_MAX, &mut charge).await;
         (read.map(|body| body.len()).map_err(|refusal| refusal.reason), started.elapsed().as_secs())
     }
 

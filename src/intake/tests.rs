@@ -1,14 +1,15 @@
 //! Who is let in, and by which rules.
 
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::*;
+use crate::ack::{Reason, Refusal, RequestId};
 use crate::aggregate::Limits;
 use crate::destination::{self, Layouts};
 use crate::pipeline::Claim;
 use crate::ses::read_record;
 
-const DEFINITIONS: &str = include_str!("../../../config/definitions.json");
+const DEFINITIONS: &str = include_str!("../../config/definitions.json");
 const EVENT: &str = r#"{"eventType":"Send","mail":{"timestamp":"2026-11-20T12:00:00Z",
     "tags":{"ses:configuration-set":["prod"],"campaign":["spring"]}}}"#;
 const DEADLINE: Duration = Duration::from_secs(45);
@@ -26,19 +27,25 @@ fn intake(age_ms: i64, layouts: &Layouts) -> Intake {
     let settings = IntakeSettings {
         use_arrival: false,
         settle_deadline: DEADLINE,
-        forwards: false,
         copies: None,
+        in_flight_requests: 10,
+        in_flight_bytes: 1 << 20,
+        expanded_bytes: 1 << 20,
+        entries: 1000,
+        object_bytes: None,
     };
     let oldest = AtomicI64::new(1_000_000 - age_ms);
-    Intake::new(
-        rules(DEFINITIONS, layouts),
+    let parts = IntakeParts {
+        rules: rules(DEFINITIONS, layouts),
         aggregator,
-        Metrics::new().expect("metrics"),
+        metrics: Metrics::new().expect("metrics"),
         clock,
-        None,
-        settings,
-        move || Some(oldest.load(Ordering::Relaxed)),
-    )
+        journal: None,
+        dead_letters: None,
+        forwarder: None,
+        oldest: Box::new(move || Some(oldest.load(Ordering::Relaxed))),
+    };
+    Intake::new(parts, settings)
 }
 
 fn reason(admitted: Result<(), Refusal>) -> Option<Reason> {

@@ -1,0 +1,300 @@
+//! Whether a request may be taken now, and how much may be in memory at once: requests, and their
+//! bytes.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::buffers::Buffers;
+use super::{Intake, SourceIntake};
+use crate::ack::{Reason, Refusal};
+use crate::backoff::Backoff;
+
+/// The limits and what is in flight now.
+#[derive(Debug)]
+pub struct InFlight {
+    requests_max: u64,
+    bytes_max: u64,
+    requests: AtomicU64,
+    bytes: AtomicU64,
+    /// Requests that are not merged yet, nor refused.
+    unmerged: watch::Sender<u64>,
+    /// Numbers of those that hold bytes, in the order in which they came.
+    holders: Mutex<BTreeSet<u64>>,
+    next: AtomicU64,
+    buffers: Arc<Buffers>,
+}
+
+/// One request's share; given back when it is dropped.
+#[derive(Debug)]
+pub struct Charge {
+    in_flight: Arc<InFlight>,
+    number: u64,
+    bytes: u64,
+    merged: bool,
+}
+
+/// Waits out refusals that are for now, until it is told to stop.
+#[derive(Debug)]
+pub struct Patience {
+    stop: CancellationToken,
+    backoff: Backoff,
+}
+
+// === impl Intake ===
+
+impl Intake {
+    /// Refuses every request that is not known yet.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Whether a new request may be worked on.
+    ///
+    /// # Errors
+    /// The daemon drains; or, for a source that acknowledges settled counts, an epoch is older than
+    /// the settle deadline.
+    pub fn admit(&self, until_settled: bool) -> Result<(), Refusal> {
+        if self.is_draining() {
+            return Err(Refusal::new(Reason::Draining, "shutting down; send it again"));
+        }
+        if until_settled && self.oldest_age() > self.settle_deadline {
+            let message = "publishing is behind; nothing new is taken until it has caught up";
+            return Err(Refusal::new(Reason::Behind, message));
+        }
+        Ok(())
+    }
+}
+
+// === impl SourceIntake ===
+
+impl SourceIntake {
+    /// Takes in a request that is not known yet, of which so many bytes have arrived.
+    ///
+    /// # Errors
+    /// As for [`Intake::admit`]; or there is no room now.
+    pub fn enter(&self, bytes: usize) -> Result<Charge, Refusal> {
+        // In flight first: a drain that finds nothing in flight is seen by what comes after it.
+        let Some(mut charge) = self.intake.in_flight.enter() else {
+            let message = "too many requests in flight (limits.in_flight_requests); send it again";
+            return Err(Refusal::new(Reason::Busy, message));
+        };
+        self.intake.admit(self.until_settled)?;
+        charge.charge(bytes)?;
+        Ok(charge)
+    }
+
+    /// As [`SourceIntake::enter`], and waits for room.
+    ///
+    /// # Errors
+    /// There was none before the patience was told to stop.
+    pub async fn enter_patiently(
+        &self,
+        bytes: usize,
+        patience: &mut Patience,
+    ) -> Result<Charge, Refusal> {
+        loop {
+            match self.enter(bytes) {
+                Ok(charge) => return Ok(charge),
+                Err(refusal) => patience.wait(refusal).await?,
+            }
+        }
+    }
+}
+
+// === impl Patience ===
+
+impl Patience {
+    #[must_use]
+    pub fn new(stop: CancellationToken) -> Self {
+        Self { stop, backoff: Backoff::default() }
+    }
+
+    /// Waits a while after a refusal that is for now.
+    ///
+    /// # Errors
+    /// Trying again does not help, or it was told to stop.
+    pub async fn wait(&mut self, refusal: Refusal) -> Result<(), Refusal> {
+        if !refusal.reason.is_temporary() {
+            return Err(refusal);
+        }
+        tokio::select! {
+            () = self.stop.cancelled() => {
+                Err(Refusal::new(Reason::Draining, "shutting down; send it again"))
+            }
+            () = sleep(self.backoff.pause()) => Ok(()),
+        }
+    }
+
+    /// The next waits are short again.
+    pub fn renew(&mut self) {
+        self.backoff = Backoff::default();
+    }
+}
+
+// === impl InFlight ===
+
+impl InFlight {
+    #[must_use]
+    pub fn new(requests_max: usize, bytes_max: usize) -> Arc<Self> {
+        Arc::new(Self {
+            requests_max: requests_max as u64,
+            bytes_max: bytes_max as u64,
+            requests: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            unmerged: watch::Sender::new(0),
+            holders: Mutex::default(),
+            next: AtomicU64::new(0),
+            buffers: Buffers::new(),
+        })
+    }
+
+    /// Takes a request in; `None` when there are too many.
+    #[must_use]
+    pub fn enter(self: &Arc<Self>) -> Option<Charge> {
+        let fits = |held: u64| (held < self.requests_max).then_some(held + 1);
+        self.requests.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).ok()?;
+        self.unmerged.send_modify(|unmerged| *unmerged += 1);
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        Some(Charge { in_flight: Arc::clone(self), number, bytes: 0, merged: false })
+    }
+
+    /// The sum that all requests share.
+    #[must_use]
+    pub fn bytes_max(&self) -> u64 {
+        self.bytes_max
+    }
+
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    fn holders(&self) -> MutexGuard<'_, BTreeSet<u64>> {
+        self.holders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until every request in flight is merged or refused.
+    pub async fn all_merged(&self) {
+        // The sender lives as long as this.
+        let _ = self.unmerged.subscribe().wait_for(|unmerged| *unmerged == 0).await;
+    }
+}
+
+// === impl Charge ===
+
+impl Charge {
+    /// Asks for bytes. Beyond the sum that all requests share, the oldest of those that hold any
+    /// gets what it wants, so that one always goes on. What one request may have is its own budget.
+    #[must_use]
+    pub fn grow(&mut self, bytes: usize) -> bool {
+        let (in_flight, bytes) = (&*self.in_flight, bytes as u64);
+        if bytes == 0 {
+            return true;
+        }
+        if self.bytes == 0 {
+            in_flight.holders().insert(self.number);
+        }
+        let fits = |held: u64| (held + bytes <= in_flight.bytes_max).then_some(held + bytes);
+        let fitted = in_flight.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits);
+        if fitted.is_err() {
+            let mut holders = in_flight.holders();
+            if holders.first() != Some(&self.number) {
+                if self.bytes == 0 {
+                    holders.remove(&self.number);
+                }
+                return false;
+            }
+            in_flight.bytes.fetch_add(bytes, Ordering::Relaxed);
+        }
+        self.bytes += bytes;
+        true
+    }
+
+    /// As [`Charge::grow`], with the reason.
+    ///
+    /// # Errors
+    /// There is no room now.
+    pub fn charge(&mut self, bytes: usize) -> Result<(), Refusal> {
+        if self.grow(bytes) {
+            return Ok(());
+        }
+        let message = "too many bytes in flight (limits.in_flight_bytes); send it again";
+        Err(Refusal::new(Reason::Busy, message))
+    }
+
+    /// Memory for bytes that were granted.
+    pub fn buffers(&self) -> Arc<Buffers> {
+        Arc::clone(&self.in_flight.buffers)
+    }
+
+    /// Gives the bytes back: the request is merged, and in flight until it is answered.
+    pub fn merged(&mut self) {
+        if self.bytes > 0 {
+            self.in_flight.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+            self.in_flight.holders().remove(&self.number);
+            self.bytes = 0;
+        }
+        if !std::mem::replace(&mut self.merged, true) {
+            self.in_flight.unmerged.send_modify(|unmerged| *unmerged -= 1);
+        }
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.merged();
+        self.in_flight.requests.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_taken_in_up_to_the_limit() {
+        let in_flight = InFlight::new(2, 100);
+        let first = in_flight.enter().expect("one of two");
+        let _second = in_flight.enter().expect("two of two");
+        assert!(in_flight.enter().is_none());
+        drop(first);
+        assert!(in_flight.enter().is_some());
+    }
+
+    #[test]
+    fn bytes_are_granted_up_to_the_limit_and_beyond_it_to_the_oldest_alone() {
+        let in_flight = InFlight::new(10, 100);
+        let mut oldest = in_flight.enter().expect("first");
+        assert!(oldest.grow(60));
+        let mut second = in_flight.enter().expect("second");
+        assert!(second.grow(40));
+        assert!(!second.grow(1));
+        assert!(oldest.grow(1_000), "the oldest goes on");
+        let mut third = in_flight.enter().expect("third");
+        assert!(!third.grow(1));
+        drop(oldest);
+        assert!(!third.grow(100), "the second holds bytes and is older");
+        assert!(second.grow(100));
+        drop(second);
+        assert!(third.grow(101), "it is the oldest now");
+        third.merged();
+        assert_eq!((in_flight.requests(), in_flight.bytes()), (1, 0));
+        drop(third);
+        assert_eq!((in_flight.requests(), in_flight.bytes()), (0, 0));
+    }
+}

@@ -1,0 +1,250 @@
+//! What one request may cost, charged while it is read.
+//!
+//! A request that is beyond its own budget can never fit: it is refused for good, and the refusal
+//! names the limit. What it takes within its budget comes out of the bytes that all requests share
+//! (`limits.in_flight_bytes`); when those are used up it is refused for now, unless it is the oldest.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::Charge;
+use crate::ack::{Reason, Refusal};
+use crate::pipeline::Batch;
+use crate::ses::{Event, Other, Path, Visit};
+
+/// What is read where it arrived may expand to at most this: about a millisecond of work. 1 MiB.
+const QUICK_BYTES_MAX: usize = 1 << 20;
+/// Memory that a request makes is charged in steps of so many bytes.
+const STEP: usize = 64 << 10;
+
+/// The limits of one request.
+#[derive(Clone, Copy, Debug)]
+pub struct BudgetLimits {
+    /// Bytes that gzip may expand to, on all levels together (`limits.expanded_bytes`).
+    pub expanded_bytes: usize,
+    /// Entries, series times minutes, that it may count (`limits.entries`).
+    pub entries: usize,
+    /// Bytes of memory that it may make (`limits.in_flight_bytes`).
+    pub made_bytes: usize,
+}
+
+/// What a request may still cost. Cheap to clone: all clones are one budget.
+#[derive(Clone, Debug)]
+pub struct Budget(Arc<Mutex<Spent>>);
+
+/// What a request has cost so far.
+#[derive(Debug)]
+struct Spent {
+    limits: BudgetLimits,
+    /// Its place among the requests in flight.
+    charge: Option<Charge>,
+    /// Bytes that its outermost level expanded to, and all levels.
+    outermost: usize,
+    expanded: usize,
+    /// Bytes made that were charged.
+    made: usize,
+    is_quick: bool,
+    over: Option<Over>,
+}
+
+/// Why a request is not read on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Over {
+    Refused(Refusal),
+    /// It is work for a thread of its own.
+    NotQuick,
+}
+
+/// A request while it is read: what it counts, and what that costs.
+#[derive(Debug)]
+pub struct Reading {
+    pub batch: Batch,
+    budget: Option<Budget>,
+    /// Distinct keys counted when memory was last looked at.
+    entries: usize,
+    is_over: bool,
+}
+
+// === impl Budget ===
+
+impl Budget {
+    #[must_use]
+    pub fn new(limits: BudgetLimits, charge: Charge) -> Self {
+        Self(Arc::new(Mutex::new(Spent {
+            limits,
+            charge: Some(charge),
+            outermost: 0,
+            expanded: 0,
+            made: 0,
+            is_quick: false,
+            over: None,
+        })))
+    }
+
+    /// Whether the work holds up the thread that it runs on, and so ends early with
+    /// [`Over::NotQuick`]. What was spent on it before is forgotten.
+    pub fn set_quick(&self, is_quick: bool) {
+        let mut spent = self.spent();
+        let Spent { outermost, expanded, over, .. } = &mut *spent;
+        (*outermost, *expanded, *over) = (0, 0, None);
+        spent.is_quick = is_quick;
+    }
+
+    /// Asks for bytes that the outermost level of the request expands to.
+    #[must_use]
+    pub fn expand_outermost(&self, bytes: usize) -> bool {
+        let mut spent = self.spent();
+        let granted = spent.expand(bytes);
+        spent.outermost = spent.expanded;
+        granted
+    }
+
+    /// Whether the request is within its budget.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub fn check(&self) -> Result<(), Over> {
+        self.spent().over.clone().map_or(Ok(()), Err)
+    }
+
+    /// The request is committed: gives its place among the requests in flight, without the bytes.
+    /// `None` the second time.
+    #[must_use]
+    pub fn committed(&self) -> Option<Charge> {
+        let mut charge = self.spent().charge.take()?;
+        charge.merged();
+        Some(charge)
+    }
+
+    fn spent(&self) -> MutexGuard<'_, Spent> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Spent ===
+
+impl Spent {
+    fn expand(&mut self, bytes: usize) -> bool {
+        let expanded = self.expanded.saturating_add(bytes);
+        if self.is_quick && expanded > QUICK_BYTES_MAX {
+            return self.refuse(Over::NotQuick);
+        }
+        let limit = self.limits.expanded_bytes;
+        if expanded > limit {
+            return self.never(format!("it expands beyond {limit} bytes (limits.expanded_bytes)"));
+        }
+        self.expanded = expanded;
+        self.charge(bytes)
+    }
+
+    /// Says how many entries and bytes of memory there are now.
+    fn has_made(&mut self, entries: usize, bytes: usize) -> bool {
+        let BudgetLimits { entries: entries_max, made_bytes, .. } = self.limits;
+        if entries > entries_max {
+            let what = format!("it counts into more than {entries_max} series and minutes");
+            return self.never(format!("{what} (limits.entries)"));
+        }
+        if bytes <= self.made {
+            return true;
+        }
+        if bytes > made_bytes {
+            let what = format!("its counts take more than {made_bytes} bytes of memory");
+            return self.never(format!("{what} (limits.in_flight_bytes)"));
+        }
+        let more = (bytes - self.made).next_multiple_of(STEP);
+        self.made += more;
+        self.charge(more)
+    }
+
+    fn charge(&mut self, bytes: usize) -> bool {
+        let Some(charge) = &mut self.charge else { return true };
+        match charge.charge(bytes) {
+            Ok(()) => true,
+            Err(refusal) => self.refuse(Over::Refused(refusal)),
+        }
+    }
+
+    fn never(&mut self, why: String) -> bool {
+        self.refuse(Over::Refused(Refusal::new(Reason::OverBudget, why)))
+    }
+
+    fn refuse(&mut self, over: Over) -> bool {
+        // The first reason is the one that counts.
+        self.over.get_or_insert(over);
+        false
+    }
+}
+
+// === impl Over ===
+
+impl From<Over> for Refusal {
+    fn from(over: Over) -> Self {
+        match over {
+            Over::Refused(refusal) => refusal,
+            Over::NotQuick => {
+                Self::new(Reason::Busy, "it takes a thread of its own; send it again")
+            }
+        }
+    }
+}
+
+// === impl Reading ===
+
+impl Reading {
+    /// Reads into an empty batch, from the start of the request.
+    #[must_use]
+    pub fn new(batch: Batch, budget: &Budget) -> Self {
+        let mut spent = budget.spent();
+        spent.expanded = spent.outermost;
+        drop(spent);
+        Self { batch, budget: Some(budget.clone()), entries: 0, is_over: false }
+    }
+
+    /// Reads whatever it costs.
+    #[must_use]
+    pub fn unbounded(batch: Batch) -> Self {
+        Self { batch, budget: None, entries: 0, is_over: false }
+    }
+
+    /// What was read.
+    ///
+    /// # Errors
+    /// The request is beyond its budget.
+    pub fn finish(self) -> Result<Batch, Over> {
+        match &self.budget {
+            Some(budget) => budget.check().map(|()| self.batch),
+            None => Ok(self.batch),
+        }
+    }
+}
+
+impl Visit for Reading {
+    #[inline]
+    fn event(&mut self, event: &Event<'_>, path: &Path, raw: &[u8]) {
+        self.batch.event(event, path, raw);
+        let entries = self.batch.delta.len();
+        if (entries != self.entries || self.batch.keeps_events())
+            && let Some(budget) = &self.budget
+        {
+            self.entries = entries;
+            self.is_over |= !budget.spent().has_made(entries, self.batch.bytes());
+        }
+    }
+
+    fn other(&mut self, other: Other, path: &Path, at: u64, raw: &[u8]) {
+        self.batch.other(other, path, at, raw);
+    }
+
+    fn keeps(&self) -> bool {
+        self.batch.keeps()
+    }
+
+    fn expand(&mut self, bytes: usize) -> bool {
+        let granted = self.budget.as_ref().is_none_or(|budget| budget.spent().expand(bytes));
+        self.is_over |= !granted;
+        granted
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_over
+    }
+}

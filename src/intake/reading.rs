@@ -1,0 +1,179 @@
+//! Reading bytes into a batch within a budget, away from the threads that serve others.
+
+use std::io::{self, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::budget::{Budget, Over, Reading};
+use super::cores::is_quick;
+use super::{Charge, Intake, SourceIntake};
+use crate::ack::{Reason, Refusal};
+use crate::pipeline::Batch;
+use crate::pipeline::bulk::Source;
+use crate::ses::{Reader, read_all};
+
+/// Why a stream was not read to its end.
+#[derive(Debug)]
+pub enum ReadError {
+    /// The stream failed.
+    Failed(String),
+    Refused(Refusal),
+}
+
+/// A stream that fails with [`TooLong`] beyond its limit.
+struct Bounded<R> {
+    stream: R,
+    left: u64,
+}
+
+// === impl Intake ===
+
+impl Intake {
+    /// The budget of a request that is in flight.
+    #[must_use]
+    pub fn budget(&self, charge: Charge) -> Budget {
+        Budget::new(self.budget, charge)
+    }
+
+    /// Does work on a request on a thread of its own.
+    ///
+    /// # Errors
+    /// The work panicked, which is the request's final refusal.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        self.cores.run(work).await.ok_or_else(panicked)
+    }
+}
+
+// === impl SourceIntake ===
+
+impl SourceIntake {
+    /// Reads a text that is whole in memory into a batch like the blank one.
+    ///
+    /// # Errors
+    /// The request is beyond its budget, or reading it panicked.
+    pub async fn read(&self, text: Bytes, blank: Batch, budget: &Budget) -> Result<Batch, Refusal> {
+        let is_quick = is_quick(&text);
+        let work = {
+            let (intake, budget) = (Arc::clone(&self.intake), budget.clone());
+            move || {
+                let mut reading = Reading::new(blank.blank(intake.letters()), &budget);
+                let rules = blank.rules();
+                read_all(&text, rules.interest(), &mut reading);
+                reading.finish()
+            }
+        };
+        if is_quick {
+            budget.set_quick(true);
+            match catch_panic(&work)? {
+                Err(Over::NotQuick) => budget.set_quick(false),
+                read => return Ok(read?),
+            }
+        }
+        Ok(self.intake.run(work).await??)
+    }
+
+    /// Reads a text again, which was within its budget before.
+    ///
+    /// # Errors
+    /// Reading it panicked.
+    pub async fn read_again(&self, text: Bytes, blank: Batch) -> Result<Batch, Refusal> {
+        let letters = self.intake.letters();
+        let work = move || {
+            let mut batch = blank.blank(letters);
+            read_all(&text, batch.rules().interest(), &mut batch);
+            batch
+        };
+        self.intake.run(work).await
+    }
+}
+
+/// Does quick work on a request here and now.
+///
+/// # Errors
+/// It panicked, which is the request's final refusal.
+pub fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, Refusal> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|_| panicked())
+}
+
+/// A panic on a request is that request's final refusal.
+fn panicked() -> Refusal {
+    tracing::error!("the work on a request panicked; it is rejected for good");
+    Refusal::new(Reason::Panic, "reading it failed inside postmeter")
+}
+
+/// Reads a text of any length, gzip or not, on a thread of its own. Within a budget its outermost
+/// level is not charged, but bounded by `bytes_max` if there is a bound.
+///
+/// # Errors
+/// The stream failed, or the request is beyond its budget.
+pub async fn read_stream(
+    stream: impl Read + Send + 'static,
+    bytes_max: Option<u64>,
+    mut reading: Reading,
+) -> Result<Reading, ReadError> {
+    let work = move || {
+        let Source { bytes, gzip } = Source::new(stream)?;
+        let bounded = Bounded { stream: bytes, left: bytes_max.unwrap_or(u64::MAX) };
+        let rules = reading.batch.rules();
+        let read = Reader::new(bounded).read(gzip, rules.interest(), &mut reading);
+        read.map(|()| reading)
+    };
+    match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(reading)) => Ok(reading),
+        Ok(Err(error)) if is_too_long(&error) => {
+            let limit = bytes_max.unwrap_or(u64::MAX);
+            let why = format!("it holds more than {limit} bytes (limits.object_bytes)");
+            Err(ReadError::Refused(Refusal::new(Reason::OverBudget, why)))
+        }
+        Ok(Err(error)) => Err(ReadError::Failed(error.to_string())),
+        Err(_) => Err(ReadError::Refused(panicked())),
+    }
+}
+
+/// What a stream fails with that is longer than allowed.
+#[derive(Debug, thiserror::Error)]
+#[error("longer than allowed")]
+struct TooLong;
+
+fn is_too_long(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<TooLong>())
+}
+
+// === impl ReadError ===
+
+impl ReadError {
+    /// The same, with the name of what cannot be read.
+    #[must_use]
+    pub fn of(self, name: &str) -> Self {
+        match self {
+            Self::Failed(why) => Self::Failed(format!("{name} cannot be read: {why}")),
+            Self::Refused(Refusal { reason, message }) => {
+                Self::Refused(Refusal::new(reason, format!("{name}: {message}")))
+            }
+        }
+    }
+}
+
+impl From<ReadError> for Refusal {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Failed(why) => Self::new(Reason::GivenUp, why),
+            ReadError::Refused(refusal) => refusal,
+        }
+    }
+}
+
+// === impl Bounded ===
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.stream.read(into)?;
+        self.left = self.left.checked_sub(read as u64).ok_or_else(|| io::Error::other(TooLong))?;
+        Ok(read)
+    }
+}

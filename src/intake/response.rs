@@ -1,0 +1,70 @@
+//! What a sender is told of a request, once that is known or time is up.
+
+use std::borrow::Cow;
+
+use tokio::time::{Instant, timeout_at};
+
+use super::SourceIntake;
+use crate::ack::{Reason, Refusal, Stage, Waiter};
+use crate::telemetry::RequestOutcome;
+
+/// How a request ended for its sender.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    pub outcome: RequestOutcome,
+    /// What went wrong, in words for the sender.
+    pub error: Option<Cow<'static, str>>,
+}
+
+// === impl SourceIntake ===
+
+impl SourceIntake {
+    /// Waits until a request may be acknowledged, at most until the deadline. `done` is the outcome
+    /// of one that may.
+    pub async fn wait(
+        &self,
+        mut waiter: Waiter,
+        deadline: Instant,
+        done: RequestOutcome,
+    ) -> Response {
+        let stage = timeout_at(deadline, waiter.answered(self.until_settled)).await;
+        let failed = |outcome, error: &'static str| Response { outcome, error: Some(error.into()) };
+        match stage.unwrap_or_else(|_| waiter.stage()) {
+            Stage::Settled => Response { outcome: done, error: None },
+            Stage::Merged if !self.until_settled => Response { outcome: done, error: None },
+            Stage::Merged | Stage::Forwarding => {
+                self.intake.metrics.overdue_requests.add(1);
+                let error = "still publishing; counted, and not to be counted again";
+                failed(RequestOutcome::Overdue, error)
+            }
+            Stage::Reading => {
+                Refusal::new(Reason::GivenUp, "still being read; send it again").into()
+            }
+            Stage::Lost => {
+                let error = "counted, but what became of its counts is not known";
+                failed(RequestOutcome::Lost, error)
+            }
+            Stage::Refused(refusal) => refusal.into(),
+        }
+    }
+}
+
+// === impl Response ===
+
+impl Response {
+    /// The HTTP status. Never 413: Firehose would drop the batch without a backup.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        match self.outcome {
+            RequestOutcome::Acknowledged | RequestOutcome::Repeated => 200,
+            RequestOutcome::Overdue | RequestOutcome::Lost => 503,
+            RequestOutcome::Refused(reason) => reason.status(),
+        }
+    }
+}
+
+impl From<Refusal> for Response {
+    fn from(refusal: Refusal) -> Self {
+        Self { outcome: RequestOutcome::Refused(refusal.reason), error: Some(refusal.message) }
+    }
+}
