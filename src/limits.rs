@@ -61,6 +61,11 @@ pub const EVENTS_CALL_ENTRIES_MAX: usize = 10;
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html>
 pub const EVENTS_CALL_BYTES_MAX: usize = 1_000_000;
 
+/// The longest that SQS hides a message: 12 hours from its first receipt, with an hour to spare.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html>,
+/// 2026-11-29.
+pub const SQS_VISIBILITY_MAX: Duration = Duration::from_hours(11);
+
 /// How long the id of an SQS message is known after it is deleted: a standard queue may give one out
 /// again that it has just deleted.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues-at-least-once-delivery.html>

@@ -13,8 +13,24 @@ use tokio::time::Instant;
 use super::receipt::Receipt;
 use super::{Reason, Refusal};
 
-/// A request's identity: 128 bits of a SHA-256 over source and id, so that an id of any length
-/// costs the same memory.
+/// The kind of source that a request came from. A part of its identity: no sender can name the request
+/// of another kind. The numbers are a part of the journal's format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum SourceKind {
+    Firehose = 1,
+    /// A message that SNS posts.
+    Sns = 2,
+    /// A message of a queue.
+    Sqs = 3,
+    /// An object in S3.
+    S3 = 4,
+    /// A file of an archive.
+    File = 5,
+}
+
+/// A request's identity: 128 bits of a SHA-256 over the kind of source, the source and the
+/// id, so that an id of any length costs the same memory.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RequestId(u128);
 
@@ -40,6 +56,12 @@ pub enum Stage {
     Refused(Refusal),
 }
 
+/// How long a request is known that was refused for good: a day. Queues and streams have given it up
+/// by then, or send it once more, to be refused once more.
+const REFUSED_LIFE: Duration = Duration::from_hours(24);
+/// Refused requests that are known at most, some 3 MB; beyond them the oldest go early.
+const REFUSED_MAX: usize = 10_000;
+
 /// The requests that are known.
 #[derive(Clone, Debug)]
 pub struct Ledger(Arc<Shared>);
@@ -59,6 +81,8 @@ struct Ids {
     held: HashMap<RequestId, Held, RandomState>,
     /// Ids that are done, the oldest first, with the end of their time.
     done: VecDeque<(Instant, RequestId)>,
+    /// Ids that were refused for good, likewise.
+    refused: VecDeque<(Instant, RequestId)>,
     evicted: u64,
 }
 
@@ -67,6 +91,8 @@ struct Ids {
 enum Held {
     Pending(watch::Sender<Stage>),
     Done(DoneWhen, Outcome),
+    /// It would be refused again: repeats get the same answer, unread.
+    Refused(Box<Refusal>),
 }
 
 /// What the ledger says of an id.
@@ -122,8 +148,9 @@ pub(super) struct Settler {
 
 impl RequestId {
     #[must_use]
-    pub fn new(source: &[u8], id: &[u8]) -> Self {
+    pub fn new(kind: SourceKind, source: &[u8], id: &[u8]) -> Self {
         let mut digest = Sha256::new();
+        digest.update([kind as u8]);
         digest.update((source.len() as u64).to_le_bytes());
         digest.update(source);
         digest.update(id);
@@ -239,10 +266,24 @@ impl Ledger {
 
 impl Ids {
     fn expire(&mut self, now: Instant) {
-        while self.done.front().is_some_and(|(end, _)| *end <= now) {
-            if let Some((_, id)) = self.done.pop_front() {
-                self.held.remove(&id);
+        let Self { held, done, refused, .. } = self;
+        for queue in [done, refused] {
+            while queue.front().is_some_and(|(end, _)| *end <= now) {
+                if let Some((_, id)) = queue.pop_front() {
+                    held.remove(&id);
+                }
             }
+        }
+    }
+
+    fn refused(&mut self, id: RequestId, refusal: Refusal, end: Instant) {
+        self.held.insert(id, Held::Refused(Box::new(refusal)));
+        self.refused.push_back((end, id));
+        if self.refused.len() > REFUSED_MAX
+            && let Some((_, id)) = self.refused.pop_front()
+        {
+            self.held.remove(&id);
+            self.evicted += 1;
         }
     }
 
@@ -263,6 +304,7 @@ impl Held {
     fn waiter(&self) -> Waiter {
         Waiter(match self {
             Self::Pending(stage) => Waiting::Pending(stage.subscribe()),
+            Self::Refused(refusal) => Waiting::Done(Stage::Refused((**refusal).clone())),
             Self::Done(_, Outcome::Lost) => Waiting::Done(Stage::Lost),
             Self::Done(DoneWhen::Merged, Outcome::Settled) => Waiting::Done(Stage::Merged),
             Self::Done(DoneWhen::Settled, Outcome::Settled) => Waiting::Done(Stage::Settled),
@@ -285,10 +327,14 @@ impl Settler {
     }
 
     fn refuse(&self, refusal: Refusal) {
-        // Those who joined hold the other end and get the same answer.
-        if let Some(Held::Pending(stage)) = self.ledger.ids().held.remove(&self.id) {
-            stage.send_replace(Stage::Refused(refusal));
+        let mut ids = self.ledger.ids();
+        let Some(Held::Pending(stage)) = ids.held.remove(&self.id) else { return };
+        if refusal.reason.is_final() {
+            ids.refused(self.id, refusal.clone(), Instant::now() + REFUSED_LIFE);
         }
+        drop(ids);
+        // Those who joined hold the other end and get the same answer.
+        stage.send_replace(Stage::Refused(refusal));
     }
 
     /// The id's time in the ledger begins, unless it is held.
@@ -313,7 +359,8 @@ impl Settler {
 // === impl Ticket ===
 
 impl Ticket {
-    /// Refuses the request: its id is forgotten. Gives the refusal back, for the sender.
+    /// Refuses the request: its id is forgotten, unless the refusal is final. Gives the refusal back,
+    /// for the sender.
     pub fn refuse(mut self, refusal: Refusal) -> Refusal {
         if let Some(settler) = self.settler.take() {
             settler.refuse(refusal.clone());

@@ -10,7 +10,9 @@
 mod ledger;
 mod receipt;
 
-pub use ledger::{Admission, DoneWhen, Ledger, Receipts, RequestId, Stage, Ticket, Waiter};
+pub use ledger::{
+    Admission, DoneWhen, Ledger, Receipts, RequestId, SourceKind, Stage, Ticket, Waiter,
+};
 pub use receipt::{Receipt, Share};
 
 use std::borrow::Cow;

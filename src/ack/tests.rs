@@ -10,7 +10,7 @@ const LIFE: Duration = Duration::from_mins(1);
 const ALMOST: Duration = Duration::from_millis(59_999);
 
 fn id(name: &str) -> RequestId {
-    RequestId::new(b"source", name.as_bytes())
+    RequestId::new(SourceKind::Sqs, b"source", name.as_bytes())
 }
 
 fn new(ledger: &Ledger, name: &str) -> Ticket {
@@ -37,7 +37,7 @@ fn settle(receipt: Option<Receipt>) {
 fn ids_differ_by_source_and_id_and_by_where_one_ends() {
     let ids = [(&b"a"[..], &b"bc"[..]), (b"ab", b"c"), (b"a", b"b"), (b"", b"abc")];
     let ids: std::collections::HashSet<_> =
-        ids.iter().map(|(source, id)| RequestId::new(source, id)).collect();
+        ids.iter().map(|(source, id)| RequestId::new(SourceKind::Sqs, source, id)).collect();
     assert_eq!(ids.len(), 4);
 }
 
@@ -171,7 +171,7 @@ async fn restored_ids_are_known_for_what_is_left_of_their_time_and_the_oldest_go
 
 #[test]
 fn an_id_is_read_from_its_bytes_and_depends_on_source_and_id() {
-    let (one, other) = (id("a"), RequestId::new(b"sourc", b"ea"));
+    let (one, other) = (id("a"), RequestId::new(SourceKind::Sqs, b"sourc", b"ea"));
     assert_ne!(one, other);
     for id in [one, other] {
         assert_eq!(RequestId::from_bytes(&id.to_bytes()), Some(id));
@@ -192,7 +192,7 @@ fn every_refusal_has_its_status_and_a_label_of_its_own() {
         let expected = match reason.label() {
             "unauthorized" => 401,
             "forbidden" => 403,
-            "bad_request" => 400,
+            "bad_request" | "over_budget" | "panic" => 400,
             _ => 503,
         };
         assert_eq!(reason.status(), expected, "{reason:?}");

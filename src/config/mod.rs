@@ -78,16 +78,16 @@ pub struct Listen {
 pub struct Limits {
     /// One request's body as it arrives.
     pub body_bytes: usize,
-    /// One request's body after gzip.
+    /// What gzip in one request may expand to, on all levels together.
     pub expanded_bytes: usize,
+    /// Bytes that an object of S3 may hold, after gzip.
+    pub object_bytes: usize,
     pub in_flight_bytes: usize,
     pub in_flight_requests: usize,
     /// Distinct series in the current UTC hour; protects the bill.
     pub series: usize,
     /// Series x minutes not yet accepted by `CloudWatch`; protects memory.
     pub entries: usize,
-    /// Bytes that an object of S3 may hold, after gzip.
-    pub object_bytes: usize,
     /// Bytes of events that wait to be forwarded, for each destination.
     pub forward_bytes: u32,
 }

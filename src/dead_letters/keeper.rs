@@ -7,7 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 use super::files::{Files, Written};
 use super::letters::Letter;
-use super::line::{Origin, raw_bytes_max};
+use super::line::{Origin, Refused, raw_bytes_max};
 #[cfg(feature = "to-firehose")]
 use super::stream::{LetterStream, send_to};
 use super::unforwarded::Unforwarded;
@@ -42,6 +42,7 @@ pub struct Parcel {
 pub enum Contents {
     Unread(Vec<Letter>, Origin),
     Unforwarded(Vec<Unforwarded>),
+    Refused(Refused),
 }
 
 /// Keeps what it is brought.
@@ -82,6 +83,7 @@ impl Contents {
         match self {
             Self::Unread(letters, _) => letters.len(),
             Self::Unforwarded(events) => events.len(),
+            Self::Refused(_) => 1,
         }
     }
 
@@ -92,6 +94,7 @@ impl Contents {
                 letters.iter().map(|letter| letter.line(origin)).collect()
             }
             Self::Unforwarded(events) => events.iter().map(Unforwarded::line).collect(),
+            Self::Refused(request) => vec![request.line()],
         }
     }
 }

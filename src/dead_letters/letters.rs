@@ -8,7 +8,7 @@ use crate::config::Unread;
 use crate::ses::{Other, Path, Wrapping};
 
 /// Memory that a letter takes besides its bytes, about.
-const LETTER_BYTES: usize = 128;
+pub(super) const LETTER_BYTES: usize = 128;
 
 /// The values of one request that could not be read, and their share of the room. Dropped, as with a
 /// request that is refused, they leave no trace.

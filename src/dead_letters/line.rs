@@ -13,6 +13,8 @@ pub const LINE_BYTES_BESIDE: usize = 16 << 10;
 
 /// Characters of a source that are told. An ARN is shorter.
 const SOURCE_CHARS_MAX: usize = 512;
+/// Characters that a letter says at most of why a request was refused.
+const WHY_CHARS_MAX: usize = 1000;
 
 /// Where letters come from.
 #[derive(Clone, Debug)]
@@ -22,6 +24,15 @@ pub struct Origin {
     arrival_ms: i64,
 }
 
+/// A request that was refused for good, whole.
+#[derive(Debug)]
+pub struct Refused {
+    pub origin: Origin,
+    pub why: String,
+    /// What it holds, if that may be kept.
+    pub raw: Box<[u8]>,
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Line<'a> {
@@ -29,7 +40,7 @@ struct Line<'a> {
     attempts_made: u8,
     arrival_timestamp: i64,
     error_code: &'static str,
-    error_message: &'static str,
+    error_message: &'a str,
     source: &'a str,
     request_id: &'a str,
     record: u64,
@@ -62,6 +73,27 @@ impl Letter {
             source: &origin.source,
             request_id: &origin.request_id,
             record: self.record,
+            raw_data: STANDARD.encode(&self.raw),
+        };
+        let mut line = serde_json::to_vec(&line).expect("texts and numbers are JSON");
+        line.push(b'\n');
+        line
+    }
+}
+
+impl Refused {
+    /// The letter as a line, with the newline.
+    pub fn line(&self) -> Vec<u8> {
+        let why: String = self.why.chars().take(WHY_CHARS_MAX).collect();
+        let line = Line {
+            version: 1,
+            attempts_made: 0,
+            arrival_timestamp: self.origin.arrival_ms,
+            error_code: "refused",
+            error_message: &why,
+            source: &self.origin.source,
+            request_id: &self.origin.request_id,
+            record: 0,
             raw_data: STANDARD.encode(&self.raw),
         };
         let mut line = serde_json::to_vec(&line).expect("texts and numbers are JSON");

@@ -30,7 +30,8 @@ pub use letters::Letters;
 pub use stream::LetterStream;
 
 use self::keeper::{Contents, Outcomes, Parcel};
-use self::line::Origin;
+use self::letters::LETTER_BYTES;
+use self::line::{Origin, Refused};
 pub use unforwarded::Unforwarded;
 
 use crate::config::Unread;
@@ -99,6 +100,31 @@ impl DeadLetters {
         }
         let origin = Origin::new(source, request_id, arrival_ms);
         self.bring(Contents::Unread(found, origin), room)
+    }
+
+    /// Takes over a request that was refused for good.
+    pub fn keep_refused(
+        &self,
+        source: &[u8],
+        request_id: &str,
+        arrival_ms: i64,
+        why: &str,
+        raw: &[u8],
+    ) {
+        let shared = &self.0;
+        let outcomes = &shared.outcomes;
+        if raw.len() > shared.raw_bytes_max {
+            let why = "a request is too large for a letter";
+            return outcomes.not_kept(LetterOutcome::TooLarge, 1, why);
+        }
+        let bytes = u32::try_from(raw.len() + LETTER_BYTES).unwrap_or(u32::MAX);
+        let Ok(room) = Arc::clone(&shared.room).try_acquire_many_owned(bytes) else {
+            return outcomes.not_kept(LetterOutcome::Full, 1, "too many letters wait to be kept");
+        };
+        let origin = Origin::new(source, request_id, arrival_ms);
+        let refused = Refused { origin, why: why.to_owned(), raw: raw.into() };
+        // Nothing waits for it: the sender has its answer.
+        let _ = self.bring(Contents::Refused(refused), Some(room));
     }
 
     /// Takes over events of one call that were counted, and could not be forwarded. What it gives

@@ -103,7 +103,7 @@ impl Forwarder {
     pub fn reserve(&self, rules: &RuleSet, forwards: &Forwards) -> Result<Room, Refusal> {
         if forwards.bytes() > REQUEST_BYTES_MAX {
             let message = "more than 256 MiB of events to forward in one request";
-            return Err(Refusal::new(Reason::BadRequest, message));
+            return Err(Refusal::new(Reason::OverBudget, message));
         }
         let mut room = Vec::new();
         for (place, bytes) in forwards.bytes_by_target() {

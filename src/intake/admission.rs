@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{Duration, Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::buffers::Buffers;
@@ -38,11 +38,12 @@ pub struct Charge {
     merged: bool,
 }
 
-/// Waits out refusals that are for now, until it is told to stop.
+/// Waits out refusals that are for now, until it is told to stop or time is up.
 #[derive(Debug)]
 pub struct Patience {
     stop: CancellationToken,
     backoff: Backoff,
+    deadline: Option<Instant>,
 }
 
 // === impl Intake ===
@@ -116,15 +117,23 @@ impl SourceIntake {
 impl Patience {
     #[must_use]
     pub fn new(stop: CancellationToken) -> Self {
-        Self { stop, backoff: Backoff::default() }
+        Self { stop, backoff: Backoff::default(), deadline: None }
+    }
+
+    /// Waits at most so long, all waits together.
+    #[must_use]
+    pub fn at_most(mut self, time: Duration) -> Self {
+        self.deadline = Some(Instant::now() + time);
+        self
     }
 
     /// Waits a while after a refusal that is for now.
     ///
     /// # Errors
-    /// Trying again does not help, or it was told to stop.
+    /// Trying again does not help, time is up, or it was told to stop.
     pub async fn wait(&mut self, refusal: Refusal) -> Result<(), Refusal> {
-        if !refusal.reason.is_temporary() {
+        let time_is_up = self.deadline.is_some_and(|deadline| deadline <= Instant::now());
+        if time_is_up || !refusal.reason.is_temporary() {
             return Err(refusal);
         }
         tokio::select! {

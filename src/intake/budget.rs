@@ -16,6 +16,9 @@ const QUICK_BYTES_MAX: usize = 1 << 20;
 /// Memory that a request makes is charged in steps of so many bytes.
 const STEP: usize = 64 << 10;
 
+/// Memory that a request may make, whatever the sum that requests share. 16 MiB.
+const MADE_BYTES_LEAST: usize = 16 << 20;
+
 /// The limits of one request.
 #[derive(Clone, Copy, Debug)]
 pub struct BudgetLimits {
@@ -89,6 +92,13 @@ impl Budget {
         spent.is_quick = is_quick;
     }
 
+    /// Forgets why there was no room, to read the request again from its start. What was charged
+    /// stays charged, so it is charged once.
+    pub fn renew(&self) {
+        let mut spent = self.spent();
+        (spent.expanded, spent.over) = (spent.outermost, None);
+    }
+
     /// Asks for bytes that the outermost level of the request expands to.
     #[must_use]
     pub fn expand_outermost(&self, bytes: usize) -> bool {
@@ -139,6 +149,7 @@ impl Spent {
     /// Says how many entries and bytes of memory there are now.
     fn has_made(&mut self, entries: usize, bytes: usize) -> bool {
         let BudgetLimits { entries: entries_max, made_bytes, .. } = self.limits;
+        let made_bytes = made_bytes.max(MADE_BYTES_LEAST);
         if entries > entries_max {
             let what = format!("it counts into more than {entries_max} series and minutes");
             return self.never(format!("{what} (limits.entries)"));

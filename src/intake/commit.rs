@@ -87,11 +87,10 @@ impl SourceIntake {
         Ok(Committed { waiter, letters })
     }
 
-    /// As [`SourceIntake::commit`], however long it takes until that can be. `make_room` hears of
-    /// each refusal for now.
+    /// As [`SourceIntake::commit`], and waits for room.
     ///
     /// # Errors
-    /// Nothing was merged; the request is refused.
+    /// As for [`SourceIntake::commit`], when waiting does not help or the patience is at its end.
     pub async fn commit_patiently<A, F>(
         &self,
         named: Named<'_>,
@@ -99,7 +98,7 @@ impl SourceIntake {
         batch: &mut Batch,
         again: A,
         patience: &mut Patience,
-    ) -> Result<Committed, Refusal>
+    ) -> Result<Committed, (Ticket, Refusal)>
     where
         A: Fn(Batch) -> F + Send + Sync,
         F: Future<Output = Result<Batch, Refusal>> + Send,
@@ -113,9 +112,24 @@ impl SourceIntake {
                 }
             };
             if let Err(refusal) = patience.wait(refused).await {
-                return Err(ticket.refuse(refusal));
+                return Err((ticket, refusal));
             }
         }
+    }
+
+    /// Refuses a request. A final refusal is counted, named in the log and remembered by the
+    /// request's id; `letter`, what the request holds, is kept as a dead letter if those are.
+    pub fn refuse(
+        &self,
+        named: Named<'_>,
+        ticket: Ticket,
+        refusal: Refusal,
+        letter: Option<&[u8]>,
+    ) -> Refusal {
+        if refusal.reason.is_final() {
+            self.intake.note_final(named, &refusal, letter);
+        }
+        ticket.refuse(refusal)
     }
 }
 
@@ -218,6 +232,19 @@ impl Intake {
         let dead_letters: &DeadLetters = self.dead_letters.as_ref()?;
         let letters = batch.letters.take()?;
         dead_letters.keep(letters, named.source, named.request, self.clock.now_ms())
+    }
+
+    fn note_final(&self, named: Named<'_>, refusal: &Refusal, letter: Option<&[u8]>) {
+        self.metrics.refused(refusal.reason);
+        if self.refusals.allow() {
+            let source = String::from_utf8_lossy(named.source);
+            let (reason, why) = (refusal.reason.label(), &*refusal.message);
+            tracing::warn!(%source, request = named.request, reason, why, "request rejected for good");
+        }
+        if let Some((dead_letters, raw)) = self.dead_letters.as_ref().zip(letter) {
+            let Named { source, request, .. } = named;
+            dead_letters.keep_refused(source, request, self.clock.now_ms(), &refusal.message, raw);
+        }
     }
 
     fn note_malformed(&self, named: Named<'_>, batch: &Batch) {

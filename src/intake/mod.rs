@@ -102,6 +102,8 @@ pub struct Intake {
     samples: RateLimit,
     /// Limits how often values that cannot be read are named in the log.
     warnings: RateLimit,
+    /// Limits how often requests that are refused for good are named in the log.
+    refusals: RateLimit,
     use_arrival: bool,
     settle_deadline: Duration,
     oldest: Box<dyn Fn() -> Option<i64> + Send + Sync>,
@@ -122,6 +124,9 @@ pub struct SourceIntake {
 
 /// How often one thing is named in the log.
 const LOG_SPAN: Duration = Duration::from_secs(10);
+/// How often a request that is refused for good is named: nearly each, but a flood does not fill a
+/// disk.
+const REFUSAL_LOG_SPAN: Duration = Duration::from_millis(100);
 
 // === impl Intake ===
 
@@ -136,6 +141,7 @@ impl Intake {
             aggregator,
             samples: RateLimit::new(LOG_SPAN, Arc::clone(&metrics)),
             warnings: RateLimit::new(LOG_SPAN, Arc::clone(&metrics)),
+            refusals: RateLimit::new(REFUSAL_LOG_SPAN, Arc::clone(&metrics)),
             metrics,
             clock,
             journal: parts.journal,

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::*;
-use crate::ack::{Reason, Refusal, RequestId};
+use crate::ack::{Reason, Refusal, RequestId, SourceKind};
 use crate::aggregate::Limits;
 use crate::destination::{self, Layouts};
 use crate::pipeline::Claim;
@@ -77,7 +77,7 @@ async fn a_request_is_judged_to_its_end_by_the_rules_that_it_began_with() {
     let layouts = Layouts::default();
     let intake = intake(0, &layouts);
     let merged = async |batch: Batch| {
-        let id = RequestId::new(b"source", b"id");
+        let id = RequestId::new(SourceKind::Sqs, b"source", b"id");
         let merged = intake.merge(&[id], None, &batch, Claim::default(), || None).await;
         merged.expect("there is room").counted();
         batch.tally.counts
@@ -105,7 +105,7 @@ async fn a_request_without_room_is_refused_and_leaves_no_trace() {
     intake.restore(&left).await;
     let (entries, counts) =
         (intake.aggregator.pending.entries(), intake.aggregator.pending.counts());
-    let id = RequestId::new(b"source", b"id");
+    let id = RequestId::new(SourceKind::Sqs, b"source", b"id");
     let asked = || panic!("no receipt is asked for when a request is refused");
     let refused = intake
         .merge(&[id], None, &batch, Claim::default(), asked)

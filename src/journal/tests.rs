@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::simulated::{Faults, SimulatedDisk};
 use super::*;
+use crate::ack::SourceKind;
 use crate::aggregate::KeyBuilder;
 use crate::destination::Layout;
 use crate::ses::{EventType, Minute};
@@ -86,7 +87,7 @@ fn value(layouts: &Layouts, key: &[u8]) -> u8 {
 }
 
 fn id(number: u64) -> RequestId {
-    RequestId::new(b"source", &number.to_le_bytes())
+    RequestId::new(SourceKind::Sqs, b"source", &number.to_le_bytes())
 }
 
 /// The events of a request: none, one or two.

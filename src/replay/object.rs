@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use crate::ack::RequestId;
+use crate::ack::{RequestId, SourceKind};
 #[cfg(feature = "s3")]
 use crate::source::s3::Object;
 
@@ -57,10 +57,11 @@ impl Place {
         match self {
             #[cfg(feature = "s3")]
             Self::Bucket(object) => object.id(),
-            Self::File { path, .. } => {
-                // No URL begins with a slash.
-                RequestId::new(path.as_os_str().as_encoded_bytes(), self.version().as_bytes())
-            }
+            Self::File { path, .. } => RequestId::new(
+                SourceKind::File,
+                path.as_os_str().as_encoded_bytes(),
+                self.version().as_bytes(),
+            ),
         }
     }
 }

@@ -137,16 +137,19 @@ impl Work {
         let Ok(charge) = source.enter(0) else { return End::Left };
         let id = object.place.id();
         let Admission::New(mut ticket) = source.ledger.admit(id) else { return End::Left };
+        let (name, version) = (object.place.to_string(), object.place.version());
+        let named = Named { source: name.as_bytes(), request: &version, ids: &[id] };
         let blank = source.intake.archived_batch();
         let budget = source.intake.budget(charge);
         let fresh = || Reading::new(blank.blank(None), &budget);
         let mut batch = match read(&self.reader, &object.place, fresh).await {
             Ok(Some(batch)) => batch,
             Ok(None) => return End::Missing,
-            Err(refusal) => return End::Failed(ticket.refuse(refusal).message.into_owned()),
+            Err(refusal) => {
+                let refusal = source.refuse(named, ticket, refusal, None);
+                return End::Failed(refusal.message.into_owned());
+            }
         };
-        let (name, version) = (object.place.to_string(), object.place.version());
-        let named = Named { source: name.as_bytes(), request: &version, ids: &[id] };
         let again = |blank: Batch| read_again(self.reader.clone(), object.place.clone(), blank);
         let mut patience = Patience::new(self.stop.clone());
         loop {
@@ -158,7 +161,7 @@ impl Work {
                 patience.renew();
             }
             if let Err(refusal) = patience.wait(refusal).await {
-                return match ticket.refuse(refusal) {
+                return match source.refuse(named, ticket, refusal, None) {
                     Refusal { reason: Reason::Draining, .. } => End::Left,
                     Refusal { message, .. } => {
                         End::Failed(format!("{} is refused: {message}", object.place))

@@ -174,7 +174,8 @@ fn config(rng: &mut Rng) -> Config {
     config.cloudwatch.ambiguous =
         if rng.u8(0..4) == 0 { Ambiguous::Drop } else { Ambiguous::Retry };
     if rng.u8(0..4) == 0 {
-        config.limits.entries = rng.usize(20..100);
+        // A request has 32 at most: one with more than the limit would be refused for good.
+        config.limits.entries = rng.usize(32..112);
     }
     if rng.u8(0..6) == 0 {
         config.limits.series = rng.usize(5..30);

@@ -23,7 +23,8 @@ pub struct Total {
 /// A registry of its own for each daemon, so that several can live in one process.
 pub struct Metrics {
     handle: PrometheusHandle,
-    requests: Labelled<14>,
+    requests: Labelled<16>,
+    refused: Labelled<3>,
     pub overdue_requests: Total,
     pub request_bytes: Total,
     request_duration: Histogram,
@@ -421,6 +422,7 @@ impl Metrics {
         Ok(Arc::new(Self {
             handle: recorder.handle(),
             requests: register.labelled("postmeter_requests_total"),
+            refused: register.labelled("postmeter_refused_total"),
             overdue_requests: register.total("postmeter_overdue_requests_total"),
             request_bytes: register.total("postmeter_request_bytes_total"),
             request_duration: register.histogram("postmeter_request_duration_seconds"),
@@ -500,6 +502,11 @@ impl Metrics {
         for (seconds, count) in tally.lateness.means() {
             self.lateness.record_many(seconds, count);
         }
+    }
+
+    /// A request is refused for good.
+    pub fn refused(&self, reason: crate::ack::Reason) {
+        add(&self.refused, "postmeter_refused_total", reason.label(), 1);
     }
 
     pub fn dead_letters(&self, outcome: LetterOutcome, letters: u64) {

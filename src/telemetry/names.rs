@@ -64,6 +64,12 @@ pub const METRICS: &[Metric] = &[
         "postmeter_requests_total",
         "Requests by how they were answered",
     ),
+    by(
+        "reason",
+        &["bad_request", "over_budget", "panic"],
+        "postmeter_refused_total",
+        "Requests, messages and objects rejected for good: a retry gets the same response, unread",
+    ),
     counter(
         "postmeter_overdue_requests_total",
         "Merged requests that were answered 503 because their counts were not settled in time",

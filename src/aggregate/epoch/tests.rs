@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::*;
-use crate::ack::{Admission, DoneWhen, Ledger, RequestId, Stage};
+use crate::ack::{Admission, DoneWhen, Ledger, RequestId, SourceKind, Stage};
 use crate::aggregate::KeyBuilder;
 use crate::destination::{Layout, LayoutId};
 use crate::ses::{EventType, Minute};
@@ -207,7 +207,7 @@ fn merges_side_by_side_with_seals_lose_nothing() {
                 let (aggregator, ledger) = (&aggregator, &ledger);
                 scope.spawn(move || {
                     for at in 0..2_000_i64 {
-                        let request = RequestId::new(&[writer], &at.to_le_bytes());
+                        let request = RequestId::new(SourceKind::Sqs, &[writer], &at.to_le_bytes());
                         let Admission::New(ticket) = ledger.admit(request) else {
                             panic!("the id is new")
                         };
@@ -246,7 +246,8 @@ fn merges_side_by_side_with_seals_lose_nothing() {
     assert_eq!((receipts, counts), (8_000, 8_000 * 4));
     assert_eq!((aggregator.pending.entries(), aggregator.pending.counts()), (entries, counts));
     assert_eq!(totals.len(), 2 * (7 + 5) + 8_000);
-    let Admission::Known(waiter) = ledger.admit(RequestId::new(&[3], &1_999_i64.to_le_bytes()))
+    let Admission::Known(waiter) =
+        ledger.admit(RequestId::new(SourceKind::Sqs, &[3], &1_999_i64.to_le_bytes()))
     else {
         panic!("the id is known")
     };

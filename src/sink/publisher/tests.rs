@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::*;
-use crate::ack::{Admission, DoneWhen, Ledger, RequestId, Stage};
+use crate::ack::{Admission, DoneWhen, Ledger, RequestId, SourceKind, Stage};
 use crate::aggregate::{Delta, KeyBuilder, Limits};
 use crate::destination::{Layout, Layouts};
 use crate::ses::{EventType, Minute};
@@ -87,7 +87,8 @@ fn publisher_to<S: MetricSink>(sink: S, ledger: &Ledger) -> (Publisher<S>, Arc<M
     let limits = Limits { series: None, entries: 10 };
     let clock = Clock::manual(0);
     let aggregator = Arc::new(Aggregator::new(limits, layouts.clone(), clock.clone()));
-    let Admission::New(ticket) = ledger.admit(RequestId::new(b"source", b"id")) else {
+    let Admission::New(ticket) = ledger.admit(RequestId::new(SourceKind::Sqs, b"source", b"id"))
+    else {
         unreachable!("no id is known");
     };
     aggregator.merge(&delta(&layouts), || ticket.merged(false).counts).expect("it fits");
@@ -113,7 +114,8 @@ async fn a_call_that_panics_is_in_doubt_and_comes_again_and_its_waiters_hear_of_
     assert!(sums == [1, 2, 1] || sums == [2, 1, 2], "{sums:?}");
     assert_eq!(metrics.doubtful_ambiguous.get(), sums[0]);
     assert!(publisher.is_idle() && publisher.left().is_empty());
-    let Admission::Known(waiter) = ledger.admit(RequestId::new(b"source", b"id")) else {
+    let Admission::Known(waiter) = ledger.admit(RequestId::new(SourceKind::Sqs, b"source", b"id"))
+    else {
         panic!("a merged id is never forgotten");
     };
     assert_eq!(waiter.stage(), Stage::Lost);

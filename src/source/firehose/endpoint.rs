@@ -13,7 +13,7 @@ use tracing::Instrument;
 
 use super::answer::answer;
 use super::head::{ACCESS_KEY, Head, REQUEST_ID, REQUEST_ID_BYTES_MAX, header_text};
-use crate::ack::{Admission, Reason, Refusal, RequestId, Ticket, Waiter};
+use crate::ack::{Admission, Reason, Refusal, RequestId, SourceKind, Ticket, Waiter};
 use crate::intake::body::{discard, expand, read};
 use crate::intake::{
     AccessKeys, Budget, Charge, Committed, Intake, Named, Over, Reading, Response, SourceIntake,
@@ -100,15 +100,6 @@ fn read_again(body: &[u8], blank: &Batch, intake: &Intake) -> Result<Batch, Refu
     batch.map_err(|why| Refusal::new(Reason::BadRequest, why))
 }
 
-/// Refuses a delivery; its id is forgotten.
-fn refuse(ticket: Option<(RequestId, Ticket)>, request_id: String, refusal: Refusal) -> Refused {
-    let refusal = match ticket {
-        Some((_, ticket)) => ticket.refuse(refusal),
-        None => refusal,
-    };
-    (request_id, refusal)
-}
-
 // === impl FirehoseEndpoint ===
 
 impl FirehoseEndpoint {
@@ -117,6 +108,20 @@ impl FirehoseEndpoint {
         let warnings = RateLimit::new(Duration::from_secs(10), Arc::clone(&metrics));
         let unauthorized = Semaphore::new(UNAUTHORIZED_AT_ONCE);
         Self(Arc::new(Shared { settings, source, metrics, unauthorized, warnings }))
+    }
+
+    /// Refuses a delivery. Its sender keeps it: Firehose writes what is refused for good to its backup.
+    fn refuse(
+        &self,
+        source: &[u8],
+        ticket: Option<(RequestId, Ticket)>,
+        request_id: String,
+        refusal: Refusal,
+    ) -> Refused {
+        let Some((id, ticket)) = ticket else { return (request_id, refusal) };
+        let named = Named { source, request: &request_id, ids: &[id] };
+        let refusal = self.0.source.refuse(named, ticket, refusal, None);
+        (request_id, refusal)
     }
 
     fn intake(&self) -> &Intake {
@@ -183,7 +188,7 @@ impl FirehoseEndpoint {
     async fn admit(&self, head: Head, body: &mut Body) -> Result<Taken, Refused> {
         let mut ticket = None;
         if let Some(request_id) = &head.request_id {
-            let id = RequestId::new(&head.source, request_id.as_bytes());
+            let id = RequestId::new(SourceKind::Firehose, &head.source, request_id.as_bytes());
             match self.0.source.ledger.admit(id) {
                 Admission::Known(waiter) => {
                     let request_id = request_id.clone();
@@ -195,7 +200,7 @@ impl FirehoseEndpoint {
         let echo = head.request_id.clone().unwrap_or_default();
         let (body, charge) = match self.read_body(&head, body).await {
             Ok(read) => read,
-            Err(refusal) => return Err(refuse(ticket, echo, refusal)),
+            Err(refusal) => return Err(self.refuse(&head.source, ticket, echo, refusal)),
         };
         let budget = self.intake().budget(charge);
         let mut work = Work { request_id: echo.clone(), head, body, budget, ticket };
@@ -205,7 +210,9 @@ impl FirehoseEndpoint {
             match catch_panic(|| self.count(&mut work)) {
                 Ok(Err(Over::NotQuick)) => work.budget.set_quick(false),
                 Ok(counted) => return self.commit(work, counted).await,
-                Err(refusal) => return Err(refuse(work.ticket, echo, refusal)),
+                Err(refusal) => {
+                    return Err(self.refuse(&work.head.source, work.ticket, echo, refusal));
+                }
             }
         }
         let working = self.clone().work(work).in_current_span();
@@ -226,7 +233,9 @@ impl FirehoseEndpoint {
         };
         match self.intake().run(count).await {
             Ok((work, Ok(counted))) => self.commit(work, counted).await,
-            Ok((work, Err(refusal))) => Err(refuse(work.ticket, work.request_id, refusal)),
+            Ok((Work { head, ticket, request_id, .. }, Err(refusal))) => {
+                Err(self.refuse(&head.source, ticket, request_id, refusal))
+            }
             Err(refusal) => Err((echo, refusal)),
         }
     }
@@ -260,7 +269,7 @@ impl FirehoseEndpoint {
         *request_id = body_id.into_owned();
         // Without the header, the id is known only now.
         if ticket.is_none() {
-            let id = RequestId::new(&head.source, request_id.as_bytes());
+            let id = RequestId::new(SourceKind::Firehose, &head.source, request_id.as_bytes());
             match shared.source.ledger.admit(id) {
                 Admission::New(new) => *ticket = Some((id, new)),
                 Admission::Known(waiter) => return Ok(Counted::Known(waiter)),
@@ -282,7 +291,9 @@ impl FirehoseEndpoint {
             Ok(Counted::Known(waiter)) => {
                 return Ok(Taken { request_id, waiter, charge: None, letters: None });
             }
-            Err(over) => return Err(refuse(ticket, request_id, over.into())),
+            Err(over) => {
+                return Err(self.refuse(&head.source, ticket, request_id, over.into()));
+            }
         };
         let Some((id, ticket)) = ticket else {
             let refusal = Refusal::new(Reason::GivenUp, "the request has no id");
@@ -301,7 +312,9 @@ impl FirehoseEndpoint {
             Ok(Committed { waiter, letters }) => {
                 Ok(Taken { request_id, waiter, charge: budget.committed(), letters })
             }
-            Err((ticket, refusal)) => Err((request_id, ticket.refuse(refusal))),
+            Err((ticket, refusal)) => {
+                Err(self.refuse(&head.source, Some((id, ticket)), request_id, refusal))
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use memchr::memmem;
 use percent_encoding::percent_decode;
 use serde::Deserialize;
 
-use crate::ack::RequestId;
+use crate::ack::{RequestId, SourceKind};
 
 /// A version of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,7 +146,11 @@ impl Object {
     /// Known by bucket, key and version.
     #[must_use]
     pub fn id(&self) -> RequestId {
-        RequestId::new(self.url().as_bytes(), self.version().unwrap_or_default().as_bytes())
+        RequestId::new(
+            SourceKind::S3,
+            self.url().as_bytes(),
+            self.version().unwrap_or_default().as_bytes(),
+        )
     }
 }
 

@@ -68,58 +68,51 @@ impl Objects {
         Self { client, places: Arc::new(Semaphore::new(at_once)), metrics }
     }
 
-    /// Reads objects one after the other, each of at most `bytes_max` bytes after gzip. `fresh` begins a
-    /// reading, for each try. Gives the places of those that are missing, too.
+    /// Reads an object of at most `bytes_max` bytes after gzip. `fresh` begins a reading, for each try.
+    /// `None`: it is not there any more.
     ///
     /// # Errors
-    /// Says which cannot be read, or not to its end; or they are beyond their budget.
+    /// Says why it cannot be read, or not to its end; or it is beyond its budget.
     pub async fn read(
         &self,
-        objects: &[Object],
+        object: &Object,
         bytes_max: Option<u64>,
         fresh: impl Fn() -> Reading,
-    ) -> Result<(Reading, Vec<usize>), ReadError> {
+    ) -> Result<Option<Reading>, ReadError> {
         // The semaphore is never closed, and without a place the work would only be slower.
         let _place = self.places.acquire().await.ok();
         let mut backoff = Backoff::default();
         for left in (0..TRIES).rev() {
-            match self.try_read_all(objects, bytes_max, fresh()).await {
-                Ok((reading, missing)) => {
-                    let read = objects.len() - missing.len();
-                    self.metrics.s3_objects(ObjectOutcome::Read, read as u64);
-                    self.metrics.s3_objects(ObjectOutcome::Missing, missing.len() as u64);
-                    return Ok((reading, missing));
+            let error = match self.try_read(object, bytes_max, fresh()).await {
+                Ok(Some(reading)) => {
+                    self.metrics.s3_objects(ObjectOutcome::Read, 1);
+                    return Ok(Some(reading));
                 }
-                Err(error) if left == 0 || matches!(error, ReadError::Refused(_)) => {
-                    self.metrics.s3_objects(ObjectOutcome::Failed, objects.len() as u64);
-                    return Err(error);
+                Ok(None) => {
+                    self.metrics.s3_objects(ObjectOutcome::Missing, 1);
+                    return Ok(None);
                 }
-                Err(_) => tokio::time::sleep(backoff.pause()).await,
+                Err(error) => error,
+            };
+            if left == 0 || matches!(error, ReadError::Refused(_)) {
+                self.metrics.s3_objects(ObjectOutcome::Failed, 1);
+                return Err(error.of(&object.url()));
             }
+            tokio::time::sleep(backoff.pause()).await;
         }
         Err(ReadError::Failed("it was not tried".to_owned()))
     }
 
-    async fn try_read_all(
+    async fn try_read(
         &self,
-        objects: &[Object],
+        object: &Object,
         bytes_max: Option<u64>,
-        mut reading: Reading,
-    ) -> Result<(Reading, Vec<usize>), ReadError> {
-        let mut missing = Vec::new();
-        for (at, object) in objects.iter().enumerate() {
-            let opened = self.open(object).await.map_err(ReadError::Failed);
-            reading = match opened.map_err(|error| error.of(&object.url()))? {
-                Some(body) => read_stream(body, bytes_max, reading)
-                    .await
-                    .map_err(|error| error.of(&object.url()))?,
-                None => {
-                    missing.push(at);
-                    reading
-                }
-            };
+        reading: Reading,
+    ) -> Result<Option<Reading>, ReadError> {
+        match self.open(object).await.map_err(ReadError::Failed)? {
+            Some(body) => read_stream(body, bytes_max, reading).await.map(Some),
+            None => Ok(None),
         }
-        Ok((reading, missing))
     }
 
     /// `None`: it is not there any more, or holds something else by now.

@@ -16,7 +16,7 @@ use super::judge::{Doubted, Judge, is_raw};
 use super::message::{Envelope, Kind};
 use super::topic::Topic;
 use super::web::Web;
-use crate::ack::{Admission, Reason, Refusal, RequestId, Ticket, Waiter};
+use crate::ack::{Admission, Reason, Refusal, RequestId, SourceKind, Ticket, Waiter};
 use crate::config::{AccessKey, TopicArn};
 use crate::intake::body::{discard, read};
 use crate::intake::{AccessKeys, Charge, InFlight, Named, Response, SourceIntake};
@@ -246,50 +246,56 @@ impl SnsEndpoint {
             }
             return Ok(None);
         }
-        let id = RequestId::new(arn.as_bytes(), id.as_bytes());
+        let id = RequestId::new(SourceKind::Sns, arn.as_bytes(), id.as_bytes());
         shared.confirmer.confirm(id, arn, &confirmation).await.map(|()| None)
     }
 
     /// Looks the id up, and merges what is new.
     async fn admit(&self, believed: Believed) -> Result<Taken, Refusal> {
         let shared = &self.0;
-        let id = RequestId::new(believed.topic.arn().as_bytes(), believed.id.as_bytes());
+        let id = RequestId::new(
+            SourceKind::Sns,
+            believed.topic.arn().as_bytes(),
+            believed.id.as_bytes(),
+        );
         match shared.source.ledger.admit(id) {
             Admission::Known(waiter) => {
                 Ok(Taken { waiter, _charge: None, outcome: RequestOutcome::Repeated })
             }
-            Admission::New(ticket) => match shared.source.enter(believed.text.len()) {
-                Ok(charge) => self.commit(believed, id, ticket, charge).await,
-                Err(refusal) => Err(ticket.refuse(refusal)),
-            },
+            Admission::New(ticket) => {
+                let source = believed.topic.arn().as_bytes();
+                let named = Named { source, request: &believed.id, ids: &[id] };
+                let committed = self.commit(named, ticket, &believed.text).await;
+                committed.map_err(|(ticket, refusal)| {
+                    // SNS does not retry what is refused for good.
+                    shared.source.refuse(named, ticket, refusal, Some(&believed.text))
+                })
+            }
         }
     }
 
     async fn commit(
         &self,
-        believed: Believed,
-        id: RequestId,
+        named: Named<'_>,
         ticket: Ticket,
-        charge: Charge,
-    ) -> Result<Taken, Refusal> {
+        text: &Bytes,
+    ) -> Result<Taken, (Ticket, Refusal)> {
         let source = &self.0.source;
-        let (text, budget) = (believed.text, source.intake.budget(charge));
+        let charge = match source.enter(text.len()) {
+            Ok(charge) => charge,
+            Err(refusal) => return Err((ticket, refusal)),
+        };
+        let budget = source.intake.budget(charge);
         let read = source.read(text.clone(), source.intake.batch(), &budget).await;
         let mut batch = match read {
             Ok(batch) => batch,
-            Err(refusal) => return Err(ticket.refuse(refusal)),
+            Err(refusal) => return Err((ticket, refusal)),
         };
-        let named =
-            Named { source: believed.topic.arn().as_bytes(), request: &believed.id, ids: &[id] };
         let again = |blank: Batch| source.read_again(text.clone(), blank);
-        match source.commit(named, ticket, &mut batch, again).await {
-            Ok(committed) => {
-                let charge = budget.committed();
-                let outcome = RequestOutcome::Acknowledged;
-                Ok(Taken { waiter: committed.waiter, _charge: charge, outcome })
-            }
-            Err((ticket, refusal)) => Err(ticket.refuse(refusal)),
-        }
+        let committed = source.commit(named, ticket, &mut batch, again).await?;
+        let charge = budget.committed();
+        let outcome = RequestOutcome::Acknowledged;
+        Ok(Taken { waiter: committed.waiter, _charge: charge, outcome })
     }
 
     async fn wait(&self, taken: Taken, deadline: Instant) -> Response {

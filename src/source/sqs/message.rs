@@ -1,19 +1,28 @@
-//! One message, from its receipt to the word that it may be deleted.
+//! One message, from its receipt to its deletion, or to the time from which SQS shows it again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::Shared;
+use super::hand::Handle;
 #[cfg(feature = "s3")]
 use super::objects::merge_objects;
-use crate::ack::{Admission, Reason, Refusal, RequestId, Stage, Ticket, Waiter};
+use crate::ack::{Admission, Reason, Refusal, RequestId, SourceKind, Stage, Ticket, Waiter};
 use crate::intake::{Named, Patience};
+use crate::limits::SQS_VISIBILITY_MAX;
 use crate::pipeline::Batch;
 #[cfg(feature = "s3")]
 use crate::source::s3::Notification;
 use crate::telemetry::RequestOutcome;
+
+/// A message waits so long for room, or for the disk, before it is given back: long enough for a
+/// restart of what it waits for, and short enough that an outage does not fill the process with
+/// messages that wait.
+const WAIT_MAX: Duration = Duration::from_mins(5);
 
 /// A message in hand. Dropped, it is let go: SQS shows it again when its time is over.
 #[derive(Debug)]
@@ -23,16 +32,16 @@ pub struct Hold {
     is_kept: bool,
 }
 
-/// A message that is merged, or was known.
+/// What SQS gave out.
 #[derive(Debug)]
-pub struct Taken {
-    hold: Hold,
-    request: RequestId,
-    /// Of the message, or of the objects that it names.
-    waiters: Vec<Waiter>,
-    outcome: RequestOutcome,
-    started: Instant,
+pub struct Content {
+    pub body: String,
+    /// How often SQS has given it out, this time included.
+    pub receives: u32,
 }
+
+/// Those to wait for: of the message, or of the objects that it names.
+type Waiters = (Vec<Waiter>, RequestOutcome);
 
 // === impl Hold ===
 
@@ -53,6 +62,15 @@ impl Hold {
         // Who deletes does so until no message is left.
         let _ = self.shared.deletions.send(Arc::clone(&self.id));
     }
+
+    /// Lets the message go, and has SQS show it to nobody for a time that doubles with its
+    /// receives: the queue's redrive policy counts those.
+    async fn hide(self, receives: u32) {
+        let handles: Vec<Handle> = self.shared.hand.handles(&[Arc::clone(&self.id)]);
+        let time = hidden_for(self.shared.settings.visibility, receives);
+        let failed = self.shared.queue.show_in(&handles, time).await;
+        self.shared.complain("a message comes again when its visibility ends", &failed);
+    }
 }
 
 impl Drop for Hold {
@@ -63,33 +81,54 @@ impl Drop for Hold {
     }
 }
 
-/// Counts a message and merges it, however long it takes until there is room. `None`: it is not to be
-/// deleted.
-pub async fn merge(hold: Hold, body: String) -> Option<Taken> {
+/// How long a message is hidden that was not taken: twice as long each time.
+fn hidden_for(visibility: Duration, receives: u32) -> Duration {
+    let times = 2_u32.saturating_pow(receives.saturating_sub(1).min(20));
+    visibility.saturating_mul(times).min(SQS_VISIBILITY_MAX)
+}
+
+/// Counts a message, waits until that is acknowledged, and has it deleted. `place` is among the
+/// messages that are worked on; it is free when nothing is left but to wait for the counts.
+pub async fn handle(hold: Hold, content: Content, place: OwnedSemaphorePermit) {
     let started = Instant::now();
     let shared = Arc::clone(&hold.shared);
-    let request = RequestId::new(shared.queue.url().as_bytes(), hold.id.as_bytes());
-    match merge_body(&shared, &hold.id, request, body.into()).await {
-        Ok((waiters, outcome)) => Some(Taken { hold, request, waiters, outcome, started }),
-        Err(refusal) => {
-            shared.metrics.request(RequestOutcome::Refused(refusal.reason), started.elapsed());
-            if refusal.reason == Reason::Draining {
-                hold.keep();
-            } else if shared.warnings.allow() {
-                let queue = shared.queue.url();
-                tracing::warn!(queue, why = %refusal.message, "message not taken; it comes again");
-            }
-            None
+    let id = Arc::clone(&hold.id);
+    let request = RequestId::new(SourceKind::Sqs, shared.queue.url().as_bytes(), id.as_bytes());
+    let merged = merge(&shared, &id, request, content.body.into()).await;
+    drop(place);
+    let ended = match merged {
+        Ok((waiters, outcome)) => wait(&shared, request, waiters, outcome).await,
+        Err(refusal) => Err(refusal),
+    };
+    let outcome = match &ended {
+        Ok(outcome) => *outcome,
+        Err(refusal) => RequestOutcome::Refused(refusal.reason),
+    };
+    shared.metrics.request(outcome, started.elapsed());
+    let Err(refusal) = ended else {
+        if matches!(outcome, RequestOutcome::Acknowledged | RequestOutcome::Repeated) {
+            hold.delete();
         }
+        return;
+    };
+    if refusal.reason == Reason::Draining {
+        return hold.keep();
+    }
+    if shared.warnings.allow() {
+        let (queue, reason, why) = (shared.queue.url(), refusal.reason.label(), &*refusal.message);
+        tracing::warn!(queue, message = &*id, reason, why, "message not processed");
+    }
+    if refusal.reason.is_final() || refusal.reason.is_temporary() {
+        hold.hide(content.receives).await;
     }
 }
 
-async fn merge_body(
+async fn merge(
     shared: &Arc<Shared>,
     message: &str,
     request: RequestId,
     body: Bytes,
-) -> Result<(Vec<Waiter>, RequestOutcome), Refusal> {
+) -> Result<Waiters, Refusal> {
     #[cfg(feature = "s3")]
     if let Some(source) = &shared.objects
         && let Some(notification) = Notification::read(&body)
@@ -100,33 +139,44 @@ async fn merge_body(
     match shared.source.ledger.admit(request) {
         Admission::Known(waiter) => Ok((vec![waiter], RequestOutcome::Repeated)),
         Admission::New(ticket) => {
-            let waiter = merge_new(shared, message, request, ticket, body).await?;
+            let source = shared.queue.url().as_bytes();
+            let named = Named { source, request: message, ids: &[request] };
+            let merged = merge_new(shared, named, ticket, body.clone()).await;
+            let waiter = merged.map_err(|(ticket, refusal)| {
+                shared.source.refuse(named, ticket, refusal, Some(&body))
+            })?;
             Ok((vec![waiter], RequestOutcome::Acknowledged))
         }
     }
 }
 
 async fn merge_new(
-    shared: &Arc<Shared>,
-    message: &str,
-    request: RequestId,
+    shared: &Shared,
+    named: Named<'_>,
     ticket: Ticket,
     body: Bytes,
-) -> Result<Waiter, Refusal> {
-    let mut patience = shared.patience();
-    let source = &shared.source;
+) -> Result<Waiter, (Ticket, Refusal)> {
+    let (source, mut patience) = (&shared.source, shared.patience());
     let charge = match source.enter_patiently(body.len(), &mut patience).await {
         Ok(charge) => charge,
-        Err(refusal) => return Err(ticket.refuse(refusal)),
+        Err(refusal) => return Err((ticket, refusal)),
     };
     shared.metrics.request_bytes.add(body.len() as u64);
     let budget = source.intake.budget(charge);
-    let read = source.read(body.clone(), source.intake.batch(), &budget).await;
+    let read = loop {
+        match source.read(body.clone(), source.intake.batch(), &budget).await {
+            // What it expands to has no room now.
+            Err(refusal) if refusal.reason.is_temporary() => match patience.wait(refusal).await {
+                Ok(()) => budget.renew(),
+                Err(refusal) => break Err(refusal),
+            },
+            read => break read,
+        }
+    };
     let mut batch = match read {
         Ok(batch) => batch,
-        Err(refusal) => return Err(ticket.refuse(refusal)),
+        Err(refusal) => return Err((ticket, refusal)),
     };
-    let named = Named { source: shared.queue.url().as_bytes(), request: message, ids: &[request] };
     let again = |blank: Batch| source.read_again(body.clone(), blank);
     let committed =
         source.commit_patiently(named, ticket, &mut batch, again, &mut patience).await?;
@@ -134,37 +184,48 @@ async fn merge_new(
     Ok(committed.waiter)
 }
 
-/// Waits for a merged message to be done, and has it deleted then.
-pub async fn follow(taken: Taken) {
-    let Taken { hold, request, waiters, outcome, started } = taken;
-    let shared = Arc::clone(&hold.shared);
-    let until_settled = shared.source.until_settled;
-    let mut outcome = outcome;
+/// Waits for a merged message to be done.
+async fn wait(
+    shared: &Shared,
+    request: RequestId,
+    waiters: Vec<Waiter>,
+    mut outcome: RequestOutcome,
+) -> Result<RequestOutcome, Refusal> {
     for mut waiter in waiters {
-        match waiter.answered(until_settled).await {
+        match waiter.answered(shared.source.until_settled).await {
             Stage::Settled | Stage::Merged => {}
             Stage::Lost => {
                 shared.source.ledger.release(request);
                 tracing::error!("a message is counted, but what became of its counts is not known");
                 outcome = RequestOutcome::Lost;
             }
-            Stage::Refused(refusal) => outcome = RequestOutcome::Refused(refusal.reason),
+            Stage::Refused(refusal) => return Err(refusal),
             Stage::Reading | Stage::Forwarding => {
-                outcome = RequestOutcome::Refused(Reason::GivenUp);
+                return Err(Refusal::new(Reason::GivenUp, "the work on it ended early"));
             }
         }
     }
-    if matches!(outcome, RequestOutcome::Acknowledged | RequestOutcome::Repeated) {
-        hold.delete();
-    }
-    shared.metrics.request(outcome, started.elapsed());
+    Ok(outcome)
 }
 
 // === impl Shared ===
 
 impl Shared {
-    /// For one message: waits until there is room, or the daemon drains.
+    /// For one message: waits for room, a while at most.
     pub(super) fn patience(&self) -> Patience {
-        Patience::new(self.drain.clone())
+        Patience::new(self.drain.clone()).at_most(WAIT_MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_hidden_twice_as_long_each_time_and_never_longer_than_sqs_can() {
+        let visibility = Duration::from_mins(1);
+        let minutes = |receives| hidden_for(visibility, receives).as_secs() / 60;
+        assert_eq!([0, 1, 2, 3, 7].map(minutes), [1, 1, 2, 4, 64]);
+        assert_eq!([30, u32::MAX].map(|at| hidden_for(visibility, at)), [SQS_VISIBILITY_MAX; 2]);
     }
 }

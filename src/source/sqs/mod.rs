@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -73,8 +73,14 @@ struct Shared {
     #[cfg(feature = "s3")]
     objects: Option<ObjectSource>,
     drain: CancellationToken,
+    /// Places of messages that are worked on, each with its body in memory.
+    working: Arc<Semaphore>,
     tasks: TaskTracker,
 }
+
+/// Messages of a queue that are worked on at once. One that has to wait for room keeps its place, so
+/// a few that wait do not stop the others, and many stop the asking for more.
+const WORKING_MAX: usize = 64;
 
 // === impl SqsSource ===
 
@@ -95,6 +101,7 @@ impl SqsSource {
             #[cfg(feature = "s3")]
             objects: parts.objects,
             drain,
+            working: Arc::new(Semaphore::new(WORKING_MAX)),
             tasks: TaskTracker::new(),
         });
         shared.tasks.spawn(poller::poll(Arc::clone(&shared)));

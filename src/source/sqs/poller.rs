@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::Shared;
-use super::message::{Hold, follow, merge};
+use super::message::{Hold, handle};
 use super::queue::{MESSAGES_MAX, Received};
 use crate::ack::Reason;
 use crate::backoff::Backoff;
@@ -18,7 +18,7 @@ const LAST_ANSWER: Duration = Duration::from_secs(1);
 /// How often a source that takes nothing new looks whether it may again.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
-/// How a round of asking and merging ended.
+/// How a round of asking ended.
 enum Round {
     /// As many messages as one call gives.
     Full,
@@ -69,6 +69,12 @@ async fn round(shared: Arc<Shared>) -> Round {
         room = shared.hand.room(10) => room,
     };
     let mut room = Some(room);
+    let places = Arc::clone(&shared.working).acquire_many_owned(10);
+    let mut places = tokio::select! {
+        () = shared.drain.cancelled() => return Round::Draining,
+        // The semaphore is never closed.
+        places = places => places.ok(),
+    };
     while let Err(refusal) = shared.source.intake.admit(shared.source.until_settled) {
         if refusal.reason == Reason::Draining {
             return Round::Draining;
@@ -88,23 +94,13 @@ async fn round(shared: Arc<Shared>) -> Round {
     };
     let count = received.len();
     shared.metrics.sqs_messages_received.add(count as u64);
-    let mut merging = JoinSet::new();
-    for Received { id, handle, body } in received {
-        let Some(own_room) = room.as_mut().and_then(|room| room.split(1)) else { continue };
-        if let Some(id) = shared.hand.take(&id, handle, asked, own_room) {
-            let hold = Hold::new(Arc::clone(&shared), id);
-            merging.spawn(merge(hold, body));
-        }
-    }
-    // What no message came for is free for others now.
-    drop(room.take());
-    while let Some(merged) = merging.join_next().await {
-        match merged {
-            Ok(Some(taken)) => {
-                shared.tasks.spawn(follow(taken));
-            }
-            Ok(None) => {}
-            Err(_) => tracing::error!("counting a message panicked; it comes again"),
+    for Received { id, handle: receipt, content } in received {
+        let own_room = room.as_mut().and_then(|room| room.split(1));
+        let place = places.as_mut().and_then(|places| places.split(1));
+        let Some((own_room, place)) = own_room.zip(place) else { continue };
+        if let Some(id) = shared.hand.take(&id, receipt, asked, own_room) {
+            // Of its own: one that has to wait holds up no other.
+            shared.tasks.spawn(handle(Hold::new(Arc::clone(&shared), id), content, place));
         }
     }
     match count {

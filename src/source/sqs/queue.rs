@@ -8,11 +8,13 @@ use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::{
-    BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
+    BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry,
+    DeleteMessageBatchRequestEntry, MessageSystemAttributeName,
 };
 
 use super::SqsSettings;
 use super::hand::Handle;
+use super::message::Content;
 use crate::aws::CONNECT_TIMEOUT;
 
 /// Messages that one call takes or gives at most.
@@ -23,6 +25,9 @@ pub const MESSAGES_MAX: usize = 10;
 const WAIT_SECONDS: i32 = 20;
 /// Longer than SQS lets a call wait.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often a message was given out.
+const RECEIVES: MessageSystemAttributeName = MessageSystemAttributeName::ApproximateReceiveCount;
 
 /// A client of one queue.
 #[derive(Debug)]
@@ -37,7 +42,7 @@ pub struct Queue {
 pub struct Received {
     pub id: String,
     pub handle: String,
-    pub body: String,
+    pub content: Content,
 }
 
 /// An entry of a call that failed, perhaps with all others.
@@ -101,6 +106,7 @@ impl Queue {
     pub async fn receive(&self) -> Result<Vec<Received>, String> {
         let call = self.client.receive_message().queue_url(&self.url);
         let call = call.max_number_of_messages(10).wait_time_seconds(WAIT_SECONDS);
+        let call = call.message_system_attribute_names(RECEIVES);
         let answer = call.visibility_timeout(self.visibility).send().await;
         let answer = answer.map_err(|error| DisplayErrorContext(error).to_string())?;
         let messages = answer.messages.unwrap_or_default().into_iter();
@@ -108,7 +114,10 @@ impl Queue {
         Ok(messages
             .filter_map(|message| {
                 let (id, handle) = (message.message_id?, message.receipt_handle?);
-                Some(Received { id, handle, body: message.body? })
+                let receives = message.attributes.as_ref().and_then(|all| all.get(&RECEIVES));
+                let receives = receives.and_then(|receives| receives.parse().ok()).unwrap_or(1);
+                let content = Content { body: message.body?, receives };
+                Some(Received { id, handle, content })
             })
             .collect())
     }

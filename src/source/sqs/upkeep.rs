@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::Shared;
 use super::hand::Handle;
 use super::queue::{Failed, MESSAGES_MAX};
-use crate::ack::RequestId;
+use crate::ack::{RequestId, SourceKind};
 use crate::backoff::Backoff;
 
 /// A call that deletes fewer messages than it could waits this long for more.
@@ -121,12 +121,12 @@ impl Shared {
     /// Lets a message go. Its id is known for a while: what SQS has just given out once more may be on
     /// its way, and what could not be deleted comes again.
     fn let_go(&self, message: &str) {
-        let id = RequestId::new(self.queue.url().as_bytes(), message.as_bytes());
+        let id = RequestId::new(SourceKind::Sqs, self.queue.url().as_bytes(), message.as_bytes());
         self.source.ledger.release(id);
         self.hand.release(message);
     }
 
-    fn complain(&self, what: &'static str, failed: &[Failed]) {
+    pub(super) fn complain(&self, what: &'static str, failed: &[Failed]) {
         let Some(Failed { why, .. }) = failed.first() else { return };
         self.metrics.sqs_failed_calls.add(1);
         if self.warnings.allow() {
