@@ -23,6 +23,8 @@ pub struct Block {
     pub bytes: Vec<u8>,
     /// Where it begins in the text.
     pub offset: u64,
+    /// The text comes out of gzip.
+    pub gzip: bool,
     /// How the text ends; set on its last block alone.
     pub end: Option<End>,
 }
@@ -62,7 +64,7 @@ impl<R: Read> Blocks<R> {
         self.ended = end.is_some();
         let offset = self.offset;
         self.offset += buffer.len() as u64;
-        Some(Block { bytes: buffer, offset, end })
+        Some(Block { bytes: buffer, offset, gzip: self.gzip, end })
     }
 
     /// Reads until the block is full, or gives the end of the text.

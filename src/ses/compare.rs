@@ -1,13 +1,16 @@
 //! The fast ways held against the reference, for property tests and fuzzing: each function gives
 //! what differs, and nothing may.
 
+use serde::de::IgnoredAny;
+
 use super::delivery::by_parser;
 use super::event::Event;
 use super::gunzip::{gunzip, stream};
 use super::interest::{Interest, InterestBuilder, ValueKind};
-use super::json::{Step, VALUE_BYTES_MAX, read_by_reference, read_value};
-use super::unwrap::{Other, Path, Visit};
-use super::value::{Block, Levels, Value};
+use super::json::{DEPTH_MAX, Step, VALUE_BYTES_MAX, ValueReader, read_by_reference};
+use super::text::Progress;
+use super::unwrap::{Other, Path, Reading, Visit};
+use super::value::{Block, Value};
 use super::{is_gzip, read_request};
 
 /// What is read from events when fuzzing.
@@ -26,25 +29,93 @@ pub fn interest() -> Interest {
 ///
 /// # Errors
 /// Both answers, when they differ.
-pub fn value(
-    text: &[u8],
-    interest: &Interest,
-    levels: Levels,
-    bytes_max: usize,
-) -> Result<(), String> {
+pub fn value(text: &[u8], interest: &Interest, bytes_max: usize) -> Result<(), String> {
     let (mut fast, mut reference) = (Value::default(), Value::default());
-    let step = read_value(text, interest, levels, bytes_max, false, &mut fast);
-    let expected = read_by_reference(text, interest, levels, bytes_max, false, &mut reference);
+    let step = ValueReader::default().read(text, 0, interest, bytes_max, &mut fast);
+    let expected = read_by_reference(text, interest, bytes_max, &mut reference);
     same(&told(step, &fast, interest), &told(expected, &reference, interest), text)
 }
 
-/// Every value that may begin in a text; of the first hundred.
+/// Every value that may begin in a text, of the first hundred, and the text as a whole.
 ///
 /// # Errors
 /// Both answers about one, when they differ.
 pub fn text(text: &[u8], interest: &Interest) -> Result<(), String> {
-    let starts = text.iter().enumerate().filter(|(_, byte)| **byte == b'{').map(|(at, _)| at);
-    starts.take(100).try_for_each(|at| value(&text[at..], interest, 8, VALUE_BYTES_MAX))
+    let starts = text.iter().enumerate().filter(|(_, byte)| matches!(byte, b'{' | b'[' | b'"'));
+    starts.take(100).try_for_each(|(at, _)| {
+        grammar(&text[at..])?;
+        value(&text[at..], interest, VALUE_BYTES_MAX)
+    })?;
+    restarts(text, interest)
+}
+
+/// Whether a value with brackets or quotes begins at the first byte, by our grammar and by that of
+/// `serde_json`.
+///
+/// # Errors
+/// Both answers, when they differ.
+pub fn grammar(text: &[u8]) -> Result<(), String> {
+    let mut value = Value::default();
+    let step = read_by_reference(text, &interest(), usize::MAX, &mut value);
+    let mut values = serde_json::Deserializer::from_slice(text).into_iter::<IgnoredAny>();
+    let next = values.next();
+    let len = values.byte_offset();
+    let sound = |text: &[u8]| std::str::from_utf8(text).is_ok() && depth(text) <= DEPTH_MAX;
+    let expected = match next {
+        Some(Ok(_)) if sound(&text[..len]) => Step::Value { len },
+        Some(Ok(_)) => Step::Fault,
+        // It takes any bytes in strings before that, and digits that are missing for a fault.
+        Some(Err(end))
+            if end.is_eof() && step == Step::Fault && !(sound(text) && text.is_ascii()) =>
+        {
+            Step::Fault
+        }
+        Some(Err(end)) if end.is_eof() => Step::Incomplete,
+        _ if matches!(text.last(), Some(b'-' | b'+' | b'.' | b'e' | b'E')) => step,
+        _ => Step::Fault,
+    };
+    let is_value = |step| matches!(step, Step::Value { .. });
+    if expected != step || is_value(step) != is_value(expected) {
+        return same(&format!("{step:?}"), &format!("{expected:?} (serde_json)"), text);
+    }
+    Ok(())
+}
+
+/// The most brackets that are open at a time, those in strings left out.
+fn depth(json: &[u8]) -> usize {
+    let (mut depth, mut most, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => {
+                depth += 1;
+                most = most.max(depth);
+            }
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    most
+}
+
+/// A text whose values are each read anew by the reference, and one read as always: what was learnt
+/// of a fault must not show.
+///
+/// # Errors
+/// Both answers, when they differ.
+pub fn restarts(text: &[u8], interest: &Interest) -> Result<(), String> {
+    let read = |forgetful| {
+        let mut log = Log { interest, seen: Vec::new() };
+        let mut progress = Progress::default();
+        progress.values.forgetful = forgetful;
+        progress.read(text, true, interest, |found, at, raw| {
+            Reading::new(interest, at as u64, &mut log).found(found, raw, &Path::default())
+        });
+        format!("{:?} {}", log.seen, progress.ended_inside)
+    };
+    same(&read(false), &read(true), text)
 }
 
 /// What a body of a Firehose delivery holds, gzip or not.
@@ -89,7 +160,8 @@ pub(super) fn told(step: Step, value: &Value<'_>, interest: &Interest) -> String
     let fields = value.fields();
     let times: Vec<_> = Block::ALL.iter().map(|block| fields.time(*block)).collect();
     let texts: Vec<_> = interest.every_slot().map(|slot| fields.get(slot)).collect();
-    let identity = fields.identity;
+    let mut identity = fields.identity.to_vec();
+    identity.sort_by_key(|(block, part, _)| (*block as u8, *part as u8));
     format!(
         "{step:?} {event_type:?} {notification_type:?} {has_mail} {wrapper:?} {times:?} {texts:?} {identity:?}"
     )

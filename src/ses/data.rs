@@ -7,6 +7,8 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::GeneralPurposeConfig;
 use base64::engine::simd::Simd;
 
+use super::work;
+
 static ENGINE: LazyLock<Simd> = LazyLock::new(|| {
     Simd::standard(
         GeneralPurposeConfig::new()
@@ -24,6 +26,7 @@ pub struct Buffer(Vec<u8>);
 impl Buffer {
     /// What a text holds; `None` when it is not base64.
     pub fn decode(&mut self, text: &[u8]) -> Option<&[u8]> {
+        work::scanned(text.len());
         let len = base64::decoded_len_estimate(text.len());
         if self.0.len() < len {
             self.0.resize(len, 0);

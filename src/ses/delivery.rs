@@ -8,8 +8,8 @@ use memchr::{memchr, memchr2};
 use super::data::Buffer;
 use super::interest::Interest;
 use super::json::{Step, read_by_reference};
-use super::raw::Entries;
-use super::unwrap::{Path, Visit, not_base64, read_data};
+use super::raw::Raw;
+use super::unwrap::{Path, Reading, Visit, each_data};
 use super::value::{Text, Value};
 
 /// A Firehose delivery request, its records not yet read.
@@ -18,13 +18,15 @@ pub struct FirehoseRequest<'a> {
     pub request_id: Text<'a>,
     body: &'a [u8],
     records: Records<'a>,
+    path: Path,
 }
 
 #[derive(Debug)]
 enum Records<'a> {
     /// Behind the `[` of a body that looks as Firehose writes it, as far as that was read.
     Ahead(Walk<'a>),
-    Known(Vec<Option<Text<'a>>>),
+    /// A list.
+    Known(Raw<'a>),
 }
 
 /// The body turned out to be of another shape than Firehose's, or not to be JSON.
@@ -42,7 +44,8 @@ pub fn read_request<'a>(
     interest: &Interest,
 ) -> Result<FirehoseRequest<'a>, &'static str> {
     if let Some((request_id, walk)) = Walk(body).until_records() {
-        return Ok(FirehoseRequest { request_id, body, records: Records::Ahead(walk) });
+        let records = Records::Ahead(walk);
+        return Ok(FirehoseRequest { request_id, body, records, path: Path::default() });
     }
     by_parser(body, interest)
 }
@@ -53,27 +56,26 @@ pub(super) fn by_parser<'a>(
     interest: &Interest,
 ) -> Result<FirehoseRequest<'a>, &'static str> {
     let (request_id, records) = parse(body, interest)?;
-    Ok(FirehoseRequest { request_id, body, records: Records::Known(records) })
+    let records = Records::Known(records);
+    Ok(FirehoseRequest { request_id, body, records, path: Path::default() })
 }
 
-type Parsed<'a> = (Text<'a>, Vec<Option<Text<'a>>>);
-
 /// A body of any shape.
-fn parse<'a>(body: &'a [u8], interest: &Interest) -> Result<Parsed<'a>, &'static str> {
+fn parse<'a>(body: &'a [u8], interest: &Interest) -> Result<(Text<'a>, Raw<'a>), &'static str> {
     let body = trim_start(body);
     let mut value = Value::default();
     // The receiver of the body has its own limit, so any length that came through is read.
-    let step = read_by_reference(body, interest, 0, body.len(), false, &mut value);
+    let step = read_by_reference(body, interest, body.len(), &mut value);
     let Step::Value { len } = step else { return Err(NOT_JSON) };
     if !trim_start(&body[len..]).is_empty() {
         return Err("the body is not one JSON value");
     }
     let wrapper = value.wrapper.map(|wrapper| *wrapper).unwrap_or_default();
-    match (wrapper.request_id, wrapper.records) {
-        (None, _) => Err("the body has no requestId"),
-        (_, None) => Err("the body has no list of records"),
-        (Some(request_id), Some(records)) => Ok((request_id, records)),
+    let request_id = wrapper.request_id.text().ok_or("the body has no requestId")?;
+    if !wrapper.records.is_list() {
+        return Err("the body has no list of records");
     }
+    Ok((request_id, wrapper.records))
 }
 
 fn trim_start(text: &[u8]) -> &[u8] {
@@ -85,9 +87,16 @@ fn trim_start(text: &[u8]) -> &[u8] {
 // === impl FirehoseRequest ===
 
 impl FirehoseRequest<'_> {
+    /// Says that the body was gzip, which counts as one of the two that a path may have.
+    #[must_use]
+    pub fn within_gzip(mut self) -> Self {
+        self.path = Path::outermost(true);
+        self
+    }
+
     /// Reads every record into a visitor, and gives it back. `at` of what is no event is the number
     /// of its record, from 0. `fresh` makes the visitor; another one when the first saw a body that
-    /// was not what it seemed.
+    /// was not what it seemed. A visitor that is over its budget gets no further record.
     ///
     /// # Errors
     /// Says what is wrong when the body turns out to be no delivery.
@@ -96,21 +105,32 @@ impl FirehoseRequest<'_> {
         interest: &Interest,
         mut fresh: impl FnMut() -> V,
     ) -> Result<V, &'static str> {
-        let path = Path::default();
-        let mut raws = Entries::of(self.body, "records");
-        let mut read = |visit: &mut V, record: Option<&[u8]>, at| match record {
-            Some(bytes) => read_data(bytes, interest, &path, at, visit),
-            None => not_base64(&mut raws, at, &path, at, visit),
-        };
+        let path = &self.path;
+        let read =
+            |visit: &mut V, bytes: &[u8], at| Reading::new(interest, at, visit).data(bytes, path);
         let mut visit = fresh();
-        if self.each_record(|record, at| read(&mut visit, record, at)).is_err() {
-            let (request_id, records) = parse(self.body, interest)?;
-            if request_id != self.request_id {
-                return Err("the body has two requestIds");
+        let records = match &self.records {
+            Records::Known(records) => *records,
+            Records::Ahead(walk) => {
+                let walked = walk.clone().each_record(|bytes, at| read(&mut visit, bytes, at));
+                if walked.is_ok() {
+                    return Ok(visit);
+                }
+                let (request_id, records) = parse(self.body, interest)?;
+                if request_id != self.request_id {
+                    return Err("the body has two requestIds");
+                }
+                visit = fresh();
+                records
             }
-            visit = fresh();
-            each_of(&records, |record, at| read(&mut visit, record, at));
-        }
+        };
+        each_data(records, |data, record, at| {
+            let mut reading = Reading::new(interest, at, &mut visit);
+            match data {
+                Some(bytes) => reading.data(bytes, path),
+                None => reading.not_base64(record, path),
+            }
+        });
         Ok(visit)
     }
 
@@ -118,21 +138,20 @@ impl FirehoseRequest<'_> {
     ///
     /// # Errors
     /// The body is of another shape than Firehose's; [`Self::read`] reads that too.
-    pub fn each_record(&self, take: impl FnMut(Option<&[u8]>, u64)) -> Result<(), Unusual> {
+    pub fn each_record(&self, mut take: impl FnMut(Option<&[u8]>, u64)) -> Result<(), Unusual> {
         match &self.records {
-            Records::Ahead(walk) => walk.clone().each_record(take),
+            Records::Ahead(walk) => walk.clone().each_record(|bytes, at| {
+                take(Some(bytes), at);
+                true
+            }),
             Records::Known(records) => {
-                each_of(records, take);
+                each_data(*records, |data, _, at| {
+                    take(data, at);
+                    true
+                });
                 Ok(())
             }
         }
-    }
-}
-
-fn each_of(records: &[Option<Text<'_>>], mut take: impl FnMut(Option<&[u8]>, u64)) {
-    let mut buffer = Buffer::default();
-    for (record, at) in records.iter().zip(0..) {
-        take(record.as_ref().and_then(|data| buffer.decode(data)), at);
     }
 }
 
@@ -168,15 +187,17 @@ impl<'a> Walk<'a> {
     }
 
     /// Hands out a list of objects that have `data` in base64 and nothing else, up to the end of
-    /// the body.
-    fn each_record(mut self, mut take: impl FnMut(Option<&[u8]>, u64)) -> Result<(), Unusual> {
+    /// the body, as long as `take` returns true.
+    fn each_record(mut self, mut take: impl FnMut(&[u8], u64) -> bool) -> Result<(), Unusual> {
         let mut buffer = Buffer::default();
         let mut at = 0;
         if self.token(b']').is_none() {
             loop {
                 // What the decoder takes may stand in a JSON string, and is all ASCII.
                 let bytes = self.record().and_then(|data| buffer.decode(data)).ok_or(Unusual)?;
-                take(Some(bytes), at);
+                if !take(bytes, at) {
+                    return Ok(());
+                }
                 at += 1;
                 if self.token(b',').is_none() {
                     self.token(b']').ok_or(Unusual)?;

@@ -14,6 +14,31 @@ use super::interest::Interest;
 use super::json::DEPTH_MAX;
 use super::plain::EventSeed;
 use super::value::Value;
+use super::work;
+
+/// How far ahead is looked for the end of an object: what lies behind it is judged in vain, and
+/// that must not be more than a few times what is read. Follows the length of the last objects.
+#[derive(Debug)]
+pub struct Window {
+    /// Of the longest of the last objects, about.
+    len: usize,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self { len: 2 << 10 }
+    }
+}
+
+impl Window {
+    /// SES writes no shorter events; for objects that are, the reference is faster.
+    const LEN_MIN: usize = 128;
+
+    /// An object of this length was read.
+    pub fn follow(&mut self, len: usize) {
+        self.len = len.max(self.len - self.len / 4);
+    }
+}
 
 /// Reads the object at the start of `input` into an empty value, and gives its length; `None` when
 /// the reference must look.
@@ -21,19 +46,64 @@ pub fn read_object<'a>(
     input: &'a [u8],
     interest: &Interest,
     bytes_max: usize,
+    window: &mut Window,
     value: &mut Value<'a>,
 ) -> Option<usize> {
-    // What opens so little cannot be too deep, neither for us nor for the stack.
-    let window = &input[..len_of_opens(input, DEPTH_MAX)];
-    let window = simdutf8::basic::from_utf8(window).ok()?;
-    let mut json = sonic_rs::Deserializer::from_str(window);
-    EventSeed { value, interest }.deserialize(&mut json).ok()?;
+    if input.first() != Some(&b'{') || window.len < Window::LEN_MIN {
+        return None;
+    }
+    let mut len = 2 * window.len;
+    loop {
+        let ahead = char_boundary(input, len);
+        // What opens so little cannot be too deep, neither for us nor for the stack.
+        let opens = len_of_opens(ahead, DEPTH_MAX);
+        let shallow = simdutf8::basic::from_utf8(&ahead[..opens]).ok()?;
+        work::scanned(opens);
+        match read_start(shallow, interest, value) {
+            Ok(text) => {
+                window.follow(text.len());
+                let text = text.as_bytes();
+                return (text.len() <= bytes_max && sound_escapes(text)).then_some(text.len());
+            }
+            // The end may lie behind the window.
+            Err(error) if error.is_eof() && opens == ahead.len() && len < input.len() => {
+                *value = Value::default();
+                len *= 2;
+            }
+            Err(_) => return None,
+        }
+    }
+}
+
+/// Reads an object that is known to be valid, from its first byte to its last, into an empty value;
+/// gives whether that was enough.
+pub fn read_valid_object<'a>(object: &'a [u8], interest: &Interest, value: &mut Value<'a>) -> bool {
+    work::scanned(object.len());
+    let Ok(text) = simdutf8::basic::from_utf8(object) else { return false };
+    read_start(text, interest, value).is_ok()
+}
+
+/// Reads the object at the start of a text, and gives its text.
+fn read_start<'a>(
+    text: &'a str,
+    interest: &Interest,
+    value: &mut Value<'a>,
+) -> sonic_rs::Result<&'a str> {
+    let mut json = sonic_rs::Deserializer::from_str(text);
+    EventSeed { value, interest }.deserialize(&mut json)?;
     let end = match json.end() {
-        Ok(()) => window.len(),
+        Ok(()) => text.len(),
         Err(trailing) => trailing.offset(),
     };
-    let text = window.as_bytes()[..end].trim_ascii_end();
-    (text.len() <= bytes_max && sound_escapes(text)).then_some(text.len())
+    Ok(text[..end].trim_ascii_end())
+}
+
+/// The first bytes, at most `len` and a few more: no character is cut that `input` holds whole.
+fn char_boundary(input: &[u8], len: usize) -> &[u8] {
+    let is_inside = |byte: &u8| *byte & 0xc0 == 0x80;
+    let rest = input.get(len..).unwrap_or_default();
+    let more = rest.iter().take(3).take_while(|byte| is_inside(byte)).count();
+    &input[..(len + more).min(input.len())]
 }
 
 /// The length of the longest prefix that holds at most `opens` times `{` or `[`.

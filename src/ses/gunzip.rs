@@ -6,6 +6,8 @@ use flate2::bufread::MultiGzDecoder;
 use libdeflater::Decompressor;
 use memchr::memmem;
 
+use super::work;
+
 /// What came out of some gzip bytes.
 #[derive(Debug)]
 pub struct Gunzipped {
@@ -24,7 +26,7 @@ pub fn is_gzip(bytes: &[u8]) -> bool {
 }
 
 /// Expands gzip bytes, to at most `limit` bytes. `admit` is asked before so many bytes more are
-/// taken; its no ends the expansion as the limit does.
+/// kept, for all at once or in steps of at most 16 KiB; its no ends the expansion as the limit does.
 #[must_use]
 pub fn gunzip(bytes: &[u8], limit: usize, mut admit: impl FnMut(usize) -> bool) -> Gunzipped {
     let Some(len) = len_of_one_member(bytes).filter(|len| *len <= limit) else {
@@ -99,23 +101,26 @@ pub(super) fn stream(
     limit: usize,
     mut admit: impl FnMut(usize) -> bool,
 ) -> Gunzipped {
-    let mut gzip = GzipReader::new(bytes);
+    let GzipReader(mut gzip) = GzipReader::new(bytes);
     let mut out = Vec::new();
     loop {
-        let step = STEP.min(limit.saturating_sub(out.len()) + 1);
-        if !admit(step) {
+        let (step, torn) = match gzip.fill_buf() {
+            Ok(step) => (step, false),
+            Err(_) => (&[][..], true),
+        };
+        let len = step.len();
+        work::scanned(len);
+        if len == 0 {
+            return Gunzipped { bytes: out, torn, over_limit: false };
+        }
+        let within = len.min(limit - out.len());
+        let admitted = admit(within);
+        if admitted {
+            out.extend_from_slice(&step[..within]);
+        }
+        if !admitted || within < len {
             return Gunzipped { bytes: out, torn: true, over_limit: true };
         }
-        let before = out.len();
-        let result = gzip.by_ref().take(step as u64).read_to_end(&mut out);
-        let over_limit = out.len() > limit;
-        out.truncate(limit);
-        let ended = out.len() - before < step;
-        if over_limit || result.is_err() || ended {
-            return Gunzipped { bytes: out, torn: over_limit || result.is_err(), over_limit };
-        }
+        gzip.consume(len);
     }
 }
-
-/// Bytes expanded between two questions.
-const STEP: usize = 1 << 20;

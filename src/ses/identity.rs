@@ -3,13 +3,11 @@
 //! Collected only where [`super::Interest::with_identity`] asks for it. Recipients' addresses go no
 //! further than this: what leaves is a [`Fingerprint`].
 
-use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use sha2::{Digest, Sha256};
 
-use super::seed::{ObjectSeed, TextMember, drain_list, other_kinds};
+use super::raw::Raw;
 use super::value::{Block, Text};
 
 /// 128 bits of a SHA-256 over what tells an event from others. Whoever could make two events that
@@ -106,7 +104,8 @@ const fn names_recipients(block: Block) -> bool {
 // === impl Part ===
 
 impl Part {
-    const ALL: [Self; 6] = [
+    /// Every part, by its number.
+    pub(super) const ALL: [Self; 6] = [
         Self::MessageId,
         Self::Recipient,
         Self::Link,
@@ -114,6 +113,11 @@ impl Part {
         Self::IpAddress,
         Self::UserAgent,
     ];
+
+    /// The place among [`Self::ALL`].
+    pub(super) const fn index(self) -> usize {
+        self as usize - 1
+    }
 
     pub(super) fn of(key: &[u8], block: Block) -> Option<Self> {
         Some(match (block, key) {
@@ -132,26 +136,7 @@ impl Part {
     }
 }
 
-/// Reads a recipient: an address, or an object with an `emailAddress`.
-pub(super) struct RecipientSeed;
-
-impl<'de> DeserializeSeed<'de> for RecipientSeed {
-    type Value = Option<Text<'de>>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for RecipientSeed {
-    type Value = Option<Text<'de>>;
-
-    other_kinds!(None; scalars list);
-    other_kinds!(@ texts Some);
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        let mut address = TextMember::new("emailAddress");
-        ObjectSeed(&mut address).visit_map(map)?;
-        Ok(address.text)
-    }
+/// A recipient: an address, or an object with an `emailAddress`.
+pub(super) fn recipient(raw: Raw<'_>) -> Option<Text<'_>> {
+    raw.text().or_else(|| raw.member("emailAddress").text())
 }

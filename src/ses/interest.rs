@@ -1,7 +1,6 @@
 //! What the loaded definitions can read from an event, so that parsing keeps only that.
 
 use std::collections::{BTreeSet, HashMap};
-use std::ops::Range;
 
 use foldhash::fast::RandomState;
 
@@ -177,22 +176,11 @@ impl Interest {
 
     #[cfg(any(test, fuzzing))]
     pub(super) fn every_slot(&self) -> impl Iterator<Item = Slot> {
-        (0..).map(Slot).take(self.slots())
+        let slots = self.tags.len() + self.headers.len() + self.link_tags.len();
+        (0..).map(Slot).take(slots)
     }
 
-    pub(super) fn slots(&self) -> usize {
-        self.tags.len() + self.headers.len() + self.link_tags.len()
-    }
-
-    pub(super) fn tag_slots(&self) -> Range<usize> {
-        0..self.tags.len()
-    }
-
-    pub(super) fn header_slots(&self) -> Range<usize> {
-        self.tags.len()..self.tags.len() + self.headers.len()
-    }
-
-    pub(super) fn link_tag_slots(&self) -> Range<usize> {
-        self.tags.len() + self.headers.len()..self.slots()
+    pub(super) fn has_headers(&self) -> bool {
+        self.headers.len() > 0
     }
 }

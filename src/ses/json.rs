@@ -1,205 +1,166 @@
 //! The seam for parsers: from the first byte of a JSON value to what the rules can read of it.
 //!
-//! [`read_by_reference`] decides, built on `serde_json`. [`read_value`] tries a faster way first,
-//! which must give the same step and the same value for every input.
+//! [`read_by_reference`] decides: the grammar of [`super::frames`], then the fields of
+//! [`super::members`]. [`ValueReader`] tries a faster way first, which must give the same step and
+//! the same value for every input.
 
-use std::io::Read;
-
-use memchr::{memchr2, memchr2_iter};
-use serde::Deserialize;
-use serde::de::{DeserializeSeed, IgnoredAny};
-
-use super::fast::read_object;
+use super::fast::{Window, read_object, read_valid_object};
+use super::frames::{Frames, Known, at_end, digits, literal};
 use super::interest::Interest;
-use super::lenient::Lenient;
-use super::members::ValueSeed;
-use super::value::{Levels, Value};
+use super::members;
+use super::raw::Raw;
+use super::strings::{Token, string};
+use super::value::Value;
+use super::work;
 
 /// A value deeper than this is a fault.
 pub const DEPTH_MAX: usize = 128;
 /// A value in a stream that is longer than this is a fault: 16 MiB.
 pub const VALUE_BYTES_MAX: usize = 16 << 20;
 
-/// What stands at the start of some bytes.
+/// What stands at a place of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// A well-formed value of this length.
     Value { len: usize },
     /// No JSON value begins here, or one that is refused.
     Fault,
-    /// The bytes end inside a value that is well-formed so far.
+    /// The text ends inside a value that is well-formed so far.
     Incomplete,
 }
 
-/// Reads the value that begins at the first byte, of at most `bytes_max` bytes, into `value`, which
-/// is empty. What `value` holds after any other step than a value means nothing.
-///
-/// `depth_first` asks for the depth to be judged before anything else: the caller sets it once a
-/// fault was met, so that hostile input of many deep values costs time in proportion to its length.
-#[inline]
-pub fn read_value<'a>(
-    input: &'a [u8],
-    interest: &Interest,
-    levels: Levels,
-    bytes_max: usize,
-    depth_first: bool,
-    value: &mut Value<'a>,
-) -> Step {
-    if input.first() == Some(&b'{') {
-        if let Some(len) = read_object(input, interest, bytes_max, value) {
-            return Step::Value { len };
+/// Reads the values of one text, each behind the last. Takes time in proportion to the text.
+#[derive(Debug, Default)]
+pub struct ValueReader {
+    frames: Frames,
+    /// For a value inside what `frames` knows.
+    inner: Frames,
+    /// A fault was met, and since then no value: the grammar is judged before all else, so that
+    /// a faulty value is not read in vain as well. Changes what reading costs, and nothing else.
+    cautious: bool,
+    window: Window,
+    /// For tests: everything is read anew, by the reference alone.
+    #[cfg(any(test, fuzzing))]
+    pub forgetful: bool,
+}
+
+// === impl ValueReader ===
+
+impl ValueReader {
+    /// Forgets the places of a text: the next one may be another.
+    pub fn restart(&mut self) {
+        self.frames.clear();
+    }
+
+    /// Reads the value that begins at `at`, of at most `bytes_max` bytes, into `value`, which is
+    /// empty. What `value` holds after any other step than a value means nothing.
+    #[inline]
+    pub fn read<'a>(
+        &mut self,
+        text: &'a [u8],
+        at: usize,
+        interest: &Interest,
+        bytes_max: usize,
+        value: &mut Value<'a>,
+    ) -> Step {
+        #[cfg(any(test, fuzzing))]
+        if self.forgetful {
+            return read_by_reference(&text[at..], interest, bytes_max, value);
         }
+        let Some(b'{' | b'[') = text.get(at) else { return scalar(&text[at..], bytes_max) };
+        let known = self.frames.known(at);
+        if known == Known::Closed || (known == Known::Unknown && !self.cautious) {
+            let fast = read_object(&text[at..], interest, bytes_max, &mut self.window, value);
+            if let Some(len) = fast {
+                return Step::Value { len };
+            }
+            *value = Value::default();
+        }
+        let step = match known {
+            Known::Open => self.frames.resume(text, at, bytes_max),
+            Known::Closed => self.inner.read(text, at, bytes_max),
+            Known::Unknown => self.frames.read(text, at, bytes_max),
+        };
+        let was_cautious = self.cautious;
+        let Step::Value { len } = step else {
+            self.cautious = true;
+            return step;
+        };
+        self.window.follow(len);
+        self.cautious &= known == Known::Closed;
+        let raw = Raw::new(&text[at..at + len]);
+        // In the other cases that was tried in vain.
+        if known == Known::Open || (known == Known::Unknown && was_cautious) {
+            read_valid(raw, interest, value);
+        } else {
+            members::read(raw, interest, value);
+        }
+        step
+    }
+}
+
+/// Reads what is known to be a valid value.
+pub fn read_valid<'a>(raw: Raw<'a>, interest: &Interest, value: &mut Value<'a>) {
+    if raw.is_object() && !read_valid_object(raw.bytes(), interest, value) {
         *value = Value::default();
+        members::read(raw, interest, value);
     }
-    read_by_reference(input, interest, levels, bytes_max, depth_first, value)
 }
 
-/// As [`read_value`], by `serde_json` alone: slower, and what every other way is compared with.
+/// Reads the value at the first byte by the grammar and the fields alone: slower, and what every
+/// other way is compared with.
 pub fn read_by_reference<'a>(
-    input: &'a [u8],
+    text: &'a [u8],
     interest: &Interest,
-    levels: Levels,
     bytes_max: usize,
-    depth_first: bool,
     value: &mut Value<'a>,
 ) -> Step {
-    match input.first() {
-        Some(b'{' | b'[' | b'"') => {}
-        Some(b't') => return literal(input, b"true"),
-        Some(b'f') => return literal(input, b"false"),
-        Some(b'n') => return literal(input, b"null"),
-        Some(b'-' | b'0'..=b'9') => return number(input, bytes_max),
-        Some(_) => return Step::Fault,
-        None => return Step::Incomplete,
+    let Some(b'{' | b'[') = text.first() else { return scalar(text, bytes_max) };
+    let step = Frames::default().read(text, 0, bytes_max);
+    if let Step::Value { len } = step {
+        members::read(Raw::new(&text[..len]), interest, value);
     }
-    if depth_first && too_deep(input) {
-        return Step::Fault;
-    }
-    let mut json = serde_json::Deserializer::from_slice(input);
-    let seed = || ValueSeed { interest, levels };
-    if let Ok(read) = seed().deserialize(&mut json) {
-        *value = read;
-        let len = json.into_iter::<IgnoredAny>().byte_offset();
-        return checked(&input[..len], bytes_max);
-    }
-    if !depth_first && too_deep(input) {
-        return Step::Fault;
-    }
-    // Either no JSON, or JSON with something that `serde_json` does not read into a visitor.
-    let mut frame = serde_json::Deserializer::from_slice(input).into_iter::<IgnoredAny>();
-    match frame.next() {
-        Some(Ok(IgnoredAny)) => {
-            let framed = &input[..frame.byte_offset()];
-            match Lenient::new(framed).and_then(|json| seed().deserialize(json)) {
-                Ok(read) => {
-                    *value = read;
-                    checked(framed, bytes_max)
-                }
-                Err(_) => Step::Fault,
-            }
-        }
-        Some(Err(fault)) => {
-            let incomplete = fault.is_eof() || ends_inside_number(input);
-            if incomplete && input.len() <= bytes_max { Step::Incomplete } else { Step::Fault }
-        }
-        None => Step::Fault,
-    }
+    step
 }
 
-/// Whether a digit is all that is missing where the input ends: `serde_json` calls that a fault.
-fn ends_inside_number(input: &[u8]) -> bool {
-    if !matches!(input.last(), Some(b'-' | b'+' | b'.' | b'e' | b'E')) {
-        return false;
-    }
-    let mut longer = serde_json::Deserializer::from_reader(input.chain(&b"0"[..]));
-    IgnoredAny::deserialize(&mut longer).is_err_and(|fault| fault.is_eof())
-}
-
-/// A value that is well-formed but for what its grammar does not say.
-fn checked(text: &[u8], bytes_max: usize) -> Step {
-    // Most values cannot be too deep because they open too little.
-    let opens_much = memchr2_iter(b'{', b'[', text).nth(DEPTH_MAX).is_some();
-    let refused = text.len() > bytes_max
-        || std::str::from_utf8(text).is_err()
-        || (opens_much && too_deep(text));
-    if refused { Step::Fault } else { Step::Value { len: text.len() } }
-}
-
-/// Whether the value that begins here opens more levels than allowed before it ends.
-fn too_deep(input: &[u8]) -> bool {
-    let mut depth = 0_usize;
-    let mut at = 0;
-    while let Some(byte) = input.get(at) {
-        at += 1;
-        match byte {
-            b'"' => {
-                let Some(end) = end_of_string(input, at) else { return false };
-                at = end;
-            }
-            b'{' | b'[' => {
-                depth += 1;
-                if depth > DEPTH_MAX {
-                    return true;
-                }
-            }
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            _ => continue,
-        }
-        // The value, a string by itself too, ends here.
-        if depth == 0 {
-            return false;
-        }
-    }
-    false
-}
-
-/// The place behind the quote that ends the string which begins at `at`.
-pub(super) fn end_of_string(input: &[u8], mut at: usize) -> Option<usize> {
-    loop {
-        at += memchr2(b'"', b'\\', input.get(at..)?)?;
-        if input[at] == b'"' {
-            return Some(at + 1);
-        }
-        at += 2;
-    }
-}
-
-fn literal(input: &[u8], text: &[u8]) -> Step {
-    if input.starts_with(text) {
-        Step::Value { len: text.len() }
-    } else if text.starts_with(input) {
-        Step::Incomplete
-    } else {
-        Step::Fault
-    }
-}
-
-/// The longest number that stands here, by the grammar of RFC 8259 section 6.
-fn number(input: &[u8], bytes_max: usize) -> Step {
-    let digits = |from: usize| {
-        input[from..]
-            .iter()
-            .position(|byte| !byte.is_ascii_digit())
-            .map_or(input.len(), |n| from + n)
+/// A value at the first byte that is no object and no list.
+fn scalar(text: &[u8], bytes_max: usize) -> Step {
+    let token = match text.first() {
+        Some(b'"') => string(text, 1),
+        Some(b't') => literal(text, 0, b"true"),
+        Some(b'f') => literal(text, 0, b"false"),
+        Some(b'n') => literal(text, 0, b"null"),
+        Some(b'-' | b'0'..=b'9') => longest_number(text),
+        Some(_) => Token::Fault,
+        None => Token::Incomplete,
     };
-    let start = usize::from(input[0] == b'-');
-    let mut end = match input.get(start) {
+    match token {
+        Token::End(len) if len <= bytes_max => Step::Value { len },
+        Token::End(_) | Token::Fault => Step::Fault,
+        Token::Incomplete => at_end(text, 0, bytes_max),
+    }
+}
+
+/// The longest number that stands here, by the grammar of RFC 8259 section 6: what follows it is
+/// another value.
+fn longest_number(text: &[u8]) -> Token {
+    let start = usize::from(text[0] == b'-');
+    let mut end = match text.get(start) {
         Some(b'0') => start + 1,
-        Some(b'1'..=b'9') => digits(start),
-        Some(_) => return Step::Fault,
-        None => return Step::Incomplete,
+        Some(b'1'..=b'9') => digits(text, start),
+        Some(_) => return Token::Fault,
+        None => return Token::Incomplete,
     };
-    if input.get(end) == Some(&b'.') && input.get(end + 1).is_some_and(u8::is_ascii_digit) {
-        end = digits(end + 1);
+    let is_digit = |at: usize| text.get(at).is_some_and(u8::is_ascii_digit);
+    if text.get(end) == Some(&b'.') && is_digit(end + 1) {
+        end = digits(text, end + 1);
     }
-    if matches!(input.get(end), Some(b'e' | b'E')) {
-        let sign = usize::from(matches!(input.get(end + 1), Some(b'+' | b'-')));
-        if input.get(end + 1 + sign).is_some_and(u8::is_ascii_digit) {
-            end = digits(end + 1 + sign);
+    if matches!(text.get(end), Some(b'e' | b'E')) {
+        let sign = usize::from(matches!(text.get(end + 1), Some(b'+' | b'-')));
+        if is_digit(end + 1 + sign) {
+            end = digits(text, end + 1 + sign);
         }
     }
-    if end > bytes_max {
-        return Step::Fault;
-    }
-    Step::Value { len: end }
+    work::scanned(end);
+    Token::End(end)
 }

@@ -1,81 +1,33 @@
 //! What the members of each object mean: an event's, its blocks', and those of the wrappings.
+//!
+//! A field of an unexpected kind is absent. A repeated key replaces what was there before as a
+//! whole, so an object's members are all looked at before any of them is read.
 
-use std::borrow::Cow;
-use std::fmt;
+use super::identity::{Part, recipient};
+use super::interest::Interest;
+use super::raw::Raw;
+use super::value::{Block, Text, Value};
 
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-
-use super::entries::{DataSeed, EntrySeed};
-use super::identity::{Part, RecipientSeed};
-use super::interest::{Interest, Slot};
-use super::seed::{ListSeed, Members, ObjectSeed, TagValueSeed, TextSeed, drain_list, other_kinds};
-use super::value::{Block, Levels, Text, Value, Wrapped};
-
-/// Reads a value, and the values inside it down to a number of levels of wrapping.
-pub struct ValueSeed<'i> {
-    pub interest: &'i Interest,
-    pub levels: Levels,
-}
-
-/// Reads what a wrapping holds.
-pub(super) struct WrappedSeed<'i> {
-    pub interest: &'i Interest,
-    pub levels: Levels,
-}
-
-impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
-    type Value = Value<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        let mut members = ValueMembers { value: Value::default(), seed: self };
-        ObjectSeed(&mut members).deserialize(deserializer)?;
-        Ok(members.value)
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for WrappedSeed<'_> {
-    type Value = Option<Wrapped<'de>>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for WrappedSeed<'_> {
-    type Value = Option<Wrapped<'de>>;
-
-    other_kinds!(None; scalars list);
-    other_kinds!(@ texts |text| Some(Wrapped::Text(text)));
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        let Some(levels) = self.levels.checked_sub(1) else {
-            ObjectSeed(&mut Nothing).visit_map(map)?;
-            return Ok(Some(Wrapped::TooDeep));
+/// Reads an object into an empty value. Any other value has no fields.
+pub fn read<'a>(raw: Raw<'a>, interest: &Interest, value: &mut Value<'a>) {
+    let (mut event_type, mut notification_type) = (Raw::default(), Raw::default());
+    let mut blocks = [Raw::default(); Block::ALL.len()];
+    for (key, member) in raw.members() {
+        let Some(field) = ValueField::of(&key) else { continue };
+        let place = match field {
+            ValueField::EventType => &mut event_type,
+            ValueField::NotificationType => &mut notification_type,
+            ValueField::Block(block) => &mut blocks[block as usize],
+            ValueField::Wrapper(field) => value.wrapper().place(field),
         };
-        let seed = ValueSeed { interest: self.interest, levels };
-        let mut members = ValueMembers { value: Value::default(), seed };
-        ObjectSeed(&mut members).visit_map(map)?;
-        Ok(Some(Wrapped::Value(Box::new(members.value))))
+        *place = member;
     }
-}
-
-struct Nothing;
-
-impl<'de> Members<'de> for Nothing {
-    type Field = ();
-
-    fn field(&self, _: &[u8]) -> Option<()> {
-        None
+    value.event_type = event_type.text();
+    value.notification_type = notification_type.text();
+    value.has_mail = blocks[Block::Mail as usize].is_object();
+    for (block, raw) in Block::ALL.into_iter().zip(blocks) {
+        read_block(raw, block, interest, value);
     }
-
-    fn member<A: MapAccess<'de>>(&mut self, (): (), _: &mut A) -> Result<(), A::Error> {
-        Ok(())
-    }
-}
-
-struct ValueMembers<'i, 'a> {
-    value: Value<'a>,
-    seed: ValueSeed<'i>,
 }
 
 /// The members of an object that mean something.
@@ -83,6 +35,12 @@ pub(super) enum ValueField {
     EventType,
     NotificationType,
     Block(Block),
+    Wrapper(WrapperField),
+}
+
+/// The members by which wrappings are known.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum WrapperField {
     Kind,
     TopicArn,
     Message,
@@ -110,92 +68,20 @@ impl ValueField {
             b"open" => Self::Block(Block::Open),
             b"click" => Self::Block(Block::Click),
             b"subscription" => Self::Block(Block::Subscription),
-            b"Type" => Self::Kind,
-            b"TopicArn" => Self::TopicArn,
-            b"Message" => Self::Message,
-            b"detail-type" => Self::DetailType,
-            b"source" => Self::Source,
-            b"detail" => Self::Detail,
-            b"Records" => Self::Notifications,
-            b"requestId" => Self::RequestId,
-            b"records" => Self::Records,
-            b"rawData" => Self::RawData,
-            b"errorCode" => Self::ErrorCode,
+            b"Type" => Self::Wrapper(WrapperField::Kind),
+            b"TopicArn" => Self::Wrapper(WrapperField::TopicArn),
+            b"Message" => Self::Wrapper(WrapperField::Message),
+            b"detail-type" => Self::Wrapper(WrapperField::DetailType),
+            b"source" => Self::Wrapper(WrapperField::Source),
+            b"detail" => Self::Wrapper(WrapperField::Detail),
+            b"Records" => Self::Wrapper(WrapperField::Notifications),
+            b"requestId" => Self::Wrapper(WrapperField::RequestId),
+            b"records" => Self::Wrapper(WrapperField::Records),
+            b"rawData" => Self::Wrapper(WrapperField::RawData),
+            b"errorCode" => Self::Wrapper(WrapperField::ErrorCode),
             _ => return None,
         })
     }
-}
-
-impl<'de> Members<'de> for ValueMembers<'_, 'de> {
-    type Field = ValueField;
-
-    fn field(&self, key: &[u8]) -> Option<ValueField> {
-        ValueField::of(key)
-    }
-
-    fn member<A: MapAccess<'de>>(
-        &mut self,
-        field: ValueField,
-        map: &mut A,
-    ) -> Result<(), A::Error> {
-        let ValueSeed { interest, levels } = self.seed;
-        let value = &mut self.value;
-        let wrapped = || WrappedSeed { interest, levels };
-        match field {
-            ValueField::EventType => value.event_type = map.next_value_seed(TextSeed)?,
-            ValueField::NotificationType => {
-                value.notification_type = map.next_value_seed(TextSeed)?;
-            }
-            ValueField::Block(block) => {
-                value.set_time(block, None);
-                value.untell(block, None);
-                match block {
-                    Block::Mail => {
-                        value.clear(interest.tag_slots());
-                        value.clear(interest.header_slots());
-                    }
-                    Block::Click => value.clear(interest.link_tag_slots()),
-                    _ => {}
-                }
-                let mut members = BlockMembers { value, interest, block };
-                let is_object = map.next_value_seed(ObjectSeed(&mut members))?;
-                if block == Block::Mail {
-                    value.has_mail = is_object;
-                }
-            }
-            ValueField::Kind => value.wrapper().kind = map.next_value_seed(TextSeed)?,
-            ValueField::TopicArn => value.wrapper().topic_arn = map.next_value_seed(TextSeed)?,
-            ValueField::Message => value.wrapper().message = map.next_value_seed(wrapped())?,
-            ValueField::DetailType => {
-                value.wrapper().detail_type = map.next_value_seed(TextSeed)?;
-            }
-            ValueField::Source => value.wrapper().source = map.next_value_seed(TextSeed)?,
-            ValueField::Detail => value.wrapper().detail = map.next_value_seed(wrapped())?,
-            ValueField::Notifications => {
-                let mut entries = Vec::new();
-                let seed = ListSeed(|| EntrySeed { interest, levels }, |entry| entries.push(entry));
-                let is_list = map.next_value_seed(seed)?;
-                value.wrapper().notifications = is_list.then_some(entries);
-            }
-            ValueField::RequestId => value.wrapper().request_id = map.next_value_seed(TextSeed)?,
-            ValueField::Records => {
-                let mut records = Vec::new();
-                let seed = ListSeed(|| DataSeed, |data| records.push(data));
-                let is_list = map.next_value_seed(seed)?;
-                value.wrapper().records = is_list.then_some(records);
-            }
-            ValueField::RawData => value.wrapper().raw_data = map.next_value_seed(TextSeed)?,
-            ValueField::ErrorCode => value.wrapper().error_code = map.next_value_seed(TextSeed)?,
-        }
-        Ok(())
-    }
-}
-
-/// The members of `mail`, `click` and the other blocks.
-struct BlockMembers<'v, 'i, 'a> {
-    value: &'v mut Value<'a>,
-    interest: &'i Interest,
-    block: Block,
 }
 
 /// The members of a block that mean something.
@@ -214,7 +100,7 @@ impl BlockField {
         match (block, key) {
             (_, b"timestamp") => Some(Self::Timestamp),
             (Block::Mail, b"tags") => Some(Self::Tags),
-            (Block::Mail, b"headers") if !interest.header_slots().is_empty() => Some(Self::Headers),
+            (Block::Mail, b"headers") if interest.has_headers() => Some(Self::Headers),
             (Block::Click, b"linkTags") => Some(Self::LinkTags),
             _ if interest.has_identity() => Part::of(key, block).map(Self::Identity),
             _ => None,
@@ -222,92 +108,52 @@ impl BlockField {
     }
 }
 
-impl<'de> Members<'de> for BlockMembers<'_, '_, 'de> {
-    type Field = BlockField;
-
-    fn field(&self, key: &[u8]) -> Option<BlockField> {
-        BlockField::of(key, self.block, self.interest)
+/// Reads `mail`, `click` or another block.
+fn read_block<'a>(raw: Raw<'a>, block: Block, interest: &Interest, value: &mut Value<'a>) {
+    let [mut timestamp, mut tags, mut headers, mut link_tags] = [Raw::default(); 4];
+    let mut parts = [Raw::default(); Part::ALL.len()];
+    for (key, member) in raw.members() {
+        let place = match BlockField::of(&key, block, interest) {
+            Some(BlockField::Timestamp) => &mut timestamp,
+            Some(BlockField::Tags) => &mut tags,
+            Some(BlockField::Headers) => &mut headers,
+            Some(BlockField::LinkTags) => &mut link_tags,
+            Some(BlockField::Identity(part)) => &mut parts[part.index()],
+            None => continue,
+        };
+        *place = member;
     }
-
-    fn member<A: MapAccess<'de>>(
-        &mut self,
-        field: BlockField,
-        map: &mut A,
-    ) -> Result<(), A::Error> {
-        let (interest, block, value) = (self.interest, self.block, &mut *self.value);
-        match field {
-            BlockField::Timestamp => {
-                value.set_time(block, map.next_value_seed(TextSeed)?);
-            }
-            BlockField::Tags => {
-                value.clear(interest.tag_slots());
-                value.values.resize(interest.slots(), None);
-                let mut tags = TagMembers { value, interest, find: Interest::tag };
-                map.next_value_seed(ObjectSeed(&mut tags))?;
-            }
-            BlockField::LinkTags => {
-                value.clear(interest.link_tag_slots());
-                value.values.resize(interest.slots(), None);
-                let mut tags = TagMembers { value, interest, find: Interest::link_tag };
-                map.next_value_seed(ObjectSeed(&mut tags))?;
-            }
-            BlockField::Headers => {
-                value.clear(interest.header_slots());
-                value.values.resize(interest.slots(), None);
-                let keep = |header: Option<(Slot, Text<'de>)>| match header {
-                    // The first header of a name counts, even when it has no value.
-                    Some((slot, text)) if value.fields().get(slot).is_none() => {
-                        value.put(slot, Some(text));
-                    }
-                    _ => {}
-                };
-                map.next_value_seed(ListSeed(|| HeaderSeed(interest), keep))?;
-            }
-            BlockField::Identity(part) => {
-                value.untell(block, Some(part));
-                let mut tell = |text: Option<Text<'de>>| {
-                    if let Some(text) = text {
-                        value.tell(block, part, text);
-                    }
-                };
-                if part == Part::Recipient {
-                    map.next_value_seed(ListSeed(|| RecipientSeed, tell))?;
-                } else {
-                    tell(map.next_value_seed(TextSeed)?);
-                }
-            }
+    if let Some(time) = timestamp.text() {
+        value.set_time(block, time);
+    }
+    for (name, tag) in tags.members() {
+        if let Some(slot) = interest.tag(&name) {
+            value.put(slot, tag_value(tag));
         }
-        Ok(())
+    }
+    for (name, tag) in link_tags.members() {
+        if let Some(slot) = interest.link_tag(&name) {
+            value.put(slot, tag_value(tag));
+        }
+    }
+    for header in headers.elements() {
+        read_header(header, interest, value);
+    }
+    for (part, raw) in Part::ALL.into_iter().zip(parts) {
+        if part == Part::Recipient {
+            for text in raw.elements().filter_map(recipient) {
+                value.tell(block, part, text);
+            }
+        } else if let Some(text) = raw.text() {
+            value.tell(block, part, text);
+        }
     }
 }
 
-struct TagMembers<'v, 'i, 'a> {
-    value: &'v mut Value<'a>,
-    interest: &'i Interest,
-    find: fn(&Interest, &[u8]) -> Option<Slot>,
-}
-
-impl<'de> Members<'de> for TagMembers<'_, '_, 'de> {
-    type Field = Slot;
-
-    fn field(&self, key: &[u8]) -> Option<Slot> {
-        (self.find)(self.interest, key)
-    }
-
-    fn member<A: MapAccess<'de>>(&mut self, slot: Slot, map: &mut A) -> Result<(), A::Error> {
-        let text = map.next_value_seed(TagValueSeed)?;
-        self.value.put(slot, text);
-        Ok(())
-    }
-}
-
-/// A header's slot, if it is wanted, and its value (empty when absent).
-struct HeaderSeed<'i>(&'i Interest);
-
-struct HeaderMembers<'i, 'a> {
-    interest: &'i Interest,
-    slot: Option<Slot>,
-    text: Option<Text<'a>>,
+/// A string, or the first element of a list if that is a string.
+fn tag_value(raw: Raw<'_>) -> Option<Text<'_>> {
+    let first = || raw.elements().next()?.text();
+    raw.text().or_else(first)
 }
 
 /// The members of a header that mean something.
@@ -328,33 +174,21 @@ impl HeaderField {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for HeaderSeed<'_> {
-    type Value = Option<(Slot, Text<'de>)>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        let mut header = HeaderMembers { interest: self.0, slot: None, text: None };
-        ObjectSeed(&mut header).deserialize(deserializer)?;
-        Ok(header.slot.map(|slot| (slot, header.text.unwrap_or_default())))
-    }
-}
-
-impl<'de> Members<'de> for HeaderMembers<'_, 'de> {
-    type Field = HeaderField;
-
-    fn field(&self, key: &[u8]) -> Option<HeaderField> {
-        HeaderField::of(key)
-    }
-
-    fn member<A: MapAccess<'de>>(
-        &mut self,
-        field: HeaderField,
-        map: &mut A,
-    ) -> Result<(), A::Error> {
-        let text = map.next_value_seed(TextSeed)?;
-        match field {
-            HeaderField::Name => self.slot = text.and_then(|name| self.interest.header(&name)),
-            HeaderField::Value => self.text = text,
+/// Reads a header, if it is wanted and the first of its name. That one counts even when it has no
+/// value: it is empty then.
+fn read_header<'a>(header: Raw<'a>, interest: &Interest, value: &mut Value<'a>) {
+    let (mut name, mut text) = (Raw::default(), Raw::default());
+    for (key, member) in header.members() {
+        match HeaderField::of(&key) {
+            Some(HeaderField::Name) => name = member,
+            Some(HeaderField::Value) => text = member,
+            None => {}
         }
-        Ok(())
+    }
+    let slot = name.text().and_then(|name| interest.header(&name));
+    if let Some(slot) = slot
+        && value.fields().get(slot).is_none()
+    {
+        value.put(slot, Some(text.text().unwrap_or_default()));
     }
 }

@@ -107,7 +107,6 @@ impl<'de> Visitor<'de> for EventSeed<'_, '_, 'de> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Self { value, interest } = self;
-        value.values.resize(interest.slots(), None);
         let mut seen_blocks = [false; 8];
         while let Some(field) = map.next_key_seed(Key(ValueField::of))? {
             match field {
@@ -156,7 +155,7 @@ impl<'de> Visitor<'de> for BlockSeed<'_, '_, 'de> {
             match field {
                 Some(BlockField::Timestamp) => {
                     once(&mut seen_timestamp)?;
-                    value.set_time(block, Some(map.next_value_seed(PlainText)?));
+                    value.set_time(block, map.next_value_seed(PlainText)?);
                 }
                 Some(BlockField::Tags) => {
                     once(&mut seen_tags)?;

@@ -1,48 +1,166 @@
-//! The bytes of single values, cut out of JSON that was read already: for whoever keeps what could
-//! not be read. What is cut out reads alone as it did in its place.
+//! Valid JSON as it came: a value is its bytes until somebody asks what it holds.
 
 use std::borrow::Cow;
 
+use memchr::memchr;
+
 use super::gunzip::is_gzip;
-use super::json::end_of_string;
+use super::strings::{decode, end_of_valid};
 use super::text::BYTE_ORDER_MARK;
+use super::value::Text;
+use super::work;
 
 /// What a torn gzip stream is kept as when something came out of it: gzip that ends at once.
 pub const TORN_GZIP: &[u8] = &[0x1f, 0x8b];
 
-/// The entries of a list that is an object's member. The list is looked for when the first entry
-/// is asked for.
-pub struct Entries<'t> {
-    object: &'t [u8],
-    name: &'static str,
-    items: Option<Items<'t>>,
-    /// The entry that `items` gives next.
-    next: u64,
-}
+/// One valid JSON value without white space around it, or none at all.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Raw<'a>(&'a [u8]);
 
-/// What stands in a list or an object of sound JSON; of an object keys and values by turns.
-struct Items<'t>(&'t [u8]);
+/// The elements of a list.
+#[derive(Clone, Debug)]
+pub struct Elements<'a>(&'a [u8]);
 
-/// The value of a member of a sound object, the last one of that name; empty when there is none.
-pub fn member<'t>(object: &'t [u8], name: &str) -> &'t [u8] {
-    let mut items = Items::of(object);
-    let mut found: &[u8] = &[];
-    while let (Some(key), Some(value)) = (items.next(), items.next()) {
-        if is_name(key, name) {
-            found = value;
+/// The members of an object, with their names.
+#[derive(Clone, Debug)]
+pub struct Members<'a>(Elements<'a>);
+
+// === impl Raw ===
+
+impl<'a> Raw<'a> {
+    /// What is known to be one valid JSON value, from its first byte to its last.
+    pub fn new(json: &'a [u8]) -> Self {
+        Self(json)
+    }
+
+    pub fn bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    pub fn is_text(self) -> bool {
+        self.0.first() == Some(&b'"')
+    }
+
+    pub fn is_object(self) -> bool {
+        self.0.first() == Some(&b'{')
+    }
+
+    pub fn is_list(self) -> bool {
+        self.0.first() == Some(&b'[')
+    }
+
+    /// What stands between a string's quotes, and whether that is what it holds.
+    fn content(self) -> Option<(&'a [u8], bool)> {
+        let content = self.0.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+        work::scanned(content.len());
+        Some((content, memchr(b'\\', content).is_none()))
+    }
+
+    /// The bytes that a string holds.
+    pub fn text(self) -> Option<Text<'a>> {
+        let (content, is_plain) = self.content()?;
+        if is_plain {
+            return Some(Cow::Borrowed(content));
         }
+        let mut out = Vec::new();
+        decode(content, &mut out);
+        Some(Cow::Owned(out))
     }
-    found
+
+    /// The same, in a buffer that is used again where one is needed.
+    pub fn text_in<'b>(self, buffer: &'b mut Vec<u8>) -> Option<&'b [u8]>
+    where
+        'a: 'b,
+    {
+        let (content, is_plain) = self.content()?;
+        if is_plain {
+            return Some(content);
+        }
+        buffer.clear();
+        decode(content, buffer);
+        Some(buffer)
+    }
+
+    /// The elements, if it is a list.
+    pub fn elements(self) -> Elements<'a> {
+        Elements(if self.is_list() { &self.0[1..] } else { &[] })
+    }
+
+    /// The members, if it is an object.
+    pub fn members(self) -> Members<'a> {
+        Members(Elements(if self.is_object() { &self.0[1..] } else { &[] }))
+    }
+
+    /// The last member of a name; none if it is no object.
+    pub fn member(self, name: &str) -> Self {
+        let named = self.members().filter(|(key, _)| **key == *name.as_bytes());
+        named.last().map(|(_, member)| member).unwrap_or_default()
+    }
 }
 
-/// Whether a key, with its quotes, is a name.
-fn is_name(key: &[u8], name: &str) -> bool {
-    if key.contains(&b'\\') {
-        // What is no text is no name of ours.
-        return serde_json::from_slice::<String>(key).is_ok_and(|key| key == name);
+impl std::fmt::Debug for Raw<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0.escape_ascii())
     }
-    key.get(1..key.len() - 1) == Some(name.as_bytes())
 }
+
+// === impl Elements ===
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = Raw<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Raw<'a>> {
+        let between = |byte: &u8| matches!(byte, b',' | b':' | b' ' | b'\t' | b'\n' | b'\r');
+        let start = self.0.iter().position(|byte| !between(byte))?;
+        let rest = &self.0[start..];
+        if matches!(rest[0], b'}' | b']') {
+            self.0 = &[];
+            return None;
+        }
+        let (item, rest) = rest.split_at(len_of_value(rest));
+        work::scanned(start + item.len());
+        self.0 = rest;
+        Some(Raw(item))
+    }
+}
+
+// === impl Members ===
+
+impl<'a> Iterator for Members<'a> {
+    type Item = (Text<'a>, Raw<'a>);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let (key, member) = (self.0.next()?, self.0.next()?);
+        Some((key.text().unwrap_or_default(), member))
+    }
+}
+
+/// The length of the value at the start of valid JSON.
+fn len_of_value(json: &[u8]) -> usize {
+    let (mut depth, mut at) = (0_usize, 0);
+    while let Some(byte) = json.get(at) {
+        match byte {
+            b'"' => {
+                at = end_of_valid(json, at + 1);
+                if depth == 0 {
+                    return at;
+                }
+                continue;
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' if depth > 1 => depth -= 1,
+            b'}' | b']' => return at + depth,
+            b',' | b' ' | b'\t' | b'\n' | b'\r' if depth == 0 => return at,
+            _ => {}
+        }
+        at += 1;
+    }
+    at
+}
+
+// === what is kept of a value ===
 
 /// An entry of `Records` in a list of its own, since alone it would be judged as a value.
 pub fn in_notifications(entry: &[u8]) -> Vec<u8> {
@@ -64,103 +182,46 @@ pub fn in_text(fault: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-// === impl Entries ===
-
-impl<'t> Entries<'t> {
-    pub fn of(object: &'t [u8], name: &'static str) -> Self {
-        Self { object, name, items: None, next: 0 }
-    }
-
-    /// The entry of a number from 0, which is larger than that of the last time: so all together
-    /// cost no more than one walk.
-    pub fn get(&mut self, at: u64) -> &'t [u8] {
-        let items = self.items.get_or_insert_with(|| Items::of(member(self.object, self.name)));
-        let skip = usize::try_from(at - self.next).unwrap_or(usize::MAX);
-        self.next = at + 1;
-        items.nth(skip).unwrap_or_default()
-    }
-}
-
-// === impl Items ===
-
-impl<'t> Items<'t> {
-    fn of(json: &'t [u8]) -> Self {
-        let open = json.iter().position(|byte| matches!(byte, b'{' | b'['));
-        Self(open.map_or(&[], |open| &json[open + 1..]))
-    }
-}
-
-impl<'t> Iterator for Items<'t> {
-    type Item = &'t [u8];
-
-    fn next(&mut self) -> Option<&'t [u8]> {
-        let between = |byte: &u8| matches!(byte, b',' | b':' | b' ' | b'\t' | b'\n' | b'\r');
-        let start = self.0.iter().position(|byte| !between(byte))?;
-        let rest = &self.0[start..];
-        if matches!(rest[0], b'}' | b']') {
-            self.0 = &[];
-            return None;
-        }
-        let (item, rest) = rest.split_at(len_of_value(rest));
-        self.0 = rest;
-        Some(item)
-    }
-}
-
-/// The length of the value at the start of sound JSON.
-fn len_of_value(json: &[u8]) -> usize {
-    let (mut depth, mut at) = (0_usize, 0);
-    while let Some(byte) = json.get(at) {
-        match byte {
-            b'"' => {
-                at = end_of_string(json, at + 1).unwrap_or(json.len());
-                if depth == 0 {
-                    return at;
-                }
-                continue;
-            }
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' if depth > 1 => depth -= 1,
-            b'}' | b']' => return at + depth,
-            b',' | b' ' | b'\t' | b'\n' | b'\r' if depth == 0 => return at,
-            _ => {}
-        }
-        at += 1;
-    }
-    at
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn text(bytes: &[u8]) -> &str {
-        std::str::from_utf8(bytes).expect("text")
+    fn text(raw: Raw<'_>) -> &str {
+        std::str::from_utf8(raw.bytes()).expect("text")
     }
 
     #[test]
     fn a_member_is_the_last_of_its_name_whatever_stands_around_it() {
-        let object = br#" { "a" : 1 , "b":"}\"," ,"a":[{"a":2},"]"]
-            ,"\u0063" :null, "\ud800":0,"d":{ "e" : -1.5e3 } } "#;
-        assert_eq!(text(member(object, "a")), r#"[{"a":2},"]"]"#);
-        assert_eq!(text(member(object, "b")), r#""}\",""#);
-        assert_eq!(text(member(object, "c")), "null");
-        assert_eq!(text(member(member(object, "d"), "e")), "-1.5e3");
-        assert_eq!(text(member(object, "e")), "");
+        let object = br#"{ "a" : 1 , "b":"}\"," ,"a":[{"a":2},"]"]
+            ,"\u0063" :null, "\ud800":0,"d":{ "e" : -1.5e3 } }"#;
+        let object = Raw::new(object);
+        assert_eq!(text(object.member("a")), r#"[{"a":2},"]"]"#);
+        assert_eq!(text(object.member("b")), r#""}\",""#);
+        assert_eq!(text(object.member("c")), "null");
+        assert_eq!(text(object.member("d").member("e")), "-1.5e3");
+        assert_eq!(text(object.member("e")), "");
         for nothing in ["{}", "[]", "7", "\"\"", ""] {
-            assert_eq!(text(member(nothing.as_bytes(), "a")), "", "{nothing}");
+            assert_eq!(text(Raw::new(nothing.as_bytes()).member("a")), "", "{nothing}");
         }
     }
 
     #[test]
-    fn entries_are_found_by_their_number() {
-        let object = br#"{"a":[0,"1",{"2":[2]}, [ ] ,4]}"#;
-        let mut entries = Entries::of(object, "a");
-        assert_eq!(text(entries.get(1)), "\"1\"");
-        assert_eq!(text(entries.get(2)), "{\"2\":[2]}");
-        assert_eq!(text(entries.get(3)), "[ ]");
-        assert_eq!(text(entries.get(4)), "4");
-        assert_eq!(text(entries.get(5)), "");
-        assert_eq!(text(Entries::of(object, "b").get(0)), "");
+    fn elements_are_handed_out_without_what_stands_between_them() {
+        let list = Raw::new(br#"[0,"1",{"2":[2]}, [ ] ,4]"#);
+        let elements: Vec<_> = list.elements().map(text).collect();
+        assert_eq!(elements, ["0", "\"1\"", "{\"2\":[2]}", "[ ]", "4"]);
+        for nothing in ["[]", "[ ]", "{\"a\":1}", "7", "\"\"", ""] {
+            assert_eq!(Raw::new(nothing.as_bytes()).elements().count(), 0, "{nothing}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_decoded_once_and_in_the_buffer_that_is_given() {
+        let mut buffer = Vec::new();
+        assert_eq!(Raw::new(b"\"a\"").text_in(&mut buffer), Some(&b"a"[..]));
+        assert_eq!(buffer.capacity(), 0);
+        assert_eq!(Raw::new(b"\"a\\n\"").text_in(&mut buffer), Some(&b"a\n"[..]));
+        assert_eq!(Raw::new(b"\"\\u0061\"").text().as_deref(), Some(&b"a"[..]));
+        assert_eq!(Raw::new(b"7").text(), None);
     }
 }

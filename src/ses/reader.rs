@@ -28,7 +28,7 @@ impl<R: Read> Reader<R> {
         Self { input, block_bytes }
     }
 
-    /// Reads the whole text. A torn gzip stream in the input shows as
+    /// Reads the whole text, or until the visitor is over its budget. A torn gzip stream in the input shows as
     /// [`std::io::ErrorKind::UnexpectedEof`] or `InvalidData` when `gzip` is set: what came out of
     /// it is read, then one `malformed` counted.
     ///
@@ -45,6 +45,9 @@ impl<R: Read> Reader<R> {
         let mut buffer = Vec::new();
         while let Some(block) = blocks.next(buffer) {
             scan.read(&block, interest, visit);
+            if visit.is_over() {
+                break;
+            }
             if let Some(end) = block.end {
                 return scan.end(end, visit);
             }

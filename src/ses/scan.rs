@@ -4,7 +4,7 @@ use super::blocks::{Block, End};
 use super::interest::Interest;
 use super::raw::TORN_GZIP;
 use super::text::Progress;
-use super::unwrap::{LEVELS_MAX, Other, Path, Visit, judge_found};
+use super::unwrap::{Other, Path, Reading, Visit};
 
 /// How far a text in blocks is read. Keeps the value that no block has ended yet: at most one and
 /// a half times the longest value, and a block.
@@ -17,6 +17,8 @@ pub struct Scan {
     tried: usize,
     /// Where `unread` begins in the text.
     offset: u64,
+    /// Whether the text comes out of gzip.
+    path: Path,
 }
 
 // === impl Scan ===
@@ -32,9 +34,14 @@ impl Scan {
         self.unread.is_empty() && self.progress.is_between_values()
     }
 
-    /// Reads the block behind those that were read before.
+    /// Reads the block behind those that were read before. Nothing more once the request is beyond
+    /// its budget.
     pub fn read(&mut self, block: &Block, interest: &Interest, visit: &mut impl Visit) {
+        if visit.is_over() {
+            return;
+        }
         let last = block.end.is_some();
+        self.path = Path::outermost(block.gzip);
         if self.unread.is_empty() {
             let done = self.walk(&block.bytes, last, interest, visit);
             self.unread.extend_from_slice(&block.bytes[done..]);
@@ -62,9 +69,9 @@ impl Scan {
         visit: &mut impl Visit,
     ) -> usize {
         let offset = self.offset;
-        let path = Path::default();
-        let done = self.progress.read(bytes, last, interest, LEVELS_MAX, |found, at, raw| {
-            judge_found(found, raw, interest, &path, offset + at as u64, visit);
+        let path = self.path;
+        let done = self.progress.read(bytes, last, interest, |found, at, raw| {
+            Reading::new(interest, offset + at as u64, visit).found(found, raw, &path)
         });
         self.offset += done as u64;
         done
@@ -80,7 +87,7 @@ impl Scan {
             End::Whole => Ok(()),
             End::Torn => {
                 if !self.progress.ended_inside {
-                    visit.other(Other::Malformed, &Path::default(), self.offset, TORN_GZIP);
+                    visit.other(Other::Malformed, &self.path, self.offset, TORN_GZIP);
                 }
                 Ok(())
             }

@@ -3,8 +3,8 @@
 use memchr::memchr;
 
 use super::interest::Interest;
-use super::json::{Step, VALUE_BYTES_MAX, read_value};
-use super::value::{Levels, Value};
+use super::json::{Step, VALUE_BYTES_MAX, ValueReader};
+use super::value::Value;
 
 /// What SES publishes to an SNS topic when a destination is created: no JSON, and no fault.
 pub const VALIDATION_NOTICE: &str =
@@ -21,15 +21,12 @@ pub enum Found<'v, 'a> {
 }
 
 /// How far a text has been read. One per text, kept while its bytes come in pieces.
-#[expect(clippy::struct_excessive_bools, reason = "each says something of its own")]
 #[derive(Debug, Default)]
 pub struct Progress {
     begun: bool,
     /// Looking for the newline after the first byte of a faulty value.
     skipping: bool,
-    /// A fault was met: from here on hostile input is likely. Changes what reading costs, and
-    /// nothing else.
-    cautious: bool,
+    pub(super) values: ValueReader,
     /// The text ended inside a value.
     pub ended_inside: bool,
 }
@@ -48,16 +45,16 @@ impl Progress {
     }
 
     /// Hands the values at the start of `bytes` to `found`, each with its place and its bytes, and
-    /// gives the number of bytes that are done with. Unless these are the `last` bytes, what remains
-    /// must come again with more behind it. A fault goes to the end of its line; where `bytes` end
-    /// before that and are not the last, so does what is handed out of it.
+    /// returns the number of bytes that are done with. Unless these are the `last` bytes, what
+    /// remains must come again with more behind it. A fault goes to the end of its line; where
+    /// `bytes` end before that and are not the last, so does what is handed out of it. When `found`
+    /// returns false, all bytes are done with.
     pub fn read<'a>(
         &mut self,
         bytes: &'a [u8],
         last: bool,
         interest: &Interest,
-        levels: Levels,
-        mut found: impl FnMut(Found<'_, 'a>, usize, &'a [u8]),
+        mut found: impl FnMut(Found<'_, 'a>, usize, &'a [u8]) -> bool,
     ) -> usize {
         let mut at = 0;
         if !self.begun {
@@ -68,6 +65,7 @@ impl Progress {
             }
             self.begun = true;
         }
+        self.values.restart();
         loop {
             if self.skipping {
                 match memchr(b'\n', &bytes[at..]) {
@@ -88,7 +86,9 @@ impl Progress {
             if rest[0] == b'S' {
                 if rest.starts_with(VALIDATION_NOTICE.as_bytes()) {
                     let notice = &rest[..VALIDATION_NOTICE.len()];
-                    found(Found::Notice, at, notice);
+                    if !found(Found::Notice, at, notice) {
+                        return bytes.len();
+                    }
                     at += notice.len();
                     continue;
                 }
@@ -97,30 +97,26 @@ impl Progress {
                 }
             }
             let mut value = Value::default();
-            match read_value(rest, interest, levels, VALUE_BYTES_MAX, self.cautious, &mut value) {
+            let step = self.values.read(bytes, at, interest, VALUE_BYTES_MAX, &mut value);
+            let (what, len) = match step {
                 // More digits may follow where the bytes end.
                 Step::Value { len } if !last && is_number(rest) && rest.len() < len + 3 => {
                     return at;
                 }
-                Step::Value { len } => {
-                    found(Found::Value(&value), at, &rest[..len]);
-                    at += len;
-                }
+                Step::Value { len } => (Found::Value(&value), len),
                 Step::Incomplete if !last => return at,
-                step @ (Step::Incomplete | Step::Fault) => {
-                    self.fault();
-                    self.ended_inside |= matches!(step, Step::Incomplete);
+                Step::Incomplete | Step::Fault => {
+                    self.skipping = true;
+                    self.ended_inside |= step == Step::Incomplete;
                     let line = memchr(b'\n', &rest[1..]).map_or(rest.len(), |newline| newline + 1);
-                    found(Found::Fault, at, &rest[..line]);
-                    at += line;
+                    (Found::Fault, line)
                 }
+            };
+            if !found(what, at, &rest[..len]) {
+                return bytes.len();
             }
+            at += len;
         }
-    }
-
-    fn fault(&mut self) {
-        self.skipping = true;
-        self.cautious = true;
     }
 }
 

@@ -5,15 +5,22 @@ use super::event::Event;
 use super::event_type::{EventType, EventTypeSet};
 use super::gunzip::{gunzip, is_gzip};
 use super::interest::Interest;
-use super::raw::{Entries, TORN_GZIP, in_notifications, in_request, in_text, member};
+use super::json::read_valid;
+use super::raw::{Raw, TORN_GZIP, in_notifications, in_request, in_text};
 use super::text::{Found, Progress};
-use super::value::{Entry, Text, Value, Wrapped, Wrapper};
+use super::value::{Value, Wrapper};
 
 /// Wrappings nest at most this deep; what lies deeper is `foreign`.
 pub(super) const LEVELS_MAX: u8 = 8;
 
-/// A `data` that is gzip expands to at most this much: 32 MiB. Firehose takes records of 1 MB.
-const DATA_BYTES_MAX: usize = 32 << 20;
+/// gzip stands at most this often on a path, the outermost of a file or body counted; what lies
+/// deeper is `malformed`. Firehose writes objects as gzip, and Lambda or a producer a record.
+pub(super) const GZIPS_MAX: u8 = 2;
+
+/// One gzip below the outermost level expands to at most this much, whatever its visitor admits:
+/// 128 MiB. Firehose takes records of 1 MB, and sends at most 64 MiB at once (limits of Amazon Data
+/// Firehose, 2026-11).
+pub(super) const GZIP_BYTES_MAX: usize = 128 << 20;
 
 /// The only types of legacy feedback notifications.
 fn is_notification_type(event_type: EventType) -> bool {
@@ -53,6 +60,8 @@ pub enum Wrapping {
 pub struct Path {
     wrappings: [Option<Wrapping>; Self::LEN],
     len: usize,
+    /// Of gzip, that of the whole file or body counted, which is none of the wrappings.
+    gzips: u8,
 }
 
 /// Takes what a text holds, one innermost value after the other.
@@ -62,7 +71,7 @@ pub trait Visit {
 
     /// `at` is the offset of the outermost value in the text that was read. `raw` are the bytes of
     /// the value alone, for one that keeps them: read as a record they are this value again, and
-    /// nothing else. (What lay too deep in wrappings does not then.)
+    /// nothing else. (What lay too deep in wrappings or in gzip does not then.)
     fn other(&mut self, other: Other, path: &Path, at: u64, raw: &[u8]);
 
     /// Whether somebody looks at `raw`, which else may hold more than the value.
@@ -86,16 +95,21 @@ pub trait Visit {
 // === impl Path ===
 
 impl Path {
-    // Each level may add a wrapping and the gzip inside it.
-    const LEN: usize = 2 * LEVELS_MAX as usize + 2;
+    const LEN: usize = (LEVELS_MAX + GZIPS_MAX) as usize;
 
     /// The wrappings, the outermost first.
     pub fn iter(&self) -> impl Iterator<Item = Wrapping> {
         self.wrappings[..self.len].iter().flatten().copied()
     }
 
+    /// The path of a whole file or body, which comes out of gzip or does not.
+    pub(super) fn outermost(gzip: bool) -> Self {
+        Self { gzips: gzip.into(), ..Self::default() }
+    }
+
     fn with(&self, wrapping: Wrapping) -> Self {
         let mut path = *self;
+        path.gzips += u8::from(wrapping == Wrapping::Gzip);
         if let Some(place) = path.wrappings.get_mut(path.len) {
             *place = Some(wrapping);
             path.len += 1;
@@ -126,230 +140,220 @@ impl Wrapping {
 
 /// Reads a text that is whole in memory.
 pub fn read_all(text: &[u8], interest: &Interest, visit: &mut impl Visit) {
-    read_text(text, None, interest, &Path::default(), 0, visit);
+    let mut reading = Reading { offsets: true, ..Reading::new(interest, 0, visit) };
+    reading.text(text, None, &Path::default());
 }
 
 /// Reads the bytes of a record: what a Firehose `data` or an S3 object holds, gzip or not.
 pub fn read_record(bytes: &[u8], interest: &Interest, visit: &mut impl Visit) {
-    read_data(bytes, interest, &Path::default(), 0, visit);
+    Reading { offsets: true, ..Reading::new(interest, 0, visit) }.data(bytes, &Path::default());
 }
 
-/// `tear`: the text ends where a gzip stream is torn, and these bytes stand for it.
-fn read_text(
-    text: &[u8],
-    tear: Option<&[u8]>,
-    interest: &Interest,
-    path: &Path,
+/// Reads what stands at one place of a file or request, down to the last level. The functions that
+/// return a bool return false when the visitor is over its budget: then nothing more is read.
+pub(super) struct Reading<'r, V> {
+    interest: &'r Interest,
+    visit: &'r mut V,
     at: u64,
-    visit: &mut impl Visit,
-) {
-    let levels = LEVELS_MAX - path.levels();
-    let outermost = path.len == 0;
-    let mut progress = Progress::default();
-    progress.read(text, true, interest, levels, |found, offset, raw| {
-        let at = if outermost { at + offset as u64 } else { at };
-        judge_found(found, raw, interest, path, at, visit);
-    });
-    if let Some(tear) = tear
-        && !progress.ended_inside
-    {
-        visit.other(Other::Malformed, path, at, tear);
-    }
+    /// Whether `at` follows the values of the outermost text.
+    offsets: bool,
 }
 
-/// Bytes that may be gzip.
-pub(super) fn read_data(
-    bytes: &[u8],
-    interest: &Interest,
-    path: &Path,
-    at: u64,
-    visit: &mut impl Visit,
-) {
-    if is_gzip(bytes) {
-        // Half as much within gzip, and so on: all that is expanded at once is less than twice it.
-        let outer = path.iter().filter(|wrapping| *wrapping == Wrapping::Gzip).count();
-        let out = gunzip(bytes, DATA_BYTES_MAX >> outer, |_| true);
-        // What came out is read, so it must not come again with the rest.
-        let tear = if out.bytes.is_empty() { bytes } else { TORN_GZIP };
-        let tear = out.torn.then_some(tear);
-        read_text(&out.bytes, tear, interest, &path.with(Wrapping::Gzip), at, visit);
-    } else {
-        read_text(bytes, None, interest, path, at, visit);
-    }
-}
+// === impl Reading ===
 
-/// Reads base64; gives whether it was some.
-fn read_base64(
-    data: Option<&Text<'_>>,
-    interest: &Interest,
-    path: &Path,
-    at: u64,
-    visit: &mut impl Visit,
-) -> bool {
-    let mut buffer = Buffer::default();
-    let bytes = data.and_then(|data| buffer.decode(data));
-    if let Some(bytes) = bytes {
-        read_data(bytes, interest, path, at, visit);
+impl<'r, V: Visit> Reading<'r, V> {
+    pub(super) fn new(interest: &'r Interest, at: u64, visit: &'r mut V) -> Self {
+        Self { interest, visit, at, offsets: false }
     }
-    bytes.is_some()
-}
 
-pub(super) fn judge_found(
-    found: Found<'_, '_>,
-    raw: &[u8],
-    interest: &Interest,
-    path: &Path,
-    at: u64,
-    visit: &mut impl Visit,
-) {
-    match found {
-        Found::Value(value) => judge(value, raw, interest, path, at, visit),
-        Found::Notice => visit.other(Other::Notice, path, at, raw),
-        Found::Fault if visit.keeps() => visit.other(Other::Malformed, path, at, &in_text(raw)),
-        Found::Fault => visit.other(Other::Malformed, path, at, raw),
+    fn goes_on(&self) -> bool {
+        !self.visit.is_over()
     }
-}
 
-/// Tells what a value is; the rows are tried from the top. `raw` holds the value and no other
-/// innermost one.
-fn judge(
-    value: &Value<'_>,
-    raw: &[u8],
-    interest: &Interest,
-    path: &Path,
-    at: u64,
-    visit: &mut impl Visit,
-) {
-    let event_type = match (&value.event_type, &value.notification_type) {
-        (Some(name), _) => Some(EventType::parse(name)),
-        (None, Some(name)) => {
-            Some(EventType::parse(name).filter(|event_type| is_notification_type(*event_type)))
-        }
-        (None, None) => None,
-    };
-    match event_type {
-        Some(Some(event_type)) if value.has_mail => {
-            return visit.event(&Event::new(event_type, value), path, raw);
-        }
-        Some(_) => return visit.other(Other::UnknownType, path, at, raw),
-        None => {}
+    fn other(&mut self, other: Other, path: &Path, raw: &[u8]) {
+        self.visit.other(other, path, self.at, raw);
     }
-    match &value.wrapper {
-        Some(wrapper) => unwrap(wrapper, raw, interest, path, at, visit),
-        None => visit.other(Other::Foreign, path, at, raw),
-    }
-}
 
-fn unwrap(
-    wrapper: &Wrapper<'_>,
-    raw: &[u8],
-    interest: &Interest,
-    path: &Path,
-    at: u64,
-    visit: &mut impl Visit,
-) {
-    let kind = wrapper.kind.as_deref().unwrap_or_default();
-    if matches!(kind, b"SubscriptionConfirmation" | b"UnsubscribeConfirmation") {
-        return visit.other(Other::Control, path, at, raw);
-    }
-    let inside = |wrapping| path.with(wrapping);
-    match wrapper {
-        _ if path.levels() == LEVELS_MAX => visit.other(Other::Foreign, path, at, raw),
-        Wrapper { message: Some(message), topic_arn, .. }
-            if topic_arn.is_some() || kind == b"Notification" =>
+    /// `tear`: the text ends where a gzip stream is torn, and these bytes stand for it.
+    fn text(&mut self, text: &[u8], tear: Option<&[u8]>, path: &Path) {
+        let offsets = self.offsets;
+        let start = self.at;
+        self.offsets = false;
+        let mut progress = Progress::default();
+        progress.read(text, true, self.interest, |found, offset, raw| {
+            if offsets {
+                self.at = start + offset as u64;
+            }
+            self.found(found, raw, path)
+        });
+        self.at = start;
+        if let Some(tear) = tear
+            && !progress.ended_inside
+            && self.goes_on()
         {
-            let message = Member { wrapped: message, of: raw, name: "Message" };
-            message.read(interest, &inside(Wrapping::Sns), at, visit);
+            self.other(Other::Malformed, path, tear);
         }
-        Wrapper { detail_type: Some(_), detail: Some(Wrapped::Value(detail)), source, .. } => {
-            if source.as_deref() == Some(b"aws.ses") && detail.event_type.is_some() {
-                let raw = if visit.keeps() { member(raw, "detail") } else { raw };
-                judge(detail, raw, interest, &inside(Wrapping::EventBridge), at, visit);
-            } else {
-                visit.other(Other::Foreign, path, at, raw);
+    }
+
+    /// Bytes that may be gzip.
+    pub(super) fn data(&mut self, bytes: &[u8], path: &Path) -> bool {
+        if !is_gzip(bytes) {
+            self.text(bytes, None, path);
+        } else if path.gzips == GZIPS_MAX {
+            self.other(Other::Malformed, path, bytes);
+        } else {
+            let out = gunzip(bytes, GZIP_BYTES_MAX, |more| self.visit.expand(more));
+            if self.goes_on() {
+                // What came out is read, so it must not come again with the rest.
+                let tear = if out.bytes.is_empty() { bytes } else { TORN_GZIP };
+                let tear = out.torn.then_some(tear);
+                self.text(&out.bytes, tear, &path.with(Wrapping::Gzip));
             }
         }
-        Wrapper { notifications: Some(entries), .. } => {
-            read_notifications(entries, raw, interest, path, at, visit);
+        self.goes_on()
+    }
+
+    /// What was found where a value of a text may begin.
+    pub(super) fn found(&mut self, found: Found<'_, '_>, raw: &[u8], path: &Path) -> bool {
+        match found {
+            Found::Value(value) => self.judge(value, raw, path),
+            Found::Notice => self.other(Other::Notice, path, raw),
+            Found::Fault if self.visit.keeps() => self.other(Other::Malformed, path, &in_text(raw)),
+            Found::Fault => self.other(Other::Malformed, path, raw),
         }
-        Wrapper { request_id: Some(_), records: Some(records), .. } => {
-            let path = inside(Wrapping::FirehoseRequest);
-            let mut raws = Entries::of(raw, "records");
-            for (record, number) in records.iter().zip(0..) {
-                if !read_base64(record.as_ref(), interest, &path, at, visit) {
-                    not_base64(&mut raws, number, &path, at, visit);
+        self.goes_on()
+    }
+
+    /// Tells what a value is; the rows are tried from the top. `raw` are its bytes.
+    fn judge(&mut self, value: &Value<'_>, raw: &[u8], path: &Path) {
+        let event_type = match (&value.event_type, &value.notification_type) {
+            (Some(name), _) => Some(EventType::parse(name)),
+            (None, Some(name)) => {
+                Some(EventType::parse(name).filter(|event_type| is_notification_type(*event_type)))
+            }
+            (None, None) => None,
+        };
+        match (event_type, &value.wrapper) {
+            (Some(Some(event_type)), _) if value.has_mail => {
+                self.visit.event(&Event::new(event_type, value), path, raw);
+            }
+            (Some(_), _) => self.other(Other::UnknownType, path, raw),
+            (None, Some(wrapper)) => self.unwrap(wrapper, raw, path),
+            (None, None) => self.other(Other::Foreign, path, raw),
+        }
+    }
+
+    fn unwrap(&mut self, wrapper: &Wrapper<'_>, raw: &[u8], path: &Path) {
+        let kind = wrapper.kind.text().unwrap_or_default();
+        if matches!(&*kind, b"SubscriptionConfirmation" | b"UnsubscribeConfirmation") {
+            return self.other(Other::Control, path, raw);
+        }
+        if path.levels() == LEVELS_MAX {
+            return self.other(Other::Foreign, path, raw);
+        }
+        let is_notification = wrapper.topic_arn.is_text() || &*kind == b"Notification";
+        if is_notification && holds(wrapper.message) {
+            self.member(wrapper.message, &path.with(Wrapping::Sns), &mut Vec::new());
+        } else if wrapper.detail_type.is_text() && wrapper.detail.is_object() {
+            self.detail(wrapper, raw, path);
+        } else if wrapper.notifications.is_list() {
+            self.notifications(wrapper.notifications, path);
+        } else if wrapper.request_id.is_text() && wrapper.records.is_list() {
+            let path = path.with(Wrapping::FirehoseRequest);
+            each_data(wrapper.records, |data, record, _| match data {
+                Some(bytes) => self.data(bytes, &path),
+                None => self.not_base64(record, &path),
+            });
+        } else if wrapper.raw_data.is_text() && wrapper.error_code.is_text() {
+            let path = path.with(Wrapping::FirehoseFailure);
+            let (mut escaped, mut buffer) = (Vec::new(), Buffer::default());
+            let text = wrapper.raw_data.text_in(&mut escaped);
+            match text.and_then(|text| buffer.decode(text)) {
+                Some(bytes) => {
+                    self.data(bytes, &path);
+                }
+                None => self.other(Other::Malformed, &path, raw),
+            }
+        } else {
+            self.other(Other::Foreign, path, raw);
+        }
+    }
+
+    /// What a wrapping holds: a text, in the given buffer if it must be decoded, or an object.
+    fn member(&mut self, member: Raw<'_>, path: &Path, buffer: &mut Vec<u8>) {
+        if let Some(text) = member.text_in(buffer) {
+            self.text(text, None, path);
+        } else {
+            let mut value = Value::default();
+            read_valid(member, self.interest, &mut value);
+            self.judge(&value, member.bytes(), path);
+        }
+    }
+
+    /// The `detail` of an envelope of `EventBridge`.
+    fn detail(&mut self, wrapper: &Wrapper<'_>, raw: &[u8], path: &Path) {
+        if wrapper.source.text().as_deref() == Some(b"aws.ses") {
+            let mut detail = Value::default();
+            read_valid(wrapper.detail, self.interest, &mut detail);
+            if detail.event_type.is_some() {
+                let path = path.with(Wrapping::EventBridge);
+                return self.judge(&detail, wrapper.detail.bytes(), &path);
+            }
+        }
+        self.other(Other::Foreign, path, raw);
+    }
+
+    /// The entries of `Records`, which are of SQS or SNS.
+    fn notifications(&mut self, entries: Raw<'_>, path: &Path) {
+        let mut buffer = Vec::new();
+        for entry in entries.elements() {
+            let (mut body, mut sns) = (Raw::default(), Raw::default());
+            for (key, member) in entry.members() {
+                match &*key {
+                    b"body" => body = member,
+                    b"Sns" => sns = member,
+                    _ => {}
                 }
             }
-        }
-        Wrapper { raw_data: Some(data), error_code: Some(_), .. } => {
-            let path = inside(Wrapping::FirehoseFailure);
-            if !read_base64(Some(data), interest, &path, at, visit) {
-                visit.other(Other::Malformed, &path, at, raw);
+            if holds(body) {
+                self.member(body, &path.with(Wrapping::Sqs), &mut buffer);
+            } else if holds(sns) {
+                self.member(sns, &path.with(Wrapping::LambdaSns), &mut buffer);
+            } else if self.visit.keeps() {
+                self.other(Other::Foreign, path, &in_notifications(entry.bytes()));
+            } else {
+                self.other(Other::Foreign, path, entry.bytes());
+            }
+            if !self.goes_on() {
+                return;
             }
         }
-        _ => visit.other(Other::Foreign, path, at, raw),
+    }
+
+    /// A record of a Firehose request whose `data` is none.
+    pub(super) fn not_base64(&mut self, record: Raw<'_>, path: &Path) -> bool {
+        let raw = if self.visit.keeps() { in_request(record.bytes()) } else { Vec::new() };
+        self.other(Other::Malformed, path, &raw);
+        self.goes_on()
     }
 }
 
-/// The entries of `Records`, which are of SQS or SNS.
-fn read_notifications(
-    entries: &[Entry<'_>],
-    raw: &[u8],
-    interest: &Interest,
-    path: &Path,
-    at: u64,
-    visit: &mut impl Visit,
+/// Whether a member of a wrapping may hold values.
+fn holds(member: Raw<'_>) -> bool {
+    member.is_text() || member.is_object()
+}
+
+/// Hands out what the `data` of each record in a list holds, if it is base64, with the record and its
+/// number, as long as `take` returns true.
+pub(super) fn each_data(
+    records: Raw<'_>,
+    mut take: impl FnMut(Option<&[u8]>, Raw<'_>, u64) -> bool,
 ) {
-    let mut raws = Entries::of(raw, "Records");
-    for (entry, number) in entries.iter().zip(0..) {
-        let is_text = matches!(entry.body.as_ref().or(entry.sns.as_ref()), Some(Wrapped::Text(_)));
-        let of = if visit.keeps() && !is_text { raws.get(number) } else { raw };
-        match (&entry.body, &entry.sns) {
-            (Some(wrapped), _) => {
-                let body = Member { wrapped, of, name: "body" };
-                body.read(interest, &path.with(Wrapping::Sqs), at, visit);
-            }
-            (None, Some(wrapped)) => {
-                let sns = Member { wrapped, of, name: "Sns" };
-                sns.read(interest, &path.with(Wrapping::LambdaSns), at, visit);
-            }
-            (None, None) if visit.keeps() => {
-                visit.other(Other::Foreign, path, at, &in_notifications(of));
-            }
-            (None, None) => visit.other(Other::Foreign, path, at, of),
-        }
-    }
-}
-
-/// A record of a Firehose request whose `data` is none.
-pub(super) fn not_base64(
-    raws: &mut Entries<'_>,
-    number: u64,
-    path: &Path,
-    at: u64,
-    visit: &mut impl Visit,
-) {
-    let raw = if visit.keeps() { in_request(raws.get(number)) } else { Vec::new() };
-    visit.other(Other::Malformed, path, at, &raw);
-}
-
-/// What stands in a member of a wrapping.
-struct Member<'v, 'a> {
-    wrapped: &'v Wrapped<'a>,
-    /// The bytes of the wrapping.
-    of: &'v [u8],
-    name: &'static str,
-}
-
-// === impl Member ===
-
-impl Member<'_, '_> {
-    fn read(&self, interest: &Interest, path: &Path, at: u64, visit: &mut impl Visit) {
-        let raw = |keeps| if keeps { member(self.of, self.name) } else { self.of };
-        match self.wrapped {
-            Wrapped::Text(text) => read_text(text, None, interest, path, at, visit),
-            Wrapped::Value(value) => judge(value, raw(visit.keeps()), interest, path, at, visit),
-            Wrapped::TooDeep => visit.other(Other::Foreign, path, at, raw(visit.keeps())),
+    let (mut escaped, mut buffer) = (Vec::new(), Buffer::default());
+    for (record, at) in records.elements().zip(0..) {
+        let text = record.member("data").text_in(&mut escaped);
+        if !take(text.and_then(|text| buffer.decode(text)), record, at) {
+            return;
         }
     }
 }

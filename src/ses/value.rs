@@ -6,6 +6,8 @@ use smallvec::SmallVec;
 
 use super::identity::{Part, Told};
 use super::interest::Slot;
+use super::members::WrapperField;
+use super::raw::Raw;
 
 /// A JSON string as bytes. UTF-8 but for lone surrogates, which stand as three bytes each.
 pub type Text<'a> = Cow<'a, [u8]>;
@@ -23,8 +25,8 @@ pub enum Block {
     Subscription,
 }
 
-#[cfg(any(test, fuzzing))]
 impl Block {
+    /// Every block, in the order of the enum.
     pub const ALL: [Self; 8] = [
         Self::Mail,
         Self::Bounce,
@@ -37,17 +39,16 @@ impl Block {
     ];
 }
 
-/// How many levels of wrapping an object may still open; a bound on recursion.
-pub type Levels = u8;
-
 /// One JSON value. What is not an object has no fields.
 #[derive(Debug, Default)]
 pub struct Value<'a> {
     pub event_type: Option<Text<'a>>,
     pub notification_type: Option<Text<'a>>,
     pub has_mail: bool,
+    /// At most one of a block.
     times: SmallVec<[(Block, Text<'a>); 2]>,
-    pub(super) values: SmallVec<[Option<Text<'a>>; 8]>,
+    /// By slot, up to the last one that is present.
+    values: SmallVec<[Option<Text<'a>>; 8]>,
     /// Empty unless it was asked for.
     pub(super) identity: Vec<Told<'a>>,
     /// Present only when a key of some wrapping was seen: most values are bare events.
@@ -62,36 +63,21 @@ pub struct Fields<'v> {
     pub(super) identity: &'v [Told<'v>],
 }
 
-/// The fields by which wrappings are known.
+/// The fields by which wrappings are known, as they came: what is wrapped is read when all of them
+/// are known, and lists are then read element by element.
 #[derive(Debug, Default)]
 pub struct Wrapper<'a> {
-    pub kind: Option<Text<'a>>,
-    pub topic_arn: Option<Text<'a>>,
-    pub message: Option<Wrapped<'a>>,
-    pub detail_type: Option<Text<'a>>,
-    pub source: Option<Text<'a>>,
-    pub detail: Option<Wrapped<'a>>,
-    pub notifications: Option<Vec<Entry<'a>>>,
-    pub request_id: Option<Text<'a>>,
-    pub records: Option<Vec<Option<Text<'a>>>>,
-    pub raw_data: Option<Text<'a>>,
-    pub error_code: Option<Text<'a>>,
-}
-
-/// What a wrapping holds.
-#[derive(Debug)]
-pub enum Wrapped<'a> {
-    Text(Text<'a>),
-    Value(Box<Value<'a>>),
-    /// An object below the last level of wrapping that is looked into.
-    TooDeep,
-}
-
-/// An entry of a `Records` list.
-#[derive(Debug, Default)]
-pub struct Entry<'a> {
-    pub body: Option<Wrapped<'a>>,
-    pub sns: Option<Wrapped<'a>>,
+    pub kind: Raw<'a>,
+    pub topic_arn: Raw<'a>,
+    pub message: Raw<'a>,
+    pub detail_type: Raw<'a>,
+    pub source: Raw<'a>,
+    pub detail: Raw<'a>,
+    pub notifications: Raw<'a>,
+    pub request_id: Raw<'a>,
+    pub records: Raw<'a>,
+    pub raw_data: Raw<'a>,
+    pub error_code: Raw<'a>,
 }
 
 // === impl Value ===
@@ -102,10 +88,9 @@ impl<'a> Value<'a> {
         Fields { times: &self.times, values: &self.values, identity: &self.identity }
     }
 
-    /// The `timestamp` of a block, whatever it was before.
-    pub(super) fn set_time(&mut self, block: Block, text: Option<Text<'a>>) {
-        self.times.retain(|(of, _)| *of != block);
-        self.times.extend(text.map(|text| (block, text)));
+    /// Sets the `timestamp` of a block, once.
+    pub(super) fn set_time(&mut self, block: Block, text: Text<'a>) {
+        self.times.push((block, text));
     }
 
     /// Adds a text of a block to what tells the event from others.
@@ -113,20 +98,13 @@ impl<'a> Value<'a> {
         self.identity.push((block, part, text));
     }
 
-    pub(super) fn untell(&mut self, block: Block, part: Option<Part>) {
-        let all = |of: Part| part.is_none_or(|part| part == of);
-        self.identity.retain(|(of, part, _)| *of != block || !all(*part));
-    }
-
     pub(super) fn put(&mut self, slot: Slot, text: Option<Text<'a>>) {
+        // Slots that no value fills cost nothing.
+        if text.is_some() && self.values.len() <= slot.index() {
+            self.values.resize(slot.index() + 1, None);
+        }
         if let Some(place) = self.values.get_mut(slot.index()) {
             *place = text;
-        }
-    }
-
-    pub(super) fn clear(&mut self, slots: std::ops::Range<usize>) {
-        if let Some(places) = self.values.get_mut(slots) {
-            places.fill(None);
         }
     }
 
@@ -144,5 +122,25 @@ impl<'v> Fields<'v> {
 
     pub fn get(&self, slot: Slot) -> Option<&'v [u8]> {
         self.values.get(slot.index())?.as_deref()
+    }
+}
+
+// === impl Wrapper ===
+
+impl<'a> Wrapper<'a> {
+    pub(super) fn place(&mut self, field: WrapperField) -> &mut Raw<'a> {
+        match field {
+            WrapperField::Kind => &mut self.kind,
+            WrapperField::TopicArn => &mut self.topic_arn,
+            WrapperField::Message => &mut self.message,
+            WrapperField::DetailType => &mut self.detail_type,
+            WrapperField::Source => &mut self.source,
+            WrapperField::Detail => &mut self.detail,
+            WrapperField::Notifications => &mut self.notifications,
+            WrapperField::RequestId => &mut self.request_id,
+            WrapperField::Records => &mut self.records,
+            WrapperField::RawData => &mut self.raw_data,
+            WrapperField::ErrorCode => &mut self.error_code,
+        }
     }
 }

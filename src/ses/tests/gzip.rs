@@ -91,12 +91,34 @@ fn gzip_is_a_wrapping_but_no_level() {
         read_record(&gzipped(firehose(&[gzipped(event("Send"))])), interest, log);
     });
     assert_eq!(seen[0].path(), [Wrapping::Gzip, Wrapping::FirehoseRequest, Wrapping::Gzip]);
-    // Eight levels, each with its own gzip.
-    let mut data = gzipped(event("Send"));
-    for _ in 0..8 {
-        data = gzipped(firehose(&[data]));
+}
+
+/// Whatever is wrapped in between, and however the outermost is read.
+#[test]
+fn gzip_stands_twice_on_a_path_and_no_deeper() {
+    let once = firehose(&[gzipped(event("Send"))]);
+    let twice = firehose(&[gzipped(sns(&once))]);
+    let thrice = firehose(&[gzipped(&twice)]);
+    for (text, expected) in [(&once, "Send"), (&twice, "Send"), (&thrice, "malformed")] {
+        assert_eq!(record_kinds(text), expected);
+        assert_eq!(kinds(text), expected);
     }
-    assert_eq!(record_kinds(data), "Send");
+    // A record's, file's or body's own gzip is the first.
+    assert_gzip_of_a_text(&once, "Send");
+    assert_gzip_of_a_text(&twice, "malformed");
+    assert_gzip_of_a_text(&sqs(&twice), "malformed");
+}
+
+#[track_caller]
+fn assert_gzip_of_a_text(text: &str, expected: &str) {
+    assert_eq!(record_kinds(gzipped(text)), expected);
+    assert_eq!(file_kinds(&gzipped(text)), expected);
+    let interest = interest();
+    if let Ok(request) = read_request(text.as_bytes(), &interest) {
+        let log = || Log { interest: &interest, seen: Vec::new() };
+        let seen = request.within_gzip().read(&interest, log).unwrap().seen;
+        assert_eq!(names(&seen), expected);
+    }
 }
 
 #[test]
@@ -171,15 +193,87 @@ fn what_stands_behind_the_last_member_is_torn() {
     }
 }
 
-/// A record that expands without end is read as far as a record may be long, and within it others
-/// half as far: eight levels of them take less than twice the memory of one.
+/// A visitor with a budget for what gzip expands to.
+struct Budget<'i> {
+    log: Log<'i>,
+    left: usize,
+    over: bool,
+}
+
+impl Visit for Budget<'_> {
+    fn event(&mut self, event: &Event<'_>, path: &Path, raw: &[u8]) {
+        self.log.event(event, path, raw);
+    }
+
+    fn other(&mut self, other: Other, path: &Path, at: u64, raw: &[u8]) {
+        self.log.other(other, path, at, raw);
+    }
+
+    fn expand(&mut self, bytes: usize) -> bool {
+        self.over |= bytes > self.left;
+        self.left = self.left.saturating_sub(bytes);
+        !self.over
+    }
+
+    fn is_over(&self) -> bool {
+        self.over
+    }
+}
+
+/// What a visitor with a budget sees, and how much of it is left.
+fn within(budget: usize, read: impl FnOnce(&Interest, &mut Budget<'_>)) -> (String, usize, bool) {
+    let interest = interest();
+    let log = Log { interest: &interest, seen: Vec::new() };
+    let mut visit = Budget { log, left: budget, over: false };
+    read(&interest, &mut visit);
+    (names(&visit.log.seen), visit.left, visit.over)
+}
+
+/// What is expanded below the outermost level is asked for to the byte, of one member and of several;
+/// what is beyond the budget is not read, and neither is anything behind it.
 #[test]
-fn a_record_expands_to_32_mib_and_within_gzip_to_half_of_it() {
+fn gzip_below_the_outermost_level_is_charged_and_ends_reading_beyond_the_budget() {
+    let send = event("Send");
+    let len = send.len();
+    let members = [gzipped(&send[..10]), gzipped(&send[10..])].concat();
+    let body = firehose(&[gzipped(&send), send.clone().into_bytes(), members, gzipped(&send)]);
+    let texts = [body.clone(), sns(&body), format!("{send}\n{}\n{send}", sqs(&body))];
+    for (text, before, after) in [(&texts[0], 0, 0), (&texts[1], 0, 0), (&texts[2], 1, 1)] {
+        let sends = |count: usize| vec!["Send"; count].join(" ");
+        let read =
+            |budget| within(budget, |interest, visit| read_all(text.as_bytes(), interest, visit));
+        assert_eq!(read(3 * len), (sends(before + 4 + after), 0, false));
+        let (seen, _, over) = read(3 * len - 1);
+        assert_eq!((seen, over), (sends(before + 3), true));
+        let (seen, _, over) = read(2 * len - 1);
+        assert_eq!((seen, over), (sends(before + 2), true));
+        assert_eq!(read(0), (sends(before), 0, true));
+        let blocks = within(0, |interest, visit| {
+            let reader = Reader::with_block_bytes(text.as_bytes(), 100);
+            reader.read(false, interest, visit).unwrap();
+        });
+        assert_eq!(blocks, (sends(before), 0, true));
+    }
+    let request = |budget| {
+        let interest = interest();
+        let fresh = || Budget {
+            log: Log { interest: &interest, seen: Vec::new() },
+            left: budget,
+            over: false,
+        };
+        let visit =
+            read_request(body.as_bytes(), &interest).unwrap().read(&interest, fresh).unwrap();
+        (names(&visit.log.seen), visit.over)
+    };
+    assert_eq!(request(3 * len), ("Send Send Send Send".into(), false));
+    assert_eq!(request(2 * len - 1), ("Send Send".into(), true));
+}
+
+/// A record that expands without end is read as far as a record may be long.
+#[test]
+fn a_record_expands_to_128_mib() {
     let send = event("Send");
     let padded = |mib: usize| format!("{send}{}{send}", " ".repeat((mib << 20) - 2 * send.len()));
-    assert_eq!(record_kinds(gzipped(padded(32))), "Send Send");
-    assert_eq!(record_kinds(gzipped(padded(33))), "Send malformed");
-    let inner = |mib| gzipped(firehose(&[&gzipped(padded(mib))]));
-    assert_eq!(record_kinds(inner(16)), "Send Send");
-    assert_eq!(record_kinds(inner(17)), "Send malformed");
+    assert_eq!(record_kinds(gzipped(padded(128))), "Send Send");
+    assert_eq!(record_kinds(gzipped(padded(129))), "Send malformed");
 }

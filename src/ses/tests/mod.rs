@@ -9,6 +9,7 @@ mod identity;
 mod properties;
 mod raw;
 mod scalars;
+mod work;
 mod wrappings;
 
 use std::io::Write;

@@ -4,14 +4,12 @@ use std::io::Read;
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use serde::de::{DeserializeSeed, IgnoredAny};
+use serde::de::IgnoredAny;
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
 use super::super::compare;
-use super::super::json::{DEPTH_MAX, Step, VALUE_BYTES_MAX, read_value};
-use super::super::lenient::Lenient;
-use super::super::members::ValueSeed;
+use super::super::json::{DEPTH_MAX, Step, VALUE_BYTES_MAX, ValueReader};
 use super::super::value::Value;
 use super::*;
 use crate::synth::{Generator, Profile, StreamOptions, stream};
@@ -310,53 +308,17 @@ proptest! {
     fn a_step_is_final_or_incomplete(text in soup(), more in soup()) {
         let interest = interest();
         let longer = [&text[..], &more].concat();
-        let read = |text: &[u8], cautious| {
+        let read = |text: &[u8]| {
             let mut value = Value::default();
-            let step = read_value(text, &interest, 8, VALUE_BYTES_MAX, cautious, &mut value);
+            let step = ValueReader::default().read(text, 0, &interest, VALUE_BYTES_MAX, &mut value);
             compare::told(step, &value, &interest)
         };
-        for cautious in [false, true] {
-            let step = read(&text, cautious);
-            let is_number = matches!(text.first(), Some(b'-' | b'0'..=b'9'));
-            if step != "Incomplete" && !is_number {
-                prop_assert_eq!(step, read(&longer, cautious), "{}", longer.escape_ascii());
-            }
+        let step = read(&text);
+        let is_number = matches!(text.first(), Some(b'-' | b'0'..=b'9'));
+        if step != "Incomplete" && !is_number {
+            prop_assert_eq!(step, read(&longer), "{}", longer.escape_ascii());
         }
     }
-}
-
-// === the two ways to a value ===
-
-/// What both ways make of one well-formed value that `serde_json` can read directly.
-fn assert_both_ways_agree(text: &[u8]) -> Result<(), TestCaseError> {
-    let interest = interest();
-    let seed = || ValueSeed { interest: &interest, levels: 8 };
-    let direct = seed().deserialize(&mut serde_json::Deserializer::from_slice(text));
-    let direct = direct.map_err(|error| TestCaseError::fail(error.to_string()))?;
-    let lenient = seed().deserialize(Lenient::new(text).expect("JSON")).expect("JSON");
-    prop_assert_eq!(format!("{direct:?}"), format!("{lenient:?}"));
-    Ok(())
-}
-
-proptest! {
-    /// A value that can be read directly is the same when it is read leniently.
-    #[test]
-    fn reading_directly_and_leniently_agree(json in json_value(), pretty in any::<bool>()) {
-        let text = if pretty { format!("{json:#}") } else { json.to_string() };
-        assert_both_ways_agree(text.as_bytes())?;
-    }
-}
-
-#[test]
-fn awkward_events_are_read_directly_and_leniently_alike() {
-    let mut direct = 0;
-    for event in awkward_events(1000) {
-        if serde_json::from_str::<Json>(&event).is_ok() {
-            assert_both_ways_agree(event.as_bytes()).unwrap();
-            direct += 1;
-        }
-    }
-    assert!(direct > 500, "{direct}");
 }
 
 fn awkward_events(count: usize) -> impl Iterator<Item = String> {
@@ -495,7 +457,8 @@ proptest! {
     fn the_grammar_is_that_of_serde_json(text in soup()) {
         let interest = interest();
         let mut value = Value::default();
-        let taken = match read_value(&text, &interest, 8, VALUE_BYTES_MAX, false, &mut value) {
+        let step = ValueReader::default().read(&text, 0, &interest, VALUE_BYTES_MAX, &mut value);
+        let taken = match step {
             Step::Value { len } => Some(len),
             Step::Fault | Step::Incomplete => None,
         };
@@ -515,8 +478,8 @@ proptest! {
 
 // === the fast way ===
 
-fn assert_fast_is_reference(text: &[u8], levels: u8, max: usize) -> Result<(), TestCaseError> {
-    compare::value(text, &interest(), levels, max).map_err(TestCaseError::fail)
+fn assert_fast_is_reference(text: &[u8], max: usize) -> Result<(), TestCaseError> {
+    compare::value(text, &interest(), max).map_err(TestCaseError::fail)
 }
 
 /// An object with the keys of an event, in any order, more than once, with values of any kind.
@@ -588,9 +551,8 @@ proptest! {
     fn the_fast_way_is_the_reference_for_what_looks_like_an_event(
         event in event_like(),
         behind in prop::sample::select(vec!["", "\n", " {\"eventType\":\"Send\"}", "}", "\u{0}"]),
-        levels in 0..3_u8,
     ) {
-        assert_fast_is_reference(format!("{event}{behind}").as_bytes(), levels, VALUE_BYTES_MAX)?;
+        assert_fast_is_reference(format!("{event}{behind}").as_bytes(), VALUE_BYTES_MAX)?;
     }
 
     #[test]
@@ -621,9 +583,9 @@ proptest! {
     #[test]
     fn the_fast_way_is_the_reference_for_any_tokens(text in soup(), bytes_max in 1..60_usize) {
         let object = [b"{\"mail\":{", &text[..]].concat();
-        assert_fast_is_reference(&text, 8, VALUE_BYTES_MAX)?;
-        assert_fast_is_reference(&object, 8, VALUE_BYTES_MAX)?;
-        assert_fast_is_reference(&object, 8, bytes_max)?;
+        compare::text(&text, &interest()).map_err(TestCaseError::fail)?;
+        assert_fast_is_reference(&object, VALUE_BYTES_MAX)?;
+        assert_fast_is_reference(&object, bytes_max)?;
     }
 }
 
@@ -638,7 +600,7 @@ fn the_fast_way_is_the_reference_around_the_depth_limit() {
                 format!("{{\"mail\":{{\"tags\":{{\"campaign\":[\"a\",{value}]}}}}}}"),
                 format!("{{\"x\":{value}"),
             ] {
-                assert_fast_is_reference(text.as_bytes(), 8, VALUE_BYTES_MAX).unwrap();
+                assert_fast_is_reference(text.as_bytes(), VALUE_BYTES_MAX).unwrap();
             }
         }
     }

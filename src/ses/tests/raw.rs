@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::super::unwrap::LEVELS_MAX;
+use super::super::unwrap::{GZIPS_MAX, LEVELS_MAX};
 use super::properties::{mutated_stream, soup};
 use super::*;
 use crate::synth::{Profile, StreamOptions, stream};
@@ -52,8 +52,12 @@ fn again(raw: &[u8]) -> Kept {
 }
 
 fn is_too_deep(other: Other, path: &[Wrapping]) -> bool {
-    let levels = path.iter().filter(|wrapping| **wrapping != Wrapping::Gzip).count();
-    other == Other::Foreign && levels >= usize::from(LEVELS_MAX)
+    let gzips = path.iter().filter(|wrapping| **wrapping == Wrapping::Gzip).count();
+    match other {
+        Other::Foreign => path.len() - gzips >= usize::from(LEVELS_MAX),
+        Other::Malformed => gzips >= usize::from(GZIPS_MAX),
+        _ => false,
+    }
 }
 
 /// Every value that is no event is the same one when its bytes are read alone, and no event is in

@@ -1,0 +1,248 @@
+//! The grammar: whether an object or a list is well-formed, and where it ends.
+//!
+//! No byte is judged twice, however often reading starts again behind a fault. Between the first
+//! byte of a value that could not be read and the place where that was found out, a newline stands
+//! between tokens, never in a string, since there it is a fault itself. So a value that begins on
+//! one of these lines is known already: it is one of those still open where judging stopped, and
+//! shares their fate, or it ended before that.
+
+use std::collections::VecDeque;
+
+use super::json::{DEPTH_MAX, Step};
+use super::strings::{Token, string};
+use super::work;
+
+/// The state of the grammar at one place of a text.
+#[derive(Debug)]
+pub struct Frames {
+    /// The places of the brackets that are open, the outermost first.
+    opens: VecDeque<usize>,
+    /// The first byte that is not judged; outside of strings.
+    at: usize,
+    next: Next,
+    stop: Stop,
+}
+
+/// What may come next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    Value,
+    /// A value, or the end of an empty list.
+    FirstElement,
+    Key,
+    /// A key, or the end of an empty object.
+    FirstKey,
+    Colon,
+    /// A comma, or the end of a list or an object.
+    Comma,
+}
+
+/// Why judging stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    /// The outermost value ended.
+    Value,
+    /// The grammar is broken: for every value that is open.
+    Fault,
+    /// The outermost value is too deep or too long; those inside it may not be.
+    TooLarge,
+    /// The text ends.
+    End,
+}
+
+/// How a place lies to what was judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// A value begins here that was open where judging stopped.
+    Open,
+    /// What begins here ended before that place.
+    Closed,
+    /// Not judged.
+    Unknown,
+}
+
+// === impl Frames ===
+
+impl Default for Frames {
+    fn default() -> Self {
+        Self { opens: VecDeque::new(), at: 0, next: Next::Value, stop: Stop::Value }
+    }
+}
+
+impl Frames {
+    /// Forgets what was judged: another text follows.
+    pub fn clear(&mut self) {
+        self.opens.clear();
+        self.at = 0;
+    }
+
+    /// What is known of a place. Places are asked for in ascending order.
+    #[inline]
+    pub fn known(&mut self, place: usize) -> Known {
+        if place >= self.at {
+            return Known::Unknown;
+        }
+        while self.opens.front().is_some_and(|open| *open < place) {
+            self.opens.pop_front();
+        }
+        if self.opens.front() == Some(&place) { Known::Open } else { Known::Closed }
+    }
+
+    /// Judges the object or list of which nothing is known that begins at `start`.
+    pub fn read(&mut self, text: &[u8], start: usize, bytes_max: usize) -> Step {
+        self.opens.clear();
+        self.at = start;
+        self.next = Next::Value;
+        self.run(text, start, bytes_max)
+    }
+
+    /// Judges the one that begins at `start` and was open where judging stopped.
+    pub fn resume(&mut self, text: &[u8], start: usize, bytes_max: usize) -> Step {
+        match self.stop {
+            Stop::Value | Stop::Fault => Step::Fault,
+            Stop::End => at_end(text, start, bytes_max),
+            Stop::TooLarge => self.run(text, start, bytes_max),
+        }
+    }
+
+    fn run(&mut self, text: &[u8], start: usize, bytes_max: usize) -> Step {
+        let from = self.at;
+        self.stop = self.judge(text, start.saturating_add(bytes_max));
+        work::scanned(self.at - from);
+        match self.stop {
+            Stop::Value => Step::Value { len: self.at - start },
+            Stop::Fault | Stop::TooLarge => Step::Fault,
+            Stop::End => at_end(text, start, bytes_max),
+        }
+    }
+
+    /// Goes on until the outermost value ends, which must be before `end_max`.
+    fn judge(&mut self, text: &[u8], end_max: usize) -> Stop {
+        let opens = &mut self.opens;
+        let opened_object =
+            |opens: &VecDeque<usize>| opens.back().map(|open| text[*open]) == Some(b'{');
+        // Not through `self`, which would be twice as slow.
+        let (mut at, mut next, mut in_object) = (self.at, self.next, opened_object(opens));
+        let stop = loop {
+            while let Some(b' ' | b'\n' | b'\r' | b'\t') = text.get(at) {
+                at += 1;
+            }
+            let Some(byte) = text.get(at) else { break Stop::End };
+            if at >= end_max {
+                break Stop::TooLarge;
+            }
+            let token = match (byte, next) {
+                (b'"', Next::Colon | Next::Comma) => break Stop::Fault,
+                (b'"', _) => string(text, at + 1),
+                (b'{' | b'[', Next::Value | Next::FirstElement) => {
+                    if opens.len() == DEPTH_MAX {
+                        break Stop::TooLarge;
+                    }
+                    opens.push_back(at);
+                    in_object = *byte == b'{';
+                    next = if in_object { Next::FirstKey } else { Next::FirstElement };
+                    at += 1;
+                    continue;
+                }
+                (b'}', Next::FirstKey)
+                | (b']', Next::FirstElement)
+                | (b'}' | b']', Next::Comma) => {
+                    if in_object != (*byte == b'}') {
+                        break Stop::Fault;
+                    }
+                    opens.pop_back();
+                    at += 1;
+                    if opens.is_empty() {
+                        break Stop::Value;
+                    }
+                    in_object = opened_object(opens);
+                    next = Next::Comma;
+                    continue;
+                }
+                (b',', Next::Comma) => {
+                    next = if in_object { Next::Key } else { Next::Value };
+                    at += 1;
+                    continue;
+                }
+                (b':', Next::Colon) => {
+                    next = Next::Value;
+                    at += 1;
+                    continue;
+                }
+                (_, Next::Value | Next::FirstElement) => scalar(text, at),
+                _ => break Stop::Fault,
+            };
+            match token {
+                Token::End(end) => at = end,
+                Token::Fault => break Stop::Fault,
+                Token::Incomplete => break Stop::End,
+            }
+            next = match next {
+                Next::Key | Next::FirstKey => Next::Colon,
+                _ => Next::Comma,
+            };
+        };
+        (self.at, self.next) = (at, next);
+        stop
+    }
+}
+
+/// A text that ends inside a value.
+pub fn at_end(text: &[u8], start: usize, bytes_max: usize) -> Step {
+    if text.len() - start > bytes_max { Step::Fault } else { Step::Incomplete }
+}
+
+/// Judges a number or a literal inside a list or an object.
+fn scalar(text: &[u8], at: usize) -> Token {
+    match text[at] {
+        b't' => literal(text, at, b"true"),
+        b'f' => literal(text, at, b"false"),
+        b'n' => literal(text, at, b"null"),
+        b'-' | b'0'..=b'9' => number(text, at),
+        _ => Token::Fault,
+    }
+}
+
+pub fn literal(text: &[u8], at: usize, literal: &[u8]) -> Token {
+    let found = &text[at..];
+    if found.starts_with(literal) {
+        Token::End(at + literal.len())
+    } else if literal.starts_with(found) {
+        Token::Incomplete
+    } else {
+        Token::Fault
+    }
+}
+
+/// By the grammar of RFC 8259 section 6. More digits may follow where the text ends.
+fn number(text: &[u8], at: usize) -> Token {
+    let mut end = at + usize::from(text[at] == b'-');
+    match text.get(end) {
+        Some(b'0') => end += 1,
+        Some(b'1'..=b'9') => end = digits(text, end),
+        Some(_) => return Token::Fault,
+        None => return Token::Incomplete,
+    }
+    if text.get(end) == Some(&b'.') {
+        match text.get(end + 1) {
+            Some(b'0'..=b'9') => end = digits(text, end + 1),
+            Some(_) => return Token::Fault,
+            None => return Token::Incomplete,
+        }
+    }
+    if let Some(b'e' | b'E') = text.get(end) {
+        end += 1 + usize::from(matches!(text.get(end + 1), Some(b'+' | b'-')));
+        match text.get(end) {
+            Some(b'0'..=b'9') => end = digits(text, end),
+            Some(_) => return Token::Fault,
+            None => return Token::Incomplete,
+        }
+    }
+    Token::End(end)
+}
+
+/// The place behind the digits that stand at `at`.
+pub fn digits(text: &[u8], at: usize) -> usize {
+    let rest = &text[at..];
+    at + rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len())
+}
