@@ -66,21 +66,30 @@ pub async fn read(
     }
 }
 
+/// A body as its records are read from it. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ExpandedBody {
+    pub bytes: Bytes,
+    /// It came out of gzip.
+    pub gzip: bool,
+}
+
 /// Expands a body that is gzip; one that is announced as gzip and is none is broken.
 ///
 /// # Errors
 /// The gzip is broken, or expands beyond the budget.
-pub fn expand(body: Bytes, announced_gzip: bool, budget: &Budget) -> Result<Bytes, Over> {
+pub fn expand(body: Bytes, announced_gzip: bool, budget: &Budget) -> Result<ExpandedBody, Over> {
     if !is_gzip(&body) {
         let broken = announced_gzip && !body.is_empty();
-        return if broken { Err(broken_gzip()) } else { Ok(body) };
+        let plain = ExpandedBody { bytes: body, gzip: false };
+        return if broken { Err(broken_gzip()) } else { Ok(plain) };
     }
     let out = gunzip(&body, usize::MAX / 2, |bytes| budget.expand_outermost(bytes));
     budget.check()?;
     if out.torn {
         return Err(broken_gzip());
     }
-    Ok(out.bytes.into())
+    Ok(ExpandedBody { bytes: out.bytes.into(), gzip: true })
 }
 
 fn broken_gzip() -> Over {

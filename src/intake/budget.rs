@@ -59,7 +59,7 @@ pub enum Over {
 
 /// A request while it is read: what it counts, and what that costs.
 #[derive(Debug)]
-pub struct Reading {
+pub struct MeteredBatch {
     pub batch: Batch,
     budget: Option<Budget>,
     /// Distinct keys counted when memory was last looked at.
@@ -198,9 +198,9 @@ impl From<Over> for Refusal {
     }
 }
 
-// === impl Reading ===
+// === impl MeteredBatch ===
 
-impl Reading {
+impl MeteredBatch {
     /// Reads into an empty batch, from the start of the request.
     #[must_use]
     pub fn new(batch: Batch, budget: &Budget) -> Self {
@@ -228,7 +228,7 @@ impl Reading {
     }
 }
 
-impl Visit for Reading {
+impl Visit for MeteredBatch {
     #[inline]
     fn event(&mut self, event: &Event<'_>, path: &Path, raw: &[u8]) {
         self.batch.event(event, path, raw);

@@ -44,7 +44,7 @@ use crate::telemetry::{DropReason, Metrics, RateLimit};
 
 pub use access::AccessKeys;
 pub use admission::{Charge, InFlight, Patience};
-pub use budget::{Budget, BudgetLimits, Over, Reading};
+pub use budget::{Budget, BudgetLimits, MeteredBatch, Over};
 pub use commit::{Committed, Named};
 pub use cores::is_quick;
 pub use reading::{ReadError, catch_panic, read_stream};

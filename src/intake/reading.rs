@@ -1,4 +1,4 @@
-//! Reading bytes into a batch within a budget, away from the threads that serve others.
+//! MeteredBatch bytes into a batch within a budget, away from the threads that serve others.
 
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::budget::{Budget, Over, Reading};
+use super::budget::{Budget, MeteredBatch, Over};
 use super::cores::is_quick;
 use super::{Charge, Intake, SourceIntake};
 use crate::ack::{Reason, Refusal};
@@ -61,7 +61,7 @@ impl SourceIntake {
         let work = {
             let (intake, budget) = (Arc::clone(&self.intake), budget.clone());
             move || {
-                let mut reading = Reading::new(blank.blank(intake.letters()), &budget);
+                let mut reading = MeteredBatch::new(blank.blank(intake.letters()), &budget);
                 let rules = blank.rules();
                 read_all(&text, rules.interest(), &mut reading);
                 reading.finish()
@@ -80,7 +80,7 @@ impl SourceIntake {
     /// Reads a text again, which was within its budget before.
     ///
     /// # Errors
-    /// Reading it panicked.
+    /// MeteredBatch it panicked.
     pub async fn read_again(&self, text: Bytes, blank: Batch) -> Result<Batch, Refusal> {
         let letters = self.intake.letters();
         let work = move || {
@@ -114,8 +114,8 @@ fn panicked() -> Refusal {
 pub async fn read_stream(
     stream: impl Read + Send + 'static,
     bytes_max: Option<u64>,
-    mut reading: Reading,
-) -> Result<Reading, ReadError> {
+    mut reading: MeteredBatch,
+) -> Result<MeteredBatch, ReadError> {
     let work = move || {
         let Source { bytes, gzip } = Source::new(stream)?;
         let bounded = Bounded { stream: bytes, left: bytes_max.unwrap_or(u64::MAX) };

@@ -1,4 +1,4 @@
-//! Reading an object whole into a batch, wherever it is.
+//! MeteredBatch an object whole into a batch, wherever it is.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use tokio::time::sleep;
 
 use super::object::{Place, Stamp};
 use crate::backoff::Backoff;
-use crate::intake::{ReadError, Reading, read_stream};
+use crate::intake::{MeteredBatch, ReadError, read_stream};
 #[cfg(feature = "s3")]
 use crate::source::s3::Objects;
 
@@ -33,8 +33,8 @@ impl Reader {
     pub async fn read(
         &self,
         place: &Place,
-        fresh: impl Fn() -> Reading,
-    ) -> Result<Option<Reading>, ReadError> {
+        fresh: impl Fn() -> MeteredBatch,
+    ) -> Result<Option<MeteredBatch>, ReadError> {
         let mut backoff = Backoff::default();
         match place {
             #[cfg(feature = "s3")]
@@ -61,8 +61,8 @@ impl Reader {
 async fn read_file(
     path: &std::path::Path,
     stamp: Stamp,
-    reading: Reading,
-) -> Result<Option<Reading>, ReadError> {
+    reading: MeteredBatch,
+) -> Result<Option<MeteredBatch>, ReadError> {
     let open = || {
         let file = stamp.open(path)?;
         file.map(|file| Ok((file.try_clone()?, file))).transpose()

@@ -12,7 +12,7 @@ use super::plan::Chosen;
 use super::progress::Progress;
 use super::reader::Reader;
 use crate::ack::{Admission, Reason, Refusal};
-use crate::intake::{Named, Patience, Reading, SourceIntake};
+use crate::intake::{MeteredBatch, Named, Patience, SourceIntake};
 use crate::pipeline::Batch;
 
 /// Objects that cannot be read are named, so many of them.
@@ -121,7 +121,7 @@ impl Work {
 
     async fn add(&self, object: &Chosen, total: &Mutex<Batch>) -> End {
         let blank = total.lock().unwrap_or_else(PoisonError::into_inner).blank(None);
-        let fresh = || Reading::unbounded(blank.blank(None));
+        let fresh = || MeteredBatch::unbounded(blank.blank(None));
         let mut batch = match read(&self.reader, &object.place, fresh).await {
             Ok(Some(batch)) => batch,
             Ok(None) => return End::Missing,
@@ -141,7 +141,7 @@ impl Work {
         let named = Named { source: name.as_bytes(), request: &version, ids: &[id] };
         let blank = source.intake.archived_batch();
         let budget = source.intake.budget(charge);
-        let fresh = || Reading::new(blank.blank(None), &budget);
+        let fresh = || MeteredBatch::new(blank.blank(None), &budget);
         let mut batch = match read(&self.reader, &object.place, fresh).await {
             Ok(Some(batch)) => batch,
             Ok(None) => return End::Missing,
@@ -195,15 +195,15 @@ impl Work {
 async fn read(
     reader: &Reader,
     place: &Place,
-    fresh: impl Fn() -> Reading,
+    fresh: impl Fn() -> MeteredBatch,
 ) -> Result<Option<Batch>, Refusal> {
     let reading = reader.read(place, fresh).await?;
-    Ok(reading.map(Reading::finish).transpose()?)
+    Ok(reading.map(MeteredBatch::finish).transpose()?)
 }
 
 async fn read_again(reader: Reader, place: Place, blank: Batch) -> Result<Batch, Refusal> {
     // It was within its budget before.
-    let read = read(&reader, &place, || Reading::unbounded(blank.blank(None))).await?;
+    let read = read(&reader, &place, || MeteredBatch::unbounded(blank.blank(None))).await?;
     let gone = || Refusal::new(Reason::GivenUp, format!("{place} is gone, or another by now"));
     read.ok_or_else(gone)
 }

@@ -201,15 +201,19 @@ async fn an_event_whose_type_is_known_later_is_counted_from_its_letter() {
 #[tokio::test]
 async fn a_refused_request_leaves_no_letter() {
     let directory = directory();
+    let traffic: Vec<Vec<u8>> = awkward_records(1);
+    let app = TestApp::in_memory(|_| {}).await;
+    assert_eq!(app.firehose().deliver("0", &traffic).await.status, 200);
+    let entries = app.metric("postmeter_pending_entries").await;
+    app.stop().await;
     let app = TestApp::in_memory(|config| {
         keep_in(&directory)(config);
-        config.limits.entries = 1;
+        // Room for the request alone.
+        config.limits.entries = usize::try_from(entries).expect("a few");
         // What is merged is pending as long as the test runs.
         config.cloudwatch.flush_interval = Duration::from_hours(24);
     })
     .await;
-    let traffic: Vec<Vec<u8>> = awkward_records(1);
-    // Alone, a request is taken whatever its size.
     let events = include_bytes!("../../config/examples/events.ndjson");
     assert_eq!(app.firehose().deliver("0", &[events]).await.status, 200);
     assert_eq!(app.firehose().deliver("1", &traffic).await.status, 503);

@@ -94,7 +94,8 @@ async fn bad_input_is_refused_or_counted_and_costs_no_neighbour() {
     assert_refused(&no_key.deliver("a", &good).await, 401, "a", "access key");
     assert_refused(&no_key.clone().with(ID, "a").post(vec![]).await, 401, "a", "access key");
 
-    for (broken, says) in [
+    // What is refused for good is known by its id, so each has one of its own.
+    for (at, (broken, says)) in [
         (&b"{\"requestId\":\"a\",\"records\":[{\"data\":\"e3"[..], "not JSON"),
         (b"", "not JSON"),
         (b"\xff\xfe", "not JSON"),
@@ -106,30 +107,36 @@ async fn bad_input_is_refused_or_counted_and_costs_no_neighbour() {
         (b"{\"requestId\":\"a\",\"records\":{}}", "no list of records"),
         (b"{\"requestId\":\"b\",\"records\":[]}", "differ"),
         (b"{\"requestId\":\"\",\"records\":[]}", "no id"),
-    ] {
-        assert_refused(&post("a", broken.to_vec()).await, 400, "a", says);
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let id = format!("broken-{at}");
+        assert_refused(&post(&id, broken.to_vec()).await, 400, &id, says);
     }
     let deep = format!(
         "{{\"requestId\":\"a\",\"x\":{}{},\"records\":[]}}",
         "[".repeat(128),
         "]".repeat(128)
     );
-    assert_refused(&post("a", deep.into_bytes()).await, 400, "a", "not JSON");
+    assert_refused(&post("deep", deep.into_bytes()).await, 400, "deep", "not JSON");
 
     let packed = gzip(&body_of("a", &good));
     let torn = packed[..packed.len() / 2].to_vec();
-    assert_refused(&post("a", torn).await, 400, "a", "broken gzip");
+    assert_refused(&post("torn", torn).await, 400, "torn", "broken gzip");
     let not_gzip = firehose.clone().with("content-encoding", "gzip");
-    let reply = not_gzip.with(ID, "a").post(body_of("a", &good)).await;
-    assert_refused(&reply, 400, "a", "broken gzip");
+    let reply = not_gzip.with(ID, "not-gzip").post(body_of("not-gzip", &good)).await;
+    assert_refused(&reply, 400, "not-gzip", "broken gzip");
     let bomb = gzip(&vec![b' '; 64 << 20]);
     assert!(bomb.len() < 1 << 20);
-    assert_refused(&post("a", bomb).await, 400, "a", "expands beyond");
-    assert_refused(&post("a", vec![b' '; 5 << 20]).await, 400, "a", "limits.body_bytes");
+    assert_refused(&post("bomb", bomb).await, 400, "bomb", "limits.expanded_bytes");
+    assert_refused(&post("long", vec![b' '; 5 << 20]).await, 400, "long", "limits.body_bytes");
+    // It is not read again.
+    assert_refused(&post("long", b"{}".to_vec()).await, 400, "long", "limits.body_bytes");
     let other_protocol = firehose.clone().with("x-amz-firehose-protocol-version", "2.0");
     assert_refused(&other_protocol.deliver("a", &good).await, 400, "a", "protocol version");
 
-    // Nothing of all that left a trace: the same id is counted now, and once.
+    // A refusal for want of a key leaves no trace: the same id is counted now, and once.
     for _ in 0..2 {
         assert_eq!(firehose.deliver("a", &good).await.status, 200);
     }
@@ -151,6 +158,7 @@ async fn bad_input_is_refused_or_counted_and_costs_no_neighbour() {
     assert_counted(&app, &traffic).await;
     assert_eq!(app.metric("postmeter_values_total{kind=\"malformed\"}").await, 4 + 2);
     assert_eq!(app.metric("postmeter_requests_total{outcome=\"unauthorized\"}").await, 3);
+    assert_eq!(app.metric("postmeter_refused_total{reason=\"over_budget\"}").await, 2);
     assert_eq!(app.metric("postmeter_in_flight_bytes").await, 0);
 }
 

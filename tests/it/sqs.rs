@@ -308,12 +308,13 @@ async fn kills_double_what_was_accepted_before_its_deletion_and_nothing_else() {
             cloudwatch.set_mode(Fault::Throttle);
         }
         for round in 1..=5 {
-            let daemon = daemon(&cloudwatch, &sqs, &short);
-            sqs.send(wrapped(&mut traffic, 60, round));
+            // Before the daemon can be given any.
             let given = {
                 let queue = sqs.queue();
-                queue.given + queue.left()
+                queue.given + queue.left() + 60
             };
+            let daemon = daemon(&cloudwatch, &sqs, &short);
+            sqs.send(wrapped(&mut traffic, 60, round));
             sqs.until("given out", |queue| queue.given >= given).await;
             if inside {
                 let all = sqs.queue().left();

@@ -14,13 +14,13 @@ use tracing::Instrument;
 use super::answer::answer;
 use super::head::{ACCESS_KEY, Head, REQUEST_ID, REQUEST_ID_BYTES_MAX, header_text};
 use crate::ack::{Admission, Reason, Refusal, RequestId, SourceKind, Ticket, Waiter};
-use crate::intake::body::{discard, expand, read};
+use crate::intake::body::{ExpandedBody, discard, expand, read};
 use crate::intake::{
-    AccessKeys, Budget, Charge, Committed, Intake, Named, Over, Reading, Response, SourceIntake,
-    catch_panic, is_quick,
+    AccessKeys, Budget, Charge, Committed, Intake, MeteredBatch, Named, Over, Response,
+    SourceIntake, catch_panic, is_quick,
 };
 use crate::pipeline::Batch;
-use crate::ses::read_request;
+use crate::ses::{FirehoseRequest, Interest, read_request};
 use crate::telemetry::{Metrics, RateLimit, RequestOutcome};
 
 /// Of a body without a valid key no more than this is read, and that is thrown away.
@@ -83,7 +83,7 @@ struct Work {
 /// What came of reading a body.
 enum Counted {
     /// With the body as it expanded, should it be read again.
-    New(Box<Batch>, Bytes),
+    New(Box<Batch>, ExpandedBody),
     /// The body's own id turned out to be known.
     Known(Waiter),
 }
@@ -91,11 +91,20 @@ enum Counted {
 /// The id of a delivery that is refused, and why.
 type Refused = (String, Refusal);
 
+/// Reads a body up to its records.
+fn read_head<'b>(
+    body: &'b ExpandedBody,
+    interest: &Interest,
+) -> Result<FirehoseRequest<'b>, &'static str> {
+    let request = read_request(&body.bytes, interest)?;
+    Ok(if body.gzip { request.within_gzip() } else { request })
+}
+
 /// Reads a body into a batch like the blank one.
-fn read_again(body: &[u8], blank: &Batch, intake: &Intake) -> Result<Batch, Refusal> {
+fn read_again(body: &ExpandedBody, blank: &Batch, intake: &Intake) -> Result<Batch, Refusal> {
     let rules = blank.rules();
     let fresh = || blank.blank(intake.letters());
-    let request = read_request(body, rules.interest());
+    let request = read_head(body, rules.interest());
     let batch = request.and_then(|request| request.read(rules.interest(), fresh));
     batch.map_err(|why| Refusal::new(Reason::BadRequest, why))
 }
@@ -258,7 +267,7 @@ impl FirehoseEndpoint {
         let body = expand(body.clone(), head.announced_gzip, budget)?;
         let blank = self.intake().batch();
         let rules = blank.rules();
-        let request = read_request(&body, rules.interest()).map_err(bad)?;
+        let request = read_head(&body, rules.interest()).map_err(bad)?;
         let body_id = String::from_utf8_lossy(&request.request_id);
         if body_id.is_empty() || body_id.len() > REQUEST_ID_BYTES_MAX {
             return Err(bad("the body's requestId is no id"));
@@ -275,7 +284,7 @@ impl FirehoseEndpoint {
                 Admission::Known(waiter) => return Ok(Counted::Known(waiter)),
             }
         }
-        let fresh = || Reading::new(blank.blank(self.intake().letters()), budget);
+        let fresh = || MeteredBatch::new(blank.blank(self.intake().letters()), budget);
         let reading = request.read(rules.interest(), fresh);
         // Beyond its budget it is not read to its end, whatever that would have been.
         budget.check()?;

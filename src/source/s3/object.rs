@@ -1,4 +1,4 @@
-//! Reading objects as they arrive.
+//! MeteredBatch objects as they arrive.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use tokio_util::io::SyncIoBridge;
 use super::notification::Object;
 use crate::aws::CONNECT_TIMEOUT;
 use crate::backoff::Backoff;
-use crate::intake::{ReadError, Reading, read_stream};
+use crate::intake::{MeteredBatch, ReadError, read_stream};
 use crate::telemetry::{Metrics, ObjectOutcome};
 
 /// Objects that are read at once. Each is a thread, and less than a megabyte.
@@ -77,8 +77,8 @@ impl Objects {
         &self,
         object: &Object,
         bytes_max: Option<u64>,
-        fresh: impl Fn() -> Reading,
-    ) -> Result<Option<Reading>, ReadError> {
+        fresh: impl Fn() -> MeteredBatch,
+    ) -> Result<Option<MeteredBatch>, ReadError> {
         // The semaphore is never closed, and without a place the work would only be slower.
         let _place = self.places.acquire().await.ok();
         let mut backoff = Backoff::default();
@@ -107,8 +107,8 @@ impl Objects {
         &self,
         object: &Object,
         bytes_max: Option<u64>,
-        reading: Reading,
-    ) -> Result<Option<Reading>, ReadError> {
+        reading: MeteredBatch,
+    ) -> Result<Option<MeteredBatch>, ReadError> {
         match self.open(object).await.map_err(ReadError::Failed)? {
             Some(body) => read_stream(body, bytes_max, reading).await.map(Some),
             None => Ok(None),

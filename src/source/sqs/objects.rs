@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Shared;
 use crate::ack::{Admission, Reason, Refusal, Ticket, Waiter};
-use crate::intake::{Named, Patience, Reading, SourceIntake};
+use crate::intake::{MeteredBatch, Named, Patience, SourceIntake};
 use crate::pipeline::Batch;
 use crate::source::s3::{Notification, Object, Objects};
 use crate::telemetry::ObjectOutcome;
@@ -61,7 +61,7 @@ async fn merge_object(
     let blank = source.intake.archived_batch();
     let budget = source.intake.budget(charge);
     let mut batch = loop {
-        let fresh = || Reading::new(blank.blank(source.intake.letters()), &budget);
+        let fresh = || MeteredBatch::new(blank.blank(source.intake.letters()), &budget);
         match read(from, object, source.intake.object_bytes, fresh).await {
             Ok(Some(batch)) => break batch,
             Ok(None) => {
@@ -82,7 +82,7 @@ async fn merge_object(
         let (from, object) = (from.clone(), object.clone());
         async move {
             // It was within its budget before.
-            let fresh = || Reading::unbounded(blank.blank(from.source.intake.letters()));
+            let fresh = || MeteredBatch::unbounded(blank.blank(from.source.intake.letters()));
             let gone = || Refusal::new(Reason::GivenUp, "the object is not there any more");
             read(&from, &object, None, fresh).await?.ok_or_else(gone)
         }
@@ -98,8 +98,8 @@ async fn read(
     from: &ObjectSource,
     object: &Object,
     bytes_max: Option<u64>,
-    fresh: impl Fn() -> Reading,
+    fresh: impl Fn() -> MeteredBatch,
 ) -> Result<Option<Batch>, Refusal> {
     let reading = from.objects.read(object, bytes_max, fresh).await?;
-    Ok(reading.map(Reading::finish).transpose()?)
+    Ok(reading.map(MeteredBatch::finish).transpose()?)
 }
