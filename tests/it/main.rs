@@ -18,6 +18,7 @@ mod deliveries;
 mod docs;
 mod fixtures;
 mod forward;
+mod hostile;
 mod journal;
 mod load;
 mod load_record;

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 /// A command with a clean environment, so that a developer's settings change nothing.
+/// `POSTMETER_BINARY` names another build of it, such as a release.
 pub fn postmeter(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_postmeter"));
+    let other = std::env::var_os("POSTMETER_BINARY");
+    let mut command = Command::new(other.unwrap_or_else(|| env!("CARGO_BIN_EXE_postmeter").into()));
     command.args(args).env_clear().current_dir(root());
     command
 }

@@ -38,6 +38,10 @@ pub struct Queue {
     /// Entries that lengthened a visibility, and those that ended one.
     pub lengthened: u64,
     pub given_back: u64,
+    /// Messages that were given out more often than the redrive policy allows.
+    pub redriven: Vec<String>,
+    /// How often a message may be given out; without a policy for ever.
+    pub receives_max: Option<u32>,
     pub receive_calls: u64,
     pub receive_calls_at_once: u64,
     receiving: u64,
@@ -67,6 +71,7 @@ struct Message {
     body: String,
     visible_at: Instant,
     receipt: String,
+    receives: u32,
 }
 
 impl FakeSqs {
@@ -94,7 +99,8 @@ impl FakeSqs {
         for body in bodies {
             queue.sent += 1;
             let id = format!("m-{:08}", queue.sent);
-            let message = Message { body, visible_at: Instant::now(), receipt: String::new() };
+            let message =
+                Message { body, visible_at: Instant::now(), receipt: String::new(), receives: 0 };
             queue.messages.insert(id, message);
         }
         self.state.changed.notify_waiters();
@@ -156,13 +162,25 @@ impl Queue {
 
     fn receive(&mut self, most: usize, visibility: Duration) -> Vec<Value> {
         let (now, mut given) = (Instant::now(), Vec::new());
+        if let Some(receives_max) = self.receives_max {
+            let spent =
+                |message: &Message| message.visible_at <= now && message.receives >= receives_max;
+            let ids = self.messages.iter().filter(|(_, message)| spent(message));
+            let ids: Vec<_> = ids.map(|(id, _)| id.clone()).collect();
+            for id in ids {
+                self.messages.remove(&id);
+                self.redriven.push(id);
+            }
+        }
         let visible = self.messages.iter_mut().filter(|(_, message)| message.visible_at <= now);
         for (id, message) in visible.take(most) {
             self.receipts += 1;
             message.receipt = format!("{id}#{}", self.receipts);
             message.visible_at = now + visibility;
+            message.receives += 1;
             given.push(json!({
                 "MessageId": id, "ReceiptHandle": message.receipt, "Body": message.body,
+                "Attributes": {"ApproximateReceiveCount": message.receives.to_string()},
             }));
         }
         self.given += given.len() as u64;

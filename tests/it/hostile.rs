@@ -1,0 +1,288 @@
+//! Valid input that is hostile, huge or clumsy: what it costs with the limits that `deploy/ecs`
+//! ships, in a task of 512 MiB.
+//!
+//! `POSTMETER_BINARY=target/release/postmeter cargo test --test it hostile -- --nocapture` prints
+//! what each takes in a release build. `POSTMETER_HOSTILE_CASES` is the number of cases of the
+//! property at the end.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::support::app::PATIENCE;
+use crate::support::fake_cloudwatch::FakeCloudWatch;
+use crate::support::fake_s3::{FakeS3, notification};
+use crate::support::fake_sqs::FakeSqs;
+use crate::support::firehose::{Reply, get, gzip};
+use crate::support::process::Daemon;
+use crate::support::raw::Raw;
+use crate::support::traffic::{held, held_of, send_of};
+
+const ID: &str = "x-amz-firehose-request-id";
+const MIB: u64 = 1 << 20;
+/// Settings of `deploy/ecs`, and a limit of series that is soon met.
+const LIMITS: [(&str, &str); 4] = [
+    ("POSTMETER__LIMITS__IN_FLIGHT_BYTES", "134217728"),
+    ("POSTMETER__LIMITS__ENTRIES", "500000"),
+    ("POSTMETER__LIMITS__SERIES", "500"),
+    ("POSTMETER__SHUTDOWN__GRACE", "5s"),
+];
+
+/// A daemon with a queue and a bucket.
+struct Bench {
+    cloudwatch: FakeCloudWatch,
+    sqs: FakeSqs,
+    s3: FakeS3,
+    daemon: Daemon,
+    what: &'static str,
+}
+
+impl Bench {
+    async fn start(what: &'static str, more: &[(&str, &str)]) -> Self {
+        let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
+        let s3 = FakeS3::start().await;
+        sqs.queue().receives_max = Some(3);
+        let (aws, queue, objects) = (cloudwatch.url(), sqs.url(), s3.url());
+        let own = [
+            ("AWS_ENDPOINT_URL_CLOUDWATCH", aws.as_str()),
+            ("AWS_ENDPOINT_URL_S3", objects.as_str()),
+            ("POSTMETER__SQS__0__QUEUE_URL", queue.as_str()),
+            ("POSTMETER__SQS__0__VISIBILITY", "2s"),
+        ];
+        let daemon = Daemon::start(&[&own, &LIMITS, more].concat());
+        Self { cloudwatch, sqs, s3, daemon, what }
+    }
+
+    async fn post(&self, id: &str, body: Vec<u8>) -> Reply {
+        self.daemon.firehose().with(ID, id).post(body).await
+    }
+
+    /// An honest sender is served by the endpoint and by the queue.
+    async fn assert_serves(&self, name: &str) {
+        let id = format!("honest-{name}");
+        assert_eq!(self.daemon.firehose().deliver(&id, &[send_of(name)]).await.status, 200);
+        self.sqs.send([send_of(name)]);
+        let there = self.cloudwatch.wait_until(|_| held_of(&self.cloudwatch, name) == 2, PATIENCE);
+        assert!(there.await, "{name} is not counted");
+    }
+
+    /// Its memory was never more than this.
+    fn assert_peak_at_most(&self, bytes: u64) {
+        let Some(memory) = self.daemon.memory() else { return };
+        let cpu = self.daemon.cpu_seconds().unwrap_or_default();
+        println!("{}: peak {} MiB, {cpu:.1} s of CPU", self.what, memory.peak / MIB);
+        assert!(memory.peak <= bytes, "{}: {} MiB", self.what, memory.peak / MIB);
+    }
+
+    async fn refused(&self) -> u64 {
+        self.daemon.metric("postmeter_refused_total{reason=\"over_budget\"}").await
+    }
+}
+
+/// Asks `/livez` of both listeners again and again; each answer must come within a second.
+struct Pulse {
+    stop: Arc<AtomicBool>,
+    task: tokio::task::JoinHandle<Duration>,
+}
+
+impl Pulse {
+    fn of(daemon: &Daemon) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (stopped, addresses) = (Arc::clone(&stop), [daemon.http, daemon.admin]);
+        let task = tokio::spawn(async move {
+            let mut longest = Duration::ZERO;
+            while !stopped.load(Ordering::Relaxed) {
+                for address in addresses {
+                    let asked = Instant::now();
+                    assert_eq!(get(address, "/livez").await.0, 200);
+                    longest = longest.max(asked.elapsed());
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            longest
+        });
+        Self { stop, task }
+    }
+
+    async fn assert_steady(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let longest = self.task.await.expect("it is alive");
+        println!("    the slowest /livez: {longest:.1?}");
+        assert!(longest < Duration::from_secs(1), "/livez took {longest:?}");
+    }
+}
+
+/// A Firehose request with one record, which is gzip.
+fn delivery_of_gzip(id: &str, text: &[u8]) -> Vec<u8> {
+    let data = STANDARD.encode(gzip(text));
+    json!({"requestId": id, "timestamp": 0, "records": [{"data": data}]}).to_string().into_bytes()
+}
+
+/// The same shape as a text, for a queue.
+fn message_of_gzip(text: &[u8]) -> String {
+    String::from_utf8(delivery_of_gzip("inner", text)).expect("text")
+}
+
+/// A list of numbers where wrappings have their entries.
+fn list_of_numbers(bytes: usize) -> Vec<u8> {
+    let (start, end) = (&b"{\"requestId\":\"r\",\"Records\":["[..], &b"0],\"records\":[]}"[..]);
+    let zeros = b"0,".repeat((bytes - start.len() - end.len()) / 2);
+    [start, &zeros, end].concat()
+}
+
+/// Events that each make a series of their own.
+fn distinct_series(events: usize) -> Vec<u8> {
+    let mut text = String::new();
+    for at in 0..events {
+        let tags = r#""ses:configuration-set":["prod"]"#;
+        let _ = writeln!(
+            text,
+            r#"{{"eventType":"Send","mail":{{"tags":{{{tags},"campaign":["x{at}"]}}}}}}"#
+        );
+    }
+    text.into_bytes()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn list_of_numbers_costs_no_memory_of_its_own() {
+    let bench = Bench::start("a list of 63 million numbers", &[]).await;
+    let text = list_of_numbers(126 << 20);
+    let pulse = Pulse::of(&bench.daemon);
+    let reply = bench.post("r", gzip(&text)).await;
+    assert!(matches!(reply.status, 200 | 400), "{}", reply.body);
+    bench.sqs.send([message_of_gzip(&text)]);
+    let object = bench.s3.put("numbers.gz", gzip(&text));
+    bench.sqs.send([notification(&[object])]);
+    bench.assert_serves("numbers").await;
+    bench.sqs.until("done", |queue| queue.left() == 0).await;
+    pulse.assert_steady().await;
+    bench.assert_peak_at_most(250 * MIB);
+    bench.daemon.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gzip_in_gzip_in_gzip_is_one_malformed_value() {
+    let bench = Bench::start("40 million events in three levels of gzip", &[]).await;
+    // A member of a few kilobytes holds a megabyte of events.
+    let events = r#"{"eventType":"Send","mail":{}}"#.repeat(34_000);
+    let inner = gzip(gzip(events.as_bytes()).repeat(400).as_slice());
+    let pulse = Pulse::of(&bench.daemon);
+    for at in 0..3 {
+        let id = format!("deep-{at}");
+        let body = gzip(&delivery_of_gzip(&id, &inner));
+        assert!(body.len() < 50 << 10, "{} bytes", body.len());
+        assert_eq!(bench.post(&id, body).await.status, 200);
+    }
+    let malformed = "postmeter_values_total{kind=\"malformed\"}";
+    assert_eq!(bench.daemon.metric(malformed).await, 3);
+    bench.sqs.send([message_of_gzip(&gzip(&inner))]);
+    bench.assert_serves("deep").await;
+    bench.daemon.until_metric(malformed, |values| values == 4).await;
+    pulse.assert_steady().await;
+    bench.assert_peak_at_most(250 * MIB);
+}
+
+/// A million series where 500 are allowed, by each way in.
+#[tokio::test(flavor = "multi_thread")]
+async fn series_beyond_the_limit_take_no_memory_while_reading() {
+    let bench = Bench::start("a million series", &[]).await;
+    let text = distinct_series(1_000_000);
+    let pulse = Pulse::of(&bench.daemon);
+    let reply = bench.post("series", delivery_of_gzip("series", &text)).await;
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    let dropped = "postmeter_dropped_total{reason=\"series_limit\"}";
+    let first = bench.daemon.metric(dropped).await;
+    assert!(first > 990_000, "{first}");
+    let object = bench.s3.put("series.gz", gzip(&text));
+    bench.sqs.send([notification(&[object])]);
+    bench.sqs.until("done", |queue| queue.left() == 0).await;
+    assert_eq!(bench.sqs.queue().given, 1, "it is asked for once");
+    assert!(bench.daemon.metric(dropped).await > 1_980_000);
+    // A message holds a few of them only, in gzip.
+    bench.sqs.send([message_of_gzip(&distinct_series(100_000))]);
+    bench.sqs.until("done", |queue| queue.left() == 0).await;
+    pulse.assert_steady().await;
+    bench.assert_peak_at_most(300 * MIB);
+    assert!(held(&bench.cloudwatch).len() <= 500 * 20);
+    bench.daemon.end().await;
+}
+
+/// It can never fit: refused once, named, and left to the redrive policy, while others go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn object_beyond_the_entries_ends_in_the_redrive_queue() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let letters = directory.path().to_str().expect("text").to_owned();
+    let more = [
+        ("POSTMETER__LIMITS__SERIES", "1000000"),
+        ("POSTMETER__LIMITS__ENTRIES", "2000"),
+        ("POSTMETER__DEAD_LETTERS__DIRECTORY", letters.as_str()),
+    ];
+    let mut bench = Bench::start("an object of 5,000 entries", &more).await;
+    let object = bench.s3.put("large.ndjson", distinct_series(5000));
+    bench.sqs.send([notification(&[object])]);
+    bench.assert_serves("beside").await;
+    let named = bench.daemon.wait_for_line("rejected for good");
+    assert!(
+        named.contains("s3://mail/large.ndjson") && named.contains("limits.entries"),
+        "{named}"
+    );
+    // Received again, it is not read again.
+    bench.sqs.until("redriven", |queue| queue.redriven.len() == 1).await;
+    assert_eq!((bench.s3.requests(), bench.refused().await), (1, 1));
+    bench.assert_serves("after").await;
+    let files = std::fs::read_dir(directory.path()).expect("a directory");
+    let text: String = files
+        .map(|file| std::fs::read_to_string(file.expect("an entry").path()).expect("text"))
+        .collect();
+    let letter: Value = serde_json::from_str(text.trim()).expect("one letter");
+    assert_eq!((&letter["errorCode"], &letter["rawData"]), (&json!("refused"), &json!("")));
+    assert_eq!(letter["source"], "s3://mail/large.ndjson");
+    bench.daemon.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn message_beyond_its_budget_is_refused_once_and_kept_as_a_letter() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let letters = directory.path().to_str().expect("text").to_owned();
+    let more = [
+        ("POSTMETER__LIMITS__EXPANDED_BYTES", "1048576"),
+        ("POSTMETER__DEAD_LETTERS__DIRECTORY", letters.as_str()),
+    ];
+    let bench = Bench::start("a message that expands to 8 MiB", &more).await;
+    let message = message_of_gzip(&distinct_series(100_000));
+    bench.sqs.send([message.clone()]);
+    bench.assert_serves("beside").await;
+    bench.sqs.until("redriven", |queue| queue.redriven.len() == 1).await;
+    assert_eq!(bench.refused().await, 1);
+    let files = std::fs::read_dir(directory.path()).expect("a directory");
+    let text: String = files
+        .map(|file| std::fs::read_to_string(file.expect("an entry").path()).expect("text"))
+        .collect();
+    let letter: Value = serde_json::from_str(text.trim()).expect("one letter");
+    let kept = STANDARD.decode(letter["rawData"].as_str().expect("text")).expect("base64");
+    assert_eq!(kept, message.as_bytes());
+    bench.daemon.end().await;
+}
+
+/// What is announced costs a sender nothing, and takes nothing from others.
+#[tokio::test(flavor = "multi_thread")]
+async fn announced_bytes_are_not_charged_before_they_arrive() {
+    let bench = Bench::start("384 MiB announced", &[]).await;
+    let mut raws = Vec::new();
+    for at in 0..6 {
+        let mut raw = Raw::connect(bench.daemon.http).await;
+        raw.begin(&format!("announced-{at}"), "", 64 << 20).await;
+        raw.send(b"{\"requestId\":").await;
+        raws.push(raw);
+    }
+    bench.daemon.until_metric("postmeter_in_flight_requests", |requests| requests == 6).await;
+    bench.assert_serves("beside").await;
+    bench.assert_peak_at_most(128 * MIB);
+    drop(raws);
+    bench.daemon.end().await;
+}
