@@ -8,7 +8,7 @@ STAMP  := $(VENV)/stamp
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help build test lint toolchain deploy-check licenses deny fmt demo bench fuzz fuzz-smoke soak planted mutants load image clean-venv ci
+.PHONY: help build test lint toolchain deploy-check licenses deny fmt demo bench fuzz fuzz-smoke soak planted mutants load image pin-images release-image auditable clean-venv ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -38,15 +38,15 @@ deploy-check: $(STAMP) ## the Dockerfile and deploy/, by hadolint and check_depl
 	$(VENV)/bin/python tests/python/check_deploy.py
 	@$(VENV)/bin/python tests/python/check_deploy.py --self-test | tail -n 1; exit $${PIPESTATUS[0]}
 
-# cargo-deny takes minutes to compile on CI's two cores and, without the network, has no
-# advisories to look up. So lint compares `cargo metadata` with the same deny.toml in a
-# second; `make deny` is the real one, before a release.
+# cargo-deny takes minutes to compile on CI's two cores, and advisories come from a Git repository
+# (https://github.com/rustsec/advisory-db). So lint compares `cargo metadata` with the same deny.toml in
+# a second and offline; `make deny` is the whole check, before a release and once a week.
 licenses: $(STAMP) ## licences, bans and sources, by deny.toml
 	$(VENV)/bin/python tests/python/check_licenses.py
 
-deny: ## the same by cargo-deny, which is installed for it (minutes)
+deny: ## advisories, licences, bans and sources by cargo-deny (minutes; needs github.com for the advisories)
 	[ -x target/tools/bin/cargo-deny ] || cargo install cargo-deny --version 0.20.2 --locked --root target/tools
-	target/tools/bin/cargo-deny --locked check licenses bans sources
+	target/tools/bin/cargo-deny --locked check advisories licenses bans sources
 
 fmt: ## format the code
 	cargo fmt
@@ -94,6 +94,25 @@ mutants: ## mutations of MUTANTS that no test of the library finds (hours; cargo
 
 image: ## container image `postmeter` (needs docker)
 	docker build -f deploy/Dockerfile -t postmeter --build-arg POSTMETER_COMMIT="$$(git rev-parse --short HEAD)" .
+
+# Digests come from the registries, so they are looked up where those can be reached.
+pin-images: $(STAMP) ## pin the base images of the Dockerfile by digest (needs docker buildx and the registries)
+	$(VENV)/bin/python tests/python/pin_images.py deploy/Dockerfile
+
+# --sbom and --provenance attach attestations to the image, beside the list inside the program.
+PLATFORMS ?= linux/amd64,linux/arm64
+release-image: $(STAMP) ## image for PLATFORMS (both), pushed as IMAGE (needs docker buildx and pinned base images)
+	@[ -n "$(IMAGE)" ] || { echo "IMAGE is not set: make release-image IMAGE=registry/postmeter:1.2.3" >&2; exit 1; }
+	POSTMETER_RELEASE=1 $(VENV)/bin/python tests/python/check_deploy.py
+	docker buildx build --platform $(PLATFORMS) -f deploy/Dockerfile -t "$(IMAGE)" \
+	    --build-arg POSTMETER_COMMIT="$$(git rev-parse --short HEAD)" --sbom=true --provenance=mode=max --push .
+
+# What the Dockerfile does, on this machine: proves that the list can be read back.
+CARGO_AUDITABLE_VERSION := $(shell sed -n 's/^ARG CARGO_AUDITABLE_VERSION=//p' deploy/Dockerfile)
+auditable: $(STAMP) ## a debug binary with its list of dependencies, read back and compared with Cargo.lock
+	[ -x target/tools/bin/cargo-auditable ] || cargo install cargo-auditable --version =$(CARGO_AUDITABLE_VERSION) --locked --root target/tools
+	PATH="$(CURDIR)/target/tools/bin:$$PATH" cargo auditable build --locked --bin postmeter
+	$(VENV)/bin/python tests/python/check_auditable.py target/debug/postmeter
 
 clean-venv: ## remove the Python venv
 	rm -rf $(VENV)

@@ -5,20 +5,24 @@ API inputs are validated against botocore's service models (names, types, requir
 members, enums, lengths, patterns), policies for structure and least privilege, the
 Dockerfile for the promises made of it. Files that must agree (account, region, ARNs,
 ports, times) are compared with each other. `--self-test` plants faults, one at a
-time, in a copy and fails if one goes unnoticed.
+time, in a copy and fails if one goes unnoticed. With POSTMETER_RELEASE=1 the base
+images of the Dockerfile must be pinned by digest.
 """
 
 import argparse
 import json
+import os
 import re
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 
+import botocore
 import botocore.loaders
 import botocore.model
 import botocore.validate
+import pin_images
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,12 +36,29 @@ INPUTS = {
     "sns/topic.json": ("sns", "CreateTopic"),
     "sns/subscription*.json": ("sns", "Subscribe"),
     "s3/bucket-notification.json": ("s3", "PutBucketNotificationConfiguration"),
+    "s3/*-bucket-policy.json": ("s3", "PutBucketPolicy"),
+    "s3/bucket-encryption.json": ("s3", "PutBucketEncryption"),
+    "s3/public-access-block.json": ("s3", "PutPublicAccessBlock"),
+    "kms/key.json": ("kms", "CreateKey"),
+    "ec2/*-group.json": ("ec2", "CreateSecurityGroup"),
+    "ec2/*-ingress*.json": ("ec2", "AuthorizeSecurityGroupIngress"),
+    "ec2/default-egress.json": ("ec2", "RevokeSecurityGroupEgress"),
+    "ec2/*-egress.json": ("ec2", "AuthorizeSecurityGroupEgress"),
     "alb/target-group.json": ("elbv2", "CreateTargetGroup"),
     "alb/target-group-attributes.json": ("elbv2", "ModifyTargetGroupAttributes"),
     "alb/load-balancer-attributes.json": ("elbv2", "ModifyLoadBalancerAttributes"),
     "alarms/*.json": ("cloudwatch", "PutMetricAlarm"),
 }
 POLICIES = "iam/*.json"
+
+ACCOUNT = "111122223333"
+# role -> the policies that README.md gives it: one role for each way in, and what it needs alone.
+TASK_ROLES = {
+    "postmeter-task-firehose": ["task-role"],
+    "postmeter-task-sns": ["task-role"],
+    "postmeter-task-queue": ["task-role", "task-role-queue"],
+    "postmeter-task-objects": ["task-role", "task-role-queue", "task-role-objects"],
+}
 
 # Actions that AWS offers no resource for.
 WITHOUT_RESOURCE = {"cloudwatch:PutMetricData", "ecr:GetAuthorizationToken"}
@@ -156,6 +177,40 @@ def policy_faults(name, policy):
                     yield f"{at}: Resource * for actions that can be confined"
                 elif resource != "*" and not resource.startswith("arn:aws:"):
                     yield f"{at}: Resource {resource!r} is no ARN"
+                # A bucket of that name may belong to another account one day.
+                elif resource.startswith("arn:aws:s3:") and not is_own(condition):
+                    yield f"{at}: {resource} is not confined to the account by aws:ResourceAccount"
+
+
+def is_own(condition):
+    return condition.get("StringEquals", {}).get("aws:ResourceAccount") == ACCOUNT
+
+
+def resource_policy_faults(text, resources):
+    """Faults of a policy of a queue, topic or bucket: who is let in, and only by TLS."""
+    policy = json.loads(text)
+    if policy.get("Version") != "2012-10-17":
+        yield "Version is not 2012-10-17"
+    denied = set()
+    for statement in policy["Statement"]:
+        at, condition = statement["Sid"], statement.get("Condition") or {}
+        named = as_list(statement["Resource"])
+        if not set(named) <= set(resources):
+            yield f"{at}: another resource than {', '.join(resources)}"
+        if statement["Effect"] == "Deny":
+            if condition == {"Bool": {"aws:SecureTransport": "false"}} and statement["Principal"] == "*":
+                denied |= set(named)
+            continue
+        principal = statement["Principal"]
+        service = principal.get("Service", "") if isinstance(principal, dict) else ""
+        if not str(service).endswith(".amazonaws.com"):
+            yield f"{at}: Principal is no AWS service"
+        equals = condition.get("StringEquals", {})
+        source = condition.get("ArnEquals", {}).get("aws:SourceArn") or equals.get("aws:SourceArn", "")
+        if f":{ACCOUNT}:" not in source and equals.get("aws:SourceAccount") != ACCOUNT:
+            yield f"{at}: {service} could act for any account (confused deputy)"
+    if denied != set(resources):
+        yield "no Deny for everybody without aws:SecureTransport"
 
 
 # --- Dockerfile ------------------------------------------------------------------------
@@ -186,7 +241,7 @@ def version(text):
     return tuple(int(part) for part in text.split("."))
 
 
-def dockerfile_faults(text, cargo_toml):
+def dockerfile_faults(text, cargo_toml, release):
     head, *stages = docker_stages(text)
     if len(stages) < 2:
         yield "not a multi-stage build"
@@ -199,6 +254,12 @@ def dockerfile_faults(text, cargo_toml):
         tag = bases[-1].rpartition("/")[2].partition(":")[2]
         if tag in ("", "latest"):
             yield f"FROM {bases[-1]}: no tag"
+        name, _, digest = bases[-1].partition("@")
+        if digest and not pin_images.DIGEST.fullmatch(digest):
+            yield f"FROM {bases[-1]}: {digest} is no digest"
+        if release and not digest:
+            yield f"FROM {name}: not pinned by digest; run `make pin-images`"
+    bases = [base.partition("@")[0] for base in bases]
 
     builder = re.search(r"rust:(\d+\.\d+(?:\.\d+)?)-\w*-?bookworm$", bases[0])
     if not builder:
@@ -210,8 +271,12 @@ def dockerfile_faults(text, cargo_toml):
         yield f"final base {bases[-1]} is not distroless for Debian 12 (the builder's glibc), nonroot"
 
     build = " ".join(rest for instruction, rest in stages[0] if instruction == "RUN")
-    if "cargo build" not in build or "--locked" not in build or "--release" not in build:
-        yield "the builder does not run cargo build --release --locked"
+    if "cargo auditable build --release --locked" not in build:
+        yield "the builder does not run cargo auditable build --release --locked: no SBOM in the program"
+    installs = re.search(r'cargo install cargo-auditable --version "=\$\{(\w+)\}" --locked', build)
+    versions = dict(rest.partition("=")[::2] for instruction, rest in stages[0] if instruction == "ARG")
+    if not installs or not re.fullmatch(r"\d+\.\d+\.\d+", versions.get(installs[1], "")):
+        yield "the builder does not install one version of cargo-auditable"
     if "--mount=type=cache" not in build:
         yield "the builder has no cache mount"
 
@@ -323,6 +388,11 @@ def agreement_faults(docs):
         yield service_file, "another target group than alb/target-group-attributes.json"
     attributes = docs["alb/load-balancer-attributes.json"]["Attributes"]
     idle = {a["Key"]: a["Value"] for a in attributes}.get("idle_timeout.timeout_seconds", "60")
+    attributes = {a["Key"]: a["Value"] for a in attributes}
+    if attributes.get("routing.http.drop_invalid_header_fields.enabled") != "true":
+        yield "alb/load-balancer-attributes.json", "header fields with invalid names are let through"
+    if attributes.get("routing.http.desync_mitigation_mode") not in ("defensive", "strictest"):
+        yield "alb/load-balancer-attributes.json", "desync mitigation is neither defensive nor strictest"
     if not 55 < int(idle) < 75:
         yield "alb/load-balancer-attributes.json", (
             "the idle timeout is not between firehose.patience (55 s) and listen.keep_alive (75 s)"
@@ -360,6 +430,11 @@ def agreement_faults(docs):
         yield "iam/ses-firehose-role-trust.json", f"another configuration set than {ses_file}"
 
     yield from queue_agreement_faults(docs)
+    yield from network_faults(docs)
+    yield from bucket_faults(docs)
+    for name, role in ((task_file, "postmeter-task-firehose"), ("ecs/task-definition-queue.json", "postmeter-task-queue")):
+        if docs[name]["taskRoleArn"] != f"arn:aws:iam::{ACCOUNT}:role/{role}":
+            yield name, f"its role is not {role}"
     alarms = {name: doc for name, doc in docs.items() if name.startswith("alarms/")}
     for name, alarm in alarms.items():
         if alarm.get("Namespace") != "Postmeter" or alarm.get("Dimensions"):
@@ -408,7 +483,32 @@ def queue_agreement_faults(docs):
         yield "ecs/service-queue.json", f"another task definition than {task_file}"
 
     attributes = docs[queue_file]["Attributes"]
-    policy = json.loads(attributes["Policy"])["Statement"]
+    dead_file = "sqs/dead-letter-queue.json"
+    dead_arn = f"{queue.rpartition(':')[0]}:{docs[dead_file]['QueueName']}"
+    for name, arn in ((queue_file, queue), (dead_file, dead_arn)):
+        if docs[name]["Attributes"].get("SqsManagedSseEnabled") != "true":
+            yield name, "not encrypted"
+        for fault in resource_policy_faults(docs[name]["Attributes"]["Policy"], [arn]):
+            yield name, fault
+    may_redrive = json.loads(docs[dead_file]["Attributes"].get("RedriveAllowPolicy", "{}"))
+    if may_redrive != {"redrivePermission": "byQueue", "sourceQueueArns": [queue]}:
+        yield dead_file, "RedriveAllowPolicy does not allow sqs/queue.json, and nothing else"
+    for fault in resource_policy_faults(docs[topic_file]["Attributes"]["Policy"], [topic]):
+        yield topic_file, fault
+    if docs[topic_file]["Attributes"].get("KmsMasterKeyId") != "alias/postmeter":
+        yield topic_file, "not encrypted by the key alias/postmeter"
+    # The key of AWS, alias/aws/sns, does not let SES in: its events would be lost.
+    key = {s["Sid"]: s for s in json.loads(docs["kms/key.json"]["Policy"])["Statement"]}
+    ses_uses = key.get("SesPublishes", {})
+    if (
+        ses_uses.get("Principal") != {"Service": "ses.amazonaws.com"}
+        or set(ses_uses["Action"]) != {"kms:GenerateDataKey", "kms:Decrypt"}
+        or ses_uses.get("Condition") != {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+        or set(key) != {"AccountManages", "SesPublishes"}
+        or key["AccountManages"]["Principal"] != {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+    ):
+        yield "kms/key.json", "not for the account, and for SES on its behalf, alone"
+    policy = allowed(attributes["Policy"])
     sources = {s["Principal"]["Service"]: s["Condition"]["ArnEquals"]["aws:SourceArn"] for s in policy}
     if sources != {"sns.amazonaws.com": topic, "s3.amazonaws.com": bucket}:
         yield queue_file, "its policy does not let in the topic and the bucket, and nobody else"
@@ -417,8 +517,8 @@ def queue_agreement_faults(docs):
     dead = json.loads(attributes["RedrivePolicy"])["deadLetterTargetArn"]
     if not dead.endswith(":" + docs["sqs/dead-letter-queue.json"]["QueueName"]):
         yield queue_file, "deadLetterTargetArn is not sqs/dead-letter-queue.json"
-    (allowed,) = json.loads(docs[topic_file]["Attributes"]["Policy"])["Statement"]
-    if allowed["Resource"] != topic or allowed["Principal"] != {"Service": "ses.amazonaws.com"}:
+    (publishes,) = allowed(docs[topic_file]["Attributes"]["Policy"])
+    if publishes["Action"] != "sns:Publish" or publishes["Principal"] != {"Service": "ses.amazonaws.com"}:
         yield topic_file, "its policy does not let SES publish to itself"
     subscription = docs["sns/subscription.json"]
     if (subscription["TopicArn"], subscription["Endpoint"]) != (topic, queue):
@@ -450,9 +550,102 @@ def queue_agreement_faults(docs):
         yield stream_file, "a bucket that the role may not write to"
     if stream["ErrorOutputPrefix"].startswith(prefix):
         yield stream_file, "failures would be notified as events"
-    role = {s["Sid"]: s["Resource"] for s in docs["iam/task-role-queue-policy.json"]["Statement"]}
-    if (role["ReadQueue"], role["ReadObjectsThatItNames"]) != (queue, bucket + "/*"):
-        yield "iam/task-role-queue-policy.json", "another queue or bucket"
+    role_file, objects_file = "iam/task-role-queue-policy.json", "iam/task-role-objects-policy.json"
+    (reads,) = docs[role_file]["Statement"]
+    if reads["Resource"] != queue or not is_own(reads.get("Condition") or {}):
+        yield role_file, "another queue, or one of another account"
+    objects = {s["Action"]: s["Resource"] for s in docs[objects_file]["Statement"]}
+    if objects != {"s3:GetObject": f"{bucket}/{prefix}*", "s3:ListBucket": bucket}:
+        yield objects_file, f"more or less than reading objects below {prefix}"
+
+
+def allowed(policy):
+    return [s for s in json.loads(policy)["Statement"] if s["Effect"] == "Allow"]
+
+
+def network_faults(docs):
+    """Who may connect to whom: AWS -> balancer -> task -> AWS, and monitoring -> admin port."""
+    balancer, task = (docs[f"ec2/{name}-egress.json"]["GroupId"] for name in ("balancer", "task"))
+    services = ("ecs/service.json", "ecs/service-queue.json")
+    for name in services:
+        if docs[name]["networkConfiguration"]["awsvpcConfiguration"]["securityGroups"] != [task]:
+            yield name, "another security group than ec2/task-egress.json"
+    anywhere = [("0.0.0.0/0", None)]
+    for name, group, port, peers in (
+        ("balancer-ingress", balancer, 443, anywhere),
+        ("balancer-egress", balancer, 8127, [(None, task)]),
+        ("task-ingress", task, 8127, [(None, balancer)]),
+        ("task-ingress-admin", task, 9127, None),
+        ("task-egress", task, 443, anywhere),
+    ):
+        doc = docs[f"ec2/{name}.json"]
+        (rule,) = doc["IpPermissions"]
+        found = [(one["CidrIp"], None) for one in rule.get("IpRanges", [])]
+        found += [(None, one["GroupId"]) for one in rule.get("UserIdGroupPairs", [])]
+        if doc["GroupId"] != group:
+            yield f"ec2/{name}.json", f"about another group than {group}"
+        if (rule["IpProtocol"], rule["FromPort"], rule["ToPort"]) != ("tcp", port, port):
+            yield f"ec2/{name}.json", f"not TCP port {port} alone"
+        if set(rule) & {"Ipv6Ranges", "PrefixListIds"}:
+            yield f"ec2/{name}.json", "peers that nothing here checks"
+        if peers is not None and found != peers:
+            yield f"ec2/{name}.json", "other peers than it is for"
+        if peers is None and (len(found) != 1 or found[0][1] in (None, balancer, task)):
+            yield f"ec2/{name}.json", "the admin port is open beyond the monitoring group"
+    vpcs = {docs[f"ec2/{name}-group.json"]["VpcId"] for name in ("balancer", "task")}
+    if vpcs != {docs["alb/target-group.json"]["VpcId"]}:
+        yield "ec2/task-group.json", "another VPC than alb/target-group.json"
+    if docs["ec2/default-egress.json"]["IpPermissions"][0]["IpProtocol"] != "-1":
+        yield "ec2/default-egress.json", "not the rule that every new group has"
+
+
+def bucket_faults(docs):
+    """Both buckets: by TLS alone, for the account alone, encrypted, and never public."""
+    for name in ("events", "backup"):
+        file, bucket = f"s3/{name}-bucket-policy.json", f"postmeter-{name}-{ACCOUNT}"
+        doc, arn = docs[file], f"arn:aws:s3:::{bucket}"
+        if doc["Bucket"] != bucket:
+            yield file, f"another bucket than {bucket}"
+        for fault in resource_policy_faults(doc["Policy"], [arn, arn + "/*"]):
+            yield file, fault
+        others = [s for s in json.loads(doc["Policy"])["Statement"] if s["Sid"] == "NoOtherAccount"]
+        if not others or others[0]["Condition"].get("StringNotEquals") != {"aws:PrincipalAccount": ACCOUNT}:
+            yield file, "other accounts are let in"
+    for name in ("s3/bucket-encryption.json", "s3/public-access-block.json", "s3/bucket-notification.json"):
+        if docs[name].get("ExpectedBucketOwner") != ACCOUNT:
+            yield name, "ExpectedBucketOwner is not the account"
+    (rule,) = docs["s3/bucket-encryption.json"]["ServerSideEncryptionConfiguration"]["Rules"]
+    if rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] not in ("AES256", "aws:kms"):
+        yield "s3/bucket-encryption.json", "not encrypted"
+    block = docs["s3/public-access-block.json"]["PublicAccessBlockConfiguration"]
+    if len(block) != 4 or not all(block.values()):
+        yield "s3/public-access-block.json", "not all four blocks are on"
+    for name in ("firehose/delivery-stream.json", "firehose/delivery-stream-s3.json"):
+        if not docs[name].get("DeliveryStreamEncryptionConfigurationInput"):
+            yield name, "the stream is not encrypted"
+
+
+def readme_faults(readme):
+    """The commands of README.md, the roles that it creates, and the buckets that it protects."""
+    commands = re.findall(r"^aws (\S+) (\S+) [^\n]*?--cli-input-json file://deploy/(\S+)", readme, re.M)
+    for service, command, name in commands:
+        expected = next((operation for glob, operation in INPUTS.items() if Path(name).match(glob)), ("", ""))
+        service = {"s3api": "s3"}.get(service, service)
+        if (service, command) != (expected[0], botocore.xform_name(expected[1], "-")):
+            yield f"{service} {command} does not take {name}"
+    if len(commands) < 20:
+        yield "its commands are not found"
+    lines = re.findall(r"^role (\S+) +(\S+) +(.+)$", readme, re.M)
+    roles = {name: (trust, policies.split()) for name, trust, policies in lines}
+    for name, policies in TASK_ROLES.items():
+        if roles.get(name) != ("task-role", policies):
+            yield f"the role {name} is not made of {', '.join(policies)}"
+    for name in ("events", "backup"):
+        for command in ("put-bucket-encryption", "put-public-access-block", "put-bucket-policy"):
+            if not re.search(rf"{command} [^\n]*(\$b|{name})", readme):
+                yield f"{command} is not run for the bucket of {name}"
+    if "--alias-name alias/postmeter" not in readme:
+        yield "the alias of the topic's key is not created"
 
 
 def may_read(statements, secret):
@@ -468,7 +661,7 @@ def may_read(statements, secret):
 # --- the whole -------------------------------------------------------------------------
 
 
-def check(root, models):
+def check(root, models, release=False):
     """{file: [fault, …]} for every file in root/deploy."""
     deploy = root / "deploy"
     files = sorted(p.relative_to(deploy).as_posix() for p in deploy.rglob("*") if p.is_file())
@@ -496,7 +689,8 @@ def check(root, models):
             faults[glob] = ["missing"]
     if "Dockerfile" in files:
         cargo_toml = (root / "Cargo.toml").read_text()
-        faults["Dockerfile"] += dockerfile_faults((deploy / "Dockerfile").read_text(), cargo_toml)
+        dockerfile = (deploy / "Dockerfile").read_text()
+        faults["Dockerfile"] += dockerfile_faults(dockerfile, cargo_toml, release)
         faults["Dockerfile"] += [f".dockerignore: {fault}" for fault in context_faults(root)]
     if "README.md" in files:
         readme = (deploy / "README.md").read_text()
@@ -507,6 +701,7 @@ def check(root, models):
         for name in re.findall(r"file://deploy/([\w./-]+\.json)", readme):
             if name not in files:
                 faults["README.md"].append(f"{name} does not exist")
+        faults["README.md"] += readme_faults(readme)
 
     # Files that are unsound alone are not compared.
     if not any(faults[name] for name in faults if name.endswith(".json")):
@@ -558,6 +753,9 @@ PLANTED = [
     ("Dockerfile", "builder of a newer Debian", sub("slim-bookworm", "slim-trixie")),
     ("Dockerfile", "final image with a shell", sub("gcr.io/distroless/cc-debian12:nonroot", "debian:12-slim")),
     ("Dockerfile", "old compiler", sub("rust:1.95", "rust:1.60")),
+    ("Dockerfile", "no SBOM", sub("cargo auditable build", "cargo build")),
+    ("Dockerfile", "any cargo-auditable", sub(' --version "=${CARGO_AUDITABLE_VERSION}"', "")),
+    ("Dockerfile", "a digest that is none", sub("cc-debian12:nonroot", "cc-debian12:nonroot@sha256:0123")),
     ("Dockerfile", "a port missing", sub("EXPOSE 8127 9127", "EXPOSE 8127")),
     (TASK, "broken JSON", sub('"family"', "family")),
     (TASK, "misspelt member", json_edit(lambda d: d.update(memmory=d.pop("memory")))),
@@ -584,16 +782,53 @@ PLANTED = [
     ("ses/event-destination.json", "a type that is none", sub("RENDERING_FAILURE", "RENDERING_FAILED")),
     ("ses/event-destination.json", "another stream", sub("deliverystream/postmeter", "deliverystream/other")),
     ("sqs/queue.json", "anybody may send", sub("sns.amazonaws.com", "*")),
+    ("sqs/queue.json", "any account's bucket", sub(',\\"StringEquals\\":{\\"aws:SourceAccount\\":\\"111122223333\\"}', "")),
+    ("sqs/queue.json", "plain HTTP", sub("aws:SecureTransport", "aws:MultiFactorAuthPresent")),
+    ("sqs/queue.json", "not encrypted", sub('"SqsManagedSseEnabled": "true"', '"SqsManagedSseEnabled": "false"')),
+    ("sqs/queue.json", "no redrive", json_edit(lambda d: d["Attributes"].pop("RedrivePolicy"))),
+    ("sqs/dead-letter-queue.json", "letters of any queue", sub("byQueue", "allowAll")),
+    ("sqs/dead-letter-queue.json", "plain HTTP", json_edit(lambda d: d["Attributes"].pop("Policy"))),
     ("sqs/queue.json", "another topic", sub("ses-events", "other-events")),
     ("sns/subscription.json", "another queue", sub(":postmeter\"", ":other\"")),
     ("sns/subscription-https.json", "plain HTTP", sub("\"https\"", "\"http\"")),
     ("sns/subscription-https.json", "repeats for two hours", sub("\\\"numRetries\\\":50", "\\\"numRetries\\\":100")),
+    ("sns/topic.json", "not encrypted", json_edit(lambda d: d["Attributes"].pop("KmsMasterKeyId"))),
+    ("sns/topic.json", "a key that SES may not use", sub("alias/postmeter", "alias/aws/sns")),
+    ("sns/topic.json", "plain HTTP", sub('\\"aws:SecureTransport\\":\\"false\\"', '\\"aws:SecureTransport\\":\\"true\\"')),
+    ("kms/key.json", "SES of any account", sub("aws:SourceAccount", "aws:PrincipalAccount")),
+    ("kms/key.json", "anybody's key", sub("arn:aws:iam::111122223333:root", "*")),
+    ("s3/events-bucket-policy.json", "plain HTTP", sub("aws:SecureTransport", "aws:ViaAWSService")),
+    ("s3/backup-bucket-policy.json", "objects by plain HTTP", sub(',\\"arn:aws:s3:::postmeter-backup-111122223333/*\\"', "")),
+    ("s3/backup-bucket-policy.json", "other accounts", sub("StringNotEquals", "StringEquals")),
+    ("s3/bucket-encryption.json", "no encryption", sub("AES256", "NONE")),
+    ("s3/bucket-encryption.json", "anybody's bucket", json_edit(drop("ExpectedBucketOwner"))),
+    ("s3/public-access-block.json", "public policies", sub('"BlockPublicPolicy": true', '"BlockPublicPolicy": false')),
+    ("ec2/balancer-ingress.json", "port 80 too", sub('"FromPort": 443', '"FromPort": 80')),
+    ("ec2/balancer-egress.json", "to anywhere", sub('"GroupId": "sg-0cccccccccccccccc"', '"GroupId": "sg-0eeeeeeeeeeeeeeee"')),
+    ("ec2/task-ingress.json", "from anywhere", json_edit(
+        lambda d: d["IpPermissions"][0].update(IpRanges=[{"CidrIp": "0.0.0.0/0"}]))),
+    ("ec2/task-ingress-admin.json", "through the balancer", sub("sg-0eeeeeeeeeeeeeeee", "sg-0aaaaaaaaaaaaaaaa")),
+    ("ec2/task-ingress-admin.json", "from anywhere", json_edit(
+        lambda d: d["IpPermissions"][0].update(UserIdGroupPairs=[], IpRanges=[{"CidrIp": "10.0.0.0/8"}]))),
+    ("ec2/task-egress.json", "every port", sub('"ToPort": 443', '"ToPort": 65535')),
+    ("ec2/task-group.json", "misspelt member", sub('"VpcId"', '"VPCId"')),
     ("sns/topic.json", "another service", sub("ses.amazonaws.com", "sqs.amazonaws.com")),
     ("s3/bucket-notification.json", "an event that is none", sub("ObjectCreated:*", "ObjectMade:*")),
     ("firehose/delivery-stream-s3.json", "failures among the events", sub("failed/", "events/failed/")),
     ("ecs/task-definition-queue.json", "another queue", sub("111122223333/postmeter\"", "111122223333/other\"")),
     ("iam/task-role-queue-policy.json", "every queue", sub("arn:aws:sqs:eu-west-1:111122223333:postmeter", "*")),
+    ("iam/task-role-queue-policy.json", "any account's queue", json_edit(lambda d: d["Statement"][0].pop("Condition"))),
+    ("iam/task-role-objects-policy.json", "the whole bucket", sub("/events/*", "/*")),
+    ("iam/task-role-objects-policy.json", "any account's bucket", json_edit(lambda d: d["Statement"][0].pop("Condition"))),
+    ("iam/task-role-objects-policy.json", "writing too", sub('"s3:GetObject"', '["s3:GetObject", "s3:PutObject"]')),
+    ("ecs/task-definition.json", "the role of another way in", sub("postmeter-task-firehose", "postmeter-task-objects")),
+    ("README.md", "an input of another command", sub("authorize-security-group-egress", "authorize-security-group-ingress")),
+    ("README.md", "a role with too much", sub("task-role task-role\n", "task-role task-role task-role-objects\n")),
+    ("README.md", "a bucket without a policy", sub("put-bucket-policy", "get-bucket-policy")),
     ("alb/target-group.json", "readiness as health", sub("/livez", "/readyz")),
+    ("alb/load-balancer-attributes.json", "invalid headers", sub('fields.enabled", "Value": "true"', 'fields.enabled", "Value": "false"')),
+    ("alb/load-balancer-attributes.json", "desync let through", sub('"defensive"', '"monitor"')),
+    ("firehose/delivery-stream-s3.json", "not encrypted", json_edit(drop("DeliveryStreamEncryptionConfigurationInput"))),
     ("alb/load-balancer-attributes.json", "idle timeout above keep_alive", sub('"60"', '"120"')),
     ("alarms/silence.json", "silence not breaching", sub('"breaching"', '"ignore"')),
     ("alarms/doubtful-counts.json", "unknown metric", sub('"DoubtfulCounts"', '"Doubtful"')),
@@ -609,6 +844,21 @@ PLANTED = [
     ("iam/task-role-trust.json", "anyone", json_edit(lambda d: d["Statement"][0].update(Principal="*"))),
     ("iam/ses-firehose-role-policy.json", "old version", sub("2012-10-17", "2008-10-17")),
 ]  # fmt: skip
+
+
+def release_is_checked(copy, models):
+    """A release needs pinned images; pinning pins them all, and again with another digest."""
+    path = copy / "deploy/Dockerfile"
+    before = path.read_text()
+    unpinned = pin_images.BASE.sub(lambda found: found[1] + found[2], before)
+    found = []
+    for text in (unpinned, *(pin_images.pinned(before, lambda _: f"sha256:{digit * 64}") for digit in "ab")):
+        path.write_text(text)
+        found.append([len(sum(check(copy, models, release).values(), [])) for release in (False, True)])
+    path.write_text(before)
+    is_right = found == [[0, 2], [0, 0], [0, 0]] and text.count("@sha256:b") == 2 and "sha256:a" not in text
+    print(f"{'caught  ' if is_right else 'UNSEEN  '} Dockerfile: a release from images that are not pinned: {found}")
+    return is_right
 
 
 def self_test(models):
@@ -635,6 +885,7 @@ def self_test(models):
             else:
                 unseen += 1
                 print(f"UNSEEN   {name}: {what}{'' if after != before else ' (nothing was planted)'}")
+        unseen += not release_is_checked(copy, models)
     print(f"{len(PLANTED) - unseen} of {len(PLANTED)} planted faults caught")
     return 1 if unseen else 0
 
@@ -647,7 +898,8 @@ def main():
     if args.self_test:
         return self_test(models)
     bad = 0
-    for name, faults in sorted(check(ROOT, models).items()):
+    release = os.environ.get("POSTMETER_RELEASE") == "1"
+    for name, faults in sorted(check(ROOT, models, release).items()):
         bad += bool(faults)
         print(f"{'fault' if faults else 'ok':8} deploy/{name}{': ' if faults else ''}{'; '.join(faults)}")
     return 1 if bad else 0

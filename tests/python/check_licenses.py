@@ -18,6 +18,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 KNOWN_KEYS = {
     "graph": {"targets"},
+    # Looked up by cargo-deny alone; here only the form of exceptions is checked.
+    "advisories": {"unmaintained", "yanked", "ignore"},
     "licenses": {"allow"},
     "bans": {"multiple-versions", "wildcards", "deny"},
     "sources": {"unknown-registry", "unknown-git"},
@@ -79,6 +81,9 @@ def faults(packages, deny):
         for key in keys:
             if key not in KNOWN_KEYS.get(section, ()):
                 yield f"deny.toml: {section}.{key} is not known to this check"
+    for exception in deny.get("advisories", {}).get("ignore", ()):
+        if not isinstance(exception, dict) or not exception.get("reason"):
+            yield f"deny.toml: advisories.ignore: {exception} gives no reason"
     allowed = set(deny["licenses"]["allow"])
     banned = {ban["crate"]: ban.get("use-instead") for ban in deny["bans"]["deny"]}
     for package in packages:
@@ -121,6 +126,7 @@ def self_test():
     sound = {"name": "a", "version": "1.0.0", "license": "MIT", "source": "registry+x/crates.io-index"}
     deny = {"licenses": {"allow": ["MIT"]}, "bans": {"deny": [{"crate": "openssl"}]}}
     assert not list(faults([sound], deny))
+    assert list(faults([sound], deny | {"advisories": {"ignore": ["RUSTSEC-2026-0001"]}}))
     for planted in (
         {"license": "GPL-3.0-only"},
         {"license": None},
