@@ -1,32 +1,35 @@
-//! The HTTP side: who asks, how much, how often, in which form; and the answer in that form.
+//! The HTTP side: limits of the head, signature, rates, operation, audit, and the response in the form
+//! of the request.
+//!
+//! In this order: what a head may hold ([`head`]), the signature or the origin by the head
+//! alone, the body in a place for unverified callers ([`unverified`](super::unverified)), the
+//! signature as a whole, and only then the caller's own rate and place ([`rate`](super::rate)).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Response, StatusCode, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
 
+use super::audit::{Audit, Entry};
 use super::error::{ApiError, ErrorKind};
 use super::operation::{Answer, Operation};
-use super::rate::Rate;
+use super::rate::{Access, CallerLimits};
 use super::request::Request;
-use super::signature::{Caller, Keys};
-use super::{extensions, v1, v2};
+use super::signature::{Caller, Claim, Keys};
+use super::unverified::Unverified;
+use super::{extensions, head, origin, v1, v2};
 use crate::clock::Clock;
 use crate::definitions::Book;
+use crate::offload::offload;
 use crate::telemetry::{ApiOutcome, Metrics};
 
-/// The longest body: that of ten dimensions has some three thousand bytes.
-const BODY_BYTES_MAX: usize = 1 << 20;
-/// Requests at once; each may have a body.
-const REQUESTS_MAX: usize = 64;
-/// How long a body may take to arrive.
-const BODY_PATIENCE: Duration = Duration::from_secs(10);
+/// A longer body is parsed on a thread that serves no connections.
+const SHORT_BODY_BYTES: usize = 16 << 10;
+/// Long bodies parsed at once: as JSON, a body of 1 MiB can take 30 MiB.
+const LONG_BODIES: usize = 2;
 
 const REQUEST_ID: &str = "x-amzn-requestid";
 const ERROR_TYPE: &str = "x-amzn-errortype";
@@ -36,8 +39,9 @@ const JSON: &str = "application/json";
 /// How the API is answered.
 #[derive(Clone, Debug)]
 pub struct ApiSettings {
-    /// None: anybody may ask and change.
+    /// None: every local program may read and change.
     pub keys: Option<Keys>,
+    /// Of each key, reads and changes counted apart.
     pub requests_per_second: u32,
 }
 
@@ -53,8 +57,10 @@ pub struct ApiParts {
 struct Api {
     settings: ApiSettings,
     parts: ApiParts,
-    rate: Rate,
-    places: Semaphore,
+    unverified: Arc<Unverified>,
+    limits: CallerLimits,
+    long_bodies: Semaphore,
+    audit: Arc<Audit>,
 }
 
 /// The form of a request, and so of its answer.
@@ -75,18 +81,27 @@ enum Asked {
 
 /// Answers every path and method.
 pub fn api_router(settings: ApiSettings, parts: ApiParts) -> Router {
-    let rate = Rate::new(settings.requests_per_second);
-    let places = Semaphore::new(REQUESTS_MAX);
-    let api = Arc::new(Api { settings, parts, rate, places });
+    let ids = settings.keys.iter().flat_map(Keys::ids);
+    let api = Arc::new(Api {
+        limits: CallerLimits::new(ids, settings.requests_per_second),
+        unverified: Arc::default(),
+        long_bodies: Semaphore::new(LONG_BODIES),
+        audit: Arc::new(Audit::new(&parts.metrics)),
+        settings,
+        parts,
+    });
     Router::new().fallback(move |request: axum::extract::Request| async move {
         let (head, body) = request.into_parts();
         let (form, rest) = Form::of(head.uri.path());
         let request_id = request_id();
-        let answered = api.answer(form, &rest, head, body).await;
+        let answered = api.answer(form, &rest, &head, body).await;
         api.parts.metrics.api(outcome(&answered));
         match answered {
             Ok((asked, answer)) => response(&asked, &answer, &request_id),
-            Err(error) => refusal(form, &error, &request_id),
+            Err(error) => {
+                api.parts.metrics.api_rejection(error.kind.reason());
+                refusal(form, &error, &request_id)
+            }
         }
     })
 }
@@ -95,71 +110,113 @@ pub fn api_router(settings: ApiSettings, parts: ApiParts) -> Router {
 
 impl Api {
     async fn answer(
-        self: &Arc<Self>,
+        &self,
         form: Form,
         rest: &str,
-        head: Parts,
+        head: &Parts,
         body: Body,
     ) -> Result<(Asked, Answer), ApiError> {
-        let too_many = || ApiError::new(ErrorKind::TooManyRequests, "Rate exceeded");
+        let mut entry = Entry::new(head);
+        let admitted = async {
+            let (caller, body) = self.verify(head, body, &mut entry).await?;
+            self.admit(form, rest, head, body, caller, &mut entry).await
+        };
+        let (asked, place) =
+            admitted.await.inspect_err(|error| self.audit.log(&entry, Some(error)))?;
+        // In a task of its own: the client may disconnect in the midst of a change, which is done and
+        // logged all the same.
+        let (book, audit) = (self.parts.book.clone(), Arc::clone(&self.audit));
+        let (operation, of_task) = (asked.operation().clone(), entry.clone());
+        let running = tokio::spawn(async move {
+            let answer = operation.run(&book).await;
+            audit.log(&of_task, answer.as_ref().err());
+            drop(place);
+            answer
+        });
+        let Ok(answer) = running.await else {
+            let error = ApiError::new(ErrorKind::Internal, "postmeter failed while it did this.");
+            self.audit.log(&entry, Some(&error));
+            return Err(error);
+        };
+        Ok((asked, answer?))
+    }
+
+    /// Finds out who sends a request, and reads its body.
+    async fn verify(
+        &self,
+        head: &Parts,
+        body: Body,
+        entry: &mut Entry,
+    ) -> Result<(Caller, Vec<u8>), ApiError> {
+        head::check(head)?;
+        let now_ms = self.parts.clock.now_ms();
         let keys = self.settings.keys.as_ref();
-        let claim = keys.map(|keys| keys.claim(&head, self.parts.clock.now_ms())).transpose()?;
-        // A page in the browser of whoever works here is anybody at all.
-        if claim.is_none() && head.headers.contains_key(header::ORIGIN) {
-            let message = "Without signatures no page of a browser may ask.";
-            return Err(ApiError::new(ErrorKind::AccessDenied, message));
+        let claim = keys.map(|keys| {
+            entry.key = Keys::claimed_id(head).map(str::to_owned);
+            keys.claim(head, now_ms)
+        });
+        let claim = claim.transpose()?;
+        if claim.is_none() {
+            origin::check(head)?;
         }
-        let _place = self.places.try_acquire().map_err(|_| too_many())?;
-        let body = read(body).await?;
+        let id = claim.as_ref().map_or("", Claim::id);
+        let peer = entry.peer().map(|peer| peer.ip());
+        let body = self.unverified.read(body, peer, id).await?;
         let caller = match claim {
             None => Caller { id: None, may_change: true },
-            Some(claim) => claim.prove(&body)?,
+            Some(claim) => claim.prove(&body.sha256)?,
         };
-        // Behind the signature: strangers take nobody's turn.
-        if !self.rate.allows() {
-            return Err(too_many());
+        entry.is_verified = true;
+        Ok((caller, body.bytes))
+    }
+
+    /// Finds out what a verified caller asks for, and whether it may now.
+    async fn admit(
+        &self,
+        form: Form,
+        rest: &str,
+        head: &Parts,
+        body: Vec<u8>,
+        caller: Caller,
+        entry: &mut Entry,
+    ) -> Result<(Asked, impl Send + use<>), ApiError> {
+        let too_many = || ApiError::new(ErrorKind::TooManyRequests, "Rate exceeded");
+        let id = caller.id.as_deref();
+        let own_place = self.limits.enter(id).ok_or_else(too_many)?;
+        let asked = match Request::new(head, rest, body) {
+            Ok(request) => self.parse(form, request).await,
+            Err(error) => Err(error),
+        };
+        let access = match &asked {
+            Ok(asked) if !asked.operation().only_reads() => Access::Change,
+            // Faulty requests count as reads: they change nothing.
+            _ => Access::Read,
+        };
+        if let Ok(asked) = &asked {
+            entry.set_operation(asked.operation());
         }
-        let request = Request::new(&head, rest, &body)?;
-        let asked = match form {
-            Form::V1 => Asked::V1(v1::operation(&request)?),
-            Form::V2 => Asked::V2(v2::operation(&request)?),
-            Form::Extensions => Asked::Extensions(extensions::operation(&request)?),
-        };
-        let operation = asked.operation().clone();
-        if !caller.may_change && !operation.only_reads() {
+        let place = self.limits.admit(id, access).ok_or_else(too_many)?;
+        let asked = asked?;
+        if !caller.may_change && access == Access::Change {
             let message = format!(
                 "User: {} is not authorized to perform: ses:{}",
                 caller.id.unwrap_or_default(),
-                operation.name()
+                asked.operation().name()
             );
             return Err(ApiError::new(ErrorKind::AccessDenied, message));
         }
-        // In a task of its own: who asks may go away in the midst of a change.
-        let name = operation.name();
-        let only_reads = operation.only_reads();
-        let book = self.parts.book.clone();
-        let running = tokio::spawn(async move { operation.run(&book).await });
-        let answer = running.await.map_err(|_| {
-            ApiError::new(ErrorKind::Internal, "postmeter failed while it did this.")
-        })??;
-        if !only_reads {
-            tracing::info!(operation = name, key = caller.id, "definitions changed");
-        }
-        Ok((asked, answer))
+        Ok((asked, (own_place, place)))
     }
-}
 
-/// Reads a body that is not too long and does not take too long.
-async fn read(body: Body) -> Result<Vec<u8>, ApiError> {
-    let body = timeout(BODY_PATIENCE, Limited::new(body, BODY_BYTES_MAX).collect()).await;
-    match body {
-        Ok(Ok(body)) => Ok(body.to_bytes().to_vec()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let message = format!("The body has more than {BODY_BYTES_MAX} bytes.");
-            Err(ApiError::new(ErrorKind::TooLarge, message))
+    /// Parses a request; a long one where it holds up no connection.
+    async fn parse(&self, form: Form, request: Request) -> Result<Asked, ApiError> {
+        if request.body_len() <= SHORT_BODY_BYTES {
+            return Asked::parse(form, &request);
         }
-        Ok(Err(_)) => Err(ApiError::bad_request("The body breaks off.")),
-        Err(_) => Err(ApiError::bad_request("The body took too long to arrive.")),
+        // Never closed.
+        let _turn = self.long_bodies.acquire().await;
+        let parsed = offload(move || Asked::parse(form, &request)).await;
+        parsed.map_err(|_| ApiError::new(ErrorKind::Internal, "The request cannot be parsed."))?
     }
 }
 
@@ -188,6 +245,14 @@ impl Form {
 // === impl Asked ===
 
 impl Asked {
+    fn parse(form: Form, request: &Request) -> Result<Self, ApiError> {
+        Ok(match form {
+            Form::V1 => Self::V1(v1::operation(request)?),
+            Form::V2 => Self::V2(v2::operation(request)?),
+            Form::Extensions => Self::Extensions(extensions::operation(request)?),
+        })
+    }
+
     fn operation(&self) -> &Operation {
         match self {
             Self::V1(asked) => &asked.operation,
@@ -206,7 +271,7 @@ fn response(asked: &Asked, answer: &Answer, request_id: &str) -> Response<Body> 
 }
 
 fn refusal(form: Form, error: &ApiError, request_id: &str) -> Response<Body> {
-    match form {
+    let mut response = match form {
         Form::V1 => {
             let (status, body) = v1::error(error, request_id);
             with(status, XML, body, request_id)
@@ -217,7 +282,19 @@ fn refusal(form: Form, error: &ApiError, request_id: &str) -> Response<Body> {
             response.headers_mut().insert(ERROR_TYPE, HeaderValue::from_static(code));
             response
         }
+    };
+    let headers = response.headers_mut();
+    match error.kind {
+        ErrorKind::Method => {
+            headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+        }
+        // The rest of the body is not read.
+        ErrorKind::SlowBody | ErrorKind::Displaced => {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        _ => {}
     }
+    response
 }
 
 fn with(status: StatusCode, kind: &'static str, body: String, request_id: &str) -> Response<Body> {
@@ -234,18 +311,9 @@ fn with(status: StatusCode, kind: &'static str, body: String, request_id: &str) 
 fn outcome(answered: &Result<(Asked, Answer), ApiError>) -> ApiOutcome {
     let Err(error) = answered else { return ApiOutcome::Answered };
     match error.kind {
-        ErrorKind::TooManyRequests => ApiOutcome::Throttled,
-        ErrorKind::AccessDenied
-        | ErrorKind::Unsigned
-        | ErrorKind::IncompleteSignature
-        | ErrorKind::UnknownKey
-        | ErrorKind::WrongSignature => ApiOutcome::Denied,
+        ErrorKind::TooManyRequests | ErrorKind::Displaced => ApiOutcome::Throttled,
+        kind if kind.is_denial() => ApiOutcome::Denied,
         ErrorKind::Internal | ErrorKind::ConcurrentModification => ApiOutcome::Failed,
-        ErrorKind::AlreadyExists(_)
-        | ErrorKind::NotFound(_)
-        | ErrorKind::BadRequest(_)
-        | ErrorKind::LimitExceeded
-        | ErrorKind::UnknownOperation
-        | ErrorKind::TooLarge => ApiOutcome::Refused,
+        _ => ApiOutcome::Refused,
     }
 }

@@ -31,6 +31,16 @@ pub enum ErrorKind {
     WrongSignature,
     UnknownOperation,
     TooLarge,
+    /// Too many headers, parameters or path segments.
+    TooMany,
+    /// A change by GET, or another method that changes nothing.
+    Method,
+    /// Sent by a web page or for another host, where no signature is required.
+    CrossSite,
+    /// The body arrives below the minimum rate.
+    SlowBody,
+    /// The body's place was needed for another.
+    Displaced,
     /// Nothing is wrong with the request.
     Internal,
 }
@@ -51,6 +61,46 @@ pub enum Member {
     Sns,
     Set,
     Other,
+}
+
+// === impl ErrorKind ===
+
+impl ErrorKind {
+    /// Whether the caller is unknown, or known and not allowed to do this.
+    pub const fn is_denial(self) -> bool {
+        matches!(
+            self,
+            Self::AccessDenied
+                | Self::Unsigned
+                | Self::IncompleteSignature
+                | Self::UnknownKey
+                | Self::WrongSignature
+                | Self::CrossSite
+        )
+    }
+
+    /// The value of the label in `postmeter_ses_api_rejected_total`.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::AlreadyExists(_) | Self::NotFound(_) | Self::BadRequest(_) => "invalid",
+            Self::UnknownOperation => "unknown_operation",
+            Self::LimitExceeded => "limit",
+            Self::TooManyRequests => "rate",
+            Self::ConcurrentModification => "conflict",
+            Self::AccessDenied => "read_only",
+            Self::Unsigned => "unsigned",
+            Self::IncompleteSignature => "incomplete_signature",
+            Self::UnknownKey => "unknown_key",
+            Self::WrongSignature => "wrong_signature",
+            Self::TooLarge => "too_large",
+            Self::TooMany => "too_many",
+            Self::Method => "method",
+            Self::CrossSite => "cross_site",
+            Self::SlowBody => "slow_body",
+            Self::Displaced => "displaced",
+            Self::Internal => "internal",
+        }
+    }
 }
 
 // === impl ApiError ===
@@ -86,16 +136,20 @@ impl ApiError {
         match self.kind {
             ErrorKind::AlreadyExists(_) => (StatusCode::BAD_REQUEST, "AlreadyExistsException"),
             ErrorKind::NotFound(_) => (StatusCode::NOT_FOUND, "NotFoundException"),
-            ErrorKind::BadRequest(_) => (StatusCode::BAD_REQUEST, "BadRequestException"),
+            ErrorKind::BadRequest(_) | ErrorKind::TooMany => {
+                (StatusCode::BAD_REQUEST, "BadRequestException")
+            }
             ErrorKind::LimitExceeded => (StatusCode::BAD_REQUEST, "LimitExceededException"),
-            ErrorKind::TooManyRequests => {
+            ErrorKind::TooManyRequests | ErrorKind::Displaced => {
                 (StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException")
             }
             // As the model of the API has it.
             ErrorKind::ConcurrentModification => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "ConcurrentModificationException")
             }
-            ErrorKind::AccessDenied => (StatusCode::FORBIDDEN, "AccessDeniedException"),
+            ErrorKind::AccessDenied | ErrorKind::CrossSite => {
+                (StatusCode::FORBIDDEN, "AccessDeniedException")
+            }
             ErrorKind::Unsigned => (StatusCode::FORBIDDEN, "MissingAuthenticationTokenException"),
             ErrorKind::IncompleteSignature => {
                 (StatusCode::BAD_REQUEST, "IncompleteSignatureException")
@@ -106,6 +160,8 @@ impl ApiError {
             ErrorKind::TooLarge => {
                 (StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLargeException")
             }
+            ErrorKind::Method => (StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowedException"),
+            ErrorKind::SlowBody => (StatusCode::REQUEST_TIMEOUT, "RequestTimeoutException"),
             ErrorKind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure"),
         }
     }
@@ -127,19 +183,23 @@ impl ApiError {
             ErrorKind::BadRequest(Member::Firehose) => (BAD, "InvalidFirehoseDestination"),
             ErrorKind::BadRequest(Member::Sns) => (BAD, "InvalidSNSDestination"),
             ErrorKind::BadRequest(Member::Set) => (BAD, "InvalidConfigurationSet"),
-            ErrorKind::BadRequest(Member::Other) => (BAD, "ValidationError"),
+            ErrorKind::BadRequest(Member::Other) | ErrorKind::TooMany => (BAD, "ValidationError"),
             ErrorKind::LimitExceeded => (BAD, "LimitExceeded"),
-            ErrorKind::TooManyRequests => (BAD, "Throttling"),
+            ErrorKind::TooManyRequests | ErrorKind::Displaced => (BAD, "Throttling"),
             ErrorKind::ConcurrentModification => {
                 (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable")
             }
-            ErrorKind::AccessDenied => (StatusCode::FORBIDDEN, "AccessDenied"),
+            ErrorKind::AccessDenied | ErrorKind::CrossSite => {
+                (StatusCode::FORBIDDEN, "AccessDenied")
+            }
             ErrorKind::Unsigned => (StatusCode::FORBIDDEN, "MissingAuthenticationToken"),
             ErrorKind::IncompleteSignature => (BAD, "IncompleteSignature"),
             ErrorKind::UnknownKey => (StatusCode::FORBIDDEN, "InvalidClientTokenId"),
             ErrorKind::WrongSignature => (StatusCode::FORBIDDEN, "SignatureDoesNotMatch"),
             ErrorKind::UnknownOperation => (BAD, "InvalidAction"),
             ErrorKind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge"),
+            ErrorKind::Method => (StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed"),
+            ErrorKind::SlowBody => (StatusCode::REQUEST_TIMEOUT, "RequestTimeout"),
             ErrorKind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure"),
         }
     }

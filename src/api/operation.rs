@@ -155,6 +155,40 @@ impl Operation {
         )
     }
 
+    /// The configuration set that it names.
+    pub fn set_name(&self) -> Option<&str> {
+        match self {
+            Self::CreateSet(set) => Some(&set.name),
+            Self::ListSets(_) => None,
+            Self::GetSet { set }
+            | Self::DeleteSet { set }
+            | Self::PutOptions { set, .. }
+            | Self::ListTags { set }
+            | Self::Tag { set, .. }
+            | Self::Untag { set, .. }
+            | Self::CreateDestination { set, .. }
+            | Self::GetDestinations { set }
+            | Self::UpdateDestination { set, .. }
+            | Self::DeleteDestination { set, .. }
+            | Self::GetSetExtensions { set }
+            | Self::PutSetExtensions { set, .. }
+            | Self::GetDestinationExtensions { set, .. }
+            | Self::PutDestinationExtensions { set, .. } => Some(set),
+        }
+    }
+
+    /// The event destination that it names.
+    pub fn destination_name(&self) -> Option<&str> {
+        match self {
+            Self::CreateDestination { destination, .. }
+            | Self::UpdateDestination { destination, .. } => Some(&destination.name),
+            Self::DeleteDestination { name, .. }
+            | Self::GetDestinationExtensions { name, .. }
+            | Self::PutDestinationExtensions { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
     /// Does it: what is answered to a change is in force and kept.
     ///
     /// # Errors

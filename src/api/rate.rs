@@ -1,26 +1,107 @@
-//! How many requests a second are answered.
+//! How many requests a second and how many at once are processed for each caller.
+//!
+//! Each access key has its own rates, one for reads and one for changes, so neither another key nor
+//! reading can use up what changes need. There are as many as keys are configured.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-/// Lets so many through in a second, and as many at once after a quiet one.
+/// Requests of one key at once.
+const PER_KEY: usize = 16;
+/// Reads and changes at once, of all keys together: each may have a body of 1 MiB.
+const READS: usize = 32;
+const CHANGES: usize = 32;
+
+/// Whether a request reads or changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    Read,
+    Change,
+}
+
+/// The limits of every caller.
 #[derive(Debug)]
-pub struct Rate {
+pub struct CallerLimits {
+    by_key: HashMap<String, KeyLimits>,
+    /// Where no keys are configured.
+    without_key: KeyLimits,
+    reads: Arc<Semaphore>,
+    changes: Arc<Semaphore>,
+}
+
+#[derive(Debug)]
+struct KeyLimits {
+    reads: Rate,
+    changes: Rate,
+    places: Arc<Semaphore>,
+}
+
+/// A place of a request; free again when it is dropped.
+pub type CallerPlace = OwnedSemaphorePermit;
+
+/// A token bucket of one second.
+#[derive(Debug)]
+struct Rate {
     per_second: f64,
+    /// Tokens left, and when that was so.
     state: Mutex<(f64, Instant)>,
+}
+
+// === impl CallerLimits ===
+
+impl CallerLimits {
+    pub fn new<'k>(ids: impl Iterator<Item = &'k str>, per_second: u32) -> Self {
+        let limits = |_: &str| KeyLimits {
+            reads: Rate::new(per_second),
+            changes: Rate::new(per_second),
+            places: Arc::new(Semaphore::new(PER_KEY)),
+        };
+        Self {
+            by_key: ids.map(|id| (id.to_owned(), limits(id))).collect(),
+            without_key: limits(""),
+            reads: Arc::new(Semaphore::new(READS)),
+            changes: Arc::new(Semaphore::new(CHANGES)),
+        }
+    }
+
+    /// Takes a place of the key of a verified caller, before its request is parsed; `None` when all
+    /// are taken.
+    pub fn enter(&self, id: Option<&str>) -> Option<CallerPlace> {
+        Arc::clone(&self.of(id)?.places).try_acquire_owned().ok()
+    }
+
+    /// Admits a request of a verified caller; `None` when it exceeds the rate or all places of its
+    /// kind are taken.
+    pub fn admit(&self, id: Option<&str>, access: Access) -> Option<CallerPlace> {
+        let limits = self.of(id)?;
+        let (rate, places) = match access {
+            Access::Read => (&limits.reads, &self.reads),
+            Access::Change => (&limits.changes, &self.changes),
+        };
+        if !rate.allows() {
+            return None;
+        }
+        Arc::clone(places).try_acquire_owned().ok()
+    }
+
+    fn of(&self, id: Option<&str>) -> Option<&KeyLimits> {
+        id.map_or(Some(&self.without_key), |id| self.by_key.get(id))
+    }
 }
 
 // === impl Rate ===
 
 impl Rate {
-    pub fn new(per_second: u32) -> Self {
+    fn new(per_second: u32) -> Self {
         let per_second = f64::from(per_second);
         Self { per_second, state: Mutex::new((per_second, Instant::now())) }
     }
 
-    /// Whether one more may pass now.
-    pub fn allows(&self) -> bool {
+    /// Whether one more request is allowed now; it is counted then.
+    fn allows(&self) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (left, seen) = *state;
         let now = Instant::now();
@@ -49,5 +130,33 @@ mod tests {
         assert_eq!(count(), 2);
         advance(Duration::from_mins(5)).await;
         assert_eq!(count(), 5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_key_has_its_own_rates_and_reads_leave_those_of_changes() {
+        use Access::{Change, Read};
+        let limits = CallerLimits::new(["full", "reader"].into_iter(), 5);
+        let count = |id, access| (0..100).filter(|_| limits.admit(id, access).is_some()).count();
+        assert_eq!(count(Some("reader"), Read), 5);
+        assert_eq!(count(Some("full"), Read), 5);
+        assert_eq!(count(Some("full"), Change), 5);
+        assert_eq!(count(None, Read), 5);
+        assert_eq!(count(None, Change), 5);
+        assert_eq!(count(Some("another"), Read), 0);
+    }
+
+    #[test]
+    fn a_key_has_places_of_its_own_and_reads_leave_those_of_changes() {
+        use Access::{Change, Read};
+        let limits = CallerLimits::new(["reader", "full"].into_iter(), 10_000);
+        let of_key: Vec<_> = std::iter::from_fn(|| limits.enter(Some("reader"))).collect();
+        assert_eq!(of_key.len(), PER_KEY);
+        let full = limits.enter(Some("full")).expect("another key has places");
+        drop(of_key);
+        assert!(limits.enter(Some("reader")).is_some());
+        let reads: Vec<_> = std::iter::from_fn(|| limits.admit(Some("reader"), Read)).collect();
+        assert_eq!(reads.len(), READS);
+        let change = limits.admit(Some("full"), Change).expect("a place for changes");
+        drop((full, change, reads));
     }
 }

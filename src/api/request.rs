@@ -4,6 +4,7 @@ use axum::http::Method;
 use axum::http::request::Parts;
 
 use super::error::ApiError;
+use super::head;
 
 /// A request whose body has arrived.
 #[derive(Debug)]
@@ -22,20 +23,20 @@ impl Request {
     ///
     /// # Errors
     /// Path or body are not UTF-8.
-    pub fn new(head: &Parts, rest: &str, body: &[u8]) -> Result<Self, ApiError> {
+    pub fn new(head: &Parts, rest: &str, body: Vec<u8>) -> Result<Self, ApiError> {
         let segments = rest.split('/').map(|segment| {
             let text = percent_encoding::percent_decode_str(segment).decode_utf8();
             text.map(std::borrow::Cow::into_owned)
         });
         let path: Result<Vec<String>, _> = segments.collect();
         let path = path.map_err(|_| ApiError::bad_request("The path is not UTF-8."))?;
-        let body = std::str::from_utf8(body)
-            .map_err(|_| ApiError::bad_request("The body is not UTF-8."))?;
+        let body =
+            String::from_utf8(body).map_err(|_| ApiError::bad_request("The body is not UTF-8."))?;
         Ok(Self {
             method: head.method.clone(),
             path,
             query: pairs(head.uri.query().unwrap_or_default()),
-            body: body.to_owned(),
+            body,
         })
     }
 
@@ -51,10 +52,19 @@ impl Request {
     }
 
     /// The body as a form, and the query, as version 1 has them.
-    pub fn form(&self) -> Vec<(String, String)> {
+    ///
+    /// # Errors
+    /// There are too many pairs.
+    pub fn form(&self) -> Result<Vec<(String, String)>, ApiError> {
+        head::check_form(&self.body)?;
         let mut form = pairs(&self.body);
         form.extend(self.query.iter().cloned());
-        form
+        Ok(form)
+    }
+
+    /// The length of the body in bytes.
+    pub const fn body_len(&self) -> usize {
+        self.body.len()
     }
 }
 

@@ -5,6 +5,7 @@
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>,
 //! 2026-11-22.
 
+use std::fmt::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_credential_types::Credentials;
@@ -22,6 +23,9 @@ use crate::config::ApiKey;
 
 /// How far the clocks of client and server may be apart.
 const SKEW: Duration = Duration::from_mins(5);
+
+/// Headers that may be signed; clients sign about five.
+const SIGNED_HEADERS_MAX: usize = 50;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const SERVICE: &str = "ses";
@@ -69,11 +73,23 @@ struct Authorization<'a> {
 // === impl Keys ===
 
 impl Keys {
-    /// Who says to have signed a request, by its head alone: strangers are told off before anything
-    /// of a body is read.
+    /// The ids of all keys.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.read_and_change.iter().chain(&self.read_only).map(|key| &*key.id)
+    }
+
+    /// The key id that a request claims, if any; for the log.
+    pub fn claimed_id(head: &Parts) -> Option<&str> {
+        let authorization = text(&head.headers, "authorization")?;
+        Authorization::parse(authorization).ok().map(|authorization| authorization.id)
+    }
+
+    /// Authenticates the claimed signer from the headers alone, so unknown callers are rejected before
+    /// the body is read.
     ///
     /// # Errors
-    /// Nobody, nobody known, or too long ago.
+    /// No key or an unknown key is claimed, the signature is expired, or it names headers that the
+    /// request does not have.
     pub fn claim<'h>(&self, head: &'h Parts, now_ms: i64) -> Result<Claim<'h>, ApiError> {
         let authorization = text(&head.headers, "authorization").filter(|text| !text.is_empty());
         let Some(authorization) = authorization else {
@@ -93,6 +109,12 @@ impl Keys {
                 let message = "The security token included in the request is invalid.";
                 ApiError::new(ErrorKind::UnknownKey, message)
             })?;
+        // What is signed is copied for each name: no more than the head holds.
+        for name in &authorization.signed_headers {
+            if !head.headers.contains_key(*name) {
+                return Err(wrong("SignedHeaders names a header that the request does not have."));
+            }
+        }
         Ok(Claim { head, authorization, signed_at, key, may_change })
     }
 }
@@ -100,13 +122,18 @@ impl Keys {
 // === impl Claim ===
 
 impl Claim<'_> {
-    /// Who signed the request with this body.
+    /// The id of the claimed key.
+    pub fn id(&self) -> &str {
+        &self.key.id
+    }
+
+    /// Verifies the signature of the request with a body of this SHA-256.
     ///
     /// # Errors
-    /// Somebody else, or another request.
-    pub fn prove(self, body: &[u8]) -> Result<Caller, ApiError> {
+    /// The signature is of another key or another request.
+    pub fn prove(self, body_sha256: &[u8; 32]) -> Result<Caller, ApiError> {
         let Self { head, authorization, signed_at, key, may_change } = self;
-        let expected = signature(head, body, &authorization, signed_at, &key);
+        let expected = signature(head, body_sha256, &authorization, signed_at, &key);
         let is_right = expected.is_some_and(|expected| {
             bool::from(expected.as_bytes().ct_eq(authorization.signature.as_bytes()))
         });
@@ -165,10 +192,10 @@ fn signed_at(
     Ok(signed_at)
 }
 
-/// What the signature would be; `None` of what nobody can sign.
+/// The expected signature; `None` of a request that cannot be signed.
 fn signature(
     head: &Parts,
-    body: &[u8],
+    body_sha256: &[u8; 32],
     authorization: &Authorization<'_>,
     signed_at: SystemTime,
     key: &ApiKey,
@@ -200,9 +227,17 @@ fn signature(
         head.method.as_str(),
         uri,
         headers.into_iter(),
-        SignableBody::Bytes(body),
+        SignableBody::Precomputed(hex(body_sha256)),
     );
     Some(sign(request.ok()?, &params).ok()?.signature().to_owned())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn wrong(message: impl Into<String>) -> ApiError {
@@ -242,7 +277,20 @@ impl<'a> Authorization<'a> {
         if date.len() != 8 {
             return Err(incomplete("Credential must have a date of the form YYYYMMDD."));
         }
-        let signed_headers = signed_headers.split(';').collect();
+        let signed_headers: Vec<&str> =
+            signed_headers.split(';').take(SIGNED_HEADERS_MAX + 1).collect();
+        if signed_headers.len() > SIGNED_HEADERS_MAX {
+            let message = format!("SignedHeaders has more than {SIGNED_HEADERS_MAX} names.");
+            return Err(incomplete(&message));
+        }
+        let is_lower = |name: &&str| !name.bytes().any(|byte| byte.is_ascii_uppercase());
+        if !signed_headers.iter().all(is_lower)
+            || !signed_headers.is_sorted_by(|one, next| one < next)
+        {
+            return Err(incomplete(
+                "SignedHeaders must be sorted names in lower case, each of them once.",
+            ));
+        }
         Ok(Self { id, date, region, service, signed_headers, signature })
     }
 }
@@ -250,6 +298,8 @@ impl<'a> Authorization<'a> {
 #[cfg(test)]
 mod tests {
     use axum::http::Request;
+    use proptest::prelude::*;
+    use sha2::{Digest, Sha256};
 
     use super::*;
     use crate::config::AccessKey;
@@ -294,7 +344,7 @@ mod tests {
     }
 
     fn caller(keys: &Keys, head: &Parts, body: &[u8], now_ms: i64) -> Result<Caller, ApiError> {
-        keys.claim(head, now_ms)?.prove(body)
+        keys.claim(head, now_ms)?.prove(&Sha256::digest(body).into())
     }
 
     fn refusal(head: &Parts, body: &[u8], now_ms: i64) -> (ErrorKind, String) {
@@ -402,5 +452,57 @@ mod tests {
         let keys = Keys { read_and_change: Vec::new(), read_only: keys().read_and_change };
         let reader = caller(&keys, &with("", ""), BODY, NOW_MS).expect("it is known");
         assert!(!reader.may_change);
+    }
+
+    #[test]
+    fn signed_headers_are_at_most_50_sorted_names_that_the_request_has() {
+        use ErrorKind::{IncompleteSignature, WrongSignature};
+        let signed = |names: &str| SIGNED.replace("content-type;host;x-amz-date", names);
+        let names: Vec<String> = (10..60).map(|at| format!("a{at}")).collect();
+        let kind = |names: &str| {
+            let head = with("authorization", &signed(names));
+            let found = keys().claim(&head, NOW_MS);
+            found.map(|_| ()).map_err(|error| error.kind)
+        };
+        assert_eq!(kind("host;x-amz-date"), Ok(()));
+        assert_eq!(kind("content-type;host;x-amz-date"), Ok(()));
+        for (names, expected) in [
+            ("", WrongSignature),
+            ("host;host;x-amz-date", IncompleteSignature),
+            ("x-amz-date;host", IncompleteSignature),
+            ("Host;x-amz-date", IncompleteSignature),
+            (";host;x-amz-date", WrongSignature),
+            ("absent;host;x-amz-date", WrongSignature),
+            (&*format!("{};host;x-amz-date", names[..48].join(";")), WrongSignature),
+            (&*format!("{};host;x-amz-date", names[..49].join(";")), IncompleteSignature),
+            (&*"a;".repeat(10_000), IncompleteSignature),
+        ] {
+            assert_eq!(kind(names), Err(expected), "{names:.80}");
+        }
+    }
+
+    proptest! {
+        /// Whatever a head says, it is rejected by name, and nothing in it makes verifying panic.
+        #[test]
+        fn any_authorization_is_rejected_without_a_panic(
+            authorization in prop_oneof![
+                "\\PC{0,200}",
+                "AWS4-HMAC-SHA256 Credential=AKIDFULL/20261122/[a-z0-9/-]{0,20}ses/aws4_request, \
+                 SignedHeaders=([a-zA-Z;-]{0,40};)?host;x-amz-date, Signature=[0-9a-f]{0,64}",
+            ],
+            path in "/[ -~]{0,40}",
+            value in "[ -~]{0,40}",
+        ) {
+            let request = Request::builder()
+                .method("POST")
+                .uri(path.replace(' ', "%20"))
+                .header("host", &value)
+                .header("x-amz-date", "20261122T120000Z")
+                .header("authorization", authorization.as_str());
+            if let Ok(request) = request.body(()) {
+                let head = request.into_parts().0;
+                prop_assert!(caller(&keys(), &head, BODY, NOW_MS).is_err());
+            }
+        }
     }
 }

@@ -66,6 +66,7 @@ pub struct Metrics {
     pub recent_evicted: Total,
     reloads: Labelled<2>,
     api: Labelled<5>,
+    api_rejections: Labelled<17>,
     pub log_lines_suppressed: Total,
     gauges: [Gauge; 12],
 }
@@ -464,6 +465,7 @@ impl Metrics {
             recent_evicted: register.total("postmeter_recent_evicted_total"),
             reloads: register.labelled("postmeter_definitions_reloads_total"),
             api: register.labelled("postmeter_ses_api_requests_total"),
+            api_rejections: register.labelled("postmeter_ses_api_rejected_total"),
             log_lines_suppressed: register.total("postmeter_log_lines_suppressed_total"),
             gauges: [
                 "postmeter_in_flight_requests",
@@ -569,6 +571,11 @@ impl Metrics {
             ApiOutcome::Failed => "failed",
         };
         add(&self.api, "postmeter_ses_api_requests_total", label, 1);
+    }
+
+    /// Counts a rejected request of the SES API by its reason, a value of the label.
+    pub fn api_rejection(&self, reason: &'static str) {
+        add(&self.api_rejections, "postmeter_ses_api_rejected_total", reason, 1);
     }
 
     /// All requests, and those that were refused before the merge.

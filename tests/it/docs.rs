@@ -300,7 +300,10 @@ const IMPORTS: [(&str, &[&str]); 27] = [
     ),
     ("telemetry", &["ack", "config", "pipeline"]),
     ("definitions", &["destination", "finding", "offload", "telemetry"]),
-    ("api", &["clock", "config", "definitions", "destination", "ses", "telemetry"]),
+    (
+        "api",
+        &["clock", "config", "definitions", "destination", "http", "offload", "ses", "telemetry"],
+    ),
     (
         "forward",
         &[

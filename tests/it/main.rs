@@ -30,6 +30,7 @@ mod replay;
 mod s3;
 mod secrets;
 mod ses_api;
+mod ses_api_abuse;
 mod ses_clients;
 mod shutdown;
 mod sns;

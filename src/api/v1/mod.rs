@@ -6,6 +6,7 @@
 mod answer;
 mod form;
 
+use axum::http::Method;
 use serde_json::{Value, json};
 
 pub use answer::{answer, error};
@@ -36,7 +37,7 @@ pub struct Asked {
 /// # Errors
 /// The action is not known, or a parameter is wrong.
 pub fn operation(request: &Request) -> Result<Asked, ApiError> {
-    let form = Form::new(request.form());
+    let form = Form::new(request.form()?);
     let action = form.text("Action").unwrap_or_default().to_owned();
     let mut attributes = Vec::new();
     let operation = match action.as_str() {
@@ -71,6 +72,13 @@ pub fn operation(request: &Request) -> Result<Asked, ApiError> {
         },
         other => put_options(other, &form)?,
     };
+    // A link or an image on a web page sends GET; it must not change anything.
+    let is_allowed =
+        request.method == Method::POST || (request.method == Method::GET && operation.only_reads());
+    if !is_allowed {
+        let message = format!("{} requires the method POST.", operation.name());
+        return Err(ApiError::new(ErrorKind::Method, message));
+    }
     Ok(Asked { action, operation, attributes })
 }
 

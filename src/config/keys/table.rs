@@ -610,8 +610,8 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "ses_api.auth",
         default: r#""sigv4""#,
-        help: "who may ask: whoever signs with one of the keys (AWS Signature Version 4), or on \
-               loopback anybody",
+        help: "`sigv4`: clients sign with one of the keys (AWS Signature Version 4). `none`: every \
+               local program may read and change, on loopback alone; web pages may not",
         kind: Kind::Choice {
             options: &[
                 ("sigv4", |config| config.ses_api.auth = ApiAuth::SigV4),
@@ -634,8 +634,8 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "ses_api.requests_per_second",
         default: "20",
-        help: "beyond it requests of the API are answered `TooManyRequestsException`; SES itself \
-               takes one a second",
+        help: "reads, and apart from them changes, that each access key may request in a second; \
+               more are rejected with `TooManyRequestsException`. SES itself allows one a second",
         kind: Kind::Number {
             least: 1,
             most: 10_000,

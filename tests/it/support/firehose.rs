@@ -145,8 +145,19 @@ pub async fn try_post(
     headers: &[(&str, &str)],
     body: impl Into<Bytes>,
 ) -> Result<Reply, String> {
+    try_send(address, "POST", path, headers, body).await
+}
+
+/// As [`try_post`], with any method.
+pub async fn try_send(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<Bytes>,
+) -> Result<Reply, String> {
     let client = Client::builder(TokioExecutor::new()).build_http();
-    let mut request = Request::post(format!("http://{address}{path}"));
+    let mut request = Request::builder().method(method).uri(format!("http://{address}{path}"));
     for (name, value) in headers {
         request = request.header(*name, *value);
     }

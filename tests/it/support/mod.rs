@@ -14,4 +14,5 @@ pub mod load;
 pub mod process;
 pub mod raw;
 pub mod ses_client;
+pub mod signed;
 pub mod traffic;

@@ -100,6 +100,46 @@ def strangers_keep_nobody_waiting(api):
         patient.list_configuration_sets()
 
 
+@check
+def slow_bodies_under_a_known_key_keep_nobody_waiting(api):
+    """A key id is no secret: whoever knows one may claim it until the body has arrived."""
+    signed = api.sign("POST", "/v2/email/configuration-sets", b"x" * 5000)
+    lines = [f"{name}: {value}\r\n" for name, value in {**signed, "Content-Length": "5000"}.items()]
+    address = urlsplit(api.url)
+    host = f"Host: {address.netloc}\r\n"
+    head = f"POST /v2/email/configuration-sets HTTP/1.1\r\n{host}{''.join(lines)}\r\n{{".encode()
+    slow = []
+    try:
+        for _ in range(64):
+            slow.append(socket.create_connection((address.hostname, address.port), PATIENCE))
+            slow[-1].sendall(head)
+        for at in range(20):
+            make_set(api, f"beside-{at}")
+        same(len(listed(api)["ConfigurationSets"]), 20)
+    finally:
+        for one in slow:
+            one.close()
+
+
+@check
+def changes_by_get_are_refused(api):
+    """A link or an image on a web page sends GET."""
+    make_set(api, "there")
+    before = api.everything()
+    for action in (
+        "Action=DeleteConfigurationSet&ConfigurationSetName=there",
+        "Action=CreateConfigurationSet&ConfigurationSet.Name=new",
+        "Action=UpdateConfigurationSetSendingEnabled&ConfigurationSetName=there&Enabled=false",
+        "Action=DeleteConfigurationSetTrackingOptions&ConfigurationSetName=there",
+    ):
+        for method in ("GET", "PUT", "DELETE", "OPTIONS"):
+            answer = api.ask(method, f"/?{action}&Version=2010-12-01")
+            same((answer.status, answer.code()), (405, "MethodNotAllowed"), f"{method} {action}")
+            same(answer.headers["allow"], "POST")
+    same(api.everything(), before, "what is stored")
+    same(api.ask("GET", "/?Action=ListConfigurationSets&Version=2010-12-01").status, 200)
+
+
 def refused_shortly(api, method, path, body=b"", status=range(400, 500)):
     answer = api.ask(method, path, body)
     what = f"{method} {path[:80]} {brief(body[:200])}"

@@ -189,7 +189,7 @@ class Api:
         """Sends a request as it is, without mending its path."""
         connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=PATIENCE)
         try:
-            connection.putrequest(method, path, skip_accept_encoding=True)
+            connection.putrequest(method, path, skip_host="Host" in headers, skip_accept_encoding=True)
             for name, value in {**dict(headers), "Content-Length": str(len(body))}.items():
                 connection.putheader(name, value)
             connection.endheaders()

@@ -1,0 +1,171 @@
+//! The audit log: one line for each change and for each rejected request.
+//!
+//! A line never holds a body or a secret. What a client wrote is cut and escaped. Lines of rejected
+//! strangers, and of callers beyond their rate, are limited; the next line says how many were left
+//! out.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::http::request::Parts;
+
+use super::error::{ApiError, ErrorKind};
+use super::operation::Operation;
+use crate::destination::quote_name;
+use crate::http::Peer;
+use crate::telemetry::{Metrics, RateLimit};
+
+/// Limited lines are written at most this often.
+const LINE_SPAN: Duration = Duration::from_secs(1);
+/// Bytes of a path that are logged.
+const PATH_BYTES_MAX: usize = 64;
+
+/// Writes the lines.
+#[derive(Debug)]
+pub struct Audit {
+    strangers: Limited,
+    throttled: Limited,
+}
+
+/// Lines that clients can cause as often as they like.
+#[derive(Debug)]
+struct Limited {
+    limit: RateLimit,
+    suppressed: AtomicU64,
+}
+
+/// What is known of a request so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The key id that the request claims, or is verified to have.
+    pub key: Option<String>,
+    pub is_verified: bool,
+    peer: Option<SocketAddr>,
+    /// The operation, or as long as it is unknown method and path.
+    operation: String,
+    is_change: bool,
+    set: Option<String>,
+    destination: Option<String>,
+}
+
+// === impl Audit ===
+
+impl Audit {
+    pub fn new(metrics: &Arc<Metrics>) -> Self {
+        Self { strangers: Limited::new(metrics), throttled: Limited::new(metrics) }
+    }
+
+    /// Writes the line of a request. A read that was answered has none.
+    pub fn log(&self, entry: &Entry, error: Option<&ApiError>) {
+        let Some(error) = error else {
+            if entry.is_change {
+                entry.log_change();
+            }
+            return;
+        };
+        let limited = match (entry.is_verified, error.kind) {
+            (false, _) => Some(&self.strangers),
+            (true, ErrorKind::TooManyRequests) => Some(&self.throttled),
+            (true, _) => None,
+        };
+        match limited {
+            None => entry.log_rejection(error, None),
+            Some(limited) => {
+                if let Some(suppressed) = limited.allow() {
+                    entry.log_rejection(error, Some(suppressed));
+                }
+            }
+        }
+    }
+}
+
+// === impl Limited ===
+
+impl Limited {
+    fn new(metrics: &Arc<Metrics>) -> Self {
+        let limit = RateLimit::new(LINE_SPAN, Arc::clone(metrics));
+        Self { limit, suppressed: AtomicU64::new(0) }
+    }
+
+    /// How many lines were left out before this one; `None` to leave this one out, too.
+    fn allow(&self) -> Option<u64> {
+        if self.limit.allow() {
+            return Some(self.suppressed.swap(0, Ordering::Relaxed));
+        }
+        self.suppressed.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+}
+
+// === impl Entry ===
+
+impl Entry {
+    pub fn new(head: &Parts) -> Self {
+        let path = head.uri.path();
+        let cut = path.get(..PATH_BYTES_MAX).unwrap_or(path);
+        Self {
+            key: None,
+            is_verified: false,
+            peer: head.extensions.get::<Peer>().map(|peer| peer.0),
+            operation: quote_name(&format!("{} {cut}", head.method)),
+            is_change: false,
+            set: None,
+            destination: None,
+        }
+    }
+
+    /// Names the operation and what it is about.
+    pub fn set_operation(&mut self, operation: &Operation) {
+        operation.name().clone_into(&mut self.operation);
+        self.is_change = !operation.only_reads();
+        self.set = operation.set_name().map(quote_name);
+        self.destination = operation.destination_name().map(quote_name);
+    }
+
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
+    fn log_change(&self) {
+        tracing::info!(
+            key = self.key,
+            peer = self.peer.map(tracing::field::display),
+            operation = self.operation,
+            configuration_set = self.set,
+            destination = self.destination,
+            outcome = "done",
+            "definitions changed"
+        );
+    }
+
+    fn log_rejection(&self, error: &ApiError, suppressed: Option<u64>) {
+        // Reads of what does not exist are ordinary; the rest may be an attack.
+        let (_, code) = error.v2_code();
+        if self.is_verified && !self.is_change && !error.kind.is_denial() {
+            tracing::info!(
+                key = self.key,
+                peer = self.peer.map(tracing::field::display),
+                operation = self.operation,
+                configuration_set = self.set,
+                destination = self.destination,
+                outcome = code,
+                suppressed,
+                "SES API request rejected"
+            );
+            return;
+        }
+        tracing::warn!(
+            key = self.key.as_deref().map(quote_name),
+            verified = self.is_verified,
+            peer = self.peer.map(tracing::field::display),
+            operation = self.operation,
+            configuration_set = self.set,
+            destination = self.destination,
+            outcome = code,
+            suppressed,
+            "SES API request rejected"
+        );
+    }
+}

@@ -1,0 +1,293 @@
+//! Bodies of requests whose signature is not verified yet.
+//!
+//! A key id is no secret, so anybody may claim one, and the body is needed to check the claim.
+//! Reading it therefore takes one of a few places that are apart from those of verified callers. A
+//! body must arrive at a minimum rate; where all places are taken, the newcomer displaces the oldest
+//! of the peer that holds the most of them. An honest body is small and arrives at once, so it
+//! is read long before its turn to be displaced comes.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::body::{Body, HttpBody};
+use http_body_util::BodyExt;
+use sha2::{Digest, Sha256};
+use tokio::time::{Duration, Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use super::error::{ApiError, ErrorKind};
+
+/// The longest body. One of ten dimensions has about 3000 bytes.
+pub const BODY_BYTES_MAX: usize = 1 << 20;
+/// Bodies read at once. Together they take at most 32 MiB.
+const PLACES: usize = 32;
+/// A body may lag behind its minimum rate by this much.
+const BODY_SLACK: Duration = Duration::from_secs(2);
+/// The minimum rate of a body, in bytes a second: a body of 1 MiB arrives within 18 s.
+const BODY_RATE_MIN: usize = 64 << 10;
+
+/// The bodies that are being read.
+#[derive(Debug, Default)]
+pub struct Unverified {
+    reading: Mutex<Reading>,
+}
+
+/// In the order of their arrival.
+#[derive(Debug, Default)]
+struct Reading {
+    places: Vec<Held>,
+    next: u64,
+}
+
+#[derive(Debug)]
+struct Held {
+    id: u64,
+    peer: IpAddr,
+    key: String,
+    displaced: CancellationToken,
+}
+
+/// A place of a body; free again when it is dropped.
+#[derive(Debug)]
+struct Place {
+    unverified: Arc<Unverified>,
+    id: u64,
+    displaced: CancellationToken,
+}
+
+/// A body that has arrived.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ReadBody {
+    pub bytes: Vec<u8>,
+    /// Computed piece by piece, as the body arrives.
+    pub sha256: [u8; 32],
+}
+
+// === impl Unverified ===
+
+impl Unverified {
+    /// Reads the body of a request that claims a key.
+    ///
+    /// # Errors
+    /// The body is too long or too slow, breaks off, or its place is needed for another.
+    pub async fn read(
+        self: &Arc<Self>,
+        body: Body,
+        peer: Option<IpAddr>,
+        key: &str,
+    ) -> Result<ReadBody, ApiError> {
+        if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
+            return Err(too_large());
+        }
+        if body.is_end_stream() {
+            return read_all(body).await;
+        }
+        let place = self.enter(group(peer), key.to_owned());
+        tokio::select! {
+            biased;
+            () = place.displaced.cancelled() => {
+                let message = "Too many request bodies are being read; retry.";
+                Err(ApiError::new(ErrorKind::Displaced, message))
+            }
+            read = read_all(body) => read,
+        }
+    }
+
+    /// Takes a place, that of another if all are taken.
+    fn enter(self: &Arc<Self>, peer: IpAddr, key: String) -> Place {
+        let displaced = CancellationToken::new();
+        let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = reading.next;
+        reading.next += 1;
+        reading.places.push(Held { id, peer, key, displaced: displaced.clone() });
+        if reading.places.len() > PLACES {
+            let at = reading.victim();
+            reading.places.remove(at).displaced.cancel();
+        }
+        Place { unverified: Arc::clone(self), id, displaced }
+    }
+}
+
+// === impl Reading ===
+
+impl Reading {
+    /// The oldest body of the key that the peer with the most bodies uses most. The newcomer, which
+    /// is the last, is counted but never chosen.
+    fn victim(&self) -> usize {
+        let last = self.places.len() - 1;
+        let count = |held: &Held| {
+            let same_peer = self.places.iter().filter(|other| other.peer == held.peer);
+            let same_key = same_peer.clone().filter(|other| other.key == held.key);
+            (same_peer.count(), same_key.count())
+        };
+        // Of equals the last maximum is taken, so that the oldest must come last.
+        let oldest_last = (0..last).rev();
+        oldest_last.max_by_key(|at| count(&self.places[*at])).unwrap_or(0)
+    }
+}
+
+// === impl Place ===
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut reading = self.unverified.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        reading.places.retain(|held| held.id != self.id);
+    }
+}
+
+/// What counts as one peer: an address, or of IPv6 the network of 64 bits that one host may use.
+fn group(peer: Option<IpAddr>) -> IpAddr {
+    match peer.map(|peer| peer.to_canonical()) {
+        Some(IpAddr::V6(address)) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+        Some(address) => address,
+        None => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    }
+}
+
+/// Reads a body that is not too long and arrives at the minimum rate.
+async fn read_all(mut body: Body) -> Result<ReadBody, ApiError> {
+    let (mut bytes, mut sha256, begun) = (Vec::new(), Sha256::new(), Instant::now());
+    loop {
+        let arrived = Duration::from_millis((bytes.len() * 1000 / BODY_RATE_MIN) as u64);
+        let frame = match timeout_at(begun + BODY_SLACK + arrived, body.frame()).await {
+            Ok(Some(Ok(frame))) => frame,
+            Ok(Some(Err(_))) => return Err(ApiError::bad_request("The body breaks off.")),
+            Ok(None) => return Ok(ReadBody { bytes, sha256: sha256.finalize().into() }),
+            Err(_) => {
+                let message = "The body arrives too slowly.";
+                return Err(ApiError::new(ErrorKind::SlowBody, message));
+            }
+        };
+        let Ok(piece) = frame.into_data() else { continue };
+        if bytes.len() + piece.len() > BODY_BYTES_MAX {
+            return Err(too_large());
+        }
+        sha256.update(&piece);
+        bytes.extend_from_slice(&piece);
+    }
+}
+
+fn too_large() -> ApiError {
+    let message = format!("The body has more than {BODY_BYTES_MAX} bytes.");
+    ApiError::new(ErrorKind::TooLarge, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::task::{Context, Poll, ready};
+
+    use bytes::Bytes;
+    use hyper::body::Frame;
+    use tokio::time::{Sleep, sleep};
+
+    use super::*;
+
+    /// A body of pieces, each after a pause.
+    struct Trickle {
+        piece: usize,
+        pause: Duration,
+        next: Pin<Box<Sleep>>,
+        left: usize,
+    }
+
+    fn trickle(piece: usize, pause: Duration, pieces: usize) -> Body {
+        Body::new(Trickle { piece, pause, next: Box::pin(sleep(pause)), left: pieces })
+    }
+
+    impl HttpBody for Trickle {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            let Some(left) = self.left.checked_sub(1) else { return Poll::Ready(None) };
+            ready!(self.next.as_mut().poll(context));
+            (self.left, self.next) = (left, Box::pin(sleep(self.pause)));
+            Poll::Ready(Some(Ok(Frame::data(vec![b'x'; self.piece].into()))))
+        }
+    }
+
+    fn peer(last: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, last])
+    }
+
+    fn is_displaced(place: &Place) -> bool {
+        place.displaced.is_cancelled()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn body_must_keep_the_minimum_rate_and_the_maximum_length() {
+        let read = async |piece, pause_ms, pieces| {
+            let unverified = Arc::new(Unverified::default());
+            let begun = Instant::now();
+            let body = trickle(piece, Duration::from_millis(pause_ms), pieces);
+            let read = unverified.read(body, Some(peer(1)), "AKID").await;
+            assert!(unverified.reading.lock().expect("no panic").places.is_empty());
+            (read.map(|body| body.bytes.len()).map_err(|error| error.kind), begun.elapsed())
+        };
+        let slow = |millis| (Err(ErrorKind::SlowBody), Duration::from_millis(millis));
+        assert_eq!(read(0, 0, 0).await, (Ok(0), Duration::ZERO));
+        assert_eq!(read(BODY_BYTES_MAX, 0, 1).await.0, Ok(BODY_BYTES_MAX));
+        assert_eq!(read(BODY_BYTES_MAX / 4 + 1, 0, 4).await.0, Err(ErrorKind::TooLarge));
+        // As fast as it must be, and half as fast.
+        let (length, took) = read(BODY_RATE_MIN, 1000, 16).await;
+        assert_eq!((length, took), (Ok(1 << 20), Duration::from_secs(16)));
+        assert_eq!(read(BODY_RATE_MIN / 2, 1000, 16).await, slow(3500));
+        assert_eq!(read(1, 1000, 1000).await, slow(2000));
+        assert_eq!(read(1, 60_000, 1000).await, slow(2000));
+    }
+
+    #[tokio::test]
+    async fn digest_is_that_of_the_whole_body() {
+        let unverified = Arc::new(Unverified::default());
+        let body = trickle(1000, Duration::ZERO, 7);
+        let read = unverified.read(body, None, "AKID").await.expect("it arrives");
+        assert_eq!(read.sha256, <[u8; 32]>::from(Sha256::digest(vec![b'x'; 7000])));
+        let read = unverified.read(Body::empty(), None, "AKID").await.expect("it arrives");
+        assert_eq!(read.sha256, <[u8; 32]>::from(Sha256::digest(b"")));
+    }
+
+    #[test]
+    fn newcomer_displaces_the_oldest_of_the_peer_and_key_that_hold_most() {
+        let unverified = Arc::new(Unverified::default());
+        let enter = |last, key: &str| unverified.enter(peer(last), key.to_owned());
+        let honest = enter(1, "AKID");
+        let other_key = enter(2, "AKIDREAD");
+        let mut greedy: Vec<Place> = (2..PLACES).map(|_| enter(2, "AKID")).collect();
+        assert!(!greedy.iter().any(is_displaced), "there is a place for each");
+        for at in 0..PLACES {
+            greedy.push(enter(2, "AKID"));
+            assert!(is_displaced(&greedy[at]), "{at}");
+            assert_eq!(greedy.iter().filter(|place| is_displaced(place)).count(), at + 1);
+        }
+        let newcomer = enter(3, "AKID");
+        for place in [&honest, &other_key, &newcomer] {
+            assert!(!is_displaced(place), "{place:?}");
+        }
+        drop(greedy);
+        assert_eq!(unverified.reading.lock().expect("no panic").places.len(), 3);
+    }
+
+    #[test]
+    fn of_equal_peers_the_oldest_is_displaced() {
+        let unverified = Arc::new(Unverified::default());
+        let places: Vec<Place> =
+            (0..=32).map(|last| unverified.enter(peer(last), "AKID".to_owned())).collect();
+        assert_eq!(places.len(), PLACES + 1);
+        let displaced: Vec<usize> =
+            (0..places.len()).filter(|at| is_displaced(&places[*at])).collect();
+        assert_eq!(displaced, [0]);
+    }
+
+    #[test]
+    fn peer_of_ipv6_is_its_network() {
+        let of = |text: &str| group(Some(text.parse().expect("an address")));
+        assert_eq!(of("2001:db8:1:2:3::4"), of("2001:db8:1:2::"));
+        assert_ne!(of("2001:db8:1:2::"), of("2001:db8:1:3::"));
+        assert_eq!(of("::ffff:192.0.2.1"), peer(1));
+    }
+}
