@@ -20,7 +20,7 @@ use super::entry::{Counts, Entry, EntryKey};
 use super::guard::SeriesGuard;
 use super::hour::HourlyLimit;
 use super::key::{Key, layout_of, minute_of, series_of};
-use super::lines::{Line, lines_of};
+use super::lines::{Line, RecentLines};
 use super::pending::{Full, Pending, Room};
 use super::recent::Recent;
 use super::table::SeriesTable;
@@ -267,15 +267,22 @@ impl Aggregator {
         }
     }
 
-    /// What was counted in the last three hours, accepted or not.
+    /// What was counted in the last three hours, accepted or not: a copy of 20 bytes an entry at
+    /// most, as sorted lines that are made one by one.
     #[must_use]
-    pub fn recent_lines(&self) -> Vec<Line> {
+    pub fn recent(&self) -> RecentLines {
         let recent = lock(&self.recent);
         // Under the lock: an entry is either here still or there already, never both.
         let active = self.with_active(Epoch::counts);
-        let sealed = Counts::new(Arc::clone(&active.table), recent.iter().collect());
+        let entries = recent.entries_with(&active);
         drop(recent);
-        lines_of(&[active, sealed], &self.layouts)
+        RecentLines::new(active.table, entries, self.layouts.clone())
+    }
+
+    /// All lines of [`Aggregator::recent`].
+    #[must_use]
+    pub fn recent_lines(&self) -> Vec<Line> {
+        self.recent().collect()
     }
 
     /// Unix milliseconds of the active epoch's first merge.

@@ -1,17 +1,39 @@
 //! Counts as `count --format json` prints them: the shape of `aws cloudwatch put-metric-data`.
 
+use std::cmp::Ordering;
+use std::iter;
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde::ser::{SerializeSeq, SerializeStruct, Serializer};
+use smallvec::SmallVec;
 
 use super::entry::{Counts, Entry};
-use super::key::{SeriesMinute, minute_of, resolve, series_of};
-use crate::destination::Layouts;
+use super::key::{SeriesMinute, layout_of, minute_of, resolve, series_of};
+use super::table::SeriesTable;
+use super::varint::varint;
+use crate::destination::{Layout, LayoutId, Layouts};
 
 /// One series and minute with its count. Serializes to one line of JSON.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Line {
     pub series: SeriesMinute,
     pub count: u64,
+}
+
+/// Counts as lines that are made one by one, sorted as [`lines_of`] sorts them. Holds 16 bytes an
+/// entry and 4 a series.
+#[derive(Debug)]
+pub struct RecentLines {
+    table: Arc<SeriesTable>,
+    layouts: Layouts,
+    /// Sorted by series, then minute.
+    entries: Vec<Entry>,
+    /// Where the entries of each series begin, in the order of the lines.
+    series: std::vec::IntoIter<u32>,
+    /// The entries of the present series that are left.
+    begin: usize,
+    end: usize,
 }
 
 /// Keys and counts as lines: sorted by namespace, metric, dimensions and time.
@@ -47,6 +69,87 @@ pub fn lines_of(all: &[Counts], layouts: &Layouts) -> Vec<Line> {
         same
     });
     lines
+}
+
+// === impl RecentLines ===
+
+impl RecentLines {
+    /// Takes entries of a table, sorted by key, each key once. Sorting takes a second or more for a
+    /// million series.
+    #[must_use]
+    pub fn new(table: Arc<SeriesTable>, entries: Vec<Entry>, layouts: Layouts) -> Self {
+        let mut at = 0;
+        let begins = entries.chunk_by(|a, b| a.key.series() == b.key.series()).map(|minutes| {
+            let begin = at;
+            at += minutes.len();
+            // `limits.entries` is below this.
+            u32::try_from(begin).unwrap_or(u32::MAX)
+        });
+        let mut series: Vec<u32> = begins.collect();
+        let known: Vec<_> = (0..).map_while(|id| layouts.get(LayoutId(id))).collect();
+        let id_of = |begin: u32| entries[begin as usize].key.series();
+        series.sort_unstable_by(|a, b| {
+            // Copied: two locks of the table are never held at once.
+            let first: SmallVec<[u8; 128]> = table.with(id_of(*a), SmallVec::from_slice);
+            table.with(id_of(*b), |second| compare(&first, second, &known))
+        });
+        Self { table, layouts, entries, series: series.into_iter(), begin: 0, end: 0 }
+    }
+
+    /// The next entry in the order of the lines.
+    fn next_entry(&mut self) -> Option<Entry> {
+        if self.begin == self.end {
+            self.begin = self.series.next()? as usize;
+            let series = self.entries[self.begin].key.series();
+            let minutes =
+                self.entries[self.begin..].iter().take_while(|entry| entry.key.series() == series);
+            self.end = self.begin + minutes.count();
+        }
+        let entry = self.entries[self.begin];
+        self.begin += 1;
+        Some(entry)
+    }
+}
+
+impl Iterator for RecentLines {
+    type Item = Line;
+
+    fn next(&mut self) -> Option<Line> {
+        loop {
+            let Entry { key, count } = self.next_entry()?;
+            let resolve = |series: &[u8]| resolve(series, key.minute(), &self.layouts);
+            // Only series that this process did not make cannot be resolved.
+            if let Some(series) = self.table.with(key.series(), resolve) {
+                return Some(Line { series, count });
+            }
+        }
+    }
+}
+
+/// The order of the lines of two series, by their bytes.
+fn compare(a: &[u8], b: &[u8], layouts: &[Arc<Layout>]) -> Ordering {
+    let layout = |series| layouts.get(layout_of(series).0 as usize);
+    let (Some(layout_a), Some(layout_b)) = (layout(a), layout(b)) else { return a.cmp(b) };
+    let of_layout = |layout: &Layout, other: &Layout| {
+        let namespaces = layout.namespace.cmp(&other.namespace);
+        namespaces.then_with(|| layout.metric.metric_name().cmp(other.metric.metric_name()))
+    };
+    of_layout(layout_a, layout_b).then_with(|| dimensions(a, layout_a).cmp(dimensions(b, layout_b)))
+}
+
+/// Names and values of a series.
+fn dimensions<'a>(
+    series: &'a [u8],
+    layout: &'a Layout,
+) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+    let mut rest = varint(series).map_or(&[][..], |(_, values)| values);
+    let values = iter::from_fn(move || {
+        let (len, after) = rest.split_first()?;
+        let (value, after) = after.split_at_checked(usize::from(*len))?;
+        rest = after;
+        Some(value)
+    });
+    layout.dimensions.iter().map(String::as_str).zip(values)
 }
 
 // === impl Line ===
@@ -90,5 +193,54 @@ impl Serialize for Dimensions<'_> {
             list.serialize_element(&Dimension { name, value })?;
         }
         list.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::aggregate::{EntryKey, KeyBuilder};
+    use crate::ses::{EventType, Minute};
+
+    proptest! {
+        /// For all counts, lines made one by one are those that are sorted as a whole.
+        #[test]
+        fn lines_made_one_by_one_are_sorted_as_all_lines_are(
+            series in prop::collection::vec((0_usize..6, "[ab]{0,2}", "[ab]{0,2}", -2_i64..2), 0..60),
+        ) {
+            let layouts = Layouts::default();
+            let layout = |namespace: &str, metric, names: &[&str]| layouts.id(Layout {
+                namespace: namespace.into(),
+                metric,
+                dimensions: names.iter().map(|name| (*name).to_owned()).collect(),
+            });
+            let ids = [
+                (layout("SES", EventType::Send, &["x", "y"]), 2),
+                (layout("SES", EventType::Open, &["x", "y"]), 2),
+                (layout("Mail", EventType::Send, &["x"]), 1),
+                (layout("SES", EventType::Send, &["x"]), 1),
+                (layout("SES", EventType::Send, &["w", "x"]), 2),
+                (layout("SES", EventType::Send, &[]), 0),
+            ];
+            let table = Arc::new(SeriesTable::default());
+            let mut entries = std::collections::BTreeMap::new();
+            for (at, first, second, minute) in &series {
+                let (layout, dimensions) = ids[*at];
+                let mut key = KeyBuilder::default();
+                key.start(layout);
+                for value in [first, second].iter().take(dimensions) {
+                    key.push(value.as_bytes());
+                }
+                let id = table.intern(series_of(key.finish(Minute(*minute)))).expect("room");
+                *entries.entry(EntryKey::new(id, Minute(*minute))).or_default() += 1;
+            }
+            let entries: Vec<_> =
+                entries.into_iter().map(|(key, count)| Entry { key, count }).collect();
+            let counts = Counts::new(Arc::clone(&table), entries.clone());
+            let lines: Vec<_> = RecentLines::new(table, entries, layouts.clone()).collect();
+            prop_assert_eq!(lines, lines_of(&[counts], &layouts));
+        }
     }
 }

@@ -25,7 +25,7 @@ pub use guard::SeriesGuard;
 pub use key::{
     Key, KeyBuilder, SeriesMinute, is_of_layout, key_of, layout_of, minute_of, resolve, series_of,
 };
-pub use lines::{Line, lines_of, sorted_lines};
+pub use lines::{Line, RecentLines, lines_of, sorted_lines};
 pub use pending::{Full, Pending, Room};
 pub use table::{SeriesId, SeriesTable};
 pub use varint::{put_varint, varint};

@@ -96,9 +96,13 @@ impl Recent {
         lost
     }
 
-    /// Entries, sorted by key.
-    pub fn iter(&self) -> impl Iterator<Item = Entry> {
-        self.run.iter().map(|aged| aged.entry)
+    /// Entries sorted by key, with the counts of an epoch of the same table added.
+    pub fn entries_with(&self, active: &Counts) -> Vec<Entry> {
+        let active = active.entries();
+        let mut all = Vec::with_capacity(self.run.len + active.len());
+        let active = active.iter().map(|entry| Aged { entry: *entry, age: 0 });
+        all.extend(joined(self.run.iter(), active).map(|aged| aged.entry));
+        all
     }
 
     /// The number of distinct series.
@@ -211,7 +215,7 @@ mod tests {
             let series = recent.table.with(entry.key.series(), <[u8]>::to_vec);
             (series, entry.key.minute().0, entry.count)
         };
-        let mut held: Vec<_> = recent.iter().map(resolve).collect();
+        let mut held: Vec<_> = recent.run.iter().map(|aged| resolve(aged.entry)).collect();
         held.sort();
         held
     }
