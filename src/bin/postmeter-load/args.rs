@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum, value_parser};
 use hyper::Uri;
+use hyper::header::HeaderValue;
 use postmeter::synth::{Mix, Wrapping};
 
 use super::parse;
@@ -218,6 +219,16 @@ pub struct CheckArgs {
     /// its CPU and its memory
     #[arg(long, value_name = "URL", value_parser = parse::url)]
     pub admin: Option<Uri>,
+    /// The token of the admin listener (`listen.admin_token`); better in the variable than on the
+    /// command line
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "POSTMETER_LOAD_ADMIN_TOKEN",
+        hide_env_values = true,
+        value_parser = parse::bearer
+    )]
+    pub admin_token: Option<HeaderValue>,
     /// How long to wait after sending until everything is published
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration)]
     pub settle: Duration,

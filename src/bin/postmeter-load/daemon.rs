@@ -6,13 +6,14 @@ use std::time::Duration;
 use anyhow::Context;
 use bytes::Bytes;
 use hyper::Uri;
+use hyper::header::HeaderValue;
 use postmeter::telemetry::read_metrics;
 use serde::Serialize;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::web::{Connector, Web, at, get};
+use super::web::{Connector, Web, at, get_as};
 
 /// Between two looks at a daemon that is not idle yet.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -22,6 +23,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub struct Daemon {
     web: Web<Bytes>,
     uri: Uri,
+    /// The admin token, as a header.
+    authorization: Option<HeaderValue>,
     /// As it was before the run.
     before: Snapshot,
 }
@@ -58,16 +61,20 @@ impl Daemon {
     ///
     /// # Errors
     /// There is none, or it is not idle in time.
-    pub async fn meet(admin: &Uri, idle_within: Option<Duration>) -> anyhow::Result<Self> {
+    pub async fn meet(
+        admin: &Uri,
+        authorization: Option<HeaderValue>,
+        idle_within: Option<Duration>,
+    ) -> anyhow::Result<Self> {
         let (web, uri) = (Connector::to(admin)?.client(), at(admin, "/metrics")?);
         let deadline = idle_within.map(|patience| Instant::now() + patience);
         loop {
-            let before = Snapshot::take(&web, &uri).await?;
+            let before = Snapshot::take(&web, &uri, authorization.as_ref()).await?;
             let Some(pending) = before.0.get("postmeter_pending_entries").copied() else {
                 anyhow::bail!("{uri} is not postmeter's admin listener (listen.admin)");
             };
             let Some(deadline) = deadline.filter(|_| pending > 0.0) else {
-                return Ok(Self { web, uri, before });
+                return Ok(Self { web, uri, authorization, before });
             };
             anyhow::ensure!(
                 Instant::now() < deadline,
@@ -83,8 +90,12 @@ impl Daemon {
     /// # Errors
     /// It does not answer, or is not the one that was met.
     pub async fn since(&self) -> anyhow::Result<Since> {
-        let now = Snapshot::take(&self.web, &self.uri).await?;
+        let now = self.look().await?;
         now.since(&self.before).context("the daemon was started again during the run")
+    }
+
+    async fn look(&self) -> anyhow::Result<Snapshot> {
+        Snapshot::take(&self.web, &self.uri, self.authorization.as_ref()).await
     }
 
     /// Looks at the memory regularly until told to stop.
@@ -100,7 +111,7 @@ impl Daemon {
                     () = stopped.cancelled() => return peak,
                 }
                 // One look that fails is one look less.
-                if let Ok(now) = Snapshot::take(&daemon.web, &daemon.uri).await {
+                if let Ok(now) = daemon.look().await {
                     peak = peak.max(now.resident_bytes().unwrap_or(0));
                 }
             }
@@ -122,8 +133,12 @@ impl Sampling {
 // === impl Snapshot ===
 
 impl Snapshot {
-    async fn take(web: &Web<Bytes>, uri: &Uri) -> anyhow::Result<Self> {
-        Ok(Self(read_metrics(&get(web, uri).await?)))
+    async fn take(
+        web: &Web<Bytes>,
+        uri: &Uri,
+        authorization: Option<&HeaderValue>,
+    ) -> anyhow::Result<Self> {
+        Ok(Self(read_metrics(&get_as(web, uri, authorization).await?)))
     }
 
     /// `None`: not the same process.

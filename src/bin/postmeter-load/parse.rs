@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use hyper::Uri;
+use hyper::header::HeaderValue;
 use postmeter::ses::time::parse_ms;
 
 pub fn url(text: &str) -> Result<Uri, String> {
@@ -12,6 +13,14 @@ pub fn url(text: &str) -> Result<Uri, String> {
         Some("http" | "https") if uri.host().is_some_and(|host| !host.is_empty()) => Ok(uri),
         _ => Err("not a URL such as http://127.0.0.1:8127/firehose".to_owned()),
     }
+}
+
+/// The `Authorization` header of a token. It hides its value when it is printed.
+pub fn bearer(token: &str) -> Result<HeaderValue, String> {
+    let mut value = HeaderValue::try_from(format!("Bearer {token}"))
+        .map_err(|_| "not a valid token".to_owned())?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 pub fn time(text: &str) -> Result<i64, String> {

@@ -202,7 +202,8 @@ async fn run<S: Sender>(
     let daemon = match &job.check.admin {
         Some(admin) => {
             let idle_within = job.check.verify.as_ref().map(|_| job.check.settle);
-            Some(Daemon::meet(admin, idle_within).await?)
+            let token = job.check.admin_token.clone();
+            Some(Daemon::meet(admin, token, idle_within).await?)
         }
         None => None,
     };

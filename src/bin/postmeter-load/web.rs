@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Context;
 use bytes::{Buf, Bytes};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::header::{AUTHORIZATION, HeaderValue};
 use hyper::{Request, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -80,8 +81,20 @@ impl<B: Buf + Send + 'static> Web<B> {
 /// # Errors
 /// No answer, none with 200, or too long a one; the message names the address.
 pub async fn get(web: &Web<Bytes>, uri: &Uri) -> anyhow::Result<String> {
+    get_as(web, uri, None).await
+}
+
+/// As [`get`], with an `Authorization` header if there is one.
+pub async fn get_as(
+    web: &Web<Bytes>,
+    uri: &Uri,
+    authorization: Option<&HeaderValue>,
+) -> anyhow::Result<String> {
     let answer = async {
-        let request = Request::get(uri).body(Full::default())?;
+        let mut request = Request::get(uri).body(Full::default())?;
+        if let Some(value) = authorization {
+            request.headers_mut().insert(AUTHORIZATION, value.clone());
+        }
         let response = web.request(request).await?;
         let status = response.status();
         anyhow::ensure!(status == 200, "the answer is {status}");
