@@ -8,6 +8,7 @@ mod dead_letters;
 mod definitions;
 mod engine;
 mod journal;
+mod listeners;
 #[cfg(feature = "sqs")]
 mod queues;
 mod replay;
@@ -18,7 +19,6 @@ mod sns;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
@@ -31,6 +31,8 @@ use engine::last_moment;
 pub use engine::{Ended, Engine, Making};
 #[cfg(test)]
 pub use journal::open_on as open_journal_on;
+use listeners::Listeners;
+pub use listeners::check_tls;
 pub use replay::{Outcome, Published, Replay, ReplayError, ReplaySettings, Replayed};
 
 use crate::aggregate::Line;
@@ -42,16 +44,12 @@ use crate::definitions::{Book, BookParts, Compiled};
 use crate::destination::{Layouts, RuleSet};
 use crate::finding::Finding;
 use crate::forward::{ForwardParts, ForwardSettings, Forwarder};
-use crate::http::{
-    Admin, Listener, ListenerSettings, admin_router, connections_within, health_router,
-};
+use crate::http::{Admin, Listener, Tls, admin_router, health_router};
 use crate::limits::DATUMS_PER_CALL_MAX;
 use crate::sink::cloudwatch::{CloudWatch, CloudWatchSettings};
 use crate::sink::{Datum, Failure, Memory, MetricSink, OwnTotals, Publisher};
 use crate::telemetry::{Metrics, Reload};
 
-/// Connections at most: of senders, of those who look after the daemon, and of clients of the API.
-const CONNECTIONS_MAX: [usize; 3] = [10_000, 1000, 500];
 /// What `serve` counts by when nothing is configured at all, and `demo` always.
 pub const EXAMPLE_DEFINITIONS: &str = include_str!("../../config/definitions.json");
 
@@ -90,6 +88,7 @@ pub struct App {
     http: Listener,
     admin: Listener,
     ses_api: Option<Listener>,
+    tls: Option<Tls>,
     engine: Engine<Sink>,
     book: Book,
     #[cfg(feature = "sqs")]
@@ -120,6 +119,7 @@ impl App {
         let Surroundings { clock, aws, .. } = around;
         let metrics = Metrics::new()
             .map_err(|error| StartError::Configuration(format!("metrics: {error}")))?;
+        let tls = listeners::tls(&config.listen, &metrics)?;
         let layouts = Layouts::default();
         let document = definitions::document(&config, &aws).await?;
         let compiler = definitions::compiler(&config, &layouts);
@@ -166,19 +166,13 @@ impl App {
             interval: config.definitions_interval,
         });
         let own_totals = config.telemetry.own_namespace.as_deref().filter(|_| to_aws);
+        let Listeners { http, admin, ses_api, tls } = listeners::bind(&config, tls, &metrics)?;
         let own_totals = own_totals.map(|name| OwnTotals::new(name, metrics, clock.clone()));
-        let [senders, admins, clients] = connections_within(CONNECTIONS_MAX);
-        let keep_alive = config.listen.keep_alive;
-        let http = bind(config.listen.http, keep_alive, senders).await?;
-        let admin = bind(config.listen.admin, keep_alive, admins).await?;
-        let ses_api = match config.ses_api.listen {
-            Some(address) => Some(bind(address, keep_alive, clients).await?),
-            None => None,
-        };
         Ok(Self {
             http,
             admin,
             ses_api,
+            tls,
             engine,
             book,
             #[cfg(feature = "sqs")]
@@ -216,6 +210,12 @@ impl App {
         self.ses_api.as_ref().map(Listener::address).transpose()
     }
 
+    /// The certificate in use, if there is one: reads it again, while the daemon runs.
+    #[must_use]
+    pub fn tls(&self) -> Option<Tls> {
+        self.tls.clone()
+    }
+
     /// The definitions in force: reads them again, while the daemon runs.
     #[must_use]
     pub fn book(&self) -> Book {
@@ -228,6 +228,7 @@ impl App {
             http,
             admin,
             ses_api,
+            tls,
             engine,
             book,
             dead_letters,
@@ -260,23 +261,28 @@ impl App {
             &config.firehose.path,
             post(move |request: Request| async move { endpoint.deliver(request).await }),
         );
+        let events = listeners::guard(events, &config, &engine.metrics);
         #[cfg(feature = "sns")]
         let events = events.merge(sns::router(&config, self.web, &engine));
         let admin_routes = admin_router(Admin {
             metrics: Arc::clone(&engine.metrics),
             aggregator: Arc::clone(&engine.aggregator),
             gauges: Arc::new(gauges),
+            access: listeners::admin_access(&config.listen),
         });
-        let listeners = TaskTracker::new();
+        let tasks = TaskTracker::new();
         let http_task = http.serve(events.merge(health.clone()), drain.clone(), end.clone());
-        listeners.spawn(http_task);
-        listeners.spawn(admin.serve(admin_routes.merge(health), end.clone(), end.clone()));
+        tasks.spawn(http_task);
+        tasks.spawn(admin.serve(admin_routes.merge(health), end.clone(), end.clone()));
         if let Some(listener) = ses_api {
             let router = ses_api::router(&config, &book, &engine.metrics, clock);
-            listeners.spawn(listener.serve(router, drain.clone(), end.clone()));
+            tasks.spawn(listener.serve(router, drain.clone(), end.clone()));
         }
-        listeners.spawn(book.watch(end.clone()));
-        listeners.close();
+        tasks.spawn(book.watch(end.clone()));
+        if let Some(tls) = tls {
+            tasks.spawn(tls.watch(end.clone()));
+        }
+        tasks.close();
         let publisher = engine.publisher.clone();
         let totals = tokio::spawn(own_totals_until(own_totals, publisher.clone(), drain.clone()));
 
@@ -294,7 +300,7 @@ impl App {
         dead_letters::finish(dead_letters.as_ref(), deadline).await;
         end.cancel();
         // A connection that is due an answer has it by now, but for the bytes on the wire.
-        let _ = timeout_at(last_moment(deadline), listeners.wait()).await;
+        let _ = timeout_at(last_moment(deadline), tasks.wait()).await;
         tracing::info!(counts_left = counts, "stopped");
         Drained { left }
     }
@@ -323,16 +329,6 @@ async fn own_totals_until(
         () = drain.cancelled() => {}
     }
     Some(totals)
-}
-
-async fn bind(
-    address: SocketAddr,
-    keep_alive: Duration,
-    connections_max: usize,
-) -> Result<Listener, StartError> {
-    let settings = ListenerSettings { keep_alive, connections_max };
-    let listener = Listener::bind(address, settings).await;
-    listener.map_err(|error| StartError::Listen { address, error })
 }
 
 async fn cloudwatch(config: &Config, environment: AwsEnvironment) -> Result<Sink, StartError> {

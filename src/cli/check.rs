@@ -6,7 +6,8 @@ use std::path::Path;
 use super::args::{CheckArgs, TextFormat};
 use super::output::complain;
 use super::{Exit, input, settings};
-use crate::config::{self, DefinitionsSource};
+use crate::app::check_tls;
+use crate::config::{self, Config, DefinitionsSource};
 use crate::destination;
 use crate::finding::Finding;
 
@@ -45,6 +46,15 @@ fn check_config(path: &Path, findings: &mut Vec<Finding>) -> bool {
     let loaded = config::load(Some((&name, &text)), settings::environment());
     findings.extend(loaded.findings);
     let Some(config) = loaded.config else { return true };
+    let tls = check_tls(&config);
+    if let Err(error) = &tls {
+        complain(error);
+    }
+    tls.is_ok() & check_definitions_of(config, findings)
+}
+
+/// Gives false when they could not be read.
+fn check_definitions_of(config: Config, findings: &mut Vec<Finding>) -> bool {
     match config.definitions {
         // The SES API makes the file.
         Some(DefinitionsSource::Path(path))

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::Context;
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::ServeArgs;
 use super::output::{complain, print_findings};
@@ -39,11 +39,19 @@ async fn serve(config: Config) -> anyhow::Result<Exit> {
     // Before the daemon says that it serves: a signal that nobody waits for ends the process.
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
-    let hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
+    let mut hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
     let (http, admin) = (app.http_address()?, app.admin_address()?);
     let ses_api = app.ses_api_address()?.map(tracing::field::display);
     tracing::info!(%http, %admin, ses_api, version = env!("CARGO_PKG_VERSION"), "serving");
-    let reloading = tokio::spawn(reload_on(hangup, app.book()));
+    let (book, tls): (Book, _) = (app.book(), app.tls());
+    let reloading = tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            if let Some(tls) = &tls {
+                tls.reload().await;
+            }
+            book.reload_and_say().await;
+        }
+    });
     let stop = async {
         tokio::select! {
             _ = terminate.recv() => tracing::info!("SIGTERM"),
@@ -74,11 +82,5 @@ pub fn refuse_start(error: &StartError) -> Exit {
         }
         StartError::Configuration(_) => Exit::Usage,
         StartError::Listen { .. } => Exit::Failed,
-    }
-}
-
-async fn reload_on(mut hangup: Signal, book: Book) {
-    while hangup.recv().await.is_some() {
-        book.reload_and_say().await;
     }
 }

@@ -62,15 +62,23 @@ pub enum DefinitionsSource {
     S3 { bucket: String, key: String },
 }
 
-/// The two listeners.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The two listeners, and what they share with that of the SES API.
+#[derive(Clone, Debug)]
 pub struct Listen {
     /// Where events come in. Port 0 lets the system choose.
     pub http: SocketAddr,
-    /// Metrics, series and health; asks for no key.
+    /// Metrics, series and health.
     pub admin: SocketAddr,
+    /// The bearer token that metrics and series ask for. None: they ask for none.
+    pub admin_token: Option<AccessKey>,
     /// How long an idle connection stays open.
     pub keep_alive: Duration,
+    /// Certificate and key in PEM: both or neither. Without them every listener speaks plain HTTP.
+    pub tls_certificate: Option<PathBuf>,
+    pub tls_key: Option<PathBuf>,
+    /// The authorities whose client certificates are accepted, and needed but for the admin
+    /// listener. None: clients need no certificate.
+    pub tls_client_ca: Option<PathBuf>,
 }
 
 /// What may be held at once; reaching a limit is an ordinary, counted outcome.
@@ -369,6 +377,16 @@ impl TopicArn {
     }
 }
 
+// === impl Listen ===
+
+impl Listen {
+    /// Whether only programs on this machine reach the admin listener.
+    #[must_use]
+    pub fn admin_is_on_loopback(&self) -> bool {
+        rules::is_loopback(self.admin)
+    }
+}
+
 // === impl AccessKey ===
 
 impl AccessKey {
@@ -447,7 +465,11 @@ impl Default for Listen {
         Self {
             http: SocketAddr::from((Ipv4Addr::LOCALHOST, 8127)),
             admin: SocketAddr::from((Ipv4Addr::LOCALHOST, 9127)),
+            admin_token: None,
             keep_alive: Duration::from_secs(75),
+            tls_certificate: None,
+            tls_key: None,
+            tls_client_ca: None,
         }
     }
 }

@@ -21,12 +21,14 @@ type Rule = fn(&Config, &Given) -> Option<Finding>;
 
 /// Adds what every rule finds.
 pub(super) fn check(config: &Config, given: &Given, findings: &mut Vec<Finding>) {
-    let rules: [Rule; 20] = [
+    let rules: [Rule; 22] = [
         no_definitions,
         open_to_strangers,
         same_address,
         metrics_beyond_loopback,
         short_keep_alive,
+        half_of_tls,
+        client_ca_without_tls,
         journaled_nowhere,
         nothing_journaled,
         never_in_time,
@@ -102,15 +104,48 @@ fn same_address(config: &Config, given: &Given) -> Option<Finding> {
 }
 
 fn metrics_beyond_loopback(config: &Config, given: &Given) -> Option<Finding> {
-    if is_loopback(config.listen.admin) {
+    if config.listen.admin_token.is_some() || is_loopback(config.listen.admin) {
         return None;
     }
     finding(
         Severity::Warning,
         given,
-        &["listen.admin"],
-        format!("{} is beyond loopback, and metrics ask for no key", config.listen.admin),
-        "make sure that only your monitoring reaches this port",
+        &["listen.admin", "listen.admin_token"],
+        format!("{} is beyond loopback, and metrics ask for no token", config.listen.admin),
+        "set listen.admin_token, or make sure that only your monitoring reaches this port",
+    )
+}
+
+fn half_of_tls(config: &Config, given: &Given) -> Option<Finding> {
+    let listen = &config.listen;
+    let (missing, other) = match (&listen.tls_certificate, &listen.tls_key) {
+        (None, Some(_)) => ("listen.tls_certificate", "listen.tls_key"),
+        (Some(_), None) => ("listen.tls_key", "listen.tls_certificate"),
+        _ => return None,
+    };
+    finding(
+        Severity::Error,
+        given,
+        &[other, missing],
+        format!("{missing} is not set, and TLS needs both"),
+        "set both to files in PEM, or neither",
+    )
+}
+
+fn client_ca_without_tls(config: &Config, given: &Given) -> Option<Finding> {
+    let listen = &config.listen;
+    if listen.tls_client_ca.is_none()
+        || listen.tls_certificate.is_some()
+        || listen.tls_key.is_some()
+    {
+        return None;
+    }
+    finding(
+        Severity::Error,
+        given,
+        &["listen.tls_client_ca", "listen.tls_certificate", "listen.tls_key"],
+        "client certificates need TLS".to_owned(),
+        "set listen.tls_certificate and listen.tls_key",
     )
 }
 
@@ -357,7 +392,7 @@ fn no_sns_in_this_build(config: &Config, given: &Given) -> Option<Finding> {
     )
 }
 
-fn is_loopback(address: SocketAddr) -> bool {
+pub(super) fn is_loopback(address: SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
 }
 

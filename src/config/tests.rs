@@ -160,7 +160,11 @@ default_configuration_set = "prod"
         [listen]
         http = "[::1]:0"
         admin = "127.0.0.2:0"
+        admin_token = "s3cr3t-0123456789-abcdef"
         keep_alive = "2m"
+        tls_certificate = "cert.pem"
+        tls_key = "key.pem"
+        tls_client_ca = "ca.pem"
         [limits]
         body_bytes = 0x400
         expanded_bytes = 2_048
@@ -228,7 +232,7 @@ pollers = 64
         requests_per_second = 7
         "#,
     ));
-    let expected = r#"Config { definitions: Some(S3 { bucket: "b", key: "defs.json" }), definitions_interval: 3600s, default_configuration_set: Some("prod"), forward_patience: 60s, forward_source: "mail", listen: Listen { http: [::1]:0, admin: 127.0.0.2:0, keep_alive: 120s }, limits: Limits { body_bytes: 1024, expanded_bytes: 2048, object_bytes: 4096, in_flight_bytes: 1, in_flight_requests: 2, series: 3, entries: 4, forward_bytes: 1024 }, firehose: Firehose { path: "/in", access_keys: [[redacted], [redacted]], acknowledge: Journaled, patience: 170s }, sns: Sns { topics: [TopicArn { arn: "arn:aws:sns:eu-west-1:123456789012:a", ends: [7, 21] }, TopicArn { arn: "arn:aws-cn:sns:cn-north-1:123456789012:b", ends: [10, 25] }], path: "/topics", acknowledge: Journaled, patience: 14s, confirm: false, chain: false, credentials: [[redacted]], max_age: 86400s }, sqs: [Sqs { queue_url: "http://127.0.0.1:4566/1/q", acknowledge: Merged, visibility: 2s, held_messages: 10, pollers: 64 }], copies: Copies { remove: true, window: 86400s, events: 5 }, cloudwatch: CloudWatch { publish: Memory, namespace: "Mail", region: Some("eu-west-1"), role_arn: Some("arn:aws:iam::123456789012:role/metrics"), flush_interval: 50ms, settle_deadline: 160s, timestamp: Arrival, ambiguous: Drop, requests_per_second: 500, concurrency: 64, connect_timeout: 51ms, attempt_timeout: 60s }, journal: Journal { directory: Some("/var/lib/postmeter") }, dead_letters: DeadLetters { directory: Some("letters"), stream: None, keep: [Foreign], file_bytes: 1048576, bytes: 4294967295 }, shutdown: Shutdown { grace: 120s }, telemetry: Telemetry { log: "warn,postmeter=debug", log_format: Json, own_namespace: None }, ses_api: SesApi { listen: Some(127.0.0.3:0), auth: None, access_keys: [ApiKey { id: "AKIA", secret: [redacted] }], read_only_access_keys: [ApiKey { id: "AKIB", secret: [redacted] }, ApiKey { id: "AKIC", secret: [redacted] }], requests_per_second: 7 } }"#;
+    let expected = r#"Config { definitions: Some(S3 { bucket: "b", key: "defs.json" }), definitions_interval: 3600s, default_configuration_set: Some("prod"), forward_patience: 60s, forward_source: "mail", listen: Listen { http: [::1]:0, admin: 127.0.0.2:0, admin_token: Some([redacted]), keep_alive: 120s, tls_certificate: Some("cert.pem"), tls_key: Some("key.pem"), tls_client_ca: Some("ca.pem") }, limits: Limits { body_bytes: 1024, expanded_bytes: 2048, object_bytes: 4096, in_flight_bytes: 1, in_flight_requests: 2, series: 3, entries: 4, forward_bytes: 1024 }, firehose: Firehose { path: "/in", access_keys: [[redacted], [redacted]], acknowledge: Journaled, patience: 170s }, sns: Sns { topics: [TopicArn { arn: "arn:aws:sns:eu-west-1:123456789012:a", ends: [7, 21] }, TopicArn { arn: "arn:aws-cn:sns:cn-north-1:123456789012:b", ends: [10, 25] }], path: "/topics", acknowledge: Journaled, patience: 14s, confirm: false, chain: false, credentials: [[redacted]], max_age: 86400s }, sqs: [Sqs { queue_url: "http://127.0.0.1:4566/1/q", acknowledge: Merged, visibility: 2s, held_messages: 10, pollers: 64 }], copies: Copies { remove: true, window: 86400s, events: 5 }, cloudwatch: CloudWatch { publish: Memory, namespace: "Mail", region: Some("eu-west-1"), role_arn: Some("arn:aws:iam::123456789012:role/metrics"), flush_interval: 50ms, settle_deadline: 160s, timestamp: Arrival, ambiguous: Drop, requests_per_second: 500, concurrency: 64, connect_timeout: 51ms, attempt_timeout: 60s }, journal: Journal { directory: Some("/var/lib/postmeter") }, dead_letters: DeadLetters { directory: Some("letters"), stream: None, keep: [Foreign], file_bytes: 1048576, bytes: 4294967295 }, shutdown: Shutdown { grace: 120s }, telemetry: Telemetry { log: "warn,postmeter=debug", log_format: Json, own_namespace: None }, ses_api: SesApi { listen: Some(127.0.0.3:0), auth: None, access_keys: [ApiKey { id: "AKIA", secret: [redacted] }], read_only_access_keys: [ApiKey { id: "AKIB", secret: [redacted] }, ApiKey { id: "AKIC", secret: [redacted] }], requests_per_second: 7 } }"#;
     assert_eq!(format!("{config:?}"), expected);
     assert_eq!(config.firehose.access_keys[1].as_bytes(), b"fedcba9876543210");
 }
@@ -556,7 +560,50 @@ fn a_short_access_key_is_a_warning() {
     );
 }
 
+#[test]
+fn admin_token_is_long_and_plain_and_never_said() {
+    for token in
+        ["short", "s3cr3t 0123456789 abcdef", "s3cr3t-0123456789-ü", "s3cr3t\\n0123456789abc"]
+    {
+        let loaded = load_text(&format!("{BASE}[listen]\nadmin_token = \"{token}\""));
+        assert_eq!(
+            lines(&loaded),
+            [
+                "c.toml:3:15: listen.admin_token: this is not a valid token; write 16 to 4096 letters, \
+              digits and `- . _ ~ + / =`, such as `openssl rand -hex 32` prints"
+            ]
+        );
+    }
+    let variable =
+        pairs(&[("POSTMETER__DEFINITIONS", "d.json"), ("POSTMETER__LISTEN__ADMIN_TOKEN", SECRET)]);
+    let config = config_of(load(None, variable));
+    assert_eq!(
+        config.listen.admin_token.as_ref().map(AccessKey::as_bytes),
+        Some(SECRET.as_bytes())
+    );
+    assert!(!format!("{config:?}").contains(SECRET));
+}
+
 // === rules across keys ===
+
+#[test]
+fn tls_needs_certificate_and_key() {
+    assert_finding(
+        "[listen]\ntls_certificate = \"c.pem\"",
+        "3:19: listen.tls_certificate: listen.tls_key is not set, and TLS needs both; set both to \
+         files in PEM, or neither",
+    );
+    assert_finding(
+        "[listen]\ntls_key = \"k.pem\"",
+        "3:11: listen.tls_key: listen.tls_certificate is not set, and TLS needs both; set both to \
+         files in PEM, or neither",
+    );
+    assert_finding(
+        "[listen]\ntls_client_ca = \"ca.pem\"",
+        "3:17: listen.tls_client_ca: client certificates need TLS; set listen.tls_certificate and \
+         listen.tls_key",
+    );
+}
 
 #[test]
 fn a_listener_beyond_loopback_needs_an_access_key() {
@@ -672,9 +719,11 @@ fn what_is_wrong_with_sns_is_said() {
 fn odd_combinations_are_warnings() {
     assert_finding(
         "[listen]\nadmin = \"0.0.0.0:9127\"",
-        "3:9: warning: listen.admin: 0.0.0.0:9127 is beyond loopback, and metrics ask for no key; \
-         make sure that only your monitoring reaches this port",
+        "3:9: warning: listen.admin: 0.0.0.0:9127 is beyond loopback, and metrics ask for no \
+         token; set listen.admin_token, or make sure that only your monitoring reaches this port",
     );
+    let token = format!("[listen]\nadmin = \"0.0.0.0:9127\"\nadmin_token = \"{SECRET}\"");
+    assert_eq!(lines(&load_text(&format!("{BASE}{token}"))), [""; 0]);
     assert_finding(
         "[listen]\nkeep_alive = \"60s\"",
         "3:14: warning: listen.keep_alive: 1m is no longer than a balancer's idle timeout, by \

@@ -149,7 +149,7 @@ pub(super) fn own_namespace(text: &str) -> Result<Option<String>, Fault> {
     if text.is_empty() { Ok(None) } else { namespace(text).map(Some) }
 }
 
-/// `None` of an empty text; anything else may be a directory.
+/// `None` of an empty text; anything else may be a directory or a file.
 pub(super) fn directory(text: &str) -> Option<PathBuf> {
     (!text.is_empty()).then(|| text.into())
 }
@@ -284,6 +284,25 @@ pub(super) fn access_key(text: &str) -> Result<AccessKey, Fault> {
         return Err(("the key begins or ends with a space".into(), "remove the space".into()));
     }
     Ok(AccessKey::new(text))
+}
+
+/// A bearer token, as <https://www.rfc-editor.org/rfc/rfc6750#section-2.1> has it. The fault never
+/// says anything of it but its shape.
+pub(super) fn admin_token(text: &str) -> Result<Option<AccessKey>, Fault> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+    let is_valid = (ACCESS_KEY_BYTES_WEAK..=ACCESS_KEY_BYTES_MAX).contains(&text.len())
+        && text.bytes().all(allowed);
+    if !is_valid {
+        let mend = format!(
+            "write {ACCESS_KEY_BYTES_WEAK} to {ACCESS_KEY_BYTES_MAX} letters, digits and `- . _ ~ + / =`, \
+             such as `openssl rand -hex 32` prints"
+        );
+        return Err(("this is not a valid token".into(), mend));
+    }
+    Ok(Some(AccessKey::new(text)))
 }
 
 /// As in a URL's `user:password@`. The fault never says anything of it but its shape.

@@ -1,16 +1,37 @@
-//! The admin listener: metrics and recent series. Asks for no key; keep it inside.
+//! The admin listener: metrics and recent series, for whom has the token if there is one.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::Router;
-use axum::extract::State;
-use axum::http::header;
-use axum::response::IntoResponse;
+use axum::body::{Body, HttpBody};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use bytes::Bytes;
+use hyper::body::Frame;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
-use crate::aggregate::Aggregator;
-use crate::telemetry::{Gauges, Metrics};
+use super::same_site::SameSiteOnly;
+use crate::aggregate::{Aggregator, RecentLines};
+use crate::telemetry::{Gauges, Metrics, RateLimit, RejectReason};
+
+/// Clients that read `/series` at once. Each holds 20 bytes an entry.
+const SERIES_READERS_MAX: usize = 2;
+/// When a client that finds no place asks again, in seconds.
+const SERIES_RETRY_AFTER: &str = "5";
+/// A response of `/series` ends within this time: a reader holds a place that others may want.
+const SERIES_PATIENCE: Duration = Duration::from_mins(5);
+/// Lines are made in pieces of about so many bytes, each in a fraction of a millisecond.
+const SERIES_PIECE_BYTES: usize = 16 << 10;
+/// At most one log line about rejected requests in this time.
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What the admin listener shows.
 #[derive(Clone)]
@@ -19,7 +40,102 @@ pub struct Admin {
     pub aggregator: Arc<Aggregator>,
     /// Reads the gauges that are state.
     pub gauges: Arc<dyn Fn() -> Gauges + Send + Sync>,
+    pub access: AdminAccess,
 }
+
+/// Whether a token that was sent, or none, is the right one. Takes the same time for every token.
+pub type AcceptsToken = dyn Fn(Option<&[u8]>) -> bool + Send + Sync;
+
+/// Who may read metrics and series.
+#[derive(Clone)]
+pub enum AdminAccess {
+    /// Clients whose bearer token this accepts.
+    Token(Arc<AcceptsToken>),
+    /// Programs on this machine, and no web page.
+    SameSite,
+    /// Anyone who reaches the listener.
+    Anyone,
+}
+
+#[derive(Clone)]
+struct Shared {
+    admin: Admin,
+    series_readers: Arc<Semaphore>,
+    log: Arc<RateLimit>,
+}
+
+/// Lines of `/series`, made when the connection takes them.
+struct SeriesBody {
+    lines: RecentLines,
+    deadline: Instant,
+    _reader: OwnedSemaphorePermit,
+}
+
+/// `/metrics` and `/series`.
+pub fn admin_router(admin: Admin) -> Router {
+    let log = Arc::new(RateLimit::new(LOG_INTERVAL, Arc::clone(&admin.metrics)));
+    let access = admin.access.clone();
+    let same_site = SameSiteOnly::new(Arc::clone(&admin.metrics));
+    let series_readers = Arc::new(Semaphore::new(SERIES_READERS_MAX));
+    let shared = Shared { admin, series_readers, log };
+    let router = Router::new()
+        .route("/metrics", get(metrics))
+        .route("/series", get(series))
+        .with_state(shared.clone());
+    match access {
+        AdminAccess::Token(_) => router.route_layer(from_fn_with_state(shared, check_token)),
+        AdminAccess::SameSite => {
+            router.route_layer(from_fn_with_state(same_site, SameSiteOnly::check))
+        }
+        AdminAccess::Anyone => router,
+    }
+}
+
+async fn check_token(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    let is_accepted = match &shared.admin.access {
+        AdminAccess::Token(accepts) => accepts(bearer(request.headers())),
+        AdminAccess::SameSite | AdminAccess::Anyone => true,
+    };
+    if is_accepted {
+        return next.run(request).await;
+    }
+    shared.rejected(RejectReason::Token);
+    let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
+    (StatusCode::UNAUTHORIZED, challenge, "missing or wrong bearer token\n").into_response()
+}
+
+/// The token of `Authorization: Bearer <token>`.
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    let value = headers.get(header::AUTHORIZATION)?.as_bytes();
+    let (scheme, token) = value.split_at_checked("Bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"Bearer ").then(|| token.trim_ascii())
+}
+
+async fn metrics(State(shared): State<Shared>) -> impl IntoResponse {
+    let text = shared.admin.metrics.render(&(shared.admin.gauges)());
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
+}
+
+async fn series(State(shared): State<Shared>) -> Response {
+    let Ok(reader) = Arc::clone(&shared.series_readers).try_acquire_owned() else {
+        shared.rejected(RejectReason::SeriesBusy);
+        let retry = [(header::RETRY_AFTER, SERIES_RETRY_AFTER)];
+        let text = format!("{SERIES_READERS_MAX} clients read /series already; retry\n");
+        return (StatusCode::SERVICE_UNAVAILABLE, retry, text).into_response();
+    };
+    let aggregator = Arc::clone(&shared.admin.aggregator);
+    // Up to a million entries are copied and sorted: not on a thread that serves connections.
+    // The place goes along: it is held for as long as the copy, whether the client waits or not.
+    let lines = tokio::task::spawn_blocking(move || (aggregator.recent(), reader)).await;
+    let Ok((lines, reader)) = lines else {
+        return (StatusCode::INTERNAL_SERVER_ERROR, "the series cannot be read\n").into_response();
+    };
+    let deadline = Instant::now() + SERIES_PATIENCE;
+    let body = Body::new(SeriesBody { lines, deadline, _reader: reader });
+    ([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response()
+}
+
+// === impl Admin ===
 
 impl fmt::Debug for Admin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -27,21 +143,56 @@ impl fmt::Debug for Admin {
     }
 }
 
-/// `/metrics` and `/series`.
-pub fn admin_router(admin: Admin) -> Router {
-    Router::new().route("/metrics", get(metrics)).route("/series", get(series)).with_state(admin)
+// === impl Shared ===
+
+impl Shared {
+    fn rejected(&self, reason: RejectReason) {
+        self.admin.metrics.http_rejected(reason);
+        if self.log.allow() {
+            tracing::warn!(reason = reason.label(), "request rejected");
+        }
+    }
 }
 
-async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
-    let text = admin.metrics.render(&(admin.gauges)());
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
+// === impl SeriesBody ===
+
+impl HttpBody for SeriesBody {
+    type Data = Bytes;
+    type Error = &'static str;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, &'static str>>> {
+        if Instant::now() >= self.deadline {
+            return Poll::Ready(Some(Err("the client reads too slowly")));
+        }
+        let mut piece = Vec::with_capacity(SERIES_PIECE_BYTES + 1024);
+        while piece.len() < SERIES_PIECE_BYTES {
+            let Some(line) = self.lines.next() else { break };
+            piece.extend_from_slice(line.to_json().as_bytes());
+            piece.push(b'\n');
+        }
+        let frame = (!piece.is_empty()).then(|| Ok(Frame::data(piece.into())));
+        Poll::Ready(frame)
+    }
 }
 
-async fn series(State(admin): State<Admin>) -> impl IntoResponse {
-    // Up to a million entries are copied and sorted: not on a thread that serves connections.
-    let lines = tokio::task::spawn_blocking(move || {
-        let lines = admin.aggregator.recent_lines();
-        lines.iter().fold(String::new(), |text, line| text + &line.to_json() + "\n")
-    });
-    ([(header::CONTENT_TYPE, "application/x-ndjson")], lines.await.unwrap_or_default())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bearer_token_is_what_follows_the_scheme() {
+        let token = |value: &'static str| {
+            let headers = HeaderMap::from_iter([(header::AUTHORIZATION, value.parse().unwrap())]);
+            bearer(&headers).map(<[u8]>::to_vec)
+        };
+        assert_eq!(token("Bearer abc"), Some(b"abc".to_vec()));
+        assert_eq!(token("bearer  abc "), Some(b"abc".to_vec()));
+        for wrong in ["abc", "Basic abc", "Bearer", "Bearerabc"] {
+            assert_eq!(token(wrong), None, "{wrong}");
+        }
+        assert_eq!(bearer(&HeaderMap::new()), None);
+    }
 }

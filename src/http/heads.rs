@@ -2,16 +2,21 @@
 //!
 //! A short head is free. What is longer comes out of a budget that all connections of a listener
 //! share: the longest heads of ten thousand connections would be gigabytes, and nobody knows yet
-//! who sends them. Bodies are not our business: sources bound them.
+//! who sends them. Sources bound the bytes of bodies. A head that was begun has a deadline, an idle
+//! connection the keep-alive time, and a peer that does not read is given up.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+use super::progress::{Connection, Deadline, FIRST_BYTE_PATIENCE, HEAD_PATIENCE, WRITE_PATIENCE};
+use crate::telemetry::CloseReason;
 
 /// Bytes of a head that are free; a balancer lets a header have as many.
 const FREE: usize = 16 << 10;
@@ -22,21 +27,23 @@ const STEP: u32 = 16 << 10;
 #[derive(Clone, Debug)]
 pub struct HeadBudget(Arc<Semaphore>);
 
-/// Where a connection stands: even while a head is awaited, odd while a request is worked on.
-#[derive(Clone, Debug, Default)]
-pub struct Progress(Arc<AtomicU64>);
-
-/// A stream that stops with an error when it has a long head and the budget is used up.
+/// A stream that ends when it is idle for too long, and stops with an error when a head takes too
+/// long, when it has a long head and the budget is used up, or when the peer does not read.
 #[derive(Debug)]
 pub struct Metered<S> {
     stream: Take<S>,
     budget: HeadBudget,
-    progress: Progress,
-    /// The progress at the last reading.
+    connection: Arc<Connection>,
+    keep_alive: Duration,
+    /// The turn at the last reading.
     seen: u64,
     /// Bytes of the present head.
     read: usize,
     taken: Option<OwnedSemaphorePermit>,
+    /// When the head must have begun, or ended.
+    head_deadline: Deadline,
+    /// When a write that is stuck must have gone on.
+    write_deadline: Deadline,
 }
 
 // === impl HeadBudget ===
@@ -48,29 +55,38 @@ impl HeadBudget {
     }
 }
 
-// === impl Progress ===
-
-impl Progress {
-    /// A head has ended, or the work on a request.
-    pub fn step(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
 // === impl Metered ===
 
 impl<S: AsyncRead> Metered<S> {
-    pub fn new(stream: S, budget: HeadBudget, progress: Progress) -> Self {
-        Self { stream: stream.take(0), budget, progress, seen: 0, read: 0, taken: None }
+    pub fn new(
+        stream: S,
+        budget: HeadBudget,
+        connection: Arc<Connection>,
+        keep_alive: Duration,
+    ) -> Self {
+        let mut head_deadline = Deadline::default();
+        head_deadline.set(Instant::now() + keep_alive.min(FIRST_BYTE_PATIENCE));
+        Self {
+            stream: stream.take(0),
+            budget,
+            seen: connection.turns(),
+            connection,
+            keep_alive,
+            read: 0,
+            taken: None,
+            head_deadline,
+            write_deadline: Deadline::default(),
+        }
     }
 
     /// How many bytes may be read now; none when the budget is used up.
     fn allowed(&mut self) -> usize {
-        let progress = self.progress.0.load(Ordering::Relaxed);
-        if self.seen != progress {
-            (self.seen, self.read, self.taken) = (progress, 0, None);
+        let turn = self.connection.turns();
+        if self.seen != turn {
+            (self.seen, self.read, self.taken) = (turn, 0, None);
+            self.head_deadline.set(Instant::now() + self.keep_alive);
         }
-        if progress % 2 == 1 {
+        if !self.awaits_head() {
             return usize::MAX;
         }
         let taken = self.taken.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
@@ -86,6 +102,52 @@ impl<S: AsyncRead> Metered<S> {
         }
         STEP as usize
     }
+
+    fn awaits_head(&self) -> bool {
+        self.seen.is_multiple_of(2)
+    }
+
+    /// The end of a connection that was idle, or the error of one whose head is too slow.
+    fn head_overdue(&self) -> io::Result<()> {
+        if self.read == 0 {
+            return Ok(());
+        }
+        self.connection.report_close(CloseReason::SlowHead);
+        Err(io::Error::new(io::ErrorKind::TimedOut, "the head of a request arrives too slowly"))
+    }
+
+    /// Bounds the time for which writing makes no progress.
+    fn watch_write<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        match written {
+            Poll::Ready(written) => {
+                self.write_deadline.clear();
+                Poll::Ready(self.noticed(written))
+            }
+            Poll::Pending => {
+                if !self.write_deadline.is_set() {
+                    self.write_deadline.set(Instant::now() + WRITE_PATIENCE);
+                }
+                if !self.write_deadline.poll_passed(context) {
+                    return Poll::Pending;
+                }
+                self.connection.report_close(CloseReason::Unread);
+                let why = "the peer does not read";
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)))
+            }
+        }
+    }
+
+    /// The system itself gives up a connection whose peer takes nothing.
+    fn noticed<T>(&self, done: io::Result<T>) -> io::Result<T> {
+        if done.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::TimedOut) {
+            self.connection.report_close(CloseReason::Unread);
+        }
+        done
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
@@ -96,6 +158,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
     ) -> Poll<io::Result<()>> {
         let allowed = self.allowed();
         if allowed == 0 {
+            self.connection.report_close(CloseReason::LongHeads);
             let why = "too many long heads of requests at once";
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::QuotaExceeded, why)));
         }
@@ -103,8 +166,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
         self.stream.set_limit(allowed as u64);
         let read = Pin::new(&mut self.stream).poll_read(context, into);
         let bytes = into.filled().len() - before;
+        if self.awaits_head() {
+            if read.is_pending() && self.head_deadline.poll_passed(context) {
+                return Poll::Ready(self.head_overdue());
+            }
+            if self.read == 0 && bytes > 0 {
+                self.head_deadline.set(Instant::now() + HEAD_PATIENCE);
+            }
+        }
         self.read = self.read.saturating_add(bytes);
-        read
+        read.map(|read| self.noticed(read))
     }
 }
 
@@ -114,7 +185,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Metered<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(self.stream.get_mut()).poll_write(context, bytes)
+        let written = Pin::new(self.stream.get_mut()).poll_write(context, bytes);
+        self.watch_write(context, written)
     }
 
     fn poll_write_vectored(
@@ -122,7 +194,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Metered<S> {
         context: &mut Context<'_>,
         bytes: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(self.stream.get_mut()).poll_write_vectored(context, bytes)
+        let written = Pin::new(self.stream.get_mut()).poll_write_vectored(context, bytes);
+        self.watch_write(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -130,22 +203,44 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Metered<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(self.stream.get_mut()).poll_flush(context)
+        let flushed = Pin::new(self.stream.get_mut()).poll_flush(context);
+        self.watch_write(context, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(self.stream.get_mut()).poll_shutdown(context)
+        let shut = Pin::new(self.stream.get_mut()).poll_shutdown(context);
+        self.watch_write(context, shut)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
+    use tokio::time::sleep;
+
     use super::*;
 
-    fn metered(bytes: usize, budget: &HeadBudget) -> (Metered<io::Cursor<Vec<u8>>>, Progress) {
-        let progress = Progress::default();
+    const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+    fn connection() -> Arc<Connection> {
+        Connection::new(([127, 0, 0, 1], 1).into(), None)
+    }
+
+    fn metered(
+        bytes: usize,
+        budget: &HeadBudget,
+    ) -> (Metered<io::Cursor<Vec<u8>>>, Arc<Connection>) {
+        let connection = connection();
         let stream = io::Cursor::new(vec![b'x'; bytes]);
-        (Metered::new(stream, budget.clone(), progress.clone()), progress)
+        let stream = Metered::new(stream, budget.clone(), Arc::clone(&connection), KEEP_ALIVE);
+        (stream, connection)
+    }
+
+    /// A connection and its other end, which buffers so many bytes.
+    fn pair(bytes: usize) -> (Metered<DuplexStream>, DuplexStream, Arc<Connection>) {
+        let (connection, (near, far)) = (connection(), duplex(bytes));
+        let budget = HeadBudget::new(0);
+        (Metered::new(near, budget, Arc::clone(&connection), KEEP_ALIVE), far, connection)
     }
 
     #[tokio::test]
@@ -170,14 +265,71 @@ mod tests {
     #[tokio::test]
     async fn bodies_and_later_heads_are_metered_by_themselves() {
         let budget = HeadBudget::new(0);
-        let (mut stream, progress) = metered(10 * FREE, &budget);
+        let (mut stream, connection) = metered(10 * FREE, &budget);
         let mut head = vec![0; FREE];
         stream.read_exact(&mut head).await.expect("a head that is free");
-        progress.step();
+        connection.turn();
         let mut body = vec![0; 8 * FREE];
         stream.read_exact(&mut body).await.expect("a body is not metered");
-        progress.step();
+        connection.turn();
         stream.read_exact(&mut head).await.expect("the next head");
         assert!(stream.read(&mut head).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn new_connection_ends_after_20_s_and_an_idle_one_after_its_keep_alive() {
+        let (mut stream, _far, connection) = pair(100);
+        let started = Instant::now();
+        assert_eq!(stream.read(&mut [0; 10]).await.expect("an end"), 0);
+        assert_eq!(started.elapsed(), FIRST_BYTE_PATIENCE);
+        // A request and its response.
+        connection.turn();
+        connection.turn();
+        assert_eq!(stream.read(&mut [0; 10]).await.expect("an end"), 0);
+        assert_eq!(started.elapsed(), FIRST_BYTE_PATIENCE + KEEP_ALIVE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn head_that_was_begun_must_end_within_10_s_however_it_drips() {
+        let (mut stream, mut far, _) = pair(100);
+        let dripping = tokio::spawn(async move {
+            while far.write_all(b"x").await.is_ok() {
+                sleep(Duration::from_secs(1)).await;
+            }
+        });
+        let started = Instant::now();
+        let slow = stream.read_to_end(&mut Vec::new()).await.expect_err("too slow");
+        assert_eq!(slow.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(started.elapsed(), HEAD_PATIENCE);
+        dripping.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn request_that_is_worked_on_for_long_is_left_alone() {
+        let (mut stream, mut far, connection) = pair(100);
+        far.write_all(b"head").await.expect("it is open");
+        stream.read_exact(&mut [0; 4]).await.expect("a head");
+        connection.turn();
+        let mut piece = [0; 4];
+        let silence = tokio::time::timeout(Duration::from_mins(10), stream.read(&mut piece));
+        assert!(silence.await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn write_that_is_stuck_fails_after_10_s_and_a_slow_reader_is_served() {
+        let (mut stream, mut far, _) = pair(100);
+        let reader = tokio::spawn(async move {
+            for _ in 0..5 {
+                sleep(Duration::from_secs(9)).await;
+                far.read_exact(&mut [0; 100]).await.expect("it is open");
+            }
+            // From now on it reads nothing.
+            far
+        });
+        let started = Instant::now();
+        let stuck = stream.write_all(&[0; 1000]).await.expect_err("stuck");
+        assert_eq!(stuck.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(started.elapsed().as_secs(), 5 * 9 + 10);
+        drop(reader);
     }
 }

@@ -12,17 +12,24 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::timeout;
+use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::heads::{HeadBudget, Metered, Progress};
+use super::heads::{HeadBudget, Metered};
+use super::places::{Place, Places};
+use super::progress::{CloseReporter, Connection, SteadyBody};
+use super::tls::ListenerTls;
+use super::{LIVEZ, READYZ};
+use crate::telemetry::{CloseReason, Metrics};
 
 /// Bounds of a listener.
 #[derive(Clone, Copy, Debug)]
 pub struct ListenerSettings {
-    /// How long a connection may be idle, and how long a request's headers may take.
+    /// How long a connection may be idle between two requests.
     pub keep_alive: Duration,
     pub connections_max: usize,
 }
@@ -36,7 +43,22 @@ pub struct Peer(pub SocketAddr);
 pub struct Listener {
     socket: TcpListener,
     settings: ListenerSettings,
+    reporter: Option<Arc<CloseReporter>>,
+    tls: Option<ListenerTls>,
 }
+
+/// What all connections of a listener share.
+#[derive(Clone)]
+struct Serving {
+    router: Router,
+    settings: ListenerSettings,
+    heads: HeadBudget,
+    handshakes: Places,
+    tls: Option<ListenerTls>,
+    drain: CancellationToken,
+}
+
+type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
 /// Bytes of a request's line and headers; Firehose's common attributes alone may have 64 KiB.
 const HEAD_BYTES_MAX: usize = 128 << 10;
@@ -47,6 +69,19 @@ const PIECE_BYTES_MAX: usize = 256 << 10;
 
 /// How long to wait after the system could not accept, such as for want of file handles.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Connections that the system has accepted and this listener has not.
+const BACKLOG: u32 = 1024;
+/// The system's buffer for what a peer has not read; it takes twice as much. Without a bound it
+/// grows to 4 MiB a connection. 128 KiB in a round trip of 10 ms are 12 MiB/s.
+const SEND_BUFFER_BYTES: u32 = 128 << 10;
+/// The system closes a connection whose peer takes nothing for this time, even one whose response
+/// is written, or that is closed. Longer than `WRITE_PATIENCE`, which counts what it closes.
+#[cfg(target_os = "linux")]
+const UNREAD_PATIENCE: Duration = Duration::from_secs(15);
+/// A handshake takes two round trips; this leaves room for two lost packets.
+const TLS_PATIENCE: Duration = Duration::from_secs(5);
+/// TLS handshakes at once; beyond it the oldest is closed for the next.
+const TLS_HANDSHAKES_MAX: usize = 256;
 
 // === impl Listener ===
 
@@ -55,8 +90,26 @@ impl Listener {
     ///
     /// # Errors
     /// What the system says.
-    pub async fn bind(address: SocketAddr, settings: ListenerSettings) -> io::Result<Self> {
-        Ok(Self { socket: TcpListener::bind(address).await?, settings })
+    pub fn bind(address: SocketAddr, settings: ListenerSettings) -> io::Result<Self> {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+        socket.bind(address)?;
+        Ok(Self { socket: socket.listen(BACKLOG)?, settings, reporter: None, tls: None })
+    }
+
+    /// Counts and logs the connections that it closes.
+    #[must_use]
+    pub fn with_metrics(mut self, metrics: Arc<Metrics>) -> Self {
+        self.reporter = Some(Arc::new(CloseReporter::new(metrics)));
+        self
+    }
+
+    /// Speaks TLS, if there is something to speak it with.
+    #[must_use]
+    pub fn with_tls(mut self, tls: Option<ListenerTls>) -> Self {
+        self.tls = tls;
+        self
     }
 
     /// The address that was bound; its port is the system's choice where 0 was asked for.
@@ -73,93 +126,136 @@ impl Listener {
     /// While draining, new connections are served still, so that a request which is known gets its
     /// answer; each closes after one answer.
     pub async fn serve(self, router: Router, drain: CancellationToken, end: CancellationToken) {
+        let Self { socket, settings, reporter, tls } = self;
         let connections = TaskTracker::new();
-        let places = Arc::new(Semaphore::new(self.settings.connections_max));
+        let places = Places::new(settings.connections_max);
         let heads = HeadBudget::new(LONG_HEADS_BYTES_MAX);
+        let handshakes = Places::new(TLS_HANDSHAKES_MAX);
+        let serving = Serving { router, settings, heads, handshakes, tls, drain };
         loop {
-            let place = tokio::select! {
-                place = Arc::clone(&places).acquire_owned() => place,
-                () = end.cancelled() => break,
-            };
             let accepted = tokio::select! {
-                accepted = self.socket.accept() => accepted,
+                accepted = socket.accept() => accepted,
                 () = end.cancelled() => break,
             };
             let Ok((stream, peer)) = accepted else {
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             };
-            let progress = Progress::default();
-            // Answers are small and whole; waiting to fill a packet only delays them.
-            let _ = stream.set_nodelay(true);
-            let stream = Metered::new(stream, heads.clone(), progress.clone());
-            let settings = self.settings;
-            let connection = serve_connection(
-                stream,
-                Peer(peer),
-                progress,
-                router.clone(),
-                settings,
-                drain.clone(),
-            );
-            connections.spawn(async move {
-                connection.await;
-                drop(place);
-            });
+            let connection = Connection::new(peer, reporter.clone());
+            let place = tokio::select! {
+                place = places.enter(&connection) => place,
+                () = end.cancelled() => break,
+            };
+            set_options(&stream);
+            connections.spawn(serving.clone().connection(stream, connection, place));
         }
         connections.close();
         connections.wait().await;
     }
 }
 
-async fn serve_connection(
-    stream: Metered<TcpStream>,
-    peer: Peer,
-    progress: Progress,
-    router: Router,
-    settings: ListenerSettings,
-    drain: CancellationToken,
-) {
-    let service = TowerToHyperService::new(router);
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        progress.step();
-        request.extensions_mut().insert(peer);
-        let (progress, answer) = (progress.clone(), service.call(request));
-        async move {
-            let answer = answer.await;
-            progress.step();
-            answer
+/// What a system does not know is no reason to refuse a connection.
+fn set_options(stream: &TcpStream) {
+    // Answers are small and whole; waiting to fill a packet only delays them.
+    let _ = stream.set_nodelay(true);
+    #[cfg(target_os = "linux")]
+    {
+        let patience = u32::try_from(UNREAD_PATIENCE.as_millis()).unwrap_or(u32::MAX);
+        let _ = rustix::net::sockopt::set_tcp_user_timeout(stream, patience);
+    }
+}
+
+// === impl Serving ===
+
+impl Serving {
+    /// Serves one connection to its end.
+    async fn connection(self, stream: TcpStream, connection: Arc<Connection>, place: Place) {
+        let displaced = Arc::clone(&connection);
+        tokio::select! {
+            () = self.serve(stream, connection, place) => {}
+            () = displaced.displaced.notified() => {}
         }
-    });
-    let draining = drain.is_cancelled();
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(settings.keep_alive)
-        .max_buf_size(PIECE_BYTES_MAX)
-        .max_header_size(HEAD_BYTES_MAX)
-        .keep_alive(!draining)
-        .serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    if draining {
-        // One answer, with `Connection: close`. Told to shut down now, it would not wait for the
-        // question.
-        let _ = connection.await;
-        return;
     }
-    tokio::select! {
-        // An error is the peer's: it went away, or does not speak HTTP.
-        _ = connection.as_mut() => return,
-        () = drain.cancelled() => {}
+
+    async fn serve(self, stream: TcpStream, connection: Arc<Connection>, place: Place) {
+        let place = Arc::new(place);
+        let Some(stream) = self.transport(stream, &connection, &place).await else { return };
+        let keep_alive = self.settings.keep_alive;
+        let stream = Metered::new(stream, self.heads, Arc::clone(&connection), keep_alive);
+        let service = TowerToHyperService::new(self.router);
+        let service = service_fn(move |request: Request<Incoming>| {
+            let end = connection.begin();
+            let is_health = matches!(request.uri().path(), LIVEZ | READYZ);
+            let mut request = request.map(|body| SteadyBody::new(body, Arc::clone(&connection)));
+            request.extensions_mut().insert(Peer(connection.peer()));
+            let (place, answer) = (Arc::clone(&place), service.call(request));
+            async move {
+                let answer = answer.await?;
+                if answer.status().is_success() && !is_health {
+                    place.keep();
+                }
+                Ok::<_, std::convert::Infallible>(answer.map(|body| end.with(body)))
+            }
+        });
+        let draining = self.drain.is_cancelled();
+        let served = http1::Builder::new()
+            .timer(TokioTimer::new())
+            // The stream has deadlines of its own, for the head apart from idle time.
+            .header_read_timeout(None)
+            .max_buf_size(PIECE_BYTES_MAX)
+            .max_header_size(HEAD_BYTES_MAX)
+            .keep_alive(!draining)
+            .serve_connection(TokioIo::new(stream), service);
+        tokio::pin!(served);
+        if draining {
+            // One answer, with `Connection: close`. Told to shut down now, it would not wait for
+            // the question.
+            let _ = served.await;
+            return;
+        }
+        tokio::select! {
+            // An error is the peer's: it went away, or does not speak HTTP.
+            _ = served.as_mut() => return,
+            () = self.drain.cancelled() => {}
+        }
+        // Says `Connection: close` with the answer that is due, or closes an idle connection.
+        served.as_mut().graceful_shutdown();
+        let _ = served.await;
     }
-    // Says `Connection: close` with the answer that is due, or closes an idle connection.
-    connection.as_mut().graceful_shutdown();
-    let _ = connection.await;
+
+    /// The stream that HTTP is spoken over; `None` when there is no TLS where there should be.
+    async fn transport(
+        &self,
+        stream: TcpStream,
+        connection: &Arc<Connection>,
+        place: &Place,
+    ) -> Option<Stream> {
+        let Some(tls) = &self.tls else { return Some(Either::Left(stream)) };
+        let _handshake = self.handshakes.enter(connection).await;
+        match timeout(TLS_PATIENCE, tls.acceptor().accept(stream)).await {
+            Ok(Ok(stream)) => {
+                if stream.get_ref().1.peer_certificates().is_some() {
+                    // The certificate of a client that is known.
+                    place.keep();
+                }
+                Some(Either::Right(Box::new(stream)))
+            }
+            Ok(Err(_)) => {
+                connection.report_close(CloseReason::TlsFailed);
+                None
+            }
+            Err(_) => {
+                connection.report_close(CloseReason::TlsSlow);
+                None
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::time::timeout;
 
     use super::*;
     use crate::http::health_router;
@@ -179,35 +275,56 @@ mod tests {
     }
 
     /// Serves until the guard is dropped.
-    async fn start(connections_max: usize) -> (SocketAddr, tokio_util::sync::DropGuard) {
+    fn start(connections_max: usize) -> (SocketAddr, tokio_util::sync::DropGuard) {
         let settings = ListenerSettings { keep_alive: Duration::from_secs(75), connections_max };
-        let listener = Listener::bind(([127, 0, 0, 1], 0).into(), settings).await.expect("free");
+        let listener = Listener::bind(([127, 0, 0, 1], 0).into(), settings).expect("free");
         let (address, end) = (listener.address().expect("bound"), CancellationToken::new());
-        tokio::spawn(listener.serve(health_router(|| true), end.clone(), end.clone()));
+        let router = health_router(|| true).route("/proof", get(async || "known"));
+        tokio::spawn(listener.serve(router, end.clone(), end.clone()));
         (address, end.drop_guard())
+    }
+
+    async fn prove(stream: &mut TcpStream) {
+        stream.write_all(b"GET /proof HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("it is open");
+        assert_eq!(answer(stream).await, "HTTP/1.1 200 OK");
     }
 
     #[tokio::test]
     async fn beyond_the_connections_others_wait_until_one_closes() {
-        let (address, _end) = start(2).await;
+        let (address, _end) = start(2);
         let mut both = Vec::new();
         for _ in 0..2 {
             let mut stream = TcpStream::connect(address).await.expect("it listens");
-            ask(&mut stream).await;
-            assert_eq!(answer(&mut stream).await, "HTTP/1.1 200 OK");
+            prove(&mut stream).await;
             both.push(stream);
         }
         let mut third = TcpStream::connect(address).await.expect("the system takes it");
         ask(&mut third).await;
-        let early = timeout(Duration::from_millis(100), answer(&mut third)).await;
+        let early = timeout(Duration::from_millis(300), answer(&mut third)).await;
         assert!(early.is_err(), "{early:?}");
         drop(both.pop());
         assert_eq!(answer(&mut third).await, "HTTP/1.1 200 OK");
     }
 
     #[tokio::test]
+    async fn connection_that_proved_nothing_gives_way_to_the_next() {
+        let (address, _end) = start(2);
+        let mut known = TcpStream::connect(address).await.expect("it listens");
+        prove(&mut known).await;
+        let mut stranger = TcpStream::connect(address).await.expect("it listens");
+        // Health proves nothing.
+        ask(&mut stranger).await;
+        assert_eq!(answer(&mut stranger).await, "HTTP/1.1 200 OK");
+        let mut next = TcpStream::connect(address).await.expect("it listens");
+        prove(&mut next).await;
+        let end = timeout(PATIENCE, stranger.read(&mut [0; 10])).await.expect("in time");
+        assert!(matches!(end, Ok(0) | Err(_)), "{end:?}");
+        prove(&mut known).await;
+    }
+
+    #[tokio::test]
     async fn a_head_is_at_most_128_kib_long() {
-        let (address, _end) = start(2).await;
+        let (address, _end) = start(2);
         for (bytes, expected) in [(100 << 10, "HTTP/1.1 200 OK"), (129 << 10, "HTTP/1.1 431 ")] {
             let mut stream = TcpStream::connect(address).await.expect("it listens");
             let long =

@@ -1,17 +1,26 @@
-//! Listeners: plain HTTP/1.1 behind a balancer that speaks TLS.
+//! Listeners: HTTP/1.1, over TLS if there is a certificate, else behind a balancer that speaks it.
 
 mod admin;
 mod handles;
 mod heads;
 mod listener;
+mod places;
+mod progress;
+mod same_site;
+mod tls;
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 
-pub use admin::{Admin, admin_router};
+pub use admin::{Admin, AdminAccess, admin_router};
 pub use handles::connections_within;
 pub use listener::{Listener, ListenerSettings, Peer};
+pub use same_site::{NotSameSite, SameSiteOnly, same_site};
+pub use tls::{ListenerTls, Tls, TlsFiles};
+
+const LIVEZ: &str = "/livez";
+const READYZ: &str = "/readyz";
 
 /// `/livez` and `/readyz`, without a key: the process runs; it may be sent requests.
 pub fn health_router(is_ready: impl Fn() -> bool + Clone + Send + Sync + 'static) -> Router {
@@ -25,5 +34,5 @@ pub fn health_router(is_ready: impl Fn() -> bool + Clone + Send + Sync + 'static
             }
         }
     };
-    Router::new().route("/livez", get(async || "alive\n")).route("/readyz", get(ready))
+    Router::new().route(LIVEZ, get(async || "alive\n")).route(READYZ, get(ready))
 }

@@ -67,6 +67,9 @@ pub struct Metrics {
     reloads: Labelled<2>,
     api: Labelled<5>,
     api_rejections: Labelled<17>,
+    connections_closed: Labelled<7>,
+    http_rejected: Labelled<4>,
+    tls_reloads: Labelled<2>,
     pub log_lines_suppressed: Total,
     gauges: [Gauge; 12],
 }
@@ -221,6 +224,69 @@ pub enum ApiOutcome {
     Throttled,
     /// Something is wrong here.
     Failed,
+}
+
+/// Why the daemon closed a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseReason {
+    /// The head of a request was begun and did not end in time.
+    SlowHead,
+    /// The body of a request arrived too slowly.
+    SlowBody,
+    /// Responses were not read.
+    Unread,
+    /// Too many connections sent long heads at once.
+    LongHeads,
+    /// It had never had a successful response, and another connection needed its place.
+    Displaced,
+    /// The TLS handshake took too long.
+    TlsSlow,
+    /// The TLS handshake failed: plain HTTP, or an invalid client certificate.
+    TlsFailed,
+}
+
+/// Why a request was rejected before its route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RejectReason {
+    /// `Host` is not a loopback name or address.
+    Host,
+    /// A web page of another site sent it.
+    CrossSite,
+    /// The admin token is missing or wrong.
+    Token,
+    /// Too many clients read `/series`.
+    SeriesBusy,
+}
+
+// === impl CloseReason ===
+
+impl CloseReason {
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::SlowHead => "slow_head",
+            Self::SlowBody => "slow_body",
+            Self::Unread => "unread",
+            Self::LongHeads => "long_heads",
+            Self::Displaced => "displaced",
+            Self::TlsSlow => "tls_slow",
+            Self::TlsFailed => "tls_failed",
+        }
+    }
+}
+
+// === impl RejectReason ===
+
+impl RejectReason {
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::CrossSite => "cross_site",
+            Self::Token => "token",
+            Self::SeriesBusy => "series_busy",
+        }
+    }
 }
 
 // === impl Total ===
@@ -466,6 +532,9 @@ impl Metrics {
             reloads: register.labelled("postmeter_definitions_reloads_total"),
             api: register.labelled("postmeter_ses_api_requests_total"),
             api_rejections: register.labelled("postmeter_ses_api_rejected_total"),
+            connections_closed: register.labelled("postmeter_connections_closed_total"),
+            http_rejected: register.labelled("postmeter_http_rejected_total"),
+            tls_reloads: register.labelled("postmeter_tls_reloads_total"),
             log_lines_suppressed: register.total("postmeter_log_lines_suppressed_total"),
             gauges: [
                 "postmeter_in_flight_requests",
@@ -576,6 +645,20 @@ impl Metrics {
     /// Counts a rejected request of the SES API by its reason, a value of the label.
     pub fn api_rejection(&self, reason: &'static str) {
         add(&self.api_rejections, "postmeter_ses_api_rejected_total", reason, 1);
+    }
+
+    pub fn connection_closed(&self, reason: CloseReason) {
+        add(&self.connections_closed, "postmeter_connections_closed_total", reason.label(), 1);
+    }
+
+    pub fn http_rejected(&self, reason: RejectReason) {
+        add(&self.http_rejected, "postmeter_http_rejected_total", reason.label(), 1);
+    }
+
+    /// Counts an attempt to load changed TLS files.
+    pub fn tls_reload(&self, is_loaded: bool) {
+        let label = if is_loaded { "loaded" } else { "rejected" };
+        add(&self.tls_reloads, "postmeter_tls_reloads_total", label, 1);
     }
 
     /// All requests, and those that were refused before the merge.

@@ -14,8 +14,9 @@ mod rate_limit;
 pub use exposition::read_metrics;
 pub use logs::init_logs;
 pub use metrics::{
-    ApiOutcome, CallOutcome, CertificateOutcome, DropReason, ForwardOutcome, Gauges, LetterOutcome,
-    Metrics, ObjectOutcome, Reload, RequestOutcome, SnsDoubt, SubscriptionOutcome, Total,
+    ApiOutcome, CallOutcome, CertificateOutcome, CloseReason, DropReason, ForwardOutcome, Gauges,
+    LetterOutcome, Metrics, ObjectOutcome, RejectReason, Reload, RequestOutcome, SnsDoubt,
+    SubscriptionOutcome, Total,
 };
 pub use names::{Kind, METRICS, Metric, markdown_table};
 pub use process::Process;

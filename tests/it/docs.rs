@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::command::{project_file, root, run, text};
+use crate::support::command::{postmeter, project_file, root, run, text};
 use crate::support::load::load;
 
 const UPDATE: &str = "UPDATE_DOCS=1 cargo test --test it docs";
@@ -80,17 +80,38 @@ fn files(folder: &str) -> Vec<String> {
 #[test]
 fn every_shipped_configuration_and_definitions_document_is_without_findings() {
     let mut checked = 0;
+    // Files of a certificate, in place of those that an example names.
+    let tls = tls_files();
     for file in files("config") {
         let option = match Path::new(&file).extension().and_then(|extension| extension.to_str()) {
             Some("json") => "--definitions",
             Some("toml") => "--config",
             _ => continue,
         };
-        let output = run(&["check", "--strict", option, &file]);
+        let mut check = postmeter(&["check", "--strict", option, &file]);
+        if read(&file).contains("tls_certificate = \"/") {
+            check.envs(
+                ["CERTIFICATE", "KEY", "CLIENT_CA"]
+                    .map(|name| (format!("POSTMETER__LISTEN__TLS_{name}"), tls.path().join(name))),
+            );
+        }
+        let output = check.output().expect("it runs");
         assert_eq!(output.status.code(), Some(0), "{file}: {}", text(&output.stdout));
         checked += 1;
     }
     assert!(checked >= 8, "only {checked} files were found");
+}
+
+/// A directory with a certificate, its key and its authority.
+fn tls_files() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().expect("a directory");
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    for (name, text) in [("CERTIFICATE", &certificate), ("CLIENT_CA", &certificate), ("KEY", &key)]
+    {
+        fs::write(directory.path().join(name), text).expect("it is written");
+    }
+    directory
 }
 
 #[test]

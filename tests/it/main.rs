@@ -11,6 +11,7 @@
 mod abuse;
 mod chaos;
 mod conformance;
+mod connections;
 mod copies;
 mod count;
 mod dead_letters;

@@ -76,8 +76,19 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "listen.admin",
         default: r#""127.0.0.1:9127""#,
-        help: "metrics, series and health; asks for no key",
+        help: "metrics, series and health",
         kind: Kind::Address { set: |config, address| config.listen.admin = address },
+    },
+    KeyDoc {
+        path: "listen.admin_token",
+        default: r#""""#,
+        help: "the token that `/metrics` and `/series` ask for as `Authorization: Bearer TOKEN`; empty: they ask for none, and on loopback serve only requests for a loopback `Host` that no web page sent",
+        kind: Kind::Text {
+            is: "text",
+            read: |config, text| {
+                text::admin_token(text).map(|value| config.listen.admin_token = value)
+            },
+        },
     },
     KeyDoc {
         path: "listen.keep_alive",
@@ -87,6 +98,42 @@ pub(super) const KEYS: &[KeyDoc] = &[
             least: Duration::from_secs(1),
             most: Duration::from_hours(1),
             set: |config, time| config.listen.keep_alive = time,
+        },
+    },
+    KeyDoc {
+        path: "listen.tls_certificate",
+        default: r#""""#,
+        help: "certificate chain in PEM, with which every listener speaks TLS; read again when it changes; empty: plain HTTP",
+        kind: Kind::Text {
+            is: "path",
+            read: |config, text| {
+                config.listen.tls_certificate = text::directory(text);
+                Ok(())
+            },
+        },
+    },
+    KeyDoc {
+        path: "listen.tls_key",
+        default: r#""""#,
+        help: "private key of the certificate, in PEM",
+        kind: Kind::Text {
+            is: "path",
+            read: |config, text| {
+                config.listen.tls_key = text::directory(text);
+                Ok(())
+            },
+        },
+    },
+    KeyDoc {
+        path: "listen.tls_client_ca",
+        default: r#""""#,
+        help: "certificates in PEM of the authorities that sign client certificates; clients of `listen.http` and `ses_api.listen` then need one, those of `listen.admin` do not",
+        kind: Kind::Text {
+            is: "path",
+            read: |config, text| {
+                config.listen.tls_client_ca = text::directory(text);
+                Ok(())
+            },
         },
     },
     KeyDoc {

@@ -74,15 +74,16 @@ fn same_address(config: &Config, given: &Given) -> Option<Finding> {
 
 fn read_by_strangers(config: &Config, given: &Given) -> Option<Finding> {
     let address = config.ses_api.listen.filter(|address| !is_loopback(*address))?;
-    if config.ses_api.auth == ApiAuth::None {
+    if config.ses_api.auth == ApiAuth::None || config.listen.tls_certificate.is_some() {
         return None;
     }
     finding(
         Severity::Warning,
         given,
-        &["ses_api.listen"],
+        &["ses_api.listen", "listen.tls_certificate"],
         format!("{address} is beyond loopback, and speaks HTTP without TLS"),
-        "signatures keep others from changing anything, not from reading along: let a balancer end TLS",
+        "signatures keep others from changing anything, not from reading along: set \
+         listen.tls_certificate and listen.tls_key, or let a balancer end TLS",
     )
 }
 

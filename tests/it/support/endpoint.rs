@@ -50,6 +50,7 @@ impl Endpoint {
     }
 
     /// As [`Endpoint::start`]; `answer` gives the whole answer.
+    #[expect(clippy::unused_async, reason = "every fake is started in the same way")]
     pub async fn with<F, A>(answer: F) -> Self
     where
         F: Fn(usize, Received) -> A + Clone + Send + Sync + 'static,
@@ -76,7 +77,7 @@ impl Endpoint {
         let settings =
             ListenerSettings { keep_alive: Duration::from_secs(75), connections_max: 100 };
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let listener = Listener::bind(address, settings).await.expect("a free port");
+        let listener = Listener::bind(address, settings).expect("a free port");
         let address = listener.address().expect("its address");
         let end = CancellationToken::new();
         tokio::spawn(listener.serve(router, end.clone(), end.clone()));

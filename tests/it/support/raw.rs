@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use super::app::PATIENCE;
@@ -24,6 +24,14 @@ pub enum End {
 impl Raw {
     pub async fn connect(address: SocketAddr) -> Self {
         let connected = timeout(PATIENCE, TcpStream::connect(address)).await;
+        Self(connected.expect("in time").expect("it listens"))
+    }
+
+    /// As [`Raw::connect`], with a receive buffer of about so many bytes.
+    pub async fn connect_with_buffer(address: SocketAddr, bytes: u32) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(bytes).expect("a size");
+        let connected = timeout(PATIENCE, socket.connect(address)).await;
         Self(connected.expect("in time").expect("it listens"))
     }
 
@@ -59,6 +67,14 @@ impl Raw {
     /// The status without waiting longer than this; `None` when there is none by then.
     pub async fn status_within(&mut self, patience: Duration) -> Option<u16> {
         timeout(patience, self.status()).await.ok().flatten()
+    }
+
+    /// All that comes until the other side closes.
+    pub async fn read_to_end(mut self) -> String {
+        let mut all = Vec::new();
+        // A reset is an end too.
+        let _ = timeout(PATIENCE, self.0.read_to_end(&mut all)).await.expect("it is closed");
+        String::from_utf8_lossy(&all).into_owned()
     }
 
     /// Waits until the other side closes.

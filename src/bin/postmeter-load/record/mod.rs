@@ -94,7 +94,7 @@ pub async fn run(args: &RecordArgs) -> anyhow::Result<Exit> {
     // Before it says that it listens: a signal that nobody waits for ends the process.
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
-    let listener = Listener::bind(args.listen, SETTINGS).await;
+    let listener = Listener::bind(args.listen, SETTINGS);
     let listener = listener.with_context(|| format!("cannot listen on {}", args.listen))?;
     let address = listener.address()?;
     let end = CancellationToken::new();

@@ -1,0 +1,96 @@
+//! The listeners: their addresses, certificates, and what they ask clients for.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+
+use super::StartError;
+use crate::config::{Config, Listen};
+use crate::http::{
+    AdminAccess, Listener, ListenerSettings, SameSiteOnly, Tls, TlsFiles, connections_within,
+};
+use crate::source::AccessKeys;
+use crate::telemetry::Metrics;
+
+/// Connections at most: of senders, of those who look after the daemon, and of clients of the API.
+const CONNECTIONS_MAX: [usize; 3] = [10_000, 1000, 500];
+
+/// What is bound, and the certificate that all of it shares.
+pub struct Listeners {
+    pub http: Listener,
+    pub admin: Listener,
+    pub ses_api: Option<Listener>,
+    pub tls: Option<Tls>,
+}
+
+/// Reads certificate and key, if the configuration names them.
+///
+/// # Errors
+/// The file that cannot be used, and why.
+pub fn tls(listen: &Listen, metrics: &Arc<Metrics>) -> Result<Option<Tls>, StartError> {
+    let tls = tls_files(listen).map(|files| Tls::load(files, Arc::clone(metrics)));
+    tls.transpose().map_err(StartError::Configuration)
+}
+
+/// Binds the addresses of the configuration.
+///
+/// # Errors
+/// An address is taken.
+pub fn bind(
+    config: &Config,
+    tls: Option<Tls>,
+    metrics: &Arc<Metrics>,
+) -> Result<Listeners, StartError> {
+    let [senders, admins, clients] = connections_within(CONNECTIONS_MAX);
+    let keep_alive = config.listen.keep_alive;
+    let bind = |address: SocketAddr, connections_max, asks_clients| {
+        let listener = Listener::bind(address, ListenerSettings { keep_alive, connections_max })
+            .map_err(|error| StartError::Listen { address, error })?;
+        let tls = tls.as_ref().map(|tls| tls.listener(asks_clients));
+        Ok::<_, StartError>(listener.with_metrics(Arc::clone(metrics)).with_tls(tls))
+    };
+    let http = bind(config.listen.http, senders, true)?;
+    // Probes and scrapers have no certificate; the token is for the latter.
+    let admin = bind(config.listen.admin, admins, false)?;
+    let ses_api = config.ses_api.listen.map(|address| bind(address, clients, true)).transpose()?;
+    Ok(Listeners { http, admin, ses_api, tls })
+}
+
+/// Reads the TLS files of a configuration, if it names any.
+///
+/// # Errors
+/// The file that cannot be used, and why.
+pub fn check_tls(config: &Config) -> Result<(), String> {
+    tls_files(&config.listen).map_or(Ok(()), |files| files.check())
+}
+
+fn tls_files(listen: &Listen) -> Option<TlsFiles> {
+    Some(TlsFiles {
+        certificate: listen.tls_certificate.clone()?,
+        key: listen.tls_key.clone()?,
+        client_ca: listen.tls_client_ca.clone(),
+    })
+}
+
+/// Keeps web pages out of the Firehose endpoint where it asks for no key.
+pub fn guard(firehose: Router, config: &Config, metrics: &Arc<Metrics>) -> Router {
+    if !config.firehose.access_keys.is_empty() {
+        return firehose;
+    }
+    let only = SameSiteOnly::new(Arc::clone(metrics));
+    firehose.route_layer(from_fn_with_state(only, SameSiteOnly::check))
+}
+
+/// Who may read metrics and series.
+pub fn admin_access(listen: &Listen) -> AdminAccess {
+    match &listen.admin_token {
+        Some(token) => {
+            let tokens = AccessKeys::new(std::slice::from_ref(token));
+            AdminAccess::Token(Arc::new(move |sent| tokens.accept(sent)))
+        }
+        None if listen.admin_is_on_loopback() => AdminAccess::SameSite,
+        None => AdminAccess::Anyone,
+    }
+}

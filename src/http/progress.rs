@@ -1,0 +1,383 @@
+//! What a connection must do to stay open: send its heads and bodies without long gaps, and read
+//! its responses.
+//!
+//! The figures leave room for three lost packets in a row (a sender repeats after about 1, 2 and
+//! 4 s) and are near other servers' defaults: Apache's `mod_reqtimeout` allows 20 s for a head and
+//! 20 s for a body, and each 500 bytes allow for a second more
+//! (<https://httpd.apache.org/docs/2.4/mod/mod_reqtimeout.html>); Kestrel asks for 240 bytes/s
+//! after 5 s of grace, for bodies and responses
+//! (<https://learn.microsoft.com/en-us/aspnet/core/fundamentals/servers/kestrel/options>); both
+//! 2026-11-29.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::BoxError;
+use axum::body::HttpBody;
+use bytes::Bytes;
+use hyper::body::{Frame, SizeHint};
+use tokio::sync::Notify;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::telemetry::{CloseReason, Metrics, RateLimit};
+
+/// A new connection sends its first byte within this time, or within the keep-alive time if that
+/// is shorter.
+pub const FIRST_BYTE_PATIENCE: Duration = Duration::from_secs(20);
+/// From the first byte of a head to its last.
+pub const HEAD_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a response may be stuck because the client does not read.
+pub const WRITE_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a body may be waited for before its first byte.
+const BODY_PATIENCE: Duration = Duration::from_secs(10);
+/// Each byte of a body allows for this much more waiting: 500 bytes/s.
+const BODY_PATIENCE_PER_BYTE: Duration = Duration::from_millis(2);
+/// The longest wait that a body can save up: the rate is averaged over this time.
+const BODY_PATIENCE_MAX: Duration = Duration::from_secs(20);
+/// At most one log line about closed connections in this time.
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
+
+/// What the parts of one connection share.
+#[derive(Debug)]
+pub struct Connection {
+    peer: SocketAddr,
+    /// Even while a head is awaited, odd from the end of a head to the end of its response.
+    turns: AtomicU64,
+    /// Told when another connection needs its place.
+    pub displaced: Notify,
+    is_reported: AtomicBool,
+    reporter: Option<Arc<CloseReporter>>,
+}
+
+/// Counts and logs closed connections of a listener.
+#[derive(Debug)]
+pub struct CloseReporter {
+    metrics: Arc<Metrics>,
+    log: RateLimit,
+}
+
+/// A time at which a task is woken. It can be moved often at little cost: the timer is only set
+/// again when it fires too early or would fire too late.
+#[derive(Debug, Default)]
+pub struct Deadline {
+    at: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+/// A request's body that fails when it arrives too slowly. Only time in which the source waits for
+/// bytes counts.
+#[derive(Debug)]
+pub struct SteadyBody<B> {
+    body: B,
+    connection: Arc<Connection>,
+    waiting_since: Option<Instant>,
+    /// How long the source may still wait.
+    patience: Duration,
+    deadline: Deadline,
+}
+
+/// A response's body. The next head is awaited when it is dropped.
+#[derive(Debug)]
+pub struct ResponseBody<B> {
+    body: B,
+    _end: ResponseEnd,
+}
+
+/// Ends the turn of a request when it is dropped.
+#[derive(Debug)]
+pub struct ResponseEnd(Arc<Connection>);
+
+// === impl Connection ===
+
+impl Connection {
+    pub fn new(peer: SocketAddr, reporter: Option<Arc<CloseReporter>>) -> Arc<Self> {
+        Arc::new(Self {
+            peer,
+            turns: AtomicU64::new(0),
+            displaced: Notify::new(),
+            is_reported: AtomicBool::new(false),
+            reporter,
+        })
+    }
+
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// A head has ended, or the response to its request.
+    pub fn turn(&self) {
+        self.turns.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A request begins to be worked on; until the end of its response.
+    pub fn begin(self: &Arc<Self>) -> ResponseEnd {
+        self.turn();
+        ResponseEnd(Arc::clone(self))
+    }
+
+    pub fn turns(&self) -> u64 {
+        self.turns.load(Ordering::Relaxed)
+    }
+
+    /// Whether no request is being worked on.
+    pub fn awaits_head(&self) -> bool {
+        self.turns().is_multiple_of(2)
+    }
+
+    /// Counts the closing of this connection, once, under the first reason.
+    pub fn report_close(&self, reason: CloseReason) {
+        if self.is_reported.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let Some(reporter) = &self.reporter else { return };
+        reporter.metrics.connection_closed(reason);
+        if reporter.log.allow() {
+            tracing::warn!(reason = reason.label(), peer = %self.peer.ip(), "connection closed");
+        }
+    }
+}
+
+// === impl ResponseEnd ===
+
+impl ResponseEnd {
+    /// The turn ends with this body.
+    pub fn with<B>(self, body: B) -> ResponseBody<B> {
+        ResponseBody { body, _end: self }
+    }
+}
+
+impl Drop for ResponseEnd {
+    fn drop(&mut self) {
+        self.0.turn();
+    }
+}
+
+// === impl CloseReporter ===
+
+impl CloseReporter {
+    pub fn new(metrics: Arc<Metrics>) -> Self {
+        Self { log: RateLimit::new(LOG_INTERVAL, Arc::clone(&metrics)), metrics }
+    }
+}
+
+// === impl Deadline ===
+
+impl Deadline {
+    pub fn set(&mut self, at: Instant) {
+        self.at = Some(at);
+    }
+
+    pub fn clear(&mut self) {
+        self.at = None;
+    }
+
+    pub fn is_set(&self) -> bool {
+        self.at.is_some()
+    }
+
+    /// Whether the deadline has passed; if not, the task is woken then.
+    pub fn poll_passed(&mut self, context: &mut Context<'_>) -> bool {
+        let Some(at) = self.at else { return false };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
+        if timer.deadline() > at {
+            timer.as_mut().reset(at);
+        }
+        loop {
+            if timer.as_mut().poll(context).is_pending() {
+                return false;
+            }
+            if timer.deadline() >= at {
+                return true;
+            }
+            timer.as_mut().reset(at);
+        }
+    }
+}
+
+// === impl SteadyBody ===
+
+impl<B> SteadyBody<B> {
+    pub fn new(body: B, connection: Arc<Connection>) -> Self {
+        Self {
+            body,
+            connection,
+            waiting_since: None,
+            patience: BODY_PATIENCE,
+            deadline: Deadline::default(),
+        }
+    }
+
+    fn arrived(&mut self, bytes: usize) {
+        let waited = self.waiting_since.take().map(|since| since.elapsed()).unwrap_or_default();
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let earned = BODY_PATIENCE_PER_BYTE.saturating_mul(bytes);
+        self.patience =
+            self.patience.saturating_sub(waited).saturating_add(earned).min(BODY_PATIENCE_MAX);
+    }
+}
+
+impl<B> HttpBody for SteadyBody<B>
+where
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = self.get_mut();
+        match Pin::new(&mut this.body).poll_frame(context) {
+            Poll::Ready(Some(Ok(frame))) => {
+                this.arrived(frame.data_ref().map_or(0, Bytes::len));
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error.into()))),
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending => {
+                let since = *this.waiting_since.get_or_insert_with(Instant::now);
+                this.deadline.set(since + this.patience);
+                if !this.deadline.poll_passed(context) {
+                    return Poll::Pending;
+                }
+                this.connection.report_close(CloseReason::SlowBody);
+                Poll::Ready(Some(Err("the body arrives too slowly".into())))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+// === impl ResponseBody ===
+
+impl<B: HttpBody + Unpin> HttpBody for ResponseBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use http_body_util::BodyExt;
+    use tokio::time::sleep;
+
+    use super::*;
+
+    /// Pieces of so many bytes, each after a pause.
+    struct Pieces {
+        pieces: Vec<(Duration, usize)>,
+        next: Option<Pin<Box<Sleep>>>,
+    }
+
+    impl HttpBody for Pieces {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            let Some((pause, bytes)) = self.pieces.first().copied() else {
+                return Poll::Ready(None);
+            };
+            let next = self.next.get_or_insert_with(|| Box::pin(sleep(pause)));
+            std::task::ready!(next.as_mut().poll(context));
+            self.next = None;
+            self.pieces.remove(0);
+            Poll::Ready(Some(Ok(Frame::data(vec![b'x'; bytes].into()))))
+        }
+    }
+
+    fn connection() -> Arc<Connection> {
+        Connection::new(([127, 0, 0, 1], 1).into(), None)
+    }
+
+    /// Reads a body of pieces; gives its bytes, or the second in which it was given up.
+    async fn read(pieces: Vec<(u64, usize)>) -> Result<usize, u64> {
+        let pieces = pieces.into_iter().map(|(s, bytes)| (Duration::from_secs(s), bytes));
+        let body = Pieces { pieces: pieces.collect(), next: None };
+        let started = Instant::now();
+        let body = SteadyBody::new(body, connection()).collect().await;
+        body.map(|body| body.to_bytes().len()).map_err(|_| started.elapsed().as_secs())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn body_without_a_first_byte_is_given_up_after_ten_seconds() {
+        assert_eq!(read(vec![(11, 1)]).await, Err(10));
+        assert_eq!(read(vec![(9, 1)]).await, Ok(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn body_of_one_byte_a_second_is_given_up_soon() {
+        assert_eq!(read(vec![(1, 1); 100]).await, Err(10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn body_at_the_lowest_rate_arrives_whole_and_just_below_it_does_not() {
+        assert_eq!(read(vec![(1, 500); 200]).await, Ok(100_000));
+        assert_eq!(read(vec![(10, 5000); 20]).await, Ok(100_000));
+        assert_eq!(read(vec![(1, 450); 200]).await, Err(91));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn body_that_arrived_fast_may_pause_and_not_for_ever() {
+        let mebibyte = 1 << 20;
+        assert_eq!(read(vec![(0, mebibyte), (19, mebibyte)]).await, Ok(2 * mebibyte));
+        assert_eq!(read(vec![(0, mebibyte), (21, mebibyte)]).await, Err(20));
+    }
+
+    /// A source that does not read makes no sender slow.
+    #[tokio::test(start_paused = true)]
+    async fn body_that_nobody_waits_for_is_not_slow() {
+        let pieces = vec![(Duration::ZERO, 1), (Duration::from_secs(9), 1)];
+        let mut body = SteadyBody::new(Pieces { pieces, next: None }, connection());
+        assert!(body.frame().await.is_some());
+        sleep(Duration::from_mins(5)).await;
+        assert!(body.frame().await.expect("a second piece").is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn deadline_that_moves_is_met_when_it_passes_last() {
+        let mut deadline = Deadline::default();
+        let start = Instant::now();
+        // Later, then earlier than the timer that is set.
+        for seconds in [30, 60, 20] {
+            deadline.set(start + Duration::from_secs(seconds));
+            let passed = std::future::poll_fn(|context| Poll::Ready(deadline.poll_passed(context)));
+            assert!(!passed.await);
+        }
+        std::future::poll_fn(|context| {
+            if deadline.poll_passed(context) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        assert_eq!(start.elapsed().as_secs(), 20);
+    }
+}

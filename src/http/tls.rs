@@ -1,0 +1,338 @@
+//! TLS of the listeners: certificate and key out of PEM files, read again when they change.
+//!
+//! A connection keeps the certificate that it began with; a new one takes what is in use then. New
+//! files that cannot be used change nothing.
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use crate::telemetry::Metrics;
+
+/// How often the files are read again. They are small.
+const RELOAD_INTERVAL: Duration = Duration::from_secs(10);
+/// A chain with a key has a few KiB, a bundle of all public roots 250 KiB.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// Where certificate and key are, in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate, then those between it and a root.
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    /// The authorities whose client certificates are accepted.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// What listeners speak TLS with. Cheap to clone.
+#[derive(Clone)]
+pub struct Tls(Arc<Shared>);
+
+struct Shared {
+    files: TlsFiles,
+    in_use: ArcSwap<Configs>,
+    /// What was read last, whether it could be used or not.
+    last_read: Mutex<Result<Contents, String>>,
+    metrics: Arc<Metrics>,
+}
+
+/// The two ways to speak TLS.
+struct Configs {
+    open: Arc<ServerConfig>,
+    /// Client certificates are asked for, if there is an authority for them.
+    with_clients: Arc<ServerConfig>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct Contents {
+    certificate: Vec<u8>,
+    key: Vec<u8>,
+    client_ca: Option<Vec<u8>>,
+}
+
+/// TLS of one listener. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ListenerTls {
+    tls: Tls,
+    asks_clients: bool,
+}
+
+// === impl TlsFiles ===
+
+impl TlsFiles {
+    /// Reads the files and says what is wrong with them.
+    ///
+    /// # Errors
+    /// The file that cannot be used, and why.
+    pub fn check(&self) -> Result<(), String> {
+        self.configs(&self.read()?).map(|_| ())
+    }
+
+    fn read(&self) -> Result<Contents, String> {
+        Ok(Contents {
+            certificate: read("listen.tls_certificate", &self.certificate)?,
+            key: read("listen.tls_key", &self.key)?,
+            client_ca: match &self.client_ca {
+                Some(path) => Some(read("listen.tls_client_ca", path)?),
+                None => None,
+            },
+        })
+    }
+
+    fn configs(&self, contents: &Contents) -> Result<Configs, String> {
+        let (certificate, key) = (self.certificate.display(), self.key.display());
+        let chain = certificates(&self.certificate, &contents.certificate)?;
+        let private_key = PrivateKeyDer::from_pem_slice(&contents.key)
+            .map_err(|error| format!("{key} has no private key in PEM: {}", said(&error)))?;
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let builder = || {
+            ServerConfig::builder_with_provider(Arc::clone(&provider))
+                .with_safe_default_protocol_versions()
+                .map_err(|error| format!("TLS cannot be set up: {error}"))
+        };
+        let unfit = |error| format!("{certificate} and {key} cannot be used: {error}");
+        let open = builder()?.with_no_client_auth();
+        let open = open.with_single_cert(chain.clone(), private_key.clone_key()).map_err(unfit)?;
+        let open = with_http1(open);
+        let with_clients = match (&self.client_ca, &contents.client_ca) {
+            (Some(path), Some(authorities)) => {
+                let verifier = client_verifier(path, authorities, &provider)?;
+                let config = builder()?.with_client_cert_verifier(verifier);
+                with_http1(config.with_single_cert(chain, private_key).map_err(unfit)?)
+            }
+            _ => Arc::clone(&open),
+        };
+        Ok(Configs { open, with_clients })
+    }
+}
+
+fn with_http1(mut config: ServerConfig) -> Arc<ServerConfig> {
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Arc::new(config)
+}
+
+fn client_verifier(
+    path: &Path,
+    authorities: &[u8],
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn rustls::server::danger::ClientCertVerifier>, String> {
+    let unfit = |error: &dyn fmt::Display| format!("{} cannot be used: {error}", path.display());
+    let mut roots = RootCertStore::empty();
+    for authority in certificates(path, authorities)? {
+        roots.add(authority).map_err(|error| unfit(&error))?;
+    }
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+        .build()
+        .map_err(|error| unfit(&error))
+}
+
+fn read(key: &str, path: &Path) -> Result<Vec<u8>, String> {
+    let failed = |error| format!("cannot read {} ({key}): {error}", path.display());
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(format!("{} ({key}) has more than {FILE_BYTES_MAX} bytes", path.display()));
+    }
+    Ok(bytes)
+}
+
+fn certificates(path: &Path, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
+    match all {
+        Ok(all) if !all.is_empty() => Ok(all),
+        Ok(_) => Err(format!("{} has no certificate in PEM", path.display())),
+        Err(error) => Err(format!("{} is not valid PEM: {}", path.display(), said(&error))),
+    }
+}
+
+/// An error of reading PEM, without the bytes of the file that some have: they may be a key's.
+fn said(error: &pem::Error) -> &'static str {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => "a section does not end",
+        pem::Error::IllegalSectionStart { .. } => "a section begins wrongly",
+        pem::Error::Base64Decode(_) => "a section is not Base64",
+        pem::Error::NoItemsFound => "there is none",
+        _ => "it cannot be read",
+    }
+}
+
+// === impl Tls ===
+
+impl Tls {
+    /// Reads the files for the first time.
+    ///
+    /// # Errors
+    /// The file that cannot be used, and why.
+    pub fn load(files: TlsFiles, metrics: Arc<Metrics>) -> Result<Self, String> {
+        let contents = files.read()?;
+        let in_use = ArcSwap::from_pointee(files.configs(&contents)?);
+        let last_read = Mutex::new(Ok(contents));
+        Ok(Self(Arc::new(Shared { files, in_use, last_read, metrics })))
+    }
+
+    /// The TLS of a listener, which asks for client certificates or does not.
+    #[must_use]
+    pub fn listener(&self, asks_clients: bool) -> ListenerTls {
+        ListenerTls { tls: self.clone(), asks_clients }
+    }
+
+    /// Reads the files again and again until the end.
+    pub async fn watch(self, end: CancellationToken) {
+        let mut ticks = interval(RELOAD_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => self.reload().await,
+                () = end.cancelled() => return,
+            }
+        }
+    }
+
+    /// Reads the files; if they have changed, uses what they hold. If that is not valid, says so
+    /// and changes nothing.
+    pub async fn reload(&self) {
+        let tls = self.clone();
+        // A disk may be slow. Only a panic fails this, and then nothing has changed.
+        let _ = tokio::task::spawn_blocking(move || tls.0.reload()).await;
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Tls").field(&self.0.files).finish()
+    }
+}
+
+// === impl Shared ===
+
+impl Shared {
+    fn reload(&self) {
+        let read = self.files.read();
+        let mut last_read = self.last_read.lock().unwrap_or_else(PoisonError::into_inner);
+        if *last_read == read {
+            return;
+        }
+        let configs = match &read {
+            Ok(contents) => self.files.configs(contents),
+            Err(error) => Err(error.clone()),
+        };
+        *last_read = read;
+        self.metrics.tls_reload(configs.is_ok());
+        let path = self.files.certificate.display();
+        match configs {
+            Ok(configs) => {
+                self.in_use.store(Arc::new(configs));
+                tracing::info!(%path, "TLS certificate reloaded");
+            }
+            Err(error) => {
+                tracing::error!(%path, error, "TLS files rejected; keeping the current certificate");
+            }
+        }
+    }
+}
+
+// === impl ListenerTls ===
+
+impl ListenerTls {
+    /// For one connection.
+    pub fn acceptor(&self) -> TlsAcceptor {
+        let configs = self.tls.0.in_use.load();
+        let config = if self.asks_clients { &configs.with_clients } else { &configs.open };
+        TlsAcceptor::from(Arc::clone(config))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use rcgen::{CertifiedKey, generate_simple_self_signed};
+
+    use super::*;
+
+    /// Writes a certificate and its key into a directory.
+    fn write(directory: &Path, name: &str) -> TlsFiles {
+        let CertifiedKey { cert, signing_key } =
+            generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        let files = TlsFiles {
+            certificate: directory.join(format!("{name}.pem")),
+            key: directory.join(format!("{name}.key")),
+            client_ca: None,
+        };
+        fs::write(&files.certificate, cert.pem()).expect("it is written");
+        fs::write(&files.key, signing_key.serialize_pem()).expect("it is written");
+        files
+    }
+
+    #[test]
+    fn unfit_files_are_named_and_no_byte_of_them_is_said() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let good = write(directory.path(), "good");
+        let other = write(directory.path(), "other");
+        assert_eq!(good.check(), Ok(()));
+        let file = |name: &str, text: &str| {
+            let path = directory.path().join(name);
+            fs::write(&path, text).expect("it is written");
+            path
+        };
+        let torn = "-----BEGIN PRIVATE KEY-----\nMIISECRET";
+        let cases = [
+            (TlsFiles { key: other.key, ..good.clone() }, "cannot be used"),
+            (TlsFiles { key: directory.path().join("gone"), ..good.clone() }, "listen.tls_key"),
+            (TlsFiles { key: file("torn", torn), ..good.clone() }, "has no private key"),
+            (TlsFiles { key: good.certificate.clone(), ..good.clone() }, "has no private key"),
+            (TlsFiles { certificate: good.key.clone(), ..good.clone() }, "has no certificate"),
+            (TlsFiles { certificate: file("empty", ""), ..good.clone() }, "has no certificate"),
+            (TlsFiles { client_ca: Some(file("ca", "x")), ..good.clone() }, "has no certificate"),
+            (
+                TlsFiles { certificate: file("long", &"x".repeat(2 << 20)), ..good.clone() },
+                "more than 1048576 bytes",
+            ),
+        ];
+        for (files, expected) in cases {
+            let said = files.check().expect_err(expected);
+            assert!(said.contains(expected), "{said}");
+            assert!(!said.contains("SECRET"), "{said}");
+        }
+    }
+
+    #[tokio::test]
+    async fn changed_files_are_used_and_invalid_ones_change_nothing() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let files = write(directory.path(), "tls");
+        let metrics = Metrics::new().expect("metrics");
+        let tls = Tls::load(files.clone(), metrics).expect("valid files");
+        let in_use = || Arc::clone(&tls.0.in_use.load());
+        let first = in_use();
+        tls.reload().await;
+        assert!(Arc::ptr_eq(&first, &in_use()), "nothing has changed");
+        fs::write(&files.key, "no key").expect("it is written");
+        tls.reload().await;
+        assert!(Arc::ptr_eq(&first, &in_use()), "the new key is not valid");
+        write(directory.path(), "tls");
+        tls.reload().await;
+        assert!(!Arc::ptr_eq(&first, &in_use()));
+        fs::remove_file(&files.certificate).expect("it was there");
+        tls.reload().await;
+        tls.reload().await;
+        let rejected = tls.0.metrics.render(&crate::telemetry::Gauges::default());
+        assert!(
+            rejected.contains("postmeter_tls_reloads_total{outcome=\"rejected\"} 2"),
+            "{rejected}"
+        );
+    }
+}
