@@ -40,6 +40,8 @@ pub mod journal;
 pub mod limits;
 pub mod offload;
 pub mod pipeline;
+pub mod printable;
+pub mod private;
 pub mod replay;
 pub mod ses;
 #[cfg(test)]

@@ -19,7 +19,10 @@ pub async fn document(config: &Config, aws: &AwsEnvironment) -> Result<Document,
         Some(DefinitionsSource::Path(path)) => {
             let path = path.clone();
             Ok(Document::File(if is_changed_here {
-                FileDocument::store(path)
+                FileDocument::store(path).map_err(|error| {
+                    let what = format!("the SES API cannot change the definitions: {error}");
+                    StartError::Configuration(what)
+                })?
             } else {
                 FileDocument::read_only(path)
             }))

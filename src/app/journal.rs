@@ -26,7 +26,7 @@ pub async fn open(making: &Making<'_>) -> Result<Option<Opened>, StartError> {
     let failed = |why: String| {
         StartError::Configuration(format!("cannot use the journal in {place}: {why}"))
     };
-    let disk = || Ok(Arc::new(LocalDisk::open(directory)?) as Arc<dyn Disk>);
+    let disk = move || Ok(Arc::new(LocalDisk::open(&directory)?) as Arc<dyn Disk>);
     let opened = open_on(disk, making, LOG_BYTES).await;
     opened.map(Some).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => failed("another process has it".to_owned()),

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::{AccessKey, ApiKey, DefinitionsSource, TopicArn, Unread};
 use crate::destination::namespace_fault;
+use crate::printable::printable;
 
 /// What is wrong, and how to mend it.
 pub(super) type Fault = (String, String);
@@ -28,11 +29,7 @@ const LOG_LEVELS: [&str; 6] = ["trace", "debug", "info", "warn", "error", "off"]
 
 /// User text for a message: escaped, and cut after 40 characters.
 pub(super) fn quoted(text: &str) -> String {
-    let mut short: String = text.chars().take(40).flat_map(char::escape_debug).collect();
-    if text.chars().nth(40).is_some() {
-        short.push('…');
-    }
-    format!("`{short}`")
+    format!("`{}`", printable(text, 40))
 }
 
 /// A duration as an operator would write it.

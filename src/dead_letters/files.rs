@@ -1,13 +1,13 @@
 //! Letters in local files: lines of JSON, readable by this user alone, in files of a bounded size
 //! whose names sort by time. Files are never removed here: nobody may have looked at them yet.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::clock::Clock;
+use crate::private;
 
 const SUFFIX: &str = "ndjson";
 
@@ -51,22 +51,21 @@ struct Open {
 // === impl Files ===
 
 impl Files {
-    /// Opens a directory, which is made if it is not there. A file begins a new one from
+    /// Opens a directory, creating it if it is missing. A file begins a new one from
     /// `file_bytes`; all files together have at most `bytes`.
     ///
     /// # Errors
     /// The directory cannot be made, read or written.
     pub fn open(directory: &Path, file_bytes: u64, bytes: u64, clock: Clock) -> io::Result<Self> {
-        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        let directory = private::directory(directory, "dead_letters.directory")?;
         let probe = directory.join(format!(".probe-{}", std::process::id()));
-        private().create(true).truncate(true).open(&probe)?;
+        private::create_anew(&probe)?;
         match fs::remove_file(&probe) {
             // Another container's process may have our number.
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let used = used(directory)?;
-        let directory = directory.to_owned();
+        let used = used(&directory)?;
         Ok(Self { directory, file_bytes, bytes, clock, current: None, used })
     }
 
@@ -110,7 +109,8 @@ impl Files {
         if open.is_none()
             && let Some(path) = &self.current
         {
-            *open = Some(Open::new(private().create(true).append(true).open(path)?)?);
+            let mut options = private::options();
+            *open = Some(Open::new(private::open(options.create(true).append(true), path)?)?);
         }
         if open.as_ref().is_none_or(|open| open.len > 0 && open.len + len > self.file_bytes) {
             *open = Some(self.begin()?);
@@ -137,7 +137,8 @@ impl Files {
         let time = time.to_string().replace(':', "-");
         for number in 0..SAME_TIME_MAX {
             let path = self.directory.join(format!("{time}-{number:04}.{SUFFIX}"));
-            match private().create_new(true).append(true).open(&path) {
+            let mut options = private::options();
+            match private::open(options.create_new(true).append(true), &path) {
                 Ok(file) => {
                     self.current = Some(path);
                     return Open::new(file);
@@ -148,13 +149,6 @@ impl Files {
         }
         Err(io::ErrorKind::AlreadyExists.into())
     }
-}
-
-/// For files that this user alone can read: what could not be read may hold addresses.
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.write(true).mode(0o600);
-    options
 }
 
 /// Bytes of all files of letters.
@@ -181,7 +175,7 @@ impl Open {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     use tempfile::TempDir;
 
@@ -284,5 +278,20 @@ mod tests {
         assert_eq!(write(&mut files, &["5\n"]), (1, 0, 0));
         fs::remove_dir(&current).expect("it is empty");
         assert!(Files::open(&paths(&path)[0], 1, 1, Clock::manual(0)).is_err());
+    }
+
+    #[test]
+    fn letters_are_never_written_through_a_link() {
+        let (directory, elsewhere) =
+            (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
+        let mut files = files(&directory, 100, 1000);
+        assert_eq!(write(&mut files, &["1\n"]), (1, 0, 0));
+        let (current, victim) = (paths(&directory).remove(0), elsewhere.path().join("victim"));
+        fs::write(&victim, "kept").expect("it is written");
+        fs::remove_file(&current).expect("it is there");
+        symlink(&victim, &current).expect("a link");
+        assert_eq!(write(&mut files, &["2\n"]), (0, 0, 1));
+        assert_eq!(write(&mut files, &["3\n"]), (1, 0, 0), "into another file");
+        assert_eq!(fs::read_to_string(&victim).expect("text"), "kept");
     }
 }

@@ -1,11 +1,13 @@
 //! A document in a file: replaced by a rename, so that nobody ever reads half of it.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::document::{EMPTY, WriteError};
+use crate::private;
 
 /// A file with a text. Cheap to clone; clones know the same version.
 #[derive(Clone, Debug)]
@@ -38,11 +40,28 @@ impl FileDocument {
     }
 
     /// A file that this process changes too, and that need not be there yet.
-    #[must_use]
-    pub fn store(path: PathBuf) -> Self {
-        // What a link leads to is replaced, not the link.
-        let path = fs::canonicalize(&path).unwrap_or(path);
-        Self { path, may_be_absent: true, tells_changes: true, seen: Arc::default() }
+    ///
+    /// # Errors
+    /// The path is a symbolic link: to replace the link would cut it off from what maintains it (a
+    /// Kubernetes `ConfigMap`, say), and to follow it would write to a place that others choose.
+    pub fn store(path: PathBuf) -> io::Result<Self> {
+        let file = Self { path, may_be_absent: true, tells_changes: true, seen: Arc::default() };
+        file.refuse_link()?;
+        Ok(file)
+    }
+
+    fn refuse_link(&self) -> io::Result<()> {
+        let is_link = fs::symlink_metadata(&self.path).is_ok_and(|metadata| metadata.is_symlink());
+        if !is_link {
+            return Ok(());
+        }
+        let target = fs::canonicalize(&self.path).map_or_else(
+            |_| "a file that does not exist".to_owned(),
+            |target| target.display().to_string(),
+        );
+        let why = format!("{} is a symbolic link (to {target})", self.path.display());
+        let fix = "set `definitions` to a regular file in a directory that this process may write";
+        Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{why}; {fix}")))
     }
 
     /// Whether it says by itself that it has changed.
@@ -88,9 +107,9 @@ impl FileDocument {
     /// The directory cannot be written.
     pub fn try_lock(&self) -> Result<Option<File>, WriteError> {
         let failed = |error: io::Error| WriteError::Failed(self.failure(&error));
-        let mut options = OpenOptions::new();
-        let options = options.create(true).truncate(false).write(true);
-        let lock = options.open(self.beside("lock")).map_err(failed)?;
+        let mut options = private::options();
+        options.create(true).truncate(false).write(true);
+        let lock = private::open(&options, &self.beside("lock")).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => Ok(Some(lock)),
             Err(fs::TryLockError::WouldBlock) => Ok(None),
@@ -103,7 +122,7 @@ impl FileDocument {
     /// # Errors
     /// What the system says; the old text stands, or nobody knows.
     pub fn write(&self, text: String) -> Result<(), WriteError> {
-        let written = self.write_beside(&text).and_then(|new| {
+        let written = self.refuse_link().and_then(|()| self.write_beside(&text)).and_then(|new| {
             fs::rename(new, &self.path)?;
             File::open(self.directory())?.sync_all()
         });
@@ -114,9 +133,10 @@ impl FileDocument {
 
     fn write_beside(&self, text: &str) -> io::Result<PathBuf> {
         let new = self.beside("new");
-        let mut file = File::create(&new)?;
-        if let Ok(old) = fs::metadata(&self.path) {
-            file.set_permissions(old.permissions())?;
+        let mut file = private::create_anew(&new)?;
+        // Without the bits that change who a program runs as.
+        if let Ok(old) = fs::symlink_metadata(&self.path) {
+            file.set_permissions(Permissions::from_mode(old.permissions().mode() & 0o777))?;
         }
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
@@ -144,13 +164,19 @@ impl FileDocument {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
+
+    fn store(path: PathBuf) -> FileDocument {
+        FileDocument::store(path).expect("it is no link")
+    }
 
     #[test]
     fn a_text_is_given_once_and_again_when_it_has_changed() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("d.json");
-        let file = FileDocument::store(path.clone());
+        let file = store(path.clone());
         assert_eq!(file.read(), Ok(Some(EMPTY.to_owned())));
         assert_eq!(file.read(), Ok(None));
         file.write("one".to_owned()).expect("it is written");
@@ -168,32 +194,56 @@ mod tests {
     }
 
     #[test]
-    fn a_link_stays_a_link_and_permissions_stay() {
-        use std::os::unix::fs::{PermissionsExt, symlink};
+    fn permissions_stay_and_new_file_is_private() {
         let directory = tempfile::tempdir().expect("a directory");
-        let (real, link) = (directory.path().join("real.json"), directory.path().join("link.json"));
-        fs::write(&real, "old").expect("it is written");
-        fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).expect("they are set");
-        symlink(&real, &link).expect("a link");
-        FileDocument::store(link.clone()).write("new".to_owned()).expect("it is written");
-        assert_eq!(fs::read_to_string(&real).expect("a file"), "new");
-        assert!(fs::symlink_metadata(&link).expect("it is there").is_symlink());
-        let mode = fs::metadata(&real).expect("a file").permissions().mode();
-        assert_eq!(mode & 0o777, 0o640);
+        let path = directory.path().join("d.json");
+        let mode = || fs::metadata(&path).expect("a file").permissions().mode() & 0o7777;
+        let file = store(path.clone());
+        file.write("new".to_owned()).expect("it is written");
+        assert_eq!(mode(), 0o600);
+        fs::set_permissions(&path, Permissions::from_mode(0o640)).expect("they are set");
+        file.write("newer".to_owned()).expect("it is written");
+        assert_eq!(mode(), 0o640);
+    }
+
+    #[test]
+    fn link_is_refused_at_the_start_and_when_it_comes_later() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| directory.path().join(name);
+        fs::write(at("real.json"), "old").expect("it is written");
+        symlink(at("real.json"), at("link.json")).expect("a link");
+        let error = FileDocument::store(at("link.json")).expect_err("it is a link").to_string();
+        assert!(error.contains("link.json is a symbolic link (to "), "{error}");
+        assert!(error.contains("real.json); set `definitions`"), "{error}");
+
+        let file = store(at("d.json"));
+        file.write("ours".to_owned()).expect("it is written");
+        for (name, target) in [("d.json", "real.json"), (".d.json.lock", "real.json")] {
+            let _ = fs::remove_file(at(name));
+            symlink(at(target), at(name)).expect("a link");
+        }
+        assert!(matches!(file.write("x".to_owned()), Err(WriteError::Failed(_))));
+        assert!(matches!(file.try_lock(), Err(WriteError::Failed(_))));
+        // What a crash left, or somebody put there, is replaced and not followed.
+        fs::remove_file(at("d.json")).expect("it is there");
+        symlink(at("real.json"), at(".d.json.new")).expect("a link");
+        file.write("again".to_owned()).expect("it is written");
+        assert_eq!(fs::read_to_string(at("real.json")).expect("text"), "old");
+        assert_eq!(fs::read_to_string(at("d.json")).expect("text"), "again");
     }
 
     #[test]
     fn two_do_not_change_it_at_once_and_one_that_cannot_says_so() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("d.json");
-        let (one, two) = (FileDocument::store(path.clone()), FileDocument::store(path));
+        let (one, two) = (store(path.clone()), store(path));
         let lock = one.try_lock().expect("it can be written");
         assert!(lock.is_some());
         assert!(two.try_lock().expect("it can be written").is_none());
         drop(lock);
         assert!(two.try_lock().expect("it can be written").is_some());
 
-        let nowhere = FileDocument::store(directory.path().join("none/d.json"));
+        let nowhere = store(directory.path().join("none/d.json"));
         assert!(matches!(nowhere.try_lock(), Err(WriteError::Failed(why)) if why.contains("none")));
         assert!(matches!(nowhere.write(String::new()), Err(WriteError::Failed(_))));
     }

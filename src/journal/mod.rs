@@ -10,6 +10,7 @@
 
 mod disk;
 mod files;
+mod local_disk;
 mod record;
 #[cfg(test)]
 pub mod simulated;
@@ -24,7 +25,8 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-pub use disk::{Append, Disk, LocalDisk};
+pub use disk::{Append, Disk};
+pub use local_disk::LocalDisk;
 pub use record::Verdict;
 
 use crate::ack::RequestId;

@@ -17,6 +17,7 @@ mod count;
 mod dead_letters;
 mod deliveries;
 mod docs;
+mod files;
 mod fixtures;
 mod forward;
 mod hostile;

@@ -1,6 +1,7 @@
 //! Collects faults by byte offset and turns them into findings with line and column at the end.
 
 use crate::finding::{Finding, Place, Severity};
+use crate::printable::printable;
 
 /// How many findings of one severity are listed. A document can have a million faults; nobody
 /// reads more than the first few, and each costs memory.
@@ -168,15 +169,7 @@ pub(super) fn quote(text: &str) -> String {
 }
 
 pub(super) fn shorten(text: &str) -> String {
-    let mut out = String::new();
-    for (count, character) in text.chars().enumerate() {
-        if count == QUOTED_CHARS_MAX {
-            out.push('\u{2026}');
-            break;
-        }
-        out.extend(character.escape_debug());
-    }
-    out
+    printable(text, QUOTED_CHARS_MAX)
 }
 
 #[cfg(test)]

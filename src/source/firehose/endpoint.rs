@@ -20,6 +20,7 @@ use crate::intake::{
     SourceIntake, catch_panic, is_quick,
 };
 use crate::pipeline::Batch;
+use crate::printable::shown;
 use crate::ses::{FirehoseRequest, Interest, read_request};
 use crate::telemetry::{Metrics, RateLimit, RequestOutcome};
 
@@ -143,7 +144,7 @@ impl FirehoseEndpoint {
         let started = Instant::now();
         let (head, mut body) = request.into_parts();
         let head_id = header_text(&head.headers, REQUEST_ID);
-        let span = tracing::info_span!("request", source = "firehose", id = head_id);
+        let span = tracing::info_span!("request", source = "firehose", id = head_id.map(shown));
         let reply = self.take(&head.headers, head.uri.path(), &mut body).instrument(span).await;
         let Reply { request_id, response } = reply;
         shared.metrics.request(response.outcome, started.elapsed());

@@ -8,6 +8,8 @@
 mod destination;
 #[path = "../../../src/finding.rs"]
 mod finding;
+#[path = "../../../src/printable.rs"]
+mod printable;
 #[path = "../../../src/ses/mod.rs"]
 mod ses;
 

@@ -16,6 +16,8 @@ mod clock;
 mod destination;
 #[path = "../../../src/finding.rs"]
 mod finding;
+#[path = "../../../src/printable.rs"]
+mod printable;
 #[path = "../../../src/ses/mod.rs"]
 mod ses;
 // Without its writer, which needs the daemon's telemetry and a runtime.
