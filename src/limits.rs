@@ -71,9 +71,16 @@ pub const SQS_VISIBILITY_MAX: Duration = Duration::from_hours(11);
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues-at-least-once-delivery.html>
 pub const SQS_ID_LIFE: Duration = Duration::from_mins(15);
 
-/// Bytes of a message that SNS posts: up to 1 MiB was published, and JSON doubles each of its quotes.
-/// <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>
-pub const SNS_BODY_BYTES_MAX: usize = 4 << 20;
+/// Bytes of a message that SNS posts: what was published, of which JSON makes at most twice as much,
+/// and the envelope. SNS takes the characters of XML 1.0 alone; of those, JSON escapes quotes,
+/// backslashes and ends of lines, each with one more byte.
+/// <https://aws.amazon.com/sns/faqs/> and
+/// <https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html>, 2026-11-29
+pub const SNS_BODY_BYTES_MAX: usize = 2 * SNS_MESSAGE_BYTES_MAX + SNS_ENVELOPE_BYTES_MAX;
+
+/// Bytes of a message's envelope: ids, topic, subject, times, signature and addresses take about
+/// 3 kB. SNS states no limit; this one is ours.
+pub const SNS_ENVELOPE_BYTES_MAX: usize = 32 << 10;
 
 /// How far ahead of our clock that of SNS may be.
 pub const SNS_AHEAD_MAX: Duration = Duration::from_mins(5);

@@ -94,7 +94,7 @@ pub struct App {
     #[cfg(feature = "sqs")]
     queues: queues::Queues,
     #[cfg(feature = "sns")]
-    web: Option<crate::source::sns::Web>,
+    certificates: Option<sns::CertificateSource>,
     dead_letters: Option<DeadLetters>,
     own_totals: Option<OwnTotals>,
     clock: Clock,
@@ -143,7 +143,7 @@ impl App {
         #[cfg(feature = "sqs")]
         let queues = queues::Queues::new(&config, &aws).await?;
         #[cfg(feature = "sns")]
-        let web = sns::web(&config, around.web)?;
+        let certificates = sns::certificates(&config, around.web)?;
         let to_aws = config.cloudwatch.publish == Publish::Aws;
         let sink = if to_aws { cloudwatch(&config, aws).await? } else { Sink::Memory(Memory) };
         let making = Making {
@@ -178,7 +178,7 @@ impl App {
             #[cfg(feature = "sqs")]
             queues,
             #[cfg(feature = "sns")]
-            web,
+            certificates,
             dead_letters,
             own_totals,
             clock,
@@ -263,7 +263,7 @@ impl App {
         );
         let events = listeners::guard(events, &config, &engine.metrics);
         #[cfg(feature = "sns")]
-        let events = events.merge(sns::router(&config, self.web, &engine));
+        let events = events.merge(sns::router(&config, self.certificates, &engine));
         let admin_routes = admin_router(Admin {
             metrics: Arc::clone(&engine.metrics),
             aggregator: Arc::clone(&engine.aggregator),

@@ -9,22 +9,50 @@ use axum::routing::post;
 use super::{Engine, StartError};
 use crate::config::Config;
 use crate::sink::MetricSink;
-use crate::source::sns::{SnsEndpoint, SnsParts, SnsSettings, Web, WebEnvironment};
+use crate::source::sns::{
+    CertificateStore, SnsEndpoint, SnsParts, SnsSettings, Web, WebEnvironment,
+};
 
-/// Finds what HTTPS needs, if there is to be an endpoint.
+/// What certificates are fetched with, and where they are kept.
+#[derive(Debug)]
+pub struct CertificateSource {
+    web: Web,
+    store: Option<CertificateStore>,
+}
+
+/// Finds what certificates need, if there is to be an endpoint.
 ///
 /// # Errors
-/// The system has no root certificates.
-pub fn web(config: &Config, environment: WebEnvironment) -> Result<Option<Web>, StartError> {
-    if config.sns.topics.is_empty() {
+/// The system has no root certificates, or the directory of certificates cannot be used.
+pub fn certificates(
+    config: &Config,
+    environment: WebEnvironment,
+) -> Result<Option<CertificateSource>, StartError> {
+    let sns = &config.sns;
+    if sns.topics.is_empty() {
         return Ok(None);
     }
-    Web::new(environment).map(Some).map_err(StartError::Configuration)
+    let web = Web::new(environment).map_err(StartError::Configuration)?;
+    let of_journal = || Some(config.journal.directory.as_ref()?.join("certificates"));
+    let directory = sns.certificate_directory.clone().or_else(of_journal);
+    let store = directory.map(|directory| {
+        CertificateStore::open(&directory).map_err(|error| {
+            let place = directory.display();
+            let what = format!("cannot keep SNS certificates in {place}: {error}");
+            let fix = "set sns.certificate_directory to a directory that this process may write";
+            StartError::Configuration(format!("{what}; {fix}"))
+        })
+    });
+    Ok(Some(CertificateSource { web, store: store.transpose()? }))
 }
 
 /// The route of the endpoint; none without topics.
-pub fn router<S: MetricSink>(config: &Config, web: Option<Web>, engine: &Engine<S>) -> Router {
-    let Some(web) = web else { return Router::new() };
+pub fn router<S: MetricSink>(
+    config: &Config,
+    certificates: Option<CertificateSource>,
+    engine: &Engine<S>,
+) -> Router {
+    let Some(CertificateSource { web, store }) = certificates else { return Router::new() };
     let sns = &config.sns;
     let settings = SnsSettings {
         topics: sns.topics.clone(),
@@ -32,10 +60,15 @@ pub fn router<S: MetricSink>(config: &Config, web: Option<Web>, engine: &Engine<
         max_age: sns.max_age,
         confirm: sns.confirm,
         chain: sns.chain,
-        body_bytes: config.limits.body_bytes,
+        signature_versions: sns.signature_versions.clone(),
         patience: sns.patience,
     };
-    let parts = SnsParts { source: engine.sns.clone(), metrics: Arc::clone(&engine.metrics), web };
+    let parts = SnsParts {
+        source: engine.sns.clone(),
+        metrics: Arc::clone(&engine.metrics),
+        web,
+        store,
+    };
     let endpoint = SnsEndpoint::new(settings, parts);
     let deliver = move |request: Request| async move { endpoint.deliver(request).await };
     Router::new().route(&sns.path, post(deliver))

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::keys::{self, Choice, KeyDoc, Kind};
 use super::source::{Entries, Entry, Raw, Source};
 use super::text::{self, Fault, quoted};
-use super::{AccessKey, ApiKey, Config, Publish, Sqs, TopicArn, Unread, rules};
+use super::{AccessKey, ApiKey, Config, Publish, SignatureVersion, Sqs, TopicArn, Unread, rules};
 use crate::finding::{Finding, Place, Severity};
 
 /// What [`load`] found.
@@ -124,6 +124,9 @@ fn read_key(
         Kind::ApiKeys { set } => return set(config, api_keys(key, entry, findings)),
         Kind::Topics { set } => return set(config, topics(key, entry, findings)),
         Kind::Unread { set } => return set(config, unread(key, entry, findings)),
+        Kind::SignatureVersions { set } => {
+            return set(config, signature_versions(key, entry, findings));
+        }
         _ => {}
     }
     if let Err((what, mend)) = read_single(key, &entry.raw, config) {
@@ -165,7 +168,8 @@ fn read_single(key: &KeyDoc, raw: &Raw, config: &mut Config) -> Result<(), Fault
         | Kind::Credentials { .. }
         | Kind::ApiKeys { .. }
         | Kind::Topics { .. }
-        | Kind::Unread { .. } => Ok(()),
+        | Kind::Unread { .. }
+        | Kind::SignatureVersions { .. } => Ok(()),
     }
 }
 
@@ -173,6 +177,14 @@ fn text_of<'r>(raw: &'r Raw, expected: &str, mend: &str) -> Result<&'r str, Faul
     match raw {
         Raw::Text(text) | Raw::Environment(text) => Ok(text),
         other => Err(wrong_kind(expected, other, mend)),
+    }
+}
+
+/// An item of a list, as it is written.
+fn item_of<'r>(key: &KeyDoc, raw: &'r Raw, mend: &str) -> Result<&'r str, Fault> {
+    match (&key.kind, raw) {
+        (Kind::SignatureVersions { .. }, Raw::Number { written, .. }) => Ok(written),
+        _ => text_of(raw, "a text", mend),
     }
 }
 
@@ -258,6 +270,16 @@ fn unread(key: &KeyDoc, entry: &Entry, findings: &mut Vec<Finding>) -> Vec<Unrea
     list(key, entry, like, text::unread, |_| None, findings)
 }
 
+fn signature_versions(
+    key: &KeyDoc,
+    entry: &Entry,
+    findings: &mut Vec<Finding>,
+) -> Vec<SignatureVersion> {
+    let like = ["write 1 or 2", "write `[1, 2]` or `[2]`"];
+    list(key, entry, like, text::signature_version, |_| None, findings)
+}
+
+
 /// The items of a list that can be read. `like` says how one is written, and the list.
 fn list<T>(
     key: &KeyDoc,
@@ -291,7 +313,7 @@ fn list<T>(
         }
         Raw::List(items) => {
             for (index, item) in items.iter().enumerate() {
-                take(index, &item.place, text_of(&item.raw, "a text", like[0]).and_then(read));
+                take(index, &item.place, item_of(key, &item.raw, like[0]).and_then(read));
             }
         }
         other => {

@@ -126,10 +126,23 @@ pub struct Sns {
     pub confirm: bool,
     /// Check the chain of the certificate that messages are signed by, and fetch its issuer for that.
     pub chain: bool,
+    /// Versions of signatures that are accepted; never empty.
+    pub signature_versions: Vec<SignatureVersion>,
+    /// Where certificates that once held are kept. None: in the journal's directory, if there is one.
+    pub certificate_directory: Option<PathBuf>,
     /// `user:password`, any of them; raw deliveries have no signature and need one.
     pub credentials: Vec<AccessKey>,
     /// A message that was published longer ago is refused.
     pub max_age: Duration,
+}
+
+/// How SNS signs a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignatureVersion {
+    /// With SHA-1.
+    One,
+    /// With SHA-256.
+    Two,
 }
 
 /// The ARN of an SNS topic.
@@ -509,6 +522,8 @@ impl Default for Sns {
             patience: Duration::from_secs(12),
             confirm: true,
             chain: true,
+            signature_versions: vec![SignatureVersion::One, SignatureVersion::Two],
+            certificate_directory: None,
             credentials: Vec::new(),
             max_age: Duration::from_hours(1),
         }

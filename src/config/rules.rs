@@ -21,7 +21,7 @@ type Rule = fn(&Config, &Given) -> Option<Finding>;
 
 /// Adds what every rule finds.
 pub(super) fn check(config: &Config, given: &Given, findings: &mut Vec<Finding>) {
-    let rules: [Rule; 22] = [
+    let rules: [Rule; 23] = [
         no_definitions,
         open_to_strangers,
         same_address,
@@ -43,6 +43,7 @@ pub(super) fn check(config: &Config, given: &Given, findings: &mut Vec<Finding>)
         answered_too_late_for_sns,
         same_path,
         no_topics,
+        no_signature_versions,
         no_sns_in_this_build,
     ];
     let rules = rules.iter().chain(ses_api::RULES);
@@ -376,6 +377,20 @@ fn no_topics(config: &Config, given: &Given) -> Option<Finding> {
         &["sns.credentials", "sns.topics"],
         "there are credentials for SNS and no topics, so nothing is taken from it".to_owned(),
         "name the topics in sns.topics, or remove the credentials",
+    )
+}
+
+fn no_signature_versions(config: &Config, given: &Given) -> Option<Finding> {
+    if !config.sns.signature_versions.is_empty() {
+        return None;
+    }
+    finding(
+        Severity::Error,
+        given,
+        &["sns.signature_versions"],
+        "no version of signatures is accepted, so every signed message would be rejected"
+            .to_owned(),
+        "write [1, 2], or [2] to reject SHA-1",
     )
 }
 

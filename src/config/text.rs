@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{AccessKey, ApiKey, DefinitionsSource, TopicArn, Unread};
+use super::{AccessKey, ApiKey, DefinitionsSource, SignatureVersion, TopicArn, Unread};
 use crate::destination::namespace_fault;
 use crate::printable::printable;
 
@@ -200,6 +200,17 @@ pub(super) fn unread(text: &str) -> Result<Unread, Fault> {
         let words = Unread::ALL.map(|unread| format!("\"{}\"", unread.word()));
         (format!("{} is not a choice", quoted(text)), format!("write {}", words.join(" or ")))
     })
+}
+
+pub(super) fn signature_version(text: &str) -> Result<SignatureVersion, Fault> {
+    match text {
+        "1" => Ok(SignatureVersion::One),
+        "2" => Ok(SignatureVersion::Two),
+        _ => Err((
+            format!("{} is not a version of SNS signatures", quoted(text)),
+            "write 1 (SHA-1) or 2 (SHA-256)".into(),
+        )),
+    }
 }
 
 pub(super) fn region(text: &str) -> Result<Option<String>, Fault> {

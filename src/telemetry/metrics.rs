@@ -28,8 +28,8 @@ pub struct Metrics {
     pub overdue_requests: Total,
     pub request_bytes: Total,
     request_duration: Histogram,
-    sns_refused: Labelled<9>,
-    sns_certificates: Labelled<4>,
+    sns_refused: Labelled<14>,
+    sns_certificates: Labelled<5>,
     sns_subscriptions: Labelled<4>,
     pub sqs_messages_received: Total,
     pub sqs_messages_deleted: Total,
@@ -123,6 +123,16 @@ pub enum SnsDoubt {
     Credentials,
     /// The certificate cannot be had now; the message comes again.
     Unverified,
+    /// The version of its signature is not allowed.
+    Version,
+    /// It has more bytes than SNS sends.
+    TooLarge,
+    /// Its body did not arrive, or too slowly.
+    Incomplete,
+    /// It was slower than the messages that came after it.
+    Evicted,
+    /// Too many messages are being checked.
+    Full,
 }
 
 /// What became of a certificate that was not known.
@@ -135,6 +145,8 @@ pub enum CertificateOutcome {
     Wrong,
     /// It was not asked for: there were too many.
     Limited,
+    /// It was kept by an earlier process, and still holds.
+    Loaded,
 }
 
 /// What became of a subscription.
@@ -355,6 +367,11 @@ impl SnsDoubt {
             Self::Subscription => "subscription",
             Self::Credentials => "credentials",
             Self::Unverified => "unverified",
+            Self::Version => "version",
+            Self::TooLarge => "too_large",
+            Self::Incomplete => "incomplete",
+            Self::Evicted => "evicted",
+            Self::Full => "full",
         }
     }
 }
@@ -368,6 +385,7 @@ impl CertificateOutcome {
             Self::Failed => "failed",
             Self::Wrong => "wrong",
             Self::Limited => "limited",
+            Self::Loaded => "loaded",
         }
     }
 }

@@ -373,6 +373,7 @@ const IMPORTS: [(&str, &[&str]); 27] = [
             "limits",
             "pipeline",
             "printable",
+            "private",
             "ses",
             "telemetry",
         ],

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use self::table::KEYS;
 use super::text::{self, Fault};
-use super::{AccessKey, ApiKey, Config, TopicArn, Unread};
+use super::{AccessKey, ApiKey, Config, SignatureVersion, TopicArn, Unread};
 
 /// What stands before every environment variable of ours.
 pub(super) const PREFIX: &str = "POSTMETER__";
@@ -40,6 +40,7 @@ pub(super) enum Kind {
     ApiKeys { set: fn(&mut Config, Vec<ApiKey>) },
     Topics { set: fn(&mut Config, Vec<TopicArn>) },
     Unread { set: fn(&mut Config, Vec<Unread>) },
+    SignatureVersions { set: fn(&mut Config, Vec<SignatureVersion>) },
 }
 
 /// One word that a key may hold, and what it does.
@@ -120,7 +121,8 @@ impl KeyDoc {
             | Kind::Credentials { .. }
             | Kind::ApiKeys { .. }
             | Kind::Topics { .. }
-            | Kind::Unread { .. } => true,
+            | Kind::Unread { .. }
+            | Kind::SignatureVersions { .. } => true,
             Kind::Text { .. }
             | Kind::Address { .. }
             | Kind::Duration { .. }
@@ -147,6 +149,7 @@ impl KeyDoc {
             Kind::Credentials { .. } => "list of `user:password`".to_owned(),
             Kind::ApiKeys { .. } => "list of `id:secret`".to_owned(),
             Kind::Topics { .. } => "list of topic ARNs".to_owned(),
+            Kind::SignatureVersions { .. } => "list of 1, 2".to_owned(),
             Kind::Unread { .. } => {
                 let words = Unread::ALL.map(|unread| format!("`{}`", unread.word()));
                 format!("list of {}", words.join(", "))

@@ -309,6 +309,28 @@ pub(super) const KEYS: &[KeyDoc] = &[
         kind: Kind::Switch { set: |config, on| config.sns.chain = on },
     },
     KeyDoc {
+        path: "sns.signature_versions",
+        default: "[1, 2]",
+        help: "versions of signatures that are accepted; `[2]` rejects those made with SHA-1, the \
+               default of a topic",
+        kind: Kind::SignatureVersions {
+            set: |config, versions| config.sns.signature_versions = versions,
+        },
+    },
+    KeyDoc {
+        path: "sns.certificate_directory",
+        default: r#""""#,
+        help: "where signing certificates are kept for the next start; empty: `certificates` in \
+               journal.directory, if there is one",
+        kind: Kind::Text {
+            is: "directory",
+            read: |config, text| {
+                config.sns.certificate_directory = text::directory(text);
+                Ok(())
+            },
+        },
+    },
+    KeyDoc {
         path: "sns.credentials",
         default: "[]",
         help: "any of them is accepted of raw deliveries, which have no signature; empty: those are \

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use rustls::RootCertStore;
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::aws_lc_rs::default_provider;
@@ -66,6 +68,22 @@ impl Offered {
         let leaf = all.next().ok_or("the file has no certificate")?;
         let parsed = Certificate::from_der(&leaf).map_err(|_| "the certificate cannot be read")?;
         Ok(Self { leaf, issuers: all.collect(), parsed })
+    }
+
+    /// All of it in PEM, as [`Offered::read`] reads it again.
+    #[must_use]
+    pub fn to_pem(&self) -> Vec<u8> {
+        let mut pem = String::new();
+        for certificate in [&self.leaf].into_iter().chain(&self.issuers) {
+            pem.push_str("-----BEGIN CERTIFICATE-----\n");
+            let text = STANDARD.encode(certificate);
+            for line in text.as_bytes().chunks(64) {
+                pem.push_str(&String::from_utf8_lossy(line));
+                pem.push('\n');
+            }
+            pem.push_str("-----END CERTIFICATE-----\n");
+        }
+        pem.into_bytes()
     }
 
     /// Whether it came with those that issued it.
@@ -261,6 +279,8 @@ mod tests {
             assert!(alone.judge(&topic(), None, NOW_MS).is_ok(), "not asked for");
             alone.add_issuer(issuer);
             assert!(alone.judge(&topic(), Some(&roots), NOW_MS).is_ok());
+            let kept = Offered::read(&alone.to_pem()).unwrap();
+            assert!(kept.has_issuers() && kept.judge(&topic(), Some(&roots), NOW_MS).is_ok());
         }
     }
 

@@ -1,31 +1,44 @@
-//! The keys that messages were signed by: fetched once, bounded in number and in how often.
+//! The keys that messages were signed by: fetched, kept, and bounded in number and in how often.
 //!
-//! Anybody can post a message that names a certificate of SNS, so a fetch is what a stranger can make us
-//! do. One is under way at a time, and few are begun in a minute; what is known is not fetched, however
-//! many of the others are asked for.
+//! Anybody can post a message that names a certificate at SNS, so a fetch is what a stranger can make us
+//! do. New names are fetched one at a time and few in a minute, in an order that made-up names cannot
+//! use up: first for peers that had none fetched in vain lately, then those that most messages ask
+//! for. A name that once held is fetched anew beside that, and its key is used meanwhile.
 
-use std::collections::{HashMap, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::certificate::{IssuerUrl, Offered, SigningKey};
+use super::certificate_store::{CertificateStore, KeptCertificate};
+use super::door::PeerGroup;
+use super::sketch::Sketch;
 use super::topic::{CertificateUrl, Topic};
 use super::web::Web;
 use crate::clock::Clock;
-use crate::telemetry::{CertificateOutcome, Metrics};
+use crate::offload::offload;
+use crate::telemetry::{CertificateOutcome, Metrics, RateLimit};
 
 /// Certificates that are known at once. SNS has one at a time in each region, for months.
 const KNOWN_MAX: usize = 32;
-/// Fetches that are begun in a minute.
-const FETCHES_MAX: usize = 20;
-const FETCHES_SPAN: Duration = Duration::from_mins(1);
+/// Fetches of new names: one in so much time, after a pause so many more at once.
+const FETCH_EVERY: Duration = Duration::from_secs(3);
+const FETCHES_AHEAD: u32 = 9;
+/// New names that wait to be fetched.
+const ASKED_MAX: usize = 64;
+/// Names that are known to have no key.
+const WITHOUT_MAX: usize = 256;
 /// Messages that wait for a certificate at once; for more it is fetched, and they come again.
 const WAITING_MAX: usize = 128;
-/// One is fetched anew when it has been known for so long.
+/// How long a message waits for a certificate.
+const KEY_PATIENCE: Duration = Duration::from_secs(8);
+/// One is fetched anew when it has been known for so long, and then this often while SNS is away.
 const FRESH: Duration = Duration::from_hours(24);
+const AGAIN_EVERY: Duration = Duration::from_hours(1);
 /// After a fetch that failed, and after an answer that was no good, nobody asks again for so long.
 const AWAY_FOR: Duration = Duration::from_secs(2);
 const NO_GOOD_FOR: Duration = Duration::from_mins(1);
@@ -47,122 +60,230 @@ pub enum NoKey {
 
 type Fetched = Result<Arc<SigningKey>, NoKey>;
 
+/// What certificates are looked for with.
+#[derive(Debug)]
+pub struct CertificateParts {
+    pub web: Web,
+    /// Whether chains are checked.
+    pub chain: bool,
+    /// Where those that hold are kept, if anywhere.
+    pub store: Option<CertificateStore>,
+    pub clock: Clock,
+    pub metrics: Arc<Metrics>,
+}
+
 /// The keys. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Certificates(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    web: Web,
-    /// Whether chains are checked.
-    chain: bool,
-    clock: Clock,
-    metrics: Arc<Metrics>,
+    parts: CertificateParts,
     state: Mutex<State>,
-    one_at_a_time: Semaphore,
+    one_refresh: Semaphore,
     waiting: Semaphore,
+    warnings: RateLimit,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
-    known: HashMap<CertificateUrl, (Arc<SigningKey>, Instant)>,
+    known: HashMap<CertificateUrl, Known>,
+    /// Names that once held, whose keys are not known: fetched as those that are.
+    held: HashSet<CertificateUrl>,
     /// Those without a key, and until when nobody asks again.
     without: HashMap<CertificateUrl, (NoKey, Instant)>,
-    under_way: HashMap<CertificateUrl, watch::Receiver<Option<Fetched>>>,
-    /// When the last fetches were begun, the oldest first.
-    begun: VecDeque<Instant>,
+    /// New names that are fetched, or wait for that.
+    asked: HashMap<CertificateUrl, Asked>,
+    asked_before: u64,
+    /// Names that once held and are fetched for messages that wait.
+    again: HashMap<CertificateUrl, watch::Receiver<Option<Fetched>>>,
+    /// When the budget of new names is whole again.
+    budget_whole: Instant,
+    is_fetching: bool,
+    /// How often names are asked for, and peers had a name fetched that is no good.
+    askings: Sketch,
+    in_vain: Sketch,
+}
+
+#[derive(Debug)]
+struct Known {
+    key: Arc<SigningKey>,
+    /// When it is to be fetched anew.
+    fetch_at: Instant,
+    fetched_at: Instant,
+}
+
+/// A new name.
+#[derive(Debug)]
+struct Asked {
+    topic: Arc<Topic>,
+    group: PeerGroup,
+    times: u32,
+    order: u64,
+    is_begun: bool,
+    fetched: watch::Sender<Option<Fetched>>,
 }
 
 // === impl Certificates ===
 
 impl Certificates {
+    /// Reads those that were kept, too.
     #[must_use]
-    pub fn new(web: Web, chain: bool, clock: Clock, metrics: Arc<Metrics>) -> Self {
-        Self(Arc::new(Shared {
-            web,
-            chain,
-            clock,
-            metrics,
-            state: Mutex::default(),
-            one_at_a_time: Semaphore::new(1),
+    pub fn new(parts: CertificateParts, topics: &[Arc<Topic>]) -> Self {
+        let warnings = RateLimit::new(Duration::from_secs(10), Arc::clone(&parts.metrics));
+        let certificates = Self(Arc::new(Shared {
+            parts,
+            state: Mutex::new(State::new(Instant::now())),
+            one_refresh: Semaphore::new(1),
             waiting: Semaphore::new(WAITING_MAX),
-        }))
+            warnings,
+        }));
+        certificates.load(topics);
+        certificates
     }
 
-    /// The key at an address, which is one of the topic's region.
+    fn load(&self, topics: &[Arc<Topic>]) {
+        let CertificateParts { web, chain, store: Some(store), clock, metrics } = &self.0.parts
+        else {
+            return;
+        };
+        let files = match store.load(topics) {
+            Ok(files) => files,
+            Err(error) => return tracing::warn!(%error, "kept SNS certificates cannot be read"),
+        };
+        let now = Instant::now();
+        let mut state = self.state();
+        for KeptCertificate { url, topic, pem } in files {
+            let offered = Offered::read(&pem).map_err(str::to_owned);
+            // Without a chain, it was the connection to SNS that told whose certificate it is.
+            let roots = chain.then(|| web.roots());
+            match offered.and_then(|offered| offered.judge(&topic, roots, clock.now_ms())) {
+                Ok(key) if *chain => {
+                    metrics.sns_certificate(CertificateOutcome::Loaded);
+                    let key = Arc::new(key);
+                    state.known.insert(url, Known { key, fetch_at: now, fetched_at: now });
+                }
+                Ok(_) => _ = state.held.insert(url),
+                Err(why) => {
+                    metrics.sns_certificate(CertificateOutcome::Wrong);
+                    tracing::info!(path = url.path(), why, "kept SNS certificate removed");
+                    store.remove(&url);
+                }
+            }
+        }
+    }
+
+    /// The key at an address, which is one of the topic's region, for a message of a peer.
     ///
     /// # Errors
     /// There is none.
-    pub async fn key(&self, url: &CertificateUrl, topic: &Topic) -> Fetched {
+    pub async fn key(&self, url: &CertificateUrl, topic: &Arc<Topic>, group: PeerGroup) -> Fetched {
         let shared = &self.0;
-        let known = match self.look_up(url, topic) {
-            Looked::Known(key) => Ok(key),
-            Looked::Without(no_key) => Err(no_key),
+        let key = match self.look_up(url, topic, group) {
+            Looked::Known(key) => key,
+            Looked::Without(no_key) => return Err(no_key),
             Looked::UnderWay(mut fetched) => {
                 let Ok(_place) = shared.waiting.try_acquire() else {
                     return Err(NoKey::Away("too many messages wait for a certificate".to_owned()));
                 };
-                let fetched =
-                    fetched.wait_for(Option::is_some).await.map(|fetched| fetched.clone());
-                if let Ok(Some(fetched)) = fetched {
-                    fetched
-                } else {
-                    self.state().under_way.remove(url);
-                    Err(NoKey::Away("fetching the certificate failed".to_owned()))
+                let fetched = timeout(KEY_PATIENCE, fetched.wait_for(Option::is_some)).await;
+                match fetched.map(|fetched| fetched.map(|fetched| fetched.clone())) {
+                    Ok(Ok(Some(fetched))) => fetched?,
+                    Ok(_) => {
+                        let why = "too many certificates are asked for";
+                        return Err(NoKey::Away(why.to_owned()));
+                    }
+                    Err(_) => return Err(NoKey::Away("it is not fetched yet".to_owned())),
                 }
             }
         };
-        let key = known?;
-        if key.is_valid_at(shared.clock.now_ms()) {
+        if key.is_valid_at(shared.parts.clock.now_ms()) {
             Ok(key)
         } else {
             Err(NoKey::Wrong("the certificate is not valid at this time".to_owned()))
         }
     }
 
-    /// Begins to fetch what is not known, if there is room for that.
-    fn look_up(&self, url: &CertificateUrl, topic: &Topic) -> Looked {
+    /// What is known of an address; begins to fetch what is not known, or not any more.
+    fn look_up(&self, url: &CertificateUrl, topic: &Arc<Topic>, group: PeerGroup) -> Looked {
         let now = Instant::now();
         let mut state = self.state();
-        let known = state.known.get(url).cloned();
-        if let Some((key, fetched)) = &known
-            && now < *fetched + FRESH
-        {
-            return Looked::Known(Arc::clone(key));
+        if let Some(known) = state.known.get_mut(url) {
+            let key = Arc::clone(&known.key);
+            if now >= known.fetch_at {
+                known.fetch_at = now + AGAIN_EVERY;
+                drop(state);
+                self.fetch_again(url, topic, None);
+            }
+            return Looked::Known(key);
         }
         if let Some((no_key, until)) = state.without.get(url)
             && now < *until
         {
             return Looked::Without(no_key.clone());
         }
-        if let Some(fetched) = state.under_way.get(url) {
+        if let Some(fetched) = state.again.get(url) {
             return Looked::UnderWay(fetched.clone());
         }
-        if !state.may_begin(now) {
-            self.0.metrics.sns_certificate(CertificateOutcome::Limited);
-            return match known {
-                Some((key, _)) => Looked::Known(key),
-                None => {
-                    Looked::Without(NoKey::Away("too many certificates are asked for".to_owned()))
-                }
-            };
+        if state.held.contains(url) {
+            let (sender, fetched) = watch::channel(None);
+            state.again.insert(url.clone(), fetched.clone());
+            drop(state);
+            self.fetch_again(url, topic, Some(sender));
+            return Looked::UnderWay(fetched);
         }
-        let (sender, fetched) = watch::channel(None);
-        state.under_way.insert(url.clone(), fetched.clone());
-        drop(state);
-        let (certificates, url, topic) = (self.clone(), url.clone(), topic.clone());
-        tokio::spawn(async move {
-            let fetched = certificates.fetch(&url, &topic).await;
-            let fetched = certificates.keep(url, fetched);
-            sender.send_replace(Some(fetched));
-        });
+        let Some(fetched) = state.ask(url, topic, group, now) else {
+            self.0.parts.metrics.sns_certificate(CertificateOutcome::Limited);
+            let why = "too many certificates are asked for";
+            return Looked::Without(NoKey::Away(why.to_owned()));
+        };
+        if !std::mem::replace(&mut state.is_fetching, true) {
+            tokio::spawn(self.clone().fetch_asked());
+        }
         Looked::UnderWay(fetched)
     }
 
-    async fn fetch(&self, url: &CertificateUrl, topic: &Topic) -> Fetched {
-        let shared = &self.0;
-        // The semaphore is never closed.
-        let _turn = shared.one_at_a_time.acquire().await.ok();
+    /// Fetches a name that once held.
+    fn fetch_again(
+        &self,
+        url: &CertificateUrl,
+        topic: &Arc<Topic>,
+        sender: Option<watch::Sender<Option<Fetched>>>,
+    ) {
+        let (certificates, url, topic) = (self.clone(), url.clone(), Arc::clone(topic));
+        tokio::spawn(async move {
+            // The semaphore is never closed.
+            let turn = certificates.0.one_refresh.acquire().await.ok();
+            let fetched = certificates.fetch(&url, &topic).await;
+            drop(turn);
+            let fetched = certificates.keep(&url, fetched).await;
+            certificates.state().again.remove(&url);
+            if let Some(sender) = sender {
+                sender.send_replace(Some(fetched));
+            }
+        });
+    }
+
+    /// Fetches new names until none is left.
+    async fn fetch_asked(self) {
+        loop {
+            let pause = self.state().budget_pause(Instant::now());
+            sleep(pause).await;
+            let Some((url, topic)) = self.state().begin(Instant::now()) else { return };
+            let fetched = self.fetch(&url, &topic).await;
+            let fetched = self.keep(&url, fetched).await;
+            let asked = self.state().end(&url, fetched.is_ok(), Instant::now());
+            if let Some(asked) = asked {
+                asked.fetched.send_replace(Some(fetched));
+            }
+        }
+    }
+
+    async fn fetch(
+        &self,
+        url: &CertificateUrl,
+        topic: &Topic,
+    ) -> Result<(SigningKey, Vec<u8>), NoKey> {
         let fetching = timeout(FETCH_PATIENCE, self.fetch_and_judge(url, topic)).await;
         let fetched = fetching.unwrap_or_else(|_| Err(NoKey::Away("it takes too long".to_owned())));
         let outcome = match &fetched {
@@ -170,12 +291,16 @@ impl Certificates {
             Err(NoKey::Away(_) | NoKey::Missing(_)) => CertificateOutcome::Failed,
             Err(NoKey::Wrong(_)) => CertificateOutcome::Wrong,
         };
-        shared.metrics.sns_certificate(outcome);
+        self.0.parts.metrics.sns_certificate(outcome);
         fetched
     }
 
-    async fn fetch_and_judge(&self, url: &CertificateUrl, topic: &Topic) -> Fetched {
-        let Shared { web, chain, clock, .. } = &*self.0;
+    async fn fetch_and_judge(
+        &self,
+        url: &CertificateUrl,
+        topic: &Topic,
+    ) -> Result<(SigningKey, Vec<u8>), NoKey> {
+        let CertificateParts { web, chain, clock, .. } = &self.0.parts;
         let answer = web.get_https(url.host(), url.path(), FILE_BYTES_MAX).await;
         let pem = body_of(answer, url.host(), url.path())?;
         let mut offered = Offered::read(&pem).map_err(|why| NoKey::Wrong(why.to_owned()))?;
@@ -187,41 +312,38 @@ impl Certificates {
             offered.add_issuer(body_of(answer, &host, &path)?);
         }
         let roots = chain.then(|| web.roots());
-        offered.judge(topic, roots, clock.now_ms()).map(Arc::new).map_err(NoKey::Wrong)
+        let key = offered.judge(topic, roots, clock.now_ms()).map_err(NoKey::Wrong)?;
+        Ok((key, offered.to_pem()))
     }
 
-    /// Keeps what came of a fetch; gives what is to be made of it: while one that is known cannot be
-    /// fetched anew, it stays.
-    fn keep(&self, url: CertificateUrl, fetched: Fetched) -> Fetched {
-        let now = Instant::now();
-        let mut state = self.state();
-        state.under_way.remove(&url);
-        state.without.retain(|_, (_, until)| now < *until);
-        match fetched {
-            Ok(key) => {
-                while state.known.len() >= KNOWN_MAX && !state.known.contains_key(&url) {
-                    let oldest = state.known.iter().min_by_key(|(_, (_, fetched))| *fetched);
-                    let Some(oldest) = oldest.map(|(url, _)| url.clone()) else { break };
-                    state.known.remove(&oldest);
-                }
-                state.known.insert(url, (Arc::clone(&key), now));
-                Ok(key)
+    /// Keeps what came of a fetch; gives what is to be made of it.
+    async fn keep(
+        &self,
+        url: &CertificateUrl,
+        fetched: Result<(SigningKey, Vec<u8>), NoKey>,
+    ) -> Fetched {
+        let (fetched, pem) = match fetched {
+            Ok((key, pem)) => (Ok(Arc::new(key)), Some(pem)),
+            Err(no_key) => (Err(no_key), None),
+        };
+        let is_gone = matches!(fetched, Err(NoKey::Missing(_) | NoKey::Wrong(_)));
+        let fetched = self.state().keep(url, fetched, Instant::now());
+        let Some(store) = self.0.parts.store.clone() else { return fetched };
+        let (url, work_url) = (url, url.clone());
+        let storing = offload(move || match pem {
+            Some(pem) => store.save(&work_url, &pem),
+            None if is_gone => {
+                store.remove(&work_url);
+                Ok(())
             }
-            Err(no_key) => {
-                let known = state.known.get(&url).map(|(key, _)| Arc::clone(key));
-                if let Some(key) = known.filter(|_| matches!(no_key, NoKey::Away(_))) {
-                    // Known for a while longer, so that the next message does not ask again.
-                    let (hours, fresh) = (Duration::from_hours(1), Arc::clone(&key));
-                    let fetched = (now + hours).checked_sub(FRESH).unwrap_or(now);
-                    state.known.insert(url, (fresh, fetched));
-                    return Ok(key);
-                }
-                state.known.remove(&url);
-                let pause = if matches!(no_key, NoKey::Away(_)) { AWAY_FOR } else { NO_GOOD_FOR };
-                state.without.insert(url, (no_key.clone(), now + pause));
-                Err(no_key)
-            }
+            None => Ok(()),
+        });
+        if let Ok(Err(error)) = storing.await
+            && self.0.warnings.allow()
+        {
+            tracing::warn!(%error, path = url.path(), "SNS certificate cannot be kept on disk");
         }
+        fetched
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -236,19 +358,133 @@ enum Looked {
     UnderWay(watch::Receiver<Option<Fetched>>),
 }
 
+/// The order in which new names are fetched.
+type Rank = (u32, Reverse<u32>, u64);
+
 // === impl State ===
 
 impl State {
-    /// Whether another fetch may be begun now, which it is then.
-    fn may_begin(&mut self, now: Instant) -> bool {
-        while self.begun.front().is_some_and(|begun| *begun + FETCHES_SPAN <= now) {
-            self.begun.pop_front();
+    fn new(now: Instant) -> Self {
+        Self {
+            known: HashMap::new(),
+            held: HashSet::new(),
+            without: HashMap::new(),
+            asked: HashMap::new(),
+            asked_before: 0,
+            again: HashMap::new(),
+            budget_whole: now,
+            is_fetching: false,
+            askings: Sketch::new(now),
+            in_vain: Sketch::new(now),
         }
-        let may_begin = self.begun.len() < FETCHES_MAX;
-        if may_begin {
-            self.begun.push_back(now);
+    }
+
+    /// Puts a new name among those that are to be fetched; `None` when those there come first.
+    fn ask(
+        &mut self,
+        url: &CertificateUrl,
+        topic: &Arc<Topic>,
+        group: PeerGroup,
+        now: Instant,
+    ) -> Option<watch::Receiver<Option<Fetched>>> {
+        let times = self.askings.add(url, now);
+        let in_vain = self.in_vain.get(&group, now);
+        if let Some(asked) = self.asked.get_mut(url) {
+            asked.times = times;
+            // Whoever else asks for it speaks for it.
+            if in_vain < self.in_vain.get(&asked.group, now) {
+                asked.group = group;
+            }
+            return Some(asked.fetched.subscribe());
         }
-        may_begin
+        let order = self.asked_before;
+        if self.asked.len() >= ASKED_MAX {
+            let last = self.ranked(now).max()?;
+            if (in_vain, Reverse(times), order) >= last.0 {
+                return None;
+            }
+            self.asked.remove(&last.1);
+        }
+        self.asked_before += 1;
+        let (sender, fetched) = watch::channel(None);
+        let (topic, is_begun) = (Arc::clone(topic), false);
+        let asked = Asked { topic, group, times, order, is_begun, fetched: sender };
+        self.asked.insert(url.clone(), asked);
+        Some(fetched)
+    }
+
+    /// Names that wait, with their ranks.
+    fn ranked(&mut self, now: Instant) -> impl Iterator<Item = (Rank, CertificateUrl)> {
+        let Self { asked, in_vain, .. } = self;
+        asked.iter().filter(|(_, asked)| !asked.is_begun).map(move |(url, asked)| {
+            let in_vain = in_vain.get(&asked.group, now);
+            ((in_vain, Reverse(asked.times), asked.order), url.clone())
+        })
+    }
+
+    /// How long until the budget has a fetch.
+    fn budget_pause(&self, now: Instant) -> Duration {
+        let missing = self.budget_whole.saturating_duration_since(now);
+        missing.saturating_sub(FETCH_EVERY * FETCHES_AHEAD)
+    }
+
+    /// Takes the name that is to be fetched next; `None` when there is none left.
+    fn begin(&mut self, now: Instant) -> Option<(CertificateUrl, Arc<Topic>)> {
+        let Some((_, url)) = self.ranked(now).min() else {
+            self.is_fetching = false;
+            return None;
+        };
+        self.budget_whole = self.budget_whole.max(now) + FETCH_EVERY;
+        let asked = self.asked.get_mut(&url)?;
+        asked.is_begun = true;
+        let topic = Arc::clone(&asked.topic);
+        Some((url, topic))
+    }
+
+    /// A name was fetched, for good or in vain.
+    fn end(&mut self, url: &CertificateUrl, is_good: bool, now: Instant) -> Option<Asked> {
+        let asked = self.asked.remove(url)?;
+        if !is_good {
+            self.in_vain.add(&asked.group, now);
+        }
+        Some(asked)
+    }
+
+    /// Keeps what came of a fetch: while a name that is known cannot be fetched anew, its key stays.
+    fn keep(&mut self, url: &CertificateUrl, fetched: Fetched, now: Instant) -> Fetched {
+        match fetched {
+            Ok(key) => {
+                while self.known.len() >= KNOWN_MAX && !self.known.contains_key(url) {
+                    let oldest = self.known.iter().min_by_key(|(_, known)| known.fetched_at);
+                    let Some(oldest) = oldest.map(|(url, _)| url.clone()) else { break };
+                    self.known.remove(&oldest);
+                }
+                self.held.remove(url);
+                self.without.remove(url);
+                let known = Known { key: Arc::clone(&key), fetch_at: now + FRESH, fetched_at: now };
+                self.known.insert(url.clone(), known);
+                Ok(key)
+            }
+            Err(no_key) => {
+                let is_away = matches!(no_key, NoKey::Away(_));
+                if is_away && let Some(known) = self.known.get(url) {
+                    return Ok(Arc::clone(&known.key));
+                }
+                if !is_away {
+                    self.known.remove(url);
+                    self.held.remove(url);
+                }
+                self.without.retain(|_, (_, until)| now < *until);
+                if self.without.len() >= WITHOUT_MAX {
+                    let soonest = self.without.iter().min_by_key(|(_, (_, until))| *until);
+                    let soonest = soonest.map(|(url, _)| url.clone());
+                    soonest.and_then(|url| self.without.remove(&url));
+                }
+                let pause = if is_away { AWAY_FOR } else { NO_GOOD_FOR };
+                self.without.insert(url.clone(), (no_key.clone(), now + pause));
+                Err(no_key)
+            }
+        }
     }
 }
 
@@ -268,12 +504,14 @@ fn body_of(
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::super::web::WebEnvironment;
     use super::*;
     use crate::config::TopicArn;
 
     /// Where nobody answers.
-    async fn away() -> (Certificates, Topic) {
+    async fn away() -> (Certificates, Arc<Topic>) {
         let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let nobody = nobody.local_addr().unwrap();
         let key = rcgen::KeyPair::generate().unwrap();
@@ -282,7 +520,10 @@ mod tests {
         let web = Web::new(WebEnvironment::StandIn { https: nobody, http: nobody, roots }).unwrap();
         let metrics = Metrics::new().expect("metrics");
         let arn = TopicArn::parse("arn:aws:sns:eu-west-1:123456789012:a").unwrap();
-        (Certificates::new(web, true, Clock::manual(0), metrics), Topic::new(arn))
+        let topic = Arc::new(Topic::new(arn));
+        let (chain, store, clock) = (true, None, Clock::manual(0));
+        let parts = CertificateParts { web, chain, store, clock, metrics };
+        (Certificates::new(parts, &[Arc::clone(&topic)]), topic)
     }
 
     fn url_of(topic: &Topic, number: usize) -> CertificateUrl {
@@ -290,57 +531,132 @@ mod tests {
         topic.certificate_url(&format!("https://sns.eu-west-1.amazonaws.com/{path}")).unwrap()
     }
 
+    fn peer(number: u32) -> PeerGroup {
+        PeerGroup::of(Ipv4Addr::from_bits(number).into())
+    }
+
+    fn eternal() -> Arc<SigningKey> {
+        Arc::new(SigningKey::eternal())
+    }
+
+    fn failed(certificates: &Certificates) -> u64 {
+        let name = "postmeter_sns_certificates_total{outcome=\"failed\"} ";
+        let text = certificates.0.parts.metrics.render(&crate::telemetry::Gauges::default());
+        let line = text.lines().find_map(|line| line.strip_prefix(name)).expect("it is there");
+        line.parse().expect("a number")
+    }
+
     #[tokio::test(start_paused = true)]
-    async fn what_is_known_stays_while_it_cannot_be_fetched_anew() {
+    async fn known_key_stays_while_it_cannot_be_fetched_anew_and_nobody_waits_for_that() {
         let (certificates, topic) = away().await;
         let url = url_of(&topic, 1);
-        certificates.keep(url.clone(), Ok(Arc::new(SigningKey::eternal()))).unwrap();
-        // How many fetches were begun in the last minute.
-        for (hours, begun) in [(23, 0), (2, 1), (0, 1), (2, 1)] {
+        certificates.state().keep(&url, Ok(eternal()), Instant::now()).unwrap();
+        // What strangers ask for meanwhile takes nothing from it.
+        for number in 100..1000 {
+            certificates.look_up(&url_of(&topic, number), &topic, peer(2));
+        }
+        for hours in [23, 2, 0, 2] {
             tokio::time::advance(Duration::from_hours(hours)).await;
-            assert!(certificates.key(&url, &topic).await.is_ok(), "{hours}");
-            assert_eq!(certificates.state().begun.len(), begun, "{hours}");
+            let begun = Instant::now();
+            assert!(certificates.key(&url, &topic, peer(1)).await.is_ok(), "{hours}");
+            assert_eq!(begun, Instant::now(), "at once");
+            // The fetch fails meanwhile.
+            sleep(FETCH_PATIENCE * 2).await;
         }
         // SNS says that it has none.
         let missing = NoKey::Missing("it answered 404".to_owned());
-        certificates.keep(url.clone(), Err(missing.clone())).unwrap_err();
-        assert_eq!(certificates.key(&url, &topic).await.unwrap_err(), missing);
+        certificates.state().keep(&url, Err(missing.clone()), Instant::now()).unwrap_err();
+        assert_eq!(certificates.key(&url, &topic, peer(1)).await.unwrap_err(), missing);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_cannot_be_had_is_not_asked_for_at_once_again() {
+    async fn failed_fetch_is_not_repeated_at_once() {
         let (certificates, topic) = away().await;
         let url = url_of(&topic, 1);
-        for (seconds, begun) in [(0, 1), (1, 1), (2, 2)] {
+        for (seconds, fetches) in [(0, 1), (1, 1), (2, 2)] {
             tokio::time::advance(Duration::from_secs(seconds)).await;
-            let no_key = certificates.key(&url, &topic).await.unwrap_err();
+            let no_key = certificates.key(&url, &topic, peer(1)).await.unwrap_err();
             assert!(matches!(no_key, NoKey::Away(_)), "{no_key:?}");
-            assert_eq!(certificates.state().begun.len(), begun);
+            assert_eq!(failed(&certificates), fetches);
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn no_more_are_known_than_a_few_regions_have() {
+    async fn name_that_once_held_is_fetched_beside_those_of_strangers() {
         let (certificates, topic) = away().await;
-        for number in 0..100 {
-            let url = url_of(&topic, number);
-            certificates.keep(url, Ok(Arc::new(SigningKey::eternal()))).unwrap();
-            tokio::time::advance(Duration::from_secs(1)).await;
+        let url = url_of(&topic, 1);
+        certificates.state().held.insert(url.clone());
+        certificates.state().budget_whole = Instant::now() + Duration::from_hours(1);
+        for number in 100..1000 {
+            certificates.look_up(&url_of(&topic, number), &topic, peer(2));
         }
-        assert_eq!(certificates.state().known.len(), KNOWN_MAX);
-        let newest = url_of(&topic, 99);
-        assert!(certificates.state().known.contains_key(&newest));
+        assert!(certificates.key(&url, &topic, peer(2)).await.is_err());
+        assert_eq!(failed(&certificates), 1);
+        assert!(certificates.state().held.contains(&url), "SNS was away");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn few_fetches_are_begun_in_a_minute() {
-        let mut state = State::default();
-        let mut begun = 0;
-        for _ in 0..600 {
-            begun += u64::from(state.may_begin(Instant::now()));
-            tokio::time::advance(Duration::from_millis(500)).await;
+    async fn no_more_keys_are_known_than_a_few_regions_have() {
+        let (certificates, topic) = away().await;
+        let mut state = certificates.state();
+        for number in 0..100 {
+            let now = Instant::now() + Duration::from_secs(number);
+            let url = url_of(&topic, usize::try_from(number).unwrap());
+            state.keep(&url, Ok(eternal()), now).unwrap();
         }
-        assert_eq!(begun, 5 * 20);
-        assert!(state.begun.len() <= FETCHES_MAX);
+        for number in 100..1000 {
+            let missing = Err(NoKey::Missing(String::new()));
+            let _ = state.keep(&url_of(&topic, number), missing, Instant::now());
+        }
+        assert_eq!((state.known.len(), state.without.len()), (KNOWN_MAX, WITHOUT_MAX));
+        assert!(state.known.contains_key(&url_of(&topic, 99)));
+    }
+
+    /// Fetches in vain for a while, as fast as the budget lets; gives the names in order.
+    fn fetch_for(state: &mut State, time: Duration, now: &mut Instant) -> Vec<CertificateUrl> {
+        let (mut fetched, end) = (Vec::new(), *now + time);
+        loop {
+            *now += state.budget_pause(*now);
+            if *now > end {
+                return fetched;
+            }
+            let Some((url, _)) = state.begin(*now) else { return fetched };
+            state.end(&url, false, *now);
+            fetched.push(url);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn true_name_is_fetched_soon_while_strangers_ask_for_thousands() {
+        let (_, topic) = away().await;
+        let mut now = Instant::now();
+        // A stranger, strangers of forty addresses, and all of them behind one balancer.
+        for (peers, own) in [(1, 99), (40, 99), (1, 1)] {
+            let mut state = State::new(now);
+            let (truth, mut made_up) = (url_of(&topic, 0), 1);
+            let mut flood = |state: &mut State, now| {
+                for at in 0..2000_u32 {
+                    state.ask(&url_of(&topic, made_up), &topic, peer(1 + at % peers), now);
+                    made_up += 1;
+                }
+            };
+            flood(&mut state, now);
+            let before = fetch_for(&mut state, Duration::from_mins(2), &mut now);
+            assert!((40..=51).contains(&before.len()), "{} in two minutes", before.len());
+            let (mut seconds, mut is_fetched) = (0, false);
+            while !is_fetched {
+                flood(&mut state, now);
+                // Ten true messages a second.
+                for _ in 0..10 {
+                    state.ask(&truth, &topic, peer(own), now);
+                }
+                let fetched = fetch_for(&mut state, Duration::from_secs(1), &mut now);
+                is_fetched = fetched.contains(&truth);
+                now += Duration::from_secs(1);
+                seconds += 1;
+                assert!(seconds < 20, "{peers} peers, own {own}");
+                assert!(state.asked.len() <= ASKED_MAX);
+            }
+        }
     }
 }

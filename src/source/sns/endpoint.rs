@@ -1,33 +1,41 @@
 //! What happens to one message, from its headers to its answer.
 
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::header::{CONNECTION, CONTENT_LENGTH, WWW_AUTHENTICATE};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
 use bytes::Bytes;
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout, timeout_at};
 use tracing::Instrument;
 
-use super::certificates::Certificates;
+use super::certificate_store::CertificateStore;
+use super::certificates::{CertificateParts, Certificates};
 use super::confirm::Confirmer;
+use super::door::{Door, DoorPlace, PeerGroup};
 use super::judge::{Doubted, Judge, is_raw};
 use super::message::{Envelope, Kind};
 use super::topic::Topic;
 use super::web::Web;
 use crate::ack::{Admission, Reason, Refusal, RequestId, SourceKind, Ticket, Waiter};
-use crate::config::{AccessKey, TopicArn};
-use crate::intake::body::{discard, read};
-use crate::intake::{AccessKeys, Charge, InFlight, Named, Response, SourceIntake};
+use crate::config::{AccessKey, SignatureVersion, TopicArn};
+use crate::http::Peer;
+use crate::intake::body::discard;
+use crate::intake::{AccessKeys, Charge, Named, Response, SourceIntake};
 use crate::limits::{SNS_BODY_BYTES_MAX, SNS_ID_MARGIN};
 use crate::pipeline::Batch;
+use crate::printable::shown;
 use crate::telemetry::{Metrics, RateLimit, RequestOutcome, SnsDoubt, SubscriptionOutcome};
 
-/// Messages that are not believed yet have places of their own: whoever sends them takes none from
-/// those that are.
-const DOOR_REQUESTS_MAX: usize = 256;
-const DOOR_BYTES_MAX: usize = 32 << 20;
+/// What is left of a body that is refused is read for so long and by so many at once, so that its
+/// sender hears the answer; without that, its connection is just closed.
+const COURTESY_PATIENCE: Duration = Duration::from_secs(1);
+const COURTESIES_AT_ONCE: usize = 16;
 
 /// Work waits for so much less than the patience, so that it has a last word.
 const LAST_WORD: Duration = Duration::from_millis(250);
@@ -41,7 +49,8 @@ pub struct SnsSettings {
     pub confirm: bool,
     /// Check the chains of certificates.
     pub chain: bool,
-    pub body_bytes: usize,
+    /// Versions of signatures that are accepted.
+    pub signature_versions: Vec<SignatureVersion>,
     /// From a message's arrival to its answer at most.
     pub patience: Duration,
 }
@@ -52,6 +61,8 @@ pub struct SnsParts {
     pub source: SourceIntake,
     pub metrics: Arc<Metrics>,
     pub web: Web,
+    /// Where certificates are kept, if anywhere.
+    pub store: Option<CertificateStore>,
 }
 
 /// The endpoint. Cheap to clone.
@@ -62,8 +73,10 @@ pub struct SnsEndpoint(Arc<Shared>);
 struct Shared {
     judge: Judge,
     confirmer: Confirmer,
-    door: Arc<InFlight>,
-    body_bytes: usize,
+    /// Of messages that a signature is to vouch for, and of raw ones, whose senders have a password.
+    door: Door,
+    raw_door: Door,
+    courtesies: Semaphore,
     confirms: bool,
     patience: Duration,
     source: SourceIntake,
@@ -92,29 +105,39 @@ struct Taken {
 impl SnsEndpoint {
     #[must_use]
     pub fn new(settings: SnsSettings, parts: SnsParts) -> Self {
-        let SnsParts { source, metrics, web } = parts;
+        let SnsParts { source, metrics, web, store } = parts;
         let id_life = settings.max_age + SNS_ID_MARGIN;
         let clock = source.intake.clock.clone();
-        let certificates =
-            Certificates::new(web.clone(), settings.chain, clock.clone(), Arc::clone(&metrics));
         let topics = settings.topics.into_iter().map(|arn| {
             let topic = Topic::new(arn);
             (topic.arn().to_owned(), Arc::new(topic))
         });
+        let topics: HashMap<_, _> = topics.collect();
+        let certificate_parts = CertificateParts {
+            web: web.clone(),
+            chain: settings.chain,
+            store,
+            clock: clock.clone(),
+            metrics: Arc::clone(&metrics),
+        };
+        let certificates =
+            Certificates::new(certificate_parts, &topics.values().cloned().collect::<Vec<_>>());
         let credentials = &settings.credentials;
         let judge = Judge {
-            topics: topics.collect(),
+            topics,
             // Without any, they would accept everybody.
             credentials: (!credentials.is_empty()).then(|| AccessKeys::new(credentials)),
             max_age: settings.max_age,
+            versions: settings.signature_versions,
             certificates,
             clock,
         };
         Self(Arc::new(Shared {
             judge,
             confirmer: Confirmer::new(web, id_life, Arc::clone(&metrics)),
-            door: InFlight::new(DOOR_REQUESTS_MAX, DOOR_BYTES_MAX),
-            body_bytes: settings.body_bytes.min(SNS_BODY_BYTES_MAX),
+            door: Door::default(),
+            raw_door: Door::default(),
+            courtesies: Semaphore::new(COURTESIES_AT_ONCE),
             confirms: settings.confirm,
             patience: settings.patience,
             source,
@@ -129,25 +152,27 @@ impl SnsEndpoint {
         let started = Instant::now();
         let (head, mut body) = request.into_parts();
         let span = tracing::info_span!("request", source = "sns");
-        let taking = self.take(head.headers, &mut body, started + shared.patience);
+        let taking = self.take(&head, &mut body, started + shared.patience);
         let response = taking.instrument(span).await;
         shared.metrics.request(response.outcome, started.elapsed());
         answer(&response)
     }
 
-    async fn take(&self, headers: HeaderMap, body: &mut Body, deadline: Instant) -> Response {
+    async fn take(&self, head: &Parts, body: &mut Body, deadline: Instant) -> Response {
         let shared = &self.0;
-        let (read, charge) = match self.read_body(&headers, body, deadline).await {
+        let (read, place, raw) = match self.read(head, body, deadline).await {
             Ok(read) => read,
-            Err(refusal) => {
-                let most = shared.body_bytes;
-                let _ = timeout_at(deadline, discard(body, most)).await;
-                return self.refused(refusal);
+            Err(doubted) => {
+                // Who was slow would be slow here too.
+                if !matches!(doubted.doubt, SnsDoubt::Incomplete | SnsDoubt::Evicted) {
+                    self.hear_out(body).await;
+                }
+                return self.doubted(doubted);
             }
         };
         // The work does not end with the connection, nor with the patience.
         let last_word = deadline - LAST_WORD.min(shared.patience / 10);
-        let working = self.clone().work(headers, read, charge, last_word).in_current_span();
+        let working = self.clone().work(raw, read, place, last_word).in_current_span();
         match timeout_at(deadline, tokio::spawn(working)).await {
             Ok(Ok(response)) => response,
             Ok(Err(_)) => {
@@ -159,47 +184,56 @@ impl SnsEndpoint {
         }
     }
 
-    async fn read_body(
+    /// Reads a body at the door; of a raw message gives its topic and id too, which its headers vouch for.
+    async fn read(
         &self,
-        headers: &HeaderMap,
+        head: &Parts,
         body: &mut Body,
         deadline: Instant,
-    ) -> Result<(Bytes, Charge), Refusal> {
+    ) -> Result<(Bytes, DoorPlace, Option<(Arc<Topic>, String)>), Doubted> {
         let shared = &self.0;
-        let Some(mut charge) = shared.door.enter() else {
-            return Err(Refusal::new(Reason::Busy, "too many messages at the door"));
+        let raw = if is_raw(&head.headers) {
+            Some(shared.judge.believe_raw(&head.headers)?)
+        } else {
+            None
         };
-        let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-        let announced = announced.and_then(|length| length.parse().ok());
-        let reading = read(body, announced, shared.body_bytes, &mut charge);
-        let body = timeout_at(deadline, reading)
-            .await
-            .unwrap_or_else(|_| Err(Refusal::new(Reason::GivenUp, "the body came too slowly")))?;
+        let peer = head.extensions.get::<Peer>();
+        let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
+        let door = if raw.is_some() { &shared.raw_door } else { &shared.door };
+        let place = door.enter(PeerGroup::of(peer))?;
+        let body = place.read(body, announced(&head.headers), deadline).await?;
         shared.metrics.request_bytes.add(body.len() as u64);
-        Ok((body, charge))
+        Ok((body, place, raw))
+    }
+
+    /// Reads what is left of a body, if few others are read so.
+    async fn hear_out(&self, body: &mut Body) {
+        if let Ok(_place) = self.0.courtesies.try_acquire() {
+            let _ = timeout(COURTESY_PATIENCE, discard(body, 2 * SNS_BODY_BYTES_MAX)).await;
+        }
     }
 
     /// Judges a message, and does what it asks for.
     async fn work(
         self,
-        headers: HeaderMap,
+        raw: Option<(Arc<Topic>, String)>,
         body: Bytes,
-        door: Charge,
+        place: DoorPlace,
         deadline: Instant,
     ) -> Response {
-        let believed = if is_raw(&headers) {
-            let judged = self.0.judge.believe_raw(&headers);
-            judged.map(|(topic, id)| Some(Believed { topic, id, text: body }))
-        } else {
-            match self.0.judge.believe(&body).await {
-                Ok((envelope, topic)) => match self.attend(envelope, topic).await {
-                    Ok(believed) => Ok(believed),
-                    Err(refusal) => return self.refused(refusal),
-                },
+        let believed = match raw {
+            Some((topic, id)) => Ok(Some(Believed { topic, id, text: body })),
+            None => match self.0.judge.believe(body, &place).await {
+                Ok((envelope, topic)) => {
+                    drop(place);
+                    match self.attend(envelope, topic).await {
+                        Ok(believed) => Ok(believed),
+                        Err(refusal) => return self.refused(refusal),
+                    }
+                }
                 Err(doubted) => Err(doubted),
-            }
+            },
         };
-        drop(door);
         match believed {
             Ok(None) => Response { outcome: RequestOutcome::Acknowledged, error: None },
             Ok(Some(believed)) => match self.admit(believed).await {
@@ -323,11 +357,16 @@ impl SnsEndpoint {
         if let RequestOutcome::Refused(reason) = response.outcome
             && self.0.warnings.allow()
         {
-            let why = response.error.as_deref();
+            let why = response.error.as_deref().map(shown);
             tracing::warn!(reason = reason.label(), why, "message of SNS refused");
         }
         response
     }
+}
+
+/// The length of the body, as the headers have it.
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 fn answer(response: &Response) -> axum::http::Response<Body> {

@@ -8,15 +8,19 @@ use std::time::Duration;
 use axum::http::{HeaderMap, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 
 use super::certificates::{Certificates, NoKey};
-use super::message::{Envelope, is_message_id};
+use super::door::DoorPlace;
+use super::message::{Envelope, Version, is_message_id};
 use super::signature::is_signed;
 use super::topic::Topic;
 use crate::ack::Reason;
 use crate::clock::Clock;
 use crate::intake::AccessKeys;
+use crate::config::SignatureVersion;
 use crate::limits::SNS_AHEAD_MAX;
+use crate::printable::shown;
 use crate::ses::time::parse_ms;
 use crate::telemetry::SnsDoubt;
 
@@ -38,6 +42,7 @@ pub struct Judge {
     /// `user:password` of raw deliveries; none: they are refused.
     pub credentials: Option<AccessKeys>,
     pub max_age: Duration,
+    pub versions: Vec<SignatureVersion>,
     pub certificates: Certificates,
     pub clock: Clock,
 }
@@ -53,9 +58,16 @@ impl Judge {
     ///
     /// # Errors
     /// It is not believed.
-    pub async fn believe(&self, body: &[u8]) -> Result<(Envelope, Arc<Topic>), Doubted> {
-        let envelope = Envelope::read(body).or_else(|why| doubted(SnsDoubt::Envelope, why))?;
+    pub async fn believe(
+        &self,
+        body: Bytes,
+        place: &DoorPlace,
+    ) -> Result<(Envelope, Arc<Topic>), Doubted> {
+        let envelope = Envelope::read(&body).or_else(|why| doubted(SnsDoubt::Envelope, why))?;
+        // What it holds is in the envelope.
+        drop(body);
         let topic = self.topic(&envelope.topic_arn)?;
+        self.check_version(envelope.signature_version)?;
         let published_ms = parse_ms(envelope.timestamp.as_bytes());
         let Some(published_ms) = published_ms else {
             return doubted(SnsDoubt::Envelope, "Timestamp is no time");
@@ -64,7 +76,8 @@ impl Judge {
         let Some(url) = topic.certificate_url(&envelope.certificate_url) else {
             return doubted(SnsDoubt::Certificate, "SigningCertURL is not at the region's SNS");
         };
-        let key = match self.certificates.key(&url, &topic).await {
+        let fetching = self.certificates.key(&url, &topic, place.group());
+        let key = match place.wait_for(fetching).await? {
             Ok(key) => key,
             Err(NoKey::Away(why) | NoKey::Missing(why)) => {
                 return doubted(SnsDoubt::Unverified, format!("no certificate: {why}"));
@@ -109,11 +122,24 @@ impl Judge {
     fn topic(&self, arn: &str) -> Result<Arc<Topic>, Doubted> {
         self.topics.get(arn).cloned().map_or_else(
             || {
-                let arn: String = arn.chars().take(300).flat_map(char::escape_debug).collect();
+                let arn = shown(arn);
                 doubted(SnsDoubt::Topic, format!("the topic {arn} is not among sns.topics"))
             },
             Ok,
         )
+    }
+
+    fn check_version(&self, version: Version) -> Result<(), Doubted> {
+        let (version, number) = match version {
+            Version::Sha1 => (SignatureVersion::One, 1),
+            Version::Sha256 => (SignatureVersion::Two, 2),
+        };
+        if self.versions.contains(&version) {
+            return Ok(());
+        }
+        let why = format!("SignatureVersion {number} is not among sns.signature_versions");
+        let fix = "set the topic's attribute SignatureVersion to one that is";
+        doubted(SnsDoubt::Version, format!("{why}; {fix}"))
     }
 
     fn check_time(&self, published_ms: i64) -> Result<(), Doubted> {
@@ -139,10 +165,12 @@ impl Doubted {
     #[must_use]
     pub fn reason(&self) -> Reason {
         match self.doubt {
-            SnsDoubt::Envelope => Reason::BadRequest,
+            SnsDoubt::Envelope | SnsDoubt::TooLarge => Reason::BadRequest,
             SnsDoubt::Credentials => Reason::Unauthorized,
-            SnsDoubt::Unverified => Reason::GivenUp,
+            SnsDoubt::Unverified | SnsDoubt::Incomplete => Reason::GivenUp,
+            SnsDoubt::Evicted | SnsDoubt::Full => Reason::Busy,
             SnsDoubt::Topic
+            | SnsDoubt::Version
             | SnsDoubt::Stale
             | SnsDoubt::Future
             | SnsDoubt::Certificate

@@ -17,7 +17,7 @@ pub struct Topic {
 }
 
 /// The address of a certificate at SNS; nothing else makes one than [`Topic::certificate_url`].
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CertificateUrl {
     host: String,
     path: String,

@@ -1,6 +1,6 @@
 //! A connection that speaks HTTP as no client would.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -31,6 +31,16 @@ impl Raw {
     pub async fn connect_with_buffer(address: SocketAddr, bytes: u32) -> Self {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(bytes).expect("a size");
+        let connected = timeout(PATIENCE, socket.connect(address)).await;
+        Self(connected.expect("in time").expect("it listens"))
+    }
+
+    /// As [`Raw::connect`], from an address of loopback, where there are more than one.
+    pub async fn connect_from(source: Ipv4Addr, address: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        if socket.bind((source, 0).into()).is_err() {
+            return Self::connect(address).await;
+        }
         let connected = timeout(PATIENCE, socket.connect(address)).await;
         Self(connected.expect("in time").expect("it listens"))
     }
