@@ -10,9 +10,11 @@ use super::engine::last_moment;
 use super::{Engine, StartError};
 use crate::aws::AwsEnvironment;
 use crate::config::Config;
+#[cfg(feature = "s3")]
+use crate::config::{BucketOwner, Sqs};
 use crate::sink::MetricSink;
 #[cfg(feature = "s3")]
-use crate::source::s3::Objects;
+use crate::source::s3::{Objects, Permit};
 #[cfg(feature = "s3")]
 use crate::source::sqs::ObjectSource;
 use crate::source::sqs::{SqsParts, SqsSettings, SqsSource, region_of};
@@ -20,7 +22,19 @@ use crate::telemetry::Gauges;
 
 /// Queues that are not read yet.
 #[derive(Debug)]
-pub struct Queues(Vec<(SdkConfig, SqsSettings)>);
+pub struct Queues(Vec<Unstarted>);
+
+/// A queue that is not read yet.
+#[derive(Debug)]
+struct Unstarted {
+    sdk: SdkConfig,
+    settings: SqsSettings,
+    #[cfg(feature = "s3")]
+    permit: Permit,
+    /// The account that its buckets belong to.
+    #[cfg(feature = "s3")]
+    owner: Option<String>,
+}
 
 /// Queues that are read.
 #[derive(Clone, Debug)]
@@ -46,7 +60,14 @@ impl Queues {
                 held_messages: sqs.held_messages,
                 pollers: sqs.pollers,
             };
-            queues.push((sdk, settings));
+            queues.push(Unstarted {
+                sdk,
+                settings,
+                #[cfg(feature = "s3")]
+                permit: Permit::new(sqs.buckets.clone()),
+                #[cfg(feature = "s3")]
+                owner: owner_of(sqs),
+            });
         }
         Ok(Self(queues))
     }
@@ -57,13 +78,15 @@ impl Queues {
         engine: &Engine<S>,
         drain: &CancellationToken,
     ) -> RunningQueues {
-        let sources = self.0.into_iter().zip(&engine.queues).map(|((sdk, settings), source)| {
+        let sources = self.0.into_iter().zip(&engine.queues).map(|(queue, source)| {
+            let Unstarted { sdk, settings, .. } = queue;
             let parts = SqsParts {
                 source: source.clone(),
                 metrics: Arc::clone(&engine.metrics),
                 #[cfg(feature = "s3")]
                 objects: Some(ObjectSource {
-                    objects: Objects::new(&sdk, Arc::clone(&engine.metrics)),
+                    objects: Objects::new(&sdk, queue.owner, Arc::clone(&engine.metrics)),
+                    permit: queue.permit,
                     source: engine.objects_of(source),
                 }),
                 drain: drain.clone(),
@@ -71,6 +94,22 @@ impl Queues {
             SqsSource::start(&sdk, settings, parts)
         });
         RunningQueues(sources.collect())
+    }
+}
+
+/// The account that a queue's buckets belong to; that of the queue, unless the configuration says
+/// otherwise.
+#[cfg(feature = "s3")]
+fn owner_of(sqs: &Sqs) -> Option<String> {
+    match &sqs.bucket_owner {
+        BucketOwner::Any => None,
+        BucketOwner::Account(account) => Some(account.clone()),
+        BucketOwner::OfQueue => {
+            let account = sqs.queue_url.rsplit('/').nth(1)?;
+            let is_account =
+                account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+            is_account.then(|| account.to_owned())
+        }
     }
 }
 

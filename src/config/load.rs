@@ -127,6 +127,7 @@ fn read_key(
         Kind::SignatureVersions { set } => {
             return set(config, signature_versions(key, entry, findings));
         }
+        Kind::Buckets { set } => return set(config, buckets(key, entry, findings)),
         _ => {}
     }
     if let Err((what, mend)) = read_single(key, &entry.raw, config) {
@@ -169,7 +170,8 @@ fn read_single(key: &KeyDoc, raw: &Raw, config: &mut Config) -> Result<(), Fault
         | Kind::ApiKeys { .. }
         | Kind::Topics { .. }
         | Kind::Unread { .. }
-        | Kind::SignatureVersions { .. } => Ok(()),
+        | Kind::SignatureVersions { .. }
+        | Kind::Buckets { .. } => Ok(()),
     }
 }
 
@@ -279,6 +281,10 @@ fn signature_versions(
     list(key, entry, like, text::signature_version, |_| None, findings)
 }
 
+fn buckets(key: &KeyDoc, entry: &Entry, findings: &mut Vec<Finding>) -> Vec<String> {
+    let like = ["put the name in quotes", "write `[\"NAME\"]`"];
+    list(key, entry, like, text::bucket, |_| None, findings)
+}
 
 /// The items of a list that can be read. `like` says how one is written, and the list.
 fn list<T>(

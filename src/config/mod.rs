@@ -165,6 +165,20 @@ pub struct Sqs {
     /// From taken to deleted.
     pub held_messages: usize,
     pub pollers: usize,
+    /// Buckets whose objects its messages may name. None: any, by its plain name.
+    pub buckets: Vec<String>,
+    pub bucket_owner: BucketOwner,
+}
+
+/// Whose buckets the objects are in that messages name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BucketOwner {
+    /// The account that is in the queue's URL.
+    OfQueue,
+    /// This one, by its 12 digits.
+    Account(String),
+    /// Anybody.
+    Any,
 }
 
 /// Copies of events that arrive under other request ids.
@@ -538,6 +552,8 @@ impl Default for Sqs {
             visibility: Duration::from_mins(1),
             held_messages: 20_000,
             pollers: 8,
+            buckets: Vec::new(),
+            bucket_owner: BucketOwner::OfQueue,
         }
     }
 }

@@ -196,6 +196,8 @@ acknowledge = "merged"
 visibility = "2s"
 held_messages = 10
 pollers = 64
+        buckets = ["mail", "more"]
+        bucket_owner = "123456789012"
 [copies]
         remove = true
         window = "24h"
@@ -234,7 +236,7 @@ pollers = 64
         requests_per_second = 7
         "#,
     ));
-    let expected = r#"Config { definitions: Some(S3 { bucket: "b", key: "defs.json" }), definitions_interval: 3600s, default_configuration_set: Some("prod"), forward_patience: 60s, forward_source: "mail", listen: Listen { http: [::1]:0, admin: 127.0.0.2:0, admin_token: Some([redacted]), keep_alive: 120s, tls_certificate: Some("cert.pem"), tls_key: Some("key.pem"), tls_client_ca: Some("ca.pem") }, limits: Limits { body_bytes: 1024, expanded_bytes: 2048, object_bytes: 4096, in_flight_bytes: 1, in_flight_requests: 2, series: 3, entries: 4, forward_bytes: 1024 }, firehose: Firehose { path: "/in", access_keys: [[redacted], [redacted]], acknowledge: Journaled, patience: 170s }, sns: Sns { topics: [TopicArn { arn: "arn:aws:sns:eu-west-1:123456789012:a", ends: [7, 21] }, TopicArn { arn: "arn:aws-cn:sns:cn-north-1:123456789012:b", ends: [10, 25] }], path: "/topics", acknowledge: Journaled, patience: 14s, confirm: false, chain: false, signature_versions: [Two], certificate_directory: Some("certificates"), credentials: [[redacted]], max_age: 86400s }, sqs: [Sqs { queue_url: "http://127.0.0.1:4566/1/q", acknowledge: Merged, visibility: 2s, held_messages: 10, pollers: 64 }], copies: Copies { remove: true, window: 86400s, events: 5 }, cloudwatch: CloudWatch { publish: Memory, namespace: "Mail", region: Some("eu-west-1"), role_arn: Some("arn:aws:iam::123456789012:role/metrics"), flush_interval: 50ms, settle_deadline: 160s, timestamp: Arrival, ambiguous: Drop, requests_per_second: 500, concurrency: 64, connect_timeout: 51ms, attempt_timeout: 60s }, journal: Journal { directory: Some("/var/lib/postmeter") }, dead_letters: DeadLetters { directory: Some("letters"), stream: None, keep: [Foreign], file_bytes: 1048576, bytes: 4294967295 }, shutdown: Shutdown { grace: 120s }, telemetry: Telemetry { log: "warn,postmeter=debug", log_format: Json, own_namespace: None }, ses_api: SesApi { listen: Some(127.0.0.3:0), auth: None, access_keys: [ApiKey { id: "AKIA", secret: [redacted] }], read_only_access_keys: [ApiKey { id: "AKIB", secret: [redacted] }, ApiKey { id: "AKIC", secret: [redacted] }], requests_per_second: 7 } }"#;
+    let expected = r#"Config { definitions: Some(S3 { bucket: "b", key: "defs.json" }), definitions_interval: 3600s, default_configuration_set: Some("prod"), forward_patience: 60s, forward_source: "mail", listen: Listen { http: [::1]:0, admin: 127.0.0.2:0, admin_token: Some([redacted]), keep_alive: 120s, tls_certificate: Some("cert.pem"), tls_key: Some("key.pem"), tls_client_ca: Some("ca.pem") }, limits: Limits { body_bytes: 1024, expanded_bytes: 2048, object_bytes: 4096, in_flight_bytes: 1, in_flight_requests: 2, series: 3, entries: 4, forward_bytes: 1024 }, firehose: Firehose { path: "/in", access_keys: [[redacted], [redacted]], acknowledge: Journaled, patience: 170s }, sns: Sns { topics: [TopicArn { arn: "arn:aws:sns:eu-west-1:123456789012:a", ends: [7, 21] }, TopicArn { arn: "arn:aws-cn:sns:cn-north-1:123456789012:b", ends: [10, 25] }], path: "/topics", acknowledge: Journaled, patience: 14s, confirm: false, chain: false, signature_versions: [Two], certificate_directory: Some("certificates"), credentials: [[redacted]], max_age: 86400s }, sqs: [Sqs { queue_url: "http://127.0.0.1:4566/1/q", acknowledge: Merged, visibility: 2s, held_messages: 10, pollers: 64, buckets: ["mail", "more"], bucket_owner: Account("123456789012") }], copies: Copies { remove: true, window: 86400s, events: 5 }, cloudwatch: CloudWatch { publish: Memory, namespace: "Mail", region: Some("eu-west-1"), role_arn: Some("arn:aws:iam::123456789012:role/metrics"), flush_interval: 50ms, settle_deadline: 160s, timestamp: Arrival, ambiguous: Drop, requests_per_second: 500, concurrency: 64, connect_timeout: 51ms, attempt_timeout: 60s }, journal: Journal { directory: Some("/var/lib/postmeter") }, dead_letters: DeadLetters { directory: Some("letters"), stream: None, keep: [Foreign], file_bytes: 1048576, bytes: 4294967295 }, shutdown: Shutdown { grace: 120s }, telemetry: Telemetry { log: "warn,postmeter=debug", log_format: Json, own_namespace: None }, ses_api: SesApi { listen: Some(127.0.0.3:0), auth: None, access_keys: [ApiKey { id: "AKIA", secret: [redacted] }], read_only_access_keys: [ApiKey { id: "AKIB", secret: [redacted] }, ApiKey { id: "AKIC", secret: [redacted] }], requests_per_second: 7 } }"#;
     assert_eq!(format!("{config:?}"), expected);
     assert_eq!(config.firehose.access_keys[1].as_bytes(), b"fedcba9876543210");
 }
@@ -682,18 +684,26 @@ fn published_settles_before_sns_gives_up() {
 }
 
 #[test]
-fn signature_versions_are_read_and_faults_in_them_are_named() {
+fn signature_versions_and_buckets_are_read_and_faults_in_them_are_named() {
+    let queue = ("POSTMETER__SQS__0__QUEUE_URL", "https://sqs/1/q");
     let publish = ("POSTMETER__CLOUDWATCH__PUBLISH", "memory");
     let config = config_of(load_variables(&[
         publish,
+        queue,
         ("POSTMETER__SNS__SIGNATURE_VERSIONS", "2,1"),
+        ("POSTMETER__SQS__0__BUCKETS", "mail, arn:aws:s3:::more"),
+        ("POSTMETER__SQS__0__BUCKET_OWNER", "any"),
     ]));
     assert_eq!(config.sns.signature_versions, [SignatureVersion::Two, SignatureVersion::One]);
+    assert_eq!(config.sqs[0].buckets, ["mail", "arn:aws:s3:::more"]);
+    assert_eq!(config.sqs[0].bucket_owner, BucketOwner::Any);
     for (variable, wrong, what) in [
         ("POSTMETER__SNS__SIGNATURE_VERSIONS", "3", "`3` is not a version of SNS signatures"),
         ("POSTMETER__SNS__SIGNATURE_VERSIONS", "", "no version of signatures is accepted"),
+        ("POSTMETER__SQS__0__BUCKETS", "a b", "`a b` is not the name of a bucket"),
+        ("POSTMETER__SQS__0__BUCKET_OWNER", "12345", "`12345` is not an account"),
     ] {
-        let loaded = load_variables(&[publish, (variable, wrong)]);
+        let loaded = load_variables(&[publish, queue, (variable, wrong)]);
         assert!(loaded.config.is_none(), "{variable}={wrong}");
         assert!(lines(&loaded)[0].contains(what), "{:?}", lines(&loaded));
     }

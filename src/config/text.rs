@@ -7,7 +7,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{AccessKey, ApiKey, DefinitionsSource, SignatureVersion, TopicArn, Unread};
+use super::{
+    AccessKey, ApiKey, BucketOwner, DefinitionsSource, SignatureVersion, TopicArn, Unread,
+};
 use crate::destination::namespace_fault;
 use crate::printable::printable;
 
@@ -209,6 +211,31 @@ pub(super) fn signature_version(text: &str) -> Result<SignatureVersion, Fault> {
         _ => Err((
             format!("{} is not a version of SNS signatures", quoted(text)),
             "write 1 (SHA-1) or 2 (SHA-256)".into(),
+        )),
+    }
+}
+
+/// The name of a bucket, or whatever a notification may name one by: who writes it here means it.
+pub(super) fn bucket(text: &str) -> Result<String, Fault> {
+    let is_sound = (1..=ARN_BYTES_MAX).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if is_sound {
+        return Ok(text.to_owned());
+    }
+    let what = format!("{} is not the name of a bucket", quoted(text));
+    Err((what, "write the name alone, such as \"mail-events\"".into()))
+}
+
+pub(super) fn bucket_owner(text: &str) -> Result<BucketOwner, Fault> {
+    match text {
+        "" => Ok(BucketOwner::OfQueue),
+        "any" => Ok(BucketOwner::Any),
+        _ if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Ok(BucketOwner::Account(text.to_owned()))
+        }
+        _ => Err((
+            format!("{} is not an account", quoted(text)),
+            "write the 12 digits of an account, \"any\", or nothing for the queue's account".into(),
         )),
     }
 }

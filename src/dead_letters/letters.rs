@@ -16,6 +16,8 @@ pub(super) const LETTER_BYTES: usize = 128;
 pub struct Letters {
     keep: Vec<Unread>,
     raw_bytes_max: usize,
+    /// Keep where values are, and not what they are.
+    places_alone: bool,
     all_room: Arc<Semaphore>,
     pub(super) room: Option<OwnedSemaphorePermit>,
     pub(super) found: Vec<Letter>,
@@ -29,9 +31,10 @@ pub struct Letters {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Letter {
     pub kind: Unread,
-    /// The number of its record in the request, from 0.
+    /// The number of its record in the request, from 0; of an object the offset in its text.
     pub record: u64,
-    pub raw: Box<[u8]>,
+    /// None: only its place is kept.
+    pub raw: Option<Box<[u8]>>,
 }
 
 // === impl Letters ===
@@ -39,8 +42,16 @@ pub struct Letter {
 impl Letters {
     pub(super) fn new(keep: &[Unread], raw_bytes_max: usize, all_room: Arc<Semaphore>) -> Self {
         let (room, found) = (None, Vec::new());
-        let keep = keep.to_vec();
-        Self { keep, raw_bytes_max, all_room, room, found, again: 0, full: 0, too_large: 0 }
+        let (keep, places_alone) = (keep.to_vec(), false);
+        let (again, full, too_large) = (0, 0, 0);
+        Self { keep, raw_bytes_max, places_alone, all_room, room, found, again, full, too_large }
+    }
+
+    /// Keeps where values are, and not what they are: a message may name an object that holds
+    /// something else than events, which must not get into letters. The object keeps its content.
+    #[must_use]
+    pub fn of_places(self) -> Self {
+        Self { places_alone: true, ..self }
     }
 
     /// Takes a value that is no event, if its kind is to be kept. Its bytes are copied.
@@ -51,11 +62,13 @@ impl Letters {
             self.again += 1;
             return;
         }
-        if raw.len() > self.raw_bytes_max {
+        let raw = (!self.places_alone).then_some(raw);
+        let raw_bytes = raw.map_or(0, <[u8]>::len);
+        if raw_bytes > self.raw_bytes_max {
             self.too_large += 1;
             return;
         }
-        let bytes = u32::try_from(raw.len() + LETTER_BYTES).unwrap_or(u32::MAX);
+        let bytes = u32::try_from(raw_bytes + LETTER_BYTES).unwrap_or(u32::MAX);
         match Arc::clone(&self.all_room).try_acquire_many_owned(bytes) {
             Err(_) => self.full += 1,
             Ok(more) => {
@@ -63,7 +76,7 @@ impl Letters {
                     Some(room) => room.merge(more),
                     none => *none = Some(more),
                 }
-                self.found.push(Letter { kind, record, raw: raw.into() });
+                self.found.push(Letter { kind, record, raw: raw.map(Into::into) });
             }
         }
     }
@@ -100,12 +113,22 @@ mod tests {
         other.take(Other::UnknownType, &path, 4, b"");
         other.take(Other::UnknownType, &path, 5, b"");
         assert_eq!((other.full, other.found.len()), (1, 1));
-        let empty = Letter { kind: Unread::UnknownType, record: 4, raw: [].into() };
+        let empty = Letter { kind: Unread::UnknownType, record: 4, raw: Some([].into()) };
         assert_eq!(other.found, [empty]);
         drop(one);
         other.take(Other::UnknownType, &path, 5, &[b'x'; 100]);
         assert_eq!((other.full, other.found.len()), (1, 2));
         drop(other);
         assert_eq!(room.available_permits(), 2 * LETTER_BYTES + 100);
+    }
+
+    #[test]
+    fn letters_of_places_hold_no_content() {
+        let room = Arc::new(Semaphore::new(2 * LETTER_BYTES));
+        let path = Path::default();
+        let mut letters = letters(&room).of_places();
+        letters.take(Other::Malformed, &path, 7, &[b'x'; 1000]);
+        assert_eq!(letters.found, [Letter { kind: Unread::Malformed, record: 7, raw: None }]);
+        assert_eq!(room.available_permits(), LETTER_BYTES);
     }
 }

@@ -43,8 +43,13 @@ struct Line<'a> {
     error_message: &'a str,
     source: &'a str,
     request_id: &'a str,
-    record: u64,
-    raw_data: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record: Option<u64>,
+    /// Of a letter without content.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offset: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raw_data: Option<String>,
 }
 
 // === impl Origin ===
@@ -72,8 +77,9 @@ impl Letter {
             error_message,
             source: &origin.source,
             request_id: &origin.request_id,
-            record: self.record,
-            raw_data: STANDARD.encode(&self.raw),
+            record: self.raw.as_ref().map(|_| self.record),
+            offset: self.raw.is_none().then_some(self.record),
+            raw_data: self.raw.as_ref().map(|raw| STANDARD.encode(raw)),
         };
         let mut line = serde_json::to_vec(&line).expect("texts and numbers are JSON");
         line.push(b'\n');
@@ -114,7 +120,7 @@ mod tests {
     #[test]
     fn a_line_says_what_it_holds_where_it_came_from_and_why() {
         let origin = Origin::new(b"arn:\xff\"", "7", 1_795_176_000_123);
-        let letter = Letter { kind: Unread::Malformed, record: 2, raw: (*b"{\"a").into() };
+        let letter = Letter { kind: Unread::Malformed, record: 2, raw: Some((*b"{\"a").into()) };
         let line = String::from_utf8(letter.line(&origin)).expect("text");
         let expected = concat!(
             r#"{"version":1,"attemptsMade":0,"arrivalTimestamp":1795176000123,"#,
@@ -124,12 +130,15 @@ mod tests {
             "\n"
         );
         assert_eq!(line, expected);
+        let place = Letter { kind: Unread::Foreign, record: 99, raw: None };
+        let line = String::from_utf8(place.line(&origin)).expect("text");
+        assert!(line.ends_with("\"requestId\":\"7\",\"offset\":99}\n"), "{line}");
     }
 
     #[test]
     fn the_largest_letter_of_the_longest_origin_is_within_its_bounds() {
         let line_bytes_max = 40_000;
-        let raw = vec![0; raw_bytes_max(line_bytes_max)].into();
+        let raw = Some(vec![0; raw_bytes_max(line_bytes_max)].into());
         let origin = Origin::new(&[1; 10_000], &"\u{1}".repeat(1024), i64::MIN);
         let line = Letter { kind: Unread::Malformed, record: u64::MAX, raw }.line(&origin);
         assert!(line.len() <= line_bytes_max, "{}", line.len());

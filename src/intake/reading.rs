@@ -1,4 +1,4 @@
-//! MeteredBatch bytes into a batch within a budget, away from the threads that serve others.
+//! Reading bytes into a batch within a budget, away from the threads that serve others.
 
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -80,7 +80,7 @@ impl SourceIntake {
     /// Reads a text again, which was within its budget before.
     ///
     /// # Errors
-    /// MeteredBatch it panicked.
+    /// Reading it panicked.
     pub async fn read_again(&self, text: Bytes, blank: Batch) -> Result<Batch, Refusal> {
         let letters = self.intake.letters();
         let work = move || {

@@ -84,6 +84,7 @@ fn offer_all<E>(
             key: key.to_owned(),
             version: None,
             etag: object.e_tag().map(|etag| etag.trim_matches('"').to_owned()),
+            ..Object::default()
         });
         let written = object.last_modified().and_then(|time| time.to_millis().ok());
         each(Found { place, bytes, written_ms: written.unwrap_or(0) })?;

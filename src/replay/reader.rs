@@ -1,4 +1,4 @@
-//! MeteredBatch an object whole into a batch, wherever it is.
+//! Reading an object whole into a batch, wherever it is.
 
 use std::time::Duration;
 

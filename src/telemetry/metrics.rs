@@ -35,7 +35,7 @@ pub struct Metrics {
     pub sqs_messages_deleted: Total,
     pub sqs_messages_undeleted: Total,
     pub sqs_failed_calls: Total,
-    s3_objects: Labelled<5>,
+    s3_objects: Labelled<6>,
     pub s3_bytes: Total,
     pub ledger_evicted: Total,
     values: Labelled<6>,
@@ -182,6 +182,8 @@ pub enum ObjectOutcome {
     Failed,
     /// It was not made, but deleted, say.
     Ignored,
+    /// It is in a bucket that the queue may not name; its message stays in the queue.
+    Forbidden,
 }
 
 /// What becomes of an event that is to be forwarded.
@@ -428,6 +430,7 @@ impl ObjectOutcome {
             Self::Missing => "missing",
             Self::Failed => "failed",
             Self::Ignored => "ignored",
+            Self::Forbidden => "forbidden",
         }
     }
 }

@@ -122,9 +122,9 @@ pub const METRICS: &[Metric] = &[
     gauge("postmeter_sqs_pollers", "Requests for SQS messages under way"),
     by(
         "outcome",
-        &["read", "repeated", "missing", "failed", "ignored"],
+        &["read", "repeated", "missing", "failed", "ignored", "forbidden"],
         "postmeter_s3_objects_total",
-        "Objects that notifications name, by what became of them; ignored: not made but deleted, say",
+        "Objects that notifications name, by outcome; ignored: not created but deleted, say; forbidden: in a bucket that the queue may not name",
     ),
     counter("postmeter_s3_bytes_total", "Bytes of objects read, as they are stored"),
     gauge("postmeter_ledger_ids", "Request ids that are known"),

@@ -178,6 +178,120 @@ async fn crash_doubt(daemon: &Daemon) -> u64 {
     daemon.metric("postmeter_doubtful_counts_total{cause=\"crash\"}").await
 }
 
+/// Whoever writes to the queue chooses buckets; what is not ours to read is not read, nor is its
+/// message deleted.
+#[tokio::test(flavor = "multi_thread")]
+async fn forbidden_buckets_are_never_read_and_their_messages_stay() {
+    let bench = Bench::start().await;
+    let mail = bench.s3.put("mail", send_of("ours").into_bytes());
+    let in_bucket = |name: &str| {
+        let mut record = mail.clone();
+        record["s3"]["bucket"]["name"] = name.into();
+        record
+    };
+    for (buckets, forbidden) in [
+        ("", "arn:aws:s3:eu-west-1:999999999999:accesspoint/theirs"),
+        ("", "theirs-abc-s3alias"),
+        ("mail,more", "theirs"),
+    ] {
+        let daemon = bench.daemon(&[("POSTMETER__SQS__0__BUCKETS", buckets)]);
+        let given = bench.sqs.queue().given;
+        let requests = bench.s3.requests();
+        // None of its objects is read, the allowed one included.
+        bench.sqs.send([notification(&[mail.clone(), in_bucket(forbidden)])]);
+        bench.sqs.until("given out again", |queue| queue.given >= given + 2).await;
+        assert!(daemon.metric(&outcome("forbidden")).await >= 2);
+        assert_eq!(bench.s3.requests(), requests, "{forbidden}");
+        let (status, _, said) = {
+            daemon.signal("TERM");
+            tokio::task::spawn_blocking(|| daemon.wait()).await.expect("it ends")
+        };
+        assert_eq!(status.code(), Some(0));
+        assert!(said.iter().any(|line| line.contains(forbidden) && line.contains("sqs.buckets")));
+        assert!(bench.sqs.queue().left() >= 1);
+        bench.sqs.clear();
+    }
+    let daemon = bench.daemon(&[("POSTMETER__SQS__0__BUCKETS", "mail")]);
+    bench.sqs.send([notification(&[mail])]);
+    bench.sqs.until_empty().await;
+    daemon.end().await;
+    assert_eq!(held_of(&bench.cloudwatch, "ours"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_are_asked_for_in_their_region_and_of_their_owner() {
+    let bench = Bench::start().await;
+    for (owner, expected) in [("", "123456789012"), ("210987654321", "210987654321"), ("any", "")] {
+        let daemon = bench.daemon(&[("POSTMETER__SQS__0__BUCKET_OWNER", owner)]);
+        let asked = bench.s3.requests();
+        for region in ["eu-central-1", "zonegroup1", ""] {
+            let mut record = bench.s3.put(&format!("{owner}-{region}"), send_of("a").into_bytes());
+            record["awsRegion"] = region.into();
+            bench.sqs.send([notification(&[record])]);
+            bench.sqs.until_empty().await;
+        }
+        let owners = bench.s3.headers("x-amz-expected-bucket-owner").split_off(asked);
+        assert_eq!(owners, [expected; 3]);
+        let signed = bench.s3.headers("authorization").split_off(asked);
+        for (signed, region) in signed.iter().zip(["eu-central-1", "us-east-1", "us-east-1"]) {
+            assert!(signed.contains(&format!("/{region}/s3/")), "{signed}");
+        }
+        daemon.end().await;
+    }
+    assert_eq!(held_of(&bench.cloudwatch, "a"), 9);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn notifications_of_minio_and_ceph_are_notifications() {
+    let bench = Bench::start().await;
+    let daemon = bench.daemon(&[]);
+    for source in ["minio:s3", "ceph:s3"] {
+        let mut record = bench.s3.put(source.split(':').next().unwrap(), send_of("a").into_bytes());
+        record["eventSource"] = source.into();
+        record["s3"]["object"]["versionId"] = "".into();
+        bench.sqs.send([notification(&[record])]);
+    }
+    bench.sqs.until_empty().await;
+    daemon.end().await;
+    assert_eq!(held_of(&bench.cloudwatch, "a"), 2);
+}
+
+/// A message may name an object of anybody's that the role can read.
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letters_of_objects_name_the_place_and_hold_no_content() {
+    let bench = Bench::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let daemon = bench.daemon(&[
+        ("POSTMETER__DEAD_LETTERS__DIRECTORY", folder.path().to_str().expect("text")),
+        ("POSTMETER__DEAD_LETTERS__KEEP", "malformed,unknown_type,foreign"),
+    ]);
+    let secrets = "{\"password\":\"hunter2\"}\nplain hunter2\n";
+    bench.sqs.send([notification(&[bench.s3.put("payroll", secrets.into())])]);
+    bench.sqs.until_empty().await;
+    daemon.end().await;
+    let files = std::fs::read_dir(folder.path()).expect("it is there").flatten();
+    let letters: String =
+        files.filter_map(|file| std::fs::read_to_string(file.path()).ok()).collect();
+    assert!(letters.lines().count() >= 2, "{letters}");
+    assert!(!letters.contains("rawData"), "{letters}");
+    for part in ["s3://mail/payroll", "\"errorCode\":\"foreign\"", "\"offset\":0}"] {
+        assert!(letters.contains(part), "{part}: {letters}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_of_s3_are_told_in_one_line() {
+    let bench = Bench::start().await;
+    let denied = bench.s3.put("denied", Vec::new());
+    bench.s3.set_fault("denied", Some(Fault::Denied));
+    let mut daemon = bench.daemon(&[]);
+    bench.sqs.send([notification(&[denied])]);
+    let line = daemon.wait_for_line("s3://mail/denied cannot be read");
+    assert!(line.contains("403 AccessDenied; it takes s3:GetObject"), "{line}");
+    assert!(line.contains("account 123456789012 (sqs.bucket_owner)"), "{line}");
+    assert!(line.len() < 600, "{line}");
+}
+
 /// Definitions in a bucket: a change takes effect by itself, a faulty one does not.
 #[tokio::test(flavor = "multi_thread")]
 async fn definitions_in_s3_take_effect_when_they_change() {

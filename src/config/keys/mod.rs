@@ -41,6 +41,7 @@ pub(super) enum Kind {
     Topics { set: fn(&mut Config, Vec<TopicArn>) },
     Unread { set: fn(&mut Config, Vec<Unread>) },
     SignatureVersions { set: fn(&mut Config, Vec<SignatureVersion>) },
+    Buckets { set: fn(&mut Config, Vec<String>) },
 }
 
 /// One word that a key may hold, and what it does.
@@ -122,7 +123,8 @@ impl KeyDoc {
             | Kind::ApiKeys { .. }
             | Kind::Topics { .. }
             | Kind::Unread { .. }
-            | Kind::SignatureVersions { .. } => true,
+            | Kind::SignatureVersions { .. }
+            | Kind::Buckets { .. } => true,
             Kind::Text { .. }
             | Kind::Address { .. }
             | Kind::Duration { .. }
@@ -150,6 +152,7 @@ impl KeyDoc {
             Kind::ApiKeys { .. } => "list of `id:secret`".to_owned(),
             Kind::Topics { .. } => "list of topic ARNs".to_owned(),
             Kind::SignatureVersions { .. } => "list of 1, 2".to_owned(),
+            Kind::Buckets { .. } => "list of bucket names".to_owned(),
             Kind::Unread { .. } => {
                 let words = Unread::ALL.map(|unread| format!("`{}`", unread.word()));
                 format!("list of {}", words.join(", "))

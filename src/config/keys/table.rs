@@ -409,6 +409,28 @@ pub(super) const KEYS: &[KeyDoc] = &[
         },
     },
     KeyDoc {
+        path: "sqs.buckets",
+        default: "[]",
+        help: "buckets whose objects messages may name; empty: any bucket of sqs.bucket_owner, by its \
+               plain name",
+        kind: Kind::Buckets {
+            set: |config, buckets| with_queue(config, |sqs| sqs.buckets = buckets),
+        },
+    },
+    KeyDoc {
+        path: "sqs.bucket_owner",
+        default: r#""""#,
+        help: "the account that owns the buckets: 12 digits, or `any`; empty: the account in the \
+               queue's URL",
+        kind: Kind::Text {
+            is: "account",
+            read: |config, text| {
+                text::bucket_owner(text)
+                    .map(|value| with_queue(config, |sqs| sqs.bucket_owner = value))
+            },
+        },
+    },
+    KeyDoc {
         path: "copies.remove",
         default: "false",
         help: "leave out an event that was counted already and comes under another request id",

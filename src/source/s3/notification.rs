@@ -5,9 +5,10 @@ use percent_encoding::percent_decode;
 use serde::Deserialize;
 
 use crate::ack::{RequestId, SourceKind};
+use crate::printable::shown;
 
 /// A version of an object.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Object {
     pub bucket: String,
     pub key: String,
@@ -15,6 +16,10 @@ pub struct Object {
     pub version: Option<String>,
     /// Of its content, without quotes.
     pub etag: Option<String>,
+    /// Orders what happened to the object; another with each time it is written.
+    pub sequencer: Option<String>,
+    /// Of the bucket, as the notification has it: a name of a region, or anything else.
+    pub region: Option<String>,
 }
 
 /// What a message of S3 says.
@@ -38,6 +43,7 @@ struct Message {
     inner: Option<String>,
     /// Of an `EventBridge` envelope.
     source: Option<String>,
+    region: Option<String>,
     #[serde(rename = "detail-type")]
     detail_type: Option<String>,
     detail: Option<Detail>,
@@ -48,6 +54,7 @@ struct Message {
 struct Record {
     event_source: String,
     event_name: String,
+    aws_region: Option<String>,
     s3: Detail,
 }
 
@@ -69,10 +76,16 @@ struct Named {
     version: Option<String>,
     #[serde(rename = "eTag", alias = "etag")]
     etag: Option<String>,
+    sequencer: Option<String>,
 }
 
+/// Sources of records: S3, `MinIO` and Ceph.
+const SOURCES: [&str; 3] = ["aws:s3", "minio:s3", CEPH];
+/// It writes keys as they are; the others encode them.
+const CEPH: &str = "ceph:s3";
+
 /// One of them is in every message of S3.
-const MARKS: [&str; 3] = ["aws:s3", "aws.s3", "s3:TestEvent"];
+const MARKS: [&str; 5] = ["aws:s3", "aws.s3", "s3:TestEvent", "minio:s3", CEPH];
 
 // === impl Notification ===
 
@@ -97,34 +110,47 @@ impl Notification {
         }
         let mut notification = Self::default();
         if let Some(records) = message.records {
-            if records.is_empty() || records.iter().any(|record| record.event_source != "aws:s3") {
+            let is_of_s3 = |record: &Record| SOURCES.contains(&record.event_source.as_str());
+            if records.is_empty() || !records.iter().all(is_of_s3) {
                 return None;
             }
-            for Record { event_name, s3, .. } in records {
+            for Record { event_source, event_name, aws_region, s3 } in records {
+                let key = if event_source == CEPH {
+                    s3.object.key.clone()
+                } else {
+                    // Encoded as in a form: a space is a plus.
+                    let key = s3.object.key.replace('+', " ");
+                    percent_decode(key.as_bytes()).decode_utf8_lossy().into_owned()
+                };
                 let name = event_name.strip_prefix("s3:").unwrap_or(&event_name);
-                // Encoded as in a form: a space is a plus.
-                let key = s3.object.key.replace('+', " ");
-                let key = percent_decode(key.as_bytes()).decode_utf8_lossy().into_owned();
-                notification.add(name.starts_with("ObjectCreated:"), s3, key);
+                let kind = name.split(':').next();
+                notification.add(kind == Some("ObjectCreated"), s3, key, aws_region);
             }
             return Some(notification);
         }
         let detail = message.detail.filter(|_| message.source.as_deref() == Some("aws.s3"))?;
         let key = detail.object.key.clone();
-        notification.add(message.detail_type.as_deref() == Some("Object Created"), detail, key);
+        let is_made = message.detail_type.as_deref() == Some("Object Created");
+        notification.add(is_made, detail, key, message.region);
         Some(notification)
     }
 
-    fn add(&mut self, is_made: bool, of: Detail, key: String) {
+    fn add(&mut self, is_made: bool, of: Detail, key: String, region: Option<String>) {
         if !is_made {
             self.others += 1;
             return;
         }
-        let Named { version, etag, .. } = of.object;
+        let Named { version, etag, sequencer, .. } = of.object;
         let etag = etag.map(|etag| etag.trim_matches('"').to_owned());
-        let is_some = |text: &String| !text.is_empty();
-        let (version, etag) = (version.filter(is_some), etag.filter(is_some));
-        self.objects.push(Object { bucket: of.bucket.name, key, version, etag });
+        let some = |text: Option<String>| text.filter(|text| !text.is_empty());
+        self.objects.push(Object {
+            bucket: of.bucket.name,
+            key,
+            version: some(version),
+            etag: some(etag),
+            sequencer: some(sequencer),
+            region: some(region),
+        });
     }
 }
 
@@ -137,20 +163,33 @@ impl Object {
         format!("s3://{}/{}", self.bucket, self.key)
     }
 
+    /// As [`Object::url`], for logs and messages: escaped, and cut.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        shown(&self.url())
+    }
+
     /// The version, or what stands for it.
     #[must_use]
     pub fn version(&self) -> Option<&str> {
-        self.version.as_deref().or(self.etag.as_deref())
+        self.version.as_deref().or(self.etag.as_deref()).or(self.sequencer.as_deref())
     }
 
-    /// Known by bucket, key and version.
+    /// Known by bucket, key and version; without a version by its content, and without that by when
+    /// it was written.
     #[must_use]
     pub fn id(&self) -> RequestId {
-        RequestId::new(
-            SourceKind::S3,
-            self.url().as_bytes(),
-            self.version().unwrap_or_default().as_bytes(),
-        )
+        // In a bucket whose versioning is suspended, all have this version.
+        let version = self.version.as_deref().filter(|version| *version != "null");
+        let (kind, text) = match (version, &self.etag, &self.sequencer) {
+            (Some(version), _, _) => ("version", version),
+            (None, Some(etag), _) => ("etag", etag.as_str()),
+            (None, None, Some(sequencer)) => ("sequencer", sequencer.as_str()),
+            (None, None, None) => ("", ""),
+        };
+        // A listed ARN may have slashes, as keys have.
+        let place = format!("{}:{}/{}", self.bucket.len(), self.bucket, self.key);
+        RequestId::new(SourceKind::S3, place.as_bytes(), format!("{kind}:{text}").as_bytes())
     }
 }
 
@@ -173,6 +212,8 @@ mod tests {
             key: key.to_owned(),
             version: owned(version),
             etag: owned(etag),
+            sequencer: Some("0055".to_owned()),
+            region: Some("eu-west-1".to_owned()),
         }
     }
 
@@ -202,10 +243,36 @@ mod tests {
         assert_eq!(Notification::read(sns.as_bytes()).map(|read| read.objects.len()), Some(2));
 
         let event = r#"{"version":"0","detail-type":"Object Created","source":"aws.s3","detail":{"version":"0",
-            "bucket":{"name":"mail"},"object":{"key":"a+b","size":1,"etag":"e","version-id":"v","sequencer":"1"}}}"#;
+            "bucket":{"name":"mail"},"object":{"key":"a+b","size":1,"etag":"e","version-id":"v","sequencer":"0055"}},
+            "region":"eu-west-1"}"#;
         let read = Notification::read(event.as_bytes()).expect("it is one");
         // Not encoded there.
         assert_eq!(read.objects, [object("a+b", Some("v"), Some("e"))]);
+    }
+
+    /// As `cmd/event-notification.go` of `MinIO` and `rgw_pubsub.cc` of Ceph write them.
+    #[test]
+    fn objects_are_named_by_minio_and_ceph_too() {
+        let minio = r#"{"EventName":"s3:ObjectCreated:Put","Key":"mail/a b+c","Records":[{
+            "eventVersion":"2.0","eventSource":"minio:s3","awsRegion":"","eventName":"s3:ObjectCreated:Put",
+            "s3":{"s3SchemaVersion":"1.0","bucket":{"name":"mail","arn":"arn:aws:s3:::mail"},
+            "object":{"key":"a+b%2Bc","size":7,"eTag":"e","sequencer":"0055"}},"source":{"host":"10.0.0.1"}}]}"#;
+        let read = Notification::read(minio.as_bytes()).expect("it is one");
+        let expected = Object { region: None, ..object("a b+c", None, Some("e")) };
+        assert_eq!(read.objects, [expected]);
+
+        let ceph = r#"{"Records":[{"eventVersion":"2.2","eventSource":"ceph:s3","awsRegion":"zonegroup1",
+            "eventName":"ObjectCreated:Put","s3":{"bucket":{"name":"mail","id":"5332.38"},
+            "object":{"key":"a+b%20c","size":"7","etag":"","versionId":"","sequencer":"0055","tags":[]}}}]}"#;
+        let read = Notification::read(ceph.as_bytes()).expect("it is one");
+        let region = Some("zonegroup1".to_owned());
+        assert_eq!(read.objects, [Object { region, ..object("a+b%20c", None, None) }]);
+        for event in ["s3:ObjectCreated:Put", "ObjectCreated"] {
+            let old = ceph.replace("ObjectCreated:Put", event);
+            assert_eq!(Notification::read(old.as_bytes()).map(|read| read.objects.len()), Some(1));
+        }
+        let removed = ceph.replace("ObjectCreated:Put", "ObjectRemoved:Delete");
+        assert_eq!(Notification::read(removed.as_bytes()).map(|read| read.others), Some(1));
     }
 
     #[test]
@@ -239,5 +306,15 @@ mod tests {
         assert_ne!(of("a", Some("v"), None), of("a", Some("w"), None));
         assert_ne!(of("a", None, Some("e")), of("a", None, Some("f")));
         assert_ne!(of("a", None, Some("e")), of("b", None, Some("e")));
+        assert_ne!(of("a", Some("e"), None), of("a", None, Some("e")));
+        assert_ne!(of("a", Some("null"), Some("e")), of("a", Some("null"), Some("f")));
+        let written = |sequencer: &str| {
+            Object { sequencer: Some(sequencer.to_owned()), ..object("a", None, None) }.id()
+        };
+        assert_eq!(written("1"), written("1"));
+        assert_ne!(written("1"), written("2"));
+        let in_bucket =
+            |bucket: &str, key| Object { bucket: bucket.into(), ..object(key, None, None) };
+        assert_ne!(in_bucket("a/b", "c").id(), in_bucket("a", "b/c").id());
     }
 }

@@ -1,13 +1,17 @@
-//! MeteredBatch objects as they arrive.
+//! Reading objects as they arrive.
 
+use std::collections::HashMap;
+use std::error::Error;
 use std::io::{self, Read};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::Region;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::error::{DisplayErrorContext, SdkError};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::get_object::GetObjectError;
 use tokio::sync::Semaphore;
 use tokio_util::io::SyncIoBridge;
 
@@ -15,6 +19,7 @@ use super::notification::Object;
 use crate::aws::CONNECT_TIMEOUT;
 use crate::backoff::Backoff;
 use crate::intake::{MeteredBatch, ReadError, read_stream};
+use crate::printable::shown;
 use crate::telemetry::{Metrics, ObjectOutcome};
 
 /// Objects that are read at once. Each is a thread, and less than a megabyte.
@@ -24,12 +29,26 @@ const TRIES: usize = 3;
 /// Until the answer begins.
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// Clients for other regions than the first.
+const OTHER_REGIONS_MAX: usize = 40;
+
 /// Reads objects. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Objects {
-    client: Client,
+    clients: Arc<Clients>,
+    /// The account that owns the buckets; S3 refuses others. None: anybody.
+    owner: Option<String>,
     places: Arc<Semaphore>,
     metrics: Arc<Metrics>,
+}
+
+/// A client for each region that notifications name.
+#[derive(Debug)]
+struct Clients {
+    first: Client,
+    /// What others are made with; None: there are no others.
+    sdk: Option<SdkConfig>,
+    others: Mutex<HashMap<String, Client>>,
 }
 
 /// A body that knows how long it is to be: one that breaks off fails, and never as gzip does that
@@ -42,30 +61,86 @@ struct Download<R> {
 /// A client with timeouts.
 #[must_use]
 pub fn client(sdk: &SdkConfig) -> Client {
+    client_in(sdk, None)
+}
+
+/// As [`client`], for another region.
+fn client_in(sdk: &SdkConfig, region: Option<String>) -> Client {
     let timeouts =
         TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT);
     // What stands in for S3 has one host name for all buckets.
     let is_elsewhere =
         sdk.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
-    let config = aws_sdk_s3::config::Builder::from(sdk)
+    let mut config = aws_sdk_s3::config::Builder::from(sdk)
         .timeout_config(timeouts.build())
-        .force_path_style(is_elsewhere)
-        .build();
-    Client::from_conf(config)
+        .force_path_style(is_elsewhere);
+    if let Some(region) = region {
+        config = config.region(Region::new(region));
+    }
+    Client::from_conf(config.build())
+}
+
+/// Whether a text is the name of a region: `eu-west-1`, `us-gov-west-1`.
+fn is_region(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let [first, middle @ .., last] = &parts[..] else { return false };
+    let is_word = |word: &str| word.bytes().all(|byte| byte.is_ascii_lowercase());
+    text.len() <= 32
+        && (2..=4).contains(&first.len())
+        && is_word(first)
+        && !middle.is_empty()
+        && middle.iter().all(|word| !word.is_empty() && is_word(word))
+        && last.len() == 1
+        && last.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+// === impl Clients ===
+
+impl Clients {
+    /// The client for a region; the first for a text that is none, as `MinIO` and Ceph may write.
+    fn of(&self, region: Option<&str>) -> Client {
+        let first = || self.first.clone();
+        let Some((sdk, region)) = self.sdk.as_ref().zip(region.filter(|text| is_region(text)))
+        else {
+            return first();
+        };
+        if self.first.config().region().is_some_and(|first| first.as_ref() == region) {
+            return first();
+        }
+        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = others.get(region) {
+            return client.clone();
+        }
+        if others.len() >= OTHER_REGIONS_MAX {
+            return first();
+        }
+        let client = client_in(sdk, Some(region.to_owned()));
+        others.insert(region.to_owned(), client.clone());
+        client
+    }
 }
 
 // === impl Objects ===
 
 impl Objects {
     #[must_use]
-    pub fn new(sdk: &SdkConfig, metrics: Arc<Metrics>) -> Self {
-        Self::with(client(sdk), AT_ONCE, metrics)
+    pub fn new(sdk: &SdkConfig, owner: Option<String>, metrics: Arc<Metrics>) -> Self {
+        let clients =
+            Clients { first: client(sdk), sdk: Some(sdk.clone()), others: Mutex::default() };
+        Self {
+            clients: Arc::new(clients),
+            owner,
+            places: Arc::new(Semaphore::new(AT_ONCE)),
+            metrics,
+        }
     }
 
-    /// As [`Objects::new`], so many objects at once.
+    /// As [`Objects::new`], so many objects at once, all with this client, whoever owns them.
     #[must_use]
     pub fn with(client: Client, at_once: usize, metrics: Arc<Metrics>) -> Self {
-        Self { client, places: Arc::new(Semaphore::new(at_once)), metrics }
+        let clients = Clients { first: client, sdk: None, others: Mutex::default() };
+        let places = Arc::new(Semaphore::new(at_once));
+        Self { clients: Arc::new(clients), owner: None, places, metrics }
     }
 
     /// Reads an object of at most `bytes_max` bytes after gzip. `fresh` begins a reading, for each try.
@@ -96,7 +171,7 @@ impl Objects {
             };
             if left == 0 || matches!(error, ReadError::Refused(_)) {
                 self.metrics.s3_objects(ObjectOutcome::Failed, 1);
-                return Err(error.of(&object.url()));
+                return Err(error.of(&object.shown()));
             }
             tokio::time::sleep(backoff.pause()).await;
         }
@@ -117,8 +192,10 @@ impl Objects {
 
     /// `None`: it is not there any more, or holds something else by now.
     async fn open(&self, object: &Object) -> Result<Option<impl Read + Send + 'static>, String> {
-        let call = self.client.get_object().bucket(&object.bucket).key(&object.key);
+        let client = self.clients.of(object.region.as_deref());
+        let call = client.get_object().bucket(&object.bucket).key(&object.key);
         let call = call.set_version_id(object.version.clone());
+        let call = call.set_expected_bucket_owner(self.owner.clone());
         let etag = object.etag.as_ref().filter(|_| object.version.is_none());
         let call = call.set_if_match(etag.map(|etag| format!("\"{etag}\"")));
         let answer = match call.send().await {
@@ -128,12 +205,43 @@ impl Objects {
             {
                 return Ok(None);
             }
-            Err(error) => return Err(DisplayErrorContext(error).to_string()),
+            Err(error) => {
+                let region = client.config().region().map(AsRef::as_ref);
+                return Err(why(&error, region.unwrap_or_default(), self.owner.as_deref()));
+            }
         };
         let len = answer.content_length().and_then(|len| u64::try_from(len).ok()).unwrap_or(0);
         self.metrics.s3_bytes.add(len);
         Ok(Some(Download { body: SyncIoBridge::new(answer.body.into_async_read()), left: len }))
     }
+}
+
+/// Why an object cannot be read, in one line.
+fn why(error: &SdkError<GetObjectError>, region: &str, owner: Option<&str>) -> String {
+    let SdkError::ServiceError(answer) = error else {
+        // The cause says it, such as a connection that was refused.
+        let mut cause: &dyn Error = error;
+        while let Some(deeper) = cause.source() {
+            cause = deeper;
+        }
+        return shown(&format!("{error}: {cause}"));
+    };
+    let (raw, fault) = (answer.raw(), answer.err());
+    let status = raw.status().as_u16();
+    let code = shown(fault.code().unwrap_or("without a code"));
+    let own_region = raw.headers().get("x-amz-bucket-region").filter(|own| *own != region);
+    let fix = match (status, own_region) {
+        (_, Some(own)) => format!("; the bucket is in {}, not in {region}", shown(own)),
+        (301, None) => format!("; the bucket is not in {region}"),
+        (403, None) => {
+            let owner = owner.map_or_else(String::new, |owner| {
+                format!(", and the bucket must belong to account {owner} (sqs.bucket_owner)")
+            });
+            format!("; it takes s3:GetObject{owner}; buckets whose requesters pay are not read")
+        }
+        _ => String::new(),
+    };
+    format!("{status} {code}{fix}")
 }
 
 // === impl Download ===
@@ -152,6 +260,58 @@ impl<R: Read> Read for Download<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn regions_are_told_from_other_texts() {
+        for region in
+            ["eu-west-1", "us-gov-west-1", "ap-southeast-7", "eusc-de-east-1", "us-isob-east-1"]
+        {
+            assert!(is_region(region), "{region}");
+        }
+        for text in [
+            "",
+            "eu",
+            "eu-1",
+            "eu--1",
+            "default",
+            "zonegroup1",
+            "eu-west-1.evil.example",
+            "eu-west-1/",
+            "eu-west-",
+            "eu-west-x",
+            "EU-west-1",
+            "e\u{fc}-west-1",
+            "aaaaa-west-1",
+            "eu-west-11",
+            &format!("eu-{}-1", "a".repeat(40)),
+        ] {
+            assert!(!is_region(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn clients_are_one_for_each_region_and_few() {
+        let region = |text: &str| Region::new(text.to_owned());
+        let sdk = SdkConfig::builder()
+            .region(region("eu-west-1"))
+            .behavior_version(aws_config::BehaviorVersion::latest())
+            .build();
+        let objects = Objects::new(&sdk, None, Metrics::new().expect("metrics"));
+        let of = |text: Option<&str>| objects.clients.of(text).config().region().cloned();
+        for (text, expected) in [
+            (None, "eu-west-1"),
+            (Some("default"), "eu-west-1"),
+            (Some("us-east-1"), "us-east-1"),
+            (Some("us-east-1"), "us-east-1"),
+        ] {
+            assert_eq!(of(text), Some(region(expected)));
+        }
+        for letter in 'a'..='z' {
+            of(Some(&format!("{letter}{letter}-west-1")));
+            of(Some(&format!("{letter}{letter}-east-1")));
+        }
+        assert_eq!(objects.clients.others.lock().unwrap().len(), OTHER_REGIONS_MAX);
+    }
 
     #[test]
     fn a_body_that_breaks_off_is_an_error_whatever_broke_it() {

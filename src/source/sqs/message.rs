@@ -118,7 +118,8 @@ pub async fn handle(hold: Hold, content: Content, place: OwnedSemaphorePermit) {
         let (queue, reason, why) = (shared.queue.url(), refusal.reason.label(), &*refusal.message);
         tracing::warn!(queue, message = &*id, reason, why, "message not processed");
     }
-    if refusal.reason.is_final() || refusal.reason.is_temporary() {
+    let again = refusal.reason.is_temporary() || refusal.reason == Reason::Forbidden;
+    if again || refusal.reason.is_final() {
         hold.hide(content.receives).await;
     }
 }

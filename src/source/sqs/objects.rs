@@ -4,15 +4,18 @@ use std::sync::Arc;
 
 use super::Shared;
 use crate::ack::{Admission, Reason, Refusal, Ticket, Waiter};
+use crate::dead_letters::Letters;
 use crate::intake::{MeteredBatch, Named, Patience, SourceIntake};
 use crate::pipeline::Batch;
-use crate::source::s3::{Notification, Object, Objects};
+use crate::source::s3::{Forbidden, Notification, Object, Objects, Permit};
 use crate::telemetry::ObjectOutcome;
 
 /// How the objects are read that messages name. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ObjectSource {
     pub objects: Objects,
+    /// Which objects this queue's messages may name.
+    pub permit: Permit,
     /// Its ledger is that of all queues: an object is counted once, whichever names it.
     pub source: SourceIntake,
 }
@@ -24,6 +27,10 @@ pub async fn merge_objects(
     from: &ObjectSource,
     notification: Notification,
 ) -> Result<Vec<Waiter>, Refusal> {
+    from.permit.judge(&notification).map_err(|why| {
+        shared.metrics.s3_objects(ObjectOutcome::Forbidden, notification.objects.len() as u64);
+        refusal(&why)
+    })?;
     shared.metrics.s3_objects(ObjectOutcome::Ignored, notification.others);
     let mut patience = shared.patience();
     let mut waiters = Vec::new();
@@ -39,6 +46,11 @@ pub async fn merge_objects(
         }
     }
     Ok(waiters)
+}
+
+/// Leaves the message in the queue, until its redrive policy moves it.
+fn refusal(why: &Forbidden) -> Refusal {
+    Refusal::new(Reason::Forbidden, why.to_string())
 }
 
 /// `None`: the object is not there any more.
@@ -61,11 +73,11 @@ async fn merge_object(
     let blank = source.intake.archived_batch();
     let budget = source.intake.budget(charge);
     let mut batch = loop {
-        let fresh = || MeteredBatch::new(blank.blank(source.intake.letters()), &budget);
+        let fresh = || MeteredBatch::new(blank.blank(source.intake.letters().map(Letters::of_places)), &budget);
         match read(from, object, source.intake.object_bytes, fresh).await {
             Ok(Some(batch)) => break batch,
             Ok(None) => {
-                tracing::warn!(object = url, "an object is not there any more");
+                tracing::warn!(object = object.shown(), "object no longer exists");
                 // Should it come back, its notification does too.
                 drop(ticket);
                 return Ok(None);
@@ -82,7 +94,7 @@ async fn merge_object(
         let (from, object) = (from.clone(), object.clone());
         async move {
             // It was within its budget before.
-            let fresh = || MeteredBatch::unbounded(blank.blank(from.source.intake.letters()));
+            let fresh = || MeteredBatch::unbounded(blank.blank(from.source.intake.letters().map(Letters::of_places)));
             let gone = || Refusal::new(Reason::GivenUp, "the object is not there any more");
             read(&from, &object, None, fresh).await?.ok_or_else(gone)
         }

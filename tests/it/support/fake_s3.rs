@@ -78,6 +78,11 @@ impl FakeS3 {
             .count()
     }
 
+    /// A header of each request for an object; empty where it is missing.
+    pub fn headers(&self, name: &str) -> Vec<String> {
+        self.endpoint.received().iter().map(|request| request.header(name).to_owned()).collect()
+    }
+
     /// The prefixes that were listed.
     pub fn listed(&self) -> BTreeSet<String> {
         let received = self.endpoint.received();

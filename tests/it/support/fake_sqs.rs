@@ -131,6 +131,11 @@ impl FakeSqs {
     }
 
     /// Waits until every message is deleted, and nothing was against the rules.
+    /// Removes all messages, as a redrive policy does.
+    pub fn clear(&self) {
+        self.queue().messages.clear();
+    }
+
     pub async fn until_empty(&self) {
         self.until("empty", |queue| queue.messages.is_empty()).await;
         assert_eq!(self.queue().faults, [""; 0]);
