@@ -11,7 +11,7 @@ use crate::config::{Config, Listen};
 use crate::http::{
     AdminAccess, Listener, ListenerSettings, SameSiteOnly, Tls, TlsFiles, connections_within,
 };
-use crate::source::AccessKeys;
+use crate::intake::AccessKeys;
 use crate::telemetry::Metrics;
 
 /// Connections at most: of senders, of those who look after the daemon, and of clients of the API.

@@ -63,12 +63,8 @@ pub fn router<S: MetricSink>(
         signature_versions: sns.signature_versions.clone(),
         patience: sns.patience,
     };
-    let parts = SnsParts {
-        source: engine.sns.clone(),
-        metrics: Arc::clone(&engine.metrics),
-        web,
-        store,
-    };
+    let parts =
+        SnsParts { source: engine.sns.clone(), metrics: Arc::clone(&engine.metrics), web, store };
     let endpoint = SnsEndpoint::new(settings, parts);
     let deliver = move |request: Request| async move { endpoint.deliver(request).await };
     Router::new().route(&sns.path, post(deliver))

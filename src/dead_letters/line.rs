@@ -30,7 +30,7 @@ pub struct Refused {
     pub origin: Origin,
     pub why: String,
     /// What it holds, if that may be kept.
-    pub raw: Box<[u8]>,
+    pub raw: Option<Box<[u8]>>,
 }
 
 #[derive(Serialize)]
@@ -99,8 +99,9 @@ impl Refused {
             error_message: &why,
             source: &self.origin.source,
             request_id: &self.origin.request_id,
-            record: 0,
-            raw_data: STANDARD.encode(&self.raw),
+            record: None,
+            offset: None,
+            raw_data: self.raw.as_ref().map(|raw| STANDARD.encode(raw)),
         };
         let mut line = serde_json::to_vec(&line).expect("texts and numbers are JSON");
         line.push(b'\n');

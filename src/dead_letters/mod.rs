@@ -109,20 +109,21 @@ impl DeadLetters {
         request_id: &str,
         arrival_ms: i64,
         why: &str,
-        raw: &[u8],
+        raw: Option<&[u8]>,
     ) {
         let shared = &self.0;
         let outcomes = &shared.outcomes;
-        if raw.len() > shared.raw_bytes_max {
+        let len = raw.map_or(0, <[u8]>::len);
+        if len > shared.raw_bytes_max {
             let why = "a request is too large for a letter";
             return outcomes.not_kept(LetterOutcome::TooLarge, 1, why);
         }
-        let bytes = u32::try_from(raw.len() + LETTER_BYTES).unwrap_or(u32::MAX);
+        let bytes = u32::try_from(len + LETTER_BYTES).unwrap_or(u32::MAX);
         let Ok(room) = Arc::clone(&shared.room).try_acquire_many_owned(bytes) else {
             return outcomes.not_kept(LetterOutcome::Full, 1, "too many letters wait to be kept");
         };
         let origin = Origin::new(source, request_id, arrival_ms);
-        let refused = Refused { origin, why: why.to_owned(), raw: raw.into() };
+        let refused = Refused { origin, why: why.to_owned(), raw: raw.map(Into::into) };
         // Nothing waits for it: the sender has its answer.
         let _ = self.bring(Contents::Refused(refused), Some(room));
     }

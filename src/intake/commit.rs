@@ -30,6 +30,17 @@ pub struct Committed {
     pub letters: Option<oneshot::Receiver<()>>,
 }
 
+/// What is kept of a request that is refused for good.
+#[derive(Clone, Copy, Debug)]
+pub enum LetterContent<'r> {
+    /// Its sender keeps it.
+    None,
+    /// Its name alone: what it holds may not be ours to keep.
+    NameOnly,
+    /// What it holds.
+    Whole(&'r [u8]),
+}
+
 /// Events of a request and the room for them, to be sent once it is merged.
 type Outgoing<'f> = Option<(&'f Forwarder, Room, Forwards)>;
 
@@ -118,13 +129,13 @@ impl SourceIntake {
     }
 
     /// Refuses a request. A final refusal is counted, named in the log and remembered by the
-    /// request's id; `letter`, what the request holds, is kept as a dead letter if those are.
+    /// request's id, and it becomes a dead letter if `letter` asks for one and those are kept.
     pub fn refuse(
         &self,
         named: Named<'_>,
         ticket: Ticket,
         refusal: Refusal,
-        letter: Option<&[u8]>,
+        letter: LetterContent<'_>,
     ) -> Refusal {
         if refusal.reason.is_final() {
             self.intake.note_final(named, &refusal, letter);
@@ -234,14 +245,19 @@ impl Intake {
         dead_letters.keep(letters, named.source, named.request, self.clock.now_ms())
     }
 
-    fn note_final(&self, named: Named<'_>, refusal: &Refusal, letter: Option<&[u8]>) {
+    fn note_final(&self, named: Named<'_>, refusal: &Refusal, letter: LetterContent<'_>) {
         self.metrics.refused(refusal.reason);
         if self.refusals.allow() {
             let source = String::from_utf8_lossy(named.source);
             let (reason, why) = (refusal.reason.label(), &*refusal.message);
             tracing::warn!(%source, request = named.request, reason, why, "request rejected for good");
         }
-        if let Some((dead_letters, raw)) = self.dead_letters.as_ref().zip(letter) {
+        let raw = match letter {
+            LetterContent::None => return,
+            LetterContent::NameOnly => None,
+            LetterContent::Whole(raw) => Some(raw),
+        };
+        if let Some(dead_letters) = &self.dead_letters {
             let Named { source, request, .. } = named;
             dead_letters.keep_refused(source, request, self.clock.now_ms(), &refusal.message, raw);
         }

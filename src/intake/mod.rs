@@ -45,7 +45,7 @@ use crate::telemetry::{DropReason, Metrics, RateLimit};
 pub use access::AccessKeys;
 pub use admission::{Charge, InFlight, Patience};
 pub use budget::{Budget, BudgetLimits, MeteredBatch, Over};
-pub use commit::{Committed, Named};
+pub use commit::{Committed, LetterContent, Named};
 pub use cores::is_quick;
 pub use reading::{ReadError, catch_panic, read_stream};
 pub use response::Response;

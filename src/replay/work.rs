@@ -12,7 +12,7 @@ use super::plan::Chosen;
 use super::progress::Progress;
 use super::reader::Reader;
 use crate::ack::{Admission, Reason, Refusal};
-use crate::intake::{MeteredBatch, Named, Patience, SourceIntake};
+use crate::intake::{LetterContent, MeteredBatch, Named, Patience, SourceIntake};
 use crate::pipeline::Batch;
 
 /// Objects that cannot be read are named, so many of them.
@@ -146,7 +146,7 @@ impl Work {
             Ok(Some(batch)) => batch,
             Ok(None) => return End::Missing,
             Err(refusal) => {
-                let refusal = source.refuse(named, ticket, refusal, None);
+                let refusal = source.refuse(named, ticket, refusal, LetterContent::None);
                 return End::Failed(refusal.message.into_owned());
             }
         };
@@ -161,7 +161,7 @@ impl Work {
                 patience.renew();
             }
             if let Err(refusal) = patience.wait(refusal).await {
-                return match source.refuse(named, ticket, refusal, None) {
+                return match source.refuse(named, ticket, refusal, LetterContent::None) {
                     Refusal { reason: Reason::Draining, .. } => End::Left,
                     Refusal { message, .. } => {
                         End::Failed(format!("{} is refused: {message}", object.place))

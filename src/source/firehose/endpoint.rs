@@ -16,8 +16,8 @@ use super::head::{ACCESS_KEY, Head, REQUEST_ID, REQUEST_ID_BYTES_MAX, header_tex
 use crate::ack::{Admission, Reason, Refusal, RequestId, SourceKind, Ticket, Waiter};
 use crate::intake::body::{ExpandedBody, discard, expand, read};
 use crate::intake::{
-    AccessKeys, Budget, Charge, Committed, Intake, MeteredBatch, Named, Over, Response,
-    SourceIntake, catch_panic, is_quick,
+    AccessKeys, Budget, Charge, Committed, Intake, LetterContent, MeteredBatch, Named, Over,
+    Response, SourceIntake, catch_panic, is_quick,
 };
 use crate::pipeline::Batch;
 use crate::printable::shown;
@@ -130,7 +130,7 @@ impl FirehoseEndpoint {
     ) -> Refused {
         let Some((id, ticket)) = ticket else { return (request_id, refusal) };
         let named = Named { source, request: &request_id, ids: &[id] };
-        let refusal = self.0.source.refuse(named, ticket, refusal, None);
+        let refusal = self.0.source.refuse(named, ticket, refusal, LetterContent::None);
         (request_id, refusal)
     }
 

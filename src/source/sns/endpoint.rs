@@ -26,7 +26,7 @@ use crate::ack::{Admission, Reason, Refusal, RequestId, SourceKind, Ticket, Wait
 use crate::config::{AccessKey, SignatureVersion, TopicArn};
 use crate::http::Peer;
 use crate::intake::body::discard;
-use crate::intake::{AccessKeys, Charge, Named, Response, SourceIntake};
+use crate::intake::{AccessKeys, Charge, LetterContent, Named, Response, SourceIntake};
 use crate::limits::{SNS_BODY_BYTES_MAX, SNS_ID_MARGIN};
 use crate::pipeline::Batch;
 use crate::printable::shown;
@@ -302,7 +302,12 @@ impl SnsEndpoint {
                 let committed = self.commit(named, ticket, &believed.text).await;
                 committed.map_err(|(ticket, refusal)| {
                     // SNS does not retry what is refused for good.
-                    shared.source.refuse(named, ticket, refusal, Some(&believed.text))
+                    shared.source.refuse(
+                        named,
+                        ticket,
+                        refusal,
+                        LetterContent::Whole(&believed.text),
+                    )
                 })
             }
         }

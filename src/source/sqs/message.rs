@@ -12,7 +12,7 @@ use super::hand::Handle;
 #[cfg(feature = "s3")]
 use super::objects::merge_objects;
 use crate::ack::{Admission, Reason, Refusal, RequestId, SourceKind, Stage, Ticket, Waiter};
-use crate::intake::{Named, Patience};
+use crate::intake::{LetterContent, Named, Patience};
 use crate::limits::SQS_VISIBILITY_MAX;
 use crate::pipeline::Batch;
 #[cfg(feature = "s3")]
@@ -144,7 +144,7 @@ async fn merge(
             let named = Named { source, request: message, ids: &[request] };
             let merged = merge_new(shared, named, ticket, body.clone()).await;
             let waiter = merged.map_err(|(ticket, refusal)| {
-                shared.source.refuse(named, ticket, refusal, Some(&body))
+                shared.source.refuse(named, ticket, refusal, LetterContent::Whole(&body))
             })?;
             Ok((vec![waiter], RequestOutcome::Acknowledged))
         }

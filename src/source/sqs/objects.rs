@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Shared;
 use crate::ack::{Admission, Reason, Refusal, Ticket, Waiter};
 use crate::dead_letters::Letters;
-use crate::intake::{MeteredBatch, Named, Patience, SourceIntake};
+use crate::intake::{LetterContent, MeteredBatch, Named, Patience, SourceIntake};
 use crate::pipeline::Batch;
 use crate::source::s3::{Forbidden, Notification, Object, Objects, Permit};
 use crate::telemetry::ObjectOutcome;
@@ -64,7 +64,8 @@ async fn merge_object(
     let request = object.version().unwrap_or_default();
     let named = Named { source: url.as_bytes(), request, ids: &ids };
     // Of an object that is refused a letter holds the name alone: it may not be ours to read.
-    let refuse = |(ticket, refusal)| from.source.refuse(named, ticket, refusal, Some(&[]));
+    let refuse =
+        |(ticket, refusal)| from.source.refuse(named, ticket, refusal, LetterContent::NameOnly);
     let source = &from.source;
     let charge = match source.enter_patiently(0, patience).await {
         Ok(charge) => charge,
@@ -73,7 +74,9 @@ async fn merge_object(
     let blank = source.intake.archived_batch();
     let budget = source.intake.budget(charge);
     let mut batch = loop {
-        let fresh = || MeteredBatch::new(blank.blank(source.intake.letters().map(Letters::of_places)), &budget);
+        let fresh = || {
+            MeteredBatch::new(blank.blank(source.intake.letters().map(Letters::of_places)), &budget)
+        };
         match read(from, object, source.intake.object_bytes, fresh).await {
             Ok(Some(batch)) => break batch,
             Ok(None) => {
@@ -94,7 +97,11 @@ async fn merge_object(
         let (from, object) = (from.clone(), object.clone());
         async move {
             // It was within its budget before.
-            let fresh = || MeteredBatch::unbounded(blank.blank(from.source.intake.letters().map(Letters::of_places)));
+            let fresh = || {
+                MeteredBatch::unbounded(
+                    blank.blank(from.source.intake.letters().map(Letters::of_places)),
+                )
+            };
             let gone = || Refusal::new(Reason::GivenUp, "the object is not there any more");
             read(&from, &object, None, fresh).await?.ok_or_else(gone)
         }
