@@ -296,3 +296,209 @@ async fn announced_bytes_are_not_charged_before_they_arrive() {
     drop(raws);
     bench.daemon.end().await;
 }
+
+/// SIGTERM while threads are busy with hostile input: the process is gone with its grace.
+#[tokio::test(flavor = "multi_thread")]
+async fn daemon_is_gone_at_the_end_of_its_grace_while_it_reads() {
+    let bench = Bench::start("SIGTERM while reading", &[]).await;
+    let text = r#"{"eventType":"Send","mail":{}}"#.repeat(4_000_000);
+    let inner = gzip(text.as_bytes());
+    let mut senders = tokio::task::JoinSet::new();
+    for at in 0..4 {
+        let id = format!("busy-{at}");
+        let firehose = bench.daemon.firehose().with(ID, &id);
+        let body = gzip(&body_of(&id, &[&inner]));
+        senders.spawn(async move { firehose.try_post(body).await });
+    }
+    bench.daemon.until_metric("postmeter_in_flight_requests", |requests| requests == 4).await;
+    bench.daemon.signal("TERM");
+    let ended = tokio::task::spawn_blocking(|| bench.daemon.wait());
+    let (_, took, _) = ended.await.expect("it ends");
+    println!("{}: gone after {took:.1?}", bench.what);
+    assert!(took < Duration::from_secs(6), "{took:?}");
+}
+
+/// Names that mean something, so that shapes are met and not only grammar.
+const KEYS: [&str; 22] = [
+    "eventType",
+    "mail",
+    "tags",
+    "headers",
+    "timestamp",
+    "campaign",
+    "Message",
+    "Type",
+    "TopicArn",
+    "Records",
+    "records",
+    "requestId",
+    "data",
+    "body",
+    "Sns",
+    "detail",
+    "detail-type",
+    "source",
+    "rawData",
+    "errorCode",
+    "ses:configuration-set",
+    "a",
+];
+/// Pieces that are read again and again if reading is clumsy.
+const UNITS: [&str; 12] = [
+    "{\"a\":\n",
+    "[\n",
+    "[",
+    "\"\n",
+    "{x\n",
+    "{}",
+    "1e999\n",
+    "\"\\ud800\"",
+    " ",
+    "\n",
+    "{\"mail\":{\"tags\":{\"a\":\"x\"},\"tags\":{}},",
+    "\"x",
+];
+
+/// Made-up bodies.
+struct Cases(fastrand::Rng);
+
+impl Cases {
+    fn json(&mut self, depth: u32) -> Value {
+        let Self(rng) = self;
+        match rng.u8(0..if depth == 0 { 5 } else { 9 }) {
+            0 => Value::Null,
+            1 => json!(rng.i32(..)),
+            2 => json!(rng.bool()),
+            3 => json!(KEYS[rng.usize(..KEYS.len())]),
+            4 => json!(
+                ["Send", "Click", "Notification", "aws.ses", "2026-11-20T12:00:00Z"]
+                    [rng.usize(..5)]
+            ),
+            5 | 6 => {
+                let members = rng.usize(0..6);
+                (0..members)
+                    .map(|_| {
+                        let key = KEYS[self.0.usize(..KEYS.len())].to_owned();
+                        (key, self.json(depth - 1))
+                    })
+                    .collect()
+            }
+            7 => {
+                let elements = rng.usize(0..5);
+                (0..elements).map(|_| self.json(depth - 1)).collect()
+            }
+            _ => json!(self.json(depth - 1).to_string()),
+        }
+    }
+
+    /// A record of any kind.
+    fn record(&mut self) -> Vec<u8> {
+        match self.0.u8(0..6) {
+            0 => (0..self.0.usize(0..300)).map(|_| self.0.u8(..)).collect(),
+            1 => self.json(6).to_string().into_bytes(),
+            2 => gzip(self.json(4).to_string().as_bytes()),
+            3 => {
+                let mut text = send_of("property");
+                for _ in 0..self.0.usize(0..12) {
+                    text = match self.0.u8(0..3) {
+                        0 => json!({"Type": "Notification", "Message": text}).to_string(),
+                        1 => json!({"Records": [{"body": text}]}).to_string(),
+                        _ => message_of(text.as_bytes()),
+                    };
+                }
+                text.into_bytes()
+            }
+            4 => {
+                let mut record = self.json(6).to_string().into_bytes();
+                record.truncate(self.0.usize(0..=record.len()));
+                if let Some(at) = record.len().checked_sub(1).map(|last| self.0.usize(0..=last)) {
+                    record[at] = self.0.u8(..);
+                }
+                record
+            }
+            _ => UNITS[self.0.usize(..UNITS.len())].repeat(self.0.usize(0..2000)).into_bytes(),
+        }
+    }
+
+    fn body(&mut self, id: &str) -> Vec<u8> {
+        let records: Vec<_> = (0..self.0.usize(0..5)).map(|_| self.record()).collect();
+        let mut body = match self.0.u8(0..6) {
+            0 => self.record(),
+            1 => self.json(8).to_string().into_bytes(),
+            2 => gzip(&body_of(id, &records)),
+            _ => body_of(id, &records),
+        };
+        if self.0.u8(0..10) == 0 {
+            body.truncate(self.0.usize(0..=body.len()));
+        }
+        body
+    }
+
+    /// Text about as long as may be expanded.
+    fn large(&mut self) -> Vec<u8> {
+        const BYTES: usize = 100 << 20;
+        match self.0.u8(0..4) {
+            0 => list_of_numbers(BYTES),
+            1 => distinct_series(1_000_000),
+            _ => {
+                let unit = UNITS[self.0.usize(..UNITS.len())];
+                unit.repeat(BYTES / unit.len()).into_bytes()
+            }
+        }
+    }
+}
+
+/// For any bytes and any shape of JSON, one case in a hundred at the limits of size, by each way in:
+/// no kill, no panic, health within a second, honest senders served, and memory below that of the
+/// smallest task.
+#[tokio::test(flavor = "multi_thread")]
+async fn any_input_leaves_the_daemon_within_its_memory_and_serving() {
+    let cases = std::env::var("POSTMETER_HOSTILE_CASES").ok();
+    let cases: usize = cases.map_or(400, |cases| cases.parse().expect("a number"));
+    let seed = std::env::var("POSTMETER_SEED").ok();
+    let seed = seed.map_or(7, |seed| seed.parse().expect("a number"));
+    for copies in ["false", "true"] {
+        let more = [("POSTMETER__COPIES__REMOVE", copies)];
+        let bench = Bench::start("any input", &more).await;
+        let mut made = Cases(fastrand::Rng::with_seed(seed));
+        let pulse = Pulse::of(&bench.daemon);
+        let mut sending = tokio::task::JoinSet::new();
+        for at in 0..cases / 2 {
+            if sending.len() == 4 {
+                sending.join_next().await.expect("there are some").expect("it is answered");
+            }
+            let id = format!("case-{at}");
+            let body = if at % 100 == 50 {
+                let large = made.large();
+                match made.0.u8(0..3) {
+                    0 => {
+                        let object = bench.s3.put(&id, gzip(&large));
+                        bench.sqs.send([notification(&[object])]);
+                        continue;
+                    }
+                    1 if gzip(&large).len() < 700_000 => {
+                        bench.sqs.send([message_of_gzip(&large)]);
+                        continue;
+                    }
+                    _ => delivery_of_gzip(&id, &large),
+                }
+            } else {
+                made.body(&id)
+            };
+            let firehose = bench.daemon.firehose().with(ID, &id);
+            sending.spawn(async move {
+                // A body that is cut off may end the connection.
+                if let Ok(reply) = firehose.try_post(body).await {
+                    assert!(matches!(reply.status, 200 | 400 | 503), "{}", reply.body);
+                }
+            });
+        }
+        sending.join_all().await;
+        bench.assert_serves("after").await;
+        bench.sqs.until("done", |queue| queue.left() == 0).await;
+        pulse.assert_steady().await;
+        assert_eq!(bench.daemon.metric("postmeter_refused_total{reason=\"panic\"}").await, 0);
+        bench.assert_peak_at_most(450 * MIB);
+        bench.daemon.end().await;
+    }
+}
