@@ -9,6 +9,7 @@
 use std::collections::VecDeque;
 
 use super::json::{DEPTH_MAX, Step};
+use super::raw::Span;
 use super::strings::{Token, string};
 use super::work;
 
@@ -21,7 +22,12 @@ pub struct Frames {
     at: usize,
     next: Next,
     stop: Stop,
+    /// Values of at least [`LONG`] bytes inside the outermost value alone, in their order.
+    long: Vec<Span>,
 }
+
+/// What is not worth looking for again.
+const LONG: usize = 256;
 
 /// What may come next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +71,13 @@ pub enum Known {
 
 impl Default for Frames {
     fn default() -> Self {
-        Self { opens: VecDeque::new(), at: 0, next: Next::Value, stop: Stop::Value }
+        Self {
+            opens: VecDeque::new(),
+            at: 0,
+            next: Next::Value,
+            stop: Stop::Value,
+            long: Vec::new(),
+        }
     }
 }
 
@@ -91,6 +103,7 @@ impl Frames {
     /// Judges the object or list of which nothing is known that begins at `start`.
     pub fn read(&mut self, text: &[u8], start: usize, bytes_max: usize) -> Step {
         self.opens.clear();
+        self.long.clear();
         self.at = start;
         self.next = Next::Value;
         self.run(text, start, bytes_max)
@@ -103,6 +116,11 @@ impl Frames {
             Stop::End => at_end(text, start, bytes_max),
             Stop::TooLarge => self.run(text, start, bytes_max),
         }
+    }
+
+    /// Places of values that are known; not of all of them.
+    pub fn long(&self) -> &[Span] {
+        &self.long
     }
 
     fn run(&mut self, text: &[u8], start: usize, bytes_max: usize) -> Step {
@@ -118,7 +136,7 @@ impl Frames {
 
     /// Goes on until the outermost value ends, which must be before `end_max`.
     fn judge(&mut self, text: &[u8], end_max: usize) -> Stop {
-        let opens = &mut self.opens;
+        let Self { opens, long, .. } = self;
         let opened_object =
             |opens: &VecDeque<usize>| opens.back().map(|open| text[*open]) == Some(b'{');
         // Not through `self`, which would be twice as slow.
@@ -150,8 +168,11 @@ impl Frames {
                     if in_object != (*byte == b'}') {
                         break Stop::Fault;
                     }
-                    opens.pop_back();
+                    let open = opens.pop_back().unwrap_or(at);
                     at += 1;
+                    if opens.len() == 1 && at - open >= LONG {
+                        long.push((open, at));
+                    }
                     if opens.is_empty() {
                         break Stop::Value;
                     }
@@ -173,7 +194,12 @@ impl Frames {
                 _ => break Stop::Fault,
             };
             match token {
-                Token::End(end) => at = end,
+                Token::End(end) => {
+                    if end - at >= LONG && opens.len() == 1 {
+                        long.push((at, end));
+                    }
+                    at = end;
+                }
                 Token::Fault => break Stop::Fault,
                 Token::Incomplete => break Stop::End,
             }

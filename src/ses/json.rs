@@ -93,7 +93,8 @@ impl ValueReader {
         if known == Known::Open || (known == Known::Unknown && was_cautious) {
             read_valid(raw, interest, value);
         } else {
-            members::read(raw, interest, value);
+            let frames = if known == Known::Closed { &self.inner } else { &self.frames };
+            members::read(raw, (at, frames.long()), interest, value);
         }
         step
     }
@@ -103,7 +104,7 @@ impl ValueReader {
 pub fn read_valid<'a>(raw: Raw<'a>, interest: &Interest, value: &mut Value<'a>) {
     if raw.is_object() && !read_valid_object(raw.bytes(), interest, value) {
         *value = Value::default();
-        members::read(raw, interest, value);
+        members::read(raw, (0, &[]), interest, value);
     }
 }
 
@@ -118,7 +119,7 @@ pub fn read_by_reference<'a>(
     let Some(b'{' | b'[') = text.first() else { return scalar(text, bytes_max) };
     let step = Frames::default().read(text, 0, bytes_max);
     if let Step::Value { len } = step {
-        members::read(Raw::new(&text[..len]), interest, value);
+        members::read(Raw::new(&text[..len]), (0, &[]), interest, value);
     }
     step
 }

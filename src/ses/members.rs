@@ -5,14 +5,20 @@
 
 use super::identity::{Part, recipient};
 use super::interest::Interest;
-use super::raw::Raw;
+use super::raw::{Raw, Span};
 use super::value::{Block, Text, Value};
 
-/// Reads an object into an empty value. Any other value has no fields.
-pub fn read<'a>(raw: Raw<'a>, interest: &Interest, value: &mut Value<'a>) {
+/// Reads an object into an empty value. Any other value has no fields. Of the text in which it
+/// begins at `start`, long values are known.
+pub fn read<'a>(
+    raw: Raw<'a>,
+    (start, long): (usize, &[Span]),
+    interest: &Interest,
+    value: &mut Value<'a>,
+) {
     let (mut event_type, mut notification_type) = (Raw::default(), Raw::default());
     let mut blocks = [Raw::default(); Block::ALL.len()];
-    for (key, member) in raw.members() {
+    for (key, member) in raw.members_beside(start, long) {
         let Some(field) = ValueField::of(&key) else { continue };
         let place = match field {
             ValueField::EventType => &mut event_type,
@@ -26,7 +32,9 @@ pub fn read<'a>(raw: Raw<'a>, interest: &Interest, value: &mut Value<'a>) {
     value.notification_type = notification_type.text();
     value.has_mail = blocks[Block::Mail as usize].is_object();
     for (block, raw) in Block::ALL.into_iter().zip(blocks) {
-        read_block(raw, block, interest, value);
+        if raw.is_object() {
+            read_block(raw, block, interest, value);
+        }
     }
 }
 

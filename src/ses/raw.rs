@@ -19,11 +19,20 @@ pub struct Raw<'a>(&'a [u8]);
 
 /// The elements of a list.
 #[derive(Clone, Debug)]
-pub struct Elements<'a>(&'a [u8]);
+pub struct Elements<'a, 'k> {
+    rest: &'a [u8],
+    /// Where `rest` ends, in the text that `long` speaks of.
+    end: usize,
+    /// Where long values begin and end, in this order: they need not be looked for again.
+    long: &'k [Span],
+}
+
+/// The first byte of a value, and the place behind its last one.
+pub type Span = (usize, usize);
 
 /// The members of an object, with their names.
 #[derive(Clone, Debug)]
-pub struct Members<'a>(Elements<'a>);
+pub struct Members<'a, 'k>(Elements<'a, 'k>);
 
 // === impl Raw ===
 
@@ -82,13 +91,19 @@ impl<'a> Raw<'a> {
     }
 
     /// The elements, if it is a list.
-    pub fn elements(self) -> Elements<'a> {
-        Elements(if self.is_list() { &self.0[1..] } else { &[] })
+    pub fn elements(self) -> Elements<'a, 'static> {
+        Elements { rest: if self.is_list() { &self.0[1..] } else { &[] }, end: 0, long: &[] }
     }
 
     /// The members, if it is an object.
-    pub fn members(self) -> Members<'a> {
-        Members(Elements(if self.is_object() { &self.0[1..] } else { &[] }))
+    pub fn members(self) -> Members<'a, 'static> {
+        self.members_beside(0, &[])
+    }
+
+    /// The same, where long values of the text are known, in which this one begins at `start`.
+    pub fn members_beside(self, start: usize, long: &[Span]) -> Members<'a, '_> {
+        let rest = if self.is_object() { &self.0[1..] } else { &[] };
+        Members(Elements { rest, end: start + self.0.len(), long })
     }
 
     /// The last member of a name; none if it is no object.
@@ -106,34 +121,83 @@ impl std::fmt::Debug for Raw<'_> {
 
 // === impl Elements ===
 
-impl<'a> Iterator for Elements<'a> {
+impl<'a> Elements<'a, '_> {
+    /// What stands from the next element on, or the bracket that closes the list.
+    #[inline]
+    fn skip_between(&mut self) -> Option<&'a [u8]> {
+        let between = |byte: &u8| matches!(byte, b',' | b':' | b' ' | b'\t' | b'\n' | b'\r');
+        let start = self.rest.iter().position(|byte| !between(byte))?;
+        work::scanned(start);
+        self.rest = &self.rest[start..];
+        Some(self.rest)
+    }
+
+    /// Hands out the members of the next element, if it is an object, and then returns it: in one
+    /// pass.
+    pub fn next_object(&mut self, mut found: impl FnMut(&[u8], Raw<'a>)) -> Option<Raw<'a>> {
+        let rest = self.skip_between()?;
+        if rest[0] != b'{' {
+            return self.next();
+        }
+        let mut members = Members(Elements { rest: &rest[1..], end: 0, long: &[] });
+        for (key, member) in &mut members {
+            found(&key, member);
+        }
+        let (item, rest) = rest.split_at(rest.len() - members.0.rest.len());
+        self.rest = rest;
+        Some(Raw(item))
+    }
+
+    /// The place of the value at the start of `rest`, if its end is known.
+    #[inline]
+    fn known_len(&mut self) -> Option<usize> {
+        let start = self.end.checked_sub(self.rest.len())?;
+        while let Some(((from, to), others)) = self.long.split_first() {
+            if *from > start {
+                break;
+            }
+            self.long = others;
+            if *from == start {
+                return Some(to - from);
+            }
+        }
+        None
+    }
+}
+
+impl<'a> Iterator for Elements<'a, '_> {
     type Item = Raw<'a>;
 
     #[inline]
     fn next(&mut self) -> Option<Raw<'a>> {
-        let between = |byte: &u8| matches!(byte, b',' | b':' | b' ' | b'\t' | b'\n' | b'\r');
-        let start = self.0.iter().position(|byte| !between(byte))?;
-        let rest = &self.0[start..];
+        let rest = self.skip_between()?;
         if matches!(rest[0], b'}' | b']') {
-            self.0 = &[];
             return None;
         }
-        let (item, rest) = rest.split_at(len_of_value(rest));
-        work::scanned(start + item.len());
-        self.0 = rest;
+        let len = self.known_len().unwrap_or_else(|| {
+            let len = len_of_value(rest);
+            work::scanned(len);
+            len
+        });
+        let (item, rest) = rest.split_at(len);
+        self.rest = rest;
         Some(Raw(item))
     }
 }
 
 // === impl Members ===
 
-impl<'a> Iterator for Members<'a> {
+impl<'a> Iterator for Members<'a, '_> {
     type Item = (Text<'a>, Raw<'a>);
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let (key, member) = (self.0.next()?, self.0.next()?);
-        Some((key.text().unwrap_or_default(), member))
+        let Some(key) = self.0.next() else {
+            // Behind the closing bracket, for who goes on there.
+            self.0.rest = self.0.rest.get(1..).unwrap_or_default();
+            return None;
+        };
+        Some((key.text().unwrap_or_default(), self.0.next()?))
     }
 }
 

@@ -20,7 +20,7 @@ pub fn string(text: &[u8], start: usize) -> Token {
         at = plain_run(text, at, &mut wide);
         match text.get(at) {
             Some(b'"') => break Token::End(at + 1),
-            Some(b'\\') => match escape(text, at + 1) {
+            Some(b'\\') => match escapes(text, at) {
                 Token::End(end) => at = end,
                 other => break other,
             },
@@ -36,7 +36,20 @@ pub fn string(text: &[u8], start: usize) -> Token {
     }
 }
 
+/// Judges the escapes in a row that begin at a backslash.
+#[inline]
+fn escapes(text: &[u8], mut at: usize) -> Token {
+    while text.get(at) == Some(&b'\\') {
+        match escape(text, at + 1) {
+            Token::End(end) => at = end,
+            other => return other,
+        }
+    }
+    Token::End(at)
+}
+
 /// Judges what follows a backslash.
+#[inline]
 fn escape(text: &[u8], at: usize) -> Token {
     match text.get(at) {
         Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Token::End(at + 1),
@@ -57,7 +70,12 @@ pub fn end_of_valid(text: &[u8], mut at: usize) -> usize {
     loop {
         at = plain_run(text, at, &mut 0);
         match text.get(at) {
-            Some(b'\\') => at += 2,
+            // Quotes in texts in texts have several escapes in a row.
+            Some(b'\\') => {
+                while text.get(at) == Some(&b'\\') {
+                    at += 2;
+                }
+            }
             Some(_) => return at + 1,
             None => return text.len(),
         }

@@ -306,15 +306,15 @@ impl<'r, V: Visit> Reading<'r, V> {
     /// The entries of `Records`, which are of SQS or SNS.
     fn notifications(&mut self, entries: Raw<'_>, path: &Path) {
         let mut buffer = Vec::new();
-        for entry in entries.elements() {
+        let mut entries = entries.elements();
+        loop {
             let (mut body, mut sns) = (Raw::default(), Raw::default());
-            for (key, member) in entry.members() {
-                match &*key {
-                    b"body" => body = member,
-                    b"Sns" => sns = member,
-                    _ => {}
-                }
-            }
+            let entry = entries.next_object(|key, member| match key {
+                b"body" => body = member,
+                b"Sns" => sns = member,
+                _ => {}
+            });
+            let Some(entry) = entry else { return };
             if holds(body) {
                 self.member(body, &path.with(Wrapping::Sqs), &mut buffer);
             } else if holds(sns) {
@@ -350,8 +350,16 @@ pub(super) fn each_data(
     mut take: impl FnMut(Option<&[u8]>, Raw<'_>, u64) -> bool,
 ) {
     let (mut escaped, mut buffer) = (Vec::new(), Buffer::default());
-    for (record, at) in records.elements().zip(0..) {
-        let text = record.member("data").text_in(&mut escaped);
+    let mut records = records.elements();
+    for at in 0.. {
+        let mut data = Raw::default();
+        let record = records.next_object(|key, member| {
+            if key == b"data" {
+                data = member;
+            }
+        });
+        let Some(record) = record else { return };
+        let text = data.text_in(&mut escaped);
         if !take(text.and_then(|text| buffer.decode(text)), record, at) {
             return;
         }
