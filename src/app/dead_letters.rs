@@ -5,13 +5,14 @@ use std::sync::Arc;
 use tokio::time::{Instant, timeout_at};
 
 use super::StartError;
-use super::engine::last_moment;
+use super::engine::half_way;
 use crate::aws::AwsEnvironment;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::dead_letters::{DeadLetters, Files, Place};
 use crate::offload::offload;
-use crate::telemetry::Metrics;
+use crate::supervisor::Supervisor;
+use crate::telemetry::{Metrics, TaskName};
 
 /// Opens the place of dead letters, if there is to be one, and begins to keep them.
 pub async fn open(
@@ -19,6 +20,7 @@ pub async fn open(
     aws: &AwsEnvironment,
     clock: &Clock,
     metrics: &Arc<Metrics>,
+    supervisor: &Supervisor,
 ) -> Result<Option<DeadLetters>, StartError> {
     let settings = &config.dead_letters;
     let place = if let Some(directory) = settings.directory.clone() {
@@ -38,8 +40,8 @@ pub async fn open(
         return Ok(None);
     };
     let (letters, keeper) = DeadLetters::new(&settings.keep, place, Arc::clone(metrics));
-    // Ends with the last who can bring it letters.
-    tokio::spawn(keeper.run());
+    // Ends when nothing can bring it letters any more.
+    supervisor.spawn_worker(TaskName::DeadLetters, keeper.run());
     Ok(Some(letters))
 }
 
@@ -65,7 +67,7 @@ async fn stream(_: &str, _: &AwsEnvironment) -> Result<Place, StartError> {
 /// Waits for what is still to be kept. Nothing is merged any more.
 pub async fn finish(letters: Option<&DeadLetters>, deadline: Instant) {
     let Some(letters) = letters else { return };
-    if timeout_at(last_moment(deadline), letters.settled()).await.is_err() {
+    if timeout_at(half_way(deadline), letters.settled()).await.is_err() {
         letters.give_up();
     }
 }

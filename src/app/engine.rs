@@ -1,5 +1,7 @@
 //! The daemon but for its sockets: it takes deliveries, counts, keeps, publishes, and drains.
 
+use std::future::pending;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +23,8 @@ use crate::limits::{FIREHOSE_ID_LIFE, S3_ID_LIFE, SNS_ID_MARGIN, SQS_ID_LIFE};
 use crate::pipeline::CopiesSettings;
 use crate::sink::{MetricSink, Publisher, PublisherSettings};
 use crate::source::firehose::{FirehoseEndpoint, FirehoseSettings};
-use crate::telemetry::{Gauges, Metrics};
+use crate::supervisor::Supervisor;
+use crate::telemetry::{Gauges, Metrics, TaskName};
 
 /// Done request ids that are remembered at most, about 25 MB of them.
 const DONE_IDS_MAX: usize = 250_000;
@@ -37,6 +40,8 @@ pub struct Making<'c> {
     pub dead_letters: Option<DeadLetters>,
     /// None: nothing is forwarded, whatever the definitions say.
     pub forwarder: Option<Forwarder>,
+    /// Owns the engine's long-lived tasks.
+    pub supervisor: Supervisor,
 }
 
 /// An engine that takes deliveries; it publishes while it [runs](Engine::run).
@@ -55,6 +60,7 @@ pub struct Engine<S> {
     /// Of objects in S3, whichever queue names them.
     object_ledger: Ledger,
     firehose_ledger: Ledger,
+    pub supervisor: Supervisor,
     journal: Option<Arc<Journal>>,
 }
 
@@ -79,8 +85,16 @@ impl<S: MetricSink> Engine<S> {
         sink: S,
         opened: Option<Opened>,
     ) -> Self {
-        let Making { config, layouts, metrics, clock, datums_per_call, dead_letters, forwarder } =
-            making;
+        let Making {
+            config,
+            layouts,
+            metrics,
+            clock,
+            datums_per_call,
+            dead_letters,
+            forwarder,
+            supervisor,
+        } = making;
         let to_aws = config.cloudwatch.publish == Publish::Aws;
         let limits = Limits {
             series: to_aws.then_some(config.limits.series),
@@ -163,6 +177,7 @@ impl<S: MetricSink> Engine<S> {
             sns,
             object_ledger,
             firehose_ledger,
+            supervisor,
             journal,
         }
     }
@@ -203,63 +218,133 @@ impl<S: MetricSink> Engine<S> {
         }
     }
 
-    /// Publishes until `stop`; then takes nothing new, which `drain` is told, and publishes what
-    /// is there within the grace.
+    /// Publishes until `stop`, or until a long-lived task fails; then takes nothing new, which `drain`
+    /// is told, and publishes what is there. A part of the grace is kept for what follows this.
     pub async fn run(
         &self,
         stop: impl Future<Output = ()>,
         drain: CancellationToken,
         grace: Duration,
     ) -> Ended {
-        let Self { intake, publisher, metrics, .. } = self;
+        let Self { intake, publisher, supervisor, .. } = self;
         let stop_publisher = CancellationToken::new();
-        let mut publishing = tokio::spawn({
+        let publish = || {
             let (publisher, stop) = (publisher.clone(), stop_publisher.clone());
-            async move { publisher.run(stop.cancelled_owned()).await }
-        });
-        stop.await;
+            let work = async move { publisher.run(stop.cancelled_owned()).await };
+            supervisor.spawn(TaskName::Publisher, work)
+        };
+        let mut publishing = publish();
+        let panicked = || supervisor.fail(TaskName::Publisher, "publishing an epoch panicked");
+        let stop = async {
+            tokio::select! {
+                biased;
+                () = stop => {}
+                () = supervisor.failed() => {}
+            }
+        };
+        tokio::pin!(stop);
+        tokio::select! {
+            biased;
+            () = &mut stop => {}
+            () = publisher.panicked() => {
+                panicked();
+                stop.await;
+            }
+        }
+        supervisor.stop();
         let deadline = Instant::now() + grace;
         tracing::info!(grace_s = grace.as_secs_f64(), "draining");
         intake.drain();
         drain.cancel();
+        if publishing.is_finished() {
+            // It has panicked. What it had not begun can still be published.
+            publishing = publish();
+        }
         publisher.hurry();
-        let merged = timeout_at(deadline, intake.in_flight.all_merged()).await.is_ok();
+        let publish_until = deadline - last_words(grace);
+        let merged = timeout_at(publish_until, intake.in_flight.all_merged()).await.is_ok();
         if !merged {
             tracing::warn!("requests still being read at the end of the grace are given up");
         }
         stop_publisher.cancel();
-        let settled = timeout_at(deadline, &mut publishing).await.is_ok();
+        let published = async {
+            tokio::select! {
+                biased;
+                _ = &mut publishing => true,
+                // No call can be named any more, so none is made.
+                () = journal_ended(self.journal.as_deref()) => false,
+            }
+        };
+        let settled = timeout_at(publish_until, published).await.unwrap_or(false);
         if !settled {
             // Nothing is settled any more while what is left is added up.
             publishing.abort();
-            let _ = publishing.await;
+            // Unless no thread is free to stop it.
+            let _ = timeout_at(half_way(deadline), publishing).await;
         }
-        let mut left = if settled && publisher.is_idle() { Vec::new() } else { publisher.left() };
-        let counts = left.iter().map(|line| line.count).sum();
+        if publisher.has_panicked() && !supervisor.has_failed() {
+            panicked();
+        }
+        let mut left = if settled && publisher.is_idle() { Vec::new() } else { self.left() };
+        let mut counts = left.iter().map(|line| line.count).sum();
+        let pending = self.aggregator.pending.counts();
+        if pending > counts {
+            // Between the epoch that was sealed and the calls: only a panic loses them there.
+            let lost = pending - counts;
+            tracing::error!(counts = lost, "counts lost by a panic; their series cannot be named");
+            counts = pending;
+        }
         if let Some(journal) = &self.journal {
             // What is left stays on disk, and the next process publishes it.
-            if timeout_at(last_moment(deadline), flush(journal)).await.is_err() {
+            if !timeout_at(half_way(deadline), flush(journal)).await.unwrap_or(false) {
                 tracing::error!("the journal lacks the outcome of the last calls");
             }
             left.clear();
         } else {
-            metrics.doubtful_shutdown.add(counts);
+            self.metrics.doubtful_shutdown.add(counts);
         }
         Ended { left, counts, deadline }
     }
+
+    fn left(&self) -> Vec<Line> {
+        let left = catch_unwind(AssertUnwindSafe(|| self.publisher.left()));
+        left.unwrap_or_else(|_| {
+            self.supervisor.fail(TaskName::Publisher, "adding up what is left panicked");
+            Vec::new()
+        })
+    }
 }
 
-/// Until when the last words may take: the end of the grace, but a second at least.
-pub fn last_moment(deadline: Instant) -> Instant {
-    deadline.max(Instant::now() + Duration::from_secs(1))
+/// The part of the grace that is kept for what follows publishing: forwards, deletions, dead letters,
+/// and the lines of what is left.
+fn last_words(grace: Duration) -> Duration {
+    (grace / 5).min(Duration::from_secs(2))
 }
 
-/// Writes what is still to be said of calls, however often that takes.
-async fn flush(journal: &Journal) {
+/// Half of the time until the end: each step of the shutdown leaves some to those after it.
+pub fn half_way(end: Instant) -> Instant {
+    let now = Instant::now();
+    now + end.saturating_duration_since(now) / 2
+}
+
+/// Waits until the journal's writer has ended; without a journal, for ever.
+async fn journal_ended(journal: Option<&Journal>) {
+    match journal {
+        Some(journal) => journal.ended().await,
+        None => pending().await,
+    }
+}
+
+/// Writes what is still to be said of calls, however often that takes; gives whether it could.
+async fn flush(journal: &Journal) -> bool {
     let mut backoff = Backoff::default();
     while journal.flush().await.is_err() {
+        if journal.has_ended() {
+            return false;
+        }
         sleep(backoff.pause()).await;
     }
+    true
 }
 
 /// Knows messages until a while after they are deleted: SQS may give out one that it has just deleted.

@@ -10,7 +10,7 @@ use crate::intake::Intake;
 use crate::journal::{self, Disk, JournalSettings, LocalDisk, Opened};
 use crate::limits::FIREHOSE_ID_LIFE;
 use crate::offload::offload;
-use crate::telemetry::{DropReason, Metrics};
+use crate::telemetry::{DropReason, Metrics, TaskName};
 
 /// A log of the journal is full from so many bytes: 16 MiB.
 const LOG_BYTES: u64 = 16 << 20;
@@ -53,8 +53,8 @@ pub async fn open_on(
     let opening = offload(move || journal::open(disk()?, &layouts, settings, clock, metrics));
     let (opened, writing) =
         opening.await.map_err(|_| io::Error::other("reading it panicked"))??;
-    // Ends with the last who holds the journal.
-    tokio::spawn(writing.run());
+    // Ends when nothing holds the journal any more.
+    making.supervisor.spawn_worker(TaskName::JournalWriter, writing.run());
     Ok(opened)
 }
 

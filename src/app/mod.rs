@@ -4,6 +4,7 @@
 //! stop, then drains: sources refuse what is new, everything merged is published, whoever waits is
 //! answered, sockets close.
 
+mod admin;
 mod dead_letters;
 mod definitions;
 mod engine;
@@ -27,7 +28,7 @@ use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use engine::last_moment;
+use engine::half_way;
 pub use engine::{Ended, Engine, Making};
 #[cfg(test)]
 pub use journal::open_on as open_journal_on;
@@ -42,13 +43,15 @@ use crate::config::{Config, Publish};
 use crate::dead_letters::DeadLetters;
 use crate::definitions::{Book, BookParts, Compiled};
 use crate::destination::{Layouts, RuleSet};
+use crate::fault;
 use crate::finding::Finding;
 use crate::forward::{ForwardParts, ForwardSettings, Forwarder};
 use crate::http::{Admin, Listener, Tls, admin_router, health_router};
 use crate::limits::DATUMS_PER_CALL_MAX;
 use crate::sink::cloudwatch::{CloudWatch, CloudWatchSettings};
 use crate::sink::{Datum, Failure, Memory, MetricSink, OwnTotals, Publisher};
-use crate::telemetry::{Metrics, Reload};
+use crate::supervisor::Supervisor;
+use crate::telemetry::{Metrics, Reload, TaskName};
 
 /// What `serve` counts by when nothing is configured at all, and `demo` always.
 pub const EXAMPLE_DEFINITIONS: &str = include_str!("../../config/definitions.json");
@@ -106,6 +109,8 @@ pub struct App {
 pub struct Drained {
     /// Counts that could not be published in time: lost with the process, and in doubt.
     pub left: Vec<Line>,
+    /// A long-lived task has failed; the log says which.
+    pub has_failed: bool,
 }
 
 // === impl App ===
@@ -120,13 +125,14 @@ impl App {
         let metrics = Metrics::new()
             .map_err(|error| StartError::Configuration(format!("metrics: {error}")))?;
         let tls = listeners::tls(&config.listen, &metrics)?;
+        let supervisor = Supervisor::new(Arc::clone(&metrics));
         let layouts = Layouts::default();
         let document = definitions::document(&config, &aws).await?;
         let compiler = definitions::compiler(&config, &layouts);
         let Compiled { definitions, rules } = definitions::first(&compiler, &document).await?;
         metrics.reload(Reload::Loaded);
 
-        let dead_letters = dead_letters::open(&config, &aws, &clock, &metrics).await?;
+        let dead_letters = dead_letters::open(&config, &aws, &clock, &metrics, &supervisor).await?;
         let forwarder = Forwarder::new(
             ForwardSettings {
                 patience: config.forward_patience,
@@ -138,6 +144,7 @@ impl App {
                 metrics: Arc::clone(&metrics),
                 clock: clock.clone(),
                 dead_letters: dead_letters.clone(),
+                supervisor: supervisor.clone(),
             },
         );
         #[cfg(feature = "sqs")]
@@ -154,6 +161,7 @@ impl App {
             datums_per_call: DATUMS_PER_CALL_MAX,
             dead_letters: dead_letters.clone(),
             forwarder: Some(forwarder.clone()),
+            supervisor,
         };
         let opened = journal::open(&making).await?;
         let engine = Engine::start(making, rules, sink, opened).await;
@@ -222,7 +230,19 @@ impl App {
         self.book.clone()
     }
 
-    /// Serves until `stop`, then drains within the grace.
+    /// Owns the long-lived tasks; it knows whether one has failed.
+    #[must_use]
+    pub fn supervisor(&self) -> Supervisor {
+        self.engine.supervisor.clone()
+    }
+
+    /// Reads how many counts are merged, and neither accepted nor given up.
+    pub fn pending_counts(&self) -> impl Fn() -> u64 + Send + 'static {
+        let aggregator = Arc::clone(&self.engine.aggregator);
+        move || aggregator.pending.counts()
+    }
+
+    /// Serves until `stop`, or until a long-lived task fails; then drains within the grace.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Drained {
         let Self {
             http,
@@ -239,6 +259,9 @@ impl App {
         } = self;
         let drain = CancellationToken::new();
         let end = CancellationToken::new();
+        // Whatever ends this ends the thread of the admin listener too.
+        let _end = end.clone().drop_guard();
+        let supervisor = engine.supervisor.clone();
         let gauges = engine.gauges();
         #[cfg(feature = "sqs")]
         let queues = self.queues.start(&engine, &drain);
@@ -253,13 +276,16 @@ impl App {
         };
 
         let health = {
-            let intake = Arc::clone(&engine.intake);
-            health_router(move || !intake.is_draining())
+            let (intake, supervisor) = (Arc::clone(&engine.intake), supervisor.clone());
+            health_router(move || !intake.is_draining() && !supervisor.has_failed())
         };
         let endpoint = engine.endpoint.clone();
         let events = Router::new().route(
             &config.firehose.path,
-            post(move |request: Request| async move { endpoint.deliver(request).await }),
+            post(move |request: Request| async move {
+                fault::hit("delivery");
+                endpoint.deliver(request).await
+            }),
         );
         let events = listeners::guard(events, &config, &engine.metrics);
         #[cfg(feature = "sns")]
@@ -272,37 +298,49 @@ impl App {
         });
         let tasks = TaskTracker::new();
         let http_task = http.serve(events.merge(health.clone()), drain.clone(), end.clone());
-        tasks.spawn(http_task);
-        tasks.spawn(admin.serve(admin_routes.merge(health), end.clone(), end.clone()));
+        supervisor.spawn(TaskName::HttpListener, tasks.track_future(http_task));
+        admin::serve(admin, admin_routes.merge(health), end.clone(), &supervisor, &tasks);
         if let Some(listener) = ses_api {
             let router = ses_api::router(&config, &book, &engine.metrics, clock);
-            tasks.spawn(listener.serve(router, drain.clone(), end.clone()));
+            let serving = listener.serve(router, drain.clone(), end.clone());
+            supervisor.spawn(TaskName::SesApiListener, tasks.track_future(serving));
         }
-        tasks.spawn(book.watch(end.clone()));
+        let watching = book.watch(end.clone());
+        supervisor.spawn(TaskName::Definitions, tasks.track_future(watching));
         if let Some(tls) = tls {
-            tasks.spawn(tls.watch(end.clone()));
+            supervisor.spawn(TaskName::TlsReload, tasks.track_future(tls.watch(end.clone())));
         }
         tasks.close();
         let publisher = engine.publisher.clone();
-        let totals = tokio::spawn(own_totals_until(own_totals, publisher.clone(), drain.clone()));
+        let totals = own_totals.map(|totals| {
+            let publishing = own_totals_until(totals, publisher.clone(), drain.clone());
+            supervisor.spawn(TaskName::OwnTotals, publishing)
+        });
 
         let Ended { left, counts, deadline } = engine.run(stop, drain, config.shutdown.grace).await;
         // Before the queues: a message is deleted when its events are forwarded.
         if let Some(forwarder) = &engine.forwarder {
-            forwarder.finish(last_moment(deadline)).await;
+            let end = half_way(deadline);
+            forwarder.finish(half_way(end), end).await;
         }
         #[cfg(feature = "sqs")]
         queues.finish(deadline).await;
-        if let Ok(Some(mut totals)) = totals.await {
+        if let Some(totals) = totals {
             // The last word of the own totals, doubt of this shutdown included.
-            let _ = timeout_at(last_moment(deadline), totals.publish(publisher.sink())).await;
+            let _ = timeout_at(half_way(deadline), async {
+                if let Ok(Some(mut totals)) = totals.await {
+                    totals.publish(publisher.sink()).await;
+                }
+            })
+            .await;
         }
         dead_letters::finish(dead_letters.as_ref(), deadline).await;
         end.cancel();
         // A connection that is due an answer has it by now, but for the bytes on the wire.
-        let _ = timeout_at(last_moment(deadline), tasks.wait()).await;
+        let _ = timeout_at(half_way(deadline), tasks.wait()).await;
+        fault::hit("stop");
         tracing::info!(counts_left = counts, "stopped");
-        Drained { left }
+        Drained { left, has_failed: supervisor.has_failed() }
     }
 }
 
@@ -319,16 +357,15 @@ fn installer<S: MetricSink>(engine: &Engine<S>) -> Box<dyn Fn(RuleSet) + Send + 
 
 /// Publishes own totals until the daemon drains; gives them back for a last time.
 async fn own_totals_until(
-    totals: Option<OwnTotals>,
+    mut totals: OwnTotals,
     publisher: Publisher<Sink>,
     drain: CancellationToken,
-) -> Option<OwnTotals> {
-    let mut totals = totals?;
+) -> OwnTotals {
     tokio::select! {
         () = totals.run(publisher.sink()) => {}
         () = drain.cancelled() => {}
     }
-    Some(totals)
+    totals
 }
 
 async fn cloudwatch(config: &Config, environment: AwsEnvironment) -> Result<Sink, StartError> {

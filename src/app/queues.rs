@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::engine::last_moment;
+use super::engine::half_way;
 use super::{Engine, StartError};
 use crate::aws::AwsEnvironment;
 use crate::config::Config;
@@ -83,6 +84,7 @@ impl Queues {
             let parts = SqsParts {
                 source: source.clone(),
                 metrics: Arc::clone(&engine.metrics),
+                supervisor: engine.supervisor.clone(),
                 #[cfg(feature = "s3")]
                 objects: Some(ObjectSource {
                     objects: Objects::new(&sdk, queue.owner, Arc::clone(&engine.metrics)),
@@ -127,9 +129,12 @@ impl RunningQueues {
 
     /// Waits for the last deletions. Nothing is merged or settled any more.
     pub async fn finish(&self, deadline: Instant) {
-        let deadline = last_moment(deadline);
-        for source in &self.0 {
-            source.finish(deadline).await;
+        let end = half_way(deadline);
+        let settle_by = half_way(end);
+        let mut finishing = JoinSet::new();
+        for source in self.0.clone() {
+            finishing.spawn(async move { source.finish(settle_by, end).await });
         }
+        while finishing.join_next().await.is_some() {}
     }
 }

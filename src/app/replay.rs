@@ -27,6 +27,7 @@ use crate::replay::{
 };
 #[cfg(feature = "s3")]
 use crate::source::s3::{Objects, client};
+use crate::supervisor::Supervisor;
 use crate::telemetry::{DropReason, Metrics};
 
 /// What is to be replayed, and how.
@@ -155,6 +156,7 @@ impl Replay {
             dead_letters: None,
             // Only counts are made again.
             forwarder: None,
+            supervisor: Supervisor::new(Arc::clone(&metrics)),
         };
         // First of all, since it is locked: two at the same objects would count them twice.
         let mut opened = journal::open(&making).await?;

@@ -16,6 +16,7 @@ mod replay;
 mod serve;
 mod settings;
 mod summary;
+mod watchdog;
 
 use std::process::ExitCode;
 

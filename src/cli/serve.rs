@@ -1,20 +1,25 @@
 //! `postmeter serve`: the daemon in a process of its own.
+//!
+//! The work runs on the threads of one runtime. The main thread has a runtime of its own for signals
+//! and the shutdown: requests that keep every worker thread busy delay neither. See also
+//! [`watchdog`](super::watchdog), which ends the process should that fail.
 
+use std::future::pending;
 use std::io::Write;
 
 use anyhow::Context;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::ServeArgs;
 use super::output::{complain, print_findings};
+use super::watchdog::Watchdog;
 use super::{Exit, settings};
 use crate::app::{App, Drained, StartError, Surroundings};
-use crate::config::Config;
-use crate::definitions::Book;
+use crate::config::{Acknowledge, Config};
 use crate::telemetry::init_logs;
 
-/// Runs the command, until SIGTERM or SIGINT.
+/// Runs the command, until SIGTERM or SIGINT, or until a part of the daemon fails.
 ///
 /// # Errors
 /// The system refuses threads or signals.
@@ -28,48 +33,72 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
     if from_nothing {
         tracing::info!("nothing is configured: example definitions, published to memory alone");
     }
-    Runtime::new().context("cannot start threads")?.block_on(serve(config))
+    let work = Runtime::new().context("cannot start threads")?;
+    let control = Builder::new_current_thread().enable_all().build();
+    let control = control.context("cannot start threads")?;
+    let exit = serve(config, &work, &control);
+    // Whatever their threads still do is not waited for.
+    work.shutdown_background();
+    control.shutdown_background();
+    exit
 }
 
-async fn serve(config: Config) -> anyhow::Result<Exit> {
-    let app = match App::bind(config, Surroundings::default()).await {
+fn serve(config: Config, work: &Runtime, control: &Runtime) -> anyhow::Result<Exit> {
+    let grace = config.shutdown.grace;
+    let is_journaled = config.has(Acknowledge::Journaled);
+    let app = match work.block_on(App::bind(config, Surroundings::default())) {
         Ok(app) => app,
         Err(error) => return Ok(refuse_start(&error)),
     };
-    // Before the daemon says that it serves: a signal that nobody waits for ends the process.
-    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
-    let mut hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
-    let (http, admin) = (app.http_address()?, app.admin_address()?);
-    let ses_api = app.ses_api_address()?.map(tracing::field::display);
-    tracing::info!(%http, %admin, ses_api, version = env!("CARGO_PKG_VERSION"), "serving");
-    let (book, tls): (Book, _) = (app.book(), app.tls());
-    let reloading = tokio::spawn(async move {
-        while hangup.recv().await.is_some() {
-            if let Some(tls) = &tls {
-                tls.reload().await;
+    let watchdog = Watchdog::start(app.pending_counts(), is_journaled);
+    let watchdog = watchdog.context("cannot start threads")?;
+    let Drained { left, has_failed } = control.block_on(async {
+        // Before the daemon says that it serves: a signal that nobody waits for ends the process.
+        let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+        let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+        let mut hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
+        let (http, admin) = (app.http_address()?, app.admin_address()?);
+        let ses_api = app.ses_api_address()?.map(tracing::field::display);
+        tracing::info!(%http, %admin, ses_api, version = env!("CARGO_PKG_VERSION"), "serving");
+        let (book, tls, supervisor) = (app.book(), app.tls(), app.supervisor());
+        let reloading = async {
+            while hangup.recv().await.is_some() {
+                let (book, tls) = (book.clone(), tls.clone());
+                work.spawn(async move {
+                    if let Some(tls) = &tls {
+                        tls.reload().await;
+                    }
+                    book.reload_and_say().await;
+                });
             }
-            book.reload_and_say().await;
-        }
-    });
-    let stop = async {
+            pending().await
+        };
+        let stop = async {
+            tokio::select! {
+                _ = terminate.recv() => tracing::info!("SIGTERM"),
+                _ = interrupt.recv() => tracing::info!("SIGINT"),
+                () = supervisor.failed() => {}
+            }
+            watchdog.arm(grace);
+        };
         tokio::select! {
-            _ = terminate.recv() => tracing::info!("SIGTERM"),
-            _ = interrupt.recv() => tracing::info!("SIGINT"),
+            drained = app.run(stop) => anyhow::Ok(drained),
+            never = reloading => never,
         }
-    };
-    let Drained { left } = app.run(stop).await;
-    reloading.abort();
-    if left.is_empty() {
-        return Ok(Exit::Done);
+    })?;
+    // It stays armed until the process is gone.
+    std::mem::forget(watchdog);
+    if !left.is_empty() {
+        let counts: u64 = left.iter().map(|line| line.count).sum();
+        let datums = left.len();
+        tracing::error!(counts, datums, "counts left at shutdown; they follow on stderr");
+        let mut stderr = std::io::stderr().lock();
+        for line in &left {
+            writeln!(stderr, "{}", line.to_json())?;
+        }
+        return Ok(Exit::Failed);
     }
-    let counts: u64 = left.iter().map(|line| line.count).sum();
-    tracing::error!(counts, datums = left.len(), "counts left at shutdown; they follow on stderr");
-    let mut stderr = std::io::stderr().lock();
-    for line in &left {
-        writeln!(stderr, "{}", line.to_json())?;
-    }
-    Ok(Exit::Failed)
+    Ok(if has_failed { Exit::Failed } else { Exit::Done })
 }
 
 /// Says why a daemon does not start.

@@ -1,5 +1,6 @@
 //! The task that brings letters to their place, and what became of them.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use super::line::{Origin, Refused, raw_bytes_max};
 #[cfg(feature = "to-firehose")]
 use super::stream::{LetterStream, send_to};
 use super::unforwarded::Unforwarded;
+use crate::fault;
 #[cfg(feature = "to-firehose")]
 use crate::limits::FIREHOSE_RECORD_BYTES_MAX;
 use crate::offload::offload;
@@ -62,6 +64,9 @@ pub struct Outcomes {
     unsettled: watch::Sender<u64>,
 }
 
+/// Counts what is left when the keeper ends.
+struct EndOfKeeping(Arc<Outcomes>);
+
 // === impl Place ===
 
 impl Place {
@@ -110,8 +115,13 @@ impl Keeper {
         Self { place, queue, outcomes }
     }
 
-    /// Keeps letters until nobody is left to bring any.
+    /// Keeps letters until nothing can bring any.
+    ///
+    /// # Panics
+    /// As the work on them does. The letters that it had are then counted as failed.
     pub async fn run(self) {
+        // Before the queue, so that it is dropped after it: nothing comes any more.
+        let _end = EndOfKeeping(Arc::clone(&self.outcomes));
         let Self { place, mut queue, outcomes } = self;
         match place {
             Place::Files(files) => write_to(files, &mut queue, &outcomes).await,
@@ -130,16 +140,29 @@ async fn write_to(
     while queue.recv_many(&mut parcels, PARCELS_MAX).await > 0 {
         let (taken, outcomes) = (std::mem::take(&mut parcels), Arc::clone(outcomes));
         let writing = offload(move || {
+            fault::hit("dead_letter_write");
             for Parcel { contents, written, room } in taken {
                 outcomes.written(&files.write(contents.lines().into_iter()));
                 drop((written, room));
             }
             files
         });
-        match writing.await {
-            Ok(back) => files = back,
-            Err(_) => return tracing::error!("writing dead letters panicked; no more are kept"),
-        }
+        files = match writing.await {
+            Ok(back) => back,
+            Err(failed) => match failed.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                // The runtime ends.
+                Err(_) => return,
+            },
+        };
+    }
+}
+
+// === impl EndOfKeeping ===
+
+impl Drop for EndOfKeeping {
+    fn drop(&mut self) {
+        self.0.give_up();
     }
 }
 
@@ -177,9 +200,14 @@ impl Outcomes {
         self.unsettled.send_modify(|unsettled| *unsettled += letters);
     }
 
-    /// So many of those that came have come to an end.
-    pub fn settle(&self, letters: u64) {
-        self.unsettled.send_modify(|unsettled| *unsettled = unsettled.saturating_sub(letters));
+    /// So many of those that came have come to an end; gives how many of them had not before.
+    pub fn settle(&self, letters: u64) -> u64 {
+        let mut settled = 0;
+        self.unsettled.send_modify(|unsettled| {
+            settled = letters.min(*unsettled);
+            *unsettled -= settled;
+        });
+        settled
     }
 
     fn written(&self, written: &Written) {
@@ -200,7 +228,7 @@ impl Outcomes {
         let left = self.unsettled.send_replace(0);
         self.add(LetterOutcome::Failed, left);
         if left > 0 {
-            tracing::error!(letters = left, "dead letters are lost with the process");
+            tracing::error!(letters = left, "dead letters lost");
         }
     }
 }

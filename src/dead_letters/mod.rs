@@ -160,8 +160,9 @@ impl DeadLetters {
         let count = contents.len() as u64;
         outcomes.begin(count);
         if queue.send(Parcel { contents, written, room }).is_err() {
-            outcomes.not_kept(LetterOutcome::Failed, count, "what keeps them has panicked");
-            outcomes.settle(count);
+            // Unless they were counted when it ended.
+            let failed = outcomes.settle(count);
+            outcomes.not_kept(LetterOutcome::Failed, failed, "what keeps them has panicked");
             return None;
         }
         tells_when_written.then_some(told)

@@ -55,7 +55,8 @@ impl LetterStream {
                 Ok(Some(why)) | Err(CallFailure::Other(why)) => outcomes.delayed(left.len(), &why),
                 Err(CallFailure::Invalid(why)) => {
                     outcomes.not_kept(LetterOutcome::Failed, before as u64, &why);
-                    return outcomes.settle(before as u64);
+                    outcomes.settle(before as u64);
+                    return;
                 }
             }
             let taken = (before - left.len()) as u64;

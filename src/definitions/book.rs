@@ -174,6 +174,8 @@ impl Book {
     pub async fn watch(self, end: CancellationToken) {
         let BookParts { document, metrics, interval, .. } = &self.0.parts;
         if !document.tells_changes() {
+            // It has nothing to do, but it must not end early.
+            end.cancelled().await;
             return;
         }
         let errors = RateLimit::new(Duration::from_mins(1), Arc::clone(metrics));

@@ -16,7 +16,7 @@ use crate::aws::{CallFailure, calls};
 use crate::backoff::Backoff;
 use crate::dead_letters::Unforwarded;
 use crate::destination::Target;
-use crate::telemetry::{ForwardOutcome, RateLimit};
+use crate::telemetry::{ForwardOutcome, RateLimit, TaskName};
 
 /// Calls of one target at a time.
 const CALLS_AT_ONCE: usize = 8;
@@ -77,7 +77,8 @@ impl Lane {
         let room = Arc::new(Semaphore::new(room_bytes as usize));
         let waiting = Arc::clone(&parts.waiting);
         // Ends with the lane, when its queue is empty.
-        tokio::spawn(run(parts, events));
+        let supervisor = parts.parts.supervisor.clone();
+        supervisor.spawn_worker(TaskName::ForwardQueue, run(parts, events));
         Self { room, room_bytes, waiting, queue }
     }
 

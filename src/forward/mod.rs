@@ -34,6 +34,7 @@ use crate::aws::AwsEnvironment;
 use crate::clock::Clock;
 use crate::dead_letters::DeadLetters;
 use crate::destination::{RuleSet, Target};
+use crate::supervisor::Supervisor;
 use crate::telemetry::{Metrics, RateLimit};
 
 pub use forwards::Forwards;
@@ -59,6 +60,7 @@ pub struct ForwardParts {
     pub metrics: Arc<Metrics>,
     pub clock: Clock,
     pub dead_letters: Option<DeadLetters>,
+    pub supervisor: Supervisor,
 }
 
 /// The way out for events. Cheap to clone.
@@ -143,13 +145,13 @@ impl Forwarder {
         self.0.waiting.events()
     }
 
-    /// Waits until nothing waits any more; at the deadline, what is left is given up. Nothing is
-    /// merged any more.
-    pub async fn finish(&self, deadline: Instant) {
+    /// Waits until nothing waits any more; at the deadline, what is left is given up, and that may take
+    /// until `end`. Nothing is merged any more.
+    pub async fn finish(&self, deadline: Instant, end: Instant) {
         if timeout_at(deadline, self.0.waiting.none()).await.is_err() {
             self.0.end.cancel();
-            // Giving up is writing letters at most, and that has its own end.
-            self.0.waiting.none().await;
+            // Letters may be written still.
+            let _ = timeout_at(end, self.0.waiting.none()).await;
         }
     }
 

@@ -120,6 +120,15 @@ impl Listener {
         self.socket.local_addr()
     }
 
+    /// The same socket in the current runtime.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn moved_here(self) -> io::Result<Self> {
+        let socket = TcpListener::from_std(self.socket.into_std()?)?;
+        Ok(Self { socket, ..self })
+    }
+
     /// Serves until `drain`, then until every connection has answered what it was asked. Whoever
     /// calls this bounds the time that may take.
     ///

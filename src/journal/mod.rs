@@ -216,6 +216,17 @@ impl Journal {
         self.order(Vec::new(), Vec::new()).await
     }
 
+    /// Whether nothing is written any more, because the writer has ended.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.orders.is_closed()
+    }
+
+    /// Waits until nothing is written any more.
+    pub async fn ended(&self) {
+        self.orders.closed().await;
+    }
+
     async fn write(&self, record: &Record<'_>, layouts: Vec<LayoutId>) -> Result<(), JournalError> {
         self.order(frame(record), layouts).await
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use super::record::{Record, Trusted, put_record};
 use super::{JournalError, JournalSettings};
 use crate::clock::Clock;
 use crate::destination::{LayoutId, Layouts};
+use crate::fault;
 use crate::offload::offload;
 use crate::telemetry::{Metrics, RateLimit};
 
@@ -101,7 +103,10 @@ impl Writer {
         }
     }
 
-    /// Writes until there is nobody left who gives orders.
+    /// Writes until nothing can give orders any more.
+    ///
+    /// # Panics
+    /// As the writing does.
     pub async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
         loop {
             let mut batch = Vec::new();
@@ -112,10 +117,14 @@ impl Writer {
                 let full = self.commit(batch);
                 (self, full)
             };
-            // A panic drops those who wait, and they hear of a failure.
-            let Ok((writer, full)) = offload(commit).await else {
-                tracing::error!("writing the journal panicked; nothing is journaled any more");
-                return;
+            let (writer, full) = match offload(commit).await {
+                Ok(written) => written,
+                // Requests that wait are rejected, now and from now on: the orders end with this.
+                Err(failed) => match failed.try_into_panic() {
+                    Ok(panic) => resume_unwind(panic),
+                    // The runtime ends.
+                    Err(_) => return,
+                },
             };
             self = writer;
             if let Some(full) = full {
@@ -134,6 +143,7 @@ impl Writer {
         let mut orders = std::mem::take(&mut self.kept);
         orders.extend(batch);
         let outcome = self.write(&orders).inspect_err(|error| self.failed(error));
+        fault::hit("journal_write");
         for order in orders {
             match (order.done, &outcome) {
                 (Some(done), Ok(())) => _ = done.send(Ok(())),

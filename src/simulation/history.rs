@@ -24,6 +24,7 @@ use crate::journal::simulated::SimulatedDisk;
 use crate::journal::{Disk, Opened};
 use crate::limits::FIREHOSE_ID_LIFE;
 use crate::offload::pauses;
+use crate::supervisor::Supervisor;
 use crate::telemetry::Metrics;
 
 /// What is told of a history that ended well.
@@ -150,6 +151,7 @@ impl History<'_> {
             datums_per_call: self.plan.datums_per_call,
             dead_letters: None,
             forwarder: None,
+            supervisor: Supervisor::new(Arc::clone(&metrics)),
         };
         let starting = start(making, disk, self.plan, link.clone(), self.also);
         let engine = tokio::select! {
@@ -316,6 +318,7 @@ impl History<'_> {
             let making = Making {
                 config,
                 layouts,
+                supervisor: Supervisor::new(Arc::clone(&metrics)),
                 metrics,
                 clock,
                 datums_per_call: 1,

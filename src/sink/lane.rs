@@ -18,6 +18,10 @@ pub struct Lane {
     pub gate: Arc<Gate>,
     /// The last call was refused to us.
     pub denied: bool,
+    /// Epochs whose work panicked.
+    panics: u32,
+    /// Nothing is sent any more: its counts stay until the end, and are named there.
+    is_broken: bool,
 }
 
 /// Counts that go together, and who waits for them.
@@ -51,14 +55,27 @@ impl Lane {
         joined.unwrap_or_default()
     }
 
+    /// Takes a share in. In a broken lane it is dropped: its request fails.
     pub fn add_share(&mut self, share: Share) {
-        self.waiting.shares.push(share);
+        if !self.is_broken {
+            self.waiting.shares.push(share);
+        }
+    }
+
+    /// The work on an epoch has panicked; gives whether the lane is broken by that.
+    pub fn panicked(&mut self, panics_max: u32) -> bool {
+        self.panics += 1;
+        self.is_broken |= self.panics >= panics_max;
+        if self.is_broken {
+            self.waiting.shares.clear();
+        }
+        self.is_broken
     }
 
     /// Takes what waits, if nothing is on its way.
     pub fn begin(&mut self) -> Option<(Arc<Flight>, Vec<Share>)> {
         let idle = self.waiting.counts.is_none() && self.waiting.shares.is_empty();
-        if idle || self.on_its_way.is_some() {
+        if idle || self.is_broken || self.on_its_way.is_some() {
             return None;
         }
         let Waiting { counts, shares, first_merge_ms } = std::mem::take(&mut self.waiting);

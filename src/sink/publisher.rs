@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -40,6 +40,9 @@ pub struct PublisherSettings {
     /// Datums that one call carries at most.
     pub datums_per_call: usize,
 }
+
+/// Epochs of a namespace whose work panics; then nothing more of it is sent.
+const PANICS_MAX: u32 = 2;
 
 /// Publishes what an aggregator collects. Cheap to clone.
 #[derive(Debug)]
@@ -80,6 +83,7 @@ impl<S: MetricSink> Publisher<S> {
             epoch_ended: Notify::new(),
             hurry: CancellationToken::new(),
             sealing: Mutex::default(),
+            panicked: CancellationToken::new(),
             warnings: RateLimit::new(Duration::from_secs(10), Arc::clone(&metrics)),
             denials: RateLimit::new(Duration::from_mins(1), metrics),
         }))
@@ -99,7 +103,7 @@ impl<S: MetricSink> Publisher<S> {
             tokio::select! {
                 biased;
                 () = &mut stop => break,
-                Some(_) = epochs.join_next() => {}
+                Some(ended) = epochs.join_next() => self.ended(&ended),
                 // The daemon drains: what is there goes now, and what comes still goes at the end.
                 () = self.0.hurry.cancelled(), if !hurried => {
                     hurried = true;
@@ -113,8 +117,16 @@ impl<S: MetricSink> Publisher<S> {
         self.hurry();
         self.flush().await;
         self.begin(&mut epochs);
-        while epochs.join_next().await.is_some() {
+        while let Some(ended) = epochs.join_next().await {
+            self.ended(&ended);
             self.begin(&mut epochs);
+        }
+    }
+
+    /// An epoch whose task panicked stays on its way: what is left of it is named at the end.
+    fn ended(&self, epoch: &Result<(), JoinError>) {
+        if epoch.is_err() {
+            self.0.panicked.cancel();
         }
     }
 
@@ -148,6 +160,7 @@ impl<S: MetricSink> Publisher<S> {
         let flushed = offload(move || shared.seal());
         if flushed.await.is_err() {
             tracing::error!("sealing an epoch panicked");
+            self.0.panicked.cancel();
         }
     }
 
@@ -177,6 +190,16 @@ impl<S: MetricSink> Publisher<S> {
         lines_of(&left, self.0.aggregator.layouts())
     }
 
+    /// Waits until work on an epoch has panicked.
+    pub async fn panicked(&self) {
+        self.0.panicked.cancelled().await;
+    }
+
+    #[must_use]
+    pub fn has_panicked(&self) -> bool {
+        self.0.panicked.is_cancelled()
+    }
+
     /// Where the calls go.
     #[must_use]
     pub fn sink(&self) -> &S {
@@ -204,7 +227,7 @@ async fn publish_epoch<S: MetricSink>(
     let packing = offload(move || pack(&flight, &own_namespace, &layouts, now_ms, datums));
     let Ok(packed) = packing.await else {
         tracing::error!("packing an epoch panicked");
-        shared.end_epoch(&namespace);
+        shared.end_epoch(&namespace, true);
         return;
     };
     for (call, reason) in [
@@ -229,7 +252,7 @@ async fn publish_epoch<S: MetricSink>(
     while let Some(delivery) = deliveries.join_next().await {
         lost |= delivery.is_err();
     }
-    shared.end_epoch(&namespace);
+    shared.end_epoch(&namespace, lost);
     shared.metrics.flushes.add(1);
     tracing::debug!(calls, took_ms = started.elapsed().as_millis(), "epoch settled");
     if lost {
@@ -303,11 +326,24 @@ impl<S: MetricSink> Shared<S> {
     }
 
     /// The work on an epoch has ended. What it left undone, because it panicked, waits again, and
-    /// is in doubt: a call may have been on its way.
-    fn end_epoch(&self, namespace: &Arc<str>) {
-        let (counts, joined) = self.lanes().entry(Arc::clone(namespace)).or_default().end();
-        self.metrics.doubtful_ambiguous.add(counts);
+    /// is in doubt: a call may have been on its way. If it cannot be sent again, it stays for the end.
+    fn end_epoch(&self, namespace: &Arc<str>, has_panicked: bool) {
+        let mut lanes = self.lanes();
+        let lane = lanes.entry(Arc::clone(namespace)).or_default();
+        // Counts in doubt are not sent again where the policy says so.
+        let panics_max = if self.ambiguous == Ambiguous::Drop { 1 } else { PANICS_MAX };
+        let is_broken = has_panicked && lane.panicked(panics_max);
+        let (counts, joined) = lane.end();
+        drop(lanes);
+        if is_broken {
+            tracing::error!(namespace = &**namespace, counts, "nothing more is published here");
+        } else {
+            self.metrics.doubtful_ambiguous.add(counts);
+        }
         self.joined(&joined);
+        if has_panicked {
+            self.panicked.cancel();
+        }
         self.epoch_ended.notify_waiters();
     }
 }

@@ -17,6 +17,7 @@ use crate::aggregate::Aggregator;
 use crate::backoff::Backoff;
 use crate::clock::Clock;
 use crate::config::Ambiguous;
+use crate::fault;
 use crate::journal::{Journal, Verdict};
 use crate::telemetry::{DropReason, Metrics, RateLimit};
 
@@ -43,6 +44,8 @@ pub struct Shared<S> {
     pub hurry: CancellationToken,
     /// Held while an epoch goes from the aggregator to the lanes.
     pub sealing: Mutex<()>,
+    /// Work on an epoch has panicked.
+    pub panicked: CancellationToken,
     pub warnings: RateLimit,
     pub denials: RateLimit,
 }
@@ -73,6 +76,7 @@ impl<S: MetricSink> Shared<S> {
         let datums = call.datums(self.aggregator.layouts());
         // A thousand datums take a millisecond to make, and another to encode.
         tokio::task::yield_now().await;
+        fault::hit("publish");
         self.sink.put(namespace, &datums).await
     }
 

@@ -70,6 +70,7 @@ pub struct Metrics {
     connections_closed: Labelled<7>,
     http_rejected: Labelled<4>,
     tls_reloads: Labelled<2>,
+    tasks_failed: Labelled<13>,
     pub log_lines_suppressed: Total,
     gauges: [Gauge; 12],
 }
@@ -303,6 +304,24 @@ impl RejectReason {
     }
 }
 
+/// A task that lives as long as the daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskName {
+    JournalWriter,
+    DeadLetters,
+    Publisher,
+    SqsPoller,
+    SqsDeletions,
+    SqsVisibility,
+    ForwardQueue,
+    HttpListener,
+    AdminListener,
+    SesApiListener,
+    Definitions,
+    OwnTotals,
+    TlsReload,
+}
+
 // === impl Total ===
 
 impl Total {
@@ -350,6 +369,29 @@ impl DropReason {
             Self::TooNew => "too_new",
             Self::Refused => "refused",
             Self::Ambiguous => "ambiguous",
+        }
+    }
+}
+
+// === impl TaskName ===
+
+impl TaskName {
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::JournalWriter => "journal_writer",
+            Self::DeadLetters => "dead_letters",
+            Self::Publisher => "publisher",
+            Self::SqsPoller => "sqs_poller",
+            Self::SqsDeletions => "sqs_deletions",
+            Self::SqsVisibility => "sqs_visibility",
+            Self::ForwardQueue => "forward_queue",
+            Self::HttpListener => "http_listener",
+            Self::AdminListener => "admin_listener",
+            Self::SesApiListener => "ses_api_listener",
+            Self::Definitions => "definitions",
+            Self::OwnTotals => "own_totals",
+            Self::TlsReload => "tls_reload",
         }
     }
 }
@@ -556,6 +598,7 @@ impl Metrics {
             connections_closed: register.labelled("postmeter_connections_closed_total"),
             http_rejected: register.labelled("postmeter_http_rejected_total"),
             tls_reloads: register.labelled("postmeter_tls_reloads_total"),
+            tasks_failed: register.labelled("postmeter_tasks_failed_total"),
             log_lines_suppressed: register.total("postmeter_log_lines_suppressed_total"),
             gauges: [
                 "postmeter_in_flight_requests",
@@ -680,6 +723,15 @@ impl Metrics {
     pub fn tls_reload(&self, is_loaded: bool) {
         let label = if is_loaded { "loaded" } else { "rejected" };
         add(&self.tls_reloads, "postmeter_tls_reloads_total", label, 1);
+    }
+
+    pub fn task_failed(&self, task: TaskName) {
+        add(&self.tasks_failed, "postmeter_tasks_failed_total", task.label(), 1);
+    }
+
+    #[must_use]
+    pub fn tasks_failed(&self, task: TaskName) -> u64 {
+        get(&self.tasks_failed, "postmeter_tasks_failed_total", task.label())
     }
 
     /// All requests, and those that were refused before the merge.

@@ -16,7 +16,7 @@ pub use logs::init_logs;
 pub use metrics::{
     ApiOutcome, CallOutcome, CertificateOutcome, CloseReason, DropReason, ForwardOutcome, Gauges,
     LetterOutcome, Metrics, ObjectOutcome, RejectReason, Reload, RequestOutcome, SnsDoubt,
-    SubscriptionOutcome, Total,
+    SubscriptionOutcome, TaskName, Total,
 };
 pub use names::{Kind, METRICS, Metric, markdown_table};
 pub use process::Process;

@@ -37,5 +37,6 @@ mod ses_clients;
 mod shutdown;
 mod sns;
 mod sqs;
+mod supervisor;
 mod support;
 mod tools;

@@ -116,6 +116,11 @@ impl Hand {
         self.filtered(|held| !held.settled)
     }
 
+    /// Messages that are settled and not yet deleted.
+    pub fn deletable(&self) -> Vec<Handle> {
+        self.filtered(|held| held.settled)
+    }
+
     fn filtered(&self, take: impl Fn(&Held) -> bool) -> Vec<Handle> {
         let held = self.held();
         let taken = held.iter().filter(|(_, held)| take(held));

@@ -27,7 +27,8 @@ use tokio_util::task::TaskTracker;
 use self::hand::Hand;
 use self::queue::Queue;
 use crate::intake::SourceIntake;
-use crate::telemetry::{Metrics, RateLimit};
+use crate::supervisor::Supervisor;
+use crate::telemetry::{Metrics, RateLimit, TaskName};
 
 #[cfg(feature = "s3")]
 pub use objects::ObjectSource;
@@ -49,6 +50,7 @@ pub struct SqsParts {
     /// Of this queue's messages.
     pub source: SourceIntake,
     pub metrics: Arc<Metrics>,
+    pub supervisor: Supervisor,
     /// How objects are read that messages name.
     #[cfg(feature = "s3")]
     pub objects: Option<ObjectSource>,
@@ -88,7 +90,7 @@ impl SqsSource {
     /// Begins to read a queue, until the daemon drains.
     #[must_use]
     pub fn start(sdk: &SdkConfig, settings: SqsSettings, parts: SqsParts) -> Self {
-        let SqsParts { source, metrics, drain, .. } = parts;
+        let SqsParts { source, metrics, supervisor, drain, .. } = parts;
         let (deletions, deleting) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
             queue: Queue::new(sdk, &settings),
@@ -104,10 +106,13 @@ impl SqsSource {
             working: Arc::new(Semaphore::new(WORKING_MAX)),
             tasks: TaskTracker::new(),
         });
-        shared.tasks.spawn(poller::poll(Arc::clone(&shared)));
+        let polling = shared.tasks.track_future(poller::poll(Arc::clone(&shared)));
+        supervisor.spawn(TaskName::SqsPoller, polling);
         // These end with the last message in hand.
-        tokio::spawn(upkeep::delete(Arc::downgrade(&shared), deleting));
-        tokio::spawn(upkeep::lengthen(Arc::downgrade(&shared)));
+        let deleting = upkeep::delete(Arc::downgrade(&shared), deleting);
+        supervisor.spawn_worker(TaskName::SqsDeletions, deleting);
+        let lengthening = upkeep::lengthen(Arc::downgrade(&shared));
+        supervisor.spawn_worker(TaskName::SqsVisibility, lengthening);
         Self(shared)
     }
 
@@ -117,17 +122,31 @@ impl SqsSource {
         (self.0.hand.len() as u64, self.0.hand.pollers())
     }
 
-    /// Waits until every message that may be deleted is, and gives the others back. Nothing is merged
-    /// or settled any more.
-    pub async fn finish(&self, deadline: Instant) {
+    /// Waits until every message that may be deleted is, and gives the others back, which may take
+    /// until `end`. Nothing is merged or settled any more.
+    pub async fn finish(&self, deadline: Instant, end: Instant) {
         let shared = &self.0;
         shared.tasks.close();
         let done = async {
             // A poller may still wait for an answer, and a message for the word that it is settled.
             shared.tasks.wait().await;
+            if shared.deletions.is_closed() {
+                // The task that deletes has panicked.
+                upkeep::delete_left(shared).await;
+            }
             shared.hand.deleted().await;
         };
         let _ = timeout_at(deadline, done).await;
+        let undeleted = shared.hand.deletable().len();
+        if undeleted > 0 {
+            shared.metrics.sqs_messages_undeleted.add(undeleted as u64);
+            let queue = shared.queue.url();
+            tracing::error!(
+                messages = undeleted,
+                queue,
+                "counted messages were not deleted before the exit; SQS will redeliver them"
+            );
+        }
         let left = shared.hand.unsettled();
         if !left.is_empty() {
             let messages = left.len();
@@ -137,6 +156,6 @@ impl SqsSource {
                 "messages given back to the queue"
             );
         }
-        let _ = timeout_at(deadline, upkeep::give_back(shared, &left)).await;
+        let _ = timeout_at(end, upkeep::give_back(shared, &left)).await;
     }
 }

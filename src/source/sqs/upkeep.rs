@@ -1,10 +1,11 @@
 //! What keeps messages from others while they are in hand, and deletes them at the end.
 
+use std::panic::resume_unwind;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc};
-use tokio::task::JoinSet;
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Shared;
@@ -12,17 +13,31 @@ use super::hand::Handle;
 use super::queue::{Failed, MESSAGES_MAX};
 use crate::ack::{RequestId, SourceKind};
 use crate::backoff::Backoff;
+use crate::fault;
 
 /// A call that deletes fewer messages than it could waits this long for more.
 const GATHER: Duration = Duration::from_millis(20);
 /// Calls at once that delete, or lengthen.
 const CALLS_MAX: usize = 16;
 
-/// Deletes what it is told to, ten at a time, until nobody is left to tell.
+/// Deletes what it is told to, ten at a time, until nothing can tell it.
+///
+/// # Panics
+/// As a deletion does.
 pub async fn delete(shared: Weak<Shared>, mut deletions: mpsc::UnboundedReceiver<Arc<str>>) {
-    let calls = Arc::new(Semaphore::new(CALLS_MAX));
+    let mut calls = JoinSet::new();
     let mut ids = Vec::with_capacity(MESSAGES_MAX);
-    while deletions.recv_many(&mut ids, MESSAGES_MAX).await > 0 {
+    loop {
+        let received = tokio::select! {
+            Some(done) = calls.join_next() => {
+                raise(done);
+                continue;
+            }
+            received = deletions.recv_many(&mut ids, MESSAGES_MAX) => received,
+        };
+        if received == 0 {
+            return;
+        }
         let end = Instant::now() + GATHER;
         while ids.len() < MESSAGES_MAX {
             let left = MESSAGES_MAX - ids.len();
@@ -31,21 +46,43 @@ pub async fn delete(shared: Weak<Shared>, mut deletions: mpsc::UnboundedReceiver
                 _ => break,
             }
         }
-        let (Some(shared), Ok(call)) = (shared.upgrade(), Arc::clone(&calls).acquire_owned().await)
-        else {
-            return;
-        };
+        let Some(shared) = shared.upgrade() else { return };
+        while calls.len() >= CALLS_MAX
+            && let Some(done) = calls.join_next().await
+        {
+            raise(done);
+        }
         let ids = std::mem::take(&mut ids);
-        tokio::spawn(async move {
-            delete_all(&shared, ids).await;
-            drop(call);
-        });
+        calls.spawn(async move { delete_all(&shared, ids).await });
+    }
+}
+
+/// Deletes what the task that deletes has left, in a task, since that panicked.
+pub async fn delete_left(shared: &Arc<Shared>) {
+    let shared = Arc::clone(shared);
+    let deleting = tokio::spawn(async move {
+        for handles in shared.hand.deletable().chunks(MESSAGES_MAX) {
+            delete_all(&shared, handles.iter().map(|handle| Arc::clone(&handle.id)).collect())
+                .await;
+        }
+    });
+    // What is left after another panic is counted as not deleted.
+    let _ = deleting.await;
+}
+
+/// Panics as a task did.
+fn raise(done: Result<(), JoinError>) {
+    if let Err(failed) = done
+        && let Ok(panic) = failed.try_into_panic()
+    {
+        resume_unwind(panic);
     }
 }
 
 /// Deletes ten messages at most, however often that takes.
 async fn delete_all(shared: &Shared, mut ids: Vec<Arc<str>>) {
     let mut backoff = Backoff::default();
+    fault::hit("sqs_delete");
     loop {
         // Each time by the newest receipt, should there be one.
         let handles = shared.hand.handles(&ids);
