@@ -1,11 +1,12 @@
 //! The daemon but for its sockets: it takes deliveries, counts, keeps, publishes, and drains.
 
+use std::convert::Infallible;
 use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::journal;
@@ -18,7 +19,7 @@ use crate::dead_letters::DeadLetters;
 use crate::destination::{Layouts, RuleSet};
 use crate::forward::Forwarder;
 use crate::intake::{AccessKeys, Intake, IntakeParts, IntakeSettings, SourceIntake};
-use crate::journal::{Journal, Opened};
+use crate::journal::{Journal, Opened, StartGuard};
 use crate::limits::{FIREHOSE_ID_LIFE, S3_ID_LIFE, SNS_ID_MARGIN, SQS_ID_LIFE};
 use crate::pipeline::CopiesSettings;
 use crate::sink::{MetricSink, Publisher, PublisherSettings};
@@ -26,6 +27,8 @@ use crate::source::firehose::{FirehoseEndpoint, FirehoseSettings};
 use crate::supervisor::Supervisor;
 use crate::telemetry::{Gauges, Metrics, TaskName};
 
+/// A process that dies later than this did not die at its start.
+const START_LASTS: Duration = Duration::from_mins(10);
 /// Done request ids that are remembered at most, about 25 MB of them.
 const DONE_IDS_MAX: usize = 250_000;
 
@@ -62,6 +65,8 @@ pub struct Engine<S> {
     firehose_ledger: Ledger,
     pub supervisor: Supervisor,
     journal: Option<Arc<Journal>>,
+    /// Of counts that the journal held, and when (Unix milliseconds) they were restored.
+    start: Option<(StartGuard, i64)>,
 }
 
 /// How an engine ended.
@@ -153,14 +158,16 @@ impl<S: MetricSink> Engine<S> {
             .collect();
         let sns_life = config.sns.max_age + SNS_ID_MARGIN;
         let sns = source(config.sns.acknowledge, &sns_ledger(&config.sns), Some(sns_life));
+        let mut start = None;
         if let Some(opened) = opened {
             let of_queues = queues.iter().map(|queue| &queue.ledger);
             let of_objects = (!queues.is_empty()).then_some(&object_ledger);
             let of_sns = (!config.sns.topics.is_empty()).then_some(&sns.ledger);
             let ledgers = of_queues.chain(of_objects).chain(of_sns).chain([&firehose_ledger]);
             let ledgers: Vec<_> = ledgers.collect();
-            journal::restore(opened, &intake, &ledgers, &metrics, ambiguous).await;
+            start = journal::restore(opened, &intake, &ledgers, &metrics, ambiguous).await;
         }
+        let start = start.map(|start| (start, intake.clock.now_ms()));
         let endpoint = FirehoseEndpoint::new(
             firehose_settings(config),
             source(config.firehose.acknowledge, &firehose_ledger, None),
@@ -179,6 +186,7 @@ impl<S: MetricSink> Engine<S> {
             firehose_ledger,
             supervisor,
             journal,
+            start,
         }
     }
 
@@ -250,6 +258,7 @@ impl<S: MetricSink> Engine<S> {
                 panicked();
                 stop.await;
             }
+            never = self.watch_start() => match never {},
         }
         supervisor.stop();
         let deadline = Instant::now() + grace;
@@ -303,7 +312,30 @@ impl<S: MetricSink> Engine<S> {
         } else {
             self.metrics.doubtful_shutdown.add(counts);
         }
+        if let Some((start, _)) = &self.start
+            && supervisor.has_failed()
+        {
+            start.failed();
+        }
         Ended { left, counts, deadline }
+    }
+
+    /// Ends the start when the restored counts are settled, or after a while.
+    async fn watch_start(&self) -> Infallible {
+        if let Some((start, restored_ms)) = &self.start {
+            let settled = async {
+                loop {
+                    let ended = self.publisher.epoch_ended();
+                    if self.publisher.first_merge_ms().is_none_or(|first| first > *restored_ms) {
+                        return;
+                    }
+                    ended.await;
+                }
+            };
+            let _ = timeout(START_LASTS, settled).await;
+            start.over();
+        }
+        pending().await
     }
 
     fn left(&self) -> Vec<Line> {

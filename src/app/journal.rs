@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use super::{Making, StartError};
 use crate::ack::Ledger;
+use crate::clock::Clock;
 use crate::config::{Acknowledge, Ambiguous};
+use crate::destination::Layouts;
+use crate::fault;
 use crate::intake::Intake;
-use crate::journal::{self, Disk, JournalSettings, LocalDisk, Opened};
+use crate::journal::{self, Disk, JournalSettings, LocalDisk, Opened, StartGuard, Writing};
 use crate::limits::FIREHOSE_ID_LIFE;
 use crate::offload::offload;
 use crate::telemetry::{DropReason, Metrics, TaskName};
@@ -27,18 +30,38 @@ pub async fn open(making: &Making<'_>) -> Result<Option<Opened>, StartError> {
         StartError::Configuration(format!("cannot use the journal in {place}: {why}"))
     };
     let disk = move || Ok(Arc::new(LocalDisk::open(&directory)?) as Arc<dyn Disk>);
-    let opened = open_on(disk, making, LOG_BYTES).await;
+    let opened = open_by(disk, making, LOG_BYTES, journal::open_watched).await;
     opened.map(Some).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => failed("another process has it".to_owned()),
         _ => failed(error.to_string()),
     })
 }
 
-/// Reads the journal on a disk and begins to write it; a log is full from so many bytes.
+/// Reads the journal on a disk and begins to write it; a log is full from so many bytes. The start is
+/// not watched.
+#[cfg(test)]
 pub async fn open_on(
     disk: impl FnOnce() -> io::Result<Arc<dyn Disk>> + Send + 'static,
     making: &Making<'_>,
     log_bytes: u64,
+) -> io::Result<Opened> {
+    open_by(disk, making, log_bytes, journal::open).await
+}
+
+/// How a journal is opened.
+type Open = fn(
+    Arc<dyn Disk>,
+    &Layouts,
+    JournalSettings,
+    Clock,
+    Arc<Metrics>,
+) -> io::Result<(Opened, Writing)>;
+
+async fn open_by(
+    disk: impl FnOnce() -> io::Result<Arc<dyn Disk>> + Send + 'static,
+    making: &Making<'_>,
+    log_bytes: u64,
+    open: Open,
 ) -> io::Result<Opened> {
     let copies = &making.config.copies;
     let settings = JournalSettings {
@@ -50,7 +73,7 @@ pub async fn open_on(
     };
     let (layouts, clock) = (making.layouts.clone(), making.clock.clone());
     let metrics = Arc::clone(&making.metrics);
-    let opening = offload(move || journal::open(disk()?, &layouts, settings, clock, metrics));
+    let opening = offload(move || open(disk()?, &layouts, settings, clock, metrics));
     let (opened, writing) =
         opening.await.map_err(|_| io::Error::other("reading it panicked"))??;
     // Ends when nothing holds the journal any more.
@@ -58,15 +81,15 @@ pub async fn open_on(
     Ok(opened)
 }
 
-/// Takes over what an earlier process left.
+/// Takes over what an earlier process left. Gives the guard of the start, if that is watched.
 pub async fn restore(
     opened: Opened,
     intake: &Intake,
     ledgers: &[&Ledger],
     metrics: &Metrics,
     ambiguous: Ambiguous,
-) {
-    let Opened { journal, outstanding, doubtful, ids, events } = opened;
+) -> Option<StartGuard> {
+    let Opened { journal, outstanding, doubtful, ids, events, start } = opened;
     let requests = ids.len();
     // A source looks for its own alone, which are no others'.
     for ledger in ledgers {
@@ -84,7 +107,9 @@ pub async fn restore(
     }
     let counts: u64 = outstanding.iter().map(|(_, count)| count).sum();
     if !outstanding.is_empty() {
+        fault::hit("restore");
         intake.restore(&outstanding).await;
     }
     tracing::info!(entries = outstanding.len(), counts, requests, "journal read");
+    start
 }

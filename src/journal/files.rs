@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::disk::{Append, Disk};
 use super::record::{
@@ -27,12 +28,16 @@ pub struct Report {
 struct Names {
     logs: BTreeSet<u64>,
     checkpoints: BTreeSet<u64>,
+    /// The highest number of a file that was set aside.
+    aside: u64,
     /// Left behind by a process that died.
     strays: Vec<String>,
 }
 
 /// Records of a checkpoint are cut to about so many bytes.
 const CHUNK: usize = 1 << 20;
+/// How the name of a file ends that is left out of the journal.
+const ASIDE: &str = ".set-aside";
 /// Counts and ids in one record of a checkpoint.
 const PER_RECORD: usize = 1000;
 
@@ -42,6 +47,11 @@ pub fn log_name(number: u64) -> String {
 
 fn checkpoint_name(number: u64) -> String {
     format!("{number:016}.checkpoint")
+}
+
+/// The name of a file that is left out of the journal.
+pub fn aside_name(file: &str) -> String {
+    format!("{file}{ASIDE}")
 }
 
 /// Reads what is there, up to the log `last`; gives the number of the last file too, 0 when there
@@ -80,7 +90,8 @@ pub fn read(
         let mut log = Log { disk, name: log_name(number), limit, newest: number == newest };
         log.read(&mut state, layouts, &mut report)?;
     }
-    Ok((state, report, newest.max(base)))
+    // A file never gets the name of one that was set aside.
+    Ok((state, report, newest.max(base).max(names.aside)))
 }
 
 /// A checkpoint; `None` when it is not whole.
@@ -90,10 +101,19 @@ fn read_checkpoint(disk: &dyn Disk, layouts: &Layouts, number: u64) -> io::Resul
     loop {
         match records.next()? {
             Next::Record(Record::End) => return Ok((state.contradictions == 0).then_some(state)),
-            Next::Record(record) => state.apply(&record, &mut keys),
+            Next::Record(record) => {
+                if !apply(&mut state, &record, &mut keys) {
+                    return Ok(None);
+                }
+            }
             Next::End | Next::Unreadable => return Ok(None),
         }
     }
+}
+
+/// Adds a record. A panic is damage as any other: gives whether there was none.
+fn apply(state: &mut State, record: &Record<'_>, keys: &mut Keys<'_>) -> bool {
+    catch_unwind(AssertUnwindSafe(|| state.apply(record, keys))).is_ok()
 }
 
 /// A log that is read.
@@ -120,8 +140,13 @@ impl Log<'_> {
             if records.read >= limit {
                 return Ok(());
             }
+            let before = records.read;
             match records.next()? {
-                Next::Record(record) => state.apply(&record, &mut keys),
+                Next::Record(record) => {
+                    if !apply(state, &record, &mut keys) {
+                        self.corrupt(report, records.read - before);
+                    }
+                }
                 Next::End => return Ok(()),
                 Next::Unreadable => break records.read,
             }
@@ -138,21 +163,30 @@ impl Log<'_> {
                 if self.newest || at == 0 {
                     report.torn_bytes += rest.len() as u64;
                 } else {
-                    *report.corrupt.entry(self.name.clone()).or_default() += rest.len() as u64;
+                    self.corrupt(report, rest.len() as u64);
                 }
                 return Ok(());
             };
-            *report.corrupt.entry(self.name.clone()).or_default() += skip as u64;
+            self.corrupt(report, skip as u64);
             let mut records = Records::new(&rest[skip..]);
             let read = loop {
+                let before = records.read;
                 match records.next()? {
-                    Next::Record(record) => state.apply(&record, &mut keys),
+                    Next::Record(record) => {
+                        if !apply(state, &record, &mut keys) {
+                            self.corrupt(report, records.read - before);
+                        }
+                    }
                     Next::End => return Ok(()),
                     Next::Unreadable => break records.read,
                 }
             };
             rest = &rest[skip + usize::try_from(read).unwrap_or(usize::MAX)..];
         }
+    }
+
+    fn corrupt(&self, report: &mut Report, bytes: u64) {
+        *report.corrupt.entry(self.name.clone()).or_default() += bytes;
     }
 }
 
@@ -188,6 +222,24 @@ pub fn write_checkpoint(
         disk.remove(&name)?;
     }
     Ok(())
+}
+
+/// Writes a state that is left out of the journal, in the format of a checkpoint; gives the file's name.
+///
+/// # Errors
+/// What the system says.
+pub fn write_aside(
+    disk: &dyn Disk,
+    layouts: &Layouts,
+    number: u64,
+    state: &State,
+) -> io::Result<String> {
+    let name = aside_name(&checkpoint_name(number));
+    let mut file = disk.create(&name)?;
+    write_state(&mut *file, layouts, state)?;
+    file.sync()?;
+    disk.sync()?;
+    Ok(name)
 }
 
 fn write_state(file: &mut dyn Append, layouts: &Layouts, state: &State) -> io::Result<()> {
@@ -268,6 +320,9 @@ impl Names {
                 Some((number, "log")) => _ = names.logs.insert(number),
                 Some((number, "checkpoint")) => _ = names.checkpoints.insert(number),
                 Some((_, "unfinished")) => names.strays.push(name),
+                Some((number, kind)) if kind.ends_with(ASIDE) => {
+                    names.aside = names.aside.max(number);
+                }
                 _ => {}
             }
         }

@@ -14,6 +14,7 @@ mod local_disk;
 mod record;
 #[cfg(test)]
 pub mod simulated;
+mod start;
 mod state;
 mod writer;
 
@@ -28,6 +29,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use disk::{Append, Disk};
 pub use local_disk::LocalDisk;
 pub use record::Verdict;
+pub use start::StartGuard;
 
 use crate::ack::RequestId;
 use crate::aggregate::{Delta, Key, layout_of};
@@ -37,6 +39,7 @@ use crate::ses::Fingerprint;
 use crate::telemetry::Metrics;
 use files::{Report, joined};
 use record::{Count, Record, put_record};
+use start::{Part, Watched};
 use state::State;
 use writer::{Order, Writer};
 
@@ -78,6 +81,8 @@ pub struct Opened {
     pub ids: Vec<(RequestId, Duration)>,
     /// Events that are known, and when each was counted, the oldest first.
     pub events: Vec<(i64, Vec<Fingerprint>)>,
+    /// Of a start that is watched.
+    pub start: Option<StartGuard>,
 }
 
 /// The work of writing, not yet begun.
@@ -102,7 +107,94 @@ pub fn open(
     clock: Clock,
     metrics: Arc<Metrics>,
 ) -> io::Result<(Opened, Writing)> {
-    let (mut state, report, number) = files::read(&*disk, layouts, u64::MAX, &[])?;
+    let read = files::read(&*disk, layouts, u64::MAX, &[])?;
+    open_read(disk, layouts, settings, clock, metrics, read)
+}
+
+/// As [`open`], and sets aside what ended two starts before this one. The start lasts until the guard
+/// that is given with the rest is dropped.
+///
+/// # Errors
+/// As for [`open`].
+pub fn open_watched(
+    disk: Arc<dyn Disk>,
+    layouts: &Layouts,
+    settings: JournalSettings,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+) -> io::Result<(Opened, Writing)> {
+    let guard = StartGuard::new(Arc::clone(&disk))?;
+    if let Some(Part::Read(file)) = guard.culprit() {
+        set_file_aside(&*disk, file, &metrics)?;
+    }
+    let mut read = files::read(&Watched(&guard), layouts, u64::MAX, &[])?;
+    let (state, _, number) = &mut read;
+    guard.enter(Part::Restore);
+    if matches!(guard.culprit(), Some(Part::Restore)) {
+        set_counts_aside(&*disk, layouts, *number, state, &metrics)?;
+    }
+    let (mut opened, writing) = open_read(disk, layouts, settings, clock, metrics, read)?;
+    if opened.outstanding.is_empty() {
+        guard.over();
+    }
+    opened.start = Some(guard);
+    Ok((opened, writing))
+}
+
+/// Leaves a file out of the journal that ended the starts before this one.
+fn set_file_aside(disk: &dyn Disk, file: &str, metrics: &Metrics) -> io::Result<()> {
+    if !disk.list()?.iter().any(|name| name == file) {
+        return Ok(());
+    }
+    let bytes = io::copy(&mut disk.read(file)?, &mut io::sink())?;
+    let name = files::aside_name(file);
+    disk.rename(file, &name)?;
+    disk.sync()?;
+    metrics.journal_corrupt_bytes.add(bytes);
+    tracing::error!(
+        file = name,
+        bytes,
+        "two starts ended while reading this file of the journal; it is set aside, its counts are unknown"
+    );
+    Ok(())
+}
+
+/// Leaves the counts out that ended the starts before this one. The ids of their requests stay known.
+fn set_counts_aside(
+    disk: &dyn Disk,
+    layouts: &Layouts,
+    number: u64,
+    state: &mut State,
+    metrics: &Metrics,
+) -> io::Result<()> {
+    let aside = State {
+        outstanding: std::mem::take(&mut state.outstanding),
+        calls: std::mem::take(&mut state.calls),
+        ..State::default()
+    };
+    let counts = aside.outstanding.values().sum();
+    if counts == 0 {
+        return Ok(());
+    }
+    let name = files::write_aside(disk, layouts, number, &aside)?;
+    metrics.doubtful_set_aside.add(counts);
+    tracing::error!(
+        file = name,
+        counts,
+        entries = aside.outstanding.len(),
+        "two starts ended while restoring counts of the journal; they are set aside and not published"
+    );
+    Ok(())
+}
+
+fn open_read(
+    disk: Arc<dyn Disk>,
+    layouts: &Layouts,
+    settings: JournalSettings,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    (mut state, report, number): (State, Report, u64),
+) -> io::Result<(Opened, Writing)> {
     report.log();
     metrics.journal_corrupt_bytes.add(report.corrupt.values().sum());
     if state.contradictions > 0 {
@@ -134,6 +226,7 @@ pub fn open(
         doubtful,
         ids: known.collect(),
         events: state.events,
+        start: None,
     };
     Ok((opened, Writing { writer, orders: receiver }))
 }

@@ -8,6 +8,7 @@
 //! anything else.
 
 use std::io::{self, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use minicbor::bytes::ByteSlice;
 use minicbor::{Decode, Encode};
@@ -234,7 +235,9 @@ impl<R: Read> Records<R> {
         if read < len || crc32fast::hash(&self.frame) != crc {
             return Ok(Next::Unreadable);
         }
-        let Ok(record) = minicbor::decode(&self.frame) else { return Ok(Next::Unreadable) };
+        // A panic is damage as any other.
+        let decoding = catch_unwind(AssertUnwindSafe(|| minicbor::decode(&self.frame)));
+        let Ok(Ok(record)) = decoding else { return Ok(Next::Unreadable) };
         self.read += (HEAD_BYTES + len) as u64;
         Ok(Next::Record(record))
     }

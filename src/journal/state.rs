@@ -45,11 +45,20 @@ pub struct Keys<'l> {
 /// Far more than is ever counted of a series in a minute, and little enough to be added up.
 const COUNT_MAX: u64 = 1 << 40;
 
+/// A record of this time panics, so that tests have one.
+#[cfg(test)]
+pub const PANICS_AT_MS: i64 = i64::MIN;
+
 // === impl State ===
 
 impl State {
     /// Adds a record of a file.
     pub fn apply(&mut self, record: &Record<'_>, keys: &mut Keys<'_>) {
+        #[cfg(test)]
+        assert!(
+            !matches!(record, Record::Delta { at_ms: PANICS_AT_MS, .. }),
+            "a record that panics"
+        );
         let sound = match record {
             Record::Begin { .. } | Record::End => true,
             Record::Layout { id, namespace, metric, dimensions } => {

@@ -87,8 +87,12 @@ impl OwnTotals {
         let metrics = &self.metrics;
         let events = ["matched", "unmatched", "unrouted"].map(|label| metrics.event_counts(label));
         let dropped = DropReason::ALL.map(|reason| metrics.dropped_counts(reason));
-        let doubtful =
-            [&metrics.doubtful_ambiguous, &metrics.doubtful_crash, &metrics.doubtful_shutdown];
+        let doubtful = [
+            &metrics.doubtful_ambiguous,
+            &metrics.doubtful_crash,
+            &metrics.doubtful_shutdown,
+            &metrics.doubtful_set_aside,
+        ];
         let (requests, refused) = metrics.request_counts();
         [
             events.iter().sum(),

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
@@ -198,6 +199,11 @@ impl<S: MetricSink> Publisher<S> {
     #[must_use]
     pub fn has_panicked(&self) -> bool {
         self.0.panicked.is_cancelled()
+    }
+
+    /// Waits until an epoch has ended after this was called.
+    pub fn epoch_ended(&self) -> Notified<'_> {
+        self.0.epoch_ended.notified()
     }
 
     /// Where the calls go.

@@ -199,9 +199,9 @@ pub const METRICS: &[Metric] = &[
     counter("postmeter_accepted_datums_total", "Datums that CloudWatch accepted"),
     by(
         "cause",
-        &["ambiguous", "crash", "shutdown"],
+        &["ambiguous", "crash", "shutdown", "set_aside"],
         "postmeter_doubtful_counts_total",
-        "Counts whose delivery is unconfirmed: possibly lost or duplicated",
+        "Counts whose delivery is unconfirmed: possibly lost or duplicated; set_aside: in a file of the journal directory",
     ),
     counter("postmeter_journal_bytes_total", "Bytes written to the journal and synced"),
     counter("postmeter_journal_syncs_total", "Times that the journal was synced"),

@@ -2,7 +2,8 @@
 //! acknowledged is kept or named. And the end of the grace is the end of the process, whatever its
 //! threads do. Faults come from `POSTMETER_FAULT`, which debug builds alone read.
 
-use std::process::ExitStatus;
+use std::path::Path;
+use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use crate::support::app::PATIENCE;
@@ -251,4 +252,81 @@ async fn watchdog_ends_a_shutdown_that_hangs() {
     assert!(took < Duration::from_secs(1) + SLACK, "{took:?}");
     let said = "the grace is over and the shutdown has not finished";
     assert!(stderr.iter().any(|line| line.contains(said)), "{stderr:#?}");
+}
+
+/// A start with a journal that is expected to die.
+fn dies(fake: &FakeCloudWatch, directory: &str) {
+    let mut command: Command = postmeter(&["serve"]);
+    let output = command
+        .envs(journaled(directory, &[]))
+        .envs([
+            ("AWS_ENDPOINT_URL", &*fake.url()),
+            ("AWS_ACCESS_KEY_ID", "AKID"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("AWS_REGION", "us-east-1"),
+            ("POSTMETER__LISTEN__HTTP", "127.0.0.1:0"),
+            ("POSTMETER__LISTEN__ADMIN", "127.0.0.1:0"),
+            ("POSTMETER__DEFINITIONS", "config/definitions.json"),
+            ("POSTMETER_FAULT", "restore=abort"),
+        ])
+        .output()
+        .expect("it runs");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), None, "it is ended by a signal: {stderr}");
+}
+
+fn set_aside(directory: &Path) -> Vec<std::fs::DirEntry> {
+    let entries = std::fs::read_dir(directory).expect("the directory");
+    let entries = entries.map(|entry| entry.expect("an entry"));
+    entries.filter(|entry| entry.file_name().to_string_lossy().ends_with(".set-aside")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn restored_counts_that_end_two_starts_are_set_aside_and_named() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let place = directory.path().display().to_string();
+    let fake = FakeCloudWatch::start().await;
+    let slow = [("POSTMETER__CLOUDWATCH__FLUSH_INTERVAL", "1m")];
+    let first = start(&fake, "", &journaled(&place, &slow));
+    let mut traffic = Traffic::new(403);
+    let records = traffic.records(40);
+    assert_eq!(first.firehose().deliver("r", &records).await.status, 200);
+    first.kill().await;
+    for _ in 0..2 {
+        dies(&fake, &place);
+        assert!(set_aside(directory.path()).is_empty());
+    }
+    let third = start(&fake, "restore=abort", &journaled(&place, &[]));
+    let named = third.metric("postmeter_doubtful_counts_total{cause=\"set_aside\"}").await;
+    assert_eq!(named, traffic.counts());
+    let files = set_aside(directory.path());
+    assert_eq!(files.len(), 1);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = files[0].metadata().expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    // Its request is still known, and others are counted.
+    assert_eq!(third.firehose().deliver("r", &records).await.status, 200);
+    assert_eq!(third.firehose().deliver("new", &[send_of("opera")]).await.status, 200);
+    let (status, _, stderr) = {
+        third.signal("TERM");
+        ended(third).await
+    };
+    assert_eq!(status.code(), Some(0), "{stderr:#?}");
+    assert!(stderr.iter().any(|line| line.contains("two starts ended")), "{stderr:#?}");
+    assert_eq!(held_of(&fake, "opera"), 1);
+    assert!(!directory.path().join("starting").exists());
+
+    // Under its old name, alone in a directory, the file is a journal again.
+    let other = tempfile::tempdir().expect("a directory");
+    let name = files[0].file_name().to_string_lossy().into_owned();
+    let name = name.trim_end_matches(".set-aside");
+    std::fs::copy(files[0].path(), other.path().join(name)).expect("a copy");
+    let before = fake.total_in("SES");
+    let fourth = start(&fake, "", &journaled(&other.path().display().to_string(), &[]));
+    let sum = before + traffic.counts();
+    assert!(fake.wait_until(|state: &State| state.total_in("SES") >= sum, PATIENCE).await);
+    fourth.end().await;
 }

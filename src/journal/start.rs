@@ -1,0 +1,179 @@
+//! Notices a journal that ends the process at every start, and sets the part that does it aside.
+//!
+//! The file `starting` names the part of a start that is under way, a file that is read or the counts
+//! that are restored, and how many starts in a row got no further. It is removed when the restored
+//! counts are settled, or when the process ends in order. So it outlives a panic, an abort, and a kill
+//! for want of memory. The third start sets the part aside: a log or checkpoint is renamed and not
+//! read; restored counts go to a file of their own, in the format of a checkpoint.
+
+use std::io::{self, Read};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::disk::{Append, Disk};
+
+/// Says in the directory how far a start has got. Dropped without a panic, it says that the start is
+/// over.
+#[derive(Debug)]
+pub struct StartGuard {
+    disk: Arc<dyn Disk>,
+    /// Where the start before this one ended, if it did not get through.
+    before: Option<Marker>,
+    now: Mutex<Progress>,
+}
+
+/// A part of a start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    Read(String),
+    Restore,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Marker {
+    /// Starts in a row that began this part.
+    starts: u32,
+    part: Part,
+}
+
+#[derive(Debug)]
+enum Progress {
+    Nothing,
+    In(Part),
+    /// Nothing is written any more.
+    Over,
+}
+
+/// A disk whose readings are parts of a start.
+#[derive(Debug)]
+pub struct Watched<'g>(pub &'g StartGuard);
+
+/// Starts that may end in the same part, before that is set aside.
+const STARTS_MAX: u32 = 2;
+const MARKER: &str = "starting";
+const UNFINISHED: &str = "starting.unfinished";
+/// Far more than a marker has.
+const MARKER_BYTES_MAX: u64 = 1000;
+
+// === impl StartGuard ===
+
+impl StartGuard {
+    /// Looks how the start before this one ended.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn new(disk: Arc<dyn Disk>) -> io::Result<Self> {
+        let before = if disk.list()?.iter().any(|name| name == MARKER) {
+            let mut text = Vec::new();
+            disk.read(MARKER)?.take(MARKER_BYTES_MAX).read_to_end(&mut text)?;
+            Marker::parse(&String::from_utf8_lossy(&text))
+        } else {
+            None
+        };
+        Ok(Self { disk, before, now: Mutex::new(Progress::Nothing) })
+    }
+
+    /// The part that ended too many starts.
+    #[must_use]
+    pub fn culprit(&self) -> Option<&Part> {
+        self.before.as_ref().filter(|before| before.starts >= STARTS_MAX).map(|before| &before.part)
+    }
+
+    /// A part begins. That this cannot be written must not stop the start.
+    pub fn enter(&self, part: Part) {
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*now {
+            Progress::Over => return,
+            Progress::In(current) if *current == part => return,
+            _ => {}
+        }
+        let known = self.before.as_ref().filter(|before| before.part == part);
+        let starts = known.map_or(0, |before| before.starts) + 1;
+        let marker = Marker { starts, part: part.clone() };
+        // Not synced: a process that dies loses nothing of it, and of a machine it does not tell.
+        let written = self.disk.create(UNFINISHED).and_then(|mut file| {
+            file.append(marker.to_text().as_bytes())?;
+            self.disk.rename(UNFINISHED, MARKER)
+        });
+        if let Err(error) = written {
+            tracing::warn!(%error, "cannot mark the start in the journal directory");
+        }
+        *now = Progress::In(part);
+    }
+
+    /// The start is over: what ends the process from now on has another reason.
+    pub fn over(&self) {
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        let began = matches!(*now, Progress::In(_)) || self.before.is_some();
+        if !matches!(*now, Progress::Over)
+            && began
+            && let Err(error) = self.disk.remove(MARKER)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, "cannot remove the mark of the start in the journal directory");
+        }
+        *now = Progress::Over;
+    }
+
+    /// The process ends, and what was restored may be the reason: the next start hears of it.
+    pub fn failed(&self) {
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = Progress::Over;
+    }
+}
+
+impl Drop for StartGuard {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.over();
+        }
+    }
+}
+
+// === impl Marker ===
+
+impl Marker {
+    fn to_text(&self) -> String {
+        match &self.part {
+            Part::Read(file) => format!("{} read {file}\n", self.starts),
+            Part::Restore => format!("{} restore\n", self.starts),
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (starts, part) = text.strip_suffix('\n')?.split_once(' ')?;
+        let part = match part.split_once(' ') {
+            Some(("read", file)) => Part::Read(file.to_owned()),
+            None if part == "restore" => Part::Restore,
+            _ => return None,
+        };
+        Some(Self { starts: starts.parse().ok()?, part })
+    }
+}
+
+// === impl Watched ===
+
+impl Disk for Watched<'_> {
+    fn list(&self) -> io::Result<Vec<String>> {
+        self.0.disk.list()
+    }
+
+    fn read(&self, name: &str) -> io::Result<Box<dyn Read + Send>> {
+        self.0.enter(Part::Read(name.to_owned()));
+        self.0.disk.read(name)
+    }
+
+    fn create(&self, name: &str) -> io::Result<Box<dyn Append>> {
+        self.0.disk.create(name)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.0.disk.rename(from, to)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.0.disk.remove(name)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.disk.sync()
+    }
+}
