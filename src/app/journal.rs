@@ -109,6 +109,9 @@ pub async fn restore(
     if !outstanding.is_empty() {
         fault::hit("restore");
         intake.restore(&outstanding).await;
+        if let Some(start) = &start {
+            start.merged();
+        }
     }
     tracing::info!(entries = outstanding.len(), counts, requests, "journal read");
     start

@@ -2,8 +2,9 @@
 //!
 //! The file `starting` names the part of a start that is under way, a file that is read or the counts
 //! that are restored, and how many starts in a row got no further. It is removed when the restored
-//! counts are settled, or when the process ends in order. So it outlives a panic, an abort, and a kill
-//! for want of memory. The third start sets the part aside: a log or checkpoint is renamed and not
+//! counts are merged, and written again if a task of the daemon fails before they are settled. So it
+//! outlives a panic, an abort, and a kill for want of memory while the journal is read; a kill from
+//! outside while counts wait for CloudWatch leaves none. The third start sets the part aside: a log or checkpoint is renamed and not
 //! read; restored counts go to a file of their own, in the format of a checkpoint.
 
 use std::io::{self, Read};
@@ -39,6 +40,8 @@ struct Marker {
 enum Progress {
     Nothing,
     In(Part),
+    /// The restored counts are merged and not settled yet.
+    Merged,
     /// Nothing is written any more.
     Over,
 }
@@ -86,7 +89,13 @@ impl StartGuard {
             Progress::In(current) if *current == part => return,
             _ => {}
         }
-        let known = self.before.as_ref().filter(|before| before.part == part);
+        self.mark(&part);
+        *now = Progress::In(part);
+    }
+
+    /// Writes that a start is in a part, once more if the one before ended there.
+    fn mark(&self, part: &Part) {
+        let known = self.before.as_ref().filter(|before| before.part == *part);
         let starts = known.map_or(0, |before| before.starts) + 1;
         let marker = Marker { starts, part: part.clone() };
         // Not synced: a process that dies loses nothing of it, and of a machine it does not tell.
@@ -97,26 +106,44 @@ impl StartGuard {
         if let Err(error) = written {
             tracing::warn!(%error, "cannot mark the start in the journal directory");
         }
-        *now = Progress::In(part);
+    }
+
+    /// The restored counts are merged: a kill from now on is no fault of theirs, a failed task may be.
+    pub fn merged(&self) {
+        self.pass(Progress::Merged);
     }
 
     /// The start is over: what ends the process from now on has another reason.
     pub fn over(&self) {
+        self.pass(Progress::Over);
+    }
+
+    fn pass(&self, next: Progress) {
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
-        let began = matches!(*now, Progress::In(_)) || self.before.is_some();
-        if !matches!(*now, Progress::Over)
-            && began
+        if matches!(*now, Progress::Over) {
+            return;
+        }
+        let is_marked = match *now {
+            Progress::Nothing => self.before.is_some(),
+            Progress::In(_) => true,
+            Progress::Merged | Progress::Over => false,
+        };
+        if is_marked
             && let Err(error) = self.disk.remove(MARKER)
             && error.kind() != io::ErrorKind::NotFound
         {
             tracing::warn!(%error, "cannot remove the mark of the start in the journal directory");
         }
-        *now = Progress::Over;
+        *now = next;
     }
 
     /// The process ends, and what was restored may be the reason: the next start hears of it.
     pub fn failed(&self) {
-        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = Progress::Over;
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*now, Progress::Merged) {
+            self.mark(&Part::Restore);
+        }
+        *now = Progress::Over;
     }
 }
 

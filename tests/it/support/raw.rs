@@ -53,7 +53,7 @@ impl Raw {
     /// Begins a delivery of so many bytes, with a key if there is one.
     pub async fn begin(&mut self, id: &str, key: &str, announced: usize) -> bool {
         let head = format!(
-            "POST /firehose HTTP/1.1\r\nHost: x\r\nX-Amz-Firehose-Request-Id: {id}\r\n\
+            "POST /firehose HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Amz-Firehose-Request-Id: {id}\r\n\
              X-Amz-Firehose-Access-Key: {key}\r\nContent-Length: {announced}\r\n\r\n"
         );
         self.send(head.as_bytes()).await
