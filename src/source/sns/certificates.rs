@@ -282,10 +282,18 @@ impl Certificates {
     async fn fetch(
         &self,
         url: &CertificateUrl,
-        topic: &Topic,
+        topic: &Arc<Topic>,
     ) -> Result<(SigningKey, Vec<u8>), NoKey> {
-        let fetching = timeout(FETCH_PATIENCE, self.fetch_and_judge(url, topic)).await;
-        let fetched = fetching.unwrap_or_else(|_| Err(NoKey::Away("it takes too long".to_owned())));
+        let away = |why: &str| Err(NoKey::Away(why.to_owned()));
+        let (certificates, url, topic) = (self.clone(), url.clone(), Arc::clone(topic));
+        // In a task of its own: whatever a certificate makes of its parser, the next is fetched.
+        let fetching = tokio::spawn(async move {
+            timeout(FETCH_PATIENCE, certificates.fetch_and_judge(&url, &topic)).await
+        });
+        let fetched = match fetching.await {
+            Ok(fetched) => fetched.unwrap_or_else(|_| away("it takes too long")),
+            Err(_) => away("reading it panicked"),
+        };
         let outcome = match &fetched {
             Ok(_) => CertificateOutcome::Fetched,
             Err(NoKey::Away(_) | NoKey::Missing(_)) => CertificateOutcome::Failed,
