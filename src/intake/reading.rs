@@ -141,7 +141,7 @@ pub async fn read_stream(
 struct TooLong;
 
 fn is_too_long(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<TooLong>())
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<TooLong>)
 }
 
 // === impl ReadError ===
