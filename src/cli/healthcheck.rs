@@ -47,13 +47,18 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 fn ask(address: SocketAddr, is_tls: bool, path: &str) -> io::Result<bool> {
+    // Before it connects: the daemon does not wait long for a handshake.
+    let tls = if is_tls { Some(tls_client(address)?) } else { None };
     let deadline = Instant::now() + PATIENCE;
     let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     // A timeout of zero would be none at all.
     let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
     stream.set_read_timeout(Some(left))?;
     stream.set_write_timeout(Some(left))?;
-    if is_tls { exchange(with_tls(stream, address)?, path) } else { exchange(stream, path) }
+    match tls {
+        Some(client) => exchange(StreamOwned::new(client, stream), path),
+        None => exchange(stream, path),
+    }
 }
 
 /// Whether the response is 200.
@@ -66,10 +71,7 @@ fn exchange(mut stream: impl Read + Write, path: &str) -> io::Result<bool> {
     Ok(status.ends_with(b" 200"))
 }
 
-fn with_tls(
-    stream: TcpStream,
-    address: SocketAddr,
-) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
+fn tls_client(address: SocketAddr) -> io::Result<ClientConnection> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let verifier = Arc::new(AnyCertificate(Arc::clone(&provider)));
     let config = ClientConfig::builder_with_provider(provider)
@@ -79,8 +81,7 @@ fn with_tls(
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
     let name = ServerName::from(address.ip());
-    let client = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
-    Ok(StreamOwned::new(client, stream))
+    ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)
 }
 
 /// Accepts every certificate: the daemon's names its public host, not loopback, and its files may

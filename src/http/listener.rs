@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 
 use super::heads::{HeadBudget, Metered};
 use super::places::{Place, Places};
-use super::progress::{CloseReporter, Connection, SteadyBody};
+use super::progress::{CloseReporter, Connection, HEAD_PATIENCE, SteadyBody};
 use super::tls::ListenerTls;
 use super::{LIVEZ, READYZ};
 use crate::telemetry::{CloseReason, Metrics};
@@ -209,8 +209,9 @@ impl Serving {
         let draining = self.drain.is_cancelled();
         let served = http1::Builder::new()
             .timer(TokioTimer::new())
-            // The stream has deadlines of its own, for the head apart from idle time.
-            .header_read_timeout(None)
+            // The stream's deadlines come first. With one of its own, hyper reads again after each
+            // response; without, an idle stream would not be polled, and could not end.
+            .header_read_timeout(keep_alive + HEAD_PATIENCE + Duration::from_secs(1))
             .max_buf_size(PIECE_BYTES_MAX)
             .max_header_size(HEAD_BYTES_MAX)
             .keep_alive(!draining)
@@ -285,7 +286,10 @@ mod tests {
 
     /// Serves until the guard is dropped.
     fn start(connections_max: usize) -> (SocketAddr, tokio_util::sync::DropGuard) {
-        let settings = ListenerSettings { keep_alive: Duration::from_secs(75), connections_max };
+        start_with(ListenerSettings { keep_alive: Duration::from_secs(75), connections_max })
+    }
+
+    fn start_with(settings: ListenerSettings) -> (SocketAddr, tokio_util::sync::DropGuard) {
         let listener = Listener::bind(([127, 0, 0, 1], 0).into(), settings).expect("free");
         let (address, end) = (listener.address().expect("bound"), CancellationToken::new());
         let router = health_router(|| true).route("/proof", get(async || "known"));
@@ -313,6 +317,18 @@ mod tests {
         assert!(early.is_err(), "{early:?}");
         drop(both.pop());
         assert_eq!(answer(&mut third).await, "HTTP/1.1 200 OK");
+    }
+
+    #[tokio::test]
+    async fn idle_connection_is_closed_after_its_requests_too() {
+        let keep_alive = Duration::from_millis(300);
+        let (address, _end) = start_with(ListenerSettings { keep_alive, connections_max: 2 });
+        let mut stream = TcpStream::connect(address).await.expect("it listens");
+        for _ in 0..2 {
+            prove(&mut stream).await;
+        }
+        let end = timeout(PATIENCE, stream.read(&mut [0; 10])).await.expect("it is closed");
+        assert_eq!(end.expect("no reset"), 0);
     }
 
     #[tokio::test]
