@@ -64,7 +64,7 @@ impl Hold {
     }
 
     /// Lets the message go, and has SQS show it to nobody for a time that doubles with its
-    /// receives: the queue's redrive policy counts those.
+    /// receives. The queue's redrive policy counts those.
     async fn hide(self, receives: u32) {
         let handles: Vec<Handle> = self.shared.hand.handles(&[Arc::clone(&self.id)]);
         let time = hidden_for(self.shared.settings.visibility, receives);
@@ -118,9 +118,11 @@ pub async fn handle(hold: Hold, content: Content, place: OwnedSemaphorePermit) {
         let (queue, reason, why) = (shared.queue.url(), refusal.reason.label(), &*refusal.message);
         tracing::warn!(queue, message = &*id, reason, why, "message not processed");
     }
-    let again = refusal.reason.is_temporary() || refusal.reason == Reason::Forbidden;
-    if again || refusal.reason.is_final() {
+    if refusal.reason.is_temporary() {
         hold.hide(content.receives).await;
+    } else if refusal.reason.is_final() || refusal.reason == Reason::Forbidden {
+        // It is known, and costs nothing: the sooner its receives are used up, the better.
+        hold.hide(1).await;
     }
 }
 
