@@ -255,6 +255,12 @@ impl Visit for MeteredBatch {
         granted
     }
 
+    fn hold(&mut self, bytes: usize) {
+        if let Some(budget) = &self.budget {
+            self.is_over |= !budget.spent().charge(bytes);
+        }
+    }
+
     fn is_over(&self) -> bool {
         self.is_over
     }

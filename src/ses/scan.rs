@@ -19,6 +19,8 @@ pub struct Scan {
     offset: u64,
     /// Whether the text comes out of gzip.
     path: Path,
+    /// Bytes of memory that the visitor was asked to hold.
+    held: usize,
 }
 
 // === impl Scan ===
@@ -50,7 +52,7 @@ impl Scan {
             // The value is read again from its start, so only after it has grown by half: then all
             // the times together cost no more than a few times its length.
             if !last && self.unread.len() < self.tried + self.tried / 2 {
-                return;
+                return self.hold(visit);
             }
             let mut unread = std::mem::take(&mut self.unread);
             let done = self.walk(&unread, last, interest, visit);
@@ -58,6 +60,15 @@ impl Scan {
             self.unread = unread;
         }
         self.tried = self.unread.len();
+        self.hold(visit);
+    }
+
+    /// Says how much memory the unfinished value takes.
+    fn hold(&mut self, visit: &mut impl Visit) {
+        if let Some(more) = self.unread.capacity().checked_sub(self.held).filter(|more| *more > 0) {
+            self.held += more;
+            visit.hold(more);
+        }
     }
 
     /// Reads the values at the start of `bytes`; gives how many bytes are done with.

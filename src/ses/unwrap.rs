@@ -85,6 +85,9 @@ pub trait Visit {
         true
     }
 
+    /// Hears that reading a stream holds `bytes` more in memory, for a value that is not whole yet.
+    fn hold(&mut self, _bytes: usize) {}
+
     /// Whether the request is beyond its budget. Checked between values, list elements and records:
     /// reading then stops and returns normally, and the caller rejects the request.
     fn is_over(&self) -> bool {
