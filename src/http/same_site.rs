@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::header::{HOST, ORIGIN};
+use axum::http::header::{HOST, ORIGIN, REFERER};
 use axum::http::uri::{Authority, Scheme};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware::Next;
@@ -54,8 +54,10 @@ pub fn same_site(uri: &Uri, headers: &HeaderMap) -> Result<(), NotSameSite> {
         .get_all(SEC_FETCH_SITE)
         .iter()
         .all(|site| matches!(site.as_bytes(), b"none" | b"same-origin"));
-    let origins_are_own =
-        headers.get_all(ORIGIN).iter().all(|origin| origin.to_str().is_ok_and(own_origin));
+    // Old browsers send a page's address with an image, and neither of the others.
+    let origins_are_own = [ORIGIN, REFERER].iter().all(|name| {
+        headers.get_all(name).iter().all(|origin| origin.to_str().is_ok_and(own_origin))
+    });
     if sites_are_own && origins_are_own { Ok(()) } else { Err(NotSameSite::CrossSite) }
 }
 
@@ -80,7 +82,7 @@ fn is_loopback_host(host: &str) -> bool {
         || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Whether an origin is of a page that this host served.
+/// Whether an origin or address is of a page that this host served.
 fn is_origin_of(origin: &str, host: &Authority) -> bool {
     let Ok(origin) = origin.parse::<Uri>() else { return false };
     let default_port = match origin.scheme() {
@@ -207,6 +209,11 @@ mod tests {
             let sent = checked("/", &[host, (SEC_FETCH_SITE, site)]);
             assert_eq!(sent, Err(NotSameSite::CrossSite), "{site}");
         }
+        for referer in ["https://evil.example/", "http://127.0.0.1:81270/", ""] {
+            let sent = checked("/", &[host, ("referer", referer)]);
+            assert_eq!(sent, Err(NotSameSite::CrossSite), "{referer}");
+        }
+        assert_eq!(checked("/", &[host, ("referer", "http://127.0.0.1:8127/a?b")]), Ok(()));
         for origin in [
             "null",
             "",
