@@ -256,6 +256,19 @@ async fn object_beyond_the_entries_ends_in_the_redrive_queue() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn queue_without_redrive_policy_is_warned_of() {
+    let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
+    let (aws, queue) = (cloudwatch.url(), sqs.url());
+    let variables = [
+        ("AWS_ENDPOINT_URL_CLOUDWATCH", aws.as_str()),
+        ("POSTMETER__SQS__0__QUEUE_URL", queue.as_str()),
+    ];
+    let mut daemon = Daemon::start(&variables);
+    let warned = daemon.wait_for_line("has no redrive policy");
+    assert!(warned.contains("WARN") && warned.contains(&queue), "{warned}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn message_beyond_its_budget_is_refused_once_and_kept_as_a_letter() {
     let directory = tempfile::tempdir().expect("a directory");
     let letters = directory.path().to_str().expect("text").to_owned();

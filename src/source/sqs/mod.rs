@@ -84,6 +84,20 @@ struct Shared {
 /// a few that wait do not stop the others, and many stop the asking for more.
 const WORKING_MAX: usize = 64;
 
+/// Says at the start what a queue lacks, if its attributes can be read.
+async fn warn_without_redrive_policy(shared: Arc<Shared>) {
+    let queue = shared.queue.url();
+    match shared.queue.has_redrive_policy().await {
+        Ok(true) => {}
+        Ok(false) => tracing::warn!(
+            queue,
+            "the queue has no redrive policy: messages that are rejected for good are received until \
+             their retention ends; set RedrivePolicy"
+        ),
+        Err(why) => tracing::debug!(queue, why, "cannot read the attributes of the queue"),
+    }
+}
+
 // === impl SqsSource ===
 
 impl SqsSource {
@@ -106,6 +120,7 @@ impl SqsSource {
             working: Arc::new(Semaphore::new(WORKING_MAX)),
             tasks: TaskTracker::new(),
         });
+        tokio::spawn(warn_without_redrive_policy(Arc::clone(&shared)));
         let polling = shared.tasks.track_future(poller::poll(Arc::clone(&shared)));
         supervisor.spawn(TaskName::SqsPoller, polling);
         // These end with the last message in hand.

@@ -9,7 +9,7 @@ use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::{
     BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry,
-    DeleteMessageBatchRequestEntry, MessageSystemAttributeName,
+    DeleteMessageBatchRequestEntry, MessageSystemAttributeName, QueueAttributeName,
 };
 
 use super::SqsSettings;
@@ -120,6 +120,19 @@ impl Queue {
                 Some(Received { id, handle, content })
             })
             .collect())
+    }
+
+    /// Whether the queue has a redrive policy: without one, a message that can never be taken comes
+    /// again until its retention ends.
+    ///
+    /// # Errors
+    /// What the SDK says.
+    pub async fn has_redrive_policy(&self) -> Result<bool, String> {
+        let name = QueueAttributeName::RedrivePolicy;
+        let call = self.client.get_queue_attributes().queue_url(&self.url);
+        let answer = call.attribute_names(name.clone()).send().await;
+        let answer = answer.map_err(|error| DisplayErrorContext(error).to_string())?;
+        Ok(answer.attributes.is_some_and(|attributes| attributes.contains_key(&name)))
     }
 
     /// Deletes ten messages at most; gives those that were not.

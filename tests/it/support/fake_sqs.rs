@@ -250,6 +250,15 @@ impl State {
         }
         let answer = match received.header("x-amz-target") {
             "AmazonSQS.ReceiveMessage" => return (200, self.receive(&call).await.to_string()),
+            "AmazonSQS.GetQueueAttributes" => {
+                let policy = self.lock().receives_max.map(|most| {
+                    json!({"deadLetterTargetArn": "arn:aws:sqs:a:1:dead", "maxReceiveCount": most})
+                });
+                match policy {
+                    Some(policy) => json!({"Attributes": {"RedrivePolicy": policy.to_string()}}),
+                    None => json!({}),
+                }
+            }
             "AmazonSQS.DeleteMessageBatch" => self.batch(&call, |queue, at, entry| {
                 queue.delete(at, entry["ReceiptHandle"].as_str().unwrap_or_default())
             }),
