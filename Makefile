@@ -19,7 +19,8 @@ build: ## release binaries in target/release
 # One run: with the variable set, the test binary `it` also runs the tests against the
 # emulator (without it, they say that they were skipped).
 test: $(STAMP) ## every test, those against the AWS emulator among them
-	POSTMETER_MINISTACK="$(CURDIR)/$(VENV)/bin/ministack" cargo test --locked
+	POSTMETER_MINISTACK="$(CURDIR)/$(VENV)/bin/ministack" \
+	    POSTMETER_HOSTILE_CASES=$${POSTMETER_HOSTILE_CASES:-10000} cargo test --locked
 
 lint: toolchain deploy-check licenses ## format, clippy, Dockerfile, deploy/, licences
 	cargo fmt --check

@@ -3,7 +3,7 @@
 //!
 //! `POSTMETER_BINARY=target/release/postmeter cargo test --test it hostile -- --nocapture` prints
 //! what each takes in a release build. `POSTMETER_HOSTILE_CASES` is the number of cases of the
-//! property at the end.
+//! property at the end, and `POSTMETER_HOSTILE_BYTES` what a request may expand to there.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -447,15 +447,14 @@ impl Cases {
         body
     }
 
-    /// Text about as long as may be expanded.
-    fn large(&mut self) -> Vec<u8> {
-        const BYTES: usize = 100 << 20;
+    /// Text of about so many bytes.
+    fn large(&mut self, bytes: usize) -> Vec<u8> {
         match self.0.u8(0..4) {
-            0 => list_of_numbers(BYTES),
-            1 => distinct_series(1_000_000),
+            0 => list_of_numbers(bytes),
+            1 => distinct_series(bytes / 100),
             _ => {
                 let unit = UNITS[self.0.usize(..UNITS.len())];
-                unit.repeat(BYTES / unit.len()).into_bytes()
+                unit.repeat(bytes / unit.len()).into_bytes()
             }
         }
     }
@@ -466,12 +465,18 @@ impl Cases {
 /// smallest task.
 #[tokio::test(flavor = "multi_thread")]
 async fn any_input_leaves_the_daemon_within_its_memory_and_serving() {
-    let cases = std::env::var("POSTMETER_HOSTILE_CASES").ok();
-    let cases: usize = cases.map_or(400, |cases| cases.parse().expect("a number"));
-    let seed = std::env::var("POSTMETER_SEED").ok();
-    let seed = seed.map_or(7, |seed| seed.parse().expect("a number"));
+    let number = |name: &str, or: usize| {
+        std::env::var(name).map_or(or, |number| number.parse().expect("a number"))
+    };
+    let cases = number("POSTMETER_HOSTILE_CASES", 400);
+    let bytes = number("POSTMETER_HOSTILE_BYTES", 32 << 20);
+    let seed = number("POSTMETER_SEED", 7) as u64;
+    let expanded = bytes.to_string();
     for copies in ["false", "true"] {
-        let more = [("POSTMETER__COPIES__REMOVE", copies)];
+        let more = [
+            ("POSTMETER__COPIES__REMOVE", copies),
+            ("POSTMETER__LIMITS__EXPANDED_BYTES", expanded.as_str()),
+        ];
         let bench = Bench::start("any input", &more).await;
         let mut made = Cases(fastrand::Rng::with_seed(seed));
         let pulse = Pulse::of(&bench.daemon);
@@ -482,7 +487,7 @@ async fn any_input_leaves_the_daemon_within_its_memory_and_serving() {
             }
             let id = format!("case-{at}");
             let body = if at % 100 == 50 {
-                let large = made.large();
+                let large = made.large(bytes / 10 * 9);
                 match made.0.u8(0..3) {
                     0 => {
                         let object = bench.s3.put(&id, gzip(&large));
