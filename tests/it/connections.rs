@@ -457,14 +457,14 @@ async fn delivery_over_tls_is_counted_and_plain_http_is_closed() {
     let stranger = TlsClient::new(&Authority::new(), None);
     assert!(stranger.deliver(daemon.http, "stranger").await.is_err());
 
-    let before = client.metric(daemon.admin, &closed("tls_failed")).await;
+    client.until_metric(daemon.admin, &closed("tls_failed"), 1).await;
     let mut plain = Raw::connect(daemon.http).await;
     plain.send(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await;
     let started = Instant::now();
     let said = plain.read_to_end().await;
     assert!(!said.contains("HTTP/1.1"), "{said}");
     assert!(started.elapsed() < PATIENCE);
-    client.until_metric(daemon.admin, &closed("tls_failed"), before + 1).await;
+    client.until_metric(daemon.admin, &closed("tls_failed"), 2).await;
     // One that says nothing is closed as well.
     let silent = Raw::connect(daemon.http).await;
     assert_eq!(silent.end().await, End::Closed);
