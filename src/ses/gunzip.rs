@@ -61,10 +61,14 @@ fn len_of_one_member(bytes: &[u8]) -> Option<usize> {
     const MEMBER: &[u8] = &[0x1f, 0x8b, 0x08];
     /// Deflate expands no byte to more (zlib's technical notes on its maximum compression).
     const RATIO_MAX: usize = 1032;
+    /// Of the flags (RFC 1952 section 2.3.1).
+    const HEADER_CRC: u8 = 0x02;
     let (rest, len) = bytes.strip_prefix(MEMBER)?.split_last_chunk()?;
     let len = usize::try_from(u32::from_le_bytes(*len)).ok()?;
     let alone = memmem::find(rest, MEMBER).is_none();
-    (alone && len / RATIO_MAX <= bytes.len()).then_some(len)
+    // libdeflate does not check the CRC of a header, as the stream does.
+    let has_header_crc = rest.first().is_some_and(|flags| flags & HEADER_CRC != 0);
+    (alone && !has_header_crc && len / RATIO_MAX <= bytes.len()).then_some(len)
 }
 
 /// Expands a stream of any length, of one or several members.

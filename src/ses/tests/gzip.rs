@@ -277,3 +277,15 @@ fn a_record_expands_to_128_mib() {
     assert_eq!(record_kinds(gzipped(padded(128))), "Send Send");
     assert_eq!(record_kinds(gzipped(padded(129))), "Send malformed");
 }
+
+/// libdeflate takes a member whose header has a wrong CRC, which the stream does not.
+#[test]
+fn a_header_with_a_wrong_crc_is_torn_for_both_ways() {
+    let mut member = gzipped("{}");
+    member[3] |= 0x02;
+    for crc in [[0, 0], [0xff, 0xff]] {
+        let mut wrong = member.clone();
+        wrong.splice(10..10, crc);
+        assert!(gunzip(&wrong, 100, |_| true).torn);
+    }
+}

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use postmeter::app::{App, Drained, Surroundings};
+use postmeter::app::{App, Drained, StartError, Surroundings};
 use postmeter::aws::AwsEnvironment;
 use postmeter::clock::Clock;
 use postmeter::config::{AccessKey, Config, DefinitionsSource, Publish};
@@ -70,7 +70,18 @@ impl TestApp {
     pub async fn start_in(around: Surroundings, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = config();
         change(&mut config);
-        let app = App::bind(config, around).await.expect("it starts");
+        let started = tokio::time::Instant::now();
+        let app = loop {
+            match App::bind(config.clone(), around.clone()).await {
+                // The threads of the life before may hold it for a moment still.
+                Err(StartError::Configuration(why))
+                    if why.contains("another process has it") && started.elapsed() < PATIENCE =>
+                {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+                app => break app.expect("it starts"),
+            }
+        };
         let (http, admin) = (app.http_address().unwrap(), app.admin_address().unwrap());
         let (ses_api, book) = (app.ses_api_address().unwrap(), app.book());
         let (stop, stopped) = oneshot::channel();
