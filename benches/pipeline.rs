@@ -7,6 +7,7 @@ mod copies;
 mod corpus;
 mod counting;
 mod flush;
+mod hostile;
 mod loopback;
 mod stages;
 mod yardstick;
@@ -108,6 +109,7 @@ fn pipeline(criterion: &mut Criterion) {
         yardstick::by_turns(&corpus, &engine);
         yardstick::cores_by_turns(&corpus, &engine);
         copies::by_turns(&corpus, &engine);
+        hostile::by_turns(&corpus);
         loopback::loopback(&corpus, &engine);
     }
 }
