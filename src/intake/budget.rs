@@ -7,12 +7,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Charge;
+use super::cores::QUICK_BYTES_MAX;
 use crate::ack::{Reason, Refusal};
 use crate::pipeline::Batch;
 use crate::ses::{Event, Other, Path, Visit};
 
-/// What is read where it arrived may expand to at most this: about a millisecond of work. 1 MiB.
-const QUICK_BYTES_MAX: usize = 1 << 20;
 /// Memory that a request makes is charged in steps of so many bytes.
 const STEP: usize = 64 << 10;
 
