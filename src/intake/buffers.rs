@@ -10,8 +10,9 @@ use super::cores;
 /// More than this is given back to the system: 4 MiB.
 const KEPT_BYTES_MAX: usize = 4 << 20;
 
-/// New memory begins with so many bytes at most: what is announced may never come. 256 KiB.
-const NEW_BYTES_MAX: usize = 256 << 10;
+/// New memory begins with so many bytes at most: what is announced may never come. The system gives
+/// pages only as they are written. 2 MiB.
+const NEW_BYTES_MAX: usize = 2 << 20;
 
 /// Memory to read bodies into.
 #[derive(Debug)]
