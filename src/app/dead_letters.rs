@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
 use super::StartError;
-use super::engine::half_way;
+use super::engine::TimeLeft;
 use crate::aws::AwsEnvironment;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -65,9 +65,9 @@ async fn stream(_: &str, _: &AwsEnvironment) -> Result<Place, StartError> {
 }
 
 /// Waits for what is still to be kept. Nothing is merged any more.
-pub async fn finish(letters: Option<&DeadLetters>, deadline: Instant) {
+pub async fn finish(letters: Option<&DeadLetters>, time: TimeLeft) {
     let Some(letters) = letters else { return };
-    if timeout_at(half_way(deadline), letters.settled()).await.is_err() {
+    if timeout_at(time.step(), letters.settled()).await.is_err() {
         letters.give_up();
     }
 }

@@ -76,8 +76,16 @@ pub struct Ended {
     pub left: Vec<Line>,
     /// The sum of the counts that could not be published in time, on disk or lost.
     pub counts: u64,
+    pub time: TimeLeft,
+}
+
+/// What is left of the grace.
+#[derive(Clone, Copy, Debug)]
+pub struct TimeLeft {
+    /// Until then each step may take what it needs.
+    work_until: Instant,
     /// When the grace is over.
-    pub deadline: Instant,
+    end: Instant,
 }
 
 // === impl Engine ===
@@ -261,7 +269,7 @@ impl<S: MetricSink> Engine<S> {
             never = self.watch_start() => match never {},
         }
         supervisor.stop();
-        let deadline = Instant::now() + grace;
+        let time = TimeLeft::of(grace);
         tracing::info!(grace_s = grace.as_secs_f64(), "draining");
         intake.drain();
         drain.cancel();
@@ -270,8 +278,7 @@ impl<S: MetricSink> Engine<S> {
             publishing = publish();
         }
         publisher.hurry();
-        let publish_until = deadline - last_words(grace);
-        let merged = timeout_at(publish_until, intake.in_flight.all_merged()).await.is_ok();
+        let merged = timeout_at(time.work_until, intake.in_flight.all_merged()).await.is_ok();
         if !merged {
             tracing::warn!("requests still being read at the end of the grace are given up");
         }
@@ -284,12 +291,12 @@ impl<S: MetricSink> Engine<S> {
                 () = journal_ended(self.journal.as_deref()) => false,
             }
         };
-        let settled = timeout_at(publish_until, published).await.unwrap_or(false);
+        let settled = timeout_at(time.work_until, published).await.unwrap_or(false);
         if !settled {
             // Nothing is settled any more while what is left is added up.
             publishing.abort();
             // Unless no thread is free to stop it.
-            let _ = timeout_at(half_way(deadline), publishing).await;
+            let _ = timeout_at(time.step(), publishing).await;
         }
         if publisher.has_panicked() && !supervisor.has_failed() {
             panicked();
@@ -305,7 +312,7 @@ impl<S: MetricSink> Engine<S> {
         }
         if let Some(journal) = &self.journal {
             // What is left stays on disk, and the next process publishes it.
-            if !timeout_at(half_way(deadline), flush(journal)).await.unwrap_or(false) {
+            if !timeout_at(time.step(), flush(journal)).await.unwrap_or(false) {
                 tracing::error!("the journal lacks the outcome of the last calls");
             }
             left.clear();
@@ -317,7 +324,7 @@ impl<S: MetricSink> Engine<S> {
         {
             start.failed();
         }
-        Ended { left, counts, deadline }
+        Ended { left, counts, time }
     }
 
     /// Ends the start when the restored counts are settled, or after a while.
@@ -347,16 +354,30 @@ impl<S: MetricSink> Engine<S> {
     }
 }
 
-/// The part of the grace that is kept for what follows publishing: forwards, deletions, dead letters,
-/// and the lines of what is left.
-fn last_words(grace: Duration) -> Duration {
-    (grace / 5).min(Duration::from_secs(2))
+// === impl TimeLeft ===
+
+impl TimeLeft {
+    /// A fifth of the grace, 2 s at most, is kept for what follows publishing: forwards, deletions,
+    /// dead letters, and the lines of what is left.
+    fn of(grace: Duration) -> Self {
+        let end = Instant::now() + grace;
+        Self { work_until: end - (grace / 5).min(Duration::from_secs(2)), end }
+    }
+
+    /// Until when the next step may take: near the end it leaves half to those after it.
+    pub fn step(&self) -> Instant {
+        self.work_until.max(half_way(Instant::now(), self.end))
+    }
+
+    /// Until when a step and what follows its end may take.
+    pub fn two_steps(&self) -> (Instant, Instant) {
+        let first = self.step();
+        (first, half_way(first, self.end))
+    }
 }
 
-/// Half of the time until the end: each step of the shutdown leaves some to those after it.
-pub fn half_way(end: Instant) -> Instant {
-    let now = Instant::now();
-    now + end.saturating_duration_since(now) / 2
+fn half_way(from: Instant, to: Instant) -> Instant {
+    from + to.saturating_duration_since(from) / 2
 }
 
 /// Waits until the journal's writer has ended; without a journal, for ever.

@@ -28,7 +28,6 @@ use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use engine::half_way;
 pub use engine::{Ended, Engine, Making};
 #[cfg(test)]
 pub use journal::open_on as open_journal_on;
@@ -317,27 +316,27 @@ impl App {
             supervisor.spawn(TaskName::OwnTotals, publishing)
         });
 
-        let Ended { left, counts, deadline } = engine.run(stop, drain, config.shutdown.grace).await;
+        let Ended { left, counts, time } = engine.run(stop, drain, config.shutdown.grace).await;
         // Before the queues: a message is deleted when its events are forwarded.
         if let Some(forwarder) = &engine.forwarder {
-            let end = half_way(deadline);
-            forwarder.finish(half_way(end), end).await;
+            let (settle_by, end) = time.two_steps();
+            forwarder.finish(settle_by, end).await;
         }
         #[cfg(feature = "sqs")]
-        queues.finish(deadline).await;
+        queues.finish(time).await;
         if let Some(totals) = totals {
             // The last word of the own totals, doubt of this shutdown included.
-            let _ = timeout_at(half_way(deadline), async {
+            let _ = timeout_at(time.step(), async {
                 if let Ok(Some(mut totals)) = totals.await {
                     totals.publish(publisher.sink()).await;
                 }
             })
             .await;
         }
-        dead_letters::finish(dead_letters.as_ref(), deadline).await;
+        dead_letters::finish(dead_letters.as_ref(), time).await;
         end.cancel();
         // A connection that is due an answer has it by now, but for the bytes on the wire.
-        let _ = timeout_at(half_way(deadline), tasks.wait()).await;
+        let _ = timeout_at(time.step(), tasks.wait()).await;
         fault::hit("stop");
         tracing::info!(counts_left = counts, "stopped");
         Drained { left, has_failed: supervisor.has_failed() }

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::engine::half_way;
+use super::engine::TimeLeft;
 use super::{Engine, StartError};
 use crate::aws::AwsEnvironment;
 use crate::config::Config;
@@ -128,9 +127,8 @@ impl RunningQueues {
     }
 
     /// Waits for the last deletions. Nothing is merged or settled any more.
-    pub async fn finish(&self, deadline: Instant) {
-        let end = half_way(deadline);
-        let settle_by = half_way(end);
+    pub async fn finish(&self, time: TimeLeft) {
+        let (settle_by, end) = time.two_steps();
         let mut finishing = JoinSet::new();
         for source in self.0.clone() {
             finishing.spawn(async move { source.finish(settle_by, end).await });
