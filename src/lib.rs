@@ -52,3 +52,5 @@ pub mod source;
 pub mod supervisor;
 pub mod synth;
 pub mod telemetry;
+#[cfg(test)]
+mod trickle;

@@ -174,42 +174,10 @@ fn too_large() -> ApiError {
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
-    use std::pin::Pin;
-    use std::task::{Context, Poll, ready};
-
-    use bytes::Bytes;
-    use hyper::body::Frame;
-    use tokio::time::{Sleep, sleep};
+    use std::iter::repeat_n;
 
     use super::*;
-
-    /// A body of pieces, each after a pause.
-    struct Trickle {
-        piece: usize,
-        pause: Duration,
-        next: Pin<Box<Sleep>>,
-        left: usize,
-    }
-
-    fn trickle(piece: usize, pause: Duration, pieces: usize) -> Body {
-        Body::new(Trickle { piece, pause, next: Box::pin(sleep(pause)), left: pieces })
-    }
-
-    impl HttpBody for Trickle {
-        type Data = Bytes;
-        type Error = Infallible;
-
-        fn poll_frame(
-            mut self: Pin<&mut Self>,
-            context: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-            let Some(left) = self.left.checked_sub(1) else { return Poll::Ready(None) };
-            ready!(self.next.as_mut().poll(context));
-            (self.left, self.next) = (left, Box::pin(sleep(self.pause)));
-            Poll::Ready(Some(Ok(Frame::data(vec![b'x'; self.piece].into()))))
-        }
-    }
+    use crate::trickle::trickle;
 
     fn peer(last: u8) -> IpAddr {
         IpAddr::from([192, 0, 2, last])
@@ -224,7 +192,7 @@ mod tests {
         let read = async |piece, pause_ms, pieces| {
             let unverified = Arc::new(Unverified::default());
             let begun = Instant::now();
-            let body = trickle(piece, Duration::from_millis(pause_ms), pieces);
+            let body = trickle(repeat_n((Duration::from_millis(pause_ms), piece), pieces));
             let read = unverified.read(body, Some(peer(1)), "AKID").await;
             assert!(unverified.reading.lock().expect("no panic").places.is_empty());
             (read.map(|body| body.bytes.len()).map_err(|error| error.kind), begun.elapsed())
@@ -244,7 +212,7 @@ mod tests {
     #[tokio::test]
     async fn digest_is_that_of_the_whole_body() {
         let unverified = Arc::new(Unverified::default());
-        let body = trickle(1000, Duration::ZERO, 7);
+        let body = trickle(repeat_n((Duration::ZERO, 1000), 7));
         let read = unverified.read(body, None, "AKID").await.expect("it arrives");
         assert_eq!(read.sha256, <[u8; 32]>::from(Sha256::digest(vec![b'x'; 7000])));
         let read = unverified.read(Body::empty(), None, "AKID").await.expect("it arrives");

@@ -284,37 +284,11 @@ impl<B: HttpBody + Unpin> HttpBody for ResponseBody<B> {
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
-
     use http_body_util::BodyExt;
     use tokio::time::sleep;
 
     use super::*;
-
-    /// Pieces of so many bytes, each after a pause.
-    struct Pieces {
-        pieces: Vec<(Duration, usize)>,
-        next: Option<Pin<Box<Sleep>>>,
-    }
-
-    impl HttpBody for Pieces {
-        type Data = Bytes;
-        type Error = Infallible;
-
-        fn poll_frame(
-            mut self: Pin<&mut Self>,
-            context: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-            let Some((pause, bytes)) = self.pieces.first().copied() else {
-                return Poll::Ready(None);
-            };
-            let next = self.next.get_or_insert_with(|| Box::pin(sleep(pause)));
-            std::task::ready!(next.as_mut().poll(context));
-            self.next = None;
-            self.pieces.remove(0);
-            Poll::Ready(Some(Ok(Frame::data(vec![b'x'; bytes].into()))))
-        }
-    }
+    use crate::trickle::trickle;
 
     fn connection() -> Arc<Connection> {
         Connection::new(([127, 0, 0, 1], 1).into(), None)
@@ -323,9 +297,8 @@ mod tests {
     /// Reads a body of pieces; gives its bytes, or the second in which it was given up.
     async fn read(pieces: Vec<(u64, usize)>) -> Result<usize, u64> {
         let pieces = pieces.into_iter().map(|(s, bytes)| (Duration::from_secs(s), bytes));
-        let body = Pieces { pieces: pieces.collect(), next: None };
         let started = Instant::now();
-        let body = SteadyBody::new(body, connection()).collect().await;
+        let body = SteadyBody::new(trickle(pieces), connection()).collect().await;
         body.map(|body| body.to_bytes().len()).map_err(|_| started.elapsed().as_secs())
     }
 
@@ -357,8 +330,8 @@ mod tests {
     /// A source that does not read makes no sender slow.
     #[tokio::test(start_paused = true)]
     async fn body_that_nobody_waits_for_is_not_slow() {
-        let pieces = vec![(Duration::ZERO, 1), (Duration::from_secs(9), 1)];
-        let mut body = SteadyBody::new(Pieces { pieces, next: None }, connection());
+        let pieces = [(Duration::ZERO, 1), (Duration::from_secs(9), 1)];
+        let mut body = SteadyBody::new(trickle(pieces), connection());
         assert!(body.frame().await.is_some());
         sleep(Duration::from_mins(5)).await;
         assert!(body.frame().await.expect("a second piece").is_ok());

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::time::{Duration, Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::budget::Budget;
 use super::buffers::Buffers;
 use super::{Intake, SourceIntake};
 use crate::ack::{Reason, Refusal};
@@ -141,6 +142,24 @@ impl Patience {
                 Err(Refusal::new(Reason::Draining, "shutting down; send it again"))
             }
             () = sleep(self.backoff.pause()) => Ok(()),
+        }
+    }
+
+    /// Reads a request within its budget, again from its start when there was no room for what it
+    /// expands to.
+    ///
+    /// # Errors
+    /// As for [`Patience::wait`].
+    pub async fn read<T, F>(&mut self, budget: &Budget, read: impl Fn() -> F) -> Result<T, Refusal>
+    where
+        F: Future<Output = Result<T, Refusal>>,
+    {
+        loop {
+            match read().await {
+                Ok(read) => return Ok(read),
+                Err(refusal) => self.wait(refusal).await?,
+            }
+            budget.renew();
         }
     }
 

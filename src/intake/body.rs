@@ -113,53 +113,20 @@ pub async fn discard(body: &mut Body, bytes_max: usize) {
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
-    use std::pin::Pin;
-    use std::task::{Context, Poll, ready};
-
-    use axum::body::HttpBody;
-    use hyper::body::Frame;
-    use tokio::time::{Sleep, sleep};
+    use std::iter::repeat_n;
 
     use super::*;
     use crate::intake::InFlight;
+    use crate::trickle::trickle;
 
     const BYTES_MAX: usize = 1000;
-
-    /// A body of single bytes, each after a pause.
-    struct Trickle {
-        pause: Duration,
-        next: Pin<Box<Sleep>>,
-        left: usize,
-    }
-
-    impl Trickle {
-        fn body(pause: Duration, bytes: usize) -> Body {
-            Body::new(Self { pause, next: Box::pin(sleep(pause)), left: bytes })
-        }
-    }
-
-    impl HttpBody for Trickle {
-        type Data = Bytes;
-        type Error = Infallible;
-
-        fn poll_frame(
-            mut self: Pin<&mut Self>,
-            context: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-            let Some(left) = self.left.checked_sub(1) else { return Poll::Ready(None) };
-            ready!(self.next.as_mut().poll(context));
-            (self.left, self.next) = (left, Box::pin(sleep(self.pause)));
-            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"x")))))
-        }
-    }
 
     /// Reads a body of so many bytes; gives what came of it and the seconds that it took.
     async fn read_slowly(pause: Duration, bytes: usize) -> (Result<usize, Reason>, u64) {
         let in_flight = InFlight::new(1, 1 << 20);
         let mut charge = in_flight.enter().expect("it is the only one");
         let started = Instant::now();
-        let mut body = Trickle::body(pause, bytes);
+        let mut body = trickle(repeat_n((pause, 1), bytes));
         let read = read(&mut body, None, BYTES_MAX, &mut charge).await;
         (read.map(|body| body.len()).map_err(|refusal| refusal.reason), started.elapsed().as_secs())
     }
@@ -176,7 +143,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_is_left_of_a_refused_body_is_not_waited_for_long() {
         for (pause_s, bytes_max, seconds) in [(1, 1000, 20), (60, 1000, 20), (1, 5, 5)] {
-            let mut body = Trickle::body(Duration::from_secs(pause_s), 1000);
+            let mut body = trickle(repeat_n((Duration::from_secs(pause_s), 1), 1000));
             let started = Instant::now();
             discard(&mut body, bytes_max).await;
             assert_eq!(started.elapsed().as_secs(), seconds);

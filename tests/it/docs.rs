@@ -303,7 +303,7 @@ fn a_function_alone_is_no_test() {
 /// Downward is against the order of the list, but for two oddities, which are allowed and not
 /// meant to grow: `telemetry` takes `Tally` from `pipeline`, which reports through `telemetry`;
 /// and `intake`, `source`, `sink`, `telemetry` and `dead_letters` take single value types from `config`.
-const IMPORTS: [(&str, &[&str]); 31] = [
+const IMPORTS: [(&str, &[&str]); 32] = [
     ("ses", &[]),
     ("ack", &[]),
     ("aws", &[]),
@@ -430,6 +430,7 @@ const IMPORTS: [(&str, &[&str]); 31] = [
     ("replay", &["ack", "aggregate", "backoff", "intake", "limits", "pipeline", "ses", "source"]),
     ("http", &["aggregate", "telemetry"]),
     ("synth", &["ses"]),
+    ("trickle", &[]),
     ("supervisor", &["telemetry"]),
     (
         "app",

@@ -151,7 +151,7 @@ impl FirehoseEndpoint {
         let (status, error) = (response.status(), response.error.as_deref());
         let mut answer = answer(status, &request_id, self.intake().clock.now_ms(), error);
         if status == 401 {
-            // Whoever has no key gets no connection to keep.
+            // A sender without a valid key must connect again.
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         answer
@@ -165,7 +165,7 @@ impl FirehoseEndpoint {
             if shared.warnings.allow() {
                 tracing::warn!("delivery without a valid access key");
             }
-            // A courtesy, so that the answer is heard; a flood gets none.
+            // Without this the sender sees a reset instead of the 401. In a flood it does.
             if let Ok(_place) = shared.unauthorized.try_acquire() {
                 discard(body, UNAUTHORIZED_DISCARD_MAX).await;
             }
@@ -236,7 +236,7 @@ impl FirehoseEndpoint {
     /// Counts a body on a thread of its own, and merges it.
     async fn work(self, mut work: Work) -> Result<Taken, Refused> {
         let (echo, endpoint) = (work.request_id.clone(), self.clone());
-        // Known here too: should the work panic, the id is told so.
+        // Caught here, where the ticket is: a panic is the answer to all who wait for this id.
         let count = move || {
             let counted = catch_panic(|| endpoint.count(&mut work));
             (work, counted)

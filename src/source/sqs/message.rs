@@ -166,16 +166,8 @@ async fn merge_new(
     };
     shared.metrics.request_bytes.add(body.len() as u64);
     let budget = source.intake.budget(charge);
-    let read = loop {
-        match source.read(body.clone(), source.intake.batch(), &budget).await {
-            // What it expands to has no room now.
-            Err(refusal) if refusal.reason.is_temporary() => match patience.wait(refusal).await {
-                Ok(()) => budget.renew(),
-                Err(refusal) => break Err(refusal),
-            },
-            read => break read,
-        }
-    };
+    let read = || source.read(body.clone(), source.intake.batch(), &budget);
+    let read = patience.read(&budget, read).await;
     let mut batch = match read {
         Ok(batch) => batch,
         Err(refusal) => return Err((ticket, refusal)),

@@ -73,35 +73,23 @@ async fn merge_object(
     };
     let blank = source.intake.archived_batch();
     let budget = source.intake.budget(charge);
-    let mut batch = loop {
-        let fresh = || {
-            MeteredBatch::new(blank.blank(source.intake.letters().map(Letters::of_places)), &budget)
-        };
-        match read(from, object, source.intake.object_bytes, fresh).await {
-            Ok(Some(batch)) => break batch,
-            Ok(None) => {
-                tracing::warn!(object = object.shown(), "object no longer exists");
-                // Should it come back, its notification does too.
-                drop(ticket);
-                return Ok(None);
-            }
-            // What it makes has no room now.
-            Err(refusal) if refusal.reason.is_temporary() => match patience.wait(refusal).await {
-                Ok(()) => budget.renew(),
-                Err(refusal) => return Err(refuse((ticket, refusal))),
-            },
-            Err(refusal) => return Err(refuse((ticket, refusal))),
+    let fresh = || MeteredBatch::new(blank_of(&blank, source), &budget);
+    let read_now = || read(from, object, source.intake.object_bytes, &fresh);
+    let mut batch = match patience.read(&budget, read_now).await {
+        Ok(Some(batch)) => batch,
+        Ok(None) => {
+            tracing::warn!(object = object.shown(), "object no longer exists");
+            // Should it come back, its notification does too.
+            drop(ticket);
+            return Ok(None);
         }
+        Err(refusal) => return Err(refuse((ticket, refusal))),
     };
     let again = |blank: Batch| {
         let (from, object) = (from.clone(), object.clone());
         async move {
             // It was within its budget before.
-            let fresh = || {
-                MeteredBatch::unbounded(
-                    blank.blank(from.source.intake.letters().map(Letters::of_places)),
-                )
-            };
+            let fresh = || MeteredBatch::unbounded(blank_of(&blank, &from.source));
             let gone = || Refusal::new(Reason::GivenUp, "the object is not there any more");
             read(&from, &object, None, fresh).await?.ok_or_else(gone)
         }
@@ -110,6 +98,12 @@ async fn merge_object(
     let committed = committed.map_err(refuse)?;
     drop(budget.committed());
     Ok(Some(committed.waiter))
+}
+
+/// A batch like the blank one. Its letters hold no content: the message may name an object that holds
+/// something else than events.
+fn blank_of(blank: &Batch, source: &SourceIntake) -> Batch {
+    blank.blank(source.intake.letters().map(Letters::of_places))
 }
 
 /// Reads an object; `None`: it is not there any more.
