@@ -8,24 +8,51 @@ STAMP  := $(VENV)/stamp
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help build test lint toolchain deploy-check licenses deny fmt demo bench fuzz fuzz-smoke soak planted mutants load image pin-images release-image auditable clean-venv ci
+.PHONY: help build check test lint toolchain deploy-check licenses deny fmt docs docs-tables demo bench fuzz fuzz-smoke soak planted mutants load image pin-images release-image auditable clean-venv ci
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	    /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-build: ## release binaries in target/release
+##@ Daily work
+
+build: ## build release binaries in target/release
 	cargo build --release --locked
 
-# One run: with the variable set, the test binary `it` also runs the tests against the
-# emulator (without it, they say that they were skipped).
-test: $(STAMP) ## every test, those against the AWS emulator among them
-	POSTMETER_MINISTACK="$(CURDIR)/$(VENV)/bin/ministack" \
-	    POSTMETER_HOSTILE_CASES=$${POSTMETER_HOSTILE_CASES:-10000} cargo test --locked
+check: ## format, clippy and the fast tests (library, documentation); before every commit
+	cargo fmt --check
+	cargo clippy --all-targets --locked -- -D warnings
+	POSTMETER_SEEDS=$${POSTMETER_SEEDS:-200} cargo test --locked --lib
+	cargo test --locked --test it -- docs::
 
-lint: toolchain deploy-check licenses ## format, clippy, Dockerfile, deploy/, licences
+fmt: ## format the code
+	cargo fmt
+
+demo: ## run the demo: simulated sending, live metrics, no AWS account
+	cargo run --release --locked -- demo
+
+##@ Tests
+
+# With POSTMETER_MINISTACK the test binary `it` also runs the tests against the emulator; without it
+# they print that they are skipped. libtest reports times only where nightly's options are allowed. The
+# runner allows them for the test binaries alone, so nothing is compiled differently.
+TEST_RUNNER := target."cfg(all())".runner = ["env", "RUSTC_BOOTSTRAP=1"]
+test: $(STAMP) ## run every test, those against the AWS emulator too; print the ten slowest
+	@mkdir -p target; set -o pipefail; \
+	POSTMETER_MINISTACK="$(CURDIR)/$(VENV)/bin/ministack" \
+	    POSTMETER_HOSTILE_CASES=$${POSTMETER_HOSTILE_CASES:-10000} \
+	    cargo test --locked --lib --bins --tests --config '$(TEST_RUNNER)' -- -Z unstable-options --report-time \
+	    | tee target/test.log; code=$$?; \
+	echo "the ten slowest tests, in seconds:"; \
+	sed -n 's/^test \(.*\) \.\.\. .* <\([0-9.]*\)s>$$/\2 \1/p' target/test.log | sort -rn | head; \
+	exit $$code
+
+lint: toolchain deploy-check licenses ## format, clippy, Dockerfile, deploy/, licenses
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
 	cargo clippy --no-default-features --locked -- -D warnings
+
+ci: lint test docs fuzz-smoke ## everything that CI runs
 
 # Instead of a rust-toolchain.toml, which would make rustup fetch the channel it names.
 toolchain:
@@ -34,7 +61,7 @@ toolchain:
 	[ "$$(printf '%s\n%s\n' "$$want" "$$have" | sort -V | head -n 1)" = "$$want" ] \
 	    || { echo "rustc $$have is older than rust-version $$want in Cargo.toml" >&2; exit 1; }
 
-deploy-check: $(STAMP) ## the Dockerfile and deploy/, by hadolint and check_deploy.py
+deploy-check: $(STAMP) ## check the Dockerfile (hadolint) and deploy/ (check_deploy.py)
 	$(VENV)/bin/hadolint deploy/Dockerfile
 	$(VENV)/bin/python tests/python/check_deploy.py
 	@$(VENV)/bin/python tests/python/check_deploy.py --self-test | tail -n 1; exit $${PIPESTATUS[0]}
@@ -42,24 +69,32 @@ deploy-check: $(STAMP) ## the Dockerfile and deploy/, by hadolint and check_depl
 # cargo-deny takes minutes to compile on CI's two cores, and advisories come from a Git repository
 # (https://github.com/rustsec/advisory-db). So lint compares `cargo metadata` with the same deny.toml in
 # a second and offline; `make deny` is the whole check, before a release and once a week.
-licenses: $(STAMP) ## licences, bans and sources, by deny.toml
+licenses: $(STAMP) ## check licenses, bans and sources by deny.toml, offline
 	$(VENV)/bin/python tests/python/check_licenses.py
 
-deny: ## advisories, licences, bans and sources by cargo-deny (minutes; needs github.com for the advisories)
+deny: ## check advisories too, by cargo-deny (minutes; needs github.com)
 	[ -x target/tools/bin/cargo-deny ] || cargo install cargo-deny --version 0.20.2 --locked --root target/tools
 	target/tools/bin/cargo-deny --locked check advisories licenses bans sources
 
-fmt: ## format the code
-	cargo fmt
+##@ Documentation
 
-demo: ## simulated sending, metrics live, nothing needed
-	cargo run --release --locked -- demo
+# Without mdbook's server, which compiles in half the time.
+MDBOOK_VERSION := 0.5.4
+docs: ## build the book of docs/ in target/book (the first time installs mdbook: minutes)
+	@[ "$$(target/tools/bin/mdbook --version 2>/dev/null)" = "mdbook v$(MDBOOK_VERSION)" ] \
+	    || cargo install mdbook --version $(MDBOOK_VERSION) --locked --no-default-features --features search --root target/tools
+	target/tools/bin/mdbook build docs
 
-bench: ## benchmarks
+docs-tables: ## write the generated tables of docs/reference
+	POSTMETER_WRITE_DOCS=1 cargo test --locked --test it -- docs::tables::
+
+##@ Benchmarks and load
+
+bench: ## run the benchmarks
 	cargo bench --locked --bench pipeline
 
 # The harness waits until the daemon listens; the others end with the target.
-load: build ## 20 s of load on this machine: recorder, daemon and harness, verified
+load: build ## 20 s of verified load on this machine: recorder, daemon and harness
 	@trap 'kill $$(jobs -p)' EXIT; \
 	target/release/postmeter-load record --listen 127.0.0.1:8129 >/dev/null & \
 	AWS_ENDPOINT_URL_CLOUDWATCH=http://127.0.0.1:8129 AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x \
@@ -67,14 +102,16 @@ load: build ## 20 s of load on this machine: recorder, daemon and harness, verif
 	target/release/postmeter-load firehose-http http://127.0.0.1:8127/firehose --gzip --duration 20s \
 	    --admin http://127.0.0.1:9127 --verify http://127.0.0.1:8129
 
+##@ Long tests
+
 # The first seeds are those of every test run: a soak goes on behind them.
 SOAK_SECONDS ?= 600
-soak: ## simulated histories for SOAK_SECONDS (600)
+soak: ## run simulated histories for SOAK_SECONDS (600)
 	POSTMETER_SOAK_SECONDS=$(SOAK_SECONDS) POSTMETER_FIRST_SEED=$${POSTMETER_FIRST_SEED:-2000} \
 	    cargo test --release --locked --lib simulation::every -- --nocapture
 
 # Each patch is a bug. The copy shares all that was built but our own code.
-planted: ## bugs planted on purpose, each to be found within 200 simulated histories (minutes)
+planted: ## find each planted bug of tests/planted within 200 simulated histories (minutes)
 	@for bug in tests/planted/*.patch; do \
 	    rm -rf target/planted && mkdir -p target/planted/tests && cp -r Cargo.toml Cargo.lock benches config src target/planted && \
 	    cp -r tests/it target/planted/tests && \
@@ -89,45 +126,9 @@ planted: ## bugs planted on purpose, each to be found within 200 simulated histo
 
 # Of what counts, acknowledges and publishes; a mutant that survives the simulation too is looked at.
 MUTANTS ?= src/ack/** src/aggregate/** src/sink/*.rs
-mutants: ## mutations of MUTANTS that no test of the library finds (hours; cargo-mutants is installed for it)
+mutants: ## list mutations of MUTANTS that no library test finds (hours; installs cargo-mutants)
 	[ -x target/tools/bin/cargo-mutants ] || cargo install cargo-mutants --version 27.1.0 --locked --root target/tools
 	POSTMETER_SEEDS=200 PATH="$(CURDIR)/target/tools/bin:$$PATH" cargo mutants --output target $(foreach file,$(MUTANTS),--file '$(file)') -- --locked --lib
-
-image: ## container image `postmeter` (needs docker)
-	docker build -f deploy/Dockerfile -t postmeter --build-arg POSTMETER_COMMIT="$$(git rev-parse --short HEAD)" .
-
-# Digests come from the registries, so they are looked up where those can be reached.
-pin-images: $(STAMP) ## pin the base images of the Dockerfile by digest (needs docker buildx and the registries)
-	$(VENV)/bin/python tests/python/pin_images.py deploy/Dockerfile
-
-# --sbom and --provenance attach attestations to the image, beside the list inside the program.
-PLATFORMS ?= linux/amd64,linux/arm64
-release-image: $(STAMP) ## image for PLATFORMS (both), pushed as IMAGE (needs docker buildx and pinned base images)
-	@[ -n "$(IMAGE)" ] || { echo "IMAGE is not set: make release-image IMAGE=registry/postmeter:1.2.3" >&2; exit 1; }
-	POSTMETER_RELEASE=1 $(VENV)/bin/python tests/python/check_deploy.py
-	docker buildx build --platform $(PLATFORMS) -f deploy/Dockerfile -t "$(IMAGE)" \
-	    --build-arg POSTMETER_COMMIT="$$(git rev-parse --short HEAD)" --sbom=true --provenance=mode=max --push .
-
-# What the Dockerfile does, on this machine: proves that the list can be read back.
-CARGO_AUDITABLE_VERSION := $(shell sed -n 's/^ARG CARGO_AUDITABLE_VERSION=//p' deploy/Dockerfile)
-auditable: $(STAMP) ## a debug binary with its list of dependencies, read back and compared with Cargo.lock
-	[ -x target/tools/bin/cargo-auditable ] || cargo install cargo-auditable --version =$(CARGO_AUDITABLE_VERSION) --locked --root target/tools
-	PATH="$(CURDIR)/target/tools/bin:$$PATH" cargo auditable build --locked --bin postmeter
-	$(VENV)/bin/python tests/python/check_auditable.py target/debug/postmeter
-
-clean-venv: ## remove the Python venv
-	rm -rf $(VENV)
-
-ci: lint test fuzz-smoke ## what CI runs
-
-# Made again when its requirements change. What went wrong is said in one line.
-$(STAMP): tests/python/requirements.txt
-	@rm -rf $(VENV)
-	@said=$$({ $(PYTHON) -c 'import sys, venv, ensurepip; assert sys.version_info >= (3, 11)' \
-	    && $(PYTHON) -m venv $(VENV) \
-	    && $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<; } 2>&1) \
-	    || { rm -rf $(VENV); echo "cannot make $(VENV), which needs $(PYTHON) >= 3.11 with venv and pip: $${said##*$$'\n'}" >&2; exit 1; }
-	@touch $@
 
 # libFuzzer's instrumentation by rustc's stable options: no nightly and no cargo-fuzz is needed, but
 # a C++ compiler. A find is kept in tests/fuzz/artifacts, the inputs that led on in tests/fuzz/corpus.
@@ -138,7 +139,7 @@ FUZZ_FLAGS := --cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-covera
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
     -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares
 FUZZ_RUN := -max_len=16384 -rss_limit_mb=1024 -timeout=10 -print_final_stats=1
-fuzz: ## the fuzz targets, FUZZ_SECONDS each (300)
+fuzz: ## run the fuzz targets FUZZ_TARGETS, FUZZ_SECONDS each (300)
 	@command -v "$${CXX:-c++}" >/dev/null || { echo "libFuzzer needs a C++ compiler: install one, or name it in CXX" >&2; exit 1; }
 	@cd $(FUZZ_DIR) && host=$$(rustc -vV | sed -n 's/^host: //p') && \
 	RUSTFLAGS="$(FUZZ_FLAGS)" cargo build --release --locked --target-dir target --target $$host && \
@@ -150,5 +151,43 @@ fuzz: ## the fuzz targets, FUZZ_SECONDS each (300)
 	    sed -n 's/^stat::number_of_executed_units: */  executions: /p; s/^stat::peak_rss_mb: */  peak MB: /p' artifacts/$$target.log; \
 	done
 
-fuzz-smoke: ## the same for 10 s each, as a part of CI
+fuzz-smoke: ## run the fuzz targets for 10 s each, as a part of CI
 	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=10
+
+##@ Images and releases
+
+image: ## build the container image `postmeter` (needs docker)
+	docker build -f deploy/Dockerfile -t postmeter --build-arg POSTMETER_COMMIT="$$(git rev-parse --short HEAD)" .
+
+# Digests come from the registries, so they are looked up where those can be reached.
+pin-images: $(STAMP) ## pin the base images of the Dockerfile by digest (needs docker buildx and the registries)
+	$(VENV)/bin/python tests/python/pin_images.py deploy/Dockerfile
+
+# --sbom and --provenance attach attestations to the image, beside the list inside the program.
+PLATFORMS ?= linux/amd64,linux/arm64
+release-image: $(STAMP) ## build the image for PLATFORMS and push it as IMAGE (needs docker buildx and pinned base images)
+	@[ -n "$(IMAGE)" ] || { echo "IMAGE is not set: make release-image IMAGE=registry/postmeter:1.2.3" >&2; exit 1; }
+	POSTMETER_RELEASE=1 $(VENV)/bin/python tests/python/check_deploy.py
+	docker buildx build --platform $(PLATFORMS) -f deploy/Dockerfile -t "$(IMAGE)" \
+	    --build-arg POSTMETER_COMMIT="$$(git rev-parse --short HEAD)" --sbom=true --provenance=mode=max --push .
+
+# What the Dockerfile does, on this machine: proves that the list can be read back.
+CARGO_AUDITABLE_VERSION := $(shell sed -n 's/^ARG CARGO_AUDITABLE_VERSION=//p' deploy/Dockerfile)
+auditable: $(STAMP) ## build a binary that lists its dependencies, and compare the list with Cargo.lock
+	[ -x target/tools/bin/cargo-auditable ] || cargo install cargo-auditable --version =$(CARGO_AUDITABLE_VERSION) --locked --root target/tools
+	PATH="$(CURDIR)/target/tools/bin:$$PATH" cargo auditable build --locked --bin postmeter
+	$(VENV)/bin/python tests/python/check_auditable.py target/debug/postmeter
+
+##@ Cleaning
+
+clean-venv: ## remove the Python venv
+	rm -rf $(VENV)
+
+# Made again when its requirements change. What went wrong is said in one line.
+$(STAMP): tests/python/requirements.txt
+	@rm -rf $(VENV)
+	@said=$$({ $(PYTHON) -c 'import sys, venv, ensurepip; assert sys.version_info >= (3, 11)' \
+	    && $(PYTHON) -m venv $(VENV) \
+	    && $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<; } 2>&1) \
+	    || { rm -rf $(VENV); echo "cannot make $(VENV), which needs $(PYTHON) >= 3.11 with venv and pip: $${said##*$$'\n'}" >&2; exit 1; }
+	@touch $@
