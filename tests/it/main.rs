@@ -16,6 +16,7 @@ mod copies;
 mod count;
 mod dead_letters;
 mod deliveries;
+mod demo_picture;
 mod docs;
 mod files;
 mod fixtures;
