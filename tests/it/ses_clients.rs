@@ -73,11 +73,11 @@ async fn every_operation_and_error_is_what_unmodified_clients_expect() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_story_of_the_readme_goes_as_it_is_told() {
+async fn ses_api_page_shows_a_session_that_works() {
     let Some(clients) = clients() else { return };
     let mut command = Command::new(clients.join("python"));
     command.arg(project_file("tests/python/ses_api_story.py"));
-    command.arg(project_file("README.md")).arg(postmeter(&[]).get_program());
+    command.arg(project_file("docs/reference/ses-api.md")).arg(postmeter(&[]).get_program());
     succeed(command).await;
 }
 

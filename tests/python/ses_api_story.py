@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the story of the SES API that a Markdown file tells, and compares what comes out.
 
-  ses_api_story.py README.md POSTMETER
+  ses_api_story.py PAGE.md POSTMETER
 
 In the fenced block marked `transcript`, a line that begins with `$ ` is a command, which goes on while
 lines end in a backslash; the other lines are its whole output. It runs as a reader would type it, in an

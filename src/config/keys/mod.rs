@@ -67,7 +67,7 @@ pub(super) fn is_repeated(name: &str) -> bool {
     name == "sqs"
 }
 
-/// The keys as a Markdown table, for the README.
+/// The keys as a Markdown table, for docs/reference/configuration.md.
 pub fn markdown_table() -> String {
     let mut table = String::from("| key | type | default | what it does |\n|---|---|---|---|\n");
     for key in KEYS {
