@@ -83,7 +83,8 @@ MDBOOK_VERSION := 0.5.4
 docs: ## build the book of docs/ in target/book (the first time installs mdbook: minutes)
 	@[ "$$(target/tools/bin/mdbook --version 2>/dev/null)" = "mdbook v$(MDBOOK_VERSION)" ] \
 	    || cargo install mdbook --version $(MDBOOK_VERSION) --locked --no-default-features --features search --root target/tools
-	target/tools/bin/mdbook build docs
+	rm -rf target/book && target/tools/bin/mdbook build docs
+	$(PYTHON) tests/python/book_links.py . target/book
 
 docs-tables: ## write the generated tables of docs/reference
 	POSTMETER_WRITE_DOCS=1 cargo test --locked --test it -- docs::tables::
