@@ -10,6 +10,7 @@ mod size;
 mod tables;
 
 use std::fs;
+use std::path::Path;
 
 use crate::support::command::{project_file, root};
 
@@ -51,7 +52,8 @@ fn files(folder: &str) -> Vec<String> {
 
 /// The pages below `docs/`, the table of contents among them.
 fn pages_of_docs() -> Vec<String> {
-    files("docs").into_iter().filter(|file| file.ends_with(".md")).collect()
+    let is_page = |file: &String| Path::new(file).extension().is_some_and(|end| end == "md");
+    files("docs").into_iter().filter(is_page).collect()
 }
 
 /// Every page of the documentation.
