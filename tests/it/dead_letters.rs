@@ -202,7 +202,9 @@ async fn an_event_whose_type_is_known_later_is_counted_from_its_letter() {
 async fn a_refused_request_leaves_no_letter() {
     let directory = directory();
     let traffic: Vec<Vec<u8>> = awkward_records(1);
-    let app = TestApp::in_memory(|_| {}).await;
+    // What is merged is pending as long as the test runs.
+    let never_flushed = Duration::from_hours(24);
+    let app = TestApp::in_memory(|config| config.cloudwatch.flush_interval = never_flushed).await;
     assert_eq!(app.firehose().deliver("0", &traffic).await.status, 200);
     let entries = app.metric("postmeter_pending_entries").await;
     app.stop().await;
@@ -210,8 +212,7 @@ async fn a_refused_request_leaves_no_letter() {
         keep_in(&directory)(config);
         // Room for the request alone.
         config.limits.entries = usize::try_from(entries).expect("a few");
-        // What is merged is pending as long as the test runs.
-        config.cloudwatch.flush_interval = Duration::from_hours(24);
+        config.cloudwatch.flush_interval = never_flushed;
     })
     .await;
     let events = include_bytes!("../../config/examples/events.ndjson");
