@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use postmeter::clock::Clock;
-use postmeter::destination::RuleSet;
 use postmeter::pipeline::{Batch, Copies, CopiesSettings};
+use postmeter::rules::RuleSet;
 use postmeter::ses::Fingerprint;
 use tokio::runtime::Runtime;
 

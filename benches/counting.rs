@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use criterion::{BenchmarkId, Criterion, Throughput};
 use postmeter::aggregate::{Aggregator, Delta, KeyBuilder, Limits};
 use postmeter::clock::Clock;
-use postmeter::destination::{Layout, LayoutId, Layouts};
+use postmeter::rules::{Layout, LayoutId, Layouts};
 use postmeter::ses::{EventType, Minute};
 
 /// Counts of one request.

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, Throughput};
 use postmeter::aggregate::{Aggregator, Delta};
-use postmeter::destination::Layouts;
 use postmeter::limits::DATUMS_PER_CALL_MAX;
+use postmeter::rules::Layouts;
 use postmeter::sink::{Call, Flight, pack};
 
 use crate::{counting, say};

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use postmeter::destination::RuleSet;
+use postmeter::rules::RuleSet;
 use postmeter::ses::{Event, Interest, Other, Path, Visit, read_all};
 
 use super::corpus::Corpus;

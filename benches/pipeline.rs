@@ -20,8 +20,9 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use postmeter::aggregate::{Aggregator, Limits};
 use postmeter::clock::Clock;
-use postmeter::destination::{self, Layouts, RuleSet};
+use postmeter::definitions;
 use postmeter::pipeline::{Batch, Times};
+use postmeter::rules::{Layouts, RuleSet};
 use postmeter::ses::{gunzip, read_request};
 
 use corpus::{Corpus, DEFINITIONS, EVENTS_PER_BODY};
@@ -40,7 +41,7 @@ struct Engine {
 impl Engine {
     fn new(change: impl FnOnce(RuleSet) -> RuleSet) -> Self {
         let layouts = Layouts::default();
-        let definitions = destination::read("definitions", DEFINITIONS).definitions;
+        let definitions = definitions::read("definitions", DEFINITIONS).definitions;
         let rules = RuleSet::new(&definitions.expect("sound rules"), "SES", None, &layouts);
         let limits = Limits { series: Some(1_000_000), entries: 10_000_000 };
         let aggregator = Aggregator::new(limits, layouts, Clock::manual(0));

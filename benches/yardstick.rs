@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput};
 use postmeter::aggregate::{Delta, KeyBuilder};
-use postmeter::destination::{self, Layouts};
+use postmeter::rules::{self, Layouts};
 use postmeter::ses::{EventType, FirehoseRequest, Minute, gunzip, read_request, time};
 use serde_json::Value;
 use simd_json::{INPUT_PADDING, Tape};
@@ -20,7 +20,7 @@ struct Generic {
 }
 
 struct Destination {
-    types: Vec<(EventType, destination::LayoutId)>,
+    types: Vec<(EventType, rules::LayoutId)>,
     /// Name, source and default, in the order of the layout.
     dimensions: Vec<(String, String, String)>,
 }
@@ -51,7 +51,7 @@ impl Generic {
                 let metric = EventType::parse(text(name).as_bytes()).expect("a type");
                 let namespace = "SES".into();
                 let dimensions = names.clone();
-                (metric, layouts.id(destination::Layout { namespace, metric, dimensions }))
+                (metric, layouts.id(rules::Layout { namespace, metric, dimensions }))
             });
             Destination { types: types.collect(), dimensions }
         });

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! source (Firehose, SNS, SQS, S3) or a file --bytes--> ses (values, wrappings, events)
-//!   --Event--> destination (which rules take it) --series--> pipeline (a request's own counts)
+//!   --Event--> rules (which destinations take it) --series--> pipeline (a request's own counts)
 //!   --Delta--> aggregate (one merge into the epoch) --sealed epoch--> sink (PutMetricData)
 //!   --settled--> ack (the request is answered)
 //! pipeline --events as they came--> forward (Firehose, SNS, EventBridge) --taken--> ack
@@ -26,24 +26,26 @@ pub mod api;
 pub mod app;
 pub mod aws;
 pub mod backoff;
+pub mod catalog;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod dead_letters;
 pub mod definitions;
-pub mod destination;
 pub mod fault;
 pub mod finding;
 pub mod forward;
 pub mod http;
 pub mod intake;
 pub mod journal;
+pub mod label;
 pub mod limits;
 pub mod offload;
 pub mod pipeline;
 pub mod printable;
 pub mod private;
 pub mod replay;
+pub mod rules;
 pub mod ses;
 #[cfg(test)]
 mod simulation;

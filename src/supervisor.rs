@@ -105,9 +105,9 @@ impl Supervisor {
 
     /// Says that a task has failed.
     pub fn fail(&self, task: TaskName, why: &str) {
-        self.0.metrics.task_failed(task);
+        self.0.metrics.tasks_failed.increment(task);
         let why: String = why.chars().take(MESSAGE_CHARS_MAX).collect();
-        let task = task.label();
+        let task = task.as_str();
         tracing::error!(task, why, "a task failed; the daemon drains and exits with code 1");
         self.0.failed.cancel();
     }
@@ -167,12 +167,12 @@ mod tests {
         let panicked = supervisor.spawn::<()>(TaskName::Publisher, async { panic!("on purpose") });
         assert_eq!(panicked.await.expect("the panic is caught"), None);
         assert!(supervisor.has_failed());
-        assert_eq!(metrics.tasks_failed(TaskName::Publisher), 1);
+        assert_eq!(metrics.tasks_failed.get(TaskName::Publisher), 1);
 
         let (supervisor, metrics) = self::supervisor();
         assert_eq!(supervisor.spawn(TaskName::Publisher, async { 7 }).await.ok(), Some(Some(7)));
         timeout(Duration::from_mins(1), supervisor.failed()).await.expect("it failed");
-        assert_eq!(metrics.tasks_failed(TaskName::Publisher), 1);
+        assert_eq!(metrics.tasks_failed.get(TaskName::Publisher), 1);
     }
 
     #[tokio::test]
@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(supervisor.spawn(TaskName::Publisher, async {}).await.ok(), Some(Some(())));
         tokio::task::yield_now().await;
         assert!(!supervisor.has_failed());
-        assert_eq!(metrics.tasks_failed(TaskName::Publisher), 0);
+        assert_eq!(metrics.tasks_failed.get(TaskName::Publisher), 0);
         // A panic is one at any time.
         supervisor.spawn_worker(TaskName::ForwardQueue, async { panic!("on purpose") });
         timeout(Duration::from_mins(1), supervisor.failed()).await.expect("it failed");

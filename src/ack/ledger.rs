@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::receipt::Receipt;
-use super::{Reason, Refusal};
+use super::{Refusal, RefusalReason};
 
 /// The kind of source that a request came from. A part of its identity: no sender can name the request
 /// of another kind. The numbers are a part of the journal's format.
@@ -399,8 +399,10 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         if let Some(settler) = self.settler.take() {
-            settler
-                .refuse(Refusal::new(Reason::GivenUp, "the request was given up; send it again"));
+            settler.refuse(Refusal::new(
+                RefusalReason::GivenUp,
+                "the request was given up; send it again",
+            ));
         }
     }
 }

@@ -17,78 +17,55 @@ pub use receipt::{Receipt, Share};
 
 use std::borrow::Cow;
 
-/// Why a request is refused before its merge. A closed list: it is a label of metrics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// No access key, or none that is configured.
-    Unauthorized,
-    /// Not from whom it says, or not meant for us.
-    Forbidden,
-    /// No record can be read from the body.
-    BadRequest,
-    /// More than one request may cost: it would never fit.
-    OverBudget,
-    /// Reading it failed in a way that no input should make it fail.
-    Panic,
-    /// Too many bytes or requests in flight.
-    Busy,
-    /// The pending entries are at their limit.
-    Entries,
-    /// An epoch is older than the settle deadline.
-    Behind,
-    /// The daemon is shutting down.
-    Draining,
-    /// Its counts cannot be written to the journal.
-    Journal,
-    /// Too many events wait to be forwarded.
-    Forwards,
-    /// The work on the request ended without an answer.
-    GivenUp,
+use crate::label::labels;
+
+labels! {
+    /// Why a request is refused before its merge.
+    pub enum RefusalReason("outcome") {
+        /// The access key is missing or wrong.
+        Unauthorized = "unauthorized",
+        /// Its origin cannot be verified, or it is not meant for this daemon.
+        Forbidden = "forbidden",
+        /// No record can be read from the body.
+        BadRequest = "bad_request",
+        /// It exceeds the budget of a request and would never fit.
+        OverBudget = "over_budget",
+        /// Reading it panicked.
+        Panic = "panic",
+        /// Too many bytes or requests in flight.
+        Busy = "busy",
+        /// The pending entries are at their limit.
+        Entries = "entries_limit",
+        /// An epoch is older than the settle deadline.
+        Behind = "behind",
+        /// The daemon is shutting down.
+        Draining = "draining",
+        /// Its counts cannot be written to the journal.
+        Journal = "journal",
+        /// Too many events wait to be forwarded.
+        Forwards = "forwards",
+        /// The work on the request ended without a response.
+        GivenUp = "given_up",
+    }
+
+    /// Why a request, message or object is refused for good.
+    pub enum FinalReason("reason") {
+        BadRequest = "bad_request",
+        OverBudget = "over_budget",
+        Panic = "panic",
+    }
 }
 
 /// A refusal before the merge: the request leaves no trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    pub reason: Reason,
+    pub reason: RefusalReason,
     pub message: Cow<'static, str>,
 }
 
-// === impl Reason ===
+// === impl RefusalReason ===
 
-impl Reason {
-    pub const ALL: [Self; 12] = [
-        Self::Unauthorized,
-        Self::Forbidden,
-        Self::BadRequest,
-        Self::OverBudget,
-        Self::Panic,
-        Self::Busy,
-        Self::Entries,
-        Self::Behind,
-        Self::Draining,
-        Self::Journal,
-        Self::Forwards,
-        Self::GivenUp,
-    ];
-
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Unauthorized => "unauthorized",
-            Self::Forbidden => "forbidden",
-            Self::BadRequest => "bad_request",
-            Self::OverBudget => "over_budget",
-            Self::Panic => "panic",
-            Self::Busy => "busy",
-            Self::Entries => "entries_limit",
-            Self::Behind => "behind",
-            Self::Draining => "draining",
-            Self::Journal => "journal",
-            Self::Forwards => "forwards",
-            Self::GivenUp => "given_up",
-        }
-    }
-
+impl RefusalReason {
     /// Whether the same request may be taken a little later, by this process.
     #[must_use]
     pub const fn is_temporary(self) -> bool {
@@ -107,7 +84,18 @@ impl Reason {
     /// Whether the same request would be refused again, whenever it comes.
     #[must_use]
     pub const fn is_final(self) -> bool {
-        matches!(self, Self::BadRequest | Self::OverBudget | Self::Panic)
+        self.final_reason().is_some()
+    }
+
+    /// The reason of a refusal that every retry would meet again.
+    #[must_use]
+    pub const fn final_reason(self) -> Option<FinalReason> {
+        match self {
+            Self::BadRequest => Some(FinalReason::BadRequest),
+            Self::OverBudget => Some(FinalReason::OverBudget),
+            Self::Panic => Some(FinalReason::Panic),
+            _ => None,
+        }
     }
 
     /// The HTTP status. Never 413: Firehose would drop the batch without a backup.
@@ -126,7 +114,7 @@ impl Reason {
 
 impl Refusal {
     #[must_use]
-    pub fn new(reason: Reason, message: impl Into<Cow<'static, str>>) -> Self {
+    pub fn new(reason: RefusalReason, message: impl Into<Cow<'static, str>>) -> Self {
         Self { reason, message: message.into() }
     }
 }

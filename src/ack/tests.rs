@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::advance;
 
 use super::*;
+use crate::label::Label;
 
 const LIFE: Duration = Duration::from_mins(1);
 const ALMOST: Duration = Duration::from_millis(59_999);
@@ -46,7 +47,7 @@ async fn a_refusal_is_told_to_those_who_joined_and_forgets_the_id() {
     let ledger = Ledger::new(DoneWhen::Settled, LIFE, 10);
     let ticket = new(&ledger, "a");
     let mut joined = known(&ledger, "a");
-    let refusal = Refusal::new(Reason::Busy, "later");
+    let refusal = Refusal::new(RefusalReason::Busy, "later");
     ticket.refuse(refusal.clone());
     assert_eq!(joined.wait(|stage| *stage != Stage::Reading).await, Stage::Refused(refusal));
     drop(new(&ledger, "a"));
@@ -185,11 +186,12 @@ fn an_id_is_read_from_its_bytes_and_depends_on_source_and_id() {
 /// what is answered 413.
 #[test]
 fn every_refusal_has_its_status_and_a_label_of_its_own() {
-    let labels: std::collections::BTreeSet<_> = Reason::ALL.iter().map(|one| one.label()).collect();
-    assert_eq!(labels.len(), Reason::ALL.len());
+    let labels: std::collections::BTreeSet<_> =
+        RefusalReason::ALL.iter().map(|one| one.as_str()).collect();
+    assert_eq!(labels.len(), RefusalReason::ALL.len());
     assert!(labels.iter().all(|label| label.contains(|letter: char| letter.is_ascii_lowercase())));
-    for reason in Reason::ALL {
-        let expected = match reason.label() {
+    for reason in RefusalReason::ALL.iter().copied() {
+        let expected = match reason.as_str() {
             "unauthorized" => 401,
             "forbidden" => 403,
             "bad_request" | "over_budget" | "panic" => 400,

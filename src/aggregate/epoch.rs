@@ -26,7 +26,7 @@ use super::recent::Recent;
 use super::table::SeriesTable;
 use crate::ack::Receipt;
 use crate::clock::Clock;
-use crate::destination::{LayoutId, Layouts};
+use crate::rules::{LayoutId, Layouts};
 
 /// Bounds of an aggregator.
 #[derive(Clone, Copy, Debug)]

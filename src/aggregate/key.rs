@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::varint::{put_varint, varint};
-use crate::destination::{Layout, LayoutId, Layouts};
+use crate::rules::{Layout, LayoutId, Layouts};
 use crate::ses::Minute;
 
 const MINUTE_BYTES: usize = 8;

@@ -12,7 +12,7 @@ use super::entry::{Counts, Entry};
 use super::key::{SeriesMinute, layout_of, minute_of, resolve, series_of};
 use super::table::SeriesTable;
 use super::varint::varint;
-use crate::destination::{Layout, LayoutId, Layouts};
+use crate::rules::{Layout, LayoutId, Layouts};
 
 /// One series and minute with its count. Serializes to one line of JSON.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

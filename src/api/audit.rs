@@ -13,9 +13,9 @@ use axum::http::request::Parts;
 
 use super::error::{ApiError, ErrorKind};
 use super::operation::Operation;
-use crate::destination::quote_name;
+use crate::definitions::quote_name;
 use crate::http::Peer;
-use crate::telemetry::{Metrics, RateLimit};
+use crate::telemetry::{LogLimiter, Metrics};
 
 /// Limited lines are written at most this often.
 const LINE_SPAN: Duration = Duration::from_secs(1);
@@ -32,7 +32,7 @@ pub struct Audit {
 /// Lines that clients can cause as often as they like.
 #[derive(Debug)]
 struct Limited {
-    limit: RateLimit,
+    limit: LogLimiter,
     suppressed: AtomicU64,
 }
 
@@ -85,7 +85,7 @@ impl Audit {
 
 impl Limited {
     fn new(metrics: &Arc<Metrics>) -> Self {
-        let limit = RateLimit::new(LINE_SPAN, Arc::clone(metrics));
+        let limit = LogLimiter::new(LINE_SPAN, Arc::clone(metrics));
         Self { limit, suppressed: AtomicU64::new(0) }
     }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::error::{ApiError, ErrorKind, Noun};
 use super::operation::PutHow;
-use crate::destination::{
+use crate::definitions::{
     ANY_CONFIGURATION_SET, ConfigurationSet, Definitions, Destination, DestinationExtensions,
     EVENT_DESTINATIONS_MAX, EventDestination, SetOptions, quote_name,
 };
@@ -232,7 +232,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::destination::{read, read_destination, read_options};
+    use crate::definitions::{read, read_destination, read_options};
 
     fn set_of(name: String) -> ConfigurationSet {
         let (namespace, options) = (None, SetOptions::default());
@@ -275,7 +275,7 @@ mod tests {
             ErrorKind::LimitExceeded
         );
         // As large as it gets, it is a document that is read again.
-        let text = crate::destination::to_document(&definitions).expect("JSON");
+        let text = crate::definitions::to_document(&definitions).expect("JSON");
         assert_eq!(read("d", &text).definitions, Some(definitions));
     }
 

@@ -21,8 +21,8 @@ use super::request::Request;
 use super::signature::{Caller, Claim, Keys};
 use super::unverified::Unverified;
 use super::{extensions, head, origin, v1, v2};
+use crate::catalog::Book;
 use crate::clock::Clock;
-use crate::definitions::Book;
 use crate::offload::offload;
 use crate::telemetry::{ApiOutcome, Metrics};
 
@@ -95,11 +95,11 @@ pub fn api_router(settings: ApiSettings, parts: ApiParts) -> Router {
         let (form, rest) = Form::of(head.uri.path());
         let request_id = request_id();
         let answered = api.answer(form, &rest, &head, body).await;
-        api.parts.metrics.api(outcome(&answered));
+        api.parts.metrics.ses_api_requests.increment(outcome(&answered));
         match answered {
             Ok((asked, answer)) => response(&asked, &answer, &request_id),
             Err(error) => {
-                api.parts.metrics.api_rejection(error.kind.reason());
+                api.parts.metrics.ses_api_rejected.increment(error.kind.reason());
                 refusal(form, &error, &request_id)
             }
         }

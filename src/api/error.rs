@@ -2,8 +2,9 @@
 
 use axum::http::StatusCode;
 
-use crate::definitions::{ChangeError, DefinitionsError};
-use crate::destination::{DOCUMENT_BYTES_MAX, RequestFault};
+use crate::catalog::{ChangeError, DefinitionsError};
+use crate::definitions::{DOCUMENT_BYTES_MAX, RequestFault};
+use crate::telemetry::ApiRejection;
 
 /// An error of the API, to be answered in the form of its version.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,26 +80,28 @@ impl ErrorKind {
         )
     }
 
-    /// The value of the label in `postmeter_ses_api_rejected_total`.
-    pub const fn reason(self) -> &'static str {
+    /// The label of `postmeter_ses_api_rejected_total`.
+    pub const fn reason(self) -> ApiRejection {
         match self {
-            Self::AlreadyExists(_) | Self::NotFound(_) | Self::BadRequest(_) => "invalid",
-            Self::UnknownOperation => "unknown_operation",
-            Self::LimitExceeded => "limit",
-            Self::TooManyRequests => "rate",
-            Self::ConcurrentModification => "conflict",
-            Self::AccessDenied => "read_only",
-            Self::Unsigned => "unsigned",
-            Self::IncompleteSignature => "incomplete_signature",
-            Self::UnknownKey => "unknown_key",
-            Self::WrongSignature => "wrong_signature",
-            Self::TooLarge => "too_large",
-            Self::TooMany => "too_many",
-            Self::Method => "method",
-            Self::CrossSite => "cross_site",
-            Self::SlowBody => "slow_body",
-            Self::Displaced => "displaced",
-            Self::Internal => "internal",
+            Self::AlreadyExists(_) | Self::NotFound(_) | Self::BadRequest(_) => {
+                ApiRejection::Invalid
+            }
+            Self::UnknownOperation => ApiRejection::UnknownOperation,
+            Self::LimitExceeded => ApiRejection::Limit,
+            Self::TooManyRequests => ApiRejection::Rate,
+            Self::ConcurrentModification => ApiRejection::Conflict,
+            Self::AccessDenied => ApiRejection::ReadOnly,
+            Self::Unsigned => ApiRejection::Unsigned,
+            Self::IncompleteSignature => ApiRejection::IncompleteSignature,
+            Self::UnknownKey => ApiRejection::UnknownKey,
+            Self::WrongSignature => ApiRejection::WrongSignature,
+            Self::TooLarge => ApiRejection::TooLarge,
+            Self::TooMany => ApiRejection::TooMany,
+            Self::Method => ApiRejection::Method,
+            Self::CrossSite => ApiRejection::CrossSite,
+            Self::SlowBody => ApiRejection::SlowBody,
+            Self::Displaced => ApiRejection::Displaced,
+            Self::Internal => ApiRejection::Internal,
         }
     }
 }

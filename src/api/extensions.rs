@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::error::{ApiError, ErrorKind};
 use super::operation::{Answer, Operation};
 use super::request::Request;
-use crate::destination::{Destination, read_destination_extensions, read_set_extensions};
+use crate::definitions::{Destination, read_destination_extensions, read_set_extensions};
 
 /// What their paths begin with.
 pub const PREFIX: &str = "/postmeter/v1/";

@@ -5,7 +5,7 @@
 //! (`unverified`), whose signature is verified (`signature`; without keys its `origin` is) and whose
 //! form is that of version 2 (`v2`, JSON), of version 1 (`v1`, a form and XML) or of the extensions that SES
 //! does not have (`extensions`); it becomes an [`Operation`](operation::Operation), which reads or
-//! changes the definitions in their [`Book`](crate::definitions::Book) within the caller's limits
+//! changes the definitions in their [`Book`](crate::catalog::Book) within the caller's limits
 //! (`rate`); the answer or the error goes out in the form that was asked in, and changes and
 //! rejections are logged (`audit`).
 

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::changes::{self, TAGS};
 use super::error::ApiError;
-use crate::definitions::Book;
-use crate::destination::{
+use crate::catalog::Book;
+use crate::definitions::{
     ANY_CONFIGURATION_SET, ConfigurationSet, Definitions, DestinationExtensions, EventDestination,
     SetOptions,
 };

@@ -10,7 +10,7 @@ use super::changes::TAGS;
 use super::error::{ApiError, ErrorKind};
 use super::operation::{Answer, Operation, PAGE_MAX, Page, PutHow};
 use super::request::Request;
-use crate::destination::{
+use crate::definitions::{
     ConfigurationSet, EventDestinationJson, Extensions, SetOptions, event_destination_name_refusal,
     quote_name, read_destination, read_object, read_options, read_set,
 };

@@ -2,9 +2,9 @@
 
 use super::{EXAMPLE_DEFINITIONS, StartError};
 use crate::aws::AwsEnvironment;
+use crate::catalog::{Compiled, Compiler, DefinitionsError, Document, FileDocument};
 use crate::config::{Config, DefinitionsSource};
-use crate::definitions::{Compiled, Compiler, DefinitionsError, Document, FileDocument};
-use crate::destination::Layouts;
+use crate::rules::Layouts;
 
 /// Finds the document, and does not read it yet.
 ///
@@ -34,7 +34,7 @@ pub async fn document(config: &Config, aws: &AwsEnvironment) -> Result<Document,
                 StartError::Configuration(what.to_owned())
             })?;
             let client = crate::source::s3::client(&sdk);
-            let remote = crate::definitions::Remote::new(client, bucket, key, is_changed_here);
+            let remote = crate::catalog::Remote::new(client, bucket, key, is_changed_here);
             Ok(Document::Remote(remote))
         }
         #[cfg(not(feature = "s3"))]

@@ -16,16 +16,16 @@ use crate::backoff::Backoff;
 use crate::clock::Clock;
 use crate::config::{Acknowledge, Config, Publish, Sns, Sqs, TimestampSource};
 use crate::dead_letters::DeadLetters;
-use crate::destination::{Layouts, RuleSet};
 use crate::forward::Forwarder;
 use crate::intake::{AccessKeys, Intake, IntakeParts, IntakeSettings, SourceIntake};
 use crate::journal::{Journal, Opened, StartGuard};
 use crate::limits::{FIREHOSE_ID_LIFE, S3_ID_LIFE, SNS_ID_MARGIN, SQS_ID_LIFE};
 use crate::pipeline::CopiesSettings;
+use crate::rules::{Layouts, RuleSet};
 use crate::sink::{MetricSink, Publisher, PublisherSettings};
 use crate::source::firehose::{FirehoseEndpoint, FirehoseSettings};
 use crate::supervisor::Supervisor;
-use crate::telemetry::{Gauges, Metrics, TaskName};
+use crate::telemetry::{DoubtCause, Gauges, Metrics, TaskName};
 
 /// A process that dies later than this did not die at its start.
 const START_LASTS: Duration = Duration::from_mins(10);
@@ -317,7 +317,7 @@ impl<S: MetricSink> Engine<S> {
             }
             left.clear();
         } else {
-            self.metrics.doubtful_shutdown.add(counts);
+            self.metrics.doubtful.add(DoubtCause::Shutdown, counts);
         }
         if let Some((start, _)) = &self.start
             && supervisor.has_failed()

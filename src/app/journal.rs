@@ -7,13 +7,13 @@ use super::{Making, StartError};
 use crate::ack::Ledger;
 use crate::clock::Clock;
 use crate::config::{Acknowledge, Ambiguous};
-use crate::destination::Layouts;
 use crate::fault;
 use crate::intake::Intake;
 use crate::journal::{self, Disk, JournalSettings, LocalDisk, Opened, StartGuard, Writing};
 use crate::limits::FIREHOSE_ID_LIFE;
 use crate::offload::offload;
-use crate::telemetry::{DropReason, Metrics, TaskName};
+use crate::rules::Layouts;
+use crate::telemetry::{DoubtCause, DropReason, Metrics, TaskName};
 
 /// A log of the journal is full from so many bytes: 16 MiB.
 const LOG_BYTES: u64 = 16 << 20;
@@ -97,9 +97,9 @@ pub async fn restore(
     }
     intake.restore_events(events);
     if doubtful > 0 {
-        metrics.doubtful_crash.add(doubtful);
+        metrics.doubtful.add(DoubtCause::Crash, doubtful);
         if ambiguous == Ambiguous::Drop {
-            metrics.dropped(DropReason::Ambiguous, doubtful);
+            metrics.dropped.add(DropReason::Ambiguous, doubtful);
         }
         tracing::error!(counts = doubtful, "calls were on their way when an earlier process died");
         // Named now, and no more from the next start on. If this fails, so will the first request.

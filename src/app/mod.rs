@@ -37,16 +37,16 @@ pub use replay::{Outcome, Published, Replay, ReplayError, ReplaySettings, Replay
 
 use crate::aggregate::Line;
 use crate::aws::AwsEnvironment;
+use crate::catalog::{Book, BookParts, Compiled};
 use crate::clock::Clock;
 use crate::config::{Config, Publish};
 use crate::dead_letters::DeadLetters;
-use crate::definitions::{Book, BookParts, Compiled};
-use crate::destination::{Layouts, RuleSet};
 use crate::fault;
 use crate::finding::Finding;
 use crate::forward::{ForwardParts, ForwardSettings, Forwarder};
 use crate::http::{Admin, Listener, Tls, admin_router, health_router};
 use crate::limits::DATUMS_PER_CALL_MAX;
+use crate::rules::{Layouts, RuleSet};
 use crate::sink::cloudwatch::{CloudWatch, CloudWatchSettings};
 use crate::sink::{Datum, Failure, Memory, MetricSink, OwnTotals, Publisher};
 use crate::supervisor::Supervisor;
@@ -129,7 +129,7 @@ impl App {
         let document = definitions::document(&config, &aws).await?;
         let compiler = definitions::compiler(&config, &layouts);
         let Compiled { definitions, rules } = definitions::first(&compiler, &document).await?;
-        metrics.reload(Reload::Loaded);
+        metrics.definitions_reloads.increment(Reload::Loaded);
 
         let dead_letters = dead_letters::open(&config, &aws, &clock, &metrics, &supervisor).await?;
         let forwarder = Forwarder::new(

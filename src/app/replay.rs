@@ -16,19 +16,20 @@ use crate::ack::{DoneWhen, Ledger};
 use crate::aggregate::{Line, sorted_lines};
 use crate::aws::AwsEnvironment;
 use crate::config::{Acknowledge, Ambiguous, Config, DeadLetters, Publish, SesApi};
-use crate::destination::{Layouts, RuleSet};
 use crate::intake::SourceIntake;
 use crate::journal::Opened;
+use crate::label::Label;
 use crate::limits::{DATUMS_PER_CALL_MAX, REPLAY_ID_LIFE};
 use crate::offload::offload;
 use crate::pipeline::{Batch, Times};
 use crate::replay::{
     self, Input, PassedOver, Plan, Progress, Range, Reader, Taker, TooMany, Totals, Work,
 };
+use crate::rules::{Layouts, RuleSet};
 #[cfg(feature = "s3")]
 use crate::source::s3::{Objects, client};
 use crate::supervisor::Supervisor;
-use crate::telemetry::{DropReason, Metrics};
+use crate::telemetry::{DoubtCause, DropReason, Metrics};
 
 /// What is to be replayed, and how.
 #[derive(Clone, Debug)]
@@ -340,16 +341,16 @@ impl Publishing {
 
 impl Published {
     fn of(metrics: &Metrics, ended: &Ended, resumed: u64) -> Self {
-        let dropped =
-            DropReason::ALL.map(|reason| (reason.label(), metrics.dropped_counts(reason)));
+        let dropped = DropReason::ALL.iter();
+        let dropped = dropped.map(|reason| (reason.as_str(), metrics.dropped.get(*reason)));
         Self {
             resumed,
             accepted: metrics.accepted_counts.get(),
             accepted_datums: metrics.accepted_datums.get(),
             pending: ended.counts,
-            dropped: dropped.into(),
-            doubtful_ambiguous: metrics.doubtful_ambiguous.get(),
-            doubtful_crash: metrics.doubtful_crash.get(),
+            dropped: dropped.collect(),
+            doubtful_ambiguous: metrics.doubtful.get(DoubtCause::Ambiguous),
+            doubtful_crash: metrics.doubtful.get(DoubtCause::Crash),
         }
     }
 }

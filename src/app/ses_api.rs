@@ -5,9 +5,9 @@ use std::sync::Arc;
 use axum::Router;
 
 use crate::api::{ApiParts, ApiSettings, Keys, api_router};
+use crate::catalog::Book;
 use crate::clock::Clock;
 use crate::config::{ApiAuth, Config};
-use crate::definitions::Book;
 use crate::telemetry::Metrics;
 
 pub fn router(config: &Config, book: &Book, metrics: &Arc<Metrics>, clock: Clock) -> Router {

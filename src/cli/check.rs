@@ -8,7 +8,7 @@ use super::output::complain;
 use super::{Exit, input, settings};
 use crate::app::check_tls;
 use crate::config::{self, Config, DefinitionsSource};
-use crate::destination;
+use crate::definitions;
 use crate::finding::Finding;
 
 /// Runs the command.
@@ -65,7 +65,7 @@ fn check_definitions_of(config: Config, findings: &mut Vec<Finding>) -> bool {
         Some(DefinitionsSource::Path(path)) => check_definitions(&path, findings),
         Some(DefinitionsSource::Env(name)) => match std::env::var(&name) {
             Ok(text) => {
-                findings.extend(destination::read(&format!("env:{name}"), &text).findings);
+                findings.extend(definitions::read(&format!("env:{name}"), &text).findings);
                 true
             }
             Err(error) => {
@@ -85,6 +85,6 @@ fn check_definitions_of(config: Config, findings: &mut Vec<Finding>) -> bool {
 
 fn check_definitions(path: &Path, findings: &mut Vec<Finding>) -> bool {
     let Some(text) = input::text_or_complain(path) else { return false };
-    findings.extend(destination::read(&path.display().to_string(), &text).findings);
+    findings.extend(definitions::read(&path.display().to_string(), &text).findings);
     true
 }

@@ -12,9 +12,9 @@ use super::output::complain;
 use super::{Exit, Summary};
 use crate::aggregate::{Line, sorted_lines};
 use crate::clock::Clock;
-use crate::destination::Layouts;
 use crate::pipeline::Times;
 use crate::pipeline::bulk::{Bulk, Source};
+use crate::rules::Layouts;
 
 /// Runs the command.
 ///

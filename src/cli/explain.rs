@@ -9,9 +9,9 @@ use serde::Serialize;
 use super::args::{ExplainArgs, TextFormat};
 use super::{Exit, input};
 use crate::clock::Clock;
-use crate::destination::{
+use crate::definitions::ValueSource;
+use crate::rules::{
     Action, InvalidValue, Layouts, Metrics, Route, Rule, RuleDimension, RuleSet, ValueOrigin,
-    ValueSource,
 };
 use crate::ses::{self, Event, Minute, Other, TimeOrigin, Visit};
 

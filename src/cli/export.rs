@@ -5,8 +5,8 @@ use std::io::Write;
 use super::args::{ExportArgs, ExportFormat};
 use super::output::complain;
 use super::{Exit, input};
-use crate::destination;
-use crate::destination::{ConfigurationSet, Exported};
+use crate::definitions;
+use crate::definitions::{ConfigurationSet, Exported};
 
 /// Runs the command.
 ///
@@ -26,15 +26,15 @@ pub fn run(args: &ExportArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Usage);
     }
     let format = match args.format {
-        ExportFormat::Json => destination::ExportFormat::Json,
-        ExportFormat::Cli => destination::ExportFormat::Cli,
-        ExportFormat::Cloudformation => destination::ExportFormat::CloudFormation,
+        ExportFormat::Json => definitions::ExportFormat::Json,
+        ExportFormat::Cli => definitions::ExportFormat::Cli,
+        ExportFormat::Cloudformation => definitions::ExportFormat::CloudFormation,
     };
-    if format == destination::ExportFormat::Json && chosen.len() != 1 {
+    if format == definitions::ExportFormat::Json && chosen.len() != 1 {
         complain(&format!("name one set by --configuration-set; there are {}", names(sets)));
         return Ok(Exit::Usage);
     }
-    let Exported { text, left_out } = destination::export(&chosen, format)?;
+    let Exported { text, left_out } = definitions::export(&chosen, format)?;
     for line in left_out {
         complain(&line);
     }

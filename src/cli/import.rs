@@ -6,7 +6,7 @@ use std::path::Path;
 use super::args::ImportArgs;
 use super::output::{complain, print_findings};
 use super::{Exit, input};
-use crate::destination;
+use crate::definitions;
 
 /// Runs the command.
 ///
@@ -17,14 +17,14 @@ pub fn run(args: &ImportArgs) -> anyhow::Result<Exit> {
     let Some(text) = input::text_or_complain(path) else {
         return Ok(Exit::Usage);
     };
-    let document = match destination::import(&args.configuration_set, &text) {
+    let document = match definitions::import(&args.configuration_set, &text) {
         Ok(document) => document,
         Err(error) => {
             complain(&error.to_string());
             return Ok(Exit::Usage);
         }
     };
-    let reading = destination::read("imported", &document);
+    let reading = definitions::read("imported", &document);
     print_findings(&reading.findings);
     if reading.definitions.is_none() {
         return Ok(Exit::Usage);

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use super::output::{complain, print_findings};
-use crate::destination::{self, Definitions, Layouts, RuleSet, namespace_fault};
+use crate::definitions::{self, Definitions, namespace_fault};
 use crate::finding::Finding;
 use crate::pipeline::bulk::Source;
+use crate::rules::{Layouts, RuleSet};
 use crate::ses::{self, Interest, Visit};
 
 /// Whether a path stands for stdin.
@@ -67,7 +68,7 @@ pub fn rules(
 /// read.
 pub fn read_definitions(path: &Path) -> Option<Definitions> {
     let text = text_or_complain(path)?;
-    let reading = destination::read(&path.display().to_string(), &text);
+    let reading = definitions::read(&path.display().to_string(), &text);
     print_findings(&reading.findings);
     reading.definitions
 }

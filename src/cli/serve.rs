@@ -29,7 +29,7 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
     };
     let from_nothing = loaded.from_nothing;
     let Some(config) = loaded.config else { return Ok(Exit::Usage) };
-    init_logs(&config.telemetry);
+    init_logs(&config.telemetry.log, config.telemetry.log_format);
     if from_nothing {
         tracing::info!("nothing is configured: example definitions, published to memory alone");
     }

@@ -21,6 +21,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::telemetry::LogFormat;
+
 pub use keys::{KeyDoc, keys, markdown_table};
 pub use load::{Loaded, load};
 
@@ -329,15 +331,6 @@ pub enum ApiAuth {
 pub struct ApiKey {
     pub id: String,
     pub secret: AccessKey,
-}
-
-/// How log lines look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Pretty on a terminal, else JSON.
-    Auto,
-    Json,
-    Pretty,
 }
 
 // === impl Config ===

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::{
     AccessKey, ApiKey, BucketOwner, DefinitionsSource, SignatureVersion, TopicArn, Unread,
 };
-use crate::destination::namespace_fault;
+use crate::definitions::namespace_fault;
 use crate::printable::printable;
 
 /// What is wrong, and how to mend it.

@@ -17,7 +17,7 @@ use crate::fault;
 use crate::limits::FIREHOSE_RECORD_BYTES_MAX;
 use crate::offload::offload;
 use crate::ses::VALUE_BYTES_MAX;
-use crate::telemetry::{LetterOutcome, Metrics, RateLimit};
+use crate::telemetry::{LetterOutcome, LogLimiter, Metrics};
 
 /// Requests whose letters are taken up together.
 pub(super) const PARCELS_MAX: usize = 256;
@@ -59,7 +59,7 @@ pub struct Keeper {
 #[derive(Debug)]
 pub struct Outcomes {
     metrics: Arc<Metrics>,
-    errors: RateLimit,
+    errors: LogLimiter,
     /// Letters that nothing is known of yet.
     unsettled: watch::Sender<u64>,
 }
@@ -170,20 +170,20 @@ impl Drop for EndOfKeeping {
 
 impl Outcomes {
     pub fn new(metrics: Arc<Metrics>) -> Self {
-        let errors = RateLimit::new(Duration::from_secs(10), Arc::clone(&metrics));
+        let errors = LogLimiter::new(Duration::from_secs(10), Arc::clone(&metrics));
         Self { metrics, errors, unsettled: watch::Sender::new(0) }
     }
 
     /// Counts letters of which nothing more is to come.
     pub fn add(&self, outcome: LetterOutcome, letters: u64) {
-        self.metrics.dead_letters(outcome, letters);
+        self.metrics.dead_letters.add(outcome, letters);
     }
 
     /// Counts letters that are not kept, and says so.
     pub fn not_kept(&self, outcome: LetterOutcome, letters: u64, why: &str) {
         self.add(outcome, letters);
         if letters > 0 && self.errors.allow() {
-            tracing::error!(letters, outcome = outcome.label(), why, "dead letters are not kept");
+            tracing::error!(letters, outcome = outcome.as_str(), why, "dead letters are not kept");
         }
     }
 

@@ -1,19 +1,27 @@
-//! The definitions in force: read from their document, changed in it, installed as rules.
+//! Configuration sets and event destinations: what an operator defined, read and checked.
 //!
-//! In flow the text of a [`Document`] (a file, an object in S3, an environment variable) and
-//! changes asked for; out flow rules, whole or not at all. A [`Book`] holds both in step: what a
-//! change was answered for is in the document and in force.
+//! In flows a definitions document (the JSON of the SES v2 API, see [`read`]) or what the AWS CLI
+//! prints (see [`import()`]); out flow [`Definitions`], in which nothing needs checking again, or
+//! every fault of the document at once.
 
-mod book;
-mod compiler;
-mod document;
-mod file;
-#[cfg(feature = "s3")]
-mod remote;
+mod export;
+mod import;
+mod json;
+mod model;
+mod target;
+mod validate;
 
-pub use book::{Book, BookParts, ChangeError};
-pub use compiler::{Compiled, Compiler, DefinitionsError};
-pub use document::{Document, WriteError};
-pub use file::FileDocument;
-#[cfg(feature = "s3")]
-pub use remote::Remote;
+pub use export::{ExportFormat, Exported, export};
+pub use import::{ImportError, import};
+pub use json::{EventDestinationJson, Extensions, to_document};
+pub use model::{
+    ANY_CONFIGURATION_SET, CloudWatchDestination, ConfigurationSet, Definitions, Destination,
+    Dimension, EVENT_DESTINATIONS_MAX, EventDestination, OnInvalidValue, SetOptions, ValueSource,
+    is_dimension_value, is_dimension_value_byte,
+};
+pub use target::{Arn, Target, TargetKind};
+pub use validate::{
+    DOCUMENT_BYTES_MAX, DestinationExtensions, Reading, RequestFault, RequestedDestination,
+    event_destination_name_refusal, namespace_fault, quote_name, read, read_destination,
+    read_destination_extensions, read_object, read_options, read_set, read_set_extensions,
+};

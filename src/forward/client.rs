@@ -16,7 +16,7 @@ use super::forwards::RawEvent;
 #[cfg(feature = "to-sns")]
 use super::sns::Sns;
 use crate::aws::{AwsEnvironment, CONNECT_TIMEOUT, CallFailure, CallLimits, assume_role};
-use crate::destination::Target;
+use crate::definitions::Target;
 
 /// What became of one event of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,13 +67,13 @@ impl Client {
         let sdk = sdk.timeout_config(timeouts).build();
         match target.kind {
             #[cfg(feature = "to-firehose")]
-            crate::destination::TargetKind::Firehose => {
+            crate::definitions::TargetKind::Firehose => {
                 Self::Firehose(Firehose::new(&sdk, &target.arn))
             }
             #[cfg(feature = "to-sns")]
-            crate::destination::TargetKind::Sns => Self::Sns(Sns::new(&sdk, &target.arn)),
+            crate::definitions::TargetKind::Sns => Self::Sns(Sns::new(&sdk, &target.arn)),
             #[cfg(feature = "to-event-bridge")]
-            crate::destination::TargetKind::EventBridge => {
+            crate::definitions::TargetKind::EventBridge => {
                 Self::EventBridge(EventBridge::new(&sdk, &target.arn, source))
             }
             #[allow(unreachable_patterns, reason = "which are left is a matter of features")]

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::client::{Answer, CallShape};
 use super::forwards::RawEvent;
 use crate::aws::{CallFailure, CallLimits};
-use crate::destination::Arn;
+use crate::definitions::Arn;
 use crate::limits::{EVENTS_CALL_BYTES_MAX, EVENTS_CALL_ENTRIES_MAX};
 use crate::ses::EventType;
 

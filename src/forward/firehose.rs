@@ -5,7 +5,7 @@ use aws_config::SdkConfig;
 use super::client::{Answer, CallShape, line};
 use super::forwards::RawEvent;
 use crate::aws::{CallFailure, CallLimits, Stream};
-use crate::destination::Arn;
+use crate::definitions::Arn;
 use crate::limits::{
     FIREHOSE_CALL_BYTES_MAX, FIREHOSE_CALL_RECORDS_MAX, FIREHOSE_RECORD_BYTES_MAX,
 };

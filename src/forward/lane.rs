@@ -15,8 +15,8 @@ use crate::ack::Share;
 use crate::aws::{CallFailure, calls};
 use crate::backoff::Backoff;
 use crate::dead_letters::Unforwarded;
-use crate::destination::Target;
-use crate::telemetry::{ForwardOutcome, RateLimit, TaskName};
+use crate::definitions::Target;
+use crate::telemetry::{ForwardOutcome, LogLimiter, TaskName};
 
 /// Calls of one target at a time.
 const CALLS_AT_ONCE: usize = 8;
@@ -37,7 +37,7 @@ pub struct LaneParts {
     pub settings: ForwardSettings,
     pub parts: ForwardParts,
     pub waiting: Arc<Waiting>,
-    pub errors: Arc<RateLimit>,
+    pub errors: Arc<LogLimiter>,
     pub end: CancellationToken,
 }
 
@@ -232,7 +232,7 @@ impl Sender {
                 }
             }
         }
-        self.lane.parts.metrics.forwards(ForwardOutcome::Sent, taken);
+        self.lane.parts.metrics.forwards.add(ForwardOutcome::Sent, taken);
         self.give_up(refused, ForwardOutcome::Refused, &why_refused).await;
         again
     }
@@ -253,9 +253,9 @@ impl Sender {
         }
         let LaneParts { target, parts, errors, .. } = &self.lane;
         let events = given_up.len() as u64;
-        parts.metrics.forwards(outcome, events);
+        parts.metrics.forwards.add(outcome, events);
         if errors.allow() {
-            let (destination, outcome) = (target.arn.as_str(), outcome.label());
+            let (destination, outcome) = (target.arn.as_str(), outcome.as_str());
             let kept = parts.dead_letters.is_some();
             tracing::error!(events, destination, outcome, why, kept, "events are not forwarded");
         }

@@ -29,13 +29,14 @@ use tokio_util::sync::CancellationToken;
 
 use self::lane::{Lane, LaneParts};
 use self::waiting::Waiting;
-use crate::ack::{Reason, Receipt, Refusal};
+use crate::ack::{Receipt, Refusal, RefusalReason};
 use crate::aws::AwsEnvironment;
 use crate::clock::Clock;
 use crate::dead_letters::DeadLetters;
-use crate::destination::{RuleSet, Target};
+use crate::definitions::Target;
+use crate::rules::RuleSet;
 use crate::supervisor::Supervisor;
-use crate::telemetry::{Metrics, RateLimit};
+use crate::telemetry::{LogLimiter, Metrics};
 
 pub use forwards::Forwards;
 
@@ -73,7 +74,7 @@ struct Shared {
     parts: ForwardParts,
     lanes: Mutex<HashMap<Target, Arc<Lane>>>,
     waiting: Arc<Waiting>,
-    errors: Arc<RateLimit>,
+    errors: Arc<LogLimiter>,
     /// Nothing is tried any more.
     end: CancellationToken,
 }
@@ -87,7 +88,7 @@ pub struct Room(Vec<(usize, Arc<Lane>, OwnedSemaphorePermit)>);
 impl Forwarder {
     #[must_use]
     pub fn new(settings: ForwardSettings, parts: ForwardParts) -> Self {
-        let errors = RateLimit::new(Duration::from_secs(10), Arc::clone(&parts.metrics));
+        let errors = LogLimiter::new(Duration::from_secs(10), Arc::clone(&parts.metrics));
         Self(Arc::new(Shared {
             settings,
             parts,
@@ -105,7 +106,7 @@ impl Forwarder {
     pub fn reserve(&self, rules: &RuleSet, forwards: &Forwards) -> Result<Room, Refusal> {
         if forwards.bytes() > REQUEST_BYTES_MAX {
             let message = "more than 256 MiB of events to forward in one request";
-            return Err(Refusal::new(Reason::OverBudget, message));
+            return Err(Refusal::new(RefusalReason::OverBudget, message));
         }
         let mut room = Vec::new();
         for (place, bytes) in forwards.bytes_by_target() {
@@ -113,7 +114,7 @@ impl Forwarder {
             let lane = self.lane(target);
             let Some(permit) = lane.reserve(bytes) else {
                 let message = "too many events wait to be forwarded (limits.forward_bytes)";
-                return Err(Refusal::new(Reason::Forwards, message));
+                return Err(Refusal::new(RefusalReason::Forwards, message));
             };
             room.push((place, lane, permit));
         }

@@ -10,7 +10,7 @@ use aws_sdk_sns::types::PublishBatchRequestEntry;
 use super::client::{Answer, CallShape, line};
 use super::forwards::RawEvent;
 use crate::aws::{CallFailure, CallLimits};
-use crate::destination::Arn;
+use crate::definitions::Arn;
 use crate::limits::{SNS_CALL_BYTES_MAX, SNS_CALL_ENTRIES_MAX, SNS_MESSAGE_BYTES_MAX};
 
 /// <https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-examples.html>,

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use super::same_site::SameSiteOnly;
 use crate::aggregate::{Aggregator, RecentLines};
-use crate::telemetry::{Gauges, Metrics, RateLimit, RejectReason};
+use crate::telemetry::{Gauges, LogLimiter, Metrics, RejectReason};
 
 /// Clients that read `/series` at once. Each holds 20 bytes an entry.
 const SERIES_READERS_MAX: usize = 2;
@@ -61,7 +61,7 @@ pub enum AdminAccess {
 struct Shared {
     admin: Admin,
     series_readers: Arc<Semaphore>,
-    log: Arc<RateLimit>,
+    log: Arc<LogLimiter>,
 }
 
 /// Lines of `/series`, made when the connection takes them.
@@ -73,7 +73,7 @@ struct SeriesBody {
 
 /// `/metrics` and `/series`.
 pub fn admin_router(admin: Admin) -> Router {
-    let log = Arc::new(RateLimit::new(LOG_INTERVAL, Arc::clone(&admin.metrics)));
+    let log = Arc::new(LogLimiter::new(LOG_INTERVAL, Arc::clone(&admin.metrics)));
     let access = admin.access.clone();
     let same_site = SameSiteOnly::new(Arc::clone(&admin.metrics));
     let series_readers = Arc::new(Semaphore::new(SERIES_READERS_MAX));
@@ -147,9 +147,9 @@ impl fmt::Debug for Admin {
 
 impl Shared {
     fn rejected(&self, reason: RejectReason) {
-        self.admin.metrics.http_rejected(reason);
+        self.admin.metrics.http_rejected.increment(reason);
         if self.log.allow() {
-            tracing::warn!(reason = reason.label(), "request rejected");
+            tracing::warn!(reason = reason.as_str(), "request rejected");
         }
     }
 }

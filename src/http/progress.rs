@@ -23,7 +23,7 @@ use hyper::body::{Frame, SizeHint};
 use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::telemetry::{CloseReason, Metrics, RateLimit};
+use crate::telemetry::{CloseReason, LogLimiter, Metrics};
 
 /// A new connection sends its first byte within this time, or within the keep-alive time if that
 /// is shorter.
@@ -57,7 +57,7 @@ pub struct Connection {
 #[derive(Debug)]
 pub struct CloseReporter {
     metrics: Arc<Metrics>,
-    log: RateLimit,
+    log: LogLimiter,
 }
 
 /// A time at which a task is woken. It can be moved often at little cost: the timer is only set
@@ -134,9 +134,9 @@ impl Connection {
             return;
         }
         let Some(reporter) = &self.reporter else { return };
-        reporter.metrics.connection_closed(reason);
+        reporter.metrics.connections_closed.increment(reason);
         if reporter.log.allow() {
-            tracing::warn!(reason = reason.label(), peer = %self.peer.ip(), "connection closed");
+            tracing::warn!(reason = reason.as_str(), peer = %self.peer.ip(), "connection closed");
         }
     }
 }
@@ -160,7 +160,7 @@ impl Drop for ResponseEnd {
 
 impl CloseReporter {
     pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self { log: RateLimit::new(LOG_INTERVAL, Arc::clone(&metrics)), metrics }
+        Self { log: LogLimiter::new(LOG_INTERVAL, Arc::clone(&metrics)), metrics }
     }
 }
 

@@ -16,7 +16,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::telemetry::{Metrics, RateLimit, RejectReason};
+use crate::telemetry::{LogLimiter, Metrics, RejectReason};
 
 /// At most one log line about rejected requests in this time.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
@@ -40,7 +40,7 @@ pub struct SameSiteOnly(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     metrics: Arc<Metrics>,
-    log: RateLimit,
+    log: LogLimiter,
 }
 
 /// Checks that a request names a loopback host, and that no page of another site sent it.
@@ -123,7 +123,7 @@ impl NotSameSite {
 impl SameSiteOnly {
     #[must_use]
     pub fn new(metrics: Arc<Metrics>) -> Self {
-        let log = RateLimit::new(LOG_INTERVAL, Arc::clone(&metrics));
+        let log = LogLimiter::new(LOG_INTERVAL, Arc::clone(&metrics));
         Self(Arc::new(Shared { metrics, log }))
     }
 
@@ -136,9 +136,9 @@ impl SameSiteOnly {
     }
 
     fn reject(&self, why: NotSameSite) -> Response {
-        self.0.metrics.http_rejected(why.reason());
+        self.0.metrics.http_rejected.increment(why.reason());
         if self.0.log.allow() {
-            tracing::warn!(reason = why.reason().label(), "request rejected");
+            tracing::warn!(reason = why.reason().as_str(), "request rejected");
         }
         (why.status(), format!("{why}\n")).into_response()
     }

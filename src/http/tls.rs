@@ -20,7 +20,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, TlsReload};
 
 /// How often the files are read again. They are small.
 const RELOAD_INTERVAL: Duration = Duration::from_secs(10);
@@ -231,7 +231,8 @@ impl Shared {
             Err(error) => Err(error.clone()),
         };
         *last_read = read;
-        self.metrics.tls_reload(configs.is_ok());
+        let outcome = if configs.is_ok() { TlsReload::Loaded } else { TlsReload::Rejected };
+        self.metrics.tls_reloads.increment(outcome);
         let path = self.files.certificate.display();
         match configs {
             Ok(configs) => {

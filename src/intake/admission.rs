@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::budget::Budget;
 use super::buffers::Buffers;
 use super::{Intake, SourceIntake};
-use crate::ack::{Reason, Refusal};
+use crate::ack::{Refusal, RefusalReason};
 use crate::backoff::Backoff;
 
 /// The limits and what is in flight now.
@@ -67,11 +67,11 @@ impl Intake {
     /// the settle deadline.
     pub fn admit(&self, until_settled: bool) -> Result<(), Refusal> {
         if self.is_draining() {
-            return Err(Refusal::new(Reason::Draining, "shutting down; send it again"));
+            return Err(Refusal::new(RefusalReason::Draining, "shutting down; send it again"));
         }
         if until_settled && self.oldest_age() > self.settle_deadline {
             let message = "publishing is behind; nothing new is taken until it has caught up";
-            return Err(Refusal::new(Reason::Behind, message));
+            return Err(Refusal::new(RefusalReason::Behind, message));
         }
         Ok(())
     }
@@ -88,7 +88,7 @@ impl SourceIntake {
         // In flight first: a drain that finds nothing in flight is seen by what comes after it.
         let Some(mut charge) = self.intake.in_flight.enter() else {
             let message = "too many requests in flight (limits.in_flight_requests); send it again";
-            return Err(Refusal::new(Reason::Busy, message));
+            return Err(Refusal::new(RefusalReason::Busy, message));
         };
         self.intake.admit(self.until_settled)?;
         charge.charge(bytes)?;
@@ -139,7 +139,7 @@ impl Patience {
         }
         tokio::select! {
             () = self.stop.cancelled() => {
-                Err(Refusal::new(Reason::Draining, "shutting down; send it again"))
+                Err(Refusal::new(RefusalReason::Draining, "shutting down; send it again"))
             }
             () = sleep(self.backoff.pause()) => Ok(()),
         }
@@ -262,7 +262,7 @@ impl Charge {
             return Ok(());
         }
         let message = "too many bytes in flight (limits.in_flight_bytes); send it again";
-        Err(Refusal::new(Reason::Busy, message))
+        Err(Refusal::new(RefusalReason::Busy, message))
     }
 
     /// Memory for bytes that were granted.

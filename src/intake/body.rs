@@ -6,7 +6,7 @@ use http_body_util::BodyExt;
 use tokio::time::{Duration, Instant, timeout, timeout_at};
 
 use super::{Budget, Charge, Over};
-use crate::ack::{Reason, Refusal};
+use crate::ack::{Refusal, RefusalReason};
 use crate::ses::{gunzip, is_gzip};
 
 /// A body may pause this long between two pieces.
@@ -22,7 +22,7 @@ const STEP: usize = 64 << 10;
 
 fn too_large(bytes_max: usize) -> Refusal {
     let message = format!("the body has more than {bytes_max} bytes (limits.body_bytes)");
-    Refusal::new(Reason::OverBudget, message)
+    Refusal::new(RefusalReason::OverBudget, message)
 }
 
 /// Reads a whole body as it arrives.
@@ -45,7 +45,7 @@ pub async fn read(
     let mut granted = 0;
     let deadline = Instant::now() + BODY_PATIENCE;
     loop {
-        let given_up = |why| Refusal::new(Reason::GivenUp, why);
+        let given_up = |why| Refusal::new(RefusalReason::GivenUp, why);
         let piece =
             match timeout_at(deadline.min(Instant::now() + PIECE_PATIENCE), body.frame()).await {
                 Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
@@ -93,7 +93,7 @@ pub fn expand(body: Bytes, announced_gzip: bool, budget: &Budget) -> Result<Expa
 }
 
 fn broken_gzip() -> Over {
-    Over::Refused(Refusal::new(Reason::BadRequest, "the body is broken gzip"))
+    Over::Refused(Refusal::new(RefusalReason::BadRequest, "the body is broken gzip"))
 }
 
 /// Reads and forgets what is left of a body, up to a number of bytes.
@@ -122,7 +122,7 @@ mod tests {
     const BYTES_MAX: usize = 1000;
 
     /// Reads a body of so many bytes; gives what came of it and the seconds that it took.
-    async fn read_slowly(pause: Duration, bytes: usize) -> (Result<usize, Reason>, u64) {
+    async fn read_slowly(pause: Duration, bytes: usize) -> (Result<usize, RefusalReason>, u64) {
         let in_flight = InFlight::new(1, 1 << 20);
         let mut charge = in_flight.enter().expect("it is the only one");
         let started = Instant::now();
@@ -133,7 +133,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_comes_too_slowly_is_given_up() {
-        let slow = Err(Reason::GivenUp);
+        let slow = Err(RefusalReason::GivenUp);
         assert_eq!(read_slowly(Duration::from_secs(16), 10).await, (Ok(10), 160));
         assert_eq!(read_slowly(Duration::from_secs(31), 10).await, (slow, 30));
         // No pause is too long, and there is no end.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Charge;
 use super::cores::QUICK_BYTES_MAX;
-use crate::ack::{Reason, Refusal};
+use crate::ack::{Refusal, RefusalReason};
 use crate::pipeline::Batch;
 use crate::ses::{Event, Other, Path, Visit};
 
@@ -174,7 +174,7 @@ impl Spent {
     }
 
     fn never(&mut self, why: String) -> bool {
-        self.refuse(Over::Refused(Refusal::new(Reason::OverBudget, why)))
+        self.refuse(Over::Refused(Refusal::new(RefusalReason::OverBudget, why)))
     }
 
     fn refuse(&mut self, over: Over) -> bool {
@@ -191,7 +191,7 @@ impl From<Over> for Refusal {
         match over {
             Over::Refused(refusal) => refusal,
             Over::NotQuick => {
-                Self::new(Reason::Busy, "it takes a thread of its own; send it again")
+                Self::new(RefusalReason::Busy, "it takes a thread of its own; send it again")
             }
         }
     }

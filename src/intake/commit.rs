@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::{Intake, Patience, SourceIntake};
-use crate::ack::{Reason, Receipt, Refusal, RequestId, Ticket, Waiter};
+use crate::ack::{Receipt, Refusal, RefusalReason, RequestId, Ticket, Waiter};
 use crate::aggregate::Full;
 use crate::dead_letters::DeadLetters;
 use crate::forward::{Forwarder, Forwards, Room};
@@ -200,7 +200,7 @@ impl Intake {
         if told.await.unwrap_or(false) {
             return Ok(None);
         }
-        Err(Refusal::new(Reason::GivenUp, "forwarding its events failed"))
+        Err(Refusal::new(RefusalReason::GivenUp, "forwarding its events failed"))
     }
 
     /// Merges the batch of a request in one step, once it is in the journal if there is one. Gives
@@ -222,18 +222,18 @@ impl Intake {
     ) -> Result<Claim, Refusal> {
         let room = self.aggregator.reserve(&batch.delta).map_err(|Full| {
             let message = "too many counts wait to be published (limits.entries)";
-            Refusal::new(Reason::Entries, message)
+            Refusal::new(RefusalReason::Entries, message)
         })?;
         if let Some(journal) = &self.journal {
             let (now_ms, fingerprints) = (self.clock.now_ms(), batch.fingerprints());
             let written = journal.delta(ids, now_ms, life, &batch.delta, fingerprints).await;
             written.map_err(|_| {
                 let message = "the journal cannot be written; send it again";
-                Refusal::new(Reason::Journal, message)
+                Refusal::new(RefusalReason::Journal, message)
             })?;
         }
         let merge = self.aggregator.merge_into(room, &batch.delta, receipt);
-        self.metrics.batch(&batch.tally, merge.series_limit());
+        batch.tally.record(&self.metrics, merge.series_limit());
         self.note_copies(batch);
         self.given_up(&merge).await;
         Ok(claim)
@@ -246,10 +246,12 @@ impl Intake {
     }
 
     fn note_final(&self, named: Named<'_>, refusal: &Refusal, letter: LetterContent<'_>) {
-        self.metrics.refused(refusal.reason);
+        if let Some(reason) = refusal.reason.final_reason() {
+            self.metrics.refused.increment(reason);
+        }
         if self.refusals.allow() {
             let source = String::from_utf8_lossy(named.source);
-            let (reason, why) = (refusal.reason.label(), &*refusal.message);
+            let (reason, why) = (refusal.reason.as_str(), &*refusal.message);
             tracing::warn!(%source, request = named.request, reason, why, "request rejected for good");
         }
         let raw = match letter {

@@ -35,12 +35,12 @@ use crate::ack::Ledger;
 use crate::aggregate::{Aggregator, Delta, Key, Merge};
 use crate::clock::Clock;
 use crate::dead_letters::{DeadLetters, Letters};
-use crate::destination::RuleSet;
 use crate::forward::Forwarder;
 use crate::journal::Journal;
 use crate::pipeline::{Batch, Copies, CopiesSettings, Times};
+use crate::rules::RuleSet;
 use crate::ses::Fingerprint;
-use crate::telemetry::{DropReason, Metrics, RateLimit};
+use crate::telemetry::{DropReason, LogLimiter, Metrics};
 
 pub use access::AccessKeys;
 pub use admission::{Charge, InFlight, Patience};
@@ -99,11 +99,11 @@ pub struct Intake {
     /// What an object may hold, on its outermost level; no bound for archives.
     pub object_bytes: Option<u64>,
     /// Limits how often copies are named in the log.
-    samples: RateLimit,
+    samples: LogLimiter,
     /// Limits how often values that cannot be read are named in the log.
-    warnings: RateLimit,
+    warnings: LogLimiter,
     /// Limits how often requests that are refused for good are named in the log.
-    refusals: RateLimit,
+    refusals: LogLimiter,
     use_arrival: bool,
     settle_deadline: Duration,
     oldest: Box<dyn Fn() -> Option<i64> + Send + Sync>,
@@ -139,9 +139,9 @@ impl Intake {
         Self {
             rules: ArcSwap::from_pointee(rules),
             aggregator,
-            samples: RateLimit::new(LOG_SPAN, Arc::clone(&metrics)),
-            warnings: RateLimit::new(LOG_SPAN, Arc::clone(&metrics)),
-            refusals: RateLimit::new(REFUSAL_LOG_SPAN, Arc::clone(&metrics)),
+            samples: LogLimiter::new(LOG_SPAN, Arc::clone(&metrics)),
+            warnings: LogLimiter::new(LOG_SPAN, Arc::clone(&metrics)),
+            refusals: LogLimiter::new(REFUSAL_LOG_SPAN, Arc::clone(&metrics)),
             metrics,
             clock,
             journal: parts.journal,
@@ -220,7 +220,7 @@ impl Intake {
             delta.add(key, *count);
         }
         let merge = self.aggregator.restore(&delta);
-        self.metrics.dropped(DropReason::SeriesLimit, merge.series_limit());
+        self.metrics.dropped.add(DropReason::SeriesLimit, merge.series_limit());
         self.given_up(&merge).await;
     }
 

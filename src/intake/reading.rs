@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::budget::{Budget, MeteredBatch, Over};
 use super::cores::is_quick;
 use super::{Charge, Intake, SourceIntake};
-use crate::ack::{Reason, Refusal};
+use crate::ack::{Refusal, RefusalReason};
 use crate::pipeline::Batch;
 use crate::pipeline::bulk::Source;
 use crate::ses::{Reader, read_all};
@@ -103,7 +103,7 @@ pub fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, Refusal> {
 /// A panic on a request is that request's final refusal.
 fn panicked() -> Refusal {
     tracing::error!("the work on a request panicked; it is rejected for good");
-    Refusal::new(Reason::Panic, "reading it failed inside postmeter")
+    Refusal::new(RefusalReason::Panic, "reading it failed inside postmeter")
 }
 
 /// Reads a text of any length, gzip or not, on a thread of its own. Within a budget its outermost
@@ -128,7 +128,7 @@ pub async fn read_stream(
         Ok(Err(error)) if is_too_long(&error) => {
             let limit = bytes_max.unwrap_or(u64::MAX);
             let why = format!("it holds more than {limit} bytes (limits.object_bytes)");
-            Err(ReadError::Refused(Refusal::new(Reason::OverBudget, why)))
+            Err(ReadError::Refused(Refusal::new(RefusalReason::OverBudget, why)))
         }
         Ok(Err(error)) => Err(ReadError::Failed(error.to_string())),
         Err(_) => Err(ReadError::Refused(panicked())),
@@ -162,7 +162,7 @@ impl ReadError {
 impl From<ReadError> for Refusal {
     fn from(error: ReadError) -> Self {
         match error {
-            ReadError::Failed(why) => Self::new(Reason::GivenUp, why),
+            ReadError::Failed(why) => Self::new(RefusalReason::GivenUp, why),
             ReadError::Refused(refusal) => refusal,
         }
     }

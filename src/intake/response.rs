@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use tokio::time::{Instant, timeout_at};
 
 use super::SourceIntake;
-use crate::ack::{Reason, Refusal, Stage, Waiter};
+use crate::ack::{Refusal, RefusalReason, Stage, Waiter};
 use crate::telemetry::RequestOutcome;
 
 /// How a request ended for its sender.
@@ -38,7 +38,7 @@ impl SourceIntake {
                 failed(RequestOutcome::Overdue, error)
             }
             Stage::Reading => {
-                Refusal::new(Reason::GivenUp, "still being read; send it again").into()
+                Refusal::new(RefusalReason::GivenUp, "still being read; send it again").into()
             }
             Stage::Lost => {
                 let error = "counted, but what became of its counts is not known";

@@ -3,10 +3,11 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::*;
-use crate::ack::{Reason, Refusal, RequestId, SourceKind};
+use crate::ack::{Refusal, RefusalReason, RequestId, SourceKind};
 use crate::aggregate::Limits;
-use crate::destination::{self, Layouts};
+use crate::definitions;
 use crate::pipeline::Claim;
+use crate::rules::Layouts;
 use crate::ses::read_record;
 
 const DEFINITIONS: &str = include_str!("../../config/definitions.json");
@@ -15,7 +16,7 @@ const EVENT: &str = r#"{"eventType":"Send","mail":{"timestamp":"2026-11-20T12:00
 const DEADLINE: Duration = Duration::from_secs(45);
 
 fn rules(definitions: &str, layouts: &Layouts) -> RuleSet {
-    let definitions = destination::read("definitions.json", definitions).definitions;
+    let definitions = definitions::read("definitions.json", definitions).definitions;
     RuleSet::new(&definitions.expect("no faults"), "SES", None, layouts)
 }
 
@@ -48,14 +49,14 @@ fn intake(age_ms: i64, layouts: &Layouts) -> Intake {
     Intake::new(parts, settings)
 }
 
-fn reason(admitted: Result<(), Refusal>) -> Option<Reason> {
+fn reason(admitted: Result<(), Refusal>) -> Option<RefusalReason> {
     admitted.err().map(|refusal| refusal.reason)
 }
 
 #[test]
 fn while_counts_are_overdue_nothing_new_is_taken_that_would_wait_for_them() {
     let layouts = Layouts::default();
-    for (age_ms, expected) in [(45_000, None), (45_001, Some(Reason::Behind))] {
+    for (age_ms, expected) in [(45_000, None), (45_001, Some(RefusalReason::Behind))] {
         let intake = intake(age_ms, &layouts);
         assert_eq!(reason(intake.admit(true)), expected);
         assert_eq!(reason(intake.admit(false)), None, "whoever does not wait is let in");
@@ -68,7 +69,7 @@ fn while_draining_nothing_new_is_taken() {
     assert_eq!(reason(intake.admit(false)), None);
     intake.drain();
     for answers_when_settled in [false, true] {
-        assert_eq!(reason(intake.admit(answers_when_settled)), Some(Reason::Draining));
+        assert_eq!(reason(intake.admit(answers_when_settled)), Some(RefusalReason::Draining));
     }
 }
 
@@ -111,7 +112,7 @@ async fn a_request_without_room_is_refused_and_leaves_no_trace() {
         .merge(&[id], None, &batch, Claim::default(), asked)
         .await
         .expect_err("there is no room");
-    assert_eq!(refused.reason, Reason::Entries);
+    assert_eq!(refused.reason, RefusalReason::Entries);
     let after = (intake.aggregator.pending.entries(), intake.aggregator.pending.counts());
     assert_eq!(after, (entries, counts));
 }

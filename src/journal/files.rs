@@ -11,7 +11,7 @@ use super::record::{
 };
 use super::state::{Counted, Keys, State};
 use crate::aggregate::layout_of;
-use crate::destination::{LayoutId, Layouts};
+use crate::rules::{LayoutId, Layouts};
 use crate::ses::Fingerprint;
 
 /// What was found beside sound records.

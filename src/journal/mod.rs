@@ -34,9 +34,9 @@ pub use start::StartGuard;
 use crate::ack::RequestId;
 use crate::aggregate::{Delta, Key, layout_of};
 use crate::clock::Clock;
-use crate::destination::{LayoutId, Layouts};
+use crate::rules::{LayoutId, Layouts};
 use crate::ses::Fingerprint;
-use crate::telemetry::Metrics;
+use crate::telemetry::{DoubtCause, Metrics};
 use files::{Report, joined};
 use record::{Count, Record, put_record};
 use start::{Part, Watched};
@@ -177,7 +177,7 @@ fn set_counts_aside(
         return Ok(());
     }
     let name = files::write_aside(disk, layouts, number, &aside)?;
-    metrics.doubtful_set_aside.add(counts);
+    metrics.doubtful.add(DoubtCause::SetAside, counts);
     tracing::error!(
         file = name,
         counts,

@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 use super::record::{Count, Record, Verdict};
 use crate::ack::RequestId;
 use crate::aggregate::{Key, is_of_layout, put_varint, varint};
-use crate::destination::{Layout, LayoutId, Layouts};
+use crate::rules::{Layout, LayoutId, Layouts};
 use crate::ses::{EventType, Fingerprint};
 
 /// A journal, added up.

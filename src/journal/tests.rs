@@ -8,8 +8,9 @@ use super::simulated::{Faults, SimulatedDisk};
 use super::*;
 use crate::ack::SourceKind;
 use crate::aggregate::KeyBuilder;
-use crate::destination::Layout;
+use crate::rules::Layout;
 use crate::ses::{EventType, Minute};
+use crate::telemetry::DoubtCause;
 
 const SETTINGS: JournalSettings = JournalSettings {
     id_life: Duration::from_hours(2),
@@ -657,7 +658,7 @@ async fn restored_counts_that_end_two_starts_are_set_aside_and_can_be_read() {
     }
     let opened = bench.open_watched(Arc::new(bench.disk.mounted())).expect("it is read");
     assert!(opened.outstanding.is_empty());
-    assert_eq!((opened.ids.len(), bench.metrics.doubtful_set_aside.get()), (1, 7));
+    assert_eq!((opened.ids.len(), bench.metrics.doubtful.get(DoubtCause::SetAside)), (1, 7));
     drop(opened);
     let names = bench.disk.mounted().list().expect("names");
     let aside = names.iter().find(|name| name.ends_with(".checkpoint.set-aside"));
@@ -665,7 +666,7 @@ async fn restored_counts_that_end_two_starts_are_set_aside_and_can_be_read() {
     // It is named once, and no part of the journal any more.
     let opened = bench.open_watched(Arc::new(bench.disk.mounted())).expect("it is read");
     assert!(opened.outstanding.is_empty());
-    assert_eq!(bench.metrics.doubtful_set_aside.get(), 7);
+    assert_eq!(bench.metrics.doubtful.get(DoubtCause::SetAside), 7);
     drop(opened);
     // Alone in a directory and under its old name it is a journal.
     let disk = bench.disk.mounted();
@@ -689,5 +690,5 @@ async fn start_that_ends_in_order_is_no_reason_to_set_anything_aside() {
             std::mem::forget(opened.start);
         }
     }
-    assert_eq!(bench.metrics.doubtful_set_aside.get(), 0);
+    assert_eq!(bench.metrics.doubtful.get(DoubtCause::SetAside), 0);
 }

@@ -14,10 +14,10 @@ use super::files::{self, log_name, put_layout};
 use super::record::{Record, Trusted, put_record};
 use super::{JournalError, JournalSettings};
 use crate::clock::Clock;
-use crate::destination::{LayoutId, Layouts};
 use crate::fault;
 use crate::offload::offload;
-use crate::telemetry::{Metrics, RateLimit};
+use crate::rules::{LayoutId, Layouts};
+use crate::telemetry::{LogLimiter, Metrics};
 
 /// A record to be written.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ pub struct Writer {
     clock: Clock,
     settings: JournalSettings,
     metrics: Arc<Metrics>,
-    warnings: RateLimit,
+    warnings: LogLimiter,
     open: Option<Log>,
     /// The last log that was begun, or tried to.
     number: u64,
@@ -93,7 +93,7 @@ impl Writer {
             layouts,
             clock,
             settings,
-            warnings: RateLimit::new(Duration::from_secs(10), Arc::clone(&metrics)),
+            warnings: LogLimiter::new(Duration::from_secs(10), Arc::clone(&metrics)),
             metrics,
             open: None,
             number,

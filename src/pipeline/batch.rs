@@ -6,8 +6,8 @@ use super::copies::{Known, Sample, Sift};
 use super::tally::Tally;
 use crate::aggregate::{Delta, KeyBuilder, SeriesGuard};
 use crate::dead_letters::Letters;
-use crate::destination::{Action, Metrics, Route, RuleSet};
 use crate::forward::Forwards;
+use crate::rules::{Action, Metrics, Route, RuleSet};
 use crate::ses::{Event, Fingerprint, Minute, Other, Path, Visit};
 
 /// What a datum's time is taken from.

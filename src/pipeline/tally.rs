@@ -1,6 +1,7 @@
 //! Plain counts made while a batch is read; applied to the metrics once.
 
 use crate::ses::Other;
+use crate::telemetry::{DropReason, LATENESS_BOUNDS, Metrics, Routing, ValueClass};
 
 /// What happened to the values of a batch.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,7 +34,7 @@ pub struct Tally {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Lateness {
     /// Number and sum in milliseconds: whole, so that no order of adding shows.
-    buckets: [(u64, i64); Self::BOUNDS.len() + 1],
+    buckets: [(u64, i64); LATENESS_BOUNDS.len() + 1],
 }
 
 // === impl Tally ===
@@ -85,6 +86,31 @@ impl Tally {
         }
     }
 
+    /// Counts a merged batch in the metrics. `series_limit`: counts that the merge itself dropped.
+    pub fn record(&self, metrics: &Metrics, series_limit: u64) {
+        for (class, count) in [
+            (ValueClass::Event, self.events()),
+            (ValueClass::UnknownType, self.unknown_type),
+            (ValueClass::Malformed, self.malformed),
+            (ValueClass::Foreign, self.foreign),
+            (ValueClass::Control, self.control),
+            (ValueClass::Notice, self.notice),
+        ] {
+            metrics.values.add(class, count);
+        }
+        metrics.events.add(Routing::Matched, self.matched);
+        metrics.events.add(Routing::Unmatched, self.unmatched);
+        metrics.events.add(Routing::Unrouted, self.unrouted);
+        metrics.copies_removed.add(self.copies);
+        metrics.no_timestamp.add(self.no_timestamp);
+        metrics.destination_matches.add(self.destination_matches);
+        metrics.dropped.add(DropReason::InvalidValue, self.invalid_value);
+        metrics.dropped.add(DropReason::SeriesLimit, self.series_limit + series_limit);
+        for (seconds, count) in self.lateness.means() {
+            metrics.lateness.record_many(seconds, count);
+        }
+    }
+
     pub fn other(&mut self, other: Other) {
         *match other {
             Other::UnknownType => &mut self.unknown_type,
@@ -99,28 +125,11 @@ impl Tally {
 // === impl Lateness ===
 
 impl Lateness {
-    /// Upper bounds of the buckets, in seconds: from "at once" to the two weeks after which
-    /// CloudWatch takes nothing.
-    pub const BOUNDS: [f64; 12] = [
-        1.0,
-        5.0,
-        15.0,
-        60.0,
-        300.0,
-        900.0,
-        3600.0,
-        10_800.0,
-        43_200.0,
-        86_400.0,
-        604_800.0,
-        1_209_600.0,
-    ];
-
     /// Adds an event that arrived so many milliseconds after its own time.
     pub fn add(&mut self, ms: i64) {
         #[expect(clippy::cast_precision_loss, reason = "years of milliseconds fit in 2^52")]
         let seconds = ms as f64 / 1000.0;
-        let at = Self::BOUNDS.partition_point(|bound| *bound < seconds);
+        let at = LATENESS_BOUNDS.partition_point(|bound| *bound < seconds);
         let (count, sum) = &mut self.buckets[at];
         *count += 1;
         *sum = sum.saturating_add(ms);

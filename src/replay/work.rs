@@ -11,7 +11,7 @@ use super::object::Place;
 use super::plan::Chosen;
 use super::progress::Progress;
 use super::reader::Reader;
-use crate::ack::{Admission, Reason, Refusal};
+use crate::ack::{Admission, Refusal, RefusalReason};
 use crate::intake::{LetterContent, MeteredBatch, Named, Patience, SourceIntake};
 use crate::pipeline::Batch;
 
@@ -156,13 +156,13 @@ impl Work {
             let refused = source.commit(named, ticket, &mut batch, again).await;
             let Err((back, refusal)) = refused else { break };
             ticket = back;
-            if refusal.reason == Reason::Entries {
+            if refusal.reason == RefusalReason::Entries {
                 (engine.make_room)();
                 patience.renew();
             }
             if let Err(refusal) = patience.wait(refusal).await {
                 return match source.refuse(named, ticket, refusal, LetterContent::None) {
-                    Refusal { reason: Reason::Draining, .. } => End::Left,
+                    Refusal { reason: RefusalReason::Draining, .. } => End::Left,
                     Refusal { message, .. } => {
                         End::Failed(format!("{} is refused: {message}", object.place))
                     }
@@ -204,7 +204,8 @@ async fn read(
 async fn read_again(reader: Reader, place: Place, blank: Batch) -> Result<Batch, Refusal> {
     // It was within its budget before.
     let read = read(&reader, &place, || MeteredBatch::unbounded(blank.blank(None))).await?;
-    let gone = || Refusal::new(Reason::GivenUp, format!("{place} is gone, or another by now"));
+    let gone =
+        || Refusal::new(RefusalReason::GivenUp, format!("{place} is gone, or another by now"));
     read.ok_or_else(gone)
 }
 

@@ -19,11 +19,12 @@ use super::world::{Alive, START_MS, World};
 use crate::app::{Engine, Making, open_journal_on};
 use crate::clock::Clock;
 use crate::config::Acknowledge;
-use crate::destination::{self, Layouts, RuleSet};
+use crate::definitions;
 use crate::journal::simulated::SimulatedDisk;
 use crate::journal::{Disk, Opened};
 use crate::limits::FIREHOSE_ID_LIFE;
 use crate::offload::pauses;
+use crate::rules::{Layouts, RuleSet};
 use crate::supervisor::Supervisor;
 use crate::telemetry::Metrics;
 
@@ -111,7 +112,7 @@ fn distinct(post: &Post) -> u64 {
 }
 
 fn rules(also: bool, layouts: &Layouts) -> RuleSet {
-    let reading = destination::read("simulation", &definitions(also));
+    let reading = definitions::read("simulation", &definitions(also));
     let definitions = reading.definitions.expect("the definitions are fine");
     RuleSet::new(&definitions, "SES", None, layouts)
 }

@@ -9,7 +9,7 @@ use super::world::World;
 use crate::aggregate::SeriesMinute;
 use crate::app::{Ended, Engine};
 use crate::config::{Acknowledge, Ambiguous};
-use crate::telemetry::{DropReason, Metrics};
+use crate::telemetry::{DoubtCause, DropReason, Metrics};
 
 /// What the engine said of itself, over all its lives.
 #[derive(Debug, Default)]
@@ -32,7 +32,7 @@ pub struct Books {
 impl Books {
     /// An engine begins to live.
     pub fn open(&mut self, engine: &Engine<Link>, world: &World) {
-        let doubtful = engine.metrics.doubtful_crash.get();
+        let doubtful = engine.metrics.doubtful.get(DoubtCause::Crash);
         if self.quiet && doubtful > 0 {
             world.violation(|| format!("{doubtful} counts in doubt after a quiet crash"));
         }
@@ -57,11 +57,10 @@ impl Books {
     /// A life has ended.
     pub fn close(&mut self, metrics: &Metrics) {
         self.lives += 1;
-        self.doubtful_ambiguous += metrics.doubtful_ambiguous.get();
-        self.doubtful_crash += metrics.doubtful_crash.get();
-        let dropped = DropReason::ALL.iter().map(|reason| metrics.dropped_counts(*reason));
-        self.dropped += dropped.sum::<u64>();
-        self.refused += metrics.dropped_counts(DropReason::Refused);
+        self.doubtful_ambiguous += metrics.doubtful.get(DoubtCause::Ambiguous);
+        self.doubtful_crash += metrics.doubtful.get(DoubtCause::Crash);
+        self.dropped += metrics.dropped.sum();
+        self.refused += metrics.dropped.get(DropReason::Refused);
     }
 }
 

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Amount, Datum};
 use crate::aggregate::{Counts, Entry, Key, key_of, layout_of, resolve};
-use crate::destination::{LayoutId, Layouts};
 use crate::limits::{CALL_BYTES_MAX, DATUM_AGE_MAX, DATUM_AHEAD_MAX};
+use crate::rules::{LayoutId, Layouts};
 use crate::ses::Minute;
 
 /// A datum this close to a limit of its age is given up: its call may be on its way for a while.
@@ -238,8 +238,8 @@ mod tests {
 
     use super::*;
     use crate::aggregate::{EntryKey, KeyBuilder, SeriesTable, series_of};
-    use crate::destination::Layout;
     use crate::limits::DATUMS_PER_CALL_MAX;
+    use crate::rules::Layout;
     use crate::ses::EventType;
 
     /// Unix milliseconds of a minute's start.

@@ -125,7 +125,7 @@ fn earliest(a: Option<i64>, b: Option<i64>) -> Option<i64> {
 mod tests {
     use super::*;
     use crate::aggregate::{Entry, EntryKey, SeriesTable};
-    use crate::destination::Layouts;
+    use crate::rules::Layouts;
     use crate::ses::Minute;
     use crate::sink::pack;
 

@@ -12,7 +12,7 @@ use super::{Amount, Datum, Failure, MetricSink};
 use crate::aggregate::SeriesMinute;
 use crate::clock::Clock;
 use crate::ses::Minute;
-use crate::telemetry::{DropReason, Metrics};
+use crate::telemetry::{Metrics, Routing, ValueClass};
 
 const NAMES: [&str; 10] = [
     "Events",
@@ -85,24 +85,18 @@ impl OwnTotals {
 
     fn totals(&self) -> [u64; NAMES.len()] {
         let metrics = &self.metrics;
-        let events = ["matched", "unmatched", "unrouted"].map(|label| metrics.event_counts(label));
-        let dropped = DropReason::ALL.map(|reason| metrics.dropped_counts(reason));
-        let doubtful = [
-            &metrics.doubtful_ambiguous,
-            &metrics.doubtful_crash,
-            &metrics.doubtful_shutdown,
-            &metrics.doubtful_set_aside,
-        ];
+        let events = [Routing::Matched, Routing::Unmatched, Routing::Unrouted];
+        let [matched, unmatched, unrouted] = events.map(|routing| metrics.events.get(routing));
         let (requests, refused) = metrics.request_counts();
         [
-            events.iter().sum(),
-            events[0],
-            events[1],
-            events[2],
-            metrics.value_counts("malformed"),
+            metrics.events.sum(),
+            matched,
+            unmatched,
+            unrouted,
+            metrics.values.get(ValueClass::Malformed),
             metrics.accepted_counts.get(),
-            dropped.iter().sum(),
-            doubtful.iter().map(|total| total.get()).sum(),
+            metrics.dropped.sum(),
+            metrics.doubtful.sum(),
             requests,
             refused,
         ]

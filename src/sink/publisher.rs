@@ -27,7 +27,7 @@ use crate::clock::Clock;
 use crate::config::Ambiguous;
 use crate::journal::Journal;
 use crate::offload::offload;
-use crate::telemetry::{DropReason, Metrics, RateLimit};
+use crate::telemetry::{DoubtCause, DropReason, LogLimiter, Metrics};
 
 /// How a publisher works.
 #[derive(Clone, Debug)]
@@ -85,8 +85,8 @@ impl<S: MetricSink> Publisher<S> {
             hurry: CancellationToken::new(),
             sealing: Mutex::default(),
             panicked: CancellationToken::new(),
-            warnings: RateLimit::new(Duration::from_secs(10), Arc::clone(&metrics)),
-            denials: RateLimit::new(Duration::from_mins(1), metrics),
+            warnings: LogLimiter::new(Duration::from_secs(10), Arc::clone(&metrics)),
+            denials: LogLimiter::new(Duration::from_mins(1), metrics),
         }))
     }
 
@@ -325,7 +325,7 @@ impl<S: MetricSink> Shared<S> {
         let (entries, counts) = joined.lost;
         if entries > 0 {
             let reason = DropReason::Refused;
-            self.metrics.dropped(reason, counts);
+            self.metrics.dropped.add(reason, counts);
             tracing::error!(entries, counts, "counts given up: the table of series is full");
             self.aggregator.pending.done(entries, counts);
         }
@@ -344,7 +344,7 @@ impl<S: MetricSink> Shared<S> {
         if is_broken {
             tracing::error!(namespace = &**namespace, counts, "nothing more is published here");
         } else {
-            self.metrics.doubtful_ambiguous.add(counts);
+            self.metrics.doubtful.add(DoubtCause::Ambiguous, counts);
         }
         self.joined(&joined);
         if has_panicked {

@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::config::Ambiguous;
 use crate::fault;
 use crate::journal::{Journal, Verdict};
-use crate::telemetry::{DropReason, Metrics, RateLimit};
+use crate::telemetry::{DoubtCause, DropReason, LogLimiter, Metrics};
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -46,8 +46,8 @@ pub struct Shared<S> {
     pub sealing: Mutex<()>,
     /// Work on an epoch has panicked.
     pub panicked: CancellationToken,
-    pub warnings: RateLimit,
-    pub denials: RateLimit,
+    pub warnings: LogLimiter,
+    pub denials: LogLimiter,
 }
 
 // === impl Shared ===
@@ -118,8 +118,8 @@ impl<S: MetricSink> Shared<S> {
     /// Accounts for counts that are given up.
     pub fn dropped(&self, namespace: &str, call: &Call, reason: DropReason) {
         let counts = call.counts();
-        self.metrics.dropped(reason, counts);
-        let reason = reason.label();
+        self.metrics.dropped.add(reason, counts);
+        let reason = reason.as_str();
         tracing::error!(namespace, datums = call.len(), counts, reason, "counts given up");
         self.settle(call);
     }
@@ -131,7 +131,7 @@ impl<S: MetricSink> Shared<S> {
 
     pub fn doubtful(&self, namespace: &str, call: &Call, why: &str) {
         let counts = call.counts();
-        self.metrics.doubtful_ambiguous.add(counts);
+        self.metrics.doubtful.add(DoubtCause::Ambiguous, counts);
         tracing::error!(
             namespace,
             datums = call.len(),

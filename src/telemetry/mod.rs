@@ -1,23 +1,27 @@
-//! What the daemon says of itself: metrics, logs, and totals that go to CloudWatch.
+//! What the daemon reports about itself: metrics, logs, and totals that go to CloudWatch.
 //!
-//! Names follow one grammar, `postmeter_<noun>_<unit>[_total]`, but for those of the process, which
-//! are the same in every program; labels come from closed lists.
-//! [`METRICS`] is the one table that registration, descriptions and the docs are made from.
-
+//! Names follow one grammar, `postmeter_<noun>_<unit>[_total]`, except those of the process, which
+//! are the same in every program. A metric is one row of `metrics!`, a label value one row of
+//! `labels!`; registration, help texts and the documentation are made from these rows.
 mod exposition;
+mod family;
+mod labels;
+mod log_limiter;
 mod logs;
 mod metrics;
-mod names;
 mod process;
-mod rate_limit;
+
+mod total;
 
 pub use exposition::read_metrics;
-pub use logs::init_logs;
-pub use metrics::{
-    ApiOutcome, CallOutcome, CertificateOutcome, CloseReason, DropReason, ForwardOutcome, Gauges,
-    LetterOutcome, Metrics, ObjectOutcome, RejectReason, Reload, RequestOutcome, SnsDoubt,
-    SubscriptionOutcome, TaskName, Total,
+pub use family::Family;
+pub use labels::{
+    ApiOutcome, ApiRejection, CallOutcome, CertificateOutcome, CloseReason, DoubtCause, DropReason,
+    ForwardOutcome, LetterOutcome, ObjectOutcome, RejectReason, Reload, RequestOutcome, Routing,
+    SnsDoubt, SubscriptionOutcome, TaskName, TlsReload, ValueClass,
 };
-pub use names::{Kind, METRICS, Metric, markdown_table};
+pub use log_limiter::LogLimiter;
+pub use logs::{LogFormat, init_logs};
+pub use metrics::{Gauges, Kind, LATENESS_BOUNDS, Metric, Metrics, markdown_table};
 pub use process::Process;
-pub use rate_limit::RateLimit;
+pub use total::Total;

@@ -5,9 +5,21 @@
 
 use std::fmt::Write as _;
 
-use super::names::{Kind, METRICS};
+use super::metrics::{Kind, Metric};
 
-/// The process at one moment. Linux alone tells.
+/// The metrics of [`Process`].
+pub(super) const PROCESS_METRICS: [Metric; 4] = [
+    metric("process_cpu_seconds_total", Kind::Counter, "CPU time of the process, user and system"),
+    metric("process_resident_memory_bytes", Kind::Gauge, "Memory of the process that is in RAM"),
+    metric("process_start_time_seconds", Kind::Gauge, "Start of the process in Unix time"),
+    metric("process_open_fds", Kind::Gauge, "Open file descriptors"),
+];
+
+const fn metric(name: &'static str, kind: Kind, help: &'static str) -> Metric {
+    Metric { name, kind, label: None, help }
+}
+
+/// The process at one moment; only Linux reports it.
 #[derive(Clone, Copy, Debug)]
 pub struct Process {
     /// User and system time.
@@ -46,16 +58,14 @@ impl Process {
     pub(super) fn push_metrics(&self, text: &mut String) {
         #[expect(clippy::cast_precision_loss, reason = "memory and files, far below 2^53")]
         let values = [
-            ("process_cpu_seconds_total", self.cpu_seconds),
-            ("process_resident_memory_bytes", self.resident_bytes as f64),
-            ("process_start_time_seconds", self.start_seconds),
-            ("process_open_fds", self.open_fds as f64),
+            self.cpu_seconds,
+            self.resident_bytes as f64,
+            self.start_seconds,
+            self.open_fds as f64,
         ];
-        for (name, value) in values {
-            let Some(metric) = METRICS.iter().find(|metric| metric.name == name) else { continue };
-            let kind = if metric.kind == Kind::Counter { "counter" } else { "gauge" };
-            let _ = write!(text, "# HELP {name} {}\n# TYPE {name} {kind}\n", metric.help);
-            let _ = write!(text, "{name} {value}\n\n");
+        for (Metric { name, kind, help, .. }, value) in PROCESS_METRICS.iter().zip(values) {
+            let kind = if *kind == Kind::Counter { "counter" } else { "gauge" };
+            let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n\n");
         }
     }
 }

@@ -11,7 +11,7 @@ use hyper::Method;
 use postmeter::app::Surroundings;
 use postmeter::aws::AwsEnvironment;
 use postmeter::config::{ApiAuth, Config, DefinitionsSource, Publish};
-use postmeter::destination::{DOCUMENT_BYTES_MAX, read, to_document};
+use postmeter::definitions::{DOCUMENT_BYTES_MAX, read, to_document};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};

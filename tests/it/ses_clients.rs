@@ -94,6 +94,6 @@ async fn what_is_exported_as_commands_is_made_again_by_them() {
     succeed(command).await;
     let made = std::fs::read_to_string(folder.path().join("definitions.json")).expect("a file");
     let expected = std::fs::read_to_string(project_file(definitions)).expect("a file");
-    let read = |text: &str| postmeter::destination::read("d", text).definitions.expect("sound");
+    let read = |text: &str| postmeter::definitions::read("d", text).definitions.expect("sound");
     assert_eq!(read(&made), read(&expected));
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::*;
 use crate::ack::{Admission, DoneWhen, Ledger, RequestId, SourceKind, Stage};
 use crate::aggregate::KeyBuilder;
-use crate::destination::{Layout, LayoutId};
+use crate::rules::{Layout, LayoutId};
 use crate::ses::{EventType, Minute};
 
 fn layout(layouts: &Layouts, namespace: &str) -> LayoutId {

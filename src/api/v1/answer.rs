@@ -8,7 +8,7 @@ use super::Asked;
 use crate::api::error::ApiError;
 use crate::api::operation::Answer;
 use crate::api::xml::Element;
-use crate::destination::{ConfigurationSet, Destination, EventDestination, TargetKind};
+use crate::definitions::{ConfigurationSet, Destination, EventDestination, TargetKind};
 
 const FRESH_START: &str = "LastFreshStart";
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::api::error::ApiError;
-use crate::destination::{EventDestination, read_destination};
+use crate::definitions::{EventDestination, read_destination};
 use crate::ses::EventType;
 
 /// A form, by name.

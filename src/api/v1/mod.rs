@@ -15,7 +15,7 @@ use form::Form;
 use super::error::{ApiError, ErrorKind};
 use super::operation::{Operation, PAGE_MAX, Page, PutHow};
 use super::request::Request;
-use crate::destination::{quote_name, read_options, read_set};
+use crate::definitions::{quote_name, read_options, read_set};
 
 const VERSION: &str = "2010-12-01";
 

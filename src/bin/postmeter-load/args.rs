@@ -1,4 +1,4 @@
-//! What can be written on the command line.
+//! The command line of `postmeter-load`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,11 +12,11 @@ use postmeter::synth::{Mix, Wrapping};
 
 use super::parse;
 
-/// Sends made-up SES events with known truth, measures how they are taken, and compares what
-/// CloudWatch holds afterwards with what was sent.
+/// Sends generated SES events with known counts, measures throughput and latency, and compares the
+/// counts that CloudWatch holds with those that were sent.
 ///
-/// Start `postmeter-load record` as a stand-in for CloudWatch, a `postmeter serve` that publishes to
-/// it, then `postmeter-load firehose-http` with --verify and --admin.
+/// Start `postmeter-load record` as a stand-in for CloudWatch and a `postmeter serve` that publishes
+/// to it, then run `postmeter-load firehose-http` with --verify and --admin.
 #[derive(Debug, Parser)]
 #[command(name = "postmeter-load", version, max_term_width = 100)]
 pub struct Args {
@@ -34,39 +34,38 @@ pub enum Command {
 
 /// Deliver to an HTTP endpoint as a Firehose stream does.
 ///
-/// A request that is not answered 200 with its own id is sent again under the same id, for
-/// --retry-for. With --rate the times of sending are fixed beforehand and latency counts from
-/// them, whether or not a connection was free; without it every connection sends as fast as it is
-/// answered.
+/// A request that does not get a 200 with its own ID is retried under the same ID for --retry-for.
+/// With --rate, send times are fixed in advance and latency is measured from them, even if no
+/// connection is free. Without it, each connection sends its next request after a response.
 ///
-/// Exit code: 0; 1 when something was given up, when --verify finds a difference beyond the doubt
-/// that the daemon names, or on failure; 2 on wrong usage.
+/// Exit code: 0 on success; 1 if requests were given up, if --verify finds a difference beyond the
+/// doubt that the daemon reports, or on failure; 2 on wrong usage.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   postmeter-load firehose-http http://127.0.0.1:8127/firehose --gzip --duration 20s
   postmeter-load firehose-http http://127.0.0.1:8127/firehose --rate 50000 --connections 16 \\
     --admin http://127.0.0.1:9127 --verify http://127.0.0.1:8129 --json report.json")]
 pub struct FirehoseHttpArgs {
-    /// The endpoint, such as `http://127.0.0.1:8127/firehose`
+    /// Endpoint, such as `http://127.0.0.1:8127/firehose`
     #[arg(value_parser = parse::url)]
     pub url: Uri,
     /// Send bodies as gzip
     #[arg(long)]
     pub gzip: bool,
-    /// About how long a request's body is before gzip, such as 1MB or 512KiB
+    /// Approximate size of a request body before gzip, such as 1MB or 512KiB
     #[arg(long, value_name = "BYTES", default_value = "1MiB", value_parser = parse::body_bytes)]
     pub body_bytes: usize,
-    /// The stream's access key; better in the variable than on the command line
+    /// Access key of the stream; prefer the variable to the command line
     #[arg(long, value_name = "KEY", env = "POSTMETER_LOAD_ACCESS_KEY", hide_env_values = true)]
     pub access_key: Option<String>,
-    /// The ARN of the stream that this pretends to be
+    /// ARN of the simulated stream
     #[arg(
         long,
         value_name = "ARN",
         default_value = "arn:aws:firehose:us-east-1:123456789012:deliverystream/postmeter-load"
     )]
     pub source_arn: String,
-    /// How long an answer may take; Firehose waits three minutes
+    /// Timeout of a response; Firehose waits three minutes
     #[arg(long, value_name = "TIME", default_value = "3m", value_parser = parse::positive)]
     pub answer_timeout: Duration,
     #[command(flatten)]
@@ -77,21 +76,21 @@ pub struct FirehoseHttpArgs {
     pub check: CheckArgs,
 }
 
-/// Put records into a Firehose delivery stream, from which it delivers in its own time.
+/// Put records into a Firehose delivery stream, which then delivers them at its own pace.
 ///
-/// Uses the AWS SDK's standard environment (region, credentials, `AWS_ENDPOINT_URL`). Of a batch
-/// that failed in part only the failed records are sent again. A call of unknown outcome is repeated
-/// too, and its records may then come twice: they are reported, and the truth is a range.
+/// Uses the standard environment of the AWS SDK (region, credentials, `AWS_ENDPOINT_URL`). If a
+/// batch fails in part, only the failed records are sent again. A call of unknown outcome is
+/// retried, and its records may arrive twice: they are reported, and the expected counts are a range.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   postmeter-load firehose-stream postmeter --rate 1000 --duration 5m --verify aws --settle 3m")]
 pub struct FirehoseStreamArgs {
-    /// The stream's name
+    /// Name of the stream
     pub name: String,
-    /// About how many bytes of records a call holds, at most 3MiB (and at most 500 records)
+    /// Approximate bytes of records per call, at most 3MiB (and at most 500 records)
     #[arg(long, value_name = "BYTES", default_value = "1MiB", value_parser = parse::batch_bytes)]
     pub body_bytes: usize,
-    /// How long one call may take
+    /// Timeout of one call
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse::positive)]
     pub answer_timeout: Duration,
     #[command(flatten)]
@@ -104,14 +103,14 @@ pub struct FirehoseStreamArgs {
 
 /// Write events to a file, for `postmeter count` and other readers of archives.
 ///
-/// A pool of events is made, and repeated until the file is as large as asked; --truth says exactly
-/// what must be counted in it.
+/// Generates a pool of events and repeats it until the file has the requested size. --truth writes
+/// the exact counts of the file.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   postmeter-load file events.json.gz --gzip --bytes 1GB --truth truth.ndjson
   postmeter-load file /dev/stdout --events 3 --wrapping sns")]
 pub struct FileArgs {
-    /// The file to write; it is replaced
+    /// File to write; an existing file is replaced
     pub path: PathBuf,
     /// Write gzip (one member)
     #[arg(long)]
@@ -119,10 +118,10 @@ pub struct FileArgs {
     /// Write this many events
     #[arg(long, value_name = "N", conflicts_with = "bytes", value_parser = value_parser!(u64).range(1..))]
     pub events: Option<u64>,
-    /// Write about so much, before gzip: such as 1GB (default: 100MB)
+    /// Approximate size before gzip, such as 1GB [default: 100MB]
     #[arg(long, value_parser = parse::bytes)]
     pub bytes: Option<u64>,
-    /// Write what must be counted, as `count --format json` prints it, to this file
+    /// Write the expected counts to this file, in the form of `count --format json`
     #[arg(long, value_name = "FILE")]
     pub truth: Option<PathBuf>,
     #[command(flatten)]
@@ -132,23 +131,23 @@ pub struct FileArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Traffic")]
 pub struct TrafficArgs {
-    /// The same seed, options and --at make the same events
+    /// Seed; the same seed, options and --at generate the same events
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Weights of the event types, such as send=50,delivery=40,open=6,click=2,bounce=1.5 (default:
-    /// a healthy sender's)
+    /// Weights of the event types, such as send=50,delivery=40,open=6,click=2,bounce=1.5 [default:
+    /// those of a healthy sender]
     #[arg(long, value_name = "TYPE=WEIGHT,…", value_parser = Mix::from_str)]
     pub mix: Option<Mix>,
-    /// Distinct values of the tag `campaign`, as far as the pool has events for them
+    /// Distinct values of the tag `campaign`, if the pool has enough events
     #[arg(long, value_name = "N", default_value_t = 12, value_parser = parse::cardinality)]
     pub campaigns: usize,
     /// Distinct values of the tag `genre`
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = parse::cardinality)]
     pub genres: usize,
-    /// Names for the tag `ses:configuration-set`, the first the most frequent
+    /// Values of the tag `ses:configuration-set`, most frequent first
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = "prod,staging")]
     pub sets: Vec<String>,
-    /// Wrappings, one drawn for each record
+    /// Wrappings; each record gets one at random
     #[arg(
         long,
         value_enum,
@@ -157,29 +156,29 @@ pub struct TrafficArgs {
         default_value = "bare"
     )]
     pub wrapping: Vec<Envelope>,
-    /// About how long an event is on average; beyond 1.8kB by more e-mail headers
+    /// Approximate average size of an event; beyond 1.8kB by more email headers
     #[arg(long, value_name = "BYTES", default_value = "1800B", value_parser = parse::event_bytes)]
     pub event_bytes: usize,
-    /// Events lie up to so many minutes before their sending
+    /// Maximum age of an event when it is sent, in minutes
     #[arg(long, value_name = "MINUTES", default_value_t = 2, value_parser = value_parser!(u32).range(0..=10_080))]
     pub minutes_late: u32,
-    /// Mix in a few per cent of everything lawful that is unusual
+    /// Add a few per cent of valid but unusual events
     #[arg(long)]
     pub awkward: bool,
-    /// The time of the newest event of the pool, such as 2026-11-20T12:00:00Z (default: now)
+    /// Time of the newest event of the pool, such as 2026-11-20T12:00:00Z [default: now]
     #[arg(long, value_name = "TIME", value_parser = parse::time)]
     pub at: Option<i64>,
-    /// Requests (of a file: megabytes) that are made beforehand and then sent in turn
+    /// Requests (for a file: megabytes) generated in advance and then sent in turn
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = parse::pool)]
     pub pool: usize,
-    /// The definitions document that the truth is computed by (default: the example's, which
-    /// `postmeter serve` has too when nothing is configured)
+    /// Definitions document for the expected counts [default: the example that `postmeter serve`
+    /// also uses if nothing is configured]
     #[arg(long, value_name = "FILE")]
     pub definitions: Option<PathBuf>,
-    /// The namespace of destinations that name none
+    /// CloudWatch namespace of destinations that do not name one
     #[arg(long, default_value = "SES")]
     pub namespace: String,
-    /// The configuration set of events that name none
+    /// Configuration set of events that do not name one
     #[arg(long, value_name = "SET")]
     pub default_set: Option<String>,
 }
@@ -187,22 +186,22 @@ pub struct TrafficArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Pace")]
 pub struct PaceArgs {
-    /// Events a second, at times that are fixed beforehand (default: as fast as possible)
+    /// Events per second, at send times fixed in advance [default: as fast as possible]
     #[arg(long, value_name = "EVENTS", value_parser = parse::rate)]
     pub rate: Option<f64>,
-    /// How long to send (default: 30s, or until --events are sent)
+    /// How long to send [default: 30s, or until --events are sent]
     #[arg(long, value_name = "TIME", value_parser = parse::positive)]
     pub duration: Option<Duration>,
     /// Send exactly this many events
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     pub events: Option<u64>,
-    /// Send, but do not measure yet, for this long
+    /// Send without measuring for this long first
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = humantime::parse_duration)]
     pub warm_up: Duration,
     /// Connections, each with one request at a time
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = value_parser!(u16).range(1..=1000))]
     pub connections: u16,
-    /// How long a request that is refused is sent again
+    /// How long to retry a rejected request
     #[arg(long, value_name = "TIME", default_value = "300s", value_parser = humantime::parse_duration)]
     pub retry_for: Duration,
 }
@@ -210,17 +209,16 @@ pub struct PaceArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Report")]
 pub struct CheckArgs {
-    /// Compare the truth with what is held there: the address of `postmeter-load record`, or `aws`
-    /// for CloudWatch (or an emulator at `AWS_ENDPOINT_URL`), which is asked for the series of the
-    /// truth alone
+    /// Compare the expected counts with those held there: the address of `postmeter-load record`, or
+    /// `aws` for CloudWatch (or an emulator at `AWS_ENDPOINT_URL`), where only the expected series
+    /// are queried
     #[arg(long, value_name = "URL|aws", value_parser = VerifyAt::from_str)]
     pub verify: Option<VerifyAt>,
-    /// The daemon's admin listener, such as `http://127.0.0.1:9127`: for the doubt that it names,
-    /// its CPU and its memory
+    /// Admin listener of the daemon, such as `http://127.0.0.1:9127`, for its counters of doubt, its
+    /// CPU and its memory
     #[arg(long, value_name = "URL", value_parser = parse::url)]
     pub admin: Option<Uri>,
-    /// The token of the admin listener (`listen.admin_token`); better in the variable than on the
-    /// command line
+    /// Token of the admin listener (`listen.admin_token`); prefer the variable to the command line
     #[arg(
         long,
         value_name = "TOKEN",
@@ -229,55 +227,55 @@ pub struct CheckArgs {
         value_parser = parse::bearer
     )]
     pub admin_token: Option<HeaderValue>,
-    /// How long to wait after sending until everything is published
+    /// How long to wait after sending for everything to be published
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration)]
     pub settle: Duration,
-    /// Write the report as JSON to this file too
+    /// Also write the report as JSON to this file
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
 }
 
-/// Stand in for CloudWatch: take PutMetricData at full speed and sum it exactly.
+/// Stand in for CloudWatch: accept PutMetricData at full speed and sum it exactly.
 ///
-/// Point the daemon at it with `AWS_ENDPOINT_URL_CLOUDWATCH`. It speaks what AWS's newer SDKs do
-/// (Smithy RPC v2 CBOR) and checks no signature. GET /series prints what it holds as `postmeter count
-/// --format json` does, GET /stats the calls. SIGINT or SIGTERM prints the series to stdout and ends
-/// it. Faults are drawn for each call; their shares add up to 1 at most.
+/// Point the daemon at it with `AWS_ENDPOINT_URL_CLOUDWATCH`. It speaks the protocol of AWS's newer
+/// SDKs (Smithy RPC v2 CBOR) and checks no signature. GET /series prints the sums in the form of
+/// `postmeter count --format json`, GET /stats the calls. On SIGINT or SIGTERM it prints the series to
+/// stdout and exits. Each call draws at most one fault; the shares add up to at most 1.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   postmeter-load record --latency 20ms --jitter 10ms --throttle 0.05 --fail-after-accept 0.01")]
 pub struct RecordArgs {
-    /// Where to listen; port 0 takes a free one
+    /// Listen address; port 0 picks a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8129")]
     pub listen: SocketAddr,
-    /// Each answer takes at least so long
+    /// Minimum latency of a response
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = humantime::parse_duration)]
     pub latency: Duration,
-    /// and up to so much longer
+    /// Extra random latency, up to this much
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = humantime::parse_duration)]
     pub jitter: Duration,
-    /// Share of calls answered 400 Throttling; nothing is taken
+    /// Share of calls that get 400 Throttling; nothing is stored
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = parse::share)]
     pub throttle: f64,
-    /// Share of calls answered 500; nothing is taken
+    /// Share of calls that get 500; nothing is stored
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = parse::share)]
     pub fail: f64,
-    /// Share of calls that are taken and answered 500
+    /// Share of calls that are stored and get 500
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = parse::share)]
     pub fail_after_accept: f64,
-    /// Share of calls that are never answered; nothing is taken
+    /// Share of calls without a response; nothing is stored
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = parse::share)]
     pub hang: f64,
-    /// Share of calls that are taken and never answered
+    /// Share of calls that are stored and get no response
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = parse::share)]
     pub hang_after_accept: f64,
-    /// The same seed draws the same faults, in the order of arrival
+    /// Seed; the same seed draws the same faults, in order of arrival
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Series x minutes that are held at most; calls beyond are refused whole
+    /// Maximum number of series x minutes; calls beyond it are rejected as a whole
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     pub entries: usize,
-    /// Write at the end what GET /stats shows to this file
+    /// Write the output of GET /stats to this file at the end
     #[arg(long, value_name = "FILE")]
     pub summary: Option<PathBuf>,
 }
@@ -295,7 +293,7 @@ pub enum Envelope {
     EventBridge,
     /// A Lambda batch from SQS, ten events
     Sqs,
-    /// The same, with objects as bodies
+    /// A Lambda batch from SQS with objects as bodies
     SqsObject,
     /// A Lambda batch from SNS, ten events
     LambdaSns,
@@ -303,7 +301,7 @@ pub enum Envelope {
     LambdaSqsSns,
     /// A Firehose request of twenty events
     FirehoseRequest,
-    /// What Firehose writes to S3 when it could not deliver
+    /// A file of Firehose's failed deliveries in S3
     FirehoseFailed,
 }
 

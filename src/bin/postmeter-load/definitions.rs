@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use postmeter::app::EXAMPLE_DEFINITIONS;
-use postmeter::destination::{self, namespace_fault};
+use postmeter::definitions::{self, namespace_fault};
 use postmeter::synth::Truth;
 use serde_json::Value;
 
@@ -29,7 +29,7 @@ fn read(path: &Path) -> Option<Value> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| complain(&format!("cannot read the definitions {name}: {error}")))
         .ok()?;
-    let reading = destination::read(&name, &text);
+    let reading = definitions::read(&name, &text);
     for finding in &reading.findings {
         complain(&finding.to_string());
     }

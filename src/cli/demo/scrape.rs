@@ -13,6 +13,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
 use crate::cli::Summary;
+use crate::label::Label;
 use crate::telemetry::{DropReason, read_metrics};
 
 /// The metrics and series of one moment.
@@ -60,7 +61,7 @@ impl Scrape {
 
     pub fn dropped(&self) -> BTreeMap<&'static str, u64> {
         let dropped = DropReason::ALL.iter().map(|reason| {
-            let label = reason.label();
+            let label = reason.as_str();
             (label, self.count(&format!("postmeter_dropped_total{{reason=\"{label}\"}}")))
         });
         dropped.filter(|(reason, count)| *count > 0 || *reason == "invalid_value").collect()

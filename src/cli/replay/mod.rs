@@ -46,7 +46,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
     if let Some(rate) = args.requests_per_second {
         config.cloudwatch.requests_per_second = rate;
     }
-    init_logs(&config.telemetry);
+    init_logs(&config.telemetry.log, config.telemetry.log_format);
     let settings = ReplaySettings {
         inputs: args.inputs.clone(),
         range,

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use super::{KeyDoc, Kind};
 use crate::config::text;
-use crate::config::{
-    Acknowledge, Ambiguous, ApiAuth, Config, LogFormat, Publish, Sqs, TimestampSource,
-};
+use crate::config::{Acknowledge, Ambiguous, ApiAuth, Config, Publish, Sqs, TimestampSource};
+use crate::telemetry::LogFormat;
 
 const KIB: u32 = 1 << 10;
 const MIB: u32 = 1 << 20;

@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use self::queue::Queue;
 use self::worker::{Shared, Worker};
 use super::batch::{Batch, Times};
-use crate::destination::RuleSet;
+use crate::rules::RuleSet;
 use crate::ses::GzipReader;
 
 /// Bytes in a block: 1 MiB takes a few milliseconds, which is long beside waking a thread.

@@ -13,8 +13,9 @@ use proptest::sample::Index;
 use super::sequence::{Part, Turn};
 use super::text::Text;
 use super::*;
-use crate::destination::{self, Layouts};
+use crate::definitions;
 use crate::pipeline::Tally;
+use crate::rules::Layouts;
 use crate::ses::{self, GzipReader, Reader};
 use crate::synth::{Profile, StreamOptions, stream};
 
@@ -28,7 +29,7 @@ struct Counted {
 
 fn bulk(workers: usize, block_bytes: usize) -> Bulk {
     let text = include_str!("../../../config/definitions.json");
-    let definitions = destination::read("definitions.json", text).definitions.expect("no faults");
+    let definitions = definitions::read("definitions.json", text).definitions.expect("no faults");
     let rules = RuleSet::new(&definitions, "SES", None, &Layouts::default());
     let times = Times { arrival_ms: 1_800_000_000_000, use_arrival: false };
     let workers = NonZero::new(workers).expect("a worker");

@@ -8,9 +8,10 @@ use tokio::sync::Notify;
 use super::*;
 use crate::ack::{Admission, DoneWhen, Ledger, RequestId, SourceKind, Stage};
 use crate::aggregate::{Delta, KeyBuilder, Limits};
-use crate::destination::{Layout, Layouts};
+use crate::rules::{Layout, Layouts};
 use crate::ses::{EventType, Minute};
 use crate::sink::{Amount, Datum, Failure};
+use crate::telemetry::DoubtCause;
 
 /// Panics at its first call, and takes all others; remembers the sum of each.
 #[derive(Debug, Default)]
@@ -112,7 +113,7 @@ async fn a_call_that_panics_is_in_doubt_and_comes_again_and_its_waiters_hear_of_
 
     let sums = publisher.sink().sums();
     assert!(sums == [1, 2, 1] || sums == [2, 1, 2], "{sums:?}");
-    assert_eq!(metrics.doubtful_ambiguous.get(), sums[0]);
+    assert_eq!(metrics.doubtful.get(DoubtCause::Ambiguous), sums[0]);
     assert!(publisher.is_idle() && publisher.left().is_empty());
     let Admission::Known(waiter) = ledger.admit(RequestId::new(SourceKind::Sqs, b"source", b"id"))
     else {

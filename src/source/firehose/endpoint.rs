@@ -13,7 +13,7 @@ use tracing::Instrument;
 
 use super::answer::answer;
 use super::head::{ACCESS_KEY, Head, REQUEST_ID, REQUEST_ID_BYTES_MAX, header_text};
-use crate::ack::{Admission, Reason, Refusal, RequestId, SourceKind, Ticket, Waiter};
+use crate::ack::{Admission, Refusal, RefusalReason, RequestId, SourceKind, Ticket, Waiter};
 use crate::intake::body::{ExpandedBody, discard, expand, read};
 use crate::intake::{
     AccessKeys, Budget, Charge, Committed, Intake, LetterContent, MeteredBatch, Named, Over,
@@ -22,7 +22,7 @@ use crate::intake::{
 use crate::pipeline::Batch;
 use crate::printable::shown;
 use crate::ses::{FirehoseRequest, Interest, read_request};
-use crate::telemetry::{Metrics, RateLimit, RequestOutcome};
+use crate::telemetry::{LogLimiter, Metrics, RequestOutcome};
 
 /// Of a body without a valid key no more than this is read, and that is thrown away.
 const UNAUTHORIZED_DISCARD_MAX: usize = 1 << 20;
@@ -51,7 +51,7 @@ struct Shared {
     source: SourceIntake,
     metrics: Arc<Metrics>,
     unauthorized: Semaphore,
-    warnings: RateLimit,
+    warnings: LogLimiter,
 }
 
 /// How a delivery is answered, before it is put into words.
@@ -107,7 +107,7 @@ fn read_again(body: &ExpandedBody, blank: &Batch, intake: &Intake) -> Result<Bat
     let fresh = || blank.blank(intake.letters());
     let request = read_head(body, rules.interest());
     let batch = request.and_then(|request| request.read(rules.interest(), fresh));
-    batch.map_err(|why| Refusal::new(Reason::BadRequest, why))
+    batch.map_err(|why| Refusal::new(RefusalReason::BadRequest, why))
 }
 
 // === impl FirehoseEndpoint ===
@@ -115,7 +115,7 @@ fn read_again(body: &ExpandedBody, blank: &Batch, intake: &Intake) -> Result<Bat
 impl FirehoseEndpoint {
     #[must_use]
     pub fn new(settings: FirehoseSettings, source: SourceIntake, metrics: Arc<Metrics>) -> Self {
-        let warnings = RateLimit::new(Duration::from_secs(10), Arc::clone(&metrics));
+        let warnings = LogLimiter::new(Duration::from_secs(10), Arc::clone(&metrics));
         let unauthorized = Semaphore::new(UNAUTHORIZED_AT_ONCE);
         Self(Arc::new(Shared { settings, source, metrics, unauthorized, warnings }))
     }
@@ -169,7 +169,7 @@ impl FirehoseEndpoint {
             if let Ok(_place) = shared.unauthorized.try_acquire() {
                 discard(body, UNAUTHORIZED_DISCARD_MAX).await;
             }
-            let refusal = Refusal::new(Reason::Unauthorized, "missing or wrong access key");
+            let refusal = Refusal::new(RefusalReason::Unauthorized, "missing or wrong access key");
             return Reply::refused(echo, refusal);
         }
         let taken = match Head::read(headers, path) {
@@ -185,7 +185,7 @@ impl FirehoseEndpoint {
             }
             Err((request_id, refusal)) => {
                 if shared.warnings.allow() {
-                    let reason = refusal.reason.label();
+                    let reason = refusal.reason.as_str();
                     tracing::warn!(reason, why = %refusal.message, "delivery refused");
                 }
                 discard(body, body_bytes.saturating_mul(2)).await;
@@ -229,7 +229,10 @@ impl FirehoseEndpoint {
         tokio::spawn(working).await.unwrap_or_else(|_| {
             // The ticket was dropped with the panic, so the id is forgotten unless it was merged.
             tracing::error!("the commit of a delivery panicked");
-            Err((echo, Refusal::new(Reason::GivenUp, "the work on it failed; send it again")))
+            Err((
+                echo,
+                Refusal::new(RefusalReason::GivenUp, "the work on it failed; send it again"),
+            ))
         })
     }
 
@@ -263,7 +266,7 @@ impl FirehoseEndpoint {
     /// Reads the records of a body into counts.
     fn count(&self, work: &mut Work) -> Result<Counted, Over> {
         let shared = &self.0;
-        let bad = |why: &'static str| Over::Refused(Refusal::new(Reason::BadRequest, why));
+        let bad = |why: &'static str| Over::Refused(Refusal::new(RefusalReason::BadRequest, why));
         let Work { head, body, budget, request_id, ticket } = work;
         let body = expand(body.clone(), head.announced_gzip, budget)?;
         let blank = self.intake().batch();
@@ -306,7 +309,7 @@ impl FirehoseEndpoint {
             }
         };
         let Some((id, ticket)) = ticket else {
-            let refusal = Refusal::new(Reason::GivenUp, "the request has no id");
+            let refusal = Refusal::new(RefusalReason::GivenUp, "the request has no id");
             return Err((request_id, refusal));
         };
         let source = &self.0.source;

@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderMap, header};
 
-use crate::ack::{Reason, Refusal};
+use crate::ack::{Refusal, RefusalReason};
 
 pub const REQUEST_ID: &str = "x-amz-firehose-request-id";
 pub const ACCESS_KEY: &str = "x-amz-firehose-access-key";
@@ -29,7 +29,7 @@ impl Head {
     /// # Errors
     /// They are not those of a Firehose delivery.
     pub fn read(headers: &HeaderMap, path: &str) -> Result<Self, Refusal> {
-        let bad = |message: &'static str| Err(Refusal::new(Reason::BadRequest, message));
+        let bad = |message: &'static str| Err(Refusal::new(RefusalReason::BadRequest, message));
         let version = headers.get(PROTOCOL_VERSION);
         if version.is_some_and(|version| version != "1.0") {
             return bad("the Firehose protocol version is not 1.0");

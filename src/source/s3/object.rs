@@ -160,17 +160,17 @@ impl Objects {
         for left in (0..TRIES).rev() {
             let error = match self.try_read(object, bytes_max, fresh()).await {
                 Ok(Some(reading)) => {
-                    self.metrics.s3_objects(ObjectOutcome::Read, 1);
+                    self.metrics.s3_objects.add(ObjectOutcome::Read, 1);
                     return Ok(Some(reading));
                 }
                 Ok(None) => {
-                    self.metrics.s3_objects(ObjectOutcome::Missing, 1);
+                    self.metrics.s3_objects.add(ObjectOutcome::Missing, 1);
                     return Ok(None);
                 }
                 Err(error) => error,
             };
             if left == 0 || matches!(error, ReadError::Refused(_)) {
-                self.metrics.s3_objects(ObjectOutcome::Failed, 1);
+                self.metrics.s3_objects.add(ObjectOutcome::Failed, 1);
                 return Err(error.of(&object.shown()));
             }
             tokio::time::sleep(backoff.pause()).await;

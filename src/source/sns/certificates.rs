@@ -21,7 +21,7 @@ use super::topic::{CertificateUrl, Topic};
 use super::web::Web;
 use crate::clock::Clock;
 use crate::offload::offload;
-use crate::telemetry::{CertificateOutcome, Metrics, RateLimit};
+use crate::telemetry::{CertificateOutcome, LogLimiter, Metrics};
 
 /// Certificates that are known at once. SNS has one at a time in each region, for months.
 const KNOWN_MAX: usize = 32;
@@ -82,7 +82,7 @@ struct Shared {
     state: Mutex<State>,
     one_refresh: Semaphore,
     waiting: Semaphore,
-    warnings: RateLimit,
+    warnings: LogLimiter,
 }
 
 #[derive(Debug)]
@@ -130,7 +130,7 @@ impl Certificates {
     /// Reads those that were kept, too.
     #[must_use]
     pub fn new(parts: CertificateParts, topics: &[Arc<Topic>]) -> Self {
-        let warnings = RateLimit::new(Duration::from_secs(10), Arc::clone(&parts.metrics));
+        let warnings = LogLimiter::new(Duration::from_secs(10), Arc::clone(&parts.metrics));
         let certificates = Self(Arc::new(Shared {
             parts,
             state: Mutex::new(State::new(Instant::now())),
@@ -159,13 +159,13 @@ impl Certificates {
             let roots = chain.then(|| web.roots());
             match offered.and_then(|offered| offered.judge(&topic, roots, clock.now_ms())) {
                 Ok(key) if *chain => {
-                    metrics.sns_certificate(CertificateOutcome::Loaded);
+                    metrics.sns_certificates.increment(CertificateOutcome::Loaded);
                     let key = Arc::new(key);
                     state.known.insert(url, Known { key, fetch_at: now, fetched_at: now });
                 }
                 Ok(_) => _ = state.held.insert(url),
                 Err(why) => {
-                    metrics.sns_certificate(CertificateOutcome::Wrong);
+                    metrics.sns_certificates.increment(CertificateOutcome::Wrong);
                     tracing::info!(path = url.path(), why, "kept SNS certificate removed");
                     store.remove(&url);
                 }
@@ -233,7 +233,7 @@ impl Certificates {
             return Looked::UnderWay(fetched);
         }
         let Some(fetched) = state.ask(url, topic, group, now) else {
-            self.0.parts.metrics.sns_certificate(CertificateOutcome::Limited);
+            self.0.parts.metrics.sns_certificates.increment(CertificateOutcome::Limited);
             let why = "too many certificates are asked for";
             return Looked::Without(NoKey::Away(why.to_owned()));
         };
@@ -299,7 +299,7 @@ impl Certificates {
             Err(NoKey::Away(_) | NoKey::Missing(_)) => CertificateOutcome::Failed,
             Err(NoKey::Wrong(_)) => CertificateOutcome::Wrong,
         };
-        self.0.parts.metrics.sns_certificate(outcome);
+        self.0.parts.metrics.sns_certificates.increment(outcome);
         fetched
     }
 

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::topic::Confirmation;
 use super::web::Web;
-use crate::ack::{Admission, DoneWhen, Ledger, Reason, Refusal, RequestId, Stage};
+use crate::ack::{Admission, DoneWhen, Ledger, Refusal, RefusalReason, RequestId, Stage};
 use crate::telemetry::{Metrics, SubscriptionOutcome};
 
 /// Confirmations that are asked for at once.
@@ -57,7 +57,8 @@ impl Confirmer {
             }
         };
         let Ok(_place) = self.at_once.try_acquire() else {
-            let refusal = Refusal::new(Reason::Busy, "too many subscriptions are being confirmed");
+            let refusal =
+                Refusal::new(RefusalReason::Busy, "too many subscriptions are being confirmed");
             ticket.refuse(refusal.clone());
             return Err(refusal);
         };
@@ -66,14 +67,15 @@ impl Confirmer {
             Ok(()) => {
                 // Nobody waits for counts of it.
                 drop(ticket.merged(false));
-                self.metrics.sns_subscription(SubscriptionOutcome::Confirmed);
+                self.metrics.sns_subscriptions.increment(SubscriptionOutcome::Confirmed);
                 tracing::info!(topic, "SNS subscription confirmed");
                 Ok(())
             }
             Err(why) => {
-                self.metrics.sns_subscription(SubscriptionOutcome::Failed);
+                self.metrics.sns_subscriptions.increment(SubscriptionOutcome::Failed);
                 tracing::error!(topic, why, "SNS subscription not confirmed; SNS asks again");
-                let refusal = Refusal::new(Reason::GivenUp, "the subscription is not confirmed");
+                let refusal =
+                    Refusal::new(RefusalReason::GivenUp, "the subscription is not confirmed");
                 ticket.refuse(refusal.clone());
                 Err(refusal)
             }

@@ -22,7 +22,7 @@ use super::judge::{Doubted, Judge, is_raw};
 use super::message::{Envelope, Kind};
 use super::topic::Topic;
 use super::web::Web;
-use crate::ack::{Admission, Reason, Refusal, RequestId, SourceKind, Ticket, Waiter};
+use crate::ack::{Admission, Refusal, RefusalReason, RequestId, SourceKind, Ticket, Waiter};
 use crate::config::{AccessKey, SignatureVersion, TopicArn};
 use crate::http::Peer;
 use crate::intake::body::discard;
@@ -30,7 +30,7 @@ use crate::intake::{AccessKeys, Charge, LetterContent, Named, Response, SourceIn
 use crate::limits::{SNS_BODY_BYTES_MAX, SNS_ID_MARGIN};
 use crate::pipeline::Batch;
 use crate::printable::shown;
-use crate::telemetry::{Metrics, RateLimit, RequestOutcome, SnsDoubt, SubscriptionOutcome};
+use crate::telemetry::{LogLimiter, Metrics, RequestOutcome, SnsDoubt, SubscriptionOutcome};
 
 /// What is left of a body that is refused is read for so long and by so many at once, so that its
 /// sender hears the answer; without that, its connection is just closed.
@@ -81,7 +81,7 @@ struct Shared {
     patience: Duration,
     source: SourceIntake,
     metrics: Arc<Metrics>,
-    warnings: RateLimit,
+    warnings: LogLimiter,
 }
 
 /// A message that is believed.
@@ -141,7 +141,7 @@ impl SnsEndpoint {
             confirms: settings.confirm,
             patience: settings.patience,
             source,
-            warnings: RateLimit::new(Duration::from_secs(10), Arc::clone(&metrics)),
+            warnings: LogLimiter::new(Duration::from_secs(10), Arc::clone(&metrics)),
             metrics,
         }))
     }
@@ -178,9 +178,11 @@ impl SnsEndpoint {
             Ok(Err(_)) => {
                 // Its ticket was dropped with the panic: the id is forgotten unless it was merged.
                 tracing::error!("counting a message of SNS panicked");
-                self.refused(Refusal::new(Reason::GivenUp, "the work on it failed"))
+                self.refused(Refusal::new(RefusalReason::GivenUp, "the work on it failed"))
             }
-            Err(_) => self.refused(Refusal::new(Reason::GivenUp, "still worked on; send it again")),
+            Err(_) => {
+                self.refused(Refusal::new(RefusalReason::GivenUp, "still worked on; send it again"))
+            }
         }
     }
 
@@ -256,7 +258,7 @@ impl SnsEndpoint {
         match kind {
             Kind::Notification => return Ok(Some(Believed { topic, id, text: message.into() })),
             Kind::UnsubscribeConfirmation => {
-                shared.metrics.sns_subscription(SubscriptionOutcome::Ended);
+                shared.metrics.sns_subscriptions.increment(SubscriptionOutcome::Ended);
                 if shared.warnings.allow() {
                     tracing::warn!(
                         topic = arn,
@@ -274,7 +276,7 @@ impl SnsEndpoint {
             return Err(self.refusal_of(doubted));
         };
         if !shared.confirms {
-            shared.metrics.sns_subscription(SubscriptionOutcome::Left);
+            shared.metrics.sns_subscriptions.increment(SubscriptionOutcome::Left);
             if shared.warnings.allow() {
                 tracing::warn!(topic = arn, url, "an SNS subscription waits for you to confirm it");
             }
@@ -349,7 +351,7 @@ impl SnsEndpoint {
     }
 
     fn refusal_of(&self, doubted: Doubted) -> Refusal {
-        self.0.metrics.sns_refused(doubted.doubt);
+        self.0.metrics.sns_refused.increment(doubted.doubt);
         Refusal::new(doubted.reason(), doubted.why)
     }
 
@@ -363,7 +365,7 @@ impl SnsEndpoint {
             && self.0.warnings.allow()
         {
             let why = response.error.as_deref().map(shown);
-            tracing::warn!(reason = reason.label(), why, "message of SNS refused");
+            tracing::warn!(reason = reason.as_str(), why, "message of SNS refused");
         }
         response
     }
@@ -377,7 +379,7 @@ fn announced(headers: &HeaderMap) -> Option<u64> {
 fn answer(response: &Response) -> axum::http::Response<Body> {
     let status = response.status();
     // What is wrong with a message is for our own log; how we are, its sender may know.
-    let given_up = matches!(response.outcome, RequestOutcome::Refused(Reason::GivenUp));
+    let given_up = matches!(response.outcome, RequestOutcome::Refused(RefusalReason::GivenUp));
     let said = match &response.error {
         Some(error) if status == 503 && !given_up => format!("{error}\n"),
         _ => String::new(),

@@ -15,7 +15,8 @@ use super::door::DoorPlace;
 use super::message::{Envelope, Version, is_message_id};
 use super::signature::is_signed;
 use super::topic::Topic;
-use crate::ack::Reason;
+
+use crate::ack::RefusalReason;
 use crate::clock::Clock;
 use crate::config::SignatureVersion;
 use crate::intake::AccessKeys;
@@ -163,19 +164,19 @@ impl Judge {
 impl Doubted {
     /// SNS repeats what is answered 503, and nothing else.
     #[must_use]
-    pub fn reason(&self) -> Reason {
+    pub fn reason(&self) -> RefusalReason {
         match self.doubt {
-            SnsDoubt::Envelope | SnsDoubt::TooLarge => Reason::BadRequest,
-            SnsDoubt::Credentials => Reason::Unauthorized,
-            SnsDoubt::Unverified | SnsDoubt::Incomplete => Reason::GivenUp,
-            SnsDoubt::Evicted | SnsDoubt::Full => Reason::Busy,
+            SnsDoubt::Envelope | SnsDoubt::TooLarge => RefusalReason::BadRequest,
+            SnsDoubt::Credentials => RefusalReason::Unauthorized,
+            SnsDoubt::Unverified | SnsDoubt::Incomplete => RefusalReason::GivenUp,
+            SnsDoubt::Evicted | SnsDoubt::Full => RefusalReason::Busy,
             SnsDoubt::Topic
             | SnsDoubt::Version
             | SnsDoubt::Stale
             | SnsDoubt::Future
             | SnsDoubt::Certificate
             | SnsDoubt::Signature
-            | SnsDoubt::Subscription => Reason::Forbidden,
+            | SnsDoubt::Subscription => RefusalReason::Forbidden,
         }
     }
 }

@@ -11,7 +11,7 @@ use super::Shared;
 use super::hand::Handle;
 #[cfg(feature = "s3")]
 use super::objects::merge_objects;
-use crate::ack::{Admission, Reason, Refusal, RequestId, SourceKind, Stage, Ticket, Waiter};
+use crate::ack::{Admission, Refusal, RefusalReason, RequestId, SourceKind, Stage, Ticket, Waiter};
 use crate::intake::{LetterContent, Named, Patience};
 use crate::limits::SQS_VISIBILITY_MAX;
 use crate::pipeline::Batch;
@@ -111,16 +111,16 @@ pub async fn handle(hold: Hold, content: Content, place: OwnedSemaphorePermit) {
         }
         return;
     };
-    if refusal.reason == Reason::Draining {
+    if refusal.reason == RefusalReason::Draining {
         return hold.keep();
     }
     if shared.warnings.allow() {
-        let (queue, reason, why) = (shared.queue.url(), refusal.reason.label(), &*refusal.message);
+        let (queue, reason, why) = (shared.queue.url(), refusal.reason.as_str(), &*refusal.message);
         tracing::warn!(queue, message = &*id, reason, why, "message not processed");
     }
     if refusal.reason.is_temporary() {
         hold.hide(content.receives).await;
-    } else if refusal.reason.is_final() || refusal.reason == Reason::Forbidden {
+    } else if refusal.reason.is_final() || refusal.reason == RefusalReason::Forbidden {
         // It is known, and costs nothing: the sooner its receives are used up, the better.
         hold.hide(1).await;
     }
@@ -196,7 +196,7 @@ async fn wait(
             }
             Stage::Refused(refusal) => return Err(refusal),
             Stage::Reading | Stage::Forwarding => {
-                return Err(Refusal::new(Reason::GivenUp, "the work on it ended early"));
+                return Err(Refusal::new(RefusalReason::GivenUp, "the work on it ended early"));
             }
         }
     }

@@ -28,7 +28,7 @@ use self::hand::Hand;
 use self::queue::Queue;
 use crate::intake::SourceIntake;
 use crate::supervisor::Supervisor;
-use crate::telemetry::{Metrics, RateLimit, TaskName};
+use crate::telemetry::{LogLimiter, Metrics, TaskName};
 
 #[cfg(feature = "s3")]
 pub use objects::ObjectSource;
@@ -71,7 +71,7 @@ struct Shared {
     metrics: Arc<Metrics>,
     /// Messages that are to be deleted.
     deletions: mpsc::UnboundedSender<Arc<str>>,
-    warnings: RateLimit,
+    warnings: LogLimiter,
     #[cfg(feature = "s3")]
     objects: Option<ObjectSource>,
     drain: CancellationToken,
@@ -111,7 +111,7 @@ impl SqsSource {
             hand: Hand::new(settings.held_messages, settings.visibility),
             settings,
             source,
-            warnings: RateLimit::new(Duration::from_secs(10), Arc::clone(&metrics)),
+            warnings: LogLimiter::new(Duration::from_secs(10), Arc::clone(&metrics)),
             metrics,
             deletions,
             #[cfg(feature = "s3")]

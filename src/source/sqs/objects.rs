@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Shared;
-use crate::ack::{Admission, Reason, Refusal, Ticket, Waiter};
+use crate::ack::{Admission, Refusal, RefusalReason, Ticket, Waiter};
 use crate::dead_letters::Letters;
 use crate::intake::{LetterContent, MeteredBatch, Named, Patience, SourceIntake};
 use crate::pipeline::Batch;
@@ -28,16 +28,16 @@ pub async fn merge_objects(
     notification: Notification,
 ) -> Result<Vec<Waiter>, Refusal> {
     from.permit.judge(&notification).map_err(|why| {
-        shared.metrics.s3_objects(ObjectOutcome::Forbidden, notification.objects.len() as u64);
+        shared.metrics.s3_objects.add(ObjectOutcome::Forbidden, notification.objects.len() as u64);
         refusal(&why)
     })?;
-    shared.metrics.s3_objects(ObjectOutcome::Ignored, notification.others);
+    shared.metrics.s3_objects.add(ObjectOutcome::Ignored, notification.others);
     let mut patience = shared.patience();
     let mut waiters = Vec::new();
     for object in notification.objects {
         match from.source.ledger.admit(object.id()) {
             Admission::Known(waiter) => {
-                shared.metrics.s3_objects(ObjectOutcome::Repeated, 1);
+                shared.metrics.s3_objects.add(ObjectOutcome::Repeated, 1);
                 waiters.push(waiter);
             }
             Admission::New(ticket) => {
@@ -50,7 +50,7 @@ pub async fn merge_objects(
 
 /// Leaves the message in the queue, until its redrive policy moves it.
 fn refusal(why: &Forbidden) -> Refusal {
-    Refusal::new(Reason::Forbidden, why.to_string())
+    Refusal::new(RefusalReason::Forbidden, why.to_string())
 }
 
 /// `None`: the object is not there any more.
@@ -90,7 +90,7 @@ async fn merge_object(
         async move {
             // It was within its budget before.
             let fresh = || MeteredBatch::unbounded(blank_of(&blank, &from.source));
-            let gone = || Refusal::new(Reason::GivenUp, "the object is not there any more");
+            let gone = || Refusal::new(RefusalReason::GivenUp, "the object is not there any more");
             read(&from, &object, None, fresh).await?.ok_or_else(gone)
         }
     };

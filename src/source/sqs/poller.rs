@@ -9,7 +9,8 @@ use tokio::time::{Instant, sleep};
 use super::Shared;
 use super::message::{Hold, handle};
 use super::queue::{MESSAGES_MAX, Received};
-use crate::ack::Reason;
+
+use crate::ack::RefusalReason;
 use crate::backoff::Backoff;
 
 /// What is on its way when the daemon begins to drain has this long to arrive. Messages that arrive
@@ -76,7 +77,7 @@ async fn round(shared: Arc<Shared>) -> Round {
         places = places => places.ok(),
     };
     while let Err(refusal) = shared.source.intake.admit(shared.source.until_settled) {
-        if refusal.reason == Reason::Draining {
+        if refusal.reason == RefusalReason::Draining {
             return Round::Draining;
         }
         sleep(LOOK_AGAIN).await;

@@ -4,20 +4,19 @@
 
 #![no_main]
 
-#[path = "../../../src/destination/mod.rs"]
-mod destination;
+#[path = "../../../src/definitions/mod.rs"]
+mod definitions;
 #[path = "../../../src/finding.rs"]
 mod finding;
 #[path = "../../../src/printable.rs"]
 mod printable;
+#[path = "../../../src/rules/mod.rs"]
+mod rules;
 #[path = "../../../src/ses/mod.rs"]
 mod ses;
 
-use destination::{
-    Definitions, ExportFormat, Layouts, RequestFault, RuleSet, export, import, read,
-    read_destination, read_destination_extensions, read_object, read_options, read_set,
-    read_set_extensions, to_document,
-};
+use definitions::{Definitions, ExportFormat, RequestFault, export, import, read, read_destination, read_destination_extensions, read_object, read_options, read_set, read_set_extensions, to_document};
+use rules::{Layouts, RuleSet};
 use finding::{Finding, Place};
 use libfuzzer_sys::fuzz_target;
 

@@ -12,12 +12,16 @@ mod ack;
 mod aggregate;
 #[path = "../../../src/clock.rs"]
 mod clock;
-#[path = "../../../src/destination/mod.rs"]
-mod destination;
+#[path = "../../../src/definitions/mod.rs"]
+mod definitions;
 #[path = "../../../src/finding.rs"]
 mod finding;
+#[path = "../../../src/label.rs"]
+mod label;
 #[path = "../../../src/printable.rs"]
 mod printable;
+#[path = "../../../src/rules/mod.rs"]
+mod rules;
 #[path = "../../../src/ses/mod.rs"]
 mod ses;
 // Without its writer, which needs the daemon's telemetry and a runtime.
@@ -35,7 +39,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ack::RequestId;
 use aggregate::{Aggregator, Delta, Key, Limits, layout_of, varint};
 use clock::Clock;
-use destination::{Layout, Layouts};
+use rules::{Layout, Layouts};
 use journal::disk::Disk;
 use journal::files::{self, Report};
 use journal::record::{Next, Record, Records};

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use postmeter::app::{App, Drained, StartError, Surroundings};
 use postmeter::aws::AwsEnvironment;
+use postmeter::catalog::Book;
 use postmeter::clock::Clock;
 use postmeter::config::{AccessKey, Config, DefinitionsSource, Publish};
-use postmeter::definitions::Book;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;

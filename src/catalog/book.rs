@@ -1,0 +1,228 @@
+//! The document and the rules in force, kept in step.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::Mutex;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::compiler::{Compiled, Compiler, DefinitionsError, panicked};
+use super::document::{Document, WriteError};
+use crate::definitions::{DOCUMENT_BYTES_MAX, Definitions, to_document};
+use crate::offload::offload;
+use crate::rules::RuleSet;
+use crate::telemetry::{LogLimiter, Metrics, Reload};
+
+/// Reads definitions again while the daemon runs, and changes them. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Book(Arc<Inner>);
+
+/// What a [`Book`] is made of.
+pub struct BookParts {
+    pub document: Document,
+    pub compiler: Compiler,
+    /// What is in force already.
+    pub definitions: Definitions,
+    /// Puts rules into force: for requests that begin when it has returned.
+    pub install: Box<dyn Fn(RuleSet) + Send + Sync>,
+    pub metrics: Arc<Metrics>,
+    /// How often a document that says when it has changed is looked at.
+    pub interval: Duration,
+}
+
+struct Inner {
+    parts: BookParts,
+    in_force: ArcSwap<Definitions>,
+    /// One reads or changes the document at a time.
+    turn: Mutex<Turn>,
+}
+
+/// Of whoever reads or changes the document.
+#[derive(Debug, Default)]
+struct Turn {
+    /// The document that was read last is not the one in force.
+    is_refused: bool,
+}
+
+/// Why definitions were not changed.
+#[derive(Debug)]
+pub enum ChangeError<E> {
+    /// The change does not go with what is there.
+    Refused(E),
+    /// Somebody else changed the document at the same time.
+    Conflict,
+    /// The document with this change would be refused.
+    Unfit(DefinitionsError),
+    /// The document with this change would be too long to be read again.
+    TooLarge,
+    /// The document itself was refused as somebody left it, and said to be in the log; it is kept
+    /// for whoever mends it.
+    Faulty,
+    /// The document cannot be read or written, or nobody knows.
+    Failed(String),
+}
+
+// === impl Book ===
+
+impl Book {
+    #[must_use]
+    pub fn new(mut parts: BookParts) -> Self {
+        let in_force = ArcSwap::from_pointee(std::mem::take(&mut parts.definitions));
+        Self(Arc::new(Inner { parts, in_force, turn: Mutex::default() }))
+    }
+
+    /// What counts now.
+    #[must_use]
+    pub fn in_force(&self) -> Arc<Definitions> {
+        self.0.in_force.load_full()
+    }
+
+    /// Reads the document again; gives whether it had changed. A faulty one is refused whole and
+    /// the old rules go on.
+    ///
+    /// # Errors
+    /// It cannot be read, or is faulty.
+    pub async fn reload(&self) -> Result<bool, DefinitionsError> {
+        let mut turn = self.0.turn.lock().await;
+        self.read(&mut turn).await
+    }
+
+    async fn read(&self, turn: &mut Turn) -> Result<bool, DefinitionsError> {
+        let BookParts { document, compiler, metrics, .. } = &self.0.parts;
+        match compiler.load(document).await {
+            Ok(None) => Ok(false),
+            Ok(Some(compiled)) => {
+                metrics.definitions_reloads.increment(Reload::Loaded);
+                self.install(compiled);
+                turn.is_refused = false;
+                Ok(true)
+            }
+            Err(error) => {
+                metrics.definitions_reloads.increment(Reload::Refused);
+                turn.is_refused |= !matches!(error, DefinitionsError::Unreadable(_));
+                Err(error)
+            }
+        }
+    }
+
+    fn install(&self, compiled: Compiled) {
+        (self.0.parts.install)(compiled.rules);
+        self.0.in_force.store(Arc::new(compiled.definitions));
+    }
+
+    /// Changes the definitions in their document and puts them into force: when this returns `Ok`,
+    /// both are done, and a loss of power undoes neither. What others changed in the document
+    /// meanwhile is taken in first.
+    ///
+    /// Whoever stops waiting for this must not know more than that nobody knows; run it in a task
+    /// of its own.
+    ///
+    /// # Errors
+    /// Nothing has changed, unless it [failed](ChangeError::Failed).
+    pub async fn change<T, E>(
+        &self,
+        change: impl FnOnce(&mut Definitions) -> Result<T, E>,
+    ) -> Result<T, ChangeError<E>> {
+        let BookParts { document, compiler, .. } = &self.0.parts;
+        let mut turn = self.0.turn.lock().await;
+        let _lock = document.lock().await?;
+        match self.read(&mut turn).await {
+            Ok(_) => {}
+            Err(DefinitionsError::Unreadable(why)) => return Err(ChangeError::Failed(why)),
+            Err(error) => refuse(&error),
+        }
+        if turn.is_refused {
+            return Err(ChangeError::Faulty);
+        }
+        let before = self.in_force();
+        let mut after = Definitions::clone(&before);
+        let answer = change(&mut after).map_err(ChangeError::Refused)?;
+        if after == *before {
+            return Ok(answer);
+        }
+        let (maker, name) = (compiler.clone(), document.name());
+        // What is written is what is read again at the next start.
+        let compiling = offload(move || {
+            let text =
+                to_document(&after).map_err(|error| DefinitionsError::Unfit(error.to_string()))?;
+            if text.len() > DOCUMENT_BYTES_MAX {
+                return Ok(None);
+            }
+            let (made, _) = maker.compile(&name, &text)?;
+            Ok(Some((text, made)))
+        });
+        let made = compiling.await.map_err(|_| panicked()).flatten();
+        let made = made.map_err(ChangeError::Unfit)?;
+        let (text, made) = made.ok_or(ChangeError::TooLarge)?;
+        document.write(text).await?;
+        self.install(made);
+        Ok(answer)
+    }
+
+    /// As [`Book::reload`], and says what came of it.
+    pub async fn reload_and_say(&self) {
+        match self.reload().await {
+            Ok(true) => tracing::info!("definitions reloaded"),
+            Ok(false) => tracing::info!("definitions are as before"),
+            Err(error) => refuse(&error),
+        }
+    }
+
+    /// Looks again and again for a change, if the document can tell, until the daemon ends.
+    pub async fn watch(self, end: CancellationToken) {
+        let BookParts { document, metrics, interval, .. } = &self.0.parts;
+        if !document.tells_changes() {
+            // It has nothing to do, but it must not end early.
+            end.cancelled().await;
+            return;
+        }
+        let errors = LogLimiter::new(Duration::from_mins(1), Arc::clone(metrics));
+        loop {
+            tokio::select! {
+                () = end.cancelled() => return,
+                () = sleep(*interval) => {}
+            }
+            match self.reload().await {
+                Ok(true) => tracing::info!("definitions reloaded"),
+                // Said again while it lasts.
+                Err(error) if errors.allow() => refuse(&error),
+                Ok(false) | Err(_) => {}
+            }
+        }
+    }
+}
+
+fn refuse(error: &DefinitionsError) {
+    if let DefinitionsError::Faulty(findings) = error {
+        for finding in findings {
+            tracing::error!(place = %finding.place, path = finding.path, "{}; {}", finding.what, finding.mend);
+        }
+    }
+    tracing::error!(%error, "definitions refused; the old ones go on");
+}
+
+impl fmt::Debug for BookParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BookParts").field("document", &self.document).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.parts.fmt(f)
+    }
+}
+
+// === impl ChangeError ===
+
+impl<E> From<WriteError> for ChangeError<E> {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Conflict => Self::Conflict,
+            WriteError::Failed(why) => Self::Failed(why),
+        }
+    }
+}

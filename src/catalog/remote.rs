@@ -1,0 +1,117 @@
+//! A document in S3, which says when it has changed.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::{DisplayErrorContext, SdkError};
+
+use super::document::{EMPTY, WriteError};
+use crate::definitions::DOCUMENT_BYTES_MAX;
+
+/// An object with a text. Cheap to clone; clones know the same version.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    client: Client,
+    bucket: String,
+    key: String,
+    /// Begin with an empty document if there is none.
+    may_be_absent: bool,
+    seen: Arc<Mutex<Seen>>,
+}
+
+/// The version that was read or written last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Seen {
+    #[default]
+    Nothing,
+    /// There was no object.
+    Absent,
+    Version(String),
+}
+
+// === impl Remote ===
+
+impl Remote {
+    /// An object; `may_be_absent`: one that need not be there yet.
+    #[must_use]
+    pub fn new(client: Client, bucket: &str, key: &str, may_be_absent: bool) -> Self {
+        let (bucket, key) = (bucket.to_owned(), key.to_owned());
+        Self { client, bucket, key, may_be_absent, seen: Arc::default() }
+    }
+
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("s3://{}/{}", self.bucket, self.key)
+    }
+
+    /// See [`Document::read`](super::Document::read). An object that was there and is gone is an
+    /// error.
+    pub async fn read(&self) -> Result<Option<String>, String> {
+        let seen = self.seen().clone();
+        let known = if let Seen::Version(etag) = &seen { Some(etag.clone()) } else { None };
+        let call = self.client.get_object().bucket(&self.bucket).key(&self.key);
+        let answer = match call.set_if_none_match(known).send().await {
+            Ok(answer) => answer,
+            Err(error) => {
+                return match status(&error) {
+                    304 => Ok(None),
+                    404 if self.may_be_absent && seen == Seen::Absent => Ok(None),
+                    404 if self.may_be_absent && seen == Seen::Nothing => {
+                        *self.seen() = Seen::Absent;
+                        Ok(Some(EMPTY.to_owned()))
+                    }
+                    _ => Err(DisplayErrorContext(error).to_string()),
+                };
+            }
+        };
+        let len = answer.content_length().and_then(|len| usize::try_from(len).ok());
+        if len.is_none_or(|len| len > DOCUMENT_BYTES_MAX) {
+            return Err(format!("it has more than {DOCUMENT_BYTES_MAX} bytes"));
+        }
+        let etag = answer.e_tag().map(str::to_owned);
+        let bytes = answer.body.collect().await.map_err(|error| error.to_string())?;
+        let text = String::from_utf8(bytes.to_vec()).map_err(|_| "it is not UTF-8".to_owned())?;
+        // A faulty version is not read again either: it would be as faulty.
+        *self.seen() = etag.map_or(Seen::Nothing, Seen::Version);
+        Ok(Some(text))
+    }
+
+    /// Replaces the version that was read last.
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>, 2026-11-22.
+    ///
+    /// # Errors
+    /// Somebody else replaced it; or what the SDK says, and then nobody may know.
+    pub async fn write(&self, text: String) -> Result<(), WriteError> {
+        let call = self.client.put_object().bucket(&self.bucket).key(&self.key);
+        let call = match self.seen().clone() {
+            Seen::Version(etag) => call.if_match(etag),
+            Seen::Absent => call.if_none_match("*"),
+            // Without a version nobody can tell whose text would be lost.
+            Seen::Nothing => return Err(WriteError::Conflict),
+        };
+        let call = call.content_type("application/json").body(text.into_bytes().into());
+        match call.send().await {
+            Ok(answer) => {
+                // Without a version the next reading finds out.
+                *self.seen() = answer.e_tag.map_or(Seen::Nothing, Seen::Version);
+                Ok(())
+            }
+            // 404: it was deleted meanwhile.
+            Err(error) if matches!(status(&error), 404 | 409 | 412) => Err(WriteError::Conflict),
+            Err(error) => Err(WriteError::Failed(DisplayErrorContext(error).to_string())),
+        }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The status of an answer; 0 when there is none.
+fn status<E>(error: &SdkError<E>) -> u16 {
+    match error {
+        SdkError::ServiceError(answer) => answer.raw().status().as_u16(),
+        SdkError::ResponseError(answer) => answer.raw().status().as_u16(),
+        _ => 0,
+    }
+}

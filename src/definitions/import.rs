@@ -1,0 +1,119 @@
+//! From what the AWS CLI prints to a definitions document.
+//!
+//! In flows the output of `aws sesv2 get-configuration-set-event-destinations`, which names no
+//! configuration set; out flows the same list under the name that the operator gives. Only the
+//! wrapping is judged here: the caller gives the result to [`read`](super::read).
+
+use serde_json::{Value, json};
+
+use super::validate::{DOCUMENT_BYTES_MAX, configuration_set_name_fault};
+
+/// Why there is nothing to import.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The name given for the configuration set is not one.
+    #[error("{0}; {1}")]
+    Name(String, String),
+    /// The input is larger than a definitions document may be.
+    #[error("input has {0} bytes, at most {DOCUMENT_BYTES_MAX} are read")]
+    TooLarge(usize),
+    /// The input cannot be read at all.
+    #[error("input is not JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The input is JSON, but something else.
+    #[error(
+        "input has no EventDestinations list; give it what \
+         `aws sesv2 get-configuration-set-event-destinations` prints"
+    )]
+    NoEventDestinations,
+}
+
+/// Wraps a list of event destinations into a definitions document with one configuration set.
+pub fn import(configuration_set: &str, text: &str) -> Result<String, ImportError> {
+    if let Some((what, mend)) = configuration_set_name_fault(configuration_set) {
+        return Err(ImportError::Name(what, mend));
+    }
+    if text.len() > DOCUMENT_BYTES_MAX {
+        return Err(ImportError::TooLarge(text.len()));
+    }
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut output: Value = serde_json::from_str(text)?;
+    let destinations = output.get_mut("EventDestinations").map(Value::take);
+    let Some(destinations @ Value::Array(_)) = destinations else {
+        return Err(ImportError::NoEventDestinations);
+    };
+    let document = json!({
+        "ConfigurationSets": [{
+            "ConfigurationSetName": configuration_set,
+            "EventDestinations": destinations,
+        }]
+    });
+    let mut document = serde_json::to_string_pretty(&document)?;
+    document.push('\n');
+    Ok(document)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::definitions::read;
+
+    const PRINTED: &str = r#"{
+        "EventDestinations": [{
+            "Name": "by-campaign",
+            "Enabled": true,
+            "MatchingEventTypes": ["SEND", "BOUNCE"],
+            "CloudWatchDestination": {"DimensionConfigurations": [{
+                "DimensionName": "campaign",
+                "DimensionValueSource": "MESSAGE_TAG",
+                "DefaultDimensionValue": "none"
+            }]}
+        }]
+    }"#;
+
+    #[test]
+    fn output_of_the_aws_cli_becomes_a_document_without_findings() {
+        let document = import("prod", PRINTED).unwrap();
+
+        assert!(document.ends_with("}\n"), "{document}");
+        assert!(document.lines().count() > 10, "{document}");
+        let reading = read("definitions.json", &document);
+        assert_eq!(reading.findings, []);
+        let definitions = reading.definitions.unwrap();
+        assert_eq!(definitions.configuration_sets.len(), 1);
+        assert_eq!(definitions.configuration_sets[0].name, "prod");
+        assert_eq!(definitions.configuration_sets[0].event_destinations[0].name, "by-campaign");
+    }
+
+    #[test]
+    fn a_byte_order_mark_and_an_empty_list_are_taken() {
+        let document = import("prod", "\u{feff}{\"EventDestinations\": []}").unwrap();
+        assert!(read("f", &document).definitions.is_some());
+    }
+
+    #[test]
+    fn a_wrong_name_is_refused_with_its_mend() {
+        for name in ["", "two words", &"x".repeat(65)] {
+            let error = import(name, PRINTED).unwrap_err();
+            assert!(matches!(error, ImportError::Name(..)), "{name}: {error}");
+            assert!(error.to_string().starts_with("configuration set name "), "{error}");
+            assert!(error.to_string().len() < 300, "{error}");
+        }
+        assert!(import("*", PRINTED).is_ok());
+    }
+
+    #[test]
+    fn other_input_is_refused() {
+        assert!(matches!(import("prod", "{"), Err(ImportError::Json(_))));
+        assert!(matches!(import("prod", ""), Err(ImportError::Json(_))));
+        assert!(matches!(import("prod", &"[".repeat(500_000)), Err(ImportError::Json(_))));
+        let large = " ".repeat(DOCUMENT_BYTES_MAX + 1);
+        assert!(matches!(import("prod", &large), Err(ImportError::TooLarge(_))));
+        for text in
+            ["[]", "{}", "7", r#"{"EventDestinations":null}"#, r#"{"EventDestinations":{}}"#]
+        {
+            let error = import("prod", text).unwrap_err();
+            assert!(matches!(error, ImportError::NoEventDestinations), "{text}: {error}");
+        }
+    }
+}

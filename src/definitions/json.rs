@@ -1,0 +1,291 @@
+//! Definitions as JSON: the document, and the shapes of the SES v2 API.
+//!
+//! What is written here is read by [`read`](super::read) as the same definitions.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::model::{
+    ConfigurationSet, Definitions, Destination, Dimension, EventDestination, OnInvalidValue,
+    ValueSource,
+};
+use super::target::TargetKind;
+use super::validate::DOCUMENT_VERSION;
+use crate::ses::EventType;
+
+/// What is written of extensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extensions {
+    /// As in the document.
+    Shown,
+    /// As SES would have it.
+    Hidden,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Document<'a> {
+    version: u64,
+    configuration_sets: Vec<Set<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Set<'a> {
+    configuration_set_name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<&'a str>,
+    #[serde(flatten)]
+    options: &'a BTreeMap<&'static str, Value>,
+    event_destinations: Vec<EventDestinationJson<'a>>,
+}
+
+/// An event destination in the shape of the SES v2 API.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct EventDestinationJson<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    enabled: bool,
+    matching_event_types: Vec<&'static str>,
+    #[serde(flatten)]
+    kind: Kind<'a>,
+}
+
+/// Written under its name.
+#[derive(Serialize)]
+#[serde(rename_all_fields = "PascalCase")]
+enum Kind<'a> {
+    #[serde(rename = "CloudWatchDestination")]
+    CloudWatch {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        namespace: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        on_invalid_value: Option<&'static str>,
+        dimension_configurations: Vec<DimensionJson<'a>>,
+    },
+    #[serde(rename = "KinesisFirehoseDestination")]
+    Firehose {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        iam_role_arn: Option<&'a str>,
+        delivery_stream_arn: &'a str,
+    },
+    #[serde(rename = "SnsDestination")]
+    Sns { topic_arn: &'a str },
+    #[serde(rename = "EventBridgeDestination")]
+    EventBridge { event_bus_arn: &'a str },
+    #[serde(rename = "PinpointDestination")]
+    Pinpoint {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        application_arn: Option<&'a str>,
+    },
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct DimensionJson<'a> {
+    dimension_name: &'a str,
+    dimension_value_source: &'static str,
+    default_dimension_value: &'a str,
+}
+
+/// The document of definitions, extensions included, for people to read.
+///
+/// # Errors
+/// None is known: every value has a JSON form.
+pub fn to_document(definitions: &Definitions) -> Result<String, serde_json::Error> {
+    let configuration_sets = definitions.configuration_sets.iter().map(set).collect();
+    let document = Document { version: DOCUMENT_VERSION, configuration_sets };
+    serde_json::to_string_pretty(&document).map(|text| text + "\n")
+}
+
+fn set(set: &ConfigurationSet) -> Set<'_> {
+    let destinations = set.event_destinations.iter();
+    Set {
+        configuration_set_name: &set.name,
+        namespace: set.namespace.as_deref(),
+        options: &set.options.0,
+        event_destinations: destinations
+            .map(|destination| EventDestinationJson::new(destination, Extensions::Shown))
+            .collect(),
+    }
+}
+
+// === impl EventDestinationJson ===
+
+impl<'a> EventDestinationJson<'a> {
+    #[must_use]
+    pub fn new(destination: &'a EventDestination, extensions: Extensions) -> Self {
+        let EventDestination { name, enabled, matching_event_types, destination } = destination;
+        Self {
+            name: Some(name),
+            enabled: *enabled,
+            matching_event_types: matching_event_types.iter().map(EventType::api_name).collect(),
+            kind: Kind::new(destination, extensions),
+        }
+    }
+
+    /// As requests have it, which say the name elsewhere.
+    #[must_use]
+    pub fn without_name(self) -> Self {
+        Self { name: None, ..self }
+    }
+}
+
+// === impl Kind ===
+
+impl<'a> Kind<'a> {
+    fn new(destination: &'a Destination, extensions: Extensions) -> Self {
+        match destination {
+            Destination::CloudWatch(cloudwatch) => {
+                let shown = extensions == Extensions::Shown;
+                let on_invalid_value = cloudwatch.on_invalid_value;
+                let is_own = shown && on_invalid_value != OnInvalidValue::default();
+                Self::CloudWatch {
+                    namespace: cloudwatch.namespace.as_deref().filter(|_| shown),
+                    on_invalid_value: is_own.then(|| on_invalid_value.api_name()),
+                    dimension_configurations: cloudwatch.dimensions.iter().map(dimension).collect(),
+                }
+            }
+            Destination::Forward(target) => {
+                let arn = target.arn.as_str();
+                match target.kind {
+                    TargetKind::Firehose => Self::Firehose {
+                        iam_role_arn: target.role_arn.as_deref(),
+                        delivery_stream_arn: arn,
+                    },
+                    TargetKind::Sns => Self::Sns { topic_arn: arn },
+                    TargetKind::EventBridge => Self::EventBridge { event_bus_arn: arn },
+                }
+            }
+            Destination::Pinpoint { application_arn } => {
+                Self::Pinpoint { application_arn: application_arn.as_deref() }
+            }
+        }
+    }
+}
+
+fn dimension(dimension: &Dimension) -> DimensionJson<'_> {
+    DimensionJson {
+        dimension_name: &dimension.name,
+        dimension_value_source: dimension.source.api_name(),
+        default_dimension_value: &dimension.default,
+    }
+}
+
+// === names of the API ===
+
+impl ValueSource {
+    /// As version 1 of the API and `CloudFormation` have it.
+    #[must_use]
+    pub const fn v1_name(self) -> &'static str {
+        match self {
+            Self::MessageTag => "messageTag",
+            Self::EmailHeader => "emailHeader",
+            Self::LinkTag => "linkTag",
+        }
+    }
+
+    /// As version 2 of the API has it.
+    #[must_use]
+    pub const fn api_name(self) -> &'static str {
+        match self {
+            Self::MessageTag => "MESSAGE_TAG",
+            Self::EmailHeader => "EMAIL_HEADER",
+            Self::LinkTag => "LINK_TAG",
+        }
+    }
+}
+
+impl OnInvalidValue {
+    /// As the document has it.
+    #[must_use]
+    pub const fn api_name(self) -> &'static str {
+        match self {
+            Self::Drop => "DROP",
+            Self::Default => "DEFAULT",
+            Self::Sanitize => "SANITIZE",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::definitions::read;
+
+    const FULL: &str = r#"{"Version": 1, "ConfigurationSets": [
+        {"ConfigurationSetName": "prod", "Namespace": "Mail",
+         "TrackingOptions": {"CustomRedirectDomain": "t.example.com"},
+         "DeliveryOptions": {"TlsPolicy": "REQUIRE", "MaxDeliverySeconds": 300},
+         "ReputationOptions": {"ReputationMetricsEnabled": true, "LastFreshStart": 1700000000.5},
+         "SendingOptions": {"SendingEnabled": false},
+         "SuppressionOptions": {"SuppressedReasons": ["BOUNCE", "COMPLAINT"]},
+         "VdmOptions": {"DashboardOptions": {"EngagementMetrics": "ENABLED"}},
+         "Tags": [{"Key": "team", "Value": ""}],
+         "EventDestinations": [
+            {"Name": "counts", "Enabled": true, "MatchingEventTypes": ["SEND", "RENDERING_FAILURE"],
+             "CloudWatchDestination": {"Namespace": "Own", "OnInvalidValue": "SANITIZE",
+                "DimensionConfigurations": [{"DimensionName": "ses:from-domain",
+                    "DimensionValueSource": "MESSAGE_TAG", "DefaultDimensionValue": "none"}]}},
+            {"Name": "stream", "Enabled": true, "MatchingEventTypes": ["OPEN"],
+             "KinesisFirehoseDestination": {"IamRoleArn": "arn:aws:iam::111122223333:role/r",
+                "DeliveryStreamArn": "arn:aws:firehose:eu-west-1:111122223333:deliverystream/s"}},
+            {"Name": "topic", "MatchingEventTypes": ["CLICK"],
+             "SnsDestination": {"TopicArn": "arn:aws:sns:eu-west-1:111122223333:t"}},
+            {"Name": "bus", "Enabled": true, "MatchingEventTypes": ["BOUNCE"],
+             "EventBridgeDestination": {"EventBusArn": "arn:aws:events:eu-west-1:111122223333:event-bus/default"}},
+            {"Name": "old", "MatchingEventTypes": ["SEND"], "PinpointDestination":
+                {"ApplicationArn": "arn:aws:mobiletargeting:eu-west-1:111122223333:apps/a"}}]},
+        {"ConfigurationSetName": "*"}]}"#;
+
+    fn definitions(text: &str) -> Definitions {
+        let reading = read("f", text);
+        reading.definitions.unwrap_or_else(|| panic!("{:?}", reading.findings))
+    }
+
+    #[test]
+    fn what_is_written_is_read_as_the_same() {
+        let definitions = definitions(FULL);
+        let written = to_document(&definitions).unwrap();
+        assert_eq!(self::definitions(&written), definitions);
+        assert_eq!(definitions.configuration_sets[0].options.0.len(), 7);
+        // It stays as it is from then on.
+        assert_eq!(to_document(&self::definitions(&written)).unwrap(), written);
+        let empty = to_document(&Definitions::default()).unwrap();
+        assert_eq!(self::definitions(&empty), Definitions::default());
+    }
+
+    #[test]
+    fn extensions_are_left_out_of_what_ses_has() {
+        let definitions = definitions(FULL);
+        let destination = &definitions.configuration_sets[0].event_destinations[0];
+        let shown = EventDestinationJson::new(destination, Extensions::Shown);
+        let shown = serde_json::to_value(shown).unwrap();
+        assert_eq!(shown["CloudWatchDestination"]["OnInvalidValue"], "SANITIZE");
+        let hidden = EventDestinationJson::new(destination, Extensions::Hidden);
+        let hidden = serde_json::to_value(hidden).unwrap();
+        let members: Vec<_> =
+            hidden["CloudWatchDestination"].as_object().unwrap().keys().cloned().collect();
+        assert_eq!(members, ["DimensionConfigurations"]);
+        assert_eq!(hidden["Name"], "counts");
+    }
+
+    proptest! {
+        #[test]
+        fn any_texts_survive(key in "\\PC{1,20}", value in "\\PC{0,20}", domain in "\\PC{1,20}") {
+            let text = serde_json::json!({"ConfigurationSets": [{
+                "ConfigurationSetName": "a",
+                "TrackingOptions": {"CustomRedirectDomain": domain},
+                "Tags": [{"Key": key, "Value": value}],
+            }]}).to_string();
+            let definitions = definitions(&text);
+            let written = to_document(&definitions).unwrap();
+            prop_assert_eq!(self::definitions(&written), definitions);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The kinds of destinations that forward events as they came, and Pinpoint, which takes none any more.
+
+use super::object::{Node, Object};
+use super::report::{Checked, Report, Spot, quote, shorten};
+use crate::definitions::model::Destination;
+use crate::definitions::target::{Arn, Target, TargetKind};
+
+/// `arn:partition:service:region:account:resource`.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>, 2026-11-21.
+const ARN_PARTS_MIN: usize = 6;
+
+const PINPOINT_ARN: &str = "ApplicationArn";
+
+pub(super) fn kinesis_firehose(node: &Node, report: &mut Report) -> Checked<Destination> {
+    let mut object = node.object("KinesisFirehoseDestination", report)?;
+    // SES requires the role; here the task's own may do.
+    let role_arn = optional_arn(&mut object, "IamRoleArn", report);
+    let arn = target_arn(&mut object, "DeliveryStreamArn", TargetKind::Firehose, report);
+    object.report_unknown_keys(report);
+    let target = Target { kind: TargetKind::Firehose, arn: arn?, role_arn: role_arn? };
+    Ok(Destination::Forward(target))
+}
+
+pub(super) fn sns(node: &Node, report: &mut Report) -> Checked<Destination> {
+    let mut object = node.object("SnsDestination", report)?;
+    let arn = target_arn(&mut object, "TopicArn", TargetKind::Sns, report);
+    object.report_unknown_keys(report);
+    Ok(Destination::Forward(Target { kind: TargetKind::Sns, arn: arn?, role_arn: None }))
+}
+
+pub(super) fn event_bridge(node: &Node, report: &mut Report) -> Checked<Destination> {
+    let mut object = node.object("EventBridgeDestination", report)?;
+    let arn = target_arn(&mut object, "EventBusArn", TargetKind::EventBridge, report);
+    object.report_unknown_keys(report);
+    Ok(Destination::Forward(Target { kind: TargetKind::EventBridge, arn: arn?, role_arn: None }))
+}
+
+pub(super) fn pinpoint(node: &Node, report: &mut Report) -> Checked<Destination> {
+    let mut object = node.object("PinpointDestination", report)?;
+    let application_arn = optional_arn(&mut object, PINPOINT_ARN, report);
+    object.report_unknown_keys(report);
+    Ok(Destination::Pinpoint { application_arn: application_arn? })
+}
+
+/// Warns that nothing will arrive at a destination.
+pub(super) fn warn_if_inert(
+    destination: &Destination,
+    enabled: bool,
+    spot: &Spot,
+    report: &mut Report,
+) {
+    match destination {
+        Destination::Pinpoint { .. } => {
+            // https://docs.aws.amazon.com/pinpoint/latest/userguide/migrate.html, 2026-11-21.
+            let what = "Pinpoint destination is inert: AWS ended Pinpoint on 2026-10-30";
+            report.warning(spot, what, "remove the destination, or use another kind");
+        }
+        Destination::Forward(target) if enabled && !target.kind.is_built_in() => {
+            let (name, feature) = (target.kind.name(), target.kind.feature());
+            let what = format!("{name} destination is inert in this build");
+            report.warning(spot, what, format!("build postmeter with the feature `{feature}`"));
+        }
+        Destination::CloudWatch(_) | Destination::Forward(_) => {}
+    }
+}
+
+fn target_arn(
+    object: &mut Object,
+    key: &'static str,
+    kind: TargetKind,
+    report: &mut Report,
+) -> Checked<Arn> {
+    let node = object.require(key, report)?;
+    let text = node.text(key, report)?;
+    Arn::parse(kind, text).ok_or_else(|| {
+        let what = format!("{key} {} is not one", quote(text));
+        let mend = if kind == TargetKind::Sns
+            && text.rsplit_once('.').is_some_and(|(_, end)| end == "fifo")
+        {
+            "choose a standard topic: SES takes no FIFO topics".to_owned()
+        } else {
+            format!("write {}", kind.arn_shape())
+        };
+        report.error(&node.spot, what, mend)
+    })
+}
+
+fn optional_arn(
+    object: &mut Object,
+    key: &'static str,
+    report: &mut Report,
+) -> Checked<Option<String>> {
+    object.take(key).map(|node| arn(&node, key, report)).transpose()
+}
+
+fn arn(node: &Node, key: &str, report: &mut Report) -> Checked<String> {
+    let text = node.text(key, report)?;
+    let is_odd = |character: char| character.is_control() || character.is_whitespace();
+    let parts = text.split(':').count();
+    if !text.starts_with("arn:") || parts < ARN_PARTS_MIN || text.contains(is_odd) {
+        let what = format!("{key} {} is not an ARN", quote(text));
+        let mend = "write arn:partition:service:region:account:resource, without white space";
+        if key == PINPOINT_ARN {
+            let wording = format!("Invalid Pinpoint application ARN provided: {}.", shorten(text));
+            return Err(report.error_as_ses(&node.spot, what, mend, wording));
+        }
+        return Err(report.error(&node.spot, what, mend));
+    }
+    Ok(text.to_owned())
+}

@@ -1,0 +1,65 @@
+//! Warns of two destinations of one set that count an event twice into the same series.
+
+use super::report::{Report, Spot};
+use crate::definitions::model::{CloudWatchDestination, Destination, Dimension, EventDestination};
+
+/// The namespace where neither destination nor set names one. The daemon can be told another;
+/// then a set that spells out `SES` gets a warning too many, which is why it says "may".
+const DEFAULT_NAMESPACE: &str = "SES";
+
+/// Looks at every two enabled CloudWatch destinations of a set.
+pub(super) fn warn_of_shared_series(
+    set_namespace: Option<&str>,
+    destinations: &[(Spot, EventDestination)],
+    report: &mut Report,
+) {
+    for (index, (spot, second)) in destinations.iter().enumerate() {
+        for (_, first) in &destinations[..index] {
+            if let Some(consequence) = shared_series(set_namespace, first, second) {
+                let (first, second) = (&first.name, &second.name);
+                let what = format!("event destinations {first} and {second} {consequence}");
+                let mend = "give one another dimension or Namespace, or part their event types";
+                report.warning(spot, what, mend);
+            }
+        }
+    }
+}
+
+/// What one event does when both destinations write the same series; `None` when they cannot.
+fn shared_series(
+    set_namespace: Option<&str>,
+    first: &EventDestination,
+    second: &EventDestination,
+) -> Option<&'static str> {
+    let types = first.matching_event_types.intersection(second.matching_event_types);
+    if !first.enabled || !second.enabled || types.is_empty() {
+        return None;
+    }
+    let (Destination::CloudWatch(first), Destination::CloudWatch(second)) =
+        (&first.destination, &second.destination)
+    else {
+        return None;
+    };
+    let first_namespace = first.namespace.as_deref().or(set_namespace);
+    let second_namespace = second.namespace.as_deref().or(set_namespace);
+    if first_namespace.unwrap_or(DEFAULT_NAMESPACE) != second_namespace.unwrap_or(DEFAULT_NAMESPACE)
+    {
+        return None;
+    }
+    let (first_dimensions, second_dimensions) = (by_name(first), by_name(second));
+    let names_differ = first_dimensions.len() != second_dimensions.len()
+        || first_dimensions.iter().zip(&second_dimensions).any(|(a, b)| a.name != b.name);
+    if names_differ {
+        return None;
+    }
+    if first_dimensions == second_dimensions && first_namespace == second_namespace {
+        return Some("write the same series, so one event counts twice");
+    }
+    Some("may write the same series, so one event counts twice when their values agree")
+}
+
+fn by_name(destination: &CloudWatchDestination) -> Vec<&Dimension> {
+    let mut dimensions: Vec<&Dimension> = destination.dimensions.iter().collect();
+    dimensions.sort_by(|a, b| a.name.cmp(&b.name));
+    dimensions
+}

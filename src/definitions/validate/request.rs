@@ -1,0 +1,177 @@
+//! Bodies of requests of the SES API, by the rules of the document.
+//!
+//! SES passes over members that it does not know, and so does this: an extension in the body of
+//! one of its own operations is not read. The first fault is the answer.
+
+use serde_json::{Map, Value};
+
+use super::event_destination::{self, Definition};
+use super::name::Names;
+use super::object::{Node, Object};
+use super::report::{Checked, Report};
+use super::{cloudwatch, duplicates, name, namespace, options, syntax};
+use crate::definitions::model::{
+    ConfigurationSet, Destination, EventDestination, OnInvalidValue, SetOptions,
+};
+
+/// Why a body is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestFault {
+    /// The member, such as `EventDestination.CloudWatchDestination.DimensionConfigurations`.
+    pub path: String,
+    /// In the words of SES where they are known.
+    pub words: String,
+}
+
+/// What the body of a request says of an event destination, whose name may stand in the path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestedDestination {
+    pub name: Option<String>,
+    definition: EventDestination,
+}
+
+/// What an event destination has beyond SES.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DestinationExtensions {
+    pub namespace: Option<String>,
+    pub on_invalid_value: OnInvalidValue,
+}
+
+// === impl RequestedDestination ===
+
+impl RequestedDestination {
+    /// The destination under its name.
+    #[must_use]
+    pub fn named(self, name: String) -> EventDestination {
+        EventDestination { name, ..self.definition }
+    }
+}
+
+/// Reads `{"ConfigurationSetName": …}` with its options and tags.
+///
+/// # Errors
+/// The first fault.
+pub fn read_set(text: &str) -> Result<ConfigurationSet, RequestFault> {
+    read(text, |object, report| {
+        let name = object
+            .require("ConfigurationSetName", report)
+            .and_then(|node| name::ses_configuration_set_name(&node, report));
+        let options = options::options(object, report);
+        Ok(ConfigurationSet {
+            name: name?,
+            namespace: None,
+            options: options?,
+            event_destinations: Vec::new(),
+        })
+    })
+}
+
+/// Reads `{"EventDestinationName": …, "EventDestination": {…}}`.
+///
+/// # Errors
+/// The first fault.
+pub fn read_destination(text: &str) -> Result<RequestedDestination, RequestFault> {
+    read(text, |object, report| {
+        let mut names = Names::new("event destination");
+        let name = object
+            .take("EventDestinationName")
+            .map(|node| name::event_destination_name(&node, &mut names, report))
+            .transpose();
+        let definition = object.require("EventDestination", report).and_then(|node| {
+            let mut object = node.object("EventDestination", report)?;
+            event_destination::definition(&mut object, report)
+        });
+        let (name, Definition { enabled, matching_event_types, mut destination }) =
+            (name?, definition?);
+        if let Destination::CloudWatch(cloudwatch) = &mut destination {
+            (cloudwatch.namespace, cloudwatch.on_invalid_value) = Default::default();
+        }
+        let definition =
+            EventDestination { name: String::new(), enabled, matching_event_types, destination };
+        Ok(RequestedDestination { name, definition })
+    })
+}
+
+/// Reads `{"Namespace": …}` of a configuration set.
+///
+/// # Errors
+/// The first fault; a member that is not known is one.
+pub fn read_set_extensions(text: &str) -> Result<Option<String>, RequestFault> {
+    read(text, |object, report| {
+        let namespace = namespace(object, report);
+        refuse_unknown_keys(object, report)?;
+        namespace
+    })
+}
+
+/// Reads `{"Namespace": …, "OnInvalidValue": …}` of an event destination.
+///
+/// # Errors
+/// The first fault; a member that is not known is one.
+pub fn read_destination_extensions(text: &str) -> Result<DestinationExtensions, RequestFault> {
+    read(text, |object, report| {
+        let namespace = namespace(object, report);
+        let on_invalid_value =
+            object.take("OnInvalidValue").map_or(Ok(OnInvalidValue::default()), |node| {
+                cloudwatch::on_invalid_value(&node, report)
+            });
+        refuse_unknown_keys(object, report)?;
+        Ok(DestinationExtensions { namespace: namespace?, on_invalid_value: on_invalid_value? })
+    })
+}
+
+/// Reads the members of one block of options, or the tags, of a configuration set.
+///
+/// # Errors
+/// The first fault.
+pub fn read_options(text: &str) -> Result<SetOptions, RequestFault> {
+    read(text, options::options)
+}
+
+/// Reads any object whose keys stand once.
+///
+/// # Errors
+/// The first fault.
+pub fn read_object(text: &str) -> Result<Map<String, Value>, RequestFault> {
+    read(text, |_, _| Ok(()))?;
+    let fault = |error: serde_json::Error| RequestFault {
+        path: String::new(),
+        words: format!("Invalid body: {error}."),
+    };
+    serde_json::from_str(text).map_err(fault)
+}
+
+fn read<T>(
+    text: &str,
+    take: impl FnOnce(&mut Object, &mut Report) -> Checked<T>,
+) -> Result<T, RequestFault> {
+    let mut report = Report::default();
+    let read = members(text, take, &mut report);
+    match (read, report.into_first_error()) {
+        (Ok(read), None) => Ok(read),
+        (_, Some((path, words))) => Err(RequestFault { path, words }),
+        // Only the report makes an error.
+        (Err(_), None) => Err(RequestFault { path: String::new(), words: String::new() }),
+    }
+}
+
+fn members<T>(
+    text: &str,
+    take: impl FnOnce(&mut Object, &mut Report) -> Checked<T>,
+    report: &mut Report,
+) -> Checked<T> {
+    let root = syntax::parse(text, report)?;
+    duplicates::report_duplicate_keys(&root, report);
+    let mut object = Node::root(&root).object("body", report)?;
+    take(&mut object, report)
+}
+
+fn namespace(object: &mut Object, report: &mut Report) -> Checked<Option<String>> {
+    object.take("Namespace").map(|node| namespace::namespace(&node, report)).transpose()
+}
+
+fn refuse_unknown_keys(object: &Object, report: &mut Report) -> Checked<()> {
+    object.first_unknown_key().map_or(Ok(()), |(spot, what)| {
+        Err(report.error(&spot, what, "remove it, or check its spelling"))
+    })
+}

@@ -1,0 +1,305 @@
+//! Definitions compiled for counting: immutable, swapped whole on a reload.
+//!
+//! [`RuleSet::route`] finds the destinations of an event; [`Metrics::resolve`] gives the values of
+//! its dimensions. Both the counting path and `explain` go through them.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+
+use super::layout::{Layout, LayoutId, Layouts};
+use crate::definitions::{
+    ANY_CONFIGURATION_SET, CloudWatchDestination, Definitions, Destination, OnInvalidValue, Target,
+    ValueSource, is_dimension_value,
+};
+use crate::ses::{Event, EventType, EventTypeSet, Interest, InterestBuilder, Slot, ValueKind};
+
+/// Compiled definitions.
+#[derive(Debug)]
+pub struct RuleSet {
+    interest: Interest,
+    sets: HashMap<Box<[u8]>, SetRules, RandomState>,
+    default_set: Option<String>,
+    /// Where events are forwarded to, each once.
+    targets: Vec<Arc<Target>>,
+}
+
+/// The rules of one configuration set: its enabled destinations.
+#[derive(Debug, Default)]
+pub struct SetRules {
+    pub name: String,
+    pub rules: Vec<Rule>,
+}
+
+/// One enabled event destination.
+#[derive(Debug)]
+pub struct Rule {
+    pub name: String,
+    pub event_types: EventTypeSet,
+    pub action: Action,
+}
+
+/// What a destination does with an event.
+#[derive(Debug)]
+pub enum Action {
+    Count(Metrics),
+    /// Forwards it to [`RuleSet::targets`] at this place.
+    Forward(usize),
+    /// Nothing goes to such a destination, or not in this build.
+    Nothing,
+}
+
+/// How a CloudWatch destination counts.
+#[derive(Debug)]
+pub struct Metrics {
+    pub namespace: Arc<str>,
+    /// Sorted by name.
+    pub dimensions: Vec<RuleDimension>,
+    on_invalid_value: OnInvalidValue,
+    layouts: [Option<LayoutId>; EventType::ALL.len()],
+}
+
+#[derive(Debug)]
+pub struct RuleDimension {
+    pub name: String,
+    pub source: ValueSource,
+    pub default: String,
+    slot: Option<Slot>,
+}
+
+/// Where a dimension's value came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValueOrigin {
+    Event,
+    DefaultForMissing,
+    DefaultForBlank,
+    DefaultForInvalid,
+    Sanitized,
+}
+
+/// A dimension's value, or the text that is none.
+pub type Resolved<'a> = Result<(Cow<'a, [u8]>, ValueOrigin), InvalidValue<'a>>;
+
+/// A text that no dimension may have as its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidValue<'a>(pub &'a [u8]);
+
+/// Where an event goes.
+#[derive(Clone, Copy, Debug)]
+pub enum Route<'r> {
+    /// Its configuration set is not known, or it names none and there is no default.
+    Unrouted,
+    Set(&'r SetRules),
+}
+
+// === impl RuleSet ===
+
+impl RuleSet {
+    /// Compiles definitions. `namespace` is used where they name none.
+    #[must_use]
+    pub fn new(
+        definitions: &Definitions,
+        namespace: &str,
+        default_set: Option<&str>,
+        layouts: &Layouts,
+    ) -> Self {
+        let mut wanted = InterestBuilder::default();
+        let destinations =
+            definitions.configuration_sets.iter().flat_map(|set| &set.event_destinations);
+        for destination in destinations.filter(|destination| destination.enabled) {
+            if let Destination::CloudWatch(cloudwatch) = &destination.destination {
+                for dimension in &cloudwatch.dimensions {
+                    wanted.want(value_kind(dimension.source), &dimension.name);
+                }
+            }
+        }
+        let interest = wanted.build();
+        let mut targets = Vec::new();
+        let sets = definitions.configuration_sets.iter().map(|set| {
+            let enabled = set.event_destinations.iter().filter(|destination| destination.enabled);
+            let rules = enabled
+                .map(|destination| Rule {
+                    name: destination.name.clone(),
+                    event_types: destination.matching_event_types,
+                    action: match &destination.destination {
+                        Destination::CloudWatch(cloudwatch) => {
+                            let own = cloudwatch.namespace.as_deref();
+                            let namespace = own.or(set.namespace.as_deref()).unwrap_or(namespace);
+                            let types = destination.matching_event_types;
+                            let metrics =
+                                Metrics::new(cloudwatch, namespace, types, &interest, layouts);
+                            Action::Count(metrics)
+                        }
+                        Destination::Forward(target) if target.kind.is_built_in() => {
+                            Action::Forward(place_of(&mut targets, target))
+                        }
+                        Destination::Forward(_) | Destination::Pinpoint { .. } => Action::Nothing,
+                    },
+                })
+                .collect();
+            let rules = SetRules { name: set.name.clone(), rules };
+            (set.name.clone().into_bytes().into_boxed_slice(), rules)
+        });
+        let sets = sets.collect();
+        let default_set = default_set.filter(|name| !is_blank(name.as_bytes())).map(str::to_owned);
+        Self { interest, sets, default_set, targets }
+    }
+
+    /// Asks for what tells an event from its copies too: whoever counts by these rules leaves
+    /// copies out.
+    #[must_use]
+    pub fn without_copies(self) -> Self {
+        Self { interest: self.interest.with_identity(), ..self }
+    }
+
+    /// Where events are forwarded to.
+    #[must_use]
+    pub fn targets(&self) -> &[Arc<Target>] {
+        &self.targets
+    }
+
+    /// What must be read from an event for these rules.
+    #[must_use]
+    pub fn interest(&self) -> &Interest {
+        &self.interest
+    }
+
+    /// The configuration set that an event names, or the default; `None` when there is neither.
+    #[must_use]
+    pub fn configuration_set<'a>(&'a self, event: &Event<'a>) -> Option<&'a [u8]> {
+        event
+            .get(self.interest.configuration_set())
+            .filter(|name| !is_blank(name))
+            .or_else(|| self.default_set.as_ref().map(String::as_bytes))
+    }
+
+    #[must_use]
+    pub fn route<'a>(&'a self, event: &Event<'a>) -> Route<'a> {
+        let set = self.configuration_set(event).and_then(|name| {
+            self.sets.get(name).or_else(|| self.sets.get(ANY_CONFIGURATION_SET.as_bytes()))
+        });
+        set.map_or(Route::Unrouted, Route::Set)
+    }
+}
+
+/// The place of a target among those that are known.
+fn place_of(targets: &mut Vec<Arc<Target>>, target: &Target) -> usize {
+    let known = targets.iter().position(|known| **known == *target);
+    known.unwrap_or_else(|| {
+        targets.push(Arc::new(target.clone()));
+        targets.len() - 1
+    })
+}
+
+fn value_kind(source: ValueSource) -> ValueKind {
+    match source {
+        ValueSource::MessageTag => ValueKind::MessageTag,
+        ValueSource::EmailHeader => ValueKind::EmailHeader,
+        ValueSource::LinkTag => ValueKind::LinkTag,
+    }
+}
+
+// === impl SetRules ===
+
+impl SetRules {
+    /// The enabled destinations that receive events of this type.
+    pub fn matching(&self, event_type: EventType) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().filter(move |rule| rule.event_types.contains(event_type))
+    }
+}
+
+// === impl Metrics ===
+
+impl Metrics {
+    fn new(
+        destination: &CloudWatchDestination,
+        namespace: &str,
+        event_types: EventTypeSet,
+        interest: &Interest,
+        layouts: &Layouts,
+    ) -> Self {
+        let namespace: Arc<str> = namespace.into();
+        let mut dimensions: Vec<_> = destination
+            .dimensions
+            .iter()
+            .map(|dimension| RuleDimension {
+                name: dimension.name.clone(),
+                source: dimension.source,
+                default: dimension.default.clone(),
+                slot: interest.slot(value_kind(dimension.source), &dimension.name),
+            })
+            .collect();
+        dimensions.sort_by(|a, b| a.name.cmp(&b.name));
+        let names: Vec<_> = dimensions.iter().map(|dimension| dimension.name.clone()).collect();
+        let layouts = EventType::ALL.map(|metric| {
+            event_types.contains(metric).then(|| {
+                let namespace = Arc::clone(&namespace);
+                layouts.id(Layout { namespace, metric, dimensions: names.clone() })
+            })
+        });
+        let on_invalid_value = destination.on_invalid_value;
+        Self { namespace, dimensions, on_invalid_value, layouts }
+    }
+
+    /// The layout of the series of a type; `None` for a type that the destination does not take.
+    #[must_use]
+    pub fn layout(&self, event_type: EventType) -> Option<LayoutId> {
+        self.layouts[event_type as usize]
+    }
+
+    /// The value of one dimension for an event.
+    ///
+    /// # Errors
+    /// The text, when SES would not send the datum because of it.
+    pub fn resolve<'a>(&'a self, dimension: &'a RuleDimension, event: &Event<'a>) -> Resolved<'a> {
+        // Link tags are on Click events only, whatever else a block may hold.
+        let text = match dimension.source {
+            ValueSource::LinkTag if event.event_type != EventType::Click => None,
+            _ => dimension.slot.and_then(|slot| event.get(slot)),
+        };
+        let default = |origin| {
+            let default = dimension.default.as_bytes();
+            if is_dimension_value(default) {
+                Ok((Cow::Borrowed(default), origin))
+            } else {
+                Err(InvalidValue(default))
+            }
+        };
+        match text {
+            Some(text) if is_dimension_value(text) => Ok((Cow::Borrowed(text), ValueOrigin::Event)),
+            None => default(ValueOrigin::DefaultForMissing),
+            Some(text) if is_blank(text) => default(ValueOrigin::DefaultForBlank),
+            Some(text) => match self.on_invalid_value {
+                OnInvalidValue::Drop => Err(InvalidValue(text)),
+                OnInvalidValue::Default => default(ValueOrigin::DefaultForInvalid),
+                OnInvalidValue::Sanitize => {
+                    Ok((Cow::Owned(sanitize(text)), ValueOrigin::Sanitized))
+                }
+            },
+        }
+    }
+}
+
+/// Empty, or nothing but JSON white space.
+fn is_blank(text: &[u8]) -> bool {
+    text.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
+}
+
+/// Each forbidden character becomes `_`; cut at 255.
+fn sanitize(text: &[u8]) -> Vec<u8> {
+    text.iter()
+        .filter(|byte| !is_continuation(**byte))
+        .map(|byte| if is_dimension_value(&[*byte]) { *byte } else { b'_' })
+        .take(255)
+        .collect()
+}
+
+/// The second and later bytes of a character in UTF-8, and of a lone surrogate in our texts.
+fn is_continuation(byte: u8) -> bool {
+    byte & 0xc0 == 0x80
+}
+
+#[cfg(test)]
+mod tests;

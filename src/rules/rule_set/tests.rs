@@ -1,0 +1,454 @@
+//! Which destinations an event reaches, and which values its dimensions get.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::aggregate::sorted_lines;
+use crate::definitions::read;
+use crate::pipeline::{Batch, Times};
+use crate::ses::{Other, Path, Visit, read_all};
+
+const ARRIVAL_MS: i64 = 1_763_640_000_000;
+
+fn definitions(sets: &Value) -> Definitions {
+    let reading = read("f", &json!({"ConfigurationSets": sets}).to_string());
+    reading.definitions.unwrap_or_else(|| panic!("{:#?}", reading.findings))
+}
+
+fn set(name: &str, destinations: &[Value]) -> Value {
+    json!({"ConfigurationSetName": name, "EventDestinations": destinations})
+}
+
+/// An enabled destination for these types with these dimensions, each `SOURCE:name:default`.
+fn destination(name: &str, types: &[&str], dimensions: &[&str]) -> Value {
+    let dimensions: Vec<_> = dimensions
+        .iter()
+        .map(|dimension| {
+            let (source, rest) = dimension.split_once(':').unwrap();
+            let (name, default) = rest.rsplit_once(':').unwrap();
+            json!({"DimensionName": name, "DimensionValueSource": source, "DefaultDimensionValue": default})
+        })
+        .collect();
+    json!({"Name": name, "Enabled": true, "MatchingEventTypes": types,
+        "CloudWatchDestination": {"DimensionConfigurations": dimensions}})
+}
+
+fn by_campaign(name: &str, types: &[&str]) -> Value {
+    destination(name, types, &["MESSAGE_TAG:campaign:none"])
+}
+
+fn event(event_type: &str, tags: &Value) -> Value {
+    json!({"eventType": event_type, "mail": {"timestamp": "2026-11-20T12:00:00Z", "tags": tags}})
+}
+
+fn of_set(set: &str) -> Value {
+    event("Send", &json!({"ses:configuration-set": [set]}))
+}
+
+/// For each event: its set, or `-`, then the names of the destinations that receive it.
+struct Routes<'r>(&'r RuleSet, Vec<String>);
+
+impl Visit for Routes<'_> {
+    fn event(&mut self, event: &Event<'_>, _: &Path, _: &[u8]) {
+        self.1.push(match self.0.route(event) {
+            Route::Unrouted => "-".to_owned(),
+            Route::Set(set) => {
+                let rules = set.matching(event.event_type).map(|rule| rule.name.as_str());
+                std::iter::once(set.name.as_str()).chain(rules).collect::<Vec<_>>().join(" ")
+            }
+        });
+    }
+
+    fn other(&mut self, other: Other, _: &Path, _: u64, _: &[u8]) {
+        panic!("{other:?}");
+    }
+}
+
+fn route(sets: &Value, default_set: Option<&str>, event: &Value) -> String {
+    let rules = RuleSet::new(&definitions(sets), "SES", default_set, &Layouts::default());
+    let mut routes = Routes(&rules, Vec::new());
+    read_all(event.to_string().as_bytes(), rules.interest(), &mut routes);
+    routes.1.remove(0)
+}
+
+/// What is counted for some events: `Namespace Metric name=value;… count`, and the tally.
+fn counted(sets: &Value, events: &[Value]) -> (Vec<String>, crate::pipeline::Tally) {
+    let layouts = Layouts::default();
+    let rules = Arc::new(RuleSet::new(&definitions(sets), "SES", None, &layouts));
+    let times = Times { arrival_ms: ARRIVAL_MS, use_arrival: false };
+    let mut batch = Batch::new(Arc::clone(&rules), times);
+    for event in events {
+        read_all(event.to_string().as_bytes(), rules.interest(), &mut batch);
+    }
+    let lines = sorted_lines(batch.delta.iter(), &layouts);
+    let lines = lines.iter().map(|line| {
+        let pairs = line.series.dimensions.iter().map(|(name, value)| format!("{name}={value}"));
+        let pairs = pairs.collect::<Vec<_>>().join(";");
+        format!("{} {} {pairs} {}", line.series.namespace, line.series.metric, line.count)
+    });
+    (lines.collect(), batch.tally)
+}
+
+/// The value and the origin of the one dimension, or the invalid text.
+struct Values<'r>(&'r RuleSet, Vec<Result<(String, ValueOrigin), String>>);
+
+impl Visit for Values<'_> {
+    fn event(&mut self, event: &Event<'_>, _: &Path, _: &[u8]) {
+        let Route::Set(set) = self.0.route(event) else { panic!("unrouted") };
+        let Action::Count(metrics) = &set.rules[0].action else { panic!("nothing is counted") };
+        let shown = |text: &[u8]| String::from_utf8_lossy(text).into_owned();
+        self.1.push(match metrics.resolve(&metrics.dimensions[0], event) {
+            Ok((value, origin)) => Ok((shown(&value), origin)),
+            Err(InvalidValue(text)) => Err(shown(text)),
+        });
+    }
+
+    fn other(&mut self, other: Other, _: &Path, _: u64, _: &[u8]) {
+        panic!("{other:?}");
+    }
+}
+
+/// Resolves the dimension `SOURCE:name:default` for an event.
+fn resolve(
+    dimension: &str,
+    on_invalid: &str,
+    event: &str,
+) -> Result<(String, ValueOrigin), String> {
+    let mut destination = destination("d", &["SEND", "OPEN", "CLICK"], &[dimension]);
+    destination["CloudWatchDestination"]["OnInvalidValue"] = on_invalid.into();
+    let definitions = definitions(&json!([set("*", &[destination])]));
+    let rules = RuleSet::new(&definitions, "SES", Some("any"), &Layouts::default());
+    let mut values = Values(&rules, Vec::new());
+    read_all(event.as_bytes(), rules.interest(), &mut values);
+    values.1.remove(0)
+}
+
+fn with_campaign(value: &str) -> String {
+    event("Send", &json!({"campaign": [value]})).to_string()
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "what the others give")]
+fn from_event(value: &str) -> Result<(String, ValueOrigin), String> {
+    Ok((value.to_owned(), ValueOrigin::Event))
+}
+
+// === routing ===
+
+#[test]
+fn an_event_goes_to_the_set_that_its_tag_names() {
+    let sets =
+        json!([set("a", &[by_campaign("x", &["SEND"])]), set("b", &[by_campaign("y", &["SEND"])])]);
+    assert_eq!(route(&sets, None, &of_set("a")), "a x");
+    assert_eq!(route(&sets, None, &of_set("b")), "b y");
+    assert_eq!(route(&sets, Some("a"), &of_set("b")), "b y");
+    let first = event("Send", &json!({"ses:configuration-set": ["b", "a"]}));
+    assert_eq!(route(&sets, None, &first), "b y");
+    let bare = event("Send", &json!({"ses:configuration-set": "b"}));
+    assert_eq!(route(&sets, None, &bare), "b y");
+}
+
+#[test]
+fn without_a_set_the_default_set_takes_the_event_if_there_is_one() {
+    let sets = json!([set("a", &[by_campaign("x", &["SEND"])])]);
+    let blanks = ["", " ", "\t\r\n "].map(of_set);
+    let absent = [
+        event("Send", &json!({})),
+        event("Send", &Value::Null),
+        event("Send", &json!({"ses:configuration-set": []})),
+        event("Send", &json!({"ses:configuration-set": [7, "a"]})),
+    ];
+    for event in blanks.iter().chain(&absent) {
+        assert_eq!(route(&sets, Some("a"), event), "a x", "{event}");
+        assert_eq!(route(&sets, Some("unknown"), event), "-", "{event}");
+        assert_eq!(route(&sets, None, event), "-", "{event}");
+    }
+}
+
+#[test]
+fn a_blank_default_set_is_none() {
+    let sets = json!([set("*", &[by_campaign("any", &["SEND"])])]);
+    for blank in ["", " "] {
+        assert_eq!(route(&sets, Some(blank), &event("Send", &json!({}))), "-");
+    }
+}
+
+#[test]
+fn an_unknown_set_is_unrouted_and_never_the_default_one() {
+    let sets = json!([set("a", &[by_campaign("x", &["SEND"])])]);
+    for name in ["b", "A", "a ", " a", "caf\u{e9}", "*"] {
+        assert_eq!(route(&sets, Some("a"), &of_set(name)), "-", "{name}");
+    }
+}
+
+#[test]
+fn the_set_of_all_takes_what_is_not_listed_and_nothing_without_a_set() {
+    let sets = json!([
+        set("a", &[by_campaign("x", &["OPEN"])]),
+        set("*", &[by_campaign("any", &["SEND"])]),
+    ]);
+    assert_eq!(route(&sets, None, &of_set("b")), "* any");
+    assert_eq!(route(&sets, None, &of_set("two words")), "* any");
+    // Listed, though nothing in it takes the type.
+    assert_eq!(route(&sets, None, &of_set("a")), "a");
+    assert_eq!(route(&sets, None, &event("Send", &json!({}))), "-");
+    assert_eq!(route(&sets, Some("b"), &event("Send", &json!({}))), "* any");
+}
+
+#[test]
+fn every_enabled_destination_that_takes_the_type_receives_the_event() {
+    let mut disabled = by_campaign("off", &["SEND", "OPEN"]);
+    disabled["Enabled"] = false.into();
+    let mut unsaid = by_campaign("unsaid", &["SEND"]);
+    unsaid.as_object_mut().unwrap().remove("Enabled");
+    let other = json!({"Name": "bus", "Enabled": true, "MatchingEventTypes": ["SEND"],
+        "SnsDestination": {"TopicArn": "arn:aws:sns:eu-west-1:111122223333:t"}});
+    let (x, y) = (by_campaign("x", &["SEND"]), by_campaign("y", &["SEND", "CLICK"]));
+    let sets = json!([set("a", &[disabled, x, unsaid, other, y])]);
+    let of_type = |name| event(name, &json!({"ses:configuration-set": ["a"]}));
+    assert_eq!(route(&sets, None, &of_type("Send")), "a x bus y");
+    assert_eq!(route(&sets, None, &of_type("Click")), "a y");
+    assert_eq!(route(&sets, None, &of_type("Open")), "a");
+}
+
+#[test]
+fn unmatched_and_unrouted_events_are_told_apart() {
+    let bus = json!({"Name": "bus", "Enabled": true, "MatchingEventTypes": ["OPEN"],
+        "SnsDestination": {"TopicArn": "arn:aws:sns:eu-west-1:111122223333:t"}});
+    let sets = json!([set("a", &[by_campaign("x", &["SEND"]), bus]), set("empty", &[])]);
+    let of = |name, set: &str| event(name, &json!({"ses:configuration-set": [set]}));
+    let events =
+        [of("Send", "a"), of("Open", "a"), of("Click", "a"), of("Send", "empty"), of("Send", "b")];
+    let (lines, tally) = counted(&sets, &events);
+    assert_eq!(lines, ["SES Send campaign=none 1"]);
+    assert_eq!((tally.matched, tally.unmatched, tally.unrouted), (2, 2, 1));
+    assert_eq!((tally.destination_matches, tally.counts, tally.events()), (1, 1, 5));
+}
+
+// === values ===
+
+#[test]
+fn a_value_comes_from_its_source() {
+    let event = r#"{"eventType":"Click","mail":{"tags":{"place":["tag"]},"headers":[{"name":"PLACE",
+        "value":"header"}]},"click":{"linkTags":{"place":["link"]}}}"#;
+    assert_eq!(resolve("MESSAGE_TAG:place:none", "DROP", event), from_event("tag"));
+    assert_eq!(resolve("EMAIL_HEADER:place:none", "DROP", event), from_event("header"));
+    assert_eq!(resolve("LINK_TAG:place:none", "DROP", event), from_event("link"));
+    for dimension in ["MESSAGE_TAG:Place:none", "LINK_TAG:PLACE:none", "EMAIL_HEADER:places:none"] {
+        let default = Ok(("none".to_owned(), ValueOrigin::DefaultForMissing));
+        assert_eq!(resolve(dimension, "DROP", event), default);
+    }
+}
+
+#[test]
+fn automatic_tags_are_tags_like_any_other() {
+    let event = event("Send", &json!({"ses:from-domain": ["example.com"]})).to_string();
+    assert_eq!(
+        resolve("MESSAGE_TAG:ses:from-domain:none", "DROP", &event),
+        from_event("example.com")
+    );
+}
+
+#[test]
+fn link_tags_are_read_on_click_events_only() {
+    for (event_type, expected) in [
+        ("Click", from_event("top")),
+        ("Open", Ok(("none".to_owned(), ValueOrigin::DefaultForMissing))),
+        ("Send", Ok(("none".to_owned(), ValueOrigin::DefaultForMissing))),
+    ] {
+        let event = format!(
+            r#"{{"eventType":"{event_type}","mail":{{}},"click":{{"linkTags":{{"place":["top"]}}}}}}"#
+        );
+        assert_eq!(resolve("LINK_TAG:place:none", "DROP", &event), expected, "{event_type}");
+    }
+}
+
+#[test]
+fn missing_and_blank_values_become_the_default_whatever_is_asked_for_invalid_ones() {
+    let missing = event("Send", &json!({"other": ["x"]})).to_string();
+    for on_invalid in ["DROP", "DEFAULT", "SANITIZE"] {
+        let resolve = |event: &str| resolve("MESSAGE_TAG:campaign:none", on_invalid, event);
+        let default = |origin| Ok(("none".to_owned(), origin));
+        assert_eq!(resolve(&missing), default(ValueOrigin::DefaultForMissing));
+        for blank in ["", " ", "\t \r\n"] {
+            assert_eq!(resolve(&with_campaign(blank)), default(ValueOrigin::DefaultForBlank));
+        }
+    }
+}
+
+#[test]
+fn an_invalid_value_is_dropped_replaced_or_sanitized() {
+    for (value, sanitized) in [
+        ("two words", "two_words"),
+        (" x", "_x"),
+        ("caf\u{e9}", "caf_"),
+        ("\u{1f600}", "_"),
+        ("e\u{301}", "e_"),
+        ("a/b:c;d", "a_b_c_d"),
+        ("\u{a0}", "_"),
+        ("\u{0}", "_"),
+        ("2001:db8::1", "2001_db8__1"),
+    ] {
+        let event = with_campaign(value);
+        let resolve = |on_invalid| resolve("MESSAGE_TAG:campaign:none", on_invalid, &event);
+        assert_eq!(resolve("DROP"), Err(value.to_owned()));
+        assert_eq!(resolve("DEFAULT"), Ok(("none".to_owned(), ValueOrigin::DefaultForInvalid)));
+        assert_eq!(resolve("SANITIZE"), Ok((sanitized.to_owned(), ValueOrigin::Sanitized)));
+    }
+}
+
+#[test]
+fn a_lone_surrogate_is_one_invalid_character() {
+    let event = r#"{"eventType":"Send","mail":{"tags":{"campaign":["a\ud800b\udc00"]}}}"#;
+    let resolve = |on_invalid| resolve("MESSAGE_TAG:campaign:none", on_invalid, event);
+    assert!(resolve("DROP").is_err());
+    assert_eq!(resolve("DEFAULT").unwrap().1, ValueOrigin::DefaultForInvalid);
+    assert_eq!(resolve("SANITIZE"), Ok(("a_b_".to_owned(), ValueOrigin::Sanitized)));
+}
+
+#[test]
+fn a_value_has_at_most_255_characters() {
+    let dimension = "MESSAGE_TAG:campaign:none";
+    let (longest, too_long) = ("x".repeat(255), "x".repeat(256));
+    for on_invalid in ["DROP", "DEFAULT", "SANITIZE"] {
+        assert_eq!(resolve(dimension, on_invalid, &with_campaign(&longest)), from_event(&longest));
+    }
+    let event = with_campaign(&too_long);
+    assert_eq!(resolve(dimension, "DROP", &event), Err(too_long));
+    assert_eq!(resolve(dimension, "DEFAULT", &event).unwrap().0, "none");
+    assert_eq!(resolve(dimension, "SANITIZE", &event), Ok((longest, ValueOrigin::Sanitized)));
+    // Characters are cut, not bytes.
+    let event = with_campaign(&"\u{1f600}".repeat(300));
+    assert_eq!(resolve(dimension, "SANITIZE", &event).unwrap().0, "_".repeat(255));
+}
+
+#[test]
+fn a_default_of_255_characters_is_sent_whole() {
+    let default = "d".repeat(255);
+    let (lines, _) = counted(
+        &json!([set(
+            "a",
+            &[destination("x", &["SEND"], &[&format!("MESSAGE_TAG:campaign:{default}")])]
+        )]),
+        &[of_set("a")],
+    );
+    assert_eq!(lines, [format!("SES Send campaign={default} 1")]);
+}
+
+proptest! {
+    /// What is resolved is always a dimension value, and an event's own value is never changed
+    /// unless it is invalid.
+    #[test]
+    fn what_is_resolved_is_a_dimension_value(
+        value in prop_oneof![".{0,300}", "[a-z0-9_.@-]{0,300}"],
+        on_invalid in prop::sample::select(&["DROP", "DEFAULT", "SANITIZE"][..]),
+    ) {
+        match resolve("MESSAGE_TAG:campaign:none", on_invalid, &with_campaign(&value)) {
+            Ok((resolved, origin)) => {
+                prop_assert!(is_dimension_value(resolved.as_bytes()));
+                prop_assert_eq!(origin == ValueOrigin::Event, resolved == value);
+            }
+            Err(text) => {
+                prop_assert_eq!(on_invalid, "DROP");
+                prop_assert!(!is_dimension_value(text.as_bytes()));
+                prop_assert_eq!(text, value);
+            }
+        }
+    }
+}
+
+// === series ===
+
+#[test]
+fn one_invalid_dimension_drops_the_datum_of_its_destination_alone() {
+    let two = ["MESSAGE_TAG:campaign:none", "MESSAGE_TAG:genre:none"];
+    let sets = json!([set(
+        "a",
+        &[
+            destination("both", &["SEND"], &two),
+            destination("one", &["SEND"], &two[..1]),
+            destination("other", &["SEND"], &two[1..]),
+        ],
+    )]);
+    let tags =
+        json!({"ses:configuration-set": ["a"], "campaign": ["two words"], "genre": ["jazz"]});
+    let (lines, tally) = counted(&sets, &[event("Send", &tags)]);
+    assert_eq!(lines, ["SES Send genre=jazz 1"]);
+    assert_eq!((tally.destination_matches, tally.counts, tally.invalid_value), (3, 1, 2));
+    assert_eq!(tally.matched, 1);
+}
+
+#[test]
+fn all_dimensions_of_a_destination_go_on_one_metric_sorted_by_name() {
+    let dimensions = ["MESSAGE_TAG:b:x", "EMAIL_HEADER:a:y", "LINK_TAG:C:z"];
+    let sets = json!([set("a", &[destination("d", &["SEND"], &dimensions)])]);
+    assert_eq!(counted(&sets, &[of_set("a")]).0, ["SES Send C=z;a=y;b=x 1"]);
+}
+
+#[test]
+fn destinations_that_write_the_same_series_add_to_it() {
+    // Of one set, of two sets, by a value and by a default, and with dimensions in another order.
+    let forward = ["MESSAGE_TAG:campaign:spring", "MESSAGE_TAG:genre:jazz"];
+    let backward = ["MESSAGE_TAG:genre:jazz", "MESSAGE_TAG:campaign:none"];
+    let sets = json!([
+        set("a", &[destination("x", &["SEND"], &forward), destination("y", &["SEND"], &backward)]),
+        set("b", &[destination("x", &["SEND"], &forward)]),
+    ]);
+    let of =
+        |set: &str| event("Send", &json!({"ses:configuration-set": [set], "campaign": "spring"}));
+    let (lines, tally) = counted(&sets, &[of("a"), of("b"), of_set("b")]);
+    assert_eq!(lines, ["SES Send campaign=spring;genre=jazz 4"]);
+    assert_eq!((tally.destination_matches, tally.counts), (4, 4));
+}
+
+#[test]
+fn series_of_other_names_values_metrics_or_namespaces_are_others() {
+    let mut elsewhere = by_campaign("z", &["SEND"]);
+    elsewhere["CloudWatchDestination"]["Namespace"] = "Mail".into();
+    let sets = json!([set(
+        "a",
+        &[
+            by_campaign("x", &["SEND", "OPEN"]),
+            destination("y", &["SEND"], &["MESSAGE_TAG:Campaign:none"]),
+            elsewhere
+        ],
+    )]);
+    let of = |name, campaign: &str| {
+        event(name, &json!({"ses:configuration-set": ["a"], "campaign": [campaign]}))
+    };
+    let (lines, _) = counted(&sets, &[of("Send", "s"), of("Send", "t"), of("Open", "s")]);
+    assert_eq!(
+        lines,
+        [
+            "Mail Send campaign=s 1",
+            "Mail Send campaign=t 1",
+            "SES Open campaign=s 1",
+            "SES Send Campaign=none 2",
+            "SES Send campaign=s 1",
+            "SES Send campaign=t 1",
+        ]
+    );
+}
+
+#[test]
+fn the_namespace_is_that_of_the_destination_else_of_the_set_else_the_common_one() {
+    let mut own = by_campaign("own", &["SEND"]);
+    own["CloudWatchDestination"]["Namespace"] = "Own".into();
+    let mut of_its_set = set("a", &[own.clone(), by_campaign("plain", &["SEND"])]);
+    of_its_set["Namespace"] = "Set".into();
+    let sets = json!([of_its_set, set("b", &[own, by_campaign("plain", &["SEND"])])]);
+    let (lines, _) = counted(&sets, &[of_set("a"), of_set("b")]);
+    assert_eq!(
+        lines,
+        ["Own Send campaign=none 2", "SES Send campaign=none 1", "Set Send campaign=none 1"]
+    );
+}
+
+#[test]
+fn an_event_counts_once_per_destination_however_many_recipients_it_names() {
+    let sets = json!([set("a", &[by_campaign("x", &["BOUNCE"])])]);
+    let mut bounce = event("Bounce", &json!({"ses:configuration-set": ["a"]}));
+    bounce["mail"]["destination"] = json!(["a@example.com", "b@example.com", "c@example.net"]);
+    bounce["bounce"] = json!({"bouncedRecipients": [{}, {}, {}]});
+    assert_eq!(counted(&sets, &[bounce]).0, ["SES Bounce campaign=none 1"]);
+}

@@ -1,0 +1,56 @@
+//! Bounds how often input or an outage can make a line of the log; what is left out is counted.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::metrics::Metrics;
+
+/// Lets one line through in each span.
+#[derive(Debug)]
+pub struct LogLimiter {
+    span: Duration,
+    last: Mutex<Option<Instant>>,
+    metrics: Arc<Metrics>,
+}
+
+// === impl LogLimiter ===
+
+impl LogLimiter {
+    #[must_use]
+    pub fn new(span: Duration, metrics: Arc<Metrics>) -> Self {
+        Self { span, last: Mutex::default(), metrics }
+    }
+
+    /// Whether a line may be written now. A refusal is counted as a suppressed line.
+    pub fn allow(&self) -> bool {
+        let now = Instant::now();
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_some_and(|last| now < last + self.span) {
+            self.metrics.log_lines_suppressed.add(1);
+            return false;
+        }
+        *last = Some(now);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn one_line_is_let_through_in_each_span_and_the_others_are_counted() {
+        let metrics = Metrics::new().expect("metrics");
+        let limit = LogLimiter::new(Duration::from_secs(10), Arc::clone(&metrics));
+        let mut allowed = 0;
+        for _ in 0..25 {
+            allowed += u64::from(limit.allow());
+            advance(Duration::from_secs(1)).await;
+        }
+        assert_eq!((allowed, metrics.log_lines_suppressed.get()), (3, 22));
+    }
+}
