@@ -1,4 +1,4 @@
-//! A fault or a warning in a file that a person wrote, with its place and its mend.
+//! A fault or a warning in a file that a person wrote, with its place and its fix.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ pub enum Place {
     Environment { variable: String },
 }
 
-/// One fault or warning. Prints as `PLACE: PATH: what; how to mend`.
+/// One fault or warning. Prints as `PLACE: PATH: what; how to fix`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     pub severity: Severity,
@@ -31,7 +31,7 @@ pub struct Finding {
     /// The key in the document, such as `ConfigurationSets[0].EventDestinations[1].Name`.
     pub path: String,
     pub what: String,
-    pub mend: String,
+    pub fix: String,
 }
 
 // === impl Finding ===
@@ -52,7 +52,7 @@ impl fmt::Display for Finding {
         if !self.path.is_empty() {
             write!(f, "{}: ", self.path)?;
         }
-        write!(f, "{}; {}", self.what, self.mend)
+        write!(f, "{}; {}", self.what, self.fix)
     }
 }
 

@@ -237,7 +237,7 @@ impl From<ChangeError<Self>> for ApiError {
             ChangeError::Unfit(DefinitionsError::Faulty(findings)) => {
                 let first = findings.iter().find(|finding| finding.is_error());
                 Self::bad_request(first.map_or_else(String::new, |fault| {
-                    format!("{}: {}; {}", fault.path, fault.what, fault.mend)
+                    format!("{}: {}; {}", fault.path, fault.what, fault.fix)
                 }))
             }
             ChangeError::Unfit(

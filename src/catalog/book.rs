@@ -198,7 +198,7 @@ impl Book {
 fn refuse(error: &DefinitionsError) {
     if let DefinitionsError::Faulty(findings) = error {
         for finding in findings {
-            tracing::error!(place = %finding.place, path = finding.path, "{}; {}", finding.what, finding.mend);
+            tracing::error!(place = %finding.place, path = finding.path, "{}; {}", finding.what, finding.fix);
         }
     }
     tracing::error!(%error, "definitions refused; the old ones go on");

@@ -57,7 +57,7 @@ impl Compiler {
         let compiling = offload(move || maker.compile(&name, &text)).await;
         let (compiled, warnings) = compiling.map_err(|_| panicked())??;
         for warning in &warnings {
-            tracing::warn!(place = %warning.place, path = warning.path, "{}; {}", warning.what, warning.mend);
+            tracing::warn!(place = %warning.place, path = warning.path, "{}; {}", warning.what, warning.fix);
         }
         Ok(Some(compiled))
     }

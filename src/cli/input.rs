@@ -56,8 +56,8 @@ pub fn rules(
     default_set: Option<&str>,
     layouts: &Layouts,
 ) -> Option<Arc<RuleSet>> {
-    if let Some((what, mend)) = namespace_fault(namespace) {
-        complain(&format!("--namespace: {what}; {mend}"));
+    if let Some((what, fix)) = namespace_fault(namespace) {
+        complain(&format!("--namespace: {what}; {fix}"));
         return None;
     }
     let definitions = read_definitions(definitions)?;

@@ -61,7 +61,7 @@ pub fn load(
                 place: place.unwrap_or_else(home),
                 path: format!("sqs[{number}]"),
                 what: "the queue has no queue_url".to_owned(),
-                mend: "write queue_url = \"https://sqs.REGION.amazonaws.com/ACCOUNT/NAME\""
+                fix: "write queue_url = \"https://sqs.REGION.amazonaws.com/ACCOUNT/NAME\""
                     .to_owned(),
             });
         }
@@ -130,9 +130,9 @@ fn read_key(
         Kind::Buckets { set } => return set(config, buckets(key, entry, findings)),
         _ => {}
     }
-    if let Err((what, mend)) = read_single(key, &entry.raw, config) {
+    if let Err((what, fix)) = read_single(key, &entry.raw, config) {
         let place = entry.place.clone();
-        findings.push(Finding { severity: Severity::Error, place, path, what, mend });
+        findings.push(Finding { severity: Severity::Error, place, path, what, fix });
     }
 }
 
@@ -141,13 +141,13 @@ fn read_single(key: &KeyDoc, raw: &Raw, config: &mut Config) -> Result<(), Fault
     match &key.kind {
         Kind::Text { read, .. } => read(config, text_of(raw, "a text", "put it in quotes")?),
         Kind::Address { set } => {
-            let mend = "write an IP address and a port, such as \"127.0.0.1:8127\"";
-            set(config, text::parse_address(text_of(raw, "an address", mend)?)?);
+            let fix = "write an IP address and a port, such as \"127.0.0.1:8127\"";
+            set(config, text::parse_address(text_of(raw, "an address", fix)?)?);
             Ok(())
         }
         Kind::Duration { least, most, set } => {
-            let mend = "write a number with a unit in quotes, such as \"500ms\", \"10s\" or \"2m\"";
-            let text = text_of(raw, "a duration", mend)?;
+            let fix = "write a number with a unit in quotes, such as \"500ms\", \"10s\" or \"2m\"";
+            let text = text_of(raw, "a duration", fix)?;
             set(config, text::parse_duration(text, *least, *most)?);
             Ok(())
         }
@@ -160,8 +160,8 @@ fn read_single(key: &KeyDoc, raw: &Raw, config: &mut Config) -> Result<(), Fault
             Ok(())
         }
         Kind::Choice { options } => {
-            let mend = one_of(options);
-            let choose = choice(text_of(raw, "a word", &mend)?, options)?;
+            let fix = one_of(options);
+            let choose = choice(text_of(raw, "a word", &fix)?, options)?;
             choose(config);
             Ok(())
         }
@@ -175,55 +175,55 @@ fn read_single(key: &KeyDoc, raw: &Raw, config: &mut Config) -> Result<(), Fault
     }
 }
 
-fn text_of<'r>(raw: &'r Raw, expected: &str, mend: &str) -> Result<&'r str, Fault> {
+fn text_of<'r>(raw: &'r Raw, expected: &str, fix: &str) -> Result<&'r str, Fault> {
     match raw {
         Raw::Text(text) | Raw::Environment(text) => Ok(text),
-        other => Err(wrong_kind(expected, other, mend)),
+        other => Err(wrong_kind(expected, other, fix)),
     }
 }
 
 /// An item of a list, as it is written.
-fn item_of<'r>(key: &KeyDoc, raw: &'r Raw, mend: &str) -> Result<&'r str, Fault> {
+fn item_of<'r>(key: &KeyDoc, raw: &'r Raw, fix: &str) -> Result<&'r str, Fault> {
     match (&key.kind, raw) {
         (Kind::SignatureVersions { .. }, Raw::Number { written, .. }) => Ok(written),
-        _ => text_of(raw, "a text", mend),
+        _ => text_of(raw, "a text", fix),
     }
 }
 
-fn wrong_kind(expected: &str, raw: &Raw, mend: &str) -> Fault {
-    (format!("expected {expected}, found {}", raw.kind_name()), mend.to_owned())
+fn wrong_kind(expected: &str, raw: &Raw, fix: &str) -> Fault {
+    (format!("expected {expected}, found {}", raw.kind_name()), fix.to_owned())
 }
 
 fn number(raw: &Raw, least: u32, most: u32) -> Result<u32, Fault> {
-    let mend = format!("write a whole number from {least} to {most}");
+    let fix = format!("write a whole number from {least} to {most}");
     let (written, value) = match raw {
         Raw::Number { written, value } => (written.as_str(), *value),
         Raw::Environment(text) => {
             let text = text.trim();
             let digits = text.strip_prefix('-').unwrap_or(text);
             if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-                return Err((format!("{} is not a whole number", quoted(text)), mend));
+                return Err((format!("{} is not a whole number", quoted(text)), fix));
             }
             (text, text.parse().ok())
         }
-        other => return Err(wrong_kind("a whole number", other, &mend)),
+        other => return Err(wrong_kind("a whole number", other, &fix)),
     };
     let in_range = value
         .and_then(|value| u32::try_from(value).ok())
         .filter(|value| (least..=most).contains(value));
-    in_range.ok_or_else(|| (format!("{} is outside {least} to {most}", quoted(written)), mend))
+    in_range.ok_or_else(|| (format!("{} is outside {least} to {most}", quoted(written)), fix))
 }
 
 fn switch(raw: &Raw) -> Result<bool, Fault> {
-    let mend = "write true or false, in a file without quotes";
+    let fix = "write true or false, in a file without quotes";
     match raw {
         Raw::Bool(on) => Ok(*on),
         Raw::Environment(text) => match text.trim() {
             "true" => Ok(true),
             "false" => Ok(false),
-            other => Err((format!("{} is neither true nor false", quoted(other)), mend.to_owned())),
+            other => Err((format!("{} is neither true nor false", quoted(other)), fix.to_owned())),
         },
-        other => Err(wrong_kind("true or false", other, mend)),
+        other => Err(wrong_kind("true or false", other, fix)),
     }
 }
 
@@ -307,7 +307,7 @@ fn list<T>(
         };
         let path = format!("{}[{index}]", key.path);
         let place = place.clone();
-        findings.extend(fault.map(|(what, mend)| Finding { severity, place, path, what, mend }));
+        findings.extend(fault.map(|(what, fix)| Finding { severity, place, path, what, fix }));
     };
     match &entry.raw {
         // A variable that is set and empty is how containers say "none".
@@ -323,9 +323,9 @@ fn list<T>(
             }
         }
         other => {
-            let (what, mend) = wrong_kind("a list of texts", other, like[1]);
+            let (what, fix) = wrong_kind("a list of texts", other, like[1]);
             let (place, path) = (entry.place.clone(), key.path.to_owned());
-            findings.push(Finding { severity: Severity::Error, place, path, what, mend });
+            findings.push(Finding { severity: Severity::Error, place, path, what, fix });
         }
     }
     found

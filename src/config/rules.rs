@@ -56,13 +56,13 @@ fn finding(
     given: &Given,
     paths: &[&'static str],
     what: String,
-    mend: &str,
+    fix: &str,
 ) -> Option<Finding> {
     if !given.sound(paths) {
         return None;
     }
     let (place, path) = given.place(paths);
-    Some(Finding { severity, place, path, what, mend: mend.to_owned() })
+    Some(Finding { severity, place, path, what, fix: fix.to_owned() })
 }
 
 fn no_definitions(config: &Config, given: &Given) -> Option<Finding> {

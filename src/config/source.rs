@@ -135,15 +135,15 @@ impl Source {
 
     /// Each table of a list of them.
     fn read_repeated(&mut self, file: File<'_>, section: &str, value: &Spanned<DeValue<'_>>) {
-        let mend = format!("[[{section}]]");
+        let fix = format!("[[{section}]]");
         let DeValue::Array(tables) = value.get_ref() else {
-            return self.no_section(file, section, value, &mend);
+            return self.no_section(file, section, value, &fix);
         };
         for (number, value) in tables.iter().enumerate() {
             let mut entries = BTreeMap::new();
             match value.get_ref() {
                 DeValue::Table(table) => self.read_keys(file, section, table, &mut entries),
-                _ => self.no_section(file, section, value, &mend),
+                _ => self.no_section(file, section, value, &fix),
             }
             self.repeated.insert(number, entries);
         }
@@ -158,8 +158,8 @@ impl Source {
     ) {
         if !file.is_broken(value.span()) {
             let what = format!("expected a section, found {}", kind_name(value.get_ref()));
-            let mend = format!("write `{header}` with its keys below");
-            self.error(file.place(value.span().start), section, what, &mend);
+            let fix = format!("write `{header}` with its keys below");
+            self.error(file.place(value.span().start), section, what, &fix);
         }
     }
 
@@ -186,14 +186,14 @@ impl Source {
         if file.broken.first().is_some_and(|broken| *broken <= line(&place)) {
             return;
         }
-        let (what, mend) = if is_section {
+        let (what, fix) = if is_section {
             let near = nearest_section(path).map(|section| format!("did you mean `[{section}]`?"));
             ("no such section", near.unwrap_or_else(|| "remove the section".to_owned()))
         } else {
             let near = nearest(path).map(|key| format!("did you mean `{key}`?"));
             ("no such key", near.unwrap_or_else(|| "remove it".to_owned()))
         };
-        self.error(place, &shown(path), what.to_owned(), &mend);
+        self.error(place, &shown(path), what.to_owned(), &fix);
     }
 
     fn read_variable(&mut self, variable: String, text: String) {
@@ -207,13 +207,13 @@ impl Source {
             };
             entries.insert(known.path, Entry { raw: Raw::Environment(text), place });
         } else {
-            self.error(place, "", "no key has this variable".to_owned(), &variable_mend(&levels));
+            self.error(place, "", "no key has this variable".to_owned(), &variable_fix(&levels));
         }
     }
 
-    fn error(&mut self, place: Place, path: &str, what: String, mend: &str) {
-        let (path, mend) = (path.to_owned(), mend.to_owned());
-        self.findings.push(Finding { severity: Severity::Error, place, path, what, mend });
+    fn error(&mut self, place: Place, path: &str, what: String, fix: &str) {
+        let (path, fix) = (path.to_owned(), fix.to_owned());
+        self.findings.push(Finding { severity: Severity::Error, place, path, what, fix });
     }
 }
 
@@ -292,7 +292,7 @@ fn kind_name(value: &DeValue<'_>) -> &'static str {
     }
 }
 
-fn variable_mend(levels: &str) -> String {
+fn variable_fix(levels: &str) -> String {
     let path = levels.to_lowercase().replacen("__", ".", 1);
     let above = path.rsplit_once("__").and_then(|(above, _)| keys::find(above));
     // `nearest` leaves the section out where it was right.

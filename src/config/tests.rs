@@ -281,17 +281,17 @@ fn broken_syntax_is_found_on_every_line_and_reading_goes_on_behind_it() {
     let loaded = load_text(
         "colour = 1\ndefinitions = \"a\n[listen]\nhttp = 1 2\nkeep_alive = \"soon\"\n[firehose\n",
     );
-    let mend = "correct this line, https://toml.io has the rules";
+    let fix = "correct this line, https://toml.io has the rules";
     assert_eq!(
         lines(&loaded),
         [
             "c.toml:1:1: colour: no such key; remove it".to_owned(),
-            format!("c.toml:2:17: invalid basic string, expected `\"`; {mend}"),
-            format!("c.toml:4:8: string values must be quoted, expected literal string; {mend}"),
+            format!("c.toml:2:17: invalid basic string, expected `\"`; {fix}"),
+            format!("c.toml:4:8: string values must be quoted, expected literal string; {fix}"),
             "c.toml:5:14: listen.keep_alive: `soon` is not a duration; write a number with a \
              unit, such as \"500ms\", \"10s\" or \"2m\""
                 .to_owned(),
-            format!("c.toml:6:10: unclosed table, expected `]`; {mend}"),
+            format!("c.toml:6:10: unclosed table, expected `]`; {fix}"),
         ]
     );
     assert!(loaded.config.is_none());
@@ -395,10 +395,10 @@ fn an_object_has_a_key() {
 
 #[test]
 fn a_value_of_the_wrong_kind_is_named() {
-    let mend = "write a number with a unit in quotes, such as \"500ms\", \"10s\" or \"2m\"";
+    let fix = "write a number with a unit in quotes, such as \"500ms\", \"10s\" or \"2m\"";
     assert_finding(
         "[shutdown]\ngrace = 10",
-        &format!("3:9: shutdown.grace: expected a duration, found a number; {mend}"),
+        &format!("3:9: shutdown.grace: expected a duration, found a number; {fix}"),
     );
     assert_finding(
         "[limits]\nseries = \"many\"",
@@ -949,9 +949,9 @@ fn every_message_is_lower_case_without_a_full_stop() {
     let loaded =
         load_text("colour = 1\n[listen]\nhttp = \"x\"\nadmin = \"0.0.0.0:1\"\nkeep_alive = \"1s\"");
     assert!(loaded.findings.len() > 3);
-    for Finding { what, mend, .. } in &loaded.findings {
-        assert!(!what.ends_with('.') && !mend.ends_with('.'), "{what}; {mend}");
-        assert!(!what.starts_with(char::is_uppercase) && !mend.starts_with(char::is_uppercase));
+    for Finding { what, fix, .. } in &loaded.findings {
+        assert!(!what.ends_with('.') && !fix.ends_with('.'), "{what}; {fix}");
+        assert!(!what.starts_with(char::is_uppercase) && !fix.starts_with(char::is_uppercase));
     }
 }
 

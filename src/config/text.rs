@@ -1,6 +1,6 @@
 //! From text to a checked value, one function for each kind; all pure.
 //!
-//! A fault says what is wrong and how to mend it; where it stands is added by the caller. User
+//! A fault says what is wrong and how to fix it; where it stands is added by the caller. User
 //! text is quoted short and escaped, and an access key never.
 
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use super::{
 use crate::definitions::namespace_fault;
 use crate::printable::printable;
 
-/// What is wrong, and how to mend it.
+/// What is wrong, and how to fix it.
 pub(super) type Fault = (String, String);
 
 /// What Firehose allows in `X-Amz-Firehose-Access-Key`.
@@ -73,7 +73,7 @@ pub(super) fn optional_address(text: &str) -> Result<Option<SocketAddr>, Fault> 
 }
 
 pub(super) fn definitions(text: &str) -> Result<Option<DefinitionsSource>, Fault> {
-    const MEND: &str = "write the path of a file, \"s3://BUCKET/KEY\" for an object, or \"env:NAME\" \
+    const FIX: &str = "write the path of a file, \"s3://BUCKET/KEY\" for an object, or \"env:NAME\" \
                         for a variable that holds the document";
     if text.trim().is_empty() {
         return Ok(None);
@@ -84,14 +84,14 @@ pub(super) fn definitions(text: &str) -> Result<Option<DefinitionsSource>, Fault
                 let (bucket, key) = (bucket.to_owned(), key.to_owned());
                 Ok(Some(DefinitionsSource::S3 { bucket, key }))
             }
-            _ => Err((format!("{} is not an object", quoted(text)), MEND.into())),
+            _ => Err((format!("{} is not an object", quoted(text)), FIX.into())),
         };
     }
     if text.trim_start().starts_with(['{', '[']) {
-        return Err(("this is a document, not the place of one".into(), MEND.into()));
+        return Err(("this is a document, not the place of one".into(), FIX.into()));
     }
     if text.contains('\0') {
-        return Err((format!("{} is not a path", quoted(text)), MEND.into()));
+        return Err((format!("{} is not a path", quoted(text)), FIX.into()));
     }
     let Some(name) = text.strip_prefix("env:") else {
         return Ok(Some(DefinitionsSource::Path(PathBuf::from(text))));
@@ -173,16 +173,16 @@ pub(super) fn event_source(text: &str) -> Result<String, Fault> {
         (1..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
     if !is_sound || text.starts_with("aws.") {
         let what = format!("{} is no source of events", quoted(text));
-        let mend = "write 1 to 256 printable characters that do not begin with `aws.`, such as \
+        let fix = "write 1 to 256 printable characters that do not begin with `aws.`, such as \
                     \"postmeter.ses\"";
-        return Err((what, mend.into()));
+        return Err((what, fix.into()));
     }
     Ok(text.to_owned())
 }
 
 /// The URL of a queue, as SQS gives it: a scheme, a host, an account and a name.
 pub(super) fn queue_url(text: &str) -> Result<String, Fault> {
-    let mend = "write https://sqs.REGION.amazonaws.com/ACCOUNT/NAME, as \
+    let fix = "write https://sqs.REGION.amazonaws.com/ACCOUNT/NAME, as \
                 `aws sqs get-queue-url` prints it";
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let parts: Vec<&str> = rest.unwrap_or_default().split('/').collect();
@@ -192,7 +192,7 @@ pub(super) fn queue_url(text: &str) -> Result<String, Fault> {
     if is_sound {
         Ok(text.to_owned())
     } else {
-        Err((format!("{} is not the URL of a queue", quoted(text)), mend.to_owned()))
+        Err((format!("{} is not the URL of a queue", quoted(text)), fix.to_owned()))
     }
 }
 
@@ -285,17 +285,17 @@ fn is_role_arn(text: &str) -> bool {
 /// The log library takes a misspelt level for the name of a module and logs all of it; so a bare
 /// word has to be a level here.
 pub(super) fn log_filter(text: &str) -> Result<String, Fault> {
-    let mend =
+    let fix =
         format!("write {} or a filter such as \"warn,postmeter=debug\"", LOG_LEVELS.join(", "));
     for directive in text.split(',').map(str::trim) {
         let (target, level) = directive.rsplit_once('=').unwrap_or(("-", directive));
         let known = LOG_LEVELS.iter().any(|known| known.eq_ignore_ascii_case(level));
         let plain = |c: char| c.is_ascii_alphanumeric() || "_-:".contains(c);
         if !known {
-            return Err((format!("{} is not a log level", quoted(level)), mend));
+            return Err((format!("{} is not a log level", quoted(level)), fix));
         }
         if target.is_empty() || !target.chars().all(plain) {
-            return Err((format!("{} is not the name of a module", quoted(target)), mend));
+            return Err((format!("{} is not the name of a module", quoted(target)), fix));
         }
     }
     Ok(text.to_owned())
@@ -331,30 +331,30 @@ pub(super) fn admin_token(text: &str) -> Result<Option<AccessKey>, Fault> {
     let is_valid = (ACCESS_KEY_BYTES_WEAK..=ACCESS_KEY_BYTES_MAX).contains(&text.len())
         && text.bytes().all(allowed);
     if !is_valid {
-        let mend = format!(
+        let fix = format!(
             "write {ACCESS_KEY_BYTES_WEAK} to {ACCESS_KEY_BYTES_MAX} letters, digits and `- . _ ~ + / =`, \
              such as `openssl rand -hex 32` prints"
         );
-        return Err(("this is not a valid token".into(), mend));
+        return Err(("this is not a valid token".into(), fix));
     }
     Ok(Some(AccessKey::new(text)))
 }
 
 /// As in a URL's `user:password@`. The fault never says anything of it but its shape.
 pub(super) fn credential(text: &str) -> Result<AccessKey, Fault> {
-    let mend = "write user and password with a colon between them, in printable ASCII";
+    let fix = "write user and password with a colon between them, in printable ASCII";
     let is_sound = text.split_once(':').is_some_and(|(user, password)| {
         !user.is_empty() && !password.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
     });
     if !is_sound || text.len() > ACCESS_KEY_BYTES_MAX {
-        return Err(("these are not user and password".into(), mend.into()));
+        return Err(("these are not user and password".into(), fix.into()));
     }
     Ok(AccessKey::new(text))
 }
 
 /// An access key as the AWS CLI has it. The fault never says anything of it but its shape.
 pub(super) fn api_key(text: &str) -> Result<ApiKey, Fault> {
-    let mend = "write id and secret with a colon between them: an id of 4 to 128 of A-Z a-z 0-9 _, and a \
+    let fix = "write id and secret with a colon between them: an id of 4 to 128 of A-Z a-z 0-9 _, and a \
                 secret of 16 to 256 printable characters without spaces";
     let key = text.split_once(':').filter(|(id, secret)| {
         (4..=128).contains(&id.len())
@@ -362,7 +362,7 @@ pub(super) fn api_key(text: &str) -> Result<ApiKey, Fault> {
             && (16..=256).contains(&secret.len())
             && secret.bytes().all(|byte| byte.is_ascii_graphic())
     });
-    let (id, secret) = key.ok_or_else(|| ("this is not an access key".into(), mend.into()))?;
+    let (id, secret) = key.ok_or_else(|| ("this is not an access key".into(), fix.into()))?;
     Ok(ApiKey { id: id.to_owned(), secret: AccessKey::new(secret) })
 }
 

@@ -30,8 +30,8 @@ pub enum ImportError {
 
 /// Wraps a list of event destinations into a definitions document with one configuration set.
 pub fn import(configuration_set: &str, text: &str) -> Result<String, ImportError> {
-    if let Some((what, mend)) = configuration_set_name_fault(configuration_set) {
-        return Err(ImportError::Name(what, mend));
+    if let Some((what, fix)) = configuration_set_name_fault(configuration_set) {
+        return Err(ImportError::Name(what, fix));
     }
     if text.len() > DOCUMENT_BYTES_MAX {
         return Err(ImportError::TooLarge(text.len()));

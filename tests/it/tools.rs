@@ -65,7 +65,7 @@ fn findings_in_text(stdout: &str, file: &str) -> Vec<(String, String)> {
         let mut parts = rest.splitn(3, ": ");
         let (place, path) = (parts.next().unwrap(), parts.next().unwrap());
         let what = parts.next().unwrap_or_else(|| panic!("{line}"));
-        assert!(what.contains("; "), "no mend: {line}");
+        assert!(what.contains("; "), "no fix: {line}");
         (place.to_owned(), path.to_owned())
     };
     stdout.lines().map(finding).collect()
@@ -75,7 +75,7 @@ fn findings_in_text(stdout: &str, file: &str) -> Vec<(String, String)> {
 fn findings_in_json(stdout: &str, file: &str) -> Vec<(String, String)> {
     let finding = |finding: &Value| {
         let keys: Vec<_> = finding.as_object().expect("an object").keys().cloned().collect();
-        let mut expected = ["severity", "file", "line", "column", "path", "what", "mend"];
+        let mut expected = ["severity", "file", "line", "column", "path", "what", "fix"];
         expected.sort_unstable();
         let mut keys = keys;
         keys.sort_unstable();

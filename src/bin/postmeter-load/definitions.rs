@@ -13,8 +13,8 @@ use super::output::complain;
 /// An empty truth under the definitions that the command line names; `None` when those are faulty,
 /// which was said.
 pub fn truth(args: &TrafficArgs) -> Option<Truth> {
-    if let Some((what, mend)) = namespace_fault(&args.namespace) {
-        complain(&format!("--namespace: {what}; {mend}"));
+    if let Some((what, fix)) = namespace_fault(&args.namespace) {
+        complain(&format!("--namespace: {what}; {fix}"));
         return None;
     }
     let json = match &args.definitions {

@@ -1,4 +1,4 @@
-//! The rows.
+//! The rows of the table of keys.
 
 use std::time::Duration;
 
@@ -11,14 +11,15 @@ const KIB: u32 = 1 << 10;
 const MIB: u32 = 1 << 20;
 const GIB: u32 = 1 << 30;
 
-/// Tests want everything fast; an operator never comes near it.
+/// Short enough for tests; no operator needs a shorter time.
 const SHORTEST: Duration = Duration::from_millis(50);
 
 pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "definitions",
         default: r#""""#,
-        help: "configuration sets and event destinations: a file, `s3://BUCKET/KEY` for an object, or `env:NAME` for a variable that holds the document",
+        help: "configuration sets and event destinations: path of a file, `s3://BUCKET/KEY` of an \
+               object, or `env:NAME` of an environment variable that holds the document",
         kind: Kind::Text {
             is: "path, `s3://BUCKET/KEY` or `env:NAME`",
             read: |config, text| text::definitions(text).map(|value| config.definitions = value),
@@ -27,7 +28,8 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "definitions_interval",
         default: r#""10s""#,
-        help: "how often definitions in S3, or in a file that the SES API changes, are looked at; in S3 at 10s about $0.10 a month",
+        help: "how often to check for changed definitions: those in S3, or in a file that the SES \
+               API changes; 10s costs about $0.10 a month in S3",
         kind: Kind::Duration {
             least: SHORTEST,
             most: Duration::from_hours(1),
@@ -37,7 +39,7 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "default_configuration_set",
         default: r#""""#,
-        help: "the configuration set of events that name none; empty: they are unrouted",
+        help: "configuration set of events that do not name one; empty: these events are unrouted",
         kind: Kind::Text {
             is: "set name",
             read: |config, text| {
@@ -48,7 +50,8 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "forward_patience",
         default: r#""15s""#,
-        help: "how long an event that a destination forwards is tried for, and its request's answer waits; then it is a dead letter",
+        help: "how long to retry forwarding an event, holding its request's response; after that \
+               it becomes a dead letter",
         kind: Kind::Duration {
             least: SHORTEST,
             most: Duration::from_mins(2),
@@ -58,7 +61,7 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "forward_source",
         default: r#""postmeter.ses""#,
-        help: "the `source` of events on EventBridge, which keeps `aws.ses` for AWS",
+        help: "`source` of forwarded events on EventBridge; `aws.ses` is reserved for AWS",
         kind: Kind::Text {
             is: "source",
             read: |config, text| {
@@ -69,19 +72,21 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "listen.http",
         default: r#""127.0.0.1:8127""#,
-        help: "where events come in; beyond loopback an access key is needed",
+        help: "address that receives events; other addresses than loopback require an access key",
         kind: Kind::Address { set: |config, address| config.listen.http = address },
     },
     KeyDoc {
         path: "listen.admin",
         default: r#""127.0.0.1:9127""#,
-        help: "metrics, series and health",
+        help: "address that serves metrics, series and health checks",
         kind: Kind::Address { set: |config, address| config.listen.admin = address },
     },
     KeyDoc {
         path: "listen.admin_token",
         default: r#""""#,
-        help: "the token that `/metrics` and `/series` ask for as `Authorization: Bearer TOKEN`; empty: they ask for none, and on loopback serve only requests for a loopback `Host` that no web page sent",
+        help: "token that `/metrics` and `/series` require as `Authorization: Bearer TOKEN`; \
+               empty: no token is required, and on loopback only requests for a loopback `Host` \
+               that do not come from a web page are served",
         kind: Kind::Text {
             is: "text",
             read: |config, text| {
@@ -92,7 +97,8 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "listen.keep_alive",
         default: r#""75s""#,
-        help: "how long an idle connection stays open; longer than a balancer's idle timeout",
+        help: "how long an idle connection stays open; must be longer than the idle timeout of a \
+               load balancer in front",
         kind: Kind::Duration {
             least: Duration::from_secs(1),
             most: Duration::from_hours(1),
@@ -102,7 +108,8 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "listen.tls_certificate",
         default: r#""""#,
-        help: "certificate chain in PEM, with which every listener speaks TLS; read again when it changes; empty: plain HTTP",
+        help: "file with the certificate chain (PEM); enables TLS on every listener and is \
+               reloaded when it changes; empty: plain HTTP",
         kind: Kind::Text {
             is: "path",
             read: |config, text| {
@@ -114,7 +121,7 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "listen.tls_key",
         default: r#""""#,
-        help: "private key of the certificate, in PEM",
+        help: "file with the private key of the certificate (PEM)",
         kind: Kind::Text {
             is: "path",
             read: |config, text| {
@@ -126,7 +133,9 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "listen.tls_client_ca",
         default: r#""""#,
-        help: "certificates in PEM of the authorities that sign client certificates; clients of `listen.http` and `ses_api.listen` then need one, those of `listen.admin` do not",
+        help: "file with the CA certificates (PEM) that sign client certificates; clients of \
+               `listen.http` and `ses_api.listen` then need a client certificate, clients of \
+               `listen.admin` do not",
         kind: Kind::Text {
             is: "path",
             read: |config, text| {
@@ -138,7 +147,7 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "limits.body_bytes",
         default: "67108864",
-        help: "the largest request body as it arrives; a larger one is answered 400",
+        help: "largest request body as received, in bytes; a larger one gets 400",
         kind: Kind::Number {
             least: KIB,
             most: 256 * MIB,
@@ -148,7 +157,9 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "limits.expanded_bytes",
         default: "134217728",
-        help: "what gzip in one request, message or object may expand to, on all levels together (the outermost of an object excepted); beyond it the request is refused for good",
+        help: "largest size in bytes to which gzip in one request, message or object may expand, \
+               all nested levels together (except the outermost level of an object); a larger one \
+               is rejected permanently",
         kind: Kind::Number {
             least: KIB,
             most: GIB,
@@ -158,7 +169,8 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "limits.object_bytes",
         default: "1073741824",
-        help: "the largest object of S3 after gzip that a message may name; a larger one is refused and left to the queue's redrive policy",
+        help: "largest S3 object that a message may name, in bytes after decompression; a larger \
+               one is rejected and left to the queue's redrive policy",
         kind: Kind::Number {
             least: KIB,
             most: u32::MAX,
@@ -168,7 +180,8 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "limits.in_flight_bytes",
         default: "268435456",
-        help: "bytes of requests in memory at once: bodies, what they expand to, and what is made of them; beyond it newer requests get 503 and are retried",
+        help: "bytes of requests held in memory at once: bodies, their expanded content, and what \
+               is parsed from them; above the limit, newer requests get 503 and are retried",
         kind: Kind::Number {
             least: 1,
             most: u32::MAX,
@@ -178,7 +191,7 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "limits.in_flight_requests",
         default: "512",
-        help: "requests held at once; beyond it they are answered 503 and come again",
+        help: "requests in flight at once; above the limit, requests get 503 and are retried",
         kind: Kind::Number {
             least: 1,
             most: 1_000_000,
@@ -188,8 +201,8 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "limits.series",
         default: "10000",
-        help: "distinct series in a UTC hour, about $0.30 each a month; beyond it new ones are \
-               dropped and counted",
+        help: "distinct series per UTC hour, about $0.30 each per month; above the limit, events \
+               of new series are dropped and counted",
         kind: Kind::Number {
             least: 1,
             most: 10_000_000,
@@ -199,8 +212,8 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "limits.entries",
         default: "1000000",
-        help: "series x minutes not yet accepted by CloudWatch; beyond it requests are answered \
-               503 and come again",
+        help: "pairs of series and minute not yet accepted by CloudWatch; above the limit, \
+               requests get 503 and are retried",
         kind: Kind::Number {
             least: 1,
             most: 1_000_000_000,
@@ -210,7 +223,8 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "limits.forward_bytes",
         default: "33554432",
-        help: "events that wait to be forwarded, for each destination; beyond it requests are answered 503 and come again",
+        help: "bytes of events waiting to be forwarded, per destination; above the limit, requests \
+               get 503 and are retried",
         kind: Kind::Number {
             least: KIB,
             most: GIB,
@@ -220,7 +234,7 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "firehose.path",
         default: r#""/firehose""#,
-        help: "the path of the Firehose HTTP endpoint",
+        help: "path of the Firehose HTTP endpoint",
         kind: Kind::Text {
             is: "URL path",
             read: |config, text| text::url_path(text).map(|value| config.firehose.path = value),
@@ -229,14 +243,15 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "firehose.access_keys",
         default: "[]",
-        help: "any of them is accepted, so that one can be replaced while both work",
+        help: "access keys that Firehose may send; each one is accepted, so a key can be replaced \
+               without downtime",
         kind: Kind::AccessKeys { set: |config, keys| config.firehose.access_keys = keys },
     },
     KeyDoc {
         path: "firehose.acknowledge",
         default: r#""merged""#,
-        help: "answer when counts are in memory (a crash loses one flush interval), when they are \
-               on disk too, or when CloudWatch has accepted them",
+        help: "when to respond: when counts are in memory (a crash loses one flush interval), when \
+               they are also on disk, or when CloudWatch has accepted them",
         kind: Kind::Choice {
             options: &[
                 ("merged", |config| config.firehose.acknowledge = Acknowledge::Merged),
@@ -248,7 +263,7 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "firehose.patience",
         default: r#""55s""#,
-        help: "how long the sender, or a balancer before us, waits for an answer",
+        help: "how long the sender, or a load balancer in front, waits for the response",
         kind: Kind::Duration {
             least: SHORTEST,
             // Firehose itself gives up after 3 minutes.
@@ -259,13 +274,13 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "sns.topics",
         default: "[]",
-        help: "topics whose HTTP(S) subscriptions are served; empty: there is no SNS endpoint",
+        help: "topics whose HTTP(S) subscriptions are accepted; empty: no SNS endpoint",
         kind: Kind::Topics { set: |config, topics| config.sns.topics = topics },
     },
     KeyDoc {
         path: "sns.path",
         default: r#""/sns""#,
-        help: "the path of the SNS endpoint",
+        help: "path of the SNS endpoint",
         kind: Kind::Text {
             is: "URL path",
             read: |config, text| text::url_path(text).map(|value| config.sns.path = value),
@@ -274,8 +289,8 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "sns.acknowledge",
         default: r#""merged""#,
-        help: "answer when counts are in memory (a crash loses one flush interval), when they are \
-               on disk too, or when CloudWatch has accepted them",
+        help: "when to respond: when counts are in memory (a crash loses one flush interval), when \
+               they are also on disk, or when CloudWatch has accepted them",
         kind: Kind::Choice {
             options: &[
                 ("merged", |config| config.sns.acknowledge = Acknowledge::Merged),
@@ -287,7 +302,7 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "sns.patience",
         default: r#""12s""#,
-        help: "from a message's arrival to its answer at most; SNS itself waits 15s",
+        help: "longest time from receiving a message to the response; SNS waits 15s",
         kind: Kind::Duration {
             least: SHORTEST,
             most: Duration::from_secs(14),
@@ -297,21 +312,22 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "sns.confirm",
         default: "true",
-        help: "confirm subscriptions to these topics; `false` logs what confirms them",
+        help: "whether to confirm subscriptions to these topics; `false` logs the URL that \
+               confirms them",
         kind: Kind::Switch { set: |config, on| config.sns.confirm = on },
     },
     KeyDoc {
         path: "sns.chain",
         default: "true",
-        help: "check the signing certificate up to a root of the system, and fetch its issuer from \
-               amazontrust.com; `false`: it rests on the TLS connection to SNS",
+        help: "whether to verify the signing certificate's chain up to a system root, fetching its \
+               issuer from amazontrust.com; `false` relies on the TLS connection to SNS",
         kind: Kind::Switch { set: |config, on| config.sns.chain = on },
     },
     KeyDoc {
         path: "sns.signature_versions",
         default: "[1, 2]",
-        help: "versions of signatures that are accepted; `[2]` rejects those made with SHA-1, the \
-               default of a topic",
+        help: "accepted SNS signature versions; `[2]` rejects SHA-1 signatures, the default of a \
+               topic",
         kind: Kind::SignatureVersions {
             set: |config, versions| config.sns.signature_versions = versions,
         },
@@ -319,8 +335,8 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "sns.certificate_directory",
         default: r#""""#,
-        help: "where signing certificates are kept for the next start; empty: `certificates` in \
-               journal.directory, if there is one",
+        help: "directory that caches signing certificates across restarts; empty: `certificates` \
+               in journal.directory, if that is set",
         kind: Kind::Text {
             is: "directory",
             read: |config, text| {
@@ -332,14 +348,15 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "sns.credentials",
         default: "[]",
-        help: "any of them is accepted of raw deliveries, which have no signature; empty: those are \
-               refused",
+        help: "credentials accepted from raw deliveries, which have no signature; empty: raw \
+               deliveries are rejected",
         kind: Kind::Credentials { set: |config, list| config.sns.credentials = list },
     },
     KeyDoc {
         path: "sns.max_age",
         default: r#""1h""#,
-        help: "a message that was published longer ago is refused; SNS repeats for an hour at most",
+        help: "largest age of a message; an older one is rejected; SNS retries for at most one \
+               hour",
         kind: Kind::Duration {
             least: Duration::from_mins(1),
             most: Duration::from_hours(24),
@@ -349,7 +366,8 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "sqs.queue_url",
         default: r#""""#,
-        help: "a queue that events are taken from; `[[sqs]]` may stand several times",
+        help: "URL of a queue to receive events from; `[[sqs]]` may be repeated for several \
+               queues",
         kind: Kind::Text {
             is: "queue URL",
             read: |config, text| {
@@ -360,8 +378,8 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "sqs.acknowledge",
         default: r#""published""#,
-        help: "delete a message when CloudWatch has accepted its counts, when they are on disk, or \
-               when they are in memory",
+        help: "when to delete a message: when CloudWatch has accepted its counts, when they are on \
+               disk, or when they are in memory",
         kind: Kind::Choice {
             options: &[
                 ("published", |config| {
@@ -379,7 +397,7 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "sqs.visibility",
         default: r#""60s""#,
-        help: "how long others do not see a message that was taken; lengthened while it is held",
+        help: "visibility timeout of a received message; extended while the message is in flight",
         kind: Kind::Duration {
             least: Duration::from_secs(2),
             most: Duration::from_hours(1),
@@ -389,10 +407,11 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "sqs.held_messages",
         default: "20000",
-        help: "messages held at once, in about 1 kB each; beyond it nothing is taken",
+        help: "messages in flight at once, about 1 kB of memory each; at the limit, no messages \
+               are received",
         kind: Kind::Number {
             least: 10,
-            // SQS gives out no more of a standard queue.
+            // The limit of SQS for messages in flight of a standard queue.
             most: 120_000,
             set: |config, number| with_queue(config, |sqs| sqs.held_messages = size(number)),
         },
@@ -400,7 +419,8 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "sqs.pollers",
         default: "8",
-        help: "requests for messages at once, at most; one while there are few messages",
+        help: "maximum number of concurrent receive requests; only one while there are few \
+               messages",
         kind: Kind::Number {
             least: 1,
             most: 64,
@@ -410,8 +430,8 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "sqs.buckets",
         default: "[]",
-        help: "buckets whose objects messages may name; empty: any bucket of sqs.bucket_owner, by its \
-               plain name",
+        help: "buckets whose objects messages may name; empty: any bucket of sqs.bucket_owner, by \
+               its plain name",
         kind: Kind::Buckets {
             set: |config, buckets| with_queue(config, |sqs| sqs.buckets = buckets),
         },
@@ -419,8 +439,8 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "sqs.bucket_owner",
         default: r#""""#,
-        help: "the account that owns the buckets: 12 digits, or `any`; empty: the account in the \
-               queue's URL",
+        help: "account that owns the buckets: 12 digits, or `any`; empty: the account in the queue \
+               URL",
         kind: Kind::Text {
             is: "account",
             read: |config, text| {
@@ -432,13 +452,14 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "copies.remove",
         default: "false",
-        help: "leave out an event that was counted already and comes under another request id",
+        help: "whether to skip an event that was already counted and arrives again under another \
+               request id",
         kind: Kind::Switch { set: |config, on| config.copies.remove = on },
     },
     KeyDoc {
         path: "copies.window",
         default: r#""2h""#,
-        help: "how long an event is remembered for that",
+        help: "how long an event is remembered for detecting copies",
         kind: Kind::Duration {
             least: SHORTEST,
             most: Duration::from_hours(24),
@@ -448,8 +469,8 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "copies.events",
         default: "1000000",
-        help: "how many are remembered, in about 30 bytes each; beyond it the oldest are \
-               forgotten early and counted",
+        help: "maximum number of remembered events, about 30 bytes each; above the limit, the \
+               oldest are forgotten early and counted",
         kind: Kind::Number {
             least: 1,
             most: 100_000_000,
@@ -459,7 +480,8 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "cloudwatch.publish",
         default: r#""aws""#,
-        help: "`memory` keeps counts for GET /series alone, and nothing leaves the process",
+        help: "where to publish: `aws` sends counts to CloudWatch; `memory` keeps them for GET \
+               /series only and sends nothing",
         kind: Kind::Choice {
             options: &[
                 ("aws", |config| config.cloudwatch.publish = Publish::Aws),
@@ -470,7 +492,7 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "cloudwatch.namespace",
         default: r#""SES""#,
-        help: "the namespace of definitions that name none",
+        help: "CloudWatch namespace of definitions that do not name one",
         kind: Kind::Text {
             is: "namespace",
             read: |config, text| {
@@ -481,7 +503,7 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "cloudwatch.region",
         default: r#""""#,
-        help: "where to publish; empty: the region that the SDK finds",
+        help: "AWS region to publish to; empty: the region that the SDK finds",
         kind: Kind::Text {
             is: "region",
             read: |config, text| text::region(text).map(|value| config.cloudwatch.region = value),
@@ -490,7 +512,7 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "cloudwatch.role_arn",
         default: r#""""#,
-        help: "a role that is assumed for publishing; empty: none",
+        help: "role to assume for publishing; empty: no role",
         kind: Kind::Text {
             is: "role ARN",
             read: |config, text| {
@@ -501,8 +523,8 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "cloudwatch.flush_interval",
         default: r#""10s""#,
-        help: "time between publications; shorter costs more requests, longer loses more at a \
-               crash in `merged`",
+        help: "time between publications; a shorter interval costs more requests, a longer one \
+               loses more in a crash with `merged`",
         kind: Kind::Duration {
             least: SHORTEST,
             most: Duration::from_mins(5),
@@ -512,7 +534,8 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "cloudwatch.settle_deadline",
         default: r#""45s""#,
-        help: "while counts older than this wait, `published` sources take nothing new",
+        help: "longest time that counts may wait for CloudWatch; while older counts are \
+               unpublished, `published` sources accept nothing new",
         kind: Kind::Duration {
             least: SHORTEST,
             most: Duration::from_secs(160),
@@ -522,7 +545,7 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "cloudwatch.timestamp",
         default: r#""event""#,
-        help: "the minute of a count: the event's own, or that of its arrival",
+        help: "minute in which an event is counted: the minute of the event, or of its arrival",
         kind: Kind::Choice {
             options: &[
                 ("event", |config| config.cloudwatch.timestamp = TimestampSource::Event),
@@ -533,8 +556,8 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "cloudwatch.ambiguous",
         default: r#""retry""#,
-        help: "after a call of unknown outcome: repeat it (perhaps counted twice) or drop it \
-               (perhaps not counted)",
+        help: "after a call with unknown outcome: retry it (possibly counted twice) or drop it \
+               (possibly not counted)",
         kind: Kind::Choice {
             options: &[
                 ("retry", |config| config.cloudwatch.ambiguous = Ambiguous::Retry),
@@ -545,7 +568,8 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "cloudwatch.requests_per_second",
         default: "100",
-        help: "PutMetricData calls a second; the account's quota is 500 a region, shared by all",
+        help: "PutMetricData calls per second; the account quota is 500 per region, shared by all \
+               clients",
         kind: Kind::Number {
             least: 1,
             most: 500,
@@ -555,7 +579,7 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "cloudwatch.concurrency",
         default: "4",
-        help: "calls at once, and so the most calls that can be in doubt at once",
+        help: "concurrent calls, and so the largest number of calls that can be in doubt at once",
         kind: Kind::Number {
             least: 1,
             most: 64,
@@ -565,7 +589,7 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "cloudwatch.connect_timeout",
         default: r#""3s""#,
-        help: "for one connection, with TLS",
+        help: "timeout for opening a connection, including TLS",
         kind: Kind::Duration {
             least: SHORTEST,
             most: Duration::from_secs(30),
@@ -575,7 +599,7 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "cloudwatch.attempt_timeout",
         default: r#""5s""#,
-        help: "for one call on a connection; after it the outcome is unknown",
+        help: "timeout for one call on an open connection; after a timeout the outcome is unknown",
         kind: Kind::Duration {
             least: SHORTEST,
             most: Duration::from_mins(1),
@@ -585,7 +609,8 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "journal.directory",
         default: r#""""#,
-        help: "where `journaled` keeps counts until CloudWatch has them; must outlive the task",
+        help: "directory where `journaled` keeps counts until CloudWatch has accepted them; must \
+               outlive the task",
         kind: Kind::Text {
             is: "directory",
             read: |config, text| {
@@ -597,7 +622,7 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "dead_letters.directory",
         default: r#""""#,
-        help: "where files keep what cannot be read; empty: none do",
+        help: "directory for files with values that cannot be read; empty: no files",
         kind: Kind::Text {
             is: "directory",
             read: |config, text| {
@@ -609,7 +634,8 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "dead_letters.stream",
         default: r#""""#,
-        help: "the Firehose delivery stream that keeps it instead; empty: none does",
+        help: "Firehose delivery stream for values that cannot be read, instead of files; empty: \
+               no stream",
         kind: Kind::Text {
             is: "stream name",
             read: |config, text| {
@@ -620,13 +646,13 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "dead_letters.keep",
         default: r#"["malformed", "unknown_type"]"#,
-        help: "what is kept",
+        help: "which values to keep",
         kind: Kind::Unread { set: |config, keep| config.dead_letters.keep = keep },
     },
     KeyDoc {
         path: "dead_letters.file_bytes",
         default: "16777216",
-        help: "the length from which the directory's next file begins",
+        help: "size in bytes at which a new file is started",
         kind: Kind::Number {
             least: MIB,
             most: GIB,
@@ -636,7 +662,8 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "dead_letters.bytes",
         default: "1073741824",
-        help: "all files of the directory; beyond it nothing new is kept, and that is counted",
+        help: "total size of all files in bytes; above the limit, new values are not kept but \
+               counted",
         kind: Kind::Number {
             least: MIB,
             most: u32::MAX,
@@ -646,7 +673,7 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "shutdown.grace",
         default: r#""25s""#,
-        help: "from SIGTERM to exit at most; below ECS's stopTimeout",
+        help: "longest time from SIGTERM to exit; must be below the stopTimeout of ECS",
         kind: Kind::Duration {
             least: SHORTEST,
             // The longest stopTimeout that Fargate allows.
@@ -657,7 +684,7 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "telemetry.log",
         default: r#""info""#,
-        help: "a level, or a filter such as `warn,postmeter=debug`",
+        help: "log level, or a filter such as `warn,postmeter=debug`",
         kind: Kind::Text {
             is: "log filter",
             read: |config, text| text::log_filter(text).map(|value| config.telemetry.log = value),
@@ -666,7 +693,7 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "telemetry.log_format",
         default: r#""auto""#,
-        help: "`auto` is pretty on a terminal, else json",
+        help: "log format; `auto`: pretty on a terminal, else json",
         kind: Kind::Choice {
             options: &[
                 ("auto", |config| config.telemetry.log_format = LogFormat::Auto),
@@ -678,7 +705,7 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "telemetry.own_namespace",
         default: r#""Postmeter""#,
-        help: "the namespace of postmeter's own totals in CloudWatch; empty: not sent",
+        help: "CloudWatch namespace of postmeter's own totals; empty: totals are not sent",
         kind: Kind::Text {
             is: "namespace",
             read: |config, text| {
@@ -689,7 +716,8 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "ses_api.listen",
         default: r#""""#,
-        help: "where the SES API is answered, such as `127.0.0.1:8128`; empty: nowhere. Changes go to `definitions`",
+        help: "address that serves the SES API, such as `127.0.0.1:8128`, which changes the \
+               document at `definitions`; empty: the API is off",
         kind: Kind::Text {
             is: "address:port",
             read: |config, text| {
@@ -700,8 +728,9 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "ses_api.auth",
         default: r#""sigv4""#,
-        help: "`sigv4`: clients sign with one of the keys (AWS Signature Version 4). `none`: every \
-               local program may read and change, on loopback alone; web pages may not",
+        help: "`sigv4`: clients must sign with one of the access keys (AWS Signature Version 4); \
+               `none`: every local program may read and change definitions, on loopback only and \
+               not from web pages",
         kind: Kind::Choice {
             options: &[
                 ("sigv4", |config| config.ses_api.auth = ApiAuth::SigV4),
@@ -712,20 +741,21 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "ses_api.access_keys",
         default: "[]",
-        help: "access keys that may read and change",
+        help: "access keys that may read and change definitions",
         kind: Kind::ApiKeys { set: |config, keys| config.ses_api.access_keys = keys },
     },
     KeyDoc {
         path: "ses_api.read_only_access_keys",
         default: "[]",
-        help: "access keys that may read",
+        help: "access keys that may only read definitions",
         kind: Kind::ApiKeys { set: |config, keys| config.ses_api.read_only_access_keys = keys },
     },
     KeyDoc {
         path: "ses_api.requests_per_second",
         default: "20",
-        help: "reads, and apart from them changes, that each access key may request in a second; \
-               more are rejected with `TooManyRequestsException`. SES itself allows one a second",
+        help: "reads per second, and separately changes per second, allowed for each access key; \
+               more are rejected with `TooManyRequestsException`; SES itself allows one per \
+               second",
         kind: Kind::Number {
             least: 1,
             most: 10_000,
@@ -734,12 +764,12 @@ pub(super) const KEYS: &[KeyDoc] = &[
     },
 ];
 
-/// Sizes are read as `u32`, whose every value fits.
+/// Sizes are read as `u32`; every `u32` fits in a `usize`.
 fn size(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-/// Keys of a queue are read into the last one.
+/// Keys of a queue belong to the queue that was added last.
 fn with_queue(config: &mut Config, set: impl FnOnce(&mut Sqs)) {
     config.sqs.last_mut().map(set);
 }

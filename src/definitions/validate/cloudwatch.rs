@@ -53,10 +53,10 @@ fn dimensions(object: &mut Object, report: &mut Report) -> Checked<Vec<Dimension
         .require("DimensionConfigurations", report)
         .and_then(|node| node.list("DimensionConfigurations", report))?;
     if list.len() == 0 {
-        let mend = "add 1 to 10 dimensions, as SES has no metric without one";
+        let fix = "add 1 to 10 dimensions, as SES has no metric without one";
         let wording = "CloudWatch metrics dimension configuration list cannot be empty.";
         let what = "DimensionConfigurations is empty";
-        return Err(report.error_as_ses(&list.spot, what, mend, wording));
+        return Err(report.error_as_ses(&list.spot, what, fix, wording));
     }
     let mut names = Names::new("dimension");
     let read: Vec<_> = list.nodes().map(|node| dimension(&node, &mut names, report)).collect();

@@ -80,14 +80,14 @@ fn matching_event_types(
     report: &mut Report,
 ) -> Checked<EventTypeSet> {
     const NONE: &str = "At least one event type must be specified.";
-    let mend = "add at least one event type, such as SEND";
+    let fix = "add at least one event type, such as SEND";
     let Some(node) = object.take("MatchingEventTypes") else {
         let spot = object.spot.absent_member("MatchingEventTypes");
-        return Err(report.error_as_ses(&spot, "MatchingEventTypes is missing", mend, NONE));
+        return Err(report.error_as_ses(&spot, "MatchingEventTypes is missing", fix, NONE));
     };
     let list = node.list("MatchingEventTypes", report)?;
     if list.len() == 0 {
-        return Err(report.error_as_ses(&list.spot, "MatchingEventTypes is empty", mend, NONE));
+        return Err(report.error_as_ses(&list.spot, "MatchingEventTypes is empty", fix, NONE));
     }
     let mut set = EventTypeSet::default();
     let mut checked = Ok(());
@@ -143,14 +143,14 @@ fn destination(
         let spot = if second_spot.offset > first_spot.offset { second_spot } else { first_spot };
         let kinds: Vec<&str> = given.iter().map(|(kind, _)| *kind).collect();
         let what = format!("more than one destination given: {}", kinds.join(" and "));
-        let mend = "keep one and move the others to their own entry";
-        return Err(report.error_as_ses(spot, what, mend, TOO_MANY));
+        let fix = "keep one and move the others to their own entry";
+        return Err(report.error_as_ses(spot, what, fix, TOO_MANY));
     }
     last.unwrap_or_else(|| {
         let kinds: Vec<&str> = KINDS.iter().map(|(kind, _)| *kind).collect();
-        let mend = format!("add one of {}", kinds.join(", "));
+        let fix = format!("add one of {}", kinds.join(", "));
         let none = "Event destination is not provided.";
-        Err(report.error_as_ses(&object.spot, "no destination given", mend, none))
+        Err(report.error_as_ses(&object.spot, "no destination given", fix, none))
     })
 }
 

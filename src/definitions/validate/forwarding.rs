@@ -74,14 +74,14 @@ fn target_arn(
     let text = node.text(key, report)?;
     Arn::parse(kind, text).ok_or_else(|| {
         let what = format!("{key} {} is not one", quote(text));
-        let mend = if kind == TargetKind::Sns
+        let fix = if kind == TargetKind::Sns
             && text.rsplit_once('.').is_some_and(|(_, end)| end == "fifo")
         {
             "choose a standard topic: SES takes no FIFO topics".to_owned()
         } else {
             format!("write {}", kind.arn_shape())
         };
-        report.error(&node.spot, what, mend)
+        report.error(&node.spot, what, fix)
     })
 }
 
@@ -99,12 +99,12 @@ fn arn(node: &Node, key: &str, report: &mut Report) -> Checked<String> {
     let parts = text.split(':').count();
     if !text.starts_with("arn:") || parts < ARN_PARTS_MIN || text.contains(is_odd) {
         let what = format!("{key} {} is not an ARN", quote(text));
-        let mend = "write arn:partition:service:region:account:resource, without white space";
+        let fix = "write arn:partition:service:region:account:resource, without white space";
         if key == PINPOINT_ARN {
             let wording = format!("Invalid Pinpoint application ARN provided: {}.", shorten(text));
-            return Err(report.error_as_ses(&node.spot, what, mend, wording));
+            return Err(report.error_as_ses(&node.spot, what, fix, wording));
         }
-        return Err(report.error(&node.spot, what, mend));
+        return Err(report.error(&node.spot, what, fix));
     }
     Ok(text.to_owned())
 }

@@ -1,4 +1,4 @@
-//! Reads a definitions document and reports every fault at once, each with its place and mend.
+//! Reads a definitions document and reports every fault at once, each with its place and fix.
 //!
 //! In flows the text of a document in the JSON of the SES v2 API; out flow [`Definitions`] and
 //! the findings. Invariant: there are definitions exactly when no finding is an error, so a faulty
@@ -67,8 +67,8 @@ fn version(node: &Node, report: &mut Report) -> Checked<()> {
         return Ok(());
     }
     let what = format!("document has version {version}");
-    let mend = format!("this postmeter reads version {DOCUMENT_VERSION}; use a newer one");
-    Err(report.error(&node.spot, what, mend))
+    let fix = format!("this postmeter reads version {DOCUMENT_VERSION}; use a newer one");
+    Err(report.error(&node.spot, what, fix))
 }
 
 fn document(text: &str, report: &mut Report) -> Checked<Definitions> {
@@ -78,8 +78,8 @@ fn document(text: &str, report: &mut Report) -> Checked<Definitions> {
     let sets = root.take("ConfigurationSets");
     let bare = if sets.is_none() { root.take("EventDestinations") } else { None };
     if let Some(bare) = bare {
-        let mend = "wrap the document with `postmeter import --configuration-set NAME`";
-        return Err(report.error(&bare.spot, "event destinations without a set", mend));
+        let fix = "wrap the document with `postmeter import --configuration-set NAME`";
+        return Err(report.error(&bare.spot, "event destinations without a set", fix));
     }
     let version = root.take("Version").map_or(Ok(()), |node| version(&node, report));
     root.report_unknown_keys(report);

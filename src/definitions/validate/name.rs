@@ -37,9 +37,9 @@ pub(super) fn configuration_set_name<'t>(
     report: &mut Report,
 ) -> Checked<String> {
     let name = node.text("configuration set name", report)?;
-    if let Some((what, mend)) = configuration_set_name_fault(name) {
+    if let Some((what, fix)) = configuration_set_name_fault(name) {
         let wording = wording("configuration set name", name);
-        return Err(report.error_as_ses(&node.spot, what, mend, wording));
+        return Err(report.error_as_ses(&node.spot, what, fix, wording));
     }
     names.insert(name, &node.spot, report)?;
     Ok(name.to_owned())
@@ -52,15 +52,15 @@ pub(super) fn event_destination_name<'t>(
 ) -> Checked<String> {
     let name = node.text("event destination name", report)?;
     if let Some(what) = text_fault("event destination name", name, NAME_LENGTH_MAX, is_name_byte) {
-        let mend = "use 1 to 64 of A-Z a-z 0-9 _ -";
+        let fix = "use 1 to 64 of A-Z a-z 0-9 _ -";
         let wording = wording("event destination name", name);
-        return Err(report.error_as_ses(&node.spot, what, mend, wording));
+        return Err(report.error_as_ses(&node.spot, what, fix, wording));
     }
     names.insert(name, &node.spot, report)?;
     Ok(name.to_owned())
 }
 
-/// What is wrong with the name of a configuration set, and how to mend it.
+/// What is wrong with the name of a configuration set, and how to fix it.
 pub(in crate::definitions) fn configuration_set_name_fault(name: &str) -> Option<(String, String)> {
     if name == ANY_CONFIGURATION_SET {
         return None;
@@ -90,8 +90,8 @@ pub(super) fn ses_configuration_set_name(node: &Node, report: &mut Report) -> Ch
     let name = configuration_set_name(node, &mut Names::new("configuration set"), report)?;
     if name == ANY_CONFIGURATION_SET {
         let what = "* is a set of postmeter alone";
-        let mend = "put its extensions, which makes it";
-        return Err(report.error_as_ses(&node.spot, what, mend, wording(noun, &name)));
+        let fix = "put its extensions, which makes it";
+        return Err(report.error_as_ses(&node.spot, what, fix, wording(noun, &name)));
     }
     Ok(name)
 }

@@ -11,17 +11,17 @@ const NAMESPACE_LENGTH_MAX: usize = 255;
 /// AWS's own services write there. In any case: who writes `aws/` means the reserved one.
 const RESERVED_PREFIX: &str = "AWS/";
 
-const MEND: &str = "use 1 to 255 of A-Z a-z 0-9 . - _ / # :";
+const FIX: &str = "use 1 to 255 of A-Z a-z 0-9 . - _ / # :";
 
-/// What is wrong with a CloudWatch namespace, and how to mend it.
+/// What is wrong with a CloudWatch namespace, and how to fix it.
 #[must_use]
 pub fn namespace_fault(namespace: &str) -> Option<(String, String)> {
     if !namespace.is_empty() && namespace.trim().is_empty() {
-        return Some(("namespace is blank".to_owned(), MEND.to_owned()));
+        return Some(("namespace is blank".to_owned(), FIX.to_owned()));
     }
     let alphabet = text_fault("namespace", namespace, NAMESPACE_LENGTH_MAX, is_namespace_byte);
     if let Some(what) = alphabet {
-        return Some((what, MEND.to_owned()));
+        return Some((what, FIX.to_owned()));
     }
     if namespace.starts_with(':') {
         let what = format!("namespace {} starts with a colon", quote(namespace));
@@ -37,8 +37,8 @@ pub fn namespace_fault(namespace: &str) -> Option<(String, String)> {
 
 pub(super) fn namespace(node: &Node, report: &mut Report) -> Checked<String> {
     let namespace = node.text("namespace", report)?;
-    if let Some((what, mend)) = namespace_fault(namespace) {
-        return Err(report.error(&node.spot, what, mend));
+    if let Some((what, fix)) = namespace_fault(namespace) {
+        return Err(report.error(&node.spot, what, fix));
     }
     Ok(namespace.to_owned())
 }
@@ -73,8 +73,8 @@ mod tests {
         ] {
             assert_eq!(namespace_fault(namespace).unwrap().0, expected);
         }
-        let (what, mend) = namespace_fault(&"n".repeat(256)).unwrap();
+        let (what, fix) = namespace_fault(&"n".repeat(256)).unwrap();
         assert!(what.ends_with("has 256 characters"), "{what}");
-        assert_eq!(mend, MEND);
+        assert_eq!(fix, FIX);
     }
 }

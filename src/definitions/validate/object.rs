@@ -155,11 +155,11 @@ impl<'t> Object<'t> {
             let name = member.name.as_str();
             let spot = Spot { offset: member.name.start(), path: join(&self.spot.path, name) };
             let known = self.known.iter().find(|known| folded(name).eq(folded(known)));
-            let mend = known.map_or_else(
+            let fix = known.map_or_else(
                 || "remove it, or check its spelling".to_owned(),
                 |known| format!("write {known}"),
             );
-            report.warning(&spot, format!("unknown key {} is ignored", quote(name)), mend);
+            report.warning(&spot, format!("unknown key {} is ignored", quote(name)), fix);
         }
     }
 }

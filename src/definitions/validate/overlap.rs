@@ -18,8 +18,8 @@ pub(super) fn warn_of_shared_series(
             if let Some(consequence) = shared_series(set_namespace, first, second) {
                 let (first, second) = (&first.name, &second.name);
                 let what = format!("event destinations {first} and {second} {consequence}");
-                let mend = "give one another dimension or Namespace, or part their event types";
-                report.warning(spot, what, mend);
+                let fix = "give one another dimension or Namespace, or part their event types";
+                report.warning(spot, what, fix);
             }
         }
     }

@@ -46,7 +46,7 @@ struct Fault {
     severity: Severity,
     spot: Spot,
     what: String,
-    mend: String,
+    fix: String,
     /// What SES says of it, where that is known.
     wording: Option<String>,
 }
@@ -58,9 +58,9 @@ impl Report {
         &mut self,
         spot: &Spot,
         what: impl Into<String>,
-        mend: impl Into<String>,
+        fix: impl Into<String>,
     ) -> Reported {
-        self.errors.add(Severity::Error, spot, what.into(), mend.into(), None);
+        self.errors.add(Severity::Error, spot, what.into(), fix.into(), None);
         Reported(())
     }
 
@@ -69,16 +69,16 @@ impl Report {
         &mut self,
         spot: &Spot,
         what: impl Into<String>,
-        mend: impl Into<String>,
+        fix: impl Into<String>,
         wording: impl Into<String>,
     ) -> Reported {
         let wording = Some(wording.into());
-        self.errors.add(Severity::Error, spot, what.into(), mend.into(), wording);
+        self.errors.add(Severity::Error, spot, what.into(), fix.into(), wording);
         Reported(())
     }
 
-    pub fn warning(&mut self, spot: &Spot, what: impl Into<String>, mend: impl Into<String>) {
-        self.warnings.add(Severity::Warning, spot, what.into(), mend.into(), None);
+    pub fn warning(&mut self, spot: &Spot, what: impl Into<String>, fix: impl Into<String>) {
+        self.warnings.add(Severity::Warning, spot, what.into(), fix.into(), None);
     }
 
     pub fn has_errors(&self) -> bool {
@@ -88,10 +88,10 @@ impl Report {
     /// The error that was found first: its path and its words.
     pub fn into_first_error(self) -> Option<(String, String)> {
         let first = self.errors.listed.into_iter().next()?;
-        let Fault { spot, what, mend, wording, .. } = first;
+        let Fault { spot, what, fix, wording, .. } = first;
         let words = wording.unwrap_or_else(|| match spot.path.as_str() {
-            "" => format!("{what}; {mend}"),
-            path => format!("{path}: {what}; {mend}"),
+            "" => format!("{what}; {fix}"),
+            path => format!("{path}: {what}; {fix}"),
         });
         Some((spot.path, words))
     }
@@ -105,14 +105,14 @@ impl Report {
 
         let (mut at, mut line, mut column) = (0, 1, 1);
         let mut findings = Vec::with_capacity(faults.len());
-        for Fault { severity, spot, what, mend, .. } in faults {
+        for Fault { severity, spot, what, fix, .. } in faults {
             let offset = text.floor_char_boundary(spot.offset);
             for character in text[at..offset].chars() {
                 (line, column) = if character == '\n' { (line + 1, 1) } else { (line, column + 1) };
             }
             at = offset;
             let place = Place::File { file: file.to_owned(), line, column };
-            findings.push(Finding { severity, place, path: spot.path, what, mend });
+            findings.push(Finding { severity, place, path: spot.path, what, fix });
         }
         findings
     }
@@ -126,14 +126,14 @@ impl Faults {
         severity: Severity,
         spot: &Spot,
         what: String,
-        mend: String,
+        fix: String,
         wording: Option<String>,
     ) {
         if self.listed.len() == LISTED_MAX {
             self.unlisted += 1;
             return;
         }
-        self.listed.push(Fault { severity, spot: spot.clone(), what, mend, wording });
+        self.listed.push(Fault { severity, spot: spot.clone(), what, fix, wording });
     }
 
     fn listed_with_rest(mut self, noun: &str) -> Vec<Fault> {
@@ -142,8 +142,8 @@ impl Faults {
         {
             let spot = Spot { offset: last.spot.offset, path: String::new() };
             let what = format!("{} more {noun} are not listed", self.unlisted);
-            let mend = "mend the listed ones and check again".to_owned();
-            self.listed.push(Fault { severity: last.severity, spot, what, mend, wording: None });
+            let fix = "fix the listed ones and check again".to_owned();
+            self.listed.push(Fault { severity: last.severity, spot, what, fix, wording: None });
         }
         self.listed
     }

@@ -37,8 +37,8 @@ fn event_destinations(
     let list = node.map(|node| node.list("EventDestinations", report)).transpose()?;
     let Some(list) = list.filter(|list| list.len() > 0) else {
         let spot = object.spot.absent_member("EventDestinations");
-        let mend = "add an event destination, or remove the set";
-        report.warning(&spot, "configuration set has no event destinations", mend);
+        let fix = "add an event destination, or remove the set";
+        report.warning(&spot, "configuration set has no event destinations", fix);
         return Ok(Vec::new());
     };
     let mut names = Names::new("event destination");

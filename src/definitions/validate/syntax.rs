@@ -19,7 +19,7 @@ pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 const LEVELS_MAX: usize = 128;
 
 /// How any fault of the syntax is mended.
-const MEND: &str = "mend the syntax here; comments and trailing commas are not allowed";
+const FIX: &str = "fix the syntax here; comments and trailing commas are not allowed";
 
 /// Everything that `jsonc-parser` takes beyond JSON is off.
 const STRICT: ParseOptions = ParseOptions {
@@ -39,12 +39,12 @@ const STRICT: ParseOptions = ParseOptions {
 pub(super) fn parse<'t>(text: &'t str, report: &mut Report) -> Checked<Value<'t>> {
     if text.len() > DOCUMENT_BYTES_MAX {
         let what = format!("document has {} bytes", text.len());
-        let mend = format!("at most {DOCUMENT_BYTES_MAX} are read; split the document");
-        return Err(report.error(&at(0), what, mend));
+        let fix = format!("at most {DOCUMENT_BYTES_MAX} are read; split the document");
+        return Err(report.error(&at(0), what, fix));
     }
     if text.trim().is_empty() {
-        let mend = "write at least {\"ConfigurationSets\":[]}";
-        return Err(report.error(&at(0), "document is empty", mend));
+        let fix = "write at least {\"ConfigurationSets\":[]}";
+        return Err(report.error(&at(0), "document is empty", fix));
     }
     if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
         return Err(not_json(text, &error, report));
@@ -64,7 +64,7 @@ pub(super) fn parse<'t>(text: &'t str, report: &mut Report) -> Checked<Value<'t>
                 }
                 kind => format!("not JSON: {}", kind.to_string().to_lowercase()),
             };
-            Err(report.error(&at(error.range().start), what, MEND))
+            Err(report.error(&at(error.range().start), what, FIX))
         }
     }
 }
@@ -82,7 +82,7 @@ fn not_json(text: &str, error: &serde_json::Error, report: &mut Report) -> Repor
         "key must be a string" => "not JSON: expected a key in double quotes".to_owned(),
         other => format!("not JSON: {other}"),
     };
-    report.error(&at(offset_of(text, error.line(), error.column())), what, MEND)
+    report.error(&at(offset_of(text, error.line(), error.column())), what, FIX)
 }
 
 /// The byte offset of a place as `serde_json` gives it: lines from 1, columns in bytes from 1, and

@@ -78,8 +78,8 @@ fn assert_consistent(text: &str) -> Result<(), TestCaseError> {
         };
         prop_assert!(last <= (line, column));
         last = (line, column);
-        prop_assert!(!finding.what.is_empty() && !finding.mend.is_empty());
-        prop_assert!(!finding.what.ends_with('.') && !finding.mend.ends_with('.'));
+        prop_assert!(!finding.what.is_empty() && !finding.fix.is_empty());
+        prop_assert!(!finding.what.ends_with('.') && !finding.fix.ends_with('.'));
     }
     let stripped = text.strip_prefix('\u{feff}').unwrap_or(text);
     if serde_json::from_str::<serde::de::IgnoredAny>(stripped).is_err() {

@@ -52,18 +52,18 @@ fn what_other_languages_allow_is_refused() {
 
 #[test]
 fn syntax_faults_have_their_place() {
-    let mend = "mend the syntax here; comments and trailing commas are not allowed";
+    let fix = "fix the syntax here; comments and trailing commas are not allowed";
     assert_eq!(
         only_error("{\n  \"ConfigurationSets\": [],\n}"),
-        format!("f:3:1: not JSON: expected a key in double quotes; {mend}")
+        format!("f:3:1: not JSON: expected a key in double quotes; {fix}")
     );
     assert_eq!(
         only_error("{\"\u{e9}\u{e9}\": tru}"),
-        format!("f:1:11: not JSON: expected true, false or null; {mend}")
+        format!("f:1:11: not JSON: expected true, false or null; {fix}")
     );
     assert_eq!(
         only_error("{\n\"a\": \"b\u{1f600}\\ud800c\"}"),
-        format!("f:2:9: not JSON text: a \\u escape is half of a surrogate pair; {mend}")
+        format!("f:2:9: not JSON text: a \\u escape is half of a surrogate pair; {fix}")
     );
     assert_eq!(
         only_error("{\"ConfigurationSets\": [\n \n"),
