@@ -28,7 +28,10 @@ impl Clock {
     pub fn now_ms(&self) -> i64 {
         match self {
             Self::System => {
-                #[expect(clippy::disallowed_methods, reason = "the one reader of the wall clock")]
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "the only place that reads the wall clock"
+                )]
                 let now = std::time::SystemTime::now();
                 now.duration_since(std::time::UNIX_EPOCH)
                     .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))

@@ -72,7 +72,7 @@ pub fn directory(path: &Path, key: &'static str) -> io::Result<PathBuf> {
             key,
             directory = %resolved.display(),
             mode = format!("{mode:03o}"),
-            "other users may enter this directory; run chmod 700 on it"
+            "other users can access this directory; run chmod 700 on it"
         );
     }
     Ok(resolved)

@@ -91,7 +91,7 @@ impl Supervisor {
             match Caught(Box::pin(work)).await {
                 Ok(output) => {
                     if !supervisor.0.is_stopping.load(Ordering::Acquire) {
-                        supervisor.fail(task, "it ended before the daemon stopped");
+                        supervisor.fail(task, "the task ended before the daemon stopped");
                     }
                     Some(output)
                 }
@@ -108,7 +108,7 @@ impl Supervisor {
         self.0.metrics.tasks_failed.increment(task);
         let why: String = why.chars().take(MESSAGE_CHARS_MAX).collect();
         let task = task.as_str();
-        tracing::error!(task, why, "a task failed; the daemon drains and exits with code 1");
+        tracing::error!(task, why, "task failed; the daemon drains and exits with code 1");
         self.0.failed.cancel();
     }
 
@@ -145,7 +145,8 @@ impl<F: Future> Future for Caught<F> {
 
 fn message_of(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it panicked")
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("the task panicked")
 }
 
 #[cfg(test)]

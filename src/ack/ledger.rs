@@ -399,10 +399,8 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         if let Some(settler) = self.settler.take() {
-            settler.refuse(Refusal::new(
-                RefusalReason::GivenUp,
-                "the request was given up; send it again",
-            ));
+            settler
+                .refuse(Refusal::new(RefusalReason::GivenUp, "the request was abandoned; retry"));
         }
     }
 }

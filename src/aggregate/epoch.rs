@@ -353,7 +353,7 @@ impl Epoch {
     fn add(&self, entries: &[Entry]) -> u64 {
         let mut made = 0;
         let hashes: Vec<_> = entries.iter().map(|entry| self.hash(entry.key)).collect();
-        #[expect(clippy::cast_possible_truncation, reason = "as the map itself does")]
+        #[expect(clippy::cast_possible_truncation, reason = "matches the map's own capacity")]
         let shard_of = |hash: u64| self.counts.determine_shard(hash as usize);
         let order = by_shard::<SHARDS>(hashes.iter().map(|hash| shard_of(*hash)));
         let mut new = Vec::new();

@@ -47,7 +47,7 @@ pub fn serve(
     };
     let failing = supervisor.clone();
     let fail = move |error: &std::io::Error| {
-        failing.fail(TaskName::AdminListener, &format!("no thread for it: {error}"));
+        failing.fail(TaskName::AdminListener, &format!("cannot start its thread: {error}"));
     };
     let on_thread = {
         let fail = fail.clone();

@@ -28,11 +28,12 @@ pub async fn open(
         let name = directory.display().to_string();
         let opening = offload(move || Files::open(&directory, file_bytes, bytes, clock));
         let failed = |why: String| {
-            let mend = "make it a directory that this process may write, or choose another";
+            let fix = "make it a directory that this process can write to, or choose another";
             let what = format!("cannot keep dead letters in {name} (dead_letters.directory)");
-            StartError::Configuration(format!("{what}: {why}; {mend}"))
+            StartError::Configuration(format!("{what}: {why}; {fix}"))
         };
-        let opened = opening.await.map_err(|_| failed("opening it panicked".to_owned()))?;
+        let opened =
+            opening.await.map_err(|_| failed("opening the directory panicked".to_owned()))?;
         Place::Files(opened.map_err(|error| failed(error.to_string()))?)
     } else if let Some(name) = &settings.stream {
         stream(name, aws).await?
@@ -61,7 +62,9 @@ async fn stream(name: &str, aws: &AwsEnvironment) -> Result<Place, StartError> {
 #[cfg(not(feature = "to-firehose"))]
 #[expect(clippy::unused_async, reason = "as the other")]
 async fn stream(_: &str, _: &AwsEnvironment) -> Result<Place, StartError> {
-    Err(StartError::Configuration("this build sends nothing to Firehose".to_owned()))
+    Err(StartError::Configuration(
+        "this build has no Firehose support (feature `to-firehose`)".to_owned(),
+    ))
 }
 
 /// Waits for what is still to be kept. Nothing is merged any more.

@@ -40,7 +40,7 @@ pub async fn document(config: &Config, aws: &AwsEnvironment) -> Result<Document,
         #[cfg(not(feature = "s3"))]
         Some(source @ DefinitionsSource::S3 { .. }) => {
             let _ = aws;
-            let why = "this build does not read from S3 (feature `s3`)";
+            let why = "this build has no S3 support (feature `s3`)";
             let what = format!("cannot read the definitions {source}: {why}");
             Err(StartError::Configuration(what))
         }

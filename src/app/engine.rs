@@ -280,7 +280,7 @@ impl<S: MetricSink> Engine<S> {
         publisher.hurry();
         let merged = timeout_at(time.work_until, intake.in_flight.all_merged()).await.is_ok();
         if !merged {
-            tracing::warn!("requests still being read at the end of the grace are given up");
+            tracing::warn!("requests abandoned: still being read at the end of the grace period");
         }
         stop_publisher.cancel();
         let published = async {
@@ -307,13 +307,15 @@ impl<S: MetricSink> Engine<S> {
         if pending > counts {
             // Between the epoch that was sealed and the calls: only a panic loses them there.
             let lost = pending - counts;
-            tracing::error!(counts = lost, "counts lost by a panic; their series cannot be named");
+            tracing::error!(counts = lost, "counts lost to a panic; their series are unknown");
             counts = pending;
         }
         if let Some(journal) = &self.journal {
             // What is left stays on disk, and the next process publishes it.
             if !timeout_at(time.step(), flush(journal)).await.unwrap_or(false) {
-                tracing::error!("the journal lacks the outcome of the last calls");
+                tracing::error!(
+                    "journal not flushed in time: the outcomes of the last calls are missing"
+                );
             }
             left.clear();
         } else {
@@ -348,7 +350,7 @@ impl<S: MetricSink> Engine<S> {
     fn left(&self) -> Vec<Line> {
         let left = catch_unwind(AssertUnwindSafe(|| self.publisher.left()));
         left.unwrap_or_else(|_| {
-            self.supervisor.fail(TaskName::Publisher, "adding up what is left panicked");
+            self.supervisor.fail(TaskName::Publisher, "adding up the unpublished counts panicked");
             Vec::new()
         })
     }

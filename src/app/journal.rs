@@ -32,7 +32,7 @@ pub async fn open(making: &Making<'_>) -> Result<Option<Opened>, StartError> {
     let disk = move || Ok(Arc::new(LocalDisk::open(&directory)?) as Arc<dyn Disk>);
     let opened = open_by(disk, making, LOG_BYTES, journal::open_watched).await;
     opened.map(Some).map_err(|error| match error.kind() {
-        io::ErrorKind::WouldBlock => failed("another process has it".to_owned()),
+        io::ErrorKind::WouldBlock => failed("another process is using it".to_owned()),
         _ => failed(error.to_string()),
     })
 }
@@ -101,7 +101,10 @@ pub async fn restore(
         if ambiguous == Ambiguous::Drop {
             metrics.dropped.add(DropReason::Ambiguous, doubtful);
         }
-        tracing::error!(counts = doubtful, "calls were on their way when an earlier process died");
+        tracing::error!(
+            counts = doubtful,
+            "counts in doubt: an earlier process died during PutMetricData calls"
+        );
         // Named now, and no more from the next start on. If this fails, so will the first request.
         let _ = journal.flush().await;
     }

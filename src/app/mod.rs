@@ -59,7 +59,7 @@ pub const EXAMPLE_DEFINITIONS: &str = include_str!("../../config/definitions.jso
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The definitions are faulty.
-    #[error("the definitions are faulty")]
+    #[error("the definitions are invalid")]
     Definitions(Vec<Finding>),
     /// Something that the configuration names is not there or does not fit.
     #[error("{0}")]

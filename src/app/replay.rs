@@ -50,8 +50,8 @@ pub enum ReplayError {
     #[error("{0}")]
     Listing(String),
     #[error(
-        "more than {max} objects, of which the state knows {known}: replay them in parts, by --from and --to, \
-         each with a --state of its own"
+        "more than {max} objects, {known} of them recorded in the state: split the replay with \
+         --from and --to, each part with its own --state"
     )]
     TooMany { known: usize, max: usize },
 }
@@ -239,9 +239,9 @@ impl Replay {
 /// The configuration of the daemon as it is for a replay.
 fn for_replay(mut config: Config, settings: &ReplaySettings) -> Result<Config, StartError> {
     if settings.state.is_some() && config.cloudwatch.publish != Publish::Aws {
-        let what = "cloudwatch.publish is \"memory\": nothing would be published";
-        let mend = "name a configuration that publishes (--config), or count with --dry-run";
-        return Err(StartError::Configuration(format!("{what}; {mend}")));
+        let what = "cloudwatch.publish is \"memory\", so nothing would be published";
+        let fix = "pass a configuration that publishes (--config), or use --dry-run";
+        return Err(StartError::Configuration(format!("{what}; {fix}")));
     }
     // Nothing else is read, and of Firehose's endpoint only how it is made safe.
     config.sqs.clear();
@@ -293,7 +293,7 @@ async fn list(
                     let mut offer = |found| plan.offer(found).map_err(ReplayError::from);
                     replay::folder::list(&path, &mut offer).map(|()| plan)
                 });
-                let panicked = || ReplayError::Listing("looking through a folder panicked".into());
+                let panicked = || ReplayError::Listing("listing a folder panicked".into());
                 plan = listing.await.map_err(|_| panicked())??;
             }
         }

@@ -39,7 +39,7 @@ pub fn certificates(
         CertificateStore::open(&directory).map_err(|error| {
             let place = directory.display();
             let what = format!("cannot keep SNS certificates in {place}: {error}");
-            let fix = "set sns.certificate_directory to a directory that this process may write";
+            let fix = "set sns.certificate_directory to a directory that this process can write to";
             StartError::Configuration(format!("{what}; {fix}"))
         })
     });

@@ -59,7 +59,7 @@ impl Stream {
         let answer = answer.map_err(|error| CallFailure::of(&error))?;
         let answers = answer.request_responses();
         if answers.len() != sent {
-            let why = format!("{} answers to {sent} records", answers.len());
+            let why = format!("the response has {} entries for {sent} records", answers.len());
             return Err(CallFailure::Other(why));
         }
         let each = answers.iter().map(|answer| match answer.error_code() {

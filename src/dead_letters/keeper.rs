@@ -183,7 +183,7 @@ impl Outcomes {
     pub fn not_kept(&self, outcome: LetterOutcome, letters: u64, why: &str) {
         self.add(outcome, letters);
         if letters > 0 && self.errors.allow() {
-            tracing::error!(letters, outcome = outcome.as_str(), why, "dead letters are not kept");
+            tracing::error!(letters, outcome = outcome.as_str(), why, "dead letters not kept");
         }
     }
 
@@ -191,7 +191,7 @@ impl Outcomes {
     #[cfg(feature = "to-firehose")]
     pub fn delayed(&self, letters: usize, why: &str) {
         if self.errors.allow() {
-            tracing::error!(letters, why, "dead letters cannot be sent; they are sent again");
+            tracing::error!(letters, why, "sending dead letters failed; retrying");
         }
     }
 
@@ -213,7 +213,7 @@ impl Outcomes {
     fn written(&self, written: &Written) {
         let Written { kept, full, failed, why } = written;
         self.add(LetterOutcome::Kept, *kept);
-        let no_room = "the directory is full (dead_letters.bytes); take files out of it";
+        let no_room = "the directory is full (dead_letters.bytes); move files out of it";
         self.not_kept(LetterOutcome::Full, *full, no_room);
         self.not_kept(LetterOutcome::Failed, *failed, why);
         self.settle(kept + full + failed);

@@ -65,9 +65,9 @@ impl Letter {
     /// The letter as a line, with the newline.
     pub fn line(&self, origin: &Origin) -> Vec<u8> {
         let error_message = match self.kind {
-            Unread::Malformed => "cannot be read: no JSON, no base64, broken gzip, or cut off",
-            Unread::UnknownType => "an event of none of the known types, or without `mail`",
-            Unread::Foreign => "JSON, but no event of Amazon SES",
+            Unread::Malformed => "cannot be parsed: invalid JSON, Base64 or gzip, or truncated",
+            Unread::UnknownType => "unknown event type, or an event without `mail`",
+            Unread::Foreign => "JSON, but not an Amazon SES event",
         };
         let line = Line {
             version: 1,
@@ -81,7 +81,7 @@ impl Letter {
             offset: self.raw.is_none().then_some(self.record),
             raw_data: self.raw.as_ref().map(|raw| STANDARD.encode(raw)),
         };
-        let mut line = serde_json::to_vec(&line).expect("texts and numbers are JSON");
+        let mut line = serde_json::to_vec(&line).expect("strings and numbers always serialize");
         line.push(b'\n');
         line
     }
@@ -103,7 +103,7 @@ impl Refused {
             offset: None,
             raw_data: self.raw.as_ref().map(|raw| STANDARD.encode(raw)),
         };
-        let mut line = serde_json::to_vec(&line).expect("texts and numbers are JSON");
+        let mut line = serde_json::to_vec(&line).expect("strings and numbers always serialize");
         line.push(b'\n');
         line
     }
@@ -125,8 +125,8 @@ mod tests {
         let line = String::from_utf8(letter.line(&origin)).expect("text");
         let expected = concat!(
             r#"{"version":1,"attemptsMade":0,"arrivalTimestamp":1795176000123,"#,
-            r#""errorCode":"malformed","errorMessage":"cannot be read: no JSON, no base64, "#,
-            r#"broken gzip, or cut off","source":"arn:�\"","requestId":"7","record":2,"#,
+            r#""errorCode":"malformed","errorMessage":"cannot be parsed: invalid JSON, "#,
+            r#"Base64 or gzip, or truncated","source":"arn:�\"","requestId":"7","record":2,"#,
             r#""rawData":"eyJh"}"#,
             "\n"
         );

@@ -93,8 +93,16 @@ impl DeadLetters {
         let outcomes = &shared.outcomes;
         let Letters { found, room, again, full, too_large, .. } = letters;
         outcomes.add(LetterOutcome::Again, again);
-        outcomes.not_kept(LetterOutcome::Full, full, "too many letters wait to be kept");
-        outcomes.not_kept(LetterOutcome::TooLarge, too_large, "a value is too large for a letter");
+        outcomes.not_kept(
+            LetterOutcome::Full,
+            full,
+            "too many dead letters are waiting to be written",
+        );
+        outcomes.not_kept(
+            LetterOutcome::TooLarge,
+            too_large,
+            "a value is too large for a dead letter",
+        );
         if found.is_empty() {
             return None;
         }
@@ -115,12 +123,16 @@ impl DeadLetters {
         let outcomes = &shared.outcomes;
         let len = raw.map_or(0, <[u8]>::len);
         if len > shared.raw_bytes_max {
-            let why = "a request is too large for a letter";
+            let why = "a request is too large for a dead letter";
             return outcomes.not_kept(LetterOutcome::TooLarge, 1, why);
         }
         let bytes = u32::try_from(len + LETTER_BYTES).unwrap_or(u32::MAX);
         let Ok(room) = Arc::clone(&shared.room).try_acquire_many_owned(bytes) else {
-            return outcomes.not_kept(LetterOutcome::Full, 1, "too many letters wait to be kept");
+            return outcomes.not_kept(
+                LetterOutcome::Full,
+                1,
+                "too many dead letters are waiting to be written",
+            );
         };
         let origin = Origin::new(source, request_id, arrival_ms);
         let refused = Refused { origin, why: why.to_owned(), raw: raw.map(Into::into) };
@@ -135,7 +147,7 @@ impl DeadLetters {
         let all = events.len();
         events.retain(|event| event.bytes() <= shared.raw_bytes_max);
         let too_large = (all - events.len()) as u64;
-        let why = "an event is too large for a letter";
+        let why = "an event is too large for a dead letter";
         shared.outcomes.not_kept(LetterOutcome::TooLarge, too_large, why);
         let bytes = events.iter().map(Unforwarded::bytes).sum::<usize>();
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
@@ -143,7 +155,7 @@ impl DeadLetters {
             Ok(room) if !events.is_empty() => self.bring(Contents::Unforwarded(events), Some(room)),
             Ok(_) => None,
             Err(_) => {
-                let why = "too many letters wait to be kept";
+                let why = "too many dead letters are waiting to be written";
                 shared.outcomes.not_kept(LetterOutcome::Full, events.len() as u64, why);
                 None
             }
@@ -162,7 +174,11 @@ impl DeadLetters {
         if queue.send(Parcel { contents, written, room }).is_err() {
             // Unless they were counted when it ended.
             let failed = outcomes.settle(count);
-            outcomes.not_kept(LetterOutcome::Failed, failed, "what keeps them has panicked");
+            outcomes.not_kept(
+                LetterOutcome::Failed,
+                failed,
+                "the task that writes dead letters panicked",
+            );
             return None;
         }
         tells_when_written.then_some(told)

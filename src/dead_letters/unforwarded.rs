@@ -51,7 +51,7 @@ impl Unforwarded {
             destination: &self.destination,
             event_data: STANDARD.encode(&self.event),
         };
-        let mut line = serde_json::to_vec(&line).expect("texts and numbers are JSON");
+        let mut line = serde_json::to_vec(&line).expect("strings and numbers always serialize");
         line.push(b'\n');
         line
     }

@@ -1,7 +1,7 @@
 //! One target of any kind.
 #![cfg_attr(
     not(all(feature = "to-firehose", feature = "to-sns", feature = "to-event-bridge")),
-    allow(dead_code, clippy::unused_async, reason = "what is left is a matter of features")
+    allow(dead_code, clippy::unused_async, reason = "what remains depends on the features")
 )]
 
 use aws_config::retry::RetryConfig;
@@ -76,7 +76,7 @@ impl Client {
             crate::definitions::TargetKind::EventBridge => {
                 Self::EventBridge(EventBridge::new(&sdk, &target.arn, source))
             }
-            #[allow(unreachable_patterns, reason = "which are left is a matter of features")]
+            #[allow(unreachable_patterns, reason = "which arms remain depends on the features")]
             _ => {
                 let _ = (&sdk, source);
                 Self::NotBuiltIn
@@ -112,7 +112,7 @@ impl Client {
             Self::EventBridge(bus) => bus.put(events).await,
             Self::NotBuiltIn => {
                 let _ = events;
-                Err(CallFailure::Other("not in this build".to_owned()))
+                Err(CallFailure::Other("this build does not support the destination".to_owned()))
             }
         }
     }

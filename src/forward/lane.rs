@@ -134,7 +134,7 @@ impl Sender {
     async fn deliver(&self, call: Vec<Outgoing>) {
         let longest = self.client.shape().event_bytes;
         let (call, too_large) = call.into_iter().partition(|out| out.event.bytes.len() <= longest);
-        let why = format!("{} takes no event so long", self.lane.target.kind.name());
+        let why = format!("the event is too long for {}", self.lane.target.kind.name());
         self.give_up(too_large, ForwardOutcome::TooLarge, &why).await;
         let mut calls = vec![call];
         while let Some(call) = calls.pop() {
@@ -148,7 +148,7 @@ impl Sender {
     /// its events perhaps.
     async fn send(&self, mut call: Vec<Outgoing>) -> Option<[Vec<Outgoing>; 2]> {
         let mut backoff = Backoff::default();
-        let mut why = "no call was free in time".to_owned();
+        let mut why = "no call slot became free in time".to_owned();
         loop {
             let (late, outcome) = self.late(&mut call);
             self.give_up(late, outcome, &why).await;
@@ -177,7 +177,7 @@ impl Sender {
             self.lane.parts.metrics.forward_repeats.add(call.len() as u64);
             if self.lane.errors.allow() {
                 let destination = self.lane.target.arn.as_str();
-                tracing::warn!(destination, why, "forwarding failed; it is tried again");
+                tracing::warn!(destination, why, "forwarding failed; retrying");
             }
             let again = (Instant::now() + backoff.pause()).min(last);
             tokio::select! {
@@ -194,12 +194,13 @@ impl Sender {
         tokio::select! {
             answer = timeout(limit, self.client.put(&events)) => {
                 let answers = answer.unwrap_or_else(|_| {
-                    Err(CallFailure::Other(format!("no answer within {limit:?}")))
+                    Err(CallFailure::Other(format!("no response within {limit:?}")))
                 })?;
                 if answers.len() == call.len() {
                     Ok(answers)
                 } else {
-                    let why = format!("{} answers to {} events", answers.len(), call.len());
+                    let (told, sent) = (answers.len(), call.len());
+                    let why = format!("the response has {told} entries for {sent} events");
                     Err(CallFailure::Other(why))
                 }
             }
@@ -257,7 +258,7 @@ impl Sender {
         if errors.allow() {
             let (destination, outcome) = (target.arn.as_str(), outcome.as_str());
             let kept = parts.dead_letters.is_some();
-            tracing::error!(events, destination, outcome, why, kept, "events are not forwarded");
+            tracing::error!(events, destination, outcome, why, kept, "events not forwarded");
         }
         let at_ms = parts.clock.now_ms();
         let letters = parts.dead_letters.as_ref().and_then(|letters| {

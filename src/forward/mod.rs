@@ -113,7 +113,8 @@ impl Forwarder {
             let Some(target) = rules.targets().get(place) else { continue };
             let lane = self.lane(target);
             let Some(permit) = lane.reserve(bytes) else {
-                let message = "too many events wait to be forwarded (limits.forward_bytes)";
+                let message =
+                    "too many events are waiting to be forwarded (limits.forward_bytes); retry";
                 return Err(Refusal::new(RefusalReason::Forwards, message));
             };
             room.push((place, lane, permit));

@@ -45,7 +45,7 @@ impl Sns {
             let message = String::from_utf8_lossy(&line(event)).into_owned();
             let entry = PublishBatchRequestEntry::builder();
             let entry = entry.id(at.to_string()).subject(SUBJECT).message(message).build();
-            entry.expect("an id and a message are all that an entry needs")
+            entry.expect("an entry requires only an ID and a message")
         });
         let call = self.client.publish_batch().topic_arn(&self.topic_arn);
         let call = call.set_publish_batch_request_entries(Some(entries.collect()));
@@ -61,7 +61,7 @@ impl Sns {
             (entry.id().to_owned(), answer)
         });
         let mut answers: HashMap<_, _> = taken.chain(failed).collect();
-        let unanswered = || Answer::Again("no answer to it".to_owned());
+        let unanswered = || Answer::Again("no result for this entry".to_owned());
         let each = 0..events.len();
         Ok(each.map(|at| answers.remove(&at.to_string()).unwrap_or_else(unanswered)).collect())
     }

@@ -120,7 +120,7 @@ async fn series(State(shared): State<Shared>) -> Response {
     let Ok(reader) = Arc::clone(&shared.series_readers).try_acquire_owned() else {
         shared.rejected(RejectReason::SeriesBusy);
         let retry = [(header::RETRY_AFTER, SERIES_RETRY_AFTER)];
-        let text = format!("{SERIES_READERS_MAX} clients read /series already; retry\n");
+        let text = format!("{SERIES_READERS_MAX} clients are already reading /series; retry\n");
         return (StatusCode::SERVICE_UNAVAILABLE, retry, text).into_response();
     };
     let aggregator = Arc::clone(&shared.admin.aggregator);

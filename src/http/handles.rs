@@ -26,7 +26,7 @@ pub fn connections_within<const LISTENERS: usize>(
         tracing::warn!(
             ?connections,
             ?wanted,
-            "the limit of open files allows fewer connections; raise it (ulimit -n)"
+            "the open file limit allows fewer connections; raise it (ulimit -n)"
         );
     }
     connections

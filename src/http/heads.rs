@@ -113,7 +113,7 @@ impl<S: AsyncRead> Metered<S> {
             return Ok(());
         }
         self.connection.report_close(CloseReason::SlowHead);
-        Err(io::Error::new(io::ErrorKind::TimedOut, "the head of a request arrives too slowly"))
+        Err(io::Error::new(io::ErrorKind::TimedOut, "the request's headers arrive too slowly"))
     }
 
     /// Bounds the time for which writing makes no progress.
@@ -135,7 +135,7 @@ impl<S: AsyncRead> Metered<S> {
                     return Poll::Pending;
                 }
                 self.connection.report_close(CloseReason::Unread);
-                let why = "the peer does not read";
+                let why = "the peer does not read its responses";
                 Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)))
             }
         }
@@ -159,7 +159,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
         let allowed = self.allowed();
         if allowed == 0 {
             self.connection.report_close(CloseReason::LongHeads);
-            let why = "too many long heads of requests at once";
+            let why = "too many requests with long headers at once";
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::QuotaExceeded, why)));
         }
         let before = into.filled().len();

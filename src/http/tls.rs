@@ -95,13 +95,14 @@ impl TlsFiles {
     fn configs(&self, contents: &Contents) -> Result<Configs, String> {
         let (certificate, key) = (self.certificate.display(), self.key.display());
         let chain = certificates(&self.certificate, &contents.certificate)?;
-        let private_key = PrivateKeyDer::from_pem_slice(&contents.key)
-            .map_err(|error| format!("{key} has no private key in PEM: {}", said(&error)))?;
+        let private_key = PrivateKeyDer::from_pem_slice(&contents.key).map_err(|error| {
+            format!("{key} does not contain a private key in PEM format: {}", said(&error))
+        })?;
         let provider = Arc::new(aws_lc_rs::default_provider());
         let builder = || {
             ServerConfig::builder_with_provider(Arc::clone(&provider))
                 .with_safe_default_protocol_versions()
-                .map_err(|error| format!("TLS cannot be set up: {error}"))
+                .map_err(|error| format!("cannot set up TLS: {error}"))
         };
         let unfit = |error| format!("{certificate} and {key} cannot be used: {error}");
         let open = builder()?.with_no_client_auth();
@@ -145,7 +146,7 @@ fn read(key: &str, path: &Path) -> Result<Vec<u8>, String> {
     let file = File::open(path).map_err(failed)?;
     file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(format!("{} ({key}) has more than {FILE_BYTES_MAX} bytes", path.display()));
+        return Err(format!("{} ({key}) is larger than {FILE_BYTES_MAX} bytes", path.display()));
     }
     Ok(bytes)
 }
@@ -154,7 +155,7 @@ fn certificates(path: &Path, text: &[u8]) -> Result<Vec<CertificateDer<'static>>
     let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
     match all {
         Ok(all) if !all.is_empty() => Ok(all),
-        Ok(_) => Err(format!("{} has no certificate in PEM", path.display())),
+        Ok(_) => Err(format!("{} does not contain a certificate in PEM format", path.display())),
         Err(error) => Err(format!("{} is not valid PEM: {}", path.display(), said(&error))),
     }
 }
@@ -162,11 +163,11 @@ fn certificates(path: &Path, text: &[u8]) -> Result<Vec<CertificateDer<'static>>
 /// An error of reading PEM, without the bytes of the file that some have: they may be a key's.
 fn said(error: &pem::Error) -> &'static str {
     match error {
-        pem::Error::MissingSectionEnd { .. } => "a section does not end",
-        pem::Error::IllegalSectionStart { .. } => "a section begins wrongly",
-        pem::Error::Base64Decode(_) => "a section is not Base64",
-        pem::Error::NoItemsFound => "there is none",
-        _ => "it cannot be read",
+        pem::Error::MissingSectionEnd { .. } => "a section has no end marker",
+        pem::Error::IllegalSectionStart { .. } => "a section has an invalid start marker",
+        pem::Error::Base64Decode(_) => "a section is not valid Base64",
+        pem::Error::NoItemsFound => "none found",
+        _ => "it cannot be parsed",
     }
 }
 
@@ -294,14 +295,29 @@ mod tests {
         let cases = [
             (TlsFiles { key: other.key, ..good.clone() }, "cannot be used"),
             (TlsFiles { key: directory.path().join("gone"), ..good.clone() }, "listen.tls_key"),
-            (TlsFiles { key: file("torn", torn), ..good.clone() }, "has no private key"),
-            (TlsFiles { key: good.certificate.clone(), ..good.clone() }, "has no private key"),
-            (TlsFiles { certificate: good.key.clone(), ..good.clone() }, "has no certificate"),
-            (TlsFiles { certificate: file("empty", ""), ..good.clone() }, "has no certificate"),
-            (TlsFiles { client_ca: Some(file("ca", "x")), ..good.clone() }, "has no certificate"),
+            (
+                TlsFiles { key: file("torn", torn), ..good.clone() },
+                "does not contain a private key",
+            ),
+            (
+                TlsFiles { key: good.certificate.clone(), ..good.clone() },
+                "does not contain a private key",
+            ),
+            (
+                TlsFiles { certificate: good.key.clone(), ..good.clone() },
+                "does not contain a certificate",
+            ),
+            (
+                TlsFiles { certificate: file("empty", ""), ..good.clone() },
+                "does not contain a certificate",
+            ),
+            (
+                TlsFiles { client_ca: Some(file("ca", "x")), ..good.clone() },
+                "does not contain a certificate",
+            ),
             (
                 TlsFiles { certificate: file("long", &"x".repeat(2 << 20)), ..good.clone() },
-                "more than 1048576 bytes",
+                "larger than 1048576 bytes",
             ),
         ];
         for (files, expected) in cases {

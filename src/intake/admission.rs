@@ -67,10 +67,10 @@ impl Intake {
     /// the settle deadline.
     pub fn admit(&self, until_settled: bool) -> Result<(), Refusal> {
         if self.is_draining() {
-            return Err(Refusal::new(RefusalReason::Draining, "shutting down; send it again"));
+            return Err(Refusal::new(RefusalReason::Draining, "shutting down; retry"));
         }
         if until_settled && self.oldest_age() > self.settle_deadline {
-            let message = "publishing is behind; nothing new is taken until it has caught up";
+            let message = "publishing is behind; retry later";
             return Err(Refusal::new(RefusalReason::Behind, message));
         }
         Ok(())
@@ -87,7 +87,7 @@ impl SourceIntake {
     pub fn enter(&self, bytes: usize) -> Result<Charge, Refusal> {
         // In flight first: a drain that finds nothing in flight is seen by what comes after it.
         let Some(mut charge) = self.intake.in_flight.enter() else {
-            let message = "too many requests in flight (limits.in_flight_requests); send it again";
+            let message = "too many requests in flight (limits.in_flight_requests); retry";
             return Err(Refusal::new(RefusalReason::Busy, message));
         };
         self.intake.admit(self.until_settled)?;
@@ -139,7 +139,7 @@ impl Patience {
         }
         tokio::select! {
             () = self.stop.cancelled() => {
-                Err(Refusal::new(RefusalReason::Draining, "shutting down; send it again"))
+                Err(Refusal::new(RefusalReason::Draining, "shutting down; retry"))
             }
             () = sleep(self.backoff.pause()) => Ok(()),
         }
@@ -261,7 +261,7 @@ impl Charge {
         if self.grow(bytes) {
             return Ok(());
         }
-        let message = "too many bytes in flight (limits.in_flight_bytes); send it again";
+        let message = "too many bytes in flight (limits.in_flight_bytes); retry";
         Err(Refusal::new(RefusalReason::Busy, message))
     }
 

@@ -21,7 +21,7 @@ const DISCARD_PATIENCE: Duration = Duration::from_secs(20);
 const STEP: usize = 64 << 10;
 
 fn too_large(bytes_max: usize) -> Refusal {
-    let message = format!("the body has more than {bytes_max} bytes (limits.body_bytes)");
+    let message = format!("the body is larger than {bytes_max} bytes (limits.body_bytes)");
     Refusal::new(RefusalReason::OverBudget, message)
 }
 
@@ -50,8 +50,10 @@ pub async fn read(
             match timeout_at(deadline.min(Instant::now() + PIECE_PATIENCE), body.frame()).await {
                 Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
                 Ok(None) => return Ok(buffers.body(bytes)),
-                Ok(Some(Err(_))) => return Err(given_up("the body did not arrive whole")),
-                Err(_) => return Err(given_up("the body came too slowly")),
+                Ok(Some(Err(_))) => {
+                    return Err(given_up("the body is incomplete: the connection failed"));
+                }
+                Err(_) => return Err(given_up("the body arrived too slowly")),
             };
         let len = bytes.len() + piece.len();
         if len > bytes_max {
@@ -93,7 +95,7 @@ pub fn expand(body: Bytes, announced_gzip: bool, budget: &Budget) -> Result<Expa
 }
 
 fn broken_gzip() -> Over {
-    Over::Refused(Refusal::new(RefusalReason::BadRequest, "the body is broken gzip"))
+    Over::Refused(Refusal::new(RefusalReason::BadRequest, "the body is not valid gzip"))
 }
 
 /// Reads and forgets what is left of a body, up to a number of bytes.

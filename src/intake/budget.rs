@@ -139,7 +139,9 @@ impl Spent {
         }
         let limit = self.limits.expanded_bytes;
         if expanded > limit {
-            return self.never(format!("it expands beyond {limit} bytes (limits.expanded_bytes)"));
+            return self.never(format!(
+                "it decompresses to more than {limit} bytes (limits.expanded_bytes)"
+            ));
         }
         self.expanded = expanded;
         self.charge(bytes)
@@ -150,7 +152,8 @@ impl Spent {
         let BudgetLimits { entries: entries_max, made_bytes, .. } = self.limits;
         let made_bytes = made_bytes.max(MADE_BYTES_LEAST);
         if entries > entries_max {
-            let what = format!("it counts into more than {entries_max} series and minutes");
+            let what =
+                format!("it adds to more than {entries_max} entries, one per series and minute");
             return self.never(format!("{what} (limits.entries)"));
         }
         if bytes <= self.made {
@@ -191,7 +194,7 @@ impl From<Over> for Refusal {
         match over {
             Over::Refused(refusal) => refusal,
             Over::NotQuick => {
-                Self::new(RefusalReason::Busy, "it takes a thread of its own; send it again")
+                Self::new(RefusalReason::Busy, "it is too large to process inline; retry")
             }
         }
     }

@@ -88,7 +88,9 @@ impl SourceIntake {
                 return Err((ticket, refusal));
             }
             // A receipt is asked for only when nothing can refuse any more.
-            (Err(refusal), None) => tracing::error!(why = %refusal.message, "refused when merged"),
+            (Err(refusal), None) => {
+                tracing::error!(why = %refusal.message, "request rejected after its merge")
+            }
         }
         if let Some(((forwarder, room, events), receipt)) = outgoing.zip(forwarding) {
             forwarder.send(room, events, receipt);
@@ -200,7 +202,7 @@ impl Intake {
         if told.await.unwrap_or(false) {
             return Ok(None);
         }
-        Err(Refusal::new(RefusalReason::GivenUp, "forwarding its events failed"))
+        Err(Refusal::new(RefusalReason::GivenUp, "forwarding its events failed; retry"))
     }
 
     /// Merges the batch of a request in one step, once it is in the journal if there is one. Gives
@@ -221,14 +223,14 @@ impl Intake {
         receipt: impl FnOnce() -> Option<Receipt>,
     ) -> Result<Claim, Refusal> {
         let room = self.aggregator.reserve(&batch.delta).map_err(|Full| {
-            let message = "too many counts wait to be published (limits.entries)";
+            let message = "too many counts are waiting to be published (limits.entries); retry";
             Refusal::new(RefusalReason::Entries, message)
         })?;
         if let Some(journal) = &self.journal {
             let (now_ms, fingerprints) = (self.clock.now_ms(), batch.fingerprints());
             let written = journal.delta(ids, now_ms, life, &batch.delta, fingerprints).await;
             written.map_err(|_| {
-                let message = "the journal cannot be written; send it again";
+                let message = "the journal cannot be written; retry";
                 Refusal::new(RefusalReason::Journal, message)
             })?;
         }
@@ -251,8 +253,9 @@ impl Intake {
         }
         if self.refusals.allow() {
             let source = String::from_utf8_lossy(named.source);
-            let (reason, why) = (refusal.reason.as_str(), &*refusal.message);
-            tracing::warn!(%source, request = named.request, reason, why, "request rejected for good");
+            let (request, reason) = (named.request, refusal.reason.as_str());
+            let why = &*refusal.message;
+            tracing::warn!(%source, request, reason, why, "request rejected permanently");
         }
         let raw = match letter {
             LetterContent::None => return,
@@ -271,7 +274,7 @@ impl Intake {
         {
             let malformed = batch.tally.malformed;
             let request = named.request;
-            tracing::warn!(malformed, request, first_at = at, "values that cannot be read");
+            tracing::warn!(malformed, request, first_at = at, "unreadable values skipped");
         }
     }
 
@@ -281,7 +284,7 @@ impl Intake {
         {
             let (copies, message_id) = (batch.tally.copies, &sample.message_id);
             let event_type = sample.event_type.metric_name();
-            tracing::info!(copies, event_type, message_id, "copies of events left out");
+            tracing::info!(copies, event_type, message_id, "duplicate events skipped");
         }
     }
 }

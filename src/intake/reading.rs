@@ -102,8 +102,8 @@ pub fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, Refusal> {
 
 /// A panic on a request is that request's final refusal.
 fn panicked() -> Refusal {
-    tracing::error!("the work on a request panicked; it is rejected for good");
-    Refusal::new(RefusalReason::Panic, "reading it failed inside postmeter")
+    tracing::error!("processing a request panicked; the request is rejected permanently");
+    Refusal::new(RefusalReason::Panic, "internal error while reading the request")
 }
 
 /// Reads a text of any length, gzip or not, on a thread of its own. Within a budget its outermost
@@ -127,7 +127,7 @@ pub async fn read_stream(
         Ok(Ok(reading)) => Ok(reading),
         Ok(Err(error)) if is_too_long(&error) => {
             let limit = bytes_max.unwrap_or(u64::MAX);
-            let why = format!("it holds more than {limit} bytes (limits.object_bytes)");
+            let why = format!("it is larger than {limit} bytes (limits.object_bytes)");
             Err(ReadError::Refused(Refusal::new(RefusalReason::OverBudget, why)))
         }
         Ok(Err(error)) => Err(ReadError::Failed(error.to_string())),

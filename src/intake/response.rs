@@ -34,14 +34,14 @@ impl SourceIntake {
             Stage::Merged if !self.until_settled => Response { outcome: done, error: None },
             Stage::Merged | Stage::Forwarding => {
                 self.intake.metrics.overdue_requests.add(1);
-                let error = "still publishing; counted, and not to be counted again";
+                let error = "already counted, still publishing; retry to get the acknowledgement";
                 failed(RequestOutcome::Overdue, error)
             }
             Stage::Reading => {
-                Refusal::new(RefusalReason::GivenUp, "still being read; send it again").into()
+                Refusal::new(RefusalReason::GivenUp, "still being read; retry").into()
             }
             Stage::Lost => {
-                let error = "counted, but what became of its counts is not known";
+                let error = "counted, but whether its counts were published is unknown";
                 failed(RequestOutcome::Lost, error)
             }
             Stage::Refused(refusal) => refusal.into(),

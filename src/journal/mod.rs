@@ -154,7 +154,7 @@ fn set_file_aside(disk: &dyn Disk, file: &str, metrics: &Metrics) -> io::Result<
     tracing::error!(
         file = name,
         bytes,
-        "two starts ended while reading this file of the journal; it is set aside, its counts are unknown"
+        "journal file set aside: two starts ended while reading it; its counts are unknown"
     );
     Ok(())
 }
@@ -182,7 +182,7 @@ fn set_counts_aside(
         file = name,
         counts,
         entries = aside.outstanding.len(),
-        "two starts ended while restoring counts of the journal; they are set aside and not published"
+        "restored counts set aside and not published: two starts ended while restoring them"
     );
     Ok(())
 }
@@ -199,7 +199,10 @@ fn open_read(
     metrics.journal_corrupt_bytes.add(report.corrupt.values().sum());
     if state.contradictions > 0 {
         let records = state.contradictions;
-        tracing::error!(records, "the journal contradicts itself; counts of it may be wrong");
+        tracing::error!(
+            records,
+            "journal records contradict each other; restored counts may be wrong"
+        );
         metrics.journal_contradictions.add(records);
     }
     let now_ms = clock.now_ms();
@@ -325,7 +328,7 @@ impl Journal {
     }
 
     async fn order(&self, frame: Vec<u8>, layouts: Vec<LayoutId>) -> Result<(), JournalError> {
-        let gone = || JournalError("it has ended".into());
+        let gone = || JournalError("the journal has stopped".into());
         let (done, written) = oneshot::channel();
         let order = Order { frame, layouts, done: Some(done) };
         self.orders.send(order).await.map_err(|_| gone())?;
@@ -335,7 +338,7 @@ impl Journal {
     async fn note(&self, record: &Record<'_>, layouts: Vec<LayoutId>) {
         let order = Order { frame: frame(record), layouts, done: None };
         if self.orders.send(order).await.is_err() {
-            tracing::error!("a record is lost to the journal, which has ended");
+            tracing::error!("record not written: the journal has stopped");
         }
     }
 }
@@ -359,14 +362,10 @@ impl Report {
     fn log(&self) {
         if self.torn_bytes > 0 {
             let bytes = self.torn_bytes;
-            tracing::warn!(bytes, "the end of the journal was never written whole; it is cut off");
+            tracing::warn!(bytes, "incomplete end of the journal truncated");
         }
         for (file, bytes) in &self.corrupt {
-            tracing::error!(
-                file,
-                bytes,
-                "the journal is corrupt here; the file is kept as FILE.corrupt"
-            );
+            tracing::error!(file, bytes, "corrupt journal file kept as FILE.corrupt");
         }
     }
 }

@@ -104,7 +104,7 @@ impl StartGuard {
             self.disk.rename(UNFINISHED, MARKER)
         });
         if let Err(error) = written {
-            tracing::warn!(%error, "cannot mark the start in the journal directory");
+            tracing::warn!(%error, "cannot write the start marker in the journal directory");
         }
     }
 
@@ -132,7 +132,7 @@ impl StartGuard {
             && let Err(error) = self.disk.remove(MARKER)
             && error.kind() != io::ErrorKind::NotFound
         {
-            tracing::warn!(%error, "cannot remove the mark of the start in the journal directory");
+            tracing::warn!(%error, "cannot remove the start marker from the journal directory");
         }
         *now = next;
     }

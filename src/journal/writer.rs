@@ -170,7 +170,7 @@ impl Writer {
     fn write(&mut self, orders: &[Order]) -> io::Result<()> {
         if self.number - self.checkpoint.number.load(Ordering::Acquire) > LOGS_MAX {
             self.begin_checkpoint(self.number);
-            return Err(io::Error::other("no checkpoint could be written for long"));
+            return Err(io::Error::other("no checkpoint could be written for a long time"));
         }
         let log = match self.open.take() {
             Some(log) => log,
@@ -225,7 +225,7 @@ impl Writer {
         }
         self.metrics.journal_failures.add(1);
         if self.warnings.allow() {
-            tracing::error!(%error, "the journal cannot be written; what is to be journaled is refused");
+            tracing::error!(%error, "writing the journal failed; new requests are rejected");
         }
     }
 
@@ -252,9 +252,9 @@ impl Writer {
                     checkpoint.number.store(number, Ordering::Release);
                 }
                 Ok(Err(error)) => {
-                    tracing::error!(%error, "no checkpoint of the journal; tried again later");
+                    tracing::error!(%error, "writing a journal checkpoint failed; retrying later");
                 }
-                Err(_) => tracing::error!("making a checkpoint of the journal panicked"),
+                Err(_) => tracing::error!("writing a journal checkpoint panicked"),
             }
             checkpoint.running.store(false, Ordering::Release);
         });

@@ -139,7 +139,7 @@ impl Lateness {
     pub fn means(&self) -> impl Iterator<Item = (f64, usize)> {
         let filled = self.buckets.iter().filter(|(count, _)| *count > 0);
         filled.map(|(count, sum)| {
-            #[expect(clippy::cast_precision_loss, reason = "digits beyond 2^52 do not matter")]
+            #[expect(clippy::cast_precision_loss, reason = "precision beyond 2^52 is irrelevant")]
             let mean = *sum as f64 / 1000.0 / *count as f64;
             (mean, usize::try_from(*count).unwrap_or(usize::MAX))
         })

@@ -93,12 +93,12 @@ fn offer_all<E>(
 }
 
 fn why(bucket: &str, prefix: &str, error: SdkError<ListObjectsV2Error>) -> String {
-    let mend = match error.raw_response().map(|answer| answer.status().as_u16()) {
+    let fix = match error.raw_response().map(|answer| answer.status().as_u16()) {
         Some(301) => "; set AWS_REGION to the region of the bucket",
-        Some(403) => "; it takes s3:ListBucket on the bucket and s3:GetObject on its objects",
+        Some(403) => "; this requires s3:ListBucket on the bucket and s3:GetObject on its objects",
         _ => "",
     };
-    format!("cannot list s3://{bucket}/{prefix}: {}{mend}", DisplayErrorContext(error))
+    format!("cannot list s3://{bucket}/{prefix}: {}{fix}", DisplayErrorContext(error))
 }
 
 #[cfg(test)]

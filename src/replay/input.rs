@@ -21,19 +21,19 @@ impl FromStr for Input {
     fn from_str(text: &str) -> Result<Self, String> {
         if text == "-" {
             return Err(
-                "stdin cannot be replayed: nothing would tell the same bytes again; name files"
+                "cannot replay stdin: a later run could not recognize the same input; pass files"
                     .to_owned(),
             );
         }
         match text.strip_prefix("s3://") {
             None => Ok(Self::Path(text.into())),
             #[cfg(not(feature = "s3"))]
-            Some(_) => Err("this build does not read from S3 (feature `s3`)".to_owned()),
+            Some(_) => Err("this build has no S3 support (feature `s3`)".to_owned()),
             #[cfg(feature = "s3")]
             Some(place) => {
                 let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
                 if bucket.is_empty() {
-                    return Err("no bucket; write s3://BUCKET/PREFIX".to_owned());
+                    return Err("missing bucket name; use s3://BUCKET/PREFIX".to_owned());
                 }
                 Ok(Self::Bucket { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
             }

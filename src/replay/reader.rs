@@ -39,7 +39,11 @@ impl Reader {
         match place {
             #[cfg(feature = "s3")]
             Place::Bucket(object) => {
-                let none = || ReadError::Failed("it is in S3, which nobody asked for".to_owned());
+                let none = || {
+                    ReadError::Failed(
+                        "the object is in S3, but the replay has no S3 client".to_owned(),
+                    )
+                };
                 let objects = self.objects.as_ref().ok_or_else(none)?;
                 objects.read(object, None, fresh).await
             }

@@ -91,7 +91,7 @@ impl Work {
         }
         while let Some(worker) = workers.join_next().await {
             if worker.is_err() {
-                tracing::error!("work on an object panicked; it is not counted");
+                tracing::error!("processing an object panicked; the object is not counted");
             }
         }
     }
@@ -109,7 +109,7 @@ impl Work {
                 End::Missing => {
                     self.progress.missing(object.bytes);
                     (self.say)(&format!(
-                        "{} is gone, or another by now; not counted",
+                        "{} no longer exists or has changed; not counted",
                         object.place
                     ));
                 }
@@ -164,7 +164,7 @@ impl Work {
                 return match source.refuse(named, ticket, refusal, LetterContent::None) {
                     Refusal { reason: RefusalReason::Draining, .. } => End::Left,
                     Refusal { message, .. } => {
-                        End::Failed(format!("{} is refused: {message}", object.place))
+                        End::Failed(format!("{} is rejected: {message}", object.place))
                     }
                 };
             }
@@ -181,11 +181,11 @@ impl Work {
             (self.say)(why);
         }
         if failed == NAMED_MAX {
-            (self.say)("more objects that cannot be read are counted, and not named");
+            (self.say)("further unreadable objects are counted but not listed");
         }
         let in_a_row = self.failures_in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
         if in_a_row == FAILURES_IN_A_ROW_MAX {
-            (self.say)(&format!("{in_a_row} objects in a row cannot be read: the others are left"));
+            (self.say)(&format!("{in_a_row} objects in a row cannot be read; skipping the rest"));
             self.stop.cancel();
         }
     }
@@ -205,7 +205,7 @@ async fn read_again(reader: Reader, place: Place, blank: Batch) -> Result<Batch,
     // It was within its budget before.
     let read = read(&reader, &place, || MeteredBatch::unbounded(blank.blank(None))).await?;
     let gone =
-        || Refusal::new(RefusalReason::GivenUp, format!("{place} is gone, or another by now"));
+        || Refusal::new(RefusalReason::GivenUp, format!("{place} no longer exists or has changed"));
     read.ok_or_else(gone)
 }
 

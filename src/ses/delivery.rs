@@ -73,7 +73,7 @@ fn parse<'a>(body: &'a [u8], interest: &Interest) -> Result<(Text<'a>, Raw<'a>),
     let wrapper = value.wrapper.map(|wrapper| *wrapper).unwrap_or_default();
     let request_id = wrapper.request_id.text().ok_or("the body has no requestId")?;
     if !wrapper.records.is_list() {
-        return Err("the body has no list of records");
+        return Err("the body has no `records` list");
     }
     Ok((request_id, wrapper.records))
 }

@@ -202,7 +202,7 @@ impl<'de, S: DeserializeSeed<'de, Value = ()>> DeserializeSeed<'de> for OrNull<S
 impl<'de, S: DeserializeSeed<'de, Value = ()>> Visitor<'de> for OrNull<S> {
     type Value = ();
 
-    expecting!("null or more");
+    expecting!("null or a value");
 
     fn visit_none<E: Error>(self) -> Result<(), E> {
         Ok(())

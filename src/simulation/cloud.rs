@@ -101,7 +101,7 @@ impl Cloud {
         let weather = if rng.u8(0..4) == 0 { Weather::Fair } else { self.weather };
         match weather {
             Weather::Throttling => refused(Failure::NotIngested("throttled".to_owned())),
-            Weather::Away => refused(Failure::NotIngested("nobody is there".to_owned())),
+            Weather::Away => refused(Failure::NotIngested("CloudWatch is unreachable".to_owned())),
             Weather::Denying => refused(Failure::Denied("not allowed".to_owned())),
             Weather::Ambiguous | Weather::Silent => Fate {
                 ingested: rng.bool(),
@@ -180,7 +180,7 @@ impl Link {
         let at_home =
             sent.iter().all(|(series, count)| &*series.namespace == namespace && *count > 0);
         if !fits || !at_home {
-            self.world.violation(|| format!("no call of {namespace}: {sent:?}"));
+            self.world.violation(|| format!("an invalid call of {namespace}: {sent:?}"));
         }
         // A repeat is the same, byte for byte; whatever else comes finds a slot free.
         if let Some(at) = calls.in_doubt.iter().position(|doubt| doubt == sent) {
@@ -225,7 +225,7 @@ impl MetricSink for Link {
             .iter()
             .map(|datum| match datum.amount {
                 Amount::Ones(count) => (datum.series.clone(), count),
-                Amount::Value(value) => unreachable!("no count: {value}"),
+                Amount::Value(value) => unreachable!("not a count: {value}"),
             })
             .collect();
         self.judge(namespace, &sent);

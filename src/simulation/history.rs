@@ -113,7 +113,7 @@ fn distinct(post: &Post) -> u64 {
 
 fn rules(also: bool, layouts: &Layouts) -> RuleSet {
     let reading = definitions::read("simulation", &definitions(also));
-    let definitions = reading.definitions.expect("the definitions are fine");
+    let definitions = reading.definitions.expect("the definitions are valid");
     RuleSet::new(&definitions, "SES", None, layouts)
 }
 
@@ -143,7 +143,7 @@ impl History<'_> {
         let (cloud, world) = (Arc::clone(&self.cloud), self.world.clone());
         let link = Link::new(cloud, alive.clone(), world, manner, crash);
         self.world.tell(&format!("life {number} begins"));
-        let metrics = Metrics::new().expect("its bounds are fine");
+        let metrics = Metrics::new().expect("the bounds are valid");
         let making = Making {
             config: &self.plan.config,
             layouts: Layouts::default(),
@@ -165,7 +165,8 @@ impl History<'_> {
         } else {
             self.world.fault("crashed or failed at the start");
             if life.is_none() {
-                self.world.violation(|| "it does not start although all is well".to_owned());
+                self.world
+                    .violation(|| "the engine does not start although nothing failed".to_owned());
             }
             Ended::Crashed
         };
@@ -313,7 +314,7 @@ impl History<'_> {
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
         let opened = runtime.expect("there was one before").block_on(async {
             let clock = self.world.go_on_from(now_ms);
-            let metrics = Metrics::new().expect("its bounds are fine");
+            let metrics = Metrics::new().expect("the bounds are valid");
             let config = &self.plan.config;
             let layouts = Layouts::default();
             let making = Making {

@@ -89,7 +89,7 @@ pub fn judge(plan: &Plan, world: &World, cloud: &Cloud, letters: &[Letter], book
         .chain(letters.iter().flat_map(|letter| letter.also.keys()))
         .collect();
     if let Some(stranger) = cloud.ingested.keys().find(|series| !known.contains(series)) {
-        world.violation(|| format!("nobody sent {stranger:?}"));
+        world.violation(|| format!("counted but never sent: {stranger:?}"));
     }
 
     let Books { doubtful_ambiguous, doubtful_crash, dropped, lost, crashes, lives, .. } = *books;
@@ -111,7 +111,7 @@ pub fn judge(plan: &Plan, world: &World, cloud: &Cloud, letters: &[Letter], book
     }
     let (refused, blamed) = (books.refused, cloud.blamed);
     if refused > blamed {
-        world.violation(|| format!("{refused} counts given up as refused, {blamed} were blamed"));
+        world.violation(|| format!("{refused} counts dropped as refused, {blamed} were blamed"));
     }
     if doubt + again + dropped + lost == 0 && plan.copies == 0 {
         for letter in letters {

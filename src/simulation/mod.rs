@@ -49,7 +49,7 @@ struct Seen {
 
 fn number(variable: &str) -> Option<u64> {
     let value = std::env::var(variable).ok()?;
-    Some(value.parse().unwrap_or_else(|_| panic!("{variable}={value} is no number")))
+    Some(value.parse().unwrap_or_else(|_| panic!("{variable}={value} is not a number")))
 }
 
 impl Run {
@@ -81,7 +81,7 @@ fn live_through(seed: u64, told: bool) -> Result<Story, String> {
     let why = match lived {
         Ok(Ok(story)) => return Ok(story),
         Ok(Err(why)) => why,
-        Err(_) => "it panicked".to_owned(),
+        Err(_) => "the history panicked".to_owned(),
     };
     let again = "cargo test --lib simulation::every -- --nocapture";
     Err(format!("seed {seed}: {why}\n  again: POSTMETER_SEED={seed} {again}"))

@@ -72,7 +72,7 @@ pub async fn deliver<S: MetricSink>(
         }
         // Everything was refused: no datum is to blame, so none is given up.
         let datums = refused.len();
-        tracing::error!(%namespace, datums, "put metric data is refused whole; it is repeated");
+        tracing::error!(%namespace, datums, "PutMetricData rejected for the whole call; retrying");
         shared.sleep(Instant::now() + backoff.pause()).await;
         parts.push(refused);
     }
@@ -129,11 +129,13 @@ async fn attempt<S: MetricSink>(
         }
         match failure {
             Failure::TooLarge(why) => {
-                tracing::warn!(%namespace, datums = call.len(), why, "put metric data too large");
+                let datums = call.len();
+                tracing::warn!(%namespace, datums, why, "PutMetricData call too large");
                 return End::TooLarge;
             }
             Failure::Invalid(culprit) => {
-                tracing::warn!(%namespace, datums = call.len(), ?culprit, "put metric data refused");
+                let datums = call.len();
+                tracing::warn!(%namespace, datums, ?culprit, "PutMetricData call rejected");
                 return End::Invalid(culprit);
             }
             Failure::Unknown(why) => {

@@ -78,7 +78,7 @@ impl OwnTotals {
         match sink.put(&self.namespace, &datums).await {
             Ok(()) | Err(Failure::Unknown(_)) => self.sent = totals,
             Err(failure) => {
-                tracing::warn!(?failure, "own totals not published; the next have them");
+                tracing::warn!(?failure, "own totals not published; the next call includes them");
             }
         }
     }

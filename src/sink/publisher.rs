@@ -263,7 +263,7 @@ async fn publish_epoch<S: MetricSink>(
     tracing::debug!(calls, took_ms = started.elapsed().as_millis(), "epoch settled");
     if lost {
         // The shares are dropped without a word: whoever waits hears of a failure.
-        tracing::error!("delivering a call panicked");
+        tracing::error!("publishing a call panicked");
         return;
     }
     for share in waiters {
@@ -326,7 +326,7 @@ impl<S: MetricSink> Shared<S> {
         if entries > 0 {
             let reason = DropReason::Refused;
             self.metrics.dropped.add(reason, counts);
-            tracing::error!(entries, counts, "counts given up: the table of series is full");
+            tracing::error!(entries, counts, "counts dropped: the series table is full");
             self.aggregator.pending.done(entries, counts);
         }
     }
@@ -342,7 +342,11 @@ impl<S: MetricSink> Shared<S> {
         let (counts, joined) = lane.end();
         drop(lanes);
         if is_broken {
-            tracing::error!(namespace = &**namespace, counts, "nothing more is published here");
+            tracing::error!(
+                namespace = &**namespace,
+                counts,
+                "publishing stopped for this namespace"
+            );
         } else {
             self.metrics.doubtful.add(DoubtCause::Ambiguous, counts);
         }

@@ -120,7 +120,7 @@ impl<S: MetricSink> Shared<S> {
         let counts = call.counts();
         self.metrics.dropped.add(reason, counts);
         let reason = reason.as_str();
-        tracing::error!(namespace, datums = call.len(), counts, reason, "counts given up");
+        tracing::error!(namespace, datums = call.len(), counts, reason, "counts dropped");
         self.settle(call);
     }
 
@@ -137,13 +137,13 @@ impl<S: MetricSink> Shared<S> {
             datums = call.len(),
             counts,
             why,
-            "outcome of put metric data unknown"
+            "outcome of PutMetricData unknown"
         );
     }
 
     pub fn not_ingested(&self, namespace: &str, why: &str) {
         if self.warnings.allow() {
-            tracing::warn!(namespace, why, "put metric data not ingested; it is repeated");
+            tracing::warn!(namespace, why, "PutMetricData failed; retrying");
         }
     }
 
@@ -151,7 +151,7 @@ impl<S: MetricSink> Shared<S> {
         self.set_denied(namespace, true);
         if self.denials.allow() {
             let (action, role) = ("cloudwatch:PutMetricData", self.sink.identity());
-            tracing::error!(action, %namespace, role, why, "not allowed to publish; it is repeated");
+            tracing::error!(action, %namespace, role, why, "PutMetricData denied; retrying");
         }
         self.sink.refresh_credentials();
     }

@@ -288,7 +288,7 @@ async fn with_a_journal_copies_are_known_after_a_restart() {
     assert!(fake.wait_until(|state: &State| state.total_in("SES") >= sum, PATIENCE).await);
     let log = end(second, "TERM").await;
     // What was left out is named, and nobody's address is.
-    let line = log.iter().find(|line| line.contains("copies of events left out"));
+    let line = log.iter().find(|line| line.contains("duplicate events skipped"));
     let line: Value = serde_json::from_str(line.expect("a line")).expect("a log line is JSON");
     assert_eq!(line["copies"], 200, "{line}");
     let first_event: Value = serde_json::from_str(&records[0]).expect("an event");

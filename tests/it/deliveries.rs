@@ -103,8 +103,8 @@ async fn bad_input_is_refused_or_counted_and_costs_no_neighbour() {
         (b"{\"requestId\":\"#\",\"records\":[]} x", "not one JSON value"),
         (b"[]", "no requestId"),
         (b"{\"records\":[]}", "no requestId"),
-        (b"{\"requestId\":\"#\"}", "no list of records"),
-        (b"{\"requestId\":\"#\",\"records\":{}}", "no list of records"),
+        (b"{\"requestId\":\"#\"}", "no `records` list"),
+        (b"{\"requestId\":\"#\",\"records\":{}}", "no `records` list"),
         (b"{\"requestId\":\"b\",\"records\":[]}", "differ"),
         (b"{\"requestId\":\"\",\"records\":[]}", "no id"),
     ]
@@ -129,10 +129,10 @@ async fn bad_input_is_refused_or_counted_and_costs_no_neighbour() {
 
     let packed = gzip(&body_of("a", &good));
     let torn = packed[..packed.len() / 2].to_vec();
-    assert_refused(&post("torn", torn).await, 400, "torn", "broken gzip");
+    assert_refused(&post("torn", torn).await, 400, "torn", "not valid gzip");
     let not_gzip = firehose.clone().with("content-encoding", "gzip");
     let reply = not_gzip.with(ID, "not-gzip").post(body_of("not-gzip", &good)).await;
-    assert_refused(&reply, 400, "not-gzip", "broken gzip");
+    assert_refused(&reply, 400, "not-gzip", "not valid gzip");
     let bomb = gzip(&vec![b' '; 64 << 20]);
     assert!(bomb.len() < 1 << 20);
     assert_refused(&post("bomb", bomb).await, 400, "bomb", "limits.expanded_bytes");

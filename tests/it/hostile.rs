@@ -236,7 +236,7 @@ async fn object_beyond_the_entries_ends_in_the_redrive_queue() {
     let object = bench.s3.put("large.ndjson", distinct_series(5000));
     bench.sqs.send([notification(&[object])]);
     bench.assert_serves("beside").await;
-    let named = bench.daemon.wait_for_line("rejected for good");
+    let named = bench.daemon.wait_for_line("rejected permanently");
     assert!(
         named.contains("s3://mail/large.ndjson") && named.contains("limits.entries"),
         "{named}"

@@ -151,7 +151,7 @@ async fn a_journal_belongs_to_one_process() {
         .expect("it runs");
     assert_eq!(second.status.code(), Some(2));
     let stderr = String::from_utf8_lossy(&second.stderr);
-    assert!(stderr.contains("another process has it"), "{stderr}");
+    assert!(stderr.contains("another process is using it"), "{stderr}");
 }
 
 /// No file of this process may have more than 32 KiB: writing beyond fails as on a full disk.

@@ -147,14 +147,14 @@ async fn a_refusal_is_said_once_a_minute_with_all_that_mends_it() {
     let variables = [("AWS_ENDPOINT_URL", &*fake.url()), ("POSTMETER__SHUTDOWN__GRACE", "100ms")];
     let mut daemon = Daemon::start(&variables);
     assert_eq!(daemon.firehose().deliver("a", &[send_of("a")]).await.status, 200);
-    let said = daemon.wait_for_line("not allowed to publish");
+    let said = daemon.wait_for_line("PutMetricData denied");
     for needed in ["ERROR", "cloudwatch:PutMetricData", "\"namespace\":\"SES\"", "us-east-1"] {
         assert!(said.contains(needed), "{needed}: {said}");
     }
     assert!(fake.wait_until(|state: &State| state.calls().len() >= 4, PATIENCE).await);
     daemon.signal("TERM");
     let (_, _, lines) = tokio::task::spawn_blocking(|| daemon.wait()).await.expect("it ends");
-    let again = lines.iter().filter(|line| line.contains("not allowed to publish"));
+    let again = lines.iter().filter(|line| line.contains("PutMetricData denied"));
     assert_eq!(again.count(), 1, "{lines:#?}");
 }
 

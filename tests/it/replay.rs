@@ -449,7 +449,7 @@ async fn wrong_usage_is_said_before_anything_is_done() {
             &["--state", &state, "--from", "2026-11-21", "--to", "2026-11-21", &one],
             "--to is not behind --from",
         ),
-        (&["--state", &state, "-"], "stdin cannot be replayed"),
+        (&["--state", &state, "-"], "cannot replay stdin"),
         (&["--state", &state, "--dry-run", &one], "--dry-run"),
         (&["--state", &state, "--format", "csv", &one], "--format"),
     ];
@@ -477,7 +477,7 @@ async fn a_state_belongs_to_one_replay_at_a_time() {
     let mut first = bench.command(&["--state", &state, "s3://mail/a/"]).spawn().expect("it starts");
     bench.s3.until_requests(1).await;
     let second = bench.replay(&["s3://mail/a/"]).await.with_code(2);
-    assert!(second.stderr.contains("another process has it"), "{}", second.stderr);
+    assert!(second.stderr.contains("another process is using it"), "{}", second.stderr);
     first.kill().expect("it is killed");
     first.wait().expect("it ends");
 }

@@ -603,7 +603,7 @@ async fn without_room_or_while_draining_new_messages_come_again() {
         // A connection on which nothing was asked yet is closed at the signal.
         while !try_deliver(&app, &third)
             .await
-            .is_ok_and(|reply| reply.body == "shutting down; send it again\n")
+            .is_ok_and(|reply| reply.body == "shutting down; retry\n")
         {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
@@ -635,7 +635,10 @@ async fn published_answers_with_its_counts_or_in_time_that_it_has_not_yet() {
     for _ in 0..2 {
         let reply = deliver(&app, &message).await;
         assert_eq!(reply.status, 503);
-        assert_eq!(reply.body, "still publishing; counted, and not to be counted again\n");
+        assert_eq!(
+            reply.body,
+            "already counted, still publishing; retry to get the acknowledgement\n"
+        );
     }
     hold.release();
     cloudwatch.set_mode(None);

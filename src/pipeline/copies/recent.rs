@@ -61,7 +61,7 @@ impl Recent {
                 self.forgotten += 1;
             }
             let Self { queue, start, places, hasher, spans, .. } = self;
-            #[expect(clippy::cast_possible_truncation, reason = "places are modulo 2^32")]
+            #[expect(clippy::cast_possible_truncation, reason = "positions wrap at 2^32")]
             let place = start.wrapping_add(queue.len() as u32);
             queue.push_back(*fingerprint);
             let hash = |place: &u32| hasher.hash_one(queue[place.wrapping_sub(*start) as usize]);

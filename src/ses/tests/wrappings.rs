@@ -327,9 +327,9 @@ fn a_firehose_request_is_read_as_a_body() {
         ("[]", "the body has no requestId"),
         ("{}", "the body has no requestId"),
         (r#"{"requestId":1,"records":[]}"#, "the body has no requestId"),
-        (r#"{"requestId":"1"}"#, "the body has no list of records"),
-        (r#"{"requestId":"1","records":{}}"#, "the body has no list of records"),
-        (r#"{"requestId":"1","records":null}"#, "the body has no list of records"),
+        (r#"{"requestId":"1"}"#, "the body has no `records` list"),
+        (r#"{"requestId":"1","records":{}}"#, "the body has no `records` list"),
+        (r#"{"requestId":"1","records":null}"#, "the body has no `records` list"),
     ] {
         assert_eq!(read(body), Err(why), "{body}");
     }

@@ -27,7 +27,7 @@ impl MetricSink for PanicsOnce {
     async fn put(&self, _: &str, datums: &[Datum]) -> Result<(), Failure> {
         let count = |datum: &Datum| match datum.amount {
             Amount::Ones(count) => count,
-            Amount::Value(value) => unreachable!("no count: {value}"),
+            Amount::Value(value) => unreachable!("not a count: {value}"),
         };
         let sum = datums.iter().map(count).sum();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(sum);

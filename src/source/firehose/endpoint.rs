@@ -163,7 +163,7 @@ impl FirehoseEndpoint {
         let echo = header_text(headers, REQUEST_ID).unwrap_or_default().to_owned();
         if !shared.settings.access_keys.accept(headers.get(ACCESS_KEY).map(AsRef::as_ref)) {
             if shared.warnings.allow() {
-                tracing::warn!("delivery without a valid access key");
+                tracing::warn!("delivery rejected: missing or wrong access key");
             }
             // Without this the sender sees a reset instead of the 401. In a flood it does.
             if let Ok(_place) = shared.unauthorized.try_acquire() {
@@ -186,7 +186,7 @@ impl FirehoseEndpoint {
             Err((request_id, refusal)) => {
                 if shared.warnings.allow() {
                     let reason = refusal.reason.as_str();
-                    tracing::warn!(reason, why = %refusal.message, "delivery refused");
+                    tracing::warn!(reason, why = %refusal.message, "delivery rejected");
                 }
                 discard(body, body_bytes.saturating_mul(2)).await;
                 Reply::refused(request_id, refusal)
@@ -228,10 +228,13 @@ impl FirehoseEndpoint {
         let working = self.clone().work(work).in_current_span();
         tokio::spawn(working).await.unwrap_or_else(|_| {
             // The ticket was dropped with the panic, so the id is forgotten unless it was merged.
-            tracing::error!("the commit of a delivery panicked");
+            tracing::error!("committing a delivery panicked");
             Err((
                 echo,
-                Refusal::new(RefusalReason::GivenUp, "the work on it failed; send it again"),
+                Refusal::new(
+                    RefusalReason::GivenUp,
+                    "internal error while processing the request; retry",
+                ),
             ))
         })
     }
@@ -274,10 +277,10 @@ impl FirehoseEndpoint {
         let request = read_head(&body, rules.interest()).map_err(bad)?;
         let body_id = String::from_utf8_lossy(&request.request_id);
         if body_id.is_empty() || body_id.len() > REQUEST_ID_BYTES_MAX {
-            return Err(bad("the body's requestId is no id"));
+            return Err(bad("the body's requestId is not a valid request ID"));
         }
         if head.request_id.as_ref().is_some_and(|id| *id != body_id) {
-            return Err(bad("the request ids of header and body differ"));
+            return Err(bad("the request IDs in the header and the body differ"));
         }
         *request_id = body_id.into_owned();
         // Without the header, the id is known only now.
@@ -309,7 +312,7 @@ impl FirehoseEndpoint {
             }
         };
         let Some((id, ticket)) = ticket else {
-            let refusal = Refusal::new(RefusalReason::GivenUp, "the request has no id");
+            let refusal = Refusal::new(RefusalReason::GivenUp, "the request has no ID");
             return Err((request_id, refusal));
         };
         let source = &self.0.source;

@@ -32,12 +32,12 @@ impl Head {
         let bad = |message: &'static str| Err(Refusal::new(RefusalReason::BadRequest, message));
         let version = headers.get(PROTOCOL_VERSION);
         if version.is_some_and(|version| version != "1.0") {
-            return bad("the Firehose protocol version is not 1.0");
+            return bad("the Firehose protocol version must be 1.0");
         }
         let request_id = match headers.get(REQUEST_ID).map(|id| id.to_str()) {
             None | Some(Ok("")) => None,
             Some(Ok(id)) if id.len() <= REQUEST_ID_BYTES_MAX => Some(id.to_owned()),
-            Some(_) => return bad("X-Amz-Firehose-Request-Id is no id"),
+            Some(_) => return bad("invalid X-Amz-Firehose-Request-Id"),
         };
         let source = headers.get(SOURCE_ARN).map_or(path.as_bytes(), AsRef::as_ref);
         let encoding = headers.get(header::CONTENT_ENCODING);

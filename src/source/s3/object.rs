@@ -175,7 +175,7 @@ impl Objects {
             }
             tokio::time::sleep(backoff.pause()).await;
         }
-        Err(ReadError::Failed("it was not tried".to_owned()))
+        Err(ReadError::Failed("the read was not attempted".to_owned()))
     }
 
     async fn try_read(
@@ -228,7 +228,7 @@ fn why(error: &SdkError<GetObjectError>, region: &str, owner: Option<&str>) -> S
     };
     let (raw, fault) = (answer.raw(), answer.err());
     let status = raw.status().as_u16();
-    let code = shown(fault.code().unwrap_or("without a code"));
+    let code = shown(fault.code().unwrap_or("no error code"));
     let own_region = raw.headers().get("x-amz-bucket-region").filter(|own| *own != region);
     let fix = match (status, own_region) {
         (_, Some(own)) => format!("; the bucket is in {}, not in {region}", shown(own)),
@@ -237,7 +237,7 @@ fn why(error: &SdkError<GetObjectError>, region: &str, owner: Option<&str>) -> S
             let owner = owner.map_or_else(String::new, |owner| {
                 format!(", and the bucket must belong to account {owner} (sqs.bucket_owner)")
             });
-            format!("; it takes s3:GetObject{owner}; buckets whose requesters pay are not read")
+            format!("; this requires s3:GetObject{owner}; Requester Pays buckets are not supported")
         }
         _ => String::new(),
     };

@@ -31,14 +31,14 @@ pub struct Permit {
 /// Why the objects of a message are not read. Nothing that happens later can change it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Forbidden {
-    #[error("{object} is in a bucket that sqs.buckets does not list")]
+    #[error("{object} is in a bucket that is not listed in sqs.buckets")]
     NotListed { object: String },
     #[error(
         "{object} is not in a bucket with a plain name; ARNs, access points and other kinds of \
          bucket must be listed in sqs.buckets"
     )]
     NotPlain { object: String },
-    #[error("{object} has a key or version that S3 does not allow")]
+    #[error("{object} has an invalid key or version")]
     Name { object: String },
     #[error("the message names {objects} objects, more than {OBJECTS_MAX}")]
     TooMany { objects: usize },

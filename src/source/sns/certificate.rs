@@ -59,14 +59,15 @@ impl Offered {
     pub fn read(pem: &[u8]) -> Result<Self, &'static str> {
         let mut all = Vec::new();
         for certificate in CertificateDer::pem_slice_iter(pem) {
-            all.push(certificate.map_err(|_| "the file is no PEM")?);
+            all.push(certificate.map_err(|_| "the file is not in PEM format")?);
             if all.len() > IN_FILE_MAX {
-                return Err("the file has too many certificates");
+                return Err("the file contains too many certificates");
             }
         }
         let mut all = all.into_iter();
-        let leaf = all.next().ok_or("the file has no certificate")?;
-        let parsed = Certificate::from_der(&leaf).map_err(|_| "the certificate cannot be read")?;
+        let leaf = all.next().ok_or("the file contains no certificate")?;
+        let parsed =
+            Certificate::from_der(&leaf).map_err(|_| "the certificate cannot be parsed")?;
         Ok(Self { leaf, issuers: all.collect(), parsed })
     }
 
@@ -131,17 +132,17 @@ impl Offered {
             })
         });
         if !is_of_sns {
-            return Err("the certificate is not one of SNS in the topic's region".to_owned());
+            return Err("the certificate does not belong to SNS in the topic's region".to_owned());
         }
         let public_key = tbs.subject_public_key_info().to_der();
-        let public_key = public_key.map_err(|_| "the certificate's key cannot be read")?;
+        let public_key = public_key.map_err(|_| "the certificate's key cannot be parsed")?;
         let validity = tbs.validity();
         let ms = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         let first = ms(validity.not_before.to_unix_duration());
         let last = ms(validity.not_after.to_unix_duration());
         let key = SigningKey { public_key, valid_ms: (first, last) };
         if !key.is_valid_at(now_ms) {
-            return Err("the certificate is not valid at this time".to_owned());
+            return Err("the certificate is not valid now".to_owned());
         }
         if let Some(roots) = roots {
             self.check_chain(roots, now_ms)?;
@@ -151,12 +152,12 @@ impl Offered {
 
     fn check_chain(&self, roots: &RootCertStore, now_ms: i64) -> Result<(), String> {
         let leaf = ParsedCertificate::try_from(&self.leaf)
-            .map_err(|error| format!("the certificate cannot be read: {error}"))?;
+            .map_err(|error| format!("the certificate cannot be parsed: {error}"))?;
         let now = Duration::from_millis(u64::try_from(now_ms).unwrap_or(0));
         let now = UnixTime::since_unix_epoch(now);
         let ways = default_provider().signature_verification_algorithms.all;
         verify_server_cert_signed_by_trust_anchor(&leaf, roots, &self.issuers, now, ways)
-            .map_err(|error| format!("the certificate's issuers are not known: {error}"))
+            .map_err(|error| format!("the certificate's issuer is not trusted: {error}"))
     }
 }
 
@@ -275,7 +276,7 @@ mod tests {
             let mut alone = Offered::read(leaf.pem().as_bytes()).unwrap();
             assert!(!alone.has_issuers());
             let missing = why(alone.judge(&topic(), Some(&roots), NOW_MS));
-            assert!(missing.contains("issuers are not known"), "{missing}");
+            assert!(missing.contains("issuer is not trusted"), "{missing}");
             assert!(alone.judge(&topic(), None, NOW_MS).is_ok(), "not asked for");
             alone.add_issuer(issuer);
             assert!(alone.judge(&topic(), Some(&roots), NOW_MS).is_ok());
@@ -294,11 +295,11 @@ mod tests {
         for name in ["sns.us-east-1.amazonaws.com", "*.amazonaws.com", "evil.example"] {
             let other = chain(&leaf(name));
             let why = why(read(&other).unwrap().judge(&topic(), None, NOW_MS));
-            assert!(why.contains("not one of SNS"), "{name}: {why}");
+            assert!(why.contains("does not belong to SNS"), "{name}: {why}");
         }
         let stranger = read(&chain(&leaf("sns.amazonaws.com"))).unwrap();
         let why_not = why(stranger.judge(&topic(), Some(&known), NOW_MS));
-        assert!(why_not.contains("issuers are not known"), "{why_not}");
+        assert!(why_not.contains("issuer is not trusted"), "{why_not}");
         // Another's issuer does not help.
         let mut stolen =
             Offered::read(chain(&leaf("sns.amazonaws.com")).leaf.pem().as_bytes()).unwrap();
@@ -308,7 +309,7 @@ mod tests {
             let then = NOW_MS + years * 366 * 86_400_000;
             for roots in [None, Some(&known)] {
                 let why = why(read(&good).unwrap().judge(&topic(), roots, then));
-                assert!(why.contains("not valid at this time"), "{why}");
+                assert!(why.contains("not valid now"), "{why}");
             }
         }
         // An authority signs certificates and no messages.

@@ -149,7 +149,9 @@ impl Certificates {
         };
         let files = match store.load(topics) {
             Ok(files) => files,
-            Err(error) => return tracing::warn!(%error, "kept SNS certificates cannot be read"),
+            Err(error) => {
+                return tracing::warn!(%error, "reading the saved SNS certificates failed");
+            }
         };
         let now = Instant::now();
         let mut state = self.state();
@@ -166,7 +168,7 @@ impl Certificates {
                 Ok(_) => _ = state.held.insert(url),
                 Err(why) => {
                     metrics.sns_certificates.increment(CertificateOutcome::Wrong);
-                    tracing::info!(path = url.path(), why, "kept SNS certificate removed");
+                    tracing::info!(path = url.path(), why, "saved SNS certificate removed");
                     store.remove(&url);
                 }
             }
@@ -184,23 +186,25 @@ impl Certificates {
             Looked::Without(no_key) => return Err(no_key),
             Looked::UnderWay(mut fetched) => {
                 let Ok(_place) = shared.waiting.try_acquire() else {
-                    return Err(NoKey::Away("too many messages wait for a certificate".to_owned()));
+                    return Err(NoKey::Away(
+                        "too many messages are waiting for a certificate".to_owned(),
+                    ));
                 };
                 let fetched = timeout(KEY_PATIENCE, fetched.wait_for(Option::is_some)).await;
                 match fetched.map(|fetched| fetched.map(|fetched| fetched.clone())) {
                     Ok(Ok(Some(fetched))) => fetched?,
                     Ok(_) => {
-                        let why = "too many certificates are asked for";
+                        let why = "too many certificates are being fetched";
                         return Err(NoKey::Away(why.to_owned()));
                     }
-                    Err(_) => return Err(NoKey::Away("it is not fetched yet".to_owned())),
+                    Err(_) => return Err(NoKey::Away("it has not been fetched yet".to_owned())),
                 }
             }
         };
         if key.is_valid_at(shared.parts.clock.now_ms()) {
             Ok(key)
         } else {
-            Err(NoKey::Wrong("the certificate is not valid at this time".to_owned()))
+            Err(NoKey::Wrong("the certificate is not valid now".to_owned()))
         }
     }
 
@@ -234,7 +238,7 @@ impl Certificates {
         }
         let Some(fetched) = state.ask(url, topic, group, now) else {
             self.0.parts.metrics.sns_certificates.increment(CertificateOutcome::Limited);
-            let why = "too many certificates are asked for";
+            let why = "too many certificates are being fetched";
             return Looked::Without(NoKey::Away(why.to_owned()));
         };
         if !std::mem::replace(&mut state.is_fetching, true) {
@@ -291,7 +295,7 @@ impl Certificates {
             timeout(FETCH_PATIENCE, certificates.fetch_and_judge(&url, &topic)).await
         });
         let fetched = match fetching.await {
-            Ok(fetched) => fetched.unwrap_or_else(|_| away("it takes too long")),
+            Ok(fetched) => fetched.unwrap_or_else(|_| away("fetching it took too long")),
             Err(_) => away("reading it panicked"),
         };
         let outcome = match &fetched {
@@ -349,7 +353,7 @@ impl Certificates {
         if let Ok(Err(error)) = storing.await
             && self.0.warnings.allow()
         {
-            tracing::warn!(%error, path = url.path(), "SNS certificate cannot be kept on disk");
+            tracing::warn!(%error, path = url.path(), "saving an SNS certificate failed");
         }
         fetched
     }
@@ -506,7 +510,7 @@ fn body_of(
     if answer.status == 200 {
         return Ok(answer.body.into());
     }
-    let why = format!("{host}{path} answered {}", answer.status);
+    let why = format!("{host}{path} responded with status {}", answer.status);
     Err(if answer.status < 500 { NoKey::Missing(why) } else { NoKey::Away(why) })
 }
 

@@ -63,7 +63,7 @@ impl Confirmer {
             return Err(refusal);
         };
         let asked = timeout(PATIENCE, self.ask(what)).await;
-        match asked.unwrap_or_else(|_| Err("no answer in time".to_owned())) {
+        match asked.unwrap_or_else(|_| Err("no response in time".to_owned())) {
             Ok(()) => {
                 // Nobody waits for counts of it.
                 drop(ticket.merged(false));
@@ -73,9 +73,13 @@ impl Confirmer {
             }
             Err(why) => {
                 self.metrics.sns_subscriptions.increment(SubscriptionOutcome::Failed);
-                tracing::error!(topic, why, "SNS subscription not confirmed; SNS asks again");
+                tracing::error!(
+                    topic,
+                    why,
+                    "confirming an SNS subscription failed; SNS will resend the request"
+                );
                 let refusal =
-                    Refusal::new(RefusalReason::GivenUp, "the subscription is not confirmed");
+                    Refusal::new(RefusalReason::GivenUp, "the subscription could not be confirmed");
                 ticket.refuse(refusal.clone());
                 Err(refusal)
             }
@@ -86,8 +90,11 @@ impl Confirmer {
         let answer = self.web.get_https(&what.host, &what.path, ANSWER_BYTES_MAX).await?;
         match answer.status {
             200 => Ok(()),
-            300..400 => Err(format!("it answered {}, which is not followed", answer.status)),
-            status => Err(format!("it answered {status}")),
+            300..400 => Err(format!(
+                "it responded with a redirect ({}), which is not followed",
+                answer.status
+            )),
+            status => Err(format!("it responded with status {status}")),
         }
     }
 }

@@ -111,7 +111,7 @@ impl Door {
             state.evict_one(now, |held| usize::from(held.group == group));
         }
         if state.places.len() >= PLACES_MAX && !state.evict_one(now, |_| 1) {
-            let why = "too many messages are being checked";
+            let why = "too many messages are being verified";
             return Err(Doubted { doubt: SnsDoubt::Full, why: why.into() });
         }
         let number = state.next;
@@ -149,7 +149,7 @@ impl DoorPlace {
         deadline: Instant,
     ) -> Result<Bytes, Doubted> {
         let too_large = || {
-            let why = format!("the body has more than {SNS_BODY_BYTES_MAX} bytes");
+            let why = format!("the body is larger than {SNS_BODY_BYTES_MAX} bytes");
             Doubted { doubt: SnsDoubt::TooLarge, why: why.into() }
         };
         let incomplete =
@@ -168,7 +168,9 @@ impl DoorPlace {
             };
             let piece = match piece {
                 Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
-                Ok(Some(Err(_))) => return Err(incomplete("the body did not arrive whole")),
+                Ok(Some(Err(_))) => {
+                    return Err(incomplete("the body is incomplete: the connection failed"));
+                }
                 Ok(None) => break,
                 Err(_) => return Err(incomplete("the body arrived too slowly")),
             };
@@ -218,7 +220,7 @@ impl DoorPlace {
         let phase = std::mem::replace(&mut held.phase, Phase::Checking);
         while state.long_bytes + more > LONG_BYTES_MAX {
             if !state.evict_one(Instant::now(), |held| held.long_bytes) {
-                let why = "too many bytes of messages are being checked";
+                let why = "too many bytes of messages are being verified";
                 return Err(Doubted { doubt: SnsDoubt::Full, why: why.into() });
             }
         }
@@ -238,7 +240,7 @@ impl Drop for DoorPlace {
 }
 
 fn evicted() -> Doubted {
-    let why = "slower than the messages that came after it";
+    let why = "dropped: slower than messages that arrived later";
     Doubted { doubt: SnsDoubt::Evicted, why: why.into() }
 }
 

@@ -177,11 +177,14 @@ impl SnsEndpoint {
             Ok(Ok(response)) => response,
             Ok(Err(_)) => {
                 // Its ticket was dropped with the panic: the id is forgotten unless it was merged.
-                tracing::error!("counting a message of SNS panicked");
-                self.refused(Refusal::new(RefusalReason::GivenUp, "the work on it failed"))
+                tracing::error!("processing an SNS message panicked");
+                self.refused(Refusal::new(
+                    RefusalReason::GivenUp,
+                    "internal error while processing the request",
+                ))
             }
             Err(_) => {
-                self.refused(Refusal::new(RefusalReason::GivenUp, "still worked on; send it again"))
+                self.refused(Refusal::new(RefusalReason::GivenUp, "still being processed; retry"))
             }
         }
     }
@@ -262,7 +265,7 @@ impl SnsEndpoint {
                 if shared.warnings.allow() {
                     tracing::warn!(
                         topic = arn,
-                        "the SNS subscription has ended; nothing more comes"
+                        "SNS subscription ended; the topic sends no more messages"
                     );
                 }
                 return Ok(None);
@@ -271,14 +274,18 @@ impl SnsEndpoint {
         }
         let url = subscribe_url.unwrap_or_default();
         let Some(confirmation) = topic.confirmation(&url, &token.unwrap_or_default()) else {
-            let why = "SubscribeURL does not confirm this topic at the region's SNS";
+            let why = "SubscribeURL does not confirm this topic at SNS in its region";
             let doubted = Doubted { doubt: SnsDoubt::Subscription, why: why.into() };
             return Err(self.refusal_of(doubted));
         };
         if !shared.confirms {
             shared.metrics.sns_subscriptions.increment(SubscriptionOutcome::Left);
             if shared.warnings.allow() {
-                tracing::warn!(topic = arn, url, "an SNS subscription waits for you to confirm it");
+                tracing::warn!(
+                    topic = arn,
+                    url,
+                    "SNS subscription received; confirm it by opening its URL"
+                );
             }
             return Ok(None);
         }
@@ -365,7 +372,7 @@ impl SnsEndpoint {
             && self.0.warnings.allow()
         {
             let why = response.error.as_deref().map(shown);
-            tracing::warn!(reason = reason.as_str(), why, "message of SNS refused");
+            tracing::warn!(reason = reason.as_str(), why, "SNS message rejected");
         }
         response
     }

@@ -71,22 +71,28 @@ impl Judge {
         self.check_version(envelope.signature_version)?;
         let published_ms = parse_ms(envelope.timestamp.as_bytes());
         let Some(published_ms) = published_ms else {
-            return doubted(SnsDoubt::Envelope, "Timestamp is no time");
+            return doubted(SnsDoubt::Envelope, "Timestamp is not a valid time");
         };
         self.check_time(published_ms)?;
         let Some(url) = topic.certificate_url(&envelope.certificate_url) else {
-            return doubted(SnsDoubt::Certificate, "SigningCertURL is not at the region's SNS");
+            return doubted(
+                SnsDoubt::Certificate,
+                "SigningCertURL does not point to SNS in the topic's region",
+            );
         };
         let fetching = self.certificates.key(&url, &topic, place.group());
         let key = match place.wait_for(fetching).await? {
             Ok(key) => key,
             Err(NoKey::Away(why) | NoKey::Missing(why)) => {
-                return doubted(SnsDoubt::Unverified, format!("no certificate: {why}"));
+                return doubted(
+                    SnsDoubt::Unverified,
+                    format!("the certificate is not available: {why}"),
+                );
             }
             Err(NoKey::Wrong(why)) => return doubted(SnsDoubt::Certificate, why),
         };
         if !is_signed(&envelope, &key) {
-            return doubted(SnsDoubt::Signature, "the signature is not of this message");
+            return doubted(SnsDoubt::Signature, "the signature does not match the message");
         }
         // Fetching its certificate may have taken a while.
         self.check_time(published_ms)?;
@@ -99,7 +105,7 @@ impl Judge {
     /// It is not believed.
     pub fn believe_raw(&self, headers: &HeaderMap) -> Result<(Arc<Topic>, String), Doubted> {
         let Some(credentials) = &self.credentials else {
-            let why = "raw deliveries have no signature, and sns.credentials are empty";
+            let why = "raw deliveries are not signed, and sns.credentials is empty";
             return doubted(SnsDoubt::Credentials, why);
         };
         let sent = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
@@ -109,14 +115,14 @@ impl Judge {
             STANDARD.decode(sent).ok()
         });
         if !credentials.accept(sent.as_deref()) {
-            let why = "a raw delivery without any of sns.credentials";
+            let why = "a raw delivery without valid credentials (sns.credentials)";
             return doubted(SnsDoubt::Credentials, why);
         }
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let topic = self.topic(text(TOPIC_ARN).unwrap_or_default())?;
         match text(MESSAGE_ID).filter(|id| is_message_id(id)) {
             Some(id) => Ok((topic, id.to_owned())),
-            None => doubted(SnsDoubt::Envelope, "a raw delivery without an id"),
+            None => doubted(SnsDoubt::Envelope, "a raw delivery without a message ID"),
         }
     }
 
@@ -124,7 +130,7 @@ impl Judge {
         self.topics.get(arn).cloned().map_or_else(
             || {
                 let arn = shown(arn);
-                doubted(SnsDoubt::Topic, format!("the topic {arn} is not among sns.topics"))
+                doubted(SnsDoubt::Topic, format!("topic {arn} is not listed in sns.topics"))
             },
             Ok,
         )
@@ -138,8 +144,8 @@ impl Judge {
         if self.versions.contains(&version) {
             return Ok(());
         }
-        let why = format!("SignatureVersion {number} is not among sns.signature_versions");
-        let fix = "set the topic's attribute SignatureVersion to one that is";
+        let why = format!("SignatureVersion {number} is not listed in sns.signature_versions");
+        let fix = "set the topic's SignatureVersion attribute to a listed version";
         doubted(SnsDoubt::Version, format!("{why}; {fix}"))
     }
 
@@ -147,12 +153,12 @@ impl Judge {
         let ms = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         let age_ms = self.clock.now_ms().saturating_sub(published_ms);
         if age_ms > ms(self.max_age) {
-            return doubted(SnsDoubt::Stale, "it was published longer ago than sns.max_age");
+            return doubted(SnsDoubt::Stale, "the message is older than sns.max_age");
         }
         if age_ms < -ms(SNS_AHEAD_MAX) {
             return doubted(
                 SnsDoubt::Future,
-                "it was published in the future; is the clock right?",
+                "the message's Timestamp is in the future; check this host's clock",
             );
         }
         Ok(())

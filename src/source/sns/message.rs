@@ -54,23 +54,23 @@ impl Envelope {
     /// It is none that SNS would post; says why.
     pub fn read(body: &[u8]) -> Result<Self, &'static str> {
         let envelope: Self =
-            serde_json::from_slice(body).map_err(|_| "the body is no message of SNS")?;
+            serde_json::from_slice(body).map_err(|_| "the body is not an SNS message")?;
         let always = [&envelope.topic_arn, &envelope.timestamp, &envelope.certificate_url];
         let some = [&envelope.subject, &envelope.token, &envelope.subscribe_url];
         let are_lines = always.into_iter().chain(some.into_iter().flatten()).all(|it| is_line(it));
         if !is_message_id(&envelope.message_id) {
-            return Err("MessageId is no id");
+            return Err("invalid MessageId");
         }
         // One with a line's end could pass a part of itself off as the next member.
         if !are_lines {
-            return Err("a member is too long or has more than one line");
+            return Err("a field is too long or has more than one line");
         }
         if envelope.signature.len() > LINE_BYTES_MAX {
             return Err("the signature is too long");
         }
         let confirms = envelope.token.is_some() && envelope.subscribe_url.is_some();
         if envelope.kind != Kind::Notification && !confirms {
-            return Err("a confirmation has no token or address");
+            return Err("a confirmation has no Token or SubscribeURL");
         }
         Ok(envelope)
     }
@@ -274,6 +274,6 @@ mod tests {
         let mut value = notification();
         value["Subject"] = Value::Null;
         value["MessageId"] = "22b80b92\nSubject\nMy First Message".into();
-        assert_eq!(read(&value), Err("MessageId is no id"));
+        assert_eq!(read(&value), Err("invalid MessageId"));
     }
 }

@@ -49,7 +49,7 @@ impl Web {
     /// Reads the roots.
     ///
     /// # Errors
-    /// There are none; says how to mend that.
+    /// There are none; says how to fix that.
     pub fn new(environment: WebEnvironment) -> Result<Self, String> {
         let mut roots = RootCertStore::empty();
         match &environment {
@@ -62,16 +62,14 @@ impl Web {
             }
         }
         if roots.is_empty() {
-            let mend =
-                "install the system's root certificates, or name a file of them in SSL_CERT_FILE";
-            return Err(format!(
-                "no root certificates are found, which HTTPS to SNS needs: {mend}"
-            ));
+            let fix =
+                "install the system's root certificates, or set SSL_CERT_FILE to a file of them";
+            return Err(format!("no root certificates found, but HTTPS to SNS needs them: {fix}"));
         }
         let roots = Arc::new(roots);
         let tls = ClientConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
-            .map_err(|error| format!("TLS cannot be set up: {error}"))?
+            .map_err(|error| format!("cannot set up TLS: {error}"))?
             .with_root_certificates(Arc::clone(&roots))
             .with_no_client_auth();
         Ok(Self { environment, tls: Arc::new(tls), roots })
@@ -94,7 +92,8 @@ impl Web {
         let stream = place.map_err(|error| format!("cannot connect to {host}: {error}"))?;
         let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
         let stream = TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await;
-        let stream = stream.map_err(|error| format!("no TLS with {host}: {error}"))?;
+        let stream =
+            stream.map_err(|error| format!("TLS handshake with {host} failed: {error}"))?;
         ask(TokioIo::new(stream), host, path, most).await
     }
 
@@ -118,7 +117,7 @@ async fn ask(
     path: &str,
     most: usize,
 ) -> Result<Answer, String> {
-    let failed = |error: hyper::Error| format!("no answer from {host}: {error}");
+    let failed = |error: hyper::Error| format!("no response from {host}: {error}");
     let (mut sender, connection) = http1::handshake(stream).await.map_err(failed)?;
     let request = Request::get(path)
         .header(HOST, host)
@@ -129,7 +128,7 @@ async fn ask(
     let answer = async {
         let (head, body) = sender.send_request(request).await.map_err(failed)?.into_parts();
         let body = Limited::new(body, most).collect().await;
-        let body = body.map_err(|error| format!("no whole answer from {host}: {error}"))?;
+        let body = body.map_err(|error| format!("incomplete response from {host}: {error}"))?;
         Ok(Answer { status: head.status.as_u16(), body: body.to_bytes() })
     };
     tokio::pin!(answer);

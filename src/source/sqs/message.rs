@@ -69,7 +69,8 @@ impl Hold {
         let handles: Vec<Handle> = self.shared.hand.handles(&[Arc::clone(&self.id)]);
         let time = hidden_for(self.shared.settings.visibility, receives);
         let failed = self.shared.queue.show_in(&handles, time).await;
-        self.shared.complain("a message comes again when its visibility ends", &failed);
+        self.shared
+            .complain("changing a message's visibility failed; SQS will redeliver it", &failed);
     }
 }
 
@@ -191,12 +192,17 @@ async fn wait(
             Stage::Settled | Stage::Merged => {}
             Stage::Lost => {
                 shared.source.ledger.release(request);
-                tracing::error!("a message is counted, but what became of its counts is not known");
+                tracing::error!(
+                    "message counted, but whether its counts were published is unknown"
+                );
                 outcome = RequestOutcome::Lost;
             }
             Stage::Refused(refusal) => return Err(refusal),
             Stage::Reading | Stage::Forwarding => {
-                return Err(Refusal::new(RefusalReason::GivenUp, "the work on it ended early"));
+                return Err(Refusal::new(
+                    RefusalReason::GivenUp,
+                    "processing of the message stopped early",
+                ));
             }
         }
     }

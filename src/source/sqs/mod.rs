@@ -91,10 +91,10 @@ async fn warn_without_redrive_policy(shared: Arc<Shared>) {
         Ok(true) => {}
         Ok(false) => tracing::warn!(
             queue,
-            "the queue has no redrive policy: messages that are rejected for good are received until \
+            "the queue has no redrive policy: permanently rejected messages are redelivered until \
              their retention ends; set RedrivePolicy"
         ),
-        Err(why) => tracing::debug!(queue, why, "cannot read the attributes of the queue"),
+        Err(why) => tracing::debug!(queue, why, "reading the queue's attributes failed"),
     }
 }
 
@@ -165,11 +165,7 @@ impl SqsSource {
         let left = shared.hand.unsettled();
         if !left.is_empty() {
             let messages = left.len();
-            tracing::warn!(
-                messages,
-                queue = shared.queue.url(),
-                "messages given back to the queue"
-            );
+            tracing::warn!(messages, queue = shared.queue.url(), "messages returned to the queue");
         }
         let _ = timeout_at(end, upkeep::give_back(shared, &left)).await;
     }

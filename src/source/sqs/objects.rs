@@ -90,7 +90,7 @@ async fn merge_object(
         async move {
             // It was within its budget before.
             let fresh = || MeteredBatch::unbounded(blank_of(&blank, &from.source));
-            let gone = || Refusal::new(RefusalReason::GivenUp, "the object is not there any more");
+            let gone = || Refusal::new(RefusalReason::GivenUp, "the object no longer exists");
             read(&from, &object, None, fresh).await?.ok_or_else(gone)
         }
     };

@@ -40,7 +40,7 @@ pub async fn poll(shared: Arc<Shared>) {
         }
         shared.hand.set_pollers(rounds.len());
         let Some(ended) = rounds.join_next().await else { break };
-        match ended.unwrap_or_else(|_| Round::Failed("asking panicked".to_owned())) {
+        match ended.unwrap_or_else(|_| Round::Failed("receiving panicked".to_owned())) {
             Round::Full => pollers = (pollers + 1).min(shared.settings.pollers),
             Round::Some => {}
             Round::Empty => pollers = (pollers - 1).max(1),
@@ -50,7 +50,7 @@ pub async fn poll(shared: Arc<Shared>) {
                 shared.metrics.sqs_failed_calls.add(1);
                 if shared.warnings.allow() {
                     let queue = shared.queue.url();
-                    tracing::error!(queue, why, "no messages can be received; it is repeated");
+                    tracing::error!(queue, why, "receiving messages failed; retrying");
                 }
                 tokio::select! {
                     () = shared.drain.cancelled() => {}

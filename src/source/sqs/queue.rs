@@ -140,7 +140,7 @@ impl Queue {
         let entries = handles.iter().enumerate().map(|(at, handle)| {
             let entry = DeleteMessageBatchRequestEntry::builder().id(at.to_string());
             let entry = entry.receipt_handle(&handle.receipt).build();
-            entry.expect("an id and a handle are all that an entry needs")
+            entry.expect("an entry requires only an ID and a receipt handle")
         });
         let call = self.client.delete_message_batch().queue_url(&self.url);
         match call.set_entries(Some(entries.collect())).send().await {
@@ -156,7 +156,7 @@ impl Queue {
             let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(at.to_string());
             let entry = entry.receipt_handle(&handle.receipt);
             let entry = entry.visibility_timeout(seconds(visibility)).build();
-            entry.expect("an id and a handle are all that an entry needs")
+            entry.expect("an entry requires only an ID and a receipt handle")
         });
         let call = self.client.change_message_visibility_batch().queue_url(&self.url);
         match call.set_entries(Some(entries.collect())).send().await {

@@ -90,7 +90,7 @@ async fn delete_all(shared: &Shared, mut ids: Vec<Arc<str>>) {
             return;
         }
         let failed = shared.queue.delete(&handles).await;
-        shared.complain("messages cannot be deleted", &failed);
+        shared.complain("deleting messages failed", &failed);
         ids.clear();
         for (at, handle) in handles.into_iter().enumerate() {
             match failed.iter().find(|failed| failed.at == at) {
@@ -133,7 +133,7 @@ pub async fn lengthen(shared: Weak<Shared>) {
 async fn lengthen_all(shared: Arc<Shared>, handles: Vec<Handle>) {
     let at = Instant::now();
     let failed = shared.queue.show_in(&handles, shared.settings.visibility).await;
-    shared.complain("messages may be given out again", &failed);
+    shared.complain("extending the visibility of messages failed; SQS may redeliver them", &failed);
     for (place, handle) in handles.iter().enumerate() {
         if !failed.iter().any(|failed| failed.at == place) {
             shared.hand.lengthened(&handle.id, at);
@@ -145,7 +145,10 @@ async fn lengthen_all(shared: Arc<Shared>, handles: Vec<Handle>) {
 pub async fn give_back(shared: &Shared, handles: &[Handle]) {
     for handles in handles.chunks(MESSAGES_MAX) {
         let failed = shared.queue.show_in(handles, Duration::ZERO).await;
-        shared.complain("messages come again only when their visibility ends", &failed);
+        shared.complain(
+            "returning messages failed; SQS will redeliver them after their visibility timeout",
+            &failed,
+        );
         for handle in handles {
             shared.hand.release(&handle.id);
         }

@@ -75,7 +75,7 @@ impl TestApp {
             match App::bind(config.clone(), around.clone()).await {
                 // The threads of the life before may hold it for a moment still.
                 Err(StartError::Configuration(why))
-                    if why.contains("another process has it") && started.elapsed() < PATIENCE =>
+                    if why.contains("another process is using it") && started.elapsed() < PATIENCE =>
                 {
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
