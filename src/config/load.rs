@@ -60,9 +60,8 @@ pub fn load(
                 severity: Severity::Error,
                 place: place.unwrap_or_else(home),
                 path: format!("sqs[{number}]"),
-                what: "the queue has no queue_url".to_owned(),
-                fix: "write queue_url = \"https://sqs.REGION.amazonaws.com/ACCOUNT/NAME\""
-                    .to_owned(),
+                what: "queue_url is missing".to_owned(),
+                fix: "add queue_url = \"https://sqs.REGION.amazonaws.com/ACCOUNT/NAME\"".to_owned(),
             });
         }
     }
@@ -146,7 +145,7 @@ fn read_single(key: &KeyDoc, raw: &Raw, config: &mut Config) -> Result<(), Fault
             Ok(())
         }
         Kind::Duration { least, most, set } => {
-            let fix = "write a number with a unit in quotes, such as \"500ms\", \"10s\" or \"2m\"";
+            let fix = "write a number with a unit, in quotes, such as \"500ms\", \"10s\" or \"2m\"";
             let text = text_of(raw, "a duration", fix)?;
             set(config, text::parse_duration(text, *least, *most)?);
             Ok(())
@@ -215,13 +214,13 @@ fn number(raw: &Raw, least: u32, most: u32) -> Result<u32, Fault> {
 }
 
 fn switch(raw: &Raw) -> Result<bool, Fault> {
-    let fix = "write true or false, in a file without quotes";
+    let fix = "write true or false, without quotes in a file";
     match raw {
         Raw::Bool(on) => Ok(*on),
         Raw::Environment(text) => match text.trim() {
             "true" => Ok(true),
             "false" => Ok(false),
-            other => Err((format!("{} is neither true nor false", quoted(other)), fix.to_owned())),
+            other => Err((format!("{} is not true or false", quoted(other)), fix.to_owned())),
         },
         other => Err(wrong_kind("true or false", other, fix)),
     }
@@ -245,8 +244,11 @@ fn access_keys(key: &KeyDoc, entry: &Entry, findings: &mut Vec<Finding>) -> Vec<
         if access_key.as_bytes().len() >= text::ACCESS_KEY_BYTES_WEAK {
             return None;
         }
-        let what = format!("the key is below {} bytes", text::ACCESS_KEY_BYTES_WEAK);
-        Some((what, "make a long random one, as `openssl rand -hex 32` does".to_owned()))
+        let what = format!("the key is shorter than {} bytes", text::ACCESS_KEY_BYTES_WEAK);
+        Some((
+            what,
+            "generate a long random key, for example with `openssl rand -hex 32`".to_owned(),
+        ))
     };
     let like = ["put the key in quotes", "write `[\"key\"]`"];
     list(key, entry, like, text::access_key, warning, findings)

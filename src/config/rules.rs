@@ -73,8 +73,8 @@ fn no_definitions(config: &Config, given: &Given) -> Option<Finding> {
         Severity::Error,
         given,
         &["definitions", "cloudwatch.publish"],
-        "definitions are needed to publish".to_owned(),
-        "set `definitions` to a file or to \"env:NAME\", or cloudwatch.publish to \"memory\"",
+        "publishing requires definitions".to_owned(),
+        "set `definitions` to a file or \"env:NAME\", or set cloudwatch.publish to \"memory\"",
     )
 }
 
@@ -86,7 +86,10 @@ fn open_to_strangers(config: &Config, given: &Given) -> Option<Finding> {
         Severity::Error,
         given,
         &["listen.http", "firehose.access_keys"],
-        format!("{} is beyond loopback and there is no access key", config.listen.http),
+        format!(
+            "{} is reachable from other hosts, but no access key is configured",
+            config.listen.http
+        ),
         "set firehose.access_keys, or listen on 127.0.0.1",
     )
 }
@@ -100,7 +103,7 @@ fn same_address(config: &Config, given: &Given) -> Option<Finding> {
         given,
         &["listen.admin", "listen.http"],
         format!("{} overlaps listen.http, {}", config.listen.admin, config.listen.http),
-        "give each listener its own port",
+        "choose a different port for each listener",
     )
 }
 
@@ -112,8 +115,11 @@ fn metrics_beyond_loopback(config: &Config, given: &Given) -> Option<Finding> {
         Severity::Warning,
         given,
         &["listen.admin", "listen.admin_token"],
-        format!("{} is beyond loopback, and metrics ask for no token", config.listen.admin),
-        "set listen.admin_token, or make sure that only your monitoring reaches this port",
+        format!(
+            "{} is reachable from other hosts, but metrics require no token",
+            config.listen.admin
+        ),
+        "set listen.admin_token, or make sure that only your monitoring can reach this port",
     )
 }
 
@@ -128,8 +134,8 @@ fn half_of_tls(config: &Config, given: &Given) -> Option<Finding> {
         Severity::Error,
         given,
         &[other, missing],
-        format!("{missing} is not set, and TLS needs both"),
-        "set both to files in PEM, or neither",
+        format!("{missing} is not set, but TLS requires both"),
+        "set both to PEM files, or leave both empty",
     )
 }
 
@@ -145,7 +151,7 @@ fn client_ca_without_tls(config: &Config, given: &Given) -> Option<Finding> {
         Severity::Error,
         given,
         &["listen.tls_client_ca", "listen.tls_certificate", "listen.tls_key"],
-        "client certificates need TLS".to_owned(),
+        "client certificates require TLS".to_owned(),
         "set listen.tls_certificate and listen.tls_key",
     )
 }
@@ -159,8 +165,9 @@ fn short_keep_alive(config: &Config, given: &Given) -> Option<Finding> {
         Severity::Warning,
         given,
         &["listen.keep_alive"],
-        format!("{time} is no longer than a balancer's idle timeout, by default 60s"),
-        "behind a balancer choose more, such as \"75s\", or some of its requests fail with 502",
+        format!("{time} is not longer than the default idle timeout of a load balancer, 60s"),
+        "behind a load balancer, choose a longer time such as \"75s\", or some requests fail with \
+         502",
     )
 }
 
@@ -172,7 +179,7 @@ fn journaled_nowhere(config: &Config, given: &Given) -> Option<Finding> {
         Severity::Error,
         given,
         &["firehose.acknowledge", "sqs.acknowledge", "sns.acknowledge", "journal.directory"],
-        "\"journaled\" needs a journal".to_owned(),
+        "\"journaled\" requires a journal".to_owned(),
         "set journal.directory to a directory on a disk that outlives the task",
     )
 }
@@ -185,7 +192,8 @@ fn nothing_journaled(config: &Config, given: &Given) -> Option<Finding> {
         Severity::Warning,
         given,
         &["journal.directory"],
-        "nothing is journaled, and what a journal there still holds is not published".to_owned(),
+        "nothing uses the journal, and counts left in an existing journal are not published"
+            .to_owned(),
         "set firehose.acknowledge to \"journaled\", or leave journal.directory empty",
     )
 }
@@ -210,11 +218,11 @@ fn never_in_time(config: &Config, given: &Given) -> Option<Finding> {
             "sns.acknowledge",
         ],
         format!(
-            "a flush interval and one attempt can take {}, longer than the settle deadline of {}",
+            "a flush interval and one attempt can take {}, longer than settle_deadline, {}",
             duration(needed),
             duration(cloudwatch.settle_deadline)
         ),
-        "lengthen settle_deadline, or shorten flush_interval, connect_timeout or attempt_timeout",
+        "increase settle_deadline, or reduce flush_interval, connect_timeout or attempt_timeout",
     )
 }
 
@@ -228,11 +236,11 @@ fn deadline_beyond_patience(config: &Config, given: &Given) -> Option<Finding> {
         given,
         &["cloudwatch.settle_deadline", "firehose.patience", "firehose.acknowledge"],
         format!(
-            "the settle deadline of {} is longer than firehose.patience, {}",
+            "settle_deadline, {}, is longer than firehose.patience, {}",
             duration(deadline),
             duration(patience)
         ),
-        "shorten settle_deadline, or lengthen firehose.patience if the sender waits as long",
+        "reduce settle_deadline, or increase firehose.patience if the sender waits that long",
     )
 }
 
@@ -244,7 +252,7 @@ fn same_namespace(config: &Config, given: &Given) -> Option<Finding> {
         Severity::Warning,
         given,
         &["telemetry.own_namespace", "cloudwatch.namespace"],
-        "postmeter's own totals go to the namespace of the events".to_owned(),
+        "postmeter's own totals go to the same namespace as the metrics of events".to_owned(),
         "choose another own_namespace, such as \"Postmeter\"",
     )
 }
@@ -258,7 +266,7 @@ fn two_places(config: &Config, given: &Given) -> Option<Finding> {
         Severity::Error,
         given,
         &["dead_letters.stream", "dead_letters.directory"],
-        "dead letters are kept in one place, a directory or a stream".to_owned(),
+        "dead letters can go to a directory or to a stream, not to both".to_owned(),
         "leave one of them empty",
     )
 }
@@ -273,8 +281,9 @@ fn nothing_kept(config: &Config, given: &Given) -> Option<Finding> {
         Severity::Warning,
         given,
         &["dead_letters.keep"],
-        "there is a place for dead letters, and none are kept".to_owned(),
-        "name some, such as [\"malformed\"], or leave dead_letters.directory and .stream empty",
+        "a destination for dead letters is set, but nothing is kept".to_owned(),
+        "list what to keep, such as [\"malformed\"], or leave dead_letters.directory and .stream \
+         empty",
     )
 }
 
@@ -286,8 +295,8 @@ fn same_queue(config: &Config, given: &Given) -> Option<Finding> {
         Severity::Error,
         given,
         &["sqs.queue_url"],
-        format!("the queue {url} stands twice"),
-        "remove one of them; `pollers` says how many requests are made of a queue at once",
+        format!("queue {url} is listed twice"),
+        "remove one of them; `pollers` sets the number of concurrent requests for a queue",
     )
 }
 
@@ -299,7 +308,7 @@ fn no_queues_in_this_build(config: &Config, given: &Given) -> Option<Finding> {
         Severity::Error,
         given,
         &["sqs.queue_url"],
-        "this build reads no queues".to_owned(),
+        "this build does not support queues".to_owned(),
         "build with the feature `sqs`, or remove the section",
     )
 }
@@ -314,11 +323,11 @@ fn forwarded_too_late(config: &Config, given: &Given) -> Option<Finding> {
         given,
         &["forward_patience", "firehose.patience"],
         format!(
-            "forward_patience, {}, is no shorter than firehose.patience, {}",
+            "forward_patience, {}, is not shorter than firehose.patience, {}",
             duration(forward),
             duration(patience)
         ),
-        "shorten forward_patience, or requests whose events cannot be forwarded come again",
+        "reduce forward_patience, or Firehose retries requests whose events cannot be forwarded",
     )
 }
 
@@ -330,7 +339,7 @@ fn no_stream_in_this_build(config: &Config, given: &Given) -> Option<Finding> {
         Severity::Error,
         given,
         &["dead_letters.stream"],
-        "this build sends nothing to Firehose".to_owned(),
+        "this build cannot send to Firehose".to_owned(),
         "build with the feature `to-firehose`, or set dead_letters.directory instead",
     )
 }
@@ -346,11 +355,11 @@ fn answered_too_late_for_sns(config: &Config, given: &Given) -> Option<Finding> 
         given,
         &["sns.acknowledge", "cloudwatch.settle_deadline", "sns.patience"],
         format!(
-            "the settle deadline of {} is longer than sns.patience, {}; SNS waits 15s",
+            "settle_deadline, {}, is longer than sns.patience, {} (SNS waits 15s)",
             duration(deadline),
             duration(sns.patience)
         ),
-        "shorten settle_deadline and with it flush_interval, or choose \"merged\" or \"journaled\"",
+        "reduce settle_deadline and flush_interval, or choose \"merged\" or \"journaled\"",
     )
 }
 
@@ -362,8 +371,8 @@ fn same_path(config: &Config, given: &Given) -> Option<Finding> {
         Severity::Error,
         given,
         &["sns.path", "firehose.path"],
-        format!("{} is the path of both Firehose's and SNS's endpoint", config.sns.path),
-        "give each its own path",
+        format!("{} is the path of both the Firehose and the SNS endpoint", config.sns.path),
+        "choose a different path for each",
     )
 }
 
@@ -375,8 +384,8 @@ fn no_topics(config: &Config, given: &Given) -> Option<Finding> {
         Severity::Warning,
         given,
         &["sns.credentials", "sns.topics"],
-        "there are credentials for SNS and no topics, so nothing is taken from it".to_owned(),
-        "name the topics in sns.topics, or remove the credentials",
+        "SNS credentials are set, but no topics are, so there is no SNS endpoint".to_owned(),
+        "list the topics in sns.topics, or remove the credentials",
     )
 }
 
@@ -388,9 +397,8 @@ fn no_signature_versions(config: &Config, given: &Given) -> Option<Finding> {
         Severity::Error,
         given,
         &["sns.signature_versions"],
-        "no version of signatures is accepted, so every signed message would be rejected"
-            .to_owned(),
-        "write [1, 2], or [2] to reject SHA-1",
+        "no signature version is accepted, so every signed message would be rejected".to_owned(),
+        "set it to [1, 2], or to [2] to reject SHA-1",
     )
 }
 

@@ -101,7 +101,12 @@ impl Source {
             // One slip makes the parser stumble several times on its line; the first says most.
             if broken.insert(line(&place)) {
                 let what = fault.message().trim_end_matches(", expected nothing").to_owned();
-                self.error(place, "", what, "correct this line, https://toml.io has the rules");
+                self.error(
+                    place,
+                    "",
+                    what,
+                    "correct this line; see https://toml.io for the syntax",
+                );
             }
         }
         self.whole = faults.is_empty();
@@ -188,10 +193,10 @@ impl Source {
         }
         let (what, fix) = if is_section {
             let near = nearest_section(path).map(|section| format!("did you mean `[{section}]`?"));
-            ("no such section", near.unwrap_or_else(|| "remove the section".to_owned()))
+            ("unknown section", near.unwrap_or_else(|| "remove the section".to_owned()))
         } else {
             let near = nearest(path).map(|key| format!("did you mean `{key}`?"));
-            ("no such key", near.unwrap_or_else(|| "remove it".to_owned()))
+            ("unknown key", near.unwrap_or_else(|| "remove it".to_owned()))
         };
         self.error(place, &shown(path), what.to_owned(), &fix);
     }
@@ -207,7 +212,7 @@ impl Source {
             };
             entries.insert(known.path, Entry { raw: Raw::Environment(text), place });
         } else {
-            self.error(place, "", "no key has this variable".to_owned(), &variable_fix(&levels));
+            self.error(place, "", "unknown variable".to_owned(), &variable_fix(&levels));
         }
     }
 
@@ -301,10 +306,10 @@ fn variable_fix(levels: &str) -> String {
         .and_then(|near| in_section(near).and_then(|path| keys::find(&path)).or(keys::find(near)));
     match (above, near) {
         (Some(list), _) if list.is_list() => {
-            format!("separate the texts of `{}` by commas", list.variable())
+            format!("separate the values of `{}` with commas", list.variable())
         }
         (Some(key), _) | (None, Some(key)) => format!("did you mean `{}`?", key.variable()),
-        (None, None) => "remove it, or rename it if it is meant for another program".to_owned(),
+        (None, None) => "remove it, or rename it if another program needs it".to_owned(),
     }
 }
 

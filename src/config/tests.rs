@@ -127,10 +127,8 @@ fn an_empty_file_is_something_and_needs_definitions() {
     assert!(!loaded.from_nothing);
     assert_eq!(
         lines(&loaded),
-        [
-            "c.toml:1:1: definitions: definitions are needed to publish; set `definitions` to a file \
-          or to \"env:NAME\", or cloudwatch.publish to \"memory\""
-        ]
+        ["c.toml:1:1: definitions: publishing requires definitions; set `definitions` to a file \
+             or \"env:NAME\", or set cloudwatch.publish to \"memory\""]
     );
     assert!(load_text("[cloudwatch]\npublish = \"memory\"").config.is_some());
 }
@@ -281,11 +279,11 @@ fn broken_syntax_is_found_on_every_line_and_reading_goes_on_behind_it() {
     let loaded = load_text(
         "colour = 1\ndefinitions = \"a\n[listen]\nhttp = 1 2\nkeep_alive = \"soon\"\n[firehose\n",
     );
-    let fix = "correct this line, https://toml.io has the rules";
+    let fix = "correct this line; see https://toml.io for the syntax";
     assert_eq!(
         lines(&loaded),
         [
-            "c.toml:1:1: colour: no such key; remove it".to_owned(),
+            "c.toml:1:1: colour: unknown key; remove it".to_owned(),
             format!("c.toml:2:17: invalid basic string, expected `\"`; {fix}"),
             format!("c.toml:4:8: string values must be quoted, expected literal string; {fix}"),
             "c.toml:5:14: listen.keep_alive: `soon` is not a duration; write a number with a \
@@ -332,20 +330,20 @@ fn a_key_that_stands_twice_is_a_fault() {
 fn an_unknown_key_has_a_suggestion() {
     assert_finding(
         "[cloudwatch]\nflush_intervall = \"10s\"",
-        "3:1: cloudwatch.flush_intervall: no such key; did you mean `flush_interval`?",
+        "3:1: cloudwatch.flush_intervall: unknown key; did you mean `flush_interval`?",
     );
     assert_finding(
         "flush_interval = \"10s\"",
-        "2:1: flush_interval: no such key; did you mean `cloudwatch.flush_interval`?",
+        "2:1: flush_interval: unknown key; did you mean `cloudwatch.flush_interval`?",
     );
-    assert_finding("colour = 1", "2:1: colour: no such key; remove it");
-    assert_finding("[limits]\n'a b.c' = 1", "3:1: `limits.a b.c`: no such key; remove it");
-    assert_finding("[limits]\n\"\" = 1", "3:1: limits.: no such key; remove it");
+    assert_finding("colour = 1", "2:1: colour: unknown key; remove it");
+    assert_finding("[limits]\n'a b.c' = 1", "3:1: `limits.a b.c`: unknown key; remove it");
+    assert_finding("[limits]\n\"\" = 1", "3:1: limits.: unknown key; remove it");
     assert_finding(
         "[cloud-watch]",
-        "2:2: cloud-watch: no such section; did you mean `[cloudwatch]`?",
+        "2:2: cloud-watch: unknown section; did you mean `[cloudwatch]`?",
     );
-    assert_finding("[database]\na = 1", "2:2: database: no such section; remove the section");
+    assert_finding("[database]\na = 1", "2:2: database: unknown section; remove the section");
 }
 
 #[test]
@@ -353,33 +351,32 @@ fn an_unknown_variable_is_a_fault() {
     assert_variable_finding(
         "POSTMETER__CLOUDWATCH__FLUSH_INTERVALL",
         "10s",
-        "no key has this variable; did you mean `POSTMETER__CLOUDWATCH__FLUSH_INTERVAL`?",
+        "unknown variable; did you mean `POSTMETER__CLOUDWATCH__FLUSH_INTERVAL`?",
     );
     assert_variable_finding(
         "POSTMETER__FLUSH_INTERVAL",
         "10s",
-        "no key has this variable; did you mean `POSTMETER__CLOUDWATCH__FLUSH_INTERVAL`?",
+        "unknown variable; did you mean `POSTMETER__CLOUDWATCH__FLUSH_INTERVAL`?",
     );
     assert_variable_finding(
         "POSTMETER__listen__http",
         "127.0.0.1:1",
-        "no key has this variable; did you mean `POSTMETER__LISTEN__HTTP`?",
+        "unknown variable; did you mean `POSTMETER__LISTEN__HTTP`?",
     );
     assert_variable_finding(
         "POSTMETER__LISTEN__HTTP__0",
         "x",
-        "no key has this variable; did you mean `POSTMETER__LISTEN__HTTP`?",
+        "unknown variable; did you mean `POSTMETER__LISTEN__HTTP`?",
     );
     assert_variable_finding(
         "POSTMETER__FIREHOSE__ACCESS_KEYS__0",
         SECRET,
-        "no key has this variable; separate the texts of `POSTMETER__FIREHOSE__ACCESS_KEYS` by \
-         commas",
+        "unknown variable; separate the texts of `POSTMETER__FIREHOSE__ACCESS_KEYS` by commas",
     );
     assert_variable_finding(
         "POSTMETER__",
         "x",
-        "no key has this variable; remove it, or rename it if it is meant for another program",
+        "unknown variable; remove it, or rename it if another program needs it",
     );
 }
 
@@ -395,7 +392,7 @@ fn an_object_has_a_key() {
 
 #[test]
 fn a_value_of_the_wrong_kind_is_named() {
-    let fix = "write a number with a unit in quotes, such as \"500ms\", \"10s\" or \"2m\"";
+    let fix = "write a number with a unit, in quotes, such as \"500ms\", \"10s\" or \"2m\"";
     assert_finding(
         "[shutdown]\ngrace = 10",
         &format!("3:9: shutdown.grace: expected a duration, found a number; {fix}"),
@@ -416,8 +413,8 @@ fn a_value_of_the_wrong_kind_is_named() {
     );
     assert_finding(
         "[copies]\nremove = \"true\"",
-        "3:10: copies.remove: expected true or false, found a text; write true or false, in a file \
-         without quotes",
+        "3:10: copies.remove: expected true or false, found a text; write true or false, without \
+         quotes in a file",
     );
     assert_finding(
         "[limits]\nseries = false",
@@ -427,8 +424,7 @@ fn a_value_of_the_wrong_kind_is_named() {
     assert_variable_finding(
         "POSTMETER__COPIES__REMOVE",
         "yes",
-        "copies.remove: `yes` is neither true nor false; write true or false, in a file without \
-         quotes",
+        "copies.remove: `yes` is not true or false; write true or false, without quotes in a file",
     );
     assert_finding(
         "[listen]\nhttp = 8127",
@@ -458,7 +454,8 @@ fn a_value_beyond_its_bounds_is_named() {
     );
     assert_finding(
         "[cloudwatch]\nconcurrency = -0x1",
-        "3:15: integers with a radix cannot be signed; correct this line, https://toml.io has the rules",
+        "3:15: integers with a radix cannot be signed; correct this line; see https://toml.io for \
+         the syntax",
     );
     for (written, shown) in [("0", "0"), ("65", "65"), ("-1", "-1"), ("0x41", "0x41")] {
         assert_finding(
@@ -508,11 +505,11 @@ fn a_value_that_cannot_be_read_is_quoted() {
     );
     assert_finding(
         "[firehose]\npath = \"/livez\"",
-        "3:8: firehose.path: `/livez` is a health path; write another path, such as \"/firehose\"",
+        "3:8: firehose.path: `/livez` is a health path; choose another path, such as \"/firehose\"",
     );
     assert_finding(
         "[cloudwatch]\nrole_arn = \"metrics\"",
-        "3:12: cloudwatch.role_arn: `metrics` is not the ARN of an IAM role; write one such as \
+        "3:12: cloudwatch.role_arn: `metrics` is not a valid IAM role ARN; write an ARN such as \
          \"arn:aws:iam::123456789012:role/name\"",
     );
     for key in ["cloudwatch]\nnamespace", "telemetry]\nown_namespace"] {
@@ -533,14 +530,14 @@ fn every_faulty_access_key_is_found_and_none_is_shown() {
         [
             "c.toml:3:16: firehose.access_keys[0]: the key is empty; write a key, or remove it \
              from the list",
-            "c.toml:4:3: firehose.access_keys[2]: the key has a character that is not printable \
-             ASCII; use letters, digits and punctuation",
+            "c.toml:4:3: firehose.access_keys[2]: the key contains a character that is not \
+             printable ASCII; use letters, digits and punctuation",
             "c.toml:4:32: firehose.access_keys[3]: expected a text, found a number; put the key \
              in quotes",
             "c.toml:5:3: firehose.access_keys[4]: the key is longer than 4096 bytes; write a \
-             shorter key; Firehose sends no longer one",
-            "c.toml:5:4104: warning: firehose.access_keys[5]: the key is below 16 bytes; make a \
-             long random one, as `openssl rand -hex 32` does",
+             shorter key; Firehose does not send longer ones",
+            "c.toml:5:4104: warning: firehose.access_keys[5]: the key is below 16 bytes; generate \
+             a long random key, for example with `openssl rand -hex 32`",
         ]
     );
     assert!(loaded.config.is_none());
@@ -559,8 +556,8 @@ fn every_faulty_access_key_is_found_and_none_is_shown() {
 fn a_short_access_key_is_a_warning() {
     assert_finding(
         "[firehose]\naccess_keys = [\"0123456789abcde\"]",
-        "3:16: warning: firehose.access_keys[0]: the key is below 16 bytes; make a long random \
-         one, as `openssl rand -hex 32` does",
+        "3:16: warning: firehose.access_keys[0]: the key is below 16 bytes; generate a long random \
+         key, for example with `openssl rand -hex 32`",
     );
 }
 
@@ -572,10 +569,9 @@ fn admin_token_is_long_and_plain_and_never_said() {
         let loaded = load_text(&format!("{BASE}[listen]\nadmin_token = \"{token}\""));
         assert_eq!(
             lines(&loaded),
-            [
-                "c.toml:3:15: listen.admin_token: this is not a valid token; write 16 to 4096 letters, \
-              digits and `- . _ ~ + / =`, such as `openssl rand -hex 32` prints"
-            ]
+            ["c.toml:3:15: listen.admin_token: this is not a valid token; write 16 to 4096 \
+              letters, digits and `- . _ ~ + / =`, for example the output of `openssl rand -hex \
+              32`"]
         );
     }
     let variable =
@@ -594,18 +590,18 @@ fn admin_token_is_long_and_plain_and_never_said() {
 fn tls_needs_certificate_and_key() {
     assert_finding(
         "[listen]\ntls_certificate = \"c.pem\"",
-        "3:19: listen.tls_certificate: listen.tls_key is not set, and TLS needs both; set both to \
-         files in PEM, or neither",
+        "3:19: listen.tls_certificate: listen.tls_key is not set, but TLS requires both; set both \
+         to PEM files, or leave both empty",
     );
     assert_finding(
         "[listen]\ntls_key = \"k.pem\"",
-        "3:11: listen.tls_key: listen.tls_certificate is not set, and TLS needs both; set both to \
-         files in PEM, or neither",
+        "3:11: listen.tls_key: listen.tls_certificate is not set, but TLS requires both; set both \
+         to PEM files, or leave both empty",
     );
     assert_finding(
         "[listen]\ntls_client_ca = \"ca.pem\"",
-        "3:17: listen.tls_client_ca: client certificates need TLS; set listen.tls_certificate and \
-         listen.tls_key",
+        "3:17: listen.tls_client_ca: client certificates require TLS; set listen.tls_certificate \
+         and listen.tls_key",
     );
 }
 
@@ -614,8 +610,8 @@ fn a_listener_beyond_loopback_needs_an_access_key() {
     let text = "[listen]\nhttp = \"0.0.0.0:8127\"";
     assert_finding(
         text,
-        "3:8: listen.http: 0.0.0.0:8127 is beyond loopback and there is no access key; set \
-         firehose.access_keys, or listen on 127.0.0.1",
+        "3:8: listen.http: 0.0.0.0:8127 is reachable from other hosts, but no access key is \
+         configured; set firehose.access_keys, or listen on 127.0.0.1",
     );
     let key = pairs(&[("POSTMETER__FIREHOSE__ACCESS_KEYS", SECRET)]);
     assert!(load(Some(("c.toml", &format!("{BASE}{text}"))), key).config.is_some());
@@ -625,8 +621,8 @@ fn a_listener_beyond_loopback_needs_an_access_key() {
 fn listeners_have_their_own_addresses() {
     assert_finding(
         "[listen]\nhttp = \"127.0.0.1:9127\"",
-        "3:8: listen.http: 127.0.0.1:9127 overlaps listen.http, 127.0.0.1:9127; give each \
-         listener its own port",
+        "3:8: listen.http: 127.0.0.1:9127 overlaps listen.http, 127.0.0.1:9127; choose a different \
+         port for each listener",
     );
     assert!(
         load_text(&format!("{BASE}[listen]\nhttp = \"[::1]:0\"\nadmin = \"[::1]:0\""))
@@ -642,7 +638,7 @@ fn published_needs_time_for_a_flush_and_an_attempt() {
     assert_finding(
         &format!("{slow}\"published\""),
         "3:18: cloudwatch.flush_interval: a flush interval and one attempt can take 46s, longer \
-         than the settle deadline of 45s; lengthen settle_deadline, or shorten flush_interval, \
+         than settle_deadline, 45s; increase settle_deadline, or reduce flush_interval, \
          connect_timeout or attempt_timeout",
     );
     let enough = slow.replace("38s", "37s");
@@ -654,8 +650,8 @@ fn published_settles_within_the_senders_patience() {
     let short = "[firehose]\nacknowledge = \"published\"\npatience = ";
     assert_finding(
         &format!("{short}\"44s\""),
-        "4:12: firehose.patience: the settle deadline of 45s is longer than firehose.patience, \
-         44s; shorten settle_deadline, or lengthen firehose.patience if the sender waits as long",
+        "4:12: firehose.patience: settle_deadline, 45s, is longer than firehose.patience, 44s; \
+         reduce settle_deadline, or increase firehose.patience if the sender waits that long",
     );
     assert!(load_text(&format!("{BASE}{short}\"45s\"")).config.is_some());
 }
@@ -666,9 +662,8 @@ fn published_settles_before_sns_gives_up() {
     let published = format!("{TOPICS}acknowledge = \"published\"\n");
     assert_finding(
         &published,
-        "4:15: sns.acknowledge: the settle deadline of 45s is longer than sns.patience, 12s; SNS \
-         waits 15s; shorten settle_deadline and with it flush_interval, or choose \"merged\" or \
-         \"journaled\"",
+        "4:15: sns.acknowledge: settle_deadline, 45s, is longer than sns.patience, 12s (SNS waits \
+         15s); reduce settle_deadline and flush_interval, or choose \"merged\" or \"journaled\"",
     );
     let short = "[cloudwatch]\nsettle_deadline = \"12s\"\nflush_interval = ";
     assert!(load_text(&format!("{BASE}{published}{short}\"4s\"")).config.is_some());
@@ -698,10 +693,10 @@ fn signature_versions_and_buckets_are_read_and_faults_in_them_are_named() {
     assert_eq!(config.sqs[0].buckets, ["mail", "arn:aws:s3:::more"]);
     assert_eq!(config.sqs[0].bucket_owner, BucketOwner::Any);
     for (variable, wrong, what) in [
-        ("POSTMETER__SNS__SIGNATURE_VERSIONS", "3", "`3` is not a version of SNS signatures"),
-        ("POSTMETER__SNS__SIGNATURE_VERSIONS", "", "no version of signatures is accepted"),
-        ("POSTMETER__SQS__0__BUCKETS", "a b", "`a b` is not the name of a bucket"),
-        ("POSTMETER__SQS__0__BUCKET_OWNER", "12345", "`12345` is not an account"),
+        ("POSTMETER__SNS__SIGNATURE_VERSIONS", "3", "`3` is not an SNS signature version"),
+        ("POSTMETER__SNS__SIGNATURE_VERSIONS", "", "no signature version is accepted"),
+        ("POSTMETER__SQS__0__BUCKETS", "a b", "`a b` is not a valid bucket name"),
+        ("POSTMETER__SQS__0__BUCKET_OWNER", "12345", "`12345` is not a valid account"),
     ] {
         let loaded = load_variables(&[publish, queue, (variable, wrong)]);
         assert!(loaded.config.is_none(), "{variable}={wrong}");
@@ -718,33 +713,33 @@ fn what_is_wrong_with_sns_is_said() {
     const TOPICS: &str = "[sns]\ntopics = [\"arn:aws:sns:eu-west-1:123456789012:a\"]\n";
     assert_finding(
         "[sns]\ntopics = [\"ses-events\"]",
-        "3:11: sns.topics[0]: `ses-events` is not the ARN of a topic; write one such as \
+        "3:11: sns.topics[0]: `ses-events` is not a valid topic ARN; write an ARN such as \
          \"arn:aws:sns:eu-west-1:123456789012:ses-events\"",
     );
     assert_finding(
         &format!("{TOPICS}path = \"/firehose\""),
-        "4:8: sns.path: /firehose is the path of both Firehose's and SNS's endpoint; give each \
-         its own path",
+        "4:8: sns.path: /firehose is the path of both the Firehose and the SNS endpoint; choose a \
+         different path for each",
     );
     assert_finding(
         &format!("[sns]\ncredentials = [\"sns:{SECRET}\"]"),
-        "3:15: warning: sns.credentials: there are credentials for SNS and no topics, so nothing \
-         is taken from it; name the topics in sns.topics, or remove the credentials",
+        "3:15: warning: sns.credentials: SNS credentials are set, but no topics are, so there is \
+         no SNS endpoint; list the topics in sns.topics, or remove the credentials",
     );
     assert_finding(
         &format!("{TOPICS}credentials = [\"{SECRET}\"]"),
-        "4:16: sns.credentials[0]: these are not user and password; write user and password with \
-         a colon between them, in printable ASCII",
+        "4:16: sns.credentials[0]: this is not a valid user and password; write `user:password` in \
+         printable ASCII",
     );
     assert_variable_finding(
         "POSTMETER__SNS__TOPICS",
         "arn:aws:sns:eu-west-1:123456789012:a, b",
-        "sns.topics[1]: `b` is not the ARN of a topic; write one such as \
+        "sns.topics[1]: `b` is not a valid topic ARN; write an ARN such as \
          \"arn:aws:sns:eu-west-1:123456789012:ses-events\"",
     );
     assert_finding(
         &format!("{TOPICS}acknowledge = \"journaled\""),
-        "4:15: sns.acknowledge: \"journaled\" needs a journal; set journal.directory to a \
+        "4:15: sns.acknowledge: \"journaled\" requires a journal; set journal.directory to a \
          directory on a disk that outlives the task",
     );
 }
@@ -753,21 +748,22 @@ fn what_is_wrong_with_sns_is_said() {
 fn odd_combinations_are_warnings() {
     assert_finding(
         "[listen]\nadmin = \"0.0.0.0:9127\"",
-        "3:9: warning: listen.admin: 0.0.0.0:9127 is beyond loopback, and metrics ask for no \
-         token; set listen.admin_token, or make sure that only your monitoring reaches this port",
+        "3:9: warning: listen.admin: 0.0.0.0:9127 is reachable from other hosts, but metrics \
+         require no token; set listen.admin_token, or make sure that only your monitoring can \
+         reach this port",
     );
     let token = format!("[listen]\nadmin = \"0.0.0.0:9127\"\nadmin_token = \"{SECRET}\"");
     assert_eq!(lines(&load_text(&format!("{BASE}{token}"))), [""; 0]);
     assert_finding(
         "[listen]\nkeep_alive = \"60s\"",
-        "3:14: warning: listen.keep_alive: 1m is no longer than a balancer's idle timeout, by \
-         default 60s; behind a balancer choose more, such as \"75s\", or some of its requests \
-         fail with 502",
+        "3:14: warning: listen.keep_alive: 1m is not longer than the default idle timeout of a \
+         load balancer, 60s; behind a load balancer, choose a longer time such as \"75s\", or some \
+         requests fail with 502",
     );
     assert_finding(
         "[cloudwatch]\nnamespace = \"Postmeter\"",
-        "3:13: warning: cloudwatch.namespace: postmeter's own totals go to the namespace of the \
-         events; choose another own_namespace, such as \"Postmeter\"",
+        "3:13: warning: cloudwatch.namespace: postmeter's own totals go to the same namespace as \
+         the metrics of events; choose another own_namespace, such as \"Postmeter\"",
     );
 }
 
@@ -775,13 +771,14 @@ fn odd_combinations_are_warnings() {
 fn dead_letters_are_of_known_kinds_and_in_one_place() {
     assert_finding(
         "[dead_letters]\ndirectory = \"a\"\nstream = \"b\"",
-        "4:10: dead_letters.stream: dead letters are kept in one place, a directory or a stream; \
-         leave one of them empty",
+        "4:10: dead_letters.stream: dead letters can go to a directory or to a stream, not to \
+         both; leave one of them empty",
     );
     assert_finding(
         "[dead_letters]\nstream = \"b\"\nkeep = []",
-        "4:8: warning: dead_letters.keep: there is a place for dead letters, and none are kept; name \
-         some, such as [\"malformed\"], or leave dead_letters.directory and .stream empty",
+        "4:8: warning: dead_letters.keep: a destination for dead letters is set, but nothing is \
+         kept; list what to keep, such as [\"malformed\"], or leave dead_letters.directory and \
+         .stream empty",
     );
     assert_finding(
         "[dead_letters]\nkeep = [\"foreign\", \"control\"]",
@@ -794,8 +791,8 @@ fn dead_letters_are_of_known_kinds_and_in_one_place() {
     );
     assert_finding(
         "[dead_letters]\nstream = \"a/b\"",
-        "3:10: dead_letters.stream: `a/b` is not the name of a delivery stream; write 1 to 64 \
-         letters, digits, `_`, `.` and `-`; no ARN",
+        "3:10: dead_letters.stream: `a/b` is not a valid delivery stream name; write the name, not \
+         the ARN: 1 to 64 letters, digits, `_`, `.` and `-`",
     );
     let config = config_of(load_variables(&[
         ("POSTMETER__DEFINITIONS", "d.json"),
@@ -834,22 +831,22 @@ fn queues_come_from_file_and_environment_by_their_number() {
 fn what_is_wrong_with_a_queue_is_said() {
     assert_finding(
         "[[sqs]]\npollers = 2",
-        "3:11: sqs[0]: the queue has no queue_url; write queue_url = \
+        "3:11: sqs[0]: queue_url is missing; add queue_url = \
          \"https://sqs.REGION.amazonaws.com/ACCOUNT/NAME\"",
     );
     assert_finding(
         "[[sqs]]\nqueue_url = \"https://sqs/1/a\"\n[[sqs]]\nqueue_url = \"my-queue\"",
-        "5:13: sqs[1].queue_url: `my-queue` is not the URL of a queue; write \
+        "5:13: sqs[1].queue_url: `my-queue` is not a valid queue URL; write \
          https://sqs.REGION.amazonaws.com/ACCOUNT/NAME, as `aws sqs get-queue-url` prints it",
     );
     assert_finding(
         "[[sqs]]\nqueue_url = \"https://sqs/1/a\"\n[[sqs]]\nqueue_url = \"https://sqs/1/a\"",
-        "3:13: sqs.queue_url: the queue https://sqs/1/a stands twice; remove one of them; `pollers` says \
-         how many requests are made of a queue at once",
+        "3:13: sqs.queue_url: queue https://sqs/1/a is listed twice; remove one of them; `pollers` \
+         sets the number of concurrent requests for a queue",
     );
     assert_finding(
         "[[sqs]]\nqueue_url = \"https://sqs/1/a\"\nvisibilty = \"1m\"",
-        "4:1: sqs.visibilty: no such key; did you mean `visibility`?",
+        "4:1: sqs.visibilty: unknown key; did you mean `visibility`?",
     );
     assert_finding(
         "[sqs]\nqueue_url = \"https://sqs/1/a\"",
@@ -857,13 +854,13 @@ fn what_is_wrong_with_a_queue_is_said() {
     );
     assert_finding(
         "[[sqs]]\nqueue_url = \"https://sqs/1/a\"\nacknowledge = \"journaled\"",
-        "4:15: sqs.acknowledge: \"journaled\" needs a journal; set journal.directory to a directory on \
-         a disk that outlives the task",
+        "4:15: sqs.acknowledge: \"journaled\" requires a journal; set journal.directory to a \
+         directory on a disk that outlives the task",
     );
     assert_variable_finding(
         "POSTMETER__SQS__QUEUE_URL",
         "https://sqs/1/a",
-        "no key has this variable; did you mean `POSTMETER__SQS__0__QUEUE_URL`?",
+        "unknown variable; did you mean `POSTMETER__SQS__0__QUEUE_URL`?",
     );
 }
 
@@ -881,13 +878,14 @@ fn a_rule_is_silent_where_its_keys_could_not_be_read() {
 fn a_journal_needs_a_directory_and_somebody_who_waits_for_it() {
     assert_finding(
         "[firehose]\nacknowledge = \"journaled\"",
-        "3:15: firehose.acknowledge: \"journaled\" needs a journal; set journal.directory to a \
+        "3:15: firehose.acknowledge: \"journaled\" requires a journal; set journal.directory to a \
          directory on a disk that outlives the task",
     );
     assert_finding(
         "[journal]\ndirectory = \"here\"",
-        "3:13: warning: journal.directory: nothing is journaled, and what a journal there still holds is not \
-         published; set firehose.acknowledge to \"journaled\", or leave journal.directory empty",
+        "3:13: warning: journal.directory: nothing uses the journal, and counts left in an \
+         existing journal are not published; set firehose.acknowledge to \"journaled\", or leave \
+         journal.directory empty",
     );
 }
 
@@ -1024,7 +1022,10 @@ fn the_source_of_forwarded_events_is_not_one_of_aws() {
         let text = format!("cloudwatch.publish = \"memory\"\nforward_source = \"{wrong}\"");
         let findings = lines(&load_text(&text));
         assert!(findings[0].contains("forward_source: "), "{findings:?}");
-        assert!(findings[0].contains("is no source of events; write 1 to 256"), "{findings:?}");
+        assert!(
+            findings[0].contains("is not a valid event source; write 1 to 256"),
+            "{findings:?}"
+        );
     }
 }
 
@@ -1032,6 +1033,6 @@ fn the_source_of_forwarded_events_is_not_one_of_aws() {
 fn a_forward_that_is_tried_longer_than_the_sender_waits_is_warned_of() {
     let text = "cloudwatch.publish = \"memory\"\nforward_patience = \"55s\"";
     let findings = lines(&load_text(text));
-    assert!(findings[0].contains("forward_patience, 55s, is no shorter than"), "{findings:?}");
+    assert!(findings[0].contains("forward_patience, 55s, is not shorter than"), "{findings:?}");
     assert!(load_text(text).config.is_some());
 }

@@ -84,11 +84,11 @@ pub(super) fn definitions(text: &str) -> Result<Option<DefinitionsSource>, Fault
                 let (bucket, key) = (bucket.to_owned(), key.to_owned());
                 Ok(Some(DefinitionsSource::S3 { bucket, key }))
             }
-            _ => Err((format!("{} is not an object", quoted(text)), FIX.into())),
+            _ => Err((format!("{} is not a valid S3 location", quoted(text)), FIX.into())),
         };
     }
     if text.trim_start().starts_with(['{', '[']) {
-        return Err(("this is a document, not the place of one".into(), FIX.into()));
+        return Err(("this is a document, not its location".into(), FIX.into()));
     }
     if text.contains('\0') {
         return Err((format!("{} is not a path", quoted(text)), FIX.into()));
@@ -98,7 +98,7 @@ pub(super) fn definitions(text: &str) -> Result<Option<DefinitionsSource>, Fault
     };
     let starts_well = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
     if !starts_well || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-        let what = format!("{} is not the name of a variable", quoted(name));
+        let what = format!("{} is not a valid variable name", quoted(name));
         return Err((what, "write letters, digits and `_` after `env:`".into()));
     }
     Ok(Some(DefinitionsSource::Env(name.to_owned())))
@@ -112,7 +112,7 @@ pub(super) fn configuration_set(text: &str) -> Result<Option<String>, Fault> {
     let is_name = text.len() <= SET_NAME_BYTES_MAX
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
     if !is_name && text != "*" {
-        let what = format!("{} is not the name of a configuration set", quoted(text));
+        let what = format!("{} is not a valid configuration set name", quoted(text));
         return Err((what, "write 1 to 64 letters, digits, `_` and `-`".into()));
     }
     Ok(Some(text.to_owned()))
@@ -121,7 +121,7 @@ pub(super) fn configuration_set(text: &str) -> Result<Option<String>, Fault> {
 /// The characters are those that the router takes literally.
 pub(super) fn url_path(text: &str) -> Result<String, Fault> {
     if !text.starts_with('/') {
-        let what = format!("{} does not begin with `/`", quoted(text));
+        let what = format!("{} does not start with `/`", quoted(text));
         return Err((what, "write a path such as \"/firehose\"".into()));
     }
     if text.len() > URL_PATH_BYTES_MAX {
@@ -130,12 +130,12 @@ pub(super) fn url_path(text: &str) -> Result<String, Fault> {
     }
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
     if !text.bytes().all(allowed) {
-        let what = format!("{} is not a plain URL path", quoted(text));
-        return Err((what, "use letters, digits and `/ - . _ ~` alone".into()));
+        let what = format!("{} is not a valid URL path", quoted(text));
+        return Err((what, "use only letters, digits and `/ - . _ ~`".into()));
     }
     if matches!(text, "/livez" | "/readyz") {
-        let what = format!("{} is a health path", quoted(text));
-        return Err((what, "write another path, such as \"/firehose\"".into()));
+        let what = format!("{} is the path of a health check", quoted(text));
+        return Err((what, "choose another path, such as \"/firehose\"".into()));
     }
     Ok(text.to_owned())
 }
@@ -159,8 +159,11 @@ pub(super) fn stream_name(text: &str) -> Result<Option<String>, Fault> {
     }
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
     if text.len() > STREAM_NAME_BYTES_MAX || !text.bytes().all(allowed) {
-        let what = format!("{} is not the name of a delivery stream", quoted(text));
-        return Err((what, "write 1 to 64 letters, digits, `_`, `.` and `-`; no ARN".into()));
+        let what = format!("{} is not a valid delivery stream name", quoted(text));
+        return Err((
+            what,
+            "write the name, not the ARN: 1 to 64 letters, digits, `_`, `.` and `-`".into(),
+        ));
     }
     Ok(Some(text.to_owned()))
 }
@@ -172,9 +175,9 @@ pub(super) fn event_source(text: &str) -> Result<String, Fault> {
     let is_sound =
         (1..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
     if !is_sound || text.starts_with("aws.") {
-        let what = format!("{} is no source of events", quoted(text));
-        let fix = "write 1 to 256 printable characters that do not begin with `aws.`, such as \
-                    \"postmeter.ses\"";
+        let what = format!("{} is not a valid event source", quoted(text));
+        let fix = "write 1 to 256 printable characters that do not start with `aws.`, such as \
+                   \"postmeter.ses\"";
         return Err((what, fix.into()));
     }
     Ok(text.to_owned())
@@ -192,7 +195,7 @@ pub(super) fn queue_url(text: &str) -> Result<String, Fault> {
     if is_sound {
         Ok(text.to_owned())
     } else {
-        Err((format!("{} is not the URL of a queue", quoted(text)), fix.to_owned()))
+        Err((format!("{} is not a valid queue URL", quoted(text)), fix.to_owned()))
     }
 }
 
@@ -209,7 +212,7 @@ pub(super) fn signature_version(text: &str) -> Result<SignatureVersion, Fault> {
         "1" => Ok(SignatureVersion::One),
         "2" => Ok(SignatureVersion::Two),
         _ => Err((
-            format!("{} is not a version of SNS signatures", quoted(text)),
+            format!("{} is not an SNS signature version", quoted(text)),
             "write 1 (SHA-1) or 2 (SHA-256)".into(),
         )),
     }
@@ -222,8 +225,8 @@ pub(super) fn bucket(text: &str) -> Result<String, Fault> {
     if is_sound {
         return Ok(text.to_owned());
     }
-    let what = format!("{} is not the name of a bucket", quoted(text));
-    Err((what, "write the name alone, such as \"mail-events\"".into()))
+    let what = format!("{} is not a valid bucket name", quoted(text));
+    Err((what, "write only the name, such as \"mail-events\"".into()))
 }
 
 pub(super) fn bucket_owner(text: &str) -> Result<BucketOwner, Fault> {
@@ -234,8 +237,9 @@ pub(super) fn bucket_owner(text: &str) -> Result<BucketOwner, Fault> {
             Ok(BucketOwner::Account(text.to_owned()))
         }
         _ => Err((
-            format!("{} is not an account", quoted(text)),
-            "write the 12 digits of an account, \"any\", or nothing for the queue's account".into(),
+            format!("{} is not a valid account", quoted(text)),
+            "write the 12 digits of an account, \"any\", or leave it empty for the queue's account"
+                .into(),
         )),
     }
 }
@@ -246,8 +250,11 @@ pub(super) fn region(text: &str) -> Result<Option<String>, Fault> {
     }
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if text.len() > 32 || !text.contains('-') || !text.bytes().all(allowed) {
-        let what = format!("{} is not a region", quoted(text));
-        return Err((what, "write one such as \"eu-west-1\", or nothing for the SDK's".into()));
+        let what = format!("{} is not a valid region", quoted(text));
+        return Err((
+            what,
+            "write a region such as \"eu-west-1\", or leave it empty for the SDK's region".into(),
+        ));
     }
     Ok(Some(text.to_owned()))
 }
@@ -259,8 +266,8 @@ pub(super) fn role_arn(text: &str) -> Result<Option<String>, Fault> {
     if text.len() <= ARN_BYTES_MAX && is_role_arn(text) {
         return Ok(Some(text.to_owned()));
     }
-    let what = format!("{} is not the ARN of an IAM role", quoted(text));
-    Err((what, "write one such as \"arn:aws:iam::123456789012:role/name\"".into()))
+    let what = format!("{} is not a valid IAM role ARN", quoted(text));
+    Err((what, "write an ARN such as \"arn:aws:iam::123456789012:role/name\"".into()))
 }
 
 /// `arn:PARTITION:iam::ACCOUNT:role/PATH/NAME`.
@@ -295,7 +302,7 @@ pub(super) fn log_filter(text: &str) -> Result<String, Fault> {
             return Err((format!("{} is not a log level", quoted(level)), fix));
         }
         if target.is_empty() || !target.chars().all(plain) {
-            return Err((format!("{} is not the name of a module", quoted(target)), fix));
+            return Err((format!("{} is not a valid module name", quoted(target)), fix));
         }
     }
     Ok(text.to_owned())
@@ -308,15 +315,15 @@ pub(super) fn access_key(text: &str) -> Result<AccessKey, Fault> {
     }
     if text.len() > ACCESS_KEY_BYTES_MAX {
         let what = format!("the key is longer than {ACCESS_KEY_BYTES_MAX} bytes");
-        return Err((what, "write a shorter key; Firehose sends no longer one".into()));
+        return Err((what, "write a shorter key; Firehose does not send longer ones".into()));
     }
     if !text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
-        let what = "the key has a character that is not printable ASCII".into();
+        let what = "the key contains a character that is not printable ASCII".into();
         return Err((what, "use letters, digits and punctuation".into()));
     }
     // A header's value loses its outer spaces on the way, so such a key would never match.
     if text.trim() != text {
-        return Err(("the key begins or ends with a space".into(), "remove the space".into()));
+        return Err(("the key starts or ends with a space".into(), "remove the space".into()));
     }
     Ok(AccessKey::new(text))
 }
@@ -332,8 +339,8 @@ pub(super) fn admin_token(text: &str) -> Result<Option<AccessKey>, Fault> {
         && text.bytes().all(allowed);
     if !is_valid {
         let fix = format!(
-            "write {ACCESS_KEY_BYTES_WEAK} to {ACCESS_KEY_BYTES_MAX} letters, digits and `- . _ ~ + / =`, \
-             such as `openssl rand -hex 32` prints"
+            "write {ACCESS_KEY_BYTES_WEAK} to {ACCESS_KEY_BYTES_MAX} letters, digits and `- . _ ~ \
+             + / =`, for example the output of `openssl rand -hex 32`"
         );
         return Err(("this is not a valid token".into(), fix));
     }
@@ -342,34 +349,34 @@ pub(super) fn admin_token(text: &str) -> Result<Option<AccessKey>, Fault> {
 
 /// As in a URL's `user:password@`. The fault never says anything of it but its shape.
 pub(super) fn credential(text: &str) -> Result<AccessKey, Fault> {
-    let fix = "write user and password with a colon between them, in printable ASCII";
+    let fix = "write `user:password` in printable ASCII";
     let is_sound = text.split_once(':').is_some_and(|(user, password)| {
         !user.is_empty() && !password.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
     });
     if !is_sound || text.len() > ACCESS_KEY_BYTES_MAX {
-        return Err(("these are not user and password".into(), fix.into()));
+        return Err(("this is not a valid user and password".into(), fix.into()));
     }
     Ok(AccessKey::new(text))
 }
 
 /// An access key as the AWS CLI has it. The fault never says anything of it but its shape.
 pub(super) fn api_key(text: &str) -> Result<ApiKey, Fault> {
-    let fix = "write id and secret with a colon between them: an id of 4 to 128 of A-Z a-z 0-9 _, and a \
-                secret of 16 to 256 printable characters without spaces";
+    let fix = "write `id:secret`, with an id of 4 to 128 characters (A-Z a-z 0-9 _) and a secret \
+               of 16 to 256 printable characters without spaces";
     let key = text.split_once(':').filter(|(id, secret)| {
         (4..=128).contains(&id.len())
             && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
             && (16..=256).contains(&secret.len())
             && secret.bytes().all(|byte| byte.is_ascii_graphic())
     });
-    let (id, secret) = key.ok_or_else(|| ("this is not an access key".into(), fix.into()))?;
+    let (id, secret) = key.ok_or_else(|| ("this is not a valid access key".into(), fix.into()))?;
     Ok(ApiKey { id: id.to_owned(), secret: AccessKey::new(secret) })
 }
 
 pub(super) fn topic_arn(text: &str) -> Result<TopicArn, Fault> {
     TopicArn::parse(text).ok_or_else(|| {
-        let what = format!("{} is not the ARN of a topic", quoted(text));
-        (what, "write one such as \"arn:aws:sns:eu-west-1:123456789012:ses-events\"".into())
+        let what = format!("{} is not a valid topic ARN", quoted(text));
+        (what, "write an ARN such as \"arn:aws:sns:eu-west-1:123456789012:ses-events\"".into())
     })
 }
 
@@ -505,7 +512,7 @@ mod tests {
         assert_eq!((key.id.as_str(), key.secret.as_bytes()), ("AKIA_1", &b"0123456789:/+=ab"[..]));
         for wrong in ["", "AKIA1", "AKI:0123456789abcdef", "AK A:0123456789abcdef", "AKIA:short"] {
             let (what, _) = api_key(wrong).expect_err("no key");
-            assert_eq!(what, "this is not an access key");
+            assert_eq!(what, "this is not a valid access key");
         }
     }
 

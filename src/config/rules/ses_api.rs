@@ -18,15 +18,15 @@ fn nowhere_to_keep_changes(config: &Config, given: &Given) -> Option<Finding> {
     config.ses_api.listen?;
     let what = match &config.definitions {
         Some(DefinitionsSource::Path(_) | DefinitionsSource::S3 { .. }) => return None,
-        Some(DefinitionsSource::Env(_)) => "changes cannot be kept in a variable",
-        None => "changes have nowhere to be kept",
+        Some(DefinitionsSource::Env(_)) => "changes cannot be stored in an environment variable",
+        None => "changes have nowhere to be stored",
     };
     finding(
         Severity::Error,
         given,
         &["ses_api.listen", "definitions"],
         what.to_owned(),
-        "set `definitions` to a file or to \"s3://BUCKET/KEY\"; it need not be there yet",
+        "set `definitions` to a file or \"s3://BUCKET/KEY\", which need not exist yet",
     )
 }
 
@@ -39,7 +39,7 @@ fn open_to_strangers(config: &Config, given: &Given) -> Option<Finding> {
         Severity::Error,
         given,
         &["ses_api.auth", "ses_api.listen"],
-        format!("{address} is beyond loopback, and anybody could change definitions there"),
+        format!("{address} is reachable from other hosts, so any client could change definitions"),
         "set ses_api.auth to \"sigv4\", or listen on 127.0.0.1",
     )
 }
@@ -54,8 +54,8 @@ fn nobody_may_ask(config: &Config, given: &Given) -> Option<Finding> {
         Severity::Error,
         given,
         &["ses_api.access_keys", "ses_api.listen"],
-        "the SES API has no access keys, so nobody could ask it".to_owned(),
-        "set ses_api.access_keys to [\"ID:SECRET\"], or on loopback ses_api.auth to \"none\"",
+        "the SES API has no access keys, so no client can authenticate".to_owned(),
+        "set ses_api.access_keys to [\"ID:SECRET\"], or, on loopback, ses_api.auth to \"none\"",
     )
 }
 
@@ -68,7 +68,7 @@ fn same_address(config: &Config, given: &Given) -> Option<Finding> {
         given,
         &["ses_api.listen"],
         format!("{address} overlaps {name}, {other}"),
-        "give each listener its own port",
+        "choose a different port for each listener",
     )
 }
 
@@ -81,9 +81,9 @@ fn read_by_strangers(config: &Config, given: &Given) -> Option<Finding> {
         Severity::Warning,
         given,
         &["ses_api.listen", "listen.tls_certificate"],
-        format!("{address} is beyond loopback, and speaks HTTP without TLS"),
-        "signatures keep others from changing anything, not from reading along: set \
-         listen.tls_certificate and listen.tls_key, or let a balancer end TLS",
+        format!("{address} is reachable from other hosts over plain HTTP"),
+        "signatures prevent changes by others, but not eavesdropping: set listen.tls_certificate \
+         and listen.tls_key, or terminate TLS at a load balancer",
     )
 }
 
@@ -97,7 +97,7 @@ fn keys_for_nothing(config: &Config, given: &Given) -> Option<Finding> {
         Severity::Warning,
         given,
         &["ses_api.access_keys", "ses_api.read_only_access_keys"],
-        "nothing asks for the access keys of the SES API".to_owned(),
+        "the access keys of the SES API are not used".to_owned(),
         "set ses_api.listen and ses_api.auth to \"sigv4\", or remove the keys",
     )
 }
