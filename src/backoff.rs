@@ -1,9 +1,9 @@
-//! How long to wait after a failure before the same is tried again.
+//! How long to wait after a failure before the next retry.
 
 use std::time::Duration;
 
-/// A doubling span of 0.2 to 10 seconds, of which between half and all is waited, so that those who
-/// failed together do not try again together.
+/// The span doubles from 0.2 to 10 seconds. A random part of it, at least half, is waited, so that
+/// parallel failures are not retried all at once.
 #[derive(Debug, Default)]
 pub struct Backoff {
     failures: u32,
@@ -15,7 +15,7 @@ const SPAN_MAX: Duration = Duration::from_secs(10);
 // === impl Backoff ===
 
 impl Backoff {
-    /// How long to wait after one more failure.
+    /// The wait after one more failure.
     pub fn pause(&mut self) -> Duration {
         let span = SPAN_FIRST.saturating_mul(1 << self.failures.min(10)).min(SPAN_MAX);
         self.failures = self.failures.saturating_add(1);

@@ -10,7 +10,7 @@ pub enum Clock {
     System,
     /// Stands still until it is set.
     Manual(Arc<AtomicI64>),
-    /// Goes with the runtime's time, which a simulation moves, from a Unix time on.
+    /// Follows the runtime's time, which a simulation controls, starting at a Unix time.
     #[cfg(test)]
     Virtual(i64, tokio::time::Instant),
 }
@@ -44,7 +44,7 @@ impl Clock {
         }
     }
 
-    /// Sets a manual clock; a system clock goes on.
+    /// Sets a manual clock; a system clock ignores it.
     pub fn set_ms(&self, to: i64) {
         if let Self::Manual(ms) = self {
             ms.store(to, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! Known requests by (source, id), so that a repeat is never counted again.
+//! Requests that the daemon knows, by source and ID, so that a retry is never counted again.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -13,56 +13,56 @@ use tokio::time::Instant;
 use super::receipt::Receipt;
 use super::{Refusal, RefusalReason};
 
-/// The kind of source that a request came from. A part of its identity: no sender can name the request
-/// of another kind. The numbers are a part of the journal's format.
+/// The kind of source that a request came from. It is part of the request's identity, so no sender
+/// can name a request of another kind. The numbers are part of the journal's format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum SourceKind {
     Firehose = 1,
-    /// A message that SNS posts.
+    /// A message posted by SNS.
     Sns = 2,
-    /// A message of a queue.
+    /// A message from a queue.
     Sqs = 3,
     /// An object in S3.
     S3 = 4,
-    /// A file of an archive.
+    /// A file in an archive.
     File = 5,
 }
 
-/// A request's identity: 128 bits of a SHA-256 over the kind of source, the source and the
-/// id, so that an id of any length costs the same memory.
+/// The identity of a request: 128 bits of a SHA-256 over the kind of source, the source and the ID.
+/// An ID of any length takes the same memory.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RequestId(u128);
 
-/// When an id is done: its time in the ledger begins, and it may go early when there are too many.
+/// When an ID is done. From then on its lifetime runs, and it may be evicted if there are too many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DoneWhen {
     Merged,
     Settled,
 }
 
-/// How far a request is.
+/// The stage that a request has reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stage {
     Reading,
-    /// Counted; nothing after this forgets the id. Its events are still being forwarded, and no
-    /// answer goes before that has ended.
+    /// Counted, and the ID is kept. Its events are still being forwarded, and the response waits
+    /// for them.
     Forwarding,
-    /// Counted, and not to be forwarded or done with that.
+    /// Counted, and either nothing is forwarded or forwarding has finished.
     Merged,
     Settled,
-    /// Merged, but what became of the counts was never said.
+    /// Merged, but the outcome of its counts was never reported.
     Lost,
     Refused(Refusal),
 }
 
-/// How long a request is known that was refused for good: a day. Queues and streams have given it up
-/// by then, or send it once more, to be refused once more.
+/// How long a permanently rejected request is remembered: one day. By then queues and streams have
+/// given it up; a later retry is just rejected again.
 const REFUSED_LIFE: Duration = Duration::from_hours(24);
-/// Refused requests that are known at most, some 3 MB; beyond them the oldest go early.
+/// Maximum number of rejected requests remembered, about 3 MB; beyond it the oldest are evicted.
 const REFUSED_MAX: usize = 10_000;
 
-/// The requests that are known.
+/// The requests that the daemon knows.
 #[derive(Clone, Debug)]
 pub struct Ledger(Arc<Shared>);
 
@@ -70,7 +70,7 @@ pub struct Ledger(Arc<Shared>);
 struct Shared {
     ids: Mutex<Ids>,
     done_when: DoneWhen,
-    /// An id that is done is held until it is released.
+    /// A done ID is held until it is released.
     holds: bool,
     life: Duration,
     done_max: usize,
@@ -79,48 +79,48 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Ids {
     held: HashMap<RequestId, Held, RandomState>,
-    /// Ids that are done, the oldest first, with the end of their time.
+    /// Done IDs, oldest first, with the end of their lifetime.
     done: VecDeque<(Instant, RequestId)>,
-    /// Ids that were refused for good, likewise.
+    /// Permanently rejected IDs, oldest first, with the end of their lifetime.
     refused: VecDeque<(Instant, RequestId)>,
     evicted: u64,
 }
 
-/// An id in the ledger. A done one is small: there may be many.
+/// An ID in the ledger. Done IDs are kept small because there may be many.
 #[derive(Debug)]
 enum Held {
     Pending(watch::Sender<Stage>),
     Done(DoneWhen, Outcome),
-    /// It would be refused again: repeats get the same answer, unread.
+    /// Permanently rejected: retries get the same response without being read.
     Refused(Box<Refusal>),
 }
 
-/// What the ledger says of an id.
+/// The ledger's verdict on an ID.
 #[derive(Debug)]
 pub enum Admission {
-    /// Never seen, or forgotten: work on it.
+    /// Unknown or already forgotten: the caller must process it.
     New(Ticket),
-    /// Being worked on or done: wait for that.
+    /// In progress or done: the caller waits for the result.
     Known(Waiter),
 }
 
-/// The right and the duty to work on a request. Dropped, the request is refused.
+/// The right and the duty to process a request. Dropping it rejects the request.
 #[derive(Debug)]
 pub struct Ticket {
     settler: Option<Settler>,
     stage: watch::Receiver<Stage>,
 }
 
-/// What is to be kept by whoever works on a merged request.
+/// What the caller must keep while it processes a merged request.
 #[derive(Debug, Default)]
 pub struct Receipts {
-    /// Goes with the counts; `None` when nobody waits for them.
+    /// Travels with the counts; `None` when no caller waits for them.
     pub counts: Option<Receipt>,
-    /// Goes with the events that are forwarded; `None` when there are none.
+    /// Travels with the forwarded events; `None` when there are none.
     pub forwarding: Option<Receipt>,
 }
 
-/// Waits for a request that somebody works on, or that is done.
+/// Waits for a request that is in progress or done.
 #[derive(Clone, Debug)]
 pub struct Waiter(Waiting);
 
@@ -137,7 +137,7 @@ pub(super) enum Outcome {
     Lost,
 }
 
-/// Moves one id from stage to stage.
+/// Moves one ID from stage to stage.
 #[derive(Debug)]
 pub(super) struct Settler {
     ledger: Ledger,
@@ -158,13 +158,13 @@ impl RequestId {
         Self(digest.first_chunk::<16>().map_or(0, |bytes| u128::from_le_bytes(*bytes)))
     }
 
-    /// The bytes that [`RequestId::from_bytes`] reads.
+    /// The bytes that [`RequestId::from_bytes`] reads back.
     #[must_use]
     pub fn to_bytes(self) -> [u8; 16] {
         self.0.to_le_bytes()
     }
 
-    /// `None` unless there are 16.
+    /// `None` unless there are exactly 16 bytes.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         Some(Self(u128::from_le_bytes(bytes.try_into().ok()?)))
@@ -180,15 +180,15 @@ impl fmt::Debug for RequestId {
 // === impl Ledger ===
 
 impl Ledger {
-    /// Keeps an id for `life` after it is done, but at most `done_max` done ones: beyond that the
-    /// oldest go early. An id that is worked on is never forgotten.
+    /// Keeps each done ID for `life`, and at most `done_max` of them; beyond that the oldest are
+    /// evicted. An ID in progress is never evicted.
     #[must_use]
     pub fn new(done_when: DoneWhen, life: Duration, done_max: usize) -> Self {
         Self::with(done_when, false, life, done_max)
     }
 
-    /// As [`Ledger::new`], but the time of an id that is done begins when it is released: its sender
-    /// can still repeat it until then.
+    /// As [`Ledger::new`], but the lifetime of a done ID starts at its release, because its sender
+    /// can retry until then.
     #[must_use]
     pub fn holding(done_when: DoneWhen, life: Duration, done_max: usize) -> Self {
         Self::with(done_when, true, life, done_max)
@@ -198,8 +198,7 @@ impl Ledger {
         Self(Arc::new(Shared { ids: Mutex::default(), done_when, holds, life, done_max }))
     }
 
-    /// Ends the holding of an id that is done. Nothing happens to one that is worked on, or is not
-    /// known.
+    /// Releases a done ID. Has no effect on an ID that is in progress or unknown.
     pub fn release(&self, id: RequestId) {
         let Shared { done_when, life, done_max, .. } = &*self.0;
         let mut ids = self.ids();
@@ -214,7 +213,7 @@ impl Ledger {
         ids.done(id, Instant::now() + *life, *done_max);
     }
 
-    /// Looks an id up, and takes it on when it is new.
+    /// Looks up an ID, and registers it if it is new.
     #[must_use]
     pub fn admit(&self, id: RequestId) -> Admission {
         let mut ids = self.ids();
@@ -227,7 +226,7 @@ impl Ledger {
         Admission::New(Ticket { settler: Some(Settler { ledger: self.clone(), id }), stage })
     }
 
-    /// Knows requests that an earlier process has merged, each for what is left of its time.
+    /// Restores requests that an earlier process merged, each with its remaining lifetime.
     pub fn restore(&self, mut known: Vec<(RequestId, Duration)>) {
         known.sort_unstable_by_key(|(_, left)| *left);
         let (now, mut ids) = (Instant::now(), self.ids());
@@ -237,11 +236,11 @@ impl Ledger {
         }
     }
 
-    /// The number of ids held.
+    /// The number of IDs in the ledger.
     #[must_use]
     pub fn len(&self) -> usize {
         let mut ids = self.ids();
-        // Else those of a source that nothing comes to any more would stay.
+        // Otherwise the IDs of a source without traffic would never expire.
         ids.expire(Instant::now());
         ids.held.len()
     }
@@ -251,7 +250,7 @@ impl Ledger {
         self.len() == 0
     }
 
-    /// The number of done ids that went before their time.
+    /// The number of done IDs evicted before the end of their lifetime.
     #[must_use]
     pub fn evicted(&self) -> u64 {
         self.ids().evicted
@@ -321,7 +320,7 @@ impl Settler {
         }
     }
 
-    /// Its events are forwarded, or given up.
+    /// Its events were forwarded or given up.
     pub(super) fn forwarded(&self) {
         self.merged(Stage::Merged);
     }
@@ -333,11 +332,11 @@ impl Settler {
             ids.refused(self.id, refusal.clone(), Instant::now() + REFUSED_LIFE);
         }
         drop(ids);
-        // Those who joined hold the other end and get the same answer.
+        // Waiters hold the other end of the channel and get the same response.
         stage.send_replace(Stage::Refused(refusal));
     }
 
-    /// The id's time in the ledger begins, unless it is held.
+    /// Starts the ID's lifetime, unless the ID is held.
     pub(super) fn finish(&self, outcome: Outcome) {
         let Shared { done_when, holds, life, done_max, .. } = &*self.ledger.0;
         let done = Held::Done(*done_when, outcome);
@@ -359,8 +358,8 @@ impl Settler {
 // === impl Ticket ===
 
 impl Ticket {
-    /// Refuses the request: its id is forgotten, unless the refusal is final. Gives the refusal back,
-    /// for the sender.
+    /// Rejects the request. The ID is forgotten unless the rejection is permanent. Returns the
+    /// refusal for the sender.
     pub fn refuse(mut self, refusal: Refusal) -> Refusal {
         if let Some(settler) = self.settler.take() {
             settler.refuse(refusal.clone());
@@ -368,7 +367,7 @@ impl Ticket {
         refusal
     }
 
-    /// Says that the request is being merged, which nothing undoes; `forwards` when events of it
+    /// Marks the request as being merged, which cannot be undone. `forwards`: some of its events
     /// are forwarded.
     #[must_use]
     pub fn merged(mut self, forwards: bool) -> Receipts {
@@ -384,12 +383,12 @@ impl Ticket {
         if until_settled {
             return Receipts { counts: Some(counts), forwarding };
         }
-        // Nobody waits for the counts, of which there may be none.
+        // No caller waits for the counts; there may be none.
         drop(counts.split(0));
         Receipts { counts: None, forwarding }
     }
 
-    /// Waits for the request as a repeat would.
+    /// Waits for the request as a retry would.
     #[must_use]
     pub fn waiter(&self) -> Waiter {
         Waiter(Waiting::Pending(self.stage.clone()))
@@ -408,7 +407,7 @@ impl Drop for Ticket {
 // === impl Waiter ===
 
 impl Waiter {
-    /// How far the request is now.
+    /// The current stage of the request.
     #[must_use]
     pub fn stage(&self) -> Stage {
         match &self.0 {
@@ -417,8 +416,8 @@ impl Waiter {
         }
     }
 
-    /// Waits until the request may be answered: when it is merged and forwarded or, with
-    /// `until_settled`, when its counts are settled too; or when that will never be.
+    /// Waits until the request can be acknowledged: it is merged and forwarded and, with
+    /// `until_settled`, its counts are settled. Also returns when that can no longer happen.
     pub async fn answered(&mut self, until_settled: bool) -> Stage {
         self.wait(|stage| match stage {
             Stage::Reading | Stage::Forwarding => false,
@@ -431,7 +430,7 @@ impl Waiter {
     /// Waits until the request is at a stage that satisfies `enough`.
     pub async fn wait(&mut self, enough: impl FnMut(&Stage) -> bool) -> Stage {
         if let Waiting::Pending(stage) = &mut self.0 {
-            // An error means that the id has left the ledger; its last stage still stands.
+            // An error means that the ID has left the ledger; its last stage is still valid.
             let _ = stage.wait_for(enough).await;
         }
         self.stage()

@@ -1,10 +1,10 @@
-//! Acknowledgement: who may say that a request is done, and who waits for it.
+//! Acknowledgement: decides when a request is done, and wakes the callers that wait for it.
 //!
-//! A [`Ledger`] knows each request by (source, id). Its first sight gives a [`Ticket`]; a repeat
-//! joins. Before the merge a ticket that is refused or dropped removes the id, and whoever joined
-//! gets the same answer. At the merge the ticket becomes a [`Receipt`], which stays with the counts
-//! until they are settled; another stays with the events that are forwarded. From then on the id
-//! stays for its full time, whatever happens. Success must be said: a receipt dropped without a word
+//! A [`Ledger`] knows each request by source and ID. The first request with an ID gets a
+//! [`Ticket`]; a retry joins it. Before the merge, rejecting or dropping the ticket removes the ID,
+//! and everyone who joined gets the same response. At the merge the ticket becomes a [`Receipt`]
+//! that stays with the counts until they are settled; a second one stays with the forwarded events.
+//! From then on the ID stays for its full lifetime. Success must be explicit: a dropped receipt
 //! means failure.
 
 mod ledger;
@@ -20,7 +20,7 @@ use std::borrow::Cow;
 use crate::label::labels;
 
 labels! {
-    /// Why a request is refused before its merge.
+    /// Why a request is rejected before its merge.
     pub enum RefusalReason("outcome") {
         /// The access key is missing or wrong.
         Unauthorized = "unauthorized",
@@ -28,7 +28,7 @@ labels! {
         Forbidden = "forbidden",
         /// No record can be read from the body.
         BadRequest = "bad_request",
-        /// It exceeds the budget of a request and would never fit.
+        /// It exceeds the budget of a request, so a retry cannot succeed.
         OverBudget = "over_budget",
         /// Reading it panicked.
         Panic = "panic",
@@ -42,13 +42,13 @@ labels! {
         Draining = "draining",
         /// Its counts cannot be written to the journal.
         Journal = "journal",
-        /// Too many events wait to be forwarded.
+        /// Too many events are waiting to be forwarded.
         Forwards = "forwards",
         /// The work on the request ended without a response.
         GivenUp = "given_up",
     }
 
-    /// Why a request, message or object is refused for good.
+    /// Why a request, message or object is rejected permanently.
     pub enum FinalReason("reason") {
         BadRequest = "bad_request",
         OverBudget = "over_budget",
@@ -56,7 +56,7 @@ labels! {
     }
 }
 
-/// A refusal before the merge: the request leaves no trace.
+/// A rejection before the merge: the request has no effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     pub reason: RefusalReason,
@@ -66,7 +66,7 @@ pub struct Refusal {
 // === impl RefusalReason ===
 
 impl RefusalReason {
-    /// Whether the same request may be taken a little later, by this process.
+    /// Whether this process may accept a retry of the same request a little later.
     #[must_use]
     pub const fn is_temporary(self) -> bool {
         match self {
@@ -81,13 +81,13 @@ impl RefusalReason {
         }
     }
 
-    /// Whether the same request would be refused again, whenever it comes.
+    /// Whether every retry would be rejected as well.
     #[must_use]
     pub const fn is_final(self) -> bool {
         self.final_reason().is_some()
     }
 
-    /// The reason of a refusal that every retry would meet again.
+    /// The reason of a permanent rejection.
     #[must_use]
     pub const fn final_reason(self) -> Option<FinalReason> {
         match self {

@@ -1,5 +1,5 @@
-//! What stays with a request's counts until every one of them is settled, and with its events that
-//! are forwarded.
+//! Guards that stay with a request's counts, and with its forwarded events, until all of them are
+//! settled.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,12 +8,12 @@ use tokio::sync::oneshot;
 
 use super::ledger::{Outcome, Settler};
 
-/// The duty to say what became of a merged request. Dropped without [`Receipt::split`], the
-/// request counts as failed.
+/// The duty to report the outcome of a merged request. If it is dropped without [`Receipt::split`],
+/// the request fails.
 #[derive(Debug)]
 pub struct Receipt(Arc<Duty>);
 
-/// A part of a receipt. The request, or its forwarding, is settled when every share is.
+/// A part of a receipt. The request, or its forwarding, is settled when every share is settled.
 #[derive(Debug)]
 pub struct Share {
     duty: Arc<Duty>,
@@ -23,17 +23,17 @@ pub struct Share {
 #[derive(Debug)]
 struct Duty {
     end: End,
-    /// Something was dropped without a word.
+    /// A receipt or share was dropped without being settled.
     failed: AtomicBool,
 }
 
-/// What ends with a duty.
+/// What happens at the end of a duty.
 #[derive(Debug)]
 enum End {
     Request(Settler),
-    /// The forwarding of a request's events, which the duty to its counts waits for.
+    /// Forwarding the request's events, which the duty for its counts waits for.
     Forwarding(Arc<Duty>),
-    /// Whoever waits for it hears whether it was settled.
+    /// Tells the waiting task whether everything was settled.
     Told(Option<oneshot::Sender<bool>>),
 }
 
@@ -44,20 +44,21 @@ impl Receipt {
         Self(Duty::new(End::Request(settler)))
     }
 
-    /// A receipt for the request's events that are forwarded: it is not settled before they are.
+    /// A receipt for the request's forwarded events; the request is not settled before them.
     #[must_use]
     pub(super) fn forwarding(&self) -> Self {
         Self(Duty::new(End::Forwarding(Arc::clone(&self.0))))
     }
 
-    /// A receipt of nothing but itself, and whether it was settled in the end.
+    /// A standalone receipt, and a channel that tells whether it was settled.
     #[must_use]
     pub fn told() -> (Self, oneshot::Receiver<bool>) {
         let (tell, told) = oneshot::channel();
         (Self(Duty::new(End::Told(Some(tell)))), told)
     }
 
-    /// Gives `shares` shares. With none there is nothing to wait for, and the request is settled.
+    /// Splits the receipt into `shares`. With none, nothing is left to wait for and the request is
+    /// settled.
     #[must_use]
     pub fn split(self, shares: usize) -> Vec<Share> {
         self.0.failed.store(false, Ordering::Relaxed);
@@ -68,8 +69,7 @@ impl Receipt {
 // === impl Share ===
 
 impl Share {
-    /// Every count or event that this share stands for was accepted, or given up with a counted
-    /// reason.
+    /// Every count or event of this share was accepted, or dropped for a counted reason.
     pub fn settle(mut self) {
         self.settled = true;
     }
@@ -104,7 +104,7 @@ impl Drop for Duty {
         let failed = *self.failed.get_mut();
         match &mut self.end {
             End::Told(tell) => {
-                // An error means that nobody waits any more.
+                // An error means that the waiting task is gone.
                 let _ = tell.take().map(|tell| tell.send(!failed));
             }
             End::Request(settler) if failed => settler.finish(Outcome::Lost),

@@ -81,7 +81,7 @@ async fn what_is_dropped_without_a_word_is_lost_and_its_id_stays() {
     assert_eq!(known(&ledger, "none").stage(), Stage::Settled);
 }
 
-/// Whatever else is waited for, no answer goes before the events are forwarded, and an id is not
+/// No response is sent before the events are forwarded, whatever else is awaited; and an ID is not
 /// done before both have ended, in either order.
 #[tokio::test]
 async fn a_request_is_not_answered_before_its_events_are_forwarded() {
@@ -182,8 +182,7 @@ fn an_id_is_read_from_its_bytes_and_depends_on_source_and_id() {
     assert_eq!(RequestId::from_bytes(&one.to_bytes()[1..]), None);
 }
 
-/// Firehose repeats what is answered 503, keeps what is answered 400 for its backup, and would drop
-/// what is answered 413.
+/// Firehose retries on 503, writes the batch to its backup on 400, and would drop it on 413.
 #[test]
 fn every_refusal_has_its_status_and_a_label_of_its_own() {
     let labels: std::collections::BTreeSet<_> =
@@ -225,7 +224,7 @@ async fn a_held_id_is_known_until_its_time_after_the_release() {
             done,
             if done_when == DoneWhen::Merged { Stage::Merged } else { Stage::Settled }
         );
-        // It takes the place of no done one while it is held.
+        // A held ID does not count against the limit of done IDs.
         drop(new(&ledger, "b"));
         advance(LIFE * 10).await;
         assert_eq!(known(&ledger, "a").stage(), done);
@@ -250,7 +249,7 @@ async fn a_held_id_whose_counts_are_lost_says_so_until_its_time_is_over() {
     drop(new(&ledger, "a"));
 }
 
-/// Also of a ledger that is asked for nothing any more.
+/// IDs also expire in a ledger that gets no requests.
 #[tokio::test(start_paused = true)]
 async fn an_id_is_gone_when_its_time_is_over() {
     let ledger = Ledger::new(DoneWhen::Merged, LIFE, 10);

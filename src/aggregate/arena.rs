@@ -1,26 +1,26 @@
-//! Bytes of series, one behind the other, in chunks that never move nor grow.
+//! Bytes of series, stored back to back in chunks that never move or grow.
 //!
-//! A record is `stamp (2) | length (1 to 5) | bytes`. It is found by its [`Place`] alone.
+//! A record is `stamp (2) | length (1 to 5) | bytes`. Its [`Place`] alone locates it.
 
 use super::hour::Stamp;
 use super::varint::{put_varint, varint};
 
 const STAMP_BYTES: usize = 2;
 
-/// Bits of a place that tell the offset within a chunk.
+/// Bits of a place that hold the offset within a chunk.
 const OFFSET_BITS: u32 = 18;
-/// Bits of a place that tell the chunk.
+/// Bits of a place that hold the chunk.
 const CHUNK_BITS: u32 = 8;
 
 const CHUNK_BYTES_MIN: usize = 4 << 10;
 const CHUNK_BYTES_MAX: usize = 1 << OFFSET_BITS;
 const CHUNKS_MAX: usize = 1 << CHUNK_BITS;
 
-/// Where a record lies in its arena: at most [`Place::BITS`] bits.
+/// The location of a record in its arena: at most [`Place::BITS`] bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place(pub u32);
 
-/// Records of bytes. Holds up to 50 MB.
+/// An append-only store of records, up to 50 MB.
 #[derive(Debug, Default)]
 pub struct Arena {
     chunks: Vec<Vec<u8>>,
@@ -50,13 +50,14 @@ impl Place {
 // === impl Arena ===
 
 impl Arena {
-    /// Appends a record. `None` when the arena is full, or the record too long for any chunk.
+    /// Appends a record. `None` when the arena is full or the record does not fit into any chunk.
     pub fn push(&mut self, stamp: Stamp, bytes: &[u8]) -> Option<Place> {
-        // At most five bytes of length.
+        // The length takes at most five bytes.
         let room = STAMP_BYTES + 5 + bytes.len();
         let fits = |chunk: &Vec<u8>| chunk.capacity() - chunk.len() >= room;
         if !self.chunks.last().is_some_and(fits) {
-            // A share of what is there: little is unused, and there are few chunks.
+            // A fixed fraction of the current size: little memory is unused, and there are few
+            // chunks.
             let wanted = (self.bytes / 16).next_multiple_of(CHUNK_BYTES_MIN);
             let size = wanted.clamp(CHUNK_BYTES_MIN, CHUNK_BYTES_MAX).max(room);
             if self.chunks.len() == CHUNKS_MAX || room > CHUNK_BYTES_MAX {
@@ -74,7 +75,7 @@ impl Arena {
         Some(place)
     }
 
-    /// The record at a place that [`Arena::push`] gave.
+    /// The record at a place returned by [`Arena::push`].
     pub fn get(&self, place: Place) -> (Stamp, &[u8]) {
         let record = &self.chunks[place.chunk()][place.offset()..];
         read(record).map_or((Stamp::NONE, &[]), |(stamp, bytes, _)| (stamp, bytes))
@@ -85,7 +86,7 @@ impl Arena {
         record[..STAMP_BYTES].copy_from_slice(&stamp.0.to_le_bytes());
     }
 
-    /// Every record.
+    /// All records.
     pub fn iter(&self) -> impl Iterator<Item = (Stamp, &[u8])> {
         self.chunks.iter().flat_map(|chunk| {
             let mut rest = chunk.as_slice();
@@ -97,13 +98,13 @@ impl Arena {
         })
     }
 
-    /// Bytes that the arena takes of memory.
+    /// Memory used by the arena, in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes + self.chunks.capacity() * size_of::<Vec<u8>>()
     }
 }
 
-/// The record that begins here, and what follows it.
+/// The record at the start of the bytes, and the bytes after it.
 fn read(from: &[u8]) -> Option<(Stamp, &[u8], &[u8])> {
     let (stamp, rest) = from.split_first_chunk::<STAMP_BYTES>()?;
     let (len, rest) = varint(rest)?;
@@ -118,7 +119,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// For all records, each is found at its place for ever, and all are met in their order.
+        /// Every record stays at its place, and the iterator returns all records in order.
         #[test]
         fn records_stay_where_they_are(
             records in prop::collection::vec((any::<u16>(), prop::collection::vec(any::<u8>(), 0..300)), 0..60),

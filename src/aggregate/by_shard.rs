@@ -1,7 +1,7 @@
-//! Work on something in shards, one shard after the other: each lock is taken once, and the memory
-//! that lookups wait for is asked for side by side.
+//! Processes sharded data one shard after another: each lock is taken once, and cache misses within
+//! a shard overlap.
 
-/// The places of a list, those of one shard together. `shards`: below `N`, for each place.
+/// Indices of a list, grouped by shard. `shards` yields each item's shard, below `N`.
 pub fn by_shard<const N: usize>(shards: impl Iterator<Item = usize> + Clone) -> Vec<usize> {
     let mut next = [0; N];
     let mut len = 0;
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// For every list of shards, the order is the stable sort by shard.
+        /// For every list of shards, the order equals a stable sort by shard.
         #[test]
         fn places_are_sorted_by_shard(shards in prop::collection::vec(0_usize..8, 0..100)) {
             let mut expected: Vec<_> = (0..shards.len()).collect();

@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-/// Counts by key. The keys' bytes stand in one arena; a count under a known key allocates nothing.
+/// Counts by key. All keys share one arena, so counting a known key allocates nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Delta {
     arena: Vec<u8>,
@@ -30,7 +30,7 @@ impl Delta {
         self.add_if(key, count, |_| true);
     }
 
-    /// Adds to the count under a key, unless that is new and not admitted. Gives whether it was
+    /// Adds to the count of a key. A new key must be admitted first. Returns whether the count was
     /// added.
     pub fn add_if(&mut self, key: &[u8], count: u64, admit: impl FnOnce(&Self) -> bool) -> bool {
         let hash = self.hasher.hash_one(key);
@@ -46,7 +46,7 @@ impl Delta {
             return false;
         }
         let Self { arena, entries, table, .. } = self;
-        // A request would need 2^32 keys of 12 bytes and more: beyond any body's limit.
+        // More than 2^32 keys of at least 12 bytes exceed the limit of any body.
         let Ok(at) = u32::try_from(entries.len()) else { return false };
         let start = arena.len();
         arena.extend_from_slice(key);
@@ -55,7 +55,7 @@ impl Delta {
         true
     }
 
-    /// Keys and counts, in the order in which the keys were met.
+    /// Keys and counts, in the order of first use.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], u64)> {
         self.entries.iter().map(|entry| (&self.arena[entry.start..entry.end], entry.count))
     }
@@ -72,12 +72,12 @@ impl Delta {
         self.arena.len()
     }
 
-    /// Bytes that the counts take of memory.
+    /// Memory used by the counts, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.arena.capacity()
             + self.entries.capacity() * size_of::<Entry>()
-            // A place and a byte of control for each bucket, of which seven in eight are used.
+            // Each bucket holds an index and a control byte; seven of eight buckets are used.
             + self.table.capacity() * 8 / 7 * (size_of::<u32>() + 1)
     }
 
@@ -86,7 +86,7 @@ impl Delta {
         self.entries.is_empty()
     }
 
-    /// Forgets the counts and keeps the memory.
+    /// Clears the counts but keeps the allocations.
     pub fn clear(&mut self) {
         self.arena.clear();
         self.entries.clear();
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// For every list of keys and counts, the delta holds what a plain map holds.
+        /// For every list of keys and counts, the delta equals a plain map.
         #[test]
         fn a_delta_is_a_map(adds in prop::collection::vec((prop::collection::vec(0_u8..4, 0..4), 1_u64..9), 0..200)) {
             let mut delta = Delta::default();

@@ -1,4 +1,4 @@
-//! Counts by series and minute, of one table.
+//! Counts by series and minute within one table.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::table::{SeriesId, SeriesTable};
 use crate::ses::Minute;
 
-/// A series of a table, and a minute. Sorted by series, then minute.
+/// A series of a table, and a minute. Ordered by series, then minute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct EntryKey(pub(super) u64);
 
@@ -17,23 +17,23 @@ pub struct Entry {
     pub count: u64,
 }
 
-/// Sorted entries, each key once, and the table that their ids belong to.
+/// Sorted entries with unique keys, and the table that their IDs belong to.
 #[derive(Clone, Debug, Default)]
 pub struct Counts {
     pub table: Arc<SeriesTable>,
     entries: Vec<Entry>,
 }
 
-/// What became of entries that were to join others.
+/// The result of joining entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Joined {
-    /// Entries that are now part of others.
+    /// Entries that were merged into existing ones.
     pub entries: u64,
-    /// Entries and counts that found no room in the other table, and are gone.
+    /// Entries and counts that did not fit into the other table and are lost.
     pub lost: (u64, u64),
 }
 
-/// Bits of a key that tell the minute. All minutes of the years 0001 to 9999 fit.
+/// Bits of a key that hold the minute: enough for the years 0001 to 9999.
 const MINUTE_BITS: u32 = 64 - SeriesId::BITS;
 /// Added to a minute to make it positive.
 const MINUTE_BIAS: i64 = 1_100_000_000;
@@ -43,7 +43,7 @@ const MINUTE_BIAS: i64 = 1_100_000_000;
 impl EntryKey {
     #[must_use]
     pub fn new(series: SeriesId, minute: Minute) -> Self {
-        // Only minutes made by hand can be outside.
+        // Only a manually created minute can be out of range.
         let minute = (minute.0 + MINUTE_BIAS).clamp(0, (1 << MINUTE_BITS) - 1);
         Self(u64::from(series.0) << MINUTE_BITS | minute.unsigned_abs())
     }
@@ -63,7 +63,7 @@ impl EntryKey {
 // === impl Counts ===
 
 impl Counts {
-    /// Entries in any order, each key once.
+    /// Creates counts from unsorted entries with unique keys.
     #[must_use]
     pub fn new(table: Arc<SeriesTable>, mut entries: Vec<Entry>) -> Self {
         entries.sort_unstable_by_key(|entry| entry.key);
@@ -86,7 +86,7 @@ impl Counts {
         self.entries.iter().map(|entry| entry.count).sum()
     }
 
-    /// The counts in parts, by what each series' bytes belong to.
+    /// Splits the counts into groups, by a property of each series' bytes.
     pub fn split<K: Ord>(self, mut of: impl FnMut(&[u8]) -> K) -> BTreeMap<K, Self> {
         let mut parts: BTreeMap<K, Vec<Entry>> = BTreeMap::new();
         for minutes in self.entries.chunk_by(|a, b| a.key.series() == b.key.series()) {
@@ -97,7 +97,7 @@ impl Counts {
         parts.into_iter().map(counts).collect()
     }
 
-    /// Adds the counts of others, which may be of an older table.
+    /// Adds other counts, which may belong to an older table.
     pub fn join(&mut self, others: Self) -> Joined {
         let (others, lost) = others.under(&self.table);
         let before = self.entries.len() + others.entries.len();
@@ -127,7 +127,7 @@ impl Counts {
     }
 }
 
-/// Two sorted lists as one; entries of one key are added up.
+/// Merges two sorted lists; entries with the same key are added up.
 fn merged(a: &[Entry], b: &[Entry]) -> Vec<Entry> {
     let mut all = Vec::with_capacity(a.len() + b.len());
     let (mut a, mut b) = (a, b);
@@ -180,8 +180,8 @@ mod tests {
     }
 
     proptest! {
-        /// For all counts, joined ones are the sums of both, under one table or two, and as many
-        /// entries have joined others as are fewer now.
+        /// Joined counts are the sums of both, under one table or two, and the number of joined
+        /// entries equals the decrease in entries.
         #[test]
         fn joined_counts_are_sums(newer in any_map(), older in any_map(), same_table: bool) {
             let table = Arc::new(SeriesTable::default());
@@ -199,7 +199,7 @@ mod tests {
             prop_assert_eq!(map(&joined), expected);
         }
 
-        /// For all counts, the parts hold what the whole held, each what belongs to it.
+        /// The parts together hold the whole, and each part holds only its own counts.
         #[test]
         fn parts_make_the_whole(whole in any_map()) {
             let parts = counts(&Arc::default(), &whole).split(|series| series[0]);

@@ -1,9 +1,9 @@
 //! The epoch that takes counts now, and its limits.
 //!
 //! A request's delta is merged under the read side of its epoch's lock, held for the merge only.
-//! Sealing swaps the active epoch for an empty one, then takes the write side of the old one's lock
-//! to wait for merges under way. So a sealed epoch is complete, and its receipts are exactly those
-//! of the requests whose counts it holds; and no merge ever waits for a seal.
+//! Sealing swaps the active epoch for an empty one, then takes the write side of the old lock to
+//! wait for running merges. So a sealed epoch is complete, and its receipts are exactly those of
+//! the requests it counted. No merge ever waits for a seal.
 
 use std::collections::BTreeSet;
 use std::hash::BuildHasher;
@@ -28,12 +28,12 @@ use crate::ack::Receipt;
 use crate::clock::Clock;
 use crate::rules::{LayoutId, Layouts};
 
-/// Bounds of an aggregator.
+/// Limits of an aggregator.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Distinct series in a UTC hour; `None` when nothing is paid for them.
+    /// Distinct series in a UTC hour; `None` when series cost nothing.
     pub series: Option<usize>,
-    /// Series times minutes that CloudWatch has not yet accepted.
+    /// Pairs of a series and a minute that CloudWatch has not accepted yet.
     pub entries: u64,
 }
 
@@ -42,7 +42,7 @@ pub struct Limits {
 pub struct Aggregator {
     active: ArcSwap<Slot>,
     recent: Mutex<Recent>,
-    /// Kept beside, so that whoever asks does not wait for a seal.
+    /// Stored separately, so that reading it does not wait for a seal.
     recent_bytes: AtomicUsize,
     series: HourlyLimit,
     entries_max: u64,
@@ -51,7 +51,7 @@ pub struct Aggregator {
     clock: Clock,
 }
 
-/// Where an epoch lies until it is sealed.
+/// Holds an epoch until it is sealed.
 type Slot = RwLock<Option<Epoch>>;
 
 #[derive(Debug)]
@@ -61,46 +61,48 @@ struct Epoch {
     contents: Mutex<Contents>,
 }
 
-/// What an epoch holds beside its counts.
+/// The contents of an epoch besides its counts.
 #[derive(Debug, Default)]
 struct Contents {
     receipts: Vec<(Receipt, BTreeSet<Arc<str>>)>,
     first_merge_ms: Option<i64>,
 }
 
-/// An epoch that takes nothing more in.
+/// An epoch that accepts no more counts.
 #[derive(Debug)]
 pub struct Sealed {
     pub counts: Counts,
-    /// Receipts of the requests counted here, each with the namespaces that it wrote to.
+    /// Receipts of the requests counted here, each with the namespaces that its counts are in.
     pub receipts: Vec<(Receipt, BTreeSet<Arc<str>>)>,
     /// Unix milliseconds of the first merge.
     pub first_merge_ms: Option<i64>,
-    /// Entries of `GET /series` that went before their three hours were over.
+    /// Entries of `GET /series` evicted before their three hours were over.
     pub recent_evicted: usize,
 }
 
-/// What became of a merged delta.
+/// The result of merging a delta.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Merge {
-    /// Counts not made because their series would be one too many in this hour.
+    /// Counts dropped because their series exceed the limit of this hour.
     pub over_limit: Vec<(Key, u64)>,
 }
 
 // === impl Merge ===
 
 impl Merge {
-    /// Sum of the counts not made because of the limit on series.
+    /// Sum of the counts dropped by the limit on series.
     #[must_use]
     pub fn series_limit(&self) -> u64 {
         self.over_limit.iter().map(|(_, count)| count).sum()
     }
 }
 
-/// Shards of an epoch's map. Many, because one that grows makes those wait who count in it.
+/// Shards of an epoch's map. A growing shard blocks the threads that count in it, so there are
+/// many.
 const SHARDS: usize = 64;
 
-/// A table is followed by another when less than half of its series, beyond so many, are alive.
+/// A table is replaced when less than half of its series are alive and it holds more than this many
+/// dead ones.
 const DEAD_SERIES_MIN: usize = 1024;
 
 // === impl Aggregator ===
@@ -125,7 +127,7 @@ impl Aggregator {
     /// Adds a request's counts, all in one epoch, and keeps its receipt until they are settled.
     ///
     /// # Errors
-    /// [`Full`]: the pending entries would pass their limit. Nothing was merged then.
+    /// [`Full`]: the pending entries would exceed their limit. Nothing was merged.
     pub fn merge(
         &self,
         delta: &Delta,
@@ -134,8 +136,8 @@ impl Aggregator {
         Ok(self.merge_into(self.reserve(delta)?, delta, receipt))
     }
 
-    /// Makes room for a request's counts: for every entry, most of which is given back; near the
-    /// limit, for new ones alone.
+    /// Reserves room for a request's counts: one entry for each, most of which is returned. Near
+    /// the limit, only for new entries.
     ///
     /// # Errors
     /// As for [`Aggregator::merge`].
@@ -146,12 +148,12 @@ impl Aggregator {
         })
     }
 
-    /// Adds counts that were taken in before, whatever the limit of entries.
+    /// Adds counts that were accepted earlier, ignoring the limit of entries.
     pub fn restore(&self, delta: &Delta) -> Merge {
         self.merge_into(Room::none(&self.pending), delta, || None)
     }
 
-    /// As [`Aggregator::merge`], where there is room already.
+    /// As [`Aggregator::merge`], with room that was already reserved.
     pub fn merge_into(
         &self,
         room: Room,
@@ -174,7 +176,7 @@ impl Aggregator {
         let mut merge = Merge::default();
         let mut merged = 0;
         let mut entries = Vec::with_capacity(delta.len());
-        // With repeats, but for neighbours.
+        // May contain repeats, except of neighbors.
         let mut layouts = Vec::new();
         let series: Vec<_> = delta.iter().map(|(key, _)| series_of(key)).collect();
         let known = epoch.table.find(&series, stamp);
@@ -202,7 +204,8 @@ impl Aggregator {
         merge
     }
 
-    /// What judges the series of one request while it is read; `None` when series are not limited.
+    /// The guard that checks the series of one request while it is read; `None` when series are not
+    /// limited.
     #[must_use]
     pub fn guard(self: &Arc<Self>) -> Option<SeriesGuard> {
         Some(SeriesGuard::new(Arc::clone(self), self.series.max()?))
@@ -214,14 +217,14 @@ impl Aggregator {
         self.with_active(|epoch| epoch.table.is_counted(series, stamp))
     }
 
-    /// Uses the active epoch, which is not sealed before `use_epoch` ends.
+    /// Runs `use_epoch` on the active epoch, which is not sealed before it returns.
     fn with_active<T>(&self, use_epoch: impl FnOnce(&Epoch) -> T) -> T {
         loop {
             let slot = self.active.load();
             let epoch = match slot.try_read() {
                 Ok(epoch) => epoch,
                 Err(TryLockError::Poisoned(epoch)) => epoch.into_inner(),
-                // It is being sealed, and another is active already.
+                // This epoch is being sealed, and another one is already active.
                 Err(TryLockError::WouldBlock) => continue,
             };
             if let Some(epoch) = &*epoch {
@@ -235,14 +238,14 @@ impl Aggregator {
         layouts.map(|layout| Arc::clone(&layout.namespace)).collect()
     }
 
-    /// Ends the active epoch and begins another.
+    /// Seals the active epoch and starts another.
     #[must_use]
     pub fn seal(&self) -> Sealed {
         let mut recent = lock(&self.recent);
         let table = self.next_table(&recent);
         let slot = self.active.swap(Arc::new(Epoch::slot(Arc::clone(&table))));
         let sealed = slot.write().unwrap_or_else(PoisonError::into_inner).take();
-        // Only a seal empties a slot, and each seals another.
+        // Only a seal empties a slot, and each seal takes another one.
         let sealed = sealed.unwrap_or_else(|| Epoch::new(Arc::clone(&table)));
         let now_ms = self.clock.now_ms();
         let Epoch { table: old_table, counts, contents } = sealed;
@@ -267,12 +270,12 @@ impl Aggregator {
         }
     }
 
-    /// What was counted in the last three hours, accepted or not: a copy of 20 bytes an entry at
-    /// most, as sorted lines that are made one by one.
+    /// The counts of the last three hours, accepted or not: a copy of at most 20 bytes per entry,
+    /// which yields sorted lines one by one.
     #[must_use]
     pub fn recent(&self) -> RecentLines {
         let recent = lock(&self.recent);
-        // Under the lock: an entry is either here still or there already, never both.
+        // Under the lock, so that an entry is in exactly one of the two places.
         let active = self.with_active(Epoch::counts);
         let entries = recent.entries_with(&active);
         drop(recent);
@@ -297,7 +300,7 @@ impl Aggregator {
         self.series.series(self.clock.now_ms())
     }
 
-    /// Bytes that series and their counts take of memory, but for what is sealed.
+    /// Memory used by series and their counts in bytes, without sealed epochs.
     #[must_use]
     pub fn bytes(&self) -> usize {
         let recent = self.recent_bytes.load(Ordering::Relaxed);
@@ -309,7 +312,7 @@ impl Aggregator {
         &self.layouts
     }
 
-    /// The table of the next epoch: the present one, unless too much in it is dead.
+    /// The table for the next epoch: the current one unless too many of its series are dead.
     fn next_table(&self, recent: &Recent) -> Arc<SeriesTable> {
         let table = self.with_active(|epoch| Arc::clone(&epoch.table));
         let alive = recent.series() + self.series();
@@ -340,7 +343,7 @@ impl Epoch {
         Counts::new(Arc::clone(&self.table), entries)
     }
 
-    /// How many of a delta's keys have no entry yet.
+    /// The number of keys in a delta that have no entry yet.
     fn new_entries(&self, delta: &Delta) -> u64 {
         let known = |key| {
             let id = self.table.id(series_of(key));
@@ -349,7 +352,7 @@ impl Epoch {
         delta.iter().filter(|(key, _)| !known(key)).count() as u64
     }
 
-    /// Adds to entries, and gives the number of those that were new.
+    /// Adds to entries and returns the number of new ones.
     fn add(&self, entries: &[Entry]) -> u64 {
         let mut made = 0;
         let hashes: Vec<_> = entries.iter().map(|entry| self.hash(entry.key)).collect();
@@ -374,7 +377,7 @@ impl Epoch {
             let mut cells = shard.write();
             for at in new.drain(..) {
                 let Entry { key, count } = entries[at];
-                // Another request may have made it meanwhile.
+                // Another request may have created it in the meantime.
                 if let Some((_, cell)) = cells.get(hashes[at], |(known, _)| *known == key) {
                     cell.get().fetch_add(count, Ordering::Relaxed);
                     continue;
@@ -391,14 +394,14 @@ impl Epoch {
         self.counts.hasher().hash_one(key)
     }
 
-    /// Bytes that the entries take of memory.
+    /// Memory used by the entries, in bytes.
     fn bytes(&self) -> usize {
-        // An entry and a byte of control for each bucket, of which seven in eight are used.
+        // Each bucket holds an entry and a control byte; seven of eight buckets are used.
         self.counts.capacity() * 8 / 7 * (size_of::<Entry>() + 1)
     }
 }
 
-/// A poisoned lock still guards plain numbers: a panic elsewhere must not stop the stream.
+/// A poisoned lock still protects plain numbers, so a panic elsewhere must not stop counting.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,8 +1,8 @@
-//! The limit on series, judged while a request is read.
+//! The limit on series, checked while a request is read.
 //!
-//! A request may name a million series that the hour has no place for. Those take no memory: a
-//! guard drops what the merge would drop for certain. It never drops what the merge would keep: at
-//! most as many new series as the limit allows can be made, so only those beyond that are dropped.
+//! A request may name a million series that exceed the hour's limit. To save memory, a guard drops
+//! series that the merge would certainly drop. It never drops a series that the merge would keep:
+//! it only drops those beyond the number of new series that the limit still allows.
 
 use std::collections::HashSet;
 use std::hash::BuildHasher;
@@ -14,33 +14,34 @@ use super::delta::Delta;
 use super::epoch::Aggregator;
 use super::key::series_of;
 
-/// Up to so many bytes of keys a request is not looked at: most never have more. 256 KiB.
+/// A request with less than this many bytes of keys is not checked: most requests stay below. 256
+/// KiB.
 const UNGUARDED_BYTES: usize = 256 << 10;
 
-/// Judges the series of one request.
+/// Checks the series of one request.
 #[derive(Debug)]
 pub struct SeriesGuard {
     aggregator: Arc<Aggregator>,
     new_max: usize,
-    /// Hashes of series that the hour does not know. `None` until the request is large.
+    /// Hashes of series that are new in this hour. `None` until the request is large.
     new: Option<HashSet<u64, RandomState>>,
 }
 
 // === impl SeriesGuard ===
 
 impl SeriesGuard {
-    /// At most so many series can be new.
+    /// `new_max`: the number of series that can still be new.
     pub(super) fn new(aggregator: Arc<Aggregator>, new_max: usize) -> Self {
         Self { aggregator, new_max, new: None }
     }
 
-    /// A guard of another request.
+    /// A guard for another request.
     #[must_use]
     pub fn fresh(&self) -> Self {
         Self::new(Arc::clone(&self.aggregator), self.new_max)
     }
 
-    /// Whether a key that is not in a request's counts may be added to them.
+    /// Whether a key that is new to a request's counts may be added to them.
     pub fn admits(&mut self, key: &[u8], delta: &Delta) -> bool {
         if delta.key_bytes() < UNGUARDED_BYTES {
             return true;
@@ -63,7 +64,7 @@ impl SeriesGuard {
         admits(new, series_of(key))
     }
 
-    /// Bytes that the guard takes of memory.
+    /// Memory used by the guard, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.new.as_ref().map_or(0, |new| new.capacity() * 8 / 7 * (size_of::<u64>() + 1))

@@ -1,7 +1,7 @@
-//! The limit on distinct series in an hour, which protects the bill.
+//! The limit on distinct series per hour, which bounds the CloudWatch bill.
 //!
-//! CloudWatch charges a custom metric for each hour in which it receives data. Whether a series was
-//! counted in this hour stands beside its bytes in the series table, as a [`Stamp`].
+//! CloudWatch charges for each hour in which a custom metric receives data. The series table stores
+//! the hour of each series next to its bytes, as a [`Stamp`].
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,17 +9,18 @@ const MS_PER_HOUR: i64 = 3_600_000;
 
 /// The hour in which a series was last counted against the limit.
 ///
-/// Hours 65,535 apart share a stamp: a series would have to be forgotten by all but its table for
-/// seven years.
+/// Hours that are 65,535 apart share a stamp. That needs a series that stays in its table for seven
+/// years without being counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stamp(pub u16);
 
-/// Distinct series in the current UTC hour, and how many there may be.
+/// The number of distinct series in the current UTC hour, and its limit.
 #[derive(Debug)]
 pub struct HourlyLimit {
-    /// `None` when nothing is paid for series: then all are let in, under one stamp.
+    /// `None` when series cost nothing: all are admitted, under one stamp.
     max: Option<usize>,
-    /// The hour since 1970 (upper half) and its series (lower half), so that they change as one.
+    /// The hour since 1970 (upper half) and its series (lower half), so that both change
+    /// atomically.
     state: AtomicU64,
 }
 
@@ -45,14 +46,14 @@ impl HourlyLimit {
         self.max
     }
 
-    /// The stamp of series that need not be counted any more. Begins a new hour when it is time.
+    /// The current stamp: a series that has it is already counted. Starts a new hour if necessary.
     pub fn turn(&self, now_ms: i64) -> Stamp {
         if self.max.is_none() {
             return Stamp::NONE;
         }
         let now = hour_of(now_ms);
         let turned = |state| {
-            // An hour ahead: another thread has turned it, and ours was held up.
+            // An hour ahead: another thread has advanced it, and this thread was delayed.
             let (hour, _) = split(state);
             (hour != now && hour != now + 1).then(|| join(now, 0))
         };
@@ -60,7 +61,7 @@ impl HourlyLimit {
         Stamp::of(before.map_or_else(|unchanged| split(unchanged).0, |_| now))
     }
 
-    /// The stamp of this hour, as far as it was turned.
+    /// The current stamp, without advancing the hour.
     pub fn stamp(&self) -> Stamp {
         if self.max.is_none() {
             return Stamp::NONE;
@@ -68,7 +69,7 @@ impl HourlyLimit {
         Stamp::of(split(self.state.load(Ordering::Relaxed)).0)
     }
 
-    /// Counts one more series: gives its stamp, or `None` at the limit.
+    /// Counts one more series and returns the stamp, or `None` at the limit.
     pub fn admit(&self) -> Option<Stamp> {
         let Some(max) = self.max else { return Some(Stamp::NONE) };
         let one_more = |state| {
@@ -88,7 +89,7 @@ impl HourlyLimit {
 }
 
 fn hour_of(ms: i64) -> u32 {
-    // Hours fit for half a million years.
+    // Enough for half a million years.
     u32::try_from(ms.div_euclid(MS_PER_HOUR)).unwrap_or(0)
 }
 
@@ -117,10 +118,10 @@ mod tests {
         let second = limit.turn(MS_PER_HOUR);
         assert_ne!(second, first);
         assert_eq!(limit.admit(), Some(second));
-        // A thread that read the clock before the hour was over does not turn it back.
+        // A thread that read the clock before the hour ended does not turn it back.
         assert_eq!(limit.turn(MS_PER_HOUR - 1), second);
         assert_eq!(limit.series(MS_PER_HOUR), 1);
-        // A clock that was set right does.
+        // A corrected clock does.
         assert_ne!(limit.turn(9 * MS_PER_HOUR), second);
         assert_eq!(limit.turn(0), first);
         assert_eq!((limit.admit(), limit.series(0)), (Some(first), 1));

@@ -1,7 +1,7 @@
-//! The key that a request counts under: a series and a minute, as bytes.
+//! The key of a count: a series and a minute, as bytes.
 //!
-//! `layout id (1 to 5) | length (1) value | .. | minute (8)`: the minute stands last so that the
-//! bytes before it are the series. No series is the beginning of another.
+//! `layout id (1 to 5) | length (1) value | .. | minute (8)`. The minute comes last, so the bytes
+//! before it are the series. No series is a prefix of another.
 
 use std::sync::Arc;
 
@@ -11,11 +11,11 @@ use crate::ses::Minute;
 
 const MINUTE_BYTES: usize = 8;
 
-/// Builds keys in a buffer that is used again.
+/// Builds keys in a reusable buffer.
 #[derive(Clone, Debug, Default)]
 pub struct KeyBuilder(Vec<u8>);
 
-/// A key in full: what CloudWatch is told, and what is printed.
+/// A key in readable form, as sent to CloudWatch and printed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SeriesMinute {
     pub namespace: Arc<str>,
@@ -34,7 +34,7 @@ impl KeyBuilder {
         put_varint(&mut self.0, u64::from(layout.0));
     }
 
-    /// Adds the value of the next dimension, by name. A value has at most 255 bytes.
+    /// Adds the value of the next dimension, in the order of names. A value has at most 255 bytes.
     pub fn push(&mut self, value: &[u8]) {
         let len = u8::try_from(value.len()).unwrap_or(u8::MAX);
         self.0.push(len);
@@ -57,7 +57,7 @@ pub fn key_of(series: &[u8], minute: Minute) -> Key {
     [series, &minute.0.to_le_bytes()].concat().into()
 }
 
-/// The series of a key's bytes: all but the minute.
+/// The series in a key's bytes: everything except the minute.
 #[must_use]
 pub fn series_of(key: &[u8]) -> &[u8] {
     &key[..key.len().saturating_sub(MINUTE_BYTES)]
@@ -76,7 +76,7 @@ pub fn layout_of(series: &[u8]) -> LayoutId {
     LayoutId(u32::try_from(id).unwrap_or(u32::MAX))
 }
 
-/// Whether what follows the layout's id in a key is a value for each dimension, and a minute.
+/// Whether the bytes after the layout ID are a value for each dimension, and a minute.
 #[must_use]
 pub fn is_of_layout(mut values: &[u8], layout: &Layout) -> bool {
     for _ in &layout.dimensions {
@@ -87,7 +87,7 @@ pub fn is_of_layout(mut values: &[u8], layout: &Layout) -> bool {
     values.len() == MINUTE_BYTES && minute_of(values).is_of_calendar()
 }
 
-/// A series in full; `None` only for bytes that no [`KeyBuilder`] of this process made.
+/// A series in readable form; `None` only for bytes that no [`KeyBuilder`] of this process made.
 #[must_use]
 pub fn resolve(series: &[u8], minute: Minute, layouts: &Layouts) -> Option<SeriesMinute> {
     let layout = layouts.get(layout_of(series))?;

@@ -21,17 +21,17 @@ pub struct Line {
     pub count: u64,
 }
 
-/// Counts as lines that are made one by one, sorted as [`lines_of`] sorts them. Holds 16 bytes an
-/// entry and 4 a series.
+/// Counts as lines, created one by one and sorted like [`lines_of`]. Uses 16 bytes per entry and 4
+/// per series.
 #[derive(Debug)]
 pub struct RecentLines {
     table: Arc<SeriesTable>,
     layouts: Layouts,
     /// Sorted by series, then minute.
     entries: Vec<Entry>,
-    /// Where the entries of each series begin, in the order of the lines.
+    /// The index of each series' first entry, in the order of the lines.
     series: std::vec::IntoIter<u32>,
-    /// The entries of the present series that are left.
+    /// The remaining entries of the current series.
     begin: usize,
     end: usize,
 }
@@ -52,7 +52,7 @@ pub fn sorted_lines<'k>(
     lines
 }
 
-/// Counts as lines, sorted likewise; what stands in several is added up.
+/// Counts as lines in the same order; equal keys are added up.
 #[must_use]
 pub fn lines_of(all: &[Counts], layouts: &Layouts) -> Vec<Line> {
     let line = |counts: &Counts, entry: &Entry| {
@@ -74,8 +74,8 @@ pub fn lines_of(all: &[Counts], layouts: &Layouts) -> Vec<Line> {
 // === impl RecentLines ===
 
 impl RecentLines {
-    /// Takes entries of a table, sorted by key, each key once. Sorting takes a second or more for a
-    /// million series.
+    /// Takes the entries of a table, sorted by unique key. Sorting a million series takes a second
+    /// or more.
     #[must_use]
     pub fn new(table: Arc<SeriesTable>, entries: Vec<Entry>, layouts: Layouts) -> Self {
         let mut at = 0;
@@ -89,7 +89,7 @@ impl RecentLines {
         let known: Vec<_> = (0..).map_while(|id| layouts.get(LayoutId(id))).collect();
         let id_of = |begin: u32| entries[begin as usize].key.series();
         series.sort_unstable_by(|a, b| {
-            // Copied: two locks of the table are never held at once.
+            // Copied, because two locks of the table are never held at once.
             let first: SmallVec<[u8; 128]> = table.with(id_of(*a), SmallVec::from_slice);
             table.with(id_of(*b), |second| compare(&first, second, &known))
         });
@@ -118,7 +118,7 @@ impl Iterator for RecentLines {
         loop {
             let Entry { key, count } = self.next_entry()?;
             let resolve = |series: &[u8]| resolve(series, key.minute(), &self.layouts);
-            // Only series that this process did not make cannot be resolved.
+            // Only a series that this process did not make cannot be resolved.
             if let Some(series) = self.table.with(key.series(), resolve) {
                 return Some(Line { series, count });
             }
@@ -126,7 +126,7 @@ impl Iterator for RecentLines {
     }
 }
 
-/// The order of the lines of two series, by their bytes.
+/// Compares the lines of two series by their bytes.
 fn compare(a: &[u8], b: &[u8], layouts: &[Arc<Layout>]) -> Ordering {
     let layout = |series| layouts.get(layout_of(series).0 as usize);
     let (Some(layout_a), Some(layout_b)) = (layout(a), layout(b)) else { return a.cmp(b) };
@@ -155,7 +155,7 @@ fn dimensions<'a>(
 // === impl Line ===
 
 impl Line {
-    /// The line as text, without an end of line.
+    /// The line as text, without a newline.
     #[must_use]
     pub fn to_json(&self) -> String {
         // Serializing strings and numbers into memory cannot fail.
@@ -205,7 +205,7 @@ mod tests {
     use crate::ses::{EventType, Minute};
 
     proptest! {
-        /// For all counts, lines made one by one are those that are sorted as a whole.
+        /// Lines created one by one have the same order as lines sorted together.
         #[test]
         fn lines_made_one_by_one_are_sorted_as_all_lines_are(
             series in prop::collection::vec((0_usize..6, "[ab]{0,2}", "[ab]{0,2}", -2_i64..2), 0..60),

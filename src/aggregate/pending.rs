@@ -1,4 +1,4 @@
-//! What was merged and is not settled yet: the limit that protects memory.
+//! Counts that are merged but not settled: the limit that bounds memory.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
-/// What was merged and is not yet accepted nor given up, over all epochs.
+/// Counts in all epochs that are merged and neither accepted nor dropped yet.
 #[derive(Debug, Default)]
 pub struct Pending {
     entries: AtomicU64,
     counts: AtomicU64,
 }
 
-/// Room for entries that are about to be merged; given back when it is dropped.
+/// Room for entries that are about to be merged; returned when dropped.
 #[derive(Debug)]
 pub struct Room {
     pending: Arc<Pending>,
@@ -24,13 +24,13 @@ pub struct Room {
 // === impl Room ===
 
 impl Room {
-    /// For counts that are taken in whatever the limit.
+    /// For counts that are accepted regardless of the limit.
     pub(super) fn none(pending: &Arc<Pending>) -> Self {
         Self { pending: Arc::clone(pending), entries: 0 }
     }
 
-    /// Counts were merged, and made so many entries: near the limit sometimes more than there was
-    /// room for, when an epoch ended meanwhile.
+    /// Records merged counts and the entries they created. Near the limit these can exceed the
+    /// reserved room, if an epoch ended in between.
     pub(super) fn merged(mut self, counts: u64, made: u64) {
         self.pending.entries.fetch_add(made, Ordering::Relaxed);
         self.pending.counts.fetch_add(counts, Ordering::Relaxed);
@@ -51,8 +51,8 @@ impl Drop for Room {
 // === impl Pending ===
 
 impl Pending {
-    /// Makes room for entries, up to a limit; for whoever comes alone, as much as they want, so that
-    /// a request larger than the limit is not refused for ever.
+    /// Reserves room for entries up to a limit. A request that is alone gets as much as it needs,
+    /// so that a request above the limit is not rejected forever.
     pub(super) fn reserve(self: &Arc<Self>, entries: u64, limit: u64) -> Result<Room, Full> {
         let fits = |held: u64| {
             let room = held.checked_add(entries).filter(|sum| *sum <= limit || held == 0);
@@ -62,12 +62,12 @@ impl Pending {
         held.map_or(Err(Full), |_| Ok(Room { pending: Arc::clone(self), entries }))
     }
 
-    /// Entries that joined others of the same series and minute.
+    /// Entries that were merged into others with the same series and minute.
     pub fn coalesced(&self, entries: u64) {
         self.entries.fetch_sub(entries, Ordering::Relaxed);
     }
 
-    /// Entries that were accepted, or given up with a counted reason.
+    /// Entries that were accepted, or dropped for a counted reason.
     pub fn done(&self, entries: u64, counts: u64) {
         self.entries.fetch_sub(entries, Ordering::Relaxed);
         self.counts.fetch_sub(counts, Ordering::Relaxed);

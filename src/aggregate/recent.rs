@@ -1,10 +1,10 @@
-//! What was counted in the last three hours, for `GET /series`.
+//! The counts of the last three hours, for `GET /series`.
 //!
-//! Age is processing time: an entry goes three hours after something was last added to it, however
-//! old its minute is, so that late and replayed events show too.
+//! Age is processing time: an entry expires three hours after its last count, however old its
+//! minute is, so that late and replayed events are visible too.
 //!
-//! There may be a million entries, and hardly anybody looks at them: they are written one behind
-//! the other, sorted, in 3 to 10 bytes each, and written anew with every epoch.
+//! There may be a million entries, and they are rarely read. So they are stored sorted in one
+//! buffer, with 3 to 10 bytes each, and rewritten with every epoch.
 
 use std::cmp::Ordering;
 use std::iter;
@@ -14,7 +14,7 @@ use super::entry::{Counts, Entry, EntryKey};
 use super::table::{SeriesId, SeriesTable};
 use super::varint::{put_varint, varint};
 
-/// How long an entry is kept after its last count, to the minute.
+/// How long an entry is kept after its last count, in minutes.
 const MINUTES_MAX: u8 = 180;
 
 /// Counts by series and minute, bounded in age and number.
@@ -27,7 +27,7 @@ pub struct Recent {
     limit: usize,
 }
 
-/// Entries as bytes: difference to the key before, minutes since the last count, count.
+/// Entries as bytes: difference from the previous key, minutes since the last count, count.
 #[derive(Debug, Default)]
 struct Run {
     bytes: Vec<u8>,
@@ -51,8 +51,8 @@ impl Recent {
         Self { table, run: Run::default(), written: 0, limit }
     }
 
-    /// Adds the counts of an epoch; forgets what is too old, and what is too much: then the oldest
-    /// go first. Gives the number that went before their time.
+    /// Adds the counts of an epoch, then removes expired entries and the oldest ones above the
+    /// limit. Returns the number of entries evicted early.
     pub fn add(&mut self, counts: &Counts, now_ms: i64) -> usize {
         let now = now_ms.div_euclid(60_000);
         let passed = (now - self.written).max(0);
@@ -76,7 +76,7 @@ impl Recent {
         excess
     }
 
-    /// Goes over to another table with all entries. Gives the number that found no room there.
+    /// Moves all entries to another table. Returns the number that did not fit.
     pub fn turn(&mut self, table: &Arc<SeriesTable>) -> usize {
         let mut all = Vec::with_capacity(self.run.len);
         let mut series: Option<(SeriesId, Option<SeriesId>)> = None;
@@ -96,7 +96,7 @@ impl Recent {
         lost
     }
 
-    /// Entries sorted by key, with the counts of an epoch of the same table added.
+    /// Entries sorted by key, including those of an epoch of the same table.
     pub fn entries_with(&self, active: &Counts) -> Vec<Entry> {
         let active = active.entries();
         let mut all = Vec::with_capacity(self.run.len + active.len());
@@ -110,7 +110,7 @@ impl Recent {
         self.run.series
     }
 
-    /// Bytes that the entries take of memory.
+    /// Memory used by the entries, in bytes.
     pub fn bytes(&self) -> usize {
         self.run.bytes.capacity()
     }
@@ -119,7 +119,7 @@ impl Recent {
 // === impl Run ===
 
 impl Run {
-    /// Entries sorted by key, which take about so many bytes.
+    /// Stores entries sorted by key; `bytes` is the estimated size.
     fn of(all: impl IntoIterator<Item = Aged>, bytes: usize) -> Self {
         let mut run = Self { bytes: Vec::with_capacity(bytes), ..Self::default() };
         for aged in all {
@@ -129,7 +129,7 @@ impl Run {
         run
     }
 
-    /// Appends an entry behind all others.
+    /// Appends an entry after all others.
     fn push(&mut self, Aged { entry, age }: Aged) {
         self.series += usize::from(self.len == 0 || entry.key.series() != self.last.series());
         put_varint(&mut self.bytes, entry.key.0 - self.last.0);
@@ -139,11 +139,11 @@ impl Run {
         self.len += 1;
     }
 
-    /// The same without the `excess` oldest entries. `ages`: how many have each age.
+    /// The same without the `excess` oldest entries. `ages`: the number of entries of each age.
     fn without_oldest(&self, mut excess: usize, ages: &[usize]) -> Self {
         let mut of_age = ages.to_vec();
         for entries in of_age.iter_mut().rev() {
-            // From here on: how many of this age go.
+            // From here on: the number of entries of this age to remove.
             *entries = excess.min(*entries);
             excess -= *entries;
         }
@@ -169,7 +169,7 @@ impl Run {
     }
 }
 
-/// Two sorted lists as one; entries of one key are added up, and are as young as the second.
+/// Merges two sorted lists; entries with the same key are added up and take the age of the second.
 fn joined(
     old: impl Iterator<Item = Aged>,
     new: impl Iterator<Item = Aged>,
@@ -246,7 +246,7 @@ mod tests {
         }
         assert_eq!(evicted, 3);
         assert_eq!(held(&recent), [(vec![3], 0, 1), (vec![4], 0, 1)]);
-        // Of those that are equally old, as many as need be.
+        // Among entries of equal age, only as many as necessary.
         let more = counts(&recent, &[(&[7], 0, 1), (&[8], 0, 1), (&[9], 0, 1)]);
         assert_eq!(recent.add(&more, 5 * MINUTE_MS), 3);
         assert_eq!(held(&recent).len(), 2);
@@ -264,7 +264,7 @@ mod tests {
         recent.add(&second, MINUTE_MS);
         let before = held(&recent);
         let table = Arc::new(SeriesTable::default());
-        // Other ids than in the table before.
+        // Different IDs than in the previous table.
         table.intern(b"c").expect("there is room");
         assert_eq!(recent.turn(&table), 0);
         assert_eq!((held(&recent), recent.series()), (before, 3));

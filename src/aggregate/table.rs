@@ -1,8 +1,8 @@
-//! The series that are alive, each once: bytes in, a small [`SeriesId`] out.
+//! The live series, each stored once: bytes in, a small [`SeriesId`] out.
 //!
-//! Keys of counts are 8 bytes then, whatever the series' values are. A series stays until its table
-//! goes. A table with many dead series is followed by a new one ([`SeriesTable::after`]); the old
-//! one lives as long as counts that were made under it.
+//! With it, the key of a count has 8 bytes, however long the series' values are. A series stays
+//! until its table is dropped. A table with many dead series is replaced by a new one
+//! ([`SeriesTable::after`]); the old one lives as long as counts refer to it.
 
 use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -18,20 +18,20 @@ use super::arena::{Arena, Place};
 use super::by_shard::by_shard;
 use super::hour::{HourlyLimit, Stamp};
 
-/// Bits of an id that tell the shard.
+/// Bits of an ID that hold the shard.
 const SHARD_BITS: u32 = 5;
 const SHARDS: usize = 1 << SHARD_BITS;
 
-/// Stands for a series within one table: where its bytes lie. Has [`SeriesId::BITS`] bits.
+/// Identifies a series within one table: the location of its bytes. Has [`SeriesId::BITS`] bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SeriesId(pub u32);
 
-/// The bytes of series, found by id and by bytes. Holds up to 1.6 GB of them.
+/// The bytes of series, found by ID or by bytes. Holds up to 1.6 GB.
 #[derive(Debug, Default)]
 pub struct SeriesTable {
     shards: [RwLock<Shard>; SHARDS],
     hasher: RandomState,
-    /// Asked about series that are new here, until all that count were carried over.
+    /// The previous table, asked about series that are new here until it is carried over.
     before: RwLock<Option<Arc<SeriesTable>>>,
 }
 
@@ -47,7 +47,7 @@ impl SeriesId {
     pub const BITS: u32 = SHARD_BITS + Place::BITS;
 
     fn new(shard: usize, place: Place) -> Self {
-        // A shard has few bits.
+        // A shard number has few bits.
         Self(u32::try_from(shard).unwrap_or_default() << Place::BITS | place.0)
     }
 
@@ -63,13 +63,13 @@ impl SeriesId {
 // === impl SeriesTable ===
 
 impl SeriesTable {
-    /// An empty table that takes another's place. It knows what was counted in this hour by asking
-    /// the other, until [`SeriesTable::carry`].
+    /// An empty table that replaces another. Until [`SeriesTable::carry`] it asks the other which
+    /// series were counted in this hour.
     pub fn after(before: Arc<Self>) -> Self {
         Self { before: RwLock::new(Some(before)), ..Self::default() }
     }
 
-    /// For each series its id, if it was counted under the stamp.
+    /// The ID of each series that was counted under the stamp.
     pub fn find(&self, series: &[&[u8]], stamp: Stamp) -> Vec<Option<SeriesId>> {
         let hashes: Vec<_> = series.iter().map(|series| self.hash(series)).collect();
         let mut found = vec![None; series.len()];
@@ -94,20 +94,20 @@ impl SeriesTable {
         here == Some(stamp) || self.stamp_before(series) == stamp
     }
 
-    /// The id of a series that is in the table.
+    /// The ID of a series, if it is in the table.
     pub fn id(&self, series: &[u8]) -> Option<SeriesId> {
         let (at, hash) = self.hash(series);
         let place = self.read(at).find(hash, series)?;
         Some(SeriesId::new(at, place))
     }
 
-    /// The id of a series, which is made if it is new, and counted if it was not in this hour.
-    /// `None` when the hour has too many series, or the table no room.
+    /// The ID of a series. Adds it if it is new, and counts it if it was not counted in this hour.
+    /// `None` when the hour's limit or the table is full.
     pub fn admit(&self, series: &[u8], limit: &HourlyLimit) -> Option<SeriesId> {
         let (at, hash) = self.hash(series);
         let mut shard = self.write(at);
         let Some(place) = shard.find(hash, series) else {
-            // At the limit a new series leaves no trace.
+            // A new series above the limit leaves no trace.
             let stamp = match self.stamp_before(series) {
                 stamp if stamp == limit.stamp() => stamp,
                 _ => limit.admit()?,
@@ -122,8 +122,8 @@ impl SeriesTable {
         Some(SeriesId::new(at, place))
     }
 
-    /// The id of a series, which is made if it is new, without counting it. `None` when the table
-    /// has no room.
+    /// The ID of a series. Adds it if it is new, without counting it. `None` when the table is
+    /// full.
     pub fn intern(&self, series: &[u8]) -> Option<SeriesId> {
         let (at, hash) = self.hash(series);
         let mut shard = self.write(at);
@@ -135,14 +135,15 @@ impl SeriesTable {
         Some(SeriesId::new(at, place))
     }
 
-    /// Takes over the series that the table before counted under a stamp, and lets it go. Nothing
-    /// may be counted in it any more.
+    /// Copies the series that the previous table counted under a stamp, and drops that table.
+    /// Nothing may be counted in it any more.
     pub fn carry(&self, stamp: Stamp) {
         let Some(before) = read(&self.before).clone() else { return };
         for at in 0..SHARDS {
-            // Copied: a lock of the table before is taken under one of ours, never around it.
+            // Copied: a lock of the previous table is taken inside one of this table, never the
+            // other way round.
             for series in before.counted(at, stamp) {
-                // Without room, the series counts as new when it comes again.
+                // If it does not fit, the series counts as new the next time.
                 let _ = self.intern(&series);
             }
         }
@@ -158,14 +159,14 @@ impl SeriesTable {
         counted.map(|(_, series)| series.into()).collect()
     }
 
-    /// Reads the bytes of a series of this table.
+    /// Gives access to the bytes of a series in this table.
     pub fn with<T>(&self, id: SeriesId, use_bytes: impl FnOnce(&[u8]) -> T) -> T {
         use_bytes(self.read(id.shard()).arena.get(id.place()).1)
     }
 
-    /// The id in another table of a series of this one; `None` when the other has no room.
+    /// The ID in another table of a series in this one; `None` when the other is full.
     pub fn id_in(&self, other: &Self, id: SeriesId) -> Option<SeriesId> {
-        // Copied: no lock of a table is held while another's is taken.
+        // Copied: no lock of a table is held while another table's lock is taken.
         let series: SmallVec<[u8; 128]> = self.with(id, SmallVec::from_slice);
         other.intern(&series)
     }
@@ -175,11 +176,11 @@ impl SeriesTable {
         (0..SHARDS).map(|at| self.read(at).index.len()).sum()
     }
 
-    /// Bytes that the table takes of memory.
+    /// Memory used by the table, in bytes.
     pub fn bytes(&self) -> usize {
         let bytes = |at| {
             let shard = self.read(at);
-            // A place and a byte of control for each bucket, of which seven in eight are used.
+            // Each bucket holds a place and a control byte; seven of eight buckets are used.
             shard.arena.bytes() + shard.index.capacity() * 8 / 7 * (size_of::<u32>() + 1)
         };
         size_of::<Self>() + (0..SHARDS).map(bytes).sum::<usize>()
@@ -195,7 +196,7 @@ impl SeriesTable {
     /// The shard and the hash of a series.
     fn hash(&self, series: &[u8]) -> (usize, u64) {
         let hash = hash_of(&self.hasher, series);
-        // Not the bits that the index uses: the lowest, and the highest seven.
+        // Not the bits that the index uses, which are the lowest and the highest seven.
         ((hash >> 40) as usize % SHARDS, hash)
     }
 
@@ -208,7 +209,7 @@ impl SeriesTable {
     }
 }
 
-/// Without the length that hashing a slice would add.
+/// Without the length prefix that hashing a slice adds.
 fn hash_of(hasher: &RandomState, series: &[u8]) -> u64 {
     let mut hasher = hasher.build_hasher();
     hasher.write(series);
@@ -227,7 +228,7 @@ impl Shard {
         self.index.find(hash, same).map(|place| Place(*place))
     }
 
-    /// Adds a series that is not there.
+    /// Adds a series that is not in the table.
     fn push(
         &mut self,
         hasher: &RandomState,
@@ -253,7 +254,7 @@ mod tests {
     const HOUR_MS: i64 = 3_600_000;
 
     proptest! {
-        /// For all series, each has one id for ever, no two have the same, and the bytes come back.
+        /// Each series keeps one ID, no two series share one, and the bytes round-trip.
         #[test]
         fn a_series_has_one_id(all in prop::collection::vec(prop::collection::vec(0_u8..3, 0..6), 0..300)) {
             let table = SeriesTable::default();
@@ -282,7 +283,7 @@ mod tests {
         assert_eq!((table.admit(b"c", &limit), table.id(b"c"), table.series()), (None, None, 2));
         assert_eq!(table.find(&[b"a", b"c", b"b"], first), [Some(a), None, table.id(b"b")]);
         assert_eq!((table.admit(b"a", &limit), limit.series(0)), (Some(a), 2));
-        // In the next hour, what is known counts anew, and keeps its id.
+        // In the next hour known series count again and keep their IDs.
         let second = limit.turn(HOUR_MS);
         assert_eq!(table.find(&[b"a"], second), [None]);
         assert!(table.admit(b"c", &limit).is_some());
@@ -300,7 +301,7 @@ mod tests {
             table.admit(series, &limit).expect("there is room");
         }
         let next = SeriesTable::after(Arc::clone(&table));
-        // Before it is carried over, and after.
+        // Before and after the carry.
         assert!(next.admit(b"a", &limit).is_some());
         assert_eq!(limit.series(HOUR_MS), 2);
         next.intern(b"z").expect("there is room");

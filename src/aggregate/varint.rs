@@ -1,4 +1,4 @@
-//! Numbers in as few bytes as they need: seven bits in each, the lowest first.
+//! Variable-length numbers: seven bits per byte, lowest first.
 
 /// Appends a number: 1 byte below 128, at most 10.
 #[inline]
@@ -10,7 +10,7 @@ pub fn put_varint(to: &mut Vec<u8>, mut number: u64) {
     to.push(number.to_le_bytes()[0]);
 }
 
-/// Reads a number, and gives what follows it. `None` when the bytes end too early.
+/// Reads a number and returns the bytes after it. `None` when the bytes end too early.
 #[inline]
 pub fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
     match bytes {
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// For every number, what was put is what is read, and what follows is left.
+        /// Every number round-trips, and the remaining bytes are returned.
         #[test]
         fn a_number_reads_as_it_was_put(number: u64, bits in 0_u32..64, rest: Vec<u8>) {
             let number = number >> bits;

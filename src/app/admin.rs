@@ -1,12 +1,13 @@
 //! The admin listener, with health and metrics, on a thread and runtime of its own.
 //!
-//! Three things must answer whatever the daemon's worker threads do, so none of them uses those:
+//! Three things must work even when all worker threads are busy, so none of them uses those
+//! threads:
 //! - **Health and metrics** on the admin listener: this thread.
 //! - **Signals, and the shutdown with its timers**: the main thread, see `cli::serve`.
 //! - **The end of the process at the end of the grace**: a plain thread without a runtime, see
 //!   `cli::watchdog`.
 //!
-//! `/livez` and `/readyz` on the HTTP listener stay with the requests that this takes in: a balancer
+//! `/livez` and `/readyz` on the HTTP listener share its worker threads on purpose: a load balancer
 //! asks there whether deliveries are served, and when no worker thread is free they are not.
 
 use std::thread;
@@ -20,10 +21,10 @@ use crate::http::Listener;
 use crate::supervisor::Supervisor;
 use crate::telemetry::TaskName;
 
-/// Threads at most that sort what `/series` shows.
+/// Maximum number of threads that sort the lines of `/series`.
 const BLOCKING_THREADS_MAX: usize = 4;
 
-/// Serves until `end`; `listeners` knows when every connection is answered.
+/// Serves until `end`; `listeners` tracks the open connections.
 pub fn serve(
     listener: Listener,
     router: Router,

@@ -1,4 +1,4 @@
-//! Dead letters in the daemon: their place opened at the start, and what waits kept at the end.
+//! Dead letters in the daemon: opened at the start, flushed at the end.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::offload::offload;
 use crate::supervisor::Supervisor;
 use crate::telemetry::{Metrics, TaskName};
 
-/// Opens the place of dead letters, if there is to be one, and begins to keep them.
+/// Opens the place for dead letters, if one is configured, and starts to write them.
 pub async fn open(
     config: &Config,
     aws: &AwsEnvironment,
@@ -41,7 +41,7 @@ pub async fn open(
         return Ok(None);
     };
     let (letters, keeper) = DeadLetters::new(&settings.keep, place, Arc::clone(metrics));
-    // Ends when nothing can bring it letters any more.
+    // Ends when every sender of letters is dropped.
     supervisor.spawn_worker(TaskName::DeadLetters, keeper.run());
     Ok(Some(letters))
 }
@@ -51,7 +51,7 @@ async fn stream(name: &str, aws: &AwsEnvironment) -> Result<Place, StartError> {
     use crate::aws::Stream;
     use crate::dead_letters::LetterStream;
 
-    // Where this process runs, which may be another region than that of its metrics.
+    // The region of this process, which may differ from that of its metrics.
     let sdk = aws.load(None).await.ok_or_else(|| {
         let what = "no AWS region for dead_letters.stream: set AWS_REGION";
         StartError::Configuration(what.to_owned())
@@ -67,7 +67,7 @@ async fn stream(_: &str, _: &AwsEnvironment) -> Result<Place, StartError> {
     ))
 }
 
-/// Waits for what is still to be kept. Nothing is merged any more.
+/// Waits until pending letters are written. Called when nothing is merged any more.
 pub async fn finish(letters: Option<&DeadLetters>, time: TimeLeft) {
     let Some(letters) = letters else { return };
     if timeout_at(time.step(), letters.settled()).await.is_err() {

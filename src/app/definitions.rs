@@ -1,4 +1,4 @@
-//! Where this daemon's definitions are, and what rules become of.
+//! Where this daemon's definitions are, and how they are loaded first.
 
 use super::{EXAMPLE_DEFINITIONS, StartError};
 use crate::aws::AwsEnvironment;
@@ -6,10 +6,10 @@ use crate::catalog::{Compiled, Compiler, DefinitionsError, Document, FileDocumen
 use crate::config::{Config, DefinitionsSource};
 use crate::rules::Layouts;
 
-/// Finds the document, and does not read it yet.
+/// Locates the document without reading it.
 ///
 /// # Errors
-/// It is in S3, and there is no region, or this build reads nothing there.
+/// It is in S3, and no region is configured or this build has no S3 support.
 #[cfg_attr(not(feature = "s3"), expect(clippy::unused_async, reason = "S3 alone is waited for"))]
 pub async fn document(config: &Config, aws: &AwsEnvironment) -> Result<Document, StartError> {
     let is_changed_here = config.ses_api.listen.is_some();
@@ -59,7 +59,7 @@ pub fn compiler(config: &Config, layouts: &Layouts) -> Compiler {
 /// Reads the document for the first time.
 ///
 /// # Errors
-/// It cannot be read, or is faulty.
+/// It cannot be read or is invalid.
 pub async fn first(compiler: &Compiler, document: &Document) -> Result<Compiled, StartError> {
     let read = compiler.load(document).await?;
     read.ok_or_else(|| StartError::Configuration("no definitions".into()))

@@ -1,4 +1,4 @@
-//! The daemon but for its sockets: it takes deliveries, counts, keeps, publishes, and drains.
+//! The daemon without its sockets: it accepts deliveries, counts, stores, publishes, and drains.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -27,12 +27,12 @@ use crate::source::firehose::{FirehoseEndpoint, FirehoseSettings};
 use crate::supervisor::Supervisor;
 use crate::telemetry::{DoubtCause, Gauges, Metrics, TaskName};
 
-/// A process that dies later than this did not die at its start.
+/// A process that dies later than this did not die because of its start.
 const START_LASTS: Duration = Duration::from_mins(10);
-/// Done request ids that are remembered at most, about 25 MB of them.
+/// Maximum number of done request IDs in memory, about 25 MB.
 const DONE_IDS_MAX: usize = 250_000;
 
-/// What an engine is made of, beside where its counts go.
+/// The parts of an engine, except where its counts go.
 #[derive(Clone, Debug)]
 pub struct Making<'c> {
     pub config: &'c Config,
@@ -41,13 +41,13 @@ pub struct Making<'c> {
     pub clock: Clock,
     pub datums_per_call: usize,
     pub dead_letters: Option<DeadLetters>,
-    /// None: nothing is forwarded, whatever the definitions say.
+    /// `None`: nothing is forwarded, whatever the definitions say.
     pub forwarder: Option<Forwarder>,
     /// Owns the engine's long-lived tasks.
     pub supervisor: Supervisor,
 }
 
-/// An engine that takes deliveries; it publishes while it [runs](Engine::run).
+/// An engine that accepts deliveries; it publishes while it [runs](Engine::run).
 #[derive(Debug)]
 pub struct Engine<S> {
     pub endpoint: FirehoseEndpoint,
@@ -58,14 +58,14 @@ pub struct Engine<S> {
     pub forwarder: Option<Forwarder>,
     /// Messages of the queues, in their order in the configuration.
     pub queues: Vec<SourceIntake>,
-    /// Messages that SNS posts.
+    /// Messages posted by SNS.
     pub sns: SourceIntake,
-    /// Of objects in S3, whichever queue names them.
+    /// For objects in S3, whichever queue names them.
     object_ledger: Ledger,
     firehose_ledger: Ledger,
     pub supervisor: Supervisor,
     journal: Option<Arc<Journal>>,
-    /// Of counts that the journal held, and when (Unix milliseconds) they were restored.
+    /// For counts restored from the journal, and when (Unix milliseconds) they were restored.
     start: Option<(StartGuard, i64)>,
 }
 
@@ -79,19 +79,19 @@ pub struct Ended {
     pub time: TimeLeft,
 }
 
-/// What is left of the grace.
+/// The rest of the grace period.
 #[derive(Clone, Copy, Debug)]
 pub struct TimeLeft {
-    /// Until then each step may take what it needs.
+    /// Until then a step may take as long as it needs.
     work_until: Instant,
-    /// When the grace is over.
+    /// The end of the grace period.
     end: Instant,
 }
 
 // === impl Engine ===
 
 impl<S: MetricSink> Engine<S> {
-    /// Joins the parts, and takes over what an earlier process left in the journal.
+    /// Connects the parts, and restores the journal of an earlier process.
     pub async fn start(
         making: Making<'_>,
         rules: RuleSet,
@@ -198,13 +198,13 @@ impl<S: MetricSink> Engine<S> {
         }
     }
 
-    /// The way in of objects that messages of a queue name.
+    /// The intake for objects that messages of a queue name.
     pub fn objects_of(&self, queue: &SourceIntake) -> SourceIntake {
         let (ledger, id_life) = (self.object_ledger.clone(), Some(S3_ID_LIFE));
         SourceIntake { ledger, id_life, ..queue.clone() }
     }
 
-    /// Reads the gauges, but for those of queues.
+    /// Reads the gauges, except those of queues.
     pub fn gauges(&self) -> impl Fn() -> Gauges + Send + Sync + 'static {
         let (metrics, intake) = (Arc::clone(&self.metrics), Arc::clone(&self.intake));
         let aggregator = Arc::clone(&self.aggregator);
@@ -213,7 +213,7 @@ impl<S: MetricSink> Engine<S> {
         let (ledgers, forwarder): (Vec<_>, _) =
             (ledgers.cloned().collect(), self.forwarder.clone());
         move || {
-            // Counters whose sources are elsewhere: brought up to date when they are looked at.
+            // Counters kept elsewhere are copied when the metrics are read.
             metrics.ledger_evicted.raise_to(ledgers.iter().map(Ledger::evicted).sum());
             let (remembered_events, evicted) = intake.remembered();
             metrics.remembered_evicted.raise_to(evicted);
@@ -234,8 +234,9 @@ impl<S: MetricSink> Engine<S> {
         }
     }
 
-    /// Publishes until `stop`, or until a long-lived task fails; then takes nothing new, which `drain`
-    /// is told, and publishes what is there. A part of the grace is kept for what follows this.
+    /// Publishes until `stop`, or until a long-lived task fails. Then it cancels `drain`, so that
+    /// sources stop, and publishes the rest. Part of the grace period is reserved for the steps
+    /// that follow.
     pub async fn run(
         &self,
         stop: impl Future<Output = ()>,
@@ -274,7 +275,7 @@ impl<S: MetricSink> Engine<S> {
         intake.drain();
         drain.cancel();
         if publishing.is_finished() {
-            // It has panicked. What it had not begun can still be published.
+            // It panicked. The epochs that it had not started can still be published.
             publishing = publish();
         }
         publisher.hurry();
@@ -287,15 +288,15 @@ impl<S: MetricSink> Engine<S> {
             tokio::select! {
                 biased;
                 _ = &mut publishing => true,
-                // No call can be named any more, so none is made.
+                // Without the journal no call can be recorded, so none is made.
                 () = journal_ended(self.journal.as_deref()) => false,
             }
         };
         let settled = timeout_at(time.work_until, published).await.unwrap_or(false);
         if !settled {
-            // Nothing is settled any more while what is left is added up.
+            // Nothing may be settled while the rest is added up.
             publishing.abort();
-            // Unless no thread is free to stop it.
+            // Unless no thread is free to abort it.
             let _ = timeout_at(time.step(), publishing).await;
         }
         if publisher.has_panicked() && !supervisor.has_failed() {
@@ -305,13 +306,13 @@ impl<S: MetricSink> Engine<S> {
         let mut counts = left.iter().map(|line| line.count).sum();
         let pending = self.aggregator.pending.counts();
         if pending > counts {
-            // Between the epoch that was sealed and the calls: only a panic loses them there.
+            // Between the sealed epoch and the calls: only a panic loses counts there.
             let lost = pending - counts;
             tracing::error!(counts = lost, "counts lost to a panic; their series are unknown");
             counts = pending;
         }
         if let Some(journal) = &self.journal {
-            // What is left stays on disk, and the next process publishes it.
+            // The rest stays on disk, and the next process publishes it.
             if !timeout_at(time.step(), flush(journal)).await.unwrap_or(false) {
                 tracing::error!(
                     "journal not flushed in time: the outcomes of the last calls are missing"
@@ -329,7 +330,7 @@ impl<S: MetricSink> Engine<S> {
         Ended { left, counts, time }
     }
 
-    /// Ends the start when the restored counts are settled, or after a while.
+    /// Ends the watched start when the restored counts are settled, or after a while.
     async fn watch_start(&self) -> Infallible {
         if let Some((start, restored_ms)) = &self.start {
             let settled = async {
@@ -359,19 +360,19 @@ impl<S: MetricSink> Engine<S> {
 // === impl TimeLeft ===
 
 impl TimeLeft {
-    /// A fifth of the grace, 2 s at most, is kept for what follows publishing: forwards, deletions,
-    /// dead letters, and the lines of what is left.
+    /// A fifth of the grace period, at most 2 s, is reserved for the steps after publishing:
+    /// forwards, deletions, dead letters and final log lines.
     fn of(grace: Duration) -> Self {
         let end = Instant::now() + grace;
         Self { work_until: end - (grace / 5).min(Duration::from_secs(2)), end }
     }
 
-    /// Until when the next step may take: near the end it leaves half to those after it.
+    /// Deadline of the next step: near the end, half of the remaining time.
     pub fn step(&self) -> Instant {
         self.work_until.max(half_way(Instant::now(), self.end))
     }
 
-    /// Until when a step and what follows its end may take.
+    /// Deadlines of a step and of the cleanup after it.
     pub fn two_steps(&self) -> (Instant, Instant) {
         let first = self.step();
         (first, half_way(first, self.end))
@@ -382,7 +383,7 @@ fn half_way(from: Instant, to: Instant) -> Instant {
     from + to.saturating_duration_since(from) / 2
 }
 
-/// Waits until the journal's writer has ended; without a journal, for ever.
+/// Waits until the journal's writer has ended; forever without a journal.
 async fn journal_ended(journal: Option<&Journal>) {
     match journal {
         Some(journal) => journal.ended().await,
@@ -390,7 +391,7 @@ async fn journal_ended(journal: Option<&Journal>) {
     }
 }
 
-/// Writes what is still to be said of calls, however often that takes; gives whether it could.
+/// Writes the outstanding records about calls, with retries. Returns whether that succeeded.
 async fn flush(journal: &Journal) -> bool {
     let mut backoff = Backoff::default();
     while journal.flush().await.is_err() {
@@ -402,13 +403,14 @@ async fn flush(journal: &Journal) -> bool {
     true
 }
 
-/// Knows messages until a while after they are deleted: SQS may give out one that it has just deleted.
+/// Remembers messages for a while after their deletion, because SQS may redeliver a deleted
+/// message.
 fn queue_ledger(sqs: &Sqs) -> Ledger {
     let until_settled = sqs.acknowledge == Acknowledge::Published;
     Ledger::holding(done_when(until_settled), queue_id_life(sqs.visibility), DONE_IDS_MAX)
 }
 
-/// Knows messages for as long as they would be believed.
+/// Remembers messages for as long as they would be accepted.
 fn sns_ledger(sns: &Sns) -> Ledger {
     let until_settled = sns.acknowledge == Acknowledge::Published;
     Ledger::new(done_when(until_settled), sns.max_age + SNS_ID_MARGIN, DONE_IDS_MAX)
@@ -418,7 +420,7 @@ fn done_when(until_settled: bool) -> DoneWhen {
     if until_settled { DoneWhen::Settled } else { DoneWhen::Merged }
 }
 
-/// How long a message is known after it is deleted, or could not be.
+/// How long a message is remembered after its deletion succeeded or failed.
 pub fn queue_id_life(visibility: Duration) -> Duration {
     SQS_ID_LIFE + visibility
 }

@@ -1,4 +1,4 @@
-//! The journal in the daemon: read at the start, and what it held handed over.
+//! The journal in the daemon: read at the start, and its contents handed over.
 
 use std::io;
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use crate::offload::offload;
 use crate::rules::Layouts;
 use crate::telemetry::{DoubtCause, DropReason, Metrics, TaskName};
 
-/// A log of the journal is full from so many bytes: 16 MiB.
+/// Size at which a log file of the journal is full: 16 MiB.
 const LOG_BYTES: u64 = 16 << 20;
 
-/// Reads the journal, if there is to be one, and begins to write it.
+/// Reads the journal, if one is configured, and starts to write it.
 pub async fn open(making: &Making<'_>) -> Result<Option<Opened>, StartError> {
     let config = making.config;
     let journaled = config.has(Acknowledge::Journaled);
@@ -37,8 +37,8 @@ pub async fn open(making: &Making<'_>) -> Result<Option<Opened>, StartError> {
     })
 }
 
-/// Reads the journal on a disk and begins to write it; a log is full from so many bytes. The start is
-/// not watched.
+/// Reads the journal on a disk and starts to write it; a log file is full at `log_bytes`. The start
+/// is not watched.
 #[cfg(test)]
 pub async fn open_on(
     disk: impl FnOnce() -> io::Result<Arc<dyn Disk>> + Send + 'static,
@@ -48,7 +48,7 @@ pub async fn open_on(
     open_by(disk, making, log_bytes, journal::open).await
 }
 
-/// How a journal is opened.
+/// A function that opens a journal.
 type Open = fn(
     Arc<dyn Disk>,
     &Layouts,
@@ -76,12 +76,12 @@ async fn open_by(
     let opening = offload(move || open(disk()?, &layouts, settings, clock, metrics));
     let (opened, writing) =
         opening.await.map_err(|_| io::Error::other("reading it panicked"))??;
-    // Ends when nothing holds the journal any more.
+    // Ends when the journal is dropped everywhere.
     making.supervisor.spawn_worker(TaskName::JournalWriter, writing.run());
     Ok(opened)
 }
 
-/// Takes over what an earlier process left. Gives the guard of the start, if that is watched.
+/// Restores what an earlier process left. Returns the guard of the start, if it is watched.
 pub async fn restore(
     opened: Opened,
     intake: &Intake,
@@ -91,7 +91,7 @@ pub async fn restore(
 ) -> Option<StartGuard> {
     let Opened { journal, outstanding, doubtful, ids, events, start } = opened;
     let requests = ids.len();
-    // A source looks for its own alone, which are no others'.
+    // A source only looks up IDs of its own, so each ledger may hold all of them.
     for ledger in ledgers {
         ledger.restore(ids.clone());
     }
@@ -105,7 +105,8 @@ pub async fn restore(
             counts = doubtful,
             "counts in doubt: an earlier process died during PutMetricData calls"
         );
-        // Named now, and no more from the next start on. If this fails, so will the first request.
+        // Recorded now, so that the next start does not report it again. If this fails, the first
+        // request fails too.
         let _ = journal.flush().await;
     }
     let counts: u64 = outstanding.iter().map(|(_, count)| count).sum();

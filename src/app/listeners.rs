@@ -1,4 +1,4 @@
-//! The listeners: their addresses, certificates, and what they ask clients for.
+//! The listeners: their addresses, certificates, and what they require of clients.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use crate::http::{
 use crate::intake::AccessKeys;
 use crate::telemetry::Metrics;
 
-/// Connections at most: of senders, of those who look after the daemon, and of clients of the API.
+/// Maximum number of connections: senders, admin clients, SES API clients.
 const CONNECTIONS_MAX: [usize; 3] = [10_000, 1000, 500];
 
-/// What is bound, and the certificate that all of it shares.
+/// The bound listeners and the certificate that they share.
 pub struct Listeners {
     pub http: Listener,
     pub admin: Listener,
@@ -25,7 +25,7 @@ pub struct Listeners {
     pub tls: Option<Tls>,
 }
 
-/// Reads certificate and key, if the configuration names them.
+/// Reads certificate and key, if they are configured.
 ///
 /// # Errors
 /// The file that cannot be used, and why.
@@ -34,10 +34,10 @@ pub fn tls(listen: &Listen, metrics: &Arc<Metrics>) -> Result<Option<Tls>, Start
     tls.transpose().map_err(StartError::Configuration)
 }
 
-/// Binds the addresses of the configuration.
+/// Binds the configured addresses.
 ///
 /// # Errors
-/// An address is taken.
+/// An address is in use.
 pub fn bind(
     config: &Config,
     tls: Option<Tls>,
@@ -52,7 +52,7 @@ pub fn bind(
         Ok::<_, StartError>(listener.with_metrics(Arc::clone(metrics)).with_tls(tls))
     };
     let http = bind(config.listen.http, senders, true)?;
-    // Probes and scrapers have no certificate; the token is for the latter.
+    // Probes and scrapers have no certificate; scrapers have the token.
     let admin = bind(config.listen.admin, admins, false)?;
     let ses_api = config.ses_api.listen.map(|address| bind(address, clients, true)).transpose()?;
     Ok(Listeners { http, admin, ses_api, tls })
@@ -74,7 +74,7 @@ fn tls_files(listen: &Listen) -> Option<TlsFiles> {
     })
 }
 
-/// Keeps web pages out of the Firehose endpoint where it asks for no key.
+/// Rejects requests from web pages when the Firehose endpoint requires no key.
 pub fn guard(firehose: Router, config: &Config, metrics: &Arc<Metrics>) -> Router {
     if !config.firehose.access_keys.is_empty() {
         return firehose;

@@ -1,8 +1,8 @@
-//! The daemon put together: the one place where parts are made and tasks are started.
+//! Assembles the daemon: the only place that creates parts and starts tasks.
 //!
-//! [`App::bind`] makes the parts and binds the sockets; [`App::run`] serves until it is told to
-//! stop, then drains: sources refuse what is new, everything merged is published, whoever waits is
-//! answered, sockets close.
+//! [`App::bind`] creates the parts and binds the sockets. [`App::run`] serves until it is stopped,
+//! then drains: sources reject new requests, merged counts are published, pending responses are
+//! sent, and sockets are closed.
 
 mod admin;
 mod dead_letters;
@@ -52,23 +52,23 @@ use crate::sink::{Datum, Failure, Memory, MetricSink, OwnTotals, Publisher};
 use crate::supervisor::Supervisor;
 use crate::telemetry::{Metrics, Reload, TaskName};
 
-/// What `serve` counts by when nothing is configured at all, and `demo` always.
+/// The definitions that `serve` uses when none are configured, and `demo` always.
 pub const EXAMPLE_DEFINITIONS: &str = include_str!("../../config/definitions.json");
 
 /// Why the daemon does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The definitions are faulty.
+    /// The definitions are invalid.
     #[error("the definitions are invalid")]
     Definitions(Vec<Finding>),
-    /// Something that the configuration names is not there or does not fit.
+    /// Something that the configuration names does not exist or does not fit.
     #[error("{0}")]
     Configuration(String),
     #[error("cannot listen on {address}: {error}")]
     Listen { address: SocketAddr, error: io::Error },
 }
 
-/// What surrounds a daemon and is no setting: tests put in their own.
+/// The environment of a daemon besides its settings; tests replace it.
 #[derive(Clone, Debug, Default)]
 pub struct Surroundings {
     pub clock: Clock,
@@ -84,7 +84,7 @@ enum Sink {
     Memory(Memory),
 }
 
-/// A daemon that is bound and not yet running.
+/// A daemon that is bound but not running yet.
 #[derive(Debug)]
 pub struct App {
     http: Listener,
@@ -108,17 +108,17 @@ pub struct App {
 pub struct Drained {
     /// Counts that could not be published in time: lost with the process, and in doubt.
     pub left: Vec<Line>,
-    /// A long-lived task has failed; the log says which.
+    /// A long-lived task failed; the log says which.
     pub has_failed: bool,
 }
 
 // === impl App ===
 
 impl App {
-    /// Makes the parts and binds both listeners.
+    /// Creates the parts and binds the listeners.
     ///
     /// # Errors
-    /// The definitions are faulty or missing, AWS cannot be set up, or an address is taken.
+    /// The definitions are invalid or missing, AWS cannot be set up, or an address is in use.
     pub async fn bind(config: Config, around: Surroundings) -> Result<Self, StartError> {
         let Surroundings { clock, aws, .. } = around;
         let metrics = Metrics::new()
@@ -193,55 +193,55 @@ impl App {
         })
     }
 
-    /// Where events come in.
+    /// The address where events arrive.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system.
     pub fn http_address(&self) -> io::Result<SocketAddr> {
         self.http.address()
     }
 
-    /// Where metrics, series and health are.
+    /// The address of metrics, series and health.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system.
     pub fn admin_address(&self) -> io::Result<SocketAddr> {
         self.admin.address()
     }
 
-    /// Where the SES API is answered, if it is.
+    /// The address of the SES API, if it is served.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system.
     pub fn ses_api_address(&self) -> io::Result<Option<SocketAddr>> {
         self.ses_api.as_ref().map(Listener::address).transpose()
     }
 
-    /// The certificate in use, if there is one: reads it again, while the daemon runs.
+    /// The certificate in use, if any; a handle to reload it while the daemon runs.
     #[must_use]
     pub fn tls(&self) -> Option<Tls> {
         self.tls.clone()
     }
 
-    /// The definitions in force: reads them again, while the daemon runs.
+    /// The definitions in use; a handle to reload them while the daemon runs.
     #[must_use]
     pub fn book(&self) -> Book {
         self.book.clone()
     }
 
-    /// Owns the long-lived tasks; it knows whether one has failed.
+    /// Owns the long-lived tasks and knows whether one has failed.
     #[must_use]
     pub fn supervisor(&self) -> Supervisor {
         self.engine.supervisor.clone()
     }
 
-    /// Reads how many counts are merged, and neither accepted nor given up.
+    /// Reads the number of counts that are merged and neither accepted nor dropped.
     pub fn pending_counts(&self) -> impl Fn() -> u64 + Send + 'static {
         let aggregator = Arc::clone(&self.engine.aggregator);
         move || aggregator.pending.counts()
     }
 
-    /// Serves until `stop`, or until a long-lived task fails; then drains within the grace.
+    /// Serves until `stop`, or until a long-lived task fails; then drains within the grace period.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Drained {
         let Self {
             http,
@@ -258,7 +258,7 @@ impl App {
         } = self;
         let drain = CancellationToken::new();
         let end = CancellationToken::new();
-        // Whatever ends this ends the thread of the admin listener too.
+        // Ends the admin listener's thread on every exit path.
         let _end = end.clone().drop_guard();
         let supervisor = engine.supervisor.clone();
         let gauges = engine.gauges();
@@ -317,7 +317,7 @@ impl App {
         });
 
         let Ended { left, counts, time } = engine.run(stop, drain, config.shutdown.grace).await;
-        // Before the queues: a message is deleted when its events are forwarded.
+        // Before the queues: a message is deleted only after its events are forwarded.
         if let Some(forwarder) = &engine.forwarder {
             let (settle_by, end) = time.two_steps();
             forwarder.finish(settle_by, end).await;
@@ -325,7 +325,7 @@ impl App {
         #[cfg(feature = "sqs")]
         queues.finish(time).await;
         if let Some(totals) = totals {
-            // The last word of the own totals, doubt of this shutdown included.
+            // The last own totals include the counts in doubt of this shutdown.
             let _ = timeout_at(time.step(), async {
                 if let Ok(Some(mut totals)) = totals.await {
                     totals.publish(publisher.sink()).await;
@@ -335,7 +335,7 @@ impl App {
         }
         dead_letters::finish(dead_letters.as_ref(), time).await;
         end.cancel();
-        // A connection that is due an answer has it by now, but for the bytes on the wire.
+        // Every connection has its response by now, except for bytes in transit.
         let _ = timeout_at(time.step(), tasks.wait()).await;
         fault::hit("stop");
         tracing::info!(counts_left = counts, "stopped");
@@ -343,7 +343,7 @@ impl App {
     }
 }
 
-/// What puts rules into force.
+/// The function that installs new rules.
 fn installer<S: MetricSink>(engine: &Engine<S>) -> Box<dyn Fn(RuleSet) + Send + Sync> {
     let (intake, forwarder) = (Arc::clone(&engine.intake), engine.forwarder.clone());
     Box::new(move |rules| {
@@ -354,7 +354,7 @@ fn installer<S: MetricSink>(engine: &Engine<S>) -> Box<dyn Fn(RuleSet) + Send + 
     })
 }
 
-/// Publishes own totals until the daemon drains; gives them back for a last time.
+/// Publishes own totals until the daemon drains; returns them for a last call.
 async fn own_totals_until(
     mut totals: OwnTotals,
     publisher: Publisher<Sink>,
@@ -375,7 +375,7 @@ async fn cloudwatch(config: &Config, environment: AwsEnvironment) -> Result<Sink
         connect_timeout: config.cloudwatch.connect_timeout,
         attempt_timeout: config.cloudwatch.attempt_timeout,
     };
-    // Large, for what it needs only once.
+    // Boxed, because the future is large and needed only once.
     let client = Box::pin(CloudWatch::new(&settings)).await;
     let client = client.map_err(|error| StartError::Configuration(error.to_owned()))?;
     Ok(Sink::CloudWatch(Box::new(client)))

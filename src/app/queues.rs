@@ -1,4 +1,4 @@
-//! The queues in the daemon: set up at the start, read while it runs, left in order at the end.
+//! The queues in the daemon: set up at the start, polled while it runs, cleaned up at the end.
 
 use std::sync::Arc;
 
@@ -20,11 +20,11 @@ use crate::source::sqs::ObjectSource;
 use crate::source::sqs::{SqsParts, SqsSettings, SqsSource, region_of};
 use crate::telemetry::Gauges;
 
-/// Queues that are not read yet.
+/// Queues that are not polled yet.
 #[derive(Debug)]
 pub struct Queues(Vec<Unstarted>);
 
-/// A queue that is not read yet.
+/// A queue that is not polled yet.
 #[derive(Debug)]
 struct Unstarted {
     sdk: SdkConfig,
@@ -36,7 +36,7 @@ struct Unstarted {
     owner: Option<String>,
 }
 
-/// Queues that are read.
+/// Queues that are polled.
 #[derive(Clone, Debug)]
 pub struct RunningQueues(Vec<SqsSource>);
 
@@ -46,7 +46,7 @@ impl Queues {
     /// Finds region and credentials.
     ///
     /// # Errors
-    /// There is no region for a queue.
+    /// No region is known for a queue.
     pub async fn new(config: &Config, aws: &AwsEnvironment) -> Result<Self, StartError> {
         let mut queues = Vec::new();
         for sqs in &config.sqs {
@@ -72,7 +72,7 @@ impl Queues {
         Ok(Self(queues))
     }
 
-    /// Begins to read them, until `drain`.
+    /// Starts to poll them, until `drain`.
     pub fn start<S: MetricSink>(
         self,
         engine: &Engine<S>,
@@ -98,8 +98,7 @@ impl Queues {
     }
 }
 
-/// The account that a queue's buckets belong to; that of the queue, unless the configuration says
-/// otherwise.
+/// The account that a queue's buckets belong to: the queue's own unless configured otherwise.
 #[cfg(feature = "s3")]
 fn owner_of(sqs: &Sqs) -> Option<String> {
     match &sqs.bucket_owner {
@@ -117,7 +116,7 @@ fn owner_of(sqs: &Sqs) -> Option<String> {
 // === impl RunningQueues ===
 
 impl RunningQueues {
-    /// Adds what they hold.
+    /// Adds the number of messages they hold.
     pub fn add_to(&self, gauges: &mut Gauges) {
         for source in &self.0 {
             let (held, pollers) = source.gauges();
@@ -126,7 +125,7 @@ impl RunningQueues {
         }
     }
 
-    /// Waits for the last deletions. Nothing is merged or settled any more.
+    /// Waits for the last deletions. Called when nothing is merged or settled any more.
     pub async fn finish(&self, time: TimeLeft) {
         let (settle_by, end) = time.two_steps();
         let mut finishing = JoinSet::new();

@@ -1,8 +1,8 @@
-//! A replay put together: what is read, and the engine that publishes it.
+//! Assembles a replay: the plan of what to read, and the engine that publishes it.
 //!
-//! The engine is the daemon's, without its sockets and with a journal in the folder of the state: an
-//! object is a request, which is on disk before it is merged and known from then on. So a replay that
-//! ends early, whatever ended it, is gone on with by the next.
+//! The engine is the daemon's, without its sockets and with a journal in the state directory. An
+//! object is a request: it is on disk before it is merged, and known from then on. So an
+//! interrupted replay is resumed by the next run.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,7 +37,7 @@ pub struct ReplaySettings {
     pub inputs: Vec<Input>,
     pub range: Range,
     pub objects_at_once: usize,
-    /// Where the state is; `None`: nothing is published, and nothing kept.
+    /// The state directory; `None`: nothing is published or stored.
     pub state: Option<PathBuf>,
 }
 
@@ -46,7 +46,7 @@ pub struct ReplaySettings {
 pub enum ReplayError {
     #[error(transparent)]
     Start(#[from] StartError),
-    /// What is there cannot be found out.
+    /// The inputs cannot be listed.
     #[error("{0}")]
     Listing(String),
     #[error(
@@ -56,7 +56,7 @@ pub enum ReplayError {
     TooMany { known: usize, max: usize },
 }
 
-/// A replay that is planned and not yet running.
+/// A replay that is planned but not running yet.
 #[derive(Debug)]
 pub struct Replay {
     work: Arc<Work>,
@@ -74,25 +74,25 @@ struct Publishing {
     resumed: u64,
 }
 
-/// What came of a replay.
+/// The result of a replay.
 #[derive(Debug)]
 pub struct Replayed {
     pub totals: Totals,
     pub passed_over: PassedOver,
-    /// Objects that were to be read, and were not begun or not merged.
+    /// Objects of the plan that were not started or not merged.
     pub left: u64,
-    /// It was told to stop before its end.
+    /// The replay was stopped before its end.
     pub interrupted: bool,
     pub outcome: Outcome,
 }
 
-/// What became of the counts.
+/// What happened to the counts.
 #[derive(Debug)]
 pub enum Outcome {
-    /// Nothing: they were only made.
+    /// Nothing: they were only counted.
     Counted {
         lines: Vec<Line>,
-        /// Sum of those that CloudWatch would not take for their age.
+        /// Sum of those that are too old for CloudWatch.
         too_old: u64,
     },
     Published(Published),
@@ -101,14 +101,14 @@ pub enum Outcome {
 /// Sums of counts, and where they went.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Published {
-    /// Left in the state by a replay before this.
+    /// Left in the state by an earlier run.
     pub resumed: u64,
     pub accepted: u64,
     pub accepted_datums: u64,
-    /// Left in the state by this one.
+    /// Left in the state by this run.
     pub pending: u64,
     pub dropped: Vec<(&'static str, u64)>,
-    /// In calls of unknown outcome.
+    /// In calls whose outcome is unknown.
     pub doubtful_ambiguous: u64,
     /// In calls that an earlier process was making when it died.
     pub doubtful_crash: u64,
@@ -129,11 +129,11 @@ impl From<TooMany> for ReplayError {
 // === impl Replay ===
 
 impl Replay {
-    /// Finds out what is to be read, and takes over what an earlier replay left in the state. `say` hears of
-    /// objects that cannot be read.
+    /// Lists the inputs, and restores what an earlier run left in the state. `say` gets a message
+    /// for each object that cannot be read.
     ///
     /// # Errors
-    /// As for [`super::App::bind`]; or what is there cannot be found out, or is too much.
+    /// As for [`super::App::bind`]; or the inputs cannot be listed or hold too many objects.
     pub async fn plan(
         config: Config,
         around: Surroundings,
@@ -155,13 +155,13 @@ impl Replay {
             clock: clock.clone(),
             datums_per_call: DATUMS_PER_CALL_MAX,
             dead_letters: None,
-            // Only counts are made again.
+            // A replay only counts; it does not forward again.
             forwarder: None,
             supervisor: Supervisor::new(Arc::clone(&metrics)),
         };
-        // First of all, since it is locked: two at the same objects would count them twice.
+        // First, because it takes the lock: two replays of the same objects would count them twice.
         let mut opened = journal::open(&making).await?;
-        // Who is known is not read, so no ledger has to know.
+        // Known objects are not read, so no ledger needs their IDs.
         let known = opened.as_mut().map(|opened| std::mem::take(&mut opened.ids));
         let known = known.unwrap_or_default().into_iter().map(|(id, _)| id);
         if opened.is_some() {
@@ -186,7 +186,7 @@ impl Replay {
         Ok(Self { work: Arc::new(work), at_once, passed_over, publishing, layouts, now_ms, grace })
     }
 
-    /// How many objects are to be read, and their bytes.
+    /// The number of objects to read, and their bytes.
     #[must_use]
     pub fn size(&self) -> (u64, u64) {
         let objects = &self.work.objects;
@@ -198,8 +198,8 @@ impl Replay {
         Arc::clone(&self.work.progress)
     }
 
-    /// Reads everything, and publishes it; until `stop`, and then what is merged by then, within the
-    /// grace.
+    /// Reads and publishes everything; after `stop`, publishes what is merged by then, within the
+    /// grace period.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Replayed {
         let Self { work, at_once, passed_over, publishing, layouts, now_ms, grace } = self;
         let mut working = tokio::spawn(Arc::clone(&work).run(at_once));
@@ -227,7 +227,7 @@ impl Replay {
             let lines = lines(&work.taker, &layouts);
             Outcome::Counted { too_old: replay::counts_too_old(&lines, now_ms), lines }
         };
-        // At the end of the grace somebody may still be reading.
+        // At the end of the grace period a worker may still be reading.
         working.abort();
         let totals = work.progress.totals();
         let done = totals.read + totals.missing + totals.failed;
@@ -236,28 +236,29 @@ impl Replay {
     }
 }
 
-/// The configuration of the daemon as it is for a replay.
+/// The daemon's configuration, adapted for a replay.
 fn for_replay(mut config: Config, settings: &ReplaySettings) -> Result<Config, StartError> {
     if settings.state.is_some() && config.cloudwatch.publish != Publish::Aws {
         let what = "cloudwatch.publish is \"memory\", so nothing would be published";
         let fix = "pass a configuration that publishes (--config), or use --dry-run";
         return Err(StartError::Configuration(format!("{what}; {fix}")));
     }
-    // Nothing else is read, and of Firehose's endpoint only how it is made safe.
+    // A replay reads no other source; of the Firehose endpoint only the acknowledgement mode
+    // matters.
     config.sqs.clear();
     config.firehose.acknowledge =
         if settings.state.is_some() { Acknowledge::Journaled } else { Acknowledge::Merged };
     config.journal.directory.clone_from(&settings.state);
-    // What cannot be read stays where it is.
+    // Unreadable values stay in their objects.
     config.dead_letters = DeadLetters::default();
-    // Nobody changes definitions here, so they must be there.
+    // A replay has no SES API, so the definitions must exist.
     config.ses_api = SesApi::default();
     let in_flight = &mut config.limits.in_flight_requests;
     *in_flight = settings.objects_at_once.max(*in_flight);
     Ok(config)
 }
 
-/// Looks through all inputs.
+/// Lists all inputs.
 async fn list(
     mut plan: Plan,
     settings: &ReplaySettings,
@@ -316,7 +317,7 @@ impl Publishing {
     async fn start(making: Making<'_>, rules: RuleSet, sink: Sink, opened: Opened) -> Self {
         let mut resumed: u64 = opened.outstanding.iter().map(|(_, count)| count).sum();
         if making.config.cloudwatch.ambiguous == Ambiguous::Drop {
-            // Dropped now, and told as such.
+            // They are dropped now and reported as doubtful.
             resumed += opened.doubtful;
         }
         Self { engine: Engine::start(making, rules, sink, Some(opened)).await, resumed }
@@ -327,7 +328,7 @@ impl Publishing {
         Taker::Engine(replay::Engine {
             source: SourceIntake {
                 intake: Arc::clone(&self.engine.intake),
-                // Each id is asked for once, so those that are done need not be known.
+                // Each ID is used once, so done IDs need not be kept.
                 ledger: Ledger::new(DoneWhen::Merged, REPLAY_ID_LIFE, 0),
                 until_settled: false,
                 id_life: Some(REPLAY_ID_LIFE),
@@ -355,7 +356,7 @@ impl Published {
     }
 }
 
-/// What was added up, if it was.
+/// The totals, if they were collected.
 fn lines(taker: &Taker, layouts: &Layouts) -> Vec<Line> {
     match taker {
         Taker::Engine(_) => Vec::new(),

@@ -1,4 +1,4 @@
-//! The SNS endpoint in the daemon: set up at the start, if topics are named.
+//! The SNS endpoint in the daemon: set up at the start if topics are configured.
 
 use std::sync::Arc;
 
@@ -13,17 +13,17 @@ use crate::source::sns::{
     CertificateStore, SnsEndpoint, SnsParts, SnsSettings, Web, WebEnvironment,
 };
 
-/// What certificates are fetched with, and where they are kept.
+/// The client that fetches certificates, and where they are stored.
 #[derive(Debug)]
 pub struct CertificateSource {
     web: Web,
     store: Option<CertificateStore>,
 }
 
-/// Finds what certificates need, if there is to be an endpoint.
+/// Prepares what certificates need, if there is an endpoint.
 ///
 /// # Errors
-/// The system has no root certificates, or the directory of certificates cannot be used.
+/// The system has no root certificates, or the certificate directory cannot be used.
 pub fn certificates(
     config: &Config,
     environment: WebEnvironment,
@@ -46,7 +46,7 @@ pub fn certificates(
     Ok(Some(CertificateSource { web, store: store.transpose()? }))
 }
 
-/// The route of the endpoint; none without topics.
+/// The route of the endpoint; `None` without topics.
 pub fn router<S: MetricSink>(
     config: &Config,
     certificates: Option<CertificateSource>,

@@ -1,14 +1,14 @@
-//! Entries cut into calls.
+//! Splits entries into calls.
 
-/// What one call takes.
+/// The limits of one call.
 #[derive(Clone, Copy, Debug)]
 pub struct CallLimits {
     pub entries: usize,
-    /// Of all entries together. One that is longer goes alone.
+    /// For all entries together. A longer entry goes alone.
     pub bytes: usize,
 }
 
-/// Cuts entries into what one call takes each. Their order stays.
+/// Splits entries into calls within the limits, in order.
 pub fn calls<T>(
     entries: impl Iterator<Item = T>,
     limits: CallLimits,

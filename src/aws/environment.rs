@@ -11,15 +11,15 @@ pub enum AwsEnvironment {
     /// The SDK's standard environment: variables, profile, container, instance.
     #[default]
     Process,
-    /// A stand-in for AWS, with credentials that it does not check.
+    /// A replacement for AWS, with credentials that it does not check.
     Endpoint { url: String },
 }
 
 // === impl AwsEnvironment ===
 
 impl AwsEnvironment {
-    /// What clients are made of. Without a region here the SDK looks for one; `None` when there is
-    /// none at all.
+    /// The configuration for clients. Without `region` the SDK looks for one; `None` when it finds
+    /// none.
     pub async fn load(&self, region: Option<&str>) -> Option<SdkConfig> {
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12());
         if let Self::Endpoint { url } = self {
@@ -35,7 +35,7 @@ impl AwsEnvironment {
     }
 }
 
-/// The same with a role's credentials, if there is to be one.
+/// The same with a role's credentials, if a role is given.
 pub async fn assume_role(sdk: SdkConfig, role_arn: Option<&str>) -> SdkConfig {
     let Some(role_arn) = role_arn else { return sdk };
     let role = AssumeRoleProvider::builder(role_arn)

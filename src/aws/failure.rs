@@ -1,18 +1,18 @@
-//! Why a call was not answered as it should be.
+//! Why a call to AWS failed.
 
 use aws_sdk_cloudwatch::config::http::HttpResponse;
 use aws_sdk_cloudwatch::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 
-/// Why a whole call was not taken.
+/// Why a whole call failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallFailure {
-    /// No repeat of the same can help.
+    /// A retry of the same call cannot succeed.
     Invalid(String),
-    /// A repeat may help; or it was taken, and the answer is lost.
+    /// A retry may succeed; or the call succeeded and its response was lost.
     Other(String),
 }
 
-/// Codes of answers that say that the request itself is at fault.
+/// Error codes that mean that the request itself is invalid.
 const INVALID: &[&str] = &[
     // Firehose
     "InvalidArgumentException",
@@ -28,7 +28,7 @@ const INVALID: &[&str] = &[
 // === impl CallFailure ===
 
 impl CallFailure {
-    /// Tells what the SDK says.
+    /// Describes the SDK's error.
     #[must_use]
     pub fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
     where

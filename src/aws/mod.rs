@@ -1,4 +1,4 @@
-//! What all clients of AWS have in common, and the call that two of them make.
+//! What all AWS clients have in common, and the call that two of them share.
 
 use std::time::Duration;
 
@@ -14,5 +14,5 @@ pub use failure::CallFailure;
 #[cfg(feature = "to-firehose")]
 pub use stream::Stream;
 
-/// How long connecting may take, but for CloudWatch, which has a key for it.
+/// Connect timeout, except for CloudWatch, which has a key for it.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);

@@ -1,4 +1,4 @@
-//! A Firehose delivery stream, by `PutRecordBatch`, of which single records may fail.
+//! A Firehose delivery stream, through `PutRecordBatch`, in which single records may fail.
 //! <https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecordBatch.html>, 2026-11-21.
 
 use std::time::Duration;
@@ -24,27 +24,27 @@ pub struct Stream {
 // === impl Stream ===
 
 impl Stream {
-    /// In the region and with the credentials of `sdk`.
+    /// Uses the region and credentials of `sdk`.
     #[must_use]
     pub fn new(sdk: &SdkConfig, name: &str) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(CALL_TIMEOUT)
-            // Finding credentials is no part of an attempt.
+            // Finding credentials is not part of an attempt.
             .operation_timeout(CALL_TIMEOUT)
             .build();
         let config = aws_sdk_firehose::config::Builder::from(sdk)
-            // Ours know which records are to be sent again.
+            // The caller retries, because it knows which records failed.
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts)
             .build();
         Self { client: Client::from_conf(config), name: name.to_owned() }
     }
 
-    /// One call. For each record in its order: that it was taken, or why not.
+    /// Makes one call. For each record in order: whether it was accepted, or why not.
     ///
     /// # Errors
-    /// None was taken, or nobody knows.
+    /// None was accepted, or the outcome is unknown.
     pub async fn put(
         &self,
         records: impl Iterator<Item = Vec<u8>>,

@@ -1,4 +1,4 @@
-//! Limits at the limit, and nothing lost between merge and seal.
+//! Exact limits, and no losses between merge and seal.
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -39,13 +39,14 @@ fn merge(aggregator: &Aggregator, delta: &Delta) -> Result<Merge, Full> {
 fn entries_are_taken_up_to_the_limit_whole_or_not_at_all() {
     let (aggregator, id) = aggregator(None, 3);
     assert!(merge(&aggregator, &delta(id, &[("a", 1, 1), ("a", 2, 1)])).is_ok());
-    // Two more would be one too many: neither is taken, nor what is there already raised.
+    // Two new entries exceed the limit by one: nothing is merged, and existing entries stay the
+    // same.
     assert_eq!(merge(&aggregator, &delta(id, &[("a", 1, 5), ("b", 1, 1), ("c", 1, 1)])), Err(Full));
     assert_eq!((aggregator.pending.entries(), aggregator.pending.counts()), (2, 2));
     assert!(merge(&aggregator, &delta(id, &[("a", 1, 5), ("b", 1, 1)])).is_ok());
     assert_eq!((aggregator.pending.entries(), aggregator.pending.counts()), (3, 8));
     assert_eq!(merge(&aggregator, &delta(id, &[("c", 1, 1)])), Err(Full));
-    // What is known costs no entry, until its epoch is sealed.
+    // A known series needs no new entry until its epoch is sealed.
     assert!(merge(&aggregator, &delta(id, &[("a", 1, 1)])).is_ok());
     let sealed = aggregator.seal();
     assert_eq!(merge(&aggregator, &delta(id, &[("a", 1, 1)])), Err(Full));
@@ -68,8 +69,8 @@ fn room_that_is_not_used_is_given_back_and_what_was_taken_in_before_needs_none()
     assert_eq!(aggregator.restore(&old), Merge::default());
     assert_eq!((aggregator.pending.entries(), aggregator.pending.counts()), (4, 12));
     assert_eq!(merge(&aggregator, &delta(id, &[("e", 1, 1)])), Err(Full));
-    // Near the limit only new entries want room, and none of these is; an epoch that ends in
-    // between makes them new.
+    // Near the limit only new entries need room, and these are known. An epoch that ends in between
+    // makes them new.
     let room = aggregator.reserve(&two).expect("nothing is new");
     let _ = aggregator.seal();
     assert_eq!(aggregator.merge_into(room, &two, || None), Merge::default());
@@ -83,7 +84,7 @@ fn series_are_made_up_to_the_limit_and_minutes_cost_none() {
         merge(&aggregator, &delta(id, &[("a", 1, 1), ("a", 2, 1), ("b", 1, 1), ("c", 1, 7)]));
     assert_eq!(merged.map(|merge| merge.series_limit()), Ok(7));
     assert_eq!((aggregator.series(), aggregator.pending.entries()), (2, 3));
-    // Known series go on, in the next epoch too.
+    // Known series are accepted in the next epoch too.
     let _ = aggregator.seal();
     let merged = merge(&aggregator, &delta(id, &[("b", 9, 1), ("c", 1, 2)]));
     assert_eq!(merged.map(|merge| merge.series_limit()), Ok(2));
@@ -133,10 +134,10 @@ fn a_series_takes_at_most_100_bytes() {
     let sealed = aggregator.seal();
     assert_eq!(sealed.counts.entries().len() as u64, SERIES);
     drop(sealed);
-    // Once more, so that the epoch and the recent entries hold all of them.
+    // Once more, so that both the epoch and the recent entries hold all of them.
     merge_series(&aggregator, id, SERIES, 29_000_000);
     let bytes = aggregator.bytes() as u64;
-    // 42 of them are values. What capacities add is the same at every run.
+    // 42 bytes of each are values. The overhead of capacities is the same in every run.
     assert!((86 * SERIES..90 * SERIES).contains(&bytes), "{bytes} bytes");
 }
 
@@ -150,9 +151,9 @@ fn what_a_burst_took_is_given_back() {
     let burst = aggregator.bytes();
     assert!(burst > before + 250_000 * 16, "{burst}");
     drop(aggregator.seal());
-    // The epoch's map is gone at once.
+    // The epoch's map is freed at once.
     assert!(aggregator.bytes() < burst / 2, "{} of {burst}", aggregator.bytes());
-    // With the last three hours over, and one epoch more, so are the series.
+    // After three hours and one more epoch the series are freed as well.
     aggregator.clock.set_ms(4 * 3_600_000);
     for _ in 0..2 {
         merge(&aggregator, &delta(id, &[("a", 29_000_300, 1)])).expect("it fits");
@@ -193,8 +194,8 @@ fn the_limit_of_an_hour_holds_over_a_new_table() {
 }
 
 /// However merges and seals interleave, the sealed epochs hold exactly what was merged, and each
-/// request's receipt lies with its counts and the namespaces it wrote to; while tables follow
-/// each other, because no series stays alive.
+/// receipt is in the epoch of its counts and namespaces. Tables are replaced throughout, because no
+/// series stays alive.
 #[test]
 fn merges_side_by_side_with_seals_lose_nothing() {
     let (aggregator, id) = aggregator(None, 1_000_000);
