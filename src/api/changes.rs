@@ -24,7 +24,7 @@ pub fn create_set(definitions: &mut Definitions, set: ConfigurationSet) -> Done 
         return Err(ApiError::new(ErrorKind::AlreadyExists(Noun::ConfigurationSet), message));
     }
     if sets.iter().filter(|set| set.name != ANY_CONFIGURATION_SET).count() >= SETS_MAX {
-        let message = format!("An account has at most {SETS_MAX} configuration sets.");
+        let message = format!("An account can have at most {SETS_MAX} configuration sets.");
         return Err(ApiError::new(ErrorKind::LimitExceeded, message));
     }
     sets.push(set);
@@ -186,7 +186,7 @@ pub fn put_destination_extensions(
 ) -> Done {
     let destination = destination_mut(definitions, set_name, name)?;
     let Destination::CloudWatch(cloudwatch) = &mut destination.destination else {
-        let message = format!("Event destination {name} is no CloudWatch destination.");
+        let message = format!("Event destination {name} is not a CloudWatch destination.");
         return Err(ApiError::bad_request(message));
     };
     cloudwatch.namespace = extensions.namespace;

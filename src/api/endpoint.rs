@@ -134,7 +134,8 @@ impl Api {
             answer
         });
         let Ok(answer) = running.await else {
-            let error = ApiError::new(ErrorKind::Internal, "postmeter failed while it did this.");
+            let error =
+                ApiError::new(ErrorKind::Internal, "Internal error while processing the request.");
             self.audit.log(&entry, Some(&error));
             return Err(error);
         };
@@ -216,7 +217,8 @@ impl Api {
         // Never closed.
         let _turn = self.long_bodies.acquire().await;
         let parsed = offload(move || Asked::parse(form, &request)).await;
-        parsed.map_err(|_| ApiError::new(ErrorKind::Internal, "The request cannot be parsed."))?
+        parsed
+            .map_err(|_| ApiError::new(ErrorKind::Internal, "The request could not be parsed."))?
     }
 }
 

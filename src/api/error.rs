@@ -231,7 +231,7 @@ impl From<ChangeError<Self>> for ApiError {
         match error {
             ChangeError::Refused(error) => error,
             ChangeError::Conflict => {
-                let message = "The definitions are being changed by somebody else; ask again.";
+                let message = "The definitions are being changed by another client; retry.";
                 Self::new(ErrorKind::ConcurrentModification, message)
             }
             ChangeError::Unfit(DefinitionsError::Faulty(findings)) => {
@@ -245,17 +245,17 @@ impl From<ChangeError<Self>> for ApiError {
             ) => Self::bad_request(why),
             ChangeError::TooLarge => {
                 let message =
-                    format!("The definitions would have more than {DOCUMENT_BYTES_MAX} bytes.");
+                    format!("The definitions would be larger than {DOCUMENT_BYTES_MAX} bytes.");
                 Self::new(ErrorKind::LimitExceeded, message)
             }
             ChangeError::Faulty => {
-                let message = "The stored definitions are faulty, as the log of postmeter says; \
-                               they are kept for whoever mends them.";
+                let message = "The stored definitions have errors, listed in postmeter's log; they \
+                               are not overwritten. Fix them first.";
                 Self::new(ErrorKind::Internal, message)
             }
             ChangeError::Failed(why) => {
                 tracing::error!(why, "definitions not changed");
-                let message = "The definitions could not be stored, as the log of postmeter says.";
+                let message = "The definitions could not be stored; see postmeter's log.";
                 Self::new(ErrorKind::Internal, message)
             }
         }

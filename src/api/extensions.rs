@@ -45,8 +45,8 @@ pub fn operation(request: &Request) -> Result<Operation, ApiError> {
 }
 
 fn unknown_operation() -> ApiError {
-    let message = "There is GET and PUT of configuration-sets/SET and of \
-                   configuration-sets/SET/event-destinations/NAME.";
+    let message = "Only GET and PUT of configuration-sets/SET and \
+                   configuration-sets/SET/event-destinations/NAME are supported.";
     ApiError::new(ErrorKind::UnknownOperation, message)
 }
 

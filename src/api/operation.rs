@@ -281,5 +281,5 @@ impl Page {
 /// The name that another page ended with.
 fn after(token: &str) -> Result<String, ApiError> {
     let decoded = URL_SAFE_NO_PAD.decode(token).ok().and_then(|name| String::from_utf8(name).ok());
-    decoded.ok_or_else(|| ApiError::bad_request("The NextToken is not one that was answered."))
+    decoded.ok_or_else(|| ApiError::bad_request("The NextToken is not valid."))
 }

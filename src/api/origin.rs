@@ -18,7 +18,7 @@ pub fn check(head: &Parts) -> Result<(), ApiError> {
         Err(ApiError::new(ErrorKind::CrossSite, message))
     };
     if head.headers.contains_key(header::ORIGIN) {
-        return refuse("requests of web pages (header Origin) are rejected");
+        return refuse("requests from web pages (header Origin) are rejected");
     }
     same_site(&head.uri, &head.headers).or_else(|not| refuse(&not.to_string()))
 }

@@ -287,9 +287,7 @@ impl<'a> Authorization<'a> {
         if !signed_headers.iter().all(is_lower)
             || !signed_headers.is_sorted_by(|one, next| one < next)
         {
-            return Err(incomplete(
-                "SignedHeaders must be sorted names in lower case, each of them once.",
-            ));
+            return Err(incomplete("SignedHeaders must be sorted, unique names in lower case."));
         }
         Ok(Self { id, date, region, service, signed_headers, signature })
     }

@@ -151,7 +151,7 @@ async fn read_all(mut body: Body) -> Result<ReadBody, ApiError> {
         let arrived = Duration::from_millis((bytes.len() * 1000 / BODY_RATE_MIN) as u64);
         let frame = match timeout_at(begun + BODY_SLACK + arrived, body.frame()).await {
             Ok(Some(Ok(frame))) => frame,
-            Ok(Some(Err(_))) => return Err(ApiError::bad_request("The body breaks off.")),
+            Ok(Some(Err(_))) => return Err(ApiError::bad_request("The body is incomplete.")),
             Ok(None) => return Ok(ReadBody { bytes, sha256: sha256.finalize().into() }),
             Err(_) => {
                 let message = "The body arrives too slowly.";
@@ -168,7 +168,7 @@ async fn read_all(mut body: Body) -> Result<ReadBody, ApiError> {
 }
 
 fn too_large() -> ApiError {
-    let message = format!("The body has more than {BODY_BYTES_MAX} bytes.");
+    let message = format!("The body is larger than {BODY_BYTES_MAX} bytes.");
     ApiError::new(ErrorKind::TooLarge, message)
 }
 

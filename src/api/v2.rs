@@ -153,8 +153,7 @@ fn set_of(arn: &str) -> Result<String, ApiError> {
     };
     name.map(str::to_owned).ok_or_else(|| {
         let message = format!(
-            "Invalid resource ARN <{}>: postmeter has \
-             arn:aws:ses:REGION:ACCOUNT:configuration-set/NAME.",
+            "Invalid resource ARN <{}>: use arn:aws:ses:REGION:ACCOUNT:configuration-set/NAME.",
             quote_name(arn)
         );
         ApiError::bad_request(message)
@@ -198,8 +197,8 @@ fn refuse_name(name: &str) -> Result<(), ApiError> {
 }
 
 fn unknown_operation() -> ApiError {
-    let message = "postmeter does not answer this operation; it answers those on configuration \
-                   sets and their event destinations.";
+    let message = "postmeter does not support this operation; it supports operations on \
+                   configuration sets and their event destinations.";
     ApiError::new(ErrorKind::UnknownOperation, message)
 }
 

@@ -166,7 +166,7 @@ impl Book {
     pub async fn reload_and_say(&self) {
         match self.reload().await {
             Ok(true) => tracing::info!("definitions reloaded"),
-            Ok(false) => tracing::info!("definitions are as before"),
+            Ok(false) => tracing::info!("definitions are unchanged"),
             Err(error) => refuse(&error),
         }
     }
@@ -201,7 +201,7 @@ fn refuse(error: &DefinitionsError) {
             tracing::error!(place = %finding.place, path = finding.path, "{}; {}", finding.what, finding.fix);
         }
     }
-    tracing::error!(%error, "definitions refused; the old ones go on");
+    tracing::error!(%error, "new definitions rejected; keeping the current ones");
 }
 
 impl fmt::Debug for BookParts {

@@ -11,7 +11,7 @@ use crate::rules::{Layouts, RuleSet};
 /// Why a document is not in force.
 #[derive(Debug, thiserror::Error)]
 pub enum DefinitionsError {
-    #[error("the definitions are faulty")]
+    #[error("the definitions have errors")]
     Faulty(Vec<Finding>),
     /// It cannot be read now; nothing is known of what it says.
     #[error("{0}")]
@@ -81,8 +81,8 @@ impl Compiler {
             |target: &&Arc<Target>| self.own_topics.iter().any(|arn| arn == target.arn.as_str());
         if let Some(target) = rules.targets().iter().find(is_own) {
             return Err(DefinitionsError::Unfit(format!(
-                "{name} forwards to {}, from which this daemon takes events (sns.topics): they would go \
-                 round; forward to another topic",
+                "{name} forwards to {}, from which this daemon receives events (sns.topics): this \
+                 would loop events back into the daemon; forward to another topic",
                 target.arn
             )));
         }

@@ -60,7 +60,8 @@ impl FileDocument {
             |target| target.display().to_string(),
         );
         let why = format!("{} is a symbolic link (to {target})", self.path.display());
-        let fix = "set `definitions` to a regular file in a directory that this process may write";
+        let fix =
+            "set `definitions` to a regular file in a directory that this process can write to";
         Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{why}; {fix}")))
     }
 
@@ -88,7 +89,7 @@ impl FileDocument {
                         Ok(Some(EMPTY.to_owned()))
                     }
                     Seen::Absent => Ok(None),
-                    Seen::Text(_) => Err("it is gone; put it back".to_owned()),
+                    Seen::Text(_) => Err("it no longer exists; restore it".to_owned()),
                 };
             }
             Err(error) => return Err(error.to_string()),

@@ -66,7 +66,7 @@ impl Remote {
         };
         let len = answer.content_length().and_then(|len| usize::try_from(len).ok());
         if len.is_none_or(|len| len > DOCUMENT_BYTES_MAX) {
-            return Err(format!("it has more than {DOCUMENT_BYTES_MAX} bytes"));
+            return Err(format!("it is larger than {DOCUMENT_BYTES_MAX} bytes"));
         }
         let etag = answer.e_tag().map(str::to_owned);
         let bytes = answer.body.collect().await.map_err(|error| error.to_string())?;

@@ -69,14 +69,12 @@ fn check_definitions_of(config: Config, findings: &mut Vec<Finding>) -> bool {
                 true
             }
             Err(error) => {
-                complain(&format!("the definitions in env:{name} cannot be read: {error}"));
+                complain(&format!("cannot read the definitions in env:{name}: {error}"));
                 false
             }
         },
         Some(source @ DefinitionsSource::S3 { .. }) => {
-            complain(&format!(
-                "the definitions in {source} are not looked at: check a copy of them"
-            ));
+            complain(&format!("the definitions in {source} were not checked; check a local copy"));
             true
         }
         None => true,

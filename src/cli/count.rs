@@ -55,7 +55,8 @@ pub fn run(args: &CountArgs) -> anyhow::Result<Exit> {
     if let Some((at, path)) = first_malformed {
         let (malformed, path) = (summary.malformed, path.display());
         complain(&format!(
-            "{malformed} values could not be read (malformed), the first at byte {at} of the text in {path}"
+            "{malformed} values could not be read (malformed); the first is at byte {at} of the \
+             text in {path}"
         ));
         if args.strict {
             exit = Exit::Failed;

@@ -118,9 +118,9 @@ impl<W: Write> Visit for Explainer<W> {
         let rules = Arc::clone(&self.rules);
         let set = rules.configuration_set(event).map(shown);
         let (ms, minute_from) = match event.time_ms() {
-            Some((ms, TimeOrigin::Block)) => (ms, "the event's own timestamp"),
+            Some((ms, TimeOrigin::Block)) => (ms, "from the event's timestamp"),
             Some((ms, TimeOrigin::Mail)) => (ms, "mail.timestamp"),
-            None => (self.arrival_ms, "the time of arrival, since the event has none"),
+            None => (self.arrival_ms, "from its arrival, because the event has no timestamp"),
         };
         let minute = Minute::of_ms(ms);
         let (routed, destinations) = match rules.route(event) {
@@ -166,12 +166,12 @@ fn explain_rule(rule: &Rule, event: &Event<'_>, minute: Minute) -> ExplainedDest
         datum: None,
     };
     if !rule.event_types.contains(event.event_type) {
-        return not_counted("does not take this type");
+        return not_counted("does not match this event type");
     }
     let metrics = match &rule.action {
         Action::Count(metrics) => metrics,
-        Action::Forward(_) => return not_counted("`serve` forwards it as it came"),
-        Action::Nothing => return not_counted("takes it, but is inert"),
+        Action::Forward(_) => return not_counted("`serve` forwards it unchanged"),
+        Action::Nothing => return not_counted("matches, but receives nothing in this build"),
     };
     let explain = |dimension| explain_dimension(metrics, dimension, event);
     let dimensions: Vec<_> = metrics.dimensions.iter().map(explain).collect();
@@ -185,7 +185,7 @@ fn explain_rule(rule: &Rule, event: &Event<'_>, minute: Minute) -> ExplainedDest
     ExplainedDestination { name, verdict, dimensions, datum }
 }
 
-const INVALID: &str = "no dimension value: allowed are 1 to 255 of A-Z a-z 0-9 _ . @ -";
+const INVALID: &str = "not a valid dimension value: use 1 to 255 characters (A-Z a-z 0-9 _ . @ -)";
 
 fn explain_dimension(
     metrics: &Metrics,
@@ -201,9 +201,9 @@ fn explain_dimension(
         Ok((value, origin)) => {
             let origin = match origin {
                 ValueOrigin::Event => "from the event",
-                ValueOrigin::DefaultForMissing => "default, since the event has none",
-                ValueOrigin::DefaultForBlank => "default, since the event's is blank",
-                ValueOrigin::DefaultForInvalid => "default, since the event's is invalid",
+                ValueOrigin::DefaultForMissing => "default, because the event has none",
+                ValueOrigin::DefaultForBlank => "default, because the event's value is blank",
+                ValueOrigin::DefaultForInvalid => "default, because the event's value is invalid",
                 ValueOrigin::Sanitized => "from the event, forbidden characters replaced",
             };
             (shown(&value), origin)

@@ -22,7 +22,7 @@ pub fn run(args: &ExportArgs) -> anyhow::Result<Exit> {
     };
     let chosen: Vec<&ConfigurationSet> = sets.iter().filter(wanted).collect();
     if let Some(name) = args.configuration_set.as_ref().filter(|_| chosen.is_empty()) {
-        complain(&format!("there is no configuration set {name}; there are {}", names(sets)));
+        complain(&format!("configuration set {name} does not exist; there are: {}", names(sets)));
         return Ok(Exit::Usage);
     }
     let format = match args.format {
@@ -31,7 +31,7 @@ pub fn run(args: &ExportArgs) -> anyhow::Result<Exit> {
         ExportFormat::Cloudformation => definitions::ExportFormat::CloudFormation,
     };
     if format == definitions::ExportFormat::Json && chosen.len() != 1 {
-        complain(&format!("name one set by --configuration-set; there are {}", names(sets)));
+        complain(&format!("choose one set with --configuration-set; there are: {}", names(sets)));
         return Ok(Exit::Usage);
     }
     let Exported { text, left_out } = definitions::export(&chosen, format)?;

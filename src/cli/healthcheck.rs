@@ -30,7 +30,7 @@ pub fn run(args: &HealthcheckArgs) -> Exit {
         Ok(true) => Exit::Done,
         Ok(false) => Exit::Failed,
         Err(error) => {
-            complain(&format!("no answer from {}: {error}", config.listen.admin));
+            complain(&format!("no response from {}: {error}", config.listen.admin));
             Exit::Failed
         }
     }

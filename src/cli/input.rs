@@ -30,7 +30,7 @@ pub fn open(path: &Path) -> anyhow::Result<Box<dyn Read + Send>> {
     }
     let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     let is_folder = file.metadata().is_ok_and(|metadata| metadata.is_dir());
-    anyhow::ensure!(!is_folder, "cannot read {}: it is a folder", path.display());
+    anyhow::ensure!(!is_folder, "cannot read {}: it is a directory", path.display());
     Ok(Box::new(file))
 }
 

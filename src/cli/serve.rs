@@ -31,7 +31,9 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
     let Some(config) = loaded.config else { return Ok(Exit::Usage) };
     init_logs(&config.telemetry.log, config.telemetry.log_format);
     if from_nothing {
-        tracing::info!("nothing is configured: example definitions, published to memory alone");
+        tracing::info!(
+            "no configuration found; using example definitions and publishing only to memory"
+        );
     }
     let work = Runtime::new().context("cannot start threads")?;
     let control = Builder::new_current_thread().enable_all().build();
@@ -91,7 +93,7 @@ fn serve(config: Config, work: &Runtime, control: &Runtime) -> anyhow::Result<Ex
     if !left.is_empty() {
         let counts: u64 = left.iter().map(|line| line.count).sum();
         let datums = left.len();
-        tracing::error!(counts, datums, "counts left at shutdown; they follow on stderr");
+        tracing::error!(counts, datums, "counts left at shutdown; written to stderr");
         let mut stderr = std::io::stderr().lock();
         for line in &left {
             writeln!(stderr, "{}", line.to_json())?;

@@ -59,13 +59,9 @@ fn log(counts: u64, is_journaled: bool) {
         let left = match (counts, is_journaled) {
             (0, _) => "nothing",
             (_, true) => "in the journal",
-            (_, false) => "not all named on stderr",
+            (_, false) => "not all listed on stderr",
         };
-        tracing::error!(
-            counts,
-            left,
-            "the grace is over and the shutdown has not finished; exiting now"
-        );
+        tracing::error!(counts, left, "shutdown did not finish within the grace period; exiting");
         drop(done);
     };
     if thread::Builder::new().spawn(say).is_ok() {

@@ -371,7 +371,7 @@ fn an_unknown_variable_is_a_fault() {
     assert_variable_finding(
         "POSTMETER__FIREHOSE__ACCESS_KEYS__0",
         SECRET,
-        "unknown variable; separate the texts of `POSTMETER__FIREHOSE__ACCESS_KEYS` by commas",
+        "unknown variable; separate the values of `POSTMETER__FIREHOSE__ACCESS_KEYS` with commas",
     );
     assert_variable_finding(
         "POSTMETER__",
@@ -385,7 +385,7 @@ fn an_object_has_a_key() {
     let loaded = load_text("definitions = \"s3://bucket/\"");
     assert_eq!(
         lines(&loaded),
-        ["c.toml:1:15: definitions: `s3://bucket/` is not an object; write the path of a file, \
+        ["c.toml:1:15: definitions: `s3://bucket/` is not a valid S3 location; write the path of a file, \
           \"s3://BUCKET/KEY\" for an object, or \"env:NAME\" for a variable that holds the document"]
     );
 }
@@ -505,7 +505,8 @@ fn a_value_that_cannot_be_read_is_quoted() {
     );
     assert_finding(
         "[firehose]\npath = \"/livez\"",
-        "3:8: firehose.path: `/livez` is a health path; choose another path, such as \"/firehose\"",
+        "3:8: firehose.path: `/livez` is the path of a health check; choose another path, such as \
+         \"/firehose\"",
     );
     assert_finding(
         "[cloudwatch]\nrole_arn = \"metrics\"",
@@ -536,8 +537,8 @@ fn every_faulty_access_key_is_found_and_none_is_shown() {
              in quotes",
             "c.toml:5:3: firehose.access_keys[4]: the key is longer than 4096 bytes; write a \
              shorter key; Firehose does not send longer ones",
-            "c.toml:5:4104: warning: firehose.access_keys[5]: the key is below 16 bytes; generate \
-             a long random key, for example with `openssl rand -hex 32`",
+            "c.toml:5:4104: warning: firehose.access_keys[5]: the key is shorter than 16 bytes; \
+             generate a long random key, for example with `openssl rand -hex 32`",
         ]
     );
     assert!(loaded.config.is_none());
@@ -556,8 +557,8 @@ fn every_faulty_access_key_is_found_and_none_is_shown() {
 fn a_short_access_key_is_a_warning() {
     assert_finding(
         "[firehose]\naccess_keys = [\"0123456789abcde\"]",
-        "3:16: warning: firehose.access_keys[0]: the key is below 16 bytes; generate a long random \
-         key, for example with `openssl rand -hex 32`",
+        "3:16: warning: firehose.access_keys[0]: the key is shorter than 16 bytes; generate a long \
+         random key, for example with `openssl rand -hex 32`",
     );
 }
 

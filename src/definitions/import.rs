@@ -15,15 +15,15 @@ pub enum ImportError {
     #[error("{0}; {1}")]
     Name(String, String),
     /// The input is larger than a definitions document may be.
-    #[error("input has {0} bytes, at most {DOCUMENT_BYTES_MAX} are read")]
+    #[error("input has {0} bytes; the limit is {DOCUMENT_BYTES_MAX}")]
     TooLarge(usize),
     /// The input cannot be read at all.
     #[error("input is not JSON: {0}")]
     Json(#[from] serde_json::Error),
     /// The input is JSON, but something else.
     #[error(
-        "input has no EventDestinations list; give it what \
-         `aws sesv2 get-configuration-set-event-destinations` prints"
+        "input has no EventDestinations list; pass the output of `aws sesv2 \
+         get-configuration-set-event-destinations`"
     )]
     NoEventDestinations,
 }

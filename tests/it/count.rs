@@ -155,7 +155,8 @@ fn the_first_value_that_could_not_be_read_is_named_by_its_place() {
     let output = run(&["count", "--definitions", DEFINITIONS, &sound, &faulty, &later]);
     assert!(output.status.success());
     let expected = format!(
-        "postmeter: 3 values could not be read (malformed), the first at byte {place} of the text in {faulty}\n"
+        "postmeter: 3 values could not be read (malformed); the first is at byte {place} of the \
+         text in {faulty}\n"
     );
     assert_eq!(text(&output.stderr), expected);
 }

@@ -432,7 +432,7 @@ async fn definitions_that_forward_to_where_events_come_from_are_refused() {
     let app = place.app(&fake, |config| config.sns.topics = vec![topic]).await;
     place.define(&[to_sns()]);
     let refused = app.book.reload().await.expect_err("it is a circle");
-    assert!(refused.to_string().contains("they would go round"), "{refused}");
+    assert!(refused.to_string().contains("this would loop events back"), "{refused}");
     let all = events(11, 5);
     assert_eq!(app.firehose().deliver("1", &all).await.status, 200);
     assert_taken(&fake, "firehose", &lines(&all));

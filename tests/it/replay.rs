@@ -187,7 +187,7 @@ async fn an_archive_is_counted_once_though_it_is_interrupted_twice() {
     bench.s3.until_requests(64).await;
     signal(&first, "TERM");
     let first = bench.end(Ok(first)).await.with_code(1);
-    assert!(first.stderr.contains("the same command goes on from here"), "{}", first.stderr);
+    assert!(first.stderr.contains("run the same command again to resume"), "{}", first.stderr);
     assert_eq!((first.objects("read"), first.objects("left")), (60, 90));
     assert_eq!(first.summary["replay"]["interrupted"], json!(true));
     first.assert_identities();
@@ -372,7 +372,7 @@ async fn an_object_that_cannot_be_read_is_named_and_taken_by_the_next_run() {
     bench.s3.set_fault("a/torn", Some(Fault::BreaksOff(2)));
     let ended = bench.replay(&["s3://mail/a/"]).await.with_code(1);
     assert!(ended.stderr.contains("s3://mail/a/denied cannot be read"), "{}", ended.stderr);
-    assert!(ended.stderr.contains("the same command goes on from here"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("run the same command again to resume"), "{}", ended.stderr);
     assert_eq!((ended.objects("read"), ended.objects("failed")), (3, 1));
     assert_eq!(ended.of("/malformed"), 0, "what broke off was read again");
 
@@ -442,12 +442,12 @@ async fn wrong_usage_is_said_before_anything_is_done() {
     let one = bench.path("one").display().to_string();
     let state = bench.path("state").display().to_string();
     let cases: [(&[&str], &str); 7] = [
-        (&[&one], "--state is needed"),
+        (&[&one], "--state is required"),
         (&["--state", &state], "INPUT"),
         (&["--state", &state, "--from", "soon", &one], "not a time"),
         (
             &["--state", &state, "--from", "2026-11-21", "--to", "2026-11-21", &one],
-            "--to is not behind --from",
+            "--to must be later than --from",
         ),
         (&["--state", &state, "-"], "cannot replay stdin"),
         (&["--state", &state, "--dry-run", &one], "--dry-run"),

@@ -321,7 +321,7 @@ async fn definitions_in_s3_take_effect_when_they_change() {
     daemon.wait_for_line("definitions reloaded");
     assert_eq!(firehose.deliver("b", &[send_of("spring")]).await.status, 200);
     put("{\"ConfigurationSets\": 7}".to_owned());
-    daemon.wait_for_line("definitions refused; the old ones go on");
+    daemon.wait_for_line("new definitions rejected; keeping the current ones");
     bench.s3.remove("definitions.json");
     assert_eq!(firehose.deliver("c", &[send_of("spring")]).await.status, 200);
     assert!(bench.s3.requests() > looks);

@@ -191,7 +191,7 @@ async fn hangup_reloads_and_interrupt_ends() {
     ]);
     std::fs::write(&path, "{}").expect("a file");
     daemon.signal("HUP");
-    daemon.wait_for_line("definitions refused; the old ones go on");
+    daemon.wait_for_line("new definitions rejected; keeping the current ones");
     assert_eq!(daemon.firehose().deliver("a", &[send_of("a")]).await.status, 200);
     std::fs::copy("config/definitions.json", &path).expect("a copy");
     daemon.signal("HUP");

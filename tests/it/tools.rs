@@ -245,9 +245,9 @@ fn what_was_imported_is_exported_and_the_other_forms_name_the_same() {
     let definitions = "config/examples/extensions.json";
     let export = ["export", "--definitions", definitions];
     let (_, stderr) = outcome(&export, b"", 2);
-    assert!(stderr.contains("name one set by --configuration-set; there are "), "{stderr}");
+    assert!(stderr.contains("choose one set with --configuration-set; there are: "), "{stderr}");
     let (_, stderr) = outcome(&[&export[..], &["--configuration-set", "no"]].concat(), b"", 2);
-    assert!(stderr.contains("there is no configuration set no"), "{stderr}");
+    assert!(stderr.contains("configuration set no does not exist"), "{stderr}");
 
     let printed = fs::read(project_file("config/examples/aws-cli-output.txt")).expect("it");
     let import = ["import", "--configuration-set", "prod"];
@@ -311,7 +311,7 @@ fn event_of_every_origin() -> String {
 #[test]
 fn explain_gives_the_origin_of_every_value() {
     for (on_invalid, subject, origin) in [
-        ("DEFAULT", "none", "default, since the event's is invalid"),
+        ("DEFAULT", "none", "default, because the event's value is invalid"),
         ("SANITIZE", "two_words", "from the event, forbidden characters replaced"),
     ] {
         let (_folder, path) = file("d.json", definitions_of_every_origin(on_invalid));
@@ -332,9 +332,11 @@ fn explain_gives_the_origin_of_every_value() {
                         "verdict": "counted",
                         "dimensions": [
                             dimension("Subject", "email header", subject, origin),
-                            dimension("blank", "message tag", "none", "default, since the event's is blank"),
+                            dimension("blank", "message tag", "none", "default, because the \
+                                                                       event's value is blank"),
                             dimension("campaign", "message tag", "spring", "from the event"),
-                            dimension("missing", "link tag", "none", "default, since the event has none"),
+                            dimension("missing", "link tag", "none", "default, because the event \
+                                                                      has none"),
                         ],
                         "datum": {
                             "namespace": "SES",
@@ -342,7 +344,7 @@ fn explain_gives_the_origin_of_every_value() {
                             "timestamp": "2026-11-20T12:34:00Z",
                         },
                     },
-                    {"name": "opens", "verdict": "does not take this type"},
+                    {"name": "opens", "verdict": "does not match this event type"},
                 ],
             }})
         );
@@ -361,12 +363,12 @@ fn explain_says_why_a_value_is_invalid() {
             "  configuration set prod",
             "  minute 2026-11-20T12:34:00Z (mail.timestamp)",
             "  destination all: dropped: invalid_value",
-            "    Subject = two words (email header; no dimension value: allowed are 1 to 255 of \
-             A-Z a-z 0-9 _ . @ -)",
-            "    blank = none (message tag; default, since the event's is blank)",
+            "    Subject = two words (email header; not a valid dimension value: use 1 to 255 \
+             characters (A-Z a-z 0-9 _ . @ -))",
+            "    blank = none (message tag; default, because the event's value is blank)",
             "    campaign = spring (message tag; from the event)",
-            "    missing = none (link tag; default, since the event has none)",
-            "  destination opens: does not take this type",
+            "    missing = none (link tag; default, because the event has none)",
+            "  destination opens: does not match this event type",
         ]
     );
 }

@@ -74,7 +74,10 @@ async fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
     let mut out = std::io::stdout().lock();
     match difference {
         None => {
-            writeln!(out, "Every figure above equals what was sent, repeats and faults included.")?;
+            writeln!(
+                out,
+                "Every figure above matches what was sent, including retries and faults."
+            )?;
             Ok(Exit::Done)
         }
         Some(difference) => {

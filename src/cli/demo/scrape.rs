@@ -105,7 +105,7 @@ async fn get(admin: SocketAddr, path: &str) -> anyhow::Result<String> {
     let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
     let response = client.get(format!("http://{admin}{path}").parse()?).await?;
     let body = response.into_body().collect().await?.to_bytes();
-    String::from_utf8(body.to_vec()).context("the answer is no text")
+    String::from_utf8(body.to_vec()).context("the response is not text")
 }
 
 // === impl Poster ===

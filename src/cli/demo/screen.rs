@@ -98,7 +98,7 @@ impl Screen {
         let repeated = scrape.count("postmeter_requests_total{outcome=\"repeated\"}");
         writeln!(
             out,
-            "{} events: {} matched a destination, {} none, {} belong to no known set.",
+            "{} events: {} matched a destination, {} matched none, {} belong to an unknown set.",
             summary.events, summary.matched, summary.unmatched, summary.unrouted
         )?;
         writeln!(
@@ -109,7 +109,7 @@ impl Screen {
             summary.series,
             losses(scrape)
         )?;
-        writeln!(out, "{repeated} requests came twice and were counted once.")?;
+        writeln!(out, "{repeated} requests arrived twice and were counted once.")?;
         Ok(())
     }
 

@@ -89,7 +89,7 @@ impl Sender {
     async fn post(&mut self, id: &str, body: Bytes) -> anyhow::Result<()> {
         let started = Instant::now();
         let status = self.poster.post(self.http, &self.key, id, body).await?;
-        anyhow::ensure!(status == 200, "a delivery was answered {status}");
+        anyhow::ensure!(status == 200, "a delivery got status {status}");
         let took = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.latency.saturating_record(took.max(1));
         Ok(())
@@ -116,7 +116,7 @@ impl Expected {
             return Some(format!("sent {sent}, counted {counted}"));
         }
         if lines.len() != scrape.lines.len() {
-            return Some("there are series too many or too few".to_owned());
+            return Some("the number of series differs".to_owned());
         }
         let sent: Value = serde_json::from_str(&self.0.summary().to_json()).ok()?;
         let counted = serde_json::to_value(scrape.summary()).ok()?;

@@ -26,8 +26,8 @@ use crate::telemetry::init_logs;
 pub fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
     if args.state.is_none() && !args.dry_run {
         complain(
-            "--state is needed: it knows what is done, so that the same command goes on should this one be \
-             interrupted; name a new folder, or count with --dry-run",
+            "--state is required: it records progress, so that the same command can resume an \
+             interrupted run; pass a new directory, or use --dry-run",
         );
         return Ok(Exit::Usage);
     }
@@ -36,7 +36,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
         to_ms: args.to.unwrap_or(Range::ALL.to_ms),
     };
     if range.from_ms >= range.to_ms {
-        complain("--to is not behind --from: nothing is between them");
+        complain("--to must be later than --from");
         return Ok(Exit::Usage);
     }
     let loaded = settings::load(args.config.as_deref());
@@ -104,7 +104,7 @@ async fn replay(
             print(lines, args.format)?;
             if *too_old > 0 {
                 complain(&format!(
-                    "{too_old} counts are older than two weeks: CloudWatch would not take them"
+                    "{too_old} counts are older than two weeks; CloudWatch would reject them"
                 ));
             }
         }
@@ -115,7 +115,7 @@ async fn replay(
         return Ok(Exit::Done);
     }
     if !args.dry_run {
-        complain("not all is done: the same command goes on from here");
+        complain("not finished; run the same command again to resume");
     }
     Ok(Exit::Failed)
 }

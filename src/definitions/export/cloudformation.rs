@@ -139,7 +139,7 @@ fn say_what_is_too_wide(dimension: &Dimension, place: &str, left_out: &mut Vec<S
     let texts = [(&dimension.name, &b"_:-"[..]), (&dimension.default, &b"_-"[..])];
     for (text, others) in texts {
         if !fits(text, others) {
-            let what = "CloudFormation may refuse it, as SES does not";
+            let what = "CloudFormation may reject it, although SES accepts it";
             left_out.push(format!("{place}: {text} has a dot or an at sign: {what}"));
         }
     }

@@ -42,7 +42,7 @@ pub fn export(
     let mut kept = Vec::new();
     for set in sets {
         if set.name == ANY_CONFIGURATION_SET && format != ExportFormat::Json {
-            left_out.push("* is a set of postmeter alone and is left out".to_owned());
+            left_out.push("* is a postmeter extension and is left out".to_owned());
             continue;
         }
         say_what_is_ours(set, &mut left_out);
@@ -79,7 +79,7 @@ fn say_what_is_ours(set: &ConfigurationSet, left_out: &mut Vec<String>) {
             }
             Destination::Forward(target) => {
                 if target.kind == TargetKind::Firehose && target.role_arn.is_none() {
-                    left_out.push(format!("{place}: there is no IamRoleArn, which SES requires"));
+                    left_out.push(format!("{place}: IamRoleArn is missing, which SES requires"));
                 }
             }
             Destination::Pinpoint { .. } => {}

@@ -53,7 +53,7 @@ fn dimensions(object: &mut Object, report: &mut Report) -> Checked<Vec<Dimension
         .require("DimensionConfigurations", report)
         .and_then(|node| node.list("DimensionConfigurations", report))?;
     if list.len() == 0 {
-        let fix = "add 1 to 10 dimensions, as SES has no metric without one";
+        let fix = "add 1 to 10 dimensions; SES requires at least one";
         let wording = "CloudWatch metrics dimension configuration list cannot be empty.";
         let what = "DimensionConfigurations is empty";
         return Err(report.error_as_ses(&list.spot, what, fix, wording));
@@ -62,7 +62,7 @@ fn dimensions(object: &mut Object, report: &mut Report) -> Checked<Vec<Dimension
     let read: Vec<_> = list.nodes().map(|node| dimension(&node, &mut names, report)).collect();
     if read.len() > DIMENSIONS_MAX {
         let what = format!("CloudWatch destination has {} dimensions", read.len());
-        return Err(report.error(&list.spot, what, "keep at most 10, as in SES"));
+        return Err(report.error(&list.spot, what, "keep at most 10, the limit of SES"));
     }
     read.into_iter().collect()
 }
@@ -95,7 +95,11 @@ fn dimension_name<'t>(
     let noun = "dimension name";
     let name = node.text(noun, report)?;
     if let Some(what) = text_fault(noun, name, DIMENSION_LENGTH_MAX, is_dimension_name_byte) {
-        return Err(report.error(&node.spot, what, "use 1 to 255 of A-Z a-z 0-9 _ : . @ -"));
+        return Err(report.error(
+            &node.spot,
+            what,
+            "use 1 to 255 characters (A-Z a-z 0-9 _ : . @ -)",
+        ));
     }
     // CloudWatch keeps names that start with a colon for itself.
     if name.starts_with(':') {
@@ -103,7 +107,7 @@ fn dimension_name<'t>(
         return Err(report.error(&node.spot, what, "start it with another character"));
     }
     if is_header && REFUSED_HEADERS.iter().any(|refused| refused.eq_ignore_ascii_case(name)) {
-        let what = format!("header {} is refused as a dimension, as in SES", quote(name));
+        let what = format!("header {} is not allowed as a dimension in SES", quote(name));
         return Err(report.error(&node.spot, what, "use another header, or a message tag"));
     }
     names.insert(name, &node.spot, report)?;
@@ -133,7 +137,7 @@ fn default_value(node: &Node, report: &mut Report) -> Checked<String> {
     }
     let what = text_fault(noun, value, DIMENSION_LENGTH_MAX, is_dimension_value_byte)
         .unwrap_or_else(|| format!("{noun} {} is not allowed", quote(value)));
-    Err(report.error(&node.spot, what, "use 1 to 255 of A-Z a-z 0-9 _ . @ -"))
+    Err(report.error(&node.spot, what, "use 1 to 255 characters (A-Z a-z 0-9 _ . @ -)"))
 }
 
 fn is_dimension_name_byte(byte: u8) -> bool {

@@ -39,7 +39,7 @@ fn search(value: &Value, trail: &Trail, report: &mut Report) {
                 let trail = Trail::Key(trail, name);
                 if !seen.insert(name) {
                     let spot = Spot { offset: member.name.start(), path: trail.path() };
-                    let what = format!("key {} stands twice in the object", quote(name));
+                    let what = format!("key {} appears twice in the object", quote(name));
                     report.error(&spot, what, "keep one");
                 }
                 search(&member.value, &trail, report);

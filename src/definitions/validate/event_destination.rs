@@ -143,7 +143,7 @@ fn destination(
         let spot = if second_spot.offset > first_spot.offset { second_spot } else { first_spot };
         let kinds: Vec<&str> = given.iter().map(|(kind, _)| *kind).collect();
         let what = format!("more than one destination given: {}", kinds.join(" and "));
-        let fix = "keep one and move the others to their own entry";
+        let fix = "keep one and move each other one to its own event destination";
         return Err(report.error_as_ses(spot, what, fix, TOO_MANY));
     }
     last.unwrap_or_else(|| {
@@ -157,7 +157,7 @@ fn destination(
 fn report_types_not_for_pinpoint(types: &[(EventType, Spot)], report: &mut Report) {
     for (event_type, spot) in types {
         if NOT_FOR_PINPOINT.contains(event_type) {
-            let what = format!("a Pinpoint destination does not take {}", event_type.api_name());
+            let what = format!("a Pinpoint destination does not support {}", event_type.api_name());
             report.error(spot, what, "remove the type, or use another kind of destination");
         }
     }

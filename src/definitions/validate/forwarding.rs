@@ -52,12 +52,12 @@ pub(super) fn warn_if_inert(
     match destination {
         Destination::Pinpoint { .. } => {
             // https://docs.aws.amazon.com/pinpoint/latest/userguide/migrate.html, 2026-11-21.
-            let what = "Pinpoint destination is inert: AWS ended Pinpoint on 2026-10-30";
+            let what = "Pinpoint destination receives nothing: AWS ended Pinpoint on 2026-10-30";
             report.warning(spot, what, "remove the destination, or use another kind");
         }
         Destination::Forward(target) if enabled && !target.kind.is_built_in() => {
             let (name, feature) = (target.kind.name(), target.kind.feature());
-            let what = format!("{name} destination is inert in this build");
+            let what = format!("{name} destination receives nothing in this build");
             report.warning(spot, what, format!("build postmeter with the feature `{feature}`"));
         }
         Destination::CloudWatch(_) | Destination::Forward(_) => {}
@@ -73,11 +73,11 @@ fn target_arn(
     let node = object.require(key, report)?;
     let text = node.text(key, report)?;
     Arn::parse(kind, text).ok_or_else(|| {
-        let what = format!("{key} {} is not one", quote(text));
+        let what = format!("{key} {} is not valid", quote(text));
         let fix = if kind == TargetKind::Sns
             && text.rsplit_once('.').is_some_and(|(_, end)| end == "fifo")
         {
-            "choose a standard topic: SES takes no FIFO topics".to_owned()
+            "choose a standard topic: SES does not support FIFO topics".to_owned()
         } else {
             format!("write {}", kind.arn_shape())
         };

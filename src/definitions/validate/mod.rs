@@ -67,7 +67,7 @@ fn version(node: &Node, report: &mut Report) -> Checked<()> {
         return Ok(());
     }
     let what = format!("document has version {version}");
-    let fix = format!("this postmeter reads version {DOCUMENT_VERSION}; use a newer one");
+    let fix = format!("this postmeter reads version {DOCUMENT_VERSION}; use a newer postmeter");
     Err(report.error(&node.spot, what, fix))
 }
 
@@ -79,7 +79,11 @@ fn document(text: &str, report: &mut Report) -> Checked<Definitions> {
     let bare = if sets.is_none() { root.take("EventDestinations") } else { None };
     if let Some(bare) = bare {
         let fix = "wrap the document with `postmeter import --configuration-set NAME`";
-        return Err(report.error(&bare.spot, "event destinations without a set", fix));
+        return Err(report.error(
+            &bare.spot,
+            "event destinations without a configuration set",
+            fix,
+        ));
     }
     let version = root.take("Version").map_or(Ok(()), |node| version(&node, report));
     root.report_unknown_keys(report);

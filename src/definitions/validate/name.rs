@@ -27,7 +27,7 @@ impl<'t> Names<'t> {
             return Ok(());
         }
         let what = format!("{} name {} is used twice", self.noun, quote(name));
-        Err(report.error(spot, what, format!("give each {} its own name", self.noun)))
+        Err(report.error(spot, what, format!("choose a different name for each {}", self.noun)))
     }
 }
 
@@ -52,7 +52,7 @@ pub(super) fn event_destination_name<'t>(
 ) -> Checked<String> {
     let name = node.text("event destination name", report)?;
     if let Some(what) = text_fault("event destination name", name, NAME_LENGTH_MAX, is_name_byte) {
-        let fix = "use 1 to 64 of A-Z a-z 0-9 _ -";
+        let fix = "use 1 to 64 characters (A-Z a-z 0-9 _ -)";
         let wording = wording("event destination name", name);
         return Err(report.error_as_ses(&node.spot, what, fix, wording));
     }
@@ -66,7 +66,7 @@ pub(in crate::definitions) fn configuration_set_name_fault(name: &str) -> Option
         return None;
     }
     let what = text_fault("configuration set name", name, NAME_LENGTH_MAX, is_name_byte)?;
-    Some((what, "use 1 to 64 of A-Z a-z 0-9 _ -, or * for every other set".to_owned()))
+    Some((what, "use 1 to 64 characters (A-Z a-z 0-9 _ -), or * for every other set".to_owned()))
 }
 
 /// What SES says of the name of an event destination that it refuses.
@@ -89,8 +89,8 @@ pub(super) fn ses_configuration_set_name(node: &Node, report: &mut Report) -> Ch
     let noun = "configuration set name";
     let name = configuration_set_name(node, &mut Names::new("configuration set"), report)?;
     if name == ANY_CONFIGURATION_SET {
-        let what = "* is a set of postmeter alone";
-        let fix = "put its extensions, which makes it";
+        let what = "* is not a configuration set of SES";
+        let fix = "create it by putting its extensions";
         return Err(report.error_as_ses(&node.spot, what, fix, wording(noun, &name)));
     }
     Ok(name)
@@ -120,7 +120,10 @@ pub(super) fn text_fault(
     }
     let is_allowed = |character: char| u8::try_from(character).is_ok_and(is_allowed);
     if let Some(character) = text.chars().find(|character| !is_allowed(*character)) {
-        return Some(format!("{noun} {} has the character {character:?}", quote(text)));
+        return Some(format!(
+            "{noun} {} contains {character:?}, which is not allowed",
+            quote(text)
+        ));
     }
     if text.len() > length_max {
         return Some(format!("{noun} {} has {} characters", quote(text), text.len()));

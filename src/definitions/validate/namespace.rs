@@ -11,7 +11,7 @@ const NAMESPACE_LENGTH_MAX: usize = 255;
 /// AWS's own services write there. In any case: who writes `aws/` means the reserved one.
 const RESERVED_PREFIX: &str = "AWS/";
 
-const FIX: &str = "use 1 to 255 of A-Z a-z 0-9 . - _ / # :";
+const FIX: &str = "use 1 to 255 characters (A-Z a-z 0-9 . - _ / # :)";
 
 /// What is wrong with a CloudWatch namespace, and how to fix it.
 #[must_use]
@@ -68,8 +68,8 @@ mod tests {
             (":SES", "namespace \":SES\" starts with a colon"),
             ("AWS/SES", "namespace \"AWS/SES\" is reserved for AWS services"),
             ("aWs/x", "namespace \"aWs/x\" is reserved for AWS services"),
-            ("a b", "namespace \"a b\" has the character ' '"),
-            ("caf\u{e9}", "namespace \"caf\u{e9}\" has the character '\u{e9}'"),
+            ("a b", "namespace \"a b\" contains ' ', which is not allowed"),
+            ("caf\u{e9}", "namespace \"caf\u{e9}\" contains '\u{e9}', which is not allowed"),
         ] {
             assert_eq!(namespace_fault(namespace).unwrap().0, expected);
         }

@@ -69,7 +69,7 @@ impl<'t> Node<'t> {
             if is_null(element) {
                 let path = format!("{}[{index}]", self.spot.path);
                 let spot = Spot { offset: element.start(), path };
-                report.warning(&spot, "null in a list is passed over", "remove it");
+                report.warning(&spot, "null in a list is ignored", "remove it");
             }
         }
         Ok(List { elements: &array.elements, spot: self.spot.clone() })
@@ -156,7 +156,7 @@ impl<'t> Object<'t> {
             let spot = Spot { offset: member.name.start(), path: join(&self.spot.path, name) };
             let known = self.known.iter().find(|known| folded(name).eq(folded(known)));
             let fix = known.map_or_else(
-                || "remove it, or check its spelling".to_owned(),
+                || "remove it, or correct its spelling".to_owned(),
                 |known| format!("write {known}"),
             );
             report.warning(&spot, format!("unknown key {} is ignored", quote(name)), fix);

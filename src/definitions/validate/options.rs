@@ -146,7 +146,7 @@ fn value(node: &Node, name: &str, shape: &Shape, report: &mut Report) -> Checked
             let text = node.text(name, report)?;
             let length = text.chars().count();
             if text.contains(char::is_control) {
-                let what = format!("{name} {} has a control character", quote(text));
+                let what = format!("{name} {} contains a control character", quote(text));
                 return Err(report.error(&node.spot, what, "remove it"));
             }
             if (*shortest..=*longest).contains(&length) {

@@ -18,7 +18,8 @@ pub(super) fn warn_of_shared_series(
             if let Some(consequence) = shared_series(set_namespace, first, second) {
                 let (first, second) = (&first.name, &second.name);
                 let what = format!("event destinations {first} and {second} {consequence}");
-                let fix = "give one another dimension or Namespace, or part their event types";
+                let fix =
+                    "change the dimensions or Namespace of one, or make their event types disjoint";
                 report.warning(spot, what, fix);
             }
         }
@@ -55,7 +56,7 @@ fn shared_series(
     if first_dimensions == second_dimensions && first_namespace == second_namespace {
         return Some("write the same series, so one event counts twice");
     }
-    Some("may write the same series, so one event counts twice when their values agree")
+    Some("may write the same series, so one event counts twice if their values are equal")
 }
 
 fn by_name(destination: &CloudWatchDestination) -> Vec<&Dimension> {

@@ -172,6 +172,6 @@ fn namespace(object: &mut Object, report: &mut Report) -> Checked<Option<String>
 
 fn refuse_unknown_keys(object: &Object, report: &mut Report) -> Checked<()> {
     object.first_unknown_key().map_or(Ok(()), |(spot, what)| {
-        Err(report.error(&spot, what, "remove it, or check its spelling"))
+        Err(report.error(&spot, what, "remove it, or correct its spelling"))
     })
 }

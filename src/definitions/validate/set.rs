@@ -49,7 +49,7 @@ fn event_destinations(
     }
     if read.len() > EVENT_DESTINATIONS_MAX {
         let what = format!("configuration set has {} event destinations", read.len());
-        return Err(report.error(&list.spot, what, "keep at most 10, as in SES"));
+        return Err(report.error(&list.spot, what, "keep at most 10, the limit of SES"));
     }
     read.into_iter().collect()
 }

@@ -39,7 +39,7 @@ const STRICT: ParseOptions = ParseOptions {
 pub(super) fn parse<'t>(text: &'t str, report: &mut Report) -> Checked<Value<'t>> {
     if text.len() > DOCUMENT_BYTES_MAX {
         let what = format!("document has {} bytes", text.len());
-        let fix = format!("at most {DOCUMENT_BYTES_MAX} are read; split the document");
+        let fix = format!("the limit is {DOCUMENT_BYTES_MAX}; split the document");
         return Err(report.error(&at(0), what, fix));
     }
     if text.trim().is_empty() {
@@ -50,8 +50,8 @@ pub(super) fn parse<'t>(text: &'t str, report: &mut Report) -> Checked<Value<'t>
         return Err(not_json(text, &error, report));
     }
     if let Some(offset) = too_deep(text) {
-        let what = format!("document nests deeper than {LEVELS_MAX} levels");
-        return Err(report.error(&at(offset), what, "definitions need 8; remove what is inside"));
+        let what = format!("document is nested deeper than {LEVELS_MAX} levels");
+        return Err(report.error(&at(offset), what, "definitions need 8; remove the inner levels"));
     }
     match parse_to_ast(text, &CollectOptions::default(), &STRICT) {
         Ok(parsed) => parsed
@@ -73,7 +73,7 @@ fn not_json(text: &str, error: &serde_json::Error, report: &mut Report) -> Repor
     if error.is_eof() {
         let end = at(text.trim_end().len());
         let what = "not JSON: the text ends inside a value";
-        return report.error(&end, what, "close what is open; is the file whole?");
+        return report.error(&end, what, "close the open values; the file may be truncated");
     }
     let message = error.to_string();
     let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(what, _)| what);

@@ -29,7 +29,7 @@ from .support import (
 
 @check
 def operations_on_anything_else_are_unknown(api):
-    words = re.compile("does not answer this operation")
+    words = re.compile("does not support this operation")
     refused("UnknownOperationException", words, api.v2.list_contact_lists, 404)
     refused("UnknownOperationException", words, api.v2.send_email, 404, Content={})
     refused("InvalidAction", re.compile("ListTemplates"), api.v1.list_templates)

@@ -80,7 +80,7 @@ def wrong_pages_are_refused(api):
     for size in (0, 1001, -1, 2**31, -(2**63)):
         refused(bad, "PageSize must be a number from 1 to 1000.", call, PageSize=size)
     for token in ("!", "not a token", "é", "/w=="):
-        refused(bad, "The NextToken is not one that was answered.", call, NextToken=token)
+        refused(bad, "The NextToken is not valid.", call, NextToken=token)
     for query in (
         "PageSize=1001",
         "PageSize=-1",

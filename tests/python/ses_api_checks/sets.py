@@ -36,7 +36,7 @@ def who_changes_what_another_process_is_changing_is_told(api):
     make_set(api, "there")
     with open(path, "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        words = "The definitions are being changed by somebody else; ask again."
+        words = "The definitions are being changed by another client; retry."
         create, delete = api.v2.create_configuration_set, api.v2.delete_configuration_set
         error = api.v2.exceptions.ConcurrentModificationException
         refused(error, words, create, status=500, ConfigurationSetName="late")

@@ -24,10 +24,11 @@ fn ten_faults_are_ten_findings_with_exact_places() {
 ]}"#;
     let destination = "ConfigurationSets[0].EventDestinations[0]";
     let dimensions = format!("{destination}.CloudWatchDestination.DimensionConfigurations");
-    let names = "use 1 to 255 of A-Z a-z 0-9 _ : . @ -";
+    let names = "use 1 to 255 characters (A-Z a-z 0-9 _ : . @ -)";
     let expected = [
         "f:3:29: ConfigurationSets[0].ConfigurationSetName: configuration set name \"två words\" \
-         has the character 'å'; use 1 to 64 of A-Z a-z 0-9 _ -, or * for every other set"
+         contains 'å', which is not allowed; use 1 to 64 characters (A-Z a-z 0-9 _ -), or * for \
+         every other set"
             .to_owned(),
         "f:4:18: ConfigurationSets[0].Namespace: namespace \"AWS/SES\" is reserved for AWS \
          services; use a name that does not start with AWS/, such as SES"
@@ -40,24 +41,24 @@ fn ten_faults_are_ten_findings_with_exact_places() {
              DELIVERY_DELAY, SUBSCRIPTION"
         ),
         format!(
-            "f:11:29: {dimensions}[0].DimensionName: dimension name \"a b\" has the character \
-             ' '; {names}"
+            "f:11:29: {dimensions}[0].DimensionName: dimension name \"a b\" contains ' ', which is \
+             not allowed; {names}"
         ),
         format!(
             "f:11:60: {dimensions}[0].DimensionValueSource: DimensionValueSource \"TAG\" is \
              unknown; use MESSAGE_TAG, EMAIL_HEADER or LINK_TAG"
         ),
         format!(
-            "f:11:92: {dimensions}[0].DefaultDimensionValue: DefaultDimensionValue is empty; use \
-             1 to 255 of A-Z a-z 0-9 _ . @ -"
+            "f:11:92: {dimensions}[0].DefaultDimensionValue: DefaultDimensionValue is empty; use 1 \
+             to 255 characters (A-Z a-z 0-9 _ . @ -)"
         ),
         format!(
             "f:12:11: {dimensions}[1].DefaultDimensionValue: DefaultDimensionValue is missing; \
              add DefaultDimensionValue to the object"
         ),
         format!(
-            "f:12:29: {dimensions}[1].DimensionName: dimension name \"é\" has the character 'é'; \
-             {names}"
+            "f:12:29: {dimensions}[1].DimensionName: dimension name \"é\" contains 'é', which is \
+             not allowed; {names}"
         ),
         "f:15:7: ConfigurationSets[0].EventDestinations[1]: no destination given; add one of \
          CloudWatchDestination, KinesisFirehoseDestination, SnsDestination, \
@@ -109,15 +110,13 @@ fn the_root_must_be_an_object_with_a_list_of_sets() {
 fn bare_output_of_the_aws_cli_is_told_how_to_be_wrapped() {
     assert_eq!(
         findings_of("{\"EventDestinations\":[{\"Name\":1}]}"),
-        ["f:1:22: EventDestinations: event destinations without a set; wrap the document with \
-          `postmeter import --configuration-set NAME`"]
+        ["f:1:22: EventDestinations: event destinations without a configuration set; wrap the \
+          document with `postmeter import --configuration-set NAME`"]
     );
     let both = "{\"EventDestinations\":[],\"ConfigurationSets\":[]}";
     assert_eq!(
         findings_of(both),
-        [
-            "f:1:2: warning: EventDestinations: unknown key \"EventDestinations\" is ignored; remove \
-          it, or check its spelling"
-        ]
+        ["f:1:2: warning: EventDestinations: unknown key \"EventDestinations\" is ignored; \
+             remove it, or correct its spelling"]
     );
 }

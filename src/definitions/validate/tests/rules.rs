@@ -167,7 +167,7 @@ fn header_names_that_ses_refuses_are_refused_for_headers_only() {
             &document(&[header]),
             &format!(
                 "ConfigurationSets[0].EventDestinations[0].CloudWatchDestination\
-                 .DimensionConfigurations[0].DimensionName: header \"{name}\" is refused"
+                 .DimensionConfigurations[0].DimensionName: header \"{name}\" is not allowed"
             ),
         );
     }
@@ -290,7 +290,7 @@ fn null_in_a_list_is_warned_of_and_passed_over() {
     let path = "ConfigurationSets[0].EventDestinations[0].MatchingEventTypes";
     assert_warned(
         &document(&[with("/MatchingEventTypes", json!(["SEND", null]))]),
-        &format!("{path}[1]: null in a list is passed over"),
+        &format!("{path}[1]: null in a list is ignored"),
     );
     let findings =
         findings_of(&document(&[with("/MatchingEventTypes", json!([null]))]).to_string());
@@ -349,7 +349,7 @@ fn forwarding_destinations_are_targets_with_arns_of_their_service() {
         assert_refused(&given(json!({})), &format!("{path}.{key}: {key} is missing"));
         assert_refused(&given(json!(arn)), &format!("{path}: {kind} is a string"));
         for wrong in ["", "arn:aws:x:eu-west-1:1:t", "arn:aws:sns:eu-west-1:1", "arn:a:b:c:d:e f"] {
-            let refused = format!("{path}.{key}: {key} \"{wrong}\" is not one; write arn:aws:");
+            let refused = format!("{path}.{key}: {key} \"{wrong}\" is not valid; write arn:aws:");
             assert_refused(&given(json!({key: wrong})), &refused);
         }
     }
@@ -363,7 +363,7 @@ fn forwarding_destinations_are_targets_with_arns_of_their_service() {
     assert_refused(
         &document(&[other_kind("SnsDestination", fifo)]),
         "ConfigurationSets[0].EventDestinations[0].SnsDestination.TopicArn: TopicArn \
-         \"arn:aws:sns:eu-west-1:1:t.fifo\" is not one; choose a standard topic",
+         \"arn:aws:sns:eu-west-1:1:t.fifo\" is not valid; choose a standard topic",
     );
 }
 
@@ -371,7 +371,7 @@ fn forwarding_destinations_are_targets_with_arns_of_their_service() {
 fn pinpoint_is_kept_with_a_warning_and_takes_neither_delays_nor_subscriptions() {
     let path = "ConfigurationSets[0].EventDestinations[0]";
     let mut destination = other_kind("PinpointDestination", json!({}));
-    let inert = format!("{path}.PinpointDestination: Pinpoint destination is inert");
+    let inert = format!("{path}.PinpointDestination: Pinpoint destination receives nothing");
     assert_warned(&document(&[destination.clone()]), &inert);
     destination["Enabled"] = json!(false);
     assert_warned(&document(&[destination.clone()]), &inert);
@@ -381,7 +381,7 @@ fn pinpoint_is_kept_with_a_warning_and_takes_neither_delays_nor_subscriptions() 
     let errors: Vec<&String> =
         findings.iter().filter(|finding| !finding.contains("warning: ")).collect();
     assert_eq!(errors.len(), 3, "{findings:#?}");
-    let refused = "a Pinpoint destination does not take";
+    let refused = "a Pinpoint destination does not support";
     assert!(errors[0].contains(&format!("MatchingEventTypes[0]: {refused} DELIVERY_DELAY")));
     assert!(errors[1].contains(&format!("MatchingEventTypes[2]: {refused} SUBSCRIPTION")));
     assert!(errors[2].contains("MatchingEventTypes[3]: event type \"SENT\" is unknown"));
@@ -392,7 +392,7 @@ fn unknown_keys_are_warned_of_with_a_hint() {
     let path = "ConfigurationSets[0].EventDestinations[0]";
     let mut value = document(&[cloud_watch("d", &[dimension("a")])]);
     value["NextToken"] = json!("x");
-    assert_warned(&value, "NextToken: unknown key \"NextToken\" is ignored; remove it, or check");
+    assert_warned(&value, "NextToken: unknown key \"NextToken\" is ignored; remove it, or correct");
 
     let mut value = document(&[cloud_watch("d", &[dimension("a")])]);
     value["ConfigurationSets"][0]["OtherOptions"] = json!({"a": [{}]});

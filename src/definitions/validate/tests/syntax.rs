@@ -67,7 +67,8 @@ fn syntax_faults_have_their_place() {
     );
     assert_eq!(
         only_error("{\"ConfigurationSets\": [\n \n"),
-        "f:1:24: not JSON: the text ends inside a value; close what is open; is the file whole?"
+        "f:1:24: not JSON: the text ends inside a value; close the open values; the file may be \
+         truncated"
     );
     let empty = "document is empty; write at least {\"ConfigurationSets\":[]}";
     for text in ["", " \n", "\u{feff}"] {
@@ -86,7 +87,7 @@ fn escapes_are_decoded_before_names_are_compared() {
     let text = "{\"Configuration\\u0053ets\":[]}";
     assert_eq!(findings_of(text), [""; 0]);
     let twice = "{\"ConfigurationSets\":[],\"Configuration\\u0053ets\":[]}";
-    let error = "f:1:25: ConfigurationSets: key \"ConfigurationSets\" stands twice in the object";
+    let error = "f:1:25: ConfigurationSets: key \"ConfigurationSets\" appears twice in the object";
     assert_eq!(only_error(twice), format!("{error}; keep one"));
 }
 
@@ -96,8 +97,8 @@ fn duplicate_keys_are_refused_wherever_they_stand() {
     let findings = findings_of(text);
     assert_eq!(findings.len(), 3, "{findings:#?}");
     assert!(findings[0].starts_with("f:2:1: warning: x: unknown key \"x\" is ignored"));
-    assert!(findings[1].starts_with("f:3:13: x[0].b.c: key \"c\" stands twice in the object"));
-    assert!(findings[2].starts_with("f:3:20: x[0].a: key \"a\" stands twice in the object"));
+    assert!(findings[1].starts_with("f:3:13: x[0].b.c: key \"c\" appears twice in the object"));
+    assert!(findings[2].starts_with("f:3:20: x[0].a: key \"a\" appears twice in the object"));
 }
 
 #[test]
@@ -109,7 +110,7 @@ fn values_nest_up_to_128_levels() {
     let findings = findings_of(&nested(128));
     assert_eq!(findings.len(), 1, "{findings:#?}");
     assert!(findings[0].contains("warning: x: unknown key"), "{findings:#?}");
-    let deep = "f:1:156: document nests deeper than 128 levels; ";
+    let deep = "f:1:156: document is nested deeper than 128 levels; ";
     assert!(only_error(&nested(129)).starts_with(deep), "{}", only_error(&nested(129)));
     assert!(only_error(&nested(1_000_000)).starts_with(deep));
     assert!(only_error(&"[".repeat(1_000_000)).contains("the text ends inside a value"));
@@ -126,6 +127,6 @@ fn a_document_has_at_most_16_mib() {
     text.push(' ');
     assert_eq!(
         only_error(&text),
-        "f:1:1: document has 16777217 bytes; at most 16777216 are read; split the document"
+        "f:1:1: document has 16777217 bytes; the limit is 16777216; split the document"
     );
 }
