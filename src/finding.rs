@@ -1,20 +1,20 @@
-//! A fault or a warning in a file that a person wrote, with its place and its fix.
+//! An error or a warning about a file that a person wrote, with its place and its fix.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// How much a finding weighs.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// The document is refused.
+    /// The document is rejected.
     Error,
-    /// The document works, but perhaps not as meant.
+    /// The document is valid, but perhaps not as intended.
     Warning,
 }
 
-/// Where a finding stands: a file with line and column (both from 1), or an environment variable.
+/// The place of a finding: a file with line and column (both from 1), or an environment variable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Place {
@@ -22,7 +22,7 @@ pub enum Place {
     Environment { variable: String },
 }
 
-/// One fault or warning. Prints as `PLACE: PATH: what; how to fix`.
+/// One error or warning. Prints as `PLACE: PATH: what is wrong; how to fix it`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     pub severity: Severity,

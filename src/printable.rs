@@ -1,9 +1,9 @@
-//! Text that others chose, as it may stand in a log line or a message: escaped, and cut.
+//! Makes untrusted text safe for a log line or a message: escaped, and cut.
 
-/// Characters of a name, an id or a path that are shown.
+/// The number of characters of a name, an id or a path that are shown.
 pub const SHOWN_CHARS_MAX: usize = 300;
 
-/// The text with what does not print escaped, and no more than so many of its characters.
+/// Escapes unprintable characters and cuts the text after `chars_max` characters.
 #[must_use]
 pub fn printable(text: &str, chars_max: usize) -> String {
     let mut out = String::new();

@@ -1,7 +1,7 @@
-//! From file and environment to a [`Config`], or to everything that is wrong with them.
+//! Reads file and environment into a [`Config`], or into a list of all errors.
 //!
-//! Reading goes on after a fault, so that one look shows all of them. Invariant: there is a
-//! configuration exactly when no finding is an error, and no finding has an access key in it.
+//! Reading continues after an error, so that one run shows all of them. Invariant: a configuration
+//! exists exactly when no finding is an error, and no finding contains an access key.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,18 +11,18 @@ use super::text::{self, Fault, quoted};
 use super::{AccessKey, ApiKey, Config, Publish, SignatureVersion, Sqs, TopicArn, Unread, rules};
 use crate::finding::{Finding, Place, Severity};
 
-/// What [`load`] found.
+/// The result of [`load`].
 #[derive(Debug)]
 pub struct Loaded {
-    /// Some exactly when no finding is an error.
+    /// Present exactly when no finding is an error.
     pub config: Option<Config>,
-    /// In the order of the file, then by variable.
+    /// Sorted by position in the file, then by variable.
     pub findings: Vec<Finding>,
-    /// There was neither a file nor a `POSTMETER__` variable; counts then go to memory.
+    /// There was neither a file nor a `POSTMETER__` variable; counts are then published to memory.
     pub from_nothing: bool,
 }
 
-/// Which keys were given, for rules that look at several.
+/// The keys that were given, for rules across several keys.
 pub(super) struct Given {
     places: BTreeMap<&'static str, Place>,
     faulty: BTreeSet<&'static str>,
@@ -30,8 +30,8 @@ pub(super) struct Given {
     home: Option<Place>,
 }
 
-/// Reads the configuration from a file's name and text and from the environment, which overrides
-/// the file.
+/// Reads the configuration from a file (name and text) and the environment, which overrides the
+/// file.
 pub fn load(
     file: Option<(&str, &str)>,
     environment: impl IntoIterator<Item = (String, String)>,
@@ -52,7 +52,7 @@ pub fn load(
         let path = |key: &KeyDoc| format!("sqs[{number}].{}", key.name());
         read_keys(entries, path, &mut config, &mut given, &mut findings);
         if !entries.contains_key("sqs.queue_url") && source.whole {
-            // Where the section's other keys are, if it has any.
+            // The place of another key of the section, if there is one.
             let place = entries.values().map(|entry| entry.place.clone()).next();
             let variable = keys::variable_at("sqs.queue_url", *number);
             let home = || given.home.clone().unwrap_or(Place::Environment { variable });
@@ -67,7 +67,7 @@ pub fn load(
     }
 
     if source.is_nothing {
-        // A first try must not send anything to an account.
+        // A first try must not publish to an AWS account.
         config.cloudwatch.publish = Publish::Memory;
     }
     rules::check(&config, &given, &mut findings);
@@ -89,7 +89,7 @@ fn key_path(key: &KeyDoc) -> String {
     key.path.to_owned()
 }
 
-/// Reads every key that was given; `path` says how findings name it.
+/// Reads every key that was given; `path` returns its name in findings.
 fn read_keys(
     entries: &Entries,
     path: impl Fn(&KeyDoc) -> String,
@@ -135,10 +135,10 @@ fn read_key(
     }
 }
 
-/// Every kind but the lists.
+/// All kinds except lists.
 fn read_single(key: &KeyDoc, raw: &Raw, config: &mut Config) -> Result<(), Fault> {
     match &key.kind {
-        Kind::Text { read, .. } => read(config, text_of(raw, "a text", "put it in quotes")?),
+        Kind::Text { read, .. } => read(config, text_of(raw, "a string", "put it in quotes")?),
         Kind::Address { set } => {
             let fix = "write an IP address and a port, such as \"127.0.0.1:8127\"";
             set(config, text::parse_address(text_of(raw, "an address", fix)?)?);
@@ -181,11 +181,11 @@ fn text_of<'r>(raw: &'r Raw, expected: &str, fix: &str) -> Result<&'r str, Fault
     }
 }
 
-/// An item of a list, as it is written.
+/// A list item as written.
 fn item_of<'r>(key: &KeyDoc, raw: &'r Raw, fix: &str) -> Result<&'r str, Fault> {
     match (&key.kind, raw) {
         (Kind::SignatureVersions { .. }, Raw::Number { written, .. }) => Ok(written),
-        _ => text_of(raw, "a text", fix),
+        _ => text_of(raw, "a string", fix),
     }
 }
 
@@ -238,7 +238,7 @@ fn one_of(options: &[Choice]) -> String {
     format!("write {}", words.join(" or "))
 }
 
-/// Reads what it can: every faulty key gets its own finding.
+/// Reads the valid keys; every invalid one gets its own finding.
 fn access_keys(key: &KeyDoc, entry: &Entry, findings: &mut Vec<Finding>) -> Vec<AccessKey> {
     let warning = |access_key: &AccessKey| {
         if access_key.as_bytes().len() >= text::ACCESS_KEY_BYTES_WEAK {
@@ -288,7 +288,7 @@ fn buckets(key: &KeyDoc, entry: &Entry, findings: &mut Vec<Finding>) -> Vec<Stri
     list(key, entry, like, text::bucket, |_| None, findings)
 }
 
-/// The items of a list that can be read. `like` says how one is written, and the list.
+/// The valid items of a list. `like` has an example of an item and of a list, for findings.
 fn list<T>(
     key: &KeyDoc,
     entry: &Entry,
@@ -312,7 +312,7 @@ fn list<T>(
         findings.extend(fault.map(|(what, fix)| Finding { severity, place, path, what, fix }));
     };
     match &entry.raw {
-        // A variable that is set and empty is how containers say "none".
+        // In containers, an empty variable commonly means "none".
         Raw::Environment(text) if text.trim().is_empty() => {}
         Raw::Environment(text) => {
             for (index, part) in text.split(',').enumerate() {
@@ -325,7 +325,7 @@ fn list<T>(
             }
         }
         other => {
-            let (what, fix) = wrong_kind("a list of texts", other, like[1]);
+            let (what, fix) = wrong_kind("a list of strings", other, like[1]);
             let (place, path) = (entry.place.clone(), key.path.to_owned());
             findings.push(Finding { severity: Severity::Error, place, path, what, fix });
         }
@@ -336,13 +336,13 @@ fn list<T>(
 // === impl Given ===
 
 impl Given {
-    /// Whether all these values are what the operator meant, so that a rule may judge them.
+    /// Whether all these keys were read without errors, so that a rule can check them.
     pub(super) fn sound(&self, paths: &[&'static str]) -> bool {
         self.whole && paths.iter().all(|path| !self.faulty.contains(path))
     }
 
-    /// The place of the first of these keys that was given, with its path; where the first would
-    /// be written if none was.
+    /// The place and path of the first of these keys that was given; if none was, the place where
+    /// the first would be written.
     pub(super) fn place(&self, paths: &[&'static str]) -> (Place, String) {
         for path in paths {
             if let Some(place) = self.places.get(path) {

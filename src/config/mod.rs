@@ -1,8 +1,8 @@
-//! The daemon's configuration: what it listens on, what it takes in, where it publishes.
+//! The daemon's configuration: its listeners, its sources of events, and where it publishes.
 //!
-//! A TOML file and `POSTMETER__…` environment variables flow in; one [`Config`] or a list of
-//! findings flows out of [`load`]. Invariant: a `Config` that `load` returned needs no second
-//! look: every address parses, every number is within its bounds, every combination works.
+//! [`load`] turns a TOML file and `POSTMETER__…` environment variables into a [`Config`] or a list
+//! of findings. Invariant: a `Config` returned by `load` is valid: every address parses, every
+//! number is within its bounds, and every combination works.
 //!
 //! To add a key: a field here with its default, a row in `keys.rs`, a line in
 //! `config/postmeter.toml`. Tests fail until all three are there.
@@ -26,18 +26,18 @@ use crate::telemetry::LogFormat;
 pub use keys::{KeyDoc, keys, markdown_table};
 pub use load::{Loaded, load};
 
-/// Everything that an operator can choose.
+/// All settings of the daemon.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// None: there are no definitions, and the examples are used.
+    /// None: the example definitions are used.
     pub definitions: Option<DefinitionsSource>,
-    /// How often definitions in S3, or in a file that the SES API changes, are looked at.
+    /// How often to check for changed definitions in S3, or in a file that the SES API changes.
     pub definitions_interval: Duration,
-    /// The configuration set of events that name none.
+    /// The configuration set of events that do not name one.
     pub default_configuration_set: Option<String>,
-    /// How long an event is tried to be forwarded for.
+    /// How long to retry forwarding an event.
     pub forward_patience: Duration,
-    /// What forwarded events say to EventBridge that their source is.
+    /// The `source` of forwarded events on EventBridge.
     pub forward_source: String,
     pub listen: Listen,
     pub limits: Limits,
@@ -53,44 +53,44 @@ pub struct Config {
     pub ses_api: SesApi,
 }
 
-/// Where the definitions document is.
+/// The location of the definitions document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DefinitionsSource {
     /// A file; a relative path starts at the working directory.
     Path(PathBuf),
     /// The name of an environment variable that holds the document itself.
     Env(String),
-    /// An object, looked at again and again for a change.
+    /// An object, polled for changes.
     S3 { bucket: String, key: String },
 }
 
-/// The two listeners, and what they share with that of the SES API.
+/// The two listeners, and settings that they share with the listener of the SES API.
 #[derive(Clone, Debug)]
 pub struct Listen {
-    /// Where events come in. Port 0 lets the system choose.
+    /// The listener for events. Port 0: the system chooses.
     pub http: SocketAddr,
-    /// Metrics, series and health.
+    /// The listener for metrics, series and health checks.
     pub admin: SocketAddr,
-    /// The bearer token that metrics and series ask for. None: they ask for none.
+    /// The bearer token that metrics and series require. None: no token is required.
     pub admin_token: Option<AccessKey>,
     /// How long an idle connection stays open.
     pub keep_alive: Duration,
-    /// Certificate and key in PEM: both or neither. Without them every listener speaks plain HTTP.
+    /// Certificate and key in PEM: both or neither. Without them, every listener uses plain HTTP.
     pub tls_certificate: Option<PathBuf>,
     pub tls_key: Option<PathBuf>,
-    /// The authorities whose client certificates are accepted, and needed but for the admin
-    /// listener. None: clients need no certificate.
+    /// The CAs of client certificates, which are required on all listeners but the admin listener.
+    /// None: clients need no certificate.
     pub tls_client_ca: Option<PathBuf>,
 }
 
-/// What may be held at once; reaching a limit is an ordinary, counted outcome.
+/// Limits on what is held at once; reaching a limit is an ordinary, counted outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// One request's body as it arrives.
+    /// Bytes of a request body as received.
     pub body_bytes: usize,
-    /// What gzip in one request may expand to, on all levels together.
+    /// Bytes to which gzip in one request may expand, all nested levels together.
     pub expanded_bytes: usize,
-    /// Bytes that an object of S3 may hold, after gzip.
+    /// Bytes of an S3 object after decompression.
     pub object_bytes: usize,
     pub in_flight_bytes: usize,
     pub in_flight_requests: usize,
@@ -98,7 +98,7 @@ pub struct Limits {
     pub series: usize,
     /// Series x minutes not yet accepted by `CloudWatch`; protects memory.
     pub entries: usize,
-    /// Bytes of events that wait to be forwarded, for each destination.
+    /// Bytes of events waiting to be forwarded, per destination.
     pub forward_bytes: u32,
 }
 
@@ -107,38 +107,39 @@ pub struct Limits {
 pub struct Firehose {
     /// Begins with `/`.
     pub path: String,
-    /// Any of them is accepted; none at all is allowed on loopback alone.
+    /// Any of them is accepted; the list may be empty only on loopback.
     pub access_keys: Vec<AccessKey>,
     pub acknowledge: Acknowledge,
-    /// How long the sender, or a balancer before us, waits for an answer.
+    /// How long the sender, or a load balancer in front, waits for the response.
     pub patience: Duration,
 }
 
-/// The endpoint that SNS posts notifications to.
+/// The endpoint for notifications from SNS.
 #[derive(Clone, Debug)]
 pub struct Sns {
-    /// Those that are listened to. None: there is no endpoint.
+    /// The accepted topics. Empty: no endpoint.
     pub topics: Vec<TopicArn>,
     /// Begins with `/`.
     pub path: String,
     pub acknowledge: Acknowledge,
-    /// From a message's arrival to its answer; SNS waits 15 s.
+    /// Longest time from receiving a message to the response; SNS waits 15 s.
     pub patience: Duration,
-    /// Confirm subscriptions to these topics.
+    /// Whether to confirm subscriptions to these topics.
     pub confirm: bool,
-    /// Check the chain of the certificate that messages are signed by, and fetch its issuer for that.
+    /// Whether to verify the chain of the signing certificate, which requires fetching its issuer.
     pub chain: bool,
-    /// Versions of signatures that are accepted; never empty.
+    /// The accepted signature versions; never empty.
     pub signature_versions: Vec<SignatureVersion>,
-    /// Where certificates that once held are kept. None: in the journal's directory, if there is one.
+    /// Directory that caches verified certificates. None: in the journal's directory, if there is
+    /// one.
     pub certificate_directory: Option<PathBuf>,
-    /// `user:password`, any of them; raw deliveries have no signature and need one.
+    /// `user:password` pairs, one of which a raw delivery must have, because it has no signature.
     pub credentials: Vec<AccessKey>,
-    /// A message that was published longer ago is refused.
+    /// A message that was published longer ago is rejected.
     pub max_age: Duration,
 }
 
-/// How SNS signs a message.
+/// The signature version of an SNS message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignatureVersion {
     /// With SHA-1.
@@ -151,51 +152,51 @@ pub enum SignatureVersion {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicArn {
     arn: String,
-    /// The places of the colons behind partition and region.
+    /// The positions of the colons after partition and region.
     ends: [usize; 2],
 }
 
-/// A queue that events are taken from, or notifications of objects in S3 that hold them.
+/// A queue with events, or with notifications of S3 objects that contain events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sqs {
     /// `https://sqs.REGION.amazonaws.com/ACCOUNT/NAME`; never empty.
     pub queue_url: String,
     /// When a message is deleted.
     pub acknowledge: Acknowledge,
-    /// How long SQS shows nobody else a message that was taken.
+    /// The visibility timeout of a received message.
     pub visibility: Duration,
-    /// From taken to deleted.
+    /// Messages that are received and not yet deleted.
     pub held_messages: usize,
     pub pollers: usize,
-    /// Buckets whose objects its messages may name. None: any, by its plain name.
+    /// Buckets whose objects its messages may name. Empty: any bucket, by its plain name.
     pub buckets: Vec<String>,
     pub bucket_owner: BucketOwner,
 }
 
-/// Whose buckets the objects are in that messages name.
+/// The owner of the buckets that messages name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BucketOwner {
-    /// The account that is in the queue's URL.
+    /// The account in the queue's URL.
     OfQueue,
-    /// This one, by its 12 digits.
+    /// This account (12 digits).
     Account(String),
-    /// Anybody.
+    /// Any account.
     Any,
 }
 
-/// Copies of events that arrive under other request ids.
+/// Handling of copies of events that arrive under other request ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Copies {
-    /// Leave them out.
+    /// Whether to skip copies.
     pub remove: bool,
     /// How long an event is remembered.
     pub window: Duration,
-    /// How many are remembered at most.
+    /// The maximum number of remembered events.
     pub events: usize,
 }
 
-/// A shared secret. It has no `Display`, and no `PartialEq` so that nobody compares it in a time
-/// that depends on its content.
+/// A shared secret. It has no `Display`, and no `PartialEq` because a comparison must take constant
+/// time.
 #[derive(Clone)]
 pub struct AccessKey(String);
 
@@ -214,21 +215,22 @@ pub enum Acknowledge {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloudWatch {
     pub publish: Publish,
-    /// For definitions that name no namespace of their own.
+    /// The namespace of definitions that do not name one.
     pub namespace: String,
     /// None: the SDK finds it.
     pub region: Option<String>,
-    /// The role that is assumed for publishing.
+    /// The role to assume for publishing.
     pub role_arn: Option<String>,
     pub flush_interval: Duration,
-    /// An older epoch makes sources that acknowledge `published` take nothing new.
+    /// While an older epoch is unpublished, sources that acknowledge `published` accept nothing
+    /// new.
     pub settle_deadline: Duration,
     pub timestamp: TimestampSource,
     pub ambiguous: Ambiguous,
     pub requests_per_second: u32,
     pub concurrency: usize,
     pub connect_timeout: Duration,
-    /// One call, from its first byte sent to the end of its answer.
+    /// One call, from the first byte of the request to the end of the response.
     pub attempt_timeout: Duration,
 }
 
@@ -239,7 +241,7 @@ pub struct Journal {
     pub directory: Option<PathBuf>,
 }
 
-/// What is kept of what could not be read, and where; at most in one place.
+/// Which unreadable values are kept, and where: in a directory or a stream, not in both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetters {
     /// A relative path starts at the working directory.
@@ -247,13 +249,13 @@ pub struct DeadLetters {
     /// The name of a Firehose delivery stream.
     pub stream: Option<String>,
     pub keep: Vec<Unread>,
-    /// A file of the directory ends at this length.
+    /// The size in bytes at which a new file is started.
     pub file_bytes: u64,
-    /// All files of the directory.
+    /// The total size of all files in bytes.
     pub bytes: u64,
 }
 
-/// Values that are no events, by why.
+/// Values that are not events, by reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unread {
     Malformed,
@@ -265,36 +267,36 @@ pub enum Unread {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Publish {
     Aws,
-    /// Kept for `GET /series` alone; nothing leaves the process.
+    /// Kept only for `GET /series`; nothing leaves the process.
     Memory,
 }
 
-/// Which clock puts a count into its minute.
+/// The clock that determines the minute of a count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimestampSource {
-    /// The event's own.
+    /// The event's timestamp.
     Event,
-    /// Ours, when the request arrived.
+    /// The time at which the request arrived.
     Arrival,
 }
 
-/// What follows a call whose outcome nobody knows.
+/// How to continue after a call with unknown outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ambiguous {
-    /// Send it again: perhaps counted twice.
+    /// Retry it: possibly counted twice.
     Retry,
-    /// Give it up: perhaps not counted.
+    /// Drop it: possibly not counted.
     Drop,
 }
 
-/// The end of the process.
+/// Shutdown of the process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shutdown {
-    /// From SIGTERM to exit, at most.
+    /// Longest time from SIGTERM to exit.
     pub grace: Duration,
 }
 
-/// What the daemon says of itself.
+/// Logs and metrics about the daemon itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Telemetry {
     /// A filter such as `info` or `warn,postmeter=debug`.
@@ -304,10 +306,10 @@ pub struct Telemetry {
     pub own_namespace: Option<String>,
 }
 
-/// The SES API, by which definitions are changed.
+/// The SES API, which changes definitions.
 #[derive(Clone, Debug)]
 pub struct SesApi {
-    /// None: it is not answered.
+    /// None: the API is off.
     pub listen: Option<SocketAddr>,
     pub auth: ApiAuth,
     /// May read and change.
@@ -317,12 +319,12 @@ pub struct SesApi {
     pub requests_per_second: u32,
 }
 
-/// Who may ask the SES API.
+/// The authentication of clients of the SES API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ApiAuth {
-    /// Who signs with one of the keys.
+    /// Clients sign with one of the access keys.
     SigV4,
-    /// Anybody; on loopback alone.
+    /// No authentication; allowed only on loopback.
     None,
 }
 
@@ -336,7 +338,7 @@ pub struct ApiKey {
 // === impl Config ===
 
 impl Config {
-    /// Whether some source acknowledges in this way.
+    /// Whether any source acknowledges in this way.
     pub fn has(&self, acknowledge: Acknowledge) -> bool {
         let queues = self.sqs.iter().map(|sqs| sqs.acknowledge);
         let sns = (!self.sns.topics.is_empty()).then_some(self.sns.acknowledge);
@@ -346,7 +348,7 @@ impl Config {
 
 // === impl DefinitionsSource ===
 
-/// As the configuration has it.
+/// As written in the configuration.
 impl fmt::Display for DefinitionsSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -400,7 +402,7 @@ impl TopicArn {
 // === impl Listen ===
 
 impl Listen {
-    /// Whether only programs on this machine reach the admin listener.
+    /// Whether only programs on this machine can reach the admin listener.
     #[must_use]
     pub fn admin_is_on_loopback(&self) -> bool {
         rules::is_loopback(self.admin)
@@ -410,7 +412,7 @@ impl Listen {
 // === impl AccessKey ===
 
 impl AccessKey {
-    /// Takes a key as it is; only [`load`] checks its shape.
+    /// Wraps a key as it is; only [`load`] validates it.
     pub fn new(key: impl Into<String>) -> Self {
         Self(key.into())
     }
@@ -432,7 +434,7 @@ impl fmt::Debug for AccessKey {
 impl Unread {
     pub const ALL: [Self; 3] = [Self::Malformed, Self::UnknownType, Self::Foreign];
 
-    /// As metrics name it too.
+    /// The word used in the configuration and in metrics.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Malformed => "malformed",

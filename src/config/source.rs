@@ -276,7 +276,7 @@ impl File<'_> {
 impl Raw {
     pub(super) fn kind_name(&self) -> &'static str {
         match self {
-            Self::Environment(_) | Self::Text(_) => "a text",
+            Self::Environment(_) | Self::Text(_) => "a string",
             Self::Number { .. } => "a number",
             Self::Bool(_) => "true or false",
             Self::List(_) => "a list",
@@ -287,7 +287,7 @@ impl Raw {
 
 fn kind_name(value: &DeValue<'_>) -> &'static str {
     match value {
-        DeValue::String(_) => "a text",
+        DeValue::String(_) => "a string",
         DeValue::Integer(_) => "a number",
         DeValue::Float(_) => "a number with a fraction",
         DeValue::Boolean(_) => "true or false",

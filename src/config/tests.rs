@@ -385,8 +385,9 @@ fn an_object_has_a_key() {
     let loaded = load_text("definitions = \"s3://bucket/\"");
     assert_eq!(
         lines(&loaded),
-        ["c.toml:1:15: definitions: `s3://bucket/` is not a valid S3 location; write the path of a file, \
-          \"s3://BUCKET/KEY\" for an object, or \"env:NAME\" for a variable that holds the document"]
+        ["c.toml:1:15: definitions: `s3://bucket/` is not a valid S3 location; write the path \
+             of a file, \"s3://BUCKET/KEY\" for an object, or \"env:NAME\" for a variable that \
+             holds the document"]
     );
 }
 
@@ -399,7 +400,7 @@ fn a_value_of_the_wrong_kind_is_named() {
     );
     assert_finding(
         "[limits]\nseries = \"many\"",
-        "3:10: limits.series: expected a whole number, found a text; write a whole number from 1 \
+        "3:10: limits.series: expected a whole number, found a string; write a whole number from 1 \
          to 10000000",
     );
     assert_finding(
@@ -409,11 +410,11 @@ fn a_value_of_the_wrong_kind_is_named() {
     );
     assert_finding(
         "[cloudwatch]\nnamespace = true",
-        "3:13: cloudwatch.namespace: expected a text, found true or false; put it in quotes",
+        "3:13: cloudwatch.namespace: expected a string, found true or false; put it in quotes",
     );
     assert_finding(
         "[copies]\nremove = \"true\"",
-        "3:10: copies.remove: expected true or false, found a text; write true or false, without \
+        "3:10: copies.remove: expected true or false, found a string; write true or false, without \
          quotes in a file",
     );
     assert_finding(
@@ -437,7 +438,7 @@ fn a_value_of_the_wrong_kind_is_named() {
     );
     assert_finding(
         "listen = \"127.0.0.1:8127\"",
-        "2:10: listen: expected a section, found a text; write `[listen]` with its keys below",
+        "2:10: listen: expected a section, found a string; write `[listen]` with its keys below",
     );
     assert_finding(
         "[[listen]]\nhttp = \"127.0.0.1:1\"",
@@ -533,7 +534,7 @@ fn every_faulty_access_key_is_found_and_none_is_shown() {
              from the list",
             "c.toml:4:3: firehose.access_keys[2]: the key contains a character that is not \
              printable ASCII; use letters, digits and punctuation",
-            "c.toml:4:32: firehose.access_keys[3]: expected a text, found a number; put the key \
+            "c.toml:4:32: firehose.access_keys[3]: expected a string, found a number; put the key \
              in quotes",
             "c.toml:5:3: firehose.access_keys[4]: the key is longer than 4096 bytes; write a \
              shorter key; Firehose does not send longer ones",
@@ -544,7 +545,7 @@ fn every_faulty_access_key_is_found_and_none_is_shown() {
     assert!(loaded.config.is_none());
     assert_finding(
         &format!("[firehose]\naccess_keys = \"{SECRET}\""),
-        "3:15: firehose.access_keys: expected a list of texts, found a text; write `[\"key\"]`",
+        "3:15: firehose.access_keys: expected a list of strings, found a string; write `[\"key\"]`",
     );
     assert_variable_finding(
         "POSTMETER__FIREHOSE__ACCESS_KEYS",
@@ -788,7 +789,8 @@ fn dead_letters_are_of_known_kinds_and_in_one_place() {
     );
     assert_finding(
         "[dead_letters]\nkeep = \"foreign\"",
-        "3:8: dead_letters.keep: expected a list of texts, found a text; write `[\"malformed\"]`",
+        "3:8: dead_letters.keep: expected a list of strings, found a string; write \
+         `[\"malformed\"]`",
     );
     assert_finding(
         "[dead_letters]\nstream = \"a/b\"",

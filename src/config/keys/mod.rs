@@ -1,7 +1,7 @@
-//! The table of every key: what drives reading also writes the documentation.
+//! The table of all keys. It drives both the reading of the configuration and its documentation.
 //!
-//! A row says where a key stands, what it may hold, its default as TOML and what it is for.
-//! Invariant, kept by tests: the default written here is the one that `Config::default()` has.
+//! A row has the path of a key, its type, its default as TOML and a help text. Invariant, checked
+//! by tests: the default written here equals the one in `Config::default()`.
 
 mod table;
 
@@ -13,21 +13,21 @@ use self::table::KEYS;
 use super::text::{self, Fault};
 use super::{AccessKey, ApiKey, Config, SignatureVersion, TopicArn, Unread};
 
-/// What stands before every environment variable of ours.
+/// The prefix of every environment variable of postmeter.
 pub(super) const PREFIX: &str = "POSTMETER__";
 
 /// One key of the configuration.
 pub struct KeyDoc {
     /// Section and name, such as `cloudwatch.flush_interval`.
     pub path: &'static str,
-    /// As it would be written in TOML.
+    /// As written in TOML.
     pub default: &'static str,
     /// One line.
     pub help: &'static str,
     pub(super) kind: Kind,
 }
 
-/// What a key may hold and where it goes.
+/// The type of a key's value, and how the value is stored.
 pub(super) enum Kind {
     Text { is: &'static str, read: fn(&mut Config, &str) -> Result<(), Fault> },
     Address { set: fn(&mut Config, SocketAddr) },
@@ -44,25 +44,25 @@ pub(super) enum Kind {
     Buckets { set: fn(&mut Config, Vec<String>) },
 }
 
-/// One word that a key may hold, and what it does.
+/// An allowed word, and the function that stores it.
 pub(super) type Choice = (&'static str, fn(&mut Config));
 
-/// Every key, in the order of the shipped file.
+/// All keys, in the order of the shipped file.
 pub fn keys() -> &'static [KeyDoc] {
     KEYS
 }
 
-/// The key of a path.
+/// The key with this path.
 pub(super) fn find(path: &str) -> Option<&'static KeyDoc> {
     KEYS.iter().find(|key| key.path == path)
 }
 
-/// Whether some key stands in the section.
+/// Whether this section exists.
 pub(super) fn is_section(name: &str) -> bool {
     KEYS.iter().any(|key| key.section() == Some(name))
 }
 
-/// Whether the section may stand several times, each time as `[[name]]`.
+/// Whether the section may be repeated as `[[name]]`.
 pub(super) fn is_repeated(name: &str) -> bool {
     name == "sqs"
 }
@@ -84,12 +84,12 @@ pub fn markdown_table() -> String {
     table
 }
 
-/// The environment variable of a path; of a repeated section the first one's.
+/// The environment variable of a path; in a repeated section, the variable of its first instance.
 pub(super) fn variable(path: &str) -> String {
     variable_at(path, 0)
 }
 
-/// As [`variable`], of the repeated section with this number, from 0.
+/// Like [`variable`], for the instance of a repeated section with this number, from 0.
 pub(super) fn variable_at(path: &str, number: usize) -> String {
     let levels = match path.split_once('.') {
         Some((section, name)) if is_repeated(section) => format!("{section}__{number}__{name}"),
@@ -101,7 +101,7 @@ pub(super) fn variable_at(path: &str, number: usize) -> String {
 // === impl KeyDoc ===
 
 impl KeyDoc {
-    /// The section, unless the key stands at the top.
+    /// The section; `None` for a key at the top level.
     pub fn section(&self) -> Option<&'static str> {
         self.path.split_once('.').map(|(section, _)| section)
     }
@@ -134,7 +134,7 @@ impl KeyDoc {
         }
     }
 
-    /// What the key may hold, for a reader.
+    /// The type of the value, for readers of the documentation.
     pub fn type_text(&self) -> String {
         match &self.kind {
             Kind::Text { is, .. } => (*is).to_owned(),
@@ -147,7 +147,7 @@ impl KeyDoc {
             Kind::Choice { options } => {
                 options.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(" or ")
             }
-            Kind::AccessKeys { .. } => "list of texts".to_owned(),
+            Kind::AccessKeys { .. } => "list of strings".to_owned(),
             Kind::Credentials { .. } => "list of `user:password`".to_owned(),
             Kind::ApiKeys { .. } => "list of `id:secret`".to_owned(),
             Kind::Topics { .. } => "list of topic ARNs".to_owned(),

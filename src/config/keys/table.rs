@@ -88,7 +88,7 @@ pub(super) const KEYS: &[KeyDoc] = &[
                empty: no token is required, and on loopback only requests for a loopback `Host` \
                that do not come from a web page are served",
         kind: Kind::Text {
-            is: "text",
+            is: "token",
             read: |config, text| {
                 text::admin_token(text).map(|value| config.listen.admin_token = value)
             },
