@@ -1,14 +1,14 @@
-//! Faults on purpose, for tests of the whole process.
+//! Injected faults, for tests of the whole process.
 //!
-//! A debug build reads `POSTMETER_FAULT`: a list of `POINT=ACTION` or `POINT=ACTION@N`, separated by
-//! commas. Each time that the program passes the point, or only the N-th time, it panics (`panic`),
-//! ends like a process that is killed (`abort`), or keeps its thread busy for a minute (`spin`).
-//! Release builds contain none of this.
+//! A debug build reads `POSTMETER_FAULT`: a list of `POINT=ACTION` or `POINT=ACTION@N`, separated
+//! by commas. Each time the program passes the point, or only the N-th time, it panics (`panic`),
+//! exits like a killed process (`abort`), or keeps its thread busy for a minute (`spin`). Release
+//! builds contain none of this.
 
-/// Does what `POSTMETER_FAULT` says of this point.
+/// Runs the action that `POSTMETER_FAULT` defines for this point.
 ///
 /// # Panics
-/// If it says so.
+/// If the action is `panic`.
 #[cfg(debug_assertions)]
 pub fn hit(point: &str) {
     use std::time::{Duration, Instant};
@@ -39,7 +39,7 @@ mod injected {
     struct Fault {
         point: String,
         action: String,
-        /// Every time, if `None`.
+        /// `None`: every time.
         nth: Option<u64>,
         passes: AtomicU64,
     }

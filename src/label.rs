@@ -1,9 +1,9 @@
-//! Labels of metrics: closed lists of values, an enum each.
+//! Metric labels: closed lists of values, one enum each.
 
 /// A closed list of values of one label.
 ///
-/// [`labels!`] writes enums that implement it. A family of counters has one for each value, so a
-/// value without a counter cannot be written.
+/// [`labels!`] generates enums that implement it. A family has one counter for each value, so code
+/// cannot use a value without a counter.
 pub trait Label: Copy + 'static {
     /// The name of the label.
     const NAME: &'static str;
@@ -12,12 +12,12 @@ pub trait Label: Copy + 'static {
     /// The text of each value, in the same order.
     const VALUES: &'static [&'static str];
 
-    /// The place of this value in [`Label::ALL`].
+    /// The index of this value in [`Label::ALL`].
     fn index(self) -> usize;
 }
 
-/// Writes an enum whose variants are the values of a metric label:
-/// `pub enum Name("label") { Variant = "value", }`.
+/// Generates an enum whose variants are the values of a metric label: `pub enum Name("label") {
+/// Variant = "value", }`.
 macro_rules! labels {
     ($(
         $(#[$doc:meta])*

@@ -6,8 +6,8 @@ use std::time::Duration;
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>
 pub const DATUMS_PER_CALL_MAX: usize = 1000;
 
-/// Bytes of one `PutMetricData` request: 1 MB. The page does not say on which side of gzip; the
-/// CloudWatch agent bounds the uncompressed size, and so do we.
+/// Bytes of one `PutMetricData` request: 1 MB. The page does not say whether that is before or
+/// after gzip; like the CloudWatch agent, postmeter limits the uncompressed size.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>
 pub const CALL_BYTES_MAX: usize = 1_000_000;
 
@@ -19,12 +19,12 @@ pub const DATUM_AGE_MAX: Duration = Duration::from_hours(336);
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html>
 pub const DATUM_AHEAD_MAX: Duration = Duration::from_hours(2);
 
-/// `errorMessage` of an answer to Firehose: 8192 characters.
+/// `errorMessage` of a response to Firehose: 8192 characters.
 /// <https://docs.aws.amazon.com/firehose/latest/dev/httpdeliveryrequestresponse.html>
 pub const FIREHOSE_ERROR_CHARS_MAX: usize = 8192;
 
-/// How long a Firehose stream repeats a request at most (7200 s), and some time for the last
-/// repeat to arrive.
+/// How long a Firehose stream retries a request at most (7200 s), plus time for the last retry to
+/// arrive.
 /// <https://docs.aws.amazon.com/firehose/latest/APIReference/API_HttpEndpointRetryOptions.html>
 pub const FIREHOSE_ID_LIFE: Duration = Duration::from_mins(130);
 
@@ -44,12 +44,11 @@ pub const FIREHOSE_RECORD_BYTES_MAX: usize = 1_024_000;
 /// <https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html>
 pub const SNS_CALL_ENTRIES_MAX: usize = 10;
 
-/// Bytes of one `PublishBatch` request, of a topic whose maximum was not raised: 256 KiB. A longer
-/// event goes alone.
-/// <https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html>
+/// Bytes of one `PublishBatch` request to a topic with the default maximum: 256 KiB. A longer event
+/// goes alone. <https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html>
 pub const SNS_CALL_BYTES_MAX: usize = 256 << 10;
 
-/// Bytes of one message, of a topic whose maximum is the highest: 1 MiB.
+/// Bytes of one message, for a topic with the highest maximum: 1 MiB.
 /// <https://docs.aws.amazon.com/sns/latest/api/API_SetTopicAttributes.html>
 pub const SNS_MESSAGE_BYTES_MAX: usize = 1 << 20;
 
@@ -61,38 +60,37 @@ pub const EVENTS_CALL_ENTRIES_MAX: usize = 10;
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html>
 pub const EVENTS_CALL_BYTES_MAX: usize = 1_000_000;
 
-/// The longest that SQS hides a message: 12 hours from its first receipt, with an hour to spare.
+/// The longest visibility timeout of SQS: 12 hours from the first receipt, minus an hour of margin.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html>,
 /// 2026-11-29.
 pub const SQS_VISIBILITY_MAX: Duration = Duration::from_hours(11);
 
-/// How long the id of an SQS message is known after it is deleted: a standard queue may give one out
-/// again that it has just deleted.
+/// How long the ID of an SQS message is remembered after its deletion: a standard queue may
+/// redeliver a deleted message.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues-at-least-once-delivery.html>
 pub const SQS_ID_LIFE: Duration = Duration::from_mins(15);
 
-/// Bytes of a message that SNS posts: what was published, of which JSON makes at most twice as much,
-/// and the envelope. SNS takes the characters of XML 1.0 alone; of those, JSON escapes quotes,
-/// backslashes and ends of lines, each with one more byte.
-/// <https://aws.amazon.com/sns/faqs/> and
+/// Bytes of a message that SNS posts: the published text, which JSON at most doubles, and the
+/// envelope. SNS accepts only characters of XML 1.0; of those, JSON escapes quotes, backslashes and
+/// line ends, each with one extra byte. <https://aws.amazon.com/sns/faqs/> and
 /// <https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html>, 2026-11-29
 pub const SNS_BODY_BYTES_MAX: usize = 2 * SNS_MESSAGE_BYTES_MAX + SNS_ENVELOPE_BYTES_MAX;
 
-/// Bytes of a message's envelope: ids, topic, subject, times, signature and addresses take about
-/// 3 kB. SNS states no limit; this one is ours.
+/// Bytes of a message's envelope: IDs, topic, subject, times, signature and URLs take about 3 kB.
+/// SNS documents no limit; this one is postmeter's.
 pub const SNS_ENVELOPE_BYTES_MAX: usize = 32 << 10;
 
-/// How far ahead of our clock that of SNS may be.
+/// How far SNS's clock may be ahead of the local one.
 pub const SNS_AHEAD_MAX: Duration = Duration::from_mins(5);
 
-/// How much longer than `sns.max_age` an id is known: as long as its message would be believed, were it
-/// recorded and sent again, and a while.
+/// How much longer than `sns.max_age` an ID is remembered: as long as a recorded message could be
+/// replayed and accepted, plus a margin.
 pub const SNS_ID_MARGIN: Duration = Duration::from_mins(6);
 
-/// How long an object's id is known. S3 says nothing of how late it repeats a notification; a queue
-/// keeps one for four days by default, and shows it again when its deletion fails.
+/// How long an object's ID is remembered. S3 does not document how late it repeats a notification;
+/// a queue keeps one for four days by default, and redelivers it when its deletion fails.
 pub const S3_ID_LIFE: Duration = Duration::from_hours(24);
 
-/// How long the id of an object is known that was replayed: by then all its events are older than
+/// How long the ID of a replayed object is remembered: afterwards all its events are older than
 /// [`DATUM_AGE_MAX`].
 pub const REPLAY_ID_LIFE: Duration = Duration::from_hours(336 + 24);

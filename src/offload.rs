@@ -1,10 +1,10 @@
-//! Work that holds up a thread: files, and sorting a million entries.
+//! Work that blocks a thread: file access, and sorting a million entries.
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::{JoinError, spawn, spawn_blocking};
 
-/// Runs work where it holds up nobody else. In a runtime of one thread it runs there, so that a
-/// test or a simulation goes the same way every time.
+/// Runs blocking work off the current thread. In a single-threaded runtime it runs in place, so
+/// that a test or simulation is deterministic.
 ///
 /// # Errors
 /// The work panicked.
@@ -25,7 +25,7 @@ pub async fn offload<T: Send + 'static>(
     .await
 }
 
-/// Time that passes in a simulation before and after work.
+/// Simulated time that passes before and after offloaded work.
 #[cfg(test)]
 pub mod pauses {
     use std::cell::Cell;
@@ -35,7 +35,7 @@ pub mod pauses {
         static LONGEST: Cell<Duration> = const { Cell::new(Duration::ZERO) };
     }
 
-    /// From now on, work in this thread takes some time, of this at most.
+    /// From now on, offloaded work of this thread takes a random time up to this.
     pub fn set_longest(longest: Duration) {
         LONGEST.set(longest);
     }

@@ -101,8 +101,7 @@ impl Merge {
 /// many.
 const SHARDS: usize = 64;
 
-/// A table is replaced when less than half of its series are alive and it holds more than this many
-/// dead ones.
+/// A table is replaced once it holds this many series more than twice the live ones.
 const DEAD_SERIES_MIN: usize = 1024;
 
 // === impl Aggregator ===

@@ -317,7 +317,7 @@ impl Publishing {
     async fn start(making: Making<'_>, rules: RuleSet, sink: Sink, opened: Opened) -> Self {
         let mut resumed: u64 = opened.outstanding.iter().map(|(_, count)| count).sum();
         if making.config.cloudwatch.ambiguous == Ambiguous::Drop {
-            // They are dropped now and reported as doubtful.
+            // They are dropped in this run and reported as dropped.
             resumed += opened.doubtful;
         }
         Self { engine: Engine::start(making, rules, sink, Some(opened)).await, resumed }

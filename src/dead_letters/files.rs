@@ -1,5 +1,6 @@
-//! Letters in local files: lines of JSON, readable by this user alone, in files of a bounded size
-//! whose names sort by time. Files are never removed here: nobody may have looked at them yet.
+//! Dead letters in local files: lines of JSON, readable by this user only, in files of bounded size
+//! whose names sort by time. The daemon never removes files, because an operator may not have read
+//! them yet.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -11,37 +12,38 @@ use crate::private;
 
 const SUFFIX: &str = "ndjson";
 
-/// Files of the same millisecond.
+/// Maximum number of files created in the same millisecond.
 const SAME_TIME_MAX: u32 = 10_000;
 
-/// The end of the year 9999, as far as times are written.
+/// The end of the year 9999, the last time that file names can hold.
 const LAST_MS: u64 = 253_402_300_799_999;
 
-/// A directory of letters. Others may use it too, and files may be taken out at any time.
+/// A directory of dead letters. Other processes may use it too, and files may be moved out at any
+/// time.
 #[derive(Debug)]
 pub struct Files {
     directory: PathBuf,
     file_bytes: u64,
     bytes: u64,
     clock: Clock,
-    /// The file that is written.
+    /// The file that is being written.
     current: Option<PathBuf>,
-    /// Bytes of all files, as far as is known.
+    /// The known size of all files, in bytes.
     used: u64,
 }
 
-/// What became of some lines.
+/// The result of writing some lines.
 #[derive(Debug, Default)]
 pub struct Written {
     pub kept: u64,
     /// The directory is at its limit.
     pub full: u64,
     pub failed: u64,
-    /// Of what failed first.
+    /// The first error.
     pub why: String,
 }
 
-/// A file while some lines are written, and its length.
+/// A file that is open for writing, and its length.
 #[derive(Debug)]
 struct Open {
     file: File,
@@ -51,17 +53,17 @@ struct Open {
 // === impl Files ===
 
 impl Files {
-    /// Opens a directory, creating it if it is missing. A file begins a new one from
+    /// Opens a directory, creating it if it is missing. A new file is started when one reaches
     /// `file_bytes`; all files together have at most `bytes`.
     ///
     /// # Errors
-    /// The directory cannot be made, read or written.
+    /// The directory cannot be created, read or written.
     pub fn open(directory: &Path, file_bytes: u64, bytes: u64, clock: Clock) -> io::Result<Self> {
         let directory = private::directory(directory, "dead_letters.directory")?;
         let probe = directory.join(format!(".probe-{}", std::process::id()));
         private::create_anew(&probe)?;
         match fs::remove_file(&probe) {
-            // Another container's process may have our number.
+            // A process in another container may have the same number.
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
@@ -69,13 +71,13 @@ impl Files {
         Ok(Self { directory, file_bytes, bytes, clock, current: None, used })
     }
 
-    /// Appends lines, each with its newline. The file is not held open in between, so that one
-    /// that is taken away is not written to any more.
+    /// Appends lines, each with its newline. The file is closed after each write, so that a file
+    /// that was moved away is not written any more.
     pub fn write(&mut self, lines: impl Iterator<Item = Vec<u8>>) -> Written {
         let mut written = Written::default();
         let mut open = None;
         for line in lines {
-            // The first that does not work stands for the rest.
+            // After the first failure the remaining lines fail too.
             if written.failed > 0 {
                 written.failed += 1;
             } else if written.full > 0 {
@@ -85,7 +87,7 @@ impl Files {
                     Ok(true) => written.kept += 1,
                     Ok(false) => written.full += 1,
                     Err(error) => {
-                        // What is wrong may be this file.
+                        // The problem may be this file, so the next write starts another.
                         self.current = None;
                         written.failed += 1;
                         written.why =
@@ -97,7 +99,7 @@ impl Files {
         written
     }
 
-    /// Appends a line; false when the directory is full.
+    /// Appends a line; returns false when the directory is full.
     fn append(&mut self, open: &mut Option<Open>, line: &[u8]) -> io::Result<bool> {
         let len = line.len() as u64;
         if self.used + len > self.bytes {
@@ -117,7 +119,8 @@ impl Files {
         }
         let Some(open) = open else { return Ok(false) };
         if let Err(error) = open.file.write_all(line) {
-            // Half a line would spoil the next one; where it cannot be cut off, nothing follows it.
+            // Half a line would corrupt the next one. If it cannot be truncated, nothing is
+            // appended after it.
             let _ = open.file.set_len(open.len);
             if let Some(empty) = self.current.take().filter(|_| open.len == 0) {
                 let _ = fs::remove_file(empty);
@@ -129,7 +132,7 @@ impl Files {
         Ok(true)
     }
 
-    /// Begins a file.
+    /// Starts a new file.
     fn begin(&mut self) -> io::Result<Open> {
         self.used = used(&self.directory)?;
         let now_ms = u64::try_from(self.clock.now_ms()).unwrap_or(0).min(LAST_MS);
@@ -151,13 +154,13 @@ impl Files {
     }
 }
 
-/// Bytes of all files of letters.
+/// Total size of all dead letter files.
 fn used(directory: &Path) -> io::Result<u64> {
     let mut bytes = 0;
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         if Path::new(&entry.file_name()).extension().is_some_and(|suffix| suffix == SUFFIX) {
-            // One that was taken out meanwhile has none.
+            // A file that was moved away in the meantime has no size.
             bytes += entry.metadata().map_or(0, |metadata| metadata.len());
         }
     }
@@ -192,7 +195,7 @@ mod tests {
         (kept, full, failed)
     }
 
-    /// The files' contents in the order of their names.
+    /// The contents of all files, in the order of their names.
     fn contents(directory: &TempDir) -> Vec<String> {
         let content = |path| fs::read_to_string(path).expect("text");
         paths(directory).into_iter().map(content).collect()

@@ -1,4 +1,4 @@
-//! The task that brings letters to their place, and what became of them.
+//! The task that writes dead letters, and the counters of their outcomes.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use crate::offload::offload;
 use crate::ses::VALUE_BYTES_MAX;
 use crate::telemetry::{LetterOutcome, LogLimiter, Metrics};
 
-/// Requests whose letters are taken up together.
+/// Maximum number of requests whose letters are written together.
 pub(super) const PARCELS_MAX: usize = 256;
 
-/// Where letters are kept.
+/// Where dead letters are stored.
 #[derive(Debug)]
 pub enum Place {
     Files(Files),
@@ -30,13 +30,13 @@ pub enum Place {
     Stream(LetterStream),
 }
 
-/// What is to be kept of one request, or of one call.
+/// The letters of one request, or of one call.
 #[derive(Debug)]
 pub struct Parcel {
     pub contents: Contents,
-    /// Dropped when the letters are written, or are not: whoever waits for that hears of it.
+    /// Dropped when the letters are written or have failed, which wakes the waiting task.
     pub written: oneshot::Sender<()>,
-    /// Given back with the letters.
+    /// Returned together with the letters.
     pub room: Option<OwnedSemaphorePermit>,
 }
 
@@ -47,7 +47,7 @@ pub enum Contents {
     Refused(Refused),
 }
 
-/// Keeps what it is brought.
+/// Writes the dead letters that it receives.
 #[derive(Debug)]
 pub struct Keeper {
     place: Place,
@@ -55,25 +55,25 @@ pub struct Keeper {
     outcomes: Arc<Outcomes>,
 }
 
-/// What became of letters, counted and said.
+/// Counts and logs the outcomes of dead letters.
 #[derive(Debug)]
 pub struct Outcomes {
     metrics: Arc<Metrics>,
     errors: LogLimiter,
-    /// Letters that nothing is known of yet.
+    /// Letters without an outcome yet.
     unsettled: watch::Sender<u64>,
 }
 
-/// Counts what is left when the keeper ends.
+/// Counts the remaining letters as failed when the keeper ends.
 struct EndOfKeeping(Arc<Outcomes>);
 
 // === impl Place ===
 
 impl Place {
-    /// The largest value that a letter here may hold.
+    /// The largest value that fits into a letter here.
     pub(super) fn raw_bytes_max(&self) -> usize {
         match self {
-            // A longer line could not be read again.
+            // A longer line could not be read back.
             Self::Files(_) => raw_bytes_max(VALUE_BYTES_MAX),
             #[cfg(feature = "to-firehose")]
             Self::Stream(_) => raw_bytes_max(FIREHOSE_RECORD_BYTES_MAX),
@@ -92,7 +92,7 @@ impl Contents {
         }
     }
 
-    /// Each as a line, with its newline.
+    /// Each letter as a line, with its newline.
     pub fn lines(&self) -> Vec<Vec<u8>> {
         match self {
             Self::Unread(letters, origin) => {
@@ -115,12 +115,13 @@ impl Keeper {
         Self { place, queue, outcomes }
     }
 
-    /// Keeps letters until nothing can bring any.
+    /// Writes letters until every sender is dropped.
     ///
     /// # Panics
-    /// As the work on them does. The letters that it had are then counted as failed.
+    /// Panics when the work on letters panics; the letters in progress are then counted as failed.
     pub async fn run(self) {
-        // Before the queue, so that it is dropped after it: nothing comes any more.
+        // Declared before the queue, so that it is dropped after it: no more letters can arrive
+        // then.
         let _end = EndOfKeeping(Arc::clone(&self.outcomes));
         let Self { place, mut queue, outcomes } = self;
         match place {
@@ -151,7 +152,7 @@ async fn write_to(
             Ok(back) => back,
             Err(failed) => match failed.try_into_panic() {
                 Ok(panic) => resume_unwind(panic),
-                // The runtime ends.
+                // The runtime is shutting down.
                 Err(_) => return,
             },
         };
@@ -174,12 +175,12 @@ impl Outcomes {
         Self { metrics, errors, unsettled: watch::Sender::new(0) }
     }
 
-    /// Counts letters of which nothing more is to come.
+    /// Counts letters that have reached their outcome.
     pub fn add(&self, outcome: LetterOutcome, letters: u64) {
         self.metrics.dead_letters.add(outcome, letters);
     }
 
-    /// Counts letters that are not kept, and says so.
+    /// Counts and logs letters that are not stored.
     pub fn not_kept(&self, outcome: LetterOutcome, letters: u64, why: &str) {
         self.add(outcome, letters);
         if letters > 0 && self.errors.allow() {
@@ -187,7 +188,7 @@ impl Outcomes {
         }
     }
 
-    /// Says that letters wait because their place does not take them.
+    /// Logs that letters are waiting because their destination does not accept them.
     #[cfg(feature = "to-firehose")]
     pub fn delayed(&self, letters: usize, why: &str) {
         if self.errors.allow() {
@@ -195,12 +196,12 @@ impl Outcomes {
         }
     }
 
-    /// Letters come.
+    /// Registers new letters.
     pub fn begin(&self, letters: u64) {
         self.unsettled.send_modify(|unsettled| *unsettled += letters);
     }
 
-    /// So many of those that came have come to an end; gives how many of them had not before.
+    /// Marks some registered letters as done; returns the number that were still open.
     pub fn settle(&self, letters: u64) -> u64 {
         let mut settled = 0;
         self.unsettled.send_modify(|unsettled| {
@@ -220,7 +221,7 @@ impl Outcomes {
     }
 
     pub async fn settled(&self) {
-        // The sender lives as long as this.
+        // The sender lives as long as `self`.
         let _ = self.unsettled.subscribe().wait_for(|unsettled| *unsettled == 0).await;
     }
 

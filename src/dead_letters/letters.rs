@@ -1,4 +1,4 @@
-//! What one request's reading collects.
+//! The dead letters that reading one request collects.
 
 use std::sync::Arc;
 
@@ -7,33 +7,33 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::config::Unread;
 use crate::ses::{Other, Path, Wrapping};
 
-/// Memory that a letter takes besides its bytes, about.
+/// Approximate memory of a letter besides its bytes.
 pub(super) const LETTER_BYTES: usize = 128;
 
-/// The values of one request that could not be read, and their share of the room. Dropped, as with a
-/// request that is refused, they leave no trace.
+/// The unreadable values of one request, and their share of the memory. Dropping them, as with a
+/// rejected request, has no effect.
 #[derive(Debug)]
 pub struct Letters {
     keep: Vec<Unread>,
     raw_bytes_max: usize,
-    /// Keep where values are, and not what they are.
+    /// Store only where values are, not their content.
     places_alone: bool,
     all_room: Arc<Semaphore>,
     pub(super) room: Option<OwnedSemaphorePermit>,
     pub(super) found: Vec<Letter>,
-    /// Came out of a letter, or of what Firehose failed to deliver: is kept where that is.
+    /// Read from a dead letter or from Firehose's failed deliveries, so it is already stored there.
     pub(super) again: u64,
     pub(super) full: u64,
     pub(super) too_large: u64,
 }
 
-/// One value.
+/// One unreadable value.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Letter {
     pub kind: Unread,
-    /// The number of its record in the request, from 0; of an object the offset in its text.
+    /// The number of its record in the request, from 0; for an object, the offset in its text.
     pub record: u64,
-    /// None: only its place is kept.
+    /// `None`: only its location is stored.
     pub raw: Option<Box<[u8]>>,
 }
 
@@ -47,17 +47,18 @@ impl Letters {
         Self { keep, raw_bytes_max, places_alone, all_room, room, found, again, full, too_large }
     }
 
-    /// Keeps where values are, and not what they are: a message may name an object that holds
-    /// something else than events, which must not get into letters. The object keeps its content.
+    /// Stores only where values are, not their content. A message may name an object that holds
+    /// something other than events, which must not leak into dead letters. The object keeps its
+    /// content.
     #[must_use]
     pub fn of_places(self) -> Self {
         Self { places_alone: true, ..self }
     }
 
-    /// Takes a value that is no event, if its kind is to be kept. Its bytes are copied.
+    /// Takes a value that is not an event, if its kind is kept. Copies its bytes.
     pub fn take(&mut self, other: Other, path: &Path, record: u64, raw: &[u8]) {
         let Some(kind) = kind_of(other).filter(|kind| self.keep.contains(kind)) else { return };
-        // Else a stream of letters that is delivered to us would go round for ever.
+        // Otherwise a stream of dead letters that is delivered to this daemon would loop forever.
         if path.iter().any(|wrapping| wrapping == Wrapping::FirehoseFailure) {
             self.again += 1;
             return;

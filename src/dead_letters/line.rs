@@ -1,5 +1,5 @@
-//! A letter as a line of JSON, in the shape of an object that Firehose writes for what it failed to
-//! deliver: `rawData` in base64 and an `errorCode`.
+//! A dead letter as a line of JSON, in the format that Firehose uses for failed deliveries:
+//! `rawData` in Base64 and an `errorCode`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,15 +8,15 @@ use serde::Serialize;
 use super::letters::Letter;
 use crate::config::Unread;
 
-/// What a line has at most besides its `rawData`.
+/// Maximum size of a line without its `rawData`.
 pub const LINE_BYTES_BESIDE: usize = 16 << 10;
 
-/// Characters of a source that are told. An ARN is shorter.
+/// Maximum number of characters of a source. ARNs are shorter.
 const SOURCE_CHARS_MAX: usize = 512;
-/// Characters that a letter says at most of why a request was refused.
+/// Maximum number of characters that explain a rejection.
 const WHY_CHARS_MAX: usize = 1000;
 
-/// Where letters come from.
+/// The request that letters come from.
 #[derive(Clone, Debug)]
 pub struct Origin {
     source: String,
@@ -24,12 +24,12 @@ pub struct Origin {
     arrival_ms: i64,
 }
 
-/// A request that was refused for good, whole.
+/// A whole request that was rejected permanently.
 #[derive(Debug)]
 pub struct Refused {
     pub origin: Origin,
     pub why: String,
-    /// What it holds, if that may be kept.
+    /// Its content, if that may be stored.
     pub raw: Option<Box<[u8]>>,
 }
 
@@ -45,7 +45,7 @@ struct Line<'a> {
     request_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     record: Option<u64>,
-    /// Of a letter without content.
+    /// Set for a letter without content.
     #[serde(skip_serializing_if = "Option::is_none")]
     offset: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,7 +109,7 @@ impl Refused {
     }
 }
 
-/// The largest value whose letter is a line of at most so many bytes.
+/// The largest value whose letter fits into a line of this many bytes.
 pub const fn raw_bytes_max(line_bytes_max: usize) -> usize {
     (line_bytes_max - LINE_BYTES_BESIDE) / 4 * 3
 }

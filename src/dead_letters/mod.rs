@@ -1,15 +1,16 @@
-//! Dead letters: values that could not be read, and events that could not be forwarded, kept for
-//! whoever looks into them.
+//! Dead letters: unreadable values, and events that could not be forwarded, stored for later
+//! inspection.
 //!
-//! A batch collects [`Letters`] while it is read; they go to [`DeadLetters::keep`] once it is merged,
-//! or with it. A [`Keeper`] writes them to [`Files`] or sends them to a stream of Firehose, one line of JSON
-//! each, in the shape of Firehose's own failed-delivery objects: so `count`, and `serve` behind a
-//! stream, read them again. A letter that can be read again holds one value alone, never an event that
-//! was counted; one of an event that could not be forwarded is none to any reader ([`Unforwarded`]).
+//! A batch collects [`Letters`] while it is read. They go to [`DeadLetters::keep`] when it is
+//! merged. A [`Keeper`] writes them to [`Files`] or sends them to a Firehose stream, one line of
+//! JSON each, in the format of Firehose's own failed deliveries. So `count`, and `serve` behind a
+//! stream, can read them back. A letter that can be read back holds one value and never an event
+//! that was counted. A letter of an event that could not be forwarded ([`Unforwarded`]) has another
+//! format, so that no reader counts it.
 //!
-//! Keeping refuses no request, and delays its answer only while a file is written, a second at most.
-//! What waits is bounded in bytes; each value of a kind to be kept is in one outcome of
-//! `postmeter_dead_letters_total`.
+//! A full or failing destination rejects no request. It delays a response only while a file is
+//! written, by one second at most. Waiting letters are bounded in bytes. Each value of a kind to be
+//! kept is counted in one outcome of `postmeter_dead_letters_total`.
 
 mod files;
 mod keeper;
@@ -37,10 +38,10 @@ pub use unforwarded::Unforwarded;
 use crate::config::Unread;
 use crate::telemetry::{LetterOutcome, Metrics};
 
-/// Bytes of letters that wait or are being collected, 32 MiB.
+/// Maximum size of letters that are waiting or being collected: 32 MiB.
 const WAITING_BYTES_MAX: usize = 32 << 20;
 
-/// The way to where letters are kept. Cheap to clone.
+/// Accepts dead letters. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct DeadLetters(Arc<Shared>);
 
@@ -57,8 +58,8 @@ struct Shared {
 // === impl DeadLetters ===
 
 impl DeadLetters {
-    /// `keep` are the kinds to be kept. The keeper is to be run; it ends when nobody can bring it
-    /// letters any more.
+    /// `keep`: the kinds to store. The caller must run the keeper, which ends when every clone of
+    /// this is dropped.
     #[must_use]
     pub fn new(keep: &[Unread], place: Place, metrics: Arc<Metrics>) -> (Self, Keeper) {
         let (queue, receiver) = mpsc::unbounded_channel();
@@ -74,14 +75,14 @@ impl DeadLetters {
         (Self(Arc::new(shared)), Keeper::new(place, receiver, outcomes))
     }
 
-    /// Where a batch collects.
+    /// An empty collection for a batch.
     #[must_use]
     pub fn letters(&self) -> Letters {
         Letters::new(&self.0.keep, self.0.raw_bytes_max, Arc::clone(&self.0.room))
     }
 
-    /// Takes over the letters of a request that is merged. What it gives ends, without a word, when
-    /// they are written; `None` when there is nothing to wait for.
+    /// Takes the letters of a merged request. The returned receiver closes when they are written;
+    /// `None` when there is nothing to wait for.
     pub fn keep(
         &self,
         letters: Letters,
@@ -110,7 +111,7 @@ impl DeadLetters {
         self.bring(Contents::Unread(found, origin), room)
     }
 
-    /// Takes over a request that was refused for good.
+    /// Takes a request that was rejected permanently.
     pub fn keep_refused(
         &self,
         source: &[u8],
@@ -136,12 +137,12 @@ impl DeadLetters {
         };
         let origin = Origin::new(source, request_id, arrival_ms);
         let refused = Refused { origin, why: why.to_owned(), raw: raw.map(Into::into) };
-        // Nothing waits for it: the sender has its answer.
+        // No task waits for it: the sender already has its response.
         let _ = self.bring(Contents::Refused(refused), Some(room));
     }
 
-    /// Takes over events of one call that were counted, and could not be forwarded. What it gives
-    /// ends as that of [`DeadLetters::keep`] does.
+    /// Takes the events of one call that were counted but could not be forwarded. The returned
+    /// receiver is as that of [`DeadLetters::keep`].
     pub fn keep_unforwarded(&self, mut events: Vec<Unforwarded>) -> Option<oneshot::Receiver<()>> {
         let shared = &self.0;
         let all = events.len();
@@ -172,7 +173,7 @@ impl DeadLetters {
         let count = contents.len() as u64;
         outcomes.begin(count);
         if queue.send(Parcel { contents, written, room }).is_err() {
-            // Unless they were counted when it ended.
+            // Unless the keeper already counted them when it ended.
             let failed = outcomes.settle(count);
             outcomes.not_kept(
                 LetterOutcome::Failed,
@@ -184,12 +185,12 @@ impl DeadLetters {
         tells_when_written.then_some(told)
     }
 
-    /// Waits until all letters are kept, or are not and that is counted.
+    /// Waits until every letter has an outcome.
     pub async fn settled(&self) {
         self.0.outcomes.settled().await;
     }
 
-    /// Counts the letters that are left as failed: the process ends.
+    /// Counts the remaining letters as failed, because the process exits.
     pub fn give_up(&self) {
         self.0.outcomes.give_up();
     }

@@ -1,8 +1,8 @@
-//! Letters to a Firehose delivery stream.
+//! Dead letters sent to a Firehose delivery stream.
 //!
-//! What fails is sent again, for as long as it takes; so is a call whose answer is lost, and then a
-//! letter is in the stream twice. That matters only where an event of a type that was unknown is read
-//! by a version that knows it; `requestId` and `record` tell.
+//! Failed letters are retried until they succeed. A call whose response is lost is retried too, so
+//! a letter may be in the stream twice. That matters only if a newer version knows the type of an
+//! event that was unknown; `requestId` and `record` identify such duplicates.
 
 use tokio::sync::mpsc;
 
@@ -15,11 +15,11 @@ use crate::telemetry::LetterOutcome;
 const CALL: CallLimits =
     CallLimits { entries: FIREHOSE_CALL_RECORDS_MAX, bytes: FIREHOSE_CALL_BYTES_MAX };
 
-/// A delivery stream of letters.
+/// A delivery stream for dead letters.
 #[derive(Debug)]
 pub struct LetterStream(Stream);
 
-/// Sends what the queue brings, until nobody is left who can bring any.
+/// Sends queued letters until every sender is dropped.
 pub async fn send_to(
     stream: &LetterStream,
     queue: &mut mpsc::UnboundedReceiver<Parcel>,
@@ -27,7 +27,7 @@ pub async fn send_to(
 ) {
     let mut parcels: Vec<Parcel> = Vec::new();
     while queue.recv_many(&mut parcels, PARCELS_MAX).await > 0 {
-        // Until all are sent: the lines are made of what the room is for.
+        // Held until all letters are sent, because the lines use the reserved memory.
         let _rooms: Vec<_> = parcels.iter_mut().map(|parcel| parcel.room.take()).collect();
         let lines =
             std::mem::take(&mut parcels).into_iter().flat_map(|parcel| parcel.contents.lines());
@@ -45,7 +45,7 @@ impl LetterStream {
         Self(stream)
     }
 
-    /// Sends records of one call until all are taken, or are refused for good.
+    /// Sends the records of one call until each is accepted or rejected permanently.
     pub(super) async fn send(&self, mut left: Vec<Vec<u8>>, outcomes: &Outcomes) {
         let mut backoff = Backoff::default();
         loop {
@@ -72,7 +72,7 @@ impl LetterStream {
         }
     }
 
-    /// One call; leaves the records that it did not take, and says why for the first.
+    /// Makes one call. Removes the accepted records, and returns the first error.
     async fn put(&self, records: &mut Vec<Vec<u8>>) -> Result<Option<String>, CallFailure> {
         let answers = self.0.put(records.iter().cloned()).await?;
         let why = answers.iter().find_map(|answer| answer.clone().err());

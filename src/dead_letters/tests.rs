@@ -1,4 +1,4 @@
-//! Letters from a merge to their end, without a daemon.
+//! Dead letters from the merge to their outcome, without a daemon.
 
 use super::letters::Letter;
 use super::*;
@@ -38,14 +38,14 @@ async fn what_finds_no_room_is_full_and_room_comes_back_when_letters_are_kept() 
         }
         letters
     };
-    // Nobody keeps any yet, and nobody waits for that.
+    // No keeper runs yet, and no caller waits for one.
     assert!(dead_letters.keep(collect(5), b"source", "1", 0).is_some());
     assert_eq!(outcomes(&metrics), [0, 0, 2, 0, 0]);
     drop(collect(1));
     assert!(dead_letters.keep(collect(1), b"source", "2", 0).is_none());
     assert_eq!(outcomes(&metrics), [0, 0, 3, 0, 0]);
 
-    // The directory has no room for so long ones.
+    // The directory has no room for lines of this length.
     let keeping = tokio::spawn(keeper.run());
     dead_letters.settled().await;
     assert_eq!(outcomes(&metrics), [0, 0, 6, 0, 0]);
@@ -78,7 +78,7 @@ async fn what_is_left_at_the_end_has_failed() {
     assert_eq!(outcomes(&metrics), [0, 0, 0, 0, 3]);
     dead_letters.settled().await;
 
-    // Whoever comes when nobody keeps any more hears so at once.
+    // A letter that arrives after the keeper has ended fails at once.
     let mut late = dead_letters.letters();
     late.take(Other::Malformed, &Path::default(), 0, b"{");
     assert!(dead_letters.keep(late, b"source", "2", 0).is_none());

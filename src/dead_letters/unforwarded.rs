@@ -1,24 +1,24 @@
-//! A letter of an event that was counted and could not be forwarded.
+//! A dead letter of an event that was counted but could not be forwarded.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::Serialize;
 
-/// An event as it came, and why it was not taken.
+/// The event as received, and why it was not accepted.
 #[derive(Clone, Debug)]
 pub struct Unforwarded {
-    /// The ARN of where it was to go.
+    /// The ARN of its destination.
     pub destination: String,
-    /// A fixed text, or a code that AWS gave.
+    /// A fixed text, or an error code from AWS.
     pub why: String,
-    /// When it was given up, in Unix milliseconds.
+    /// When forwarding was given up, in Unix milliseconds.
     pub at_ms: i64,
     pub event: Bytes,
 }
 
-/// Not in the shape of Firehose's failures: whoever reads that counts what is in it, and this event
-/// is counted.
+/// Deliberately not in Firehose's format: a reader of that format would count the event a second
+/// time.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Line<'a> {
@@ -30,13 +30,13 @@ struct Line<'a> {
     event_data: String,
 }
 
-/// What a line has at most besides its event.
+/// Maximum size of a line without its event.
 const LINE_BYTES_BESIDE: usize = 1 << 10;
 
 // === impl Unforwarded ===
 
 impl Unforwarded {
-    /// Memory that it takes, about.
+    /// Approximate memory of the letter.
     pub(super) fn bytes(&self) -> usize {
         self.event.len() + LINE_BYTES_BESIDE
     }

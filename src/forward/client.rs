@@ -1,4 +1,4 @@
-//! One target of any kind.
+//! The client of one target, whatever its kind.
 #![cfg_attr(
     not(all(feature = "to-firehose", feature = "to-sns", feature = "to-event-bridge")),
     allow(dead_code, clippy::unused_async, reason = "what remains depends on the features")
@@ -18,25 +18,25 @@ use super::sns::Sns;
 use crate::aws::{AwsEnvironment, CONNECT_TIMEOUT, CallFailure, CallLimits, assume_role};
 use crate::definitions::Target;
 
-/// What became of one event of a call.
+/// The result of forwarding one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     Taken,
-    /// Not taken; another time perhaps.
+    /// Not accepted; a retry may succeed.
     Again(String),
-    /// It will never be.
+    /// Rejected permanently.
     Refused(String),
 }
 
-/// What a kind of target takes.
+/// The limits of a kind of target.
 #[derive(Clone, Copy, Debug)]
 pub struct CallShape {
     pub limits: CallLimits,
-    /// The longest event.
+    /// Maximum size of an event.
     pub event_bytes: usize,
 }
 
-/// A target.
+/// The client of a target.
 #[derive(Debug)]
 pub enum Client {
     #[cfg(feature = "to-firehose")]
@@ -45,24 +45,24 @@ pub enum Client {
     Sns(Sns),
     #[cfg(feature = "to-event-bridge")]
     EventBridge(EventBridge),
-    /// No rule forwards to a kind that is not in this build.
+    /// This build does not support the kind, so no rule forwards to it.
     NotBuiltIn,
 }
 
 // === impl Client ===
 
 impl Client {
-    /// Finds credentials when it is first called. `source` is what events say to EventBridge.
+    /// Finds credentials at the first call. `source`: the source of events for EventBridge.
     pub async fn new(target: &Target, source: &str, aws: &AwsEnvironment) -> Self {
         let region = target.arn.region();
         let sdk = match aws.load(Some(region)).await {
             Some(sdk) => sdk,
-            // A region was given.
+            // Without an SDK configuration the region is still known.
             None => SdkConfig::builder().region(Region::new(region.to_owned())).build(),
         };
         let sdk = assume_role(sdk, target.role_arn.as_deref()).await;
         let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build();
-        // Ours know which events are to be sent again.
+        // The caller retries, because it knows which events failed.
         let sdk = sdk.into_builder().retry_config(RetryConfig::disabled());
         let sdk = sdk.timeout_config(timeouts).build();
         match target.kind {
@@ -98,10 +98,10 @@ impl Client {
         }
     }
 
-    /// One call; for each event in its order what became of it.
+    /// Makes one call; returns the result of each event in order.
     ///
     /// # Errors
-    /// None was taken, or nobody knows.
+    /// No event was accepted, or the outcome is unknown.
     pub async fn put(&self, events: &[RawEvent]) -> Result<Vec<Answer>, CallFailure> {
         match self {
             #[cfg(feature = "to-firehose")]
@@ -118,7 +118,7 @@ impl Client {
     }
 }
 
-/// An event and a newline behind it, as SES itself writes them.
+/// The event followed by a newline, as SES writes it.
 pub fn line(event: &RawEvent) -> Vec<u8> {
     let mut line = Vec::with_capacity(event.bytes.len() + 1);
     line.extend_from_slice(&event.bytes);

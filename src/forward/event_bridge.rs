@@ -1,4 +1,4 @@
-//! An EventBridge event bus, with the detail types that SES gives its events.
+//! An EventBridge event bus, with the detail types that SES uses.
 //! <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>, 2026-11-22.
 
 use aws_config::SdkConfig;
@@ -14,10 +14,10 @@ use crate::definitions::Arn;
 use crate::limits::{EVENTS_CALL_BYTES_MAX, EVENTS_CALL_ENTRIES_MAX};
 use crate::ses::EventType;
 
-/// Bytes of an entry besides its detail, at most: its source, type, time, bus and identity.
+/// Maximum size of an entry without its detail: source, type, time, bus and identity.
 const BESIDE_DETAIL: usize = 4 << 10;
 
-/// Codes of entries that no repeat helps.
+/// Error codes of entries that cannot succeed on retry.
 const REFUSED: &[&str] = &[
     "InvalidAccountIdException",
     "InvalidArgument",
@@ -34,7 +34,7 @@ pub struct EventBridge {
     source: String,
 }
 
-/// As much of an event as SES names beside it.
+/// The part of an event that SES repeats next to it.
 #[derive(Deserialize)]
 struct Head {
     mail: Mail,
@@ -46,7 +46,7 @@ struct Mail {
     source_arn: Option<String>,
 }
 
-/// What SES calls events of a type on a bus.
+/// The detail type that SES uses for an event type.
 /// <https://docs.aws.amazon.com/ses/latest/dg/monitoring-eventbridge.html>, 2026-11-22.
 const fn detail_type(event_type: EventType) -> &'static str {
     match event_type {
@@ -63,7 +63,7 @@ const fn detail_type(event_type: EventType) -> &'static str {
     }
 }
 
-/// The identity that the mail was sent by, as SES puts it beside the event.
+/// The identity that sent the mail, as SES adds it next to the event.
 fn identity_of(event: &[u8]) -> Option<String> {
     let head: Head = serde_json::from_slice(event).ok()?;
     head.mail.source_arn.filter(|arn| arn.len() < BESIDE_DETAIL / 2)
@@ -93,7 +93,7 @@ impl EventBridge {
                 .detail_type(detail_type(event.event_type))
                 .set_time(event.time_ms.map(DateTime::from_millis))
                 .set_resources(identity_of(&event.bytes).map(|arn| vec![arn]))
-                // An event was read as JSON, which is UTF-8.
+                // The event was parsed as JSON, so it is UTF-8.
                 .detail(String::from_utf8_lossy(&event.bytes))
                 .build()
         });

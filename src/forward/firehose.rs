@@ -17,7 +17,7 @@ pub struct Firehose(Stream);
 
 impl Firehose {
     pub const SHAPE: CallShape = CallShape {
-        // Room for the newlines.
+        // Leaves room for the newlines.
         limits: CallLimits {
             entries: FIREHOSE_CALL_RECORDS_MAX,
             bytes: FIREHOSE_CALL_BYTES_MAX - FIREHOSE_CALL_RECORDS_MAX,
@@ -29,7 +29,7 @@ impl Firehose {
         Self(Stream::new(sdk, stream.name()))
     }
 
-    /// Every record may be taken another time: what Firehose says of one is that it is busy.
+    /// Every failed record is retried: Firehose reports single records only when it is busy.
     pub async fn put(&self, events: &[RawEvent]) -> Result<Vec<Answer>, CallFailure> {
         let answers = self.0.put(events.iter().map(line)).await?;
         let answer = |answer: Result<(), String>| match answer {

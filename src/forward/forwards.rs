@@ -1,19 +1,19 @@
-//! The events of one request that are to be forwarded.
+//! The events of one request that will be forwarded.
 
 use bytes::Bytes;
 
 use crate::ses::EventType;
 
-/// Events by target, as they came. Dropped, as with a request that is refused, they leave no trace.
+/// Events by target, as received. Dropping them, as with a rejected request, has no effect.
 #[derive(Debug, Default)]
 pub struct Forwards {
-    /// At the target's place among those of the rules.
+    /// Indexed by the target's place in the rules.
     queues: Vec<Collected>,
     events: usize,
     bytes: usize,
 }
 
-/// What goes to one target, in one piece of memory.
+/// The events for one target, in one buffer.
 #[derive(Debug, Default)]
 pub struct Collected {
     bytes: Vec<u8>,
@@ -24,15 +24,15 @@ pub struct Collected {
 struct Mark {
     event_type: EventType,
     time_ms: Option<i64>,
-    /// Where its bytes end.
+    /// The end of its bytes in the buffer.
     end: usize,
 }
 
-/// An event as it came.
+/// An event as received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RawEvent {
     pub event_type: EventType,
-    /// Its own time in Unix milliseconds.
+    /// The event's own time in Unix milliseconds.
     pub time_ms: Option<i64>,
     pub bytes: Bytes,
 }
@@ -40,12 +40,12 @@ pub struct RawEvent {
 // === impl Forwards ===
 
 impl Forwards {
-    /// Takes an event for the target at a place. Its bytes are copied.
+    /// Adds an event for a target. Copies its bytes.
     pub fn take(&mut self, place: usize, event_type: EventType, time_ms: Option<i64>, raw: &[u8]) {
         self.events += 1;
         self.bytes += raw.len();
         if self.bytes > super::REQUEST_BYTES_MAX {
-            // Nothing of the request will be forwarded.
+            // The request is over its limit, so none of its events will be forwarded.
             self.queues.clear();
             return;
         }
@@ -62,7 +62,7 @@ impl Forwards {
         self.events == 0
     }
 
-    /// Bytes of memory that the events take.
+    /// Memory used by the events, in bytes.
     #[must_use]
     pub fn memory(&self) -> usize {
         let of = |queue: &Collected| {
@@ -79,7 +79,7 @@ impl Forwards {
         self.bytes
     }
 
-    /// The targets that something goes to, by place, and how much.
+    /// The targets that get events, by place, and the bytes for each.
     pub(super) fn bytes_by_target(&self) -> impl Iterator<Item = (usize, usize)> {
         let queues = self.queues.iter().enumerate();
         queues.filter(|(_, queue)| !queue.events.is_empty()).map(|(at, q)| (at, q.bytes.len()))

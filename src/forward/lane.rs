@@ -1,4 +1,4 @@
-//! The queue of one target, and the calls that empty it.
+//! The queue of one target, and the calls that drain it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,19 +18,20 @@ use crate::dead_letters::Unforwarded;
 use crate::definitions::Target;
 use crate::telemetry::{ForwardOutcome, LogLimiter, TaskName};
 
-/// Calls of one target at a time.
+/// Maximum number of concurrent calls to one target.
 const CALLS_AT_ONCE: usize = 8;
-/// Events that are looked at together: some calls.
+/// Maximum number of events taken from the queue at once: enough for several calls.
 const TAKEN_MAX: usize = 2000;
-/// A call may take so long, but not beyond the time of its last event; and a second at least.
+/// Timeout of a call. It is shorter when the last event of the call expires earlier, but at least
+/// one second.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 const CALL_TIMEOUT_LEAST: Duration = Duration::from_secs(1);
-/// An event that is given up waits so long for its letter to be written.
+/// How long a dropped event waits for its dead letter to be written.
 const LETTERS_PATIENCE: Duration = Duration::from_secs(1);
-/// Characters that a letter says at most of why.
+/// Maximum number of characters that a dead letter gives as the reason.
 const WHY_CHARS_MAX: usize = 200;
 
-/// What a lane is made of.
+/// The parts of a queue.
 #[derive(Debug)]
 pub struct LaneParts {
     pub target: Target,
@@ -41,7 +42,7 @@ pub struct LaneParts {
     pub end: CancellationToken,
 }
 
-/// The way to a target. What it was given is sent, also when it is dropped.
+/// Queues events for a target. Queued events are sent even after it is dropped.
 #[derive(Debug)]
 pub struct Lane {
     room: Arc<Semaphore>,
@@ -50,18 +51,18 @@ pub struct Lane {
     queue: mpsc::UnboundedSender<Outgoing>,
 }
 
-/// An event on its way.
+/// An event in the queue or in flight.
 #[derive(Debug)]
 pub struct Outgoing {
     pub event: RawEvent,
     deadline: Instant,
     share: Share,
     _waits: Waits,
-    /// Given back with the last event of its request.
+    /// Returned with the last event of its request.
     _room: Arc<OwnedSemaphorePermit>,
 }
 
-/// Empties a lane's queue.
+/// Drains a queue.
 #[derive(Debug)]
 struct Sender {
     client: Client,
@@ -76,13 +77,13 @@ impl Lane {
         let room_bytes = parts.settings.queue_bytes;
         let room = Arc::new(Semaphore::new(room_bytes as usize));
         let waiting = Arc::clone(&parts.waiting);
-        // Ends with the lane, when its queue is empty.
+        // Ends when the queue is closed and empty.
         let supervisor = parts.parts.supervisor.clone();
         supervisor.spawn_worker(TaskName::ForwardQueue, run(parts, events));
         Self { room, room_bytes, waiting, queue }
     }
 
-    /// Room for so many bytes; what is larger than all of it is let in alone.
+    /// Reserves room for this many bytes. A request larger than the whole queue is admitted alone.
     pub fn reserve(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.room_bytes);
         Arc::clone(&self.room).try_acquire_many_owned(bytes).ok()
@@ -100,8 +101,8 @@ impl Lane {
         for (event, share) in events.into_events().zip(shares) {
             let (waits, room) = (self.waiting.enter(), Arc::clone(&room));
             let outgoing = Outgoing { event, deadline, share, _waits: waits, _room: room };
-            // Without a receiver the work on the lane has panicked: the share is dropped without a
-            // word, and the request fails.
+            // Without a receiver the queue's task has panicked. The share is dropped, so the
+            // request fails.
             let _ = self.queue.send(outgoing);
         }
     }
@@ -130,7 +131,7 @@ async fn run(lane: LaneParts, mut queue: mpsc::UnboundedReceiver<Outgoing>) {
 // === impl Sender ===
 
 impl Sender {
-    /// Sends events until each is taken or given up.
+    /// Sends events until each is accepted or given up.
     async fn deliver(&self, call: Vec<Outgoing>) {
         let longest = self.client.shape().event_bytes;
         let (call, too_large) = call.into_iter().partition(|out| out.event.bytes.len() <= longest);
@@ -144,8 +145,8 @@ impl Sender {
         }
     }
 
-    /// Sends a call until nothing of it is left; gives its halves when it is refused whole, for one of
-    /// its events perhaps.
+    /// Sends a call until nothing of it is left. If the whole call is rejected, possibly because of
+    /// one event, returns its two halves.
     async fn send(&self, mut call: Vec<Outgoing>) -> Option<[Vec<Outgoing>; 2]> {
         let mut backoff = Backoff::default();
         let mut why = "no call slot became free in time".to_owned();
@@ -208,7 +209,7 @@ impl Sender {
         }
     }
 
-    /// Ends the events that were taken, or refused for good; gives those that are to be sent again.
+    /// Settles the events that were accepted or rejected permanently; returns those to retry.
     async fn settle(
         &self,
         call: Vec<Outgoing>,
@@ -238,7 +239,7 @@ impl Sender {
         again
     }
 
-    /// Takes out the events whose time is over; at the end of the process, all.
+    /// Removes the events whose deadline has passed; all of them when the process exits.
     fn late(&self, call: &mut Vec<Outgoing>) -> (Vec<Outgoing>, ForwardOutcome) {
         if self.lane.end.is_cancelled() {
             return (std::mem::take(call), ForwardOutcome::Shutdown);
@@ -247,7 +248,7 @@ impl Sender {
         (call.extract_if(.., |outgoing| outgoing.deadline <= now).collect(), ForwardOutcome::Late)
     }
 
-    /// Counts events that are not taken, makes letters of them, and ends them.
+    /// Counts events that were given up, writes them as dead letters, and settles them.
     async fn give_up(&self, given_up: Vec<Outgoing>, outcome: ForwardOutcome, why: &str) {
         if given_up.is_empty() {
             return;
@@ -271,7 +272,7 @@ impl Sender {
             letters.keep_unforwarded(given_up.iter().map(letter).collect())
         });
         if let Some(written) = letters {
-            // Nothing is said: it ends, or there is no patience left.
+            // The outcome is irrelevant: the letter is written, or waiting for it timed out.
             let _ = timeout(LETTERS_PATIENCE, written).await;
         }
         for outgoing in given_up {

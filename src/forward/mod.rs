@@ -1,12 +1,12 @@
-//! Events on their way to other services, as they came: Firehose, SNS, EventBridge.
+//! Forwards events, as received, to other services: Firehose, SNS, EventBridge.
 //!
-//! A batch collects [`Forwards`] while it is read. Room for them is reserved before the request is
-//! merged, and they are sent after it: at least once each, while counts are made once. The request is
-//! not answered before each of its events was taken, or was given up: after
-//! [`patience`](ForwardSettings::patience) an event becomes a dead letter, if those are kept.
-//! Each target has a queue of its own, bounded in bytes, so one that is away holds up no other; what
-//! finds no room is refused, and comes again. Each event is in one outcome of
-//! `postmeter_forwards_total`.
+//! A batch collects [`Forwards`] while it is read. Room for them is reserved before the merge, and
+//! they are sent after it: at least once each, while they are counted exactly once. The response to
+//! the request waits until each event was accepted or given up: after
+//! [`patience`](ForwardSettings::patience) an event becomes a dead letter, if those are kept. Each
+//! target has its own queue, bounded in bytes, so an unavailable target does not delay others. A
+//! request that finds its queue full is rejected and retried by its sender. Each event is counted
+//! in one outcome of `postmeter_forwards_total`.
 
 mod client;
 #[cfg(feature = "to-event-bridge")]
@@ -40,21 +40,21 @@ use crate::telemetry::{LogLimiter, Metrics};
 
 pub use forwards::Forwards;
 
-/// Bytes of events that one request may have forwarded: 256 MiB. They are in memory together.
+/// Maximum size of the events of one request to forward: 256 MiB. They are in memory together.
 const REQUEST_BYTES_MAX: usize = 256 << 20;
 
-/// How events are forwarded.
+/// Settings of forwarding.
 #[derive(Clone, Debug)]
 pub struct ForwardSettings {
-    /// How long an event is tried for.
+    /// How long an event is retried.
     pub patience: Duration,
-    /// Of events that wait, for each target.
+    /// Maximum size of waiting events, for each target.
     pub queue_bytes: u32,
-    /// What events say to EventBridge that their source is; not `aws.…`, which it keeps for AWS.
+    /// The source that events have in EventBridge. It cannot start with `aws.`, which is reserved.
     pub source: String,
 }
 
-/// What a forwarder works with.
+/// The parts of a forwarder.
 #[derive(Clone, Debug)]
 pub struct ForwardParts {
     pub aws: AwsEnvironment,
@@ -64,7 +64,7 @@ pub struct ForwardParts {
     pub supervisor: Supervisor,
 }
 
-/// The way out for events. Cheap to clone.
+/// Accepts events to forward. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Forwarder(Arc<Shared>);
 
@@ -75,11 +75,11 @@ struct Shared {
     lanes: Mutex<HashMap<Target, Arc<Lane>>>,
     waiting: Arc<Waiting>,
     errors: Arc<LogLimiter>,
-    /// Nothing is tried any more.
+    /// Cancelled when no more retries are allowed.
     end: CancellationToken,
 }
 
-/// Room for the events of one request.
+/// Reserved room for the events of one request.
 #[derive(Debug)]
 pub struct Room(Vec<(usize, Arc<Lane>, OwnedSemaphorePermit)>);
 
@@ -99,10 +99,10 @@ impl Forwarder {
         }))
     }
 
-    /// Room for events that were collected by these rules.
+    /// Reserves room for events that were collected with these rules.
     ///
     /// # Errors
-    /// A queue is full: later there is room. Or no queue will ever have room for so many.
+    /// A queue is full for now; or the events exceed what any queue can ever hold.
     pub fn reserve(&self, rules: &RuleSet, forwards: &Forwards) -> Result<Room, Refusal> {
         if forwards.bytes() > REQUEST_BYTES_MAX {
             let message = "more than 256 MiB of events to forward in one request";
@@ -122,8 +122,8 @@ impl Forwarder {
         Ok(Room(room))
     }
 
-    /// Sends the events of a request that is merged. The receipt is settled when each was taken, or
-    /// was given up and counted.
+    /// Sends the events of a merged request. The receipt is settled when each event was accepted,
+    /// or was given up and counted.
     pub fn send(&self, room: Room, forwards: Forwards, receipt: Receipt) {
         let deadline = Instant::now() + self.0.settings.patience;
         let mut shares = receipt.split(forwards.events()).into_iter();
@@ -135,24 +135,24 @@ impl Forwarder {
         }
     }
 
-    /// Ends the queues of targets that these rules do not name, once they are empty.
+    /// Closes the queues of targets that these rules do not name; they end once they are empty.
     pub fn keep_only(&self, rules: &RuleSet) {
         let named = |target: &Target| rules.targets().iter().any(|named| **named == *target);
         self.lanes().retain(|target, _| named(target));
     }
 
-    /// Events that wait, or are on their way.
+    /// Events that are waiting or in flight.
     #[must_use]
     pub fn waiting(&self) -> u64 {
         self.0.waiting.events()
     }
 
-    /// Waits until nothing waits any more; at the deadline, what is left is given up, and that may take
-    /// until `end`. Nothing is merged any more.
+    /// Waits until no event is left. At the deadline the remaining events are given up, which may
+    /// take until `end`. Called when nothing is merged any more.
     pub async fn finish(&self, deadline: Instant, end: Instant) {
         if timeout_at(deadline, self.0.waiting.none()).await.is_err() {
             self.0.end.cancel();
-            // Letters may be written still.
+            // Dead letters may still be written.
             let _ = timeout_at(end, self.0.waiting.none()).await;
         }
     }

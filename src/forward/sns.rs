@@ -1,4 +1,4 @@
-//! An SNS topic, with the subject and the text that SES gives its messages.
+//! An SNS topic, with the subject and text that SES uses.
 //! <https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html>, 2026-11-22.
 
 use std::collections::HashMap;
@@ -13,8 +13,9 @@ use crate::aws::{CallFailure, CallLimits};
 use crate::definitions::Arn;
 use crate::limits::{SNS_CALL_BYTES_MAX, SNS_CALL_ENTRIES_MAX, SNS_MESSAGE_BYTES_MAX};
 
+/// The messages are in
 /// <https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-examples.html>,
-/// 2026-11-22, has the messages; the subject is that of messages which SES sends.
+/// 2026-11-22; the subject is taken from messages that SES sends.
 const SUBJECT: &str = "Amazon SES Email Event Notification";
 
 #[derive(Debug)]
@@ -27,7 +28,7 @@ pub struct Sns {
 
 impl Sns {
     pub const SHAPE: CallShape = CallShape {
-        // Room for subjects and newlines.
+        // Leaves room for subjects and newlines.
         limits: CallLimits {
             entries: SNS_CALL_ENTRIES_MAX,
             bytes: SNS_CALL_BYTES_MAX - SNS_CALL_ENTRIES_MAX * (SUBJECT.len() + 1),
@@ -41,7 +42,7 @@ impl Sns {
 
     pub async fn put(&self, events: &[RawEvent]) -> Result<Vec<Answer>, CallFailure> {
         let entries = events.iter().enumerate().map(|(at, event)| {
-            // An event was read as JSON, which is UTF-8.
+            // The event was parsed as JSON, so it is UTF-8.
             let message = String::from_utf8_lossy(&line(event)).into_owned();
             let entry = PublishBatchRequestEntry::builder();
             let entry = entry.id(at.to_string()).subject(SUBJECT).message(message).build();

@@ -1,18 +1,18 @@
-//! How many events wait, and word when none do.
+//! Counts waiting events, and signals when there are none.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Notify;
 
-/// Counts events that wait.
+/// The number of waiting events.
 #[derive(Debug, Default)]
 pub struct Waiting {
     events: AtomicU64,
     none: Notify,
 }
 
-/// One event that waits, until this is dropped.
+/// Counts as one waiting event until it is dropped.
 #[derive(Debug)]
 pub struct Waits(Arc<Waiting>);
 
@@ -28,7 +28,7 @@ impl Waiting {
         self.events.load(Ordering::Acquire)
     }
 
-    /// Waits until no event waits.
+    /// Waits until no event is waiting.
     pub async fn none(&self) {
         loop {
             let told = self.none.notified();

@@ -1,4 +1,4 @@
-//! The admin listener: metrics and recent series, for whom has the token if there is one.
+//! The admin listener: metrics and recent series, for clients with the token if one is configured.
 
 use std::fmt;
 use std::pin::Pin;
@@ -22,38 +22,38 @@ use super::same_site::SameSiteOnly;
 use crate::aggregate::{Aggregator, RecentLines};
 use crate::telemetry::{Gauges, LogLimiter, Metrics, RejectReason};
 
-/// Clients that read `/series` at once. Each holds 20 bytes an entry.
+/// Maximum number of concurrent readers of `/series`. Each uses 20 bytes per entry.
 const SERIES_READERS_MAX: usize = 2;
-/// When a client that finds no place asks again, in seconds.
+/// `Retry-After` for a client above that limit, in seconds.
 const SERIES_RETRY_AFTER: &str = "5";
-/// A response of `/series` ends within this time: a reader holds a place that others may want.
+/// Timeout of a `/series` response, because a reader occupies one of few places.
 const SERIES_PATIENCE: Duration = Duration::from_mins(5);
-/// Lines are made in pieces of about so many bytes, each in a fraction of a millisecond.
+/// Lines are generated in pieces of about this size, each in a fraction of a millisecond.
 const SERIES_PIECE_BYTES: usize = 16 << 10;
-/// At most one log line about rejected requests in this time.
+/// Interval of log lines about rejected requests: at most one.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
-/// What the admin listener shows.
+/// What the admin listener serves.
 #[derive(Clone)]
 pub struct Admin {
     pub metrics: Arc<Metrics>,
     pub aggregator: Arc<Aggregator>,
-    /// Reads the gauges that are state.
+    /// Reads the gauges.
     pub gauges: Arc<dyn Fn() -> Gauges + Send + Sync>,
     pub access: AdminAccess,
 }
 
-/// Whether a token that was sent, or none, is the right one. Takes the same time for every token.
+/// Whether the token in a request, or its absence, is accepted. Takes constant time.
 pub type AcceptsToken = dyn Fn(Option<&[u8]>) -> bool + Send + Sync;
 
 /// Who may read metrics and series.
 #[derive(Clone)]
 pub enum AdminAccess {
-    /// Clients whose bearer token this accepts.
+    /// Clients whose bearer token this function accepts.
     Token(Arc<AcceptsToken>),
-    /// Programs on this machine, and no web page.
+    /// Programs on this machine, but no web pages.
     SameSite,
-    /// Anyone who reaches the listener.
+    /// Anyone who can reach the listener.
     Anyone,
 }
 
@@ -64,7 +64,7 @@ struct Shared {
     log: Arc<LogLimiter>,
 }
 
-/// Lines of `/series`, made when the connection takes them.
+/// The lines of `/series`, generated as the connection sends them.
 struct SeriesBody {
     lines: RecentLines,
     deadline: Instant,
@@ -124,8 +124,9 @@ async fn series(State(shared): State<Shared>) -> Response {
         return (StatusCode::SERVICE_UNAVAILABLE, retry, text).into_response();
     };
     let aggregator = Arc::clone(&shared.admin.aggregator);
-    // Up to a million entries are copied and sorted: not on a thread that serves connections.
-    // The place goes along: it is held for as long as the copy, whether the client waits or not.
+    // Up to a million entries are copied and sorted, which must not block a thread that serves
+    // connections. The reader's place moves along: it is held as long as the copy, even if the
+    // client disconnects.
     let lines = tokio::task::spawn_blocking(move || (aggregator.recent(), reader)).await;
     let Ok((lines, reader)) = lines else {
         return (StatusCode::INTERNAL_SERVER_ERROR, "the series cannot be read\n").into_response();

@@ -1,16 +1,16 @@
-//! File handles: connections take those that publishing, the journal and files leave over.
+//! The open file limit: connections get what publishing, the journal and files leave over.
 //!
-//! Each connection needs a handle of the system, which gives a process a thousand or so unless it
-//! asks for more. Without any left, no call to CloudWatch can be made and no log of the journal
-//! begun, and whoever opens connections decides that.
+//! Each connection needs a file descriptor, and the default limit is about a thousand per process.
+//! Without a free one, no call to CloudWatch and no new journal file is possible, and clients
+//! decide how many connections they open.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Handles for all that is no connection of a listener.
+/// Descriptors reserved for everything except connections.
 const KEPT: u64 = 256;
 
-/// How many connections each listener may have: as many as wanted, if there are handles for all of
-/// them. Asks the system for as many as it allows.
+/// How many connections each listener may have: as many as wanted if there are enough descriptors.
+/// First raises the limit as far as the system allows.
 #[must_use]
 pub fn connections_within<const LISTENERS: usize>(
     wanted: [usize; LISTENERS],
@@ -32,7 +32,7 @@ pub fn connections_within<const LISTENERS: usize>(
     connections
 }
 
-/// `None` of handles: no limit.
+/// `handles: None`: no limit.
 fn share<const LISTENERS: usize>(
     handles: Option<u64>,
     wanted: [usize; LISTENERS],

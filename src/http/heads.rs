@@ -1,9 +1,10 @@
-//! Heads of requests while they arrive: whoever has not said what it wants gets little memory.
+//! Bounds the memory for request headers while they arrive.
 //!
-//! A short head is free. What is longer comes out of a budget that all connections of a listener
-//! share: the longest heads of ten thousand connections would be gigabytes, and nobody knows yet
-//! who sends them. Sources bound the bytes of bodies. A head that was begun has a deadline, an idle
-//! connection the keep-alive time, and a peer that does not read is given up.
+//! Short headers are free. Longer ones use a budget that all connections of a listener share: the
+//! longest headers of ten thousand connections would take gigabytes, before any sender is
+//! authenticated. Sources bound the bytes of bodies. Headers that have started to arrive have a
+//! deadline, an idle connection has the keep-alive timeout, and a peer that does not read is
+//! disconnected.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -18,31 +19,31 @@ use tokio::time::Instant;
 use super::progress::{Connection, Deadline, FIRST_BYTE_PATIENCE, HEAD_PATIENCE, WRITE_PATIENCE};
 use crate::telemetry::CloseReason;
 
-/// Bytes of a head that are free; a balancer lets a header have as many.
+/// Bytes of headers that are free: the longest header that a load balancer allows.
 const FREE: usize = 16 << 10;
-/// What is taken of the budget at once.
+/// Step in which the budget is used.
 const STEP: u32 = 16 << 10;
 
-/// Bytes of long heads, of all connections together.
+/// Bytes of long headers in all connections together.
 #[derive(Clone, Debug)]
 pub struct HeadBudget(Arc<Semaphore>);
 
-/// A stream that ends when it is idle for too long, and stops with an error when a head takes too
-/// long, when it has a long head and the budget is used up, or when the peer does not read.
+/// A stream that ends when it is idle for too long. It fails when headers take too long, when long
+/// headers exceed the budget, or when the peer does not read.
 #[derive(Debug)]
 pub struct Metered<S> {
     stream: Take<S>,
     budget: HeadBudget,
     connection: Arc<Connection>,
     keep_alive: Duration,
-    /// The turn at the last reading.
+    /// The turn at the last read.
     seen: u64,
-    /// Bytes of the present head.
+    /// Bytes of the current headers.
     read: usize,
     taken: Option<OwnedSemaphorePermit>,
-    /// When the head must have begun, or ended.
+    /// When the headers must have started, or must be complete.
     head_deadline: Deadline,
-    /// When a write that is stuck must have gone on.
+    /// When a blocked write must have made progress.
     write_deadline: Deadline,
 }
 
@@ -79,7 +80,7 @@ impl<S: AsyncRead> Metered<S> {
         }
     }
 
-    /// How many bytes may be read now; none when the budget is used up.
+    /// How many bytes may be read now; 0 when the budget is used up.
     fn allowed(&mut self) -> usize {
         let turn = self.connection.turns();
         if self.seen != turn {
@@ -107,7 +108,7 @@ impl<S: AsyncRead> Metered<S> {
         self.seen.is_multiple_of(2)
     }
 
-    /// The end of a connection that was idle, or the error of one whose head is too slow.
+    /// Ends an idle connection; fails one whose headers are too slow.
     fn head_overdue(&self) -> io::Result<()> {
         if self.read == 0 {
             return Ok(());
@@ -116,7 +117,7 @@ impl<S: AsyncRead> Metered<S> {
         Err(io::Error::new(io::ErrorKind::TimedOut, "the request's headers arrive too slowly"))
     }
 
-    /// Bounds the time for which writing makes no progress.
+    /// Bounds the time in which writing makes no progress.
     fn watch_write<T>(
         &mut self,
         context: &mut Context<'_>,
@@ -141,7 +142,7 @@ impl<S: AsyncRead> Metered<S> {
         }
     }
 
-    /// The system itself gives up a connection whose peer takes nothing.
+    /// The operating system itself disconnects a peer that reads nothing.
     fn noticed<T>(&self, done: io::Result<T>) -> io::Result<T> {
         if done.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::TimedOut) {
             self.connection.report_close(CloseReason::Unread);
@@ -236,7 +237,7 @@ mod tests {
         (stream, connection)
     }
 
-    /// A connection and its other end, which buffers so many bytes.
+    /// A connection and its other end, which buffers this many bytes.
     fn pair(bytes: usize) -> (Metered<DuplexStream>, DuplexStream, Arc<Connection>) {
         let (connection, (near, far)) = (connection(), duplex(bytes));
         let budget = HeadBudget::new(0);
@@ -323,7 +324,7 @@ mod tests {
                 sleep(Duration::from_secs(9)).await;
                 far.read_exact(&mut [0; 100]).await.expect("it is open");
             }
-            // From now on it reads nothing.
+            // From now on the peer reads nothing.
             far
         });
         let started = Instant::now();

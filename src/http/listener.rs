@@ -1,4 +1,4 @@
-//! Accepts connections until told to drain, then lets each finish what it is doing.
+//! Accepts connections until told to drain, then lets each finish its requests.
 
 use std::io;
 use std::net::SocketAddr;
@@ -26,7 +26,7 @@ use super::tls::ListenerTls;
 use super::{LIVEZ, READYZ};
 use crate::telemetry::{CloseReason, Metrics};
 
-/// Bounds of a listener.
+/// Limits of a listener.
 #[derive(Clone, Copy, Debug)]
 pub struct ListenerSettings {
     /// How long a connection may be idle between two requests.
@@ -47,7 +47,7 @@ pub struct Listener {
     tls: Option<ListenerTls>,
 }
 
-/// What all connections of a listener share.
+/// State shared by all connections of a listener.
 #[derive(Clone)]
 struct Serving {
     router: Router,
@@ -60,27 +60,29 @@ struct Serving {
 
 type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
-/// Bytes of a request's line and headers; Firehose's common attributes alone may have 64 KiB.
+/// Maximum size of a request line and its headers; Firehose's common attributes alone may have 64
+/// KiB.
 const HEAD_BYTES_MAX: usize = 128 << 10;
-/// Bytes of heads beyond the first of each, of all connections together.
+/// Maximum size of long headers in all connections together, beyond the free part of each.
 const LONG_HEADS_BYTES_MAX: usize = 32 << 20;
-/// A body is read in pieces of at most so many bytes.
+/// A body is read in pieces of at most this size.
 const PIECE_BYTES_MAX: usize = 256 << 10;
 
-/// How long to wait after the system could not accept, such as for want of file handles.
+/// How long to wait after accept failed, for example without free file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Connections that the system has accepted and this listener has not.
+/// Length of the system's queue of connections that this listener has not accepted yet.
 const BACKLOG: u32 = 1024;
-/// The system's buffer for what a peer has not read; it takes twice as much. Without a bound it
-/// grows to 4 MiB a connection. 128 KiB in a round trip of 10 ms are 12 MiB/s.
+/// Size of the socket's send buffer; the system doubles it. Without a limit it grows to 4 MiB per
+/// connection. 128 KiB per round trip of 10 ms are 12 MiB/s.
 const SEND_BUFFER_BYTES: u32 = 128 << 10;
-/// The system closes a connection whose peer takes nothing for this time, even one whose response
-/// is written, or that is closed. Longer than `WRITE_PATIENCE`, which counts what it closes.
+/// The system closes a connection whose peer reads nothing for this time, even after its response
+/// was written or it was closed. Longer than `WRITE_PATIENCE`, so that closed connections are
+/// counted there first.
 #[cfg(target_os = "linux")]
 const UNREAD_PATIENCE: Duration = Duration::from_secs(15);
-/// A handshake takes two round trips; this leaves room for two lost packets.
+/// A TLS handshake takes two round trips; this leaves room for two lost packets.
 const TLS_PATIENCE: Duration = Duration::from_secs(5);
-/// TLS handshakes at once; beyond it the oldest is closed for the next.
+/// Maximum number of concurrent TLS handshakes; above it the oldest is closed.
 const TLS_HANDSHAKES_MAX: usize = 256;
 
 // === impl Listener ===
@@ -89,7 +91,7 @@ impl Listener {
     /// Binds an address.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system.
     pub fn bind(address: SocketAddr, settings: ListenerSettings) -> io::Result<Self> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         socket.set_reuseaddr(true)?;
@@ -105,35 +107,35 @@ impl Listener {
         self
     }
 
-    /// Speaks TLS, if there is something to speak it with.
+    /// Enables TLS, if a certificate is configured.
     #[must_use]
     pub fn with_tls(mut self, tls: Option<ListenerTls>) -> Self {
         self.tls = tls;
         self
     }
 
-    /// The address that was bound; its port is the system's choice where 0 was asked for.
+    /// The bound address. Port 0 is replaced by the port that the system chose.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
     }
 
-    /// The same socket in the current runtime.
+    /// Moves the socket into the current runtime.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system.
     pub fn moved_here(self) -> io::Result<Self> {
         let socket = TcpListener::from_std(self.socket.into_std()?)?;
         Ok(Self { socket, ..self })
     }
 
-    /// Serves until `drain`, then until every connection has answered what it was asked. Whoever
-    /// calls this bounds the time that may take.
+    /// Serves until `drain`, then until every connection has sent its pending responses. The caller
+    /// bounds the time that takes.
     ///
-    /// While draining, new connections are served still, so that a request which is known gets its
-    /// answer; each closes after one answer.
+    /// While draining, new connections are still served, so that a retry of a known request gets
+    /// its response. Each closes after one response.
     pub async fn serve(self, router: Router, drain: CancellationToken, end: CancellationToken) {
         let Self { socket, settings, reporter, tls } = self;
         let connections = TaskTracker::new();
@@ -163,9 +165,9 @@ impl Listener {
     }
 }
 
-/// What a system does not know is no reason to refuse a connection.
+/// A connection is kept even if the system does not support an option.
 fn set_options(stream: &TcpStream) {
-    // Answers are small and whole; waiting to fill a packet only delays them.
+    // Responses are small and complete; waiting to fill a packet would only delay them.
     let _ = stream.set_nodelay(true);
     #[cfg(target_os = "linux")]
     {
@@ -209,8 +211,8 @@ impl Serving {
         let draining = self.drain.is_cancelled();
         let served = http1::Builder::new()
             .timer(TokioTimer::new())
-            // The stream's deadlines come first. With one of its own, hyper reads again after each
-            // response; without, an idle stream would not be polled, and could not end.
+            // The stream's deadlines come first. Hyper still needs a deadline: with it, hyper polls
+            // an idle stream after each response, so that the stream can end.
             .header_read_timeout(keep_alive + HEAD_PATIENCE + Duration::from_secs(1))
             .max_buf_size(PIECE_BYTES_MAX)
             .max_header_size(HEAD_BYTES_MAX)
@@ -218,22 +220,22 @@ impl Serving {
             .serve_connection(TokioIo::new(stream), service);
         tokio::pin!(served);
         if draining {
-            // One answer, with `Connection: close`. Told to shut down now, it would not wait for
-            // the question.
+            // One response, with `Connection: close`. A shutdown now would close the connection
+            // before its request arrives.
             let _ = served.await;
             return;
         }
         tokio::select! {
-            // An error is the peer's: it went away, or does not speak HTTP.
+            // The error is the peer's: it disconnected, or does not speak HTTP.
             _ = served.as_mut() => return,
             () = self.drain.cancelled() => {}
         }
-        // Says `Connection: close` with the answer that is due, or closes an idle connection.
+        // Sends `Connection: close` with a pending response, or closes an idle connection.
         served.as_mut().graceful_shutdown();
         let _ = served.await;
     }
 
-    /// The stream that HTTP is spoken over; `None` when there is no TLS where there should be.
+    /// The stream for HTTP; `None` when the TLS handshake failed.
     async fn transport(
         &self,
         stream: TcpStream,
@@ -245,7 +247,7 @@ impl Serving {
         match timeout(TLS_PATIENCE, tls.acceptor().accept(stream)).await {
             Ok(Ok(stream)) => {
                 if stream.get_ref().1.peer_certificates().is_some() {
-                    // The certificate of a client that is known.
+                    // A valid client certificate.
                     place.keep();
                 }
                 Some(Either::Right(Box::new(stream)))
@@ -276,7 +278,7 @@ mod tests {
         stream.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("it is open");
     }
 
-    /// The first line of an answer.
+    /// The first line of a response.
     async fn answer(stream: &mut TcpStream) -> String {
         let mut heard = vec![0; 1024];
         let read = timeout(PATIENCE, stream.read(&mut heard)).await.expect("in time");
@@ -337,7 +339,7 @@ mod tests {
         let mut known = TcpStream::connect(address).await.expect("it listens");
         prove(&mut known).await;
         let mut stranger = TcpStream::connect(address).await.expect("it listens");
-        // Health proves nothing.
+        // A health check does not make the client known.
         ask(&mut stranger).await;
         assert_eq!(answer(&mut stranger).await, "HTTP/1.1 200 OK");
         let mut next = TcpStream::connect(address).await.expect("it listens");
@@ -354,7 +356,7 @@ mod tests {
             let mut stream = TcpStream::connect(address).await.expect("it listens");
             let long =
                 format!("GET /livez HTTP/1.1\r\nHost: x\r\nX-Long: {}\r\n\r\n", "x".repeat(bytes));
-            // It may hang up in the midst of it.
+            // The server may close the connection midway.
             let _ = stream.write_all(long.as_bytes()).await;
             let heard = answer(&mut stream).await;
             assert!(heard.starts_with(expected), "{bytes}: {heard}");

@@ -1,4 +1,5 @@
-//! Listeners: HTTP/1.1, over TLS if there is a certificate, else behind a balancer that speaks it.
+//! Listeners: HTTP/1.1, with TLS if a certificate is configured, else behind a load balancer that
+//! terminates it.
 
 mod admin;
 mod handles;
@@ -22,7 +23,7 @@ pub use tls::{ListenerTls, Tls, TlsFiles};
 const LIVEZ: &str = "/livez";
 const READYZ: &str = "/readyz";
 
-/// `/livez` and `/readyz`, without a key: the process runs; it may be sent requests.
+/// `/livez` and `/readyz`, without authentication: the process runs; it accepts requests.
 pub fn health_router(is_ready: impl Fn() -> bool + Clone + Send + Sync + 'static) -> Router {
     let ready = move || {
         let ready = is_ready();

@@ -1,12 +1,12 @@
-//! Places of a listener's connections. When all are taken, a connection that has proved nothing
-//! gives its place to a new one.
+//! Limits the connections of a listener. At the limit, a connection that has not proved itself is
+//! closed for a new one.
 //!
-//! A connection is a stranger until one of its requests had a successful response other than of
-//! health. Strangers that wait (no request of theirs is being worked on) can hold every place, but
-//! keep it from nobody: the oldest of a peer with many of them is closed for the next connection.
-//! So an attacker without a key must open connections faster than honest clients send their first
-//! request, however many addresses it has. Nothing depends on the peer alone, because behind a
-//! balancer every client has the balancer's address.
+//! A connection is a stranger until one of its requests, other than a health check, gets a
+//! successful response. Waiting strangers (without a request in progress) can take every place, but
+//! they do not block others: the oldest stranger of a peer with many of them is closed for the next
+//! connection. So an attacker without a key must open connections faster than honest clients send
+//! their first request, however many addresses it has. Nothing depends on the peer address alone,
+//! because behind a load balancer every client has the balancer's address.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
@@ -19,10 +19,10 @@ use tokio::time::timeout;
 use super::progress::Connection;
 use crate::telemetry::CloseReason;
 
-/// How long to wait for a place before looking again for a stranger to displace.
+/// How long to wait for a place before closing another stranger.
 const DISPLACE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The places. Cheap to clone.
+/// The places of a listener. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Places {
     permits: Arc<Semaphore>,
@@ -33,16 +33,16 @@ pub struct Places {
 #[derive(Debug)]
 pub struct Place {
     _permit: OwnedSemaphorePermit,
-    /// Its key among the strangers.
+    /// Its key in the map of strangers.
     number: u64,
     strangers: Arc<Mutex<Strangers>>,
 }
 
 #[derive(Debug, Default)]
 struct Strangers {
-    /// The oldest first.
+    /// Oldest first.
     connections: BTreeMap<u64, (IpAddr, Arc<Connection>)>,
-    /// How many each peer has.
+    /// The number of connections of each peer.
     by_peer: HashMap<IpAddr, usize>,
     next: u64,
 }
@@ -54,7 +54,7 @@ impl Places {
         Self { permits: Arc::new(Semaphore::new(number)), strangers: Arc::default() }
     }
 
-    /// Waits for a place. If none is free, a stranger that waits is told to close.
+    /// Waits for a place. If none is free, closes a waiting stranger.
     pub async fn enter(&self, connection: &Arc<Connection>) -> Place {
         let permit = self.permit().await;
         let number = lock(&self.strangers).add(connection);
@@ -80,7 +80,7 @@ impl Places {
 // === impl Place ===
 
 impl Place {
-    /// The connection has proved itself, and keeps its place.
+    /// The connection has proved itself and keeps its place.
     pub fn keep(&self) {
         lock(&self.strangers).remove(self.number);
     }
@@ -115,7 +115,7 @@ impl Strangers {
         Some(connection)
     }
 
-    /// Closes the oldest waiting stranger of a peer that has no fewer than the average.
+    /// Closes the oldest waiting stranger of a peer that has at least the average number of them.
     fn displace(&mut self) -> bool {
         let Some(average) = self.connections.len().checked_div(self.by_peer.len()) else {
             return false;
@@ -136,7 +136,7 @@ impl Strangers {
     }
 }
 
-/// A network of IPv6 (/64) is one peer: a host chooses freely among its addresses.
+/// An IPv6 /64 network counts as one peer, because a host can use any address in it.
 fn peer_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
@@ -147,7 +147,7 @@ fn peer_of(address: IpAddr) -> IpAddr {
     }
 }
 
-/// A poisoned lock guards plain maps: a panic elsewhere does not stop the listener.
+/// A poisoned lock still protects plain maps, so a panic elsewhere must not stop the listener.
 fn lock(strangers: &Mutex<Strangers>) -> MutexGuard<'_, Strangers> {
     strangers.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -166,7 +166,7 @@ mod tests {
         timeout(Duration::ZERO, connection.displaced.notified()).await.is_ok()
     }
 
-    /// Asks for a place; gives the place if it is there within a second.
+    /// Asks for a place; returns it if it is free within a second.
     async fn enter(places: &Places, connection: &Arc<Connection>) -> Option<Place> {
         timeout(Duration::from_secs(1), places.enter(connection)).await.ok()
     }
@@ -196,7 +196,7 @@ mod tests {
         assert!(enter(&places, &from("10.0.0.2")).await.is_none(), "nobody has left");
         assert!(is_displaced(&all[1]).await);
         assert!(!is_displaced(&all[0]).await);
-        // One is displaced for each that waits, not one for each look.
+        // One stranger is closed for each waiting connection, not for each retry.
         assert!(!is_displaced(&all[2]).await);
     }
 
@@ -210,7 +210,7 @@ mod tests {
         working.turn();
         assert!(enter(&places, &from("10.0.0.2")).await.is_none());
         assert!(!is_displaced(&known).await && !is_displaced(&working).await);
-        // With the response, the place can be had.
+        // After the response, the stranger can be closed.
         working.turn();
         assert!(enter(&places, &from("10.0.0.2")).await.is_none());
         assert!(is_displaced(&working).await);

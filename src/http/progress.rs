@@ -1,11 +1,11 @@
-//! What a connection must do to stay open: send its heads and bodies without long gaps, and read
-//! its responses.
+//! What a connection must do to stay open: send headers and bodies without long gaps, and read its
+//! responses.
 //!
-//! The figures leave room for three lost packets in a row (a sender repeats after about 1, 2 and
-//! 4 s) and are near other servers' defaults: Apache's `mod_reqtimeout` allows 20 s for a head and
-//! 20 s for a body, and each 500 bytes allow for a second more
-//! (<https://httpd.apache.org/docs/2.4/mod/mod_reqtimeout.html>); Kestrel asks for 240 bytes/s
-//! after 5 s of grace, for bodies and responses
+//! The values leave room for three lost packets in a row (retransmitted after about 1, 2 and 4 s)
+//! and are near the defaults of other servers: Apache's `mod_reqtimeout` allows 20 s for headers
+//! and 20 s for a body, plus a second for each 500 bytes
+//! (<https://httpd.apache.org/docs/2.4/mod/mod_reqtimeout.html>); Kestrel requires 240 bytes/s
+//! after a grace period of 5 s, for bodies and responses
 //! (<https://learn.microsoft.com/en-us/aspnet/core/fundamentals/servers/kestrel/options>); both
 //! 2026-11-29.
 
@@ -25,62 +25,62 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::telemetry::{CloseReason, LogLimiter, Metrics};
 
-/// A new connection sends its first byte within this time, or within the keep-alive time if that
-/// is shorter.
+/// Timeout for the first byte of a new connection, unless the keep-alive timeout is shorter.
 pub const FIRST_BYTE_PATIENCE: Duration = Duration::from_secs(20);
-/// From the first byte of a head to its last.
+/// Timeout from the first byte of the headers to the last.
 pub const HEAD_PATIENCE: Duration = Duration::from_secs(10);
-/// How long a response may be stuck because the client does not read.
+/// How long a response may be blocked because the client does not read.
 pub const WRITE_PATIENCE: Duration = Duration::from_secs(10);
-/// How long a body may be waited for before its first byte.
+/// How long to wait for the first byte of a body.
 const BODY_PATIENCE: Duration = Duration::from_secs(10);
-/// Each byte of a body allows for this much more waiting: 500 bytes/s.
+/// Each byte of a body adds this much time: 500 bytes/s.
 const BODY_PATIENCE_PER_BYTE: Duration = Duration::from_millis(2);
-/// The longest wait that a body can save up: the rate is averaged over this time.
+/// The longest pause that a body can save up: the rate is averaged over this time.
 const BODY_PATIENCE_MAX: Duration = Duration::from_secs(20);
-/// At most one log line about closed connections in this time.
+/// Interval of log lines about closed connections: at most one.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
-/// What the parts of one connection share.
+/// State shared by the parts of one connection.
 #[derive(Debug)]
 pub struct Connection {
     peer: SocketAddr,
-    /// Even while a head is awaited, odd from the end of a head to the end of its response.
+    /// Even while the server waits for headers, odd from the end of the headers to the end of the
+    /// response.
     turns: AtomicU64,
-    /// Told when another connection needs its place.
+    /// Notified when another connection needs its place.
     pub displaced: Notify,
     is_reported: AtomicBool,
     reporter: Option<Arc<CloseReporter>>,
 }
 
-/// Counts and logs closed connections of a listener.
+/// Counts and logs the closed connections of a listener.
 #[derive(Debug)]
 pub struct CloseReporter {
     metrics: Arc<Metrics>,
     log: LogLimiter,
 }
 
-/// A time at which a task is woken. It can be moved often at little cost: the timer is only set
-/// again when it fires too early or would fire too late.
+/// A deadline that wakes a task. Moving it is cheap: the timer is reset only when it would fire at
+/// the wrong time.
 #[derive(Debug, Default)]
 pub struct Deadline {
     at: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-/// A request's body that fails when it arrives too slowly. Only time in which the source waits for
-/// bytes counts.
+/// A request body that fails when it arrives too slowly. Only the time in which the source waits
+/// for bytes counts.
 #[derive(Debug)]
 pub struct SteadyBody<B> {
     body: B,
     connection: Arc<Connection>,
     waiting_since: Option<Instant>,
-    /// How long the source may still wait.
+    /// How much longer the source may wait.
     patience: Duration,
     deadline: Deadline,
 }
 
-/// A response's body. The next head is awaited when it is dropped.
+/// A response body. When it is dropped, the server waits for the next headers.
 #[derive(Debug)]
 pub struct ResponseBody<B> {
     body: B,
@@ -108,12 +108,12 @@ impl Connection {
         self.peer
     }
 
-    /// A head has ended, or the response to its request.
+    /// Called at the end of the headers, and at the end of the response.
     pub fn turn(&self) {
         self.turns.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A request begins to be worked on; until the end of its response.
+    /// A request is in progress until the returned guard is dropped.
     pub fn begin(self: &Arc<Self>) -> ResponseEnd {
         self.turn();
         ResponseEnd(Arc::clone(self))
@@ -123,12 +123,12 @@ impl Connection {
         self.turns.load(Ordering::Relaxed)
     }
 
-    /// Whether no request is being worked on.
+    /// Whether no request is in progress.
     pub fn awaits_head(&self) -> bool {
         self.turns().is_multiple_of(2)
     }
 
-    /// Counts the closing of this connection, once, under the first reason.
+    /// Counts the closing of this connection once, with the first reason.
     pub fn report_close(&self, reason: CloseReason) {
         if self.is_reported.swap(true, Ordering::Relaxed) {
             return;
@@ -144,7 +144,7 @@ impl Connection {
 // === impl ResponseEnd ===
 
 impl ResponseEnd {
-    /// The turn ends with this body.
+    /// Ends the turn together with this body.
     pub fn with<B>(self, body: B) -> ResponseBody<B> {
         ResponseBody { body, _end: self }
     }
@@ -179,7 +179,7 @@ impl Deadline {
         self.at.is_some()
     }
 
-    /// Whether the deadline has passed; if not, the task is woken then.
+    /// Whether the deadline has passed; otherwise wakes the task at the deadline.
     pub fn poll_passed(&mut self, context: &mut Context<'_>) -> bool {
         let Some(at) = self.at else { return false };
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
@@ -294,7 +294,7 @@ mod tests {
         Connection::new(([127, 0, 0, 1], 1).into(), None)
     }
 
-    /// Reads a body of pieces; gives its bytes, or the second in which it was given up.
+    /// Reads a body in pieces; returns its bytes, or the second in which reading failed.
     async fn read(pieces: Vec<(u64, usize)>) -> Result<usize, u64> {
         let pieces = pieces.into_iter().map(|(s, bytes)| (Duration::from_secs(s), bytes));
         let started = Instant::now();
@@ -327,7 +327,7 @@ mod tests {
         assert_eq!(read(vec![(0, mebibyte), (21, mebibyte)]).await, Err(20));
     }
 
-    /// A source that does not read makes no sender slow.
+    /// A source that does not read does not make its sender slow.
     #[tokio::test(start_paused = true)]
     async fn body_that_nobody_waits_for_is_not_slow() {
         let pieces = [(Duration::ZERO, 1), (Duration::from_secs(9), 1)];
@@ -341,7 +341,7 @@ mod tests {
     async fn deadline_that_moves_is_met_when_it_passes_last() {
         let mut deadline = Deadline::default();
         let start = Instant::now();
-        // Later, then earlier than the timer that is set.
+        // First later, then earlier than the current timer.
         for seconds in [30, 60, 20] {
             deadline.set(start + Duration::from_secs(seconds));
             let passed = std::future::poll_fn(|context| Poll::Ready(deadline.poll_passed(context)));

@@ -1,9 +1,10 @@
-//! Requests that a web page made somebody's browser send are rejected where no key is asked for.
+//! Rejects requests that a web page sent through a local browser, where no key is required.
 //!
-//! A listener on loopback is reached by every page that is open in a browser on the same machine.
-//! A page's requests to another site carry `Origin` or `Sec-Fetch-Site`. A page whose own name was
-//! made to resolve to 127.0.0.1 (DNS rebinding) is of the same site, but its `Host` is its name.
-//! <https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Site>, 2026-11-29.
+//! Every page that is open in a browser on the same machine can reach a listener on loopback.
+//! Requests of a page to another site carry `Origin` or `Sec-Fetch-Site`. With DNS rebinding, a
+//! page's own name resolves to 127.0.0.1: such requests are same-site, but `Host` is the page's
+//! name. <https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Site>,
+//! 2026-11-29.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -18,11 +19,11 @@ use axum::response::{IntoResponse, Response};
 
 use crate::telemetry::{LogLimiter, Metrics, RejectReason};
 
-/// At most one log line about rejected requests in this time.
+/// Interval of log lines about rejected requests: at most one.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 const SEC_FETCH_SITE: &str = "sec-fetch-site";
 
-/// Why a request is not known to be of the same machine and site.
+/// Why a request is not accepted as local and same-site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotSameSite {
     #[error(
@@ -33,7 +34,7 @@ pub enum NotSameSite {
     CrossSite,
 }
 
-/// Rejects requests that are not of the same site, with a counter and a log line.
+/// Rejects requests that are not same-site, with a counter and a log line.
 #[derive(Clone, Debug)]
 pub struct SameSiteOnly(Arc<Shared>);
 
@@ -46,7 +47,7 @@ struct Shared {
 /// Checks that a request names a loopback host, and that no page of another site sent it.
 ///
 /// # Errors
-/// [`NotSameSite`]: what is wrong.
+/// [`NotSameSite`]: the reason.
 pub fn same_site(uri: &Uri, headers: &HeaderMap) -> Result<(), NotSameSite> {
     let host = host_of(uri, headers).ok_or(NotSameSite::Host)?;
     let own_origin = |origin: &str| is_origin_of(origin, &host);
@@ -54,21 +55,21 @@ pub fn same_site(uri: &Uri, headers: &HeaderMap) -> Result<(), NotSameSite> {
         .get_all(SEC_FETCH_SITE)
         .iter()
         .all(|site| matches!(site.as_bytes(), b"none" | b"same-origin"));
-    // Old browsers send a page's address with an image, and neither of the others.
+    // For images, old browsers send only the `Referer`.
     let origins_are_own = [ORIGIN, REFERER].iter().all(|name| {
         headers.get_all(name).iter().all(|origin| origin.to_str().is_ok_and(own_origin))
     });
     if sites_are_own && origins_are_own { Ok(()) } else { Err(NotSameSite::CrossSite) }
 }
 
-/// The one host that a request names, if it is a loopback one.
+/// The host of a request, if it is unique and a loopback address.
 fn host_of(uri: &Uri, headers: &HeaderMap) -> Option<Authority> {
     let mut hosts = headers.get_all(HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return None };
     let host = Authority::try_from(host.as_bytes()).ok()?;
     let is_loopback =
         |host: &Authority| is_loopback_host(host.host()) && !host.as_str().contains('@');
-    // A request to a proxy has its target in its first line as well.
+    // A proxy request also has its target in the request line.
     (is_loopback(&host) && uri.authority().is_none_or(is_loopback)).then_some(host)
 }
 
@@ -82,7 +83,7 @@ fn is_loopback_host(host: &str) -> bool {
         || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Whether an origin or address is of a page that this host served.
+/// Whether an origin or URL belongs to a page served by this host.
 fn is_origin_of(origin: &str, host: &Authority) -> bool {
     let Ok(origin) = origin.parse::<Uri>() else { return false };
     let default_port = match origin.scheme() {
@@ -108,7 +109,7 @@ impl NotSameSite {
         }
     }
 
-    /// How the metric names it.
+    /// The label of the metric.
     #[must_use]
     pub const fn reason(self) -> RejectReason {
         match self {

@@ -1,7 +1,7 @@
-//! TLS of the listeners: certificate and key out of PEM files, read again when they change.
+//! TLS of the listeners: certificate and key from PEM files, reloaded when they change.
 //!
-//! A connection keeps the certificate that it began with; a new one takes what is in use then. New
-//! files that cannot be used change nothing.
+//! A connection keeps its certificate; new connections use the current one. If new files are
+//! invalid, the current certificate stays in use.
 
 use std::fmt;
 use std::fs::File;
@@ -22,37 +22,37 @@ use tokio_util::sync::CancellationToken;
 
 use crate::telemetry::{Metrics, TlsReload};
 
-/// How often the files are read again. They are small.
+/// How often the files are reread. They are small.
 const RELOAD_INTERVAL: Duration = Duration::from_secs(10);
-/// A chain with a key has a few KiB, a bundle of all public roots 250 KiB.
+/// A certificate chain with its key has a few KiB, a bundle of all public roots 250 KiB.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// Where certificate and key are, in PEM.
+/// The paths of certificate and key, in PEM format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFiles {
-    /// The certificate, then those between it and a root.
+    /// The certificate, followed by the intermediate certificates.
     pub certificate: PathBuf,
     pub key: PathBuf,
     /// The authorities whose client certificates are accepted.
     pub client_ca: Option<PathBuf>,
 }
 
-/// What listeners speak TLS with. Cheap to clone.
+/// The TLS configuration of the listeners. Cheap to clone.
 #[derive(Clone)]
 pub struct Tls(Arc<Shared>);
 
 struct Shared {
     files: TlsFiles,
     in_use: ArcSwap<Configs>,
-    /// What was read last, whether it could be used or not.
+    /// The last contents read, or why they could not be read.
     last_read: Mutex<Result<Contents, String>>,
     metrics: Arc<Metrics>,
 }
 
-/// The two ways to speak TLS.
+/// The TLS configurations with and without client certificates.
 struct Configs {
     open: Arc<ServerConfig>,
-    /// Client certificates are asked for, if there is an authority for them.
+    /// Requires client certificates, if an authority is configured.
     with_clients: Arc<ServerConfig>,
 }
 
@@ -63,7 +63,7 @@ struct Contents {
     client_ca: Option<Vec<u8>>,
 }
 
-/// TLS of one listener. Cheap to clone.
+/// The TLS configuration of one listener. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ListenerTls {
     tls: Tls,
@@ -73,7 +73,7 @@ pub struct ListenerTls {
 // === impl TlsFiles ===
 
 impl TlsFiles {
-    /// Reads the files and says what is wrong with them.
+    /// Reads and checks the files.
     ///
     /// # Errors
     /// The file that cannot be used, and why.
@@ -160,7 +160,8 @@ fn certificates(path: &Path, text: &[u8]) -> Result<Vec<CertificateDer<'static>>
     }
 }
 
-/// An error of reading PEM, without the bytes of the file that some have: they may be a key's.
+/// Describes a PEM error without bytes of the file: some errors contain them, and they may belong
+/// to a key.
 fn said(error: &pem::Error) -> &'static str {
     match error {
         pem::Error::MissingSectionEnd { .. } => "a section has no end marker",
@@ -185,13 +186,13 @@ impl Tls {
         Ok(Self(Arc::new(Shared { files, in_use, last_read, metrics })))
     }
 
-    /// The TLS of a listener, which asks for client certificates or does not.
+    /// The configuration for a listener that requires client certificates or does not.
     #[must_use]
     pub fn listener(&self, asks_clients: bool) -> ListenerTls {
         ListenerTls { tls: self.clone(), asks_clients }
     }
 
-    /// Reads the files again and again until the end.
+    /// Rereads the files periodically until `end`.
     pub async fn watch(self, end: CancellationToken) {
         let mut ticks = interval(RELOAD_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -203,11 +204,11 @@ impl Tls {
         }
     }
 
-    /// Reads the files; if they have changed, uses what they hold. If that is not valid, says so
-    /// and changes nothing.
+    /// Rereads the files and uses them if they have changed. Invalid files are logged and change
+    /// nothing.
     pub async fn reload(&self) {
         let tls = self.clone();
-        // A disk may be slow. Only a panic fails this, and then nothing has changed.
+        // Reading may block. Only a panic fails this, and then nothing has changed.
         let _ = tokio::task::spawn_blocking(move || tls.0.reload()).await;
     }
 }
@@ -250,7 +251,7 @@ impl Shared {
 // === impl ListenerTls ===
 
 impl ListenerTls {
-    /// For one connection.
+    /// An acceptor for one connection.
     pub fn acceptor(&self) -> TlsAcceptor {
         let configs = self.tls.0.in_use.load();
         let config = if self.asks_clients { &configs.with_clients } else { &configs.open };
@@ -266,7 +267,7 @@ mod tests {
 
     use super::*;
 
-    /// Writes a certificate and its key into a directory.
+    /// Writes a certificate and its key to a directory.
     fn write(directory: &Path, name: &str) -> TlsFiles {
         let CertifiedKey { cert, signing_key } =
             generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");

@@ -1,4 +1,4 @@
-//! Access keys, compared in a time that does not depend on them.
+//! Access keys, compared in constant time.
 
 use std::fmt;
 
@@ -7,20 +7,20 @@ use subtle::{Choice, ConstantTimeEq};
 
 use crate::config::AccessKey;
 
-/// The keys that are accepted, as digests: all have one length, and no secret is kept.
+/// The accepted keys, as digests: all have the same length, and no secret is stored.
 #[derive(Clone)]
 pub struct AccessKeys(Vec<[u8; 32]>);
 
 // === impl AccessKeys ===
 
 impl AccessKeys {
-    /// With no key at all everybody may come in; the configuration allows that on loopback only.
+    /// Without keys every sender is accepted; the configuration allows that only on loopback.
     #[must_use]
     pub fn new(keys: &[AccessKey]) -> Self {
         Self(keys.iter().map(|key| Sha256::digest(key.as_bytes()).into()).collect())
     }
 
-    /// Whether a key that was sent is one of ours. Every key is looked at, whatever the outcome.
+    /// Whether a key is accepted. Compares all keys, so that the time reveals nothing.
     #[must_use]
     pub fn accept(&self, sent: Option<&[u8]>) -> bool {
         if self.0.is_empty() {
@@ -32,7 +32,7 @@ impl AccessKeys {
     }
 }
 
-/// How many there are; the digest of a short key gives it away.
+/// Shows only the number of keys, because the digest of a short key reveals it.
 impl fmt::Debug for AccessKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("AccessKeys").field(&self.0.len()).finish()

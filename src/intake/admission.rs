@@ -1,5 +1,4 @@
-//! Whether a request may be taken now, and how much may be in memory at once: requests, and their
-//! bytes.
+//! Admission: whether a request is accepted now, and how many requests and bytes may be in memory.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,22 +14,22 @@ use super::{Intake, SourceIntake};
 use crate::ack::{Refusal, RefusalReason};
 use crate::backoff::Backoff;
 
-/// The limits and what is in flight now.
+/// The limits, and what is in flight.
 #[derive(Debug)]
 pub struct InFlight {
     requests_max: u64,
     bytes_max: u64,
     requests: AtomicU64,
     bytes: AtomicU64,
-    /// Requests that are not merged yet, nor refused.
+    /// Requests that are neither merged nor rejected yet.
     unmerged: watch::Sender<u64>,
-    /// Numbers of those that hold bytes, in the order in which they came.
+    /// Numbers of the requests that hold bytes, in order of arrival.
     holders: Mutex<BTreeSet<u64>>,
     next: AtomicU64,
     buffers: Arc<Buffers>,
 }
 
-/// One request's share; given back when it is dropped.
+/// The resources of one request; returned when dropped.
 #[derive(Debug)]
 pub struct Charge {
     in_flight: Arc<InFlight>,
@@ -39,7 +38,7 @@ pub struct Charge {
     merged: bool,
 }
 
-/// Waits out refusals that are for now, until it is told to stop or time is up.
+/// Retries after temporary refusals, until it is stopped or the time is up.
 #[derive(Debug)]
 pub struct Patience {
     stop: CancellationToken,
@@ -50,7 +49,7 @@ pub struct Patience {
 // === impl Intake ===
 
 impl Intake {
-    /// Refuses every request that is not known yet.
+    /// Rejects every new request from now on.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
@@ -60,11 +59,11 @@ impl Intake {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// Whether a new request may be worked on.
+    /// Whether a new request may be processed.
     ///
     /// # Errors
-    /// The daemon drains; or, for a source that acknowledges settled counts, an epoch is older than
-    /// the settle deadline.
+    /// The daemon is draining; or, for a source that acknowledges settled counts, an epoch is older
+    /// than the settle deadline.
     pub fn admit(&self, until_settled: bool) -> Result<(), Refusal> {
         if self.is_draining() {
             return Err(Refusal::new(RefusalReason::Draining, "shutting down; retry"));
@@ -80,12 +79,12 @@ impl Intake {
 // === impl SourceIntake ===
 
 impl SourceIntake {
-    /// Takes in a request that is not known yet, of which so many bytes have arrived.
+    /// Admits a new request of which this many bytes have arrived.
     ///
     /// # Errors
-    /// As for [`Intake::admit`]; or there is no room now.
+    /// As for [`Intake::admit`]; or the limits are reached.
     pub fn enter(&self, bytes: usize) -> Result<Charge, Refusal> {
-        // In flight first: a drain that finds nothing in flight is seen by what comes after it.
+        // Taken first: a drain that sees nothing in flight is then visible to every later request.
         let Some(mut charge) = self.intake.in_flight.enter() else {
             let message = "too many requests in flight (limits.in_flight_requests); retry";
             return Err(Refusal::new(RefusalReason::Busy, message));
@@ -95,10 +94,10 @@ impl SourceIntake {
         Ok(charge)
     }
 
-    /// As [`SourceIntake::enter`], and waits for room.
+    /// As [`SourceIntake::enter`], but waits for room.
     ///
     /// # Errors
-    /// There was none before the patience was told to stop.
+    /// No room became free before the patience ended.
     pub async fn enter_patiently(
         &self,
         bytes: usize,
@@ -121,17 +120,17 @@ impl Patience {
         Self { stop, backoff: Backoff::default(), deadline: None }
     }
 
-    /// Waits at most so long, all waits together.
+    /// Limits the total time of all waits.
     #[must_use]
     pub fn at_most(mut self, time: Duration) -> Self {
         self.deadline = Some(Instant::now() + time);
         self
     }
 
-    /// Waits a while after a refusal that is for now.
+    /// Waits after a temporary refusal.
     ///
     /// # Errors
-    /// Trying again does not help, time is up, or it was told to stop.
+    /// A retry cannot succeed, the time is up, or the patience was stopped.
     pub async fn wait(&mut self, refusal: Refusal) -> Result<(), Refusal> {
         let time_is_up = self.deadline.is_some_and(|deadline| deadline <= Instant::now());
         if time_is_up || !refusal.reason.is_temporary() {
@@ -145,8 +144,7 @@ impl Patience {
         }
     }
 
-    /// Reads a request within its budget, again from its start when there was no room for what it
-    /// expands to.
+    /// Reads a request within its budget. Starts over when there was no room for the expanded data.
     ///
     /// # Errors
     /// As for [`Patience::wait`].
@@ -163,7 +161,7 @@ impl Patience {
         }
     }
 
-    /// The next waits are short again.
+    /// Resets the backoff.
     pub fn renew(&mut self) {
         self.backoff = Backoff::default();
     }
@@ -186,7 +184,7 @@ impl InFlight {
         })
     }
 
-    /// Takes a request in; `None` when there are too many.
+    /// Admits a request; `None` when there are too many.
     #[must_use]
     pub fn enter(self: &Arc<Self>) -> Option<Charge> {
         let fits = |held: u64| (held < self.requests_max).then_some(held + 1);
@@ -196,7 +194,7 @@ impl InFlight {
         Some(Charge { in_flight: Arc::clone(self), number, bytes: 0, merged: false })
     }
 
-    /// The sum that all requests share.
+    /// The limit that all requests share.
     #[must_use]
     pub fn bytes_max(&self) -> u64 {
         self.bytes_max
@@ -216,9 +214,9 @@ impl InFlight {
         self.holders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until every request in flight is merged or refused.
+    /// Waits until every request in flight is merged or rejected.
     pub async fn all_merged(&self) {
-        // The sender lives as long as this.
+        // The sender lives as long as `self`.
         let _ = self.unmerged.subscribe().wait_for(|unmerged| *unmerged == 0).await;
     }
 }
@@ -226,8 +224,9 @@ impl InFlight {
 // === impl Charge ===
 
 impl Charge {
-    /// Asks for bytes. Beyond the sum that all requests share, the oldest of those that hold any
-    /// gets what it wants, so that one always goes on. What one request may have is its own budget.
+    /// Requests more bytes. Above the shared limit only the oldest request that holds bytes gets
+    /// more, so that one request always makes progress. The limit of a single request is its own
+    /// budget.
     #[must_use]
     pub fn grow(&mut self, bytes: usize) -> bool {
         let (in_flight, bytes) = (&*self.in_flight, bytes as u64);
@@ -253,10 +252,10 @@ impl Charge {
         true
     }
 
-    /// As [`Charge::grow`], with the reason.
+    /// As [`Charge::grow`], but returns the reason.
     ///
     /// # Errors
-    /// There is no room now.
+    /// The limit is reached.
     pub fn charge(&mut self, bytes: usize) -> Result<(), Refusal> {
         if self.grow(bytes) {
             return Ok(());
@@ -265,12 +264,12 @@ impl Charge {
         Err(Refusal::new(RefusalReason::Busy, message))
     }
 
-    /// Memory for bytes that were granted.
+    /// The buffers for granted bytes.
     pub fn buffers(&self) -> Arc<Buffers> {
         Arc::clone(&self.in_flight.buffers)
     }
 
-    /// Gives the bytes back: the request is merged, and in flight until it is answered.
+    /// Returns the bytes: the request is merged, but in flight until its response is sent.
     pub fn merged(&mut self) {
         if self.bytes > 0 {
             self.in_flight.bytes.fetch_sub(self.bytes, Ordering::Relaxed);

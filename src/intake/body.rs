@@ -1,4 +1,4 @@
-//! Reading a request's body within limits, and reading what is left of one that is refused.
+//! Reads a request's body within limits, and drains the body of a rejected request.
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -9,15 +9,15 @@ use super::{Budget, Charge, Over};
 use crate::ack::{Refusal, RefusalReason};
 use crate::ses::{gunzip, is_gzip};
 
-/// A body may pause this long between two pieces.
+/// Maximum pause between two pieces of a body.
 const PIECE_PATIENCE: Duration = Duration::from_secs(30);
-/// A body is whole within this time: Firehose gives up after three minutes.
+/// Timeout of a body: Firehose gives up after three minutes.
 const BODY_PATIENCE: Duration = Duration::from_secs(170);
-/// What is left of a refused body is read for this long, so that the answer is not lost in a reset
-/// connection.
+/// How long the rest of a rejected body is read, so that a connection reset does not lose the
+/// response.
 const DISCARD_PATIENCE: Duration = Duration::from_secs(20);
 
-/// Bytes are charged in steps of so many as they arrive. 64 KiB.
+/// Arriving bytes are charged in steps of this size: 64 KiB.
 const STEP: usize = 64 << 10;
 
 fn too_large(bytes_max: usize) -> Refusal {
@@ -28,7 +28,7 @@ fn too_large(bytes_max: usize) -> Refusal {
 /// Reads a whole body as it arrives.
 ///
 /// # Errors
-/// It is larger than allowed, there is no room for it now, or it did not arrive.
+/// The body is too large, there is no room for it now, or it did not arrive.
 pub async fn read(
     body: &mut Body,
     announced: Option<u64>,
@@ -41,7 +41,7 @@ pub async fn read(
     }
     let buffers = charge.buffers();
     let mut bytes = buffers.memory(announced);
-    // Charged as they arrive: announcing costs a sender nothing.
+    // Bytes are charged as they arrive, so announcing a length costs nothing.
     let mut granted = 0;
     let deadline = Instant::now() + BODY_PATIENCE;
     loop {
@@ -68,18 +68,18 @@ pub async fn read(
     }
 }
 
-/// A body as its records are read from it. Cheap to clone.
+/// A decompressed body, ready to be read. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ExpandedBody {
     pub bytes: Bytes,
-    /// It came out of gzip.
+    /// The body was gzip.
     pub gzip: bool,
 }
 
-/// Expands a body that is gzip; one that is announced as gzip and is none is broken.
+/// Decompresses a gzip body. A body that is announced as gzip must be gzip.
 ///
 /// # Errors
-/// The gzip is broken, or expands beyond the budget.
+/// The gzip is invalid, or expands beyond the budget.
 pub fn expand(body: Bytes, announced_gzip: bool, budget: &Budget) -> Result<ExpandedBody, Over> {
     if !is_gzip(&body) {
         let broken = announced_gzip && !body.is_empty();
@@ -98,7 +98,7 @@ fn broken_gzip() -> Over {
     Over::Refused(Refusal::new(RefusalReason::BadRequest, "the body is not valid gzip"))
 }
 
-/// Reads and forgets what is left of a body, up to a number of bytes.
+/// Reads and discards the rest of a body, up to a number of bytes.
 pub async fn discard(body: &mut Body, bytes_max: usize) {
     let mut left = bytes_max;
     let read = async {
@@ -109,7 +109,7 @@ pub async fn discard(body: &mut Body, bytes_max: usize) {
             }
         }
     };
-    // Out of patience: the connection is closed with the answer.
+    // If this times out, the connection is closed after the response.
     let _ = timeout(DISCARD_PATIENCE, read).await;
 }
 
@@ -123,7 +123,7 @@ mod tests {
 
     const BYTES_MAX: usize = 1000;
 
-    /// Reads a body of so many bytes; gives what came of it and the seconds that it took.
+    /// Reads a body of this many bytes; returns the result and the seconds that it took.
     async fn read_slowly(pause: Duration, bytes: usize) -> (Result<usize, RefusalReason>, u64) {
         let in_flight = InFlight::new(1, 1 << 20);
         let mut charge = in_flight.enter().expect("it is the only one");
@@ -138,7 +138,7 @@ mod tests {
         let slow = Err(RefusalReason::GivenUp);
         assert_eq!(read_slowly(Duration::from_secs(16), 10).await, (Ok(10), 160));
         assert_eq!(read_slowly(Duration::from_secs(31), 10).await, (slow, 30));
-        // No pause is too long, and there is no end.
+        // No single pause is too long, but the body never ends.
         assert_eq!(read_slowly(Duration::from_secs(1), 1000).await, (slow, 170));
     }
 

@@ -1,8 +1,9 @@
-//! What one request may cost, charged while it is read.
+//! The budget of one request, charged while it is read.
 //!
-//! A request that is beyond its own budget can never fit: it is refused for good, and the refusal
-//! names the limit. What it takes within its budget comes out of the bytes that all requests share
-//! (`limits.in_flight_bytes`); when those are used up it is refused for now, unless it is the oldest.
+//! A request that exceeds its own budget can never succeed: it is rejected permanently, and the
+//! message names the limit. Within its budget it uses the bytes that all requests share
+//! (`limits.in_flight_bytes`). When those are used up it is rejected temporarily, unless it is the
+//! oldest.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,56 +13,56 @@ use crate::ack::{Refusal, RefusalReason};
 use crate::pipeline::Batch;
 use crate::ses::{Event, Other, Path, Visit};
 
-/// Memory that a request makes is charged in steps of so many bytes.
+/// Memory that a request allocates is charged in steps of this size.
 const STEP: usize = 64 << 10;
 
-/// Memory that a request may make, whatever the sum that requests share. 16 MiB.
+/// Memory that a request may always allocate, whatever the shared limit: 16 MiB.
 const MADE_BYTES_LEAST: usize = 16 << 20;
 
 /// The limits of one request.
 #[derive(Clone, Copy, Debug)]
 pub struct BudgetLimits {
-    /// Bytes that gzip may expand to, on all levels together (`limits.expanded_bytes`).
+    /// Maximum size of all decompressed data, on all levels together (`limits.expanded_bytes`).
     pub expanded_bytes: usize,
-    /// Entries, series times minutes, that it may count (`limits.entries`).
+    /// Maximum number of entries (series times minutes) that it may add to (`limits.entries`).
     pub entries: usize,
-    /// Bytes of memory that it may make (`limits.in_flight_bytes`).
+    /// Maximum memory that it may allocate (`limits.in_flight_bytes`).
     pub made_bytes: usize,
 }
 
-/// What a request may still cost. Cheap to clone: all clones are one budget.
+/// The remaining budget of a request. Cheap to clone: all clones share one budget.
 #[derive(Clone, Debug)]
 pub struct Budget(Arc<Mutex<Spent>>);
 
-/// What a request has cost so far.
+/// What a request has used so far.
 #[derive(Debug)]
 struct Spent {
     limits: BudgetLimits,
-    /// Its place among the requests in flight.
+    /// Its charge among the requests in flight.
     charge: Option<Charge>,
-    /// Bytes that its outermost level expanded to, and all levels.
+    /// Decompressed bytes: of the outermost level, and of all levels.
     outermost: usize,
     expanded: usize,
-    /// Bytes made that were charged.
+    /// Allocated bytes that were charged.
     made: usize,
     is_quick: bool,
     over: Option<Over>,
 }
 
-/// Why a request is not read on.
+/// Why reading a request stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Over {
     Refused(Refusal),
-    /// It is work for a thread of its own.
+    /// It needs a thread of its own.
     NotQuick,
 }
 
-/// A request while it is read: what it counts, and what that costs.
+/// A batch that charges the budget while it is filled.
 #[derive(Debug)]
 pub struct MeteredBatch {
     pub batch: Batch,
     budget: Option<Budget>,
-    /// Distinct keys counted when memory was last looked at.
+    /// The number of distinct keys at the last check of memory.
     entries: usize,
     is_over: bool,
 }
@@ -82,8 +83,8 @@ impl Budget {
         })))
     }
 
-    /// Whether the work holds up the thread that it runs on, and so ends early with
-    /// [`Over::NotQuick`]. What was spent on it before is forgotten.
+    /// Whether the work blocks its thread, and so ends early with [`Over::NotQuick`]. Expansion
+    /// that was charged so far is reset.
     pub fn set_quick(&self, is_quick: bool) {
         let mut spent = self.spent();
         let Spent { outermost, expanded, over, .. } = &mut *spent;
@@ -91,14 +92,14 @@ impl Budget {
         spent.is_quick = is_quick;
     }
 
-    /// Forgets why there was no room, to read the request again from its start. What was charged
-    /// stays charged, so it is charged once.
+    /// Clears the temporary refusal, so that the request can be read again from its start. Charges
+    /// are kept and not repeated.
     pub fn renew(&self) {
         let mut spent = self.spent();
         (spent.expanded, spent.over) = (spent.outermost, None);
     }
 
-    /// Asks for bytes that the outermost level of the request expands to.
+    /// Charges decompressed bytes of the outermost level.
     #[must_use]
     pub fn expand_outermost(&self, bytes: usize) -> bool {
         let mut spent = self.spent();
@@ -110,13 +111,12 @@ impl Budget {
     /// Whether the request is within its budget.
     ///
     /// # Errors
-    /// Why it is not.
+    /// Why it exceeds the budget.
     pub fn check(&self) -> Result<(), Over> {
         self.spent().over.clone().map_or(Ok(()), Err)
     }
 
-    /// The request is committed: gives its place among the requests in flight, without the bytes.
-    /// `None` the second time.
+    /// The request is committed: returns its charge, without the bytes. `None` at the second call.
     #[must_use]
     pub fn committed(&self) -> Option<Charge> {
         let mut charge = self.spent().charge.take()?;
@@ -147,7 +147,7 @@ impl Spent {
         self.charge(bytes)
     }
 
-    /// Says how many entries and bytes of memory there are now.
+    /// Updates the number of entries and the bytes of memory.
     fn has_made(&mut self, entries: usize, bytes: usize) -> bool {
         let BudgetLimits { entries: entries_max, made_bytes, .. } = self.limits;
         let made_bytes = made_bytes.max(MADE_BYTES_LEAST);
@@ -181,7 +181,7 @@ impl Spent {
     }
 
     fn refuse(&mut self, over: Over) -> bool {
-        // The first reason is the one that counts.
+        // Only the first reason is kept.
         self.over.get_or_insert(over);
         false
     }
@@ -212,16 +212,16 @@ impl MeteredBatch {
         Self { batch, budget: Some(budget.clone()), entries: 0, is_over: false }
     }
 
-    /// Reads whatever it costs.
+    /// Reads without limits.
     #[must_use]
     pub fn unbounded(batch: Batch) -> Self {
         Self { batch, budget: None, entries: 0, is_over: false }
     }
 
-    /// What was read.
+    /// The batch that was read.
     ///
     /// # Errors
-    /// The request is beyond its budget.
+    /// The request exceeds its budget.
     pub fn finish(self) -> Result<Batch, Over> {
         match &self.budget {
             Some(budget) => budget.check().map(|()| self.batch),

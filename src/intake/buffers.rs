@@ -1,5 +1,5 @@
-//! The memory of bodies that are done with, kept for the next ones: each page of new memory is a
-//! fault for the kernel to mend, which costs more than copying a body into it.
+//! A pool of buffers for bodies. Fresh memory costs a page fault per page, which is more expensive
+//! than copying a body into it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,21 +7,21 @@ use bytes::Bytes;
 
 use super::cores;
 
-/// More than this is given back to the system: 4 MiB.
+/// Larger buffers are returned to the system: 4 MiB.
 const KEPT_BYTES_MAX: usize = 4 << 20;
 
-/// New memory begins with so many bytes at most: what is announced may never come. The system gives
-/// pages only as they are written. 2 MiB.
+/// Maximum initial size of a new buffer, because an announced body may never arrive. The system
+/// allocates pages only when they are written. 2 MiB.
 const NEW_BYTES_MAX: usize = 2 << 20;
 
-/// Memory to read bodies into.
+/// A pool of buffers for bodies.
 #[derive(Debug)]
 pub struct Buffers {
     kept: Mutex<Vec<Vec<u8>>>,
     kept_max: usize,
 }
 
-/// What was read. Its memory is kept when it is dropped.
+/// A body that was read. Its buffer returns to the pool when it is dropped.
 struct Body {
     bytes: Vec<u8>,
     buffers: Arc<Buffers>,
@@ -30,7 +30,7 @@ struct Body {
 // === impl Buffers ===
 
 impl Buffers {
-    /// Keeps one for each core.
+    /// Keeps one buffer per core.
     pub fn new() -> Arc<Self> {
         Self::keeping(cores::number())
     }
@@ -39,10 +39,10 @@ impl Buffers {
         Arc::new(Self { kept: Mutex::default(), kept_max })
     }
 
-    /// Empty. What was kept with room for so many bytes; else new memory, which grows as it is used.
+    /// An empty buffer: one from the pool with enough room, else new memory that grows with use.
     pub fn memory(&self, room: usize) -> Vec<u8> {
         let smallest = self.with(|kept| {
-            // Of equals the last that came back, which is still in the core's cache.
+            // Of equal buffers the one that was returned last, which is still in the core's cache.
             let fits = (0..kept.len()).rev().filter(|at| kept[*at].capacity() >= room);
             let smallest = fits.min_by_key(|at| kept[*at].capacity());
             smallest.map(|at| kept.swap_remove(at))
@@ -50,7 +50,7 @@ impl Buffers {
         smallest.unwrap_or_else(|| Vec::with_capacity(room.min(NEW_BYTES_MAX)))
     }
 
-    /// What was read, whose memory is kept when its last owner is gone.
+    /// The bytes that were read. Their buffer returns to the pool when the last owner drops them.
     pub fn body(self: &Arc<Self>, bytes: Vec<u8>) -> Bytes {
         Bytes::from_owner(Body { bytes, buffers: Arc::clone(self) })
     }
@@ -59,13 +59,13 @@ impl Buffers {
         work(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Keeps the larger ones.
+    /// Keeps the larger buffers.
     fn keep(&self, mut bytes: Vec<u8>) {
         if bytes.capacity() > KEPT_BYTES_MAX {
             return;
         }
         bytes.clear();
-        // Freed without the lock.
+        // Freed outside the lock.
         let _left = self.with(|kept| {
             kept.push(bytes);
             let over = kept.len() > self.kept_max;
@@ -93,7 +93,7 @@ impl Drop for Body {
 mod tests {
     use super::*;
 
-    /// The capacities that are kept, in order.
+    /// The capacities in the pool, in order.
     fn kept(buffers: &Buffers) -> Vec<usize> {
         let mut sizes = buffers.with(|kept| kept.iter().map(Vec::capacity).collect::<Vec<_>>());
         sizes.sort_unstable();

@@ -1,4 +1,4 @@
-//! The commit of a request that was read: one step, or nothing.
+//! Commits a request that was read, in one step or not at all.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use crate::dead_letters::DeadLetters;
 use crate::forward::{Forwarder, Forwards, Room};
 use crate::pipeline::{Batch, Claim, Known};
 
-/// A request by its sender's names.
+/// A request, as its sender names it.
 #[derive(Clone, Copy, Debug)]
 pub struct Named<'r> {
     /// A stream, queue or object.
     pub source: &'r [u8],
     /// The sender's id of the request.
     pub request: &'r str,
-    /// All that the request is known by; the ticket is that of the first.
+    /// All IDs of the request; the ticket belongs to the first.
     pub ids: &'r [RequestId],
 }
 
@@ -26,32 +26,32 @@ pub struct Named<'r> {
 #[derive(Debug)]
 pub struct Committed {
     pub waiter: Waiter,
-    /// Ends when the request's dead letters are written.
+    /// Closes when the request's dead letters are written.
     pub letters: Option<oneshot::Receiver<()>>,
 }
 
-/// What is kept of a request that is refused for good.
+/// The part of a permanently rejected request that is stored.
 #[derive(Clone, Copy, Debug)]
 pub enum LetterContent<'r> {
-    /// Its sender keeps it.
+    /// Nothing: its sender keeps it.
     None,
-    /// Its name alone: what it holds may not be ours to keep.
+    /// Its name only, because this daemon may not be allowed to store the content.
     NameOnly,
-    /// What it holds.
+    /// The whole request.
     Whole(&'r [u8]),
 }
 
-/// Events of a request and the room for them, to be sent once it is merged.
+/// Events of a request and the room reserved for them, sent after the merge.
 type Outgoing<'f> = Option<(&'f Forwarder, Room, Forwards)>;
 
 // === impl SourceIntake ===
 
 impl SourceIntake {
-    /// Merges what was read, in one step. `again` reads the request into the batch that it is given,
-    /// should others have counted some of its events meanwhile.
+    /// Merges a batch in one step. `again` rereads the request into the given batch, if other
+    /// requests have counted some of its events in the meantime.
     ///
     /// # Errors
-    /// Nothing was merged, and the ticket is still to be refused.
+    /// Nothing was merged; the caller must reject the ticket.
     pub async fn commit<A, F>(
         &self,
         named: Named<'_>,
@@ -83,11 +83,11 @@ impl SourceIntake {
         match (merging, ticket) {
             (Ok(claim), _) => end_claim(claim, waiter.clone(), self.until_settled),
             (Err(refusal), Some(ticket)) => {
-                // Should it be merged another time.
+                // In case the request is merged later.
                 batch.forwards = outgoing.map(|(.., events)| events);
                 return Err((ticket, refusal));
             }
-            // A receipt is asked for only when nothing can refuse any more.
+            // The receipt is created only when the merge can no longer fail.
             (Err(refusal), None) => {
                 tracing::error!(why = %refusal.message, "request rejected after its merge")
             }
@@ -100,10 +100,10 @@ impl SourceIntake {
         Ok(Committed { waiter, letters })
     }
 
-    /// As [`SourceIntake::commit`], and waits for room.
+    /// As [`SourceIntake::commit`], but waits for room.
     ///
     /// # Errors
-    /// As for [`SourceIntake::commit`], when waiting does not help or the patience is at its end.
+    /// As for [`SourceIntake::commit`], when waiting cannot help or the patience has ended.
     pub async fn commit_patiently<A, F>(
         &self,
         named: Named<'_>,
@@ -130,8 +130,8 @@ impl SourceIntake {
         }
     }
 
-    /// Refuses a request. A final refusal is counted, named in the log and remembered by the
-    /// request's id, and it becomes a dead letter if `letter` asks for one and those are kept.
+    /// Rejects a request. A permanent rejection is counted, logged and remembered by the request's
+    /// ID. It becomes a dead letter if `letter` asks for one and dead letters are kept.
     pub fn refuse(
         &self,
         named: Named<'_>,
@@ -149,14 +149,14 @@ impl SourceIntake {
 // === impl Intake ===
 
 impl Intake {
-    /// Whether a commit may have to wait for others, or for the disk.
+    /// Whether a commit may wait for other requests or for the disk.
     #[must_use]
     pub fn commit_may_wait(&self) -> bool {
         self.journal.is_some() || self.copies.is_some()
     }
 
-    /// Claims the events of a batch, and reads it again without those that were counted elsewhere
-    /// meanwhile.
+    /// Claims the events of a batch. Rereads the request without events that were counted elsewhere
+    /// in the meantime.
     async fn claim_events<A, F>(&self, batch: &mut Batch, again: A) -> Result<Claim, Refusal>
     where
         A: Fn(Batch) -> F + Send,
@@ -172,11 +172,11 @@ impl Intake {
         }
     }
 
-    /// Claims the events of a batch, when copies are left out. Waits for requests with the same
-    /// ones to be merged or refused.
+    /// Claims the events of a batch, if duplicates are removed. Waits for requests with the same
+    /// events to be merged or rejected.
     ///
     /// # Errors
-    /// Others have counted some of them: the request is to be read again without those.
+    /// Other requests have counted some of the events: the request must be read again without them.
     async fn claim(&self, batch: &Batch) -> Result<Claim, Known> {
         match &self.copies {
             Some(copies) => copies.claim(batch.fingerprints()).await,
@@ -184,9 +184,9 @@ impl Intake {
         }
     }
 
-    /// Reserves room for the events of a batch that are to be forwarded, and takes them out of it.
-    /// With a journal they are forwarded at once: after a crash a repeat is known and not read, so
-    /// what was not forwarded by then never would be.
+    /// Reserves room for the batch's events to forward, and takes them out of the batch. With a
+    /// journal they are forwarded before the merge: after a crash a retry is known and not read, so
+    /// its events would never be forwarded.
     async fn forward_before(&self, batch: &mut Batch) -> Result<Outgoing<'_>, Refusal> {
         let forwards = batch.forwards.as_ref().filter(|forwards| !forwards.is_empty());
         let Some((forwarder, forwards)) = self.forwarder.as_ref().zip(forwards) else {
@@ -205,11 +205,11 @@ impl Intake {
         Err(Refusal::new(RefusalReason::GivenUp, "forwarding its events failed; retry"))
     }
 
-    /// Merges the batch of a request in one step, once it is in the journal if there is one. Gives
-    /// its claim back, for the caller to say when its events are counted. `life` is how long the
-    /// journal is to know the ids, if not as long as one of Firehose. `receipt` is asked for when
-    /// nothing can refuse any more. Must not be dropped before its end: the request would be in the
-    /// journal and not be counted before the next start.
+    /// Merges the batch of a request in one step, after writing it to the journal if there is one.
+    /// Returns the claim, so that the caller can mark its events as counted. `life`: how long the
+    /// journal remembers the IDs, if not as long as those of Firehose. `receipt` is called when the
+    /// merge can no longer fail. This future must not be dropped early: the request would be in the
+    /// journal but not counted before the next start.
     ///
     /// # Errors
     /// The pending entries are at their limit, or the journal cannot be written; nothing was
@@ -289,8 +289,8 @@ impl Intake {
     }
 }
 
-/// Ends the claim of a merged request. Where answers wait for counts, so does a request with copies
-/// of them: its answer stands for them too.
+/// Ends the claim of a merged request. If responses wait for settled counts, the claim does too,
+/// because a request with duplicates of these events is acknowledged on the strength of them.
 fn end_claim(claim: Claim, mut waiter: Waiter, until_settled: bool) {
     if !until_settled || claim.is_empty() {
         return claim.counted();

@@ -1,4 +1,4 @@
-//! Where bodies are read: at once, or on a thread of their own.
+//! Where bodies are read: on the current thread, or on one of their own.
 
 use std::sync::Arc;
 
@@ -6,14 +6,14 @@ use tokio::sync::Semaphore;
 
 use crate::offload::offload;
 
-/// A body that has and expands to at most so many bytes is read where it arrived: a few milliseconds,
-/// for which the other requests of a thread can wait. Health on the admin listener, signals and the
-/// shutdown have threads of their own. Bodies of 1 MiB that take the way over another thread cost a
-/// tenth more CPU. 2 MiB.
+/// A body of at most this size, compressed and expanded, is read on the thread where it arrived.
+/// That blocks the other requests of the thread for a few milliseconds. Health on the admin
+/// listener, signals and the shutdown have threads of their own. Moving a body of 1 MiB to another
+/// thread costs a tenth more CPU. 2 MiB.
 pub const QUICK_BYTES_MAX: usize = 2 << 20;
 
-/// As many places as there are cores: reading a large body is work for one, and more at once would
-/// only take turns.
+/// One permit per core: reading a large body keeps one core busy, so more at once would only
+/// compete.
 #[derive(Debug)]
 pub struct Cores(Arc<Semaphore>);
 
@@ -24,12 +24,12 @@ impl Cores {
         Self(Arc::new(Semaphore::new(number())))
     }
 
-    /// Does work on a thread of its own; `None` when that panicked.
+    /// Runs work on a thread of its own; `None` when it panicked.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
-        // The semaphore is never closed, and without a core the work would only be slower.
+        // The semaphore is never closed; even without a permit the work would only be slower.
         let _core = Arc::clone(&self.0).acquire_owned().await.ok();
         let span = tracing::Span::current();
         offload(move || span.in_scope(work)).await.ok()
@@ -41,7 +41,7 @@ pub fn number() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-/// Whether a body may be read where it arrived.
+/// Whether a body may be read on the thread where it arrived.
 pub fn is_quick(body: &[u8]) -> bool {
     body.len() <= QUICK_BYTES_MAX
 }

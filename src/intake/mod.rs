@@ -1,17 +1,19 @@
-//! The one way in for requests, whatever source they come from.
+//! The single entry point for requests of all sources.
 //!
-//! A source speaks its protocol: it gets bytes and responds. Everything between is here, in this
-//! order:
+//! A source implements its protocol: it receives bytes and responds. Everything in between is here,
+//! in this order:
 //!
 //! | step | module | what happens |
 //! |---|---|---|
-//! | admit | [`admission`](SourceIntake::enter) | the drain, overdue counts and full limits refuse a request before its bytes are read |
-//! | read | [`reading`](SourceIntake::read), `budget` | its bytes become a [`Batch`], away from the threads that serve others; what that costs is charged as it is made |
-//! | commit | [`commit`](SourceIntake::commit) | duplicates, forwards, journal, counts and dead letters: all in one step, or nothing |
+//! | admit | [`admission`](SourceIntake::enter) | the drain, overdue counts and full limits reject
+//! a request before its bytes are read |
+//! | read | [`reading`](SourceIntake::read), `budget` | its bytes become a [`Batch`], away from the
+//! threads that serve others; the cost is charged as it arises |
+//! | commit | [`commit`](SourceIntake::commit) | duplicates, forwards, journal, counts and dead
+//! letters: all in one step, or nothing |
 //! | wait | [`response`](SourceIntake::wait) | until the request may be acknowledged |
 //!
-//! Invariant: a request that is refused leaves no trace, and one that is committed is never
-//! refused.
+//! Invariant: a rejected request has no effect, and a committed one is never rejected.
 
 mod access;
 mod admission;
@@ -50,26 +52,27 @@ pub use cores::is_quick;
 pub use reading::{ReadError, catch_panic, read_stream};
 pub use response::Response;
 
-/// How requests are judged.
+/// Settings for all requests.
 #[derive(Clone, Copy, Debug)]
 pub struct IntakeSettings {
-    /// Events count at their arrival, whatever their own time.
+    /// Count events at their arrival, whatever their own time.
     pub use_arrival: bool,
-    /// Sources that acknowledge settled counts take nothing new while counts are older than this.
+    /// Sources that acknowledge settled counts reject new requests while counts are older than
+    /// this.
     pub settle_deadline: Duration,
-    /// Copies are left out when there are any.
+    /// Removes duplicate events, if set.
     pub copies: Option<CopiesSettings>,
     pub in_flight_requests: usize,
     pub in_flight_bytes: usize,
-    /// What one request may expand to, on all levels together.
+    /// Maximum decompressed size of one request, on all levels together.
     pub expanded_bytes: usize,
-    /// Series times minutes that one request may count into.
+    /// Maximum number of entries (series times minutes) that one request may add to.
     pub entries: usize,
-    /// What an object may hold; no bound for archives.
+    /// Maximum size of an object; no limit for archives.
     pub object_bytes: Option<u64>,
 }
 
-/// What an intake is made of.
+/// The parts of an intake.
 pub struct IntakeParts {
     pub rules: RuleSet,
     pub aggregator: Arc<Aggregator>,
@@ -77,13 +80,13 @@ pub struct IntakeParts {
     pub clock: Clock,
     pub journal: Option<Arc<Journal>>,
     pub dead_letters: Option<DeadLetters>,
-    /// None: nothing is forwarded, whatever the definitions say.
+    /// `None`: nothing is forwarded, whatever the definitions say.
     pub forwarder: Option<Forwarder>,
-    /// Unix milliseconds of the first merge of the oldest epoch that is not settled.
+    /// Unix milliseconds of the first merge in the oldest unsettled epoch.
     pub oldest: Box<dyn Fn() -> Option<i64> + Send + Sync>,
 }
 
-/// The way in of all sources.
+/// The entry point for all sources.
 pub struct Intake {
     pub clock: Clock,
     pub in_flight: Arc<InFlight>,
@@ -96,13 +99,13 @@ pub struct Intake {
     forwarder: Option<Forwarder>,
     cores: Cores,
     budget: BudgetLimits,
-    /// What an object may hold, on its outermost level; no bound for archives.
+    /// Maximum size of an object's outermost level; no limit for archives.
     pub object_bytes: Option<u64>,
-    /// Limits how often copies are named in the log.
+    /// Limits log lines about duplicates.
     samples: LogLimiter,
-    /// Limits how often values that cannot be read are named in the log.
+    /// Limits log lines about unreadable values.
     warnings: LogLimiter,
-    /// Limits how often requests that are refused for good are named in the log.
+    /// Limits log lines about permanently rejected requests.
     refusals: LogLimiter,
     use_arrival: bool,
     settle_deadline: Duration,
@@ -110,22 +113,22 @@ pub struct Intake {
     draining: AtomicBool,
 }
 
-/// The way in of one source. Cheap to clone.
+/// The entry point for one source. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct SourceIntake {
     pub intake: Arc<Intake>,
-    /// The requests of this source that are known.
+    /// The known requests of this source.
     pub ledger: Ledger,
-    /// A request is acknowledged when its counts are settled, and not before.
+    /// A request is acknowledged only when its counts are settled.
     pub until_settled: bool,
-    /// How long a journal remembers a request, if not as long as one of Firehose.
+    /// How long the journal remembers a request, if not as long as one of Firehose.
     pub id_life: Option<Duration>,
 }
 
-/// How often one thing is named in the log.
+/// Interval of log lines about one topic.
 const LOG_SPAN: Duration = Duration::from_secs(10);
-/// How often a request that is refused for good is named: nearly each, but a flood does not fill a
-/// disk.
+/// Interval of log lines about permanently rejected requests: short enough to log nearly each, long
+/// enough that a flood does not fill a disk.
 const REFUSAL_LOG_SPAN: Duration = Duration::from_millis(100);
 
 // === impl Intake ===
@@ -163,19 +166,19 @@ impl Intake {
         }
     }
 
-    /// Judges requests by other rules from now on. One that is being read goes on by the old ones.
+    /// Installs new rules for later requests. Requests in progress keep the old ones.
     pub fn set_rules(&self, rules: RuleSet) {
         let rules = if self.copies.is_some() { rules.without_copies() } else { rules };
         self.rules.store(Arc::new(rules));
     }
 
-    /// An empty batch, judged by the rules of this moment.
+    /// An empty batch with the current rules.
     #[must_use]
     pub fn batch(&self) -> Batch {
         self.batch_of(self.use_arrival)
     }
 
-    /// As [`Intake::batch`], for events of an archive: their arrival says nothing about them.
+    /// As [`Intake::batch`], for events of an archive, whose arrival time means nothing.
     #[must_use]
     pub fn archived_batch(&self) -> Batch {
         self.batch_of(false)
@@ -187,33 +190,33 @@ impl Intake {
         if self.forwarder.is_some() { batch.forwarding() } else { batch }
     }
 
-    /// Where a batch collects what cannot be read, if that is kept.
+    /// Collects unreadable values, if those are kept.
     #[must_use]
     pub fn letters(&self) -> Option<Letters> {
         self.dead_letters.as_ref().map(DeadLetters::letters)
     }
 
-    /// How long the oldest merged count has been waiting.
+    /// The age of the oldest merged count that is not settled.
     #[must_use]
     pub fn oldest_age(&self) -> Duration {
         let age_ms = (self.oldest)().map_or(0, |oldest_ms| self.clock.now_ms() - oldest_ms);
         Duration::from_millis(u64::try_from(age_ms).unwrap_or(0))
     }
 
-    /// Events that are remembered, and how many were forgotten early.
+    /// The number of remembered events, and of those evicted early.
     #[must_use]
     pub fn remembered(&self) -> (u64, u64) {
         self.copies.as_ref().map_or((0, 0), |copies| (copies.len() as u64, copies.forgotten()))
     }
 
-    /// Knows events that an earlier process counted, and when (Unix milliseconds) it did.
+    /// Restores events that an earlier process counted, and when (Unix milliseconds).
     pub fn restore_events(&self, counted: Vec<(i64, Vec<Fingerprint>)>) {
         if let Some(copies) = &self.copies {
             copies.restore(counted);
         }
     }
 
-    /// Counts what an earlier process left in the journal.
+    /// Restores counts that an earlier process left in the journal.
     pub async fn restore(&self, counts: &[(Key, u64)]) {
         let mut delta = Delta::default();
         for (key, count) in counts {
@@ -224,7 +227,7 @@ impl Intake {
         self.given_up(&merge).await;
     }
 
-    /// What was not made is not to be made after a crash.
+    /// Recorded, so that counts that were not made are not restored after a crash.
     async fn given_up(&self, merge: &Merge) {
         if let Some(journal) = self.journal.as_ref().filter(|_| !merge.over_limit.is_empty()) {
             journal.given_up(&merge.over_limit).await;

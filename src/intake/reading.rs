@@ -1,4 +1,4 @@
-//! Reading bytes into a batch within a budget, away from the threads that serve others.
+//! Reads bytes into a batch within a budget, away from the threads that serve others.
 
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,7 +22,7 @@ pub enum ReadError {
     Refused(Refusal),
 }
 
-/// A stream that fails with [`TooLong`] beyond its limit.
+/// A reader that fails with [`TooLong`] beyond its limit.
 struct Bounded<R> {
     stream: R,
     left: u64,
@@ -31,16 +31,16 @@ struct Bounded<R> {
 // === impl Intake ===
 
 impl Intake {
-    /// The budget of a request that is in flight.
+    /// The budget of a request in flight.
     #[must_use]
     pub fn budget(&self, charge: Charge) -> Budget {
         Budget::new(self.budget, charge)
     }
 
-    /// Does work on a request on a thread of its own.
+    /// Runs work on a request on a thread of its own.
     ///
     /// # Errors
-    /// The work panicked, which is the request's final refusal.
+    /// The work panicked, which rejects the request permanently.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -52,10 +52,10 @@ impl Intake {
 // === impl SourceIntake ===
 
 impl SourceIntake {
-    /// Reads a text that is whole in memory into a batch like the blank one.
+    /// Reads a text in memory into a batch like `blank`.
     ///
     /// # Errors
-    /// The request is beyond its budget, or reading it panicked.
+    /// The request exceeds its budget, or reading it panicked.
     pub async fn read(&self, text: Bytes, blank: Batch, budget: &Budget) -> Result<Batch, Refusal> {
         let is_quick = is_quick(&text);
         let work = {
@@ -77,7 +77,7 @@ impl SourceIntake {
         Ok(self.intake.run(work).await??)
     }
 
-    /// Reads a text again, which was within its budget before.
+    /// Rereads a text that was within its budget before.
     ///
     /// # Errors
     /// Reading it panicked.
@@ -92,25 +92,25 @@ impl SourceIntake {
     }
 }
 
-/// Does quick work on a request here and now.
+/// Runs quick work on a request on the current thread.
 ///
 /// # Errors
-/// It panicked, which is the request's final refusal.
+/// The work panicked, which rejects the request permanently.
 pub fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, Refusal> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|_| panicked())
 }
 
-/// A panic on a request is that request's final refusal.
+/// A panic rejects its request permanently.
 fn panicked() -> Refusal {
     tracing::error!("processing a request panicked; the request is rejected permanently");
     Refusal::new(RefusalReason::Panic, "internal error while reading the request")
 }
 
-/// Reads a text of any length, gzip or not, on a thread of its own. Within a budget its outermost
-/// level is not charged, but bounded by `bytes_max` if there is a bound.
+/// Reads a text of any length, gzip or not, on a thread of its own. Its outermost level is not
+/// charged to the budget, but limited to `bytes_max` if that is set.
 ///
 /// # Errors
-/// The stream failed, or the request is beyond its budget.
+/// The stream failed, or the request exceeds its budget.
 pub async fn read_stream(
     stream: impl Read + Send + 'static,
     bytes_max: Option<u64>,
@@ -135,7 +135,7 @@ pub async fn read_stream(
     }
 }
 
-/// What a stream fails with that is longer than allowed.
+/// The error of a stream that is longer than allowed.
 #[derive(Debug, thiserror::Error)]
 #[error("longer than allowed")]
 struct TooLong;
@@ -147,7 +147,7 @@ fn is_too_long(error: &io::Error) -> bool {
 // === impl ReadError ===
 
 impl ReadError {
-    /// The same, with the name of what cannot be read.
+    /// The same error, prefixed with the name of the source.
     #[must_use]
     pub fn of(self, name: &str) -> Self {
         match self {

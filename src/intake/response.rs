@@ -1,4 +1,4 @@
-//! What a sender is told of a request, once that is known or time is up.
+//! The response to a sender, once the outcome is known or the time is up.
 
 use std::borrow::Cow;
 
@@ -8,11 +8,11 @@ use super::SourceIntake;
 use crate::ack::{Refusal, RefusalReason, Stage, Waiter};
 use crate::telemetry::RequestOutcome;
 
-/// How a request ended for its sender.
+/// The outcome of a request for its sender.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     pub outcome: RequestOutcome,
-    /// What went wrong, in words for the sender.
+    /// The error message for the sender.
     pub error: Option<Cow<'static, str>>,
 }
 
@@ -20,7 +20,7 @@ pub struct Response {
 
 impl SourceIntake {
     /// Waits until a request may be acknowledged, at most until the deadline. `done` is the outcome
-    /// of one that may.
+    /// of an acknowledged request.
     pub async fn wait(
         &self,
         mut waiter: Waiter,

@@ -1,4 +1,4 @@
-//! Who is let in, and by which rules.
+//! Which requests are admitted, and with which rules.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -20,7 +20,7 @@ fn rules(definitions: &str, layouts: &Layouts) -> RuleSet {
     RuleSet::new(&definitions.expect("no faults"), "SES", None, layouts)
 }
 
-/// An intake whose oldest merge was so many milliseconds ago.
+/// An intake whose oldest merge was this many milliseconds ago.
 fn intake(age_ms: i64, layouts: &Layouts) -> Intake {
     let limits = Limits { series: None, entries: 1000 };
     let clock = Clock::manual(1_000_000);
@@ -101,7 +101,7 @@ async fn a_request_without_room_is_refused_and_leaves_no_trace() {
     let intake = intake(0, &layouts);
     let mut batch = intake.batch();
     read_record(EVENT.as_bytes(), batch.rules().interest(), &mut batch);
-    // What an earlier process left needs no room, and takes all there is.
+    // Restored counts need no room and take all there is.
     let left: Vec<_> = (0..1000_u64).map(|at| (at.to_le_bytes().repeat(2).into(), 1)).collect();
     intake.restore(&left).await;
     let (entries, counts) =
