@@ -1,12 +1,12 @@
-//! The known key that an unknown one was perhaps meant to be.
+//! Suggests a known key for an unknown one.
 
 use super::keys::{KeyDoc, keys};
 
-/// No key is half as long, and the comparison is quadratic.
+/// Longer names are not compared, because the comparison is quadratic. No key is half as long.
 const NAME_BYTES_MAX: usize = 64;
 
-/// A key such as `flush_interval` for `cloudwatch.flush_intervall`; with its section if that was
-/// wrong too.
+/// Suggests, for example, `flush_interval` for `cloudwatch.flush_intervall`; includes the section
+/// if that was wrong too.
 pub(super) fn nearest(path: &str) -> Option<&'static str> {
     if path.len() > NAME_BYTES_MAX {
         return None;
@@ -17,7 +17,7 @@ pub(super) fn nearest(path: &str) -> Option<&'static str> {
 
     let near = |key: &&KeyDoc| edits(key.name(), name) <= allowed(name);
     let mut candidates: Vec<&KeyDoc> = keys().iter().filter(near).collect();
-    // The same section first: a slip of the finger is likelier than a wrong section.
+    // Prefer the same section: a typo is more likely than a wrong section.
     candidates.sort_by_key(|key| (edits(key.name(), name), key.section() != section));
     let in_section = candidates.iter().find(|key| key.section() == section);
     match (in_section, candidates.first()) {
@@ -27,7 +27,7 @@ pub(super) fn nearest(path: &str) -> Option<&'static str> {
     }
 }
 
-/// The section that was perhaps meant.
+/// The section that was probably meant.
 pub(super) fn nearest_section(name: &str) -> Option<&'static str> {
     if name.len() > NAME_BYTES_MAX {
         return None;
@@ -39,12 +39,12 @@ pub(super) fn nearest_section(name: &str) -> Option<&'static str> {
         .min_by_key(|section| edits(section, &name))
 }
 
-/// One slip in three characters is still the same word.
+/// One edit per three characters is allowed.
 fn allowed(name: &str) -> usize {
     (name.chars().count() / 3).max(1)
 }
 
-/// Levenshtein's distance.
+/// The Levenshtein distance.
 fn edits(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().collect();
     let mut row: Vec<usize> = (0..=other.len()).collect();
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slip_is_mended_within_its_section() {
+    fn typo_is_corrected_within_its_section() {
         assert_eq!(nearest("cloudwatch.flush_intervall"), Some("flush_interval"));
         assert_eq!(nearest("cloudwatch.Flush-Interval"), Some("flush_interval"));
         assert_eq!(nearest("definition"), Some("definitions"));

@@ -1,7 +1,7 @@
-//! Rules across keys: each key is fine by itself, and together they do not work.
+//! Rules across keys: combinations that do not work although each key is valid by itself.
 //!
-//! A rule judges only what the operator meant: where one of its keys could not be read, its
-//! default stands in the configuration, and the rule stays silent.
+//! A rule is skipped if one of its keys could not be read, because the configuration then contains
+//! the default and not what the operator meant.
 
 mod ses_api;
 
@@ -16,10 +16,10 @@ use crate::finding::{Finding, Severity};
 /// The default idle timeout of an Application Load Balancer.
 const BALANCER_IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Looks at one thing that must be right.
+/// Checks one rule.
 type Rule = fn(&Config, &Given) -> Option<Finding>;
 
-/// Adds what every rule finds.
+/// Adds the findings of all rules.
 pub(super) fn check(config: &Config, given: &Given, findings: &mut Vec<Finding>) {
     let rules: [Rule; 23] = [
         no_definitions,
@@ -50,7 +50,7 @@ pub(super) fn check(config: &Config, given: &Given, findings: &mut Vec<Finding>)
     findings.extend(rules.filter_map(|rule| rule(config, given)));
 }
 
-/// A finding at the first of the keys that was given.
+/// A finding at the place of the first of the keys that was given.
 fn finding(
     severity: Severity,
     given: &Given,
@@ -419,9 +419,10 @@ pub(super) fn is_loopback(address: SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
 }
 
-/// Whether the second listener could not be bound after the first. Port 0 is a new port each time.
+/// Whether the second listener could not be bound after the first. Port 0 never overlaps, because
+/// the system chooses a free port.
 fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
-    // `[::]` takes IPv4 as well on Linux.
+    // On Linux, `[::]` also binds IPv4.
     let covers = |wide: SocketAddr, narrow: SocketAddr| {
         wide.ip().is_unspecified() && (wide.is_ipv6() || narrow.is_ipv4())
     };

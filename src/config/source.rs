@@ -1,8 +1,8 @@
-//! The file and the environment, merged into one value for each key, with its place.
+//! Merges file and environment into one value per key, with its place.
 //!
-//! TOML text and variables flow in; raw values flow out, together with the findings that need no
-//! look at a value: broken syntax, unknown keys, sections that this version lacks. Environment
-//! overrides file. Nothing here is `Debug`: raw values may be secrets.
+//! TOML text and variables flow in; raw values flow out, with the findings that do not depend on a
+//! value: broken syntax, unknown keys, unknown sections. The environment overrides the file.
+//! Nothing here is `Debug`, because raw values may be secrets.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -15,7 +15,7 @@ use super::nearest::{nearest, nearest_section};
 use super::text::quoted;
 use crate::finding::{Finding, Place, Severity};
 
-/// A variable's number is below.
+/// Section numbers in variables are below this.
 const REPEATED_MAX: usize = 100;
 
 /// A key's value as it was written, and where.
@@ -24,40 +24,40 @@ pub(super) struct Entry {
     pub place: Place,
 }
 
-/// A value before anybody knows whether it is of the right kind.
+/// A value before its type is checked.
 pub(super) enum Raw {
-    /// A variable's text: any kind, its meaning is the key's.
+    /// A variable's text; the key determines its type.
     Environment(String),
     Text(String),
-    /// As written; None beyond a `u64`, below zero too.
+    /// A number as written; None if it is not a `u64`, for example if it is negative.
     Number {
         written: String,
         value: Option<u64>,
     },
     Bool(bool),
     List(Vec<Entry>),
-    /// A kind that no key has: its name.
+    /// A type that no key has: its name.
     Other(&'static str),
 }
 
-/// Values by their key's path.
+/// Values by path of the key.
 pub(super) type Entries = BTreeMap<&'static str, Entry>;
 
-/// All that was given.
+/// Everything that was given.
 pub(super) struct Source {
     pub entries: Entries,
-    /// Of sections that may stand several times, by their number.
+    /// Values of repeated sections, by number of the section.
     pub repeated: BTreeMap<usize, Entries>,
     pub findings: Vec<Finding>,
     /// No line was lost to broken syntax, so a missing key is really missing.
     pub whole: bool,
-    /// Where a missing key would be written; None: in its variable.
+    /// The place where a missing key would be written; None: its variable.
     pub home: Option<Place>,
-    /// Neither a file nor a variable.
+    /// There was neither a file nor a variable.
     pub is_nothing: bool,
 }
 
-/// A file's name and text, for places, and its lines that are not TOML.
+/// Name and text of a file, for places, and its lines that are not valid TOML.
 #[derive(Clone, Copy)]
 struct File<'t> {
     name: &'t str,
@@ -98,7 +98,7 @@ impl Source {
         let mut broken = BTreeSet::new();
         for fault in &faults {
             let place = Place::in_text(name, text, fault.span().map_or(0, |span| span.start));
-            // One slip makes the parser stumble several times on its line; the first says most.
+            // One typo can cause several errors on its line; the first is the most useful.
             if broken.insert(line(&place)) {
                 let what = fault.message().trim_end_matches(", expected nothing").to_owned();
                 self.error(
@@ -138,7 +138,7 @@ impl Source {
         self.entries = entries;
     }
 
-    /// Each table of a list of them.
+    /// Reads each table of a list of tables.
     fn read_repeated(&mut self, file: File<'_>, section: &str, value: &Spanned<DeValue<'_>>) {
         let fix = format!("[[{section}]]");
         let DeValue::Array(tables) = value.get_ref() else {
@@ -186,8 +186,8 @@ impl Source {
 
     fn unknown(&mut self, file: File<'_>, offset: usize, path: &str, is_section: bool) {
         let place = file.place(offset);
-        // Behind a broken line a name may be a misread value, even an access key: in
-        // `access_keys =` with `["..."]` on the next line it is the name of a section.
+        // After a broken line, a name may be a misread value, even an access key: with `access_keys
+        // =` on one line and `["..."]` on the next, the key is parsed as the name of a section.
         if file.broken.first().is_some_and(|broken| *broken <= line(&place)) {
             return;
         }
@@ -222,7 +222,7 @@ impl Source {
     }
 }
 
-/// The key of a variable, and in which of several sections it stands.
+/// The key of a variable, and the number of its section if the section is repeated.
 fn known_variable(variable: &str) -> Option<(&'static KeyDoc, Option<usize>)> {
     let (section, number) = match variable.strip_prefix(PREFIX)?.split("__").collect::<Vec<_>>()[..]
     {
@@ -238,7 +238,7 @@ fn known_variable(variable: &str) -> Option<(&'static KeyDoc, Option<usize>)> {
 // === impl File ===
 
 impl File<'_> {
-    /// What the parser made of a broken line says nothing about what was meant.
+    /// Stores a value unless its line is broken: a broken line may be parsed as something else.
     fn take(self, key: &KeyDoc, value: &Spanned<DeValue<'_>>, entries: &mut Entries) {
         if !self.is_broken(value.span()) {
             entries.insert(key.path, self.entry(value));
@@ -249,7 +249,7 @@ impl File<'_> {
         Place::in_text(self.name, self.text, offset)
     }
 
-    /// Whether a broken line is among these.
+    /// Whether a line of the span is broken.
     fn is_broken(self, span: Range<usize>) -> bool {
         let (first, last) = (line(&self.place(span.start)), line(&self.place(span.end)));
         self.broken.range(first..=last.max(first)).next().is_some()
@@ -300,7 +300,7 @@ fn kind_name(value: &DeValue<'_>) -> &'static str {
 fn variable_fix(levels: &str) -> String {
     let path = levels.to_lowercase().replacen("__", ".", 1);
     let above = path.rsplit_once("__").and_then(|(above, _)| keys::find(above));
-    // `nearest` leaves the section out where it was right.
+    // `nearest` omits the section if it was correct.
     let in_section = |name| path.split_once('.').map(|(section, _)| format!("{section}.{name}"));
     let near = nearest(&path)
         .and_then(|near| in_section(near).and_then(|path| keys::find(&path)).or(keys::find(near)));
@@ -313,7 +313,7 @@ fn variable_fix(levels: &str) -> String {
     }
 }
 
-/// A path in a finding: as it is if it is a plain one, else quoted.
+/// A path in a finding: unchanged if it is plain, else quoted.
 fn shown(path: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     if !path.is_empty() && path.len() <= 64 && path.chars().all(plain) {

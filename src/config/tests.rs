@@ -671,9 +671,9 @@ fn published_settles_before_sns_gives_up() {
     assert!(load_text(&format!("{BASE}{published}{short}\"4s\"")).config.is_some());
     // A flush and an attempt take longer than the deadline.
     assert!(load_text(&format!("{BASE}{published}{short}\"5s\"")).config.is_none());
-    // Without topics nobody waits.
-    let nobody = published.replace("topics", "#");
-    assert!(load_text(&format!("{BASE}{nobody}")).config.is_some());
+    // Without topics the SNS patience does not matter.
+    let no_topics = published.replace("topics", "#");
+    assert!(load_text(&format!("{BASE}{no_topics}")).config.is_some());
     assert_finding(
         "[sns]\npatience = \"15s\"",
         "3:12: sns.patience: `15s` is outside 50ms to 14s; choose a duration between them",
@@ -711,7 +711,7 @@ fn signature_versions_and_buckets_are_read_and_faults_in_them_are_named() {
 }
 
 #[test]
-fn what_is_wrong_with_sns_is_said() {
+fn sns_errors_are_reported() {
     const TOPICS: &str = "[sns]\ntopics = [\"arn:aws:sns:eu-west-1:123456789012:a\"]\n";
     assert_finding(
         "[sns]\ntopics = [\"ses-events\"]",
@@ -831,7 +831,7 @@ fn queues_come_from_file_and_environment_by_their_number() {
 }
 
 #[test]
-fn what_is_wrong_with_a_queue_is_said() {
+fn queue_errors_are_reported() {
     assert_finding(
         "[[sqs]]\npollers = 2",
         "3:11: sqs[0]: queue_url is missing; add queue_url = \
@@ -878,7 +878,7 @@ fn a_rule_is_silent_where_its_keys_could_not_be_read() {
 }
 
 #[test]
-fn a_journal_needs_a_directory_and_somebody_who_waits_for_it() {
+fn journal_needs_a_directory_and_a_source_that_uses_it() {
     assert_finding(
         "[firehose]\nacknowledge = \"journaled\"",
         "3:15: firehose.acknowledge: \"journaled\" requires a journal; set journal.directory to a \

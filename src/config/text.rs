@@ -1,7 +1,7 @@
-//! From text to a checked value, one function for each kind; all pure.
+//! Parses and validates text, with one pure function for each type of value.
 //!
-//! A fault says what is wrong and how to fix it; where it stands is added by the caller. User
-//! text is quoted short and escaped, and an access key never.
+//! A fault says what is wrong and how to fix it; the caller adds the place. User text is quoted,
+//! shortened and escaped; an access key is never quoted.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ pub(super) type Fault = (String, String);
 
 /// What Firehose allows in `X-Amz-Firehose-Access-Key`.
 const ACCESS_KEY_BYTES_MAX: usize = 4096;
-/// Long enough that guessing over a network is hopeless.
+/// Long enough that it cannot be guessed over a network.
 pub(super) const ACCESS_KEY_BYTES_WEAK: usize = 16;
 /// IAM: 2048 for an ARN.
 const ARN_BYTES_MAX: usize = 2048;
@@ -66,8 +66,7 @@ pub(super) fn parse_address(text: &str) -> Result<SocketAddr, Fault> {
     })
 }
 
-/// None at the door: empty, meaning that there are no definitions.
-/// As [`parse_address`]; empty: none.
+/// Like [`parse_address`]; an empty text is `None`.
 pub(super) fn optional_address(text: &str) -> Result<Option<SocketAddr>, Fault> {
     if text.trim().is_empty() { Ok(None) } else { parse_address(text.trim()).map(Some) }
 }
@@ -104,7 +103,7 @@ pub(super) fn definitions(text: &str) -> Result<Option<DefinitionsSource>, Fault
     Ok(Some(DefinitionsSource::Env(name.to_owned())))
 }
 
-/// `*` is the set that takes what no other set does.
+/// `*` is the set for events of every set that is not listed.
 pub(super) fn configuration_set(text: &str) -> Result<Option<String>, Fault> {
     if text.is_empty() {
         return Ok(None);
@@ -118,7 +117,7 @@ pub(super) fn configuration_set(text: &str) -> Result<Option<String>, Fault> {
     Ok(Some(text.to_owned()))
 }
 
-/// The characters are those that the router takes literally.
+/// Allows the characters that the router matches literally.
 pub(super) fn url_path(text: &str) -> Result<String, Fault> {
     if !text.starts_with('/') {
         let what = format!("{} does not start with `/`", quoted(text));
@@ -148,7 +147,7 @@ pub(super) fn own_namespace(text: &str) -> Result<Option<String>, Fault> {
     if text.is_empty() { Ok(None) } else { namespace(text).map(Some) }
 }
 
-/// `None` of an empty text; anything else may be a directory or a file.
+/// An empty text is `None`; any other text can be a path.
 pub(super) fn directory(text: &str) -> Option<PathBuf> {
     (!text.is_empty()).then(|| text.into())
 }
@@ -218,7 +217,8 @@ pub(super) fn signature_version(text: &str) -> Result<SignatureVersion, Fault> {
     }
 }
 
-/// The name of a bucket, or whatever a notification may name one by: who writes it here means it.
+/// The name of a bucket, or another identifier by which a notification can name one, such as an
+/// ARN.
 pub(super) fn bucket(text: &str) -> Result<String, Fault> {
     let is_sound = (1..=ARN_BYTES_MAX).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -289,8 +289,8 @@ fn is_role_arn(text: &str) -> bool {
         && name.bytes().all(allowed)
 }
 
-/// The log library takes a misspelt level for the name of a module and logs all of it; so a bare
-/// word has to be a level here.
+/// The log library parses a misspelt level as a module name and then logs everything of that
+/// module, so a single word must be a level here.
 pub(super) fn log_filter(text: &str) -> Result<String, Fault> {
     let fix =
         format!("write {} or a filter such as \"warn,postmeter=debug\"", LOG_LEVELS.join(", "));
@@ -308,7 +308,7 @@ pub(super) fn log_filter(text: &str) -> Result<String, Fault> {
     Ok(text.to_owned())
 }
 
-/// The fault never says anything of the key but its shape.
+/// The fault describes only the shape of the key, never its content.
 pub(super) fn access_key(text: &str) -> Result<AccessKey, Fault> {
     if text.is_empty() {
         return Err(("the key is empty".into(), "write a key, or remove it from the list".into()));
@@ -321,15 +321,15 @@ pub(super) fn access_key(text: &str) -> Result<AccessKey, Fault> {
         let what = "the key contains a character that is not printable ASCII".into();
         return Err((what, "use letters, digits and punctuation".into()));
     }
-    // A header's value loses its outer spaces on the way, so such a key would never match.
+    // HTTP strips spaces around a header value, so such a key would never match.
     if text.trim() != text {
         return Err(("the key starts or ends with a space".into(), "remove the space".into()));
     }
     Ok(AccessKey::new(text))
 }
 
-/// A bearer token, as <https://www.rfc-editor.org/rfc/rfc6750#section-2.1> has it. The fault never
-/// says anything of it but its shape.
+/// A bearer token as in <https://www.rfc-editor.org/rfc/rfc6750#section-2.1>. The fault describes
+/// only its shape, never its content.
 pub(super) fn admin_token(text: &str) -> Result<Option<AccessKey>, Fault> {
     if text.is_empty() {
         return Ok(None);
@@ -347,7 +347,7 @@ pub(super) fn admin_token(text: &str) -> Result<Option<AccessKey>, Fault> {
     Ok(Some(AccessKey::new(text)))
 }
 
-/// As in a URL's `user:password@`. The fault never says anything of it but its shape.
+/// As in `user:password@` of a URL. The fault describes only its shape, never its content.
 pub(super) fn credential(text: &str) -> Result<AccessKey, Fault> {
     let fix = "write `user:password` in printable ASCII";
     let is_sound = text.split_once(':').is_some_and(|(user, password)| {
@@ -359,7 +359,7 @@ pub(super) fn credential(text: &str) -> Result<AccessKey, Fault> {
     Ok(AccessKey::new(text))
 }
 
-/// An access key as the AWS CLI has it. The fault never says anything of it but its shape.
+/// An access key as the AWS CLI uses it. The fault describes only its shape, never its content.
 pub(super) fn api_key(text: &str) -> Result<ApiKey, Fault> {
     let fix = "write `id:secret`, with an id of 4 to 128 characters (A-Z a-z 0-9 _) and a secret \
                of 16 to 256 printable characters without spaces";
