@@ -25,7 +25,7 @@ pub fn options() -> OpenOptions {
 /// Opens a file, unless its path is a symbolic link.
 ///
 /// # Errors
-/// What the system says; for a link, that it is one.
+/// Errors of the system; one that names the link for a link.
 pub fn open(options: &OpenOptions, path: &Path) -> io::Result<File> {
     let no_follow = i32::try_from(OFlags::NOFOLLOW.bits()).map_err(io::Error::other)?;
     let opened = options.clone().custom_flags(no_follow).open(path);
@@ -46,7 +46,7 @@ pub fn link_error(path: &Path) -> io::Error {
 /// left at `new` is removed first.
 ///
 /// # Errors
-/// What the system says.
+/// Errors of the system.
 pub fn create_anew(new: &Path) -> io::Result<File> {
     match fs::remove_file(new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -55,11 +55,12 @@ pub fn create_anew(new: &Path) -> io::Result<File> {
     open(options().write(true).create_new(true), new)
 }
 
-/// Opens a directory of ours, creating it with mode 0700 if it is missing, and gives its path without
-/// symbolic links: a link that is changed later leads nowhere else. `key` is the key that names it.
+/// Opens a directory of the daemon, creating it with mode 0700 if it is missing. Returns its path
+/// with symbolic links resolved, so that a later change of a link has no effect. `key` is the
+/// configuration key that names it.
 ///
 /// # Errors
-/// What the system says.
+/// Errors of the system.
 pub fn directory(path: &Path, key: &'static str) -> io::Result<PathBuf> {
     DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path)?;
     let resolved = fs::canonicalize(path)?;
@@ -78,10 +79,10 @@ pub fn directory(path: &Path, key: &'static str) -> io::Result<PathBuf> {
     Ok(resolved)
 }
 
-/// Takes the permissions of other users from a file that was opened for writing.
+/// Removes the permissions of other users from a file that was opened for writing.
 ///
 /// # Errors
-/// What the system says.
+/// Errors of the system.
 pub fn restrict(file: &File) -> io::Result<()> {
     if file.metadata()?.permissions().mode() & OTHERS == 0 {
         return Ok(());

@@ -57,7 +57,7 @@ impl Client {
         let region = target.arn.region();
         let sdk = match aws.load(Some(region)).await {
             Some(sdk) => sdk,
-            // Without an SDK configuration the region is still known.
+            // Unreachable, because a region was given.
             None => SdkConfig::builder().region(Region::new(region.to_owned())).build(),
         };
         let sdk = assume_role(sdk, target.role_arn.as_deref()).await;

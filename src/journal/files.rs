@@ -1,4 +1,4 @@
-//! The files of a journal: `N.log` in the order of N, and `N.checkpoint`, which stands for all logs
+//! The files of a journal: `N.log` in the order of N, and `N.checkpoint`, which replaces all logs
 //! up to N.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,31 +14,32 @@ use crate::aggregate::layout_of;
 use crate::rules::{LayoutId, Layouts};
 use crate::ses::Fingerprint;
 
-/// What was found beside sound records.
+/// What reading found besides valid records.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// Bytes at the end of the last log whose writing never ended.
+    /// Bytes at the end of the last log that were not completely written.
     pub torn_bytes: u64,
-    /// Files with bytes in their midst that cannot be read, and how many. They are kept.
+    /// Files with unreadable bytes in the middle, and the number of these bytes. The files are
+    /// kept.
     pub corrupt: BTreeMap<String, u64>,
 }
 
-/// What stands in a directory.
+/// The file names in a directory.
 #[derive(Debug, Default)]
 struct Names {
     logs: BTreeSet<u64>,
     checkpoints: BTreeSet<u64>,
     /// The highest number of a file that was set aside.
     aside: u64,
-    /// Left behind by a process that died.
+    /// Temporary files of a process that died.
     strays: Vec<String>,
 }
 
-/// Records of a checkpoint are cut to about so many bytes.
+/// Approximate size of one record in a checkpoint.
 const CHUNK: usize = 1 << 20;
-/// How the name of a file ends that is left out of the journal.
+/// The suffix of a file that was set aside.
 const ASIDE: &str = ".set-aside";
-/// Counts and ids in one record of a checkpoint.
+/// Counts and IDs in one record of a checkpoint.
 const PER_RECORD: usize = 1000;
 
 pub fn log_name(number: u64) -> String {
@@ -49,17 +50,17 @@ fn checkpoint_name(number: u64) -> String {
     format!("{number:016}.checkpoint")
 }
 
-/// The name of a file that is left out of the journal.
+/// The name of a journal file after it is set aside.
 pub fn aside_name(file: &str) -> String {
     format!("{file}{ASIDE}")
 }
 
-/// Reads what is there, up to the log `last`; gives the number of the last file too, 0 when there
-/// is none. `suspects` are logs that are not to be trusted beyond what is said here, where no log
-/// says so yet.
+/// Reads all files up to the log `last`. Also returns the number of the last file, 0 when there is
+/// none. `suspects` are logs that can be trusted only up to the given length, unless a later log
+/// says so itself.
 ///
 /// # Errors
-/// What the system says. What stands in the files is never an error.
+/// Errors of the system. Invalid content is never an error.
 pub fn read(
     disk: &dyn Disk,
     layouts: &Layouts,
@@ -90,11 +91,11 @@ pub fn read(
         let mut log = Log { disk, name: log_name(number), limit, newest: number == newest };
         log.read(&mut state, layouts, &mut report)?;
     }
-    // A file never gets the name of one that was set aside.
+    // A new file never gets the name of one that was set aside.
     Ok((state, report, newest.max(base).max(names.aside)))
 }
 
-/// A checkpoint; `None` when it is not whole.
+/// Reads a checkpoint; `None` when it is incomplete.
 fn read_checkpoint(disk: &dyn Disk, layouts: &Layouts, number: u64) -> io::Result<Option<State>> {
     let mut records = Records::new(io::BufReader::new(disk.read(&checkpoint_name(number))?));
     let (mut state, mut keys) = (State::default(), Keys::new(layouts));
@@ -111,12 +112,12 @@ fn read_checkpoint(disk: &dyn Disk, layouts: &Layouts, number: u64) -> io::Resul
     }
 }
 
-/// Adds a record. A panic is damage as any other: gives whether there was none.
+/// Applies a record. Returns false if it panicked, which is treated as damage.
 fn apply(state: &mut State, record: &Record<'_>, keys: &mut Keys<'_>) -> bool {
     catch_unwind(AssertUnwindSafe(|| state.apply(record, keys))).is_ok()
 }
 
-/// A log that is read.
+/// A log that is being read.
 struct Log<'d> {
     disk: &'d dyn Disk,
     name: String,
@@ -151,7 +152,7 @@ impl Log<'_> {
                 Next::Unreadable => break records.read,
             }
         };
-        // Rare: what is left of the file is looked at in memory.
+        // Rare: the rest of the file is searched in memory.
         let mut rest = Vec::new();
         let mut file = self.disk.read(&self.name)?.take(limit);
         io::copy(&mut file.by_ref().take(at), &mut io::sink())?;
@@ -159,7 +160,7 @@ impl Log<'_> {
         let mut rest = &rest[..];
         loop {
             let Some(skip) = next_record(rest) else {
-                // A log without its first record holds nothing that anybody was told of.
+                // A log without its first record holds nothing that was acknowledged.
                 if self.newest || at == 0 {
                     report.torn_bytes += rest.len() as u64;
                 } else {
@@ -190,11 +191,11 @@ impl Log<'_> {
     }
 }
 
-/// Writes a checkpoint that stands for all logs up to a number, and removes those. Corrupt files
-/// stay, under another name.
+/// Writes a checkpoint that replaces all logs up to a number, and removes those. Corrupt files are
+/// kept under another name.
 ///
 /// # Errors
-/// What the system says; the files from before stand then.
+/// Errors of the system; the previous files are then still valid.
 pub fn write_checkpoint(
     disk: &dyn Disk,
     layouts: &Layouts,
@@ -207,8 +208,8 @@ pub fn write_checkpoint(
     write_state(&mut *file, layouts, state)?;
     file.sync()?;
     let keep = |corrupt: &String| disk.rename(corrupt, &format!("{corrupt}.corrupt"));
-    // Of a checkpoint that is not whole nothing was taken, and its name may be wanted. What was
-    // taken of a log must not go before the checkpoint is there.
+    // Nothing was read from an incomplete checkpoint, and its name may be needed. Logs that were
+    // read must stay until the new checkpoint is on disk.
     let (checkpoints, logs): (Vec<_>, Vec<_>) =
         report.corrupt.keys().partition(|name| name.contains(".checkpoint"));
     checkpoints.into_iter().try_for_each(keep)?;
@@ -224,10 +225,10 @@ pub fn write_checkpoint(
     Ok(())
 }
 
-/// Writes a state that is left out of the journal, in the format of a checkpoint; gives the file's name.
+/// Writes a state that is set aside, in the format of a checkpoint; returns the file's name.
 ///
 /// # Errors
-/// What the system says.
+/// Errors of the system.
 pub fn write_aside(
     disk: &dyn Disk,
     layouts: &Layouts,
@@ -281,7 +282,7 @@ fn write_state(file: &mut dyn Append, layouts: &Layouts, state: &State) -> io::R
     flush(file, &mut out, 0)
 }
 
-/// Fingerprints one behind the other.
+/// Concatenates fingerprints.
 pub fn joined(fingerprints: &[Fingerprint]) -> Vec<u8> {
     fingerprints.iter().flat_map(Fingerprint::bytes).copied().collect()
 }
@@ -294,9 +295,9 @@ fn flush(file: &mut dyn Append, out: &mut Vec<u8>, beyond: usize) -> io::Result<
     Ok(())
 }
 
-/// Says in a file what a layout's number stands for.
+/// Writes a record that defines the number of a layout.
 pub fn put_layout(out: &mut Vec<u8>, layouts: &Layouts, id: LayoutId) {
-    // Every number in a key was given by these layouts.
+    // Every number in a key comes from these layouts.
     let Some(layout) = layouts.get(id) else { return };
     let record = Record::Layout {
         id: id.0,

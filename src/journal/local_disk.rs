@@ -1,4 +1,4 @@
-//! A journal's files in a directory of the system.
+//! The journal's files in a local directory.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use super::disk::{Append, Disk};
 use crate::private;
 
-/// A directory of the system, locked for this process.
+/// A local directory, locked for this process.
 #[derive(Debug)]
 pub struct LocalDisk {
     directory: PathBuf,
-    /// Locked as long as it is open.
+    /// Holds the lock while it is open.
     _lock: File,
 }
 
@@ -23,10 +23,10 @@ const LOCK: &str = "lock";
 // === impl LocalDisk ===
 
 impl LocalDisk {
-    /// Opens a directory, creating it if it is missing, and locks it.
+    /// Opens and locks a directory, creating it if it is missing.
     ///
     /// # Errors
-    /// `WouldBlock` when another process has it; else what the system says.
+    /// `WouldBlock` when another process has locked it; other errors of the system.
     pub fn open(directory: &Path) -> io::Result<Self> {
         let directory = private::directory(directory, "journal.directory")?;
         let mut options = private::options();
@@ -41,7 +41,7 @@ impl Disk for LocalDisk {
     fn list(&self) -> io::Result<Vec<String>> {
         let names = fs::read_dir(&self.directory)?.map(|entry| Ok(entry?.file_name()));
         let names: io::Result<Vec<_>> = names.collect();
-        // What is no text is none of ours.
+        // A name that is not UTF-8 does not belong to the journal.
         Ok(names?.into_iter().filter_map(|name| name.into_string().ok()).collect())
     }
 

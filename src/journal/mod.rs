@@ -1,12 +1,12 @@
-//! The journal: counts on disk before they are in memory, and what became of each.
+//! The journal: writes counts to disk before they are merged, and records what happened to each.
 //!
 //! ```text
 //! delta ─► log ─sync─► merged ─► call ─► log ─sync─► sent ─► verdict ─► log
 //! ```
 //!
-//! Outstanding = deltas - what was accepted or given up. A call without a verdict is in doubt. Logs
-//! that are full are added up into a checkpoint, beside the writing; what a process that died left
-//! is added up by the next. Nothing is ever read back while the daemon runs but by checkpoints.
+//! Outstanding = deltas minus what was accepted or dropped. A call without a verdict is in doubt.
+//! Full logs are compacted into a checkpoint in the background; a process compacts what its
+//! predecessor left. While the daemon runs, only checkpoints read the files.
 
 mod disk;
 mod files;
@@ -43,63 +43,63 @@ use start::{Part, Watched};
 use state::State;
 use writer::{Order, Writer};
 
-/// Why something is not in the journal.
+/// Why a record is not in the journal.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the journal cannot be written: {0}")]
 pub struct JournalError(Cow<'static, str>);
 
-/// How a journal works.
+/// Settings of the journal.
 #[derive(Clone, Copy, Debug)]
 pub struct JournalSettings {
-    /// How long the ids of requests are remembered, but for those that say it themselves.
+    /// How long the IDs of requests are remembered, unless a request has its own lifetime.
     pub id_life: Duration,
-    /// How long events are remembered, and how many, for their copies to be left out.
+    /// How long and how many events are remembered, to remove duplicates.
     pub event_life: Duration,
     pub events_max: usize,
-    /// What was in a call without a verdict is sent again; else it is given up.
+    /// Whether the counts of a call without a verdict are sent again; otherwise they are dropped.
     pub send_again: bool,
-    /// A log is full from so many bytes, and is then added up into a checkpoint.
+    /// Size at which a log is full and is compacted into a checkpoint.
     pub log_bytes: u64,
 }
 
-/// Takes records. Shared by all who count and publish.
+/// Accepts records. Shared by all tasks that count and publish.
 #[derive(Debug)]
 pub struct Journal {
     orders: mpsc::Sender<Order>,
     next_call: AtomicU64,
 }
 
-/// A journal that was read, and what stood in it.
+/// A journal that was read, and its contents.
 #[derive(Debug)]
 pub struct Opened {
     pub journal: Arc<Journal>,
-    /// Counts to be published.
+    /// Counts that remain to be published.
     pub outstanding: Vec<(Key, u64)>,
-    /// The sum of the counts in calls of unknown outcome.
+    /// The sum of the counts in calls whose outcome is unknown.
     pub doubtful: u64,
-    /// Requests that are known, and for how long still.
+    /// Known requests, each with its remaining lifetime.
     pub ids: Vec<(RequestId, Duration)>,
-    /// Events that are known, and when each was counted, the oldest first.
+    /// Known events and when each was counted, oldest first.
     pub events: Vec<(i64, Vec<Fingerprint>)>,
-    /// Of a start that is watched.
+    /// Present if the start is watched.
     pub start: Option<StartGuard>,
 }
 
-/// The work of writing, not yet begun.
+/// The task that writes, not started yet.
 #[derive(Debug)]
 pub struct Writing {
     writer: Writer,
     orders: mpsc::Receiver<Order>,
 }
 
-/// Orders that wait at most; beyond that those who give them wait.
+/// Maximum number of queued orders; above it their senders wait.
 const ORDERS_MAX: usize = 1024;
 
-/// Reads a journal, decides about what is in doubt, and begins anew behind a checkpoint. Blocks.
+/// Reads a journal, decides what happens to counts in doubt, and starts to write after a new
+/// checkpoint. Blocks.
 ///
 /// # Errors
-/// What the system says. What stands in the files is never an error: what cannot be read is
-/// reported and kept.
+/// Errors of the system. Invalid content is never an error: it is reported and kept.
 pub fn open(
     disk: Arc<dyn Disk>,
     layouts: &Layouts,
@@ -111,8 +111,8 @@ pub fn open(
     open_read(disk, layouts, settings, clock, metrics, read)
 }
 
-/// As [`open`], and sets aside what ended two starts before this one. The start lasts until the guard
-/// that is given with the rest is dropped.
+/// As [`open`], but sets aside a part of the journal at which two starts ended. The start lasts
+/// until the returned guard is dropped.
 ///
 /// # Errors
 /// As for [`open`].
@@ -141,7 +141,7 @@ pub fn open_watched(
     Ok((opened, writing))
 }
 
-/// Leaves a file out of the journal that ended the starts before this one.
+/// Sets aside a file at which earlier starts ended.
 fn set_file_aside(disk: &dyn Disk, file: &str, metrics: &Metrics) -> io::Result<()> {
     if !disk.list()?.iter().any(|name| name == file) {
         return Ok(());
@@ -159,7 +159,7 @@ fn set_file_aside(disk: &dyn Disk, file: &str, metrics: &Metrics) -> io::Result<
     Ok(())
 }
 
-/// Leaves the counts out that ended the starts before this one. The ids of their requests stay known.
+/// Sets aside counts at which earlier starts ended. The IDs of their requests stay known.
 fn set_counts_aside(
     disk: &dyn Disk,
     layouts: &Layouts,
@@ -211,7 +211,8 @@ fn open_read(
     files::write_checkpoint(&*disk, layouts, number, &state, &report)?;
     let (orders, receiver) = mpsc::channel(ORDERS_MAX);
     let mut writer = Writer::new(disk, layouts.clone(), number, settings, clock, metrics);
-    // With the first records of this process: if it dies before, its doubt is the next one's.
+    // Written with the first records of this process: if it dies earlier, the next one reports the
+    // doubt.
     let verdict = if settings.send_again { Verdict::Void } else { Verdict::GivenUp };
     let next_call = state.calls.last_key_value().map_or(0, |(last, _)| last + 1);
     for call in state.calls.keys() {
@@ -219,7 +220,7 @@ fn open_read(
     }
     let doubtful = state.end_calls(settings.send_again);
     let mut outstanding: Vec<_> = state.outstanding.into_iter().collect();
-    // Whatever the map's order was: a start goes the same way every time.
+    // The order of the map is random; sorting makes a start deterministic.
     outstanding.sort_unstable();
     let known = state.ids.into_iter();
     let known = known.map(|(id, counted)| (id, counted.left(now_ms, settings.id_life)));
@@ -237,7 +238,7 @@ fn open_read(
 // === impl JournalSettings ===
 
 impl JournalSettings {
-    /// Forgets what is older than it is to be remembered.
+    /// Removes what is older than its lifetime.
     fn forget(&self, state: &mut State, now_ms: i64) {
         let event_life_ms = i64::try_from(self.event_life.as_millis()).unwrap_or(i64::MAX);
         let events_since_ms = now_ms.saturating_sub(event_life_ms);
@@ -257,11 +258,12 @@ impl Writing {
 // === impl Journal ===
 
 impl Journal {
-    /// Writes the counts of a request, and its events if they are to be known again. Its ids are known
-    /// for the time that the settings say, or that is given here. They are on disk when this returns.
+    /// Writes the counts of a request, and its events if they must be remembered. The IDs are
+    /// remembered for `life`, or as long as the settings say. Everything is on disk when this
+    /// returns.
     ///
     /// # Errors
-    /// They are not to be counted on: the disk is full, or fails.
+    /// The record may not be on disk: the disk is full or fails.
     pub async fn delta(
         &self,
         ids: &[RequestId],
@@ -282,7 +284,7 @@ impl Journal {
         self.write(&record, layouts).await
     }
 
-    /// Names a call that is about to be sent; gives its number.
+    /// Records a call before it is sent; returns its number.
     ///
     /// # Errors
     /// As for [`Journal::delta`]; the call must not be sent.
@@ -293,32 +295,32 @@ impl Journal {
         Ok(call)
     }
 
-    /// Says what became of a call. On disk some time later.
+    /// Records the verdict on a call. It reaches the disk some time later.
     pub async fn verdict(&self, call: u64, verdict: Verdict) {
         self.note(&Record::Verdict { call, verdict }, Vec::new()).await;
     }
 
-    /// Says that counts were given up without a call. On disk some time later.
+    /// Records counts that were dropped without a call. It reaches the disk some time later.
     pub async fn given_up(&self, counts: &[(Key, u64)]) {
         let layouts = layouts_of(counts.iter().map(|(key, _)| &**key));
         self.note(&Record::GivenUp { counts: Count::list(counts) }, layouts).await;
     }
 
-    /// Waits until all that was said before is on disk.
+    /// Waits until all earlier records are on disk.
     ///
     /// # Errors
-    /// It is not: what was said of calls is lost with the process.
+    /// They are not: the verdicts are lost with the process.
     pub async fn flush(&self) -> Result<(), JournalError> {
         self.order(Vec::new(), Vec::new()).await
     }
 
-    /// Whether nothing is written any more, because the writer has ended.
+    /// Whether the writer has ended, so that nothing is written any more.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.orders.is_closed()
     }
 
-    /// Waits until nothing is written any more.
+    /// Waits until the writer has ended.
     pub async fn ended(&self) {
         self.orders.closed().await;
     }

@@ -1,11 +1,10 @@
-//! What stands in a journal: records in CBOR, each in a frame.
+//! The records of a journal: CBOR, each in a frame.
 //!
 //! ```text
 //! frame: "pmj1" | length (4) | CRC-32 (4) | record      numbers little-endian
 //! ```
 //!
-//! The version of the format stands in every frame's mark. A number in `#[n(…)]` is never given to
-//! anything else.
+//! The version of the format is part of every frame's mark. A number in `#[n(…)]` is never reused.
 
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,20 +16,20 @@ use crate::aggregate::Key;
 
 const MARK: [u8; 4] = *b"pmj1";
 const HEAD_BYTES: usize = 12;
-/// A record is at most this long: the counts of the largest request are a tenth of it.
+/// Maximum size of a record: ten times the counts of the largest request.
 const RECORD_BYTES_MAX: usize = 512 << 20;
 
-/// A record, borrowed from the bytes that it was read from.
+/// A record that borrows the bytes it was read from.
 #[derive(Debug, Decode, Encode)]
 pub enum Record<'b> {
-    /// The first of a file. Of each file named here no more than so many bytes are to be read:
-    /// writing what follows them has failed.
+    /// The first record of a file. Each file named here may be read only up to the given size,
+    /// because writing after that failed.
     #[n(0)]
     Begin {
         #[n(0)]
         trusted: Vec<Trusted>,
     },
-    /// What a number at the start of keys stands for, in this file.
+    /// Defines a layout number that keys in this file use.
     #[n(1)]
     Layout {
         #[n(0)]
@@ -42,7 +41,7 @@ pub enum Record<'b> {
         #[b(3)]
         dimensions: Vec<&'b str>,
     },
-    /// The counts of a request, and when (Unix milliseconds) it was counted. Once for an id.
+    /// The counts of a request, and when (Unix milliseconds) it was counted. Once per ID.
     #[n(2)]
     Delta {
         #[b(0)]
@@ -51,13 +50,13 @@ pub enum Record<'b> {
         at_ms: i64,
         #[b(2)]
         counts: Vec<Count<'b>>,
-        /// The fingerprints of its events one behind the other, if copies are left out.
+        /// The concatenated fingerprints of its events, if duplicates are removed.
         #[b(3)]
         fingerprints: Option<&'b ByteSlice>,
-        /// How long the id is to be known; not said for one of Firehose.
+        /// How long the ID is remembered; absent for Firehose.
         #[n(4)]
         life_ms: Option<u64>,
-        /// Further ids of the request, one behind the other.
+        /// Further IDs of the request, concatenated.
         #[b(5)]
         also: Option<&'b ByteSlice>,
     },
@@ -76,19 +75,19 @@ pub enum Record<'b> {
         #[n(1)]
         verdict: Verdict,
     },
-    /// Counts given up for a counted reason, without a call.
+    /// Counts that were dropped for a counted reason, without a call.
     #[n(5)]
     GivenUp {
         #[b(0)]
         counts: Vec<Count<'b>>,
     },
-    /// Counts neither accepted nor given up; in a checkpoint.
+    /// Counts neither accepted nor dropped; in a checkpoint.
     #[n(6)]
     Outstanding {
         #[b(0)]
         counts: Vec<Count<'b>>,
     },
-    /// Requests that are known, and events; in a checkpoint.
+    /// Known requests and events; in a checkpoint.
     #[n(7)]
     Known {
         #[b(0)]
@@ -96,12 +95,12 @@ pub enum Record<'b> {
         #[b(1)]
         events: Option<KnownEvents<'b>>,
     },
-    /// The last of a checkpoint.
+    /// The last record of a checkpoint.
     #[n(8)]
     End,
 }
 
-/// How much of a file is to be read.
+/// How much of a file may be read.
 #[derive(Clone, Copy, Debug, Decode, Encode, PartialEq, Eq)]
 pub struct Trusted {
     #[n(0)]
@@ -110,7 +109,7 @@ pub struct Trusted {
     pub bytes: u64,
 }
 
-/// A key as [`crate::aggregate::KeyBuilder`] makes it, and how much.
+/// A key as [`crate::aggregate::KeyBuilder`] makes it, and its count.
 #[derive(Clone, Copy, Debug, Decode, Encode)]
 pub struct Count<'b> {
     #[b(0)]
@@ -119,19 +118,19 @@ pub struct Count<'b> {
     pub count: u64,
 }
 
-/// The id of a request, and when (Unix milliseconds) it was counted.
+/// The ID of a request, and when (Unix milliseconds) it was counted.
 #[derive(Clone, Copy, Debug, Decode, Encode)]
 pub struct KnownId<'b> {
     #[b(0)]
     pub id: &'b ByteSlice,
     #[n(1)]
     pub at_ms: i64,
-    /// How long it is to be known; not said for one of Firehose.
+    /// How long it is remembered; absent for Firehose.
     #[n(2)]
     pub life_ms: Option<u64>,
 }
 
-/// The fingerprints of events, one behind the other, and when (Unix milliseconds) they were counted.
+/// The concatenated fingerprints of events, and when (Unix milliseconds) they were counted.
 #[derive(Clone, Copy, Debug, Decode, Encode)]
 pub struct KnownEvents<'b> {
     #[b(0)]
@@ -140,34 +139,34 @@ pub struct KnownEvents<'b> {
     pub at_ms: i64,
 }
 
-/// What became of a call.
+/// The outcome of a call.
 #[derive(Clone, Copy, Debug, Decode, Encode, PartialEq, Eq)]
 pub enum Verdict {
     #[n(0)]
     Accepted,
-    /// Given up for a counted reason.
+    /// Dropped for a counted reason.
     #[n(1)]
     GivenUp,
-    /// Surely not ingested, and cut up or put off: its counts are outstanding as before.
+    /// Certainly not ingested, and split or postponed: its counts are outstanding again.
     #[n(2)]
     Void,
 }
 
-/// What comes next in a file.
+/// The result of reading the next record.
 #[derive(Debug)]
 pub enum Next<'b> {
     Record(Record<'b>),
-    /// The file ends behind a whole record.
+    /// The file ends after a complete record.
     End,
-    /// Here stands no whole and sound record.
+    /// The bytes here are not a complete, valid record.
     Unreadable,
 }
 
-/// The records of a file, one after the other.
+/// Iterates over the records of a file.
 pub struct Records<R> {
     file: R,
     frame: Vec<u8>,
-    /// Bytes of whole records so far.
+    /// Bytes of complete records so far.
     pub read: u64,
 }
 
@@ -188,7 +187,7 @@ pub fn put_record(to: &mut Vec<u8>, record: &Record<'_>) {
     let start = to.len();
     to.extend_from_slice(&MARK);
     to.extend_from_slice(&[0; HEAD_BYTES - MARK.len()]);
-    // Writing into memory cannot fail, nor do these records.
+    // Writing these records to memory cannot fail.
     let written = minicbor::encode(record, &mut *to);
     debug_assert!(written.is_ok());
     let body = &to[start + HEAD_BYTES..];
@@ -197,7 +196,7 @@ pub fn put_record(to: &mut Vec<u8>, record: &Record<'_>) {
     to[start + 8..start + HEAD_BYTES].copy_from_slice(&crc.to_le_bytes());
 }
 
-/// Where the first whole and sound record begins behind the first byte.
+/// The start of the first complete, valid record after the first byte.
 pub fn next_record(bytes: &[u8]) -> Option<usize> {
     let mut marks = memchr::memmem::find_iter(bytes.get(1..)?, &MARK);
     marks
@@ -215,7 +214,7 @@ impl<R: Read> Records<R> {
     /// Reads the next record.
     ///
     /// # Errors
-    /// What the system says; never for what is in the file.
+    /// Errors of the system; never because of the file's content.
     pub fn next(&mut self) -> io::Result<Next<'_>> {
         let mut head = [0; HEAD_BYTES];
         match self.fill(&mut head)? {
@@ -230,12 +229,12 @@ impl<R: Read> Records<R> {
             return Ok(Next::Unreadable);
         }
         self.frame.clear();
-        // As much as is there, whatever the length says.
+        // Reads only the bytes that exist, whatever the length says.
         let read = self.file.by_ref().take(len as u64).read_to_end(&mut self.frame)?;
         if read < len || crc32fast::hash(&self.frame) != crc {
             return Ok(Next::Unreadable);
         }
-        // A panic is damage as any other.
+        // A panic is treated as damage.
         let decoding = catch_unwind(AssertUnwindSafe(|| minicbor::decode(&self.frame)));
         let Ok(Ok(record)) = decoding else { return Ok(Next::Unreadable) };
         self.read += (HEAD_BYTES + len) as u64;

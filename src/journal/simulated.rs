@@ -1,4 +1,4 @@
-//! A disk in memory that forgets at a crash what was not synced, and fails when it is told to.
+//! A disk in memory that loses unsynced data at a crash, and fails on demand.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::disk::{Append, Disk};
 
-/// Cheap to clone; all clones are one disk.
+/// Cheap to clone; all clones share one disk.
 #[derive(Clone, Default)]
 pub struct SimulatedDisk {
     content: Arc<Mutex<Content>>,
-    /// Whoever has mounted it before the last crash is dead.
+    /// A handle that was mounted before the last crash is dead.
     mount: u64,
 }
 
@@ -19,12 +19,12 @@ pub struct SimulatedDisk {
 struct Content {
     files: Vec<Data>,
     names: BTreeMap<String, usize>,
-    /// The directory as it was synced last, and what was done to it since.
+    /// The directory as it was last synced, and the changes since then.
     synced_names: BTreeMap<String, usize>,
     changes: Vec<Change>,
     mount: u64,
     faults: Faults,
-    /// After so many changes whoever has mounted it dies.
+    /// After this many changes the mounted handle dies.
     death: Option<Death>,
 }
 
@@ -46,18 +46,18 @@ enum Change {
     Remove(String),
 }
 
-/// What goes wrong.
+/// Faults to inject.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Faults {
-    /// Bytes of all files at most.
+    /// Maximum size of all files together.
     pub full_at: Option<usize>,
-    /// So many syncs of files from now on succeed, and those after them fail.
+    /// The number of file syncs that succeed before the following ones fail.
     pub syncs_left: Option<usize>,
-    /// Syncs say that they succeeded, and do nothing.
+    /// Syncs report success without doing anything.
     pub syncs_lie: bool,
-    /// Nothing can be renamed.
+    /// Every rename fails.
     pub renames_fail: bool,
-    /// So many changes of the directory from now on succeed, and those after them fail.
+    /// The number of directory changes that succeed before the following ones fail.
     pub changes_left: Option<usize>,
 }
 
@@ -74,20 +74,21 @@ impl SimulatedDisk {
         self.content().faults = faults;
     }
 
-    /// Whoever has mounted it now dies behind so many changes of it: their last one takes effect,
-    /// and `died` is told.
+    /// Makes the current handle die after this many changes: the last one takes effect, and `died`
+    /// is called.
     pub fn die_after(&self, changes: usize, died: impl FnOnce() + Send + 'static) {
         let death = Death { changes_left: changes.max(1), died: Some(Box::new(died)) };
         self.content().death = Some(death);
     }
 
-    /// Bytes of all files.
+    /// Size of all files.
     pub fn used(&self) -> usize {
         let content = self.content();
         content.names.values().map(|file| content.files[*file].bytes.len()).sum()
     }
 
-    /// Forgets what was not synced, but for what `keep` says of so many bytes or changes.
+    /// Loses unsynced data, except for the amount that `keep` returns for each list of bytes or
+    /// changes.
     pub fn crash(&self, mut keep: impl FnMut(usize) -> usize) {
         let mut content = self.content();
         let Content { files, names, synced_names, changes, .. } = &mut *content;
@@ -105,20 +106,20 @@ impl SimulatedDisk {
         content.death = None;
     }
 
-    /// The disk for whoever starts now.
+    /// A handle for a process that starts now.
     #[must_use]
     pub fn mounted(&self) -> Self {
         Self { content: Arc::clone(&self.content), mount: self.content().mount }
     }
 
-    /// Changes a byte of a file.
+    /// Corrupts a byte of a file.
     pub fn damage(&self, name: &str, at: usize) {
         let mut content = self.content();
         let file = content.names[name];
         content.files[file].bytes[at] ^= 0xff;
     }
 
-    /// Cuts the end of a file off.
+    /// Truncates a file.
     pub fn cut(&self, name: &str, len: usize) {
         let mut content = self.content();
         let file = content.names[name];
@@ -135,7 +136,7 @@ impl SimulatedDisk {
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// For whoever is alive and changes something.
+    /// The contents, for a live handle that changes something.
     fn changing(&self) -> io::Result<MutexGuard<'_, Content>> {
         let mut content = self.alive()?;
         if let Some(death) = &mut content.death {
@@ -149,7 +150,7 @@ impl SimulatedDisk {
         Ok(content)
     }
 
-    /// For whoever is alive.
+    /// The contents, for a live handle.
     fn alive(&self) -> io::Result<MutexGuard<'_, Content>> {
         let content = self.content();
         let died = content.death.as_ref().is_some_and(|death| death.changes_left == 0);

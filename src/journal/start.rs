@@ -1,23 +1,24 @@
-//! Notices a journal that ends the process at every start, and sets the part that does it aside.
+//! Detects a journal that crashes the process at every start, and sets aside the part that causes
+//! it.
 //!
-//! The file `starting` names the part of a start that is under way, a file that is read or the counts
-//! that are restored, and how many starts in a row got no further. It is removed when the restored
-//! counts are merged, and written again if a task of the daemon fails before they are settled. So it
-//! outlives a panic, an abort, and a kill for want of memory while the journal is read; a kill from
-//! outside while counts wait for CloudWatch leaves none. The third start sets the part aside: a log or checkpoint is renamed and not
-//! read; restored counts go to a file of their own, in the format of a checkpoint.
+//! The file `starting` names the current part of a start (a file that is read, or the counts that
+//! are restored) and how many starts in a row ended there. It is removed when the restored counts
+//! are merged, and written again if a task of the daemon fails before they are settled. So it
+//! survives a panic, an abort, and an out-of-memory kill while the journal is read; it does not
+//! exist when the process is killed while counts wait for CloudWatch. The third start sets the part
+//! aside: a log or checkpoint is renamed and not read, and restored counts go to a file of their
+//! own, in the format of a checkpoint.
 
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::disk::{Append, Disk};
 
-/// Says in the directory how far a start has got. Dropped without a panic, it says that the start is
-/// over.
+/// Records the progress of a start in the directory. Dropping it without a panic ends the start.
 #[derive(Debug)]
 pub struct StartGuard {
     disk: Arc<dyn Disk>,
-    /// Where the start before this one ended, if it did not get through.
+    /// Where the previous start ended, if it did not finish.
     before: Option<Marker>,
     now: Mutex<Progress>,
 }
@@ -31,7 +32,7 @@ pub enum Part {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Marker {
-    /// Starts in a row that began this part.
+    /// The number of starts in a row that began this part.
     starts: u32,
     part: Part,
 }
@@ -40,30 +41,30 @@ struct Marker {
 enum Progress {
     Nothing,
     In(Part),
-    /// The restored counts are merged and not settled yet.
+    /// The restored counts are merged but not settled yet.
     Merged,
-    /// Nothing is written any more.
+    /// Nothing is recorded any more.
     Over,
 }
 
-/// A disk whose readings are parts of a start.
+/// A disk that records each file read as a part of the start.
 #[derive(Debug)]
 pub struct Watched<'g>(pub &'g StartGuard);
 
-/// Starts that may end in the same part, before that is set aside.
+/// The number of starts that may end at the same part before it is set aside.
 const STARTS_MAX: u32 = 2;
 const MARKER: &str = "starting";
 const UNFINISHED: &str = "starting.unfinished";
-/// Far more than a marker has.
+/// Far more than a marker needs.
 const MARKER_BYTES_MAX: u64 = 1000;
 
 // === impl StartGuard ===
 
 impl StartGuard {
-    /// Looks how the start before this one ended.
+    /// Reads where the previous start ended.
     ///
     /// # Errors
-    /// What the system says.
+    /// Errors of the system.
     pub fn new(disk: Arc<dyn Disk>) -> io::Result<Self> {
         let before = if disk.list()?.iter().any(|name| name == MARKER) {
             let mut text = Vec::new();
@@ -75,13 +76,13 @@ impl StartGuard {
         Ok(Self { disk, before, now: Mutex::new(Progress::Nothing) })
     }
 
-    /// The part that ended too many starts.
+    /// The part at which too many starts ended.
     #[must_use]
     pub fn culprit(&self) -> Option<&Part> {
         self.before.as_ref().filter(|before| before.starts >= STARTS_MAX).map(|before| &before.part)
     }
 
-    /// A part begins. That this cannot be written must not stop the start.
+    /// Enters a part. A failure to record it must not stop the start.
     pub fn enter(&self, part: Part) {
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
         match &*now {
@@ -93,12 +94,14 @@ impl StartGuard {
         *now = Progress::In(part);
     }
 
-    /// Writes that a start is in a part, once more if the one before ended there.
+    /// Records the current part, and increments its number of starts if the previous start ended
+    /// there.
     fn mark(&self, part: &Part) {
         let known = self.before.as_ref().filter(|before| before.part == *part);
         let starts = known.map_or(0, |before| before.starts) + 1;
         let marker = Marker { starts, part: part.clone() };
-        // Not synced: a process that dies loses nothing of it, and of a machine it does not tell.
+        // Not synced: a process crash loses nothing, and a machine crash says nothing about this
+        // part.
         let written = self.disk.create(UNFINISHED).and_then(|mut file| {
             file.append(marker.to_text().as_bytes())?;
             self.disk.rename(UNFINISHED, MARKER)
@@ -108,12 +111,13 @@ impl StartGuard {
         }
     }
 
-    /// The restored counts are merged: a kill from now on is no fault of theirs, a failed task may be.
+    /// The restored counts are merged. A kill from now on is not their fault, but a failed task may
+    /// be.
     pub fn merged(&self) {
         self.pass(Progress::Merged);
     }
 
-    /// The start is over: what ends the process from now on has another reason.
+    /// The start is over: later crashes have other causes.
     pub fn over(&self) {
         self.pass(Progress::Over);
     }
@@ -137,7 +141,7 @@ impl StartGuard {
         *now = next;
     }
 
-    /// The process ends, and what was restored may be the reason: the next start hears of it.
+    /// The process fails, possibly because of the restored counts: the next start is told.
     pub fn failed(&self) {
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
         if matches!(*now, Progress::Merged) {

@@ -1,4 +1,4 @@
-//! What the records of a journal amount to: outstanding = counted - accepted - given up.
+//! The sum of a journal's records: outstanding = counted - accepted - dropped.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -11,48 +11,48 @@ use crate::aggregate::{Key, is_of_layout, put_varint, varint};
 use crate::rules::{Layout, LayoutId, Layouts};
 use crate::ses::{EventType, Fingerprint};
 
-/// A journal, added up.
+/// The sum of a journal's records.
 #[derive(Debug, Default)]
 pub struct State {
-    /// Neither accepted nor given up, those in calls included.
+    /// Neither accepted nor dropped, including those in calls.
     pub outstanding: HashMap<Key, u64, RandomState>,
     /// Calls without a verdict.
     pub calls: BTreeMap<u64, Vec<(Key, u64)>>,
-    /// Requests that are known.
+    /// Known requests.
     pub ids: HashMap<RequestId, Counted, RandomState>,
-    /// Events of requests, and when they were counted, as they were met.
+    /// Events of requests and when they were counted, in the order of the records.
     pub events: Vec<(i64, Vec<Fingerprint>)>,
-    /// Records that contradict what came before them, or have counts that cannot be. There are none
-    /// but in a damaged journal.
+    /// Records that contradict earlier ones, or hold impossible counts. Only a damaged journal has
+    /// any.
     pub contradictions: u64,
 }
 
-/// When (Unix milliseconds) a request was counted, and how long its id is to be known, if not as long
-/// as most.
+/// When (Unix milliseconds) a request was counted, and how long its ID is remembered, if not for
+/// the default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counted {
     pub at_ms: i64,
     pub life_ms: Option<u64>,
 }
 
-/// Turns the keys of one file into those of this process.
+/// Translates the keys of one file into keys of this process.
 #[derive(Debug)]
 pub struct Keys<'l> {
     layouts: &'l Layouts,
     known: HashMap<u64, LayoutId, RandomState>,
 }
 
-/// Far more than is ever counted of a series in a minute, and little enough to be added up.
+/// Far more than any series counts in a minute, yet small enough that sums cannot overflow.
 const COUNT_MAX: u64 = 1 << 40;
 
-/// A record of this time panics, so that tests have one.
+/// A record with this time panics, for tests.
 #[cfg(test)]
 pub const PANICS_AT_MS: i64 = i64::MIN;
 
 // === impl State ===
 
 impl State {
-    /// Adds a record of a file.
+    /// Applies a record of a file.
     pub fn apply(&mut self, record: &Record<'_>, keys: &mut Keys<'_>) {
         #[cfg(test)]
         assert!(
@@ -101,7 +101,7 @@ impl State {
         self.contradictions += u64::from(!sound);
     }
 
-    /// An id counts once, however often it stands there.
+    /// An ID counts once, however many records have it.
     fn delta(
         &mut self,
         id: &[u8],
@@ -127,8 +127,8 @@ impl State {
         rest.is_empty()
     }
 
-    /// Forgets requests whose time is over, events counted before a time (Unix milliseconds), and the
-    /// oldest events beyond their limit. Most ids have the life `id_life`.
+    /// Removes expired requests, events counted before a time (Unix milliseconds), and the oldest
+    /// events above their limit. Most IDs have the lifetime `id_life`.
     pub fn forget(
         &mut self,
         now_ms: i64,
@@ -175,8 +175,8 @@ impl State {
         sound
     }
 
-    /// Begins the time of ids with a life of their own anew where it stood when the process before
-    /// died: their sender repeats only to one that runs.
+    /// Restarts the lifetimes of IDs that have their own from where they stood when the previous
+    /// process died, because their sender retries only while the daemon runs.
     pub fn resume(&mut self, now_ms: i64) {
         let last_ms = self.ids.values().map(|counted| counted.at_ms).max().unwrap_or(now_ms);
         let down_ms = now_ms.saturating_sub(last_ms).max(0);
@@ -185,8 +185,8 @@ impl State {
         }
     }
 
-    /// Decides about the calls without a verdict: their counts are sent again, or given up. Gives
-    /// the counts.
+    /// Decides on the calls without a verdict: their counts are sent again, or dropped. Returns the
+    /// counts.
     pub fn end_calls(&mut self, send_again: bool) -> u64 {
         let calls = std::mem::take(&mut self.calls);
         let counts = calls.values().flatten().map(|(_, count)| count).sum();
@@ -203,7 +203,7 @@ impl State {
 // === impl Counted ===
 
 impl Counted {
-    /// How long it is still to be known; most are as long as `id_life`.
+    /// The remaining lifetime; `id_life` by default.
     pub fn left(&self, now_ms: i64, id_life: Duration) -> Duration {
         let life = self.life_ms.map_or(id_life, Duration::from_millis);
         let age_ms = now_ms.saturating_sub(self.at_ms);
@@ -226,12 +226,12 @@ impl<'l> Keys<'l> {
         true
     }
 
-    /// Those that can be.
+    /// All valid counts.
     fn all(&self, counts: &[Count<'_>]) -> Vec<(Key, u64)> {
         counts.iter().filter_map(|count| self.count(count)).collect()
     }
 
-    /// `None` for a key that no layout explains, and for a count beyond all others.
+    /// `None` for a key without a known layout, and for an impossible count.
     fn count(&self, of: &Count<'_>) -> Option<(Key, u64)> {
         let (layout, rest) = varint(of.key)?;
         let layout = self.known.get(&layout)?;
@@ -252,8 +252,8 @@ mod tests {
     use crate::aggregate::KeyBuilder;
     use crate::ses::Minute;
 
-    /// A record with a sound checksum is not believed for that: what it counts must be a series that
-    /// can be published, and a number that can be added up.
+    /// A valid checksum is not enough: a count must belong to a series that can be published, and
+    /// must not overflow.
     #[test]
     fn counts_that_cannot_be_are_contradictions_and_not_counted() {
         let layouts = Layouts::default();
@@ -288,7 +288,7 @@ mod tests {
             let outstanding: Vec<_> = state.outstanding.into_iter().collect();
             assert_eq!(outstanding, [(sound.clone(), 1 << 40)], "{key:?} {count}");
         }
-        // Nor is what adds up to it.
+        // Nor may the sum exceed the limit.
         let (mut state, mut keys) = (State::default(), Keys::new(&layouts));
         state.apply(&learn, &mut keys);
         let twice = vec![Count::new(&sound, 1 << 40); 2];

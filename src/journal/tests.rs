@@ -1,4 +1,4 @@
-//! What is read back after a crash, whatever was written and whatever went wrong.
+//! The journal after a crash, whatever was written and whatever failed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,7 @@ const SETTINGS: JournalSettings = JournalSettings {
 
 type Counts = BTreeMap<u8, u64>;
 
-/// One process after the other on one disk.
+/// Successive processes on one disk.
 struct Bench {
     disk: SimulatedDisk,
     clock: Clock,
@@ -47,7 +47,7 @@ impl Bench {
         Self { disk: SimulatedDisk::default(), clock: Clock::manual(0), metrics }
     }
 
-    /// Starts a process, whose layouts have numbers of their own.
+    /// Starts a process with its own layout numbers.
     fn start(&self, settings: JournalSettings, spare_layouts: usize) -> Process {
         let layouts = Layouts::default();
         for at in 0..spare_layouts {
@@ -80,7 +80,7 @@ fn key(layouts: &Layouts, value: u8) -> Key {
     key.finish(Minute(29_000_000)).into()
 }
 
-/// The value of a key that stands for `SES`.
+/// The value of a key with namespace `SES`.
 fn value(layouts: &Layouts, key: &[u8]) -> u8 {
     let series = crate::aggregate::series_of(key);
     assert_eq!(layout_of(series), layout(layouts, "SES"));
@@ -120,7 +120,7 @@ fn add(to: &mut Counts, counts: &Counts) {
     }
 }
 
-/// Takes away what is there; gives it.
+/// Removes as much of `wanted` as exists; returns it.
 fn take(from: &mut Counts, wanted: &Counts) -> Counts {
     let mut taken = Counts::new();
     for (value, count) in wanted {
@@ -136,11 +136,11 @@ fn take(from: &mut Counts, wanted: &Counts) -> Counts {
 #[derive(Clone, Debug)]
 enum Step {
     Delta(Counts),
-    /// A request that is sent once more.
+    /// Retries a request.
     Again,
     Call(Counts, Option<Verdict>),
     GivenUp(Counts),
-    /// Makes so many syncs succeed and the next fail; the disk is well again afterwards.
+    /// Lets this many syncs succeed and the next fail; then the disk works again.
     FailSync(usize),
     Full(usize),
     Crash(u8),
@@ -166,10 +166,9 @@ fn step() -> impl Strategy<Value = Step> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
-    /// For every history with failing disks and crashes: what was acknowledged is there once, less
-    /// what was accepted; it is too much only by what is in doubt; and a refused request that is
-    /// there all the same is known. Of events, those of the requests that are known are, and no
-    /// others.
+    /// For every history with failing disks and crashes: acknowledged counts are there once, minus
+    /// what was accepted; they exceed that only by counts in doubt; and a rejected request that was
+    /// written anyway is known. Exactly the events of known requests are known.
     #[test]
     fn what_was_acknowledged_is_outstanding_until_it_is_accepted(
         steps in prop::collection::vec(step(), 1..60),
@@ -184,7 +183,7 @@ async fn history(steps: Vec<Step>) -> Result<(), TestCaseError> {
     for (at, step) in steps.into_iter().chain([Step::Crash(0)]).enumerate() {
         match step {
             Step::Delta(counts) => _ = model.delta(&counts).await,
-            // The ledger would not let it through; should it come twice, it counts once.
+            // The ledger would stop a retry; if the journal gets it twice, it counts once.
             Step::Again => {
                 if let Some((number, counts)) = &model.last {
                     let _ = model.process.delta(*number, counts).await;
@@ -216,11 +215,11 @@ async fn history(steps: Vec<Step>) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// A process, and what its journal must hold.
+/// A process, and the expected content of its journal.
 struct Model {
     bench: Bench,
     process: Process,
-    /// What is counted, and what of it no call has taken.
+    /// Outstanding counts, and those that are in no call.
     held: Counts,
     free: Counts,
     next: u64,
@@ -240,7 +239,7 @@ impl Model {
         Self { bench, process, held, free, next: 0, last: None, refused, unsure: 0 }
     }
 
-    /// Whether a request is taken.
+    /// Whether a request is accepted.
     async fn delta(&mut self, counts: &Counts) -> bool {
         self.next += 1;
         let taken = self.process.delta(self.next, counts).await.is_ok();
@@ -248,7 +247,7 @@ impl Model {
             add(&mut self.held, counts);
             add(&mut self.free, counts);
             self.last = Some((self.next, counts.clone()));
-            // Everything before it is on disk too.
+            // All earlier records are on disk too.
             self.unsure = 0;
         } else {
             self.refused.insert(self.next, counts.clone());
@@ -279,7 +278,7 @@ impl Model {
         let mut random = fastrand::Rng::with_seed(seed.into());
         self.bench.disk.crash(|len| random.usize(0..=len));
         self.process = self.bench.start(SETTINGS, spare_layouts);
-        // A refused request that is there is known, so a repeat counts nothing.
+        // A rejected request that was written is known, so a retry counts nothing.
         for (number, counts) in std::mem::take(&mut self.refused) {
             if self.process.ids.contains(&id(number)) {
                 add(&mut self.held, &counts);
@@ -302,10 +301,10 @@ impl Model {
     }
 }
 
-/// Three requests in logs of their own, but for the last.
+/// Three requests, each in its own log except for the last.
 async fn three_logs(bench: &Bench) -> Process {
     let process = bench.start(JournalSettings { log_bytes: 1, ..SETTINGS }, 0);
-    // No checkpoint takes them away.
+    // Without renames no checkpoint replaces them.
     bench.disk.set_faults(Faults { renames_fail: true, ..Faults::default() });
     for number in 0..3 {
         let counts = Counts::from([(u8::try_from(number).expect("few"), 1 + number)]);
@@ -319,7 +318,7 @@ async fn what_is_corrupt_is_reported_and_kept_and_the_rest_is_read() {
     let bench = Bench::new();
     drop(three_logs(&bench).await);
     let name = files::log_name(2);
-    // Within the delta, which is the last record.
+    // Inside the delta, which is the last record.
     bench.disk.damage(&name, bench.disk.len_of(&name) - 1);
     bench.disk.crash(|_| 0);
     bench.disk.set_faults(Faults::default());
@@ -328,7 +327,7 @@ async fn what_is_corrupt_is_reported_and_kept_and_the_rest_is_read() {
     assert_eq!(process.ids.len(), 2);
     assert!(bench.metrics.journal_corrupt_bytes.get() > 0);
     assert!(bench.disk.mounted().list().expect("names").contains(&format!("{name}.corrupt")));
-    // It was reported once, and is no part of the journal any more.
+    // It was reported once and is not part of the journal any more.
     let before = bench.metrics.journal_corrupt_bytes.get();
     bench.disk.crash(|_| 0);
     assert_eq!(bench.start(SETTINGS, 0).outstanding, Counts::from([(0, 1), (2, 3)]));
@@ -368,7 +367,7 @@ async fn a_journal_stays_as_large_as_what_is_outstanding_and_known() {
     let disk = bench.disk.mounted();
     let names = disk.list().expect("names");
     let bytes: usize = names.iter().map(|name| bench.disk.len_of(name)).sum();
-    // Ids of two hours at one a minute, events of one, and two logs.
+    // IDs of two hours at one per minute, events of one hour, and two logs.
     assert!(bytes < 120 * 60 + 60 * 60 + 2 * 4000, "{bytes} in {names:?}");
     drop(process);
     bench.disk.crash(|_| 0);
@@ -378,8 +377,8 @@ async fn a_journal_stays_as_large_as_what_is_outstanding_and_known() {
     assert!((55..=61).contains(&process.events.len()), "{}", process.events.len());
 }
 
-/// The sender of a message repeats it only to a daemon that runs: while none does, the time of its id
-/// stands still. Firehose's repeats end by the clock.
+/// The sender of a message retries only while the daemon runs, so the lifetime of its ID stops
+/// during a downtime. Firehose retries by the clock.
 #[tokio::test(start_paused = true)]
 async fn an_id_with_a_life_of_its_own_outlives_a_downtime() {
     let bench = Bench::new();
@@ -398,7 +397,7 @@ async fn an_id_with_a_life_of_its_own_outlives_a_downtime() {
         let ids = process.ids.iter().map(|id| id.to_bytes());
         assert_eq!(ids.collect::<BTreeSet<_>>(), known, "after {hours} h");
     }
-    // While one runs it passes.
+    // While a process runs, the lifetime passes.
     let process = bench.start(SETTINGS, 0);
     bench.clock.set_ms(31 * 60 * minute);
     let mut delta = Delta::default();
@@ -425,8 +424,8 @@ async fn of_too_many_events_the_last_are_known() {
     }
 }
 
-/// A journal of a version that knew nothing of copies is read as ever; and where none are left
-/// out, what is written is the same.
+/// A journal of a version without duplicate detection is still readable; and without it, the same
+/// bytes are written.
 #[test]
 fn a_record_without_events_is_what_it_always_was() {
     #[derive(minicbor::Encode)]
@@ -481,7 +480,7 @@ async fn what_is_in_doubt_is_sent_again_or_given_up_as_told() {
         bench.disk.crash(|_| 0);
         let process = bench.start(JournalSettings { send_again, ..SETTINGS }, 0);
         assert_eq!((process.doubtful, &process.outstanding), (3, &Counts::from([(1, left)])));
-        // Doubt is named until whoever names it has lived to say so.
+        // Doubt is reported until the process that reports it survives long enough to record that.
         bench.disk.crash(|_| 0);
         let process = bench.start(JournalSettings { send_again, ..SETTINGS }, 0);
         assert_eq!((process.doubtful, &process.outstanding), (3, &Counts::from([(1, left)])));
@@ -507,7 +506,7 @@ async fn without_checkpoints_logs_are_few_and_writing_goes_on_with_the_next_one(
     let logs = logs.iter().filter(|name| name.contains(".log")).count();
     assert_eq!((taken, logs), (16, 17));
     bench.disk.set_faults(Faults::default());
-    // The first is refused still, and asks for the checkpoint.
+    // The first is still rejected, and triggers the checkpoint.
     let mut refused = 0;
     while process.delta(1000 + refused, &one).await.is_err() {
         refused += 1;
@@ -519,7 +518,7 @@ async fn without_checkpoints_logs_are_few_and_writing_goes_on_with_the_next_one(
     assert_eq!(bench.start(SETTINGS, 0).outstanding, Counts::from([(0, taken + 1)]));
 }
 
-/// Wherever a start ends that finds a corrupt log: what could be read of it is there at the next.
+/// A start on a corrupt log may end anywhere: the readable part is there at the next start.
 #[tokio::test(start_paused = true)]
 async fn what_is_read_of_a_corrupt_log_is_never_lost_to_a_crash() {
     for changes in 0..12 {
@@ -533,7 +532,7 @@ async fn what_is_read_of_a_corrupt_log_is_never_lost_to_a_crash() {
             }
         }
         drop(process);
-        // In the delta before the last, all of which are alike.
+        // In the delta before the last one; all have the same length.
         let one = bench.disk.len_of(&name) - before;
         bench.disk.damage(&name, before - one / 2);
         bench.disk.crash(|_| 0);
@@ -550,7 +549,7 @@ async fn what_is_read_of_a_corrupt_log_is_never_lost_to_a_crash() {
     }
 }
 
-/// A record whose reading panics costs its own counts, and no start.
+/// A record that panics costs its own counts, and does not stop the start.
 #[tokio::test(start_paused = true)]
 async fn record_that_panics_is_reported_as_damage_and_the_rest_is_read() {
     let bench = Bench::new();
@@ -570,7 +569,7 @@ async fn record_that_panics_is_reported_as_damage_and_the_rest_is_read() {
     assert!(names.contains(&format!("{}.corrupt", files::log_name(1))), "{names:?}");
 }
 
-/// A disk with a file that ends whoever reads it.
+/// A disk with a file that kills the process that reads it.
 #[derive(Debug)]
 struct Deadly {
     disk: SimulatedDisk,
@@ -625,7 +624,7 @@ async fn file_that_ends_two_starts_is_set_aside_by_the_third() {
         assert!(std::panic::catch_unwind(start).is_err(), "the start is ended");
         assert!(bench.disk.mounted().list().expect("names").contains(&file));
     }
-    // It is still deadly, and only its size is looked at.
+    // It is still deadly, and only its size is read.
     let renamed = Arc::new(bench.disk.mounted());
     let opened = bench.open_watched(renamed).expect("the third start goes on");
     let counts: u64 = opened.outstanding.iter().map(|(_, count)| count).sum();
@@ -637,7 +636,7 @@ async fn file_that_ends_two_starts_is_set_aside_by_the_third() {
     drop(opened);
     let names = bench.disk.mounted().list().expect("names");
     assert!(!names.iter().any(|name| name == "starting"), "{names:?}");
-    // What comes later never gets its name.
+    // Later files never get its name.
     let process = bench.start(SETTINGS, 0);
     process.delta(9, &Counts::from([(0, 1)])).await.expect("the disk is well");
     let aside = files::aside_name(&file);
@@ -663,12 +662,12 @@ async fn restored_counts_that_end_two_starts_are_set_aside_and_can_be_read() {
     let names = bench.disk.mounted().list().expect("names");
     let aside = names.iter().find(|name| name.ends_with(".checkpoint.set-aside"));
     let aside = aside.unwrap_or_else(|| panic!("{names:?}")).clone();
-    // It is named once, and no part of the journal any more.
+    // It is reported once, and is not part of the journal any more.
     let opened = bench.open_watched(Arc::new(bench.disk.mounted())).expect("it is read");
     assert!(opened.outstanding.is_empty());
     assert_eq!(bench.metrics.doubtful.get(DoubtCause::SetAside), 7);
     drop(opened);
-    // Alone in a directory and under its old name it is a journal.
+    // Alone in a directory and under its old name it is a valid journal.
     let disk = bench.disk.mounted();
     for name in disk.list().expect("names").into_iter().filter(|name| *name != aside) {
         disk.remove(&name).expect("the disk is well");

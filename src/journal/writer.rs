@@ -1,4 +1,4 @@
-//! Writing: many records, one sync; a new log when one is full or not to be trusted any more.
+//! Writes many records with one sync, and starts a new log when one is full or failed.
 
 use std::collections::HashSet;
 use std::io;
@@ -19,21 +19,21 @@ use crate::offload::offload;
 use crate::rules::{LayoutId, Layouts};
 use crate::telemetry::{LogLimiter, Metrics};
 
-/// A record to be written.
+/// A record to write.
 #[derive(Debug)]
 pub struct Order {
-    /// The record in its frame.
+    /// The framed record.
     pub frame: Vec<u8>,
-    /// What the numbers in its keys stand for.
+    /// The layouts that its keys use.
     pub layouts: Vec<LayoutId>,
-    /// Told when it is on disk, or surely not to be counted on. Without it, the record is kept
-    /// until it is.
+    /// Gets the result once the record is on disk, or certainly not. Without it, the record is kept
+    /// until it is on disk.
     pub done: Option<oneshot::Sender<Result<(), JournalError>>>,
 }
 
-/// Records that are written together at most.
+/// Maximum number of records written together.
 const ORDERS_PER_SYNC: usize = 256;
-/// Without a checkpoint there are at most so many logs; beyond that nothing is written.
+/// Maximum number of logs without a checkpoint; above it nothing is written.
 const LOGS_MAX: u64 = 16;
 
 /// Writes orders to logs.
@@ -46,38 +46,38 @@ pub struct Writer {
     metrics: Arc<Metrics>,
     warnings: LogLimiter,
     open: Option<Log>,
-    /// The last log that was begun, or tried to.
+    /// The number of the last log that was started, or failed to start.
     number: u64,
-    /// What the next log says of those before it.
+    /// What the next log records about earlier logs.
     suspects: Vec<Trusted>,
-    /// Records that nobody waits for and that are not on disk yet. Few: while nothing can be
-    /// written, nothing is merged and no call is sent that there would be something to say of.
+    /// Records without a waiting task that are not on disk yet. There are few: while writing fails,
+    /// nothing is merged and no call is sent that would produce such records.
     kept: Vec<Order>,
     checkpoint: Arc<Checkpoint>,
 }
 
-/// The log that is written to.
+/// The open log.
 #[derive(Debug)]
 struct Log {
     file: Box<dyn Append>,
     number: u64,
-    /// Bytes that are surely on disk.
+    /// Bytes that are certainly on disk.
     bytes: u64,
     layouts: HashSet<u32>,
 }
 
-/// What checkpoints are made by, beside the writing.
+/// State of the background task that makes checkpoints.
 #[derive(Debug, Default)]
 struct Checkpoint {
     running: AtomicBool,
-    /// The last log that the last checkpoint stands for.
+    /// The last log that the latest checkpoint covers.
     number: std::sync::atomic::AtomicU64,
 }
 
 // === impl Writer ===
 
 impl Writer {
-    /// Writes behind a checkpoint that stands for all logs up to `number`.
+    /// Writes after a checkpoint that covers all logs up to `number`.
     pub fn new(
         disk: Arc<dyn Disk>,
         layouts: Layouts,
@@ -103,10 +103,10 @@ impl Writer {
         }
     }
 
-    /// Writes until nothing can give orders any more.
+    /// Writes until every sender of orders is dropped.
     ///
     /// # Panics
-    /// As the writing does.
+    /// Panics when writing panics.
     pub async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
         loop {
             let mut batch = Vec::new();
@@ -119,10 +119,10 @@ impl Writer {
             };
             let (writer, full) = match offload(commit).await {
                 Ok(written) => written,
-                // Requests that wait are rejected, now and from now on: the orders end with this.
+                // Waiting and later requests are rejected, because the queue of orders closes here.
                 Err(failed) => match failed.try_into_panic() {
                     Ok(panic) => resume_unwind(panic),
-                    // The runtime ends.
+                    // The runtime is shutting down.
                     Err(_) => return,
                 },
             };
@@ -133,12 +133,12 @@ impl Writer {
         }
     }
 
-    /// Keeps a record, which says nothing of layouts, until others are written.
+    /// Keeps a record without layouts until others are written.
     pub fn keep(&mut self, frame: Vec<u8>) {
         self.kept.push(Order { frame, layouts: Vec::new(), done: None });
     }
 
-    /// Writes orders together; gives the number of a log that is full.
+    /// Writes orders together; returns the number of a log that is full.
     fn commit(&mut self, batch: Vec<Order>) -> Option<u64> {
         let mut orders = std::mem::take(&mut self.kept);
         orders.extend(batch);
@@ -194,7 +194,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Begins another log.
+    /// Starts another log.
     fn begin(&mut self) -> io::Result<Log> {
         self.number += 1;
         let number = self.number;
@@ -218,7 +218,7 @@ impl Writer {
         }
     }
 
-    /// The log that is written to is never trusted again beyond what is surely on disk.
+    /// After a failure the open log is trusted only up to the bytes that are certainly on disk.
     fn failed(&mut self, error: &io::Error) {
         if let Some(log) = self.open.take() {
             self.suspects.push(Trusted { file: log.number, bytes: log.bytes });
@@ -229,7 +229,7 @@ impl Writer {
         }
     }
 
-    /// Makes a checkpoint of all logs up to a number, if none is being made.
+    /// Starts a checkpoint of all logs up to a number, unless one is running.
     fn begin_checkpoint(&self, number: u64) {
         let checkpoint = Arc::clone(&self.checkpoint);
         if checkpoint.running.swap(true, Ordering::AcqRel) {
@@ -237,7 +237,7 @@ impl Writer {
         }
         let (disk, layouts) = (Arc::clone(&self.disk), self.layouts.clone());
         let (settings, now_ms) = (self.settings, self.clock.now_ms());
-        // What no log says yet.
+        // What no log records yet.
         let suspects = self.suspects.clone();
         let make = move || {
             let (mut state, report, _) = files::read(&*disk, &layouts, number, &suspects)?;

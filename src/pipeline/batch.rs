@@ -1,4 +1,4 @@
-//! The loop that every event goes through: match, resolve, count.
+//! The loop that processes every event: match, resolve, count.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::forward::Forwards;
 use crate::rules::{Action, Metrics, Route, RuleSet};
 use crate::ses::{Event, Fingerprint, Minute, Other, Path, Visit};
 
-/// What a datum's time is taken from.
+/// Determines the time under which an event counts.
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
     /// Unix milliseconds at which the batch arrived.
@@ -25,17 +25,17 @@ pub struct Batch {
     rules: Arc<RuleSet>,
     times: Times,
     key: KeyBuilder,
-    /// Leaves copies out, if the rules ask for that.
+    /// Removes duplicates, if enabled.
     sift: Option<Box<Sift>>,
-    /// Drops series that the hour has no place for. Offline there is none.
+    /// Drops series above the hour's limit. Absent offline.
     guard: Option<Box<SeriesGuard>>,
     pub delta: Delta,
     pub tally: Tally,
-    /// Where the first value that could not be read stands, as the reader gives it.
+    /// The position of the first unreadable value, as reported by the reader.
     pub first_malformed: Option<u64>,
-    /// Values that could not be read, if they are to be kept. Of files none are.
+    /// Unreadable values, if they are kept. Files keep none.
     pub letters: Option<Letters>,
-    /// Events that are to be forwarded, if any are.
+    /// Events to forward, if any.
     pub forwards: Option<Forwards>,
 }
 
@@ -59,27 +59,27 @@ impl Batch {
         }
     }
 
-    /// Has the events collected that these rules forward.
+    /// Collects the events that these rules forward.
     #[must_use]
     pub fn forwarding(mut self) -> Self {
         self.forwards = (!self.rules.targets().is_empty()).then(Forwards::default);
         self
     }
 
-    /// Drops series that the limit of the hour would drop at the merge.
+    /// Drops series that the merge would drop because of the hour's limit.
     #[must_use]
     pub fn guarded(mut self, guard: Option<SeriesGuard>) -> Self {
         self.guard = guard.map(Box::new);
         self
     }
 
-    /// Whether each event adds to what this takes of memory, even under a known key.
+    /// Whether each event needs memory, even if its key is known.
     #[must_use]
     pub fn keeps_events(&self) -> bool {
         self.sift.is_some() || self.forwards.is_some()
     }
 
-    /// Bytes of memory that the counts, the events to forward and the fingerprints take.
+    /// Memory used by counts, events to forward and fingerprints, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.delta.bytes()
@@ -88,8 +88,8 @@ impl Batch {
             + self.forwards.as_ref().map_or(0, Forwards::memory)
     }
 
-    /// An empty batch, judged by the same rules at the same time, which leaves out the same events,
-    /// and collects these letters too, and events to forward if this one does.
+    /// An empty batch with the same rules, times and removed events. It collects dead letters into
+    /// `letters`, and events to forward if this batch does.
     #[must_use]
     pub fn blank(&self, letters: Option<Letters>) -> Self {
         let sift = self.sift.clone().map(|mut sift| {
@@ -101,25 +101,25 @@ impl Batch {
         Self { sift, guard, letters, forwards, ..Self::new(self.rules(), self.times) }
     }
 
-    /// The version of the rules that judges this batch.
+    /// The version of the rules for this batch.
     #[must_use]
     pub fn rules(&self) -> Arc<RuleSet> {
         Arc::clone(&self.rules)
     }
 
-    /// The events that were counted, if copies are left out.
+    /// The counted events, if duplicates are removed.
     #[must_use]
     pub fn fingerprints(&self) -> &[Fingerprint] {
         self.sift.as_ref().map_or(&[], |sift| sift.fingerprints())
     }
 
-    /// A copy that was left out.
+    /// The first duplicate that was removed.
     #[must_use]
     pub fn copy_sample(&self) -> Option<&Sample> {
         self.sift.as_ref()?.sample()
     }
 
-    /// Begins anew, for reading the request again without some events.
+    /// Clears the batch, to read the request again without some events.
     pub fn leave_out(&mut self, known: Known) {
         self.clear();
         self.letters = None;
@@ -129,9 +129,8 @@ impl Batch {
         }
     }
 
-    /// Takes over all that another batch, judged by the same rules, has counted behind this one.
-    /// Both read files, of which no copies are left out.
-    /// The other is empty then, and keeps its memory.
+    /// Adds the counts of a batch that follows this one, with the same rules. Both must read files,
+    /// in which no duplicates are removed. The other batch is emptied and keeps its memory.
     pub fn absorb(&mut self, other: &mut Self) {
         if self.delta.is_empty() {
             std::mem::swap(&mut self.delta, &mut other.delta);
@@ -144,7 +143,7 @@ impl Batch {
         other.clear();
     }
 
-    /// Forgets what was counted and keeps the memory.
+    /// Clears the counts but keeps the memory.
     pub fn clear(&mut self) {
         self.delta.clear();
         self.tally = Tally::default();
@@ -155,7 +154,7 @@ impl Batch {
     }
 }
 
-/// The key that an event counts under; `None` when a dimension's value is none.
+/// The key for an event; `None` when a dimension has no value.
 fn key<'k>(
     builder: &'k mut KeyBuilder,
     metrics: &Metrics,
@@ -172,8 +171,8 @@ fn key<'k>(
 
 impl Visit for Batch {
     fn event(&mut self, event: &Event<'_>, _: &Path, raw: &[u8]) {
-        // The rules are borrowed: to count their owners for each event is to make all cores that
-        // read wait for each other.
+        // The rules are borrowed: a reference count per event would make all reading cores contend
+        // for it.
         let Self { rules, times, key: builder, sift, guard, delta, tally, forwards, .. } = self;
         if sift.as_mut().is_some_and(|sift| sift.is_copy(event)) {
             tally.copies += 1;

@@ -1,9 +1,9 @@
-//! The synchronous middle: one request's bytes in, its counts out.
+//! The synchronous middle layer: the bytes of one request in, its counts out.
 //!
-//! A [`Batch`] is what a request is counted into: private, judged by one version of the rules, and
-//! merged as a whole or not at all. Both identities of counting hold for every batch:
-//! `events = matched + unmatched + unrouted` and `destination_matches = counts + dropped`; a copy that
-//! was left out is in neither. [`bulk`] reads files into one, on all cores.
+//! A request is counted into a [`Batch`]: private, with one version of the rules, and merged as a
+//! whole or not at all. Two equations hold for every batch: `events = matched + unmatched +
+//! unrouted` and `destination_matches = counts + dropped`. A removed duplicate is in neither.
+//! [`bulk`] reads files into one batch, on all cores.
 
 mod batch;
 pub mod bulk;

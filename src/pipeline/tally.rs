@@ -1,4 +1,4 @@
-//! Plain counts made while a batch is read; applied to the metrics once.
+//! Plain counters that are updated while a batch is read, and applied to the metrics once.
 
 use crate::ses::Other;
 use crate::telemetry::{DropReason, LATENESS_BOUNDS, Metrics, Routing, ValueClass};
@@ -6,7 +6,7 @@ use crate::telemetry::{DropReason, LATENESS_BOUNDS, Metrics, Routing, ValueClass
 /// What happened to the values of a batch.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tally {
-    /// Events whose type at least one enabled destination of their set takes.
+    /// Events that at least one enabled destination of their configuration set matches.
     pub matched: u64,
     pub unmatched: u64,
     pub unrouted: u64,
@@ -15,17 +15,17 @@ pub struct Tally {
     pub foreign: u64,
     pub control: u64,
     pub notice: u64,
-    /// Events that were left out because they were counted before; in none of the others.
+    /// Events skipped as duplicates; in none of the others.
     pub copies: u64,
-    /// Routed events that carry no readable time.
+    /// Routed events without a readable time.
     pub no_timestamp: u64,
-    /// Pairs of an event and a CloudWatch destination that takes it.
+    /// Pairs of an event and a CloudWatch destination that counts it.
     pub destination_matches: u64,
     /// Sum of all counts.
     pub counts: u64,
-    /// Counts not made because a dimension's value is none.
+    /// Counts dropped because a dimension has no valid value.
     pub invalid_value: u64,
-    /// Counts not made because their series would be one too many in this hour.
+    /// Counts dropped because their series exceed the hour's limit.
     pub series_limit: u64,
     pub lateness: Lateness,
 }
@@ -33,22 +33,22 @@ pub struct Tally {
 /// How late events are (arrival minus event time), by bucket.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Lateness {
-    /// Number and sum in milliseconds: whole, so that no order of adding shows.
+    /// Number and sum in milliseconds; integers, so that the order of additions does not matter.
     buckets: [(u64, i64); LATENESS_BOUNDS.len() + 1],
 }
 
 // === impl Tally ===
 
 impl Tally {
-    /// All events, whatever became of them.
+    /// All events, whatever their result.
     #[must_use]
     pub fn events(&self) -> u64 {
         self.matched + self.unmatched + self.unrouted
     }
 
-    /// Adds what happened in another batch.
+    /// Adds the tally of another batch.
     pub fn add(&mut self, other: &Self) {
-        // All of it: a field that is new must be named here.
+        // Exhaustive: a new field must be added here.
         let Self {
             matched,
             unmatched,
@@ -86,7 +86,7 @@ impl Tally {
         }
     }
 
-    /// Counts a merged batch in the metrics. `series_limit`: counts that the merge itself dropped.
+    /// Applies a merged batch to the metrics. `series_limit`: counts that the merge itself dropped.
     pub fn record(&self, metrics: &Metrics, series_limit: u64) {
         for (class, count) in [
             (ValueClass::Event, self.events()),
@@ -125,7 +125,7 @@ impl Tally {
 // === impl Lateness ===
 
 impl Lateness {
-    /// Adds an event that arrived so many milliseconds after its own time.
+    /// Adds an event that arrived this many milliseconds after its own time.
     pub fn add(&mut self, ms: i64) {
         #[expect(clippy::cast_precision_loss, reason = "years of milliseconds fit in 2^52")]
         let seconds = ms as f64 / 1000.0;
@@ -135,7 +135,7 @@ impl Lateness {
         *sum = sum.saturating_add(ms);
     }
 
-    /// For each bucket that is not empty: the mean of what is in it, and how many.
+    /// The mean and the number of events of each non-empty bucket.
     pub fn means(&self) -> impl Iterator<Item = (f64, usize)> {
         let filled = self.buckets.iter().filter(|(count, _)| *count > 0);
         filled.map(|(count, sum)| {

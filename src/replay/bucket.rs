@@ -9,22 +9,22 @@ use super::object::Place;
 use super::plan::{Found, Range};
 use crate::source::s3::Object;
 
-/// Folders that say nothing of a time are opened so deep, and where there are no more than so many of
-/// them: below that, listing their objects is no dearer.
+/// Folders whose names contain no time are listed one by one down to this depth, and only up to
+/// this many. Below that, listing all their objects costs no more.
 const DEPTH_MAX: usize = 4;
 const FOLDERS_MAX: usize = 32;
 
-/// A prefix that is to be listed.
+/// A prefix to list.
 struct Prefix {
     text: String,
-    /// Folder by folder, so many more levels deep; else all that is below it at once.
+    /// How many more levels are listed folder by folder; at 0 everything below is listed at once.
     depth: usize,
 }
 
-/// Finds all objects below a prefix whose folders may hold some of a range.
+/// Finds all objects below a prefix, except in folders outside of the range.
 ///
 /// # Errors
-/// Says what cannot be listed; or what `each` says.
+/// What cannot be listed; or an error of `each`.
 pub async fn list<E: From<String>>(
     client: &Client,
     bucket: &str,
@@ -56,7 +56,7 @@ pub async fn list<E: From<String>>(
     Ok(())
 }
 
-/// How a folder is listed; `None`: all in it is outside of the range.
+/// How to list a folder; `None`: everything in it is outside of the range.
 fn below(folder: String, depth: usize, is_wide: bool, range: Range) -> Option<Prefix> {
     if let Some(span) = layout::of_folder(&folder) {
         return range.touches(span).then_some(Prefix { text: folder, depth: 0 });
@@ -75,7 +75,7 @@ fn offer_all<E>(
     for object in page.contents() {
         let Some(key) = object.key() else { continue };
         let bytes = object.size().and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0);
-        // The console makes one for a folder.
+        // The S3 console creates such an object for a folder.
         if key.ends_with('/') && bytes == 0 {
             continue;
         }

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use super::object::{Place, Stamp};
 use super::plan::Found;
 
-/// Finds a file, or all files below a folder but hidden ones. Links to files are followed, and of those to
-/// folders the one that is named here.
+/// Finds a file, or all files below a folder except hidden ones. Follows links to files, but links
+/// to folders only at the top.
 ///
 /// # Errors
-/// Says what cannot be read; or what `each` says.
+/// What cannot be read; or an error of `each`.
 pub fn list<E: From<String>>(
     path: &Path,
     each: &mut impl FnMut(Found) -> Result<(), E>,
@@ -37,7 +37,7 @@ pub fn list<E: From<String>>(
             }
             let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
             let path = if is_link { fs::canonicalize(path) } else { Ok(path) };
-            // A link that leads nowhere is no file.
+            // A broken link is skipped.
             let Ok(path) = path else { continue };
             let metadata = fs::metadata(&path).map_err(|error| failed(&path, error))?;
             if metadata.is_file() {

@@ -1,4 +1,4 @@
-//! What the command line names: a bucket and prefix, or a path.
+//! An input on the command line: a bucket and prefix, or a path.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ pub enum Input {
     /// All keys that begin with the prefix.
     #[cfg(feature = "s3")]
     Bucket { bucket: String, prefix: String },
-    /// A file, or a folder with all that is in it.
+    /// A file, or a folder with everything in it.
     Path(PathBuf),
 }
 

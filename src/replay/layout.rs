@@ -1,14 +1,14 @@
-//! When an object's first record arrived, as its name says it.
+//! The arrival time of an object's first record, taken from its name.
 //!
-//! Firehose names objects `PREFIX YYYY/MM/dd/HH/STREAM-VERSION-YYYY-MM-dd-HH-MM-SS-UUID`, by the arrival
-//! of the oldest record, in UTC.
-//! <https://docs.aws.amazon.com/firehose/latest/dev/s3-object-name.html>, 2026-11-22.
-//! Its prefix can be anything, so folders are understood as they are commonly made:
-//! `2026/11/21/07/`, `year=2026/month=11/day=21/hour=07/`, `2026-11-21/07/`, `dt=2026-11-21/`.
+//! Firehose names objects `PREFIX YYYY/MM/dd/HH/STREAM-VERSION-YYYY-MM-dd-HH-MM-SS-UUID`, with the
+//! arrival of the oldest record in UTC.
+//! <https://docs.aws.amazon.com/firehose/latest/dev/s3-object-name.html>, 2026-11-22. Its prefix
+//! can be anything, so common folder names are recognized: `2026/11/21/07/`,
+//! `year=2026/month=11/day=21/hour=07/`, `2026-11-21/07/`, `dt=2026-11-21/`.
 
 use crate::ses::time::parse_ms;
 
-/// A stretch of time that a name stands for: a second, an hour, a day or a month.
+/// The period that a name stands for: a second, an hour, a day or a month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     /// Unix milliseconds.
@@ -26,21 +26,21 @@ const MONTH_MS: i64 = 31 * DAY_MS;
 /// `YYYY-MM-dd-HH-MM-SS`
 const STAMP_BYTES: usize = 19;
 
-/// What the name of an object says: its file name, else its folders.
+/// The period of an object: from its file name, else from its folders.
 #[must_use]
 pub fn of_object(key: &str) -> Option<Span> {
     let (folders, name) = key.rsplit_once('/').unwrap_or(("", key));
     of_name(name).or_else(|| of_folder(folders))
 }
 
-/// The day or hour that folders stand for; the innermost, if there are several.
+/// The day or hour of the innermost dated folder.
 #[must_use]
 pub fn of_folder(path: &str) -> Option<Span> {
     let folders: Vec<_> = path.split('/').filter(|folder| !folder.is_empty()).collect();
     (0..folders.len()).rev().find_map(|at| day(&folders[at..]))
 }
 
-/// The month that a folder stands for which has folders of days.
+/// The month of a folder that contains folders of days.
 #[cfg(feature = "s3")]
 #[must_use]
 pub fn of_month(path: &str) -> Option<Span> {
@@ -50,7 +50,7 @@ pub fn of_month(path: &str) -> Option<Span> {
         .map(|span| Span { len_ms: MONTH_MS, ..span })
 }
 
-/// The stamp in the name of a file; the last, should the stream's name look like one.
+/// The timestamp in a file name; the last one, in case the stream's name looks like one.
 fn of_name(name: &str) -> Option<Span> {
     let name = name.as_bytes();
     let starts = (0..=name.len().checked_sub(STAMP_BYTES)?).rev();
@@ -65,12 +65,12 @@ fn of_name(name: &str) -> Option<Span> {
     })
 }
 
-/// The day, or its hour, that folders begin with.
+/// The day or hour that the folder names start with.
 fn day(folders: &[&str]) -> Option<Span> {
     let first = *folders.first()?;
     let whole = first.split_once('=').map_or(first, |(_, value)| value);
     let hour = |folder: Option<&&str>| folder.and_then(|folder| number(folder, "hour"));
-    // 2026-11-21, with an hour behind it or as the next folder.
+    // 2026-11-21, with the hour after it or as the next folder.
     if let Some((date, rest)) = whole.split_at_checked(10)
         && let [year, month, day] = date.split('-').collect::<Vec<_>>()[..]
     {
@@ -91,7 +91,7 @@ fn year_of(folder: &str) -> Option<u16> {
     year.parse().ok().filter(|_| is_one)
 }
 
-/// Two digits; with its name before it, as in `month=7`, one will do.
+/// Two digits; after a name, as in `month=7`, one is enough.
 fn number(folder: &str, name: &str) -> Option<u16> {
     let named = folder.strip_prefix(name).and_then(|rest| rest.strip_prefix('='));
     let digits = named.filter(|_| !name.is_empty()).unwrap_or(folder);
@@ -100,11 +100,11 @@ fn number(folder: &str, name: &str) -> Option<u16> {
     digits.parse().ok().filter(|_| is_one)
 }
 
-/// An hour, or without one the day. `None`: there is no such day or hour.
+/// An hour, or the day if no hour is given. `None`: that day or hour does not exist.
 fn span(year: u16, month: u16, day: u16, hour: Option<u16>) -> Option<Span> {
     let start =
         |hour| parse_ms(format!("{year:04}-{month:02}-{day:02}T{hour:02}:00:00Z").as_bytes());
-    // What is no hour is a folder of some other kind.
+    // A folder whose name is not an hour has another meaning.
     let of_hour = hour.and_then(start).map(|start_ms| Span { start_ms, len_ms: HOUR_MS });
     of_hour.or_else(|| start(0).map(|start_ms| Span { start_ms, len_ms: DAY_MS }))
 }
@@ -131,7 +131,7 @@ mod tests {
             ),
             (format!("mail-1-2026-11-21-07-05-09-{uuid}.gz"), "2026-11-21T07:05:00Z", SECOND_MS),
             ("p/2026-11-21-07-05-09".to_owned(), "2026-11-21T07:05:00Z", SECOND_MS),
-            // The stream's name looks like a stamp.
+            // The stream's name looks like a timestamp.
             (
                 format!("mail-2020-01-01-00-00-00-1-2026-11-21-07-05-09-{uuid}"),
                 "2026-11-21T07:05:00Z",
@@ -190,8 +190,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
-        /// Whatever a key is, it is judged without a panic; and what a stream is called, and what stands
-        /// before the layout, changes nothing of what the layout says.
+        /// No key causes a panic, and neither the stream's name nor the prefix changes what the
+        /// layout says.
         #[test]
         fn the_innermost_layout_counts_whatever_surrounds_it(
             before in "([a-z0-9=é/-]{0,12}/)?",

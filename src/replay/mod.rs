@@ -1,9 +1,9 @@
-//! Archives counted again: objects in S3 and files in folders, each once.
+//! Replays archives: objects in S3 and files in folders, each counted once.
 //!
-//! A [`Plan`] is made of what the inputs hold: which objects are chosen by their times, were not counted
-//! before, and are not too old. [`Work`] reads them, many at once, each into a batch of its own that is
-//! merged in one step. With a journal that knows the ids, a replay that was interrupted goes on where it
-//! was. Events count at their own times.
+//! A [`Plan`] holds the objects to read: those in the chosen time range that were not counted
+//! before and are not too old. [`Work`] reads many of them at once, each into its own batch that is
+//! merged in one step. With a journal that knows the IDs, an interrupted replay is resumed. Events
+//! count at their own times.
 
 #[cfg(feature = "s3")]
 pub mod bucket;

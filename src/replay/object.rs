@@ -1,4 +1,4 @@
-//! An object, wherever it is: what it is known by, and how it is opened.
+//! An object in S3 or a file: its identity, and how to open it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,11 +16,11 @@ use crate::source::s3::Object;
 pub enum Place {
     #[cfg(feature = "s3")]
     Bucket(Object),
-    /// A file by its one true path.
+    /// A file by its canonical path.
     File { path: PathBuf, stamp: Stamp },
 }
 
-/// What a file is known by beside its path: one that was written anew is another.
+/// Identifies the version of a file: a rewritten file is another version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     pub bytes: u64,
@@ -41,7 +41,7 @@ impl Place {
         }
     }
 
-    /// What a version is told by.
+    /// Identifies the version.
     #[must_use]
     pub fn version(&self) -> String {
         match self {
@@ -51,7 +51,7 @@ impl Place {
         }
     }
 
-    /// Known by place and version.
+    /// Identifies the object by place and version.
     #[must_use]
     pub fn id(&self) -> RequestId {
         match self {
@@ -90,7 +90,7 @@ impl Stamp {
         Self { bytes: metadata.len(), written_ns }
     }
 
-    /// Opens the file that had this stamp; `None`: it is gone, or another by now.
+    /// Opens the file if it still has this stamp; `None`: it no longer exists or has changed.
     ///
     /// # Errors
     /// It cannot be opened.
@@ -102,10 +102,10 @@ impl Stamp {
         Ok(self.is_of(&file)?.then_some(file))
     }
 
-    /// Whether an open file still has it.
+    /// Whether an open file still has this stamp.
     ///
     /// # Errors
-    /// What the system says.
+    /// Errors of the system.
     pub fn is_of(self, file: &File) -> io::Result<bool> {
         Ok(Self::of(&file.metadata()?) == self)
     }

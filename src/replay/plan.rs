@@ -1,4 +1,4 @@
-//! What is to be read: which of the objects that are there, in what order.
+//! The plan of a replay: which of the listed objects to read, and in what order.
 
 use std::collections::HashSet;
 
@@ -11,21 +11,21 @@ use crate::aggregate::Line;
 use crate::limits::DATUM_AGE_MAX;
 use crate::ses::Minute;
 
-/// Objects that are remembered at most, here and in the state: a few hundred bytes of memory each.
+/// Maximum number of objects in a plan and in the state: each takes a few hundred bytes of memory.
 pub const OBJECTS_MAX: usize = 500_000;
 
-/// From its first record to its last, an object takes as long as its stream collects (900 s at most), and
-/// a stream may be told to name folders by the time of some zone, up to twelve hours behind UTC.
+/// How far an object's records may be after the time in its name: a stream buffers at most 900 s,
+/// and it may name folders in a time zone up to twelve hours behind UTC.
 const NAME_LAG_MS: i64 = 900_000 + 12 * HOUR_MS;
 
-/// Which times are chosen: from the first on, and before the second (Unix milliseconds).
+/// The chosen times: from the first (inclusive) to the second (exclusive), in Unix milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Range {
     pub from_ms: i64,
     pub to_ms: i64,
 }
 
-/// An object that a listing gave.
+/// A listed object.
 #[derive(Clone, Debug)]
 pub struct Found {
     pub place: Place,
@@ -34,7 +34,7 @@ pub struct Found {
     pub written_ms: i64,
 }
 
-/// An object that is to be read.
+/// An object to read.
 #[derive(Debug)]
 pub struct Chosen {
     pub place: Place,
@@ -46,7 +46,7 @@ pub struct Chosen {
 #[derive(Debug)]
 pub struct Plan {
     pub range: Range,
-    /// What arrived before is too old to be published (Unix milliseconds).
+    /// Objects that arrived before this are too old to publish (Unix milliseconds).
     oldest_ms: i64,
     objects_max: usize,
     /// In the order of their times.
@@ -57,18 +57,18 @@ pub struct Plan {
     pub passed_over: PassedOver,
 }
 
-/// Objects that are not read.
+/// Objects that are skipped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PassedOver {
     /// Counted before.
     pub known: u64,
-    /// Outside of the range; of folders outside of it, none is looked at.
+    /// Outside of the range; does not include folders that were not listed.
     pub outside: u64,
-    /// By their names too old for CloudWatch.
+    /// Too old for CloudWatch, by their names.
     pub too_old: u64,
 }
 
-/// More objects than can be remembered.
+/// There are more objects than a plan can hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooMany {
     pub known: usize,
@@ -85,8 +85,7 @@ impl Range {
         self.from_ms <= ms && ms < self.to_ms
     }
 
-    /// Whether a folder may hold objects of the range. One that stands for a time up to a day before or
-    /// behind it may.
+    /// Whether a folder may hold objects of the range, with a tolerance of one day on both sides.
     #[must_use]
     pub fn touches(&self, folder: Span) -> bool {
         let (start_ms, end_ms) = (folder.start_ms, folder.start_ms + folder.len_ms);
@@ -116,10 +115,10 @@ impl Plan {
         }
     }
 
-    /// Takes an object, once, or passes it over.
+    /// Adds an object unless it is known, or skips it.
     ///
     /// # Errors
-    /// There are too many.
+    /// There are too many objects.
     pub fn offer(&mut self, found: Found) -> Result<(), TooMany> {
         let Found { place, bytes, written_ms } = found;
         let said = layout::of_object(&place.key());
@@ -149,11 +148,11 @@ impl Plan {
         span.start_ms + span.len_ms + NAME_LAG_MS < self.oldest_ms
     }
 
-    /// Puts the objects in order: those of the same minutes are read together, and their counts added up
-    /// before they are published.
+    /// Sorts the objects by time. Objects of the same minutes are then read together, and their
+    /// counts are added up before they are published.
     pub fn sort(&mut self) {
         self.chosen.sort_by(|a, b| (a.at_ms, a.place.key()).cmp(&(b.at_ms, b.place.key())));
-        // What is needed no more.
+        // No longer needed.
         self.ids = HashSet::default();
         self.known = HashSet::default();
     }
@@ -164,12 +163,12 @@ impl Plan {
     }
 }
 
-/// When what CloudWatch still takes begins (Unix milliseconds).
+/// The oldest time that CloudWatch still accepts (Unix milliseconds).
 fn oldest_ms(now_ms: i64) -> i64 {
     now_ms.saturating_sub(i64::try_from(DATUM_AGE_MAX.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// The sum of counts that CloudWatch would not take for their age.
+/// The sum of counts that are too old for CloudWatch.
 #[must_use]
 pub fn counts_too_old(lines: &[Line], now_ms: i64) -> u64 {
     let oldest = Minute::of_ms(oldest_ms(now_ms));
@@ -231,7 +230,8 @@ mod tests {
 
     #[test]
     fn what_is_surely_too_old_is_passed_over_and_never_without_a_clock() {
-        // Two weeks before: the fourth, at 11:06:40. Twelve hours and a quarter are for names that lag.
+        // Two weeks earlier is the fourth, 11:06:40. The tolerance for names is twelve hours and a
+        // quarter.
         let names = ["/2026/11/03/22/a", "/2026/11/03/21/a", "/2026/11/02/a", "/2026/11/03/a"];
         let mut plan = plan(Range::ALL, &[]);
         for name in names {

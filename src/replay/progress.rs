@@ -1,4 +1,4 @@
-//! How far a replay is.
+//! The progress of a replay.
 
 use std::collections::HashSet;
 use std::hash::BuildHasher;
@@ -10,7 +10,7 @@ use foldhash::fast::{FixedState, RandomState};
 use crate::aggregate::{Delta, series_of};
 use crate::pipeline::{Batch, Tally};
 
-/// What workers have done, for whoever looks.
+/// Progress that the workers report and other tasks display.
 #[derive(Debug, Default)]
 pub struct Progress {
     objects: AtomicU64,
@@ -19,26 +19,26 @@ pub struct Progress {
     totals: Mutex<Totals>,
 }
 
-/// Figures of a moment.
+/// The progress at one moment.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Figures {
-    /// Objects that were read, or cannot be, and their bytes.
+    /// Objects that were read or failed, and their bytes.
     pub objects: u64,
     pub bytes: u64,
     pub events: u64,
 }
 
-/// What became of the objects, and of what was in those that were read.
+/// Totals of the objects, and of the events in those that were read.
 #[derive(Clone, Debug, Default)]
 pub struct Totals {
     pub read: u64,
-    /// Gone, or others by now.
+    /// No longer existing, or changed.
     pub missing: u64,
     pub failed: u64,
-    /// Of those that were read.
+    /// Of objects that were read.
     pub bytes: u64,
     pub tally: Tally,
-    /// Hashes of the series that were counted.
+    /// Hashes of the counted series.
     series: HashSet<u64, RandomState>,
 }
 
@@ -59,7 +59,7 @@ impl Progress {
         self.lock().clone()
     }
 
-    /// An object of so many bytes was counted.
+    /// An object of this size was counted.
     pub fn read(&self, bytes: u64, batch: &Batch) {
         self.events.fetch_add(batch.tally.events(), Ordering::Relaxed);
         let series: Vec<_> = hashes(&batch.delta).collect();
@@ -77,7 +77,7 @@ impl Progress {
         self.done(bytes);
     }
 
-    /// Gives how many have failed by now.
+    /// Returns the number of failed objects so far.
     pub fn failed(&self, bytes: u64) -> u64 {
         self.done(bytes);
         let mut totals = self.lock();

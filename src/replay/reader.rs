@@ -1,4 +1,4 @@
-//! Reading an object whole into a batch, wherever it is.
+//! Reads a whole object into a batch, from S3 or a file.
 
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ use crate::intake::{MeteredBatch, ReadError, read_stream};
 #[cfg(feature = "s3")]
 use crate::source::s3::Objects;
 
-/// Times that a file is read, should that fail.
+/// How often reading a file is attempted.
 const TRIES: u32 = 3;
-/// Between them at most: a person waits.
+/// Maximum pause between attempts: a person is waiting.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Reads objects.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    /// Those in S3, if some are.
+    /// The S3 client, if any input is in S3.
     #[cfg(feature = "s3")]
     pub objects: Option<Objects>,
 }
@@ -26,10 +26,11 @@ pub struct Reader {
 // === impl Reader ===
 
 impl Reader {
-    /// Reads an object. `fresh` begins a reading, for each try. `None`: it is gone, or another by now.
+    /// Reads an object. `fresh` creates an empty batch for each attempt. `None`: it no longer
+    /// exists or has changed.
     ///
     /// # Errors
-    /// Says why it cannot be read, or not to its end; or it is beyond its budget.
+    /// The object cannot be read completely, or exceeds its budget.
     pub async fn read(
         &self,
         place: &Place,

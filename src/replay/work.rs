@@ -1,4 +1,5 @@
-//! Objects taken one by one, by many workers: each is read whole, and merged in one step or not at all.
+//! Workers that process objects one by one: each is read completely, and merged in one step or not
+//! at all.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -15,38 +16,38 @@ use crate::ack::{Admission, Refusal, RefusalReason};
 use crate::intake::{LetterContent, MeteredBatch, Named, Patience, SourceIntake};
 use crate::pipeline::Batch;
 
-/// Objects that cannot be read are named, so many of them.
+/// How many unreadable objects are listed by name.
 const NAMED_MAX: u64 = 1000;
-/// When so many objects one after the other cannot be read, it is no fault of theirs.
+/// After this many failures in a row the cause is not the objects, so the replay stops.
 const FAILURES_IN_A_ROW_MAX: u64 = 100;
 
-/// What is to be done.
+/// The work of a replay.
 pub struct Work {
     pub objects: Vec<Chosen>,
     pub reader: Reader,
     pub taker: Taker,
     pub progress: Arc<Progress>,
-    /// No object is begun any more.
+    /// Cancelled to start no more objects.
     pub stop: CancellationToken,
-    /// Where words for people go.
+    /// Prints a message for the user.
     pub say: Box<dyn Fn(&str) + Send + Sync>,
     next: AtomicUsize,
     failures_in_a_row: AtomicU64,
 }
 
-/// Who gets what is read.
+/// What happens to a batch that was read.
 #[derive(Debug)]
 pub enum Taker {
-    /// Nobody: it is added up.
+    /// Its counts are only added up.
     Total(Box<Mutex<Batch>>),
     Engine(Engine),
 }
 
-/// What is merged into the counts that a publisher takes.
+/// Merges batches into counts that a publisher takes.
 pub struct Engine {
-    /// Its ledger gives the tickets; what was counted before is not in the plan.
+    /// Its ledger issues the tickets; the plan excludes objects that were counted before.
     pub source: SourceIntake,
-    /// Called when too many counts wait to be published.
+    /// Called when too many counts are waiting to be published.
     pub make_room: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -82,7 +83,7 @@ impl Work {
         }
     }
 
-    /// Works until nothing is left to do, or it is to stop; so many objects at once.
+    /// Processes objects until none is left or `stop` is cancelled; this many at once.
     pub async fn run(self: Arc<Self>, at_once: usize) {
         let mut workers = JoinSet::new();
         for _ in 0..at_once.min(self.objects.len()) {
@@ -169,7 +170,7 @@ impl Work {
                 };
             }
         }
-        // Before the charge ends: who waits for that finds it in the totals.
+        // Before the charge ends, because a waiter for the charge reads these totals.
         self.progress.read(object.bytes, &batch);
         drop(budget.committed());
         End::Done
@@ -191,7 +192,7 @@ impl Work {
     }
 }
 
-/// Reads an object; `None`: it is gone, or another by now.
+/// Reads an object; `None`: it no longer exists or has changed.
 async fn read(
     reader: &Reader,
     place: &Place,

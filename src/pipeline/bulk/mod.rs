@@ -1,16 +1,16 @@
-//! Texts read on all cores into one batch, in memory that does not grow with their length.
+//! Reads texts on all cores into one batch, with memory that does not depend on their length.
 //!
-//! Each worker takes a block of a text (that is where gunzip happens), reads the values in it and
-//! comes again. Several texts go to several workers; who finds no new text helps with an old one,
-//! and takes a block while others still read those before. Where such a block begins is then not
-//! known: inside a value, or behind a fault? It is read as if it began between two values, into a
-//! batch of its own. Once the blocks before are settled, either that was right and the batch is
-//! absorbed, or the block is read again. So a wrong guess costs time, and what comes out is what
-//! one thread would have counted, for every text.
+//! Each worker takes a block of a text (decompressing it on the way), reads its values and takes
+//! the next. Several texts go to several workers. A worker that finds no new text helps with an old
+//! one, and takes a block while earlier blocks are still being read. Then the start of the block is
+//! unknown: it may be inside a value, or after a fault. The worker guesses that the block starts
+//! between two values, and reads it into a separate batch. Once the earlier blocks are settled,
+//! either the guess was right and the batch is absorbed, or the block is read again. So a wrong
+//! guess costs time, and the result for every text is the same as with one thread.
 //!
-//! Memory, besides the counts of all texts: for each worker at most four blocks of 1 MiB with
-//! their counts; one unfinished value with what was read behind it, of at most 25 MiB; and what
-//! gzip in a Firehose record expands to.
+//! Memory besides the counts of all texts: for each worker at most four blocks of 1 MiB with their
+//! counts; one unfinished value and the data read after it, at most 25 MiB; and the decompressed
+//! gzip of a Firehose record.
 
 mod queue;
 mod sequence;
@@ -29,33 +29,33 @@ use super::batch::{Batch, Times};
 use crate::rules::RuleSet;
 use crate::ses::GzipReader;
 
-/// Bytes in a block: 1 MiB takes a few milliseconds, which is long beside waking a thread.
+/// Size of a block: 1 MiB takes a few milliseconds, much longer than waking a thread.
 const BLOCK_BYTES: usize = 1 << 20;
 
-/// The bytes of a text, gunzipped.
+/// The decompressed bytes of a text.
 pub struct Source {
     pub bytes: Box<dyn Read + Send>,
-    /// They come out of gzip, which may be torn.
+    /// The text was gzip, which may be truncated.
     pub gzip: bool,
 }
 
-/// Bytes read from a file at a time.
+/// Size of a read from a file.
 const BUFFER_BYTES: usize = 256 << 10;
 
-/// How reading a text ended.
+/// The result of reading a text.
 #[derive(Debug)]
 pub struct Finished {
-    /// Where in the text the first value that could not be read stands.
+    /// The position of the first unreadable value in the text.
     pub first_malformed: Option<u64>,
-    /// Fails when the text could not be opened, or not be read to its end. What came before is
-    /// counted.
+    /// An error when the text could not be opened or read to its end. Everything before the error
+    /// is counted.
     pub result: anyhow::Result<()>,
 }
 
 /// Opens a text by its number.
 pub type Open<'a> = dyn Fn(usize) -> anyhow::Result<Source> + Sync + 'a;
 
-/// How to read.
+/// Settings for reading.
 #[derive(Clone, Debug)]
 pub struct Bulk {
     rules: Arc<RuleSet>,
@@ -67,14 +67,14 @@ pub struct Bulk {
 // === impl Source ===
 
 impl Source {
-    /// The text that an input holds, gunzipped if it is gzip.
+    /// The text of an input, decompressed if it is gzip.
     ///
     /// # Errors
-    /// Its first bytes cannot be read.
+    /// The first bytes cannot be read.
     pub fn new(input: impl Read + Send + 'static) -> io::Result<Self> {
         let mut input = BufReader::with_capacity(BUFFER_BYTES, input);
-        // `fill_buf` gives at least one byte unless the input is at its end. A pipe that gives exactly
-        // one byte is taken by that byte alone, which begins no JSON value.
+        // `fill_buf` returns at least one byte unless the input is at its end. For a pipe that
+        // returns exactly one byte, that byte decides; it cannot start a JSON value.
         let gzip = matches!(input.fill_buf()?, [0x1f] | [0x1f, 0x8b, ..]);
         let bytes: Box<dyn Read + Send> =
             if gzip { Box::new(GzipReader::new(input)) } else { Box::new(input) };
@@ -85,16 +85,16 @@ impl Source {
 // === impl Bulk ===
 
 impl Bulk {
-    /// On all cores that this process may use.
+    /// Uses all cores that this process may use.
     #[must_use]
     pub fn new(rules: Arc<RuleSet>, times: Times) -> Self {
         let workers = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
         Self { rules, times, workers, block_bytes: BLOCK_BYTES }
     }
 
-    /// Reads texts, numbered from 0, into one batch. `finished` hears of each in this order, as
-    /// soon as it and all before it are read. `first_malformed` of the batch is not set, since
-    /// offsets mean something in one text only.
+    /// Reads texts, numbered from 0, into one batch. `finished` is called for each in order, as
+    /// soon as it and all before it are read. `first_malformed` of the batch is not set, because an
+    /// offset refers to a single text.
     pub fn read(
         &self,
         texts: usize,
@@ -134,7 +134,7 @@ impl Bulk {
     }
 }
 
-/// A panic while the lock was held ends the run anyway, when its thread is joined.
+/// A panic while the lock was held fails the run anyway, when its thread is joined.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

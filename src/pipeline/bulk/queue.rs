@@ -1,4 +1,4 @@
-//! Which text a worker reads next.
+//! Decides which text a worker reads next.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,21 +13,21 @@ pub struct Queue {
 
 #[derive(Default)]
 struct State {
-    /// The first text that nobody has begun.
+    /// The first text that no worker has started.
     next: usize,
-    /// Texts that still have blocks to take: at most one for each worker.
+    /// Texts that still have blocks to take: at most one per worker.
     begun: Vec<Arc<Text>>,
 }
 
 // === impl Queue ===
 
 impl Queue {
-    /// Texts numbered from 0.
+    /// A queue of texts numbered from 0.
     pub fn new(texts: usize) -> Self {
         Self { texts, state: Mutex::default() }
     }
 
-    /// A new text, or else the one that the fewest workers read. `None`: nothing is left to take.
+    /// A new text, or else the one with the fewest workers. `None`: nothing is left.
     pub fn next(&self) -> Option<Arc<Text>> {
         let mut state = lock(&self.state);
         let text = if state.next < self.texts {
@@ -42,7 +42,7 @@ impl Queue {
         Some(text)
     }
 
-    /// Says that all blocks of a text are taken.
+    /// Removes a text whose blocks are all taken.
     pub fn drained(&self, text: &Arc<Text>) {
         lock(&self.state).begun.retain(|begun| !Arc::ptr_eq(begun, text));
     }

@@ -1,49 +1,49 @@
-//! The blocks of one text, settled in their order, whatever the order they come in.
+//! Settles the blocks of one text in order, whatever the order in which they arrive.
 
 use std::collections::BTreeMap;
 
 use super::super::batch::Batch;
 use crate::ses::{Block, Scan};
 
-/// A text up to the block that is to be settled next.
+/// The state of a text before the next block to settle.
 #[derive(Debug, Default)]
 pub struct Head {
     pub scan: Scan,
-    /// Where the first value that could not be read stands.
+    /// The position of the first unreadable value.
     pub first_malformed: Option<u64>,
 }
 
-/// A block before it is settled.
+/// A block that is not settled.
 #[derive(Debug)]
 pub struct Part {
     pub block: Block,
-    /// What it holds if it begins between two values; `None` when nobody has looked.
+    /// Its content if it starts between two values; `None` when it was not guessed.
     pub guess: Option<Guess>,
 }
 
-/// A block read as if the one before ended between two values.
+/// A block that was read as if the previous one ended between two values.
 #[derive(Debug)]
 pub struct Guess {
-    /// How far the text is read then.
+    /// The scan state after the block.
     pub scan: Scan,
     pub batch: Batch,
 }
 
-/// Who has a turn settles a block, alone and in the order of the text.
+/// The holder of the turn settles a block, alone and in the order of the text.
 #[derive(Debug)]
 pub struct Turn {
     pub head: Head,
     pub part: Part,
 }
 
-/// The order. Blocks are numbered from 0.
+/// The order of the blocks, numbered from 0.
 #[derive(Debug)]
 pub struct Sequence {
-    /// `None` while somebody has a turn.
+    /// `None` while a worker holds the turn.
     head: Option<Head>,
-    /// The block whose turn is next.
+    /// The next block to settle.
     next: u64,
-    /// Blocks that came before their turn.
+    /// Blocks that arrived before their turn.
     early: BTreeMap<u64, Part>,
 }
 
@@ -63,7 +63,7 @@ impl Sequence {
         Some(head)
     }
 
-    /// Hands in a block: its turn, or it waits until whoever has the turn before comes to it.
+    /// Hands in a block. Returns its turn, or stores it for the worker that holds an earlier turn.
     pub fn hand_in(&mut self, number: u64, part: Part) -> Option<Turn> {
         let Some(head) = self.begin(number) else {
             self.early.insert(number, part);
@@ -72,7 +72,7 @@ impl Sequence {
         Some(Turn { head, part })
     }
 
-    /// Ends a turn; gives the next if its block waits.
+    /// Ends a turn; returns the next one if its block is waiting.
     pub fn end(&mut self, head: Head) -> Option<Turn> {
         self.head = Some(head);
         let part = self.early.remove(&self.next)?;

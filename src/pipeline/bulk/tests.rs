@@ -1,4 +1,4 @@
-//! What one thread counts from the whole text is the truth, for every text, cut and order.
+//! For every text, cut and order, the result equals that of one thread reading the whole text.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -19,7 +19,7 @@ use crate::rules::Layouts;
 use crate::ses::{self, GzipReader, Reader};
 use crate::synth::{Profile, StreamOptions, stream};
 
-/// All that can be seen of a run.
+/// Everything visible about a run.
 #[derive(Debug, PartialEq)]
 struct Counted {
     counts: BTreeMap<Vec<u8>, u64>,
@@ -57,7 +57,7 @@ fn alone(bulk: &Bulk, texts: &[impl AsRef<[u8]>]) -> Counted {
     counted(&total, first_malformed)
 }
 
-/// Many threads, as often as they come to it.
+/// Many threads, in whatever order they run.
 fn together(bulk: &Bulk, texts: &[impl AsRef<[u8]> + Sync]) -> Counted {
     let open = |number: usize| {
         let bytes: Vec<u8> = texts[number].as_ref().to_vec();
@@ -83,8 +83,7 @@ fn shared<'b>(bulk: &'b Bulk, open: &'b Open<'b>) -> Shared<'b> {
     }
 }
 
-/// Every block is guessed; the order in which they are handed in is that of `picks` among so many
-/// blocks that were taken.
+/// Guesses every block; `picks` chooses the order in which `window` taken blocks are handed in.
 fn shuffled(bulk: &Bulk, bytes: &[u8], window: usize, picks: &[Index]) -> Counted {
     let open =
         |_: usize| Ok(Source { bytes: Box::new(io::Cursor::new(bytes.to_vec())), gzip: false });
@@ -92,7 +91,7 @@ fn shuffled(bulk: &Bulk, bytes: &[u8], window: usize, picks: &[Index]) -> Counte
     let (sender, receiver) = sync_channel(1);
     let mut worker = Worker::new(&shared, sender);
     let text = Text::new(0);
-    // Room for all blocks, since nobody else would make room.
+    // Room for all blocks, because no other worker makes room.
     (0..=bytes.len()).for_each(|_| text.join());
     let (mut taken, mut picks) = (Vec::new(), picks.iter().cycle());
     loop {
@@ -120,7 +119,7 @@ fn shuffled(bulk: &Bulk, bytes: &[u8], window: usize, picks: &[Index]) -> Counte
 
 // === inputs ===
 
-/// Pieces that cuts, guesses and faults trip over.
+/// Pieces that are difficult for cuts, guesses and faults.
 const PIECES: [&str; 22] = [
     "\n",
     " ",
@@ -162,7 +161,7 @@ fn events() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// A value that is longer than most blocks, with what looks like the end of one in it.
+/// A value longer than most blocks, with text that looks like the end of one.
 fn long_value() -> impl Strategy<Value = Vec<u8>> {
     let strings = prop::sample::select(&["}{", "}\\n{", "x", "\\\"}{\\\""][..]);
     (strings, 1..800_usize).prop_map(|(part, times)| {
@@ -198,7 +197,7 @@ fn text() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
-    /// Every block a guess, handed in in any order.
+    /// Every block is guessed, and handed in in any order.
     #[test]
     fn blocks_in_any_order_count_what_the_text_holds(
         text in text(),
@@ -211,7 +210,7 @@ proptest! {
         prop_assert_eq!(shuffled(&bulk, &text, window, &picks), expected, "{}", text.escape_ascii());
     }
 
-    /// Threads that come as they come.
+    /// Threads in any interleaving.
     #[test]
     fn threads_count_what_the_texts_hold(
         texts in prop::collection::vec(text(), 0..5),
@@ -222,7 +221,7 @@ proptest! {
         prop_assert_eq!(together(&bulk, &texts), alone(&bulk, &texts));
     }
 
-    /// gzip, whole, torn or damaged, of one member or two.
+    /// gzip: complete, truncated or damaged, of one member or two.
     #[test]
     fn gzip_counts_as_on_one_thread(
         text in text(),
@@ -281,7 +280,7 @@ fn a_value_may_have_16_mib_however_many_blocks_that_is() {
     }
 }
 
-/// Gives a text and then fails.
+/// A reader that returns a text and then fails.
 struct Failing(io::Cursor<Vec<u8>>);
 
 impl Read for Failing {
@@ -350,7 +349,7 @@ fn blocks_wait_in_a_bounded_number_and_no_longer_than_their_worker_lives() {
         let guess = Some(worker.guess(&block));
         assert!(text.hand_in(number, Part { block, guess }).is_none());
     }
-    // There is no room now. Who has the first block settles it, or panics.
+    // There is no room now. The worker with the first block settles it, or panics.
     let waited = std::thread::scope(|scope| {
         let waiting = scope.spawn(|| worker.take(&text));
         let ended = scope.spawn(|| {

@@ -8,19 +8,19 @@ use super::sequence::{Head, Part, Sequence, Turn};
 use super::{Open, lock};
 use crate::ses::{Block, Blocks};
 
-/// Blocks that may wait for their turn, for each worker of the text.
+/// Maximum number of blocks waiting for their turn, per worker of the text.
 pub const EARLY_MAX: usize = 2;
 
-/// A text. Locks are taken in the order of the fields, and a turn is had without any.
+/// A text. Locks are taken in the order of the fields; a turn is held without any lock.
 pub struct Text {
     /// Its number in the run.
     pub number: usize,
     input: Mutex<Input>,
     sequence: Mutex<Sequence>,
-    /// Fewer blocks wait than before.
+    /// Signalled when fewer blocks are waiting.
     room: Condvar,
     workers: AtomicUsize,
-    /// A worker panicked: its block will never be settled.
+    /// A worker panicked, so its block will never be settled.
     abandoned: AtomicBool,
 }
 
@@ -34,7 +34,7 @@ enum Input {
     Drained,
 }
 
-/// Abandons a text when its worker panics, so that nobody waits for it.
+/// Abandons a text when its worker panics, so that other workers do not wait for it.
 pub struct Alarm<'t>(&'t Text);
 
 // === impl Text ===
@@ -65,10 +65,10 @@ impl Text {
         Alarm(self)
     }
 
-    /// Takes the next block with its number, in the given buffer. The first to come opens the text.
+    /// Takes the next block with its number, in the given buffer. The first caller opens the text.
     ///
     /// # Errors
-    /// The text cannot be opened; said once.
+    /// The text cannot be opened; reported once.
     pub fn take(
         &self,
         buffer: &mut Vec<u8>,
@@ -82,7 +82,7 @@ impl Text {
             let blocks = Blocks::new(source.bytes, source.gzip, block_bytes);
             *input = Input::Open { blocks, next: 0 };
         }
-        // Behind the lock on the input, so that nobody else takes a block either.
+        // While the input is locked, so that no other worker takes a block either.
         self.wait_for_room();
         let Input::Open { blocks, next } = &mut *input else { return Ok(None) };
         if self.abandoned.load(Ordering::Relaxed) {

@@ -1,4 +1,4 @@
-//! One of the threads that read.
+//! One of the reading threads.
 
 use std::sync::Mutex;
 use std::sync::mpsc::SyncSender;
@@ -10,24 +10,24 @@ use super::{Bulk, Finished, Open, lock};
 use crate::pipeline::Batch;
 use crate::ses::{Block, Scan};
 
-/// Keys that a worker counts by itself before it adds them to the total: enough for most of what
-/// it reads to fall on keys that it has, few enough to be no memory worth naming.
+/// Keys that a worker counts separately before it adds them to the total: enough that most values
+/// hit a known key, few enough that the memory is negligible.
 const OWN_KEYS_MAX: usize = 1 << 14;
 
-/// What the workers of a run share.
+/// State shared by the workers of a run.
 pub struct Shared<'b> {
     pub bulk: &'b Bulk,
     pub open: &'b Open<'b>,
     pub queue: Queue,
     pub total: Mutex<Batch>,
-    /// To be used again; no more than there ever were in use at a time.
+    /// Buffers for reuse; at most as many as were ever in use at once.
     pub buffers: Mutex<Vec<Vec<u8>>>,
     pub batches: Mutex<Vec<Batch>>,
 }
 
 pub struct Worker<'b> {
     shared: &'b Shared<'b>,
-    /// What is settled and not yet in the total.
+    /// Counts that are settled but not in the total yet.
     own: Batch,
     buffer: Vec<u8>,
     finished: SyncSender<(usize, Finished)>,
@@ -81,7 +81,7 @@ impl<'b> Worker<'b> {
         })
     }
 
-    /// Reads a block as if it began between two values.
+    /// Reads a block as if it started between two values.
     pub(super) fn guess(&self, block: &Block) -> Guess {
         let Shared { bulk, batches, .. } = self.shared;
         let spare = lock(batches).pop();
@@ -91,7 +91,7 @@ impl<'b> Worker<'b> {
         Guess { scan, batch }
     }
 
-    /// Counts the block whose turn it is.
+    /// Counts the block that has the turn.
     pub(super) fn settle(&mut self, text: &Text, head: &mut Head, part: Part) {
         let Part { block, guess } = part;
         let Shared { bulk, buffers, batches, .. } = self.shared;
@@ -129,7 +129,7 @@ impl<'b> Worker<'b> {
     }
 
     fn tell(&self, text: &Text, finished: Finished) {
-        // Who listens does so until all workers have ended.
+        // The receiver lives until all workers have ended.
         let _ = self.finished.send((text.number, finished));
     }
 }

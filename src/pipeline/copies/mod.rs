@@ -1,11 +1,11 @@
-//! Copies: the same event again, under another request id or twice in one request.
+//! Duplicates: the same event again, under another request ID or twice in one request.
 //!
-//! SNS, SQS and whoever repeats a put give an event that was taken already another id, so that the
-//! ledger does not know it. A [`Sift`] leaves copies out of one request; [`Copies`] knows the events
-//! of all. A request claims its events before it is merged, all of them or none. While it holds
-//! them, another that has one of them waits: it must neither count the event nor leave it out
-//! before it is known whether the first is merged. Nobody waits while holding a claim, so nobody
-//! waits for ever. A claim that is dropped leaves no trace.
+//! SNS, SQS and producers that retry a put may send an event again under a new request ID, which
+//! the ledger cannot recognize. A [`Sift`] removes duplicates within one request; [`Copies`] knows
+//! the events of all requests. A request claims its events before it is merged, all of them or
+//! none. Another request with one of these events waits: it can neither count nor skip the event
+//! before the first request is merged or rejected. A waiter holds no claim, so there are no
+//! deadlocks. Dropping a claim has no effect.
 
 mod recent;
 mod sift;
@@ -28,11 +28,11 @@ pub use sift::{Sample, Sift};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CopiesSettings {
     pub window: Duration,
-    /// Beyond it the oldest go early.
+    /// Above this number the oldest events are evicted.
     pub events_max: usize,
 }
 
-/// The events that were counted, and those that are about to be.
+/// The events that were counted, and those that are claimed.
 #[derive(Debug)]
 pub struct Copies {
     table: Mutex<Table>,
@@ -43,14 +43,14 @@ pub struct Copies {
 #[derive(Debug)]
 struct Table {
     counted: Recent,
-    /// Events and the number of the claim that holds each.
+    /// Claimed events and the number of their claim.
     claimed: HashMap<Fingerprint, u64, RandomState>,
-    /// Whoever waits for a claim hears of its end.
+    /// Lets other requests wait for the end of a claim.
     claims: HashMap<u64, watch::Receiver<()>, RandomState>,
     next_claim: u64,
 }
 
-/// The right to count some events. Dropped, they are free again.
+/// The right to count some events. Dropping it releases them.
 #[derive(Debug, Default)]
 #[must_use]
 pub struct Claim(Option<Held>);
@@ -60,19 +60,19 @@ struct Held {
     copies: Arc<Copies>,
     number: u64,
     fingerprints: Vec<Fingerprint>,
-    /// Closed with the claim.
+    /// Closes with the claim.
     _end: watch::Sender<()>,
 }
 
-/// Some of the events were counted already: the request is to be read again without them.
+/// Events that were counted already: the request must be read again without them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known(pub Vec<Fingerprint>);
 
-/// What became of a try.
+/// The result of an attempt to claim.
 enum Tried {
     Claimed(Claim),
     Known(Known),
-    /// Another request holds one of them; closed when that is decided.
+    /// Another request has claimed one of them; closes when that is decided.
     Held(watch::Receiver<()>),
 }
 
@@ -91,16 +91,16 @@ impl Copies {
         Self { table: Mutex::new(table), window_ms, clock }
     }
 
-    /// Claims events, no two of which are the same, for a request. Waits while others hold any.
+    /// Claims distinct events for a request. Waits while other requests hold any of them.
     ///
     /// # Errors
-    /// Some were counted; nothing is claimed.
+    /// Some events were counted already; nothing is claimed.
     pub async fn claim(self: &Arc<Self>, fingerprints: &[Fingerprint]) -> Result<Claim, Known> {
         loop {
             match self.try_claim(fingerprints) {
                 Tried::Claimed(claim) => return Ok(claim),
                 Tried::Known(known) => return Err(known),
-                // Nothing is ever sent: an error is the end of the claim.
+                // Nothing is ever sent: an error means that the claim ended.
                 Tried::Held(mut end) => _ = end.changed().await,
             }
         }
@@ -109,7 +109,7 @@ impl Copies {
     fn try_claim(self: &Arc<Self>, fingerprints: &[Fingerprint]) -> Tried {
         let mut table = self.table();
         table.counted.expire(self.clock.now_ms().saturating_sub(self.window_ms));
-        // First, so that a request is read again once for all that it waited for.
+        // Checked first, so that a request is reread only once for all claims that it waited for.
         let held = fingerprints.iter().find_map(|one| table.claimed.get(one));
         if let Some(end) = held.and_then(|number| table.claims.get(number)) {
             return Tried::Held(end.clone());
@@ -128,7 +128,7 @@ impl Copies {
         Tried::Claimed(Claim(Some(Held { copies, number, fingerprints, _end: end })))
     }
 
-    /// Knows events that an earlier process counted, and when (Unix milliseconds) it did.
+    /// Restores events that an earlier process counted, and when (Unix milliseconds).
     pub fn restore(&self, mut counted: Vec<(i64, Vec<Fingerprint>)>) {
         counted.sort_by_key(|(at_ms, _)| *at_ms);
         let mut table = self.table();
@@ -137,7 +137,7 @@ impl Copies {
         }
     }
 
-    /// The number of events that are remembered.
+    /// The number of remembered events.
     #[must_use]
     pub fn len(&self) -> usize {
         self.table().counted.len()
@@ -148,7 +148,7 @@ impl Copies {
         self.len() == 0
     }
 
-    /// The number of events that were forgotten before their time.
+    /// The number of events evicted before the end of their lifetime.
     #[must_use]
     pub fn forgotten(&self) -> u64 {
         self.table().counted.forgotten()
@@ -167,7 +167,7 @@ impl Claim {
         self.0.as_ref().is_none_or(|held| held.fingerprints.is_empty())
     }
 
-    /// The events are counted: what comes of them from now on are copies.
+    /// The events are counted; from now on they are duplicates.
     pub fn counted(mut self) {
         if let Some(held) = &mut self.0 {
             let now_ms = held.copies.clock.now_ms();

@@ -1,4 +1,4 @@
-//! The fingerprints of the last events, the oldest first.
+//! The fingerprints of recent events, oldest first.
 
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
@@ -8,30 +8,30 @@ use hashbrown::HashTable;
 
 use crate::ses::Fingerprint;
 
-/// A queue that can be asked. An event costs its fingerprint and 5 bytes of a table that names it
-/// by its place, each with the room to grow that such things have: 21 to 42 bytes.
+/// A queue with lookup. An event costs its fingerprint and 5 bytes in a table of positions, both
+/// with spare capacity: 21 to 42 bytes.
 #[derive(Debug)]
 pub struct Recent {
     queue: VecDeque<Fingerprint>,
-    /// What was ever taken out of the queue, modulo 2^32: where the queue begins.
+    /// The number of events ever removed, modulo 2^32: the position of the queue's first event.
     start: u32,
-    /// Places, counted from the very first.
+    /// Positions, counted from the first event ever added.
     places: HashTable<u32>,
     hasher: RandomState,
-    /// When (Unix milliseconds) how many were added.
+    /// When (Unix milliseconds) and how many events were added.
     spans: VecDeque<(i64, usize)>,
     most: usize,
     forgotten: u64,
 }
 
-/// So many go at once at most when their time is over: others wait for the table meanwhile. Each
-/// request may let as many go, and hardly one brings as many.
+/// Maximum number of events that expire at once, because others wait for the table meanwhile. Each
+/// request may expire as many, and hardly any request adds as many.
 const EXPIRED_AT_ONCE: usize = 10_000;
 
 // === impl Recent ===
 
 impl Recent {
-    /// Holds at most so many, from 1 to 2^32 - 1; beyond it the oldest are forgotten early.
+    /// Holds at most `most` events, from 1 to 2^32 - 1; above it the oldest are evicted.
     pub fn new(most: usize) -> Self {
         Self {
             queue: VecDeque::new(),
@@ -50,7 +50,7 @@ impl Recent {
         self.places.find(self.hasher.hash_one(fingerprint), same).is_some()
     }
 
-    /// Adds those that it does not hold.
+    /// Adds events that it does not hold yet.
     pub fn add(&mut self, at_ms: i64, fingerprints: &[Fingerprint]) {
         for fingerprint in fingerprints {
             if self.contains(fingerprint) {
@@ -73,7 +73,7 @@ impl Recent {
         }
     }
 
-    /// Forgets what was added then or before; not all at once when that is much.
+    /// Removes events that were added at or before a time; a limited number at once.
     pub fn expire(&mut self, until_ms: i64) {
         for _ in 0..EXPIRED_AT_ONCE {
             if self.spans.front().is_none_or(|(at_ms, _)| *at_ms > until_ms) {
@@ -87,18 +87,18 @@ impl Recent {
         self.queue.len()
     }
 
-    /// How many went before their time.
+    /// The number of events evicted early.
     pub fn forgotten(&self) -> u64 {
         self.forgotten
     }
 
-    /// What is allocated, but for what tells the times of requests.
+    /// Allocated memory, except for the times of requests.
     #[cfg(test)]
     pub fn bytes(&self) -> usize {
         self.queue.capacity() * Fingerprint::BYTES + self.places.allocation_size()
     }
 
-    /// Forgets the oldest.
+    /// Removes the oldest event.
     fn pop(&mut self) {
         let Some(oldest) = self.queue.front() else { return };
         let hash = self.hasher.hash_one(oldest);

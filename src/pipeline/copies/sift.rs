@@ -1,4 +1,4 @@
-//! Copies left out of one request while it is read.
+//! Removes duplicates within one request while it is read.
 
 use std::collections::HashSet;
 
@@ -7,19 +7,19 @@ use foldhash::fast::RandomState;
 use super::Known;
 use crate::ses::{Event, EventType, Fingerprint};
 
-/// Tells the events of one request from copies.
+/// Distinguishes the events of one request from duplicates.
 #[derive(Clone, Debug, Default)]
 pub struct Sift {
-    /// Counted by other requests before.
+    /// Events that other requests have counted.
     known: Vec<Fingerprint>,
-    /// Those, and the request's own.
+    /// Those events and the request's own.
     seen: HashSet<Fingerprint, RandomState>,
-    /// The request's own, in their order.
+    /// The request's own events, in order.
     own: Vec<Fingerprint>,
     sample: Option<Sample>,
 }
 
-/// A copy that was left out, as it may be named in a log.
+/// A removed duplicate, with details that may be logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sample {
     pub event_type: EventType,
@@ -29,7 +29,7 @@ pub struct Sample {
 // === impl Sift ===
 
 impl Sift {
-    /// Whether an event is a copy of one before. One without a fingerprint never is.
+    /// Whether an event duplicates an earlier one. Never true without a fingerprint.
     pub fn is_copy(&mut self, event: &Event<'_>) -> bool {
         let Some(fingerprint) = event.fingerprint() else { return false };
         if self.seen.insert(fingerprint) {
@@ -40,29 +40,29 @@ impl Sift {
         true
     }
 
-    /// The events that were no copies.
+    /// The events that were not duplicates.
     pub fn fingerprints(&self) -> &[Fingerprint] {
         &self.own
     }
 
-    /// Bytes that all of it takes of memory.
+    /// Memory used, in bytes.
     pub fn bytes(&self) -> usize {
         (self.known.capacity() + self.own.capacity()) * size_of::<Fingerprint>()
             + self.seen.capacity() * 8 / 7 * (size_of::<Fingerprint>() + 1)
     }
 
-    /// The first copy.
+    /// The first duplicate.
     pub fn sample(&self) -> Option<&Sample> {
         self.sample.as_ref()
     }
 
-    /// Begins anew, for reading the request again without some more events.
+    /// Clears the state, to read the request again without some more events.
     pub fn leave_out(&mut self, known: Known) {
         self.known.extend(known.0);
         self.clear();
     }
 
-    /// Forgets what was read.
+    /// Forgets the events that were read.
     pub fn clear(&mut self) {
         self.seen.clear();
         self.seen.extend(&self.known);
@@ -74,7 +74,7 @@ impl Sift {
 // === impl Sample ===
 
 impl Sample {
-    /// SES makes ids of letters, digits and `-`; whatever else stands there may be an address.
+    /// SES IDs consist of letters, digits and `-`; anything else might be an address.
     fn of(event: &Event<'_>) -> Self {
         let id = event.message_id().unwrap_or_default();
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');

@@ -1,4 +1,4 @@
-//! What is remembered, and who may count what while others are at it.
+//! What is remembered, and which of several concurrent requests may count an event.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +24,7 @@ fn copies(events_max: usize) -> (Arc<Copies>, Clock) {
     (Arc::new(Copies::new(settings, clock.clone())), clock)
 }
 
-/// Claims what nobody holds, and counts it.
+/// Claims free events and counts them.
 fn count(copies: &Arc<Copies>, numbers: impl IntoIterator<Item = usize>) {
     match copies.try_claim(&fingerprints(numbers)) {
         Tried::Claimed(claim) => claim.counted(),
@@ -55,7 +55,7 @@ fn beyond_the_limit_the_oldest_is_forgotten_and_counted() {
     count(&copies, [3, 4]);
     assert_eq!((copies.len(), copies.forgotten()), (3, 1));
     assert!(!is_known(&copies, 1) && is_known(&copies, 2) && is_known(&copies, 4));
-    // A request of more than that is counted all the same, and its end is remembered.
+    // A larger request is counted anyway, and its last events are remembered.
     count(&copies, 10..20);
     assert_eq!((copies.len(), copies.forgotten()), (3, 11));
     assert!(!is_known(&copies, 16) && is_known(&copies, 17) && is_known(&copies, 19));
@@ -66,7 +66,7 @@ fn a_claim_that_is_dropped_leaves_no_trace() {
     let (copies, _) = copies(100);
     let Tried::Claimed(claim) = copies.try_claim(&fingerprints([1, 2])) else { panic!("free") };
     assert!(matches!(copies.try_claim(&fingerprints([2, 3])), Tried::Held(_)));
-    // Nothing of a claim that failed is held.
+    // A failed claim holds nothing.
     assert!(matches!(copies.try_claim(&fingerprints([3])), Tried::Claimed(_)));
     drop(claim);
     assert!(copies.is_empty());
@@ -97,7 +97,7 @@ fn a_million_events_take_thirty_megabytes() {
     assert!(bytes < 30_000_000, "{bytes}");
 }
 
-/// Much that expires at once goes bit by bit, and is known no longer than until then.
+/// Many expired events are removed step by step, but count as unknown at once.
 #[test]
 fn a_long_pause_holds_up_nobody() {
     let (copies, clock) = copies(100_000);
@@ -116,7 +116,7 @@ enum Change {
 }
 
 proptest! {
-    /// What is remembered is what a list of all that came would say.
+    /// The remembered events are the end of the list of all events.
     #[test]
     fn what_is_remembered_is_the_end_of_what_came(
         most in 1..8_usize,
@@ -154,7 +154,7 @@ proptest! {
     }
 }
 
-/// A request: what is in it, how long each of its steps takes, and how it ends.
+/// A request: its events, the duration of its steps, and its end.
 #[derive(Clone, Debug)]
 struct Request {
     events: Vec<usize>,
@@ -168,7 +168,7 @@ enum End {
     Merged,
     Refused,
     Panicked,
-    /// Given up wherever it is by then.
+    /// Aborted at whatever step it has reached.
     Aborted(usize),
 }
 
@@ -185,7 +185,7 @@ fn request() -> impl Strategy<Value = Request> {
 
 type Sums = Arc<Mutex<BTreeMap<usize, usize>>>;
 
-/// Works on a request as a source does; gives whether it is acknowledged.
+/// Processes a request as a source does; returns whether it is acknowledged.
 async fn work(copies: Arc<Copies>, request: Request, sums: Sums) -> bool {
     let mut left_out = BTreeSet::new();
     let (claim, own) = loop {
@@ -253,14 +253,14 @@ async fn history(requests: Vec<Request>) -> Result<(), TestCaseError> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
-    /// However requests with the same events interleave, and whichever are refused or die: each
+    /// However requests with the same events interleave, and whichever are rejected or die: each
     /// event is counted once if any of its requests is acknowledged, and not at all otherwise.
     #[test]
     fn an_event_is_counted_once_whatever_becomes_of_the_requests_with_it(
         requests in prop::collection::vec(request(), 1..8),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-        // The panics are meant.
+        // The panics are intended.
         runtime.expect("a runtime").block_on(history(requests))?;
     }
 }
