@@ -1,8 +1,8 @@
-//! From what the AWS CLI prints to a definitions document.
+//! Converts output of the AWS CLI to a definitions document.
 //!
-//! In flows the output of `aws sesv2 get-configuration-set-event-destinations`, which names no
-//! configuration set; out flows the same list under the name that the operator gives. Only the
-//! wrapping is judged here: the caller gives the result to [`read`](super::read).
+//! The output of `aws sesv2 get-configuration-set-event-destinations` names no configuration set;
+//! the result is the same list under the name that the operator gives. Only the structure is
+//! checked here: the caller passes the result to [`read`](super::read).
 
 use serde_json::{Value, json};
 
@@ -11,16 +11,16 @@ use super::validate::{DOCUMENT_BYTES_MAX, configuration_set_name_fault};
 /// Why there is nothing to import.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// The name given for the configuration set is not one.
+    /// The name given for the configuration set is not valid.
     #[error("{0}; {1}")]
     Name(String, String),
     /// The input is larger than a definitions document may be.
     #[error("input has {0} bytes; the limit is {DOCUMENT_BYTES_MAX}")]
     TooLarge(usize),
-    /// The input cannot be read at all.
+    /// The input is not JSON.
     #[error("input is not JSON: {0}")]
     Json(#[from] serde_json::Error),
-    /// The input is JSON, but something else.
+    /// The input is JSON, but not a list of event destinations.
     #[error(
         "input has no EventDestinations list; pass the output of `aws sesv2 \
          get-configuration-set-event-destinations`"
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_name_is_refused_with_its_mend() {
+    fn wrong_name_is_rejected_with_its_fix() {
         for name in ["", "two words", &"x".repeat(65)] {
             let error = import(name, PRINTED).unwrap_err();
             assert!(matches!(error, ImportError::Name(..)), "{name}: {error}");

@@ -1,6 +1,6 @@
 //! Definitions as JSON: the document, and the shapes of the SES v2 API.
 //!
-//! What is written here is read by [`read`](super::read) as the same definitions.
+//! [`read`](super::read) reads this JSON back as the same definitions.
 
 use std::collections::BTreeMap;
 
@@ -15,12 +15,12 @@ use super::target::TargetKind;
 use super::validate::DOCUMENT_VERSION;
 use crate::ses::EventType;
 
-/// What is written of extensions.
+/// How extensions are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extensions {
     /// As in the document.
     Shown,
-    /// As SES would have it.
+    /// As in SES, without extensions.
     Hidden,
 }
 
@@ -91,10 +91,10 @@ struct DimensionJson<'a> {
     default_dimension_value: &'a str,
 }
 
-/// The document of definitions, extensions included, for people to read.
+/// The definitions document, including extensions, formatted for people.
 ///
 /// # Errors
-/// None is known: every value has a JSON form.
+/// None in practice: every value has a JSON form.
 pub fn to_document(definitions: &Definitions) -> Result<String, serde_json::Error> {
     let configuration_sets = definitions.configuration_sets.iter().map(set).collect();
     let document = Document { version: DOCUMENT_VERSION, configuration_sets };
@@ -127,7 +127,7 @@ impl<'a> EventDestinationJson<'a> {
         }
     }
 
-    /// As requests have it, which say the name elsewhere.
+    /// As in requests, which have the name elsewhere.
     #[must_use]
     pub fn without_name(self) -> Self {
         Self { name: None, ..self }
@@ -178,7 +178,7 @@ fn dimension(dimension: &Dimension) -> DimensionJson<'_> {
 // === names of the API ===
 
 impl ValueSource {
-    /// As version 1 of the API and `CloudFormation` have it.
+    /// As in version 1 of the API and `CloudFormation`.
     #[must_use]
     pub const fn v1_name(self) -> &'static str {
         match self {

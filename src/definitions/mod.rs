@@ -1,8 +1,7 @@
-//! Configuration sets and event destinations: what an operator defined, read and checked.
+//! Reads and validates configuration sets and event destinations.
 //!
-//! In flows a definitions document (the JSON of the SES v2 API, see [`read`]) or what the AWS CLI
-//! prints (see [`import()`]); out flow [`Definitions`], in which nothing needs checking again, or
-//! every fault of the document at once.
+//! In flows a definitions document (the JSON of the SES v2 API, see [`read`]) or output of the AWS
+//! CLI (see [`import()`]); out flow valid [`Definitions`], or all errors of the document at once.
 
 mod export;
 mod import;

@@ -1,7 +1,7 @@
-//! The nouns of the SES v2 API as types.
+//! The entities of the SES v2 API as types.
 //!
-//! Values of these types come from [`read`](super::read), which has checked every rule. Code that
-//! counts events relies on them and checks nothing again.
+//! Values of these types come from [`read`](super::read), which validates them. Code that counts
+//! events relies on that and checks nothing again.
 
 use std::collections::BTreeMap;
 
@@ -10,16 +10,16 @@ use serde_json::Value;
 use super::target::Target;
 use crate::ses::EventTypeSet;
 
-/// The name of the set that takes events of every set that is not listed. An extension: SES has
-/// no such name, so it can hide no set of an account.
+/// The name of the set for events of every set that is not listed. An extension: SES does not allow
+/// this name, so it cannot hide a set of an account.
 pub const ANY_CONFIGURATION_SET: &str = "*";
 
-/// The longest dimension name and dimension value that SES takes.
+/// The longest dimension name and dimension value that SES allows.
 /// <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_CloudWatchDimensionConfiguration.html>,
 /// 2026-11-21.
 pub(super) const DIMENSION_LENGTH_MAX: usize = 255;
 
-/// Event destinations of a configuration set.
+/// The maximum number of event destinations of a configuration set.
 /// <https://docs.aws.amazon.com/ses/latest/dg/quotas.html>, 2026-11-21.
 pub const EVENT_DESTINATIONS_MAX: usize = 10;
 
@@ -42,13 +42,13 @@ pub struct ConfigurationSet {
     pub event_destinations: Vec<EventDestination>,
 }
 
-/// What SES keeps of a configuration set for sending mail, and its tags: kept and given back, and
-/// nothing here depends on it. By the member's name in the API, such as `TrackingOptions`; the
-/// values have the API's shapes.
+/// Options of SES for sending mail, and tags. They are stored and returned, but not used here. The
+/// key is the name of the member in the API, such as `TrackingOptions`; values have the shapes of
+/// the API.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SetOptions(pub BTreeMap<&'static str, Value>);
 
-/// One rule of a configuration set: which types of events go where.
+/// One rule of a configuration set: which event types go where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventDestination {
     /// `[A-Za-z0-9_-]{1,64}`.
@@ -60,13 +60,13 @@ pub struct EventDestination {
     pub destination: Destination,
 }
 
-/// The kind of a destination with what the kind needs.
+/// The kind of a destination, with its settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
     CloudWatch(CloudWatchDestination),
-    /// Events go there as they came.
+    /// Events are forwarded unchanged.
     Forward(Target),
-    /// Kept, so that output of AWS can be pasted in whole; nothing goes there.
+    /// Accepted, so that output of AWS can be pasted unchanged; receives nothing.
     Pinpoint {
         application_arn: Option<String>,
     },
@@ -83,17 +83,17 @@ pub struct CloudWatchDestination {
     pub dimensions: Vec<Dimension>,
 }
 
-/// One dimension of a metric and where its value is found in an event.
+/// One dimension of a metric, and the source of its value in an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dimension {
     /// `[A-Za-z0-9_:.@-]{1,255}`, not starting with a colon. Also the name of the tag or header.
     pub name: String,
     pub source: ValueSource,
-    /// The value when the event has none; always a valid dimension value.
+    /// The value for events without one; always a valid dimension value.
     pub default: String,
 }
 
-/// Where the value of a dimension comes from.
+/// The source of a dimension value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ValueSource {
     MessageTag,
@@ -101,19 +101,19 @@ pub enum ValueSource {
     LinkTag,
 }
 
-/// What happens to a datum whose dimension value CloudWatch or SES would refuse.
+/// How to handle a dimension value that CloudWatch or SES would reject.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnInvalidValue {
     /// The datum is not sent. This is what SES does.
     #[default]
     Drop,
-    /// The dimension's default value takes its place.
+    /// The default value of the dimension is used instead.
     Default,
-    /// Each forbidden character becomes `_`, and the value is cut at 255 characters.
+    /// Each invalid character becomes `_`, and the value is cut after 255 characters.
     Sanitize,
 }
 
-/// Whether a value is wholly `[A-Za-z0-9_.@-]{1,255}`, the only values that SES publishes.
+/// Whether a value matches `[A-Za-z0-9_.@-]{1,255}`. SES publishes no other values.
 #[must_use]
 pub fn is_dimension_value(value: &[u8]) -> bool {
     (1..=DIMENSION_LENGTH_MAX).contains(&value.len())
@@ -130,7 +130,7 @@ const DIMENSION_VALUE_BYTES: [bool; 256] = {
     bytes
 };
 
-/// Whether a byte may stand in a dimension value.
+/// Whether a byte is allowed in a dimension value.
 #[must_use]
 pub const fn is_dimension_value_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'@' | b'-')

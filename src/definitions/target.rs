@@ -1,17 +1,17 @@
-//! Where events are forwarded to.
+//! Targets to which events are forwarded.
 
 use std::fmt;
 
-/// What receives events as they came. Equal targets are one: they share a queue and a client.
+/// A target that receives events unchanged. Equal targets share a queue and a client.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Target {
     pub kind: TargetKind,
     pub arn: Arn,
-    /// The role that is assumed for it; of Firehose alone, as in SES.
+    /// The role to assume for it; only for Firehose, as in SES.
     pub role_arn: Option<String>,
 }
 
-/// A service that takes events.
+/// A service that receives events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TargetKind {
     Firehose,
@@ -19,11 +19,11 @@ pub enum TargetKind {
     EventBridge,
 }
 
-/// The ARN of a target: of the right service, with a region and a name.
+/// The validated ARN of a target: the right service, with a region and a name.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Arn {
     text: String,
-    /// Where the name of the stream, topic or bus begins.
+    /// The position of the name of the stream, topic or bus.
     name: usize,
 }
 
@@ -32,7 +32,7 @@ pub struct Arn {
 impl TargetKind {
     pub const ALL: [Self; 3] = [Self::Firehose, Self::Sns, Self::EventBridge];
 
-    /// As people call it.
+    /// The name of the service for people.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -42,7 +42,7 @@ impl TargetKind {
         }
     }
 
-    /// As metrics name it.
+    /// The name of the service in metrics.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -52,7 +52,7 @@ impl TargetKind {
         }
     }
 
-    /// The feature of this crate without which nothing is forwarded to it.
+    /// The Cargo feature that is required to forward to it.
     #[must_use]
     pub const fn feature(self) -> &'static str {
         match self {
@@ -72,20 +72,20 @@ impl TargetKind {
         }
     }
 
-    /// The service in an ARN, what stands before the name, and the characters of a name beside
-    /// letters and digits, with its greatest length.
+    /// The service in an ARN, the prefix of the name, the characters allowed in a name besides
+    /// letters and digits, and the maximum length of a name.
     /// <https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>,
     /// 2026-11-22.
     const fn shape(self) -> (&'static str, &'static str, &'static str, usize) {
         match self {
             Self::Firehose => ("firehose", "deliverystream/", "_.-", 64),
-            // No dot: SES takes no FIFO topics, whose names end in `.fifo`.
+            // No dot: SES does not support FIFO topics, whose names end in `.fifo`.
             Self::Sns => ("sns", "", "_-", 256),
             Self::EventBridge => ("events", "event-bus/", "_.-/", 256),
         }
     }
 
-    /// How an ARN of it is written.
+    /// The pattern of its ARN, for messages.
     #[must_use]
     pub fn arn_shape(self) -> String {
         let (service, before, ..) = self.shape();
@@ -96,7 +96,7 @@ impl TargetKind {
 // === impl Arn ===
 
 impl Arn {
-    /// Reads an ARN of a kind; `None` when it is none.
+    /// Parses an ARN of this kind; `None` if it is not valid.
     #[must_use]
     pub fn parse(kind: TargetKind, text: &str) -> Option<Self> {
         let (service, before, others, longest) = kind.shape();

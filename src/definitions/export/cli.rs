@@ -24,7 +24,7 @@ struct CreateDestination<'a> {
     event_destination: EventDestinationJson<'a>,
 }
 
-/// A command a line, sets before their destinations.
+/// One command per line, sets before their destinations.
 pub(super) fn commands(sets: &[&ConfigurationSet]) -> Result<String, serde_json::Error> {
     let mut commands = String::new();
     for set in sets {
@@ -43,7 +43,7 @@ pub(super) fn commands(sets: &[&ConfigurationSet]) -> Result<String, serde_json:
     Ok(commands)
 }
 
-/// A command with its input in quotes of the shell.
+/// A command with its input quoted for the shell.
 fn command(name: &str, input: &impl Serialize) -> Result<String, serde_json::Error> {
     let input = serde_json::to_string(input)?.replace('\'', r"'\''");
     Ok(format!("aws sesv2 {name} --cli-input-json '{input}'\n"))

@@ -1,6 +1,6 @@
 //! A template of `CloudFormation`.
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ses-configurationseteventdestination.html>,
-//! 2026-11-22, also for what it takes of a configuration set.
+//! 2026-11-22, also for the supported options of a configuration set.
 
 use serde_json::{Map, Value, json};
 
@@ -8,7 +8,7 @@ use crate::definitions::model::{ConfigurationSet, Destination, Dimension, EventD
 use crate::definitions::target::TargetKind;
 use crate::ses::EventType;
 
-/// Blocks of options that a template takes, with their members.
+/// Blocks of options that a template supports, with their members.
 const OPTIONS: [(&str, &[&str]); 6] = [
     ("TrackingOptions", &["CustomRedirectDomain", "HttpsPolicy"]),
     ("DeliveryOptions", &["TlsPolicy", "SendingPoolName", "MaxDeliverySeconds"]),
@@ -50,7 +50,7 @@ pub(super) fn template(
     Ok(serde_json::to_string_pretty(&template)? + "\n")
 }
 
-/// A name as a part of a logical id, which takes letters and digits alone.
+/// A name as part of a logical id, which allows only letters and digits.
 fn letters(name: &str) -> String {
     let words = name.split(['-', '_']).filter(|word| !word.is_empty());
     words.map(|word| word[..1].to_ascii_uppercase() + &word[1..]).collect()
@@ -131,7 +131,7 @@ fn as_json(dimension: &Dimension) -> Value {
     })
 }
 
-/// SES takes more characters than the template's patterns do.
+/// SES allows more characters than the patterns of the template.
 fn say_what_is_too_wide(dimension: &Dimension, place: &str, left_out: &mut Vec<String>) {
     let fits = |text: &str, others: &[u8]| {
         text.bytes().all(|byte| byte.is_ascii_alphanumeric() || others.contains(&byte))

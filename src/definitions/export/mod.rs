@@ -1,4 +1,4 @@
-//! From definitions back to what SES takes: its JSON, commands of the AWS CLI, `CloudFormation`.
+//! Exports definitions to formats for SES: its JSON, commands of the AWS CLI, `CloudFormation`.
 
 mod cli;
 mod cloudformation;
@@ -11,10 +11,11 @@ use super::model::{
 };
 use super::target::TargetKind;
 
-/// The form of what is exported.
+/// The format of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExportFormat {
-    /// What `aws sesv2 get-configuration-set-event-destinations` prints; of the first set.
+    /// The output format of `aws sesv2 get-configuration-set-event-destinations`, for the first
+    /// set.
     Json,
     /// Commands that create sets and destinations.
     Cli,
@@ -22,18 +23,18 @@ pub enum ExportFormat {
     CloudFormation,
 }
 
-/// What was exported.
+/// An export.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exported {
     pub text: String,
-    /// What SES does not have or the form cannot say, a sentence each.
+    /// What SES or the format does not support, one sentence each.
     pub left_out: Vec<String>,
 }
 
 /// Exports configuration sets.
 ///
 /// # Errors
-/// None is known: every value has a JSON form.
+/// None in practice: every value has a JSON form.
 pub fn export(
     sets: &[&ConfigurationSet],
     format: ExportFormat,

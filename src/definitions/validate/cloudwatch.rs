@@ -12,7 +12,7 @@ use crate::definitions::model::{
 /// <https://docs.aws.amazon.com/ses/latest/dg/quotas.html>, 2026-11-21.
 const DIMENSIONS_MAX: usize = 10;
 
-/// Headers that SES refuses as dimensions.
+/// Headers that SES does not allow as dimensions.
 /// <https://docs.aws.amazon.com/ses/latest/dg/event-publishing-add-event-destination-cloudwatch.html>,
 /// 2026-11-21.
 const REFUSED_HEADERS: [&str; 7] =
@@ -101,7 +101,7 @@ fn dimension_name<'t>(
             "use 1 to 255 characters (A-Z a-z 0-9 _ : . @ -)",
         ));
     }
-    // CloudWatch keeps names that start with a colon for itself.
+    // CloudWatch reserves names that start with a colon.
     if name.starts_with(':') {
         let what = format!("dimension name {} starts with a colon", quote(name));
         return Err(report.error(&node.spot, what, "start it with another character"));

@@ -1,6 +1,6 @@
-//! Keys that stand twice in one object, anywhere in the document.
+//! Finds keys that appear twice in one object, anywhere in the document.
 //!
-//! Parsers disagree on which of the two counts, so a document with any is refused.
+//! Parsers disagree on which of the two wins, so such a document is rejected.
 
 use std::collections::HashSet;
 
@@ -9,11 +9,12 @@ use jsonc_parser::common::Ranged;
 
 use super::report::{Report, Spot, quote, shorten};
 
-/// Where paths are cut. Those of known keys have some 120 characters; unknown ones can be long,
-/// and there can be many.
+/// The length at which paths are cut. Paths of known keys have about 120 characters; unknown keys
+/// can be long, and there can be many.
 const PATH_LENGTH_MAX: usize = 300;
 
-/// The way from the root to a value. Written out only for a fault, as most objects have none.
+/// The path from the root to a value. It is formatted only for an error, because most objects have
+/// none.
 #[derive(Clone, Copy)]
 enum Trail<'a> {
     Root,

@@ -15,7 +15,7 @@ const SNS: &str = "SnsDestination";
 const EVENT_BRIDGE: &str = "EventBridgeDestination";
 const PINPOINT: &str = "PinpointDestination";
 
-/// What SES says when more than one kind is given.
+/// The message of SES for more than one kind.
 const TOO_MANY: &str = "Please provide only one destination with each request. Either a Firehose \
      Destination or a Cloudwatch Destination or an SNS Destination or an EventBridge Destination.";
 
@@ -27,7 +27,7 @@ const KINDS: [(&str, ReadKind); 5] = [
     (PINPOINT, forwarding::pinpoint),
 ];
 
-/// What Pinpoint never took.
+/// Event types that Pinpoint never supported.
 /// <https://docs.aws.amazon.com/ses/latest/dg/event-publishing-add-event-destination-pinpoint.html>,
 /// 2026-11-21.
 const NOT_FOR_PINPOINT: [EventType; 2] = [EventType::DeliveryDelay, EventType::Subscription];
@@ -54,9 +54,9 @@ pub(super) struct Definition {
     pub destination: Destination,
 }
 
-/// Takes all but the name.
+/// Reads everything but the name.
 pub(super) fn definition(object: &mut Object, report: &mut Report) -> Checked<Definition> {
-    // As in SES, a destination whose `Enabled` is left out is not enabled.
+    // As in SES, a destination without `Enabled` is not enabled.
     let enabled = object.take("Enabled").map_or(Ok(false), |node| node.boolean("Enabled", report));
     let mut types = Vec::new();
     let matching_event_types = matching_event_types(object, &mut types, report);
@@ -72,8 +72,8 @@ pub(super) fn definition(object: &mut Object, report: &mut Report) -> Checked<De
     })
 }
 
-/// Reads the types; those that are known also go to `types`, with their spots, even when others
-/// are not.
+/// Reads the event types. Known types are also added to `types`, with their spots, even if others
+/// are unknown.
 fn matching_event_types(
     object: &mut Object,
     types: &mut Vec<(EventType, Spot)>,
@@ -122,7 +122,7 @@ fn event_type(node: &Node, report: &mut Report) -> Checked<EventType> {
     })
 }
 
-/// Reads every kind that is given, so that all faults are reported, and takes it if it is the
+/// Reads every kind that is given, so that all errors are reported, and returns it if it is the
 /// only one.
 fn destination(
     object: &mut Object,

@@ -1,4 +1,4 @@
-//! The kinds of destinations that forward events as they came, and Pinpoint, which takes none any more.
+//! Destinations that forward events unchanged, and Pinpoint, which no longer receives any.
 
 use super::object::{Node, Object};
 use super::report::{Checked, Report, Spot, quote, shorten};
@@ -13,7 +13,7 @@ const PINPOINT_ARN: &str = "ApplicationArn";
 
 pub(super) fn kinesis_firehose(node: &Node, report: &mut Report) -> Checked<Destination> {
     let mut object = node.object("KinesisFirehoseDestination", report)?;
-    // SES requires the role; here the task's own may do.
+    // SES requires the role; here it may be the task's own role.
     let role_arn = optional_arn(&mut object, "IamRoleArn", report);
     let arn = target_arn(&mut object, "DeliveryStreamArn", TargetKind::Firehose, report);
     object.report_unknown_keys(report);
@@ -42,7 +42,7 @@ pub(super) fn pinpoint(node: &Node, report: &mut Report) -> Checked<Destination>
     Ok(Destination::Pinpoint { application_arn: application_arn? })
 }
 
-/// Warns that nothing will arrive at a destination.
+/// Warns that a destination receives nothing.
 pub(super) fn warn_if_inert(
     destination: &Destination,
     enabled: bool,

@@ -1,8 +1,8 @@
-//! Reads a definitions document and reports every fault at once, each with its place and fix.
+//! Reads a definitions document and reports all errors at once, each with its place and fix.
 //!
-//! In flows the text of a document in the JSON of the SES v2 API; out flow [`Definitions`] and
-//! the findings. Invariant: there are definitions exactly when no finding is an error, so a faulty
-//! document is refused whole and half of it is never in force.
+//! In flows the text of a document in the JSON of the SES v2 API; out flow [`Definitions`] and the
+//! findings. Invariant: definitions exist exactly when no finding is an error, so a document with
+//! errors is never applied in part.
 //!
 //! The data path: `syntax` (text to tree) -> `object` (members of the tree, with places) ->
 //! `set` -> `event_destination` -> `cloudwatch` or `forwarding`; all write to one `report`.
@@ -39,12 +39,12 @@ use self::report::{Checked, Report};
 use super::model::Definitions;
 use crate::finding::Finding;
 
-/// What came out of a definitions document.
+/// The result of reading a definitions document.
 #[derive(Clone, Debug)]
 pub struct Reading {
     /// Present exactly when no finding is an error.
     pub definitions: Option<Definitions>,
-    /// In the order of their places in the document.
+    /// Sorted by place in the document.
     pub findings: Vec<Finding>,
 }
 
@@ -58,7 +58,7 @@ pub fn read(file: &str, text: &str) -> Reading {
     Reading { definitions, findings: report.into_findings(file, text) }
 }
 
-/// The version of the document's form; one without a version has this one.
+/// The version of the document format, also assumed for a document without a version.
 pub(in crate::definitions) const DOCUMENT_VERSION: u64 = 1;
 
 fn version(node: &Node, report: &mut Report) -> Checked<()> {

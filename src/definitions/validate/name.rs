@@ -1,4 +1,4 @@
-//! Names of sets and destinations, and what all texts of a limited alphabet have in common.
+//! Names of sets and destinations, and rules for all texts of a limited alphabet.
 
 use std::collections::HashSet;
 
@@ -10,7 +10,7 @@ use crate::definitions::model::ANY_CONFIGURATION_SET;
 /// <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_EventDestination.html>, 2026-11-21.
 const NAME_LENGTH_MAX: usize = 64;
 
-/// Names that must differ from one another, such as those of the destinations of one set.
+/// Names that must be unique, such as the names of destinations of one set.
 pub(super) struct Names<'t> {
     noun: &'static str,
     seen: HashSet<&'t str>,
@@ -21,7 +21,7 @@ impl<'t> Names<'t> {
         Self { noun, seen: HashSet::new() }
     }
 
-    /// Takes a name in; one that was there before is an error at its second place.
+    /// Adds a name; a repeated name is an error at its second place.
     pub fn insert(&mut self, name: &'t str, spot: &Spot, report: &mut Report) -> Checked<()> {
         if self.seen.insert(name) {
             return Ok(());
@@ -69,22 +69,22 @@ pub(in crate::definitions) fn configuration_set_name_fault(name: &str) -> Option
     Some((what, "use 1 to 64 characters (A-Z a-z 0-9 _ -), or * for every other set".to_owned()))
 }
 
-/// What SES says of the name of an event destination that it refuses.
+/// The message of SES for an invalid name of an event destination.
 #[must_use]
 pub fn event_destination_name_refusal(name: &str) -> Option<String> {
     let noun = "event destination name";
     text_fault(noun, name, NAME_LENGTH_MAX, is_name_byte).map(|_| wording(noun, name))
 }
 
-/// A name as it may stand in a message, whatever it is.
+/// An arbitrary name, made safe for a message.
 #[must_use]
 pub fn quote_name(name: &str) -> String {
-    // Quotes and backslashes mean nothing between angle brackets.
+    // Quotes and backslashes have no meaning between angle brackets.
     let is_plain = name.chars().all(|letter| letter == ' ' || letter.is_ascii_graphic());
     if is_plain && name.len() <= NAME_LENGTH_MAX { name.to_owned() } else { shorten(name) }
 }
 
-/// A set that SES can have.
+/// The name of a set that SES allows, so not `*`.
 pub(super) fn ses_configuration_set_name(node: &Node, report: &mut Report) -> Checked<String> {
     let noun = "configuration set name";
     let name = configuration_set_name(node, &mut Names::new("configuration set"), report)?;
@@ -96,7 +96,7 @@ pub(super) fn ses_configuration_set_name(node: &Node, report: &mut Report) -> Ch
     Ok(name)
 }
 
-/// What SES says of a name that it refuses.
+/// The message of SES for an invalid name.
 fn wording(noun: &str, name: &str) -> String {
     if name.is_empty() || !name.bytes().all(is_name_byte) {
         return format!(

@@ -8,7 +8,8 @@ use super::report::{Checked, Report, quote};
 /// 2026-11-21, also for the pattern and the reserved prefix.
 const NAMESPACE_LENGTH_MAX: usize = 255;
 
-/// AWS's own services write there. In any case: who writes `aws/` means the reserved one.
+/// The prefix reserved for AWS services. The case is ignored, because `aws/` is probably meant as
+/// the reserved one.
 const RESERVED_PREFIX: &str = "AWS/";
 
 const FIX: &str = "use 1 to 255 characters (A-Z a-z 0-9 . - _ / # :)";

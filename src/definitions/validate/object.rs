@@ -1,4 +1,4 @@
-//! Values of the document with their spots, and objects whose keys are asked for one by one.
+//! Values of the document with their spots, and objects whose members are taken one by one.
 
 use jsonc_parser::ast::{ObjectProp, Value};
 use jsonc_parser::common::Ranged;
@@ -6,7 +6,7 @@ use serde_json::Number;
 
 use super::report::{Checked, Report, Reported, Spot, join, quote};
 
-/// A value and where it stands.
+/// A value and its place.
 #[derive(Debug)]
 pub(super) struct Node<'t> {
     value: &'t Value<'t>,
@@ -20,7 +20,7 @@ pub(super) struct List<'t> {
     pub spot: Spot,
 }
 
-/// An object out of which known members are taken; what is left over is unknown.
+/// An object from which known members are taken; the remaining members are unknown.
 #[derive(Debug)]
 pub(super) struct Object<'t> {
     rest: Vec<&'t ObjectProp<'t>>,
@@ -51,7 +51,7 @@ impl<'t> Node<'t> {
 
     pub fn number(&self, noun: &str, report: &mut Report) -> Checked<Number> {
         match self.value {
-            // One that is too large for a float is none that anybody means.
+            // A number that is too large for a float is certainly a mistake.
             Value::NumberLit(number) => serde_json::from_str(number.value).map_err(|_| {
                 let what = format!("{noun} {} is too large", quote(number.value));
                 report.error(&self.spot, what, "write a smaller number")
@@ -60,7 +60,7 @@ impl<'t> Node<'t> {
         }
     }
 
-    /// The elements; one that is `null` is warned about and passed over.
+    /// The elements; a `null` is skipped with a warning.
     pub fn list(&self, noun: &str, report: &mut Report) -> Checked<List<'t>> {
         let Value::Array(array) = self.value else {
             return Err(self.wrong_kind(noun, "a list", report));
@@ -131,7 +131,7 @@ impl<'t> Object<'t> {
         if is_null(value) { None } else { Some(Node { value, spot }) }
     }
 
-    /// A member that must be there.
+    /// A required member.
     pub fn require(&mut self, key: &'static str, report: &mut Report) -> Checked<Node<'t>> {
         self.take(key).ok_or_else(|| self.missing(key, report))
     }
@@ -141,15 +141,15 @@ impl<'t> Object<'t> {
         report.error(&spot, format!("{key} is missing"), format!("add {key} to the object"))
     }
 
-    /// What was not taken, if anything.
+    /// The first member that was not taken, if any.
     pub fn first_unknown_key(&self) -> Option<(Spot, String)> {
         let name = self.rest.first()?.name.as_str();
         let spot = Spot { offset: self.spot.offset, path: join(&self.spot.path, name) };
         Some((spot, format!("unknown key {}", quote(name))))
     }
 
-    /// Warns of what was not taken. Not an error: pasted output of AWS has keys that mean nothing
-    /// here.
+    /// Warns about members that were not taken. They are not errors, because output of AWS has keys
+    /// that have no meaning here.
     pub fn report_unknown_keys(&self, report: &mut Report) {
         for member in &self.rest {
             let name = member.name.as_str();
@@ -168,7 +168,8 @@ fn is_null(value: &Value) -> bool {
     matches!(value, Value::NullKeyword(_))
 }
 
-/// A key as it is compared for a hint: Terraform writes `topic_arn`, the v1 API `TopicARN`.
+/// A key in normal form, to compare it for a hint: Terraform writes `topic_arn`, the v1 API
+/// `TopicARN`.
 fn folded(key: &str) -> impl Iterator<Item = u8> {
     key.bytes().filter(|byte| *byte != b'_').map(|byte| byte.to_ascii_lowercase())
 }

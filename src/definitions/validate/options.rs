@@ -1,6 +1,6 @@
-//! What SES keeps of a configuration set for sending mail, and its tags.
+//! Options of a configuration set for sending mail, and its tags.
 //!
-//! Postmeter sends nothing: it checks the shapes, keeps what it is given and gives it back. The
+//! Postmeter does not send mail: it validates the shapes, stores the options and returns them. The
 //! shapes are one table, after
 //! <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_CreateConfigurationSet.html>,
 //! 2026-11-22.
@@ -13,26 +13,26 @@ use crate::definitions::model::SetOptions;
 
 /// The shape of a value.
 enum Shape {
-    /// From the first to the second length, in characters.
+    /// A string: minimum and maximum length in characters.
     Text(usize, usize),
     Boolean,
-    /// From the first to the second.
+    /// A whole number: minimum and maximum.
     Number(u64, u64),
-    /// Seconds since 1970, perhaps with a fraction.
+    /// Seconds since 1970, possibly with a fraction.
     Seconds,
     OneOf(&'static [&'static str]),
-    /// At most so many.
+    /// A list with this maximum number of entries.
     List(usize, &'static Shape),
     Members(&'static [Member]),
 }
 
-/// A member of an object: its name, whether it must be there, and its shape.
+/// A member of an object: its name, whether it is required, and its shape.
 type Member = (&'static str, bool, Shape);
 
 const STATUS: Shape = Shape::OneOf(&["ENABLED", "DISABLED"]);
-/// The year 10000, which clients have no form for.
+/// The year 10000, which clients cannot format.
 const SECONDS_END: f64 = 253_402_300_800.0;
-/// Where AWS states no length.
+/// The maximum length where AWS documents none.
 const ANY_TEXT: Shape = Shape::Text(1, 2048);
 
 /// A member of a configuration set: its name and its shape.
@@ -126,7 +126,7 @@ const OPTIONS: [(&str, Shape); 9] = [
     ),
 ];
 
-/// Takes what there is of options.
+/// Reads the options that are present.
 pub(super) fn options(object: &mut Object, report: &mut Report) -> Checked<SetOptions> {
     let mut options = SetOptions::default();
     let mut checked = Ok(());

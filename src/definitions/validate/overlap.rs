@@ -1,13 +1,13 @@
-//! Warns of two destinations of one set that count an event twice into the same series.
+//! Warns about two destinations of one set that count an event twice in the same series.
 
 use super::report::{Report, Spot};
 use crate::definitions::model::{CloudWatchDestination, Destination, Dimension, EventDestination};
 
-/// The namespace where neither destination nor set names one. The daemon can be told another;
-/// then a set that spells out `SES` gets a warning too many, which is why it says "may".
+/// The namespace if neither destination nor set names one. The daemon can be configured with
+/// another one; then a set with an explicit `SES` gets a false warning, so the warning says "may".
 const DEFAULT_NAMESPACE: &str = "SES";
 
-/// Looks at every two enabled CloudWatch destinations of a set.
+/// Compares each pair of enabled CloudWatch destinations of a set.
 pub(super) fn warn_of_shared_series(
     set_namespace: Option<&str>,
     destinations: &[(Spot, EventDestination)],

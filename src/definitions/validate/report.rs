@@ -1,13 +1,13 @@
-//! Collects faults by byte offset and turns them into findings with line and column at the end.
+//! Collects errors by byte offset and finally turns them into findings with line and column.
 
 use crate::finding::{Finding, Place, Severity};
 use crate::printable::printable;
 
-/// How many findings of one severity are listed. A document can have a million faults; nobody
-/// reads more than the first few, and each costs memory.
+/// How many findings of one severity are listed. A document can have a million errors, and each
+/// finding costs memory.
 const LISTED_MAX: usize = 1_000;
 
-/// How much of an offending value is quoted.
+/// The number of characters of an invalid value that are quoted.
 const QUOTED_CHARS_MAX: usize = 60;
 
 /// A place in the document.
@@ -19,15 +19,15 @@ pub(super) struct Spot {
     pub path: String,
 }
 
-/// Proof that an error was reported: only [`Report::error`] makes one, so nothing can be left out
-/// of the definitions in silence.
+/// Proof that an error was reported: only [`Report::error`] creates one, so nothing can be omitted
+/// from the definitions without an error.
 #[derive(Debug)]
 pub(super) struct Reported(());
 
-/// A value, or the knowledge that the report says why there is none.
+/// A value, or proof that the report says why there is none.
 pub(super) type Checked<T> = Result<T, Reported>;
 
-/// Every fault and warning found so far.
+/// All errors and warnings found so far.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     errors: Faults,
@@ -47,7 +47,7 @@ struct Fault {
     spot: Spot,
     what: String,
     fix: String,
-    /// What SES says of it, where that is known.
+    /// The message of SES, if it is known.
     wording: Option<String>,
 }
 
@@ -64,7 +64,7 @@ impl Report {
         Reported(())
     }
 
-    /// An error for which SES has its own words; clients of its API are told these.
+    /// An error for which the message of SES is known; clients of the API receive that one.
     pub fn error_as_ses(
         &mut self,
         spot: &Spot,
@@ -85,7 +85,7 @@ impl Report {
         !self.errors.listed.is_empty()
     }
 
-    /// The error that was found first: its path and its words.
+    /// The first error: its path and its message.
     pub fn into_first_error(self) -> Option<(String, String)> {
         let first = self.errors.listed.into_iter().next()?;
         let Fault { spot, what, fix, wording, .. } = first;
@@ -96,8 +96,8 @@ impl Report {
         Some((spot.path, words))
     }
 
-    /// The findings in the order of their places. One sweep over the text finds all lines and
-    /// columns, as a large document on one line would otherwise be counted again for each.
+    /// The findings sorted by place. One pass over the text finds all lines and columns; otherwise
+    /// a large document on one line would be scanned again for each finding.
     pub fn into_findings(self, file: &str, text: &str) -> Vec<Finding> {
         let mut faults = self.errors.listed_with_rest("errors");
         faults.extend(self.warnings.listed_with_rest("warnings"));
@@ -152,7 +152,7 @@ impl Faults {
 // === impl Spot ===
 
 impl Spot {
-    /// The spot of a member that is not there: the enclosing object, with the member's path.
+    /// The spot of a missing member: the enclosing object, with the path of the member.
     pub fn absent_member(&self, key: &str) -> Self {
         Self { offset: self.offset, path: join(&self.path, key) }
     }
@@ -163,7 +163,7 @@ pub(super) fn join(path: &str, key: &str) -> String {
     if path.is_empty() { shorten(key) } else { format!("{path}.{}", shorten(key)) }
 }
 
-/// A text of the document as it may stand in a message: in quotes, escaped and cut.
+/// A text of the document, made safe for a message: quoted, escaped and cut.
 pub(super) fn quote(text: &str) -> String {
     format!("\"{}\"", shorten(text))
 }

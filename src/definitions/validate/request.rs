@@ -1,7 +1,7 @@
-//! Bodies of requests of the SES API, by the rules of the document.
+//! Validates bodies of SES API requests by the rules of the document.
 //!
-//! SES passes over members that it does not know, and so does this: an extension in the body of
-//! one of its own operations is not read. The first fault is the answer.
+//! Like SES, this ignores unknown members: an extension in the body of an SES operation is not
+//! read. The first error is the response.
 
 use serde_json::{Map, Value};
 
@@ -14,23 +14,23 @@ use crate::definitions::model::{
     ConfigurationSet, Destination, EventDestination, OnInvalidValue, SetOptions,
 };
 
-/// Why a body is refused.
+/// Why a body is rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestFault {
     /// The member, such as `EventDestination.CloudWatchDestination.DimensionConfigurations`.
     pub path: String,
-    /// In the words of SES where they are known.
+    /// The message; in the words of SES if they are known.
     pub words: String,
 }
 
-/// What the body of a request says of an event destination, whose name may stand in the path.
+/// An event destination in the body of a request; its name may be in the path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestedDestination {
     pub name: Option<String>,
     definition: EventDestination,
 }
 
-/// What an event destination has beyond SES.
+/// Extensions of an event destination.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DestinationExtensions {
     pub namespace: Option<String>,
@@ -40,7 +40,7 @@ pub struct DestinationExtensions {
 // === impl RequestedDestination ===
 
 impl RequestedDestination {
-    /// The destination under its name.
+    /// Builds the destination with this name.
     #[must_use]
     pub fn named(self, name: String) -> EventDestination {
         EventDestination { name, ..self.definition }
@@ -128,7 +128,7 @@ pub fn read_options(text: &str) -> Result<SetOptions, RequestFault> {
     read(text, options::options)
 }
 
-/// Reads any object whose keys stand once.
+/// Reads any object without duplicate keys.
 ///
 /// # Errors
 /// The first fault.
@@ -150,7 +150,7 @@ fn read<T>(
     match (read, report.into_first_error()) {
         (Ok(read), None) => Ok(read),
         (_, Some((path, words))) => Err(RequestFault { path, words }),
-        // Only the report makes an error.
+        // Only the report creates an error.
         (Err(_), None) => Err(RequestFault { path: String::new(), words: String::new() }),
     }
 }

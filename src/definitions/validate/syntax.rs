@@ -1,7 +1,7 @@
-//! From text to a tree with places: strict JSON (RFC 8259) and nothing wider.
+//! Parses text to a tree with places: strict JSON (RFC 8259) without extensions.
 //!
-//! Two parsers: `serde_json` is strict but keeps no places, `jsonc-parser` keeps places but is
-//! written for a wider language. A text reaches the second only if the first takes it.
+//! Two parsers: `serde_json` is strict but keeps no places; `jsonc-parser` keeps places but accepts
+//! more than JSON. A text reaches the second parser only if the first accepts it.
 
 use jsonc_parser::ast::Value;
 use jsonc_parser::errors::ParseErrorKind;
@@ -10,18 +10,19 @@ use serde::de::IgnoredAny;
 
 use super::report::{Checked, Report, Reported, Spot};
 
-/// The largest document that is read. 10,000 configuration sets, the quota of an account
+/// The largest allowed document. 10,000 configuration sets, the quota of an account
 /// (<https://docs.aws.amazon.com/ses/latest/dg/quotas.html>, 2026-11-21), have more than 1,600
 /// bytes each.
 pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// How deep values may nest. Definitions need 8 levels; the reading recurses, so there is an end.
+/// How deep values may be nested. Definitions need 8 levels; the limit exists because reading is
+/// recursive.
 const LEVELS_MAX: usize = 128;
 
-/// How any fault of the syntax is mended.
+/// How to fix a syntax error.
 const FIX: &str = "fix the syntax here; comments and trailing commas are not allowed";
 
-/// Everything that `jsonc-parser` takes beyond JSON is off.
+/// Disables everything that `jsonc-parser` accepts beyond JSON.
 const STRICT: ParseOptions = ParseOptions {
     allow_comments: false,
     allow_loose_object_property_names: false,
@@ -35,7 +36,7 @@ const STRICT: ParseOptions = ParseOptions {
     allow_extended_string_escapes: false,
 };
 
-/// Parses a document; a fault of its syntax is one finding, as nothing after it can be trusted.
+/// Parses a document. A syntax error is the only finding, because nothing after it can be trusted.
 pub(super) fn parse<'t>(text: &'t str, report: &mut Report) -> Checked<Value<'t>> {
     if text.len() > DOCUMENT_BYTES_MAX {
         let what = format!("document has {} bytes", text.len());
@@ -93,7 +94,7 @@ fn offset_of(text: &str, line: usize, column: usize) -> usize {
     (line_start + column).saturating_sub(1)
 }
 
-/// Where a text that is known to be JSON goes below the deepest level allowed.
+/// The offset at which valid JSON exceeds the allowed depth.
 fn too_deep(text: &str) -> Option<usize> {
     let mut levels = 0_usize;
     let mut in_string = false;

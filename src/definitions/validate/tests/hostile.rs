@@ -1,4 +1,4 @@
-//! Input that means harm, and input that means nothing.
+//! Hostile input and meaningless input.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -65,8 +65,8 @@ fn deep_paths_of_long_keys_are_cut() {
     assert!(duplicate.len() < 800, "{} bytes", duplicate.len());
 }
 
-/// Whatever comes in, there are definitions exactly when no finding is an error, and findings
-/// stand in the order of their places.
+/// For any input, definitions exist exactly when no finding is an error, and findings are sorted by
+/// place.
 fn assert_consistent(text: &str) -> Result<(), TestCaseError> {
     let reading = read("f", text);
     let has_errors = reading.findings.iter().any(Finding::is_error);
@@ -179,7 +179,7 @@ proptest! {
         assert_consistent(&serde_json::to_string_pretty(&value).unwrap())?;
     }
 
-    /// Every JSON that `serde_json` writes is taken by the parser that keeps places.
+    /// The parser that keeps places accepts all JSON that `serde_json` writes.
     #[test]
     fn any_json_is_read_without_a_syntax_fault(value in any_json()) {
         let text = json!({"ConfigurationSets": [], "x": value}).to_string();
