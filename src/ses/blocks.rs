@@ -1,31 +1,31 @@
-//! Texts of any length as blocks, which are likely to end between two values.
+//! Splits texts of any length into blocks that are likely to end between two values.
 
 use std::io::Read;
 
 use memchr::{memrchr, memrchr_iter};
 
-/// Cuts a text into blocks.
+/// Splits a text into blocks.
 #[derive(Debug)]
 pub struct Blocks<R> {
     input: R,
-    /// The input comes out of gzip, which may be torn.
+    /// The input was gzip, which may be truncated.
     gzip: bool,
     block_bytes: usize,
-    /// What was read behind the last cut; shorter than a block.
+    /// Bytes that were read after the last cut; shorter than a block.
     carry: Vec<u8>,
     offset: u64,
     ended: bool,
 }
 
-/// A stretch of a text.
+/// A part of a text.
 #[derive(Debug)]
 pub struct Block {
     pub bytes: Vec<u8>,
-    /// Where it begins in the text.
+    /// Its offset in the text.
     pub offset: u64,
-    /// The text comes out of gzip.
+    /// The text was gzip.
     pub gzip: bool,
-    /// How the text ends; set on its last block alone.
+    /// How the text ends; set on the last block only.
     pub end: Option<End>,
 }
 
@@ -33,9 +33,9 @@ pub struct Block {
 #[derive(Debug)]
 pub enum End {
     Whole,
-    /// Inside a gzip stream, or at damage in one: what came out is the text.
+    /// Inside a gzip stream, or at damage in one. The text is what was decompressed before.
     Torn,
-    /// Reading failed; what came before is the text.
+    /// Reading failed. The text is what was read before.
     Failed(std::io::Error),
 }
 
@@ -47,7 +47,7 @@ impl<R: Read> Blocks<R> {
         Self { input, gzip, block_bytes, carry: Vec::new(), offset: 0, ended: false }
     }
 
-    /// The next block, in a buffer that is used again. The last one has an end, and may be empty.
+    /// The next block, in a reused buffer. The last one has an `end`, and may be empty.
     pub fn next(&mut self, mut buffer: Vec<u8>) -> Option<Block> {
         if self.ended {
             return None;
@@ -67,7 +67,7 @@ impl<R: Read> Blocks<R> {
         Some(Block { bytes: buffer, offset, gzip: self.gzip, end })
     }
 
-    /// Reads until the block is full, or gives the end of the text.
+    /// Reads until the block is full, or returns the end of the text.
     fn fill(&mut self, block: &mut Vec<u8>) -> Option<End> {
         let missing = self.block_bytes - block.len();
         match (&mut self.input).take(missing as u64).read_to_end(block) {
@@ -87,10 +87,10 @@ fn is_torn_gzip(error: &std::io::Error) -> bool {
     )
 }
 
-/// Where a full block is best cut; never 0. A cut inside a value costs time, no more.
+/// The best place to cut a full block; never 0. A cut inside a value only costs time.
 ///
-/// Inside of sound JSON no object follows another on a new line without a comma, and none at all
-/// outside of strings. Faults may look like either.
+/// In valid JSON no object follows another on a new line without a comma, and never outside of
+/// strings. Faults may look the same.
 fn likely_end(block: &[u8]) -> usize {
     let object_on_new_line = || {
         memrchr_iter(b'\n', block)
@@ -102,7 +102,7 @@ fn likely_end(block: &[u8]) -> usize {
     object_on_new_line().or_else(object).or_else(line).unwrap_or(block.len())
 }
 
-/// Whether the last byte but for white space ends an object.
+/// Whether the last byte before white space ends an object.
 fn follows_object(before: &[u8]) -> bool {
     let white = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
     before.iter().rev().find(|byte| !white(byte)) == Some(&b'}')

@@ -1,5 +1,5 @@
-//! The fast ways held against the reference, for property tests and fuzzing: each function gives
-//! what differs, and nothing may.
+//! Compares the fast readers with the reference, for property tests and fuzzing. Each function
+//! returns the difference, and there must be none.
 
 use serde::de::IgnoredAny;
 
@@ -13,7 +13,7 @@ use super::unwrap::{Other, Path, Reading, Visit};
 use super::value::{Block, Value};
 use super::{is_gzip, read_request};
 
-/// What is read from events when fuzzing.
+/// What fuzzing reads from events.
 #[must_use]
 pub fn interest() -> Interest {
     let mut wanted = InterestBuilder::default();
@@ -25,10 +25,10 @@ pub fn interest() -> Interest {
     wanted.build().with_identity()
 }
 
-/// Whether a value begins at the first byte of a text, and what it holds.
+/// Whether a value starts at the first byte of a text, and its content.
 ///
 /// # Errors
-/// Both answers, when they differ.
+/// Both results, if they differ.
 pub fn value(text: &[u8], interest: &Interest, bytes_max: usize) -> Result<(), String> {
     let (mut fast, mut reference) = (Value::default(), Value::default());
     let step = ValueReader::default().read(text, 0, interest, bytes_max, &mut fast);
@@ -36,10 +36,10 @@ pub fn value(text: &[u8], interest: &Interest, bytes_max: usize) -> Result<(), S
     same(&told(step, &fast, interest), &told(expected, &reference, interest), text)
 }
 
-/// Every value that may begin in a text, of the first hundred, and the text as a whole.
+/// The first hundred values that may start in a text, and the text as a whole.
 ///
 /// # Errors
-/// Both answers about one, when they differ.
+/// Both results for one of them, if they differ.
 pub fn text(text: &[u8], interest: &Interest) -> Result<(), String> {
     let starts = text.iter().enumerate().filter(|(_, byte)| matches!(byte, b'{' | b'[' | b'"'));
     starts.take(100).try_for_each(|(at, _)| {
@@ -49,11 +49,11 @@ pub fn text(text: &[u8], interest: &Interest) -> Result<(), String> {
     restarts(text, interest)
 }
 
-/// Whether a value with brackets or quotes begins at the first byte, by our grammar and by that of
+/// Whether a value with brackets or quotes starts at the first byte, by our grammar and by that of
 /// `serde_json`.
 ///
 /// # Errors
-/// Both answers, when they differ.
+/// Both results, if they differ.
 pub fn grammar(text: &[u8]) -> Result<(), String> {
     let mut value = Value::default();
     let step = read_by_reference(text, &interest(), usize::MAX, &mut value);
@@ -64,7 +64,8 @@ pub fn grammar(text: &[u8]) -> Result<(), String> {
     let expected = match next {
         Some(Ok(_)) if sound(&text[..len]) => Step::Value { len },
         Some(Ok(_)) => Step::Fault,
-        // It takes any bytes in strings before that, and digits that are missing for a fault.
+        // `serde_json` accepts any bytes in strings before that, and reports missing digits as a
+        // fault.
         Some(Err(end))
             if end.is_eof() && step == Step::Fault && !(sound(text) && text.is_ascii()) =>
         {
@@ -81,7 +82,7 @@ pub fn grammar(text: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-/// The most brackets that are open at a time, those in strings left out.
+/// The greatest nesting depth, ignoring brackets in strings.
 fn depth(json: &[u8]) -> usize {
     let (mut depth, mut most, mut in_string, mut escaped) = (0_usize, 0, false, false);
     for byte in json {
@@ -100,11 +101,11 @@ fn depth(json: &[u8]) -> usize {
     most
 }
 
-/// A text whose values are each read anew by the reference, and one read as always: what was learnt
-/// of a fault must not show.
+/// Reads a text with the reference alone for each value, and as usual: state remembered after a
+/// fault must not change the result.
 ///
 /// # Errors
-/// Both answers, when they differ.
+/// Both results, if they differ.
 pub fn restarts(text: &[u8], interest: &Interest) -> Result<(), String> {
     let read = |forgetful| {
         let mut log = Log { interest, seen: Vec::new() };
@@ -118,17 +119,17 @@ pub fn restarts(text: &[u8], interest: &Interest) -> Result<(), String> {
     same(&read(false), &read(true), text)
 }
 
-/// What a body of a Firehose delivery holds, gzip or not.
+/// The content of a Firehose delivery's body, gzip or not.
 ///
 /// # Errors
-/// Both answers, when they differ.
+/// Both results, if they differ.
 pub fn delivery(body: &[u8], interest: &Interest) -> Result<(), String> {
     const LIMIT: usize = 1 << 22;
     if !is_gzip(body) {
         return plain_delivery(body, interest);
     }
     let (whole, streamed) = (gunzip(body, LIMIT, |_| true), stream(body, LIMIT, |_| true));
-    // What stands behind the only member is no event; only the stream may see that it is there.
+    // Data after the only member is not an event; only the stream may see that it exists.
     if whole.bytes != streamed.bytes || (whole.torn && !streamed.torn) {
         let told = |torn, bytes: &[u8]| format!("torn {torn}: {}", bytes.escape_ascii());
         let (whole, streamed) =
@@ -144,14 +145,14 @@ fn plain_delivery(body: &[u8], interest: &Interest) -> Result<(), String> {
         .and_then(|request| Ok((request.request_id.to_vec(), request.read(interest, log)?.seen)));
     let reference = by_parser(body, interest)
         .and_then(|request| Ok((request.request_id.to_vec(), request.read(interest, log)?.seen)));
-    // The first of two ids is taken before the second is seen; such a body is refused.
+    // The first of two IDs is used before the second is seen; such a body is rejected anyway.
     if fast == Err("the body has two requestIds") {
         return Ok(());
     }
     same(&format!("{fast:?}"), &format!("{reference:?}"), body)
 }
 
-/// All that a value tells.
+/// Everything that can be seen of a value.
 pub(super) fn told(step: Step, value: &Value<'_>, interest: &Interest) -> String {
     if !matches!(step, Step::Value { .. }) {
         return format!("{step:?}");
@@ -174,7 +175,7 @@ fn same(fast: &str, reference: &str, input: &[u8]) -> Result<(), String> {
     Err(format!("fast:      {fast}\nreference: {reference}\ninput:     {}", input.escape_ascii()))
 }
 
-/// Writes down every visit.
+/// Records every visit.
 struct Log<'i> {
     interest: &'i Interest,
     seen: Vec<String>,

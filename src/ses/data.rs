@@ -1,4 +1,4 @@
-//! base64 as Firehose writes it: the standard alphabet, padding optional.
+//! Base64 as Firehose writes it: the standard alphabet, padding optional.
 
 use std::sync::LazyLock;
 
@@ -17,14 +17,14 @@ static ENGINE: LazyLock<Simd> = LazyLock::new(|| {
     )
 });
 
-/// Where texts are decoded, one after the other.
+/// A reusable buffer for decoded texts.
 #[derive(Debug, Default)]
 pub struct Buffer(Vec<u8>);
 
 // === impl Buffer ===
 
 impl Buffer {
-    /// What a text holds; `None` when it is not base64.
+    /// The decoded bytes; `None` when the text is not Base64.
     pub fn decode(&mut self, text: &[u8]) -> Option<&[u8]> {
         work::scanned(text.len());
         let len = base64::decoded_len_estimate(text.len());

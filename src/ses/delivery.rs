@@ -1,7 +1,7 @@
 //! A Firehose delivery: one JSON object with a `requestId` and a list of `records`.
 //!
-//! Firehose writes it always alike, so a walk from quote to quote finds the records; a body of any
-//! other shape goes through the parser.
+//! Firehose always writes it in the same form, so jumping from quote to quote finds the records. A
+//! body in any other form is parsed.
 
 use memchr::{memchr, memchr2};
 
@@ -12,7 +12,7 @@ use super::raw::Raw;
 use super::unwrap::{Path, Reading, Visit, each_data};
 use super::value::{Text, Value};
 
-/// A Firehose delivery request, its records not yet read.
+/// A Firehose delivery whose records are not read yet.
 #[derive(Debug)]
 pub struct FirehoseRequest<'a> {
     pub request_id: Text<'a>,
@@ -23,22 +23,22 @@ pub struct FirehoseRequest<'a> {
 
 #[derive(Debug)]
 enum Records<'a> {
-    /// Behind the `[` of a body that looks as Firehose writes it, as far as that was read.
+    /// The position after the `[` of a body that looks as Firehose writes it.
     Ahead(Walk<'a>),
-    /// A list.
+    /// A parsed list.
     Known(Raw<'a>),
 }
 
-/// The body turned out to be of another shape than Firehose's, or not to be JSON.
+/// The body is not in Firehose's form, or not JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unusual;
 
 const NOT_JSON: &str = "the body is not JSON";
 
-/// Reads the beginning of a delivery, up to its records.
+/// Reads the start of a delivery, up to its records.
 ///
 /// # Errors
-/// Says what is wrong when no record can be read from the body at all.
+/// Why no record can be read from the body at all.
 pub fn read_request<'a>(
     body: &'a [u8],
     interest: &Interest,
@@ -50,7 +50,7 @@ pub fn read_request<'a>(
     by_parser(body, interest)
 }
 
-/// As [`read_request`], by the parser alone.
+/// As [`read_request`], with the parser only.
 pub(super) fn by_parser<'a>(
     body: &'a [u8],
     interest: &Interest,
@@ -60,11 +60,11 @@ pub(super) fn by_parser<'a>(
     Ok(FirehoseRequest { request_id, body, records, path: Path::default() })
 }
 
-/// A body of any shape.
+/// A body in any form.
 fn parse<'a>(body: &'a [u8], interest: &Interest) -> Result<(Text<'a>, Raw<'a>), &'static str> {
     let body = trim_start(body);
     let mut value = Value::default();
-    // The receiver of the body has its own limit, so any length that came through is read.
+    // The receiver limits the size of the body, so any length is read here.
     let step = read_by_reference(body, interest, body.len(), &mut value);
     let Step::Value { len } = step else { return Err(NOT_JSON) };
     if !trim_start(&body[len..]).is_empty() {
@@ -87,19 +87,19 @@ fn trim_start(text: &[u8]) -> &[u8] {
 // === impl FirehoseRequest ===
 
 impl FirehoseRequest<'_> {
-    /// Says that the body was gzip, which counts as one of the two that a path may have.
+    /// Marks the body as decompressed, which counts as one of the two gzip levels of a path.
     #[must_use]
     pub fn within_gzip(mut self) -> Self {
         self.path = Path::outermost(true);
         self
     }
 
-    /// Reads every record into a visitor, and gives it back. `at` of what is no event is the number
-    /// of its record, from 0. `fresh` makes the visitor; another one when the first saw a body that
-    /// was not what it seemed. A visitor that is over its budget gets no further record.
+    /// Reads every record into a visitor and returns it. For a value that is not an event, `at` is
+    /// the number of its record, from 0. `fresh` creates the visitor, and another one if the first
+    /// read a body in another form than expected. A visitor over its budget gets no more records.
     ///
     /// # Errors
-    /// Says what is wrong when the body turns out to be no delivery.
+    /// Why the body is not a delivery.
     pub fn read<V: Visit>(
         &self,
         interest: &Interest,
@@ -134,10 +134,11 @@ impl FirehoseRequest<'_> {
         Ok(visit)
     }
 
-    /// Hands out every record's bytes, or `None` where they are not base64, and its number.
+    /// Passes the bytes of every record, or `None` if they are not Base64, with the record's
+    /// number.
     ///
     /// # Errors
-    /// The body is of another shape than Firehose's; [`Self::read`] reads that too.
+    /// The body is not in Firehose's form; [`Self::read`] reads it anyway.
     pub fn each_record(&self, mut take: impl FnMut(Option<&[u8]>, u64)) -> Result<(), Unusual> {
         match &self.records {
             Records::Ahead(walk) => walk.clone().each_record(|bytes, at| {
@@ -155,14 +156,14 @@ impl FirehoseRequest<'_> {
     }
 }
 
-/// What of a body is still ahead.
+/// The rest of a body.
 #[derive(Clone, Debug)]
 struct Walk<'a>(&'a [u8]);
 
 // === impl Walk ===
 
 impl<'a> Walk<'a> {
-    /// The request's id, if it and a time are all that stands before the records.
+    /// The request ID, if only it and a timestamp come before the records.
     fn until_records(mut self) -> Option<(Text<'a>, Self)> {
         let (mut request_id, mut timestamp) = (None, false);
         self.token(b'{')?;
@@ -186,14 +187,14 @@ impl<'a> Walk<'a> {
         plain.then_some((request_id.into(), self))
     }
 
-    /// Hands out a list of objects that have `data` in base64 and nothing else, up to the end of
-    /// the body, as long as `take` returns true.
+    /// Passes the records of a list of objects with only Base64 `data`, up to the end of the body,
+    /// while `take` returns true.
     fn each_record(mut self, mut take: impl FnMut(&[u8], u64) -> bool) -> Result<(), Unusual> {
         let mut buffer = Buffer::default();
         let mut at = 0;
         if self.token(b']').is_none() {
             loop {
-                // What the decoder takes may stand in a JSON string, and is all ASCII.
+                // Anything that the decoder accepts is ASCII and valid in a JSON string.
                 let bytes = self.record().and_then(|data| buffer.decode(data)).ok_or(Unusual)?;
                 if !take(bytes, at) {
                     return Ok(());
@@ -217,7 +218,7 @@ impl<'a> Walk<'a> {
         }
         self.token(b':')?;
         self.token(b'"')?;
-        // No backslash is looked for: the decoder takes none.
+        // No need to look for backslashes: the decoder rejects them.
         let (data, rest) = self.0.split_at(memchr(b'"', self.0)?);
         self.0 = &rest[1..];
         self.token(b'}')?;
@@ -230,7 +231,7 @@ impl<'a> Walk<'a> {
         (*first == token).then(|| self.0 = rest)
     }
 
-    /// A string without escapes; what else it must not hold is for the caller to see.
+    /// A string without escapes; the caller must check its content.
     #[inline]
     fn text(&mut self) -> Option<&'a [u8]> {
         self.token(b'"')?;
@@ -241,7 +242,7 @@ impl<'a> Walk<'a> {
         Some(text)
     }
 
-    /// A whole number that is not negative.
+    /// A whole number without a sign.
     fn number(&mut self) -> Option<()> {
         let rest = trim_start(self.0);
         let len = rest.iter().position(|byte| !byte.is_ascii_digit())?;

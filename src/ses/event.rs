@@ -1,4 +1,4 @@
-//! An SES sending event: a borrowed view of what the rules can read of it.
+//! An SES sending event: a borrowed view of the fields that the rules can read.
 
 use super::event_type::EventType;
 use super::identity::{Fingerprint, message_id};
@@ -29,8 +29,8 @@ impl<'v> Event<'v> {
         Self { event_type, fields: value.fields() }
     }
 
-    /// The text at a slot of the interest that the event was read with; `None` when missing.
-    /// UTF-8 but for lone surrogates.
+    /// The text in a slot of the interest that the event was read with; `None` when missing. UTF-8
+    /// except for lone surrogates.
     #[must_use]
     pub fn get(&self, slot: Slot) -> Option<&'v [u8]> {
         self.fields.get(slot)
@@ -46,7 +46,7 @@ impl<'v> Event<'v> {
             .or_else(|| read(Block::Mail).map(|ms| (ms, TimeOrigin::Mail)))
     }
 
-    /// The block that carries the event's own time.
+    /// The block with the event's own time.
     fn own_block(&self) -> Option<Block> {
         match self.event_type {
             EventType::Send | EventType::Reject | EventType::RenderingFailure => None,
@@ -60,10 +60,10 @@ impl<'v> Event<'v> {
         }
     }
 
-    /// What the event has in common with its copies alone: the id of its mail, its type, its own
-    /// time as written, recipients, link or feedback id, and who opened or clicked. `None` when it
-    /// lacks the id or the time: it may be like another and be none of its copies. `None` too when
-    /// the interest does not ask for it.
+    /// Identifies the event among its duplicates: the ID of its mail, its type, its own time as
+    /// written, recipients, link or feedback ID, and who opened or clicked. `None` without mail ID
+    /// or time, because then a different event could look the same. Also `None` when the interest
+    /// does not include it.
     #[must_use]
     pub fn fingerprint(&self) -> Option<Fingerprint> {
         let own = self.own_block();
@@ -71,7 +71,7 @@ impl<'v> Event<'v> {
         Fingerprint::of(self.event_type.metric_name(), time, self.fields.identity, own)
     }
 
-    /// The id that SES gave the mail, when the interest asks for it.
+    /// The mail's ID in SES, if the interest includes it.
     #[must_use]
     pub fn message_id(&self) -> Option<&'v [u8]> {
         message_id(self.fields.identity)

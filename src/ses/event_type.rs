@@ -44,7 +44,7 @@ impl EventType {
     /// Reads any spelling of a type; `None` when it is not one of the ten.
     #[must_use]
     pub fn parse(name: &[u8]) -> Option<Self> {
-        // The longest name has 16 letters; one slot more tells a longer name apart.
+        // The longest name has 16 letters; the extra byte detects longer names.
         let mut folded = [0_u8; 17];
         let mut len = 0;
         for byte in name {
@@ -124,7 +124,7 @@ impl EventType {
 // === impl EventTypeSet ===
 
 impl EventTypeSet {
-    /// Adds a type; a type already there changes nothing.
+    /// Adds a type; adding it twice has no effect.
     pub fn insert(&mut self, event_type: EventType) {
         self.0 |= 1 << event_type as u16;
     }

@@ -1,8 +1,8 @@
-//! The fast way to read an object: `sonic-rs`, which skips what no rule reads with SIMD.
+//! The fast reader for objects: `sonic-rs`, which uses SIMD to skip what no rule reads.
 //!
-//! It answers only where it surely gives what [`super::json`] would: whatever `sonic-rs` does not
-//! judge as RFC 8259 does is checked here, and everything it refuses is read again by the
-//! reference, which alone calls faults.
+//! It returns a result only where [`super::json`] certainly returns the same. What `sonic-rs`
+//! judges differently from RFC 8259 is checked here, and everything it rejects is read again by the
+//! reference, which alone reports faults.
 
 use std::sync::LazyLock;
 
@@ -16,11 +16,11 @@ use super::plain::EventSeed;
 use super::value::Value;
 use super::work;
 
-/// How far ahead is looked for the end of an object: what lies behind it is judged in vain, and
-/// that must not be more than a few times what is read. Follows the length of the last objects.
+/// How far to look for the end of an object. Bytes beyond the end are checked in vain, so the
+/// window must stay a small multiple of an object. It follows the length of recent objects.
 #[derive(Debug)]
 pub struct Window {
-    /// Of the longest of the last objects, about.
+    /// Approximately the longest recent object.
     len: usize,
 }
 
@@ -31,17 +31,17 @@ impl Default for Window {
 }
 
 impl Window {
-    /// SES writes no shorter events; for objects that are, the reference is faster.
+    /// SES writes no shorter events, and the reference is faster for shorter objects.
     const LEN_MIN: usize = 128;
 
-    /// An object of this length was read.
+    /// Records the length of an object.
     pub fn follow(&mut self, len: usize) {
         self.len = len.max(self.len - self.len / 4);
     }
 }
 
-/// Reads the object at the start of `input` into an empty value, and gives its length; `None` when
-/// the reference must look.
+/// Reads the object at the start of `input` into an empty value and returns its length; `None` when
+/// the reference must read it.
 pub fn read_object<'a>(
     input: &'a [u8],
     interest: &Interest,
@@ -55,7 +55,7 @@ pub fn read_object<'a>(
     let mut len = 2 * window.len;
     loop {
         let ahead = char_boundary(input, len);
-        // What opens so little cannot be too deep, neither for us nor for the stack.
+        // With so few opening brackets it cannot be too deep, for the limit or for the stack.
         let opens = len_of_opens(ahead, DEPTH_MAX);
         let shallow = simdutf8::basic::from_utf8(&ahead[..opens]).ok()?;
         work::scanned(opens);
@@ -65,7 +65,7 @@ pub fn read_object<'a>(
                 let text = text.as_bytes();
                 return (text.len() <= bytes_max && sound_escapes(text)).then_some(text.len());
             }
-            // The end may lie behind the window.
+            // The end may be beyond the window.
             Err(error) if error.is_eof() && opens == ahead.len() && len < input.len() => {
                 *value = Value::default();
                 len *= 2;
@@ -75,15 +75,14 @@ pub fn read_object<'a>(
     }
 }
 
-/// Reads an object that is known to be valid, from its first byte to its last, into an empty value;
-/// gives whether that was enough.
+/// Reads a valid object into an empty value; returns whether that was possible.
 pub fn read_valid_object<'a>(object: &'a [u8], interest: &Interest, value: &mut Value<'a>) -> bool {
     work::scanned(object.len());
     let Ok(text) = simdutf8::basic::from_utf8(object) else { return false };
     read_start(text, interest, value).is_ok()
 }
 
-/// Reads the object at the start of a text, and gives its text.
+/// Reads the object at the start of a text and returns its text.
 fn read_start<'a>(
     text: &'a str,
     interest: &Interest,
@@ -98,7 +97,7 @@ fn read_start<'a>(
     Ok(text[..end].trim_ascii_end())
 }
 
-/// The first bytes, at most `len` and a few more: no character is cut that `input` holds whole.
+/// The first `len` bytes, plus a few so that no character of `input` is split.
 fn char_boundary(input: &[u8], len: usize) -> &[u8] {
     let is_inside = |byte: &u8| *byte & 0xc0 == 0x80;
     let rest = input.get(len..).unwrap_or_default();
@@ -106,19 +105,20 @@ fn char_boundary(input: &[u8], len: usize) -> &[u8] {
     &input[..(len + more).min(input.len())]
 }
 
-/// The length of the longest prefix that holds at most `opens` times `{` or `[`.
+/// The length of the longest prefix with at most `opens` opening brackets.
 fn len_of_opens(input: &[u8], opens: usize) -> usize {
-    // The two differ in one bit.
+    // `{` and `[` differ in one bit.
     let is_open = |byte: &u8| byte | 0x20 == b'{';
     let mut left = opens;
     for (at, chunk) in input.chunks(CHUNK).enumerate() {
-        // Of the same length always, which is many times as fast; filled up with what opens nothing.
+        // A fixed length makes this many times faster; the padding contains no brackets.
         let mut filled = [0; CHUNK];
         let whole = chunk.first_chunk().unwrap_or_else(|| {
             filled[..chunk.len()].copy_from_slice(chunk);
             &filled
         });
-        // At most 128, which fits; and a sum of bytes is many times as fast as a larger one.
+        // At most 128, which fits into a byte; summing bytes is many times faster than summing
+        // larger numbers.
         let opened: u8 = whole.iter().map(|byte| u8::from(is_open(byte))).sum();
         let Some(fewer) = left.checked_sub(usize::from(opened)) else {
             let mut opens = chunk.iter().enumerate().filter(|(_, byte)| is_open(byte));
@@ -131,10 +131,10 @@ fn len_of_opens(input: &[u8], opens: usize) -> usize {
 
 const CHUNK: usize = 128;
 
-/// Whether each `\u` has its four digits, which `sonic-rs` does not look at in what it skips. The
-/// text is an object that is well-formed but for that.
+/// Whether each `\u` has its four digits, which `sonic-rs` does not check in skipped parts.
+/// Otherwise the text is a well-formed object.
 fn sound_escapes(text: &[u8]) -> bool {
-    // Made once: making it takes as long as a short search.
+    // Created once, because that takes as long as a short search.
     static UNICODE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\\u"));
     if UNICODE.find(text).is_none() {
         return true;
@@ -144,7 +144,7 @@ fn sound_escapes(text: &[u8]) -> bool {
         if at < next {
             return true;
         }
-        // An escaped backslash is none that escapes.
+        // An escaped backslash does not start an escape.
         next = at + 2;
         let digits = text.get(at + 2..at + 6);
         text.get(at + 1) != Some(&b'u')

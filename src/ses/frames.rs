@@ -1,10 +1,9 @@
-//! The grammar: whether an object or a list is well-formed, and where it ends.
+//! The JSON grammar: whether an object or list is well-formed, and where it ends.
 //!
-//! No byte is judged twice, however often reading starts again behind a fault. Between the first
-//! byte of a value that could not be read and the place where that was found out, a newline stands
-//! between tokens, never in a string, since there it is a fault itself. So a value that begins on
-//! one of these lines is known already: it is one of those still open where judging stopped, and
-//! shares their fate, or it ended before that.
+//! No byte is checked twice, however often reading restarts after a fault. Between the start of an
+//! unreadable value and the place of its fault, a newline is always between tokens, never in a
+//! string, where it would be a fault itself. So a value that starts on one of these lines is
+//! already known: it was still open at the fault and shares its result, or it ended before.
 
 use std::collections::VecDeque;
 
@@ -13,20 +12,20 @@ use super::raw::Span;
 use super::strings::{Token, string};
 use super::work;
 
-/// The state of the grammar at one place of a text.
+/// The state of the grammar at one position of a text.
 #[derive(Debug)]
 pub struct Frames {
-    /// The places of the brackets that are open, the outermost first.
+    /// The positions of the open brackets, outermost first.
     opens: VecDeque<usize>,
-    /// The first byte that is not judged; outside of strings.
+    /// The first byte that is not checked; outside of strings.
     at: usize,
     next: Next,
     stop: Stop,
-    /// Values of at least [`LONG`] bytes inside the outermost value alone, in their order.
+    /// Values of at least [`LONG`] bytes inside the outermost value, in order.
     long: Vec<Span>,
 }
 
-/// What is not worth looking for again.
+/// Shorter values are cheaper to search again than to remember.
 const LONG: usize = 256;
 
 /// What may come next.
@@ -43,27 +42,27 @@ enum Next {
     Comma,
 }
 
-/// Why judging stopped.
+/// Why checking stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stop {
     /// The outermost value ended.
     Value,
-    /// The grammar is broken: for every value that is open.
+    /// A syntax error, which affects every open value.
     Fault,
-    /// The outermost value is too deep or too long; those inside it may not be.
+    /// The outermost value is too deep or too long; the inner ones may be valid.
     TooLarge,
-    /// The text ends.
+    /// The end of the text.
     End,
 }
 
-/// How a place lies to what was judged.
+/// What is known about a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Known {
-    /// A value begins here that was open where judging stopped.
+    /// A value starts here that was open when checking stopped.
     Open,
-    /// What begins here ended before that place.
+    /// A value started here and ended before that position.
     Closed,
-    /// Not judged.
+    /// Not checked.
     Unknown,
 }
 
@@ -82,13 +81,13 @@ impl Default for Frames {
 }
 
 impl Frames {
-    /// Forgets what was judged: another text follows.
+    /// Resets the state for another text.
     pub fn clear(&mut self) {
         self.opens.clear();
         self.at = 0;
     }
 
-    /// What is known of a place. Places are asked for in ascending order.
+    /// What is known about a position. Positions must be ascending.
     #[inline]
     pub fn known(&mut self, place: usize) -> Known {
         if place >= self.at {
@@ -100,7 +99,7 @@ impl Frames {
         if self.opens.front() == Some(&place) { Known::Open } else { Known::Closed }
     }
 
-    /// Judges the object or list of which nothing is known that begins at `start`.
+    /// Checks an unknown object or list that starts at `start`.
     pub fn read(&mut self, text: &[u8], start: usize, bytes_max: usize) -> Step {
         self.opens.clear();
         self.long.clear();
@@ -109,7 +108,7 @@ impl Frames {
         self.run(text, start, bytes_max)
     }
 
-    /// Judges the one that begins at `start` and was open where judging stopped.
+    /// Continues with the value at `start`, which was open when checking stopped.
     pub fn resume(&mut self, text: &[u8], start: usize, bytes_max: usize) -> Step {
         match self.stop {
             Stop::Value | Stop::Fault => Step::Fault,
@@ -118,7 +117,7 @@ impl Frames {
         }
     }
 
-    /// Places of values that are known; not of all of them.
+    /// The positions of some known values.
     pub fn long(&self) -> &[Span] {
         &self.long
     }
@@ -134,12 +133,12 @@ impl Frames {
         }
     }
 
-    /// Goes on until the outermost value ends, which must be before `end_max`.
+    /// Continues until the outermost value ends, which must be before `end_max`.
     fn judge(&mut self, text: &[u8], end_max: usize) -> Stop {
         let Self { opens, long, .. } = self;
         let opened_object =
             |opens: &VecDeque<usize>| opens.back().map(|open| text[*open]) == Some(b'{');
-        // Not through `self`, which would be twice as slow.
+        // Local variables, because access through `self` is twice as slow.
         let (mut at, mut next, mut in_object) = (self.at, self.next, opened_object(opens));
         let stop = loop {
             while let Some(b' ' | b'\n' | b'\r' | b'\t') = text.get(at) {
@@ -218,7 +217,7 @@ pub fn at_end(text: &[u8], start: usize, bytes_max: usize) -> Step {
     if text.len() - start > bytes_max { Step::Fault } else { Step::Incomplete }
 }
 
-/// Judges a number or a literal inside a list or an object.
+/// Checks a number or literal inside a list or object.
 fn scalar(text: &[u8], at: usize) -> Token {
     match text[at] {
         b't' => literal(text, at, b"true"),
@@ -240,7 +239,7 @@ pub fn literal(text: &[u8], at: usize, literal: &[u8]) -> Token {
     }
 }
 
-/// By the grammar of RFC 8259 section 6. More digits may follow where the text ends.
+/// The grammar of RFC 8259 section 6. At the end of the text, more digits may follow.
 fn number(text: &[u8], at: usize) -> Token {
     let mut end = at + usize::from(text[at] == b'-');
     match text.get(end) {
@@ -267,7 +266,7 @@ fn number(text: &[u8], at: usize) -> Token {
     Token::End(end)
 }
 
-/// The place behind the digits that stand at `at`.
+/// The position after the digits at `at`.
 pub fn digits(text: &[u8], at: usize) -> usize {
     let rest = &text[at..];
     at + rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len())

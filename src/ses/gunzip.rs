@@ -1,4 +1,4 @@
-//! gzip, known by its magic bytes, of one or several members.
+//! gzip, detected by its magic bytes, with one or several members.
 
 use std::io::{BufRead, BufReader, Read};
 
@@ -8,25 +8,25 @@ use memchr::memmem;
 
 use super::work;
 
-/// What came out of some gzip bytes.
+/// The result of decompressing.
 #[derive(Debug)]
 pub struct Gunzipped {
     pub bytes: Vec<u8>,
-    /// The stream ended early, is broken, or expands beyond the limit; `bytes` holds what came
-    /// out before.
+    /// The stream is truncated, invalid, or expands beyond the limit; `bytes` holds the data before
+    /// that.
     pub torn: bool,
-    /// The reason of `torn` is the limit.
+    /// `torn` is due to the limit.
     pub over_limit: bool,
 }
 
-/// Whether bytes begin as gzip does (RFC 1952 section 2.3.1).
+/// Whether bytes start like gzip (RFC 1952 section 2.3.1).
 #[must_use]
 pub fn is_gzip(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0x1f, 0x8b])
 }
 
-/// Expands gzip bytes, to at most `limit` bytes. `admit` is asked before so many bytes more are
-/// kept, for all at once or in steps of at most 16 KiB; its no ends the expansion as the limit does.
+/// Decompresses gzip to at most `limit` bytes. `admit` is called before more bytes are kept, once
+/// for all or in steps of at most 16 KiB; if it returns false, decompression stops as at the limit.
 #[must_use]
 pub fn gunzip(bytes: &[u8], limit: usize, mut admit: impl FnMut(usize) -> bool) -> Gunzipped {
     let Some(len) = len_of_one_member(bytes).filter(|len| *len <= limit) else {
@@ -38,7 +38,7 @@ pub fn gunzip(bytes: &[u8], limit: usize, mut admit: impl FnMut(usize) -> bool) 
     let mut out = vec![0; len];
     match Decompressor::new().gzip_decompress(bytes, &mut out) {
         Ok(written) if written == len => Gunzipped { bytes: out, torn: false, over_limit: false },
-        // What can be read of a broken stream is read; the room for it is admitted already.
+        // The readable part of a broken stream is kept; its size was admitted already.
         _ => {
             drop(out);
             let mut left = len;
@@ -53,28 +53,28 @@ pub fn gunzip(bytes: &[u8], limit: usize, mut admit: impl FnMut(usize) -> bool) 
     }
 }
 
-/// The expanded length that the trailer tells (RFC 1952 section 2.3.1), if these are surely the
-/// bytes of one member alone and so many can come of them: what libdeflate expands at once, more
-/// than twice as fast as a stream. It does not say where a member ends, so that a second one would
-/// be lost; where none begins, there is none.
+/// The decompressed length from the trailer (RFC 1952 section 2.3.1), if the bytes are certainly a
+/// single member and the length is plausible. libdeflate decompresses such bytes at once, more than
+/// twice as fast as a stream. It does not report where a member ends, so a second member would be
+/// lost; so this checks that none starts.
 fn len_of_one_member(bytes: &[u8]) -> Option<usize> {
     const MEMBER: &[u8] = &[0x1f, 0x8b, 0x08];
-    /// Deflate expands no byte to more (zlib's technical notes on its maximum compression).
+    /// The maximum compression ratio of Deflate, from zlib's technical notes.
     const RATIO_MAX: usize = 1032;
-    /// Of the flags (RFC 1952 section 2.3.1).
+    /// The header flag for a CRC (RFC 1952 section 2.3.1).
     const HEADER_CRC: u8 = 0x02;
     let (rest, len) = bytes.strip_prefix(MEMBER)?.split_last_chunk()?;
     let len = usize::try_from(u32::from_le_bytes(*len)).ok()?;
     let alone = memmem::find(rest, MEMBER).is_none();
-    // libdeflate does not check the CRC of a header, as the stream does.
+    // Unlike the stream, libdeflate does not check the CRC of a header.
     let has_header_crc = rest.first().is_some_and(|flags| flags & HEADER_CRC != 0);
     (alone && !has_header_crc && len / RATIO_MAX <= bytes.len()).then_some(len)
 }
 
-/// Expands a stream of any length, of one or several members.
+/// Decompresses a stream of any length, with one or several members.
 ///
-/// Always in steps of the same size: of a broken stream the step in which it breaks is lost, and
-/// which one that is must not depend on who reads it in what pieces.
+/// Always reads in steps of the same size: of a broken stream the failing step is lost, and which
+/// one that is must not depend on the reader.
 #[derive(Debug)]
 pub struct GzipReader<R>(BufReader<MultiGzDecoder<R>>);
 
@@ -90,7 +90,7 @@ impl<R: BufRead> GzipReader<R> {
 
 impl<R: BufRead> Read for GzipReader<R> {
     fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-        // Not `self.0.read`, which goes past its buffer for large pieces.
+        // Not `self.0.read`, which bypasses its buffer for large reads.
         let step = self.0.fill_buf()?;
         let len = step.len().min(out.len());
         out[..len].copy_from_slice(&step[..len]);
@@ -99,7 +99,7 @@ impl<R: BufRead> Read for GzipReader<R> {
     }
 }
 
-/// As [`gunzip`], by the stream alone.
+/// As [`gunzip`], with the stream only.
 pub(super) fn stream(
     bytes: &[u8],
     limit: usize,

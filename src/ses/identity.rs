@@ -1,7 +1,7 @@
-//! What tells an event from all others: the fields of its identity, and their hash.
+//! The identity of an event: the fields that distinguish it from all others, and their hash.
 //!
-//! Collected only where [`super::Interest::with_identity`] asks for it. Recipients' addresses go no
-//! further than this: what leaves is a [`Fingerprint`].
+//! Collected only if [`super::Interest::with_identity`] asks for it. Recipient addresses do not
+//! leave this module: only a [`Fingerprint`] does.
 
 use std::fmt;
 
@@ -10,12 +10,12 @@ use sha2::{Digest, Sha256};
 use super::raw::Raw;
 use super::value::{Block, Text};
 
-/// 128 bits of a SHA-256 over what tells an event from others. Whoever could make two events that
-/// share one could hide an event, hence a hash that nobody can. The same in every process.
+/// 128 bits of a SHA-256 over the identity of an event. An attacker who can create a collision
+/// could hide an event, hence a cryptographic hash. It is the same in every process.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint([u8; Self::BYTES]);
 
-/// A field of a block that tells events apart. Its number is hashed, and never given to another.
+/// A field of a block that is part of the identity. Its number is hashed and never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     MessageId = 1,
@@ -26,10 +26,10 @@ pub enum Part {
     UserAgent = 6,
 }
 
-/// A text of a block; recipients stand in their order.
+/// A text of a block; recipients are in order.
 pub type Told<'a> = (Block, Part, Text<'a>);
 
-/// Hashed first: what is hashed may change one day, and then so does this.
+/// Hashed first. Must change when the hashed fields change.
 const VERSION: &[u8] = b"postmeter event 1";
 
 // === impl Fingerprint ===
@@ -47,8 +47,8 @@ impl Fingerprint {
         &self.0
     }
 
-    /// The fingerprint of a kind of event at a time. `None` without the id of the mail: what has
-    /// none may be anybody's.
+    /// The fingerprint of an event of a type at a time. `None` without the mail's ID, which is
+    /// needed to identify it.
     pub(super) fn of(
         kind: &str,
         time: &[u8],
@@ -58,7 +58,7 @@ impl Fingerprint {
         message_id(told)?;
         let recipients = own.filter(|block| names_recipients(*block)).unwrap_or(Block::Mail);
         let mut digest = Sha256::new();
-        // Each with its length: no two sequences are hashed as the same bytes.
+        // Each text with its length, so that different sequences never hash the same bytes.
         let mut put = |bytes: &[u8]| {
             digest.update((bytes.len() as u64).to_le_bytes());
             digest.update(bytes);
@@ -90,13 +90,13 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-/// The id that SES gave the mail.
+/// The mail's ID in SES.
 pub(super) fn message_id<'v>(told: &'v [Told<'_>]) -> Option<&'v [u8]> {
     let id = told.iter().find(|(_, part, _)| *part == Part::MessageId);
     id.map(|(.., text)| &**text).filter(|text| !text.is_empty())
 }
 
-/// Whether a block says whom it is about; the others are about all whom the mail was sent to.
+/// Whether a block names its recipients; the other blocks concern all recipients of the mail.
 const fn names_recipients(block: Block) -> bool {
     matches!(block, Block::Bounce | Block::Complaint | Block::Delivery | Block::DeliveryDelay)
 }

@@ -1,4 +1,4 @@
-//! What the loaded definitions can read from an event, so that parsing keeps only that.
+//! The values that the loaded definitions can read from an event; the parser keeps only those.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 /// The message tag that names an event's configuration set.
 pub const CONFIGURATION_SET_TAG: &str = "ses:configuration-set";
 
-/// Where in an event a value is looked for.
+/// Where in an event to look up a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ValueKind {
     /// `mail.tags`, names case-sensitive.
@@ -18,25 +18,24 @@ pub enum ValueKind {
     LinkTag,
 }
 
-/// The place of one wanted value in a parsed event.
+/// The index of one wanted value in a parsed event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Slot(u32);
 
 /// Names and their slots.
 #[derive(Clone, Debug)]
 struct Names {
-    /// Bit n is set when some name has n bytes, modulo 64: most names that are asked for go no
-    /// further.
+    /// Bit n is set when some name has n bytes, modulo 64. This check rejects most names.
     lens: u64,
-    /// The first names, which are compared one by one: faster than hashing while they are few.
+    /// The first names, which are compared one by one: faster than hashing for a few.
     few: Vec<(Box<[u8]>, Slot)>,
     more: HashMap<Box<[u8]>, Slot, RandomState>,
 }
 
 const FEW: usize = 8;
 
-/// Every value that some rule can read, each with its slot: message tags first, then headers,
-/// then link tags.
+/// Every value that some rule can read, each with a slot: message tags first, then headers, then
+/// link tags.
 #[derive(Clone, Debug)]
 pub struct Interest {
     tags: Names,
@@ -46,7 +45,7 @@ pub struct Interest {
     identity: bool,
 }
 
-/// Collects names; [`InterestBuilder::build`] gives them slots.
+/// Collects names; [`InterestBuilder::build`] assigns slots.
 #[derive(Debug, Default)]
 pub struct InterestBuilder {
     tags: BTreeSet<String>,
@@ -65,7 +64,7 @@ impl Slot {
 // === impl InterestBuilder ===
 
 impl InterestBuilder {
-    /// Asks for a value. Names asked for twice share a slot.
+    /// Requests a value. A name that is requested twice has one slot.
     pub fn want(&mut self, kind: ValueKind, name: &str) {
         match kind {
             ValueKind::MessageTag => self.tags.insert(name.to_owned()),
@@ -126,7 +125,7 @@ impl Names {
 // === impl Interest ===
 
 impl Interest {
-    /// Asks for what tells an event from others too, see [`super::Event::fingerprint`].
+    /// Also requests the identity of the event, see [`super::Event::fingerprint`].
     #[must_use]
     pub fn with_identity(mut self) -> Self {
         self.identity = true;
@@ -138,7 +137,7 @@ impl Interest {
         self.identity
     }
 
-    /// The slot of a value that was asked for.
+    /// The slot of a requested value.
     #[must_use]
     pub fn slot(&self, kind: ValueKind, name: &str) -> Option<Slot> {
         match kind {
@@ -148,7 +147,7 @@ impl Interest {
         }
     }
 
-    /// The slot of the tag `ses:configuration-set`, which is always asked for.
+    /// The slot of the tag `ses:configuration-set`, which is always requested.
     #[must_use]
     pub fn configuration_set(&self) -> Slot {
         self.configuration_set
@@ -166,7 +165,7 @@ impl Interest {
         if !self.headers.may_have(name.len()) {
             return None;
         }
-        // A dimension's name has at most 255 bytes, so a longer header is never wanted.
+        // A dimension name has at most 255 bytes, so a longer header is never wanted.
         let mut lower = [0_u8; 255];
         let lower = lower.get_mut(..name.len())?;
         lower.copy_from_slice(name);

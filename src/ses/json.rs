@@ -1,8 +1,9 @@
-//! The seam for parsers: from the first byte of a JSON value to what the rules can read of it.
+//! The interface of the parsers: from the first byte of a JSON value to the fields that the rules
+//! can read.
 //!
-//! [`read_by_reference`] decides: the grammar of [`super::frames`], then the fields of
-//! [`super::members`]. [`ValueReader`] tries a faster way first, which must give the same step and
-//! the same value for every input.
+//! [`read_by_reference`] is authoritative: the grammar of [`super::frames`], then the fields of
+//! [`super::members`]. [`ValueReader`] first tries a faster reader, which must return the same step
+//! and value for every input.
 
 use super::fast::{Window, read_object, read_valid_object};
 use super::frames::{Frames, Known, at_end, digits, literal};
@@ -13,33 +14,33 @@ use super::strings::{Token, string};
 use super::value::Value;
 use super::work;
 
-/// A value deeper than this is a fault.
+/// A deeper value is a fault.
 pub const DEPTH_MAX: usize = 128;
-/// A value in a stream that is longer than this is a fault: 16 MiB.
+/// A longer value in a stream is a fault: 16 MiB.
 pub const VALUE_BYTES_MAX: usize = 16 << 20;
 
-/// What stands at a place of a text.
+/// What is at a position of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// A well-formed value of this length.
     Value { len: usize },
-    /// No JSON value begins here, or one that is refused.
+    /// No JSON value starts here, or one that is too deep or too long.
     Fault,
     /// The text ends inside a value that is well-formed so far.
     Incomplete,
 }
 
-/// Reads the values of one text, each behind the last. Takes time in proportion to the text.
+/// Reads the values of one text in sequence. Takes time proportional to the text.
 #[derive(Debug, Default)]
 pub struct ValueReader {
     frames: Frames,
-    /// For a value inside what `frames` knows.
+    /// For a value inside one that `frames` knows.
     inner: Frames,
-    /// A fault was met, and since then no value: the grammar is judged before all else, so that
-    /// a faulty value is not read in vain as well. Changes what reading costs, and nothing else.
+    /// The last value was a fault, so the grammar is checked first and a faulty value is not parsed
+    /// in vain. This changes only the cost of reading.
     cautious: bool,
     window: Window,
-    /// For tests: everything is read anew, by the reference alone.
+    /// For tests: reads everything again, with the reference only.
     #[cfg(any(test, fuzzing))]
     pub forgetful: bool,
 }
@@ -47,13 +48,13 @@ pub struct ValueReader {
 // === impl ValueReader ===
 
 impl ValueReader {
-    /// Forgets the places of a text: the next one may be another.
+    /// Resets the positions, because the next text may be another.
     pub fn restart(&mut self) {
         self.frames.clear();
     }
 
-    /// Reads the value that begins at `at`, of at most `bytes_max` bytes, into `value`, which is
-    /// empty. What `value` holds after any other step than a value means nothing.
+    /// Reads the value at `at`, of at most `bytes_max` bytes, into the empty `value`. `value` is
+    /// meaningful only after a step that is a value.
     #[inline]
     pub fn read<'a>(
         &mut self,
@@ -89,7 +90,7 @@ impl ValueReader {
         self.window.follow(len);
         self.cautious &= known == Known::Closed;
         let raw = Raw::new(&text[at..at + len]);
-        // In the other cases that was tried in vain.
+        // In the other cases that was already tried.
         if known == Known::Open || (known == Known::Unknown && was_cautious) {
             read_valid(raw, interest, value);
         } else {
@@ -100,7 +101,7 @@ impl ValueReader {
     }
 }
 
-/// Reads what is known to be a valid value.
+/// Reads a value that is known to be valid.
 pub fn read_valid<'a>(raw: Raw<'a>, interest: &Interest, value: &mut Value<'a>) {
     if raw.is_object() && !read_valid_object(raw.bytes(), interest, value) {
         *value = Value::default();
@@ -108,8 +109,8 @@ pub fn read_valid<'a>(raw: Raw<'a>, interest: &Interest, value: &mut Value<'a>) 
     }
 }
 
-/// Reads the value at the first byte by the grammar and the fields alone: slower, and what every
-/// other way is compared with.
+/// Reads the value at the first byte with the grammar and the fields only: slower, and the standard
+/// for every other reader.
 pub fn read_by_reference<'a>(
     text: &'a [u8],
     interest: &Interest,
@@ -124,7 +125,7 @@ pub fn read_by_reference<'a>(
     step
 }
 
-/// A value at the first byte that is no object and no list.
+/// A value at the first byte that is neither an object nor a list.
 fn scalar(text: &[u8], bytes_max: usize) -> Step {
     let token = match text.first() {
         Some(b'"') => string(text, 1),
@@ -142,7 +143,7 @@ fn scalar(text: &[u8], bytes_max: usize) -> Step {
     }
 }
 
-/// The longest number that stands here, by the grammar of RFC 8259 section 6: what follows it is
+/// The longest number that starts here, by the grammar of RFC 8259 section 6; anything after it is
 /// another value.
 fn longest_number(text: &[u8]) -> Token {
     let start = usize::from(text[0] == b'-');

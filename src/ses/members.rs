@@ -1,15 +1,15 @@
-//! What the members of each object mean: an event's, its blocks', and those of the wrappings.
+//! The meaning of an object's members: of events, their blocks, and wrappings.
 //!
-//! A field of an unexpected kind is absent. A repeated key replaces what was there before as a
-//! whole, so an object's members are all looked at before any of them is read.
+//! A field with an unexpected type counts as absent. A repeated key replaces the whole earlier
+//! value, so all members of an object are scanned before any of them is read.
 
 use super::identity::{Part, recipient};
 use super::interest::Interest;
 use super::raw::{Raw, Span};
 use super::value::{Block, Text, Value};
 
-/// Reads an object into an empty value. Any other value has no fields. Of the text in which it
-/// begins at `start`, long values are known.
+/// Reads an object into an empty value. Other values have no fields. `start` and `long` give the
+/// object's position in the text, and the known long values there.
 pub fn read<'a>(
     raw: Raw<'a>,
     (start, long): (usize, &[Span]),
@@ -38,7 +38,7 @@ pub fn read<'a>(
     }
 }
 
-/// The members of an object that mean something.
+/// The members of an object that have a meaning.
 pub(super) enum ValueField {
     EventType,
     NotificationType,
@@ -46,7 +46,7 @@ pub(super) enum ValueField {
     Wrapper(WrapperField),
 }
 
-/// The members by which wrappings are known.
+/// The members that identify wrappings.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum WrapperField {
     Kind,
@@ -92,13 +92,13 @@ impl ValueField {
     }
 }
 
-/// The members of a block that mean something.
+/// The members of a block that have a meaning.
 pub(super) enum BlockField {
     Timestamp,
     Tags,
     Headers,
     LinkTags,
-    /// What tells the event from others, when that is asked for.
+    /// Part of the event's identity, if that is requested.
     Identity(Part),
 }
 
@@ -164,7 +164,7 @@ fn tag_value(raw: Raw<'_>) -> Option<Text<'_>> {
     raw.text().or_else(first)
 }
 
-/// The members of a header that mean something.
+/// The members of a header that have a meaning.
 #[derive(Clone, Copy)]
 pub(super) enum HeaderField {
     Name,
@@ -182,8 +182,8 @@ impl HeaderField {
     }
 }
 
-/// Reads a header, if it is wanted and the first of its name. That one counts even when it has no
-/// value: it is empty then.
+/// Reads a header, if it is wanted and the first with its name. The first one counts even without a
+/// value; its value is then empty.
 fn read_header<'a>(header: Raw<'a>, interest: &Interest, value: &mut Value<'a>) {
     let (mut name, mut text) = (Raw::default(), Raw::default());
     for (key, member) in header.members() {

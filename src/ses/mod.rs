@@ -1,12 +1,12 @@
-//! Bytes in, SES sending events out: no sockets, no clock, no shared state.
+//! Parses bytes into SES sending events, without sockets, clock or shared state.
 //!
 //! ```text
 //! bytes --text--> JSON values --json--> Value (only what the rules can read)
 //!       --unwrap--> SNS, SQS, EventBridge, Firehose wrappings peeled off --> Event
 //! ```
 //!
-//! [`read_all`], [`Reader`] and [`Scan`] walk a text and hand every innermost value to a [`Visit`]: an
-//! [`Event`], or one of the [`Other`] outcomes. Nothing that is read disappears without a call.
+//! [`read_all`], [`Reader`] and [`Scan`] walk a text and pass every innermost value to a [`Visit`]:
+//! an [`Event`], or one of the [`Other`] outcomes. Every value that is read leads to a call.
 
 mod blocks;
 #[cfg(any(test, fuzzing))]

@@ -1,8 +1,8 @@
-//! The members of a bare event as SES writes it, and of nothing else.
+//! Reads a bare event exactly as SES writes it.
 //!
-//! What [`super::members`] does for any value of any shape, these seeds do for the one shape that
-//! nearly all traffic has, at half the cost. Whatever is unusual (a wrapping, a key met twice, a
-//! field of an unexpected kind) is an error here: the general seeds must look.
+//! [`super::members`] handles values of any form. These seeds handle the one form that nearly all
+//! traffic has, at half the cost. Anything unusual (a wrapping, a repeated key, a field with an
+//! unexpected type) is an error here, and the general code must read the value.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -32,7 +32,7 @@ fn unusual<E: Error>() -> E {
     E::invalid_value(Unexpected::Map, &"a plain event")
 }
 
-/// Implements a seed that asks for one kind of value and visits it itself.
+/// Implements a seed that accepts one kind of value and visits it itself.
 macro_rules! seed {
     ($seed:ident<$($life:lifetime),*> as $kind:ident -> $value:ty) => {
         impl<'de> DeserializeSeed<'de> for $seed<$($life),*> {
@@ -54,7 +54,7 @@ macro_rules! expecting {
     };
 }
 
-/// Tells what a key stands for.
+/// Maps a key to its meaning.
 struct Key<F>(F);
 
 impl<'de, T, F: FnOnce(&[u8]) -> T> DeserializeSeed<'de> for Key<F> {
@@ -124,7 +124,7 @@ impl<'de> Visitor<'de> for EventSeed<'_, '_, 'de> {
                 None => {
                     map.next_value::<IgnoredAny>()?;
                 }
-                // A wrapping, or a type met twice.
+                // A wrapping, or a repeated type.
                 Some(_) => return Err(unusual()),
             }
         }
@@ -188,7 +188,7 @@ impl<'de> Visitor<'de> for BlockSeed<'_, '_, 'de> {
     }
 }
 
-/// What the seed reads, or null: SES writes `"linkTags": null` where a link has none.
+/// The value of the seed, or null: SES writes `"linkTags": null` for a link without tags.
 struct OrNull<S>(S);
 
 impl<'de, S: DeserializeSeed<'de, Value = ()>> DeserializeSeed<'de> for OrNull<S> {
@@ -278,7 +278,7 @@ impl<'de> Visitor<'de> for HeadersSeed<'_, '_, 'de> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         while let Some(header) = list.next_element_seed(HeaderSeed(self.interest))? {
-            // The first header of a name counts, even when it has no value.
+            // The first header with a name counts, even without a value.
             if let Some((slot, text)) = header
                 && self.value.fields().get(slot).is_none()
             {
@@ -325,7 +325,7 @@ impl<'de> Visitor<'de> for HeaderSeed<'_> {
                     once(&mut named)?;
                     slot = map.next_value_seed(HeaderName(self.0))?;
                 }
-                // Only behind its name is it known whether a value is wanted.
+                // Whether a value is wanted is known only after its name.
                 Some(HeaderField::Value) if !named || text.is_some() => return Err(unusual()),
                 Some(HeaderField::Value) if slot.is_some() => {
                     text = Some(map.next_value_seed(PlainText)?);

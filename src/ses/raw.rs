@@ -1,4 +1,4 @@
-//! Valid JSON as it came: a value is its bytes until somebody asks what it holds.
+//! Valid JSON as received: a value stays bytes until it is accessed.
 
 use std::borrow::Cow;
 
@@ -10,10 +10,10 @@ use super::text::BYTE_ORDER_MARK;
 use super::value::Text;
 use super::work;
 
-/// What a torn gzip stream is kept as when something came out of it: gzip that ends at once.
+/// Stands for a truncated gzip stream whose readable part was kept: gzip that ends at once.
 pub const TORN_GZIP: &[u8] = &[0x1f, 0x8b];
 
-/// One valid JSON value without white space around it, or none at all.
+/// One valid JSON value without white space around it, or nothing.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Raw<'a>(&'a [u8]);
 
@@ -21,13 +21,13 @@ pub struct Raw<'a>(&'a [u8]);
 #[derive(Clone, Debug)]
 pub struct Elements<'a, 'k> {
     rest: &'a [u8],
-    /// Where `rest` ends, in the text that `long` speaks of.
+    /// The end of `rest`, as a position in the text that `long` refers to.
     end: usize,
-    /// Where long values begin and end, in this order: they need not be looked for again.
+    /// The sorted positions of long values, which need not be searched again.
     long: &'k [Span],
 }
 
-/// The first byte of a value, and the place behind its last one.
+/// The first byte of a value, and the position after its last one.
 pub type Span = (usize, usize);
 
 /// The members of an object, with their names.
@@ -37,7 +37,7 @@ pub struct Members<'a, 'k>(Elements<'a, 'k>);
 // === impl Raw ===
 
 impl<'a> Raw<'a> {
-    /// What is known to be one valid JSON value, from its first byte to its last.
+    /// Wraps bytes that are known to be one valid JSON value.
     pub fn new(json: &'a [u8]) -> Self {
         Self(json)
     }
@@ -58,14 +58,14 @@ impl<'a> Raw<'a> {
         self.0.first() == Some(&b'[')
     }
 
-    /// What stands between a string's quotes, and whether that is what it holds.
+    /// The bytes between a string's quotes, and whether they contain no escapes.
     fn content(self) -> Option<(&'a [u8], bool)> {
         let content = self.0.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
         work::scanned(content.len());
         Some((content, memchr(b'\\', content).is_none()))
     }
 
-    /// The bytes that a string holds.
+    /// The decoded bytes of a string.
     pub fn text(self) -> Option<Text<'a>> {
         let (content, is_plain) = self.content()?;
         if is_plain {
@@ -76,7 +76,7 @@ impl<'a> Raw<'a> {
         Some(Cow::Owned(out))
     }
 
-    /// The same, in a buffer that is used again where one is needed.
+    /// The same, with a reusable buffer for strings that must be decoded.
     pub fn text_in<'b>(self, buffer: &'b mut Vec<u8>) -> Option<&'b [u8]>
     where
         'a: 'b,
@@ -100,13 +100,13 @@ impl<'a> Raw<'a> {
         self.members_beside(0, &[])
     }
 
-    /// The same, where long values of the text are known, in which this one begins at `start`.
+    /// The same, with the known long values of the text, in which this value starts at `start`.
     pub fn members_beside(self, start: usize, long: &[Span]) -> Members<'a, '_> {
         let rest = if self.is_object() { &self.0[1..] } else { &[] };
         Members(Elements { rest, end: start + self.0.len(), long })
     }
 
-    /// The last member of a name; none if it is no object.
+    /// The last member with a name; nothing if this is not an object.
     pub fn member(self, name: &str) -> Self {
         let named = self.members().filter(|(key, _)| **key == *name.as_bytes());
         named.last().map(|(_, member)| member).unwrap_or_default()
@@ -122,7 +122,7 @@ impl std::fmt::Debug for Raw<'_> {
 // === impl Elements ===
 
 impl<'a> Elements<'a, '_> {
-    /// What stands from the next element on, or the bracket that closes the list.
+    /// The bytes from the next element on, or from the closing bracket.
     #[inline]
     fn skip_between(&mut self) -> Option<&'a [u8]> {
         let between = |byte: &u8| matches!(byte, b',' | b':' | b' ' | b'\t' | b'\n' | b'\r');
@@ -132,8 +132,7 @@ impl<'a> Elements<'a, '_> {
         Some(self.rest)
     }
 
-    /// Hands out the members of the next element, if it is an object, and then returns it: in one
-    /// pass.
+    /// If the next element is an object, passes its members and returns it, in one pass.
     pub fn next_object(&mut self, mut found: impl FnMut(&[u8], Raw<'a>)) -> Option<Raw<'a>> {
         let rest = self.skip_between()?;
         if rest[0] != b'{' {
@@ -148,7 +147,7 @@ impl<'a> Elements<'a, '_> {
         Some(Raw(item))
     }
 
-    /// The place of the value at the start of `rest`, if its end is known.
+    /// The length of the value at the start of `rest`, if its end is known.
     #[inline]
     fn known_len(&mut self) -> Option<usize> {
         let start = self.end.checked_sub(self.rest.len())?;
@@ -193,7 +192,7 @@ impl<'a> Iterator for Members<'a, '_> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let Some(key) = self.0.next() else {
-            // Behind the closing bracket, for who goes on there.
+            // Moves past the closing bracket, for the caller that continues there.
             self.0.rest = self.0.rest.get(1..).unwrap_or_default();
             return None;
         };
@@ -226,18 +225,18 @@ fn len_of_value(json: &[u8]) -> usize {
 
 // === what is kept of a value ===
 
-/// An entry of `Records` in a list of its own, since alone it would be judged as a value.
+/// Wraps an entry of `Records` in a list, because alone it would be read as a value.
 pub fn in_notifications(entry: &[u8]) -> Vec<u8> {
     [b"{\"Records\":[", entry, b"]}"].concat()
 }
 
-/// A record of a Firehose request in a request of its own.
+/// Wraps a record of a Firehose request in a request.
 pub fn in_request(record: &[u8]) -> Vec<u8> {
     [b"{\"requestId\":\"\",\"records\":[", record, b"]}"].concat()
 }
 
-/// A fault in the midst of a text. At the start of one some bytes mean something else; behind a
-/// space they do not.
+/// A fault as it was inside a text. At the start of a text some bytes have a special meaning; after
+/// a space they do not.
 pub fn in_text(fault: &[u8]) -> Cow<'_, [u8]> {
     if is_gzip(fault) || fault.starts_with(BYTE_ORDER_MARK) {
         [b" ", fault].concat().into()

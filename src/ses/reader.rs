@@ -1,4 +1,4 @@
-//! Texts that do not fit in memory, on one thread.
+//! Reads texts that do not fit in memory, on one thread.
 
 use std::io::Read;
 
@@ -7,7 +7,7 @@ use super::interest::Interest;
 use super::scan::Scan;
 use super::unwrap::Visit;
 
-/// Reads a text of any length from a stream, keeping a block and one value in memory.
+/// Reads a text of any length from a stream; keeps one block and one value in memory.
 #[derive(Debug)]
 pub struct Reader<R> {
     input: R,
@@ -28,12 +28,12 @@ impl<R: Read> Reader<R> {
         Self { input, block_bytes }
     }
 
-    /// Reads the whole text, or until the visitor is over its budget. A torn gzip stream in the input shows as
-    /// [`std::io::ErrorKind::UnexpectedEof`] or `InvalidData` when `gzip` is set: what came out of
-    /// it is read, then one `malformed` counted.
+    /// Reads the whole text, or until the visitor is over its budget. If `gzip` is set, the input
+    /// reports a truncated gzip stream as [`std::io::ErrorKind::UnexpectedEof`] or `InvalidData`:
+    /// the data before it is read, then one `malformed` is counted.
     ///
     /// # Errors
-    /// Whatever the input fails with otherwise; what came before is read.
+    /// Other errors of the input; the data before the error is read.
     pub fn read(
         self,
         gzip: bool,

@@ -1,4 +1,4 @@
-//! A text in blocks, read one after the other.
+//! Reads a text block by block.
 
 use super::blocks::{Block, End};
 use super::interest::Interest;
@@ -6,38 +6,37 @@ use super::raw::TORN_GZIP;
 use super::text::Progress;
 use super::unwrap::{Other, Path, Reading, Visit};
 
-/// How far a text in blocks is read. Keeps the value that no block has ended yet: at most one and
-/// a half times the longest value, and a block.
+/// The position in a text that is read in blocks. Keeps the unfinished value: at most one and a
+/// half times the longest value, plus a block.
 #[derive(Debug, Default)]
 pub struct Scan {
     progress: Progress,
     /// From the first byte of the unfinished value.
     unread: Vec<u8>,
-    /// The length of `unread` when it was last read in vain.
+    /// The length of `unread` at the last failed attempt to read it.
     tried: usize,
-    /// Where `unread` begins in the text.
+    /// The offset of `unread` in the text.
     offset: u64,
-    /// Whether the text comes out of gzip.
+    /// Whether the text was gzip.
     path: Path,
-    /// Bytes of memory that the visitor was asked to hold.
+    /// Memory that the visitor was told about, in bytes.
     held: usize,
 }
 
 // === impl Scan ===
 
 impl Scan {
-    /// As if all before `offset` were read, and no value were unfinished there.
+    /// A state in which everything before `offset` is read and no value is unfinished.
     pub fn between_values(offset: u64) -> Self {
         Self { progress: Progress::between_values(), offset, ..Self::default() }
     }
 
-    /// Whether the next block is read as [`Scan::between_values`] reads it.
+    /// Whether the next block is read as in [`Scan::between_values`].
     pub fn is_between_values(&self) -> bool {
         self.unread.is_empty() && self.progress.is_between_values()
     }
 
-    /// Reads the block behind those that were read before. Nothing more once the request is beyond
-    /// its budget.
+    /// Reads the next block. Does nothing once the request is over its budget.
     pub fn read(&mut self, block: &Block, interest: &Interest, visit: &mut impl Visit) {
         if visit.is_over() {
             return;
@@ -49,8 +48,8 @@ impl Scan {
             self.unread.extend_from_slice(&block.bytes[done..]);
         } else {
             self.unread.extend_from_slice(&block.bytes);
-            // The value is read again from its start, so only after it has grown by half: then all
-            // the times together cost no more than a few times its length.
+            // The value is read again from its start, but only after it has grown by half, so that
+            // all attempts together cost a small multiple of its length.
             if !last && self.unread.len() < self.tried + self.tried / 2 {
                 return self.hold(visit);
             }
@@ -63,7 +62,7 @@ impl Scan {
         self.hold(visit);
     }
 
-    /// Says how much memory the unfinished value takes.
+    /// Reports the memory of the unfinished value.
     fn hold(&mut self, visit: &mut impl Visit) {
         if let Some(more) = self.unread.capacity().checked_sub(self.held).filter(|more| *more > 0) {
             self.held += more;
@@ -71,7 +70,7 @@ impl Scan {
         }
     }
 
-    /// Reads the values at the start of `bytes`; gives how many bytes are done with.
+    /// Reads the values at the start of `bytes`; returns how many bytes were consumed.
     fn walk(
         &mut self,
         bytes: &[u8],
@@ -88,8 +87,8 @@ impl Scan {
         done
     }
 
-    /// Ends the text after its last block: a torn gzip stream is one `malformed`, unless a value
-    /// was torn with it, which is that one.
+    /// Ends the text after its last block. A truncated gzip stream counts as one `malformed`,
+    /// unless it truncated a value, which is counted instead.
     ///
     /// # Errors
     /// Reading the text failed.

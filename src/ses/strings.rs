@@ -1,18 +1,18 @@
-//! JSON strings: where one ends, whether it is valid, and which bytes it holds.
+//! JSON strings: where one ends, whether it is valid, and its bytes.
 
 use super::work;
 
-/// What stands at a place of a text, if it is one indivisible part of JSON.
+/// A token at a position of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Token {
-    /// A valid one; the place behind it.
+    /// A valid token; the position after it.
     End(usize),
     Fault,
-    /// The text ends inside one that is valid so far.
+    /// The text ends inside a token that is valid so far.
     Incomplete,
 }
 
-/// Judges the string whose opening quote stands before `start`.
+/// Checks the string whose opening quote is before `start`.
 pub fn string(text: &[u8], start: usize) -> Token {
     let mut at = start;
     let mut wide = 0;
@@ -36,7 +36,7 @@ pub fn string(text: &[u8], start: usize) -> Token {
     }
 }
 
-/// Judges the escapes in a row that begin at a backslash.
+/// Checks consecutive escapes, starting at a backslash.
 #[inline]
 fn escapes(text: &[u8], mut at: usize) -> Token {
     while text.get(at) == Some(&b'\\') {
@@ -48,7 +48,7 @@ fn escapes(text: &[u8], mut at: usize) -> Token {
     Token::End(at)
 }
 
-/// Judges what follows a backslash.
+/// Checks the bytes after a backslash.
 #[inline]
 fn escape(text: &[u8], at: usize) -> Token {
     match text.get(at) {
@@ -65,12 +65,12 @@ fn escape(text: &[u8], at: usize) -> Token {
     }
 }
 
-/// The place behind the closing quote of a valid string whose opening quote stands before `at`.
+/// The position after the closing quote of a valid string whose opening quote is before `at`.
 pub fn end_of_valid(text: &[u8], mut at: usize) -> usize {
     loop {
         at = plain_run(text, at, &mut 0);
         match text.get(at) {
-            // Quotes in texts in texts have several escapes in a row.
+            // Nested texts have several escapes in a row.
             Some(b'\\') => {
                 while text.get(at) == Some(&b'\\') {
                     at += 2;
@@ -82,7 +82,7 @@ pub fn end_of_valid(text: &[u8], mut at: usize) -> usize {
     }
 }
 
-/// Appends the bytes that a valid string holds; `text` stands between its quotes. A lone surrogate
+/// Appends the decoded bytes of a valid string; `text` is between its quotes. A lone surrogate
 /// becomes three bytes, which are not UTF-8.
 pub fn decode(text: &[u8], out: &mut Vec<u8>) {
     work::scanned(text.len());
@@ -105,7 +105,7 @@ pub fn decode(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Appends the character of a `\u`, and of a second one if both are a pair; gives what follows.
+/// Appends the character of a `\u`, or of a surrogate pair; returns the rest.
 fn decode_unicode<'t>(text: &'t [u8], out: &mut Vec<u8>) -> &'t [u8] {
     let (first, rest) = four_digits(text);
     if (0xd800..0xdc00).contains(&first)
@@ -125,7 +125,7 @@ fn four_digits(text: &[u8]) -> (u32, &[u8]) {
     (digits.iter().fold(0, |number, byte| number << 4 | digit(byte)), rest)
 }
 
-/// Appends a code point as UTF-8 would write it, a surrogate too.
+/// Appends a code point in the encoding of UTF-8, including surrogates.
 fn push(code: u32, out: &mut Vec<u8>) {
     if let Some(char) = char::from_u32(code) {
         return out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
@@ -137,12 +137,12 @@ fn push(code: u32, out: &mut Vec<u8>) {
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
-/// The place of the first quote, backslash or control character from `at` on, or the end. `wide`
-/// gets a bit of [`HIGH`] when a byte up to there, or shortly behind it, is not ASCII.
+/// The position of the first quote, backslash or control character from `at` on, or the end. Sets a
+/// bit of [`HIGH`] in `wide` when a byte up to there, or shortly after, is not ASCII.
 #[inline]
 fn plain_run(text: &[u8], mut at: usize, wide: &mut u64) -> usize {
-    // Eight bytes at a time. A byte has its high bit set if it is special; false ones stand only
-    // behind a true one.
+    // Eight bytes at a time. The high bit of a special byte is set; false positives occur only
+    // after a true one.
     let equal = |word: u64, byte: u8| {
         let differs = word ^ (ONES * u64::from(byte));
         differs.wrapping_sub(ONES) & !differs
@@ -189,7 +189,7 @@ mod tests {
         }
     }
 
-    /// Whether these bytes may stand in a text.
+    /// Whether these bytes may occur in a text.
     fn is_plain(bytes: &[u8]) -> bool {
         std::str::from_utf8(bytes).is_ok() && !bytes.iter().any(u8::is_ascii_control)
     }
@@ -232,7 +232,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(3000))]
 
-        /// A string is judged, ends and is decoded as `serde_json` does it.
+        /// A string is checked, ended and decoded as by `serde_json`.
         #[test]
         fn a_string_is_that_of_serde_json(parts in prop::collection::vec(part(), 0..12)) {
             let text = [b"\"", &parts.concat()[..]].concat();
@@ -247,7 +247,7 @@ mod tests {
                     decode(&text[1..at - 1], &mut out);
                     prop_assert_eq!(out, bytes);
                 }
-                // Where bytes are asked for, `serde_json` takes any.
+                // When decoding to bytes, `serde_json` accepts any bytes.
                 (Token::Fault, Ok(_)) => prop_assert!(!is_plain(&text[..end])),
                 (Token::Incomplete, Err(error)) => prop_assert!(error.is_eof()),
                 (Token::Fault, Err(error)) => prop_assert!(!error.is_eof() || !is_plain(&text)),

@@ -1,4 +1,4 @@
-//! From a text to the values that stand in it, back to back, and over the faults between them.
+//! Finds the adjacent values in a text, and skips the faults between them.
 
 use memchr::memchr;
 
@@ -6,13 +6,14 @@ use super::interest::Interest;
 use super::json::{Step, VALUE_BYTES_MAX, ValueReader};
 use super::value::Value;
 
-/// What SES publishes to an SNS topic when a destination is created: no JSON, and no fault.
+/// What SES publishes to an SNS topic when a destination is created: not JSON, but not a fault
+/// either.
 pub const VALIDATION_NOTICE: &str =
     "Successfully validated SNS topic for Amazon SES event publishing.";
 
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// What was found where a value may begin.
+/// What was found where a value may start.
 #[derive(Clone, Copy)]
 pub enum Found<'v, 'a> {
     Value(&'v Value<'a>),
@@ -20,11 +21,11 @@ pub enum Found<'v, 'a> {
     Fault,
 }
 
-/// How far a text has been read. One per text, kept while its bytes come in pieces.
+/// The position in a text. One per text, kept while its bytes arrive in pieces.
 #[derive(Debug, Default)]
 pub struct Progress {
     begun: bool,
-    /// Looking for the newline after the first byte of a faulty value.
+    /// Searching for the newline after the first byte of a faulty value.
     skipping: bool,
     pub(super) values: ValueReader,
     /// The text ended inside a value.
@@ -34,21 +35,21 @@ pub struct Progress {
 // === impl Progress ===
 
 impl Progress {
-    /// As if a text were read to a place where no value is unfinished.
+    /// The state at a position where no value is unfinished.
     pub fn between_values() -> Self {
         Self { begun: true, ..Self::default() }
     }
 
-    /// Whether what follows is read as [`Progress::between_values`] reads it.
+    /// Whether the following bytes are read as in [`Progress::between_values`].
     pub fn is_between_values(&self) -> bool {
         self.begun && !self.skipping
     }
 
-    /// Hands the values at the start of `bytes` to `found`, each with its place and its bytes, and
-    /// returns the number of bytes that are done with. Unless these are the `last` bytes, what
-    /// remains must come again with more behind it. A fault goes to the end of its line; where
-    /// `bytes` end before that and are not the last, so does what is handed out of it. When `found`
-    /// returns false, all bytes are done with.
+    /// Passes the values at the start of `bytes` to `found`, each with its position and bytes, and
+    /// returns the number of consumed bytes. Unless these are the `last` bytes, the rest must be
+    /// passed again with more bytes after it. A fault extends to the end of its line; if `bytes`
+    /// end before that and are not the last, only the part in `bytes` is passed. When `found`
+    /// returns false, all bytes count as consumed.
     pub fn read<'a>(
         &mut self,
         bytes: &'a [u8],
@@ -99,7 +100,7 @@ impl Progress {
             let mut value = Value::default();
             let step = self.values.read(bytes, at, interest, VALUE_BYTES_MAX, &mut value);
             let (what, len) = match step {
-                // More digits may follow where the bytes end.
+                // More digits may follow after the end of the bytes.
                 Step::Value { len } if !last && is_number(rest) && rest.len() < len + 3 => {
                     return at;
                 }

@@ -1,4 +1,4 @@
-//! Timestamps as SES and its look-alikes write them, and the minutes they belong to.
+//! Timestamps as SES and compatible services write them, and their minutes.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -23,7 +23,7 @@ impl Minute {
         Self(ms.div_euclid(MS_PER_MINUTE))
     }
 
-    /// Whether the minute is in the years 0001 to 9999, as that of every timestamp that is read.
+    /// Whether the minute is in the years 0001 to 9999, as for every timestamp that can be read.
     #[must_use]
     pub fn is_of_calendar(self) -> bool {
         CALENDAR.contains(&self.0)
@@ -45,13 +45,13 @@ impl fmt::Display for Minute {
                 let (month, hour, minute) = (u8::from(month), at.hour(), at.minute());
                 write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:00Z")
             }
-            // Only minutes made by hand can lie outside the years that `parse_ms` accepts.
+            // Only a manually created minute can be outside the years that `parse_ms` accepts.
             Err(_) => write!(f, "minute {}", self.0),
         }
     }
 }
 
-/// Reads a timestamp; gives Unix milliseconds, or `None` when it is unreadable.
+/// Parses a timestamp; returns Unix milliseconds, or `None` when it is not valid.
 ///
 /// Accepted: `YYYY-MM-DD`, then `T`, `t` or a space, `hh:mm:ss`, optionally `.` or `,` and
 /// digits, then `Z`, `z`, `±hh:mm`, `±hhmm`, a space and `±hhmm`, or nothing (UTC). A second of 60
@@ -96,7 +96,7 @@ fn number(digits: &[u8]) -> Option<i32> {
     })
 }
 
-/// The milliseconds of an optional fraction, and what follows it.
+/// The milliseconds of an optional fraction, and the rest.
 fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     let [b'.' | b',', digits @ ..] = text else { return Some((0, text)) };
     let len = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();

@@ -1,4 +1,4 @@
-//! From values to events: the wrappings that SNS, SQS, EventBridge and Firehose put around them.
+//! Unwraps events from the wrappings of SNS, SQS, EventBridge and Firehose.
 
 use super::data::Buffer;
 use super::event::Event;
@@ -10,40 +10,40 @@ use super::raw::{Raw, TORN_GZIP, in_notifications, in_request, in_text};
 use super::text::{Found, Progress};
 use super::value::{Value, Wrapper};
 
-/// Wrappings nest at most this deep; what lies deeper is `foreign`.
+/// Maximum number of nested wrappings; anything deeper is `foreign`.
 pub(super) const LEVELS_MAX: u8 = 8;
 
-/// gzip stands at most this often on a path, the outermost of a file or body counted; what lies
-/// deeper is `malformed`. Firehose writes objects as gzip, and Lambda or a producer a record.
+/// Maximum number of gzip levels on a path, including that of a file or body; anything deeper is
+/// `malformed`. Firehose writes gzip objects, and Lambda or a producer may write gzip records.
 pub(super) const GZIPS_MAX: u8 = 2;
 
-/// One gzip below the outermost level expands to at most this much, whatever its visitor admits:
-/// 128 MiB. Firehose takes records of 1 MB, and sends at most 64 MiB at once (limits of Amazon Data
+/// Maximum size of one gzip below the outermost level, whatever the visitor admits: 128 MiB.
+/// Firehose accepts records of 1 MB and sends at most 64 MiB at once (limits of Amazon Data
 /// Firehose, 2026-11).
 pub(super) const GZIP_BYTES_MAX: usize = 128 << 20;
 
-/// The only types of legacy feedback notifications.
+/// The types of legacy feedback notifications.
 fn is_notification_type(event_type: EventType) -> bool {
     let types = [EventType::Bounce, EventType::Complaint, EventType::Delivery];
     types.into_iter().collect::<EventTypeSet>().contains(event_type)
 }
 
-/// What an innermost value is when it is not an event.
+/// What an innermost value is, if not an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Other {
-    /// An event of none of the ten types, or without a `mail` object.
+    /// An event of an unknown type, or without a `mail` object.
     UnknownType,
-    /// Not JSON, not base64, or cut off.
+    /// Not JSON, not Base64, or truncated.
     Malformed,
-    /// JSON that is no event.
+    /// JSON that is not an event.
     Foreign,
     /// An SNS subscription message.
     Control,
-    /// The text with which SES validates an SNS topic.
+    /// The text that SES sends to validate an SNS topic.
     Notice,
 }
 
-/// One wrapping that was peeled off.
+/// One wrapping that was removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wrapping {
     Sns,
@@ -55,26 +55,26 @@ pub enum Wrapping {
     Gzip,
 }
 
-/// The wrappings around a value, the outermost first.
+/// The wrappings around a value, outermost first.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Path {
     wrappings: [Option<Wrapping>; Self::LEN],
     len: usize,
-    /// Of gzip, that of the whole file or body counted, which is none of the wrappings.
+    /// The number of gzip levels, including that of the file or body. These are not wrappings.
     gzips: u8,
 }
 
-/// Takes what a text holds, one innermost value after the other.
+/// Receives the innermost values of a text, one after another.
 pub trait Visit {
-    /// `raw` are the event's bytes alone, as they came, for one that keeps them.
+    /// `raw` holds only the event's bytes as received, for a visitor that keeps them.
     fn event(&mut self, event: &Event<'_>, path: &Path, raw: &[u8]);
 
-    /// `at` is the offset of the outermost value in the text that was read. `raw` are the bytes of
-    /// the value alone, for one that keeps them: read as a record they are this value again, and
-    /// nothing else. (What lay too deep in wrappings or in gzip does not then.)
+    /// `at` is the offset of the outermost value in the text. `raw` holds only the bytes of the
+    /// value, for a visitor that keeps them: read as a record they give exactly this value again,
+    /// unless it was nested too deep in wrappings or gzip.
     fn other(&mut self, other: Other, path: &Path, at: u64, raw: &[u8]);
 
-    /// Whether somebody looks at `raw`, which else may hold more than the value.
+    /// Whether the visitor uses `raw`; if not, `raw` may hold more than the value.
     fn keeps(&self) -> bool {
         false
     }
@@ -85,7 +85,7 @@ pub trait Visit {
         true
     }
 
-    /// Hears that reading a stream holds `bytes` more in memory, for a value that is not whole yet.
+    /// Reports that an unfinished value of a stream takes `bytes` more of memory.
     fn hold(&mut self, _bytes: usize) {}
 
     /// Whether the request is beyond its budget. Checked between values, list elements and records:
@@ -100,12 +100,12 @@ pub trait Visit {
 impl Path {
     const LEN: usize = (LEVELS_MAX + GZIPS_MAX) as usize;
 
-    /// The wrappings, the outermost first.
+    /// The wrappings, outermost first.
     pub fn iter(&self) -> impl Iterator<Item = Wrapping> {
         self.wrappings[..self.len].iter().flatten().copied()
     }
 
-    /// The path of a whole file or body, which comes out of gzip or does not.
+    /// The path of a whole file or body, gzip or not.
     pub(super) fn outermost(gzip: bool) -> Self {
         Self { gzips: gzip.into(), ..Self::default() }
     }
@@ -147,18 +147,18 @@ pub fn read_all(text: &[u8], interest: &Interest, visit: &mut impl Visit) {
     reading.text(text, None, &Path::default());
 }
 
-/// Reads the bytes of a record: what a Firehose `data` or an S3 object holds, gzip or not.
+/// Reads the bytes of a record: the content of a Firehose `data` or an S3 object, gzip or not.
 pub fn read_record(bytes: &[u8], interest: &Interest, visit: &mut impl Visit) {
     Reading { offsets: true, ..Reading::new(interest, 0, visit) }.data(bytes, &Path::default());
 }
 
-/// Reads what stands at one place of a file or request, down to the last level. The functions that
-/// return a bool return false when the visitor is over its budget: then nothing more is read.
+/// Reads the data at one place of a file or request, down to the last level. The functions that
+/// return a bool return false when the visitor is over its budget, and then nothing more is read.
 pub(super) struct Reading<'r, V> {
     interest: &'r Interest,
     visit: &'r mut V,
     at: u64,
-    /// Whether `at` follows the values of the outermost text.
+    /// Whether `at` is the offset of values in the outermost text.
     offsets: bool,
 }
 
@@ -177,7 +177,7 @@ impl<'r, V: Visit> Reading<'r, V> {
         self.visit.other(other, path, self.at, raw);
     }
 
-    /// `tear`: the text ends where a gzip stream is torn, and these bytes stand for it.
+    /// `tear`: the text ends where a gzip stream is truncated, and these bytes stand for it.
     fn text(&mut self, text: &[u8], tear: Option<&[u8]>, path: &Path) {
         let offsets = self.offsets;
         let start = self.at;
@@ -207,7 +207,7 @@ impl<'r, V: Visit> Reading<'r, V> {
         } else {
             let out = gunzip(bytes, GZIP_BYTES_MAX, |more| self.visit.expand(more));
             if self.goes_on() {
-                // What came out is read, so it must not come again with the rest.
+                // The decompressed part is read, so it must not be kept as part of the remainder.
                 let tear = if out.bytes.is_empty() { bytes } else { TORN_GZIP };
                 let tear = out.torn.then_some(tear);
                 self.text(&out.bytes, tear, &path.with(Wrapping::Gzip));
@@ -216,7 +216,7 @@ impl<'r, V: Visit> Reading<'r, V> {
         self.goes_on()
     }
 
-    /// What was found where a value of a text may begin.
+    /// Handles what was found where a value of a text may start.
     pub(super) fn found(&mut self, found: Found<'_, '_>, raw: &[u8], path: &Path) -> bool {
         match found {
             Found::Value(value) => self.judge(value, raw, path),
@@ -227,7 +227,7 @@ impl<'r, V: Visit> Reading<'r, V> {
         self.goes_on()
     }
 
-    /// Tells what a value is; the rows are tried from the top. `raw` are its bytes.
+    /// Classifies a value; the rows are tried from the top. `raw` holds its bytes.
     fn judge(&mut self, value: &Value<'_>, raw: &[u8], path: &Path) {
         let event_type = match (&value.event_type, &value.notification_type) {
             (Some(name), _) => Some(EventType::parse(name)),
@@ -282,7 +282,8 @@ impl<'r, V: Visit> Reading<'r, V> {
         }
     }
 
-    /// What a wrapping holds: a text, in the given buffer if it must be decoded, or an object.
+    /// Reads the content of a wrapping: a text, decoded into the given buffer if necessary, or an
+    /// object.
     fn member(&mut self, member: Raw<'_>, path: &Path, buffer: &mut Vec<u8>) {
         if let Some(text) = member.text_in(buffer) {
             self.text(text, None, path);
@@ -306,7 +307,7 @@ impl<'r, V: Visit> Reading<'r, V> {
         self.other(Other::Foreign, path, raw);
     }
 
-    /// The entries of `Records`, which are of SQS or SNS.
+    /// The entries of `Records`, from SQS or SNS.
     fn notifications(&mut self, entries: Raw<'_>, path: &Path) {
         let mut buffer = Vec::new();
         let mut entries = entries.elements();
@@ -333,7 +334,7 @@ impl<'r, V: Visit> Reading<'r, V> {
         }
     }
 
-    /// A record of a Firehose request whose `data` is none.
+    /// A record of a Firehose request whose `data` is not valid.
     pub(super) fn not_base64(&mut self, record: Raw<'_>, path: &Path) -> bool {
         let raw = if self.visit.keeps() { in_request(record.bytes()) } else { Vec::new() };
         self.other(Other::Malformed, path, &raw);
@@ -346,8 +347,8 @@ fn holds(member: Raw<'_>) -> bool {
     member.is_text() || member.is_object()
 }
 
-/// Hands out what the `data` of each record in a list holds, if it is base64, with the record and its
-/// number, as long as `take` returns true.
+/// Passes the decoded `data` of each record in a list, with the record and its number, while `take`
+/// returns true.
 pub(super) fn each_data(
     records: Raw<'_>,
     mut take: impl FnMut(Option<&[u8]>, Raw<'_>, u64) -> bool,
@@ -370,7 +371,7 @@ pub(super) fn each_data(
 }
 
 impl Path {
-    /// The number of wrappings, gzip not counted.
+    /// The number of wrappings, without gzip.
     fn levels(&self) -> u8 {
         let levels = self.iter().filter(|wrapping| *wrapping != Wrapping::Gzip).count();
         u8::try_from(levels).unwrap_or(LEVELS_MAX)

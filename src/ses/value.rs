@@ -9,10 +9,10 @@ use super::interest::Slot;
 use super::members::WrapperField;
 use super::raw::Raw;
 
-/// A JSON string as bytes. UTF-8 but for lone surrogates, which stand as three bytes each.
+/// A JSON string as bytes. UTF-8 except for lone surrogates, which take three bytes each.
 pub type Text<'a> = Cow<'a, [u8]>;
 
-/// The blocks of an event that carry a time of their own, and `mail`.
+/// The blocks of an event that have a time of their own, and `mail`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Block {
     Mail,
@@ -39,23 +39,23 @@ impl Block {
     ];
 }
 
-/// One JSON value. What is not an object has no fields.
+/// One JSON value. A value that is not an object has no fields.
 #[derive(Debug, Default)]
 pub struct Value<'a> {
     pub event_type: Option<Text<'a>>,
     pub notification_type: Option<Text<'a>>,
     pub has_mail: bool,
-    /// At most one of a block.
+    /// At most one per block.
     times: SmallVec<[(Block, Text<'a>); 2]>,
     /// By slot, up to the last one that is present.
     values: SmallVec<[Option<Text<'a>>; 8]>,
-    /// Empty unless it was asked for.
+    /// Empty unless requested.
     pub(super) identity: Vec<Told<'a>>,
-    /// Present only when a key of some wrapping was seen: most values are bare events.
+    /// Present only if a key of some wrapping was seen, because most values are bare events.
     pub wrapper: Option<Box<Wrapper<'a>>>,
 }
 
-/// The fields of a value that events are read from.
+/// The fields of a value from which an event is made.
 #[derive(Clone, Copy, Debug)]
 pub struct Fields<'v> {
     times: &'v [(Block, Text<'v>)],
@@ -63,8 +63,8 @@ pub struct Fields<'v> {
     pub(super) identity: &'v [Told<'v>],
 }
 
-/// The fields by which wrappings are known, as they came: what is wrapped is read when all of them
-/// are known, and lists are then read element by element.
+/// The fields that identify wrappings, as received. The wrapped content is read when all of them
+/// are known; lists are then read element by element.
 #[derive(Debug, Default)]
 pub struct Wrapper<'a> {
     pub kind: Raw<'a>,
@@ -83,7 +83,7 @@ pub struct Wrapper<'a> {
 // === impl Value ===
 
 impl<'a> Value<'a> {
-    /// What an event is read from.
+    /// The fields from which an event is made.
     pub fn fields(&self) -> Fields<'_> {
         Fields { times: &self.times, values: &self.values, identity: &self.identity }
     }
@@ -93,13 +93,13 @@ impl<'a> Value<'a> {
         self.times.push((block, text));
     }
 
-    /// Adds a text of a block to what tells the event from others.
+    /// Adds a text of a block to the event's identity.
     pub(super) fn tell(&mut self, block: Block, part: Part, text: Text<'a>) {
         self.identity.push((block, part, text));
     }
 
     pub(super) fn put(&mut self, slot: Slot, text: Option<Text<'a>>) {
-        // Slots that no value fills cost nothing.
+        // Trailing empty slots cost nothing.
         if text.is_some() && self.values.len() <= slot.index() {
             self.values.resize(slot.index() + 1, None);
         }

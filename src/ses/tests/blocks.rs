@@ -1,4 +1,4 @@
-//! Where texts are cut into blocks.
+//! Where texts are split into blocks.
 
 use proptest::prelude::*;
 
@@ -13,21 +13,21 @@ fn blocks(text: &str, block_bytes: usize) -> Vec<String> {
 
 #[test]
 fn a_block_ends_where_an_object_ends_and_another_begins() {
-    // The text, and where a block of all but its last byte is cut.
+    // The text, and the cut of a block that holds everything except its last byte.
     for (text, cut) in [
-        // On a new line, even if there is a later place of another kind.
+        // On a new line, even if there is a later candidate of another kind.
         ("{}\n|{\"}{\":\n[..", "{}\n"),
         ("{}\r\n|{..", "{}\r\n"),
         ("{}\n \n|{..", "{}\n \n"),
         ("{}\n{}\n|{..", "{}\n{}\n"),
         ("x\n{}\n|{..", "x\n{}\n"),
-        // Inside of a value objects are parted by commas.
+        // Inside a value, objects are separated by commas.
         ("{}\n|{\"a\":[{},\n{\"b\":1},\n{..", "{}\n"),
         ("{}\n|{\"a\":[\n{..", "{}\n"),
         // On the same line, or indented.
         ("{}{}|{\"a\":1..", "{}{}"),
         ("{\"a\":{}}\n  |{..", "{\"a\":{}}\n  "),
-        // Behind any line, or nowhere.
+        // After any line, or nowhere.
         ("[1]\n[2]\n|[3]..", "[1]\n[2]\n"),
         ("{\"a\":{},\n|\"b\":..", "{\"a\":{},\n"),
         ("{\"a\":{},\"b\":.|.", "{\"a\":{},\"b\":."),
@@ -50,7 +50,7 @@ fn the_last_block_says_how_the_text_ended() {
     };
     assert_eq!(ends(b"", false, 4), [(0, true)]);
     assert_eq!(ends(b"123", false, 4), [(3, true)]);
-    // Only the next read shows that there is no more.
+    // Only the next read shows that the input has ended.
     assert_eq!(ends(b"1234", false, 4), [(4, false), (0, true)]);
     assert_eq!(ends(b"12345", false, 4), [(4, false), (1, true)]);
 
@@ -68,8 +68,8 @@ fn the_last_block_says_how_the_text_ended() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
-    /// Blocks are the text, none is longer than allowed, and four in a row are at least as long as
-    /// one may be: however a text is made, cutting it costs time in proportion to its length.
+    /// The blocks add up to the text, none is too long, and four in a row are at least as long as
+    /// one may be. So splitting any text takes time proportional to its length.
     #[test]
     fn blocks_are_the_text_and_not_too_many(
         parts in prop::collection::vec(

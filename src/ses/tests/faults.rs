@@ -1,9 +1,9 @@
-//! What is a fault, what is none, and where reading starts again.
+//! Which input is a fault, and where reading restarts.
 
 use super::super::json::{DEPTH_MAX, VALUE_BYTES_MAX};
 use super::*;
 
-/// A fault on a line of its own between two events is one `malformed` and takes no event with it.
+/// A fault on its own line between two events counts as one `malformed`, and both events are read.
 #[track_caller]
 fn assert_fault(fault: impl AsRef<[u8]>) {
     let (send, open) = (event("Send"), event("Open"));
@@ -114,7 +114,7 @@ fn a_value_may_have_128_levels_and_no_more() {
     for depth in [129, 130, 1000] {
         assert_fault(nested(depth));
     }
-    // Two levels are the event's own.
+    // The event itself has two levels.
     let deep = |depth| with_mail_member(format!(r#""x":{}"#, nested(depth)).as_bytes());
     assert_eq!(kinds(deep(125)), "Send");
     assert_eq!(kinds(deep(126)), "Send");
@@ -251,16 +251,16 @@ fn a_surrogate_pair_and_other_escapes_are_read() {
 #[test]
 fn reading_starts_again_after_the_first_newline_behind_the_first_byte_of_the_fault() {
     let send = event("Send");
-    // The rest of the fault's first line is lost, whatever stands there.
+    // The rest of the fault's first line is lost, whatever it contains.
     assert_eq!(kinds(format!("? {send}{send}\n{send}")), "malformed Send");
-    // A torn line takes nothing of the next with it.
+    // A truncated line does not affect the next one.
     let torn = &send[..send.len() - 9];
     assert_eq!(kinds(format!("{torn}\n{send}\n{send}")), "malformed Send Send");
     // The fault is found on the third line, and the second is read again.
     assert_eq!(kinds(format!("{{\"a\":[\n{send}\n,?\n{send}")), "malformed Send malformed Send");
     // A value before the fault on the same line is kept.
     assert_eq!(kinds(format!("{send}?{send}\n{send}")), "Send malformed Send");
-    // A carriage return alone ends no line.
+    // A carriage return alone does not end a line.
     assert_eq!(kinds(format!("?\r{send}\r\n{send}")), "malformed Send");
     assert_eq!(kinds("?"), "malformed");
     assert_eq!(kinds("?\n"), "malformed");

@@ -1,4 +1,4 @@
-//! What is read from an event: its type, tags, headers, link tags and times.
+//! The fields of an event: its type, tags, headers, link tags and times.
 
 use super::*;
 

@@ -1,15 +1,15 @@
-//! gzip where it is recognised, of several members, and torn.
+//! gzip: where it is recognized, with several members, and truncated.
 
 use super::*;
 
-/// What the command line's way of reading a gzip file visits.
+/// The values that the command line reads from a gzip file.
 fn file_kinds(gzip: &[u8]) -> String {
     names(&visits(|interest, log| {
         Reader::new(GzipReader::new(gzip)).read(true, interest, log).unwrap();
     }))
 }
 
-/// A record, a file and a Firehose `data` of these bytes hold the same.
+/// A record, a file and a Firehose `data` with these bytes hold the same values.
 #[track_caller]
 fn assert_gzip(gzip: &[u8], expected: &str) {
     assert_eq!(record_kinds(gzip), expected);
@@ -17,7 +17,7 @@ fn assert_gzip(gzip: &[u8], expected: &str) {
     assert_eq!(kinds(firehose(&[gzip])), expected);
 }
 
-/// gzip that ends where exactly this text has come out.
+/// gzip that is truncated right after this text.
 fn torn_after(text: &str) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::none());
     encoder.write_all(text.as_bytes()).unwrap();
@@ -53,7 +53,7 @@ fn a_tear_inside_a_number_is_one_malformed_too() {
         assert_gzip(&torn_after(torn), "malformed");
         assert_gzip(&torn_after(&format!("{}\n{torn}", event("Send"))), "Send malformed");
     }
-    // These are faults whatever would have followed, and then there is the tear.
+    // Faults, whatever would have followed; then comes the truncation.
     for fault in ["?.", "[01.", "[--", "{\"a\" -"] {
         assert_gzip(&torn_after(fault), "malformed malformed");
     }
@@ -93,7 +93,7 @@ fn gzip_is_a_wrapping_but_no_level() {
     assert_eq!(seen[0].path(), [Wrapping::Gzip, Wrapping::FirehoseRequest, Wrapping::Gzip]);
 }
 
-/// Whatever is wrapped in between, and however the outermost is read.
+/// Whatever wrappings are in between, and however the outermost level is read.
 #[test]
 fn gzip_stands_twice_on_a_path_and_no_deeper() {
     let once = firehose(&[gzipped(event("Send"))]);
@@ -103,7 +103,7 @@ fn gzip_stands_twice_on_a_path_and_no_deeper() {
         assert_eq!(record_kinds(text), expected);
         assert_eq!(kinds(text), expected);
     }
-    // A record's, file's or body's own gzip is the first.
+    // The gzip of a record, file or body is the first.
     assert_gzip_of_a_text(&once, "Send");
     assert_gzip_of_a_text(&twice, "malformed");
     assert_gzip_of_a_text(&sqs(&twice), "malformed");
@@ -193,7 +193,7 @@ fn what_stands_behind_the_last_member_is_torn() {
     }
 }
 
-/// A visitor with a budget for what gzip expands to.
+/// A visitor with a budget for decompressed bytes.
 struct Budget<'i> {
     log: Log<'i>,
     left: usize,
@@ -220,7 +220,7 @@ impl Visit for Budget<'_> {
     }
 }
 
-/// What a visitor with a budget sees, and how much of it is left.
+/// The values seen by a visitor with a budget, and the remaining budget.
 fn within(budget: usize, read: impl FnOnce(&Interest, &mut Budget<'_>)) -> (String, usize, bool) {
     let interest = interest();
     let log = Log { interest: &interest, seen: Vec::new() };
@@ -229,8 +229,8 @@ fn within(budget: usize, read: impl FnOnce(&Interest, &mut Budget<'_>)) -> (Stri
     (names(&visit.log.seen), visit.left, visit.over)
 }
 
-/// What is expanded below the outermost level is asked for to the byte, of one member and of several;
-/// what is beyond the budget is not read, and neither is anything behind it.
+/// Data below the outermost level is charged to the byte, for one member and for several. Nothing
+/// beyond the budget is read, and nothing after it.
 #[test]
 fn gzip_below_the_outermost_level_is_charged_and_ends_reading_beyond_the_budget() {
     let send = event("Send");
@@ -269,7 +269,7 @@ fn gzip_below_the_outermost_level_is_charged_and_ends_reading_beyond_the_budget(
     assert_eq!(request(2 * len - 1), ("Send Send".into(), true));
 }
 
-/// A record that expands without end is read as far as a record may be long.
+/// A record that expands endlessly is read up to the maximum length.
 #[test]
 fn a_record_expands_to_128_mib() {
     let send = event("Send");
@@ -278,7 +278,7 @@ fn a_record_expands_to_128_mib() {
     assert_eq!(record_kinds(gzipped(padded(129))), "Send malformed");
 }
 
-/// libdeflate takes a member whose header has a wrong CRC, which the stream does not.
+/// libdeflate accepts a member with a wrong header CRC, which the stream rejects.
 #[test]
 fn a_header_with_a_wrong_crc_is_torn_for_both_ways() {
     let mut member = gzipped("{}");

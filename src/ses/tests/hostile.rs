@@ -1,8 +1,9 @@
-//! Input made to cost time or memory. No clocks: these tests end soon or are seen not to.
+//! Input designed to cost time or memory. Without clocks: these tests end quickly, or visibly do
+//! not.
 
 use super::*;
 
-/// Reads a text in one piece and in small ones; gives the numbers of malformed and other visits.
+/// Reads a text in one piece and in small ones; returns the numbers of malformed and other values.
 fn counts(text: &str) -> (usize, usize) {
     let whole = seen(text);
     let pieces = visits(|interest, log| {

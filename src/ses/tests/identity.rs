@@ -1,4 +1,4 @@
-//! What tells an event from others, and what does not.
+//! Which fields distinguish events, and which do not.
 
 use super::*;
 
@@ -84,7 +84,7 @@ fn what_does_not_tell_events_apart_changes_nothing() {
         (click(), "/mail/tags", json!({})),
         (click(), "/mail/timestamp", json!("2026-11-20T12:00:00Z")),
         (click(), "/click/linkTags", json!(null)),
-        // Whom a bounce is about says the bounce.
+        // A bounce names its own recipients.
         (bounce(), "/mail/destination", json!(null)),
         (bounce(), "/bounce/bouncedRecipients/0/status", json!("5.1.2")),
     ] {
@@ -114,7 +114,7 @@ fn a_copy_may_come_in_any_wrapping_and_spelling() {
 fn without_an_id_of_the_mail_or_a_time_of_its_own_an_event_is_like_no_other() {
     for (event, place) in [
         (click(), "/mail/messageId"),
-        // That of the mail is the same for each of its opens and clicks.
+        // The mail's time is the same for all of its opens and clicks.
         (click(), "/click/timestamp"),
         (json!({"eventType": "Send", "mail": mail()}), "/mail/timestamp"),
     ] {
@@ -142,15 +142,15 @@ fn no_two_lists_of_recipients_are_the_same() {
     assert_eq!(all.len(), 6);
 }
 
-/// Journals have fingerprints of earlier versions: should this change, so must what is hashed
-/// first.
+/// Journals contain fingerprints of earlier versions. If this test must change, `VERSION` must
+/// change too.
 #[test]
 fn the_fingerprint_of_an_event_stays_what_it_is() {
     let fingerprint = fingerprint(click().to_string());
     assert_eq!(format!("{fingerprint:?}"), "Some(380cd8a7a41b1e0fc3e0a981f3aa2206)");
 }
 
-/// Counts events, none of which shows what tells it from others.
+/// Counts events, none of which exposes its identity.
 struct Look<'r>(&'r mut usize);
 
 impl Visit for Look<'_> {

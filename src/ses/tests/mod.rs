@@ -1,4 +1,4 @@
-//! Bytes in, visits out: every sentence about reading, as examples and as properties.
+//! Bytes in, visits out: examples and properties of reading.
 
 mod blocks;
 mod faults;
@@ -22,7 +22,7 @@ use serde_json::json;
 
 use super::*;
 
-/// One visit, with everything that the visitor could have learned from it.
+/// One visit, with everything that the visitor could learn from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Seen {
     Event {
@@ -40,7 +40,7 @@ enum Seen {
     },
 }
 
-/// What the tests read from events.
+/// The values that the tests read from events.
 const WANTED: [(ValueKind, &str); 7] = [
     (ValueKind::MessageTag, "ses:configuration-set"),
     (ValueKind::MessageTag, "campaign"),
@@ -51,7 +51,7 @@ const WANTED: [(ValueKind, &str); 7] = [
     (ValueKind::LinkTag, "campaign"),
 ];
 
-/// Writes down every visit.
+/// Records every visit.
 struct Log<'i> {
     interest: &'i Interest,
     seen: Vec<Seen>,
@@ -105,7 +105,7 @@ fn interest() -> Interest {
     wanted.build().with_identity()
 }
 
-/// What a way of reading visits.
+/// The visits of one way of reading.
 fn visits(read: impl FnOnce(&Interest, &mut Log<'_>)) -> Vec<Seen> {
     let interest = interest();
     let mut log = Log { interest: &interest, seen: Vec::new() };
@@ -121,12 +121,12 @@ fn names(seen: &[Seen]) -> String {
     seen.iter().map(Seen::name).collect::<Vec<_>>().join(" ")
 }
 
-/// What a text holds, by name: `Send foreign malformed`.
+/// The content of a text, by name: `Send foreign malformed`.
 fn kinds(text: impl AsRef<[u8]>) -> String {
     names(&seen(text))
 }
 
-/// The same of a record, which may be gzip.
+/// The same for a record, which may be gzip.
 fn record_kinds(record: impl AsRef<[u8]>) -> String {
     names(&visits(|interest, log| read_record(record.as_ref(), interest, log)))
 }
@@ -148,7 +148,7 @@ fn minute(text: impl AsRef<[u8]>) -> Option<(String, TimeOrigin)> {
     time.map(|(ms, origin)| (Minute::of_ms(ms).to_string(), origin))
 }
 
-/// An event that is well-formed, and no more.
+/// A minimal well-formed event.
 fn event(event_type: &str) -> String {
     json!({
         "eventType": event_type,
@@ -166,7 +166,7 @@ fn sqs(body: &str) -> String {
     json!({"Records": [{"messageId": "1", "body": body}]}).to_string()
 }
 
-/// A Firehose request with one record for each of the values of `data`, which are not encoded.
+/// A Firehose request with one record per value of `data`, which must be encoded already.
 fn firehose(data: &[impl AsRef<[u8]>]) -> String {
     let records: Vec<_> = data.iter().map(|data| json!({"data": STANDARD.encode(data)})).collect();
     json!({"requestId": "1", "timestamp": 1_763_640_000_000_u64, "records": records}).to_string()
@@ -178,7 +178,7 @@ fn gzipped(text: impl AsRef<[u8]>) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// Lists in lists, `depth` of them.
+/// Nested lists, `depth` of them.
 fn nested(depth: usize) -> String {
     format!("{}{}", "[".repeat(depth), "]".repeat(depth))
 }

@@ -1,4 +1,4 @@
-//! What must hold for every input.
+//! Properties that hold for every input.
 
 use std::io::Read;
 
@@ -14,7 +14,7 @@ use super::super::value::Value;
 use super::*;
 use crate::synth::{Generator, Profile, StreamOptions, stream};
 
-/// Gives bytes in pieces of the given sizes, over and over.
+/// Returns bytes in pieces of the given sizes, repeatedly.
 struct Pieces<'a> {
     bytes: &'a [u8],
     sizes: std::iter::Cycle<std::slice::Iter<'a, usize>>,
@@ -42,7 +42,7 @@ fn in_pieces(bytes: &[u8], chunk: usize, sizes: &[usize]) -> Vec<Seen> {
 
 // === inputs ===
 
-/// A small stream of awkward events in every wrapping, with faults.
+/// A small stream of difficult events in every wrapping, with faults.
 fn awkward_stream() -> impl Strategy<Value = Vec<u8>> {
     (any::<u64>(), 1..6_usize, any::<bool>()).prop_map(|(seed, events, torn_end)| {
         let profile = Profile { seed, awkward: true, ..Profile::default() };
@@ -94,7 +94,7 @@ pub(super) fn mutated_stream() -> impl Strategy<Value = Vec<u8>> {
     )
 }
 
-/// What texts are made of, whole and in parts.
+/// Fragments of texts, complete and partial.
 fn token() -> impl Strategy<Value = Vec<u8>> {
     const TOKENS: &[&[u8]] = &[
         b"{",
@@ -156,7 +156,7 @@ pub(super) fn soup() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(token(), 0..24).prop_map(|tokens| tokens.concat())
 }
 
-/// JSON in which the keys and strings are those that some rule reads.
+/// JSON with the keys and strings that some rule reads.
 fn json_value() -> impl Strategy<Value = Json> {
     const NAMES: &[&str] = &[
         "eventType",
@@ -250,7 +250,7 @@ fn assert_chunks_do_not_matter(
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
 
-    /// A stream that comes in pieces gives the visits of the whole, whatever the pieces.
+    /// A stream in pieces has the same visits as the whole text, whatever the pieces.
     #[test]
     fn a_stream_in_pieces_gives_the_same_visits(
         bytes in awkward_stream(),
@@ -260,7 +260,7 @@ proptest! {
         assert_chunks_do_not_matter(&bytes, chunk, &sizes)?;
     }
 
-    /// So does a damaged one.
+    /// The same for a damaged stream.
     #[test]
     fn a_damaged_stream_in_pieces_gives_the_same_visits(
         bytes in mutated_stream(),
@@ -274,7 +274,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1500))]
 
-    /// And so does any sequence of what texts are made of.
+    /// The same for any sequence of fragments.
     #[test]
     fn a_soup_in_pieces_gives_the_same_visits(
         bytes in soup(),
@@ -303,7 +303,7 @@ proptest! {
         prop_assert!(request.read(&interest, log).is_ok());
     }
 
-    /// More bytes never change what has been read: before the end, a step is final or incomplete.
+    /// More bytes never change an earlier result: before the end, a step is final or incomplete.
     #[test]
     fn a_step_is_final_or_incomplete(text in soup(), more in soup()) {
         let interest = interest();
@@ -328,7 +328,7 @@ fn awkward_events(count: usize) -> impl Iterator<Item = String> {
 
 // === the reference ===
 
-/// The fingerprint of an event, by plain look-ups in a tree.
+/// The fingerprint of an event, by simple lookups in a tree.
 fn identity(json: &Json, event_type: EventType) -> Option<Fingerprint> {
     let mail = &json["mail"];
     let (own, recipients) = match event_type {
@@ -375,7 +375,7 @@ fn identity(json: &Json, event_type: EventType) -> Option<Fingerprint> {
     Some(Fingerprint::new(hash[..16].try_into().expect("it is longer")))
 }
 
-/// The event in a value, by plain look-ups in a tree.
+/// The event in a value, by simple lookups in a tree.
 fn reference(json: &Json) -> Option<Seen> {
     let text = |value: &Json| value.as_str().map(|text| text.as_bytes().to_vec());
     let tag = |tags: &Json, name: &str| match &tags[name] {
@@ -434,7 +434,7 @@ fn what_is_read_from_awkward_events_is_what_a_tree_of_them_shows() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
-    /// What is read from any event is what a tree of it shows, and nothing else is an event.
+    /// Reading any event gives the same result as a tree, and nothing else is an event.
     #[test]
     fn what_is_read_from_any_event_is_what_a_tree_of_it_shows(
         mut json in json_value(),
@@ -452,7 +452,7 @@ proptest! {
         }
     }
 
-    /// A value ends where `serde_json` sees its end, and what that one refuses is no value.
+    /// A value ends where `serde_json` ends it, and what `serde_json` rejects is not a value.
     #[test]
     fn the_grammar_is_that_of_serde_json(text in soup()) {
         let interest = interest();
@@ -482,7 +482,7 @@ fn assert_fast_is_reference(text: &[u8], max: usize) -> Result<(), TestCaseError
     compare::value(text, &interest(), max).map_err(TestCaseError::fail)
 }
 
-/// An object with the keys of an event, in any order, more than once, with values of any kind.
+/// An object with the keys of an event, in any order, repeated, with values of any type.
 fn event_like() -> impl Strategy<Value = String> {
     let text = prop_oneof![
         Just("\"Send\"".to_owned()),

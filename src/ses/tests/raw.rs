@@ -1,4 +1,4 @@
-//! The bytes of single values: alone they read as they did in their place.
+//! The bytes of single values: read alone, they give the same result as in place.
 
 use proptest::prelude::*;
 
@@ -7,7 +7,7 @@ use super::properties::{mutated_stream, soup};
 use super::*;
 use crate::synth::{Profile, StreamOptions, stream};
 
-/// Keeps everything.
+/// Keeps all values.
 #[derive(Default)]
 struct Kept {
     events: Vec<Vec<u8>>,
@@ -45,7 +45,7 @@ impl Kept {
     }
 }
 
-/// As a letter of it is read.
+/// Reads bytes as from a dead letter.
 fn again(raw: &[u8]) -> Kept {
     let letter = json!({"errorCode": "malformed", "rawData": STANDARD.encode(raw)});
     Kept::record(letter.to_string().as_bytes())
@@ -60,8 +60,8 @@ fn is_too_deep(other: Other, path: &[Wrapping]) -> bool {
     }
 }
 
-/// Every value that is no event is the same one when its bytes are read alone, and no event is in
-/// them; a visitor that keeps sees what others do.
+/// Every value that is not an event gives the same result when its bytes are read alone, and
+/// contains no event. A visitor that keeps bytes sees the same values as others.
 #[track_caller]
 fn assert_reads_alone_as_in_its_place(record: &[u8]) -> usize {
     let kept = Kept::record(record);
@@ -94,7 +94,7 @@ fn a_fault_is_kept_from_its_first_byte_to_the_end_of_its_line() {
     assert_eq!((kept.events.len(), kept.raws()), (3, vec![torn.into(), "[1,".into(), torn.into()]));
 }
 
-/// Whatever is wrapped around an event, and whatever white space stands in it.
+/// With any wrapping around an event, and any white space in it.
 #[test]
 fn an_event_is_handed_out_as_it_came() {
     let send = event("Send").replacen('{', "{\n  ", 1).replace(':', " : ");

@@ -1,4 +1,4 @@
-//! Values back to back, and where one ends.
+//! Adjacent values, and where each ends.
 
 use super::*;
 

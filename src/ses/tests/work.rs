@@ -1,4 +1,4 @@
-//! What reading costs: for every input a small multiple of its length, in bytes looked at.
+//! The cost of reading: for every input a small multiple of its length, in bytes scanned.
 
 use proptest::prelude::*;
 
@@ -21,7 +21,7 @@ impl Visit for Count {
     }
 }
 
-/// Bytes looked at for each of `len` bytes of a text, read whole and in blocks.
+/// Scanned bytes per byte of a text of length `len`, read whole and in blocks.
 fn ratios(text: &[u8], len: usize) -> (f64, f64) {
     let interest = interest();
     let ratio = |read: &dyn Fn(&mut Count)| {
@@ -53,7 +53,7 @@ fn assert_linear_to(name: &str, text: &[u8], len: usize, most: f64) {
 
 const LEN: usize = 100_000;
 
-/// Passes over a text. Most of them look for a quote or a bracket, eight bytes and more at a time.
+/// Passes over a text. Most of them search for a quote or bracket, at least eight bytes at a time.
 const FEW: f64 = 16.0;
 
 /// A text repeated to about [`LEN`] bytes.
@@ -108,7 +108,7 @@ fn faults_cost_a_few_times_their_length() {
     }
 }
 
-/// A value that is too long is known to be once, not once for each value that it opens.
+/// A value that is too long is detected once, not again for each value inside it.
 #[test]
 fn a_value_beyond_the_longest_costs_no_more_for_each_value_that_it_opens() {
     let opened = "[\n".repeat(127);
@@ -185,7 +185,7 @@ fn nested_wrappings_cost_a_pass_for_each_level() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
-    /// Whatever texts are made of, many times over, behind something else.
+    /// Any fragment, repeated many times after some other text.
     #[test]
     fn anything_repeated_costs_a_few_times_its_length(
         before in soup(),

@@ -6,7 +6,7 @@ use super::*;
 
 const TOPIC: &str = "arn:aws:sns:eu-west-1:111122223333:ses";
 
-/// The same event in an envelope of each kind, with the wrapping that is seen.
+/// The same event in each kind of envelope, with the expected wrapping.
 fn envelopes(inner: &str) -> Vec<(Wrapping, String)> {
     let object: Value = serde_json::from_str(inner).unwrap();
     let data = STANDARD.encode(inner);
@@ -32,7 +32,7 @@ fn object(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
-/// The first object with the members of the others added, the later ones behind.
+/// The first object, extended with the members of the others in order.
 fn merged(objects: &[Value]) -> String {
     let members: Vec<_> = objects
         .iter()
@@ -74,7 +74,7 @@ fn an_event_lies_8_wrappings_deep_and_no_deeper() {
     let kinds_of_envelope = envelopes("{}").len();
     for at in 0..kinds_of_envelope {
         let mut text = event("Send");
-        // Texts in texts double their backslashes, so every second envelope holds an object.
+        // Nested texts double their backslashes, so every second envelope holds an object.
         for level in 1..=10 {
             let around = if level % 2 == 0 { at } else { 4 };
             text = envelopes(&text).swap_remove(around).1;
@@ -139,7 +139,7 @@ fn rows_are_tried_from_the_top() {
         for (lower, _) in &rows[at + 1..] {
             let both = [row.clone(), lower.clone()];
             assert_eq!(kinds(merged(&both)), *expected, "{row} then {lower}");
-            // `Type` of the control row stands in the SNS row too, but not in ours.
+            // `Type` of the control row is in the SNS row too, but not in ours.
             let reversed = [lower.clone(), row.clone()];
             assert_eq!(kinds(merged(&reversed)), *expected, "{lower} then {row}");
         }
@@ -150,7 +150,7 @@ fn rows_are_tried_from_the_top() {
 fn an_event_with_records_is_an_event() {
     let text = merged(&[object(&event("Send")), json!({"Records": [{"body": event("Open")}]})]);
     assert_eq!(kinds(text), "Send");
-    // Also one that is not counted.
+    // Including one that is not counted.
     assert_eq!(
         kinds(r#"{"notificationType":"Received","Records":[{"body":"{}"}]}"#),
         "unknown_type"
@@ -235,7 +235,7 @@ fn an_event_bridge_envelope_needs_the_source_and_an_event_type() {
     assert_eq!(kinds(event_bridge(&json!("aws.ses"), &json!({}))), "foreign");
     let unknown = json!({"eventType": "Advisor Recommendation Status Open"});
     assert_eq!(kinds(event_bridge(&json!("aws.ses"), &unknown)), "unknown_type");
-    // A text is no detail, so the envelope is judged by the rows below.
+    // A text is not a `detail`, so later rows judge the envelope.
     let text = json!({"detail-type": "x", "source": "aws.ses", "detail": event("Send")});
     assert_eq!(kinds(text.to_string()), "foreign");
     let records = json!({"Records": [{"body": event("Open")}]});
@@ -259,7 +259,7 @@ fn records_hold_bodies_or_sns_messages_and_each_other_entry_is_foreign() {
         "Send Open foreign foreign foreign foreign foreign foreign Send Send malformed"
     );
     assert_eq!(kinds(r#"{"Records":[]}"#), "");
-    // An event is none of the two.
+    // An event is neither of the two.
     assert_eq!(kinds(json!({"Records": [object(&send)]}).to_string()), "foreign");
 }
 
