@@ -1,4 +1,4 @@
-//! The document and the rules in force, kept in step.
+//! Keeps the definitions document and the active rules in step.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,52 +16,53 @@ use crate::offload::offload;
 use crate::rules::RuleSet;
 use crate::telemetry::{LogLimiter, Metrics, Reload};
 
-/// Reads definitions again while the daemon runs, and changes them. Cheap to clone.
+/// Reloads and changes definitions while the daemon runs. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Book(Arc<Inner>);
 
-/// What a [`Book`] is made of.
+/// The parts of a [`Book`].
 pub struct BookParts {
     pub document: Document,
     pub compiler: Compiler,
-    /// What is in force already.
+    /// The definitions that are already active.
     pub definitions: Definitions,
-    /// Puts rules into force: for requests that begin when it has returned.
+    /// Installs rules, which apply to requests that start after it has returned.
     pub install: Box<dyn Fn(RuleSet) + Send + Sync>,
     pub metrics: Arc<Metrics>,
-    /// How often a document that says when it has changed is looked at.
+    /// How often to check a document that can report changes.
     pub interval: Duration,
 }
 
 struct Inner {
     parts: BookParts,
     in_force: ArcSwap<Definitions>,
-    /// One reads or changes the document at a time.
+    /// Only one task at a time reads or changes the document.
     turn: Mutex<Turn>,
 }
 
-/// Of whoever reads or changes the document.
+/// State of the task that reads or changes the document.
 #[derive(Debug, Default)]
 struct Turn {
-    /// The document that was read last is not the one in force.
+    /// Whether the last document that was read was rejected, so the rules of an older one are
+    /// active.
     is_refused: bool,
 }
 
 /// Why definitions were not changed.
 #[derive(Debug)]
 pub enum ChangeError<E> {
-    /// The change does not go with what is there.
+    /// The change conflicts with the current definitions.
     Refused(E),
-    /// Somebody else changed the document at the same time.
+    /// Another client changed the document at the same time.
     Conflict,
-    /// The document with this change would be refused.
+    /// The changed document would be invalid.
     Unfit(DefinitionsError),
-    /// The document with this change would be too long to be read again.
+    /// The changed document would be too large to be read again.
     TooLarge,
-    /// The document itself was refused as somebody left it, and said to be in the log; it is kept
-    /// for whoever mends it.
+    /// The stored document is invalid; its errors were logged. It is not overwritten, so that it
+    /// can be fixed.
     Faulty,
-    /// The document cannot be read or written, or nobody knows.
+    /// The document cannot be read or written, or the outcome is unknown.
     Failed(String),
 }
 
@@ -74,17 +75,17 @@ impl Book {
         Self(Arc::new(Inner { parts, in_force, turn: Mutex::default() }))
     }
 
-    /// What counts now.
+    /// The active rules.
     #[must_use]
     pub fn in_force(&self) -> Arc<Definitions> {
         self.0.in_force.load_full()
     }
 
-    /// Reads the document again; gives whether it had changed. A faulty one is refused whole and
-    /// the old rules go on.
+    /// Reads the document again; returns whether it has changed. An invalid document is rejected,
+    /// and the current rules stay active.
     ///
     /// # Errors
-    /// It cannot be read, or is faulty.
+    /// The document cannot be read or is invalid.
     pub async fn reload(&self) -> Result<bool, DefinitionsError> {
         let mut turn = self.0.turn.lock().await;
         self.read(&mut turn).await
@@ -113,15 +114,14 @@ impl Book {
         self.0.in_force.store(Arc::new(compiled.definitions));
     }
 
-    /// Changes the definitions in their document and puts them into force: when this returns `Ok`,
-    /// both are done, and a loss of power undoes neither. What others changed in the document
-    /// meanwhile is taken in first.
+    /// Changes the definitions in their document and installs them. When this returns `Ok`, both
+    /// are done, and the change survives a loss of power. Changes that others have made to the
+    /// document are loaded first.
     ///
-    /// Whoever stops waiting for this must not know more than that nobody knows; run it in a task
-    /// of its own.
+    /// If the caller is cancelled, the outcome is unknown; run this in a task of its own.
     ///
     /// # Errors
-    /// Nothing has changed, unless it [failed](ChangeError::Failed).
+    /// Nothing has changed, except perhaps after [`ChangeError::Failed`].
     pub async fn change<T, E>(
         &self,
         change: impl FnOnce(&mut Definitions) -> Result<T, E>,
@@ -144,7 +144,7 @@ impl Book {
             return Ok(answer);
         }
         let (maker, name) = (compiler.clone(), document.name());
-        // What is written is what is read again at the next start.
+        // The written text is what the next start reads.
         let compiling = offload(move || {
             let text =
                 to_document(&after).map_err(|error| DefinitionsError::Unfit(error.to_string()))?;
@@ -162,7 +162,7 @@ impl Book {
         Ok(answer)
     }
 
-    /// As [`Book::reload`], and says what came of it.
+    /// Like [`Book::reload`], and logs the outcome.
     pub async fn reload_and_say(&self) {
         match self.reload().await {
             Ok(true) => tracing::info!("definitions reloaded"),
@@ -171,11 +171,11 @@ impl Book {
         }
     }
 
-    /// Looks again and again for a change, if the document can tell, until the daemon ends.
+    /// Polls for changes until the daemon ends, if the document can report them.
     pub async fn watch(self, end: CancellationToken) {
         let BookParts { document, metrics, interval, .. } = &self.0.parts;
         if !document.tells_changes() {
-            // It has nothing to do, but it must not end early.
+            // There is nothing to do, but the task must not end early.
             end.cancelled().await;
             return;
         }
@@ -187,7 +187,7 @@ impl Book {
             }
             match self.reload().await {
                 Ok(true) => tracing::info!("definitions reloaded"),
-                // Said again while it lasts.
+                // Logged again for as long as the error persists.
                 Err(error) if errors.allow() => refuse(&error),
                 Ok(false) | Err(_) => {}
             }

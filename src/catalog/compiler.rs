@@ -1,4 +1,4 @@
-//! From a document's text to rules.
+//! Compiles the text of a document to rules.
 
 use std::sync::Arc;
 
@@ -8,27 +8,27 @@ use crate::finding::Finding;
 use crate::offload::offload;
 use crate::rules::{Layouts, RuleSet};
 
-/// Why a document is not in force.
+/// Why a document is not active.
 #[derive(Debug, thiserror::Error)]
 pub enum DefinitionsError {
     #[error("the definitions have errors")]
     Faulty(Vec<Finding>),
-    /// It cannot be read now; nothing is known of what it says.
+    /// The document cannot be read now; its content is unknown.
     #[error("{0}")]
     Unreadable(String),
-    /// It does not fit this daemon.
+    /// The document does not fit this daemon.
     #[error("{0}")]
     Unfit(String),
 }
 
-/// Makes rules of a document.
+/// Compiles a document to rules.
 #[derive(Clone, Debug)]
 pub struct Compiler {
-    /// Where definitions name none.
+    /// The namespace of definitions that do not name one.
     pub namespace: String,
     pub default_set: Option<String>,
     pub layouts: Layouts,
-    /// The topics that this daemon takes events from.
+    /// The topics from which this daemon receives events.
     pub own_topics: Vec<String>,
 }
 
@@ -42,10 +42,10 @@ pub struct Compiled {
 // === impl Compiler ===
 
 impl Compiler {
-    /// Reads and compiles a document; `None` when it has not changed.
+    /// Reads and compiles a document; `None` if it has not changed.
     ///
     /// # Errors
-    /// It cannot be read, or is faulty.
+    /// The document cannot be read or is invalid.
     pub async fn load(&self, document: &Document) -> Result<Option<Compiled>, DefinitionsError> {
         let failed = |why| {
             let name = document.name();
@@ -53,7 +53,7 @@ impl Compiler {
         };
         let Some(text) = document.read().await.map_err(failed)? else { return Ok(None) };
         let (maker, name) = (self.clone(), document.name());
-        // A large document takes longer than a connection should wait.
+        // Compiling a large document would block the thread's connections for too long.
         let compiling = offload(move || maker.compile(&name, &text)).await;
         let (compiled, warnings) = compiling.map_err(|_| panicked())??;
         for warning in &warnings {
@@ -62,10 +62,10 @@ impl Compiler {
         Ok(Some(compiled))
     }
 
-    /// Compiles a text; gives what it warns of too.
+    /// Compiles a text; also returns its warnings.
     ///
     /// # Errors
-    /// It is faulty.
+    /// The text is invalid.
     pub fn compile(
         &self,
         name: &str,

@@ -1,4 +1,4 @@
-//! Where the document is, and how it is read and replaced.
+//! Reads and replaces the document, wherever it is.
 
 use std::fs::File;
 use std::time::Duration;
@@ -10,17 +10,17 @@ use super::file::FileDocument;
 use super::remote::Remote;
 use crate::offload::offload;
 
-/// What a document is that is not there yet.
+/// The content of a document that does not exist yet.
 pub(super) const EMPTY: &str = "{\"ConfigurationSets\": []}\n";
 
-/// How long another process may take to change a file before a change gives up.
+/// How long a change waits for another process that is changing the file.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
-/// Where the document is.
+/// The location of the document.
 #[derive(Clone, Debug)]
 pub enum Document {
-    /// Text that never changes, under the name that messages call it by.
+    /// Text that never changes, and its name for messages.
     Fixed {
         name: &'static str,
         text: &'static str,
@@ -35,7 +35,7 @@ pub enum Document {
 /// Why a document was not replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WriteError {
-    /// Somebody else changed it, or is about to.
+    /// Another process changed it, or is changing it.
     Conflict,
     /// What the system or the SDK says.
     Failed(String),
@@ -55,8 +55,8 @@ impl Document {
         }
     }
 
-    /// Its text; `None` when it is the one that was read or written before, which a variable and
-    /// fixed text never say.
+    /// Its text; `None` if it has not changed since it was last read or written. A variable and
+    /// fixed text never return `None`.
     ///
     /// # Errors
     /// What the system or the SDK says.
@@ -75,10 +75,10 @@ impl Document {
         }
     }
 
-    /// Keeps others from changing it, as far as that can be, until what is given is dropped.
+    /// Locks it against changes by others, as far as possible, until the returned value is dropped.
     ///
     /// # Errors
-    /// Somebody else is changing it, or it cannot be written at all.
+    /// Another process is changing it, or it cannot be written.
     pub async fn lock(&self) -> Result<Option<File>, WriteError> {
         let Self::File(file) = self else { return Ok(None) };
         let begun = Instant::now();
@@ -93,10 +93,10 @@ impl Document {
         }
     }
 
-    /// Replaces the text that was read last, whole and durably.
+    /// Replaces the text that was read last, atomically and durably.
     ///
     /// # Errors
-    /// Somebody else changed it; or it cannot be written, or nobody knows.
+    /// Another process changed it, it cannot be written, or the outcome is unknown.
     pub async fn write(&self, text: String) -> Result<(), WriteError> {
         match self {
             Self::File(file) => {
@@ -112,7 +112,7 @@ impl Document {
         }
     }
 
-    /// Whether it says by itself that it has changed.
+    /// Whether it can report changes.
     #[must_use]
     pub fn tells_changes(&self) -> bool {
         match self {

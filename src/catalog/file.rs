@@ -1,4 +1,4 @@
-//! A document in a file: replaced by a rename, so that nobody ever reads half of it.
+//! A document in a file, replaced by a rename, so that a reader never sees half of it.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
@@ -9,18 +9,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::document::{EMPTY, WriteError};
 use crate::private;
 
-/// A file with a text. Cheap to clone; clones know the same version.
+/// A file with a text. Cheap to clone; clones share the known version.
 #[derive(Clone, Debug)]
 pub struct FileDocument {
     path: PathBuf,
-    /// Begin with an empty document if there is none.
+    /// Whether to start with an empty document if there is no file.
     may_be_absent: bool,
-    /// Whether the text that was read before is not given again.
+    /// Whether an unchanged text is not returned again.
     tells_changes: bool,
     seen: Arc<Mutex<Seen>>,
 }
 
-/// What was read or written last.
+/// The text that was read or written last.
 #[derive(Debug, Default)]
 enum Seen {
     #[default]
@@ -33,17 +33,17 @@ enum Seen {
 // === impl FileDocument ===
 
 impl FileDocument {
-    /// A file that people change, and that is read when they say so.
+    /// A file that people change, and that is read on request.
     #[must_use]
     pub fn read_only(path: PathBuf) -> Self {
         Self { path, may_be_absent: false, tells_changes: false, seen: Arc::default() }
     }
 
-    /// A file that this process changes too, and that need not be there yet.
+    /// A file that this process also changes, and that need not exist yet.
     ///
     /// # Errors
-    /// The path is a symbolic link: to replace the link would cut it off from what maintains it (a
-    /// Kubernetes `ConfigMap`, say), and to follow it would write to a place that others choose.
+    /// The path is a symbolic link. Replacing the link would detach it from its owner (such as a
+    /// Kubernetes `ConfigMap`); following it would write to a place that others choose.
     pub fn store(path: PathBuf) -> io::Result<Self> {
         let file = Self { path, may_be_absent: true, tells_changes: true, seen: Arc::default() };
         file.refuse_link()?;
@@ -65,7 +65,7 @@ impl FileDocument {
         Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{why}; {fix}")))
     }
 
-    /// Whether it says by itself that it has changed.
+    /// Whether it can report changes.
     #[must_use]
     pub fn tells_changes(&self) -> bool {
         self.tells_changes
@@ -75,8 +75,8 @@ impl FileDocument {
         self.path.display().to_string()
     }
 
-    /// See [`Document::read`](super::Document::read). A file that was there and is gone is an
-    /// error: to forget everything takes more than that.
+    /// See [`Document::read`](super::Document::read). A file that has disappeared is an error,
+    /// because a missing file must not delete all definitions.
     pub fn read(&self) -> Result<Option<String>, String> {
         let read = fs::read_to_string(&self.path);
         let mut seen = self.seen();
@@ -101,11 +101,11 @@ impl FileDocument {
         Ok(Some(text))
     }
 
-    /// Keeps other processes from changing the file, until what is given is dropped; `None` when
-    /// one of them keeps us from it.
+    /// Locks the file against changes by other processes, until the returned value is dropped;
+    /// `None` if another process holds the lock.
     ///
     /// # Errors
-    /// The directory cannot be written.
+    /// The directory is not writable.
     pub fn try_lock(&self) -> Result<Option<File>, WriteError> {
         let failed = |error: io::Error| WriteError::Failed(self.failure(&error));
         let mut options = private::options();
@@ -121,7 +121,7 @@ impl FileDocument {
     /// Replaces the file. When this returns `Ok`, the new text survives a loss of power.
     ///
     /// # Errors
-    /// What the system says; the old text stands, or nobody knows.
+    /// The error of the system; the old text remains, or the outcome is unknown.
     pub fn write(&self, text: String) -> Result<(), WriteError> {
         let written = self.refuse_link().and_then(|()| self.write_beside(&text)).and_then(|new| {
             fs::rename(new, &self.path)?;
@@ -135,7 +135,7 @@ impl FileDocument {
     fn write_beside(&self, text: &str) -> io::Result<PathBuf> {
         let new = self.beside("new");
         let mut file = private::create_anew(&new)?;
-        // Without the bits that change who a program runs as.
+        // Without the setuid and setgid bits.
         if let Ok(old) = fs::symlink_metadata(&self.path) {
             file.set_permissions(Permissions::from_mode(old.permissions().mode() & 0o777))?;
         }
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_given_once_and_again_when_it_has_changed() {
+    fn text_is_returned_once_and_again_after_a_change() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("d.json");
         let file = store(path.clone());
@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(file.read(), Ok(None));
         fs::remove_file(&path).expect("it is there");
         assert!(file.read().is_err());
-        // Nobody else's business: a file that is read when somebody says so is always given.
+        // A file that is read on request always returns its text.
         fs::write(&path, "three").expect("it is written");
         let plain = FileDocument::read_only(path);
         assert_eq!(plain.read(), Ok(Some("three".to_owned())));
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn link_is_refused_at_the_start_and_when_it_comes_later() {
+    fn link_is_rejected_at_the_start_and_later() {
         let directory = tempfile::tempdir().expect("a directory");
         let at = |name: &str| directory.path().join(name);
         fs::write(at("real.json"), "old").expect("it is written");
@@ -225,7 +225,7 @@ mod tests {
         }
         assert!(matches!(file.write("x".to_owned()), Err(WriteError::Failed(_))));
         assert!(matches!(file.try_lock(), Err(WriteError::Failed(_))));
-        // What a crash left, or somebody put there, is replaced and not followed.
+        // A leftover of a crash, or a planted link, is replaced and not followed.
         fs::remove_file(at("d.json")).expect("it is there");
         symlink(at("real.json"), at(".d.json.new")).expect("a link");
         file.write("again".to_owned()).expect("it is written");
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn two_do_not_change_it_at_once_and_one_that_cannot_says_so() {
+    fn file_is_locked_against_a_second_writer() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("d.json");
         let (one, two) = (store(path.clone()), store(path));

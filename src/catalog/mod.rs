@@ -1,8 +1,8 @@
-//! The definitions in force: read from their document, changed in it, installed as rules.
+//! The active definitions: read from their document, changed in it, and installed as rules.
 //!
 //! In flow the text of a [`Document`] (a file, an object in S3, an environment variable) and
-//! changes asked for; out flow rules, whole or not at all. A [`Book`] holds both in step: what a
-//! change was answered for is in the document and in force.
+//! requested changes; out flow rules, never in part. A [`Book`] keeps both in step: a confirmed
+//! change is in the document and active.
 
 mod book;
 mod compiler;

@@ -1,4 +1,4 @@
-//! A document in S3, which says when it has changed.
+//! A document in S3, which can report changes.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,13 +8,13 @@ use aws_sdk_s3::error::{DisplayErrorContext, SdkError};
 use super::document::{EMPTY, WriteError};
 use crate::definitions::DOCUMENT_BYTES_MAX;
 
-/// An object with a text. Cheap to clone; clones know the same version.
+/// An object with a text. Cheap to clone; clones share the known version.
 #[derive(Clone, Debug)]
 pub struct Remote {
     client: Client,
     bucket: String,
     key: String,
-    /// Begin with an empty document if there is none.
+    /// Whether to start with an empty document if there is no object.
     may_be_absent: bool,
     seen: Arc<Mutex<Seen>>,
 }
@@ -32,7 +32,7 @@ enum Seen {
 // === impl Remote ===
 
 impl Remote {
-    /// An object; `may_be_absent`: one that need not be there yet.
+    /// An object; with `may_be_absent`, it need not exist yet.
     #[must_use]
     pub fn new(client: Client, bucket: &str, key: &str, may_be_absent: bool) -> Self {
         let (bucket, key) = (bucket.to_owned(), key.to_owned());
@@ -44,8 +44,7 @@ impl Remote {
         format!("s3://{}/{}", self.bucket, self.key)
     }
 
-    /// See [`Document::read`](super::Document::read). An object that was there and is gone is an
-    /// error.
+    /// See [`Document::read`](super::Document::read). An object that has disappeared is an error.
     pub async fn read(&self) -> Result<Option<String>, String> {
         let seen = self.seen().clone();
         let known = if let Seen::Version(etag) = &seen { Some(etag.clone()) } else { None };
@@ -71,7 +70,7 @@ impl Remote {
         let etag = answer.e_tag().map(str::to_owned);
         let bytes = answer.body.collect().await.map_err(|error| error.to_string())?;
         let text = String::from_utf8(bytes.to_vec()).map_err(|_| "it is not UTF-8".to_owned())?;
-        // A faulty version is not read again either: it would be as faulty.
+        // An invalid version is not read again either, because it cannot become valid.
         *self.seen() = etag.map_or(Seen::Nothing, Seen::Version);
         Ok(Some(text))
     }
@@ -80,19 +79,19 @@ impl Remote {
     /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>, 2026-11-22.
     ///
     /// # Errors
-    /// Somebody else replaced it; or what the SDK says, and then nobody may know.
+    /// Another client replaced it; or the error of the SDK, after which the outcome may be unknown.
     pub async fn write(&self, text: String) -> Result<(), WriteError> {
         let call = self.client.put_object().bucket(&self.bucket).key(&self.key);
         let call = match self.seen().clone() {
             Seen::Version(etag) => call.if_match(etag),
             Seen::Absent => call.if_none_match("*"),
-            // Without a version nobody can tell whose text would be lost.
+            // Without a version, a change by another client could be overwritten.
             Seen::Nothing => return Err(WriteError::Conflict),
         };
         let call = call.content_type("application/json").body(text.into_bytes().into());
         match call.send().await {
             Ok(answer) => {
-                // Without a version the next reading finds out.
+                // Without a version, the next read determines it.
                 *self.seen() = answer.e_tag.map_or(Seen::Nothing, Seen::Version);
                 Ok(())
             }
@@ -107,7 +106,7 @@ impl Remote {
     }
 }
 
-/// The status of an answer; 0 when there is none.
+/// The status of a response; 0 if there is none.
 fn status<E>(error: &SdkError<E>) -> u16 {
     match error {
         SdkError::ServiceError(answer) => answer.raw().status().as_u16(),

@@ -1,7 +1,7 @@
-//! Definitions compiled for counting: immutable, swapped whole on a reload.
+//! Definitions compiled for counting: immutable, replaced as a whole on a reload.
 //!
-//! [`RuleSet::route`] finds the destinations of an event; [`Metrics::resolve`] gives the values of
-//! its dimensions. Both the counting path and `explain` go through them.
+//! [`RuleSet::route`] finds the destinations of an event; [`Metrics::resolve`] returns the values
+//! of its dimensions. Both the counting path and `explain` use them.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -22,7 +22,7 @@ pub struct RuleSet {
     interest: Interest,
     sets: HashMap<Box<[u8]>, SetRules, RandomState>,
     default_set: Option<String>,
-    /// Where events are forwarded to, each once.
+    /// The distinct targets to which events are forwarded.
     targets: Vec<Arc<Target>>,
 }
 
@@ -45,9 +45,9 @@ pub struct Rule {
 #[derive(Debug)]
 pub enum Action {
     Count(Metrics),
-    /// Forwards it to [`RuleSet::targets`] at this place.
+    /// Forward it to the target with this index in [`RuleSet::targets`].
     Forward(usize),
-    /// Nothing goes to such a destination, or not in this build.
+    /// Do nothing: such a destination receives nothing, at least in this build.
     Nothing,
 }
 
@@ -69,7 +69,7 @@ pub struct RuleDimension {
     slot: Option<Slot>,
 }
 
-/// Where a dimension's value came from.
+/// The origin of a dimension value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueOrigin {
     Event,
@@ -79,17 +79,17 @@ pub enum ValueOrigin {
     Sanitized,
 }
 
-/// A dimension's value, or the text that is none.
+/// A dimension value, or the text that is not valid as one.
 pub type Resolved<'a> = Result<(Cow<'a, [u8]>, ValueOrigin), InvalidValue<'a>>;
 
-/// A text that no dimension may have as its value.
+/// A text that is not a valid dimension value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidValue<'a>(pub &'a [u8]);
 
-/// Where an event goes.
+/// The route of an event.
 #[derive(Clone, Copy, Debug)]
 pub enum Route<'r> {
-    /// Its configuration set is not known, or it names none and there is no default.
+    /// Its configuration set is unknown, or it names none and there is no default.
     Unrouted,
     Set(&'r SetRules),
 }
@@ -97,7 +97,7 @@ pub enum Route<'r> {
 // === impl RuleSet ===
 
 impl RuleSet {
-    /// Compiles definitions. `namespace` is used where they name none.
+    /// Compiles definitions. `namespace` is the default namespace.
     #[must_use]
     pub fn new(
         definitions: &Definitions,
@@ -147,26 +147,25 @@ impl RuleSet {
         Self { interest, sets, default_set, targets }
     }
 
-    /// Asks for what tells an event from its copies too: whoever counts by these rules leaves
-    /// copies out.
+    /// Also reads the fields that identify copies of an event, because the caller removes copies.
     #[must_use]
     pub fn without_copies(self) -> Self {
         Self { interest: self.interest.with_identity(), ..self }
     }
 
-    /// Where events are forwarded to.
+    /// The targets to which events are forwarded.
     #[must_use]
     pub fn targets(&self) -> &[Arc<Target>] {
         &self.targets
     }
 
-    /// What must be read from an event for these rules.
+    /// The fields of an event that these rules need.
     #[must_use]
     pub fn interest(&self) -> &Interest {
         &self.interest
     }
 
-    /// The configuration set that an event names, or the default; `None` when there is neither.
+    /// The configuration set of an event, or the default; `None` if there is neither.
     #[must_use]
     pub fn configuration_set<'a>(&'a self, event: &Event<'a>) -> Option<&'a [u8]> {
         event
@@ -184,7 +183,7 @@ impl RuleSet {
     }
 }
 
-/// The place of a target among those that are known.
+/// The index of a target in the list of known targets.
 fn place_of(targets: &mut Vec<Arc<Target>>, target: &Target) -> usize {
     let known = targets.iter().position(|known| **known == *target);
     known.unwrap_or_else(|| {
@@ -243,7 +242,8 @@ impl Metrics {
         Self { namespace, dimensions, on_invalid_value, layouts }
     }
 
-    /// The layout of the series of a type; `None` for a type that the destination does not take.
+    /// The layout of the series of an event type; `None` for a type that the destination does not
+    /// match.
     #[must_use]
     pub fn layout(&self, event_type: EventType) -> Option<LayoutId> {
         self.layouts[event_type as usize]
@@ -252,9 +252,9 @@ impl Metrics {
     /// The value of one dimension for an event.
     ///
     /// # Errors
-    /// The text, when SES would not send the datum because of it.
+    /// The invalid text for which SES would drop the datum.
     pub fn resolve<'a>(&'a self, dimension: &'a RuleDimension, event: &Event<'a>) -> Resolved<'a> {
-        // Link tags are on Click events only, whatever else a block may hold.
+        // Only Click events have link tags.
         let text = match dimension.source {
             ValueSource::LinkTag if event.event_type != EventType::Click => None,
             _ => dimension.slot.and_then(|slot| event.get(slot)),
@@ -282,12 +282,12 @@ impl Metrics {
     }
 }
 
-/// Empty, or nothing but JSON white space.
+/// Empty, or only JSON white space.
 fn is_blank(text: &[u8]) -> bool {
     text.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
 }
 
-/// Each forbidden character becomes `_`; cut at 255.
+/// Replaces each invalid character by `_` and cuts after 255 characters.
 fn sanitize(text: &[u8]) -> Vec<u8> {
     text.iter()
         .filter(|byte| !is_continuation(**byte))
@@ -296,7 +296,7 @@ fn sanitize(text: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-/// The second and later bytes of a character in UTF-8, and of a lone surrogate in our texts.
+/// The second and later bytes of a UTF-8 character, or of a lone surrogate, as our texts encode it.
 fn is_continuation(byte: u8) -> bool {
     byte & 0xc0 == 0x80
 }

@@ -72,7 +72,7 @@ fn route(sets: &Value, default_set: Option<&str>, event: &Value) -> String {
     routes.1.remove(0)
 }
 
-/// What is counted for some events: `Namespace Metric name=value;… count`, and the tally.
+/// The counts of some events as `Namespace Metric name=value;… count`, and the tally.
 fn counted(sets: &Value, events: &[Value]) -> (Vec<String>, crate::pipeline::Tally) {
     let layouts = Layouts::default();
     let rules = Arc::new(RuleSet::new(&definitions(sets), "SES", None, &layouts));
@@ -189,7 +189,7 @@ fn the_set_of_all_takes_what_is_not_listed_and_nothing_without_a_set() {
     ]);
     assert_eq!(route(&sets, None, &of_set("b")), "* any");
     assert_eq!(route(&sets, None, &of_set("two words")), "* any");
-    // Listed, though nothing in it takes the type.
+    // The set is listed, although none of its destinations matches the type.
     assert_eq!(route(&sets, None, &of_set("a")), "a");
     assert_eq!(route(&sets, None, &event("Send", &json!({}))), "-");
     assert_eq!(route(&sets, Some("b"), &event("Send", &json!({}))), "* any");
@@ -336,8 +336,8 @@ fn a_default_of_255_characters_is_sent_whole() {
 }
 
 proptest! {
-    /// What is resolved is always a dimension value, and an event's own value is never changed
-    /// unless it is invalid.
+    /// The result is always a valid dimension value, and a valid value of an event is never
+    /// changed.
     #[test]
     fn what_is_resolved_is_a_dimension_value(
         value in prop_oneof![".{0,300}", "[a-z0-9_.@-]{0,300}"],
@@ -387,7 +387,8 @@ fn all_dimensions_of_a_destination_go_on_one_metric_sorted_by_name() {
 
 #[test]
 fn destinations_that_write_the_same_series_add_to_it() {
-    // Of one set, of two sets, by a value and by a default, and with dimensions in another order.
+    // From one set, from two sets, by a value and by a default, and with dimensions in another
+    // order.
     let forward = ["MESSAGE_TAG:campaign:spring", "MESSAGE_TAG:genre:jazz"];
     let backward = ["MESSAGE_TAG:genre:jazz", "MESSAGE_TAG:campaign:none"];
     let sets = json!([
