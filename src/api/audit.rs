@@ -1,8 +1,8 @@
 //! The audit log: one line for each change and for each rejected request.
 //!
-//! A line never holds a body or a secret. What a client wrote is cut and escaped. Lines of rejected
-//! strangers, and of callers beyond their rate, are limited; the next line says how many were left
-//! out.
+//! A line never contains a body or a secret. Text from a client is cut and escaped. Lines about
+//! rejected strangers and about callers above their rate are limited; the next line has the number
+//! of suppressed lines.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub struct Audit {
     throttled: Limited,
 }
 
-/// Lines that clients can cause as often as they like.
+/// Lines that clients can cause without limit.
 #[derive(Debug)]
 struct Limited {
     limit: LogLimiter,
@@ -39,11 +39,11 @@ struct Limited {
 /// What is known of a request so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The key id that the request claims, or is verified to have.
+    /// The key id, claimed or verified.
     pub key: Option<String>,
     pub is_verified: bool,
     peer: Option<SocketAddr>,
-    /// The operation, or as long as it is unknown method and path.
+    /// The operation, or method and path while it is unknown.
     operation: String,
     is_change: bool,
     set: Option<String>,
@@ -57,7 +57,7 @@ impl Audit {
         Self { strangers: Limited::new(metrics), throttled: Limited::new(metrics) }
     }
 
-    /// Writes the line of a request. A read that was answered has none.
+    /// Logs a request. A successful read is not logged.
     pub fn log(&self, entry: &Entry, error: Option<&ApiError>) {
         let Some(error) = error else {
             if entry.is_change {
@@ -89,7 +89,7 @@ impl Limited {
         Self { limit, suppressed: AtomicU64::new(0) }
     }
 
-    /// How many lines were left out before this one; `None` to leave this one out, too.
+    /// The number of suppressed lines before this one; `None` to suppress this one, too.
     fn allow(&self) -> Option<u64> {
         if self.limit.allow() {
             return Some(self.suppressed.swap(0, Ordering::Relaxed));
@@ -116,7 +116,7 @@ impl Entry {
         }
     }
 
-    /// Names the operation and what it is about.
+    /// Sets the operation and its names.
     pub fn set_operation(&mut self, operation: &Operation) {
         operation.name().clone_into(&mut self.operation);
         self.is_change = !operation.only_reads();
@@ -141,7 +141,7 @@ impl Entry {
     }
 
     fn log_rejection(&self, error: &ApiError, suppressed: Option<u64>) {
-        // Reads of what does not exist are ordinary; the rest may be an attack.
+        // Reads of missing objects are ordinary; other rejections may be an attack.
         let (_, code) = error.v2_code();
         if self.is_verified && !self.is_change && !error.kind.is_denial() {
             tracing::info!(

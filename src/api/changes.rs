@@ -1,4 +1,4 @@
-//! What operations do to definitions, and what they find there.
+//! How operations read and change definitions.
 
 use serde_json::Value;
 
@@ -47,7 +47,7 @@ fn set_mut<'d>(definitions: &'d mut Definitions, name: &str) -> Done<&'d mut Con
     found.ok_or_else(|| no_set(name))
 }
 
-/// Puts options in the place of those that are there; without any, they are removed.
+/// Replaces options, or removes them if there are no new ones.
 pub fn put_options(
     definitions: &mut Definitions,
     name: &str,
@@ -78,7 +78,7 @@ pub fn put_options(
     Ok(())
 }
 
-/// Adds tags to those that are there; one of the same key is replaced.
+/// Adds tags; a tag with an existing key replaces the old one.
 pub fn tag(definitions: &mut Definitions, name: &str, mut options: SetOptions) -> Done {
     let set = set_mut(definitions, name)?;
     let Some(Value::Array(new)) = options.0.remove(TAGS) else { return Ok(()) };
@@ -89,7 +89,7 @@ pub fn tag(definitions: &mut Definitions, name: &str, mut options: SetOptions) -
     Ok(())
 }
 
-/// Removes the tags of these keys, as far as they are there.
+/// Removes tags with these keys, if they exist.
 pub fn untag(definitions: &mut Definitions, name: &str, keys: &[String]) -> Done {
     let set = set_mut(definitions, name)?;
     let mut tags = tags(set);
@@ -135,7 +135,7 @@ pub fn create_destination(
     Ok(())
 }
 
-/// Replaces a destination in its place; what it has beyond SES stays.
+/// Replaces a destination at its position and keeps its extensions.
 pub fn update_destination(
     definitions: &mut Definitions,
     set_name: &str,
@@ -159,7 +159,7 @@ pub fn delete_destination(definitions: &mut Definitions, set_name: &str, name: &
     Ok(())
 }
 
-/// Sets the namespace of a set. The set of every other set comes to be by this.
+/// Sets the namespace of a set. For `*`, this creates the set.
 pub fn put_set_extensions(
     definitions: &mut Definitions,
     name: &str,
@@ -274,7 +274,7 @@ mod tests {
             kind(create_destination(&mut definitions, "s7", eleventh)),
             ErrorKind::LimitExceeded
         );
-        // As large as it gets, it is a document that is read again.
+        // Even the largest document can be read again.
         let text = crate::definitions::to_document(&definitions).expect("JSON");
         assert_eq!(read("d", &text).definitions, Some(definitions));
     }

@@ -1,9 +1,9 @@
 //! The HTTP side: limits of the head, signature, rates, operation, audit, and the response in the form
 //! of the request.
 //!
-//! In this order: what a head may hold ([`head`]), the signature or the origin by the head
-//! alone, the body in a place for unverified callers ([`unverified`](super::unverified)), the
-//! signature as a whole, and only then the caller's own rate and place ([`rate`](super::rate)).
+//! The checks, in this order: limits of the head ([`head`]); signature or origin, from the head
+//! alone; the body, in a place for unverified callers ([`unverified`](super::unverified)); the
+//! whole signature; and only then the rate and place of the caller ([`rate`](super::rate)).
 
 use std::sync::Arc;
 
@@ -26,9 +26,9 @@ use crate::clock::Clock;
 use crate::offload::offload;
 use crate::telemetry::{ApiOutcome, Metrics};
 
-/// A longer body is parsed on a thread that serves no connections.
+/// A longer body is parsed on a separate thread, which serves no connections.
 const SHORT_BODY_BYTES: usize = 16 << 10;
-/// Long bodies parsed at once: as JSON, a body of 1 MiB can take 30 MiB.
+/// Long bodies parsed at once: parsed JSON of 1 MiB can take 30 MiB of memory.
 const LONG_BODIES: usize = 2;
 
 const REQUEST_ID: &str = "x-amzn-requestid";
@@ -36,16 +36,16 @@ const ERROR_TYPE: &str = "x-amzn-errortype";
 const XML: &str = "text/xml";
 const JSON: &str = "application/json";
 
-/// How the API is answered.
+/// The settings of the API.
 #[derive(Clone, Debug)]
 pub struct ApiSettings {
-    /// None: every local program may read and change.
+    /// None: every local program may read and change definitions.
     pub keys: Option<Keys>,
-    /// Of each key, reads and changes counted apart.
+    /// For each key, separately for reads and changes.
     pub requests_per_second: u32,
 }
 
-/// What it is answered with.
+/// The state of the API.
 #[derive(Clone, Debug)]
 pub struct ApiParts {
     pub book: Book,
@@ -63,7 +63,7 @@ struct Api {
     audit: Arc<Audit>,
 }
 
-/// The form of a request, and so of its answer.
+/// The format of a request, and so of its response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
     V1,
@@ -71,7 +71,7 @@ enum Form {
     Extensions,
 }
 
-/// What a request asks for.
+/// A parsed request.
 #[derive(Debug)]
 enum Asked {
     V1(v1::Asked),
@@ -79,7 +79,7 @@ enum Asked {
     Extensions(Operation),
 }
 
-/// Answers every path and method.
+/// Handles every path and method.
 pub fn api_router(settings: ApiSettings, parts: ApiParts) -> Router {
     let ids = settings.keys.iter().flat_map(Keys::ids);
     let api = Arc::new(Api {
@@ -123,8 +123,8 @@ impl Api {
         };
         let (asked, place) =
             admitted.await.inspect_err(|error| self.audit.log(&entry, Some(error)))?;
-        // In a task of its own: the client may disconnect in the midst of a change, which is done and
-        // logged all the same.
+        // In a task of its own, so that a change completes and is logged even if the client
+        // disconnects.
         let (book, audit) = (self.parts.book.clone(), Arc::clone(&self.audit));
         let (operation, of_task) = (asked.operation().clone(), entry.clone());
         let running = tokio::spawn(async move {
@@ -142,7 +142,7 @@ impl Api {
         Ok((asked, answer?))
     }
 
-    /// Finds out who sends a request, and reads its body.
+    /// Authenticates a request and reads its body.
     async fn verify(
         &self,
         head: &Parts,
@@ -171,7 +171,7 @@ impl Api {
         Ok((caller, body.bytes))
     }
 
-    /// Finds out what a verified caller asks for, and whether it may now.
+    /// Parses the request of a verified caller, and checks rate and permission.
     async fn admit(
         &self,
         form: Form,
@@ -190,7 +190,7 @@ impl Api {
         };
         let access = match &asked {
             Ok(asked) if !asked.operation().only_reads() => Access::Change,
-            // Faulty requests count as reads: they change nothing.
+            // Invalid requests count as reads, because they change nothing.
             _ => Access::Read,
         };
         if let Ok(asked) = &asked {
@@ -209,7 +209,7 @@ impl Api {
         Ok((asked, (own_place, place)))
     }
 
-    /// Parses a request; a long one where it holds up no connection.
+    /// Parses a request; a long one on a thread where it blocks no connection.
     async fn parse(&self, form: Form, request: Request) -> Result<Asked, ApiError> {
         if request.body_len() <= SHORT_BODY_BYTES {
             return Asked::parse(form, &request);
@@ -230,7 +230,7 @@ fn request_id() -> String {
 // === impl Form ===
 
 impl Form {
-    /// The form of requests at a path, and the path behind what says so.
+    /// The format of requests to a path, and the path without the prefix of the format.
     fn of(path: &str) -> (Self, String) {
         let prefixes = [(v2::PREFIX, Self::V2), (extensions::PREFIX, Self::Extensions)];
         let found = prefixes

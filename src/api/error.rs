@@ -1,4 +1,4 @@
-//! What is answered when something is not done.
+//! Errors of the API.
 
 use axum::http::StatusCode;
 
@@ -6,7 +6,7 @@ use crate::catalog::{ChangeError, DefinitionsError};
 use crate::definitions::{DOCUMENT_BYTES_MAX, RequestFault};
 use crate::telemetry::ApiRejection;
 
-/// An error of the API, to be answered in the form of its version.
+/// An error of the API, formatted according to the API version of the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiError {
     pub kind: ErrorKind,
@@ -26,7 +26,7 @@ pub enum ErrorKind {
     AccessDenied,
     /// There is no signature.
     Unsigned,
-    /// There is half a signature.
+    /// The signature is incomplete.
     IncompleteSignature,
     UnknownKey,
     WrongSignature,
@@ -40,13 +40,13 @@ pub enum ErrorKind {
     CrossSite,
     /// The body arrives below the minimum rate.
     SlowBody,
-    /// The body's place was needed for another.
+    /// The body lost its place to another one.
     Displaced,
     /// Nothing is wrong with the request.
     Internal,
 }
 
-/// What exists or not.
+/// The kind of object that exists or does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Noun {
     ConfigurationSet,
@@ -54,7 +54,7 @@ pub enum Noun {
     TrackingOptions,
 }
 
-/// Which part of a request is wrong, as far as version 1 tells them apart.
+/// The part of a request that is wrong, as far as version 1 distinguishes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Member {
     CloudWatch,
@@ -117,7 +117,7 @@ impl ApiError {
         Self::new(ErrorKind::BadRequest(Member::Other), message)
     }
 
-    /// A member that must be there is not.
+    /// A required member is missing.
     pub fn missing(member: &str) -> Self {
         Self::bad_request(format!(
             "1 validation error detected: Value null at '{member}' failed to satisfy constraint: \
@@ -125,7 +125,7 @@ impl ApiError {
         ))
     }
 
-    /// A word of a list is none of those that are known.
+    /// A word of a list is unknown.
     pub fn not_among(member: &str, known: &[&str]) -> Self {
         Self::bad_request(format!(
             "1 validation error detected: Value at '{member}' failed to satisfy constraint: Member \
@@ -134,7 +134,7 @@ impl ApiError {
         ))
     }
 
-    /// In the words of version 2.
+    /// As in version 2.
     pub const fn v2_code(&self) -> (StatusCode, &'static str) {
         match self.kind {
             ErrorKind::AlreadyExists(_) => (StatusCode::BAD_REQUEST, "AlreadyExistsException"),
@@ -169,7 +169,7 @@ impl ApiError {
         }
     }
 
-    /// In the words of version 1.
+    /// As in version 1.
     pub const fn v1_code(&self) -> (StatusCode, &'static str) {
         use Noun::{ConfigurationSet, EventDestination, TrackingOptions};
         const BAD: StatusCode = StatusCode::BAD_REQUEST;

@@ -1,9 +1,9 @@
-//! What postmeter has beyond SES, at paths that SES does not have.
+//! The extensions of postmeter, at paths that SES does not have.
 //!
 //! `/postmeter/v1/configuration-sets/SET` holds `{"Namespace": …}`, and
-//! `/postmeter/v1/configuration-sets/SET/event-destinations/NAME` holds
-//! `{"Namespace": …, "OnInvalidValue": …}`: GET shows it, PUT replaces it, and a PUT of the set `*`
-//! makes it. The rest is as in version 2.
+//! `/postmeter/v1/configuration-sets/SET/event-destinations/NAME` holds `{"Namespace": …,
+//! "OnInvalidValue": …}`: GET returns it, PUT replaces it, and a PUT of the set `*` creates it.
+//! Everything else is as in version 2.
 
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -13,13 +13,13 @@ use super::operation::{Answer, Operation};
 use super::request::Request;
 use crate::definitions::{Destination, read_destination_extensions, read_set_extensions};
 
-/// What their paths begin with.
+/// The prefix of their paths.
 pub const PREFIX: &str = "/postmeter/v1/";
 
-/// Finds what a request asks for.
+/// Parses a request.
 ///
 /// # Errors
-/// Nothing has this path and method, or the body is wrong.
+/// The path and method are unknown, or the body is invalid.
 pub fn operation(request: &Request) -> Result<Operation, ApiError> {
     let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
     let (set, name) = match path[..] {
@@ -50,7 +50,7 @@ fn unknown_operation() -> ApiError {
     ApiError::new(ErrorKind::UnknownOperation, message)
 }
 
-/// The body of an answer.
+/// The body of a response.
 pub fn answer(answer: &Answer) -> Value {
     match answer {
         Answer::SetExtensions(namespace) => json!({ "Namespace": namespace }),

@@ -1,11 +1,11 @@
-//! Limits of a request's head. They are checked before anything is derived from it, so that a
-//! request whose signature is not verified yet costs no more than its head.
+//! Limits of a request's head. They are checked before the head is processed, so that a request
+//! with an unverified signature costs no more than its head.
 
 use axum::http::request::Parts;
 
 use super::error::{ApiError, ErrorKind};
 
-/// Headers of a request. Clients of AWS send about ten, a balancer adds five.
+/// Headers of a request. AWS clients send about ten; a load balancer adds five.
 const HEADERS_MAX: usize = 100;
 /// Headers of the same name; proxies may repeat `X-Forwarded-For`.
 const SAME_NAME_MAX: usize = 10;
@@ -17,14 +17,14 @@ const FORM_PAIRS_MAX: usize = 500;
 /// Segments of a path. The longest of an operation has six.
 const PATH_SEGMENTS_MAX: usize = 16;
 
-/// Headers that decide who sends a request: a second one would be read by one party and ignored
-/// by another.
+/// Headers that identify the sender. They must be unique, because different parties could read
+/// different values.
 const ONCE: [&str; 5] = ["host", "authorization", "x-amz-date", "origin", "sec-fetch-site"];
 
 /// Checks the number of headers, query pairs and path segments.
 ///
 /// # Errors
-/// There are too many of them, or one that must be alone is not.
+/// There are too many of them, or a unique header is repeated.
 pub fn check(head: &Parts) -> Result<(), ApiError> {
     at_most(HEADERS_MAX, head.headers.len(), "headers")?;
     for name in head.headers.keys() {

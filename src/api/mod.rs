@@ -1,13 +1,13 @@
-//! The SES API, for configuration sets and event destinations: what a client of AWS asks is
-//! answered in the same form, and definitions are changed.
+//! The SES API for configuration sets and event destinations: it answers AWS clients in the format
+//! of SES and changes the definitions.
 //!
-//! In flows a request (`request`), whose head is bounded (`head`), whose body is read within limits
-//! (`unverified`), whose signature is verified (`signature`; without keys its `origin` is) and whose
-//! form is that of version 2 (`v2`, JSON), of version 1 (`v1`, a form and XML) or of the extensions that SES
-//! does not have (`extensions`); it becomes an [`Operation`](operation::Operation), which reads or
-//! changes the definitions in their [`Book`](crate::catalog::Book) within the caller's limits
-//! (`rate`); the answer or the error goes out in the form that was asked in, and changes and
-//! rejections are logged (`audit`).
+//! A request (`request`) passes the limits of its head (`head`), its body is read within limits
+//! (`unverified`), and its signature is verified (`signature`; without keys, its origin by
+//! `origin`). Its format is that of version 2 (`v2`, JSON), of version 1 (`v1`, a form and XML) or
+//! of the extensions (`extensions`). It becomes an [`Operation`](operation::Operation), which reads
+//! or changes the definitions in their [`Book`](crate::catalog::Book) within the limits of the
+//! caller (`rate`). The response has the format of the request; changes and rejections are logged
+//! (`audit`).
 
 mod audit;
 mod changes;

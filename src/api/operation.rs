@@ -1,4 +1,4 @@
-//! The operations, whichever version of the API asks for them.
+//! The operations, independent of the API version.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::definitions::{
     SetOptions,
 };
 
-/// What is asked for. `set` is the name of a configuration set, as it was asked for.
+/// An operation. `set` is the name of a configuration set, as in the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operation {
     CreateSet(ConfigurationSet),
@@ -26,7 +26,7 @@ pub enum Operation {
     DeleteSet {
         set: String,
     },
-    /// Without the member in `options`, it is removed.
+    /// The member is removed if `options` does not have it.
     PutOptions {
         set: String,
         member: &'static str,
@@ -77,32 +77,32 @@ pub enum Operation {
     },
 }
 
-/// What becomes of options that are there.
+/// How to treat existing options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PutHow {
     Replace,
-    /// What is not named stays.
+    /// Members that are not named are kept.
     Merge,
-    /// There must be none.
+    /// Existing options are an error.
     Create,
-    /// There must be some.
+    /// Missing options are an error.
     Update,
 }
 
-/// Which names are listed.
+/// Selects the names to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// Those that contain this, in any case.
+    /// Names that contain this, ignoring case.
     pub contains: Option<String>,
     pub size: usize,
-    /// Those behind what another page ended with.
+    /// Names after the last name of the previous page.
     pub token: Option<String>,
 }
 
-/// What is answered.
+/// The result of an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// It is done.
+    /// Success without a value.
     Done,
     Set(ConfigurationSet),
     Sets {
@@ -114,13 +114,13 @@ pub enum Answer {
     Destination(EventDestination),
 }
 
-/// Names on a page, unless fewer are asked for.
+/// Maximum number of names on a page.
 pub const PAGE_MAX: usize = 1000;
 
 // === impl Operation ===
 
 impl Operation {
-    /// As SES names it; for the log, and for those who may not.
+    /// Its name in SES, for the log and for errors.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::CreateSet(_) => "CreateConfigurationSet",
@@ -142,7 +142,7 @@ impl Operation {
         }
     }
 
-    /// Whether it leaves everything as it is.
+    /// Whether it changes nothing.
     pub const fn only_reads(&self) -> bool {
         matches!(
             self,
@@ -189,10 +189,10 @@ impl Operation {
         }
     }
 
-    /// Does it: what is answered to a change is in force and kept.
+    /// Executes it. When a change returns, it is active and stored.
     ///
     /// # Errors
-    /// It does not go with what is there, or cannot be kept.
+    /// It conflicts with the current definitions, or cannot be stored.
     pub async fn run(self, book: &Book) -> Result<Answer, ApiError> {
         if self.only_reads() {
             return self.read(&book.in_force());
@@ -259,8 +259,8 @@ impl Operation {
 // === impl Page ===
 
 impl Page {
-    /// The names, in their order as texts, so that pages go on where they ended whatever was
-    /// created or deleted between them. SES knows no set of every other set.
+    /// The names, sorted, so that pages stay consistent when sets are created or deleted between
+    /// them. The set `*` is omitted, because SES does not have it.
     fn of(&self, definitions: &Definitions) -> Result<Answer, ApiError> {
         let after = self.token.as_deref().map(after).transpose()?;
         let contains = self.contains.as_deref().unwrap_or_default().to_ascii_lowercase();
@@ -278,7 +278,7 @@ impl Page {
     }
 }
 
-/// The name that another page ended with.
+/// The last name of the previous page.
 fn after(token: &str) -> Result<String, ApiError> {
     let decoded = URL_SAFE_NO_PAD.decode(token).ok().and_then(|name| String::from_utf8(name).ok());
     decoded.ok_or_else(|| ApiError::bad_request("The NextToken is not valid."))

@@ -1,5 +1,4 @@
-//! What the API accepts without signatures: requests of local programs, never those that a web
-//! page makes a browser send.
+//! Checks requests without signatures: local programs are accepted, web pages in a browser are not.
 
 use axum::http::header;
 use axum::http::request::Parts;
@@ -7,11 +6,11 @@ use axum::http::request::Parts;
 use super::error::{ApiError, ErrorKind};
 use crate::http::same_site;
 
-/// Accepts a request that names a loopback host and that no page sends. The API serves no pages, so
-/// none is of its own site; clients of AWS send none of the headers that browsers do.
+/// Accepts a request to a loopback host that was not sent by a web page. The API serves no pages,
+/// so no page is of its own site, and AWS clients do not send the headers of browsers.
 ///
 /// # Errors
-/// The request is for another host or from a page.
+/// The request is for another host or from a web page.
 pub fn check(head: &Parts) -> Result<(), ApiError> {
     let refuse = |why: &str| {
         let message = format!("ses_api.auth is \"none\": {why}.");

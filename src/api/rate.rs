@@ -1,7 +1,7 @@
-//! How many requests a second and how many at once are processed for each caller.
+//! Limits the requests per second and the concurrent requests of each caller.
 //!
-//! Each access key has its own rates, one for reads and one for changes, so neither another key nor
-//! reading can use up what changes need. There are as many as keys are configured.
+//! Each access key has one rate for reads and one for changes, so neither another key nor reads can
+//! use up the rate of changes. The number of rates is the number of configured keys.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 /// Requests of one key at once.
 const PER_KEY: usize = 16;
-/// Reads and changes at once, of all keys together: each may have a body of 1 MiB.
+/// Concurrent reads, and concurrent changes, of all keys together: each may have a body of 1 MiB.
 const READS: usize = 32;
 const CHANGES: usize = 32;
 
@@ -26,7 +26,7 @@ pub enum Access {
 #[derive(Debug)]
 pub struct CallerLimits {
     by_key: HashMap<String, KeyLimits>,
-    /// Where no keys are configured.
+    /// The limits if no keys are configured.
     without_key: KeyLimits,
     reads: Arc<Semaphore>,
     changes: Arc<Semaphore>,
@@ -39,14 +39,14 @@ struct KeyLimits {
     places: Arc<Semaphore>,
 }
 
-/// A place of a request; free again when it is dropped.
+/// The place of a request; freed on drop.
 pub type CallerPlace = OwnedSemaphorePermit;
 
 /// A token bucket of one second.
 #[derive(Debug)]
 struct Rate {
     per_second: f64,
-    /// Tokens left, and when that was so.
+    /// Remaining tokens, and when they were computed.
     state: Mutex<(f64, Instant)>,
 }
 
@@ -67,13 +67,13 @@ impl CallerLimits {
         }
     }
 
-    /// Takes a place of the key of a verified caller, before its request is parsed; `None` when all
-    /// are taken.
+    /// Takes a place of the verified caller's key, before its request is parsed; `None` if all are
+    /// taken.
     pub fn enter(&self, id: Option<&str>) -> Option<CallerPlace> {
         Arc::clone(&self.of(id)?.places).try_acquire_owned().ok()
     }
 
-    /// Admits a request of a verified caller; `None` when it exceeds the rate or all places of its
+    /// Admits a request of a verified caller; `None` if it exceeds the rate or all places of its
     /// kind are taken.
     pub fn admit(&self, id: Option<&str>, access: Access) -> Option<CallerPlace> {
         let limits = self.of(id)?;
@@ -100,7 +100,7 @@ impl Rate {
         Self { per_second, state: Mutex::new((per_second, Instant::now())) }
     }
 
-    /// Whether one more request is allowed now; it is counted then.
+    /// Whether one more request is allowed now; an allowed request is counted.
     fn allows(&self) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (left, seen) = *state;

@@ -1,4 +1,4 @@
-//! A request taken apart.
+//! A request, split into its parts.
 
 use axum::http::Method;
 use axum::http::request::Parts;
@@ -10,7 +10,7 @@ use super::head;
 #[derive(Debug)]
 pub struct Request {
     pub method: Method,
-    /// The segments behind the prefix, each decoded by itself.
+    /// The segments after the prefix, each decoded.
     pub path: Vec<String>,
     query: Vec<(String, String)>,
     body: String,
@@ -19,7 +19,7 @@ pub struct Request {
 // === impl Request ===
 
 impl Request {
-    /// Takes apart what stands behind a prefix of the path.
+    /// Splits a request; `path` is the path after the prefix.
     ///
     /// # Errors
     /// Path or body are not UTF-8.
@@ -40,18 +40,18 @@ impl Request {
         })
     }
 
-    /// What the query says under a name, as often as it says it; empty texts say nothing.
+    /// All values of a query parameter, except empty ones.
     pub fn queries(&self, name: &str) -> impl Iterator<Item = &str> {
         let found = self.query.iter().filter(move |(known, _)| known == name);
         found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
-    /// The body; a client that has nothing to say sends none.
+    /// The body; an absent body is an empty object.
     pub fn json(&self) -> &str {
         if self.body.trim().is_empty() { "{}" } else { &self.body }
     }
 
-    /// The body as a form, and the query, as version 1 has them.
+    /// The pairs of the form in the body, and of the query, as in version 1.
     ///
     /// # Errors
     /// There are too many pairs.

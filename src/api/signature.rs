@@ -1,7 +1,7 @@
-//! AWS Signature Version 4, as SES asks for it.
+//! AWS Signature Version 4, as SES requires it.
 //!
-//! What a request was signed over is computed again by the signer of the AWS SDK, with the secret
-//! of the key that it names, and compared in constant time.
+//! The signature is computed again by the signer of the AWS SDK, with the secret of the named key,
+//! and compared in constant time.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>,
 //! 2026-11-22.
 
@@ -21,10 +21,10 @@ use time::macros::format_description;
 use super::error::{ApiError, ErrorKind};
 use crate::config::ApiKey;
 
-/// How far the clocks of client and server may be apart.
+/// The allowed difference between the clocks of client and server.
 const SKEW: Duration = Duration::from_mins(5);
 
-/// Headers that may be signed; clients sign about five.
+/// The maximum number of signed headers; clients sign about five.
 const SIGNED_HEADERS_MAX: usize = 50;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
@@ -33,22 +33,22 @@ const DATE: &str = "x-amz-date";
 const DATE_FORMAT: &[BorrowedFormatItem<'_>] =
     format_description!("[year][month][day]T[hour][minute][second]Z");
 
-/// The access keys that are known.
+/// The known access keys.
 #[derive(Clone, Debug)]
 pub struct Keys {
     pub read_and_change: Vec<ApiKey>,
     pub read_only: Vec<ApiKey>,
 }
 
-/// Who asks.
+/// The caller of the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// Of the access key; none of somebody who was not asked for one.
+    /// The id of the access key; `None` if no signature is required.
     pub id: Option<String>,
     pub may_change: bool,
 }
 
-/// A request that says who signed it, which only its body can prove.
+/// A request with a claimed signer; only its body can prove the claim.
 #[derive(Debug)]
 pub struct Claim<'h> {
     head: &'h Parts,
@@ -58,7 +58,7 @@ pub struct Claim<'h> {
     may_change: bool,
 }
 
-/// What the header `Authorization` says.
+/// The parsed header `Authorization`.
 #[derive(Debug, PartialEq, Eq)]
 struct Authorization<'a> {
     id: &'a str,
@@ -78,7 +78,7 @@ impl Keys {
         self.read_and_change.iter().chain(&self.read_only).map(|key| &*key.id)
     }
 
-    /// The key id that a request claims, if any; for the log.
+    /// The key id claimed by a request, for the log.
     pub fn claimed_id(head: &Parts) -> Option<&str> {
         let authorization = text(&head.headers, "authorization")?;
         Authorization::parse(authorization).ok().map(|authorization| authorization.id)
@@ -109,7 +109,7 @@ impl Keys {
                 let message = "The security token included in the request is invalid.";
                 ApiError::new(ErrorKind::UnknownKey, message)
             })?;
-        // What is signed is copied for each name: no more than the head holds.
+        // Signed values are copied for each name, so the copy is limited to the size of the head.
         for name in &authorization.signed_headers {
             if !head.headers.contains_key(*name) {
                 return Err(wrong("SignedHeaders names a header that the request does not have."));
@@ -130,7 +130,7 @@ impl Claim<'_> {
     /// Verifies the signature of the request with a body of this SHA-256.
     ///
     /// # Errors
-    /// The signature is of another key or another request.
+    /// The signature belongs to another key or another request.
     pub fn prove(self, body_sha256: &[u8; 32]) -> Result<Caller, ApiError> {
         let Self { head, authorization, signed_at, key, may_change } = self;
         let expected = signature(head, body_sha256, &authorization, signed_at, &key);
@@ -153,7 +153,7 @@ fn at(ms: i64) -> SystemTime {
     UNIX_EPOCH + Duration::from_millis(u64::try_from(ms).unwrap_or(0))
 }
 
-/// When a request says that it was signed.
+/// The claimed time of signing.
 fn signed_at(
     headers: &HeaderMap,
     authorization: &Authorization<'_>,
@@ -192,7 +192,7 @@ fn signed_at(
     Ok(signed_at)
 }
 
-/// The expected signature; `None` of a request that cannot be signed.
+/// The expected signature; `None` for a request that cannot be signed.
 fn signature(
     head: &Parts,
     body_sha256: &[u8; 32],
@@ -201,7 +201,7 @@ fn signature(
     key: &ApiKey,
 ) -> Option<String> {
     let mut settings = SigningSettings::default();
-    // Exactly those that were signed.
+    // Exactly the headers that were signed.
     settings.excluded_headers = None;
     let secret = std::str::from_utf8(key.secret.as_bytes()).ok()?;
     let identity = Credentials::new(&key.id, secret, None, None, "ses_api").into();
@@ -273,7 +273,7 @@ impl<'a> Authorization<'a> {
                            keyid/date/region/service/term.";
             return Err(incomplete(message));
         };
-        // A short date would match every longer one.
+        // A shorter date would match every longer one.
         if date.len() != 8 {
             return Err(incomplete("Credential must have a date of the form YYYYMMDD."));
         }
@@ -327,7 +327,7 @@ mod tests {
         request.body(()).expect("a request").into_parts().0
     }
 
-    /// The headers that botocore sent, with one in the place of another.
+    /// The headers that botocore sent, with one replaced.
     fn with(name: &str, value: &str) -> Parts {
         let headers = [
             ("content-type", "application/json"),
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn what_botocore_signs_is_believed() {
+    fn botocore_signature_is_accepted() {
         let known = Ok(Caller { id: Some("AKIDFULL".to_owned()), may_change: true });
         let minute = 60_000;
         for skew in [-5 * minute, 0, 5 * minute] {
@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_what_was_signed_is_refused() {
+    fn request_that_differs_from_the_signed_one_is_rejected() {
         use ErrorKind::{IncompleteSignature, UnknownKey, Unsigned, WrongSignature};
         let minute = 60_000;
         for (name, value, body, now_ms, kind) in [
@@ -446,7 +446,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_only_reads_is_known_as_that() {
+    fn read_only_key_may_not_change() {
         let keys = Keys { read_and_change: Vec::new(), read_only: keys().read_and_change };
         let reader = caller(&keys, &with("", ""), BODY, NOW_MS).expect("it is known");
         assert!(!reader.may_change);
@@ -480,7 +480,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever a head says, it is rejected by name, and nothing in it makes verifying panic.
+        /// Any invalid head is rejected with an error, without a panic.
         #[test]
         fn any_authorization_is_rejected_without_a_panic(
             authorization in prop_oneof![

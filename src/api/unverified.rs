@@ -1,10 +1,10 @@
-//! Bodies of requests whose signature is not verified yet.
+//! Reads bodies of requests whose signature is not verified yet.
 //!
-//! A key id is no secret, so anybody may claim one, and the body is needed to check the claim.
-//! Reading it therefore takes one of a few places that are apart from those of verified callers. A
-//! body must arrive at a minimum rate; where all places are taken, the newcomer displaces the oldest
-//! of the peer that holds the most of them. An honest body is small and arrives at once, so it
-//! is read long before its turn to be displaced comes.
+//! A key id is not secret, so any client can claim one, and the body is needed to verify the claim.
+//! Reading the body therefore takes one of a few places, separate from those of verified callers. A
+//! body must arrive at a minimum rate. If all places are taken, a new body displaces the oldest one
+//! of the peer with the most places. A legitimate body is small and arrives at once, so it is read
+//! long before it could be displaced.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,13 +17,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::{ApiError, ErrorKind};
 
-/// The longest body. One of ten dimensions has about 3000 bytes.
+/// The largest body. An event destination with ten dimensions has about 3000 bytes.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
 /// Bodies read at once. Together they take at most 32 MiB.
 const PLACES: usize = 32;
 /// A body may lag behind its minimum rate by this much.
 const BODY_SLACK: Duration = Duration::from_secs(2);
-/// The minimum rate of a body, in bytes a second: a body of 1 MiB arrives within 18 s.
+/// The minimum rate of a body in bytes per second: a body of 1 MiB must arrive within 18 s.
 const BODY_RATE_MIN: usize = 64 << 10;
 
 /// The bodies that are being read.
@@ -32,7 +32,7 @@ pub struct Unverified {
     reading: Mutex<Reading>,
 }
 
-/// In the order of their arrival.
+/// In order of arrival.
 #[derive(Debug, Default)]
 struct Reading {
     places: Vec<Held>,
@@ -47,7 +47,7 @@ struct Held {
     displaced: CancellationToken,
 }
 
-/// A place of a body; free again when it is dropped.
+/// The place of a body; freed on drop.
 #[derive(Debug)]
 struct Place {
     unverified: Arc<Unverified>,
@@ -59,7 +59,7 @@ struct Place {
 #[derive(Debug, PartialEq, Eq)]
 pub struct ReadBody {
     pub bytes: Vec<u8>,
-    /// Computed piece by piece, as the body arrives.
+    /// Computed while the body arrives.
     pub sha256: [u8; 32],
 }
 
@@ -69,7 +69,7 @@ impl Unverified {
     /// Reads the body of a request that claims a key.
     ///
     /// # Errors
-    /// The body is too long or too slow, breaks off, or its place is needed for another.
+    /// The body is too large, too slow or incomplete, or its place is needed for another body.
     pub async fn read(
         self: &Arc<Self>,
         body: Body,
@@ -93,7 +93,7 @@ impl Unverified {
         }
     }
 
-    /// Takes a place, that of another if all are taken.
+    /// Takes a free place, or displaces another body if there is none.
     fn enter(self: &Arc<Self>, peer: IpAddr, key: String) -> Place {
         let displaced = CancellationToken::new();
         let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
@@ -111,8 +111,8 @@ impl Unverified {
 // === impl Reading ===
 
 impl Reading {
-    /// The oldest body of the key that the peer with the most bodies uses most. The newcomer, which
-    /// is the last, is counted but never chosen.
+    /// The oldest body of the key that the peer with the most bodies uses most. The new body is
+    /// last; it is counted but never chosen.
     fn victim(&self) -> usize {
         let last = self.places.len() - 1;
         let count = |held: &Held| {
@@ -120,7 +120,7 @@ impl Reading {
             let same_key = same_peer.clone().filter(|other| other.key == held.key);
             (same_peer.count(), same_key.count())
         };
-        // Of equals the last maximum is taken, so that the oldest must come last.
+        // `max_by_key` returns the last of equal elements, so the oldest must come last.
         let oldest_last = (0..last).rev();
         oldest_last.max_by_key(|at| count(&self.places[*at])).unwrap_or(0)
     }
@@ -135,7 +135,8 @@ impl Drop for Place {
     }
 }
 
-/// What counts as one peer: an address, or of IPv6 the network of 64 bits that one host may use.
+/// The identity of a peer: its address, or for IPv6 its /64 network, which one host may use in
+/// full.
 fn group(peer: Option<IpAddr>) -> IpAddr {
     match peer.map(|peer| peer.to_canonical()) {
         Some(IpAddr::V6(address)) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
@@ -144,7 +145,7 @@ fn group(peer: Option<IpAddr>) -> IpAddr {
     }
 }
 
-/// Reads a body that is not too long and arrives at the minimum rate.
+/// Reads a body, up to the size limit and at least at the minimum rate.
 async fn read_all(mut body: Body) -> Result<ReadBody, ApiError> {
     let (mut bytes, mut sha256, begun) = (Vec::new(), Sha256::new(), Instant::now());
     loop {
@@ -201,7 +202,7 @@ mod tests {
         assert_eq!(read(0, 0, 0).await, (Ok(0), Duration::ZERO));
         assert_eq!(read(BODY_BYTES_MAX, 0, 1).await.0, Ok(BODY_BYTES_MAX));
         assert_eq!(read(BODY_BYTES_MAX / 4 + 1, 0, 4).await.0, Err(ErrorKind::TooLarge));
-        // As fast as it must be, and half as fast.
+        // At the minimum rate, and at half of it.
         let (length, took) = read(BODY_RATE_MIN, 1000, 16).await;
         assert_eq!((length, took), (Ok(1 << 20), Duration::from_secs(16)));
         assert_eq!(read(BODY_RATE_MIN / 2, 1000, 16).await, slow(3500));

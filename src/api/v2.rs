@@ -15,19 +15,19 @@ use crate::definitions::{
     quote_name, read_destination, read_object, read_options, read_set,
 };
 
-/// What the paths of version 2 begin with.
+/// The prefix of the paths of version 2.
 pub const PREFIX: &str = "/v2/email/";
 
-/// Names on a page, unless a number is asked for.
+/// Default number of names on a page.
 const PAGE: usize = 50;
 
-/// What an option is when the body that puts it does not say.
+/// The default of an option that is missing in the body of a Put.
 const LEFT_OUT: [(&str, &str); 2] =
     [("SendingOptions", "SendingEnabled"), ("ReputationOptions", "ReputationMetricsEnabled")];
 
 const FILTER: &str = "CONFIGURATION_SET_NAME_CONTAINS";
 
-/// The last segment of a path, and the member of a configuration set that is put there.
+/// The last segment of a path, and the member of a configuration set that it changes.
 const OPTIONS: [(&str, &str); 7] = [
     ("archiving-options", "ArchivingOptions"),
     ("delivery-options", "DeliveryOptions"),
@@ -47,10 +47,10 @@ struct List {
     page_size: Option<i64>,
 }
 
-/// Finds what a request asks for.
+/// Parses a request.
 ///
 /// # Errors
-/// No operation has this path and method, or the body is wrong.
+/// No operation has this path and method, or the body is invalid.
 pub fn operation(request: &Request) -> Result<Operation, ApiError> {
     let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
     match (&request.method, &path[..]) {
@@ -104,7 +104,7 @@ pub fn operation(request: &Request) -> Result<Operation, ApiError> {
 
 fn put_options(set: &str, member: &'static str, body: &str) -> Result<Operation, ApiError> {
     let mut block = read_object(body)?;
-    // All but one have the members of the block in the body.
+    // All operations but one have the members of the block in the body.
     let options = if member == "VdmOptions" {
         Value::Object(block)
     } else if let Some((_, left_out)) = LEFT_OUT.iter().find(|(known, _)| *known == member) {
@@ -116,12 +116,12 @@ fn put_options(set: &str, member: &'static str, body: &str) -> Result<Operation,
         json!({ member: block })
     };
     let options = read_options(&options.to_string())?;
-    // What no Put can say is kept: when the reputation began anew.
+    // Keep the member that no Put can set: the last fresh start of the reputation.
     let how = if member == "ReputationOptions" { PutHow::Merge } else { PutHow::Replace };
     Ok(Operation::PutOptions { set: owned(set), member, options, how })
 }
 
-/// What is not named stays; there is one member that can be.
+/// Members that are not named are kept; only one member can be set.
 fn update_set(body: &str) -> Result<Operation, ApiError> {
     const MEMBER: &str = "MessageSecurityOptions";
     let body = read_object(body)?;
@@ -144,7 +144,7 @@ fn tagged(request: &Request) -> Result<String, ApiError> {
     set_of(request.queries("ResourceArn").next().unwrap_or_default())
 }
 
-/// The configuration set of an ARN, of whatever region and account.
+/// The configuration set of an ARN, in any region and account.
 fn set_of(arn: &str) -> Result<String, ApiError> {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let name = match parts[..] {
@@ -206,7 +206,7 @@ fn owned(text: &str) -> String {
     text.to_owned()
 }
 
-/// The body of an answer.
+/// The body of a response.
 pub fn answer(operation: &Operation, answer: &Answer) -> Value {
     match (operation, answer) {
         (Operation::GetDestinations { .. }, Answer::Set(set)) => {
@@ -227,7 +227,7 @@ pub fn answer(operation: &Operation, answer: &Answer) -> Value {
     }
 }
 
-/// A set with what SES says of one that was never told anything else.
+/// A set, with the defaults of SES for missing options.
 fn set(set: &ConfigurationSet) -> Value {
     let mut body = json!({
         "ConfigurationSetName": set.name,
@@ -238,7 +238,7 @@ fn set(set: &ConfigurationSet) -> Value {
     });
     for (member, value) in &set.options.0 {
         match (&mut body[*member], value) {
-            // What is not set of a block stays as it is.
+            // Members that are set in a block are kept.
             (Value::Object(known), Value::Object(own)) => known.extend(own.clone()),
             (known, own) => *known = own.clone(),
         }

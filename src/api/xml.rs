@@ -1,8 +1,8 @@
-//! Answers of version 1.
+//! XML of version 1 responses.
 
 use aws_smithy_xml::encode::{ScopeWriter, XmlWriter};
 
-/// An element with what is in it.
+/// An element with its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Element {
     name: String,
@@ -34,7 +34,7 @@ impl Element {
         Self::new(name, elements.map(member).collect())
     }
 
-    /// The document of which this is the root.
+    /// The document with this root element.
     #[must_use]
     pub fn document(&self) -> String {
         let mut text = String::new();

@@ -1,4 +1,4 @@
-//! What version 1 answers.
+//! Responses of version 1.
 
 use aws_sdk_cloudwatch::primitives::{DateTime, DateTimeFormat};
 use axum::http::StatusCode;
@@ -12,7 +12,7 @@ use crate::definitions::{ConfigurationSet, Destination, EventDestination, Target
 
 const FRESH_START: &str = "LastFreshStart";
 
-/// The body of an answer.
+/// The body of a response.
 pub fn answer(asked: &Asked, answer: &Answer, request_id: &str) -> String {
     let result = match answer {
         Answer::Set(set) => describe(set, &asked.attributes),
@@ -90,7 +90,7 @@ fn describe(set: &ConfigurationSet, attributes: &[String]) -> Vec<Element> {
     elements
 }
 
-/// What version 1 has no name for is left out of it.
+/// Members that version 1 does not have are omitted.
 fn event_destination(destination: &EventDestination) -> Element {
     let EventDestination { name, enabled, matching_event_types, destination } = destination;
     let types = matching_event_types.iter().map(|one| Element::text("member", one.v1_name()));

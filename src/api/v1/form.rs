@@ -1,4 +1,4 @@
-//! A form, as version 1 sends its parameters.
+//! A form with the parameters of a version 1 request.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,13 @@ use crate::api::error::ApiError;
 use crate::definitions::{EventDestination, read_destination};
 use crate::ses::EventType;
 
-/// A form, by name.
+/// The values of a form by name.
 pub(super) struct Form(BTreeMap<String, String>);
 
-/// What version 1 never knew.
+/// Event types that version 1 does not have.
 const NOT_IN_V1: [EventType; 2] = [EventType::DeliveryDelay, EventType::Subscription];
 
-/// Version 1's name and version 2's.
+/// The names in version 1 and in version 2.
 type Names = (&'static str, &'static str);
 
 /// Destinations that forward, with their members.
@@ -60,7 +60,7 @@ impl Form {
         members.filter_map(|number| self.0.get(&format!("{prefix}{number}")).cloned()).collect()
     }
 
-    /// The numbers behind a prefix, in order.
+    /// The numbers after a prefix, in order.
     fn numbered(&self, prefix: &str) -> Vec<u32> {
         let behind = self.0.keys().filter_map(|key| key.strip_prefix(prefix));
         let numbers = behind.filter_map(|rest| rest.split('.').next()?.parse().ok());

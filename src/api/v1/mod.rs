@@ -1,7 +1,7 @@
 //! Version 1 of the API: forms and XML.
 //! <https://docs.aws.amazon.com/ses/latest/APIReference/Welcome.html>, 2026-11-22.
 //!
-//! A form becomes the body that version 2 would have, and is read as that.
+//! A form is converted to the body of version 2 and then read like one.
 
 mod answer;
 mod form;
@@ -19,23 +19,23 @@ use crate::definitions::{quote_name, read_options, read_set};
 
 const VERSION: &str = "2010-12-01";
 
-/// What can be shown of a set.
+/// The parts of a set that can be described.
 const ATTRIBUTES: [&str; 4] =
     ["eventDestinations", "trackingOptions", "deliveryOptions", "reputationOptions"];
 
-/// What a request asks for, in the words of version 1.
+/// A parsed request of version 1.
 #[derive(Debug)]
 pub struct Asked {
     pub action: String,
     pub operation: Operation,
-    /// What is to be shown of a set.
+    /// The requested parts of a set.
     attributes: Vec<String>,
 }
 
-/// Finds what a request asks for.
+/// Parses a request.
 ///
 /// # Errors
-/// The action is not known, or a parameter is wrong.
+/// The action is unknown, or a parameter is invalid.
 pub fn operation(request: &Request) -> Result<Asked, ApiError> {
     let form = Form::new(request.form()?);
     let action = form.text("Action").unwrap_or_default().to_owned();
@@ -72,7 +72,7 @@ pub fn operation(request: &Request) -> Result<Asked, ApiError> {
         },
         other => put_options(other, &form)?,
     };
-    // A link or an image on a web page sends GET; it must not change anything.
+    // A link or an image on a web page can send GET, so GET must not change anything.
     let is_allowed =
         request.method == Method::POST || (request.method == Method::GET && operation.only_reads());
     if !is_allowed {
@@ -91,7 +91,7 @@ fn attributes(form: &Form) -> Result<Vec<String>, ApiError> {
     Err(ApiError::not_among("configurationSetAttributeNames", &ATTRIBUTES))
 }
 
-/// The operations on single options of a set.
+/// Operations on single options of a set.
 fn put_options(action: &str, form: &Form) -> Result<Operation, ApiError> {
     let (member, block, how) = match action {
         "PutConfigurationSetDeliveryOptions" => {
