@@ -238,7 +238,7 @@ fn set(set: &ConfigurationSet) -> Value {
     });
     for (member, value) in &set.options.0 {
         match (&mut body[*member], value) {
-            // Members that are set in a block are kept.
+            // Options of the set override the defaults, member by member.
             (Value::Object(known), Value::Object(own)) => known.extend(own.clone()),
             (known, own) => *known = own.clone(),
         }
