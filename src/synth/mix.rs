@@ -58,22 +58,26 @@ impl FromStr for Mix {
         let mut mix: Vec<(EventType, u32)> = Vec::new();
         for part in text.split(',') {
             let Some((name, weight)) = part.split_once('=') else {
-                return Err(format!("`{part}` is not TYPE=WEIGHT, such as send=50"));
+                return Err(format!("`{part}` is not of the form TYPE=WEIGHT, such as send=50"));
             };
             let Some(event_type) = EventType::parse(name.trim().as_bytes()) else {
-                return Err(format!("`{name}` is no event type, such as send or deliveryDelay"));
+                return Err(format!(
+                    "`{name}` is not an event type, such as send or deliveryDelay"
+                ));
             };
             if mix.iter().any(|(known, _)| *known == event_type) {
-                return Err(format!("`{name}` stands there twice"));
+                return Err(format!("`{name}` is repeated"));
             }
             let number = weight.trim().parse::<f64>().ok();
             let Some(number) = number.filter(|number| (0.0..=WEIGHT_MAX).contains(number)) else {
-                return Err(format!("the weight `{weight}` is no number from 0 to {WEIGHT_MAX}"));
+                return Err(format!(
+                    "the weight `{weight}` is not a number from 0 to {WEIGHT_MAX}"
+                ));
             };
             mix.push((event_type, (number * PARTS).round() as u32));
         }
         if mix.iter().all(|(_, weight)| *weight == 0) {
-            return Err("every weight is 0; give one type at least 0.001".to_owned());
+            return Err("every weight is 0; set at least one type to 0.001 or more".to_owned());
         }
         Ok(Self(mix))
     }
@@ -100,11 +104,11 @@ mod tests {
         for (text, reason) in [
             ("", "TYPE=WEIGHT"),
             ("send", "TYPE=WEIGHT"),
-            ("sent=1", "no event type"),
-            ("send=-1", "no number"),
-            ("send=NaN", "no number"),
-            ("send=1e9", "no number"),
-            ("send=1,SEND=2", "twice"),
+            ("sent=1", "not an event type"),
+            ("send=-1", "not a number"),
+            ("send=NaN", "not a number"),
+            ("send=1e9", "not a number"),
+            ("send=1,SEND=2", "repeated"),
             ("send=0,open=0.0001", "every weight"),
         ] {
             let error = text.parse::<Mix>().unwrap_err();

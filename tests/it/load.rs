@@ -107,7 +107,7 @@ async fn counts_too_many_pass_up_to_the_doubt_that_the_daemon_names() {
     let too_many = verify["counts_too_many"].as_u64().expect("a count");
     let doubtful = daemon_says["doubtful_counts"].as_u64().expect("a count");
     assert!(0 < too_many && too_many <= doubtful, "{too_many} {doubtful}");
-    assert!(ran.stdout.contains("within the doubt that is named"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("within the reported doubt"), "{}", ran.stdout);
     assert!(ran.stdout.contains("differs: SES "), "{}", ran.stdout);
 }
 
@@ -142,7 +142,7 @@ async fn what_an_earlier_run_left_to_publish_is_waited_for() {
     let ran = run(&[&usual[..], &check, &["--settle", "0s"]].concat(), &[]).await;
     assert_eq!(ran.status.code(), Some(1));
     let said = String::from_utf8_lossy(&ran.stderr);
-    assert!(said.contains("to publish from before"), "{said}");
+    assert!(said.contains("entries of earlier traffic to publish"), "{said}");
 }
 
 #[tokio::test]
@@ -222,8 +222,8 @@ async fn a_refused_delivery_comes_again_under_its_own_id() {
         assert_eq!(ran.report["refusals"], refusals);
         assert_eq!(ran.report["retries"], 2 * requests);
         assert_eq!(events(&ran.report), [100, 0, 0, 0, 0]);
-        let said = ran.stderr.matches("refused: 503: busy now").count();
-        assert_eq!(said, 1, "each kind is said once: {}", ran.stderr);
+        let said = ran.stderr.matches("rejected: 503: busy now").count();
+        assert_eq!(said, 1, "each kind is reported once: {}", ran.stderr);
         assert!(!ran.stdout.contains("a-key") && !ran.stderr.contains("a-key"));
     }
 }
@@ -375,15 +375,15 @@ fn wrong_usage_says_what_is_wrong_and_exits_with_2() {
         (&["firehose-http", "127.0.0.1:9"], "not a URL"),
         (&["file", "/dev/null", "--events", "0"], "1.."),
         (&["file", "/dev/null", "--events", "1", "--bytes", "1MB"], "cannot be used with"),
-        (&["file", "/dev/null", "--mix", "sent=1"], "no event type"),
+        (&["file", "/dev/null", "--mix", "sent=1"], "not an event type"),
         (&["file", "/dev/null", "--wrapping", "box"], "possible values"),
         (&["file", "/dev/null", "--definitions", "nowhere.json"], "nowhere.json"),
         (&["file", "/dev/null", "--definitions", "tests/fixtures/faulty/definitions.json"], ":1"),
         (&["file", "/dev/null", "--namespace", "AWS/SES"], "--namespace"),
         (&["record", "--fail", "0.6", "--hang", "0.6"], "more than 1"),
         (&["record", "--throttle", "2"], "not a share"),
-        (&[http[0], http[1], "--rate", "0"], "events a second"),
-        (&[http[0], http[1], "--duration", "0s"], "not longer than nothing"),
+        (&[http[0], http[1], "--rate", "0"], "events per second"),
+        (&[http[0], http[1], "--duration", "0s"], "must be longer than 0"),
         (&[http[0], http[1], "--pool", "4096", "--body-bytes", "2MB"], "4 GiB"),
         (&[http[0], http[1], "--access-key", "a\nb"], "--access-key"),
         (&[http[0], http[1], "--verify", "elsewhere"], "not a URL"),

@@ -78,8 +78,8 @@ impl Daemon {
             };
             anyhow::ensure!(
                 Instant::now() < deadline,
-                "the daemon still has {pending} entries to publish from before, which would be \
-                 taken for this run's; send nothing else to it, and try again"
+                "the daemon still has {pending} entries of earlier traffic to publish, which would \
+                 be mistaken for entries of this run; stop other traffic and try again"
             );
             sleep(PAUSE).await;
         }
@@ -91,7 +91,7 @@ impl Daemon {
     /// It does not answer, or is not the one that was met.
     pub async fn since(&self) -> anyhow::Result<Since> {
         let now = self.look().await?;
-        now.since(&self.before).context("the daemon was started again during the run")
+        now.since(&self.before).context("the daemon was restarted during the run")
     }
 
     async fn look(&self) -> anyhow::Result<Snapshot> {

@@ -43,7 +43,7 @@ pub fn run(args: &FileArgs) -> anyhow::Result<Exit> {
     let length = args.events.unwrap_or(bytes);
     let bar = bar(Some(length), "{bar:30} {percent}% {msg}");
 
-    bar.set_message("making events");
+    bar.set_message("generating events");
     let mut traffic = Traffic::new(&args.traffic, Clock::System.now_ms());
     // No more chunks than the file holds: each is 1 MiB or a little more.
     let many = usize::try_from(bytes.div_ceil(CHUNK_BYTES as u64)).unwrap_or(usize::MAX);

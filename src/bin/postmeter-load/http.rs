@@ -211,8 +211,8 @@ impl HttpSender {
         let (status, body) = match timeout(stream.answer_timeout, answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err((error, false))) => return refused("no connection", error, false),
-            Ok(Err((error, true))) => return refused("no answer", error, true),
-            Err(_) => return refused("no answer in time", stream.answer_timeout_text(), true),
+            Ok(Err((error, true))) => return refused("no response", error, true),
+            Err(_) => return refused("response timeout", stream.answer_timeout_text(), true),
         };
         let answer: Option<Answer> = serde_json::from_slice(&body).ok();
         match answer {
@@ -225,9 +225,9 @@ impl HttpSender {
                 refused(status.as_str(), answer.error_message.unwrap_or_default(), true)
             }
             None if status == StatusCode::OK => {
-                refused("200 that is no Firehose answer", String::new(), true)
+                refused("200 without a Firehose response", String::new(), true)
             }
-            None => refused(status.as_str(), "no Firehose answer".to_owned(), true),
+            None => refused(status.as_str(), "not a Firehose response".to_owned(), true),
         }
     }
 }

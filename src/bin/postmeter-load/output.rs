@@ -48,7 +48,9 @@ impl Notices {
                 .take(MESSAGE_CHARS_MAX)
                 .map(|letter| if letter.is_control() { ' ' } else { letter })
                 .collect();
-            self.bar.suspend(|| complain(&format!("refused: {kind}: {message} (said once)")));
+            self.bar.suspend(|| {
+                complain(&format!("rejected: {kind}: {message} (reported once per kind)"))
+            });
         }
     }
 }

@@ -73,18 +73,18 @@ pub fn pool(text: &str) -> Result<usize, String> {
 
 pub fn rate(text: &str) -> Result<f64, String> {
     let rate = text.parse::<f64>().ok().filter(|rate| (0.001..=1e9).contains(rate));
-    rate.ok_or_else(|| "not a number of events a second such as 50000".to_owned())
+    rate.ok_or_else(|| "not a number of events per second, such as 50000".to_owned())
 }
 
 pub fn share(text: &str) -> Result<f64, String> {
     let share = text.parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share));
-    share.ok_or_else(|| "not a share from 0 to 1 such as 0.05".to_owned())
+    share.ok_or_else(|| "not a share from 0 to 1, such as 0.05".to_owned())
 }
 
 pub fn positive(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(time) if !time.is_zero() => Ok(time),
-        Ok(_) => Err("not longer than nothing".to_owned()),
+        Ok(_) => Err("must be longer than 0".to_owned()),
         Err(error) => Err(error.to_string()),
     }
 }

@@ -180,11 +180,11 @@ impl Report {
             rows.say("interrupted", "yes");
         }
         rows.say("seed", self.seed);
-        rows.say("events taken", HumanCount(self.events.taken));
-        rows.unless_zero("events given up, perhaps taken", self.events.in_doubt);
+        rows.say("events accepted", HumanCount(self.events.taken));
+        rows.unless_zero("events given up, possibly accepted", self.events.in_doubt);
         rows.unless_zero("events not delivered", self.events.not_delivered);
-        rows.unless_zero("events perhaps taken twice", self.events.perhaps_twice);
-        rows.unless_zero("events due and not sent: the target is too slow", self.events.unsent);
+        rows.unless_zero("events possibly accepted twice", self.events.perhaps_twice);
+        rows.unless_zero("events due but not sent (target too slow)", self.events.unsent);
         rows.say("requests", HumanCount(self.requests));
         rows.say("bytes", HumanBytes(self.bytes));
         let Throughput { seconds, requests_per_second, events_per_second, bytes_per_second } =
@@ -203,13 +203,13 @@ impl Report {
         ] {
             #[expect(clippy::cast_precision_loss, reason = "ten minutes at most")]
             let ms = microseconds as f64 / 1000.0;
-            let from = if latency.from == "due" { "due time" } else { "sending" };
+            let from = if latency.from == "due" { "due time" } else { "send time" };
             rows.say(&format!("latency from {from}, {name}"), format!("{ms:.3} ms"));
         }
         for (kind, count) in &self.refusals {
-            rows.say(&format!("refused: {kind}"), HumanCount(*count));
+            rows.say(&format!("rejected: {kind}"), HumanCount(*count));
         }
-        rows.say("sent again", HumanCount(self.retries));
+        rows.say("retries", HumanCount(self.retries));
         rows.cost("sender", &self.sender);
         if let Some(daemon) = &self.daemon {
             rows.cost("daemon", &daemon.cost);
@@ -223,7 +223,7 @@ impl Report {
         if let Some(verify) = &self.verify {
             let verdict = match verify {
                 Comparison { exact: true, .. } => "exact",
-                Comparison { passed: true, .. } => "within the doubt that is named",
+                Comparison { passed: true, .. } => "within the reported doubt",
                 _ => "DIFFERS",
             };
             rows.say("verified", verdict);
@@ -300,7 +300,7 @@ impl Rows {
         if let (Some(seconds), Some(per_million)) =
             (cost.cpu_seconds, cost.cpu_seconds_per_million_events)
         {
-            let value = format!("{seconds:.2} s, {per_million:.2} s a million events");
+            let value = format!("{seconds:.2} s, {per_million:.2} s per million events");
             self.say(&format!("{who}, CPU"), value);
         }
     }

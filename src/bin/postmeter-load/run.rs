@@ -163,8 +163,8 @@ fn pool_fits(pool: usize, body_bytes: usize) -> bool {
     let fits = pool.saturating_mul(body_bytes) <= POOL_BYTES_MAX;
     if !fits {
         complain(&format!(
-            "a pool of {pool} requests of {body_bytes} bytes has more than 4 GiB; make --pool or \
-             --body-bytes smaller"
+            "a pool of {pool} requests of {body_bytes} bytes is larger than 4 GiB; reduce --pool \
+             or --body-bytes"
         ));
     }
     fits
@@ -180,11 +180,11 @@ async fn reach(uri: &Uri) -> anyhow::Result<()> {
         let error = match timeout(CONNECT_PATIENCE, TcpStream::connect(address)).await {
             Ok(Ok(_)) => return Ok(()),
             Ok(Err(error)) => error.to_string(),
-            Err(_) => "no answer".to_owned(),
+            Err(_) => "no response".to_owned(),
         };
         anyhow::ensure!(
             Instant::now() < deadline,
-            "cannot connect to {}:{}: {error}; is it running there?",
+            "cannot connect to {}:{}: {error}; check that the endpoint is running",
             address.0,
             address.1
         );
@@ -222,7 +222,7 @@ async fn run<S: Sender>(
     // What was measured is worth a report also when the comparison cannot be made.
     let is_settled = settled.is_ok();
     let settled = settled.unwrap_or_else(|error| {
-        complain(&format!("not compared: {error:#}"));
+        complain(&format!("cannot compare: {error:#}"));
         Settled::default()
     });
     let peak = match sampling {
@@ -317,7 +317,7 @@ impl Surroundings {
         let (first, second) = (stop.clone(), abort.clone());
         tokio::spawn(async move {
             signalled().await;
-            complain("stopping; once more to stop at once");
+            complain("stopping; send the signal again to stop immediately");
             first.cancel();
             signalled().await;
             second.cancel();
@@ -336,7 +336,7 @@ impl Surroundings {
         pace: &PaceArgs,
         make: impl FnMut(u64, &mut SeriesTable) -> Parcel<P>,
     ) -> Plan<P> {
-        self.bar.set_message("making events");
+        self.bar.set_message("generating events");
         let plan = Plan::new(traffic.pool, pace.events, make);
         self.bar.reset_elapsed();
         plan

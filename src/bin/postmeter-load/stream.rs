@@ -114,8 +114,8 @@ impl DeliveryStream {
             Ok(output) if output.request_responses().len() == items.len() => Ok(output),
             Ok(output) => {
                 let answers = output.request_responses().len();
-                let message = format!("{answers} answers to {} records", items.len());
-                Err(Refused { kind: "a wrong answer".to_owned(), message, unknown: true })
+                let message = format!("{answers} results for {} records", items.len());
+                Err(Refused { kind: "invalid response".to_owned(), message, unknown: true })
             }
             Err(error) => Err(classify(&error)),
         }
@@ -141,8 +141,8 @@ fn classify(error: &SdkError<PutRecordBatchError>) -> Refused {
     }
     let (kind, unknown) = match error {
         SdkError::ConstructionFailure(_) => ("no request", false),
-        SdkError::TimeoutError(_) => ("no answer in time", true),
-        _ => ("no answer", true),
+        SdkError::TimeoutError(_) => ("response timeout", true),
+        _ => ("no response", true),
     };
     Refused { kind: kind.to_owned(), message, unknown }
 }

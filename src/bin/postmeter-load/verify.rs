@@ -287,7 +287,7 @@ async fn read_cloudwatch(
                 let id = result.id().and_then(|id| id.strip_prefix('m')?.parse::<usize>().ok());
                 let metric = id.and_then(|id| metrics.get(id));
                 let (namespace, metric, dimensions) =
-                    metric.context("CloudWatch answers what was not asked")?;
+                    metric.context("CloudWatch returned an unexpected metric")?;
                 for (time, sum) in result.timestamps().iter().zip(result.values()) {
                     let series = SeriesMinute {
                         namespace: (*namespace).clone(),

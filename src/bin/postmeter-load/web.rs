@@ -49,7 +49,7 @@ impl Connector {
         }
         let tls = HttpsConnectorBuilder::new()
             .with_native_roots()
-            .context("cannot read the system's certificates (SSL_CERT_FILE names others)")?
+            .context("cannot read the system's certificates (set SSL_CERT_FILE to use others)")?
             .https_only()
             .enable_http1()
             .wrap_connector(tcp);
@@ -97,12 +97,12 @@ pub async fn get_as(
         }
         let response = web.request(request).await?;
         let status = response.status();
-        anyhow::ensure!(status == 200, "the answer is {status}");
+        anyhow::ensure!(status == 200, "the status is {status}");
         let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX);
         let body = body.collect().await.map_err(anyhow::Error::from_boxed)?.to_bytes();
         Ok(String::from_utf8(body.to_vec())?)
     };
-    let answer = timeout(ANSWER_PATIENCE, answer).await.context("no answer in time");
+    let answer = timeout(ANSWER_PATIENCE, answer).await.context("response timeout");
     answer.and_then(|answer| answer).with_context(|| format!("cannot read {uri}"))
 }
 

@@ -88,7 +88,7 @@ struct Stats {
 /// It cannot listen, or the output cannot be written.
 pub async fn run(args: &RecordArgs) -> anyhow::Result<Exit> {
     if args.faults() > 1.0 {
-        complain("the shares of faults add up to more than 1; make them smaller");
+        complain("the shares of all faults add up to more than 1; reduce them");
         return Ok(Exit::Usage);
     }
     // Before it says that it listens: a signal that nobody waits for ends the process.
@@ -157,7 +157,7 @@ async fn stats(State(recorder): State<Arc<Recorder>>) -> impl IntoResponse {
 async fn put(State(recorder): State<Arc<Recorder>>, request: Request) -> Response<Body> {
     let (head, body) = request.into_parts();
     if head.method == Method::GET {
-        let here = "there are GET /series, GET /stats and PutMetricData\n";
+        let here = "supported: GET /series, GET /stats and PutMetricData\n";
         return (StatusCode::NOT_FOUND, here).into_response();
     }
     // More than fits is read too, so that the answer is not lost in a reset connection.
@@ -209,12 +209,12 @@ fn readable(head: &Parts) -> Result<(), Answer> {
     if head.method == Method::POST && is_operation && protocol == Some(b"rpc-v2-cbor") {
         return Ok(());
     }
-    let message = "this takes PutMetricData over Smithy RPC v2 CBOR alone";
+    let message = "only PutMetricData over Smithy RPC v2 CBOR is supported";
     Err(Answer::error(404, "UnknownOperationException", message))
 }
 
 fn too_large() -> Answer {
-    let message = format!("the request has more than {CALL_BYTES_MAX} bytes");
+    let message = format!("the request is larger than {CALL_BYTES_MAX} bytes");
     Answer::error(413, "RequestEntityTooLarge", message)
 }
 
@@ -237,7 +237,7 @@ impl Recorder {
         stats.calls += 1;
         stats.bytes += bytes;
         let fault = faults.draw();
-        let failed = || Answer::error(500, "InternalServiceError", "a fault that was asked for");
+        let failed = || Answer::error(500, "InternalServiceError", "an injected fault");
         match fault {
             Fault::Throttle => {
                 stats.throttled += 1;
@@ -256,9 +256,9 @@ impl Recorder {
         if let Err(Full) = holdings.add(entries) {
             stats.refused_full += 1;
             if stats.refused_full == 1 {
-                complain("calls are refused: no room for more series and minutes; see --entries");
+                complain("rejecting calls: too many series and minutes; increase --entries");
             }
-            let message = "no room for more series and minutes; see --entries";
+            let message = "too many series and minutes; increase --entries";
             return (Fault::None, Answer::error(400, "LimitExceeded", message));
         }
         stats.calls_held += 1;

@@ -101,7 +101,7 @@ fn datum<'b>(d: &mut Decoder<'b>) -> Result<Datum<'b>, Error> {
     })?;
     match counts {
         Some(counts) if counts.len() != values.len() => {
-            return Err(Error::message("Values and Counts are not equally many"));
+            return Err(Error::message("Values and Counts differ in length"));
         }
         Some(counts) => datum.amounts.extend(values.into_iter().zip(counts)),
         None => datum.amounts.extend(values.into_iter().map(|value| (value, 1.0))),
