@@ -1,4 +1,4 @@
-//! `postmeter check`: every fault of a configuration or a definitions document at once.
+//! `postmeter check`: lists all errors of a configuration or a definitions document.
 
 use std::io::Write;
 use std::path::Path;
@@ -39,7 +39,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     Ok(if refused || !readable { Exit::Usage } else { Exit::Done })
 }
 
-/// Gives false when something could not be read.
+/// Returns false if something could not be read.
 fn check_config(path: &Path, findings: &mut Vec<Finding>) -> bool {
     let Some(text) = input::text_or_complain(path) else { return false };
     let name = path.display().to_string();
@@ -53,10 +53,10 @@ fn check_config(path: &Path, findings: &mut Vec<Finding>) -> bool {
     tls.is_ok() & check_definitions_of(config, findings)
 }
 
-/// Gives false when they could not be read.
+/// Returns false if they could not be read.
 fn check_definitions_of(config: Config, findings: &mut Vec<Finding>) -> bool {
     match config.definitions {
-        // The SES API makes the file.
+        // The SES API creates the file.
         Some(DefinitionsSource::Path(path))
             if config.ses_api.listen.is_some() && !path.exists() =>
         {

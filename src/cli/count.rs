@@ -1,4 +1,4 @@
-//! `postmeter count`: the whole job on files, without a daemon.
+//! `postmeter count`: counts events in files, without a daemon.
 
 use std::io::{BufWriter, IsTerminal, Read, Write};
 use std::path::PathBuf;
@@ -46,7 +46,7 @@ pub fn run(args: &CountArgs) -> anyhow::Result<Exit> {
     progress.finish_and_clear();
 
     let lines = sorted_lines(batch.delta.iter(), &layouts);
-    // First the summary: who reads the lines may have seen enough before the last.
+    // Write the summary first, because the reader of the lines may close the pipe early.
     let summary = Summary::new(&batch.tally, &lines);
     if let Some(path) = &args.summary {
         summary.write(path)?;
@@ -65,10 +65,10 @@ pub fn run(args: &CountArgs) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-/// An input of the command line by its place there.
+/// An input, by its position on the command line.
 fn input_of(inputs: &[PathBuf], number: usize) -> anyhow::Result<Box<dyn Read + Send>> {
     let path = &inputs[number];
-    // There is one stdin, and whoever names it first has all of it.
+    // There is only one stdin; the first `-` reads all of it.
     if input::is_stdin(path) && inputs[..number].contains(path) {
         return Ok(Box::new(std::io::empty()));
     }
@@ -88,7 +88,7 @@ fn progress_bar(inputs: &[PathBuf]) -> ProgressBar {
     ProgressStyle::with_template(template).map_or(bar.clone(), |style| bar.with_style(style))
 }
 
-/// Prints lines to stdout: without a format as a table on a terminal, else as JSON.
+/// Prints lines to stdout. Without a format: a table on a terminal, else JSON.
 ///
 /// # Errors
 /// They cannot be written.

@@ -1,4 +1,4 @@
-//! `postmeter explain`: what is counted for each event, and why.
+//! `postmeter explain`: explains what is counted for each event, and why.
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -19,7 +19,7 @@ use crate::ses::{self, Event, Minute, Other, TimeOrigin, Visit};
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 struct Explanation {
-    /// `event`, or what the value is instead.
+    /// `event`, or the kind of another value.
     kind: &'static str,
     wrappings: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,13 +61,13 @@ struct Datum {
     timestamp: String,
 }
 
-/// Explains while it reads: an input of any length needs no more memory than its largest value.
+/// Explains while it reads, so memory depends only on the largest value of the input.
 struct Explainer<W> {
     rules: Arc<RuleSet>,
     arrival_ms: i64,
     format: TextFormat,
     out: W,
-    /// The first failure to write; nothing is written after it.
+    /// The first write error; nothing is written after it.
     failed: Option<std::io::Error>,
 }
 

@@ -1,4 +1,4 @@
-//! `postmeter export`: from a definitions document back to what SES takes.
+//! `postmeter export`: converts a definitions document to a form that SES accepts.
 
 use std::io::Write;
 

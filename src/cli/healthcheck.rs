@@ -1,4 +1,4 @@
-//! `postmeter healthcheck`: asks the daemon beside it how it is, for containers without a shell.
+//! `postmeter healthcheck`: checks the local daemon, for containers without a shell.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -36,7 +36,7 @@ pub fn run(args: &HealthcheckArgs) -> Exit {
     }
 }
 
-/// An address that listens everywhere is asked on loopback.
+/// Connects to loopback if the daemon listens on all addresses.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         ip if !ip.is_unspecified() => ip,
@@ -47,11 +47,11 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 fn ask(address: SocketAddr, is_tls: bool, path: &str) -> io::Result<bool> {
-    // Before it connects: the daemon does not wait long for a handshake.
+    // Prepared before connecting, because the daemon does not wait long for a handshake.
     let tls = if is_tls { Some(tls_client(address)?) } else { None };
     let deadline = Instant::now() + PATIENCE;
     let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    // A timeout of zero would be none at all.
+    // A timeout of zero would mean no timeout.
     let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
     stream.set_read_timeout(Some(left))?;
     stream.set_write_timeout(Some(left))?;
@@ -63,7 +63,7 @@ fn ask(address: SocketAddr, is_tls: bool, path: &str) -> io::Result<bool> {
 
 /// Whether the response is 200.
 fn exchange(mut stream: impl Read + Write, path: &str) -> io::Result<bool> {
-    // Health is served under any name.
+    // Health checks are served under any host name.
     write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     stream.flush()?;
     let mut status = [0; 12];
@@ -84,9 +84,10 @@ fn tls_client(address: SocketAddr) -> io::Result<ClientConnection> {
     ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)
 }
 
-/// Accepts every certificate: the daemon's names its public host, not loopback, and its files may
-/// be newer than what it serves. Nothing secret is sent, and only a status comes back; what could
-/// take the daemon's port on this machine could take it without TLS as well.
+/// Accepts every certificate: the daemon's certificate names its public host, not loopback, and its
+/// files may be newer than the served certificate. Nothing secret is sent, and only a status is
+/// returned. A program that can take the daemon's port on this machine could do so without TLS as
+/// well.
 #[derive(Debug)]
 struct AnyCertificate(Arc<CryptoProvider>);
 

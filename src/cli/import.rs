@@ -1,4 +1,4 @@
-//! `postmeter import`: from what the AWS CLI prints to a definitions document.
+//! `postmeter import`: converts output of the AWS CLI to a definitions document.
 
 use std::io::Write;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Opening what the command line names: files or stdin, gzip or not.
+//! Opens the inputs of a command: files or stdin, plain or gzip.
 
 use std::fs::File;
 use std::io::Read;
@@ -14,7 +14,7 @@ use crate::pipeline::bulk::Source;
 use crate::rules::{Layouts, RuleSet};
 use crate::ses::{self, Interest, Visit};
 
-/// Whether a path stands for stdin.
+/// Whether a path means stdin.
 #[must_use]
 pub fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
@@ -37,7 +37,7 @@ pub fn open(path: &Path) -> anyhow::Result<Box<dyn Read + Send>> {
 /// Reads every event of an input.
 ///
 /// # Errors
-/// Reading fails; what came before was visited.
+/// Reading fails; events before the failure were visited.
 pub fn read_events(
     input: impl Read + Send + 'static,
     interest: &Interest,
@@ -47,8 +47,8 @@ pub fn read_events(
     ses::Reader::new(bytes).read(gzip, interest, visit)
 }
 
-/// Compiles the definitions that a command names; complains about what is wrong. `None`: wrong
-/// usage or faulty definitions.
+/// Compiles the definitions of a command; prints errors. `None`: wrong usage or invalid
+/// definitions.
 #[must_use]
 pub fn rules(
     definitions: &Path,
@@ -64,7 +64,7 @@ pub fn rules(
     Some(Arc::new(RuleSet::new(&definitions, namespace, default_set, layouts)))
 }
 
-/// Reads a definitions document for a command; complains about its faults, and when it cannot be
+/// Reads a definitions document for a command; prints its errors, and an error if it cannot be
 /// read.
 pub fn read_definitions(path: &Path) -> Option<Definitions> {
     let text = text_or_complain(path)?;
@@ -73,7 +73,7 @@ pub fn read_definitions(path: &Path) -> Option<Definitions> {
     reading.definitions
 }
 
-/// Reads a whole file as text; complains when it cannot be read.
+/// Reads a whole file as text; prints an error if it cannot be read.
 #[must_use]
 pub fn text_or_complain(path: &Path) -> Option<String> {
     read_text(path).map_err(|error| complain(&format!("{error:#}"))).ok()
@@ -90,7 +90,7 @@ fn read_text(path: &Path) -> anyhow::Result<String> {
     })
 }
 
-/// Whether any finding refuses the document.
+/// Whether any finding is an error.
 #[must_use]
 pub fn has_errors(findings: &[Finding]) -> bool {
     findings.iter().any(Finding::is_error)

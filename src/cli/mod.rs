@@ -1,6 +1,6 @@
 //! The command line. Data goes to stdout, everything else to stderr.
 //!
-//! Exit codes: 0 done; 1 failed while running; 2 wrong usage, configuration or definitions.
+//! Exit codes: 0 success; 1 failure while running; 2 wrong usage, configuration or definitions.
 
 mod args;
 mod check;
@@ -29,7 +29,7 @@ pub use summary::Summary;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     Done,
-    /// Failed while running, or counts left at shutdown.
+    /// Failure while running, or counts left at shutdown.
     Failed,
     /// Wrong usage, configuration or definitions.
     Usage,
@@ -52,14 +52,14 @@ pub fn run() -> ExitCode {
     exit_code(outcome, output::complain)
 }
 
-/// The exit code of a command, and a line for whoever started it about what went wrong.
+/// The exit code of a command; prints the error, if there is one.
 #[must_use]
 pub fn exit_code(outcome: anyhow::Result<Exit>, complain: impl FnOnce(&str)) -> ExitCode {
     ExitCode::from(match outcome {
         Ok(Exit::Done) => 0,
         Ok(Exit::Failed) => 1,
         Ok(Exit::Usage) => 2,
-        // Whoever read our output has seen enough.
+        // The reader of stdout closed the pipe; that is not an error.
         Err(error) if is_broken_pipe(&error) => 0,
         Err(error) => {
             complain(&format!("{error:#}"));

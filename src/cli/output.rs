@@ -1,15 +1,15 @@
-//! Where words for people go: stderr, one line at a time.
+//! Prints messages for people to stderr, one line at a time.
 
 use std::io::Write;
 
 use crate::finding::Finding;
 
-/// Prints a line to stderr. That it cannot be printed must not stop the work.
+/// Prints a line to stderr. A failure to print must not stop the work.
 pub fn complain(line: &str) {
     let _ = writeln!(std::io::stderr(), "postmeter: {line}");
 }
 
-/// Prints lines to stderr as they are, but for white space at their ends.
+/// Prints lines to stderr, without trailing white space.
 pub fn print_lines(text: &str) {
     let mut stderr = std::io::stderr().lock();
     for line in text.lines() {

@@ -1,8 +1,8 @@
-//! `postmeter serve`: the daemon in a process of its own.
+//! `postmeter serve`: runs the daemon.
 //!
-//! The work runs on the threads of one runtime. The main thread has a runtime of its own for signals
-//! and the shutdown: requests that keep every worker thread busy delay neither. See also
-//! [`watchdog`](super::watchdog), which ends the process should that fail.
+//! The work runs on the threads of one runtime. The main thread has a runtime of its own for
+//! signals and the shutdown, so requests that keep every worker thread busy delay neither. If that
+//! fails, [`watchdog`](super::watchdog) ends the process.
 
 use std::future::pending;
 use std::io::Write;
@@ -22,7 +22,7 @@ use crate::telemetry::init_logs;
 /// Runs the command, until SIGTERM or SIGINT, or until a part of the daemon fails.
 ///
 /// # Errors
-/// The system refuses threads or signals.
+/// Threads or signal handlers cannot be created.
 pub fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
     let Some(loaded) = settings::load(args.config.as_deref()) else {
         return Ok(Exit::Usage);
@@ -39,7 +39,7 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
     let control = Builder::new_current_thread().enable_all().build();
     let control = control.context("cannot start threads")?;
     let exit = serve(config, &work, &control);
-    // Whatever their threads still do is not waited for.
+    // Do not wait for work on other threads.
     work.shutdown_background();
     control.shutdown_background();
     exit
@@ -55,7 +55,8 @@ fn serve(config: Config, work: &Runtime, control: &Runtime) -> anyhow::Result<Ex
     let watchdog = Watchdog::start(app.pending_counts(), is_journaled);
     let watchdog = watchdog.context("cannot start threads")?;
     let Drained { left, has_failed } = control.block_on(async {
-        // Before the daemon says that it serves: a signal that nobody waits for ends the process.
+        // Installed before the daemon reports that it is ready, because an unhandled signal ends
+        // the process.
         let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
         let mut hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
@@ -88,7 +89,7 @@ fn serve(config: Config, work: &Runtime, control: &Runtime) -> anyhow::Result<Ex
             never = reloading => never,
         }
     })?;
-    // It stays armed until the process is gone.
+    // It stays armed until the process exits.
     std::mem::forget(watchdog);
     if !left.is_empty() {
         let counts: u64 = left.iter().map(|line| line.count).sum();
@@ -103,7 +104,7 @@ fn serve(config: Config, work: &Runtime, control: &Runtime) -> anyhow::Result<Ex
     Ok(if has_failed { Exit::Failed } else { Exit::Done })
 }
 
-/// Says why a daemon does not start.
+/// Logs why the daemon does not start.
 pub fn refuse_start(error: &StartError) -> Exit {
     complain(&error.to_string());
     match error {

@@ -1,4 +1,4 @@
-//! The configuration of a command: a file if one is named, the environment always.
+//! Loads the configuration of a command: an optional file, and always the environment.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use super::input;
 use super::output::print_findings;
 use crate::config::{self, Loaded};
 
-/// Loads the configuration; complains about its faults. `None`: it is faulty or cannot be read.
+/// Loads the configuration and prints its errors. `None`: it is invalid or cannot be read.
 #[must_use]
 pub fn load(file: Option<&Path>) -> Option<Loaded> {
     let text = match file {
@@ -19,8 +19,8 @@ pub fn load(file: Option<&Path>) -> Option<Loaded> {
     loaded.config.is_some().then_some(loaded)
 }
 
-/// The environment. `std::env::vars` panics on a variable that is no UTF-8, though it may be none
-/// of ours.
+/// The environment. `std::env::vars` would panic on any variable that is not UTF-8, even if
+/// postmeter does not use it.
 pub fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().map(|(name, value)| {
         (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())

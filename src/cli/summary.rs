@@ -1,4 +1,4 @@
-//! The totals of a run, as `--summary FILE` writes them.
+//! The totals of a run, written by `--summary FILE`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -28,7 +28,7 @@ pub struct Summary {
     pub counts: u64,
     /// Distinct metrics.
     pub series: u64,
-    /// Lines: series and minutes.
+    /// Lines: pairs of series and minute.
     pub datums: u64,
     pub dropped: BTreeMap<&'static str, u64>,
 }
@@ -36,8 +36,8 @@ pub struct Summary {
 // === impl Summary ===
 
 impl Summary {
-    /// The totals of a tally and the lines that were counted. `lines` are sorted, so that the
-    /// minutes of a series stand together.
+    /// The totals of a tally and of the counted lines. `lines` are sorted, so the minutes of a
+    /// series are adjacent.
     #[must_use]
     pub fn new(tally: &Tally, lines: &[Line]) -> Self {
         let same_series = |a: &Line, b: &Line| {

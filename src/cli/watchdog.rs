@@ -1,7 +1,8 @@
-//! Ends the process at the end of the grace, whatever its other threads do.
+//! Ends the process at the end of the grace period, whatever its other threads do.
 //!
-//! A thread without a runtime, started with the daemon: the shutdown arms it. If the process is still
-//! there shortly after the grace, it logs what the shutdown did not get to say, and exits with code 1.
+//! A thread without a runtime, started with the daemon and armed by the shutdown. If the process
+//! still runs shortly after the grace period, the thread logs the remaining counts and exits with
+//! code 1.
 
 use std::io;
 use std::process::exit;
@@ -9,22 +10,22 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-/// Arms the thread. Dropped, it disarms it.
+/// Arms the thread; disarms it on drop.
 #[derive(Debug)]
 pub struct Watchdog(Sender<Duration>);
 
-/// The shutdown keeps the grace by itself; after this it does not any more.
+/// The shutdown keeps the grace period by itself; this is the extra time before it counts as stuck.
 const SLACK: Duration = Duration::from_millis(500);
-/// Logging may itself be held up, by a pipe that nothing reads.
+/// Logging may itself block, on a pipe that nothing reads.
 const LOG_PATIENCE: Duration = Duration::from_millis(200);
 
 // === impl Watchdog ===
 
 impl Watchdog {
-    /// Starts the thread. `pending` reads the counts that are neither accepted nor given up.
+    /// Starts the thread. `pending` returns the counts that are neither accepted nor given up.
     ///
     /// # Errors
-    /// The system refuses a thread.
+    /// The thread cannot be created.
     pub fn start(
         pending: impl Fn() -> u64 + Send + 'static,
         is_journaled: bool,
@@ -40,14 +41,14 @@ impl Watchdog {
         Ok(Self(arm))
     }
 
-    /// From now on the process has this long.
+    /// Arms the thread: the process has this much time left.
     pub fn arm(&self, grace: Duration) {
-        // The thread is gone only if it panicked, and nothing in it does.
+        // The thread ends only if it panics, and it never panics.
         let _ = self.0.send(grace);
     }
 }
 
-/// Waits until the watchdog is armed and the time is over; `false` if it was disarmed.
+/// Waits until the watchdog is armed and its time is over; `false` if it was disarmed.
 fn is_over(armed: &Receiver<Duration>) -> bool {
     let Ok(grace) = armed.recv() else { return false };
     matches!(armed.recv_timeout(grace + SLACK), Err(RecvTimeoutError::Timeout))

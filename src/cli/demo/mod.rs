@@ -1,8 +1,8 @@
-//! `postmeter demo`: what a newcomer sees first.
+//! `postmeter demo`: shows the daemon with simulated traffic.
 //!
-//! The real daemon on loopback, publishing to memory; a sender that posts made-up events as
-//! Firehose would, repeats some requests and spoils some records; a table of what was counted. At
-//! the end the daemon's own figures must equal what was sent.
+//! Runs the real daemon on loopback, publishing to memory. A sender posts generated events like
+//! Firehose, retries some requests and damages some records. A table shows the counts. At the end,
+//! the daemon's figures must match what was sent.
 
 mod scrape;
 mod screen;
@@ -42,12 +42,13 @@ async fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
     let (http, admin) = (app.http_address()?, app.admin_address()?);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let daemon = tokio::spawn(app.run(async {
-        // The sender that went away says stop as well.
+        // A dropped sender also means stop.
         let _ = stopped.await;
     }));
 
     let definitions = serde_json::from_str(EXAMPLE_DEFINITIONS)?;
-    // Whole minutes, so that the same seed gives the same minutes apart.
+    // Start at a whole minute, so that the same seed always spreads events over minutes in the same
+    // way.
     let start = Minute::of_ms(Clock::System.now_ms());
     let mut sender = Sender::new(http, &key, args.seed, start.start_seconds() * 1000, &definitions);
     let mut screen = Screen::new(std::io::stdout().is_terminal(), &definitions);

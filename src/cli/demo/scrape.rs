@@ -1,4 +1,4 @@
-//! What the daemon says of itself on its admin listener, read as any other program would.
+//! Reads the daemon's admin listener, as any other program would.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -21,19 +21,19 @@ use crate::telemetry::{DropReason, read_metrics};
 pub struct Scrape {
     /// By name and labels, such as `postmeter_events_total{routing="matched"}`.
     metrics: BTreeMap<String, f64>,
-    /// What `GET /series` gave.
+    /// The output of `GET /series`.
     pub lines: String,
     pub series: Vec<Value>,
 }
 
-/// Posts to the daemon's event listener over connections that are kept.
+/// Posts to the daemon's event listener over persistent connections.
 #[derive(Debug)]
 pub struct Poster(Client<HttpConnector, Full<Bytes>>);
 
 // === impl Scrape ===
 
 impl Scrape {
-    /// Asks the admin listener.
+    /// Queries the admin listener.
     pub async fn take(admin: SocketAddr) -> anyhow::Result<Self> {
         let metrics = get(admin, "/metrics").await?;
         let lines = get(admin, "/series").await?;
@@ -41,7 +41,7 @@ impl Scrape {
         Ok(Self { metrics: read_metrics(&metrics), lines, series })
     }
 
-    /// A counter; 0 when there is none.
+    /// A counter; 0 if it does not exist.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -115,7 +115,7 @@ impl Poster {
         Self(Client::builder(TokioExecutor::new()).build_http())
     }
 
-    /// Posts a Firehose delivery; gives the status.
+    /// Posts a Firehose delivery and returns the status.
     pub async fn post(
         &self,
         http: SocketAddr,

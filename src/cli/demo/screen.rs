@@ -11,10 +11,10 @@ use serde_json::Value;
 
 use super::scrape::{Scrape, count_of};
 
-/// What was shown last, and how.
+/// The state of the display.
 pub struct Screen {
     terminal: bool,
-    /// Destinations by the names of their dimensions: that is how a series tells where it is from.
+    /// Destinations by the names of their dimensions, which identify the destination of a series.
     destinations: BTreeMap<String, String>,
     before: BTreeMap<String, u64>,
     events_before: u64,
@@ -48,7 +48,7 @@ impl Screen {
         Self { terminal, destinations, before: BTreeMap::new(), events_before: 0, lines: 0 }
     }
 
-    /// Shows a second's figures.
+    /// Shows the figures of one second.
     pub fn show(
         &mut self,
         scrape: &Scrape,
@@ -74,10 +74,10 @@ impl Screen {
             return Ok(writeln!(out, "{line}")?);
         }
         let text = format!("{}\n\n{line}", self.table(scrape, true));
-        // A line that the terminal breaks in two would spoil the way back.
+        // A line that the terminal wraps would break the cursor movement.
         let width = usize::from(Term::stdout().size().1);
         let lines: Vec<_> = text.lines().map(|line| truncate_str(line, width, "…")).collect();
-        // Back to where the last table began, and away with it.
+        // Move back to the start of the last table and clear it.
         if self.lines > 0 {
             write!(out, "\x1b[{}A\x1b[J", self.lines)?;
         }
@@ -86,7 +86,7 @@ impl Screen {
         Ok(out.flush()?)
     }
 
-    /// Shows the last figures.
+    /// Shows the final figures.
     pub fn end(&mut self, scrape: &Scrape) -> anyhow::Result<()> {
         let mut out = std::io::stdout().lock();
         if self.terminal && self.lines > 0 {
@@ -125,7 +125,7 @@ impl Screen {
             row.counts += count_of(line);
             let metric = line["MetricName"].as_str().unwrap_or_default().to_owned();
             *row.metrics.entry(metric).or_default() += count_of(line);
-            // The minutes of a series stand together.
+            // The minutes of a series are adjacent.
             let this = format!("{}{}", line["MetricName"], line["Dimensions"]);
             *series += usize::from(this != last);
             last = this;
@@ -166,7 +166,7 @@ fn names(dimensions: &[Value], key: &str) -> String {
     names.join(" ")
 }
 
-/// What was not counted, and why.
+/// What was not counted, with the reasons.
 fn losses(scrape: &Scrape) -> String {
     let summary = scrape.summary();
     let mut parts: Vec<_> = scrape

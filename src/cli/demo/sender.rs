@@ -1,4 +1,4 @@
-//! Sends made-up events as Firehose would, and keeps account of what must be counted.
+//! Sends generated events like Firehose, and records what must be counted.
 
 use std::net::SocketAddr;
 
@@ -13,12 +13,12 @@ use crate::synth::{Generator, Other, Profile, Truth, firehose_body};
 
 pub const REQUESTS_PER_SECOND: u32 = 10;
 const EVENTS_PER_REQUEST: u32 = 200;
-/// One request in so many is sent twice, as Firehose does when an answer is lost.
+/// One in this many requests is sent twice, as Firehose does when a response is lost.
 const REPEAT_ONE_IN: u32 = 10;
-/// One request in so many has a record that was cut off on its way.
+/// One in this many requests has a truncated record.
 const SPOIL_ONE_IN: u32 = 5;
 
-/// Answers that take longer count as this: a minute.
+/// Longer response times are recorded as this: one minute.
 const MICROSECONDS_MAX: u64 = 60_000_000;
 
 /// A sender of seeded traffic.
@@ -33,7 +33,7 @@ pub struct Sender {
     sent: u64,
 }
 
-/// What must be counted.
+/// The expected counts.
 pub struct Expected(Truth);
 
 // === impl Sender ===
@@ -61,7 +61,7 @@ impl Sender {
         }
     }
 
-    /// Sends one request, and perhaps sends it again.
+    /// Sends one request, and sometimes sends it twice.
     pub async fn send(&mut self) -> anyhow::Result<()> {
         self.sent += 1;
         let mut records: Vec<Vec<u8>> = Vec::new();
@@ -95,7 +95,7 @@ impl Sender {
         Ok(())
     }
 
-    /// Times from request to answer, in microseconds.
+    /// Response times in microseconds.
     pub fn latency(&self) -> &Histogram<u64> {
         &self.latency
     }
@@ -108,7 +108,7 @@ impl Sender {
 // === impl Expected ===
 
 impl Expected {
-    /// The first figure that differs; `None` when all are equal.
+    /// The first difference; `None` if all figures match.
     pub fn difference(&self, scrape: &Scrape) -> Option<String> {
         let lines = self.0.to_lines();
         let mut pairs = lines.lines().zip(scrape.lines.lines());

@@ -1,4 +1,4 @@
-//! A bar on a terminal: how far a replay is, and how long it will take.
+//! A progress bar on a terminal, with the remaining time.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -10,10 +10,10 @@ use tokio::time::interval;
 use crate::cli::output::complain;
 use crate::replay::{Figures, Progress};
 
-/// How often it moves.
+/// How often it is updated.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// A bar; none is drawn where stderr is no terminal.
+/// A bar; it is not drawn if stderr is not a terminal.
 pub struct Bar {
     bar: ProgressBar,
     drawing: OnceLock<AbortHandle>,
@@ -23,7 +23,7 @@ pub struct Bar {
 
 impl Bar {
     pub fn new() -> Self {
-        // Until it is known what there is.
+        // Shown until the objects are listed.
         let bar = ProgressBar::no_length();
         if let Ok(style) = ProgressStyle::with_template("{spinner} looking for objects {elapsed}") {
             bar.set_style(style);
@@ -32,13 +32,13 @@ impl Bar {
         Self { bar, drawing: OnceLock::new() }
     }
 
-    /// Prints lines for people, above the bar.
+    /// Prints lines above the bar.
     pub fn say(&self) -> impl Fn(&str) + Send + Sync + 'static {
         let bar = self.bar.clone();
         move |line| bar.suspend(|| complain(line))
     }
 
-    /// Shows the progress through so many objects and bytes.
+    /// Shows the progress in objects and bytes.
     pub fn follow(&self, (objects, bytes): (u64, u64), progress: Arc<Progress>) {
         let bar = self.bar.clone();
         bar.disable_steady_tick();
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_says_how_far_and_how_fast() {
+    fn message_has_progress_and_rate() {
         let figures = Figures { objects: 3, bytes: 7, events: 5000 };
         assert_eq!(message(figures, 4, Duration::from_secs(2)), "3/4 objects  2500 events/s");
         assert_eq!(message(figures, 4, Duration::ZERO), "3/4 objects  5000000 events/s");

@@ -1,4 +1,4 @@
-//! `postmeter replay`: an archive counted again, and published.
+//! `postmeter replay`: counts and publishes an archive.
 
 mod bar;
 mod report;
@@ -19,10 +19,10 @@ use crate::config::Config;
 use crate::replay::Range;
 use crate::telemetry::init_logs;
 
-/// Runs the command, until its end, SIGTERM or SIGINT.
+/// Runs the command until it is done, or until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// The system refuses threads or signals, or the output cannot be written.
+/// Threads or signal handlers cannot be created, or the output cannot be written.
 pub fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
     if args.state.is_none() && !args.dry_run {
         complain(
@@ -55,7 +55,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
     };
     let runtime = Runtime::new().context("cannot start threads")?;
     let exit = runtime.block_on(replay(args, config, settings));
-    // An object that is still being read at the end of the grace is not waited for.
+    // Do not wait for objects that are still being read at the end of the grace period.
     runtime.shutdown_background();
     exit
 }
@@ -76,7 +76,7 @@ async fn replay(
     tokio::pin!(stop);
     let bar = Bar::new();
     let say = bar.say();
-    // Large, for what it needs only once.
+    // Boxed, because the future is large and used only once.
     let plan = Box::pin(Replay::plan(config, Surroundings::default(), settings, say));
     let replay = tokio::select! {
         replay = plan => replay,
@@ -93,12 +93,12 @@ async fn replay(
     let replayed = replay.run(&mut stop).await;
     bar.end();
     let report = Report::new(&replayed);
-    // First the summary: who reads the lines may have seen enough before the last.
+    // Write the summary first, because the reader of the lines may close the pipe early.
     if let Some(path) = &args.summary {
         report.write(path)?;
     }
     match &replayed.outcome {
-        // Half a count is none.
+        // Do not print incomplete counts.
         Outcome::Counted { .. } if replayed.interrupted => {}
         Outcome::Counted { lines, too_old } => {
             print(lines, args.format)?;

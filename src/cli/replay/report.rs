@@ -1,4 +1,4 @@
-//! What came of a replay, as a table and as JSON.
+//! The report of a replay, as a table and as JSON.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,8 +11,8 @@ use crate::app::{Outcome, Replayed};
 use crate::cli::Summary;
 use crate::cli::summary::write_line;
 
-/// The totals of [`Summary`], and what only a replay has. `destination_matches` and the resumed counts
-/// are `counts +` the sum of `dropped`.
+/// The totals of [`Summary`], and figures that only a replay has. `destination_matches` plus the
+/// resumed counts equals `counts +` the sum of `dropped`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     #[serde(flatten)]
@@ -20,23 +20,23 @@ pub struct Report {
     replay: ReplayReport,
 }
 
-/// What only a replay has.
+/// Figures that only a replay has.
 #[derive(Clone, Debug, Serialize)]
 struct ReplayReport {
-    /// Of this part; new keys do not change it.
+    /// The version of this part; new keys do not change it.
     version: u32,
     dry_run: bool,
     interrupted: bool,
     objects: Objects,
-    /// Of the objects that were read, as they are stored.
+    /// Stored bytes of the objects that were read.
     bytes: u64,
-    /// Copies of events that were left out.
+    /// Copies of events that were skipped.
     copies: u64,
-    /// Counts that a replay before this left in the state.
+    /// Counts that an earlier run left in the state directory.
     resumed: u64,
     /// Counts that CloudWatch has accepted.
     accepted: u64,
-    /// Counts that are left in the state.
+    /// Counts that are left in the state directory.
     pending: u64,
     doubtful: Doubtful,
 }
@@ -117,13 +117,13 @@ impl Report {
         write_line(self, path)
     }
 
-    /// Whether nothing is left to do.
+    /// Whether the replay is complete.
     pub fn is_whole(&self) -> bool {
         let ReplayReport { interrupted, pending, objects, .. } = &self.replay;
         !interrupted && *pending == 0 && objects.missing + objects.failed + objects.left == 0
     }
 
-    /// Names and figures; of those that are seldom other than zero, only those that are.
+    /// Names and figures. Figures that are usually zero are omitted if they are.
     fn rows(&self) -> Vec<(&'static str, &'static str, u64)> {
         let Self { summary, replay } = self;
         let ReplayReport { objects, .. } = replay;
