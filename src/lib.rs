@@ -12,11 +12,11 @@
 //! Five invariants hold the parts together:
 //! 1. A request is merged as a whole or not at all, judged by one version of the definitions.
 //! 2. A request's counts and its receipt are in the same epoch.
-//! 3. After the merge the counts are ours: nothing refuses, forgets or counts them again.
-//! 4. Success is said aloud; a guard dropped without a word means failure.
-//! 5. Whatever is not counted has a counter with a reason.
+//! 3. After the merge the daemon owns the counts: nothing rejects, forgets or repeats them.
+//! 4. Success is explicit: dropping a guard without a result means failure.
+//! 5. Everything that is not counted has a counter with a reason.
 //!
-//! The library serves the project's own binaries and promises nothing to others.
+//! The library serves the project's own binaries; its API is not stable.
 
 #![forbid(unsafe_code)]
 

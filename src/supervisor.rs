@@ -1,13 +1,13 @@
-//! Every task that lives as long as the daemon has one owner: the supervisor.
+//! The supervisor owns every task that lives as long as the daemon.
 //!
-//! A task that panics, or ends before the daemon stops, is logged and counted. The daemon then fails
-//! `/readyz`, drains as at SIGTERM, and exits with code 1, so that whatever runs it starts another.
-//! Nothing restarts a task in place: what it held is gone, and only a start from the journal or the
-//! queue is known to be right. Tasks of one request are not supervised: a panic there rejects that
-//! request alone.
+//! A task that panics, or ends before the daemon stops, is logged and counted. The daemon then
+//! fails `/readyz`, drains as after SIGTERM, and exits with code 1, so that its service manager
+//! starts another. A task is never restarted in place: its state is gone, and only a start from the
+//! journal or the queue is known to be correct. Tasks of one request are not supervised: a panic
+//! there rejects only that request.
 //!
-//! Tasks run in the runtime that the supervisor was made in, whatever runtime asks for them: the
-//! shutdown has a runtime of its own, with timers that no busy worker thread delays.
+//! Tasks run in the runtime in which the supervisor was created. The shutdown has a runtime of its
+//! own, with timers that busy worker threads cannot delay.
 
 use std::any::Any;
 use std::future::Future;
@@ -33,14 +33,14 @@ struct Inner {
     metrics: Arc<Metrics>,
     /// Cancelled at the first failure.
     failed: CancellationToken,
-    /// The daemon stops: tasks may end.
+    /// The daemon is stopping: tasks may end.
     is_stopping: AtomicBool,
 }
 
-/// A future whose panic is its result.
+/// Turns a panic of a future into its result.
 struct Caught<F>(Pin<Box<F>>);
 
-/// Characters of a panic's message that are logged at most.
+/// Maximum number of logged characters of a panic's message.
 const MESSAGE_CHARS_MAX: usize = 200;
 
 // === impl Supervisor ===
@@ -49,7 +49,7 @@ impl Supervisor {
     /// Tasks will run in the current runtime.
     ///
     /// # Panics
-    /// Outside of a runtime.
+    /// Panics outside of a runtime.
     #[must_use]
     pub fn new(metrics: Arc<Metrics>) -> Self {
         Self(Arc::new(Inner {
@@ -60,7 +60,7 @@ impl Supervisor {
         }))
     }
 
-    /// Starts a task that must not end before the daemon stops. Gives its output, or `None` if it
+    /// Starts a task that must not end before the daemon stops. Returns its output, or `None` if it
     /// panicked.
     pub fn spawn<T: Send + 'static>(
         &self,
@@ -70,7 +70,7 @@ impl Supervisor {
         self.0.runtime.spawn(self.watch(task, work))
     }
 
-    /// Starts a task that ends when nothing can give it work any more. Only a panic is a failure.
+    /// Starts a task that ends when no work can arrive any more. Only a panic is a failure.
     pub fn spawn_worker(&self, task: TaskName, work: impl Future<Output = ()> + Send + 'static) {
         let supervisor = self.clone();
         self.0.runtime.spawn(async move {
@@ -103,7 +103,7 @@ impl Supervisor {
         }
     }
 
-    /// Says that a task has failed.
+    /// Records that a task has failed.
     pub fn fail(&self, task: TaskName, why: &str) {
         self.0.metrics.tasks_failed.increment(task);
         let why: String = why.chars().take(MESSAGE_CHARS_MAX).collect();
@@ -122,7 +122,7 @@ impl Supervisor {
         self.0.failed.cancelled().await;
     }
 
-    /// The daemon stops: from now on tasks may end.
+    /// The daemon is stopping: from now on tasks may end.
     pub fn stop(&self) {
         self.0.is_stopping.store(true, Ordering::Release);
     }
@@ -134,7 +134,7 @@ impl<F: Future> Future for Caught<F> {
     type Output = Result<F::Output, Box<dyn Any + Send>>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        // After a panic the future is dropped, never polled again.
+        // After a panic the future is dropped and never polled again.
         match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(context))) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
@@ -187,7 +187,7 @@ mod tests {
         tokio::task::yield_now().await;
         assert!(!supervisor.has_failed());
         assert_eq!(metrics.tasks_failed.get(TaskName::Publisher), 0);
-        // A panic is one at any time.
+        // A panic is always a failure.
         supervisor.spawn_worker(TaskName::ForwardQueue, async { panic!("on purpose") });
         timeout(Duration::from_mins(1), supervisor.failed()).await.expect("it failed");
     }

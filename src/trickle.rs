@@ -11,14 +11,14 @@ use bytes::Bytes;
 use hyper::body::Frame;
 use tokio::time::{Sleep, sleep};
 
-/// What is left of the body, and the pause that runs now.
+/// The rest of the body, and the current pause.
 struct Trickle {
     pieces: VecDeque<(Duration, usize)>,
     pause: Option<Pin<Box<Sleep>>>,
 }
 
-/// A body of pieces of so many bytes. Each comes after its pause, which begins when the piece is
-/// waited for.
+/// A body with pieces of these sizes. Each piece follows its pause, which starts when the piece is
+/// requested.
 pub fn trickle(pieces: impl IntoIterator<Item = (Duration, usize)>) -> Body {
     Body::new(Trickle { pieces: pieces.into_iter().collect(), pause: None })
 }

@@ -1,4 +1,4 @@
-//! A CloudWatch that is told how to behave, remembers what it ingested, and watches its caller.
+//! A simulated CloudWatch that fails on demand, remembers what it ingested, and checks its caller.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,25 +12,25 @@ use crate::aggregate::SeriesMinute;
 use crate::config::Ambiguous;
 use crate::sink::{Amount, Culprit, Datum, Failure, MetricSink};
 
-/// What it holds and how it is, over all lives of the engine.
+/// Its contents and its current behavior, across all lives of the engine.
 #[derive(Debug)]
 pub struct Cloud {
     pub ingested: BTreeMap<SeriesMinute, u64>,
     pub weather: Weather,
-    /// A value whose call is refused without a reason.
+    /// A value whose call is rejected without naming a datum.
     pub poison: Option<&'static str>,
-    /// The sum of the counts in calls whose answer did not say what became of them.
+    /// The sum of the counts in calls whose outcome the caller was not told.
     pub unknown_counts: u64,
-    /// The sum of the counts that a refusal pointed at, or that were refused all alone.
+    /// The sum of the counts that a rejection named, or that were rejected alone.
     pub blamed: u64,
     rng: Rng,
-    /// The counts that were never answered because the engine died.
+    /// The counts in calls without a response, because the engine died.
     pub unanswered: u64,
-    /// Calls in this life, up to the one at which it ends.
+    /// The number of calls in this life, and the moment of the last one at which it ends.
     calls_left: Option<(usize, CallMoment)>,
 }
 
-/// One life's way to the cloud. Cheap to clone.
+/// The connection of one life to the cloud. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Link {
     cloud: Arc<Mutex<Cloud>>,
@@ -48,18 +48,18 @@ pub struct Manner {
     pub ambiguous: Ambiguous,
 }
 
-/// What is on its way, and what is in doubt.
+/// Calls in flight and in doubt.
 #[derive(Debug, Default)]
 struct Calls {
     on_their_way: Vec<Sent>,
     in_doubt: Vec<Sent>,
-    /// When the last one ended.
+    /// When the last call ended.
     last_ms: i64,
 }
 
 type Sent = Vec<(SeriesMinute, u64)>;
 
-/// What becomes of a call.
+/// What happens to a call.
 struct Fate {
     ingested: bool,
     answer: Result<(), Failure>,
@@ -152,13 +152,13 @@ impl Link {
         link
     }
 
-    /// Calls that are on their way or in doubt.
+    /// Calls that are in flight or in doubt.
     pub fn open_calls(&self) -> usize {
         let calls = self.calls();
         calls.on_their_way.len() + calls.in_doubt.len()
     }
 
-    /// Whether a call was open at that time or since.
+    /// Whether a call was open at that time or later.
     pub fn called_since(&self, ms: i64) -> bool {
         self.open_calls() > 0 || self.calls().last_ms >= ms
     }
@@ -171,7 +171,7 @@ impl Link {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Watches the manners of whoever sends this.
+    /// Checks that the engine follows the rules for calls.
     fn judge(&self, namespace: &str, sent: &Sent) {
         let mut calls = self.calls();
         let distinct: BTreeSet<_> = sent.iter().map(|(series, _)| series).collect();
@@ -182,7 +182,7 @@ impl Link {
         if !fits || !at_home {
             self.world.violation(|| format!("an invalid call of {namespace}: {sent:?}"));
         }
-        // A repeat is the same, byte for byte; whatever else comes finds a slot free.
+        // A retry is identical, byte for byte; any other call needs a free slot.
         if let Some(at) = calls.in_doubt.iter().position(|doubt| doubt == sent) {
             calls.in_doubt.swap_remove(at);
         }
@@ -196,7 +196,7 @@ impl Link {
         calls.on_their_way.push(sent.clone());
     }
 
-    /// Whether this call is the last thing that happens in this life.
+    /// Whether the life ends with this call.
     fn is_last(&self, moment: CallMoment) -> bool {
         let mut cloud = self.cloud();
         let Some((left, at)) = &mut cloud.calls_left else { return false };
@@ -207,7 +207,7 @@ impl Link {
         *left == 0
     }
 
-    /// The engine is dead: it never hears of anything again.
+    /// The engine is dead and never gets a response.
     async fn silence(&self, sent: &Sent) -> ! {
         self.cloud().unanswered += counts(sent);
         loop {
@@ -275,7 +275,7 @@ impl MetricSink for Link {
     }
 }
 
-/// Waits for an answer; whoever dies meanwhile never hears it.
+/// Waits for a response; a dead engine never gets it.
 struct Hearing<'s> {
     link: &'s Link,
     sent: &'s Sent,

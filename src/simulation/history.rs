@@ -1,4 +1,4 @@
-//! A history: lives of the engine, one after the other, and what ends each.
+//! A history: successive lives of the engine, and how each ends.
 
 mod trouble;
 
@@ -28,7 +28,7 @@ use crate::rules::{Layouts, RuleSet};
 use crate::supervisor::Supervisor;
 use crate::telemetry::Metrics;
 
-/// What is told of a history that ended well.
+/// The report of a history without violations.
 #[derive(Debug)]
 pub struct Story {
     pub lives: u64,
@@ -37,7 +37,7 @@ pub struct Story {
     pub trace: u64,
 }
 
-/// What all lives have in common.
+/// State shared by all lives.
 struct History<'p> {
     plan: &'p Plan,
     rng: Rng,
@@ -45,11 +45,11 @@ struct History<'p> {
     disk: SimulatedDisk,
     cloud: Arc<Mutex<Cloud>>,
     post: Post,
-    /// How many series and minutes there are in all requests.
+    /// The number of entries (series and minutes) in all requests.
     distinct: u64,
     books: Books,
     also: bool,
-    /// Since when the disk has had no fault.
+    /// The time from which the disk had no faults.
     disk_well_ms: i64,
 }
 
@@ -59,13 +59,13 @@ enum Ended {
     Stopped,
 }
 
-/// All settles within this time once nothing fails any more.
+/// Everything settles within this time after the last fault.
 const SETTLES_WITHIN: Duration = Duration::from_mins(30);
 
-/// Lives a history, and judges it.
+/// Runs a history and judges it.
 ///
 /// # Errors
-/// What is not as it must be.
+/// The first violated invariant.
 pub fn live(plan: &Plan, told: bool) -> Result<Story, String> {
     fastrand::seed(plan.seed);
     pauses::set_longest(plan.pause);
@@ -177,7 +177,7 @@ impl History<'_> {
         (ended, end_ms)
     }
 
-    /// A life from the moment that it takes deliveries.
+    /// Runs a life from the moment the engine accepts deliveries.
     async fn live(
         &mut self,
         number: usize,
@@ -225,12 +225,12 @@ impl History<'_> {
             }
             Err(error) => self.world.violation(|| format!("the engine panicked: {error}")),
         }
-        // Answers that are due are given before the connections are closed.
+        // Pending responses are sent before the connections are closed.
         sleep(Duration::from_secs(1)).await;
         Ended::Stopped
     }
 
-    /// Ends all trouble, and waits until everything is acknowledged and published.
+    /// Ends all faults, and waits until everything is acknowledged and published.
     async fn settles(&mut self, engine: &Engine<Link>, link: &Link) {
         {
             let mut cloud = self.cloud();
@@ -269,24 +269,24 @@ impl History<'_> {
         self.books.crashed(self.plan, counts, quiet);
     }
 
-    /// The machine after a life of the engine.
+    /// Simulates what happens to the machine after a life of the engine.
     fn after(&mut self, ended: &Ended) {
         self.post.all_back();
         let Self { rng, disk, .. } = self;
         match ended {
             Ended::Stopped => disk.crash(|all| all),
-            // The process alone dies, or its machine.
+            // Either the process dies, or the whole machine.
             Ended::Crashed if rng.bool() => disk.crash(|all| all),
             Ended::Crashed => disk.crash(|all| rng.usize(0..=all)),
         }
     }
 
-    /// Nothing is held beyond its limit.
+    /// Nothing exceeds its limit.
     fn within_limits(&self, engine: &Engine<Link>) {
         let gauges = engine.gauges()();
         let limits = &self.plan.config.limits;
         let distinct = self.distinct;
-        // In the active epoch, behind one on its way, and on its way.
+        // Entries in the active epoch, in a waiting one, and in one in flight.
         let entries = 3 * distinct;
         if gauges.pending_entries > entries {
             let held = gauges.pending_entries;
@@ -299,14 +299,14 @@ impl History<'_> {
             self.world.violation(|| format!("{} ids are known", gauges.ledger_ids));
         }
         let journal = self.disk.used() as u64;
-        // Seventeen logs of which the last write may be anything, and two checkpoints.
+        // Seventeen logs whose last write may be incomplete, and two checkpoints.
         let journal_max = 17 * (self.plan.log_bytes + 64_000) + 200_000;
         if journal > journal_max {
             self.world.violation(|| format!("{journal} bytes of journal"));
         }
     }
 
-    /// After the last life, the journal has nothing left to publish.
+    /// After the last life, the journal holds nothing to publish.
     fn restored_nothing(&mut self, now_ms: i64) {
         if self.plan.acknowledge() != Acknowledge::Journaled {
             return;

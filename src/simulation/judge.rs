@@ -1,4 +1,4 @@
-//! The invariants: what was acknowledged, what the cloud holds, and what was named in doubt.
+//! The invariants: what was acknowledged, what the cloud holds, and what was reported in doubt.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,26 +11,26 @@ use crate::app::{Ended, Engine};
 use crate::config::{Acknowledge, Ambiguous};
 use crate::telemetry::{DoubtCause, DropReason, Metrics};
 
-/// What the engine said of itself, over all its lives.
+/// The engine's own metrics, summed over all its lives.
 #[derive(Debug, Default)]
 pub struct Books {
     doubtful_ambiguous: u64,
     doubtful_crash: u64,
     dropped: u64,
-    /// Those of them that CloudWatch refused.
+    /// Those that CloudWatch rejected.
     refused: u64,
-    /// Counts that were lost with a process that had no journal.
+    /// Counts that were lost with a process without a journal.
     lost: u64,
     crashes: u64,
     lives: u64,
-    /// The last crash came when there was nothing to be in doubt about.
+    /// Nothing could be in doubt at the last crash.
     quiet: bool,
 }
 
 // === impl Books ===
 
 impl Books {
-    /// An engine begins to live.
+    /// A life of the engine begins.
     pub fn open(&mut self, engine: &Engine<Link>, world: &World) {
         let doubtful = engine.metrics.doubtful.get(DoubtCause::Crash);
         if self.quiet && doubtful > 0 {
@@ -54,7 +54,7 @@ impl Books {
         }
     }
 
-    /// A life has ended.
+    /// A life of the engine has ended.
     pub fn close(&mut self, metrics: &Metrics) {
         self.lives += 1;
         self.doubtful_ambiguous += metrics.doubtful.get(DoubtCause::Ambiguous);
@@ -64,7 +64,7 @@ impl Books {
     }
 }
 
-/// Judges a history that has ended: everything was acknowledged, and nothing is pending.
+/// Judges a finished history: everything was acknowledged, and nothing is pending.
 pub fn judge(plan: &Plan, world: &World, cloud: &Cloud, letters: &[Letter], books: &Books) {
     let held = |series: &SeriesMinute| cloud.ingested.get(series).copied().unwrap_or(0);
     let mut expected: BTreeMap<&SeriesMinute, u64> = BTreeMap::new();
@@ -93,7 +93,7 @@ pub fn judge(plan: &Plan, world: &World, cloud: &Cloud, letters: &[Letter], book
     }
 
     let Books { doubtful_ambiguous, doubtful_crash, dropped, lost, crashes, lives, .. } = *books;
-    // Without a journal a new life knows no ids: what was sent to an earlier one and comes again is
+    // Without a journal a new life knows no IDs, so a retry of a request from an earlier life is
     // counted again.
     let again: u64 = match plan.acknowledge() {
         Acknowledge::Journaled => 0,
@@ -115,14 +115,14 @@ pub fn judge(plan: &Plan, world: &World, cloud: &Cloud, letters: &[Letter], book
     }
     if doubt + again + dropped + lost == 0 && plan.copies == 0 {
         for letter in letters {
-            // By the later definitions all of it, or by the earlier ones nothing.
+            // The later definitions count all of it, the earlier ones nothing.
             let held: Vec<_> = letter.also.keys().map(held).collect();
             if !held.iter().all(|held| *held == 0) && !letter.also.values().eq(&held) {
                 world.violation(|| format!("counted by two versions of the definitions: {held:?}"));
             }
         }
     }
-    // Doubt is named where there was some, and nowhere else.
+    // Doubt is reported exactly when there was some.
     let drops = plan.config.cloudwatch.ambiguous == Ambiguous::Drop;
     if drops && plan.acknowledge() == Acknowledge::Journaled && over > 0 {
         world.violation(|| format!("{over} counts too many, although none is repeated in doubt"));

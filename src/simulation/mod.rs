@@ -1,12 +1,13 @@
-//! The engine under every fault, in virtual time: a seed makes a history, and the history is judged.
+//! Runs the engine with every fault in virtual time: each seed produces a history, and the history
+//! is judged.
 //!
-//! The engine is the daemon's own, but for its sockets. Around it: [`senders`](sender) that repeat,
-//! a [`cloud`] that throttles, refuses and answers too late or never, a disk that forgets at a crash
-//! what was not synced. One thread, a paused clock and seeded randomness: a seed goes the same way
-//! every time, in a few milliseconds for hours of the engine's life.
+//! The engine is the daemon's, without its sockets. Around it are [`senders`](sender) that retry, a
+//! [`cloud`] that throttles, rejects and responds too late or never, and a disk that loses unsynced
+//! data at a crash. With one thread, a paused clock and seeded randomness, a seed is deterministic
+//! and takes a few milliseconds for hours of the engine's life.
 //!
-//! `make soak` runs as many as there is time for. A seed that fails comes with the command that tells
-//! its history step by step.
+//! `make soak` runs as many histories as time allows. A failing seed is printed with the command
+//! that reproduces its history step by step.
 
 #![expect(clippy::print_stdout, reason = "a run of histories is read by people")]
 
@@ -26,19 +27,19 @@ use std::time::{Duration, Instant};
 use history::{Story, live};
 use plan::Plan;
 
-/// What a run of many histories is told by variables of the environment.
+/// The settings of a run, from environment variables.
 struct Run {
-    /// The first seed, and how many follow it at most.
+    /// The first seed, and the maximum number of seeds after it.
     first: u64,
     seeds: u64,
-    /// None: until all seeds are through.
+    /// `None`: until all seeds are done.
     time: Option<Duration>,
 }
 
-/// So many seeds that fail are enough to look into.
+/// After this many failing seeds the run stops.
 const FAILURES_MAX: usize = 5;
 
-/// What all threads of a run have seen.
+/// The results of all threads of a run.
 #[derive(Default)]
 struct Seen {
     histories: u64,
@@ -87,7 +88,8 @@ fn live_through(seed: u64, told: bool) -> Result<Story, String> {
     Err(format!("seed {seed}: {why}\n  again: POSTMETER_SEED={seed} {again}"))
 }
 
-/// For all seeds: what was acknowledged is counted once or named in doubt, and all settles.
+/// For every seed: acknowledged events are counted once or reported in doubt, and everything
+/// settles.
 #[test]
 fn every_history_is_counted_once_or_named_in_doubt() {
     if let Some(seed) = number("POSTMETER_SEED") {
@@ -126,7 +128,7 @@ fn every_history_is_counted_once_or_named_in_doubt() {
     }
 }
 
-/// A history that is told the same way twice can be looked into.
+/// A history must be reproducible to be debugged.
 #[test]
 fn a_seed_goes_the_same_way_every_time() {
     for seed in 0..20 {

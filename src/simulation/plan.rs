@@ -1,4 +1,5 @@
-//! What a seed makes: how the engine is set up, who sends what, and what goes wrong when.
+//! The plan that a seed produces: the engine's settings, the requests, and the faults with their
+//! times.
 
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use fastrand::Rng;
 
 use crate::config::{Acknowledge, Ambiguous, Config};
 
-/// A history before it is lived.
+/// A history before it runs.
 #[expect(clippy::struct_excessive_bools, reason = "each is a trouble of its own")]
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -16,44 +17,44 @@ pub struct Plan {
     pub log_bytes: u64,
     pub senders: usize,
     pub requests: usize,
-    /// How often a request that was answered is sent once more.
+    /// How often a request is sent again after its response.
     pub repeats: usize,
-    /// The longest that work off the threads of connections takes.
+    /// The longest duration of offloaded work.
     pub pause: Duration,
-    /// What the weather may be beside fair.
+    /// The kinds of weather besides fair.
     pub climate: Vec<Weather>,
     pub disk_fails: bool,
     pub reloads: bool,
-    /// Some events are nearly too old to be published.
+    /// Some events are almost too old to be published.
     pub old_events: bool,
-    /// How many requests carry an event once more that another one has.
+    /// How many requests repeat an event of another request.
     pub copies: usize,
-    /// A value that CloudWatch refuses while there is trouble, without saying which it is.
+    /// One value is rejected by CloudWatch without being named, while there are faults.
     pub poison: bool,
-    /// How each life of the engine but the last ends.
+    /// How each life of the engine except the last one ends.
     pub lives: Vec<Life>,
-    /// How long the last life has trouble.
+    /// How long faults occur in the last life.
     pub trouble: Duration,
 }
 
-/// A life of the engine that does not end well.
+/// A life of the engine that ends early.
 #[derive(Clone, Copy, Debug)]
 pub struct Life {
     pub lasts: Duration,
     pub end: End,
-    /// How long nobody lives after it.
+    /// How long the engine stays down after it.
     pub pause: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// After its time.
+    /// When its time is over.
     Crash,
-    /// With so manieth change of the disk from its beginning, or after its time.
+    /// At this change of the disk, or when its time is over.
     CrashAtDisk(usize),
-    /// When so manieth call arrives, is ingested or is answered, or after its time.
+    /// When this call arrives, is ingested or is answered, or when its time is over.
     CrashAtCall(usize, CallMoment),
-    /// SIGTERM, and a grace of so many seconds.
+    /// SIGTERM, with a grace period in seconds.
     Stop(u64),
 }
 
@@ -63,24 +64,24 @@ pub enum CallMoment {
     Ingested,
 }
 
-/// How CloudWatch is.
+/// How CloudWatch behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weather {
     Fair,
-    /// Answers take seconds.
+    /// Responses take seconds.
     Slow,
     Throttling,
-    /// Nobody is there.
+    /// CloudWatch is unreachable.
     Away,
     Denying,
-    /// Now and then nobody knows what became of a call.
+    /// The outcome of some calls is unknown.
     Ambiguous,
-    /// Nobody ever knows.
+    /// The outcome of every call is unknown.
     Silent,
-    /// Datums are refused, by their places.
+    /// Single datums are rejected, by their positions.
     Picky,
     TooLarge,
-    /// The namespace is refused.
+    /// The namespace is rejected.
     Refusing,
 }
 
@@ -102,7 +103,7 @@ impl Weather {
     }
 }
 
-/// What the definitions say; `also` is what a change of them adds.
+/// The definitions; `also` adds what a later version counts.
 pub fn definitions(also: bool) -> String {
     let destination = |name: &str, namespace: &str, tag: &str| {
         format!(
@@ -130,7 +131,7 @@ impl Plan {
         let rng = &mut Rng::with_seed(seed);
         let config = config(rng);
         let journaled = config.firehose.acknowledge == Acknowledge::Journaled;
-        // A third of all histories have neither doubt nor crash: their totals are exact.
+        // A third of all histories have neither doubt nor crashes, so their totals are exact.
         let (doubts, crashes) = (rng.u8(0..3) > 0, rng.u8(0..2) > 0);
         let climate = (0..rng.usize(0..6)).map(|_| Weather::BAD[rng.usize(0..Weather::BAD.len())]);
         let climate = climate.filter(|weather| doubts || !weather.leaves_doubt()).collect();
@@ -162,7 +163,7 @@ impl Plan {
 
 fn config(rng: &mut Rng) -> Config {
     let mut config = Config::default();
-    // The mode with the most to lose is met most often.
+    // The mode with the strictest guarantee is the most frequent.
     config.firehose.acknowledge = match rng.u8(0..4) {
         0 => Acknowledge::Merged,
         1 => Acknowledge::Published,
@@ -174,7 +175,7 @@ fn config(rng: &mut Rng) -> Config {
     config.cloudwatch.ambiguous =
         if rng.u8(0..4) == 0 { Ambiguous::Drop } else { Ambiguous::Retry };
     if rng.u8(0..4) == 0 {
-        // A request has 32 at most: one with more than the limit would be refused for good.
+        // A request has at most 32 entries: one above the limit would be rejected permanently.
         config.limits.entries = rng.usize(32..112);
     }
     if rng.u8(0..6) == 0 {
@@ -183,7 +184,7 @@ fn config(rng: &mut Rng) -> Config {
     if rng.u8(0..4) == 0 {
         config.limits.in_flight_requests = rng.usize(1..4);
     }
-    // Without a journal a new life of the engine knows no events, and counts copies again.
+    // Without a journal a new life of the engine knows no events, and counts duplicates again.
     config.copies.remove =
         config.firehose.acknowledge == Acknowledge::Journaled && rng.u8(0..3) == 0;
     config

@@ -1,4 +1,4 @@
-//! Those who send: each request until it is acknowledged, and some of them again after that.
+//! The senders: each request is sent until it is acknowledged, and some are sent again after that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -20,7 +20,7 @@ use crate::aggregate::SeriesMinute;
 use crate::ses::Minute;
 use crate::source::firehose::FirehoseEndpoint;
 
-/// All requests. Cheap to clone; all clones are one.
+/// All requests. Cheap to clone; all clones share them.
 #[derive(Clone, Debug)]
 pub struct Post(Arc<Mutex<Inner>>);
 
@@ -36,9 +36,9 @@ pub struct Letter {
     id: String,
     body: Vec<u8>,
     events: Vec<String>,
-    /// Unix milliseconds before which nobody sends it.
+    /// Unix milliseconds before which the request is not sent.
     not_before_ms: i64,
-    /// Under every version of the definitions, and what the later one adds.
+    /// The counts under every version of the definitions, and those that the later version adds.
     pub always: BTreeMap<SeriesMinute, u64>,
     pub also: BTreeMap<SeriesMinute, u64>,
     pub acknowledged: bool,
@@ -47,7 +47,7 @@ pub struct Letter {
     on_its_way: usize,
 }
 
-/// How long an event can be counted after it happened: two weeks.
+/// The maximum age of an event that can be published: two weeks.
 const TWO_WEEKS_MS: i64 = 14 * 24 * 3_600_000;
 
 // === impl Letter ===
@@ -94,7 +94,7 @@ impl Letter {
         letter
     }
 
-    /// Puts the events into the body of a delivery, beside one that is torn now and then.
+    /// Puts the events into the body of a delivery, sometimes with a truncated one.
     fn seal(&mut self, rng: &mut Rng) {
         if rng.u8(0..4) == 0 {
             let at = rng.usize(0..=self.events.len());
@@ -107,7 +107,7 @@ impl Letter {
         self.body = body.into_bytes();
     }
 
-    /// The sum of its counts at most.
+    /// The maximum sum of its counts.
     pub fn counts(&self) -> u64 {
         self.always.values().chain(self.also.values()).sum()
     }
@@ -157,7 +157,7 @@ impl Post {
         self.inner().letters.clone()
     }
 
-    /// Whether everything was acknowledged, and nobody wants to send anything again.
+    /// Whether everything was acknowledged, and nothing will be sent again.
     pub fn is_done(&self) -> bool {
         let inner = self.inner();
         let answered =
@@ -165,14 +165,14 @@ impl Post {
         answered && inner.repeats == 0
     }
 
-    /// Nothing is on its way any more: whoever worked on it is dead.
+    /// Nothing is in flight any more, because the engine died.
     pub fn all_back(&self) {
         for letter in &mut self.inner().letters {
             letter.on_its_way = 0;
         }
     }
 
-    /// Sends in a life of the engine until it ends.
+    /// Sends during a life of the engine until it ends.
     pub async fn send(
         self,
         endpoint: FirehoseEndpoint,
@@ -217,7 +217,7 @@ impl Post {
         }
     }
 
-    /// What to send next, and how long its sender waits for the answer.
+    /// The next request to send, and how long its sender waits for the response.
     fn take(
         &self,
         world: &World,

@@ -1,4 +1,4 @@
-//! What outlives the engine: the time, what went wrong, and who knows of it.
+//! State that outlives the engine: the time, the faults so far, and the trace.
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 
-/// Cheap to clone; all clones are one world.
+/// Cheap to clone; all clones share one world.
 #[derive(Clone, Debug)]
 pub struct World(Arc<Mutex<Inner>>);
 
@@ -34,7 +34,7 @@ struct AliveState {
     died: Notify,
 }
 
-/// Unix milliseconds at which every history begins.
+/// Unix milliseconds at the start of every history.
 pub const START_MS: i64 = 1_795_176_000_000;
 
 // === impl World ===
@@ -50,7 +50,7 @@ impl World {
         })))
     }
 
-    /// Time goes with the runtime's from now on, which is `ms`.
+    /// Continues from `ms` with the runtime's time.
     pub fn go_on_from(&self, ms: i64) -> Clock {
         let clock = Clock::Virtual(ms, Instant::now());
         self.set_clock(clock.clone());
@@ -65,23 +65,23 @@ impl World {
         self.inner().clock.now_ms()
     }
 
-    /// Something happened that makes this history what it is.
+    /// Records something that happened in this history.
     pub fn tell(&self, what: &str) {
         let mut inner = self.inner();
         let at_ms = inner.clock.now_ms() - START_MS;
-        // A sum: what happens in the same moment has no order.
+        // A sum, because simultaneous events have no order.
         inner.hash = inner.hash.wrapping_add(FixedState::default().hash_one((at_ms, what)));
         if inner.told {
             println!("{:>9}.{:03} {what}", at_ms / 1000, at_ms % 1000);
         }
     }
 
-    /// Something went wrong as planned.
+    /// Records a planned fault.
     pub fn fault(&self, what: &'static str) {
         *self.inner().faults.entry(what).or_insert(0) += 1;
     }
 
-    /// Something is not as it must be. The first one stands.
+    /// Records a violated invariant. Only the first one is kept.
     pub fn violation(&self, what: impl FnOnce() -> String) {
         let mut inner = self.inner();
         if inner.violation.is_none() {
@@ -90,7 +90,7 @@ impl World {
         }
     }
 
-    /// The first violation, what went wrong as planned, and a hash of all that was told.
+    /// The first violation, the planned faults, and a hash of the trace.
     pub fn end(&self) -> (Option<String>, BTreeMap<&'static str, u64>, u64) {
         let inner = self.inner();
         (inner.violation.clone(), inner.faults.clone(), inner.hash)

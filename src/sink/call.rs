@@ -1,7 +1,8 @@
-//! Sealed counts cut into calls: pure, without a client or a clock.
+//! Splits sealed counts into calls: pure code, without a client or a clock.
 //!
-//! A [`Flight`] holds the counts of one namespace, once; its calls are places in it, and turn into
-//! datums only when they are sent. So what is on its way takes little more memory than what waits.
+//! A [`Flight`] holds the counts of one namespace once. Its calls hold indices into it, and are
+//! turned into datums only when they are sent. So counts in flight take little more memory than
+//! waiting ones.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -13,40 +14,40 @@ use crate::limits::{CALL_BYTES_MAX, DATUM_AGE_MAX, DATUM_AHEAD_MAX};
 use crate::rules::{LayoutId, Layouts};
 use crate::ses::Minute;
 
-/// A datum this close to a limit of its age is given up: its call may be on its way for a while.
+/// A datum this close to an age limit is dropped, because its call may be in flight for a while.
 const AGE_MARGIN_MS: i64 = 60_000;
 
-/// Bytes of a call beside its datums and namespace.
+/// Size of a call without its datums and namespace.
 const CALL_OVERHEAD: usize = 128;
 
-/// Counts of one namespace that go together, and which of them are settled.
+/// Counts of one namespace that are published together, and which of them are settled.
 #[derive(Debug)]
 pub struct Flight {
     counts: Counts,
-    /// For each entry: accepted, or given up with a counted reason.
+    /// For each entry: accepted, or dropped for a counted reason.
     settled: Vec<AtomicBool>,
 }
 
-/// One `PutMetricData` request: some entries of a flight. Its datums are the same at every try.
+/// One `PutMetricData` request: some entries of a flight. Every attempt sends the same datums.
 #[derive(Clone, Debug)]
 pub struct Call {
     flight: Arc<Flight>,
     places: Vec<u32>,
 }
 
-/// Calls, none of them empty, and what no call may carry.
+/// Non-empty calls, and the entries that no call can carry.
 #[derive(Debug)]
 pub struct Packed {
     pub calls: Vec<Call>,
     pub too_old: Call,
     pub too_new: Call,
-    /// Series without a layout: none are ever made.
+    /// Series without a layout: this never happens.
     pub unresolved: Call,
 }
 
-/// Cuts a flight of a namespace into calls within CloudWatch's limits. With `now_ms`, datums that
-/// are too old or too far ahead are set aside; `None` keeps them all. A call takes no more datums
-/// than `datums_max`.
+/// Splits a flight of a namespace into calls within CloudWatch's limits. With `now_ms`, datums that
+/// are too old or too far in the future are set aside; `None` keeps them all. A call holds at most
+/// `datums_max` datums.
 #[must_use]
 pub fn pack(
     flight: &Arc<Flight>,
@@ -77,7 +78,7 @@ pub fn pack(
         let size = flight.counts.table.with(entry.key.series(), |series| {
             let layout = layout_of(series);
             let head = *sizes.entry(layout).or_insert_with(|| head_size(layout, layouts));
-            // The values, each with one byte of length, behind the layout's id.
+            // The values, each with one byte of length, follow the layout's ID.
             Some(head? + series.len())
         });
         let Some(size) = size else {
@@ -117,7 +118,7 @@ fn age(minute: Minute, now_ms: i64) -> Age {
     }
 }
 
-/// An upper bound of a datum's bytes in CBOR, but for the values: keys and heads, then the texts.
+/// An upper bound of a datum's size in CBOR without the values: keys and headers, then the texts.
 fn head_size(layout: LayoutId, layouts: &Layouts) -> Option<usize> {
     let layout = layouts.get(layout)?;
     let names = layout.dimensions.iter().map(|name| 24 + name.len());
@@ -144,7 +145,7 @@ impl Flight {
         self.settled.is_empty()
     }
 
-    /// What is neither accepted nor given up.
+    /// The counts that are neither accepted nor dropped.
     #[must_use]
     pub fn left(&self) -> Counts {
         let entries = self.counts.entries().iter().zip(&self.settled);
@@ -172,11 +173,11 @@ impl Call {
         self.entries().map(|entry| entry.count).sum()
     }
 
-    /// What is sent.
+    /// The datums to send.
     #[must_use]
     pub fn datums(&self, layouts: &Layouts) -> Vec<Datum> {
         let table = &self.flight.counts.table;
-        // Without a layout there is no place in a call: none is left out here.
+        // A series without a layout is never in a call, so nothing is skipped here.
         let datum = |entry: &Entry| {
             let (id, minute) = (entry.key.series(), entry.key.minute());
             let series = table.with(id, |series| resolve(series, minute, layouts))?;
@@ -185,14 +186,14 @@ impl Call {
         self.entries().filter_map(datum).collect()
     }
 
-    /// Marks the entries as accepted or given up.
+    /// Marks the entries as accepted or dropped.
     pub fn settle(&self) {
         for place in &self.places {
             self.flight.settled[*place as usize].store(true, Ordering::Release);
         }
     }
 
-    /// Cuts the call in two.
+    /// Splits the call into two halves.
     #[must_use]
     pub fn halves(mut self) -> (Self, Self) {
         let places = self.places.split_off(self.len() / 2);
@@ -200,7 +201,7 @@ impl Call {
         (self, second)
     }
 
-    /// Takes the datums at these places of the call out: gives the rest, and them.
+    /// Removes the datums at these positions: returns the rest, and them.
     #[must_use]
     pub fn without(self, taken: &BTreeSet<usize>) -> (Self, Self) {
         let (mut rest, mut out) = (Vec::new(), Vec::new());
@@ -211,12 +212,12 @@ impl Call {
         (call(rest), call(out))
     }
 
-    /// Adds the datums of another call of the same flight behind its own.
+    /// Appends the datums of another call of the same flight.
     pub fn append(&mut self, mut other: Self) {
         self.places.append(&mut other.places);
     }
 
-    /// What is sent, as keys and counts.
+    /// The contents as keys and counts.
     #[must_use]
     pub fn keyed(&self) -> Vec<(Key, u64)> {
         let table = &self.flight.counts.table;
@@ -245,7 +246,7 @@ mod tests {
     /// Unix milliseconds of a minute's start.
     const NOW_MS: i64 = 29_000_000 * 60_000;
 
-    /// A flight with these minutes, one for each series, of so many dimensions.
+    /// A flight with these minutes, one per series, with this many dimensions.
     fn flight(layouts: &Layouts, minutes: &[i64], dimensions: usize) -> Arc<Flight> {
         let dimensions: Vec<_> = (0..dimensions).map(|at| format!("campaign-{at}")).collect();
         let others = dimensions.len() - 1;
@@ -273,8 +274,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
 
-        /// For all minutes, each entry is in one call or set aside once, by its age; and the calls
-        /// keep CloudWatch's limits, and are as few as that allows.
+        /// For all minutes, each entry is in one call, or set aside because of its age. The calls
+        /// keep CloudWatch's limits, and there are as few as possible.
         #[test]
         fn every_entry_has_one_place(
             minutes in prop::collection::vec(-25_000_i64..200, 0..2500),
@@ -307,7 +308,7 @@ mod tests {
                 prop_assert!((1..=DATUMS_PER_CALL_MAX).contains(len));
                 prop_assert!(CALL_OVERHEAD + "SES".len() + bytes <= CALL_BYTES_MAX);
             }
-            // One more datum, and a few bytes for each that its key needs, would be too much.
+            // One more datum, with a few bytes for each of its keys, would be too much.
             let full = |(len, bytes): &(usize, usize)| {
                 let more = bytes.div_ceil(*len) + len * (8 + dimensions);
                 *len == DATUMS_PER_CALL_MAX || bytes + more > CALL_BYTES_MAX

@@ -1,4 +1,4 @@
-//! One call until its end: tried, repeated, cut up, and at last accepted or given up.
+//! Delivers one call: attempts, retries and splits it, until all of it is accepted or dropped.
 
 use std::sync::Arc;
 
@@ -14,17 +14,17 @@ use crate::config::Ambiguous;
 use crate::journal::Verdict;
 use crate::telemetry::{CallOutcome, DropReason};
 
-/// How the tries of one call ended.
+/// How the attempts of one call ended.
 enum End {
     Accepted,
-    /// In doubt, and the policy is not to repeat it.
+    /// In doubt, and the policy is not to retry.
     GivenUp,
     TooLarge,
     Invalid(Culprit),
 }
 
-/// Delivers a call of a namespace. A datum is given up only when CloudWatch names it, or when it
-/// is refused while the rest of its call was accepted.
+/// Delivers a call of a namespace. A datum is dropped only if CloudWatch names it, or if it is
+/// rejected while the rest of its call was accepted.
 pub async fn deliver<S: MetricSink>(
     shared: &Shared<S>,
     namespace: &Arc<str>,
@@ -70,7 +70,7 @@ pub async fn deliver<S: MetricSink>(
             shared.give_up(namespace, &refused, DropReason::Refused).await;
             return;
         }
-        // Everything was refused: no datum is to blame, so none is given up.
+        // Everything was rejected, so no single datum is the cause and none is dropped.
         let datums = refused.len();
         tracing::error!(%namespace, datums, "PutMetricData rejected for the whole call; retrying");
         shared.sleep(Instant::now() + backoff.pause()).await;
@@ -84,8 +84,9 @@ fn together(refused: Option<Call>, part: Call) -> Call {
     refused
 }
 
-/// Tries a call until its outcome is one that more tries would not change. The journal knows of it
-/// before each try, and of the outcome after: what was surely not ingested is not in doubt.
+/// Attempts a call until a retry would not change the outcome. The journal records it before each
+/// attempt, and the outcome afterwards, so that a call that was certainly not ingested is not in
+/// doubt.
 async fn attempt<S: MetricSink>(
     shared: &Shared<S>,
     namespace: &Arc<str>,
@@ -123,7 +124,7 @@ async fn attempt<S: MetricSink>(
                 shared.judged(name, Verdict::GivenUp).await;
             }
             Failure::Unknown(_) => {}
-            // A try before this one may have been ingested.
+            // An earlier attempt may have been ingested.
             Failure::NotIngested(_) | Failure::Denied(_) if in_doubt => {}
             _ => shared.judged(name, Verdict::Void).await,
         }
@@ -143,7 +144,7 @@ async fn attempt<S: MetricSink>(
                 if shared.ambiguous == Ambiguous::Drop {
                     return End::GivenUp;
                 }
-                // Held until the outcome is known: no other call takes this one's slot.
+                // The slot is held until the outcome is known.
                 in_doubt = true;
             }
             Failure::NotIngested(why) => shared.not_ingested(namespace, &why),
@@ -158,17 +159,17 @@ async fn attempt<S: MetricSink>(
     }
 }
 
-/// Waits for the namespace's gate and a slot, both.
+/// Waits for both the namespace's gate and a slot.
 async fn enter<S: MetricSink>(shared: &Shared<S>, gate: &Gate) -> OwnedSemaphorePermit {
     loop {
         while let Some(until) = gate.shut_until() {
             shared.sleep(until).await;
-            // While the daemon drains, a try now is worth more than patience.
+            // While the daemon drains, an early attempt is better than a polite one.
             if shared.is_hurrying() {
                 gate.open();
             }
         }
-        // The semaphore is never closed; were it, waiting for ever is what shutdown ends.
+        // The semaphore is never closed; if it were, the shutdown would end this wait.
         let Ok(slot) = Arc::clone(&shared.slots).acquire_owned().await else {
             std::future::pending::<()>().await;
             continue;

@@ -1,4 +1,4 @@
-//! Pacing: how long to wait before a call may be tried, again or at all.
+//! Pacing: how long a call or a retry must wait.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -7,8 +7,8 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::backoff::Backoff;
 
-/// Shut after a failure, for all calls of a namespace together, so that a long outage costs a few
-/// tries and not one for each call.
+/// Closes after a failure for all calls of a namespace, so that a long outage costs a few attempts
+/// instead of one per call.
 #[derive(Debug, Default)]
 pub struct Gate(Mutex<GateState>);
 
@@ -18,7 +18,7 @@ struct GateState {
     shut_until: Option<Instant>,
 }
 
-/// Spreads calls evenly: at most so many in a second.
+/// Spreads calls evenly, up to a number per second.
 #[derive(Debug)]
 pub struct Pacer {
     next: Mutex<Option<Instant>>,
@@ -36,7 +36,7 @@ impl Gate {
     pub fn shut(&self) {
         let mut state = self.state();
         let now = Instant::now();
-        // Calls that failed side by side are one failure.
+        // Concurrent failures count as one.
         if state.shut_until.is_none_or(|until| until <= now) {
             state.shut_until = Some(now + state.backoff.pause());
         }
@@ -85,7 +85,7 @@ mod tests {
         assert_eq!(gate.shut_until(), Some(until));
         sleep_until(until).await;
         assert_eq!(gate.shut_until(), None);
-        // The second in a row is waited for longer.
+        // The pause after the second failure in a row is longer.
         gate.shut();
         assert!(gate.shut_until() >= Some(until + Duration::from_millis(200)));
         gate.open();

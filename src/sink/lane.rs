@@ -1,7 +1,7 @@
-//! One namespace's share of the epochs: what is on its way, and what waits behind it.
+//! One namespace's share of the epochs: one in flight, and the counts that wait behind it.
 //!
-//! An epoch that has begun to publish takes nothing more in. What waits was never sent, so it is
-//! coalesced by series and minute: memory follows series x minutes, not events.
+//! An epoch in flight takes no more counts. Waiting counts were never sent, so they are combined by
+//! series and minute: memory depends on series and minutes, not on the number of events.
 
 use std::sync::Arc;
 
@@ -10,21 +10,21 @@ use super::gate::Gate;
 use crate::ack::Share;
 use crate::aggregate::{Counts, Joined};
 
-/// A namespace.
+/// The queue of a namespace.
 #[derive(Debug, Default)]
 pub struct Lane {
     waiting: Waiting,
     on_its_way: Option<OnItsWay>,
     pub gate: Arc<Gate>,
-    /// The last call was refused to us.
+    /// The last call was denied.
     pub denied: bool,
-    /// Epochs whose work panicked.
+    /// The number of epochs whose work panicked.
     panics: u32,
-    /// Nothing is sent any more: its counts stay until the end, and are named there.
+    /// Nothing is sent any more: the counts stay until the end, and are reported then.
     is_broken: bool,
 }
 
-/// Counts that go together, and who waits for them.
+/// Counts that are published together, and the shares that wait for them.
 #[derive(Debug, Default)]
 struct Waiting {
     counts: Option<Counts>,
@@ -41,12 +41,13 @@ struct OnItsWay {
 // === impl Lane ===
 
 impl Lane {
-    /// Takes the waiting counts out, to be joined with others and put back.
+    /// Takes the waiting counts out, to be combined with others and put back.
     pub fn take_waiting(&mut self) -> Option<Counts> {
         self.waiting.counts.take()
     }
 
-    /// Adds counts of a newer epoch, whose first merge was then, to those that wait.
+    /// Adds counts of a newer epoch to the waiting ones; `first_merge_ms` is when its first merge
+    /// was.
     pub fn add(&mut self, mut counts: Counts, first_merge_ms: Option<i64>) -> Joined {
         let waiting = &mut self.waiting;
         waiting.first_merge_ms = earliest(waiting.first_merge_ms, first_merge_ms);
@@ -55,14 +56,14 @@ impl Lane {
         joined.unwrap_or_default()
     }
 
-    /// Takes a share in. In a broken lane it is dropped: its request fails.
+    /// Adds a share. In a broken queue it is dropped, so its request fails.
     pub fn add_share(&mut self, share: Share) {
         if !self.is_broken {
             self.waiting.shares.push(share);
         }
     }
 
-    /// The work on an epoch has panicked; gives whether the lane is broken by that.
+    /// Records that the work on an epoch panicked; returns whether the queue is broken now.
     pub fn panicked(&mut self, panics_max: u32) -> bool {
         self.panics += 1;
         self.is_broken |= self.panics >= panics_max;
@@ -72,7 +73,7 @@ impl Lane {
         self.is_broken
     }
 
-    /// Takes what waits, if nothing is on its way.
+    /// Takes the waiting counts, if nothing is in flight.
     pub fn begin(&mut self) -> Option<(Arc<Flight>, Vec<Share>)> {
         let idle = self.waiting.counts.is_none() && self.waiting.shares.is_empty();
         if idle || self.is_broken || self.on_its_way.is_some() {
@@ -84,8 +85,8 @@ impl Lane {
         Some((flight, shares))
     }
 
-    /// The epoch on its way has ended. What of it is neither accepted nor given up, because the
-    /// work on it failed, waits again: gives its counts, and what became of its entries.
+    /// Ends the epoch in flight. Counts that are neither accepted nor dropped, because the work
+    /// failed, wait again. Returns these counts, and the result of joining their entries.
     pub fn end(&mut self) -> (u64, Joined) {
         let left = self.on_its_way.take().map(|epoch| (epoch.flight.left(), epoch.first_merge_ms));
         let Some((left, first_merge_ms)) = left.filter(|(left, _)| !left.is_empty()) else {
@@ -101,13 +102,13 @@ impl Lane {
         self.on_its_way.is_none() && self.waiting.counts.is_none() && self.waiting.shares.is_empty()
     }
 
-    /// The first merge of the oldest epoch that is not settled.
+    /// The first merge of the oldest unsettled epoch.
     pub fn first_merge_ms(&self) -> Option<i64> {
         let on_its_way = self.on_its_way.as_ref().and_then(|epoch| epoch.first_merge_ms);
         earliest(on_its_way, self.waiting.first_merge_ms)
     }
 
-    /// Everything that is neither accepted nor given up.
+    /// All counts that are neither accepted nor dropped.
     pub fn left(&self) -> impl Iterator<Item = Counts> {
         let on_its_way = self.on_its_way.iter().map(|epoch| epoch.flight.left());
         self.waiting.counts.iter().cloned().chain(on_its_way)
@@ -151,7 +152,7 @@ mod tests {
         assert_eq!(lane.add(counts(&table, &[(b"a", 2), (b"b", 2)]), Some(6)).entries, 0);
         assert_eq!(lane.add(counts(&table, &[(b"b", 4), (b"c", 4)]), Some(7)).entries, 1);
         assert_eq!((sums(&lane), lane.first_merge_ms()), (vec![12, 1], Some(5)));
-        // Its series have no layout, and are given up.
+        // Its series have no layout, and are dropped.
         pack(&flight, "", &Layouts::default(), None, 1).unresolved.settle();
         assert_eq!((lane.end(), sums(&lane)), ((0, Joined::default()), vec![12]));
         assert_eq!(lane.first_merge_ms(), Some(6));
@@ -168,7 +169,7 @@ mod tests {
         assert_eq!((sums(&lane), lane.first_merge_ms()), (vec![4], Some(5)));
         let (flight, _) = lane.begin().expect("there are counts");
         assert_eq!(flight.len(), 3);
-        // Nobody waits there: the whole is left once more.
+        // No counts are waiting, so all of them are left once more.
         assert_eq!(lane.end().0, 4);
         assert_eq!(lane.take_waiting().map(|counts| counts.sum()), Some(4));
     }

@@ -1,7 +1,8 @@
-//! Where sealed epochs go: `PutMetricData`, or nowhere but memory.
+//! The destination of sealed epochs: `PutMetricData`, or memory only.
 //!
-//! Sealed counts flow in; what was accepted, given up with a reason, or is in doubt flows out as
-//! metrics and settled shares. The [`Publisher`] owns every repeat; a [`MetricSink`] tries once.
+//! Input: sealed counts. Output: metrics for counts that were accepted, dropped for a reason, or in
+//! doubt, and settled shares. The [`Publisher`] makes all retries; a [`MetricSink`] attempts each
+//! call once.
 
 mod call;
 pub mod cloudwatch;
@@ -21,17 +22,17 @@ pub use call::{Call, Flight, Packed, pack};
 pub use own::OwnTotals;
 pub use publisher::{Publisher, PublisherSettings};
 
-/// One datum: a series and minute, and how much.
+/// One datum: a series, a minute and an amount.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Datum {
     pub series: SeriesMinute,
     pub amount: Amount,
 }
 
-/// How much a datum says.
+/// The amount of a datum.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Amount {
-    /// So many values of 1: Sum and SampleCount are both this.
+    /// This many values of 1: both Sum and SampleCount.
     Ones(u64),
     /// One value.
     Value(f64),
@@ -40,47 +41,46 @@ pub enum Amount {
 /// Why a call was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// Surely not ingested: no connection, throttled, 408, 429.
+    /// Certainly not ingested: no connection, throttled, 408, 429.
     NotIngested(String),
-    /// Surely not ingested: too many bytes for the service.
+    /// Certainly not ingested: the call is too large for the service.
     TooLarge(String),
-    /// Refused to us: no permission, no valid credentials.
+    /// Denied: no permission, or no valid credentials.
     Denied(String),
-    /// Refused for what is in it.
+    /// Rejected because of its content.
     Invalid(Culprit),
-    /// Nobody knows whether it was ingested.
+    /// It is unknown whether the call was ingested.
     Unknown(String),
 }
 
-/// What a refusal points at.
+/// The cause that a rejection names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Culprit {
-    /// The datums at these places in the call, from 0: at least one, all of them in the call.
+    /// The datums at these positions in the call, from 0: at least one, all within the call.
     Datums(BTreeSet<usize>),
-    /// Something else than a datum, such as the namespace.
+    /// Something other than a datum, such as the namespace.
     Other(String),
-    /// Nothing in particular.
+    /// No specific cause.
     Unnamed(String),
 }
 
-/// Takes calls; tries each once.
+/// Accepts calls and attempts each once.
 pub trait MetricSink: Send + Sync + 'static {
-    /// Puts datums of one namespace: at most 1000, and 1 MB.
+    /// Sends datums of one namespace: at most 1000, and 1 MB.
     fn put(
         &self,
         namespace: &str,
         datums: &[Datum],
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Who we are to the service, for whoever must allow us: a region and a role.
+    /// The identity that needs the permission, for the log: a region and a role.
     fn identity(&self) -> &str;
 
-    /// Whoever refused us may have changed their mind, or our credentials are stale.
+    /// Called after a denial: the permissions may have changed, or the credentials may be stale.
     fn refresh_credentials(&self) {}
 }
 
-/// Accepts everything and keeps nothing: what was counted stands in the aggregator for three
-/// hours.
+/// Accepts everything and stores nothing: the aggregator shows the counts for three hours.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Memory;
 

@@ -1,7 +1,8 @@
-//! The daemon's own totals in CloudWatch, so that silence can be alarmed on without Prometheus.
+//! The daemon's own totals in CloudWatch, so that alarms can detect silence without Prometheus.
 //!
-//! Every minute, zeros too. A total that surely did not arrive is added to the next minute's; one
-//! in doubt is not sent again: these numbers may lack something, and never have it twice.
+//! Published every minute, including zeros. A total that was certainly not ingested is added to the
+//! next minute's; one in doubt is not sent again. So these numbers may be too low, but never too
+//! high.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +30,7 @@ const NAMES: [&str; 10] = [
 
 const SPAN: Duration = Duration::from_mins(1);
 
-/// Publishes totals under a namespace of their own.
+/// Publishes totals under their own namespace.
 #[derive(Debug)]
 pub struct OwnTotals {
     namespace: Arc<str>,
@@ -46,7 +47,7 @@ impl OwnTotals {
         Self { namespace: namespace.into(), metrics, clock, sent: [0; NAMES.len()] }
     }
 
-    /// Publishes every minute, for ever.
+    /// Publishes every minute, forever.
     pub async fn run(&mut self, sink: &impl MetricSink) {
         let mut ticks = interval_at(Instant::now() + SPAN.mul_f64(fastrand::f64()), SPAN);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -57,7 +58,7 @@ impl OwnTotals {
         }
     }
 
-    /// Publishes once what has come since the last time.
+    /// Publishes the increase since the last call once.
     #[expect(clippy::cast_precision_loss, reason = "exact to 2^53, beyond any count of a minute")]
     pub async fn publish(&mut self, sink: &impl MetricSink) {
         let totals = self.totals();

@@ -1,8 +1,8 @@
-//! The flush loop: seals an epoch, hands each namespace its share, and sees every call through.
+//! The flush loop: seals epochs, distributes their counts by namespace, and publishes every call.
 //!
-//! Namespaces are apart: one that is refused or throttled holds up no other; only calls in doubt
-//! keep their slots, which all share. Within one, epochs begin in order, the next when the last
-//! call of the one before is accepted or given up.
+//! Namespaces are independent: a denied or throttled one does not delay others, except that calls
+//! in doubt keep their slots, which all namespaces share. Within a namespace epochs are published
+//! in order: the next starts when the last call of the previous one is accepted or dropped.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,23 +29,23 @@ use crate::journal::Journal;
 use crate::offload::offload;
 use crate::telemetry::{DoubtCause, DropReason, LogLimiter, Metrics};
 
-/// How a publisher works.
+/// Settings of a publisher.
 #[derive(Clone, Debug)]
 pub struct PublisherSettings {
     pub flush_interval: Duration,
     pub concurrency: usize,
     pub requests_per_second: u32,
     pub ambiguous: Ambiguous,
-    /// Datums that are too old or too far ahead are given up before they are sent.
+    /// Whether datums that are too old or too far in the future are dropped before they are sent.
     pub judge_age: bool,
-    /// Datums that one call carries at most.
+    /// Maximum number of datums in one call.
     pub datums_per_call: usize,
 }
 
-/// Epochs of a namespace whose work panics; then nothing more of it is sent.
+/// After this many panics, nothing more of a namespace is sent.
 const PANICS_MAX: u32 = 2;
 
-/// Publishes what an aggregator collects. Cheap to clone.
+/// Publishes the counts of an aggregator. Cheap to clone.
 #[derive(Debug)]
 pub struct Publisher<S>(Arc<Shared<S>>);
 
@@ -90,10 +90,10 @@ impl<S: MetricSink> Publisher<S> {
         }))
     }
 
-    /// Flushes for ever, or until `stop`; then flushes once more and works until nothing is left.
-    /// Whoever calls this bounds the time it may take, and asks [`Publisher::left`] afterwards.
+    /// Flushes periodically until `stop`; then flushes once more and works until nothing is left.
+    /// The caller bounds the time this takes, and reads [`Publisher::left`] afterwards.
     pub async fn run(&self, stop: impl Future<Output = ()>) {
-        // A random phase: daemons that started together do not flush together.
+        // A random phase, so that daemons that started together do not flush together.
         let phase = self.0.flush_interval.mul_f64(fastrand::f64());
         let mut ticks = interval_at(Instant::now() + phase, self.0.flush_interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -105,7 +105,7 @@ impl<S: MetricSink> Publisher<S> {
                 biased;
                 () = &mut stop => break,
                 Some(ended) = epochs.join_next() => self.ended(&ended),
-                // The daemon drains: what is there goes now, and what comes still goes at the end.
+                // The daemon drains: flush now, and once more at the end.
                 () = self.0.hurry.cancelled(), if !hurried => {
                     hurried = true;
                     self.flush().await;
@@ -124,25 +124,26 @@ impl<S: MetricSink> Publisher<S> {
         }
     }
 
-    /// An epoch whose task panicked stays on its way: what is left of it is named at the end.
+    /// An epoch whose task panicked stays in flight, and its remaining counts are reported at the
+    /// end.
     fn ended(&self, epoch: &Result<(), JoinError>) {
         if epoch.is_err() {
             self.0.panicked.cancel();
         }
     }
 
-    /// Publishes what there is now, and waits for no better time from now on.
+    /// Publishes now, and from now on without waiting for retries or the flush interval.
     pub fn hurry(&self) {
         self.0.hurry.cancel();
     }
 
-    /// Has what there is published before the interval is over.
+    /// Flushes before the interval is over.
     pub fn flush_now(&self) {
         self.0.flush_now.notify_one();
     }
 
-    /// Waits, while it [runs](Publisher::run), until nothing is left of what was merged; however long
-    /// CloudWatch is away.
+    /// Waits, while [`Publisher::run`] runs, until all merged counts are settled, however long
+    /// CloudWatch is unavailable.
     pub async fn settled(&self) {
         loop {
             let ended = self.0.epoch_ended.notified();
@@ -154,10 +155,10 @@ impl<S: MetricSink> Publisher<S> {
         }
     }
 
-    /// Seals the active epoch and hands it to the lanes.
+    /// Seals the active epoch and distributes its counts.
     async fn flush(&self) {
         let shared = Arc::clone(&self.0);
-        // Up to a million entries are moved: not on a thread that serves connections.
+        // Up to a million entries are moved, which must not block a thread that serves connections.
         let flushed = offload(move || shared.seal());
         if flushed.await.is_err() {
             tracing::error!("sealing an epoch panicked");
@@ -165,7 +166,7 @@ impl<S: MetricSink> Publisher<S> {
         }
     }
 
-    /// Starts an epoch in every lane that has one waiting and none on its way.
+    /// Starts an epoch in every namespace that has counts waiting and none in flight.
     fn begin(&self, epochs: &mut JoinSet<()>) {
         for (namespace, lane) in self.0.lanes().iter_mut() {
             let Some((flight, waiters)) = lane.begin() else { continue };
@@ -175,7 +176,7 @@ impl<S: MetricSink> Publisher<S> {
         }
     }
 
-    /// The first merge (Unix milliseconds) of the oldest epoch that is not settled.
+    /// The first merge (Unix milliseconds) of the oldest unsettled epoch.
     #[must_use]
     pub fn first_merge_ms(&self) -> Option<i64> {
         let lanes = self.0.lanes();
@@ -183,7 +184,7 @@ impl<S: MetricSink> Publisher<S> {
         oldest.into_iter().chain(self.0.aggregator.first_merge_ms()).min()
     }
 
-    /// What is merged and neither accepted nor given up. Seals the active epoch.
+    /// The merged counts that are neither accepted nor dropped. Seals the active epoch.
     #[must_use]
     pub fn left(&self) -> Vec<Line> {
         self.0.seal();
@@ -191,7 +192,7 @@ impl<S: MetricSink> Publisher<S> {
         lines_of(&left, self.0.aggregator.layouts())
     }
 
-    /// Waits until work on an epoch has panicked.
+    /// Waits until the work on an epoch has panicked.
     pub async fn panicked(&self) {
         self.0.panicked.cancelled().await;
     }
@@ -201,7 +202,7 @@ impl<S: MetricSink> Publisher<S> {
         self.0.panicked.is_cancelled()
     }
 
-    /// Waits until an epoch has ended after this was called.
+    /// Waits until an epoch ends after this call.
     pub fn epoch_ended(&self) -> Notified<'_> {
         self.0.epoch_ended.notified()
     }
@@ -212,7 +213,7 @@ impl<S: MetricSink> Publisher<S> {
         &self.0.sink
     }
 
-    /// Whether there is nothing on its way or waiting, in the active epoch neither.
+    /// Whether no counts are in flight or waiting, including in the active epoch.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.0.aggregator.pending.entries() == 0 && self.0.lanes().values().all(Lane::is_idle)
@@ -262,7 +263,7 @@ async fn publish_epoch<S: MetricSink>(
     shared.metrics.flushes.add(1);
     tracing::debug!(calls, took_ms = started.elapsed().as_millis(), "epoch settled");
     if lost {
-        // The shares are dropped without a word: whoever waits hears of a failure.
+        // Dropping the shares makes the waiting requests fail.
         tracing::error!("publishing a call panicked");
         return;
     }
@@ -274,14 +275,14 @@ async fn publish_epoch<S: MetricSink>(
 // === impl Shared ===
 
 impl<S: MetricSink> Shared<S> {
-    /// Seals the active epoch and hands it to the lanes.
+    /// Seals the active epoch and distributes its counts.
     fn seal(&self) {
-        // One at a time: whoever comes second finds all of the first in the lanes.
+        // One seal at a time, so that a second caller finds all counts of the first in the queues.
         let _sealing = self.sealing.lock().unwrap_or_else(PoisonError::into_inner);
         self.take_in(self.aggregator.seal());
     }
 
-    /// Hands a sealed epoch to the lanes, in one step.
+    /// Distributes a sealed epoch in one step.
     fn take_in(&self, sealed: Sealed) {
         let Sealed { counts, receipts, first_merge_ms, recent_evicted } = sealed;
         self.metrics.recent_evicted.add(recent_evicted as u64);
@@ -293,8 +294,8 @@ impl<S: MetricSink> Shared<S> {
             });
             Arc::clone(namespace)
         });
-        // Joined beside the lock, which requests wait for when they ask how old the oldest is. No
-        // epoch begins meanwhile: what seals also begins.
+        // Joined outside the lock, because requests take it to read the age of the oldest epoch. No
+        // epoch starts meanwhile: only the sealing task starts them.
         let mut joined = Vec::new();
         let parts: Vec<_> = parts
             .into_iter()
@@ -319,7 +320,7 @@ impl<S: MetricSink> Shared<S> {
         }
     }
 
-    /// Accounts for entries that were to join others.
+    /// Accounts for joined entries.
     fn joined(&self, joined: &Joined) {
         self.aggregator.pending.coalesced(joined.entries);
         let (entries, counts) = joined.lost;
@@ -331,12 +332,13 @@ impl<S: MetricSink> Shared<S> {
         }
     }
 
-    /// The work on an epoch has ended. What it left undone, because it panicked, waits again, and
-    /// is in doubt: a call may have been on its way. If it cannot be sent again, it stays for the end.
+    /// Ends the work on an epoch. After a panic the remaining counts wait again and are in doubt,
+    /// because a call may have been in flight. If they cannot be sent again, they stay until the
+    /// end.
     fn end_epoch(&self, namespace: &Arc<str>, has_panicked: bool) {
         let mut lanes = self.lanes();
         let lane = lanes.entry(Arc::clone(namespace)).or_default();
-        // Counts in doubt are not sent again where the policy says so.
+        // If the policy is to drop ambiguous counts, they are not sent again.
         let panics_max = if self.ambiguous == Ambiguous::Drop { 1 } else { PANICS_MAX };
         let is_broken = has_panicked && lane.panicked(panics_max);
         let (counts, joined) = lane.end();

@@ -1,5 +1,5 @@
-//! What the calls of a publisher share: where they go, their slots, the journal, and the counters that
-//! say what became of them.
+//! State shared by the calls of a publisher: the sink, the slots, the journal, and the counters of
+//! outcomes.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,15 +36,15 @@ pub struct Shared<S> {
     pub judge_age: bool,
     pub datums_per_call: usize,
     pub lanes: Mutex<BTreeMap<Arc<str>, Lane>>,
-    /// Somebody does not wait for the next flush.
+    /// Notified to flush before the interval is over.
     pub flush_now: Notify,
     /// An epoch was settled.
     pub epoch_ended: Notify,
-    /// Cancelled when the daemon drains: waiting for a better time is over.
+    /// Cancelled when the daemon drains: attempts no longer wait for a better time.
     pub hurry: CancellationToken,
-    /// Held while an epoch goes from the aggregator to the lanes.
+    /// Held while an epoch moves from the aggregator to the queues.
     pub sealing: Mutex<()>,
-    /// Work on an epoch has panicked.
+    /// Cancelled when the work on an epoch panicked.
     pub panicked: CancellationToken,
     pub warnings: LogLimiter,
     pub denials: LogLimiter,
@@ -61,7 +61,7 @@ impl<S: MetricSink> Shared<S> {
         self.hurry.is_cancelled()
     }
 
-    /// Sleeps until a moment, or until the daemon drains and then no longer than half a second.
+    /// Sleeps until a moment; while the daemon drains, half a second at most.
     pub async fn sleep(&self, until: Instant) {
         tokio::select! {
             biased;
@@ -71,10 +71,10 @@ impl<S: MetricSink> Shared<S> {
         sleep_until(until.min(Instant::now() + Duration::from_millis(500))).await;
     }
 
-    /// Tries a call once. Its datums are made now and go with the try.
+    /// Attempts a call once. Its datums are created for this attempt only.
     pub async fn put(&self, namespace: &str, call: &Call) -> Result<(), Failure> {
         let datums = call.datums(self.aggregator.layouts());
-        // A thousand datums take a millisecond to make, and another to encode.
+        // A thousand datums take a millisecond to create, and another to encode.
         tokio::task::yield_now().await;
         fault::hit("publish");
         self.sink.put(namespace, &datums).await
@@ -86,13 +86,12 @@ impl<S: MetricSink> Shared<S> {
         self.settle(call);
     }
 
-    /// Names a call in the journal before it is sent, however long that takes; `None` without a
-    /// journal.
+    /// Records a call in the journal before it is sent, with retries; `None` without a journal.
     pub async fn name(&self, call: &Call) -> Option<u64> {
         let journal = self.journal.as_ref()?;
         let (counts, mut backoff) = (call.keyed(), Backoff::default());
         loop {
-            // The journal says by itself that it cannot be written.
+            // The journal itself logs that it cannot be written.
             if let Ok(name) = journal.call(&counts).await {
                 return Some(name);
             }
@@ -100,14 +99,14 @@ impl<S: MetricSink> Shared<S> {
         }
     }
 
-    /// Tells the journal what became of a call.
+    /// Records the outcome of a call in the journal.
     pub async fn judged(&self, name: Option<u64>, verdict: Verdict) {
         if let (Some(journal), Some(name)) = (&self.journal, name) {
             journal.verdict(name, verdict).await;
         }
     }
 
-    /// Gives up counts that no call of the journal stands for.
+    /// Drops counts for which the journal has no call.
     pub async fn give_up(&self, namespace: &str, call: &Call, reason: DropReason) {
         if let Some(journal) = &self.journal {
             journal.given_up(&call.keyed()).await;
@@ -115,7 +114,7 @@ impl<S: MetricSink> Shared<S> {
         self.dropped(namespace, call, reason);
     }
 
-    /// Accounts for counts that are given up.
+    /// Accounts for dropped counts.
     pub fn dropped(&self, namespace: &str, call: &Call, reason: DropReason) {
         let counts = call.counts();
         self.metrics.dropped.add(reason, counts);

@@ -1,5 +1,5 @@
-//! Where events come in. A source speaks its protocol and hands what it gets to the
-//! [`intake`](crate::intake); it never sees where counts go.
+//! The sources of events. A source implements its protocol and passes requests to the
+//! [`intake`](crate::intake); it does not know where counts go.
 
 pub mod firehose;
 #[cfg(feature = "s3")]

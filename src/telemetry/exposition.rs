@@ -1,9 +1,9 @@
-//! What another process reads from `/metrics`.
+//! Parses the `/metrics` of another process.
 
 use std::collections::BTreeMap;
 
-/// The values of a text in Prometheus's exposition format, without timestamps, by name and labels as
-/// they stand there: `postmeter_events_total{routing="matched"}`. A line that is none is passed over.
+/// The values of a text in the Prometheus exposition format, without timestamps, by name and labels
+/// as written: `postmeter_events_total{routing="matched"}`. Skips invalid lines.
 #[must_use]
 pub fn read_metrics(text: &str) -> BTreeMap<String, f64> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));

@@ -17,7 +17,7 @@ pub struct Family<L> {
 // === impl Family ===
 
 impl<L: Label> Family<L> {
-    /// A family whose counters are made by `register`, from a value's text.
+    /// A family whose counters are created by `register` from a value's text.
     pub(super) fn new(register: impl Fn(SharedString) -> Total) -> Self {
         let totals = L::VALUES.iter().map(|value| register(SharedString::const_str(value)));
         Self { totals: totals.collect(), label: PhantomData }

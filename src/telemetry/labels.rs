@@ -202,15 +202,15 @@ labels! {
         Unrouted = "unrouted",
     }
 
-    /// Why nothing confirms whether CloudWatch has some counts.
+    /// Why it is unknown whether CloudWatch has some counts.
     pub enum DoubtCause("cause") {
-        /// A call was not answered.
+        /// A call got no clear response.
         Ambiguous = "ambiguous",
-        /// A call was under way when the process crashed.
+        /// A call was in flight when the process crashed.
         Crash = "crash",
-        /// A call was under way at the end of the grace period.
+        /// A call was in flight at the end of the grace period.
         Shutdown = "shutdown",
-        /// They are in a file of the journal that was set aside.
+        /// They are in a journal file that was set aside.
         SetAside = "set_aside",
     }
 

@@ -1,4 +1,4 @@
-//! Bounds how often input or an outage can make a line of the log; what is left out is counted.
+//! Limits how often input or an outage can produce a log line; suppressed lines are counted.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::metrics::Metrics;
 
-/// Lets one line through in each span.
+/// Allows one line in each interval.
 #[derive(Debug)]
 pub struct LogLimiter {
     span: Duration,
@@ -23,7 +23,7 @@ impl LogLimiter {
         Self { span, last: Mutex::default(), metrics }
     }
 
-    /// Whether a line may be written now. A refusal is counted as a suppressed line.
+    /// Whether a line may be written now. If not, it is counted as suppressed.
     pub fn allow(&self) -> bool {
         let now = Instant::now();
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,10 +1,10 @@
-//! Log lines: JSON where a machine reads them, pretty where a person does. Always on stderr.
+//! Log lines on stderr: JSON for machines, readable text on a terminal.
 //!
-//! Of other crates no more than their info lines are let through, whatever the filter says: below
-//! that the AWS SDK writes out requests and answers, and with them values of events.
+//! Other crates may log at most at info level, whatever the filter says: below that the AWS SDK
+//! logs requests and responses, which contain values of events.
 //!
-//! Levels follow consequences: error = counts lost or in doubt, or a human must act; warn = odd,
-//! nothing lost; info = life-cycle; debug = one line a flush.
+//! Levels follow consequences: error = counts lost or in doubt, or an operator must act; warn =
+//! unusual, nothing lost; info = lifecycle; debug = one line per flush.
 
 use std::io::IsTerminal;
 
@@ -17,15 +17,15 @@ use tracing_subscriber::{EnvFilter, Layer, fmt, registry};
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// Pretty on a terminal, else JSON.
+    /// Text on a terminal, else JSON.
     Auto,
     Json,
     Pretty,
 }
 
-/// Installs the subscriber of this process. A second call changes nothing.
+/// Installs the subscriber of this process. A second call has no effect.
 ///
-/// `filter`: such as `info` or `warn,postmeter=debug`; an invalid one counts as `info`.
+/// `filter`: such as `info` or `warn,postmeter=debug`; an invalid one is treated as `info`.
 pub fn init_logs(filter: &str, format: LogFormat) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let terminal = std::io::stderr().is_terminal();
@@ -41,7 +41,7 @@ pub fn init_logs(filter: &str, format: LogFormat) {
         lines.with_target(false).boxed()
     };
     let logs = registry().with(filter).with(lines.with_filter(filter_fn(is_speakable)));
-    // An error means that a subscriber is there already, as in a test process.
+    // An error means that a subscriber exists already, as in a test process.
     let _ = logs.try_init();
 }
 

@@ -1,4 +1,4 @@
-//! Every metric of the daemon, said once each: field, type, name and help text.
+//! Every metric of the daemon, defined once: field, type, name and help text.
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,17 +28,17 @@ pub enum Kind {
     Histogram,
 }
 
-/// What the documentation says of a metric.
+/// The documentation of a metric.
 #[derive(Clone, Copy, Debug)]
 pub struct Metric {
     pub name: &'static str,
     pub kind: Kind,
-    /// Its label and all values that this can have.
+    /// Its label and all values of the label.
     pub label: Option<(&'static str, &'static [&'static str])>,
     pub help: &'static str,
 }
 
-/// A field of [`Metrics`], which knows how it is registered.
+/// A field of [`Metrics`], which knows how to register itself.
 trait Handle {
     const KIND: Kind;
     const LABEL: Option<(&'static str, &'static [&'static str])> = None;
@@ -48,9 +48,9 @@ trait Handle {
 
 macro_rules! metrics {
     ($($field:ident: $handle:ty = $name:literal, $help:literal;)+) => {
-        /// A registry of its own for each daemon, so that several can live in one process.
+        /// Each daemon has its own registry, so that several can run in one process.
         ///
-        /// Handles are made once; the hot path adds plain tallies to them once per request.
+        /// Handles are created once; the hot path adds plain tallies to them once per request.
         pub struct Metrics {
             handle: PrometheusHandle,
             $(pub $field: $handle,)+
@@ -198,7 +198,7 @@ metrics! {
         "1";
 }
 
-/// State that is read when a client asks for the metrics.
+/// State that is read when a client requests the metrics.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Gauges {
     pub in_flight_requests: u64,
@@ -215,12 +215,12 @@ pub struct Gauges {
     pub oldest_epoch_seconds: f64,
 }
 
-/// Buckets of durations in seconds: from the time of a merge to how long Firehose waits.
+/// Buckets of durations in seconds: from the time of a merge to Firehose's timeout.
 const DURATION_BOUNDS: [f64; 12] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 180.0];
 
-/// Upper bounds of the buckets of lateness, in seconds: from "at once" to the two weeks after
-/// which CloudWatch accepts nothing.
+/// Upper bounds of the lateness buckets, in seconds: from "at once" to the two weeks after which
+/// CloudWatch accepts nothing.
 pub const LATENESS_BOUNDS: [f64; 12] = [
     1.0,
     5.0,
@@ -242,7 +242,7 @@ impl Metrics {
     /// Registers every metric.
     ///
     /// # Errors
-    /// Bounds of a histogram are wrong.
+    /// The bounds of a histogram are invalid.
     pub fn new() -> Result<Arc<Self>, BuildError> {
         let lateness = Matcher::Full("postmeter_event_lateness_seconds".to_owned());
         let durations = Matcher::Suffix("_duration_seconds".to_owned());
@@ -275,7 +275,7 @@ impl Metrics {
         self.call_duration.record(took.as_secs_f64());
     }
 
-    /// All requests, and those that were refused before the merge.
+    /// All requests, and those that were rejected before the merge.
     #[must_use]
     pub fn request_counts(&self) -> (u64, u64) {
         let refused = RequestOutcome::ALL.iter().filter_map(|outcome| match outcome {
@@ -312,7 +312,7 @@ impl Metrics {
         text
     }
 
-    /// Work that the histograms need every few minutes, scraped or not.
+    /// Maintenance that the histograms need every few minutes, even without scrapes.
     pub fn upkeep(&self) {
         self.handle.run_upkeep();
     }
@@ -370,7 +370,7 @@ impl Handle for Histogram {
     }
 }
 
-/// The table of the documentation.
+/// The table in the documentation.
 #[must_use]
 pub fn markdown_table() -> String {
     let mut table = String::from("| metric | kind | labels | meaning |\n|---|---|---|---|\n");

@@ -1,8 +1,8 @@
-//! What the daemon reports about itself: metrics, logs, and totals that go to CloudWatch.
+//! The daemon's reports about itself: metrics, logs, and totals in CloudWatch.
 //!
-//! Names follow one grammar, `postmeter_<noun>_<unit>[_total]`, except those of the process, which
-//! are the same in every program. A metric is one row of `metrics!`, a label value one row of
-//! `labels!`; registration, help texts and the documentation are made from these rows.
+//! Names follow one grammar, `postmeter_<noun>_<unit>[_total]`, except for process metrics, whose
+//! names are standard. A metric is one row of `metrics!`, a label value one row of `labels!`;
+//! registration, help texts and the documentation are generated from these rows.
 mod exposition;
 mod family;
 mod labels;

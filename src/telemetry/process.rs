@@ -1,7 +1,7 @@
-//! What the system says of this process: the metrics that Prometheus's own clients show.
+//! Process metrics from the operating system, as Prometheus's own clients export them.
 //!
-//! Read when somebody looks, and written out here: a counter of the registry holds whole numbers,
-//! and CPU seconds are none.
+//! Read on demand and formatted here, because the registry's counters hold whole numbers and CPU
+//! seconds are fractional.
 
 use std::fmt::Write as _;
 
@@ -33,7 +33,7 @@ pub struct Process {
 // === impl Process ===
 
 impl Process {
-    /// Asks the system; `None` where it does not tell.
+    /// Reads the values from the system; `None` if it does not provide them.
     #[cfg(target_os = "linux")]
     #[expect(clippy::cast_precision_loss, reason = "ticks and seconds are far below 2^53")]
     pub fn read() -> Option<Self> {
@@ -48,7 +48,7 @@ impl Process {
         })
     }
 
-    /// Asks the system; `None` where it does not tell.
+    /// Reads the values from the system; `None` if it does not provide them.
     #[cfg(not(target_os = "linux"))]
     pub fn read() -> Option<Self> {
         None

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use metrics::Counter;
 
-/// A counter of the registry whose value the daemon itself reads too.
+/// A counter of the registry whose value the daemon reads too.
 pub struct Total {
     counter: Counter,
     value: AtomicU64,
@@ -15,7 +15,7 @@ pub struct Total {
 
 impl Total {
     pub(super) fn new(counter: Counter) -> Self {
-        // A counter is shown from the start, with zero.
+        // The counter is exported from the start, with zero.
         counter.increment(0);
         Self { counter, value: AtomicU64::new(0) }
     }

@@ -1,4 +1,4 @@
-//! What goes wrong around the engine while it lives.
+//! Injects faults around the running engine.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::simulation::plan::Weather;
 use crate::simulation::world::Alive;
 
 impl History<'_> {
-    /// Lets things go wrong until a time; true if the engine died meanwhile.
+    /// Injects faults until a time; returns whether the engine died meanwhile.
     pub(super) async fn trouble(
         &mut self,
         engine: &Engine<Link>,

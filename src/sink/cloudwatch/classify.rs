@@ -1,10 +1,10 @@
-//! What an answer of CloudWatch, or the lack of one, means for the counts in a call. Pure.
+//! Interprets CloudWatch's response to a call, or the lack of one. Pure code.
 
 use std::collections::BTreeSet;
 
 use crate::sink::{Culprit, Failure};
 
-/// Codes with which AWS services say "too fast", whatever the status.
+/// Error codes that mean throttling, whatever the status.
 /// <https://github.com/awslabs/aws-sdk-rust>, retry classifiers of the SDK; read 2026-11-21.
 const THROTTLING: [&str; 13] = [
     "Throttling",
@@ -22,7 +22,7 @@ const THROTTLING: [&str; 13] = [
     "SlowDown",
 ];
 
-/// Codes with which AWS services refuse the caller, whatever the status.
+/// Error codes that reject the caller, whatever the status.
 const DENIED: [&str; 16] = [
     "AccessDenied",
     "AccessDeniedException",
@@ -42,7 +42,7 @@ const DENIED: [&str; 16] = [
     "OptInRequired",
 ];
 
-/// What an answered call means. `datums` is how many the call carried.
+/// Interprets a response. `datums` is the number of datums in the call.
 pub fn answered(status: u16, code: Option<&str>, message: Option<&str>, datums: usize) -> Failure {
     let code = code.unwrap_or_default();
     let why = || match message {
@@ -62,7 +62,7 @@ pub fn answered(status: u16, code: Option<&str>, message: Option<&str>, datums: 
         return Failure::Denied(why());
     }
     if status == 400 {
-        // The message of a refusal quotes values of events, which do not belong in a log.
+        // An error message may quote values of events, which must not be logged.
         let message = message.unwrap_or_default();
         let why = || format!("{status} {code}");
         let named = named_datums(message, datums);
@@ -74,11 +74,11 @@ pub fn answered(status: u16, code: Option<&str>, message: Option<&str>, datums: 
             Culprit::Unnamed(why())
         });
     }
-    // A redirect, a 404 of a proxy: somebody answered, but not CloudWatch as we know it.
+    // A redirect, or a proxy's 404: this is not a response of CloudWatch.
     Failure::Unknown(why())
 }
 
-/// The datums that a message points at by `MetricData.member.N`, N from 1.
+/// The datums that a message names as `MetricData.member.N`, N from 1.
 fn named_datums(message: &str, datums: usize) -> BTreeSet<usize> {
     let members = message.split("MetricData.member.").skip(1);
     members
@@ -90,7 +90,7 @@ fn named_datums(message: &str, datums: usize) -> BTreeSet<usize> {
         .collect()
 }
 
-/// Long enough for a log line.
+/// Shortens a message for a log line.
 fn shorten(message: &str) -> String {
     message.chars().take(300).collect()
 }

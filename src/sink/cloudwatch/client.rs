@@ -22,13 +22,13 @@ use super::classify::answered;
 use crate::aws::{AwsEnvironment, assume_role};
 use crate::sink::{Amount, Datum, Failure, MetricSink};
 
-/// How CloudWatch is reached.
+/// How to reach CloudWatch.
 #[derive(Clone, Debug)]
 pub struct CloudWatchSettings {
     pub environment: AwsEnvironment,
-    /// `None`: the SDK finds it.
+    /// `None`: the SDK determines it.
     pub region: Option<String>,
-    /// Assumed for publishing.
+    /// The role to assume for publishing.
     pub role_arn: Option<String>,
     pub connect_timeout: Duration,
     pub attempt_timeout: Duration,
@@ -41,7 +41,7 @@ pub struct CloudWatch {
     identity: String,
 }
 
-/// Says whether a request was handed to the connection pool: before that, nothing was sent.
+/// Whether a request reached the connection pool: before that, nothing was sent.
 #[derive(Clone, Debug, Default)]
 struct Transmitted(Arc<AtomicBool>);
 
@@ -61,7 +61,7 @@ impl CloudWatch {
         let sdk = assume_role(sdk, settings.role_arn.as_deref()).await;
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(settings.connect_timeout)
-            // Finding credentials and connecting come before the attempt's own time.
+            // Finding credentials and connecting count toward the attempt, so both get extra time.
             .operation_attempt_timeout(settings.connect_timeout + settings.attempt_timeout)
             .operation_timeout(settings.connect_timeout + settings.attempt_timeout)
             .build();
@@ -95,7 +95,7 @@ impl MetricSink for CloudWatch {
     }
 
     fn refresh_credentials(&self) {
-        // A new cache forgets the identity that was refused.
+        // A new cache drops the rejected identity.
         let config = self.client.load().config().to_builder();
         let config = config.identity_cache(IdentityCache::lazy().build()).build();
         self.client.store(Arc::new(Client::from_conf(config)));

@@ -1,5 +1,5 @@
-//! `PutMetricData` through the AWS SDK, one try a call: the repeats are the publisher's, since a
-//! hidden one would count twice without saying so.
+//! `PutMetricData` through the AWS SDK, one attempt per call. The publisher retries, because a
+//! hidden retry could count twice without being reported.
 
 mod classify;
 mod client;

@@ -1,4 +1,4 @@
-//! What becomes of counts when the work on them dies, and of pauses when the daemon drains.
+//! Counts whose publishing panics, and pauses while the daemon drains.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::ses::{EventType, Minute};
 use crate::sink::{Amount, Datum, Failure};
 use crate::telemetry::DoubtCause;
 
-/// Panics at its first call, and takes all others; remembers the sum of each.
+/// Panics at its first call and accepts all others; remembers the sum of each.
 #[derive(Debug, Default)]
 struct PanicsOnce(Mutex<Vec<u64>>);
 
@@ -40,7 +40,7 @@ impl MetricSink for PanicsOnce {
     }
 }
 
-/// Fails so many times in one way, then says so and takes everything.
+/// Fails this many times in one way, then reports that and accepts everything.
 #[derive(Debug)]
 struct Fails {
     way: Failure,
@@ -82,7 +82,7 @@ fn delta(layouts: &Layouts) -> Delta {
     delta
 }
 
-/// A publisher with two counts of one request to publish, a datum in each call, one call at a time.
+/// A publisher for two counts of one request, with one datum per call and one call at a time.
 fn publisher_to<S: MetricSink>(sink: S, ledger: &Ledger) -> (Publisher<S>, Arc<Metrics>) {
     let (layouts, metrics) = (Layouts::default(), Metrics::new().expect("metrics"));
     let limits = Limits { series: None, entries: 10 };
@@ -122,8 +122,8 @@ async fn a_call_that_panics_is_in_doubt_and_comes_again_and_its_waiters_hear_of_
     assert_eq!(waiter.stage(), Stage::Lost);
 }
 
-/// After eight failures a pause takes five seconds at least, and the ten before a shutdown's end
-/// are too few for two of them.
+/// After eight failures a pause takes at least five seconds; the ten seconds before the end of a
+/// shutdown are too short for two of them.
 #[tokio::test(start_paused = true)]
 async fn pauses_between_tries_grow_and_end_at_the_signal() {
     for way in [Failure::NotIngested("busy".into()), Failure::Unknown("no answer".into())] {
@@ -148,7 +148,7 @@ async fn pauses_between_tries_grow_and_end_at_the_signal() {
     }
 }
 
-/// Neither for the next flush, nor less long than a failure lasts.
+/// Settling needs no flush interval, and no longer than a failure lasts.
 #[tokio::test(start_paused = true)]
 async fn who_waits_until_all_is_settled_waits_for_no_flush() {
     for times in [0, 8] {
@@ -165,7 +165,7 @@ async fn who_waits_until_all_is_settled_waits_for_no_flush() {
         assert!(publisher.is_idle() && publisher.left().is_empty());
         let is_quick = start.elapsed() < Duration::from_millis(100);
         assert_eq!(is_quick, times == 0, "{:?}", start.elapsed());
-        // Nothing is left, so nothing is waited for.
+        // Nothing is left, so this returns at once.
         publisher.settled().await;
     }
 }

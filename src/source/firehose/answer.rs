@@ -1,4 +1,4 @@
-//! Answers as Firehose wants them: any deviation would make it send the batch again.
+//! Responses in the format that Firehose requires: any deviation makes it send the batch again.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
@@ -15,7 +15,7 @@ struct Answer<'a> {
     error_message: Option<&'a str>,
 }
 
-/// An answer with the request's id and the time in milliseconds, errors too.
+/// A response with the request's ID and the time in milliseconds, also for errors.
 #[must_use]
 pub fn answer(status: u16, request_id: &str, now_ms: i64, error: Option<&str>) -> Response<Body> {
     let error = error.map(|error| {

@@ -1,4 +1,4 @@
-//! What happens to one delivery, from its headers to its answer.
+//! Processes one delivery, from its headers to its response.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,20 +24,20 @@ use crate::printable::shown;
 use crate::ses::{FirehoseRequest, Interest, read_request};
 use crate::telemetry::{LogLimiter, Metrics, RequestOutcome};
 
-/// Of a body without a valid key no more than this is read, and that is thrown away.
+/// Without a valid key only this much of a body is read, and discarded.
 const UNAUTHORIZED_DISCARD_MAX: usize = 1 << 20;
-/// Bodies without a valid key that are read at once; of more, nothing is read at all.
+/// Maximum number of unauthorized bodies read at once; above it nothing is read.
 const UNAUTHORIZED_AT_ONCE: usize = 64;
 
-/// An answer waits so long at most for the request's dead letters to be written.
+/// How long a response waits for the request's dead letters to be written.
 const LETTERS_PATIENCE: Duration = Duration::from_secs(1);
 
-/// How the endpoint works.
+/// Settings of the endpoint.
 #[derive(Clone, Debug)]
 pub struct FirehoseSettings {
     pub access_keys: AccessKeys,
     pub body_bytes: usize,
-    /// How long an answer may take at most: `settle_deadline` when it waits for counts.
+    /// Maximum time until the response: `settle_deadline` when it waits for counts.
     pub patience: Duration,
 }
 
@@ -54,19 +54,19 @@ struct Shared {
     warnings: LogLimiter,
 }
 
-/// How a delivery is answered, before it is put into words.
+/// The response to a delivery, before it is formatted.
 struct Reply {
     request_id: String,
     response: Response,
 }
 
-/// A request that is worked on, or known: whose answer to wait for.
+/// A request that is in progress or known, and for whose result to wait.
 struct Taken {
     request_id: String,
     waiter: Waiter,
-    /// The request's place among those in flight; a known one has none.
+    /// The request's charge among those in flight; absent for a known request.
     charge: Option<Charge>,
-    /// Ends when the request's dead letters are written.
+    /// Closes when the request's dead letters are written.
     letters: Option<oneshot::Receiver<()>>,
 }
 
@@ -75,21 +75,21 @@ struct Work {
     head: Head,
     body: Bytes,
     budget: Budget,
-    /// As the header has it, and then as the body does.
+    /// The ID from the header, or else from the body.
     request_id: String,
-    /// The right to work on it. None before the id is known.
+    /// The ticket for the request; `None` until the ID is known.
     ticket: Option<(RequestId, Ticket)>,
 }
 
-/// What came of reading a body.
+/// The result of reading a body.
 enum Counted {
-    /// With the body as it expanded, should it be read again.
+    /// The counts, and the decompressed body in case it must be read again.
     New(Box<Batch>, ExpandedBody),
-    /// The body's own id turned out to be known.
+    /// The ID in the body is already known.
     Known(Waiter),
 }
 
-/// The id of a delivery that is refused, and why.
+/// The ID of a rejected delivery, and the reason.
 type Refused = (String, Refusal);
 
 /// Reads a body up to its records.
@@ -101,7 +101,7 @@ fn read_head<'b>(
     Ok(if body.gzip { request.within_gzip() } else { request })
 }
 
-/// Reads a body into a batch like the blank one.
+/// Reads a body into a batch like `blank`.
 fn read_again(body: &ExpandedBody, blank: &Batch, intake: &Intake) -> Result<Batch, Refusal> {
     let rules = blank.rules();
     let fresh = || blank.blank(intake.letters());
@@ -120,7 +120,8 @@ impl FirehoseEndpoint {
         Self(Arc::new(Shared { settings, source, metrics, unauthorized, warnings }))
     }
 
-    /// Refuses a delivery. Its sender keeps it: Firehose writes what is refused for good to its backup.
+    /// Rejects a delivery. No dead letter is needed: Firehose writes permanently rejected batches
+    /// to its backup.
     fn refuse(
         &self,
         source: &[u8],
@@ -138,7 +139,7 @@ impl FirehoseEndpoint {
         &self.0.source.intake
     }
 
-    /// Takes one delivery.
+    /// Processes one delivery.
     pub async fn deliver(&self, request: Request<Body>) -> axum::http::Response<Body> {
         let shared = &self.0;
         let started = Instant::now();
@@ -151,7 +152,7 @@ impl FirehoseEndpoint {
         let (status, error) = (response.status(), response.error.as_deref());
         let mut answer = answer(status, &request_id, self.intake().clock.now_ms(), error);
         if status == 401 {
-            // A sender without a valid key must connect again.
+            // A sender without a valid key must reconnect.
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         answer
@@ -165,7 +166,7 @@ impl FirehoseEndpoint {
             if shared.warnings.allow() {
                 tracing::warn!("delivery rejected: missing or wrong access key");
             }
-            // Without this the sender sees a reset instead of the 401. In a flood it does.
+            // Drain a little so the client sees the 401 instead of a reset; skipped under load.
             if let Ok(_place) = shared.unauthorized.try_acquire() {
                 discard(body, UNAUTHORIZED_DISCARD_MAX).await;
             }
@@ -194,7 +195,7 @@ impl FirehoseEndpoint {
         }
     }
 
-    /// Looks the id up, reads the body, and works on it, which does not end with the connection.
+    /// Looks up the ID, reads the body, and processes it even if the connection closes.
     async fn admit(&self, head: Head, body: &mut Body) -> Result<Taken, Refused> {
         let mut ticket = None;
         if let Some(request_id) = &head.request_id {
@@ -215,7 +216,7 @@ impl FirehoseEndpoint {
         let budget = self.intake().budget(charge);
         let mut work = Work { request_id: echo.clone(), head, body, budget, ticket };
         if is_quick(&work.body) && !self.intake().commit_may_wait() {
-            // No other thread is woken for it, and nothing can end it half-way.
+            // No other thread is woken, and nothing can interrupt this.
             work.budget.set_quick(true);
             match catch_panic(|| self.count(&mut work)) {
                 Ok(Err(Over::NotQuick)) => work.budget.set_quick(false),
@@ -227,7 +228,7 @@ impl FirehoseEndpoint {
         }
         let working = self.clone().work(work).in_current_span();
         tokio::spawn(working).await.unwrap_or_else(|_| {
-            // The ticket was dropped with the panic, so the id is forgotten unless it was merged.
+            // The panic dropped the ticket, so the ID is forgotten unless it was merged.
             tracing::error!("committing a delivery panicked");
             Err((
                 echo,
@@ -242,7 +243,8 @@ impl FirehoseEndpoint {
     /// Counts a body on a thread of its own, and merges it.
     async fn work(self, mut work: Work) -> Result<Taken, Refused> {
         let (echo, endpoint) = (work.request_id.clone(), self.clone());
-        // Caught here, where the ticket is: a panic is the answer to all who wait for this id.
+        // Caught here, where the ticket is, so that every request waiting for this ID is rejected
+        // too.
         let count = move || {
             let counted = catch_panic(|| endpoint.count(&mut work));
             (work, counted)
@@ -256,7 +258,7 @@ impl FirehoseEndpoint {
         }
     }
 
-    /// Limits and drain, then the body.
+    /// Checks the limits and the drain, then reads the body.
     async fn read_body(&self, head: &Head, body: &mut Body) -> Result<(Bytes, Charge), Refusal> {
         let shared = &self.0;
         let mut charge = shared.source.enter(0)?;
@@ -283,7 +285,7 @@ impl FirehoseEndpoint {
             return Err(bad("the request IDs in the header and the body differ"));
         }
         *request_id = body_id.into_owned();
-        // Without the header, the id is known only now.
+        // Without the header, the ID becomes known only here.
         if ticket.is_none() {
             let id = RequestId::new(SourceKind::Firehose, &head.source, request_id.as_bytes());
             match shared.source.ledger.admit(id) {
@@ -293,13 +295,13 @@ impl FirehoseEndpoint {
         }
         let fresh = || MeteredBatch::new(blank.blank(self.intake().letters()), budget);
         let reading = request.read(rules.interest(), fresh);
-        // Beyond its budget it is not read to its end, whatever that would have been.
+        // Reading stops beyond the budget, whatever the rest contains.
         budget.check()?;
         let batch = reading.map_err(bad)?.batch;
         Ok(Counted::New(Box::new(batch), body))
     }
 
-    /// Merges what was counted. A refusal is told to whoever joined.
+    /// Merges the counts. A rejection is also sent to every request that joined.
     async fn commit(&self, work: Work, counted: Result<Counted, Over>) -> Result<Taken, Refused> {
         let Work { budget, request_id, ticket, head, .. } = work;
         let (mut batch, body) = match counted {
@@ -338,7 +340,7 @@ impl FirehoseEndpoint {
         let Taken { request_id, waiter, charge, letters } = taken;
         let deadline = Instant::now() + self.0.settings.patience;
         if let Some(written) = letters {
-            // Nothing is said: it ends, or there is no patience left.
+            // The outcome is irrelevant: the letters are written, or waiting for them timed out.
             let _ = timeout(LETTERS_PATIENCE, written).await;
         }
         let known = charge.is_none();

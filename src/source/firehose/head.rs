@@ -1,4 +1,4 @@
-//! What a delivery says in its headers.
+//! The headers of a delivery.
 
 use axum::http::{HeaderMap, header};
 
@@ -9,7 +9,7 @@ pub const ACCESS_KEY: &str = "x-amz-firehose-access-key";
 const SOURCE_ARN: &str = "x-amz-firehose-source-arn";
 const PROTOCOL_VERSION: &str = "x-amz-firehose-protocol-version";
 
-/// An id is a GUID; one beyond this is no id.
+/// Request IDs are GUIDs; a longer ID is invalid.
 pub const REQUEST_ID_BYTES_MAX: usize = 1024;
 
 /// A delivery's headers.
@@ -24,10 +24,10 @@ pub struct Head {
 // === impl Head ===
 
 impl Head {
-    /// Reads the headers of a delivery that may come in.
+    /// Reads the headers of an authorized delivery.
     ///
     /// # Errors
-    /// They are not those of a Firehose delivery.
+    /// They are not the headers of a Firehose delivery.
     pub fn read(headers: &HeaderMap, path: &str) -> Result<Self, Refusal> {
         let bad = |message: &'static str| Err(Refusal::new(RefusalReason::BadRequest, message));
         let version = headers.get(PROTOCOL_VERSION);
@@ -51,7 +51,7 @@ impl Head {
     }
 }
 
-/// A header as text; `None` when it is missing or no text.
+/// A header as text; `None` when it is missing or not text.
 pub fn header_text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name)?.to_str().ok()
 }

@@ -1,8 +1,8 @@
 //! The Firehose HTTP endpoint.
 //! <https://docs.aws.amazon.com/firehose/latest/dev/httpdeliveryrequestresponse.html>, 2026-11-21.
 //!
-//! The order at the door: access key, ledger of ids, limits and drain, body. A refusal comes
-//! before the merge and leaves no trace; after it the answer is 200, or waits for the counts.
+//! The order of checks: access key, ledger of IDs, limits and drain, body. A rejection comes before
+//! the merge and has no effect. After the merge the response is 200, or waits for the counts.
 
 mod answer;
 mod endpoint;

@@ -1,4 +1,5 @@
-//! What S3 says when an object was made: itself, through SNS, or through `EventBridge`.
+//! The notification that S3 sends when an object is created: directly, through SNS, or through
+//! `EventBridge`.
 
 use memchr::memmem;
 use percent_encoding::percent_decode;
@@ -12,26 +13,26 @@ use crate::printable::shown;
 pub struct Object {
     pub bucket: String,
     pub key: String,
-    /// In a bucket with versions.
+    /// In a bucket with versioning.
     pub version: Option<String>,
-    /// Of its content, without quotes.
+    /// The hash of its content, without quotes.
     pub etag: Option<String>,
-    /// Orders what happened to the object; another with each time it is written.
+    /// Orders the changes of an object; it differs for each write.
     pub sequencer: Option<String>,
-    /// Of the bucket, as the notification has it: a name of a region, or anything else.
+    /// The bucket's region, as given by the notification: a region name, or any other text.
     pub region: Option<String>,
 }
 
-/// What a message of S3 says.
+/// The content of an S3 notification.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Notification {
-    /// Those that were made. None in the message with which S3 tests a queue.
+    /// Created objects. Empty for the message with which S3 tests a queue.
     pub objects: Vec<Object>,
-    /// Other things that happened, such as deletions.
+    /// Other changes, such as deletions.
     pub others: u64,
 }
 
-/// Every shape at once: which one it is, the members tell.
+/// All formats at once; the fields that are present tell which one it is.
 #[derive(Deserialize)]
 struct Message {
     #[serde(rename = "Records")]
@@ -81,23 +82,23 @@ struct Named {
 
 /// Sources of records: S3, `MinIO` and Ceph.
 const SOURCES: [&str; 3] = ["aws:s3", "minio:s3", CEPH];
-/// It writes keys as they are; the others encode them.
+/// Ceph writes keys as they are; the others encode them.
 const CEPH: &str = "ceph:s3";
 
-/// One of them is in every message of S3.
+/// Every S3 notification contains one of these.
 const MARKS: [&str; 5] = ["aws:s3", "aws.s3", "s3:TestEvent", "minio:s3", CEPH];
 
 // === impl Notification ===
 
 impl Notification {
-    /// `None` for a message of anything else.
+    /// `None` for any other message.
     #[must_use]
     pub fn read(body: &[u8]) -> Option<Self> {
         Self::read_at(body, 0)
     }
 
     fn read_at(body: &[u8], level: u8) -> Option<Self> {
-        // Most messages are events, and are not parsed twice.
+        // Most messages are events, and this check avoids parsing them twice.
         if !MARKS.iter().any(|mark| memmem::find(body, mark.as_bytes()).is_some()) {
             return None;
         }
@@ -118,7 +119,7 @@ impl Notification {
                 let key = if event_source == CEPH {
                     s3.object.key.clone()
                 } else {
-                    // Encoded as in a form: a space is a plus.
+                    // Form encoding: a space is a plus.
                     let key = s3.object.key.replace('+', " ");
                     percent_decode(key.as_bytes()).decode_utf8_lossy().into_owned()
                 };
@@ -163,23 +164,23 @@ impl Object {
         format!("s3://{}/{}", self.bucket, self.key)
     }
 
-    /// As [`Object::url`], for logs and messages: escaped, and cut.
+    /// As [`Object::url`], escaped and shortened for logs and messages.
     #[must_use]
     pub fn shown(&self) -> String {
         shown(&self.url())
     }
 
-    /// The version, or what stands for it.
+    /// The version, or its substitute.
     #[must_use]
     pub fn version(&self) -> Option<&str> {
         self.version.as_deref().or(self.etag.as_deref()).or(self.sequencer.as_deref())
     }
 
-    /// Known by bucket, key and version; without a version by its content, and without that by when
-    /// it was written.
+    /// The identity: bucket, key and version; without a version the content's hash, and without
+    /// that the sequencer.
     #[must_use]
     pub fn id(&self) -> RequestId {
-        // In a bucket whose versioning is suspended, all have this version.
+        // In a bucket with suspended versioning, every object has this version.
         let version = self.version.as_deref().filter(|version| *version != "null");
         let (kind, text) = match (version, &self.etag, &self.sequencer) {
             (Some(version), _, _) => ("version", version),
@@ -187,7 +188,7 @@ impl Object {
             (None, None, Some(sequencer)) => ("sequencer", sequencer.as_str()),
             (None, None, None) => ("", ""),
         };
-        // A listed ARN may have slashes, as keys have.
+        // A configured ARN may contain slashes, as keys may.
         let place = format!("{}:{}/{}", self.bucket.len(), self.bucket, self.key);
         RequestId::new(SourceKind::S3, place.as_bytes(), format!("{kind}:{text}").as_bytes())
     }
@@ -246,11 +247,11 @@ mod tests {
             "bucket":{"name":"mail"},"object":{"key":"a+b","size":1,"etag":"e","version-id":"v","sequencer":"0055"}},
             "region":"eu-west-1"}"#;
         let read = Notification::read(event.as_bytes()).expect("it is one");
-        // Not encoded there.
+        // Not encoded by Ceph.
         assert_eq!(read.objects, [object("a+b", Some("v"), Some("e"))]);
     }
 
-    /// As `cmd/event-notification.go` of `MinIO` and `rgw_pubsub.cc` of Ceph write them.
+    /// In the formats of `MinIO` (`cmd/event-notification.go`) and Ceph (`rgw_pubsub.cc`).
     #[test]
     fn objects_are_named_by_minio_and_ceph_too() {
         let minio = r#"{"EventName":"s3:ObjectCreated:Put","Key":"mail/a b+c","Records":[{

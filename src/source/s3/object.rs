@@ -22,21 +22,21 @@ use crate::intake::{MeteredBatch, ReadError, read_stream};
 use crate::printable::shown;
 use crate::telemetry::{Metrics, ObjectOutcome};
 
-/// Objects that are read at once. Each is a thread, and less than a megabyte.
+/// Maximum number of objects read at once. Each takes a thread, and less than a megabyte.
 const AT_ONCE: usize = 16;
-/// Times that an object is read, should it break off.
+/// Attempts to read an object whose download breaks off.
 const TRIES: usize = 3;
-/// Until the answer begins.
+/// Timeout until the response starts.
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Clients for other regions than the first.
+/// Maximum number of clients for other regions.
 const OTHER_REGIONS_MAX: usize = 40;
 
 /// Reads objects. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Objects {
     clients: Arc<Clients>,
-    /// The account that owns the buckets; S3 refuses others. None: anybody.
+    /// The account that must own the buckets; S3 rejects others. `None`: any account.
     owner: Option<String>,
     places: Arc<Semaphore>,
     metrics: Arc<Metrics>,
@@ -46,13 +46,13 @@ pub struct Objects {
 #[derive(Debug)]
 struct Clients {
     first: Client,
-    /// What others are made with; None: there are no others.
+    /// Creates clients for other regions; `None`: there are none.
     sdk: Option<SdkConfig>,
     others: Mutex<HashMap<String, Client>>,
 }
 
-/// A body that knows how long it is to be: one that breaks off fails, and never as gzip does that
-/// was torn before it was stored.
+/// A body with a known length. A download that breaks off is an error, and is never mistaken for
+/// gzip that was truncated before it was stored.
 struct Download<R> {
     body: R,
     left: u64,
@@ -68,7 +68,7 @@ pub fn client(sdk: &SdkConfig) -> Client {
 fn client_in(sdk: &SdkConfig, region: Option<String>) -> Client {
     let timeouts =
         TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT);
-    // What stands in for S3 has one host name for all buckets.
+    // A replacement for S3 has one host name for all buckets.
     let is_elsewhere =
         sdk.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
     let mut config = aws_sdk_s3::config::Builder::from(sdk)
@@ -80,7 +80,7 @@ fn client_in(sdk: &SdkConfig, region: Option<String>) -> Client {
     Client::from_conf(config.build())
 }
 
-/// Whether a text is the name of a region: `eu-west-1`, `us-gov-west-1`.
+/// Whether a text is a region name: `eu-west-1`, `us-gov-west-1`.
 fn is_region(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let [first, middle @ .., last] = &parts[..] else { return false };
@@ -97,7 +97,8 @@ fn is_region(text: &str) -> bool {
 // === impl Clients ===
 
 impl Clients {
-    /// The client for a region; the first for a text that is none, as `MinIO` and Ceph may write.
+    /// The client for a region; the first client if the text is not a region, as with `MinIO` and
+    /// Ceph.
     fn of(&self, region: Option<&str>) -> Client {
         let first = || self.first.clone();
         let Some((sdk, region)) = self.sdk.as_ref().zip(region.filter(|text| is_region(text)))
@@ -135,7 +136,8 @@ impl Objects {
         }
     }
 
-    /// As [`Objects::new`], so many objects at once, all with this client, whoever owns them.
+    /// As [`Objects::new`], but with `at_once` concurrent reads, only this client, and any bucket
+    /// owner.
     #[must_use]
     pub fn with(client: Client, at_once: usize, metrics: Arc<Metrics>) -> Self {
         let clients = Clients { first: client, sdk: None, others: Mutex::default() };
@@ -143,18 +145,18 @@ impl Objects {
         Self { clients: Arc::new(clients), owner: None, places, metrics }
     }
 
-    /// Reads an object of at most `bytes_max` bytes after gzip. `fresh` begins a reading, for each try.
-    /// `None`: it is not there any more.
+    /// Reads an object of at most `bytes_max` decompressed bytes. `fresh` creates an empty batch
+    /// for each attempt. `None`: it no longer exists.
     ///
     /// # Errors
-    /// Says why it cannot be read, or not to its end; or it is beyond its budget.
+    /// The object cannot be read completely, or exceeds its budget.
     pub async fn read(
         &self,
         object: &Object,
         bytes_max: Option<u64>,
         fresh: impl Fn() -> MeteredBatch,
     ) -> Result<Option<MeteredBatch>, ReadError> {
-        // The semaphore is never closed, and without a place the work would only be slower.
+        // The semaphore is never closed; even without a permit the work would only be slower.
         let _place = self.places.acquire().await.ok();
         let mut backoff = Backoff::default();
         for left in (0..TRIES).rev() {
@@ -190,7 +192,7 @@ impl Objects {
         }
     }
 
-    /// `None`: it is not there any more, or holds something else by now.
+    /// `None`: it no longer exists, or its content has changed.
     async fn open(&self, object: &Object) -> Result<Option<impl Read + Send + 'static>, String> {
         let client = self.clients.of(object.region.as_deref());
         let call = client.get_object().bucket(&object.bucket).key(&object.key);
@@ -219,7 +221,7 @@ impl Objects {
 /// Why an object cannot be read, in one line.
 fn why(error: &SdkError<GetObjectError>, region: &str, owner: Option<&str>) -> String {
     let SdkError::ServiceError(answer) = error else {
-        // The cause says it, such as a connection that was refused.
+        // The innermost cause is the most specific, such as a refused connection.
         let mut cause: &dyn Error = error;
         while let Some(deeper) = cause.source() {
             cause = deeper;

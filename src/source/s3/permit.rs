@@ -1,34 +1,34 @@
-//! Which objects the messages of a queue may name.
+//! Decides which objects the messages of a queue may name.
 //!
-//! Whoever may write to the queue chooses bucket and key, and the task's role may be allowed to read
-//! more than was meant. So an object is judged by its name before S3 is asked for anything.
+//! Anyone who can write to the queue chooses bucket and key, and the task's role may be able to
+//! read more than intended. So an object's name is checked before any request to S3.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>, 2026-11-29.
 
 use std::net::Ipv4Addr;
 
 use super::notification::{Notification, Object};
 
-/// Objects in one message. S3 itself names one; this limit is ours.
+/// Maximum number of objects in one message. S3 itself names one; this limit is postmeter's.
 const OBJECTS_MAX: usize = 1000;
-/// Bytes of a key.
-/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html>, 2026-11-29.
+/// Maximum size of a key. <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html>,
+/// 2026-11-29.
 const KEY_BYTES_MAX: usize = 1024;
-/// Bytes of a version, `ETag` or sequencer: S3 allows versions of 1024.
+/// Maximum size of a version, `ETag` or sequencer: S3 allows versions of 1024 bytes.
 const VERSION_BYTES_MAX: usize = 1024;
 
-/// Names that begin or end so are not those of general purpose buckets: other kinds of bucket, and
-/// access points, which lead to buckets of any account.
+/// General purpose buckets have no names that start or end like this. Other kinds of bucket do, and
+/// access points, which can lead to buckets of any account.
 const RESERVED_PREFIXES: [&str; 3] = ["xn--", "sthree-", "amzn-s3-demo-"];
 const RESERVED_SUFFIXES: [&str; 5] = ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"];
 
-/// What a queue's messages may name.
+/// The objects that a queue's messages may name.
 #[derive(Clone, Debug, Default)]
 pub struct Permit {
-    /// Any, by its plain name, if there are none.
+    /// If empty, any bucket with a plain name.
     buckets: Vec<String>,
 }
 
-/// Why the objects of a message are not read. Nothing that happens later can change it.
+/// Why the objects of a message are not read. Always permanent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Forbidden {
     #[error("{object} is in a bucket that is not listed in sqs.buckets")]
@@ -52,10 +52,10 @@ impl Permit {
         Self { buckets }
     }
 
-    /// Judges all objects that a message names.
+    /// Checks all objects that a message names.
     ///
     /// # Errors
-    /// One of them may not be read, so that none is.
+    /// One of them is forbidden, so none may be read.
     pub fn judge(&self, notification: &Notification) -> Result<(), Forbidden> {
         let objects = &notification.objects;
         if objects.len() > OBJECTS_MAX {

@@ -1,4 +1,4 @@
-//! One certificate that messages say they are signed by: what its file holds, and whether it is SNS's.
+//! One certificate that messages refer to: the content of its file, and whether it belongs to SNS.
 
 use std::time::Duration;
 
@@ -18,14 +18,14 @@ use x509_cert::ext::pkix::{AuthorityInfoAccessSyntax, SubjectAltName};
 
 use super::topic::Topic;
 
-/// Certificates in one file.
+/// Maximum number of certificates in one file.
 const IN_FILE_MAX: usize = 8;
-/// Where Amazon's authority keeps the certificates of issuers.
+/// The host suffix of Amazon's issuer certificates.
 const ISSUERS_SUFFIX: &str = ".amazontrust.com";
 /// `id-ad-caIssuers` of RFC 5280.
 const CA_ISSUERS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.2");
 
-/// What a file holds, not yet believed.
+/// The content of a file, not verified yet.
 #[derive(Debug)]
 pub struct Offered {
     leaf: CertificateDer<'static>,
@@ -33,16 +33,17 @@ pub struct Offered {
     parsed: Certificate,
 }
 
-/// A key of SNS, and when it may be used.
+/// A signing key of SNS, and its validity.
 #[derive(Clone, Debug)]
 pub struct SigningKey {
     /// `SubjectPublicKeyInfo` in DER.
     public_key: Vec<u8>,
-    /// First and last, in Unix milliseconds.
+    /// Start and end, in Unix milliseconds.
     valid_ms: (i64, i64),
 }
 
-/// Where an issuer's certificate is, by plain HTTP: what comes from there is checked, not trusted.
+/// The location of an issuer's certificate, through plain HTTP: what is fetched from there is
+/// verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssuerUrl {
     pub host: String,
@@ -52,10 +53,10 @@ pub struct IssuerUrl {
 // === impl Offered ===
 
 impl Offered {
-    /// Reads a file in PEM: the certificate, and perhaps those that issued it.
+    /// Reads a PEM file: the certificate, and optionally its issuers.
     ///
     /// # Errors
-    /// It is none; says why.
+    /// Why the file is not valid.
     pub fn read(pem: &[u8]) -> Result<Self, &'static str> {
         let mut all = Vec::new();
         for certificate in CertificateDer::pem_slice_iter(pem) {
@@ -71,7 +72,7 @@ impl Offered {
         Ok(Self { leaf, issuers: all.collect(), parsed })
     }
 
-    /// All of it in PEM, as [`Offered::read`] reads it again.
+    /// The whole content in PEM, as [`Offered::read`] accepts it.
     #[must_use]
     pub fn to_pem(&self) -> Vec<u8> {
         let mut pem = String::new();
@@ -87,13 +88,13 @@ impl Offered {
         pem.into_bytes()
     }
 
-    /// Whether it came with those that issued it.
+    /// Whether the file contains issuers.
     #[must_use]
     pub fn has_issuers(&self) -> bool {
         !self.issuers.is_empty()
     }
 
-    /// Where the issuer's certificate is, if it says so and that is one of Amazon's.
+    /// The location of the issuer's certificate, if given and at Amazon.
     #[must_use]
     pub fn issuer_url(&self) -> Option<IssuerUrl> {
         let tbs = self.parsed.tbs_certificate();
@@ -112,11 +113,11 @@ impl Offered {
         self.issuers.push(issuer.unwrap_or_else(|_| bytes.into()));
     }
 
-    /// Whether it is a certificate of SNS for a topic at this time (Unix milliseconds): its names are,
-    /// and with `roots` those who issued it are known up to one of them.
+    /// Verifies that the certificate belongs to SNS in the topic's region at this time (Unix
+    /// milliseconds): by its names and, with `roots`, by a chain to one of them.
     ///
     /// # Errors
-    /// It is not; says why.
+    /// Why it is not accepted.
     pub fn judge(
         &self,
         topic: &Topic,
@@ -169,7 +170,7 @@ impl SigningKey {
         &self.public_key
     }
 
-    /// Whether it may be used at this time, in Unix milliseconds.
+    /// Whether it is valid at this time, in Unix milliseconds.
     #[must_use]
     pub fn is_valid_at(&self, now_ms: i64) -> bool {
         let (first, last) = self.valid_ms;
@@ -179,7 +180,7 @@ impl SigningKey {
 
 #[cfg(test)]
 impl SigningKey {
-    /// One that is valid always.
+    /// A key that is always valid.
     pub fn eternal() -> Self {
         Self { public_key: Vec::new(), valid_ms: (i64::MIN, i64::MAX) }
     }
@@ -240,7 +241,7 @@ mod tests {
         roots
     }
 
-    /// A root, what it issued, and what that issued.
+    /// A root, its intermediate, and a leaf.
     struct Chain {
         root: rcgen::Certificate,
         between: rcgen::Certificate,
@@ -300,7 +301,7 @@ mod tests {
         let stranger = read(&chain(&leaf("sns.amazonaws.com"))).unwrap();
         let why_not = why(stranger.judge(&topic(), Some(&known), NOW_MS));
         assert!(why_not.contains("issuer is not trusted"), "{why_not}");
-        // Another's issuer does not help.
+        // The issuer of another certificate does not help.
         let mut stolen =
             Offered::read(chain(&leaf("sns.amazonaws.com")).leaf.pem().as_bytes()).unwrap();
         stolen.add_issuer(good.between.der().to_vec());
@@ -312,7 +313,7 @@ mod tests {
                 assert!(why.contains("not valid now"), "{why}");
             }
         }
-        // An authority signs certificates and no messages.
+        // An authority signs certificates, not messages.
         let mut params = leaf("sns.amazonaws.com");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority = chain(&params);
@@ -336,7 +337,7 @@ mod tests {
         }
     }
 
-    /// `AuthorityInfoAccess` with one address.
+    /// `AuthorityInfoAccess` with one URL.
     fn access(url: &str) -> CustomExtension {
         let length = |bytes: usize| u8::try_from(bytes).unwrap();
         let oid = [6, 8, 0x2b, 6, 1, 5, 5, 7, 0x30, 2];

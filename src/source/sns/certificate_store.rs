@@ -1,7 +1,7 @@
-//! Certificates that once held, in files: after a restart they are needed at once, and fetching them is
-//! what strangers can hinder.
+//! Stores verified certificates in files: after a restart they are needed at once, and attackers
+//! can delay fetching them.
 //!
-//! What a file holds is believed no more than what was fetched: it is verified in the same way.
+//! Stored files are not trusted: they are verified like fetched ones.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -13,20 +13,20 @@ use super::topic::{CertificateUrl, Topic};
 use crate::private;
 
 const SUFFIX: &str = ".pem";
-/// A certificate and those that issued it have 10 kB.
+/// A certificate with its issuers has 10 kB.
 const FILE_BYTES_MAX: u64 = 256 << 10;
-/// Files that are kept and read.
+/// Maximum number of files to store and read.
 const FILES_MAX: usize = 32;
 
 /// A directory of certificates. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct CertificateStore(Arc<Path>);
 
-/// What a file holds, not verified.
+/// The content of a file, not verified.
 #[derive(Debug)]
 pub struct KeptCertificate {
     pub url: CertificateUrl,
-    /// One at whose host it is.
+    /// A topic that uses the certificate's host.
     pub topic: Arc<Topic>,
     pub pem: Vec<u8>,
 }
@@ -37,16 +37,16 @@ impl CertificateStore {
     /// Opens a directory, creating it if it is missing.
     ///
     /// # Errors
-    /// What the system says.
+    /// Errors of the system.
     pub fn open(directory: &Path) -> io::Result<Self> {
         let directory = private::directory(directory, "sns.certificate_directory")?;
         Ok(Self(directory.into()))
     }
 
-    /// What is kept of certificates at the hosts of these topics.
+    /// The stored certificates for the hosts of these topics.
     ///
     /// # Errors
-    /// The directory cannot be read; a file that cannot be is left out.
+    /// The directory cannot be read; unreadable files are skipped.
     pub fn load(&self, topics: &[Arc<Topic>]) -> io::Result<Vec<KeptCertificate>> {
         let mut found = Vec::new();
         for path in self.newest_first()?.into_iter().take(FILES_MAX) {
@@ -60,10 +60,10 @@ impl CertificateStore {
         Ok(found)
     }
 
-    /// Keeps a certificate; the oldest go when there are many.
+    /// Stores a certificate; removes the oldest above the limit.
     ///
     /// # Errors
-    /// What the system says.
+    /// Errors of the system.
     pub fn save(&self, url: &CertificateUrl, pem: &[u8]) -> io::Result<()> {
         let new = self.0.join(".new");
         let mut file = private::create_anew(&new)?;
@@ -76,13 +76,13 @@ impl CertificateStore {
         Ok(())
     }
 
-    /// Forgets a certificate.
+    /// Removes a certificate.
     pub fn remove(&self, url: &CertificateUrl) {
-        // It would not be believed again either.
+        // If that fails, the file is rejected again at the next start.
         let _ = fs::remove_file(self.path_of(url));
     }
 
-    /// Hosts have no underscores, and files no slashes.
+    /// The separator is unique, because hosts have no underscores and file names no slashes.
     fn path_of(&self, url: &CertificateUrl) -> PathBuf {
         self.0.join(format!("{}_{}", url.host(), url.path().trim_start_matches('/')))
     }

@@ -1,9 +1,10 @@
-//! The keys that messages were signed by: fetched, kept, and bounded in number and in how often.
+//! The signing keys of messages: fetched and cached, with limits on their number and on fetches.
 //!
-//! Anybody can post a message that names a certificate at SNS, so a fetch is what a stranger can make us
-//! do. New names are fetched one at a time and few in a minute, in an order that made-up names cannot
-//! use up: first for peers that had none fetched in vain lately, then those that most messages ask
-//! for. A name that once held is fetched anew beside that, and its key is used meanwhile.
+//! Anyone can post a message that names a certificate at SNS, so an attacker can make the daemon
+//! fetch certificates. New certificates are fetched one at a time and few per minute, in an order
+//! that invented names cannot exhaust: first for peers without recent failed fetches, then by the
+//! number of messages that wait. A certificate that was valid before is refreshed independently of
+//! that, and its key is used meanwhile.
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
@@ -23,26 +24,27 @@ use crate::clock::Clock;
 use crate::offload::offload;
 use crate::telemetry::{CertificateOutcome, LogLimiter, Metrics};
 
-/// Certificates that are known at once. SNS has one at a time in each region, for months.
+/// Maximum number of known certificates. SNS uses one at a time in each region, for months.
 const KNOWN_MAX: usize = 32;
-/// Fetches of new names: one in so much time, after a pause so many more at once.
+/// Interval of fetches of new names, and the burst allowed after a pause.
 const FETCH_EVERY: Duration = Duration::from_secs(3);
 const FETCHES_AHEAD: u32 = 9;
-/// New names that wait to be fetched.
+/// Maximum number of new names waiting to be fetched.
 const ASKED_MAX: usize = 64;
-/// Names that are known to have no key.
+/// Maximum number of names known to have no key.
 const WITHOUT_MAX: usize = 256;
-/// Messages that wait for a certificate at once; for more it is fetched, and they come again.
+/// Maximum number of messages waiting for a certificate. Above it messages are rejected
+/// temporarily, and the certificate is fetched anyway.
 const WAITING_MAX: usize = 128;
 /// How long a message waits for a certificate.
 const KEY_PATIENCE: Duration = Duration::from_secs(8);
-/// One is fetched anew when it has been known for so long, and then this often while SNS is away.
+/// Age at which a certificate is refreshed, and the interval of retries while SNS is unreachable.
 const FRESH: Duration = Duration::from_hours(24);
 const AGAIN_EVERY: Duration = Duration::from_hours(1);
-/// After a fetch that failed, and after an answer that was no good, nobody asks again for so long.
+/// How long a failed fetch, or an invalid certificate, is not fetched again.
 const AWAY_FOR: Duration = Duration::from_secs(2);
 const NO_GOOD_FOR: Duration = Duration::from_mins(1);
-/// For certificate and issuer together.
+/// Timeout for a certificate and its issuer together.
 const FETCH_PATIENCE: Duration = Duration::from_secs(8);
 /// A certificate has 2 kB.
 const FILE_BYTES_MAX: usize = 64 << 10;
@@ -50,29 +52,29 @@ const FILE_BYTES_MAX: usize = 64 << 10;
 /// Why there is no key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoKey {
-    /// SNS could not be asked.
+    /// SNS could not be reached.
     Away(String),
-    /// SNS was asked and gave none.
+    /// SNS responded without a certificate.
     Missing(String),
-    /// There is a certificate, and it is no good.
+    /// The certificate is not valid for SNS.
     Wrong(String),
 }
 
 type Fetched = Result<Arc<SigningKey>, NoKey>;
 
-/// What certificates are looked for with.
+/// What is needed to fetch and verify certificates.
 #[derive(Debug)]
 pub struct CertificateParts {
     pub web: Web,
-    /// Whether chains are checked.
+    /// Whether chains are verified.
     pub chain: bool,
-    /// Where those that hold are kept, if anywhere.
+    /// Where valid certificates are stored, if anywhere.
     pub store: Option<CertificateStore>,
     pub clock: Clock,
     pub metrics: Arc<Metrics>,
 }
 
-/// The keys. Cheap to clone.
+/// The signing keys. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Certificates(Arc<Shared>);
 
@@ -88,19 +90,19 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     known: HashMap<CertificateUrl, Known>,
-    /// Names that once held, whose keys are not known: fetched as those that are.
+    /// Names that were valid before and whose keys are not known: refreshed like known ones.
     held: HashSet<CertificateUrl>,
-    /// Those without a key, and until when nobody asks again.
+    /// Names without a key, and until when they are not fetched again.
     without: HashMap<CertificateUrl, (NoKey, Instant)>,
-    /// New names that are fetched, or wait for that.
+    /// New names that are being fetched or waiting for it.
     asked: HashMap<CertificateUrl, Asked>,
     asked_before: u64,
-    /// Names that once held and are fetched for messages that wait.
+    /// Names that were valid before and are being fetched for waiting messages.
     again: HashMap<CertificateUrl, watch::Receiver<Option<Fetched>>>,
-    /// When the budget of new names is whole again.
+    /// When the fetch budget is full again.
     budget_whole: Instant,
     is_fetching: bool,
-    /// How often names are asked for, and peers had a name fetched that is no good.
+    /// How often names were requested, and how many fetches for a peer failed.
     askings: Sketch,
     in_vain: Sketch,
 }
@@ -108,12 +110,12 @@ struct State {
 #[derive(Debug)]
 struct Known {
     key: Arc<SigningKey>,
-    /// When it is to be fetched anew.
+    /// When it is refreshed.
     fetch_at: Instant,
     fetched_at: Instant,
 }
 
-/// A new name.
+/// A new name to fetch.
 #[derive(Debug)]
 struct Asked {
     topic: Arc<Topic>,
@@ -127,7 +129,7 @@ struct Asked {
 // === impl Certificates ===
 
 impl Certificates {
-    /// Reads those that were kept, too.
+    /// Also loads the stored certificates.
     #[must_use]
     pub fn new(parts: CertificateParts, topics: &[Arc<Topic>]) -> Self {
         let warnings = LogLimiter::new(Duration::from_secs(10), Arc::clone(&parts.metrics));
@@ -157,7 +159,7 @@ impl Certificates {
         let mut state = self.state();
         for KeptCertificate { url, topic, pem } in files {
             let offered = Offered::read(&pem).map_err(str::to_owned);
-            // Without a chain, it was the connection to SNS that told whose certificate it is.
+            // Without a chain, the connection to SNS was the proof of whose certificate it is.
             let roots = chain.then(|| web.roots());
             match offered.and_then(|offered| offered.judge(&topic, roots, clock.now_ms())) {
                 Ok(key) if *chain => {
@@ -175,10 +177,10 @@ impl Certificates {
         }
     }
 
-    /// The key at an address, which is one of the topic's region, for a message of a peer.
+    /// The key at a URL of the topic's region, for a message of a peer.
     ///
     /// # Errors
-    /// There is none.
+    /// There is no key.
     pub async fn key(&self, url: &CertificateUrl, topic: &Arc<Topic>, group: PeerGroup) -> Fetched {
         let shared = &self.0;
         let key = match self.look_up(url, topic, group) {
@@ -208,7 +210,7 @@ impl Certificates {
         }
     }
 
-    /// What is known of an address; begins to fetch what is not known, or not any more.
+    /// Looks up a URL; starts to fetch it if it is unknown or expired.
     fn look_up(&self, url: &CertificateUrl, topic: &Arc<Topic>, group: PeerGroup) -> Looked {
         let now = Instant::now();
         let mut state = self.state();
@@ -247,7 +249,7 @@ impl Certificates {
         Looked::UnderWay(fetched)
     }
 
-    /// Fetches a name that once held.
+    /// Fetches a name that was valid before.
     fn fetch_again(
         &self,
         url: &CertificateUrl,
@@ -290,7 +292,7 @@ impl Certificates {
     ) -> Result<(SigningKey, Vec<u8>), NoKey> {
         let away = |why: &str| Err(NoKey::Away(why.to_owned()));
         let (certificates, url, topic) = (self.clone(), url.clone(), Arc::clone(topic));
-        // In a task of its own: whatever a certificate makes of its parser, the next is fetched.
+        // A separate task, so that a panic in the certificate parser does not stop later fetches.
         let fetching = tokio::spawn(async move {
             timeout(FETCH_PATIENCE, certificates.fetch_and_judge(&url, &topic)).await
         });
@@ -328,7 +330,7 @@ impl Certificates {
         Ok((key, offered.to_pem()))
     }
 
-    /// Keeps what came of a fetch; gives what is to be made of it.
+    /// Stores the result of a fetch and returns it for the waiting messages.
     async fn keep(
         &self,
         url: &CertificateUrl,
@@ -363,14 +365,14 @@ impl Certificates {
     }
 }
 
-/// What is said of an address before anything is fetched.
+/// What is known about a URL before anything is fetched.
 enum Looked {
     Known(Arc<SigningKey>),
     Without(NoKey),
     UnderWay(watch::Receiver<Option<Fetched>>),
 }
 
-/// The order in which new names are fetched.
+/// The priority of a new name.
 type Rank = (u32, Reverse<u32>, u64);
 
 // === impl State ===
@@ -391,7 +393,7 @@ impl State {
         }
     }
 
-    /// Puts a new name among those that are to be fetched; `None` when those there come first.
+    /// Queues a new name; `None` when the queue is full of names with higher priority.
     fn ask(
         &mut self,
         url: &CertificateUrl,
@@ -403,7 +405,7 @@ impl State {
         let in_vain = self.in_vain.get(&group, now);
         if let Some(asked) = self.asked.get_mut(url) {
             asked.times = times;
-            // Whoever else asks for it speaks for it.
+            // A peer with fewer failed fetches that requests the same name improves its priority.
             if in_vain < self.in_vain.get(&asked.group, now) {
                 asked.group = group;
             }
@@ -425,7 +427,7 @@ impl State {
         Some(fetched)
     }
 
-    /// Names that wait, with their ranks.
+    /// Waiting names with their priorities.
     fn ranked(&mut self, now: Instant) -> impl Iterator<Item = (Rank, CertificateUrl)> {
         let Self { asked, in_vain, .. } = self;
         asked.iter().filter(|(_, asked)| !asked.is_begun).map(move |(url, asked)| {
@@ -434,13 +436,13 @@ impl State {
         })
     }
 
-    /// How long until the budget has a fetch.
+    /// How long until the budget allows a fetch.
     fn budget_pause(&self, now: Instant) -> Duration {
         let missing = self.budget_whole.saturating_duration_since(now);
         missing.saturating_sub(FETCH_EVERY * FETCHES_AHEAD)
     }
 
-    /// Takes the name that is to be fetched next; `None` when there is none left.
+    /// Takes the next name to fetch; `None` when none is left.
     fn begin(&mut self, now: Instant) -> Option<(CertificateUrl, Arc<Topic>)> {
         let Some((_, url)) = self.ranked(now).min() else {
             self.is_fetching = false;
@@ -453,7 +455,7 @@ impl State {
         Some((url, topic))
     }
 
-    /// A name was fetched, for good or in vain.
+    /// Ends the fetch of a name, successful or not.
     fn end(&mut self, url: &CertificateUrl, is_good: bool, now: Instant) -> Option<Asked> {
         let asked = self.asked.remove(url)?;
         if !is_good {
@@ -462,7 +464,7 @@ impl State {
         Some(asked)
     }
 
-    /// Keeps what came of a fetch: while a name that is known cannot be fetched anew, its key stays.
+    /// Stores the result of a fetch. If refreshing a known name fails, its key is kept.
     fn keep(&mut self, url: &CertificateUrl, fetched: Fetched, now: Instant) -> Fetched {
         match fetched {
             Ok(key) => {
@@ -500,7 +502,7 @@ impl State {
     }
 }
 
-/// The body of a good answer.
+/// The body of a successful response.
 fn body_of(
     answer: Result<super::web::Answer, String>,
     host: &str,
@@ -522,7 +524,7 @@ mod tests {
     use super::*;
     use crate::config::TopicArn;
 
-    /// Where nobody answers.
+    /// Certificates when SNS is unreachable.
     async fn away() -> (Certificates, Arc<Topic>) {
         let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let nobody = nobody.local_addr().unwrap();
@@ -563,7 +565,7 @@ mod tests {
         let (certificates, topic) = away().await;
         let url = url_of(&topic, 1);
         certificates.state().keep(&url, Ok(eternal()), Instant::now()).unwrap();
-        // What strangers ask for meanwhile takes nothing from it.
+        // Requests of attackers do not delay it.
         for number in 100..1000 {
             certificates.look_up(&url_of(&topic, number), &topic, peer(2));
         }
@@ -575,7 +577,7 @@ mod tests {
             // The fetch fails meanwhile.
             sleep(FETCH_PATIENCE * 2).await;
         }
-        // SNS says that it has none.
+        // SNS responds that there is none.
         let missing = NoKey::Missing("it answered 404".to_owned());
         certificates.state().keep(&url, Err(missing.clone()), Instant::now()).unwrap_err();
         assert_eq!(certificates.key(&url, &topic, peer(1)).await.unwrap_err(), missing);
@@ -624,7 +626,8 @@ mod tests {
         assert!(state.known.contains_key(&url_of(&topic, 99)));
     }
 
-    /// Fetches in vain for a while, as fast as the budget lets; gives the names in order.
+    /// Fetches without success for a while, as fast as the budget allows; returns the names in
+    /// order.
     fn fetch_for(state: &mut State, time: Duration, now: &mut Instant) -> Vec<CertificateUrl> {
         let (mut fetched, end) = (Vec::new(), *now + time);
         loop {
@@ -642,7 +645,7 @@ mod tests {
     async fn true_name_is_fetched_soon_while_strangers_ask_for_thousands() {
         let (_, topic) = away().await;
         let mut now = Instant::now();
-        // A stranger, strangers of forty addresses, and all of them behind one balancer.
+        // One attacker, attackers with forty addresses, and all clients behind one load balancer.
         for (peers, own) in [(1, 99), (40, 99), (1, 1)] {
             let mut state = State::new(now);
             let (truth, mut made_up) = (url_of(&topic, 0), 1);
@@ -658,7 +661,7 @@ mod tests {
             let (mut seconds, mut is_fetched) = (0, false);
             while !is_fetched {
                 flood(&mut state, now);
-                // Ten true messages a second.
+                // Ten genuine messages per second.
                 for _ in 0..10 {
                     state.ask(&truth, &topic, peer(own), now);
                 }

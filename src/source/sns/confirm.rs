@@ -1,4 +1,4 @@
-//! Subscriptions that are confirmed, once each.
+//! Confirms subscriptions, once each.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,9 +11,9 @@ use super::web::Web;
 use crate::ack::{Admission, DoneWhen, Ledger, Refusal, RefusalReason, RequestId, Stage};
 use crate::telemetry::{Metrics, SubscriptionOutcome};
 
-/// Confirmations that are asked for at once.
+/// Maximum number of concurrent confirmations.
 const AT_ONCE: usize = 4;
-/// Confirmations that are remembered.
+/// Maximum number of confirmations remembered.
 const DONE_MAX: usize = 1000;
 const PATIENCE: Duration = Duration::from_secs(8);
 const ANSWER_BYTES_MAX: usize = 64 << 10;
@@ -30,17 +30,17 @@ pub struct Confirmer {
 // === impl Confirmer ===
 
 impl Confirmer {
-    /// Remembers those that are done for `life`.
+    /// Remembers confirmed subscriptions for `life`.
     #[must_use]
     pub fn new(web: Web, life: Duration, metrics: Arc<Metrics>) -> Self {
         let done = Ledger::new(DoneWhen::Merged, life, DONE_MAX);
         Self { web, done, at_once: Arc::new(Semaphore::new(AT_ONCE)), metrics }
     }
 
-    /// Confirms a subscription; a message that is repeated joins.
+    /// Confirms a subscription; a repeated message joins.
     ///
     /// # Errors
-    /// SNS has not confirmed it; it may be asked again.
+    /// SNS has not confirmed it; a retry is possible.
     pub async fn confirm(
         &self,
         id: RequestId,
@@ -65,7 +65,7 @@ impl Confirmer {
         let asked = timeout(PATIENCE, self.ask(what)).await;
         match asked.unwrap_or_else(|_| Err("no response in time".to_owned())) {
             Ok(()) => {
-                // Nobody waits for counts of it.
+                // A confirmation has no counts to wait for.
                 drop(ticket.merged(false));
                 self.metrics.sns_subscriptions.increment(SubscriptionOutcome::Confirmed);
                 tracing::info!(topic, "SNS subscription confirmed");

@@ -1,10 +1,10 @@
-//! The door: messages whose signature has not been checked yet.
+//! The door: messages whose signature is not verified yet.
 //!
-//! Anybody can post, and post slowly. So these messages have places and bytes of their own, each body
-//! has a few seconds, and a new message is never refused because others are slow: it takes the place
-//! of the slowest one, first of the peer that holds the most. Behind a load balancer all messages have one
-//! peer, and the slowest still goes first. A message whose body has arrived is not evicted, except while
-//! its certificate is being fetched.
+//! Anyone can post, and post slowly. So unverified messages have places and bytes of their own, and
+//! each body must arrive within seconds. A new message is never rejected because others are slow:
+//! it takes the place of the slowest one, preferably of the peer that holds the most. Behind a load
+//! balancer all messages have one peer, and the slowest is still evicted first. A message whose
+//! body has arrived is not evicted, unless its certificate is being fetched.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -21,20 +21,20 @@ use super::judge::Doubted;
 use crate::limits::SNS_BODY_BYTES_MAX;
 use crate::telemetry::SnsDoubt;
 
-/// Messages at the door, and those of one peer that are slow.
+/// Maximum number of messages at the door, and of slow messages from one peer.
 const PLACES_MAX: usize = 256;
 const PEER_PLACES_MAX: usize = 64;
-/// Bytes that each message may have: most events are shorter. What is longer shares a budget.
+/// Bytes that each message may use: most events are shorter. Longer messages share a budget.
 const FREE_BYTES: usize = 64 << 10;
 const LONG_BYTES_MAX: usize = 16 << 20;
-/// A body has arrived within this time, and each of its pieces soon after the one before.
+/// Timeout of a body, and of the wait for each of its pieces.
 const BODY_PATIENCE: Duration = Duration::from_secs(5);
 const PIECE_PATIENCE: Duration = Duration::from_secs(2);
-/// Bytes that a message is taken to have sent already when speeds are compared.
+/// Bytes that a message counts as having sent at the start, when speeds are compared.
 const HEAD_BYTES: u128 = 4096;
 
-/// Who sends: an IPv4 address, or the network of 64 bits that an IPv6 address is in, which one host
-/// may have to itself.
+/// The sender's network: an IPv4 address, or the /64 network of an IPv6 address, which a single
+/// host may own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PeerGroup(IpAddr);
 
@@ -42,7 +42,7 @@ pub struct PeerGroup(IpAddr);
 #[derive(Clone, Debug, Default)]
 pub struct Door(Arc<Mutex<State>>);
 
-/// A message's place at the door; it is given up when this is dropped.
+/// A message's place at the door; released when dropped.
 #[derive(Debug)]
 pub struct DoorPlace {
     door: Door,
@@ -55,11 +55,11 @@ pub struct DoorPlace {
 struct State {
     places: HashMap<u64, Held>,
     next: u64,
-    /// Memory beyond the free bytes of each.
+    /// Memory beyond the free bytes of each message.
     long_bytes: usize,
 }
 
-/// What is known of a message at the door.
+/// The state of a message at the door.
 #[derive(Debug)]
 struct Held {
     group: PeerGroup,
@@ -74,11 +74,11 @@ struct Held {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
-    /// The body has not arrived.
+    /// The body has not arrived yet.
     Reading,
-    /// The certificate has not arrived.
+    /// The certificate has not arrived yet.
     Waiting,
-    /// Being checked: a matter of a moment.
+    /// Being verified, which takes only a moment.
     Checking,
 }
 
@@ -100,10 +100,10 @@ impl PeerGroup {
 // === impl Door ===
 
 impl Door {
-    /// Takes a message in.
+    /// Admits a message.
     ///
     /// # Errors
-    /// Every place has a message that is being checked.
+    /// Every place has a message that is being verified.
     pub fn enter(&self, group: PeerGroup) -> Result<DoorPlace, Doubted> {
         let now = Instant::now();
         let mut state = self.state();
@@ -141,7 +141,7 @@ impl DoorPlace {
     /// Reads the whole body. Bytes take room as they arrive, whatever length was announced.
     ///
     /// # Errors
-    /// The body is longer than SNS sends any, too slow, or evicted.
+    /// The body is too long, too slow, or evicted.
     pub async fn read(
         &self,
         body: &mut Body,
@@ -188,7 +188,7 @@ impl DoorPlace {
     /// Waits for something that the message needs; it may be evicted meanwhile.
     ///
     /// # Errors
-    /// It was.
+    /// It was evicted.
     pub async fn wait_for<T>(&self, needed: impl Future<Output = T>) -> Result<T, Doubted> {
         self.enter_phase(Phase::Waiting)?;
         let done = tokio::select! {
@@ -206,7 +206,7 @@ impl DoorPlace {
         Ok(())
     }
 
-    /// Says how much has arrived and how much memory that takes; others make room for it.
+    /// Updates the received bytes and the memory of a message; evicts others to make room.
     fn charge(&self, received: usize, memory: usize) -> Result<(), Doubted> {
         let long_bytes = memory.saturating_sub(FREE_BYTES);
         let mut state = self.door.state();
@@ -216,7 +216,7 @@ impl DoorPlace {
         if more == 0 {
             return Ok(());
         }
-        // Not to be evicted by itself.
+        // Protects the message from being evicted by itself.
         let phase = std::mem::replace(&mut held.phase, Phase::Checking);
         while state.long_bytes + more > LONG_BYTES_MAX {
             if !state.evict_one(Instant::now(), |held| held.long_bytes) {
@@ -254,7 +254,7 @@ impl State {
     }
 
     /// Evicts the slowest message of the peer that holds the most, by `weight`; a message without
-    /// weight stays. False when there is none to evict.
+    /// weight stays. Returns false when there is none to evict.
     fn evict_one(&mut self, now: Instant, weight: impl Fn(&Held) -> usize) -> bool {
         let mut groups: HashMap<PeerGroup, usize> = HashMap::new();
         for (_, held) in self.slow(|held| weight(held) > 0) {
@@ -263,7 +263,7 @@ impl State {
         let Some(most) = groups.values().copied().max() else { return false };
         let slowest = self
             .slow(|held| weight(held) > 0 && groups.get(&held.group) == Some(&most))
-            // A body that is missing first, then a certificate.
+            // First messages without a body, then those without a certificate.
             .min_by_key(|(_, held)| (held.phase, std::cmp::Reverse(held.slowness(now))));
         let Some((number, _)) = slowest else { return false };
         self.remove(number);
@@ -281,7 +281,7 @@ impl State {
 // === impl Held ===
 
 impl Held {
-    /// Nanoseconds for each byte.
+    /// Nanoseconds per byte.
     fn slowness(&self, now: Instant) -> u128 {
         now.duration_since(self.since).as_nanos() / (self.received as u128 + HEAD_BYTES)
     }

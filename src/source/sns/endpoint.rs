@@ -1,4 +1,4 @@
-//! What happens to one message, from its headers to its answer.
+//! Processes one message, from its headers to its response.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -32,36 +32,36 @@ use crate::pipeline::Batch;
 use crate::printable::shown;
 use crate::telemetry::{LogLimiter, Metrics, RequestOutcome, SnsDoubt, SubscriptionOutcome};
 
-/// What is left of a body that is refused is read for so long and by so many at once, so that its
-/// sender hears the answer; without that, its connection is just closed.
+/// How long, and for how many at once, the body of a rejected request is drained so that its sender
+/// sees the response. Above that its connection is just closed.
 const COURTESY_PATIENCE: Duration = Duration::from_secs(1);
 const COURTESIES_AT_ONCE: usize = 16;
 
-/// Work waits for so much less than the patience, so that it has a last word.
+/// Processing ends this long before the patience, so that a response is still sent.
 const LAST_WORD: Duration = Duration::from_millis(250);
 
-/// How the endpoint works.
+/// Settings of the endpoint.
 #[derive(Clone, Debug)]
 pub struct SnsSettings {
     pub topics: Vec<TopicArn>,
     pub credentials: Vec<AccessKey>,
     pub max_age: Duration,
     pub confirm: bool,
-    /// Check the chains of certificates.
+    /// Whether certificate chains are verified.
     pub chain: bool,
-    /// Versions of signatures that are accepted.
+    /// Accepted signature versions.
     pub signature_versions: Vec<SignatureVersion>,
-    /// From a message's arrival to its answer at most.
+    /// Maximum time from a message's arrival to its response.
     pub patience: Duration,
 }
 
-/// What an endpoint is made of.
+/// The parts of an endpoint.
 #[derive(Clone, Debug)]
 pub struct SnsParts {
     pub source: SourceIntake,
     pub metrics: Arc<Metrics>,
     pub web: Web,
-    /// Where certificates are kept, if anywhere.
+    /// Where certificates are stored, if anywhere.
     pub store: Option<CertificateStore>,
 }
 
@@ -73,7 +73,7 @@ pub struct SnsEndpoint(Arc<Shared>);
 struct Shared {
     judge: Judge,
     confirmer: Confirmer,
-    /// Of messages that a signature is to vouch for, and of raw ones, whose senders have a password.
+    /// One for signed messages, and one for raw ones, whose senders have a password.
     door: Door,
     raw_door: Door,
     courtesies: Semaphore,
@@ -84,18 +84,18 @@ struct Shared {
     warnings: LogLimiter,
 }
 
-/// A message that is believed.
+/// A verified message.
 struct Believed {
     topic: Arc<Topic>,
     id: String,
-    /// What was published.
+    /// The published text.
     text: Bytes,
 }
 
-/// A message that is merged, or known.
+/// A message that is merged or known.
 struct Taken {
     waiter: Waiter,
-    /// The message's place among those in flight; a known one has none.
+    /// The message's charge among those in flight; absent for a known message.
     _charge: Option<Charge>,
     outcome: RequestOutcome,
 }
@@ -125,7 +125,7 @@ impl SnsEndpoint {
         let credentials = &settings.credentials;
         let judge = Judge {
             topics,
-            // Without any, they would accept everybody.
+            // An empty list would accept every sender.
             credentials: (!credentials.is_empty()).then(|| AccessKeys::new(credentials)),
             max_age: settings.max_age,
             versions: settings.signature_versions,
@@ -146,7 +146,7 @@ impl SnsEndpoint {
         }))
     }
 
-    /// Takes one message, and answers within the patience.
+    /// Processes one message and responds within the patience.
     pub async fn deliver(&self, request: Request<Body>) -> axum::http::Response<Body> {
         let shared = &self.0;
         let started = Instant::now();
@@ -163,20 +163,20 @@ impl SnsEndpoint {
         let (read, place, raw) = match self.read(head, body, deadline).await {
             Ok(read) => read,
             Err(doubted) => {
-                // Who was slow would be slow here too.
+                // A slow sender would be slow here too.
                 if !matches!(doubted.doubt, SnsDoubt::Incomplete | SnsDoubt::Evicted) {
                     self.hear_out(body).await;
                 }
                 return self.doubted(doubted);
             }
         };
-        // The work does not end with the connection, nor with the patience.
+        // Processing continues if the connection closes or the patience ends.
         let last_word = deadline - LAST_WORD.min(shared.patience / 10);
         let working = self.clone().work(raw, read, place, last_word).in_current_span();
         match timeout_at(deadline, tokio::spawn(working)).await {
             Ok(Ok(response)) => response,
             Ok(Err(_)) => {
-                // Its ticket was dropped with the panic: the id is forgotten unless it was merged.
+                // The panic dropped the ticket, so the ID is forgotten unless it was merged.
                 tracing::error!("processing an SNS message panicked");
                 self.refused(Refusal::new(
                     RefusalReason::GivenUp,
@@ -189,7 +189,7 @@ impl SnsEndpoint {
         }
     }
 
-    /// Reads a body at the door; of a raw message gives its topic and id too, which its headers vouch for.
+    /// Reads a body at the door. For a raw message also returns its topic and ID from the headers.
     async fn read(
         &self,
         head: &Parts,
@@ -211,14 +211,14 @@ impl SnsEndpoint {
         Ok((body, place, raw))
     }
 
-    /// Reads what is left of a body, if few others are read so.
+    /// Drains the body of a rejected request, unless many are being drained.
     async fn hear_out(&self, body: &mut Body) {
         if let Ok(_place) = self.0.courtesies.try_acquire() {
             let _ = timeout(COURTESY_PATIENCE, discard(body, 2 * SNS_BODY_BYTES_MAX)).await;
         }
     }
 
-    /// Judges a message, and does what it asks for.
+    /// Verifies a message and processes it.
     async fn work(
         self,
         raw: Option<(Arc<Topic>, String)>,
@@ -249,7 +249,7 @@ impl SnsEndpoint {
         }
     }
 
-    /// Does what an envelope is for; gives the message in it, should there be one to be counted.
+    /// Handles an envelope by its type; returns the message to count, if any.
     async fn attend(
         &self,
         envelope: Envelope,
@@ -293,7 +293,7 @@ impl SnsEndpoint {
         shared.confirmer.confirm(id, arn, &confirmation).await.map(|()| None)
     }
 
-    /// Looks the id up, and merges what is new.
+    /// Looks up the ID, and merges a new message.
     async fn admit(&self, believed: Believed) -> Result<Taken, Refusal> {
         let shared = &self.0;
         let id = RequestId::new(
@@ -310,7 +310,7 @@ impl SnsEndpoint {
                 let named = Named { source, request: &believed.id, ids: &[id] };
                 let committed = self.commit(named, ticket, &believed.text).await;
                 committed.map_err(|(ticket, refusal)| {
-                    // SNS does not retry what is refused for good.
+                    // SNS does not retry a permanent rejection, so it becomes a dead letter.
                     shared.source.refuse(
                         named,
                         ticket,
@@ -366,7 +366,7 @@ impl SnsEndpoint {
         self.note(refusal.into())
     }
 
-    /// Logs a refusal.
+    /// Logs a rejection.
     fn note(&self, response: Response) -> Response {
         if let RequestOutcome::Refused(reason) = response.outcome
             && self.0.warnings.allow()
@@ -378,14 +378,14 @@ impl SnsEndpoint {
     }
 }
 
-/// The length of the body, as the headers have it.
+/// The length of the body, from the headers.
 fn announced(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 fn answer(response: &Response) -> axum::http::Response<Body> {
     let status = response.status();
-    // What is wrong with a message is for our own log; how we are, its sender may know.
+    // The sender learns about the daemon's state, but why its message is invalid is only logged.
     let given_up = matches!(response.outcome, RequestOutcome::Refused(RefusalReason::GivenUp));
     let said = match &response.error {
         Some(error) if status == 503 && !given_up => format!("{error}\n"),
@@ -395,7 +395,7 @@ fn answer(response: &Response) -> axum::http::Response<Body> {
     *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
     let headers = answer.headers_mut();
     match status {
-        // SNS sends the user and password of an address only when it is asked for them.
+        // SNS sends the user and password of a URL only when it is asked for them.
         401 => {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"postmeter\""));
         }

@@ -1,4 +1,4 @@
-//! Whether a message is believed: that SNS sent it, for a topic of ours, and not long ago.
+//! Verifies messages: that SNS sent them recently, for a configured topic.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -29,18 +29,18 @@ const RAW: &str = "x-amz-sns-rawdelivery";
 const MESSAGE_ID: &str = "x-amz-sns-message-id";
 const TOPIC_ARN: &str = "x-amz-sns-topic-arn";
 
-/// Why a message is not believed.
+/// Why a message is rejected.
 #[derive(Debug)]
 pub struct Doubted {
     pub doubt: SnsDoubt,
     pub why: Cow<'static, str>,
 }
 
-/// What messages are judged by.
+/// What messages are verified against.
 #[derive(Debug)]
 pub struct Judge {
     pub topics: HashMap<String, Arc<Topic>>,
-    /// `user:password` of raw deliveries; none: they are refused.
+    /// `user:password` of raw deliveries; `None`: they are rejected.
     pub credentials: Option<AccessKeys>,
     pub max_age: Duration,
     pub versions: Vec<SignatureVersion>,
@@ -55,17 +55,17 @@ fn doubted<T>(doubt: SnsDoubt, why: impl Into<Cow<'static, str>>) -> Result<T, D
 // === impl Judge ===
 
 impl Judge {
-    /// Judges a body that is a signed envelope.
+    /// Verifies a body that is a signed envelope.
     ///
     /// # Errors
-    /// It is not believed.
+    /// The message is rejected.
     pub async fn believe(
         &self,
         body: Bytes,
         place: &DoorPlace,
     ) -> Result<(Envelope, Arc<Topic>), Doubted> {
         let envelope = Envelope::read(&body).or_else(|why| doubted(SnsDoubt::Envelope, why))?;
-        // What it holds is in the envelope.
+        // Its content is in the envelope.
         drop(body);
         let topic = self.topic(&envelope.topic_arn)?;
         self.check_version(envelope.signature_version)?;
@@ -94,15 +94,15 @@ impl Judge {
         if !is_signed(&envelope, &key) {
             return doubted(SnsDoubt::Signature, "the signature does not match the message");
         }
-        // Fetching its certificate may have taken a while.
+        // Fetching the certificate may have taken a while.
         self.check_time(published_ms)?;
         Ok((envelope, topic))
     }
 
-    /// Judges a raw delivery by its headers; gives its topic and id.
+    /// Verifies a raw delivery by its headers; returns its topic and ID.
     ///
     /// # Errors
-    /// It is not believed.
+    /// The message is rejected.
     pub fn believe_raw(&self, headers: &HeaderMap) -> Result<(Arc<Topic>, String), Doubted> {
         let Some(credentials) = &self.credentials else {
             let why = "raw deliveries are not signed, and sns.credentials is empty";
@@ -168,7 +168,7 @@ impl Judge {
 // === impl Doubted ===
 
 impl Doubted {
-    /// SNS repeats what is answered 503, and nothing else.
+    /// SNS retries after a 503, and after no other status.
     #[must_use]
     pub fn reason(&self) -> RefusalReason {
         match self.doubt {
@@ -187,7 +187,7 @@ impl Doubted {
     }
 }
 
-/// Whether the headers say that there is no envelope, and so no signature.
+/// Whether the headers mark a raw delivery, which has no envelope and no signature.
 pub fn is_raw(headers: &HeaderMap) -> bool {
     headers.get(RAW).is_some_and(|raw| raw.as_bytes().eq_ignore_ascii_case(b"true"))
 }

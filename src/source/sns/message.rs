@@ -1,15 +1,15 @@
-//! What SNS posts: an envelope, and the text over which it is signed.
+//! The envelope that SNS posts, and the text that its signature covers.
 
 use serde::Deserialize;
 
 const ID_BYTES_MAX: usize = 128;
-/// Longer than any subject, topic, address or signature.
+/// Longer than any subject, topic, URL or signature.
 const LINE_BYTES_MAX: usize = 4096;
 
-/// An envelope. Nothing in it is believed before its signature is.
+/// An envelope. Its content cannot be trusted before its signature is verified.
 ///
-/// A member that stands twice is a fault, so that nobody who reads it differently can be shown
-/// something else. What else may be in it is not signed, and not read.
+/// A duplicate field is an error, because another parser might read the other value. Other fields
+/// are not signed and are ignored.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Envelope {
@@ -36,7 +36,7 @@ pub enum Kind {
     UnsubscribeConfirmation,
 }
 
-/// How the text is hashed.
+/// The hash of the signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum Version {
     #[serde(rename = "1")]
@@ -51,7 +51,7 @@ impl Envelope {
     /// Reads a body.
     ///
     /// # Errors
-    /// It is none that SNS would post; says why.
+    /// Why SNS would not send this body.
     pub fn read(body: &[u8]) -> Result<Self, &'static str> {
         let envelope: Self =
             serde_json::from_slice(body).map_err(|_| "the body is not an SNS message")?;
@@ -61,7 +61,7 @@ impl Envelope {
         if !is_message_id(&envelope.message_id) {
             return Err("invalid MessageId");
         }
-        // One with a line's end could pass a part of itself off as the next member.
+        // A line break in a value could make a part of it look like the next field.
         if !are_lines {
             return Err("a field is too long or has more than one line");
         }
@@ -75,8 +75,8 @@ impl Envelope {
         Ok(envelope)
     }
 
-    /// The text that is signed: names and values, each on a line. Of an envelope that was read no
-    /// other has the same one.
+    /// The signed text: names and values, one per line. No other envelope that passes `read` has
+    /// the same text.
     #[must_use]
     pub fn signed_text(&self) -> String {
         let kind = match self.kind {
@@ -204,7 +204,7 @@ mod tests {
         }
     }
 
-    /// Letters of which members' names and line ends are made.
+    /// The letters of field names, and line breaks.
     fn text() -> impl Strategy<Value = String> {
         let piece = prop::sample::select(vec![
             "\n",
@@ -234,7 +234,7 @@ mod tests {
         (kind, members).prop_map(|(kind, members)| {
             let (message, message_id, timestamp, topic_arn, subject, token, subscribe_url) =
                 members;
-            // As they are read: nothing but a message has several lines.
+            // As `read` accepts them: only `Message` may have several lines.
             let line = |text: String| text.replace('\n', "");
             let of_confirmation = kind != Kind::Notification;
             let confirms =
@@ -256,7 +256,7 @@ mod tests {
     }
 
     proptest! {
-        /// A signature holds for one message alone: no members can be cut otherwise out of its text.
+        /// A signature is valid for one message only: its text cannot be split into other fields.
         #[test]
         fn two_envelopes_with_the_same_signed_text_are_the_same(one in envelope(), other in envelope()) {
             prop_assert_eq!(one.signed_text() == other.signed_text(), one == other);
@@ -268,7 +268,7 @@ mod tests {
         }
     }
 
-    /// The one that the property above is about, made on purpose.
+    /// A deliberate example of the property above.
     #[test]
     fn a_subject_cannot_pass_as_a_part_of_an_id() {
         let mut value = notification();

@@ -1,13 +1,13 @@
-//! The SNS endpoint: notifications of topics, posted to us and signed.
+//! The SNS endpoint: signed notifications that SNS posts for topics.
 //! <https://docs.aws.amazon.com/sns/latest/dg/sns-http-https-endpoint-as-subscriber.html> and
 //! <https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html>, 2026-11-22.
 //!
-//! Until its signature is checked, a message waits at the [`door`], where it takes no room from
-//! others. It is checked in this order: shape, topic, version of the signature, time, the certificate's
-//! address, the certificate, the signature. Only then is its id looked up. So a sender without a
-//! signature of SNS makes us fetch a few certificates a minute from SNS at most, and nothing else. Raw
-//! deliveries have no signature: they need a password, and a topic of ours. A message that is invalid is
-//! answered 4xx, which SNS does not retry, and one that cannot be taken now 503, which SNS does.
+//! Until its signature is verified, a message is at the [`door`], where it cannot take resources
+//! from others. The checks in order: format, topic, signature version, time, the certificate's URL,
+//! the certificate, the signature. Only then is its ID looked up. So a sender without a valid
+//! signature can only make the daemon fetch a few certificates per minute from SNS. Raw deliveries
+//! are not signed: they need a password and a configured topic. An invalid message gets a 4xx,
+//! which SNS does not retry; a temporary failure gets a 503, which SNS retries.
 
 mod certificate;
 mod certificate_store;

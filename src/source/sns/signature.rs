@@ -1,4 +1,4 @@
-//! Whether a message was signed by the owner of a key.
+//! Verifies the signature of a message.
 
 use aws_lc_rs::signature::{
     RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA256, RsaParameters,
@@ -10,8 +10,8 @@ use base64::engine::general_purpose::STANDARD;
 use super::certificate::SigningKey;
 use super::message::{Envelope, Version};
 
-/// RSA with PKCS#1 v1.5 padding and at least 2048 bits, by AWS-LC, which TLS is made of too: SNS
-/// signs version 1 with SHA-1, which is the default of a topic.
+/// RSA with PKCS#1 v1.5 padding and at least 2048 bits, by AWS-LC, which TLS uses too. SNS signs
+/// version 1, the default of a topic, with SHA-1.
 #[must_use]
 pub fn is_signed(envelope: &Envelope, key: &SigningKey) -> bool {
     let Ok(signature) = STANDARD.decode(&envelope.signature) else { return false };

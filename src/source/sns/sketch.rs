@@ -1,4 +1,4 @@
-//! How often something was seen lately, about: in a fixed amount of memory, whatever is seen.
+//! Approximate counts of recent events, in a fixed amount of memory.
 
 use std::hash::{BuildHasher, Hash, RandomState};
 
@@ -8,7 +8,7 @@ const CELLS: usize = 4096;
 /// Counts are halved this often.
 const SPAN: Duration = Duration::from_mins(1);
 
-/// Counts by hash. Two things may share a cell, of which nobody outside can tell or choose the place.
+/// Counts by hash. Two keys may share a cell, but an attacker can neither predict nor choose that.
 #[derive(Debug)]
 pub struct Sketch {
     cells: Box<[u32]>,
@@ -24,14 +24,14 @@ impl Sketch {
         Self { cells: vec![0; CELLS].into(), hasher: RandomState::new(), halved: now }
     }
 
-    /// Counts one more; gives how many there were lately, this one among them.
+    /// Counts one more; returns the recent count including this one.
     pub fn add(&mut self, what: &impl Hash, now: Instant) -> u32 {
         let cell = self.cell(what, now);
         *cell = cell.saturating_add(1);
         *cell
     }
 
-    /// How many there were lately.
+    /// The recent count.
     pub fn get(&mut self, what: &impl Hash, now: Instant) -> u32 {
         *self.cell(what, now)
     }

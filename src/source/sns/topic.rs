@@ -1,29 +1,29 @@
-//! A topic that is listened to, and the addresses of SNS that follow from its ARN.
+//! A configured topic, and the SNS addresses that follow from its ARN.
 
 use crate::config::TopicArn;
 
-/// What a certificate's file is called by at most.
+/// Maximum length of a certificate's file name.
 const CERTIFICATE_NAME_MAX: usize = 64;
 const TOKEN_BYTES_MAX: usize = 1024;
 
-/// A topic on the list.
+/// A configured topic.
 #[derive(Clone, Debug)]
 pub struct Topic {
     arn: TopicArn,
-    /// What the names of hosts end with.
+    /// The suffix of host names.
     suffix: &'static str,
-    /// Of SNS in the topic's region.
+    /// The SNS host in the topic's region.
     host: String,
 }
 
-/// The address of a certificate at SNS; nothing else makes one than [`Topic::certificate_url`].
+/// The URL of a certificate at SNS; created only by [`Topic::certificate_url`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CertificateUrl {
     host: String,
     path: String,
 }
 
-/// What is asked for to confirm a subscription; made by [`Topic::confirmation`] alone.
+/// The request that confirms a subscription; created only by [`Topic::confirmation`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confirmation {
     pub host: String,
@@ -49,8 +49,8 @@ impl Topic {
         self.arn.as_str()
     }
 
-    /// Reads the address of the certificate that a message of this topic says it is signed by. It is
-    /// compared with the one host that it can have, rather than taken apart.
+    /// Parses the certificate URL of a message of this topic. It is compared with the only valid
+    /// host instead of being parsed as a URL.
     #[must_use]
     pub fn certificate_url(&self, text: &str) -> Option<CertificateUrl> {
         let path = self.path_of(text)?;
@@ -60,8 +60,8 @@ impl Topic {
         is_name.then(|| CertificateUrl { host: self.host.clone(), path: path.to_owned() })
     }
 
-    /// Reads what confirms a subscription: a text that names this topic and this token, and nothing
-    /// else, at the one host that it can have. What is asked for is written anew.
+    /// Parses the URL that confirms a subscription: it may only name this topic and this token, at
+    /// the only valid host. The request is built anew.
     #[must_use]
     pub fn confirmation(&self, url: &str, token: &str) -> Option<Confirmation> {
         let is_token = (1..=TOKEN_BYTES_MAX).contains(&token.len())
@@ -83,8 +83,8 @@ impl Topic {
         expected.is_empty().then(|| Confirmation { host: self.host.clone(), path })
     }
 
-    /// Whether a certificate with this name (of a host) is one of SNS for messages of this topic. The
-    /// names are those that AWS's own libraries know, with the region's endpoint.
+    /// Whether a certificate's host name belongs to SNS for messages of this topic: the names in
+    /// AWS's own libraries, plus the region's endpoint.
     #[must_use]
     pub fn is_name_of_sns(&self, name: &str) -> bool {
         let (region, suffix) = (self.arn.region(), self.suffix);
@@ -101,7 +101,7 @@ impl Topic {
             || (self.arn.partition() == "aws-us-gov" && label == "sns-us-gov-west-1")
     }
 
-    /// The path and query of a text that is an HTTPS address at this region's SNS.
+    /// The path and query of an HTTPS URL at this region's SNS.
     fn path_of<'t>(&self, text: &'t str) -> Option<&'t str> {
         let rest = text.strip_prefix("https://")?.strip_prefix(self.host.as_str())?;
         let path = rest.strip_prefix(":443").unwrap_or(rest);
@@ -153,7 +153,7 @@ mod tests {
         }
     }
 
-    /// What has fooled others: a host that only begins, ends or looks like SNS's, S3 above all.
+    /// Known attacks: a host that only starts, ends or looks like SNS's, S3 in particular.
     #[test]
     fn every_other_address_of_a_certificate_is_refused() {
         let good = "/SimpleNotificationService-0a1b.pem";

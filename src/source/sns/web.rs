@@ -1,7 +1,6 @@
-//! The few requests that the endpoint makes itself: certificates, their issuers, confirmations.
+//! The few requests that the endpoint sends: for certificates, their issuers, and confirmations.
 //!
-//! Each is a connection of its own, with no proxy, no cookie and no redirect: whatever is answered is
-//! the answer.
+//! Each uses a new connection, with no proxy, no cookies and no redirects.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,17 +17,17 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-/// Where hosts are found.
+/// How hosts are resolved.
 #[derive(Clone, Debug, Default)]
 pub enum WebEnvironment {
-    /// By their names, with the roots of the system.
+    /// By DNS, with the system's root certificates.
     #[default]
     World,
-    /// All of them at two addresses, for HTTPS and for plain HTTP, with these roots alone.
+    /// All hosts at two addresses, for HTTPS and plain HTTP, with only these root certificates.
     StandIn { https: SocketAddr, http: SocketAddr, roots: Vec<CertificateDer<'static>> },
 }
 
-/// What was answered.
+/// A response.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub status: u16,
@@ -46,15 +45,15 @@ pub struct Web {
 // === impl Web ===
 
 impl Web {
-    /// Reads the roots.
+    /// Loads the root certificates.
     ///
     /// # Errors
-    /// There are none; says how to fix that.
+    /// There are none; explains how to fix that.
     pub fn new(environment: WebEnvironment) -> Result<Self, String> {
         let mut roots = RootCertStore::empty();
         match &environment {
             WebEnvironment::World => {
-                // Some of many may be unreadable, and are not needed.
+                // Some of them may be unreadable, which does not matter.
                 roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
             }
             WebEnvironment::StandIn { roots: own, .. } => {
@@ -80,10 +79,10 @@ impl Web {
         &self.roots
     }
 
-    /// Asks a host by HTTPS. The caller bounds the time.
+    /// Sends a request over HTTPS. The caller bounds the time.
     ///
     /// # Errors
-    /// There was no answer of at most so many bytes; says why.
+    /// There was no response within the size limit; explains why.
     pub async fn get_https(&self, host: &str, path: &str, most: usize) -> Result<Answer, String> {
         let place = match &self.environment {
             WebEnvironment::World => TcpStream::connect((host, 443)).await,
@@ -97,10 +96,11 @@ impl Web {
         ask(TokioIo::new(stream), host, path, most).await
     }
 
-    /// Asks a host by plain HTTP. The caller bounds the time, and believes nothing of it.
+    /// Sends a request over plain HTTP. The caller bounds the time, and must not trust the
+    /// response.
     ///
     /// # Errors
-    /// There was no answer of at most so many bytes; says why.
+    /// There was no response within the size limit; explains why.
     pub async fn get_http(&self, host: &str, path: &str, most: usize) -> Result<Answer, String> {
         let place = match &self.environment {
             WebEnvironment::World => TcpStream::connect((host, 80)).await,
@@ -132,7 +132,7 @@ async fn ask(
         Ok(Answer { status: head.status.as_u16(), body: body.to_bytes() })
     };
     tokio::pin!(answer);
-    // The connection is driven here, so that it ends with whoever asks.
+    // The connection is driven here, so that it ends with the caller.
     tokio::select! {
         answer = &mut answer => answer,
         ended = connection => {

@@ -1,4 +1,4 @@
-//! The messages that this process holds, from receipt to deletion.
+//! The messages in flight in this process, from receipt to deletion.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,21 +8,21 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 
-/// What names a message to SQS: it deletes it, or shows it to others later.
+/// Identifies a message to SQS, to delete it or to change its visibility.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Handle {
     pub id: Arc<str>,
-    /// The one of the newest receipt: older ones may not work any more.
+    /// The newest receipt handle: older ones may not work any more.
     pub receipt: String,
 }
 
-/// The messages, by their id.
+/// The messages in flight, by their ID.
 #[derive(Debug)]
 pub struct Hand {
     held: Mutex<HashMap<Arc<str>, Held>>,
     room: Arc<Semaphore>,
     visibility: Duration,
-    /// Messages that are settled and not yet deleted.
+    /// Messages that are settled and not deleted yet.
     deleting: watch::Sender<usize>,
     pollers: AtomicU64,
 }
@@ -30,9 +30,9 @@ pub struct Hand {
 #[derive(Debug)]
 struct Held {
     receipt: String,
-    /// SQS shows it to others from then on.
+    /// When SQS may redeliver it.
     visible_at: Instant,
-    /// Nothing of it is still to come but its deletion.
+    /// Only its deletion remains.
     settled: bool,
     _room: OwnedSemaphorePermit,
 }
@@ -50,7 +50,7 @@ impl Hand {
         }
     }
 
-    /// Waits for room for so many messages.
+    /// Waits for room for this many messages.
     pub async fn room(&self, messages: u32) -> OwnedSemaphorePermit {
         match Arc::clone(&self.room).acquire_many_owned(messages).await {
             Ok(room) => room,
@@ -59,8 +59,8 @@ impl Hand {
         }
     }
 
-    /// Takes a message that was asked for at a time. `None`: it is held already, and was given out
-    /// once more.
+    /// Adds a message that was requested at a time. `None`: it is in flight already, and was
+    /// redelivered.
     pub fn take(
         &self,
         id: &str,
@@ -79,7 +79,7 @@ impl Hand {
         Some(id)
     }
 
-    /// Says that a message may be deleted.
+    /// Marks a message as ready to be deleted.
     pub fn settled(&self, id: &str) {
         if let Some(held) = self.held().get_mut(id)
             && !std::mem::replace(&mut held.settled, true)
@@ -88,7 +88,7 @@ impl Hand {
         }
     }
 
-    /// Lets a message go: it is deleted, or comes again.
+    /// Removes a message that was deleted, or that SQS will redeliver.
     pub fn release(&self, id: &str) {
         if self.held().remove(id).is_some_and(|held| held.settled) {
             self.deleting.send_modify(|deleting| *deleting -= 1);
@@ -105,7 +105,7 @@ impl Hand {
         ids.iter().filter_map(handle).collect()
     }
 
-    /// Messages of whose time less than half is left.
+    /// Messages with less than half of their visibility timeout left.
     pub fn due(&self) -> Vec<Handle> {
         let soon = Instant::now() + self.visibility / 2;
         self.filtered(|held| held.visible_at <= soon)
@@ -116,7 +116,7 @@ impl Hand {
         self.filtered(|held| !held.settled)
     }
 
-    /// Messages that are settled and not yet deleted.
+    /// Messages that are settled and not deleted yet.
     pub fn deletable(&self) -> Vec<Handle> {
         self.filtered(|held| held.settled)
     }
@@ -131,7 +131,7 @@ impl Hand {
         taken.map(handle).collect()
     }
 
-    /// Says that the visibility of a message was lengthened at a time.
+    /// Records that the visibility timeout of a message was extended at a time.
     pub fn lengthened(&self, id: &str, at: Instant) {
         if let Some(held) = self.held().get_mut(id) {
             held.visible_at = at + self.visibility;
@@ -142,13 +142,13 @@ impl Hand {
         self.held().len()
     }
 
-    /// Waits until no settled message is left.
+    /// Waits until every settled message is deleted.
     pub async fn deleted(&self) {
-        // The sender lives as long as this.
+        // The sender lives as long as `self`.
         let _ = self.deleting.subscribe().wait_for(|deleting| *deleting == 0).await;
     }
 
-    /// The number of pollers at work.
+    /// The number of running pollers.
     pub fn pollers(&self) -> u64 {
         self.pollers.load(Ordering::Relaxed)
     }

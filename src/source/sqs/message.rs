@@ -1,4 +1,4 @@
-//! One message, from its receipt to its deletion, or to the time from which SQS shows it again.
+//! Processes one message, from its receipt to its deletion or redelivery.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,12 +19,12 @@ use crate::pipeline::Batch;
 use crate::source::s3::Notification;
 use crate::telemetry::RequestOutcome;
 
-/// A message waits so long for room, or for the disk, before it is given back: long enough for a
-/// restart of what it waits for, and short enough that an outage does not fill the process with
-/// messages that wait.
+/// How long a message waits for room or for the disk before it is returned: long enough for a
+/// restart of what it waits for, short enough that an outage does not fill the process with waiting
+/// messages.
 const WAIT_MAX: Duration = Duration::from_mins(5);
 
-/// A message in hand. Dropped, it is let go: SQS shows it again when its time is over.
+/// A message in flight. Dropping it lets SQS redeliver the message after its visibility timeout.
 #[derive(Debug)]
 pub struct Hold {
     shared: Arc<Shared>,
@@ -32,15 +32,15 @@ pub struct Hold {
     is_kept: bool,
 }
 
-/// What SQS gave out.
+/// The content that SQS delivered.
 #[derive(Debug)]
 pub struct Content {
     pub body: String,
-    /// How often SQS has given it out, this time included.
+    /// How often SQS has delivered it, including this time.
     pub receives: u32,
 }
 
-/// Those to wait for: of the message, or of the objects that it names.
+/// What to wait for: the message, or the objects that it names.
 type Waiters = (Vec<Waiter>, RequestOutcome);
 
 // === impl Hold ===
@@ -50,21 +50,21 @@ impl Hold {
         Self { shared, id, is_kept: false }
     }
 
-    /// Keeps the message in hand until it is given back at the end.
+    /// Keeps the message in flight until it is returned at the end.
     fn keep(mut self) {
         self.is_kept = true;
     }
 
-    /// Has the message deleted; until then it is in hand.
+    /// Requests the message's deletion; it stays in flight until then.
     fn delete(mut self) {
         self.is_kept = true;
         self.shared.hand.settled(&self.id);
-        // Who deletes does so until no message is left.
+        // The deleting task runs until no message is left.
         let _ = self.shared.deletions.send(Arc::clone(&self.id));
     }
 
-    /// Lets the message go, and has SQS show it to nobody for a time that doubles with its
-    /// receives. The queue's redrive policy counts those.
+    /// Releases the message, and hides it in SQS for a time that doubles with each delivery, which
+    /// the queue's redrive policy counts.
     async fn hide(self, receives: u32) {
         let handles: Vec<Handle> = self.shared.hand.handles(&[Arc::clone(&self.id)]);
         let time = hidden_for(self.shared.settings.visibility, receives);
@@ -82,14 +82,14 @@ impl Drop for Hold {
     }
 }
 
-/// How long a message is hidden that was not taken: twice as long each time.
+/// How long an unprocessed message is hidden: twice as long each time.
 fn hidden_for(visibility: Duration, receives: u32) -> Duration {
     let times = 2_u32.saturating_pow(receives.saturating_sub(1).min(20));
     visibility.saturating_mul(times).min(SQS_VISIBILITY_MAX)
 }
 
-/// Counts a message, waits until that is acknowledged, and has it deleted. `place` is among the
-/// messages that are worked on; it is free when nothing is left but to wait for the counts.
+/// Counts a message, waits for the acknowledgement, and deletes it. `place` limits the messages in
+/// progress; it is released when only the wait for the counts remains.
 pub async fn handle(hold: Hold, content: Content, place: OwnedSemaphorePermit) {
     let started = Instant::now();
     let shared = Arc::clone(&hold.shared);
@@ -122,7 +122,7 @@ pub async fn handle(hold: Hold, content: Content, place: OwnedSemaphorePermit) {
     if refusal.reason.is_temporary() {
         hold.hide(content.receives).await;
     } else if refusal.reason.is_final() || refusal.reason == RefusalReason::Forbidden {
-        // It is known, and costs nothing: the sooner its receives are used up, the better.
+        // It is known and costs nothing: its deliveries should be used up quickly.
         hold.hide(1).await;
     }
 }
@@ -180,7 +180,7 @@ async fn merge_new(
     Ok(committed.waiter)
 }
 
-/// Waits for a merged message to be done.
+/// Waits until a merged message is done.
 async fn wait(
     shared: &Shared,
     request: RequestId,
@@ -212,7 +212,7 @@ async fn wait(
 // === impl Shared ===
 
 impl Shared {
-    /// For one message: waits for room, a while at most.
+    /// The patience of one message, which waits for room for a limited time.
     pub(super) fn patience(&self) -> Patience {
         Patience::new(self.drain.clone()).at_most(WAIT_MAX)
     }

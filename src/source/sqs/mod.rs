@@ -1,11 +1,12 @@
-//! Messages of an SQS queue: taken, counted, and deleted when that is safe.
-//! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/welcome.html>, 2026-11-21.
+//! Messages of an SQS queue: received, counted, and deleted when that is safe.
+//! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/welcome.html>,
+//! 2026-11-21.
 //!
-//! A [`SqsSource`] asks for messages with as many pollers as there is work for. Each message is a
-//! request: known by queue and id, read whole, merged in one step. From its receipt to its deletion
-//! it is in the [`hand`]: SQS shows it to nobody else, because its visibility is lengthened in time,
-//! and if SQS gives it out again nevertheless, only its newest receipt handle is kept. What cannot be
-//! merged now waits here; what can never be read is counted, as in any source.
+//! A [`SqsSource`] receives messages with as many pollers as there is work for. Each message is a
+//! request: identified by queue and ID, read completely, merged in one step. From its receipt to
+//! its deletion it is in the [`hand`]: its visibility timeout is extended in time, so that SQS does
+//! not redeliver it; if SQS does so anyway, only the newest receipt handle is kept. Messages that
+//! cannot be merged now wait here. Messages that can never be read are counted, as in any source.
 
 mod hand;
 mod message;
@@ -34,31 +35,31 @@ use crate::telemetry::{LogLimiter, Metrics, TaskName};
 pub use objects::ObjectSource;
 pub use queue::region_of;
 
-/// How a queue is read.
+/// Settings of a queue.
 #[derive(Clone, Debug)]
 pub struct SqsSettings {
     pub queue_url: String,
-    /// How long SQS shows nobody else a message that was taken.
+    /// The visibility timeout of a received message.
     pub visibility: Duration,
     pub held_messages: usize,
     pub pollers: usize,
 }
 
-/// What a source is made of, beside the queue.
+/// The parts of a source besides the queue.
 #[derive(Clone, Debug)]
 pub struct SqsParts {
-    /// Of this queue's messages.
+    /// For this queue's messages.
     pub source: SourceIntake,
     pub metrics: Arc<Metrics>,
     pub supervisor: Supervisor,
-    /// How objects are read that messages name.
+    /// Reads the objects that messages name.
     #[cfg(feature = "s3")]
     pub objects: Option<ObjectSource>,
     /// Cancelled when the daemon drains.
     pub drain: CancellationToken,
 }
 
-/// A queue that is read. Cheap to clone.
+/// A queue that is polled. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct SqsSource(Arc<Shared>);
 
@@ -69,22 +70,22 @@ struct Shared {
     hand: Hand,
     source: SourceIntake,
     metrics: Arc<Metrics>,
-    /// Messages that are to be deleted.
+    /// Messages to delete.
     deletions: mpsc::UnboundedSender<Arc<str>>,
     warnings: LogLimiter,
     #[cfg(feature = "s3")]
     objects: Option<ObjectSource>,
     drain: CancellationToken,
-    /// Places of messages that are worked on, each with its body in memory.
+    /// Limits the messages in progress, each with its body in memory.
     working: Arc<Semaphore>,
     tasks: TaskTracker,
 }
 
-/// Messages of a queue that are worked on at once. One that has to wait for room keeps its place, so
-/// a few that wait do not stop the others, and many stop the asking for more.
+/// Maximum number of messages of a queue in progress. A message that waits for room keeps its
+/// place: a few of them do not stop the others, and many stop further polling.
 const WORKING_MAX: usize = 64;
 
-/// Says at the start what a queue lacks, if its attributes can be read.
+/// Warns at the start about a missing redrive policy, if the queue's attributes can be read.
 async fn warn_without_redrive_policy(shared: Arc<Shared>) {
     let queue = shared.queue.url();
     match shared.queue.has_redrive_policy().await {
@@ -101,7 +102,7 @@ async fn warn_without_redrive_policy(shared: Arc<Shared>) {
 // === impl SqsSource ===
 
 impl SqsSource {
-    /// Begins to read a queue, until the daemon drains.
+    /// Starts to poll a queue, until the daemon drains.
     #[must_use]
     pub fn start(sdk: &SdkConfig, settings: SqsSettings, parts: SqsParts) -> Self {
         let SqsParts { source, metrics, supervisor, drain, .. } = parts;
@@ -123,7 +124,7 @@ impl SqsSource {
         tokio::spawn(warn_without_redrive_policy(Arc::clone(&shared)));
         let polling = shared.tasks.track_future(poller::poll(Arc::clone(&shared)));
         supervisor.spawn(TaskName::SqsPoller, polling);
-        // These end with the last message in hand.
+        // These tasks end with the last message in flight.
         let deleting = upkeep::delete(Arc::downgrade(&shared), deleting);
         supervisor.spawn_worker(TaskName::SqsDeletions, deleting);
         let lengthening = upkeep::lengthen(Arc::downgrade(&shared));
@@ -131,22 +132,22 @@ impl SqsSource {
         Self(shared)
     }
 
-    /// Messages from their receipt to their deletion, and pollers at work.
+    /// Messages between receipt and deletion, and running pollers.
     #[must_use]
     pub fn gauges(&self) -> (u64, u64) {
         (self.0.hand.len() as u64, self.0.hand.pollers())
     }
 
-    /// Waits until every message that may be deleted is, and gives the others back, which may take
-    /// until `end`. Nothing is merged or settled any more.
+    /// Waits until every settled message is deleted, and returns the others to the queue, which may
+    /// take until `end`. Called when nothing is merged or settled any more.
     pub async fn finish(&self, deadline: Instant, end: Instant) {
         let shared = &self.0;
         shared.tasks.close();
         let done = async {
-            // A poller may still wait for an answer, and a message for the word that it is settled.
+            // A poller may still wait for a response, and a message for its settlement.
             shared.tasks.wait().await;
             if shared.deletions.is_closed() {
-                // The task that deletes has panicked.
+                // The deleting task has panicked.
                 upkeep::delete_left(shared).await;
             }
             shared.hand.deleted().await;

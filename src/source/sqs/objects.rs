@@ -1,4 +1,4 @@
-//! A message that names objects in S3: done when each of them is.
+//! A message that names objects in S3: done when every object is.
 
 use std::sync::Arc;
 
@@ -10,18 +10,18 @@ use crate::pipeline::Batch;
 use crate::source::s3::{Forbidden, Notification, Object, Objects, Permit};
 use crate::telemetry::ObjectOutcome;
 
-/// How the objects are read that messages name. Cheap to clone.
+/// Reads the objects that messages name. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ObjectSource {
     pub objects: Objects,
-    /// Which objects this queue's messages may name.
+    /// The objects that this queue's messages may name.
     pub permit: Permit,
-    /// Its ledger is that of all queues: an object is counted once, whichever names it.
+    /// All queues share its ledger: an object is counted once, whichever queue names it.
     pub source: SourceIntake,
 }
 
-/// Counts the objects that a message names, each a request of its own: a refusal of one does not
-/// undo the others, which are known when the message comes again. Gives those to wait for.
+/// Counts the objects that a message names, each as its own request. A rejection of one does not
+/// undo the others, which are known when the message is redelivered. Returns what to wait for.
 pub async fn merge_objects(
     shared: &Arc<Shared>,
     from: &ObjectSource,
@@ -48,12 +48,12 @@ pub async fn merge_objects(
     Ok(waiters)
 }
 
-/// Leaves the message in the queue, until its redrive policy moves it.
+/// Leaves the message in the queue until its redrive policy moves it.
 fn refusal(why: &Forbidden) -> Refusal {
     Refusal::new(RefusalReason::Forbidden, why.to_string())
 }
 
-/// `None`: the object is not there any more.
+/// `None`: the object no longer exists.
 async fn merge_object(
     from: &ObjectSource,
     object: &Object,
@@ -63,7 +63,8 @@ async fn merge_object(
     let (url, ids) = (object.url(), [object.id()]);
     let request = object.version().unwrap_or_default();
     let named = Named { source: url.as_bytes(), request, ids: &ids };
-    // Of an object that is refused a letter holds the name alone: it may not be ours to read.
+    // The dead letter of a rejected object holds only its name, because the daemon may not be
+    // allowed to store its content.
     let refuse =
         |(ticket, refusal)| from.source.refuse(named, ticket, refusal, LetterContent::NameOnly);
     let source = &from.source;
@@ -79,7 +80,7 @@ async fn merge_object(
         Ok(Some(batch)) => batch,
         Ok(None) => {
             tracing::warn!(object = object.shown(), "object no longer exists");
-            // Should it come back, its notification does too.
+            // If the object is created again, there is a new notification.
             drop(ticket);
             return Ok(None);
         }
@@ -100,13 +101,13 @@ async fn merge_object(
     Ok(Some(committed.waiter))
 }
 
-/// A batch like the blank one. Its letters hold no content: the message may name an object that holds
-/// something else than events.
+/// A batch like `blank`. Its dead letters hold no content, because the message may name an object
+/// that holds something other than events.
 fn blank_of(blank: &Batch, source: &SourceIntake) -> Batch {
     blank.blank(source.intake.letters().map(Letters::of_places))
 }
 
-/// Reads an object; `None`: it is not there any more.
+/// Reads an object; `None`: it no longer exists.
 async fn read(
     from: &ObjectSource,
     object: &Object,

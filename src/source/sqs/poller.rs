@@ -1,4 +1,5 @@
-//! Asking for messages: by one call at a time while there are few, by many while answers are full.
+//! Receives messages: with one call at a time while there are few, with many while responses are
+//! full.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,15 +14,15 @@ use super::queue::{MESSAGES_MAX, Received};
 use crate::ack::RefusalReason;
 use crate::backoff::Backoff;
 
-/// What is on its way when the daemon begins to drain has this long to arrive. Messages that arrive
-/// later are nobody's until their visibility ends.
+/// How long messages in transit may take to arrive after the daemon starts to drain. Messages that
+/// arrive later are redelivered after their visibility timeout.
 const LAST_ANSWER: Duration = Duration::from_secs(1);
-/// How often a source that takes nothing new looks whether it may again.
+/// How often a source that accepts nothing new checks whether it may again.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
-/// How a round of asking ended.
+/// How a round of polling ended.
 enum Round {
-    /// As many messages as one call gives.
+    /// As many messages as one call can return.
     Full,
     Some,
     Empty,
@@ -29,7 +30,7 @@ enum Round {
     Draining,
 }
 
-/// Asks until the daemon drains.
+/// Polls until the daemon drains.
 pub async fn poll(shared: Arc<Shared>) {
     let mut rounds = JoinSet::new();
     let mut backoff = Backoff::default();
@@ -100,7 +101,7 @@ async fn round(shared: Arc<Shared>) -> Round {
         let place = places.as_mut().and_then(|places| places.split(1));
         let Some((own_room, place)) = own_room.zip(place) else { continue };
         if let Some(id) = shared.hand.take(&id, receipt, asked, own_room) {
-            // Of its own: one that has to wait holds up no other.
+            // A task of its own, so that a message that waits does not delay others.
             shared.tasks.spawn(handle(Hold::new(Arc::clone(&shared), id), content, place));
         }
     }

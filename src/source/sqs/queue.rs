@@ -1,4 +1,4 @@
-//! The queue itself, by the AWS SDK.
+//! The client of a queue, through the AWS SDK.
 
 use std::time::Duration;
 
@@ -17,16 +17,16 @@ use super::hand::Handle;
 use super::message::Content;
 use crate::aws::CONNECT_TIMEOUT;
 
-/// Messages that one call takes or gives at most.
+/// Maximum number of messages in one call.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>,
 /// 2026-11-21.
 pub const MESSAGES_MAX: usize = 10;
-/// The longest that SQS lets a call wait for a message, in seconds.
+/// The longest wait for messages that SQS allows, in seconds.
 const WAIT_SECONDS: i32 = 20;
-/// Longer than SQS lets a call wait.
+/// Longer than the longest wait.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How often a message was given out.
+/// The attribute with the number of deliveries.
 const RECEIVES: MessageSystemAttributeName = MessageSystemAttributeName::ApproximateReceiveCount;
 
 /// A client of one queue.
@@ -37,7 +37,7 @@ pub struct Queue {
     visibility: i32,
 }
 
-/// A message as it was given out.
+/// A delivered message.
 #[derive(Debug)]
 pub struct Received {
     pub id: String,
@@ -45,25 +45,25 @@ pub struct Received {
     pub content: Content,
 }
 
-/// An entry of a call that failed, perhaps with all others.
+/// A failed entry of a call; possibly all entries failed.
 #[derive(Debug)]
 pub struct Failed {
-    /// Its place in the call.
+    /// Its position in the call.
     pub at: usize,
-    /// The same would fail again.
+    /// A retry would fail again.
     pub for_good: bool,
     pub why: String,
 }
 
-/// Where a queue is that its URL does not place at an endpoint of a region: one of a VPC, or something
-/// that stands in for AWS.
+/// The endpoint of a queue whose URL is not a regional endpoint: a VPC endpoint, or a replacement
+/// for AWS.
 fn own_endpoint(queue_url: &str) -> Option<String> {
     let (scheme, rest) = queue_url.split_once("://")?;
     let host = rest.split('/').next()?;
     region_of(queue_url).is_none().then(|| format!("{scheme}://{host}"))
 }
 
-/// The region in a queue's URL, if it is one of AWS.
+/// The region in a queue's URL, if it is an AWS URL.
 #[must_use]
 pub fn region_of(queue_url: &str) -> Option<&str> {
     let (_, rest) = queue_url.split_once("://")?;
@@ -82,7 +82,7 @@ impl Queue {
             .operation_timeout(CALL_TIMEOUT)
             .build();
         let mut config = aws_sdk_sqs::config::Builder::from(sdk)
-            // Whoever calls comes again anyway.
+            // The callers retry.
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts);
         if let Some(region) = region_of(&settings.queue_url) {
@@ -99,10 +99,10 @@ impl Queue {
         &self.url
     }
 
-    /// Waits for messages, and takes ten at most.
+    /// Waits for messages and receives at most ten.
     ///
     /// # Errors
-    /// What the SDK says.
+    /// The error of the SDK.
     pub async fn receive(&self) -> Result<Vec<Received>, String> {
         let call = self.client.receive_message().queue_url(&self.url);
         let call = call.max_number_of_messages(10).wait_time_seconds(WAIT_SECONDS);
@@ -110,7 +110,7 @@ impl Queue {
         let answer = call.visibility_timeout(self.visibility).send().await;
         let answer = answer.map_err(|error| DisplayErrorContext(error).to_string())?;
         let messages = answer.messages.unwrap_or_default().into_iter();
-        // SQS gives all three with every message.
+        // SQS returns all three with every message.
         Ok(messages
             .filter_map(|message| {
                 let (id, handle) = (message.message_id?, message.receipt_handle?);
@@ -122,11 +122,11 @@ impl Queue {
             .collect())
     }
 
-    /// Whether the queue has a redrive policy: without one, a message that can never be taken comes
-    /// again until its retention ends.
+    /// Whether the queue has a redrive policy: without one, a message that can never be processed
+    /// is redelivered until its retention ends.
     ///
     /// # Errors
-    /// What the SDK says.
+    /// The error of the SDK.
     pub async fn has_redrive_policy(&self) -> Result<bool, String> {
         let name = QueueAttributeName::RedrivePolicy;
         let call = self.client.get_queue_attributes().queue_url(&self.url);
@@ -135,7 +135,7 @@ impl Queue {
         Ok(answer.attributes.is_some_and(|attributes| attributes.contains_key(&name)))
     }
 
-    /// Deletes ten messages at most; gives those that were not.
+    /// Deletes at most ten messages; returns those that failed.
     pub async fn delete(&self, handles: &[Handle]) -> Vec<Failed> {
         let entries = handles.iter().enumerate().map(|(at, handle)| {
             let entry = DeleteMessageBatchRequestEntry::builder().id(at.to_string());
@@ -149,8 +149,7 @@ impl Queue {
         }
     }
 
-    /// Sets how long ten messages at most are shown to nobody else, from now on; gives those of which
-    /// it could not be set.
+    /// Sets the visibility timeout of at most ten messages, from now on; returns those that failed.
     pub async fn show_in(&self, handles: &[Handle], visibility: Duration) -> Vec<Failed> {
         let entries = handles.iter().enumerate().map(|(at, handle)| {
             let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(at.to_string());
@@ -166,7 +165,7 @@ impl Queue {
     }
 }
 
-/// By the places that their ids say.
+/// The failed entries, by the positions in their IDs.
 fn failed(entries: &[BatchResultErrorEntry]) -> Vec<Failed> {
     let failed = entries.iter().filter_map(|entry| {
         let why = format!("{}: {}", entry.code(), entry.message().unwrap_or_default());

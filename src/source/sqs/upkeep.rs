@@ -1,4 +1,4 @@
-//! What keeps messages from others while they are in hand, and deletes them at the end.
+//! Extends the visibility timeout of messages in flight, and deletes them at the end.
 
 use std::panic::resume_unwind;
 use std::sync::{Arc, Weak};
@@ -15,15 +15,15 @@ use crate::ack::{RequestId, SourceKind};
 use crate::backoff::Backoff;
 use crate::fault;
 
-/// A call that deletes fewer messages than it could waits this long for more.
+/// How long a deletion with less than ten messages waits for more.
 const GATHER: Duration = Duration::from_millis(20);
-/// Calls at once that delete, or lengthen.
+/// Maximum number of concurrent calls that delete messages or extend timeouts.
 const CALLS_MAX: usize = 16;
 
-/// Deletes what it is told to, ten at a time, until nothing can tell it.
+/// Deletes queued messages, ten at a time, until every sender is dropped.
 ///
 /// # Panics
-/// As a deletion does.
+/// Panics when a deletion panics.
 pub async fn delete(shared: Weak<Shared>, mut deletions: mpsc::UnboundedReceiver<Arc<str>>) {
     let mut calls = JoinSet::new();
     let mut ids = Vec::with_capacity(MESSAGES_MAX);
@@ -57,7 +57,7 @@ pub async fn delete(shared: Weak<Shared>, mut deletions: mpsc::UnboundedReceiver
     }
 }
 
-/// Deletes what the task that deletes has left, in a task, since that panicked.
+/// Deletes the messages that the deleting task left when it panicked, in another task.
 pub async fn delete_left(shared: &Arc<Shared>) {
     let shared = Arc::clone(shared);
     let deleting = tokio::spawn(async move {
@@ -66,11 +66,11 @@ pub async fn delete_left(shared: &Arc<Shared>) {
                 .await;
         }
     });
-    // What is left after another panic is counted as not deleted.
+    // Messages left after another panic are counted as not deleted.
     let _ = deleting.await;
 }
 
-/// Panics as a task did.
+/// Repeats the panic of a task.
 fn raise(done: Result<(), JoinError>) {
     if let Err(failed) = done
         && let Ok(panic) = failed.try_into_panic()
@@ -79,12 +79,12 @@ fn raise(done: Result<(), JoinError>) {
     }
 }
 
-/// Deletes ten messages at most, however often that takes.
+/// Deletes at most ten messages, with retries.
 async fn delete_all(shared: &Shared, mut ids: Vec<Arc<str>>) {
     let mut backoff = Backoff::default();
     fault::hit("sqs_delete");
     loop {
-        // Each time by the newest receipt, should there be one.
+        // Each time with the newest receipt handle.
         let handles = shared.hand.handles(&ids);
         if handles.is_empty() {
             return;
@@ -112,7 +112,8 @@ async fn delete_all(shared: &Shared, mut ids: Vec<Arc<str>>) {
     }
 }
 
-/// Lengthens the time of messages in hand before it is over, as long as there is a source.
+/// Extends the visibility timeout of messages in flight before it ends, as long as the source
+/// exists.
 pub async fn lengthen(shared: Weak<Shared>) {
     loop {
         let Some(alive) = shared.upgrade() else { return };
@@ -141,7 +142,7 @@ async fn lengthen_all(shared: Arc<Shared>, handles: Vec<Handle>) {
     }
 }
 
-/// Shows messages to others at once.
+/// Makes messages visible at once.
 pub async fn give_back(shared: &Shared, handles: &[Handle]) {
     for handles in handles.chunks(MESSAGES_MAX) {
         let failed = shared.queue.show_in(handles, Duration::ZERO).await;
@@ -158,8 +159,8 @@ pub async fn give_back(shared: &Shared, handles: &[Handle]) {
 // === impl Shared ===
 
 impl Shared {
-    /// Lets a message go. Its id is known for a while: what SQS has just given out once more may be on
-    /// its way, and what could not be deleted comes again.
+    /// Releases a message. Its ID is remembered for a while, because a redelivery may be in
+    /// transit, and a message that could not be deleted will be redelivered.
     fn let_go(&self, message: &str) {
         let id = RequestId::new(SourceKind::Sqs, self.queue.url().as_bytes(), message.as_bytes());
         self.source.ledger.release(id);
