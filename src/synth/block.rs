@@ -1,4 +1,4 @@
-//! The block of each event type: what happened, to whom and when.
+//! The block of each event type.
 
 use super::clock::{UNREADABLE, push_odd_timestamp, push_timestamp};
 use super::draft::{BlockTime, Draft, pick};
@@ -57,7 +57,7 @@ impl Draft<'_> {
         self.out.push('}');
     }
 
-    /// A block of some other type, which tells nothing about this event.
+    /// A block of another type, which has no meaning for this event.
     fn sibling_block(&mut self) {
         let other = pick(self.rng, &["open", "click", "send", "bounce"]);
         if other != block_name(self.event_type) {

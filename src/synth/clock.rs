@@ -1,4 +1,4 @@
-//! Writing instants: the one spelling that SES uses, and the others that a reader must accept.
+//! Writes timestamps in the format of SES, and in the other formats that a reader must accept.
 
 use fastrand::Rng;
 
@@ -9,7 +9,7 @@ const DAY_MS: i64 = 86_400_000;
 
 /// Year, month (1 to 12) and day of a number of days since 1970-01-01, in the Gregorian calendar.
 fn civil(days: i64) -> (i64, i64, i64) {
-    // Counted from 0000-03-01, so that the leap day is the last of its year.
+    // Days are counted from 0000-03-01, so that the leap day is the last day of its year.
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
     let of_era = shifted.rem_euclid(146_097);
@@ -80,8 +80,8 @@ pub(super) fn push_mail_date(out: &mut String, ms: i64) {
     out.push_str(" +0000");
 }
 
-/// Appends one of the other accepted spellings and returns the instant that it means, which may
-/// differ within the minute: fewer digits, or a leap second that reads as `:59`.
+/// Appends one of the other accepted formats and returns its instant, which may differ within the
+/// minute: fewer digits, or a leap second that is read as `:59`.
 pub(super) fn push_odd_timestamp(out: &mut String, ms: i64, rng: &mut Rng) -> i64 {
     let offset = if rng.bool() { 0 } else { rng.i64(-48..=56) * 15 };
     let local = ms + offset * MINUTE_MS;
@@ -123,7 +123,7 @@ fn push_zone(out: &mut String, offset_minutes: i64, rng: &mut Rng) {
     push_digits(out, offset_minutes.abs() % 60, 2);
 }
 
-/// Texts that are no instant in any accepted spelling.
+/// Texts that are not timestamps in any accepted format.
 pub(super) const UNREADABLE: [&str; 8] = [
     "yesterday",
     "",

@@ -1,4 +1,4 @@
-//! An event being written: the JSON so far, and the facts that it states.
+//! An event under construction: its JSON and its facts.
 
 use fastrand::Rng;
 
@@ -8,7 +8,7 @@ use super::text::{push_hex, push_string, push_string_escaped};
 use super::words::{ABSENT, BLANK, BROKEN, INVALID, UNREAD, UNREAD_NAMES};
 use crate::ses::EventType;
 
-/// How the event's own block tells the time.
+/// The timestamp in the block of the event.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum BlockTime {
     Told,
@@ -34,13 +34,13 @@ pub(super) struct Draft<'a> {
     pub set: &'a str,
 }
 
-/// One of a list that is known not to be empty.
+/// A random element of a list that is not empty.
 pub(super) fn pick<'a, T: ?Sized>(rng: &mut Rng, list: &[&'a T]) -> &'a T {
     list[rng.usize(0..list.len())]
 }
 
 impl Draft<'_> {
-    /// True for about `per_mille` of the chances, and only when awkward events are wanted.
+    /// True with a probability of `per_mille`, and only if awkward events are requested.
     pub fn odd(&mut self, per_mille: u32) -> bool {
         self.profile.awkward && self.rng.u32(0..1000) < per_mille
     }
@@ -95,7 +95,7 @@ impl Draft<'_> {
         self.out.push(']');
     }
 
-    /// Now and then writes a field that nobody reads.
+    /// Sometimes writes a field that no reader uses.
     pub fn unread(&mut self) {
         if self.odd(40) {
             let name = pick(self.rng, &UNREAD_NAMES);
@@ -120,8 +120,8 @@ impl Draft<'_> {
         id
     }
 
-    /// Writes one of the sender's tags in one of the forms that reach a consumer, and tells what it
-    /// means: a name and a value, or `None` when there is no value.
+    /// Writes one of the sender's tags in one of the forms that a consumer receives. Returns its
+    /// meaning: a name and a value, or `None` if there is no value.
     pub fn tag(&mut self, name: &str, value: &str) -> Option<(String, FactValue)> {
         if self.odd(15) {
             // Names are case-sensitive: this is another tag, and the wanted one is missing.

@@ -1,8 +1,8 @@
 //! The generator: an endless, seeded sequence of SES sending events and the facts each states.
 //!
-//! Same profile, same bytes. Types come in the shares of a healthy sender unless asked otherwise; addresses are in the
-//! domains reserved for examples. With [`Profile::awkward`], a few per cent of each oddity that a
-//! consumer of real events must survive is mixed in, with its effect known.
+//! The same profile generates the same bytes. By default, event types have the shares of a healthy
+//! sender; addresses are in domains reserved for examples. With [`Profile::awkward`], a few per
+//! cent of the events have oddities that a consumer of real events must handle, with known effects.
 
 use fastrand::Rng;
 
@@ -22,19 +22,19 @@ pub struct Profile {
     pub start_ms: i64,
     /// Spacing of the times at which events are published.
     pub events_per_second: f64,
-    /// Names for the tag `ses:configuration-set`; none leaves every event without a set.
+    /// Names for the tag `ses:configuration-set`; if empty, no event has a set.
     pub configuration_sets: Vec<String>,
     /// Distinct values of the tag `campaign`, at least one.
     pub campaigns: usize,
     /// Distinct values of the tag `genre`, at least one.
     pub genres: usize,
-    /// How far an event's own time may lie before its publishing.
+    /// The maximum age of an event when it is published.
     pub minutes_late: u32,
-    /// How often each event type comes.
+    /// The shares of the event types.
     pub mix: Mix,
-    /// E-mail headers beyond the usual ones, of about so many bytes, in events that have headers.
+    /// Approximate bytes of additional e-mail headers, in events that have headers.
     pub header_bytes: usize,
-    /// Mixes in everything that is lawful but unusual.
+    /// Adds valid but unusual events.
     pub awkward: bool,
 }
 
@@ -43,7 +43,7 @@ pub struct Profile {
 pub struct SynthEvent {
     /// The event on one line, without a newline.
     pub json: String,
-    /// What it states.
+    /// The facts of the event.
     pub facts: Facts,
     /// Has `notificationType` and no `eventType`, so `EventBridge` would not carry it.
     pub legacy: bool,
@@ -58,7 +58,7 @@ pub struct Generator {
     published: u64,
 }
 
-/// Tag values, made once.
+/// Tag values, generated once.
 #[derive(Clone, Debug)]
 struct Names {
     campaigns: Vec<String>,
@@ -93,7 +93,7 @@ impl Generator {
         Self { names: Names::new(&profile), profile, rng, published: 0 }
     }
 
-    /// When the next event will be published, in Unix milliseconds.
+    /// The time at which the next event is published, in Unix milliseconds.
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
@@ -120,7 +120,7 @@ impl Generator {
         SynthEvent { legacy: draft.legacy, json: draft.out, facts: draft.facts }
     }
 
-    /// Mostly little, now and then all of it.
+    /// Usually a small part, sometimes all of it.
     fn lateness(&mut self) -> i64 {
         let most = i64::from(self.profile.minutes_late) * MINUTE_MS;
         let [a, b] = [self.rng.i64(0..=most), self.rng.i64(0..=most)];
@@ -202,7 +202,7 @@ impl Names {
     }
 }
 
-/// As many distinct names as wanted: the words themselves, then with numbers.
+/// Distinct names: the words themselves, then words with numbers.
 fn numbered(words: &[&str], wanted: usize) -> Vec<String> {
     let name = |at: usize| match (words[at % words.len()], at / words.len()) {
         (word, 0) => word.to_owned(),

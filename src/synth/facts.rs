@@ -1,28 +1,28 @@
-//! What an event says, as known by its writer: the ground truth that a count is checked against.
+//! The facts of an event, known by its writer: the ground truth for checking counts.
 
 use std::collections::BTreeMap;
 
 use crate::ses::EventType;
 
-/// A tag or header value as the event means it.
+/// The meaning of a tag or header value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FactValue {
     /// The decoded text.
     Text(String),
-    /// Text with at least one lone surrogate, which no UTF-8 string can hold: an invalid value.
-    /// Each lone surrogate is one U+FFFD here.
+    /// Text with at least one lone surrogate, which UTF-8 cannot represent: an invalid value. Each
+    /// lone surrogate is one U+FFFD here.
     Broken(String),
 }
 
-/// What one event says about itself. Values that are absent (a missing key, `null`, an empty
-/// array, a value of another kind) are not listed; blank values are.
+/// The facts of one event. Absent values (a missing key, `null`, an empty array, a value of another
+/// type) are not listed; blank values are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
     /// `None`: the value counts as `unknown_type`.
     pub event_type: Option<EventType>,
     /// The tag `ses:configuration-set` unless it is absent or blank.
     pub configuration_set: Option<String>,
-    /// The event's own time in Unix milliseconds: the block's, else that of the mail.
+    /// The timestamp of the event in Unix milliseconds: from the block, else from the mail.
     pub time_ms: i64,
     /// First value of each message tag.
     pub tags: BTreeMap<String, FactValue>,
@@ -42,7 +42,7 @@ impl FactValue {
         }
     }
 
-    /// Empty, or nothing but JSON white space.
+    /// Empty, or only JSON white space.
     pub fn is_blank(&self) -> bool {
         self.text().bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
     }
@@ -57,7 +57,7 @@ impl From<&str> for FactValue {
 // === impl Facts ===
 
 impl Facts {
-    /// An event of which nothing is known yet but its time.
+    /// An event with only its time known.
     pub(super) fn new(event_type: Option<EventType>, time_ms: i64) -> Self {
         Self {
             event_type,

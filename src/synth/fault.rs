@@ -1,4 +1,4 @@
-//! What a consumer meets between events: faulty, foreign, control and notice values.
+//! Values between events: malformed, foreign, control and notice values.
 
 use super::stream::Writer;
 use super::truth::Other;
@@ -6,7 +6,7 @@ use super::wrap::{Wrapping, push_sns, push_sqs, quoted};
 
 pub(super) const NOTICE: &str = "Successfully validated SNS topic for Amazon SES event publishing.";
 
-/// Lines that are one faulty value each.
+/// Lines with one malformed value each.
 const BROKEN: [&[u8]; 58] = [
     b"NaN",
     b"-Infinity",
@@ -68,7 +68,7 @@ const BROKEN: [&[u8]; 58] = [
     b"\xc2\xa0{}",
 ];
 
-/// What no string may hold as it is: control characters and what is not UTF-8.
+/// Bytes that are not allowed in a string: control characters and invalid UTF-8.
 const FORBIDDEN: [&[u8]; 10] = [
     b"\x00",
     b"\x01",
@@ -82,7 +82,7 @@ const FORBIDDEN: [&[u8]; 10] = [
     b"\xf0\x9f\x8e",
 ];
 
-/// Lawful JSON that is none of ours.
+/// Valid JSON that is not from SES.
 const FOREIGN: [&str; 40] = [
     "42",
     "-0",
@@ -126,7 +126,7 @@ const FOREIGN: [&str; 40] = [
     "{\"errorCode\":\"x\",\"rawData\":null}",
 ];
 
-/// Wrappings around nothing.
+/// Wrappings without content.
 const NOTHING: [&str; 6] = [
     "{\"Records\":[]}",
     "{\"Records\":[{\"body\":\"\"},{\"body\":\" \\n\"}]}",
@@ -136,7 +136,8 @@ const NOTHING: [&str; 6] = [
     "{\"requestId\":\"r\",\"records\":[{\"data\":\"\"},{\"data\":\"Cg==\"},{\"data\":\"Cg\"}]}",
 ];
 
-/// Entries of `Records` that are neither from SQS nor from SNS, or hold no text and no object.
+/// Entries of `Records` that are neither from SQS nor from SNS, or that contain neither text nor
+/// object.
 const FOREIGN_ENTRIES: [&str; 8] = [
     "{}",
     "7",
@@ -149,7 +150,7 @@ const FOREIGN_ENTRIES: [&str; 8] = [
 ];
 
 impl Writer {
-    /// Writes one such value and counts its effect.
+    /// Writes one of these values and counts its effect.
     pub fn fault(&mut self) {
         match self.rng.u32(0..17) {
             0 | 1 => {
@@ -185,7 +186,7 @@ impl Writer {
         self.count(Other::Malformed, 1);
     }
 
-    /// An event that would be sound but for bytes inside one of its strings.
+    /// An event that is valid except for bytes inside one of its strings.
     fn forbidden_bytes(&mut self) {
         let event = self.plain_event();
         let marks: Vec<_> =
@@ -267,7 +268,7 @@ impl Writer {
         self.count(Other::Control, 1);
     }
 
-    /// An event in eight wrappings is read, in nine it is foreign.
+    /// An event in eight wrappings is read; in nine, it is foreign.
     fn nested(&mut self) {
         let levels = if self.rng.bool() { 8 } else { 9 };
         let mut json = if levels == 8 { self.event().json } else { self.plain_event() };
@@ -324,7 +325,7 @@ impl Writer {
         self.value(&json);
     }
 
-    /// A batch in which some entries are not ours.
+    /// A batch with some foreign entries.
     fn odd_records(&mut self) {
         let mut json = String::from("{\"Records\":[");
         for at in 0..self.rng.usize(1..5) {

@@ -12,7 +12,7 @@ use super::stream::Writer;
 use super::truth::Other;
 use super::wrap::{Wrapping, uuid};
 
-/// Members of a record whose `data` is no base64 text: the standard alphabet only, padding optional.
+/// Members of a record whose `data` is not valid base64 (standard alphabet, padding optional).
 const NOT_BASE64: [&str; 10] = [
     "",
     "\"data\":null",
@@ -27,7 +27,7 @@ const NOT_BASE64: [&str; 10] = [
 ];
 
 impl Writer {
-    /// A Firehose request of several records, each with its own story.
+    /// A Firehose request of several records of different kinds.
     pub fn odd_firehose(&mut self) {
         let id = uuid(&mut self.rng);
         let mut json =
@@ -99,8 +99,8 @@ impl Writer {
         (0..many).flat_map(|_| self.event().json.into_bytes().into_iter().chain([b'\n'])).collect()
     }
 
-    /// A gzip stream that stops early. It is torn where nothing of a value is left half read: in the
-    /// header, behind a flushed block, or in the trailer.
+    /// A truncated gzip stream. It is cut where no value is incomplete: in the header, after a
+    /// flushed block, or in the trailer.
     fn torn_gzip(&mut self) -> Vec<u8> {
         self.count(Other::Malformed, 1);
         match self.rng.u32(0..3) {
@@ -125,7 +125,7 @@ impl Writer {
     }
 }
 
-/// A gzip stream, and how much of it suffices to read the whole content.
+/// A gzip stream, and the length that suffices to read its whole content.
 fn gzip(content: &[u8]) -> (Vec<u8>, usize) {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     let written = encoder.write_all(content).and_then(|()| encoder.flush());

@@ -153,7 +153,7 @@ impl Draft<'_> {
         self.out.push(']');
     }
 
-    /// Headers that nobody reads, as relays and senders add them.
+    /// Headers of relays and senders that no reader uses.
     fn more_headers(&mut self) {
         let end = self.out.len() + self.profile.header_bytes;
         let mut number = 1;
@@ -171,7 +171,7 @@ impl Draft<'_> {
         let value = value.into();
         self.comma();
         if self.odd(4) {
-            // The other order, with a field nobody reads and a name that is overridden.
+            // The other order, with an unused field and an overridden name.
             self.out.push_str("{\"position\":1e999,\"name\":\"X-Overridden\"");
             self.member("value", &value);
             self.member("name", name);

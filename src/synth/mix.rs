@@ -10,9 +10,9 @@ use crate::ses::EventType;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mix(Vec<(EventType, u32)>);
 
-/// Weights keep so many parts of 1, so that `bounce=0.125` is what it says.
+/// The resolution of weights, so that `bounce=0.125` is exact.
 const PARTS: f64 = 1000.0;
-/// The largest weight: ten types of it still fit the sum.
+/// The largest weight; the sum of ten such weights still fits.
 const WEIGHT_MAX: f64 = 100_000.0;
 
 // === impl Mix ===
@@ -32,7 +32,7 @@ impl Mix {
 }
 
 impl Default for Mix {
-    /// That of a healthy sender, of 1,000 events.
+    /// The mix of a healthy sender, per 1,000 events.
     fn default() -> Self {
         Self(vec![
             (EventType::Send, 361),
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_mix_is_refused_with_a_reason() {
+    fn invalid_mix_is_rejected_with_a_reason() {
         for (text, reason) in [
             ("", "TYPE=WEIGHT"),
             ("send", "TYPE=WEIGHT"),

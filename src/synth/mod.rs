@@ -1,9 +1,9 @@
-//! Made-up SES sending events with known truth, for `demo`, the load-test harness and the tests.
+//! Generated SES sending events with known counts, for `demo`, the load-test harness and the tests.
 //!
-//! [`Generator`] yields events and the [`Facts`] that each states; [`Wrapping`] puts them into the
-//! envelopes of SNS, SQS, Lambda, `EventBridge` and Firehose; [`stream`] makes one long, faulty byte
-//! stream of all of it; [`Truth`] says what must be counted under given definitions, without the
-//! rules engine. Everything is a function of a seed: same seed, same bytes.
+//! [`Generator`] yields events with their [`Facts`]; [`Wrapping`] puts them into the envelopes of
+//! SNS, SQS, Lambda, `EventBridge` and Firehose; [`stream`] generates one long byte stream of all
+//! this, with faults; [`Truth`] computes the expected counts under given definitions, without the
+//! rules engine. Everything is a function of a seed: the same seed generates the same bytes.
 
 mod block;
 mod clock;

@@ -1,5 +1,5 @@
-//! The outermost object of an event: the order of its parts, the name of its type, and events that
-//! are none of the ten types.
+//! The outermost object of an event: the order of its parts, the name of its type, and events of
+//! unknown type.
 
 use super::block::block_name;
 use super::draft::{BlockTime, Draft, pick};
@@ -79,7 +79,7 @@ impl Draft<'_> {
                 push_string_escaped(&mut self.out, name, self.rng);
             }
             3 => {
-                // Both names: this one wins, wherever it stands.
+                // Both names: this one wins in any position.
                 self.member("eventType", name);
                 self.member("notificationType", "Complaint");
             }

@@ -1,9 +1,9 @@
-//! One long byte stream of events in every wrapping, with faults in between whose effect is known.
+//! One long byte stream of events in every wrapping, interspersed with faults of known effect.
 //!
-//! Values stand back to back, with and without white space, some over several lines. After a fault,
-//! reading starts again behind the first newline that follows the first byte of the faulty value,
-//! so each faulty value is one line and a newline follows it. It may share that line with a sound
-//! value before it.
+//! Values follow each other with or without white space, some over several lines. After a fault,
+//! reading resumes after the first newline behind the first byte of the malformed value, so each
+//! malformed value is one line with a newline at the end. A valid value may precede it on that
+//! line.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use super::text::indented;
 use super::truth::{Other, Truth};
 use super::wrap::Wrapping;
 
-/// What a stream is made of besides its events.
+/// Options of a stream.
 #[derive(Clone, Debug)]
 pub struct StreamOptions {
     /// The wrappings to use; none means bare events only.
@@ -30,14 +30,14 @@ pub struct StreamOptions {
     pub torn_end: bool,
 }
 
-/// Bytes and what is in them.
+/// A stream and its facts.
 #[derive(Clone, Debug)]
 pub struct Stream {
     /// The stream.
     pub bytes: Vec<u8>,
-    /// The events in it, those of unknown type included, in order.
+    /// The events in it, including those of unknown type, in order.
     pub facts: Vec<Facts>,
-    /// How many innermost values of other kinds are in it.
+    /// The number of innermost values of other kinds.
     pub others: BTreeMap<Other, u64>,
 }
 
@@ -46,11 +46,11 @@ pub(super) struct Writer {
     pub rng: Rng,
     pub stream: Stream,
     pub events: Generator,
-    /// Events without oddities, for faults that need to know where something stands.
+    /// Events without oddities, for faults that depend on positions.
     pub plain: Generator,
 }
 
-/// Makes a stream with `events` wrapped events of the profile; faults may add a few of their own.
+/// Generates a stream with `events` wrapped events of the profile; faults may add a few events.
 pub fn stream(profile: Profile, events: usize, options: &StreamOptions) -> Stream {
     let mut writer = Writer::new(profile, options);
     let mut left = events;
@@ -86,7 +86,7 @@ impl Default for StreamOptions {
 // === impl Stream ===
 
 impl Stream {
-    /// Adds all that is in the stream to a truth.
+    /// Adds the content of the stream to a truth.
     pub fn tell(&self, truth: &mut Truth) {
         for facts in &self.facts {
             truth.add(facts);
@@ -125,7 +125,7 @@ impl Writer {
         event
     }
 
-    /// The text of an ordinary event that is not going to be counted.
+    /// The text of an ordinary event that will not be counted.
     pub fn plain_event(&mut self) -> String {
         self.plain.next().expect("the sequence has no end").json
     }
@@ -137,13 +137,13 @@ impl Writer {
         self.stream.bytes.extend_from_slice(between.as_bytes());
     }
 
-    /// A sound value.
+    /// A valid value.
     pub fn value(&mut self, json: &str) {
         self.separate();
         self.stream.bytes.extend_from_slice(json.as_bytes());
     }
 
-    /// A value that ends its line: a faulty one, or one that would grow together with the next.
+    /// A value that ends its line: a malformed one, or one that would merge with the next.
     pub fn line(&mut self, bytes: &[u8]) {
         self.separate();
         self.stream.bytes.extend_from_slice(bytes);
@@ -172,7 +172,7 @@ impl Writer {
         many
     }
 
-    /// Puts a wrapping around a wrapping; `EventBridge` carries nothing but events.
+    /// Puts a wrapping into a wrapping; `EventBridge` carries only events.
     fn wrapped_again(&mut self, json: &str, options: &StreamOptions) -> String {
         match self.rng.choice(&options.wrappings).copied() {
             None | Some(Wrapping::EventBridge) => json.to_owned(),

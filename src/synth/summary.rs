@@ -7,15 +7,15 @@ use std::fmt::Write as _;
 pub struct Summary {
     /// Events of one of the ten types.
     pub events: u64,
-    /// Events that an enabled destination takes.
+    /// Events that match an enabled destination.
     pub matched: u64,
     /// Events whose set has no enabled destination for the type.
     pub unmatched: u64,
-    /// Events without a set, or of a set that nobody defined.
+    /// Events without a set, or of an undefined set.
     pub unrouted: u64,
-    /// Faulty JSON, base64 or gzip.
+    /// Malformed JSON, base64 or gzip.
     pub malformed: u64,
-    /// Valid JSON that is none of ours.
+    /// Valid JSON that is not from SES.
     pub foreign: u64,
     /// Events of a type that SES does not publish.
     pub unknown_type: u64,
@@ -23,24 +23,24 @@ pub struct Summary {
     pub control: u64,
     /// Validation notices of topics.
     pub notice: u64,
-    /// Routed events without any readable time.
+    /// Routed events without a readable timestamp.
     pub no_timestamp: u64,
-    /// Pairs of an event and a metric destination that takes it.
+    /// Pairs of an event and a metric destination that it matches.
     pub destination_matches: u64,
-    /// Pairs of those that were counted.
+    /// Pairs that were counted.
     pub counts: u64,
     /// Distinct metrics.
     pub series: u64,
     /// Distinct metrics and minutes.
     pub datums: u64,
-    /// Pairs dropped because a dimension value may not be sent.
+    /// Pairs dropped because of an invalid dimension value.
     pub dropped_invalid_value: u64,
 }
 
 // === impl Summary ===
 
 impl Summary {
-    /// Adds the other's tallies; `series` and `datums` are no sums and stay.
+    /// Adds the tallies of another summary; `series` and `datums` are not sums and stay unchanged.
     pub(super) fn merge(&mut self, other: &Self) {
         self.events += other.events;
         self.matched += other.matched;
@@ -57,7 +57,7 @@ impl Summary {
         self.dropped_invalid_value += other.dropped_invalid_value;
     }
 
-    /// What `--summary FILE` writes, without a newline.
+    /// The content of `--summary FILE`, without a newline.
     pub fn to_json(&self) -> String {
         let fields = [
             ("events", self.events),

@@ -1,11 +1,11 @@
-//! Writing JSON text: strings, numbers and the odd escapes a lawful writer may choose.
+//! Writes JSON text: strings, numbers, and valid but unusual escapes.
 
 use fastrand::Rng;
 
-/// Appends `text` as a JSON string, quotes included, escaping no more than it must.
+/// Appends `text` as a quoted JSON string with minimal escaping.
 pub(super) fn push_string(out: &mut String, text: &str) {
     out.push('"');
-    // A count has no early end, so the compiler takes sixteen bytes at a time.
+    // Counting has no early exit, so the compiler can process sixteen bytes at a time.
     if text.bytes().filter(|byte| needs_escape(*byte)).count() == 0 {
         out.push_str(text);
         out.push('"');
@@ -92,8 +92,8 @@ pub(super) fn push_number(out: &mut String, number: u64) {
     push_digits(out, i64::try_from(number).unwrap_or(i64::MAX), digits);
 }
 
-/// Breaks one-line JSON into indented lines without reading meaning into it, so that duplicate
-/// keys, huge numbers and lone surrogates stay as they are.
+/// Breaks one-line JSON into indented lines without interpreting it, so duplicate keys, huge
+/// numbers and lone surrogates are preserved.
 pub(super) fn indented(json: &str) -> String {
     let mut out = String::with_capacity(json.len() * 2);
     let (mut level, mut in_string, mut escaped) = (0_usize, false, false);

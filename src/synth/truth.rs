@@ -1,7 +1,7 @@
-//! What must be counted, computed the slow and obvious way from known facts.
+//! Computes the expected counts from known facts in the slow and obvious way.
 //!
-//! Definitions are walked as plain JSON for every event and every key is a string, so nothing here
-//! shares code, or mistakes, with the engine that it checks. Definitions are taken to be valid.
+//! Definitions are read as plain JSON for every event, and every key is a string, so this shares
+//! neither code nor mistakes with the engine that it checks. Definitions must be valid.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -14,7 +14,7 @@ use super::summary::Summary;
 use super::text::push_string;
 use crate::ses::EventType;
 
-/// One datum's identity: a resolved series and a UTC minute. Its order is that of the output.
+/// The identity of a datum: a resolved series and a UTC minute, ordered as in the output.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SeriesMinute {
     /// Namespace of the metric.
@@ -27,18 +27,18 @@ pub struct SeriesMinute {
     pub minute: i64,
 }
 
-/// What an innermost value is when it is not an event.
+/// The kind of an innermost value that is not an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Other {
     /// Broken JSON, base64 or gzip.
     Malformed,
-    /// Valid JSON that is none of ours.
+    /// Valid JSON that is not from SES.
     Foreign,
     /// An event of a type that SES does not publish, or without a `mail` object.
     UnknownType,
     /// A subscription or unsubscribe confirmation.
     Control,
-    /// The text SES sends when a topic is attached.
+    /// The text that SES sends when a topic is attached.
     Notice,
 }
 
@@ -56,7 +56,7 @@ pub struct Truth {
 // === impl Truth ===
 
 impl Truth {
-    /// Reads a valid definitions document. `namespace` is used where it names none.
+    /// Reads a valid definitions document. `namespace` is the default namespace.
     pub fn new(definitions: &Value, default_set: Option<&str>, namespace: &str) -> Self {
         let mut sets = BTreeMap::new();
         for set in items(&definitions["ConfigurationSets"]) {
@@ -128,7 +128,7 @@ impl Truth {
         }
     }
 
-    /// Adds what another truth under the same definitions has counted.
+    /// Adds the counts of another truth under the same definitions.
     pub fn merge(&mut self, other: Self) {
         for (key, count) in other.series {
             *self.series.entry(key).or_default() += count;
@@ -147,7 +147,7 @@ impl Truth {
         }
     }
 
-    /// What `count --format json` prints, each line ended by a newline.
+    /// The output of `count --format json`, with a newline after each line.
     pub fn to_lines(&self) -> String {
         let mut out = String::new();
         for (key, count) in &self.series {
@@ -193,7 +193,7 @@ fn receives(destination: &Value, event_type: EventType) -> bool {
         })
 }
 
-/// All dimensions of a destination, or `None` when one of them may not be sent.
+/// All dimensions of a destination, or `None` if one has an invalid value.
 fn dimensions(
     cloudwatch: &Value,
     event_type: EventType,
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_value_is_dropped_replaced_or_mended() {
+    fn invalid_value_is_dropped_replaced_or_sanitized() {
         let cases = [
             ("DROP", "h\u{e9} 1", None),
             ("DEFAULT", "h\u{e9} 1", Some("none")),

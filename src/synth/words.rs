@@ -1,4 +1,4 @@
-//! What the simulated senders write about, and what the world answers.
+//! Texts of the simulated senders and receivers.
 
 pub(super) const CAMPAIGNS: [&str; 8] =
     ["spring", "welcome", "harvest", "digest", "loyalty", "winback", "launch", "receipt"];
@@ -36,7 +36,7 @@ pub(super) const SUBJECTS: [&str; 10] = [
     "Please confirm your address",
 ];
 
-/// Subjects that look like something else to a reader who searches the text.
+/// Subjects that confuse a reader that searches the text for keys.
 pub(super) const DECOY_SUBJECTS: [&str; 3] = [
     "campaign",
     "{\"eventType\":\"Bounce\",\"mail\":{\"tags\":{\"campaign\":[\"decoy\"]}}}",
@@ -88,7 +88,7 @@ pub(super) const DELAYS: [(&str, &str, &str); 4] = [
 
 pub(super) const FEEDBACK: [&str; 3] = ["abuse", "not-spam", "other"];
 
-/// Value, as written inside a JSON string and as meant, that is no dimension value.
+/// Invalid dimension values, as written inside a JSON string and decoded.
 pub(super) const INVALID: [(&str, &str); 12] = [
     ("Black Friday", "Black Friday"),
     ("\u{e9}t\u{e9}", "\u{e9}t\u{e9}"),
@@ -104,7 +104,7 @@ pub(super) const INVALID: [(&str, &str); 12] = [
     ("\u{212a}elvin", "\u{212a}elvin"),
 ];
 
-/// Strings with lone surrogates, and their meaning with U+FFFD for each.
+/// Strings with lone surrogates, and their decoded form with U+FFFD for each.
 pub(super) const BROKEN: [(&str, &str); 5] = [
     ("\\ud800", "\u{fffd}"),
     ("spring\\udc00", "spring\u{fffd}"),
@@ -113,11 +113,11 @@ pub(super) const BROKEN: [(&str, &str); 5] = [
     ("\\ud83c\\ud83c\\udf89", "\u{fffd}\u{1f389}"),
 ];
 
-/// Blank values, as written inside a JSON string and as meant.
+/// Blank values, as written inside a JSON string and decoded.
 pub(super) const BLANK: [(&str, &str); 4] =
     [("", ""), ("  ", "  "), ("\\t\\r\\n", "\t\r\n"), ("\\u0020\\u000A", " \n")];
 
-/// Tag values that are absent although their key is there.
+/// Tag values that are absent although their key is present.
 pub(super) const ABSENT: [&str; 8] = [
     "[]",
     "null",
@@ -129,7 +129,7 @@ pub(super) const ABSENT: [&str; 8] = [
     "{\"0\":\"zero\"}",
 ];
 
-/// Values of fields that nobody reads.
+/// Values of unused fields.
 pub(super) const UNREAD: [&str; 14] = [
     "1e999",
     "-1E+999",
@@ -147,7 +147,7 @@ pub(super) const UNREAD: [&str; 14] = [
     "{\"a\":1,\"a\":{\"a\":2},\"\":\"\"}",
 ];
 
-/// Names of fields that nobody reads; some are of wrappings, which an event is not.
+/// Names of unused fields; some are names of members of wrappings.
 pub(super) const UNREAD_NAMES: [&str; 10] = [
     "eventId",
     "x-trace",

@@ -17,7 +17,7 @@ pub enum Wrapping {
     Bare,
     /// An SNS envelope, the event as text in `Message`.
     SnsEnvelope,
-    /// An SNS envelope that somebody unpacked: `Message` is an object.
+    /// An unpacked SNS envelope: `Message` is an object.
     SnsEnvelopeObject,
     /// An `EventBridge` envelope; only for events with `eventType`.
     EventBridge,
@@ -31,7 +31,7 @@ pub enum Wrapping {
     LambdaSqsSns,
     /// The body of a Firehose HTTP delivery; one `data` may hold several events.
     FirehoseRequest,
-    /// What Firehose writes to S3 when it could not deliver.
+    /// The format that Firehose writes to S3 for failed deliveries.
     FirehoseFailed,
 }
 
@@ -50,7 +50,7 @@ impl Wrapping {
         Self::FirehoseFailed,
     ];
 
-    /// How many events one value of this wrapping holds.
+    /// The number of events in one value of this wrapping.
     pub const fn capacity(self) -> usize {
         match self {
             Self::SqsBody | Self::SqsBodyObject | Self::LambdaSns | Self::LambdaSqsSns => 10,
