@@ -305,7 +305,7 @@ pub enum Envelope {
     FirehoseFailed,
 }
 
-/// Where the truth is compared.
+/// Where the counts to compare are held.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VerifyAt {
     Recorder(Uri),

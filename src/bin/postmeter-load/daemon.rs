@@ -1,4 +1,4 @@
-//! What the daemon says of itself on its admin listener.
+//! Reads the daemon's metrics from its admin listener.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::web::{Connector, Web, at, get_as};
 
-/// Between two looks at a daemon that is not idle yet.
+/// Time between two checks of a daemon that is not idle yet.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// The daemon's `/metrics`.
@@ -25,29 +25,29 @@ pub struct Daemon {
     uri: Uri,
     /// The admin token, as a header.
     authorization: Option<HeaderValue>,
-    /// As it was before the run.
+    /// The metrics before the run.
     before: Snapshot,
 }
 
-/// The metrics of one moment, by name and labels.
+/// Metrics at one point in time, by name and labels.
 #[derive(Clone, Debug)]
 pub struct Snapshot(BTreeMap<String, f64>);
 
-/// What happened to the daemon during a run.
+/// Changes of the daemon's metrics during a run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Since {
     /// Counts in doubt, all causes.
     pub doubtful_counts: u64,
-    /// Counts that were not published for a reason that is not the event's own.
+    /// Counts that were dropped for a reason other than the event itself.
     pub dropped_counts: u64,
-    /// Series times minutes that are not settled.
+    /// Pairs of series and minute that are not settled.
     pub pending_entries: u64,
-    /// `null` where the system does not tell.
+    /// `null` if the system does not provide it.
     pub cpu_seconds: Option<f64>,
     pub resident_bytes: Option<u64>,
 }
 
-/// Looks at the daemon's memory now and then.
+/// Samples the daemon's memory.
 pub struct Sampling {
     task: JoinHandle<u64>,
     stop: CancellationToken,
@@ -56,11 +56,11 @@ pub struct Sampling {
 // === impl Daemon ===
 
 impl Daemon {
-    /// Finds a daemon and looks at it for the first time. With `idle_within`, once it has
-    /// published all that it took before: what comes later must be of this run alone.
+    /// Connects to a daemon and reads its metrics. With `idle_within`, waits until it has published
+    /// everything from before, so that later changes belong to this run.
     ///
     /// # Errors
-    /// There is none, or it is not idle in time.
+    /// There is no daemon, or it is not idle in time.
     pub async fn meet(
         admin: &Uri,
         authorization: Option<HeaderValue>,
@@ -85,10 +85,10 @@ impl Daemon {
         }
     }
 
-    /// What has happened since.
+    /// The changes since the start.
     ///
     /// # Errors
-    /// It does not answer, or is not the one that was met.
+    /// The daemon does not respond, or was restarted.
     pub async fn since(&self) -> anyhow::Result<Since> {
         let now = self.look().await?;
         now.since(&self.before).context("the daemon was restarted during the run")
@@ -98,7 +98,7 @@ impl Daemon {
         Snapshot::take(&self.web, &self.uri, self.authorization.as_ref()).await
     }
 
-    /// Looks at the memory regularly until told to stop.
+    /// Samples the memory until stopped.
     pub fn sample(&self, every: Duration) -> Sampling {
         let (daemon, stop) = (self.clone(), CancellationToken::new());
         let stopped = stop.clone();
@@ -110,7 +110,7 @@ impl Daemon {
                     _ = ticks.tick() => {}
                     () = stopped.cancelled() => return peak,
                 }
-                // One look that fails is one look less.
+                // A failed sample is skipped.
                 if let Ok(now) = daemon.look().await {
                     peak = peak.max(now.resident_bytes().unwrap_or(0));
                 }
@@ -123,7 +123,7 @@ impl Daemon {
 // === impl Sampling ===
 
 impl Sampling {
-    /// The most that was seen, in bytes.
+    /// The peak in bytes.
     pub async fn stop(self) -> u64 {
         self.stop.cancel();
         self.task.await.unwrap_or(0)
@@ -144,7 +144,7 @@ impl Snapshot {
     /// `None`: not the same process.
     fn since(&self, before: &Self) -> Option<Since> {
         let start = |snapshot: &Self| snapshot.0.get("process_start_time_seconds").copied();
-        // The clock that it is computed from may be set a little meanwhile.
+        // The clock that it is computed from may be adjusted meanwhile.
         if let (Some(now), Some(before)) = (start(self), start(before))
             && (now - before).abs() > 1.0
         {

@@ -1,4 +1,4 @@
-//! The definitions that the truth is computed by.
+//! The definitions for the expected counts.
 
 use std::path::Path;
 
@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::args::TrafficArgs;
 use super::output::complain;
 
-/// An empty truth under the definitions that the command line names; `None` when those are faulty,
-/// which was said.
+/// An empty truth under the definitions of the command line; `None` if those are invalid, after an
+/// error message.
 pub fn truth(args: &TrafficArgs) -> Option<Truth> {
     if let Some((what, fix)) = namespace_fault(&args.namespace) {
         complain(&format!("--namespace: {what}; {fix}"));
@@ -33,7 +33,7 @@ fn read(path: &Path) -> Option<Value> {
     for finding in &reading.findings {
         complain(&finding.to_string());
     }
-    // The truth takes a valid document for granted.
+    // The truth requires a valid document.
     reading.definitions?;
     serde_json::from_str(&text)
         .map_err(|error| complain(&format!("cannot read the definitions {name}: {error}")))

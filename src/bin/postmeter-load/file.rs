@@ -1,7 +1,7 @@
-//! The target `file`: a stream of events as archives hold them, with its truth.
+//! The target `file`: a stream of events as in archives, with its truth.
 //!
-//! Chunks of a megabyte are made (and compressed) beforehand and written in turn, so that a file of
-//! gigabytes takes seconds.
+//! Chunks of a megabyte are generated (and compressed) in advance and written in turn, so that a
+//! file of gigabytes takes only seconds.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -21,7 +21,7 @@ use super::traffic::Traffic;
 
 /// Bytes of a chunk before gzip, about.
 const CHUNK_BYTES: usize = 1 << 20;
-/// What is written when nothing is said.
+/// The default size.
 const BYTES: u64 = 100_000_000;
 
 /// A chunk, compressed if the file is.
@@ -45,7 +45,7 @@ pub fn run(args: &FileArgs) -> anyhow::Result<Exit> {
 
     bar.set_message("generating events");
     let mut traffic = Traffic::new(&args.traffic, Clock::System.now_ms());
-    // No more chunks than the file holds: each is 1 MiB or a little more.
+    // Not more chunks than fit in the file: each is 1 MiB or a little more.
     let many = usize::try_from(bytes.div_ceil(CHUNK_BYTES as u64)).unwrap_or(usize::MAX);
     let many = args.traffic.pool.min(many);
     let plan = Plan::new(many, args.events, |events_max, series| {

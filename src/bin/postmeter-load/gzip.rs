@@ -1,14 +1,15 @@
-//! gzip put together from parts that were compressed beforehand.
+//! Builds gzip from parts that were compressed in advance.
 //!
-//! A part is whole deflate blocks that end at a byte and look back at nothing, so parts can stand
-//! behind one another in one member (RFC 1952), whose checksum is combined from theirs.
+//! A part consists of whole deflate blocks that end at a byte boundary and have no back references
+//! to other parts. Parts can therefore be concatenated in one member (RFC 1952); its checksum is
+//! combined from theirs.
 
 use flate2::{Compress, Compression, Crc, FlushCompress};
 
-/// What a member begins with: deflate, no name, no time, unknown system.
+/// The header of a member: deflate, no name, no time, unknown system.
 pub const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
-/// Bytes that a stored block holds at most.
+/// Maximum bytes of a stored block.
 const STORED_MAX: usize = 0xffff;
 
 /// Compressed content.
@@ -27,8 +28,8 @@ pub struct Member(Crc);
 impl Part {
     /// Compresses content at the fastest level.
     pub fn compress(content: &[u8]) -> Self {
-        // Room for the worst case, by miniz's own bound: a flush that is cut in two for want of room
-        // is not always sound.
+        // Reserves the worst case by miniz's own bound, because a flush that is split for lack of
+        // space can be invalid.
         let mut deflate = Vec::with_capacity(content.len() + content.len() / 10 + 256);
         let mut compress = Compress::new(Compression::fast(), false);
         compress
@@ -40,7 +41,7 @@ impl Part {
         Self { deflate, crc: crc_of(content) }
     }
 
-    /// Stores short content as it is, which costs nothing; what is beyond 64 KiB is left out.
+    /// Stores short content uncompressed, which costs nothing; content after 64 KiB is cut.
     pub fn store(content: &[u8]) -> Self {
         let content = &content[..content.len().min(STORED_MAX)];
         let len = u16::try_from(content.len()).unwrap_or(u16::MAX);
@@ -62,12 +63,12 @@ fn crc_of(content: &[u8]) -> Crc {
 // === impl Member ===
 
 impl Member {
-    /// Says that a part comes next.
+    /// Adds the next part to the checksum.
     pub fn add(&mut self, part: &Part) {
         self.0.combine(&part.crc);
     }
 
-    /// What a member ends with: an empty last block, checksum and length.
+    /// The end of a member: an empty last block, checksum and length.
     pub fn trailer(&self) -> [u8; 13] {
         let mut trailer = [1, 0, 0, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0];
         trailer[5..9].copy_from_slice(&self.0.sum().to_le_bytes());

@@ -1,4 +1,4 @@
-//! The target of `firehose-http`: an endpoint that is delivered to as a Firehose stream delivers.
+//! The target of `firehose-http`: delivers to an endpoint like a Firehose stream.
 //! <https://docs.aws.amazon.com/firehose/latest/dev/httpdeliveryrequestresponse.html>, 2026-11-21.
 
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use super::tally::{Fate, Live, Tally};
 use super::traffic::Record;
 use super::web::Web;
 
-/// What comes behind the head, which holds the id and the time.
+/// The body after its head, which has the id and the time.
 #[derive(Debug)]
 pub enum Tail {
     Plain(Bytes),
@@ -42,7 +42,7 @@ pub struct HttpSender {
     pub stream: Arc<HttpStream>,
 }
 
-/// What the connections share.
+/// State shared by the connections.
 #[derive(Debug)]
 pub struct HttpStream {
     uri: Uri,
@@ -52,24 +52,24 @@ pub struct HttpStream {
     retry_for: Duration,
     pub notices: Notices,
     pub live: Arc<Live>,
-    /// Ends repeats and what is on its way.
+    /// Stops retries and requests in flight.
     pub abort: CancellationToken,
 }
 
-/// Request ids in the form of a GUID that no other run has, also of the same seed: the daemon
-/// would take them for repeats.
+/// Request ids in the form of a GUID. They are unique to this run, even with the same seed, because
+/// the daemon would treat repeated ids as retries.
 #[derive(Debug)]
 struct Ids {
     run: u64,
     next: AtomicU64,
 }
 
-/// Why a try was not acknowledged.
+/// Why an attempt was not acknowledged.
 struct Refused {
     /// From a closed list, or a status.
     kind: String,
     message: String,
-    /// The request may have arrived.
+    /// Whether the request may have arrived.
     sent: bool,
 }
 
@@ -80,12 +80,12 @@ struct Answer {
     error_message: Option<String>,
 }
 
-/// An answer has an id, a time and a message of 8192 characters at most.
+/// A response has an id, a time and a message of at most 8192 characters.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
 
 const REQUEST_ID: &str = "x-amz-firehose-request-id";
 
-/// What a record costs in a body beside its base64 text: `{"data":""},`.
+/// Bytes of a record in a body in addition to its base64 text: `{"data":""},`.
 const RECORD_BYTES: usize = 12;
 
 /// Bytes of a record in a body.
@@ -136,7 +136,7 @@ impl Tail {
 
 impl HttpStream {
     /// # Errors
-    /// The access key or the ARN is no header's value.
+    /// The access key or the ARN is not a valid header value.
     pub fn new(
         args: &FirehoseHttpArgs,
         notices: Notices,
@@ -184,7 +184,7 @@ impl Ids {
 // === impl HttpSender ===
 
 impl HttpSender {
-    /// One try. Gives the bytes of an acknowledged body.
+    /// One attempt. Returns the bytes of an acknowledged body.
     async fn attempt(&self, id: &str, tail: &Tail, now_ms: i64) -> Result<u64, Refused> {
         let stream = &self.stream;
         let body = tail.under(id, now_ms);
@@ -196,7 +196,7 @@ impl HttpSender {
         *request.method_mut() = hyper::Method::POST;
         *request.uri_mut() = stream.uri.clone();
         *request.headers_mut() = stream.headers.clone();
-        // An id has no letter that a header could not take.
+        // An id has only characters that are valid in a header.
         if let Ok(id) = HeaderValue::from_str(id) {
             request.headers_mut().insert(REQUEST_ID, id);
         }
@@ -267,7 +267,7 @@ impl Sender for HttpSender {
                     }
                     Err(refused) => refused,
                 },
-                // It may be on its way.
+                // It may be in flight.
                 () = stream.abort.cancelled() => {
                     tally.settle(parcel, Fate::InDoubt);
                     return Sent::NOTHING;

@@ -1,4 +1,4 @@
-//! A line of `count --format json`: what the recorder prints, and what is read from it.
+//! A line of `count --format json`, which the recorder prints and `verify` reads.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use postmeter::ses::time::parse_ms;
 use postmeter::synth::SeriesMinute;
 use serde::{Deserialize, Serialize};
 
-/// One metric, time and sum, in the shape that `aws cloudwatch put-metric-data` takes.
+/// One metric, time and sum, in the format of `aws cloudwatch put-metric-data`.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Line<'a> {

@@ -13,7 +13,7 @@
 //!                    report
 //! ```
 //!
-//! A program of its own, so that its CPU and memory are not the daemon's.
+//! A separate program, so that its CPU and memory are not counted as the daemon's.
 
 #![forbid(unsafe_code)]
 
@@ -62,7 +62,7 @@ fn main() -> ExitCode {
 fn on_runtime(command: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
     let runtime = Runtime::new().context("cannot start threads")?;
     let exit = runtime.block_on(command);
-    // What a second signal left behind is not waited for.
+    // Do not wait for work that was aborted by a second signal.
     runtime.shutdown_background();
     exit
 }

@@ -1,4 +1,4 @@
-//! Where words for people go: stderr, one line at a time.
+//! Prints messages for people to stderr, one line at a time.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Prints a line to stderr. That it cannot be printed must not stop the work.
+/// Prints a line to stderr. A failure to print must not stop the work.
 pub fn complain(line: &str) {
     let _ = writeln!(std::io::stderr(), "postmeter-load: {line}");
 }
 
-/// A progress bar on stderr, which shows on a terminal only.
+/// A progress bar on stderr, shown only on a terminal.
 pub fn bar(length: Option<u64>, template: &str) -> ProgressBar {
     let bar = length.map_or_else(ProgressBar::no_length, ProgressBar::new);
     let bar = ProgressStyle::with_template(template).map_or(bar.clone(), |it| bar.with_style(it));
@@ -20,7 +20,7 @@ pub fn bar(length: Option<u64>, template: &str) -> ProgressBar {
     bar
 }
 
-/// Says of each kind of refusal once, when it first comes, what it was.
+/// Reports each kind of rejection once, when it first occurs.
 #[derive(Debug)]
 pub struct Notices {
     said: Mutex<BTreeSet<String>>,

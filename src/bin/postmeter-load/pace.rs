@@ -1,9 +1,8 @@
-//! When each parcel is sent.
+//! Schedules when each parcel is sent.
 //!
-//! With a rate, times of sending are a function of the parcel's place and of nothing else: a slow
-//! answer delays no other time, and what is late is measured from when it was due. The queue of
-//! what is late is a number, so it needs no room; what is not sent `OVERRUN_MAX` after the end is
-//! reported as unsent.
+//! With a rate, the send time depends only on the index of the parcel: a slow response delays no
+//! other parcel, and latency is measured from the due time. The queue of late parcels is only a
+//! number; parcels not sent within `OVERRUN_MAX` after the end are reported as unsent.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,10 +11,10 @@ use tokio::time::Instant;
 
 use super::plan::Plan;
 
-/// What is late when the time is over is sent for so much longer.
+/// How long late parcels are still sent after the end.
 pub const OVERRUN_MAX: Duration = Duration::from_secs(10);
 
-/// Ten years: an instant cannot be any number of seconds ahead.
+/// Ten years, because an instant cannot be arbitrarily far ahead.
 const FAR_SECONDS: f64 = 3e8;
 
 /// How fast to send, and for how long.
@@ -23,7 +22,7 @@ const FAR_SECONDS: f64 = 3e8;
 pub struct Pace {
     /// Events a second; `None`: as fast as possible.
     pub rate: Option<f64>,
-    /// `None`: until the plan is over.
+    /// `None`: until the plan ends.
     pub duration: Option<Duration>,
     pub warm_up: Duration,
 }
@@ -36,11 +35,11 @@ pub struct Schedule {
     next: AtomicU64,
 }
 
-/// A parcel that is to be sent.
+/// A parcel to send.
 #[derive(Debug)]
 pub struct Due {
     pub place: u64,
-    /// When to send it, or when it should have been sent; without a rate now.
+    /// When to send it, or when it should have been sent; without a rate, now.
     pub at: Instant,
     /// After the warm-up.
     pub measured: bool,
@@ -53,26 +52,26 @@ impl Schedule {
         Self { pace, start, next: AtomicU64::new(0) }
     }
 
-    /// When measuring begins.
+    /// The start of the measurement.
     pub fn measured_from(&self) -> Instant {
         self.start + self.pace.warm_up
     }
 
-    /// The next parcel; `None` when the plan or the time is over.
+    /// The next parcel; `None` at the end of the plan or of the time.
     pub fn next<P>(&self, plan: &Plan<P>, now: Instant) -> Option<Due> {
         let place = self.next.fetch_add(1, Ordering::Relaxed);
         let at = if self.pace.rate.is_some() { self.due(plan, place) } else { now };
         let end = self.end();
         let over = end.is_some_and(|end| at >= end || now >= end + OVERRUN_MAX);
         if over || plan.parcel(place).is_none() {
-            // Not dealt out, so that `unsent` can tell.
+            // Not handed out, so that `unsent` can count it.
             self.next.fetch_sub(1, Ordering::Relaxed);
             return None;
         }
         Some(Due { place, at, measured: at >= self.measured_from() })
     }
 
-    /// Events that were due and never dealt out.
+    /// Events that were due but never handed out.
     pub fn unsent<P>(&self, plan: &Plan<P>) -> u64 {
         let (Some(_), Some(end)) = (self.pace.rate, self.end()) else { return 0 };
         let first = self.next.load(Ordering::Relaxed);

@@ -15,7 +15,7 @@ pub fn url(text: &str) -> Result<Uri, String> {
     }
 }
 
-/// The `Authorization` header of a token. It hides its value when it is printed.
+/// The `Authorization` header of a token. Its value is hidden in debug output.
 pub fn bearer(token: &str) -> Result<HeaderValue, String> {
     let mut value = HeaderValue::try_from(format!("Bearer {token}"))
         .map_err(|_| "not a valid token".to_owned())?;
@@ -46,7 +46,7 @@ pub fn body_bytes(text: &str) -> Result<usize, String> {
     bytes_within(text, 1, 64 << 20)
 }
 
-/// `PutRecordBatch` takes 4 MiB; the last record may reach beyond what was asked for.
+/// `PutRecordBatch` accepts 4 MiB; the last record may exceed the requested size.
 pub fn batch_bytes(text: &str) -> Result<usize, String> {
     bytes_within(text, 1, 3 << 20)
 }

@@ -1,7 +1,7 @@
-//! What is sent: a pool of parcels, made beforehand so that sending costs little, in turn.
+//! A pool of parcels, generated in advance so that sending costs little, and sent in turn.
 //!
-//! Making an event costs as much as counting it. A parcel is a request's content without its id;
-//! each time it is sent under a new one.
+//! Generating an event costs as much as counting it. A parcel is the content of a request without
+//! its id; each time it is sent under a new id.
 
 use postmeter::synth::Truth;
 
@@ -12,7 +12,7 @@ use super::traffic::Record;
 #[derive(Debug)]
 pub struct Parcel<P> {
     pub content: P,
-    /// Events in it, those of unknown type included.
+    /// Events in it, including those of unknown type.
     pub events: u64,
     pub counts: Counts,
 }
@@ -21,11 +21,11 @@ pub struct Parcel<P> {
 #[derive(Debug)]
 pub struct Plan<P> {
     pool: Vec<Parcel<P>>,
-    /// Come behind `parcels` of the pool, so that the events are exactly as many as wanted.
+    /// Sent after `parcels` of the pool, so that the number of events is exact.
     last: Vec<Parcel<P>>,
-    /// Events in the pool before each parcel, and in all of it.
+    /// Events in the pool before each parcel, and the total.
     before: Vec<u64>,
-    /// Parcels from the pool in all; `None`: no end.
+    /// Total number of parcels from the pool; `None`: unlimited.
     parcels: Option<u64>,
     pub series: SeriesTable,
 }
@@ -46,8 +46,8 @@ impl<P> Parcel<P> {
 // === impl Plan ===
 
 impl<P> Plan<P> {
-    /// Makes a pool of `many` parcels, to be sent over and over, or until it has been `events`.
-    /// `make` makes a parcel of at least one event and at most so many.
+    /// Generates a pool of `many` parcels, sent in turn without end or until `events` were sent.
+    /// `make` generates a parcel of at least one event and at most the given number.
     pub fn new(
         many: usize,
         events: Option<u64>,
@@ -64,7 +64,7 @@ impl<P> Plan<P> {
         }
         let mut plan = Self { pool, last: Vec::new(), before, parcels: None, series };
         if let Some(events) = events {
-            // As many parcels of the last round as fit, then what is missing.
+            // As many parcels of the last round as fit, then the rest.
             let (rounds, rest) = (events / all, events % all);
             let fitting = plan.before.partition_point(|before| *before <= rest) - 1;
             plan.parcels = Some(rounds * plan.pool.len() as u64 + fitting as u64);
@@ -78,7 +78,7 @@ impl<P> Plan<P> {
         plan
     }
 
-    /// The parcel that is sent at this place; `None` when all were.
+    /// The parcel with this index; `None` after the last.
     pub fn parcel(&self, place: u64) -> Option<&Parcel<P>> {
         match self.parcels {
             Some(parcels) if place >= parcels => {
@@ -88,7 +88,7 @@ impl<P> Plan<P> {
         }
     }
 
-    /// Events that are sent before the parcel at this place.
+    /// Events that are sent before the parcel with this index.
     pub fn events_before(&self, place: u64) -> u64 {
         let from_pool = self.parcels.map_or(place, |parcels| place.min(parcels));
         let all = self.before.last().copied().unwrap_or(0);

@@ -1,4 +1,4 @@
-//! What is said of a run in the end: a table, and the same as JSON.
+//! The report of a run, as a table and as JSON.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -20,7 +20,7 @@ pub struct Report {
     pub target: String,
     pub seed: u64,
     pub connections: u16,
-    /// Events a second that were asked for; `null`: as fast as possible.
+    /// Requested events per second; `null`: as fast as possible.
     pub rate: Option<f64>,
     pub interrupted: bool,
     pub requests: u64,
@@ -38,10 +38,10 @@ pub struct Report {
 #[derive(Debug, Serialize)]
 pub struct Events {
     pub taken: u64,
-    /// Given up, perhaps taken.
+    /// Given up, possibly accepted.
     pub in_doubt: u64,
     pub not_delivered: u64,
-    /// Taken, perhaps more than once.
+    /// Accepted, possibly more than once.
     pub perhaps_twice: u64,
     /// Due, but the target was too slow.
     pub unsent: u64,
@@ -127,7 +127,7 @@ impl Report {
         }
     }
 
-    /// Nothing was given up or left, and no difference is beyond the doubt that was named.
+    /// Whether nothing was given up or unsent, and all differences are within the reported doubt.
     pub fn is_good(&self) -> bool {
         let given_up = self.events.in_doubt + self.events.not_delivered + self.events.unsent;
         let pending = self.daemon.as_ref().map_or(0, |daemon| daemon.pending_entries);

@@ -1,4 +1,4 @@
-//! Trying again: how long, and until when.
+//! Retries: their delays and their deadline.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use postmeter::backoff::Backoff;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-/// The tries of one parcel.
+/// The attempts for one parcel.
 pub struct Retry<'a> {
     backoff: Backoff,
     started: Instant,
@@ -17,12 +17,13 @@ pub struct Retry<'a> {
 // === impl Retry ===
 
 impl<'a> Retry<'a> {
-    /// Begins with the first try. No other begins after `patience`, nor once the run is aborted.
+    /// Starts with the first attempt. No other attempt starts after `patience`, or after the run is
+    /// aborted.
     pub fn new(patience: Duration, abort: &'a CancellationToken) -> Self {
         Self { backoff: Backoff::default(), started: Instant::now(), patience, abort }
     }
 
-    /// Waits until there may be another try; `false` when there is to be none.
+    /// Waits until the next attempt; `false` if there is none.
     pub async fn pause(&mut self) -> bool {
         let pause = self.backoff.pause();
         if self.started.elapsed() + pause > self.patience {

@@ -1,4 +1,4 @@
-//! A run: connections that send what is due, and what there is to say of it in the end.
+//! A run: connections that send due parcels, and the report at the end.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -32,11 +32,11 @@ use super::traffic::Traffic;
 use super::verify::{self, Settled, Verifier};
 use super::web::Connector;
 
-/// Sends parcels over one connection, each until it is taken or given up.
+/// Sends parcels over one connection, each until it is accepted or given up.
 pub trait Sender: Send + 'static {
     type Content: Send + Sync + 'static;
 
-    /// Sends a parcel and books its truth.
+    /// Sends a parcel and records its truth.
     fn send(
         &mut self,
         parcel: &Parcel<Self::Content>,
@@ -45,36 +45,36 @@ pub trait Sender: Send + 'static {
     ) -> impl Future<Output = Sent> + Send;
 }
 
-/// What a parcel's sending came to.
+/// The outcome of sending a parcel.
 #[derive(Clone, Copy, Debug)]
 pub struct Sent {
     /// Bytes on the wire.
     pub bytes: u64,
-    /// The whole parcel was taken.
+    /// Whether the whole parcel was accepted.
     pub whole: bool,
 }
 
-/// How long a run lasts when nothing is said.
+/// The default duration of a run.
 const DURATION: Duration = Duration::from_secs(30);
-/// How long to wait for the endpoint at first.
+/// How long to wait for the endpoint at the start.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
-/// How often the daemon's memory is looked at.
+/// How often the daemon's memory is sampled.
 const SAMPLES: Duration = Duration::from_secs(1);
-/// Bytes of all parcels of a pool at most: 4 GiB.
+/// Maximum bytes of all parcels of a pool: 4 GiB.
 const POOL_BYTES_MAX: usize = 4 << 30;
 
-/// What a run works with, whatever its target.
+/// The parts of a run that do not depend on its target.
 struct Surroundings {
     live: Arc<Live>,
     bar: ProgressBar,
     /// Send nothing new.
     stop: CancellationToken,
-    /// End what is on its way.
+    /// Abort requests in flight.
     abort: CancellationToken,
     by_events: bool,
 }
 
-/// What a run was asked for.
+/// The options of a run.
 pub struct Job<'a> {
     pub target: String,
     pub traffic: &'a TrafficArgs,
@@ -82,13 +82,13 @@ pub struct Job<'a> {
     pub check: &'a CheckArgs,
 }
 
-/// What a run has done.
+/// The result of a run.
 pub struct Ran {
     pub tally: Tally,
     pub interrupted: bool,
-    /// Events that were due and never sent.
+    /// Events that were due but never sent.
     pub unsent: u64,
-    /// From the end of the warm-up to the last answer.
+    /// From the end of the warm-up to the last response.
     pub measured: Duration,
     /// CPU of this process while it sent.
     pub cpu_seconds: Option<f64>,
@@ -170,7 +170,8 @@ fn pool_fits(pool: usize, body_bytes: usize) -> bool {
     fits
 }
 
-/// Waits until somebody listens: a wrong address is said at once, not after minutes of repeats.
+/// Waits until the endpoint listens, so that a wrong address is reported at once and not after
+/// minutes of retries.
 async fn reach(uri: &Uri) -> anyhow::Result<()> {
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
     let default = if uri.scheme_str() == Some("https") { 443 } else { 80 };
@@ -219,7 +220,7 @@ async fn run<S: Sender>(
         settled = settling => settled,
         () = around.abort.cancelled() => Err(anyhow::anyhow!("interrupted")),
     };
-    // What was measured is worth a report also when the comparison cannot be made.
+    // Report the measurements even if the comparison fails.
     let is_settled = settled.is_ok();
     let settled = settled.unwrap_or_else(|error| {
         complain(&format!("cannot compare: {error:#}"));
@@ -311,7 +312,7 @@ async fn work<S: Sender>(
 // === impl Surroundings ===
 
 impl Surroundings {
-    /// The first SIGINT or SIGTERM ends the sending, the second what is on its way.
+    /// The first SIGINT or SIGTERM stops sending; the second aborts requests in flight.
     fn new(pace: &PaceArgs) -> Self {
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
         let (first, second) = (stop.clone(), abort.clone());
@@ -377,7 +378,7 @@ async fn signalled() {
 impl Job<'_> {
     fn pace(&self) -> Pace {
         let PaceArgs { rate, duration, events, warm_up, .. } = *self.pace;
-        // Events alone are an end too.
+        // A number of events also ends the run.
         let duration = duration.or_else(|| events.is_none().then_some(DURATION));
         Pace { rate, duration, warm_up }
     }

@@ -1,10 +1,10 @@
-//! Series and minutes by number, so that the truth of a request is added up in a moment.
+//! Numbers series and minutes, so that the truth of a request is added quickly.
 
 use std::collections::{BTreeMap, HashMap};
 
 use postmeter::synth::SeriesMinute;
 
-/// How often each series and minute is counted by something that was made beforehand.
+/// The counts of each series and minute in a generated parcel.
 pub type Counts = Box<[(u32, u64)]>;
 
 /// Numbers for the series and minutes of a pool.
@@ -13,14 +13,14 @@ pub struct SeriesTable {
     numbers: HashMap<SeriesMinute, u32>,
 }
 
-/// What must have been counted: at least, and perhaps so much more.
+/// The expected counts: a minimum, and a possible surplus.
 #[derive(Clone, Debug, Default)]
 pub struct Account {
     sure: Vec<u64>,
     perhaps: Vec<u64>,
 }
 
-/// From the least to the most that a series and minute may hold.
+/// The range of valid counts of a series and minute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Range {
     pub least: u64,
@@ -33,7 +33,7 @@ impl SeriesTable {
     /// The numbers of a truth's series, with their counts.
     ///
     /// # Panics
-    /// After four billion series, for which no memory suffices.
+    /// After four billion series, for which memory does not suffice.
     pub fn counts(&mut self, series: BTreeMap<SeriesMinute, u64>) -> Counts {
         let counts = series.into_iter().map(|(series, count)| {
             let next = u32::try_from(self.numbers.len()).expect("memory ends first");
@@ -46,7 +46,7 @@ impl SeriesTable {
         self.numbers.keys()
     }
 
-    /// What an account says of each series; those never sent are left out.
+    /// The range of each series in an account; series that were never sent are omitted.
     pub fn ranges(&self, account: &Account) -> BTreeMap<SeriesMinute, Range> {
         let ranges = self.numbers.iter().filter_map(|(series, number)| {
             let range = account.range(*number);
@@ -59,12 +59,12 @@ impl SeriesTable {
 // === impl Account ===
 
 impl Account {
-    /// These were taken.
+    /// Adds accepted counts.
     pub fn sure(&mut self, counts: &[(u32, u64)]) {
         add(&mut self.sure, counts);
     }
 
-    /// Nobody knows whether these were taken, or were taken once more.
+    /// Adds counts that were possibly accepted, or accepted once more.
     pub fn perhaps(&mut self, counts: &[(u32, u64)]) {
         add(&mut self.perhaps, counts);
     }

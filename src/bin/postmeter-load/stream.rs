@@ -26,7 +26,7 @@ use super::series::{Counts, SeriesTable};
 use super::tally::{Live, Tally};
 use super::traffic::Record;
 
-/// Records of one call at most.
+/// Maximum records of one call.
 pub const RECORDS_MAX: usize = 500;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -42,7 +42,7 @@ pub struct Item {
 /// One sender of batches.
 pub struct StreamSender(pub Arc<DeliveryStream>);
 
-/// What the senders share.
+/// State shared by the senders.
 #[derive(Debug)]
 pub struct DeliveryStream {
     client: Client,
@@ -53,11 +53,11 @@ pub struct DeliveryStream {
     abort: CancellationToken,
 }
 
-/// Why nothing of a call is known to be taken.
+/// Why no record of a call is known to be accepted.
 struct Refused {
     kind: String,
     message: String,
-    /// The records may have been taken.
+    /// Whether the records may have been accepted.
     unknown: bool,
 }
 
@@ -95,7 +95,7 @@ impl DeliveryStream {
             .operation_attempt_timeout(args.answer_timeout)
             .build();
         let config = aws_sdk_firehose::config::Builder::from(&sdk)
-            // Ours know which records are to be sent again.
+            // Retries are disabled in the SDK, because ours resend only the failed records.
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts)
             .build();
@@ -126,7 +126,7 @@ fn classify(error: &SdkError<PutRecordBatchError>) -> Refused {
     let message = DisplayErrorContext(error).to_string();
     if let SdkError::ServiceError(answer) = error {
         let (code, status) = (answer.err().code(), answer.raw().status().as_u16());
-        // Firehose says so when it throttles.
+        // The error code of Firehose for throttling.
         let throttled = code == Some("ServiceUnavailableException");
         let kind = code.map_or_else(|| status.to_string(), str::to_owned);
         let message = answer.err().message().unwrap_or_default().to_owned();
@@ -154,7 +154,7 @@ impl Sender for StreamSender {
         let stream = &*self.0;
         let mut retry = Retry::new(stream.retry_for, &stream.abort);
         let mut left: Vec<&Item> = parcel.content.iter().collect();
-        // Calls that may have taken all that is left.
+        // Calls that may have accepted all remaining records.
         let mut unknown = 0;
         loop {
             let outcome = tokio::select! {

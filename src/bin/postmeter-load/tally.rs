@@ -1,4 +1,4 @@
-//! What one connection has done and seen.
+//! The figures of one connection.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,33 +9,33 @@ use tokio::time::Instant;
 use super::plan::Parcel;
 use super::series::Account;
 
-/// Latencies that are longer count as this: ten minutes.
+/// Longer latencies are recorded as this: ten minutes.
 const MICROSECONDS_MAX: u64 = 600_000_000;
 
 /// Figures of one connection, added up at the end.
 #[derive(Debug)]
 pub struct Tally {
     pub account: Account,
-    /// Microseconds, of measured requests that were taken.
+    /// Latencies of measured, accepted requests in microseconds.
     pub latency: Histogram<u64>,
-    /// Requests that were taken, and their events and bytes on the wire.
+    /// Accepted requests, and their events and bytes on the wire.
     pub requests: u64,
     pub events: u64,
     pub bytes: u64,
     /// Those of them after the warm-up.
     pub measured: Measured,
-    /// Events of which nobody knows whether they were taken.
+    /// Events that were possibly accepted.
     pub in_doubt: u64,
-    /// Events that surely were not taken.
+    /// Events that were certainly not accepted.
     pub not_delivered: u64,
-    /// Events that were sent again though they may have been taken before.
+    /// Events that were resent although they may have been accepted before.
     pub perhaps_twice: u64,
-    /// Tries that were not acknowledged, by kind. A record that failed alone is one too.
+    /// Attempts that were not acknowledged, by kind. A single failed record counts as one.
     pub refusals: BTreeMap<String, u64>,
     pub retries: u64,
 }
 
-/// What throughput is computed from.
+/// The basis for throughput.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Measured {
     pub requests: u64,
@@ -44,7 +44,7 @@ pub struct Measured {
     pub last: Option<Instant>,
 }
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     Taken,
@@ -52,7 +52,7 @@ pub enum Fate {
     NotDelivered,
 }
 
-/// Figures that are shown while the run goes on.
+/// Figures that are shown during the run.
 #[derive(Debug, Default)]
 pub struct Live {
     pub events: AtomicU64,
@@ -89,7 +89,7 @@ impl Tally {
         }
     }
 
-    /// Books the truth of a parcel that was sent as a whole.
+    /// Records the truth of a parcel that was sent as a whole.
     pub fn settle<P>(&mut self, parcel: &Parcel<P>, fate: Fate) {
         match fate {
             Fate::Taken => {
@@ -104,7 +104,7 @@ impl Tally {
         }
     }
 
-    /// Books a request that was taken whole, after the warm-up.
+    /// Records a request that was accepted completely, after the warm-up.
     pub fn measure(&mut self, events: u64, bytes: u64, due: Instant, now: Instant) {
         let took = u64::try_from((now - due).as_micros()).unwrap_or(u64::MAX);
         self.latency.saturating_record(took.max(1));

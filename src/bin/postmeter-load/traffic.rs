@@ -1,11 +1,11 @@
-//! Records of made-up events, wrapped as asked.
+//! Records of generated events in the requested wrappings.
 
 use fastrand::Rng;
 use postmeter::synth::{Facts, Generator, Profile, Truth, Wrapping};
 
 use super::args::TrafficArgs;
 
-/// An endless source of records and of what is in them.
+/// An endless source of records with their facts.
 #[derive(Debug)]
 pub struct Traffic {
     events: Generator,
@@ -13,14 +13,14 @@ pub struct Traffic {
     wrappings: Vec<Wrapping>,
 }
 
-/// One or more wrapped events, with a newline behind them.
+/// One or more wrapped events, with a newline at the end.
 #[derive(Debug)]
 pub struct Record {
     pub bytes: Vec<u8>,
     pub facts: Vec<Facts>,
 }
 
-/// An event's size on average when it has no more than the usual headers.
+/// The average size of an event with only the usual headers.
 const USUAL_EVENT_BYTES: usize = 1800;
 
 // === impl Traffic ===
@@ -30,7 +30,7 @@ impl Traffic {
         let profile = Profile {
             seed: args.seed,
             start_ms: args.at.unwrap_or(now_ms),
-            // All are published now, and lie up to `minutes_late` before.
+            // All events are published now, and are up to `minutes_late` older.
             events_per_second: f64::INFINITY,
             configuration_sets: args.sets.clone(),
             campaigns: args.campaigns,
@@ -47,13 +47,13 @@ impl Traffic {
         }
     }
 
-    /// A record of as many events as its wrapping holds, and no more than `events_max`.
+    /// A record of as many events as its wrapping holds, at most `events_max`.
     pub fn record(&mut self, events_max: u64) -> Record {
         let wrapping = self.rng.choice(&self.wrappings).copied().unwrap_or(Wrapping::Bare);
         let many = usize::try_from(events_max).unwrap_or(usize::MAX).min(wrapping.capacity());
         let events: Vec<_> = self.events.by_ref().take(many).collect();
         let texts: Vec<_> = events.iter().map(|event| event.json.as_str()).collect();
-        // EventBridge carries no events in the old spelling.
+        // EventBridge does not carry events in the old format.
         let lawful = wrapping != Wrapping::EventBridge || events.iter().all(|event| !event.legacy);
         let wrapping = if lawful { wrapping } else { Wrapping::Bare };
         let mut bytes = wrapping.wrap(&mut self.rng, &texts).into_bytes();

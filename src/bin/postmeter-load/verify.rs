@@ -1,9 +1,9 @@
-//! The truth of what was sent, compared with what CloudWatch holds.
+//! Compares the truth of the sent events with the counts in CloudWatch.
 //!
-//! Of each series and minute the truth is a range: exact, but for requests that were given up or
-//! perhaps sent twice. What is held was held before, or must lie in its range. Counts too many
-//! must be covered by the doubt that the daemon names, counts missing by that and by what it says
-//! it dropped.
+//! The truth of each series and minute is a range: exact, except for requests that were given up or
+//! possibly sent twice. The increase during the run must be in its range. Excess counts must be
+//! covered by the doubt that the daemon reports; missing counts by that doubt and by reported
+//! drops.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -26,18 +26,18 @@ use super::output::bar;
 use super::series::{Range, SeriesTable};
 use super::web::{Connector, Web, at, get};
 
-/// How long what is held must stay as it should be when no daemon says that it is done: a repeated
-/// call may still come.
+/// Without a daemon to ask, how long the counts must stay correct, because a retried call may still
+/// arrive.
 const STEADY: Duration = Duration::from_secs(5);
 /// Differences that are listed.
 const LISTED_MAX: usize = 10;
-/// Metrics that one `GetMetricData` takes.
+/// Maximum number of metrics of one `GetMetricData` call.
 const QUERIES_MAX: usize = 500;
 
 /// Counts by series and minute.
 type Held = BTreeMap<SeriesMinute, u64>;
 
-/// Where the truth is compared, and what was there before the run.
+/// The holder of the counts to compare, and its counts before the run.
 pub struct Verifier {
     place: Place,
     namespaces: BTreeSet<String>,
@@ -59,9 +59,9 @@ pub struct Settled {
 /// The outcome of a comparison.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Comparison {
-    /// Differences are no more than the doubt that was named.
+    /// Whether all differences are within the reported doubt.
     pub passed: bool,
-    /// There is no difference at all.
+    /// Whether there are no differences.
     pub exact: bool,
     /// Series and minutes that were compared.
     pub datums: u64,
@@ -69,11 +69,11 @@ pub struct Comparison {
     pub counts_held: u64,
     pub counts_too_many: u64,
     pub counts_missing: u64,
-    /// The first of them.
+    /// The first differences.
     pub differences: Vec<Difference>,
 }
 
-/// A series and minute that holds what it should not.
+/// A series and minute with an unexpected count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
     pub namespace: String,
@@ -86,12 +86,12 @@ pub struct Difference {
     pub held: u64,
 }
 
-/// Waits until everything is published and held as it should be, for `patience` at most; gives how
-/// it was when the waiting ended. A daemon says when it has nothing left to publish; without its
-/// word what is held must stay as it should be for a while.
+/// Waits at most `patience` until everything is published and the counts are correct; returns the
+/// final state. A daemon reports when it has nothing left to publish; without a daemon, the counts
+/// must stay correct for a while.
 ///
 /// # Errors
-/// The daemon, or the place of the comparison, does not answer.
+/// The daemon, or the holder of the counts, does not respond.
 pub async fn settle(
     patience: Duration,
     verifier: Option<&Verifier>,
@@ -128,7 +128,7 @@ pub async fn settle(
         }
         let missing = settled.comparison.map_or(0, |comparison| comparison.counts_missing);
         bar.set_message(format!("settling: {pending} entries pending, {missing} counts missing"));
-        // Looking must not become the load.
+        // Polling must not become the load.
         let pause = shortest.max(looked.elapsed() * 4);
         sleep(pause.min(deadline - Instant::now())).await;
     }
@@ -137,10 +137,10 @@ pub async fn settle(
 // === impl Verifier ===
 
 impl Verifier {
-    /// Finds the place and reads what it holds before the run.
+    /// Connects and reads the counts before the run.
     ///
     /// # Errors
-    /// It does not answer.
+    /// The holder of the counts does not respond.
     pub async fn prepare(
         at_place: &VerifyAt,
         namespace: &str,
@@ -165,7 +165,7 @@ impl Verifier {
         Ok(verifier)
     }
 
-    /// What is held now. CloudWatch is asked for these series; a recorder tells of others too.
+    /// The current counts. CloudWatch is queried for these series; a recorder also returns others.
     async fn held(&self, series: impl Iterator<Item = &SeriesMinute>) -> anyhow::Result<Held> {
         match &self.place {
             Place::Recorder { web, uri } => {

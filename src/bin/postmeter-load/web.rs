@@ -1,4 +1,5 @@
-//! HTTP to the endpoint, the daemon and the recorder: plain or TLS, connections kept.
+//! HTTP client for the endpoint, the daemon and the recorder: plain or TLS, with persistent
+//! connections.
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use hyper_util::client::legacy::{Client, ResponseFuture};
 use hyper_util::rt::TokioExecutor;
 use tokio::time::timeout;
 
-/// How a server is connected to. Plain HTTP needs no certificates of the system.
+/// Connects to a server. Plain HTTP does not need the system's certificates.
 #[derive(Clone, Debug)]
 pub enum Connector {
     Plain(HttpConnector),
@@ -27,7 +28,7 @@ pub enum Web<B> {
     Tls(Client<HttpsConnector<HttpConnector>, Full<B>>),
 }
 
-/// An answer to `get` may be so long: a million lines of a recorder.
+/// Maximum size of a response to `get`: a million lines of a recorder.
 const ANSWER_BYTES_MAX: usize = 1 << 30;
 const ANSWER_PATIENCE: Duration = Duration::from_mins(1);
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
@@ -35,7 +36,7 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 // === impl Connector ===
 
 impl Connector {
-    /// For the server of a URL.
+    /// A connector for the server of a URL.
     ///
     /// # Errors
     /// The system's certificates are needed and cannot be read.
@@ -76,15 +77,16 @@ impl<B: Buf + Send + 'static> Web<B> {
     }
 }
 
-/// Asks with GET, for text.
+/// Sends GET and returns the text.
 ///
 /// # Errors
-/// No answer, none with 200, or too long a one; the message names the address.
+/// No response, a status other than 200, or a response that is too large; the message names the
+/// address.
 pub async fn get(web: &Web<Bytes>, uri: &Uri) -> anyhow::Result<String> {
     get_as(web, uri, None).await
 }
 
-/// As [`get`], with an `Authorization` header if there is one.
+/// Like [`get`], with an `Authorization` header if there is one.
 pub async fn get_as(
     web: &Web<Bytes>,
     uri: &Uri,
@@ -106,7 +108,7 @@ pub async fn get_as(
     answer.and_then(|answer| answer).with_context(|| format!("cannot read {uri}"))
 }
 
-/// The same server, another path.
+/// The same server with another path.
 pub fn at(base: &Uri, path: &str) -> anyhow::Result<Uri> {
     let mut parts = base.clone().into_parts();
     parts.path_and_query = Some(path.parse()?);

@@ -1,4 +1,4 @@
-//! Faults that are put in, drawn for each call.
+//! Injected faults, drawn for each call.
 
 use fastrand::Rng;
 

@@ -1,4 +1,4 @@
-//! What was taken: sums by metric and time, exact to the unit.
+//! The accepted sums by metric and time, exact to the unit.
 
 use std::collections::HashMap;
 
@@ -8,26 +8,26 @@ use serde_json::Number;
 use super::wire::{Call, Datum};
 use crate::line::{Dimension, Line};
 
-/// Sums by series and time. A call's amounts are in it all or none.
+/// Sums by series and time. The amounts of a call are added completely or not at all.
 #[derive(Clone, Debug)]
 pub struct Holdings {
     sums: HashMap<Box<[u8]>, Amount>,
     entries_max: usize,
 }
 
-/// The call has series and times beyond the limit.
+/// The call would exceed the limit of series and times.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Full;
 
-/// Keys and amounts of a call, made before the lock is taken.
+/// Keys and amounts of a call, computed before the lock is taken.
 #[derive(Debug)]
 pub struct Entries(Vec<(Vec<u8>, Amount)>);
 
-/// A sum without rounding: doubles drop units beyond 2^53.
+/// A sum without rounding: doubles lose units above 2^53.
 #[derive(Clone, Copy, Debug, Default)]
 struct Amount {
     whole: u64,
-    /// What is negative, broken or too large to be `whole`.
+    /// The part that is negative, fractional or too large for `whole`.
     rest: f64,
 }
 
@@ -44,7 +44,7 @@ struct Key<'k> {
 // === impl Entries ===
 
 impl Entries {
-    /// The entries of a call; what has no time is of now.
+    /// The entries of a call; a datum without a time gets the current time.
     pub fn new(call: &Call<'_>, now_seconds: i64) -> Self {
         let entries = call.datums.iter().map(|datum| {
             let mut amount = Amount::default();
@@ -67,7 +67,7 @@ impl Holdings {
     /// Adds a call.
     ///
     /// # Errors
-    /// There is no room for all of it, so nothing was added.
+    /// The limit would be exceeded; nothing was added.
     pub fn add(&mut self, entries: Entries) -> Result<(), Full> {
         let new = entries.0.iter().filter(|(key, _)| !self.sums.contains_key(&key[..])).count();
         if self.sums.len() + new > self.entries_max {
@@ -136,7 +136,7 @@ impl Amount {
     }
 }
 
-/// Texts, each behind its length, then the time.
+/// Texts, each after its length, then the time.
 fn key(namespace: &str, datum: &Datum<'_>, now_seconds: i64) -> Vec<u8> {
     let mut key = Vec::with_capacity(128);
     push(&mut key, namespace);
@@ -179,7 +179,7 @@ impl<'k> Key<'k> {
     }
 
     fn line(&self, sum: Amount) -> Line<'k> {
-        // A sum that is no count is one value of it.
+        // A sum that is not a whole count is one value.
         #[expect(clippy::cast_precision_loss, reason = "such a sum is none of ours")]
         let (value, count) = if sum.rest == 0.0 {
             (Number::from(1), sum.whole)

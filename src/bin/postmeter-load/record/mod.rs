@@ -1,8 +1,8 @@
-//! `postmeter-load record`: a stand-in for CloudWatch that takes everything at full speed.
+//! `postmeter-load record`: a stand-in for CloudWatch that accepts everything at full speed.
 //!
-//! It speaks `PutMetricData` over Smithy RPC v2 CBOR, as the Rust SDK does, and neither checks
-//! signatures nor judges datums: it is no test of what CloudWatch would refuse, but of whether what
-//! was sent arrives. A call is held whole or not at all.
+//! It speaks `PutMetricData` over Smithy RPC v2 CBOR, as the Rust SDK does, and validates neither
+//! signatures nor datums. It does not test what CloudWatch would reject, only whether the sent
+//! counts arrive. A call is stored completely or not at all.
 
 mod faults;
 mod holdings;
@@ -40,15 +40,15 @@ use wire::Answer;
 /// Idle connections are kept for longer than an SDK keeps them.
 const SETTINGS: ListenerSettings =
     ListenerSettings { keep_alive: Duration::from_secs(75), connections_max: 10_000 };
-/// How long connections may take to close in the end.
+/// How long connections may take to close at the end.
 const CLOSING: Duration = Duration::from_secs(2);
 
-/// What connections share.
+/// State shared by connections.
 struct Recorder {
     state: Mutex<Held>,
     latency: Duration,
     jitter: Duration,
-    /// The end: whoever hangs is let go.
+    /// The end: calls that hang are released.
     end: CancellationToken,
 }
 
@@ -58,26 +58,26 @@ struct Held {
     stats: Stats,
 }
 
-/// What `GET /stats` and `--summary` show.
+/// The output of `GET /stats` and `--summary`.
 #[derive(Clone, Debug, Default, Serialize)]
 struct Stats {
-    /// Calls that could be read.
+    /// Valid calls.
     calls: u64,
-    /// Of these, held.
+    /// Valid calls that were stored.
     calls_held: u64,
     datums_held: u64,
-    /// Bytes of the bodies, as they arrived.
+    /// Bytes of the bodies, as received.
     bytes: u64,
     throttled: u64,
     failed: u64,
     failed_after_accept: u64,
     hung: u64,
     hung_after_accept: u64,
-    /// Calls beyond `--entries`.
+    /// Calls rejected because of `--entries`.
     refused_full: u64,
-    /// Calls that could not be read, or are too large.
+    /// Calls that are invalid or too large.
     refused_invalid: u64,
-    /// Series x minutes that are held, and the sum of their counts.
+    /// Stored pairs of series and minute, and the sum of their counts.
     entries: u64,
     counts: u64,
 }
@@ -85,13 +85,13 @@ struct Stats {
 /// Runs the command until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// It cannot listen, or the output cannot be written.
+/// The address cannot be bound, or the output cannot be written.
 pub async fn run(args: &RecordArgs) -> anyhow::Result<Exit> {
     if args.faults() > 1.0 {
         complain("the shares of all faults add up to more than 1; reduce them");
         return Ok(Exit::Usage);
     }
-    // Before it says that it listens: a signal that nobody waits for ends the process.
+    // Installed before it reports that it listens, because an unhandled signal ends the process.
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
     let listener = Listener::bind(args.listen, SETTINGS);
@@ -129,7 +129,7 @@ pub async fn run(args: &RecordArgs) -> anyhow::Result<Exit> {
         let state = recorder.lock();
         (state.holdings.to_lines(), state.stats())
     };
-    // First the summary: who reads the lines may have seen enough before the last.
+    // Write the summary first, because the reader of the lines may close the pipe early.
     if let Some(path) = &args.summary {
         let json = serde_json::to_string(&stats)? + "\n";
         std::fs::write(path, json).with_context(|| format!("cannot write {}", path.display()))?;
@@ -139,8 +139,8 @@ pub async fn run(args: &RecordArgs) -> anyhow::Result<Exit> {
 }
 
 async fn series(State(recorder): State<Arc<Recorder>>) -> impl IntoResponse {
-    // Up to a million lines: not on a thread that serves connections, and on a copy, so that calls
-    // do not wait for them.
+    // Up to a million lines: formatted on a separate thread and from a copy, so that calls do not
+    // wait.
     let lines = tokio::task::spawn_blocking(move || {
         let holdings = recorder.lock().holdings.clone();
         holdings.to_lines()
@@ -160,7 +160,7 @@ async fn put(State(recorder): State<Arc<Recorder>>, request: Request) -> Respons
         let here = "supported: GET /series, GET /stats and PutMetricData\n";
         return (StatusCode::NOT_FOUND, here).into_response();
     }
-    // More than fits is read too, so that the answer is not lost in a reset connection.
+    // Too large a body is also read, so that the response is not lost in a connection reset.
     let Ok(body) = Limited::new(body, 16 * CALL_BYTES_MAX).collect().await else {
         return recorder.invalid(too_large()).into_response();
     };
@@ -230,7 +230,8 @@ impl Recorder {
         answer
     }
 
-    /// Draws the fault of a call, holds it if so, and gives its answer.
+    /// Draws the fault of a call, stores the call unless the fault prevents it, and returns the
+    /// response.
     fn take(&self, entries: Entries, datums: u64, bytes: u64) -> (Fault, Answer) {
         let mut state = self.lock();
         let Held { holdings, faults, stats } = &mut *state;

@@ -1,7 +1,7 @@
-//! The wire form: Smithy RPC v2 CBOR as AWS's SDKs speak it.
+//! The wire format: Smithy RPC v2 CBOR, as used by the AWS SDKs.
 //! <https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html>, read 2026-11-21.
 //!
-//! Members that nobody needs are skipped, as CloudWatch does.
+//! Unused members are skipped, as in CloudWatch.
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -25,24 +25,24 @@ pub struct Call<'b> {
 pub struct Datum<'b> {
     pub metric: Cow<'b, str>,
     pub dimensions: Vec<(Cow<'b, str>, Cow<'b, str>)>,
-    /// Unix seconds; `None`: when it came.
+    /// Unix seconds; `None`: the time of arrival.
     pub timestamp: Option<i64>,
     pub unit: Option<Cow<'b, str>>,
-    /// Values, and how often each.
+    /// Values with their counts.
     pub amounts: Vec<(f64, f64)>,
 }
 
-/// An answer before it is HTTP.
+/// A response before it is encoded as HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     Accepted,
     Error { status: u16, code: &'static str, message: String },
 }
 
-/// Undoes `Content-Encoding`, up to a byte more than `bytes_max`.
+/// Decodes `Content-Encoding`, up to one byte more than `bytes_max`.
 ///
 /// # Errors
-/// It is broken, or none that is known.
+/// The encoding is broken or unknown.
 pub fn inflate(body: Bytes, encoding: Option<&[u8]>, bytes_max: usize) -> Result<Bytes, String> {
     match encoding {
         None | Some(b"identity") => Ok(body),
@@ -61,7 +61,7 @@ pub fn inflate(body: Bytes, encoding: Option<&[u8]>, bytes_max: usize) -> Result
 /// Reads a call.
 ///
 /// # Errors
-/// It is broken CBOR, or not of the shape of `PutMetricData`.
+/// It is not valid CBOR, or not a `PutMetricData` call.
 pub fn decode(body: &[u8]) -> Result<Call<'_>, Error> {
     let mut d = Decoder::new(body);
     let mut call = Call::default();
@@ -106,7 +106,7 @@ fn datum<'b>(d: &mut Decoder<'b>) -> Result<Datum<'b>, Error> {
         Some(counts) => datum.amounts.extend(values.into_iter().zip(counts)),
         None => datum.amounts.extend(values.into_iter().map(|value| (value, 1.0))),
     }
-    // CloudWatch does not know their order.
+    // The order does not matter to CloudWatch.
     datum.dimensions.sort();
     Ok(datum)
 }
@@ -136,7 +136,7 @@ fn statistic_sum(d: &mut Decoder<'_>) -> Result<f64, Error> {
     Ok(sum)
 }
 
-/// Timestamps are tag 1 with seconds, whole or broken.
+/// Timestamps are tag 1 with seconds, whole or fractional.
 fn timestamp(d: &mut Decoder<'_>) -> Result<i64, Error> {
     if d.tag()?.as_u64() != 1 {
         return Err(Error::message("a timestamp that is not tag 1"));
@@ -192,7 +192,7 @@ fn each_item<'b>(
     Ok(())
 }
 
-/// Whether a map or array goes on: by its count, or for an indefinite one until the break.
+/// Whether a map or array has another entry: by its count, or until the break if it is indefinite.
 fn more(d: &mut Decoder<'_>, left: &mut Option<u64>) -> Result<bool, Error> {
     match left {
         Some(0) => Ok(false),
