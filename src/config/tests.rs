@@ -67,8 +67,7 @@ fn the_shipped_file_has_every_key_once_with_a_comment_and_in_the_order_of_the_ta
     let mut found = Vec::new();
     let mut lines_before = Vec::new();
     for line in SHIPPED.lines() {
-        // A section that may stand several times, or not at all, is written as a comment without
-        // a space.
+        // An optional section that may be repeated is written as a comment without a space.
         let key = line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line);
         if let Some(name) = key.strip_prefix('[') {
             section = format!("{}.", name.trim_matches(['[', ']']));
@@ -986,8 +985,8 @@ proptest! {
         }
     }
 
-    /// No text and no environment stops the program, and a configuration stands exactly where
-    /// there is no error.
+    /// No text and no environment causes a panic, and a configuration exists exactly when there is
+    /// no error.
     #[test]
     fn any_text_and_environment_is_answered(
         text in any::<String>(),

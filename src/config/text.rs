@@ -182,7 +182,7 @@ pub(super) fn event_source(text: &str) -> Result<String, Fault> {
     Ok(text.to_owned())
 }
 
-/// The URL of a queue, as SQS gives it: a scheme, a host, an account and a name.
+/// The URL of a queue, as SQS returns it: a scheme, a host, an account and a name.
 pub(super) fn queue_url(text: &str) -> Result<String, Fault> {
     let fix = "write https://sqs.REGION.amazonaws.com/ACCOUNT/NAME, as \
                 `aws sqs get-queue-url` prints it";

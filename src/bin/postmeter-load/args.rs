@@ -156,7 +156,7 @@ pub struct TrafficArgs {
         default_value = "bare"
     )]
     pub wrapping: Vec<Envelope>,
-    /// Approximate average size of an event; beyond 1.8kB by more email headers
+    /// Approximate average size of an event; sizes above 1.8kB are reached with more email headers
     #[arg(long, value_name = "BYTES", default_value = "1800B", value_parser = parse::event_bytes)]
     pub event_bytes: usize,
     /// Maximum age of an event when it is sent, in minutes

@@ -364,7 +364,7 @@ async fn signalled() {
     let (Ok(mut terminate), Ok(mut interrupt)) =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
-        // Without signals the run ends by itself.
+        // Without signals, the run ends on its own.
         return std::future::pending().await;
     };
     tokio::select! {

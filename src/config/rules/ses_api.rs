@@ -8,7 +8,7 @@ use crate::finding::{Finding, Severity};
 pub(super) const RULES: &[Rule] = &[
     nowhere_to_keep_changes,
     open_to_strangers,
-    nobody_may_ask,
+    no_access_keys,
     same_address,
     read_by_strangers,
     keys_for_nothing,
@@ -44,7 +44,7 @@ fn open_to_strangers(config: &Config, given: &Given) -> Option<Finding> {
     )
 }
 
-fn nobody_may_ask(config: &Config, given: &Given) -> Option<Finding> {
+fn no_access_keys(config: &Config, given: &Given) -> Option<Finding> {
     let api = &config.ses_api;
     let has_keys = !api.access_keys.is_empty() || !api.read_only_access_keys.is_empty();
     if api.listen.is_none() || api.auth == ApiAuth::None || has_keys {

@@ -86,8 +86,8 @@ fn not_json(text: &str, error: &serde_json::Error, report: &mut Report) -> Repor
     report.error(&at(offset_of(text, error.line(), error.column())), what, FIX)
 }
 
-/// The byte offset of a place as `serde_json` gives it: lines from 1, columns in bytes from 1, and
-/// column 0 for the line break before the line.
+/// The byte offset of a place as `serde_json` reports it: lines from 1, columns in bytes from 1,
+/// and column 0 for the line break before the line.
 fn offset_of(text: &str, line: usize, column: usize) -> usize {
     let before = text.split_inclusive('\n').take(line.saturating_sub(1));
     let line_start: usize = before.map(str::len).sum();

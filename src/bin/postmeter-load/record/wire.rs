@@ -106,7 +106,7 @@ fn datum<'b>(d: &mut Decoder<'b>) -> Result<Datum<'b>, Error> {
         Some(counts) => datum.amounts.extend(values.into_iter().zip(counts)),
         None => datum.amounts.extend(values.into_iter().map(|value| (value, 1.0))),
     }
-    // The order does not matter to CloudWatch.
+    // The order of dimensions does not matter to CloudWatch.
     datum.dimensions.sort();
     Ok(datum)
 }

@@ -114,7 +114,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Every place of a document where another value can stand.
+/// Every place of a document where a value can be replaced.
 fn pointers(value: &Value, at: String, into: &mut Vec<String>) {
     match value {
         Value::Array(list) => {
