@@ -1,4 +1,5 @@
-//! What leaving copies out costs, with a table that is full: every event is new, and the oldest goes.
+//! The cost of removing duplicates with a full table: every event is new, and the oldest is
+//! evicted.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use super::{Engine, say};
 
 const EVENTS_MAX: usize = 1_000_000;
 
-/// The pipeline with and without, a body each by turns.
+/// Runs the pipeline with and without duplicate detection, alternating after each body.
 pub(super) fn by_turns(corpus: &Corpus, engine: &Engine) {
     const ROUNDS: usize = 600;
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
@@ -48,7 +49,7 @@ pub(super) fn by_turns(corpus: &Corpus, engine: &Engine) {
     ));
 }
 
-/// Claims the events of a batch and counts them, as others in each round.
+/// Claims the events of a batch and counts them, as different events in each round.
 fn claim(runtime: &Runtime, copies: &Arc<Copies>, batch: &Batch, round: usize) {
     let other = |one: &Fingerprint| {
         Fingerprint::new((u128::from_le_bytes(*one.bytes()) ^ round as u128).to_le_bytes())

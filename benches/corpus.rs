@@ -1,5 +1,5 @@
-//! The corpus and the rules of the benches, fixed here and nowhere else, so that figures of
-//! different days and rivals can be compared: [`Corpus::sha256`] names them.
+//! The corpus and rules of all benches, defined only here, so that figures of different days and
+//! competitors are comparable: [`Corpus::sha256`] identifies them.
 //!
 //! The seven commonest types of SES events in the shares of ordinary bulk mail, about 1.95 kB
 //! each, six message tags, twelve headers; five event destinations over all three value sources.
@@ -40,7 +40,7 @@ impl Corpus {
         self.events.iter().map(Vec::len).sum::<usize>() / self.events.len()
     }
 
-    /// Of the rules and of every event, each followed by a newline; in hexadecimal.
+    /// The hash of the rules and of every event, each followed by a newline, in hexadecimal.
     pub fn sha256(&self) -> String {
         let mut hash = Sha256::new_with_prefix(DEFINITIONS);
         for event in &self.events {
@@ -52,7 +52,7 @@ impl Corpus {
     }
 }
 
-/// Steele and Vigna's splitmix64: the corpus must not change with some crate's version.
+/// Steele and Vigna's splitmix64, because the corpus must not change with a crate's version.
 struct Random(u64);
 
 impl Random {
@@ -129,7 +129,7 @@ fn event(random: &mut Random) -> String {
 // === impl Message ===
 
 impl Message {
-    /// A time so many minutes after the sending.
+    /// A time this many minutes after the mail was sent.
     fn at(&self, minutes: u64) -> String {
         format!("2026-11-20T12:{:02}:{:02}.{}Z", self.minute + minutes, self.second, 125 + minutes)
     }
@@ -257,7 +257,7 @@ impl Message {
     }
 }
 
-/// Five event destinations; about 10,000 series come of the corpus.
+/// Five event destinations; the corpus produces about 10,000 series.
 pub const DEFINITIONS: &str = r#"{"ConfigurationSets":[{"ConfigurationSetName":"bulk","EventDestinations":[
 {"Name":"by-campaign","Enabled":true,"MatchingEventTypes":["SEND","DELIVERY","OPEN","CLICK","BOUNCE","COMPLAINT","DELIVERY_DELAY"],
  "CloudWatchDestination":{"DimensionConfigurations":[

@@ -14,7 +14,7 @@ use postmeter::ses::{EventType, Minute};
 const REQUEST: usize = 400;
 const MINUTE: i64 = 29_000_000;
 
-/// An aggregator beyond whose limits no bench goes, and the layout of its series.
+/// An aggregator whose limits no bench reaches, and the layout of its series.
 pub fn aggregator() -> (Aggregator, LayoutId) {
     let layouts = Layouts::default();
     let dimensions = ["campaign", "genre", "region"].map(str::to_owned).to_vec();
@@ -24,7 +24,7 @@ pub fn aggregator() -> (Aggregator, LayoutId) {
     (Aggregator::new(limits, layouts, Clock::manual(0)), id)
 }
 
-/// Requests that count each of so many series once, in one minute.
+/// Requests that count each of these series once, in one minute.
 pub fn requests(layout: LayoutId, series: usize) -> Vec<Delta> {
     let request = |first| request(layout, first..(first + REQUEST).min(series));
     (0..series).step_by(REQUEST).map(request).collect()
@@ -62,8 +62,8 @@ pub fn counting(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// An aggregator in which these series are alive, and requests that count them in a random order,
-/// 400 at a time.
+/// An aggregator in which these series are live, and requests that count them in random order, 400
+/// at a time.
 fn live(series: usize) -> (Aggregator, Vec<Delta>) {
     let (aggregator, layout) = aggregator();
     let mut places: Vec<_> = (0..series).collect();
@@ -84,7 +84,7 @@ fn live(series: usize) -> (Aggregator, Vec<Delta>) {
     (aggregator, requests)
 }
 
-/// The time of so many merges, shared out between threads.
+/// The time of this many merges, distributed over threads.
 fn merge_all(aggregator: &Aggregator, requests: &[Delta], threads: usize, merges: u64) -> Duration {
     let merges = usize::try_from(merges).expect("few merges");
     let started = Instant::now();

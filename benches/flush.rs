@@ -1,5 +1,5 @@
-//! Flushing 100,000 series: snapshot, pack, encode. Then two reports, made once: the longest time
-//! that a merge took beside flushes, and the memory that a series takes.
+//! Flushing 100,000 series: snapshot, pack, encode. Two reports follow, made once: the longest time
+//! of a merge during flushes, and the memory per series.
 
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -16,11 +16,11 @@ use postmeter::sink::{Call, Flight, pack};
 use crate::{counting, say};
 
 const SERIES: usize = 100_000;
-/// Flushes beside which the longest merge is looked for.
+/// Number of flushes during which the longest merge is searched.
 const FLUSHES: usize = 20;
-/// Processes in which the memory of a series is measured.
+/// Number of processes in which the memory per series is measured.
 const MEMORY_RUNS: usize = 9;
-/// Set in the process that measures memory, and does nothing else.
+/// Set in the process that only measures memory.
 const MEMORY_ONLY: &str = "POSTMETER_BENCH_MEMORY";
 
 pub fn flush(criterion: &mut Criterion) {
@@ -57,7 +57,7 @@ pub fn flush(criterion: &mut Criterion) {
     });
     group.finish();
 
-    // Only when measuring: not in a run that checks that benches work, nor for `--list`.
+    // Only when measuring: not when benches are checked or listed.
     if std::env::args().any(|arg| arg == "--bench") {
         longest_merge(&aggregator, &requests);
         memory_of_processes();
@@ -69,14 +69,14 @@ fn settled(aggregator: &Aggregator, flight: Arc<Flight>) -> Arc<Flight> {
     flight
 }
 
-/// Makes the datums of calls, a call at a time; gives how many.
+/// Creates the datums of one call at a time; returns their number.
 fn encode(calls: &[Call], layouts: &Layouts) -> usize {
     calls.iter().map(|call| call.datums(layouts).len()).sum()
 }
 
 /// Two threads merge, a third seals, packs and encodes.
 fn longest_merge(aggregator: &Aggregator, requests: &[Delta]) {
-    // Wall time, and what of it is left without the time in which another thread had the core.
+    // Wall time, and the part of it in which this thread had a core.
     let merge = |request| {
         let (queued, started) = (queued(), Instant::now());
         aggregator.merge(request, || None).expect("it fits");
@@ -104,7 +104,7 @@ fn longest_merge(aggregator: &Aggregator, requests: &[Delta]) {
         let beside = thread::scope(|scope| {
             let merging = scope.spawn(|| longest(threads, &|| done.load(Ordering::Relaxed)));
             for _ in 0..FLUSHES {
-                // Until all series are there again.
+                // Until all series exist again.
                 while aggregator.pending.entries() < SERIES as u64 {
                     thread::park_timeout(Duration::from_millis(1));
                 }
@@ -131,12 +131,12 @@ fn longest_merge(aggregator: &Aggregator, requests: &[Delta]) {
     }
 }
 
-/// Bytes of resident memory for each of 100,000 series, in processes that hold nothing else: what the
-/// allocator keeps for itself differs from one to the next.
+/// Resident bytes for each of 100,000 series, in processes without other data: the allocator's own
+/// overhead varies between processes.
 fn memory_of_processes() {
     let exe = std::env::current_exe().expect("the bench's own path");
     let mut bytes = [(); MEMORY_RUNS].map(|()| {
-        // A filter that no bench passes.
+        // A filter that matches no bench.
         let mut again = Command::new(&exe);
         again.args(["--bench", "none"]).env(MEMORY_ONLY, "1").stderr(Stdio::inherit());
         let run = again.output().expect("the bench runs again");
@@ -153,11 +153,11 @@ fn memory_of_processes() {
     ));
 }
 
-/// Says the bytes for each of 100,000 series, resident and by their own account, merged in this
-/// minute and in the last epoch too: table, hourly limit, active epoch, entries of `GET /series`.
+/// Prints the bytes for each of 100,000 series, resident and as reported, merged both in this
+/// minute and in the last epoch: table, hourly limit, active epoch, entries of `GET /series`.
 fn memory() {
     let (aggregator, layout) = counting::aggregator();
-    // What the first request makes once for all is no series' share.
+    // One-time allocations of the first request do not count for the series.
     aggregator.merge(&counting::request(layout, 0..400), || None).expect("it fits");
     let before = resident();
     for round in 0..2 {
@@ -173,15 +173,15 @@ fn memory() {
     say(&format!("{} {}", held.div_ceil(SERIES), aggregator.bytes().div_ceil(SERIES)));
 }
 
-/// How long this thread was ready to run and had no core (Linux, `sched-stats.rst`: the second field
-/// of `schedstat`); zero where the system does not say.
+/// How long this thread was runnable without a core (Linux, `sched-stats.rst`: the second field of
+/// `schedstat`); zero where the system does not report it.
 fn queued() -> Duration {
     let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     let nanos = stat.split_whitespace().nth(1).and_then(|nanos| nanos.parse().ok());
     Duration::from_nanos(nanos.unwrap_or_default())
 }
 
-/// Resident bytes of this process; 0 where the system does not say.
+/// Resident bytes of this process; 0 where the system does not report them.
 fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

@@ -1,4 +1,5 @@
-//! Hostile texts beside as many bytes of plain events, by turns: how many times as long they take.
+//! Compares hostile texts with plain events of the same size, alternating: how many times longer
+//! they take.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use super::{Engine, say};
 
 /// Bytes of a text: 4 MiB.
 const LEN: usize = 4 << 20;
-/// Of an odd number of turns the median is taken.
+/// Number of rounds, odd so that there is a median.
 const TURNS: usize = 9;
 
 /// Counts visits.
@@ -29,7 +30,7 @@ impl Visit for Count {
     }
 }
 
-/// Prints a line for each shape, the filter for copies on.
+/// Prints a line for each kind of text, with duplicate detection.
 pub(super) fn by_turns(corpus: &Corpus) {
     let engine = Engine::new(RuleSet::without_copies);
     let interest = engine.rules.interest();

@@ -1,6 +1,6 @@
-//! The daemon beside the pipeline in this process: CPU for a million events, kernel time included.
-//! `postmeter serve` acknowledges when merged and publishes every ten seconds to a recorder; the
-//! same bodies go to it over loopback, from this process.
+//! Compares the daemon with the pipeline in this process: CPU time for a million events, including
+//! kernel time. `postmeter serve` acknowledges merged requests and publishes every ten seconds to a
+//! recorder; this process sends it the same bodies over loopback.
 
 use std::io::{BufRead, BufReader, IoSlice, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 use super::corpus::{BODIES, Corpus, DEFINITIONS, EVENTS_PER_BODY};
 use super::{Engine, say};
 
-/// Rounds of the two by turns, longer than two flushes together, so that publishing has its share.
+/// Alternating rounds, together longer than two flush intervals, so that publishing is included.
 const ROUNDS: usize = 8;
 const TURN_HERE: Duration = Duration::from_secs(2);
 const TURN_THERE: Duration = Duration::from_secs(4);
 /// A clock tick of Linux's `/proc/PID/stat` (`getconf CLK_TCK`), on every platform in use.
 const TICK: f64 = 0.01;
 
-/// Connections, in the second part: while one body is counted, another can come.
+/// Connections in the second part: while one body is counted, another can arrive.
 const SENDERS: usize = 4;
 
 /// A connection to the daemon.
@@ -31,7 +31,7 @@ struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Gone already, as a rule.
+        // Usually it has exited already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -77,7 +77,7 @@ pub(super) fn loopback(corpus: &Corpus, engine: &Engine) {
     drop((daemon, recorder));
 }
 
-/// The pipeline in this process and the daemon by turns.
+/// Runs the pipeline in this process and the daemon alternately.
 fn by_turns(corpus: &Corpus, engine: &Engine, pid: &str, senders: &mut [Sender]) {
     let count_all = || corpus.plain.iter().for_each(|body| engine.take(body));
     let mut send_all = || {
@@ -89,7 +89,7 @@ fn by_turns(corpus: &Corpus, engine: &Engine, pid: &str, senders: &mut [Sender])
         });
     };
     send_all();
-    // What the daemon publishes while it has no traffic is its own cost too.
+    // What the daemon publishes without traffic is part of its cost.
     let (mut here, mut counted, mut sent) = (0.0, 0.0, 0.0);
     let daemon_before = cpu_seconds(pid);
     for _ in 0..ROUNDS {
@@ -108,7 +108,7 @@ fn by_turns(corpus: &Corpus, engine: &Engine, pid: &str, senders: &mut [Sender])
     ));
 }
 
-/// Starts a process, and reads its stderr up to the line that holds a text; the rest goes nowhere.
+/// Starts a process, reads its stderr up to the line with a text, and discards the rest.
 fn start(command: &mut Command, until: &str) -> (Running, String) {
     let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the binary starts");
@@ -123,7 +123,7 @@ fn start(command: &mut Command, until: &str) -> (Running, String) {
     (running, line)
 }
 
-/// Takes all bodies again and again for a while; gives how many events that were.
+/// Processes all bodies repeatedly for a while; returns the number of events.
 fn repeated(run: Duration, mut all_bodies: impl FnMut()) -> f64 {
     let (started, mut events) = (Instant::now(), 0_u32);
     while started.elapsed() < run {
@@ -133,10 +133,10 @@ fn repeated(run: Duration, mut all_bodies: impl FnMut()) -> f64 {
     f64::from(events)
 }
 
-/// User and system time; 0 where there is no `/proc`.
+/// User and system time; 0 without `/proc`.
 fn cpu_seconds(pid: &str) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // Behind the name, which may hold anything: field 3 and on.
+    // After the name, which may contain anything: field 3 and on.
     let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
     let ticks = fields.split_whitespace().skip(11).take(2);
     ticks.map(|ticks| ticks.parse::<f64>().unwrap_or(0.0)).sum::<f64>() * TICK
@@ -150,7 +150,7 @@ impl Sender {
         Self { connection: BufReader::new(stream), next_id: sender }
     }
 
-    /// One delivery under an id of its own, and its answer.
+    /// Sends one delivery under its own ID, and reads the response.
     fn send(&mut self, body: &[u8]) {
         const ID: usize = r#"{"requestId":""#.len();
         const ID_LEN: usize = 36;
@@ -162,7 +162,7 @@ impl Sender {
         let id = format!("{:0ID_LEN$}", self.next_id);
         self.next_id += SENDERS;
         let start = [head.as_bytes(), &body[..ID], id.as_bytes()].concat();
-        // At once, as Firehose does: the daemon is not woken for a few bytes.
+        // In one write, as Firehose does, so that the daemon does not wake up for a few bytes.
         let mut pieces = &mut [IoSlice::new(&start), IoSlice::new(&body[ID + ID_LEN..])][..];
         let stream = self.connection.get_mut();
         while !pieces.is_empty() {

@@ -1,5 +1,5 @@
-//! From the body of a Firehose delivery to merged counts, beside what it can be compared with, in
-//! one run: `make bench`. What each figure means stands in `benches/README.md`.
+//! From the body of a Firehose delivery to merged counts, together with the yardsticks, in one run:
+//! `make bench`. `benches/README.md` explains each figure.
 //!
 //! Read the ratios, not the absolute figures.
 
@@ -27,10 +27,10 @@ use postmeter::ses::{gunzip, read_request};
 
 use corpus::{Corpus, DEFINITIONS, EVENTS_PER_BODY};
 
-/// What a body may expand to.
+/// The limit of a decompressed body.
 const GUNZIP_MAX: usize = 128 << 20;
 
-/// The engine without its edges: rules, and the shared counts.
+/// The engine without sources and sinks: rules, and the shared counts.
 struct Engine {
     rules: Arc<RuleSet>,
     aggregator: Aggregator,
@@ -75,12 +75,12 @@ impl Engine {
     }
 }
 
-/// A line of a report beside criterion's own.
+/// Prints a line of a report, in addition to criterion's own.
 fn say(line: &str) {
     writeln!(std::io::stdout(), "{line}").expect("standard output");
 }
 
-/// Bodies by turns, for ever.
+/// Cycles through bodies forever.
 fn turns<'l, T>(list: &'l [T]) -> impl FnMut() -> &'l T {
     let mut list = list.iter().cycle();
     move || list.next().expect("there are bodies")
@@ -89,7 +89,7 @@ fn turns<'l, T>(list: &'l [T]) -> impl FnMut() -> &'l T {
 fn pipeline(criterion: &mut Criterion) {
     let corpus = Corpus::new();
     let engine = Engine::new(|rules| rules);
-    // So that every series is known already, as in a daemon that has run for a while.
+    // Makes every series known, as in a daemon that has run for a while.
     corpus.plain.iter().for_each(|body| engine.take(body));
     let (sha256, len, series) = (corpus.sha256(), corpus.mean_len(), engine.aggregator.series());
     say(&format!("corpus {sha256}, events of {len} bytes, {series} series"));
@@ -105,7 +105,7 @@ fn pipeline(criterion: &mut Criterion) {
     yardstick::yardstick(criterion, &corpus, &engine);
     stages::stages(criterion, &corpus, &engine);
     cores(criterion, &corpus);
-    // Only when measuring: not in a run that checks that benches work, nor for `--list`.
+    // Only when measuring: not when benches are checked or listed.
     if std::env::args().any(|arg| arg == "--bench") {
         yardstick::by_turns(&corpus, &engine);
         yardstick::cores_by_turns(&corpus, &engine);
@@ -115,7 +115,7 @@ fn pipeline(criterion: &mut Criterion) {
     }
 }
 
-/// The same on one core and on two: bodies taken by turns, counts merged into the same map.
+/// The same on one core and on two, with counts merged into the same map.
 fn cores(criterion: &mut Criterion, corpus: &Corpus) {
     let engine = Engine::new(|rules| rules);
     corpus.plain.iter().for_each(|body| engine.take(body));
@@ -130,7 +130,7 @@ fn cores(criterion: &mut Criterion, corpus: &Corpus) {
     black_box(engine.aggregator.series());
 }
 
-/// Takes all bodies by so many threads.
+/// Processes all bodies with this many threads.
 fn take_all(engine: &Engine, corpus: &Corpus, cores: usize) {
     std::thread::scope(|scope| {
         for bodies in corpus.plain.chunks(corpus.plain.len() / cores) {
@@ -145,7 +145,7 @@ criterion_group! {
         .warm_up_time(Duration::from_secs(1))
         .measurement_time(Duration::from_secs(5))
         .sample_size(50);
-    // Flush first: it measures memory before anything else was allocated.
+    // Flush first: it measures memory before other allocations.
     targets = flush::flush, counting::counting, pipeline
 }
 criterion_main!(benches);

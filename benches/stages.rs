@@ -1,5 +1,5 @@
-//! The stages of the pipeline one by one, over the same corpus, so that their shares can be read
-//! off. Each holds only its own work; parsing includes finding out what the rules can read.
+//! The stages of the pipeline one by one, over the same corpus, to show their shares. Each contains
+//! only its own work; parsing includes finding the fields that the rules can read.
 
 use std::hint::black_box;
 
@@ -10,7 +10,7 @@ use postmeter::ses::{Event, Other, Path, Visit, gunzip, read_record, read_reques
 use super::corpus::{Corpus, EVENTS_PER_BODY};
 use super::{Engine, GUNZIP_MAX, turns};
 
-/// Takes events and does nothing with them.
+/// Receives events and ignores them.
 struct Blind;
 
 impl Visit for Blind {

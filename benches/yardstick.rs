@@ -1,5 +1,5 @@
-//! What the pipeline is compared with: a generic program's way, the best parser's speed alone, and
-//! the memory's.
+//! The yardsticks for the pipeline: a generic implementation, the speed of the fastest parser
+//! alone, and that of memory.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use simd_json::{INPUT_PADDING, Tape};
 use super::corpus::{Corpus, DEFINITIONS, EVENTS_PER_BODY};
 use super::{Engine, GUNZIP_MAX, say, take_all, turns};
 
-/// What `serde_json::Value` needs to count: the rules as plain data.
+/// The rules as plain data, to count from a `serde_json::Value`.
 struct Generic {
     destinations: Vec<Destination>,
 }
@@ -58,7 +58,7 @@ impl Generic {
         Self { destinations: destinations.collect() }
     }
 
-    /// Counts an event as the engine does, into the same private counts, but out of a tree.
+    /// Counts an event as the engine does, into the same private counts, but from a tree.
     fn count(&self, event: &Value, key: &mut KeyBuilder, delta: &mut Delta) {
         let name = event["eventType"].as_str().unwrap_or_default();
         let event_type = EventType::parse(name.as_bytes()).expect("a type");
@@ -89,7 +89,7 @@ impl Generic {
         }
     }
 
-    /// The same envelope, base64 and merge as the engine's, with a tree in the middle.
+    /// The same envelope, Base64 and merge as the engine's, with a tree in between.
     fn take(&self, engine: &Engine, body: &[u8]) {
         let request: FirehoseRequest<'_> =
             read_request(body, engine.rules.interest()).expect("a delivery");
@@ -121,8 +121,8 @@ pub(super) fn yardstick(criterion: &mut Criterion, corpus: &Corpus, engine: &Eng
         });
     });
 
-    // The events are decoded already; the copies that the parser writes into are made outside, with
-    // the room behind them that spares it another.
+    // The events are decoded already. The buffers that the parser overwrites are copied outside the
+    // measurement, with the padding that avoids another copy.
     let bodies: Vec<_> = corpus.events.chunks(EVENTS_PER_BODY).collect();
     let mut next = turns(&bodies);
     let mut buffers = simd_json::Buffers::default();
@@ -145,9 +145,9 @@ pub(super) fn yardstick(criterion: &mut Criterion, corpus: &Corpus, engine: &Eng
     group.finish();
 }
 
-/// The pipeline and its yardsticks by turns, a body each, so that a machine that is slower for a
-/// while is so for all of them: medians, and the ratios that are worth quoting. Each gets a copy of
-/// its own, as warm as what was just received.
+/// Runs the pipeline and its yardsticks alternately, one body each, so that a machine that slows
+/// down affects all of them. Prints medians and the ratios worth quoting. Each gets a copy of its
+/// own, as warm as newly received data.
 pub(super) fn by_turns(corpus: &Corpus, engine: &Engine) {
     const ROUNDS: usize = 600;
     let generic = Generic::new(engine.aggregator.layouts());
@@ -183,12 +183,12 @@ pub(super) fn by_turns(corpus: &Corpus, engine: &Engine) {
     ));
 }
 
-/// Copies with the room that the parser asks for behind each.
+/// Copies with the padding that the parser requires.
 fn padded(events: &[Vec<u8>]) -> Vec<Vec<u8>> {
     events.iter().map(|event| [&event[..], &[0; INPUT_PADDING]].concat()).collect()
 }
 
-/// The fastest parser's first step, over what it writes into.
+/// The fastest parser's first step, over buffers that it overwrites.
 fn to_tapes(events: &mut [Vec<u8>], buffers: &mut simd_json::Buffers) {
     let mut tape = Tape::null();
     for event in events {
@@ -198,7 +198,7 @@ fn to_tapes(events: &mut [Vec<u8>], buffers: &mut simd_json::Buffers) {
     }
 }
 
-/// One core and two by turns, all bodies each.
+/// One core and two alternately, all bodies each.
 pub(super) fn cores_by_turns(corpus: &Corpus, engine: &Engine) {
     const ROUNDS: usize = 30;
     let mut ratios: Vec<_> = (0..ROUNDS)
@@ -211,7 +211,7 @@ pub(super) fn cores_by_turns(corpus: &Corpus, engine: &Engine) {
     say(&format!("two cores, by turns, median of {ROUNDS}: {:.2} x one", ratios[ROUNDS / 2]));
 }
 
-/// The time that work takes, without that of dropping what it works on.
+/// The time of some work, without dropping its data.
 fn timed<T>(mut on: T, work: impl FnOnce(&mut T)) -> Duration {
     let started = Instant::now();
     work(&mut on);

@@ -1,8 +1,8 @@
-//! Senders that mean no good: what happens to them, and what it costs.
+//! Malicious senders: how the daemon handles them, and what they cost.
 //!
-//! Each test says what the daemon answers, that other senders are served meanwhile, and how much
-//! its memory may grow; `cargo test --test it abuse -- --nocapture` prints what it took.
-//! `POSTMETER_IDLE_CONNECTIONS` is the number of idle connections, 2000 without it.
+//! Each test checks the daemon's response, that other senders are served meanwhile, and how much
+//! its memory may grow; `cargo test --test it abuse -- --nocapture` prints the cost.
+//! `POSTMETER_IDLE_CONNECTIONS` is the number of idle connections, 2000 by default.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -25,7 +25,7 @@ const KEY: &str = "a-key-of-the-abused";
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 
-/// A daemon that counts into memory, and what it took before anybody came.
+/// A daemon that counts into memory, and its memory before the first client.
 struct Abused {
     daemon: Daemon,
     before: Option<u64>,
@@ -69,7 +69,7 @@ impl Abused {
         tokio::time::timeout(PATIENCE, there).await.unwrap_or_else(|_| panic!("{name}: {value}"));
     }
 
-    /// Memory has grown by no more than this, at any time.
+    /// Memory never grew by more than this.
     fn assert_grown_at_most(&self, bytes: u64, what: &str) {
         let (Some(memory), Some(before)) = (self.daemon.memory(), self.before) else {
             return println!("{what}: no /proc here, so memory is not looked at");
@@ -81,15 +81,16 @@ impl Abused {
     }
 }
 
-/// How many connections there may be, from this process and to the daemon, for want of handles.
+/// How many connections are possible from this process to the daemon with the available file
+/// descriptors.
 fn connections(wanted: usize) -> usize {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     let raised = setrlimit(Resource::Nofile, raised).is_ok();
     let handles = if raised { limit.maximum } else { limit.current }.unwrap_or(u64::MAX);
     let handles = usize::try_from(handles).unwrap_or(usize::MAX);
-    // The daemon keeps some for itself and an eleventh for its admin listener; here, tests beside
-    // this one need some.
+    // The daemon reserves some for itself and an eleventh for its admin listener; concurrent tests
+    // need some here.
     let most = (handles.saturating_sub(1500) / 11 * 10).max(50);
     if most < wanted {
         println!("{wanted} connections are too many for {handles} files; {most} are made");
@@ -117,7 +118,7 @@ async fn idle_connections_and_half_heads_cost_little_and_are_closed() {
         ends.spawn(raw.end());
     }
     let ends = ends.join_all().await;
-    // Nobody was thrown out who had not had its time, and nobody kept.
+    // No client was disconnected before its time, and none was kept.
     assert!(ends.iter().all(|end| *end == End::Closed), "{:?}", ends.first());
     abused.assert_serves("after").await;
     abused.assert_grown_at_most(number as u64 * 32 * KIB + 16 * MIB, "idle connections");
@@ -146,7 +147,7 @@ async fn long_heads_are_refused_and_many_of_them_share_a_budget() {
         assert_eq!(end, End::Closed);
     }
     abused.assert_serves("after").await;
-    // Without a budget, 120 KiB for each.
+    // Without a budget, each would take 120 KiB.
     abused.assert_grown_at_most(number as u64 * 40 * KIB + 48 * MIB, "heads of 120 KiB");
 }
 
@@ -154,7 +155,8 @@ async fn long_heads_are_refused_and_many_of_them_share_a_budget() {
 async fn a_flood_without_a_key_is_refused_before_its_bodies_are_read() {
     const BODY: usize = 60 << 20;
     let abused = Abused::start(&[]);
-    // Those who wait to be read: but for a few, they are answered without that.
+    // Clients that wait for their body to be read: except for a few, they get a response without
+    // that.
     let mut silent = Vec::new();
     for at in 0..100 {
         let mut raw = Raw::connect(abused.http()).await;
@@ -163,7 +165,7 @@ async fn a_flood_without_a_key_is_refused_before_its_bodies_are_read() {
     }
     abused.until("postmeter_requests_total{outcome=\"unauthorized\"}", 36.0).await;
     assert!(abused.metric("postmeter_in_flight_requests").await < 0.5);
-    // The answers are on their way; whoever has none holds a place, for longer than this.
+    // The responses are on their way; a client without one holds a place for longer than this.
     let mut asking = JoinSet::new();
     for mut raw in silent {
         asking.spawn(async move { (raw.status_within(Duration::from_secs(1)).await, raw) });
@@ -189,11 +191,11 @@ async fn a_flood_without_a_key_is_refused_before_its_bodies_are_read() {
         abused.assert_serves(&format!("beside-{at}")).await;
     }
     for (sent, end) in senders.join_all().await {
-        // Whoever still sends may lose the answer to the closing.
+        // A client that is still sending may lose the response when the connection closes.
         assert!(matches!(end, End::Answered(401) | End::Closed), "{end:?}");
         assert!(sent < BODY / 4, "{sent} bytes were taken");
     }
-    // A known id opens no door.
+    // A known ID does not replace the key.
     let known = Firehose::new(abused.http(), "wrong").deliver("beside-0", &[send_of("a")]).await;
     assert_eq!((known.status, known.headers["connection"].as_bytes()), (401, &b"close"[..]));
     drop(silent);
@@ -220,7 +222,7 @@ async fn slow_bodies_hold_their_own_places_alone() {
     drop((raw, slow));
     abused.until("postmeter_in_flight_requests", 0.0).await;
     abused.assert_serves("none left").await;
-    // 64 KiB each were announced; what did not come was not taken.
+    // Each announced 64 KiB; only bytes that arrived were charged.
     abused.assert_grown_at_most(300 * 64 * KIB + 16 * MIB, "slow bodies");
 }
 
@@ -247,7 +249,7 @@ async fn gzip_bombs_are_refused_and_never_expanded_whole() {
     }
     abused.assert_grown_at_most(3 * 64 * MIB, "bodies that are gzip bombs");
 
-    // In records they are a part of what the request expands to.
+    // In records they count toward the decompressed size of the request.
     let records = [send_of("honest").into_bytes(), bomb, send_of("honest").into()];
     let reply = abused.firehose().deliver("records", &records).await;
     assert_eq!(reply.status, 400);
@@ -272,7 +274,8 @@ async fn deep_nesting_is_a_fault_and_no_overflow() {
     abused.assert_grown_at_most(128 * MIB, "nesting of a million levels");
 }
 
-/// Names that would write to a terminal, fill a log or break a line are quoted, cut and refused.
+/// Names that would control a terminal, fill a log or break a line are quoted, shortened and
+/// rejected.
 #[test]
 fn hostile_names_in_definitions_are_refused_in_few_and_harmless_words() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -338,7 +341,7 @@ async fn an_explosion_of_series_is_cut_off_and_takes_little_memory() {
     abused.assert_grown_at_most(32 * MIB, "20,000 series where 500 are allowed");
 }
 
-/// Connections never take the handles that calls to CloudWatch need.
+/// Connections never use the file descriptors that calls to CloudWatch need.
 #[tokio::test(flavor = "multi_thread")]
 async fn where_files_are_few_connections_wait_and_publishing_goes_on() {
     let fake = FakeCloudWatch::start().await;
@@ -351,15 +354,15 @@ async fn where_files_are_few_connections_wait_and_publishing_goes_on() {
     let variables = [("AWS_ENDPOINT_URL", &*url), ("POSTMETER__FIREHOSE__ACCESS_KEYS", KEY)];
     let daemon = Daemon::spawn(&mut command, &variables);
     let abused = Abused { before: None, daemon };
-    // A connection that stays, for nothing that would be published.
+    // A connection that stays open, for nothing that would be published.
     let firehose = abused.firehose();
     assert_eq!(firehose.deliver("stays", &[""]).await.status, 200);
     let mut idle = Vec::new();
-    // Twice as many as may come in; a system lets at least 128 wait.
+    // Twice as many as are allowed; a system queues at least 128.
     for _ in 0..190 {
         idle.push(Raw::connect(abused.http()).await);
     }
-    // All that are let in hold their files now; the others wait outside.
+    // All admitted connections hold their descriptors now; the others wait.
     let held = async { while abused.metric("process_open_fds").await < 95.0 {} };
     tokio::time::timeout(PATIENCE, held).await.expect("connections are let in");
     for _ in 0..50 {

@@ -1,5 +1,5 @@
-//! `kill -9` under load, again and again, with one journal: nothing that was answered is lost, and
-//! no more is doubled than is said to be in doubt.
+//! `kill -9` under load, repeatedly, with one journal: nothing acknowledged is lost, and no more is
+//! counted twice than is reported in doubt.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -21,7 +21,7 @@ const EVENTS: u64 = 20;
 /// `POSTMETER_CHAOS_ROUNDS` sets another number.
 const ROUNDS: usize = 8;
 
-/// Senders that repeat until they hear 200, and now and then after it too.
+/// Senders that retry until they get 200, and sometimes after that too.
 struct Load {
     senders: JoinSet<BTreeMap<String, u64>>,
     to: watch::Sender<Firehose>,
@@ -63,7 +63,7 @@ impl Load {
         }
     }
 
-    /// What was answered, when all senders have heard of their last request.
+    /// The responses, once all senders have the one to their last request.
     async fn end(self) -> BTreeMap<String, u64> {
         self.stop.store(true, Ordering::Relaxed);
         let heard = timeout(PATIENCE, self.senders.join_all()).await;
@@ -71,7 +71,7 @@ impl Load {
     }
 }
 
-/// Sends a request under its campaign's name until it is answered 200.
+/// Sends a request under its campaign's name until it gets 200.
 async fn deliver(firehose: &watch::Receiver<Firehose>, campaign: &str) {
     let records = vec![send_of(campaign); usize::try_from(EVENTS).expect("few")];
     let body = body_of(campaign, &records);
@@ -79,7 +79,7 @@ async fn deliver(firehose: &watch::Receiver<Firehose>, campaign: &str) {
         let to = firehose.borrow().clone();
         match to.try_post(body.clone()).await {
             Ok(reply) if reply.status == 200 => return,
-            // Not there, dead meanwhile, or refused: the next daemon may take it.
+            // The daemon is gone, died meanwhile, or rejected it: retry with the next one.
             _ => tokio::time::sleep(Duration::from_millis(5)).await,
         }
     }
@@ -88,11 +88,11 @@ async fn deliver(firehose: &watch::Receiver<Firehose>, campaign: &str) {
 struct Chaos {
     fake: FakeCloudWatch,
     directory: tempfile::TempDir,
-    /// Counts that were on their way at the kills.
+    /// Counts in flight at the kills.
     doubt: u64,
 }
 
-/// What a run came to.
+/// The result of a run.
 struct Ended {
     requests: usize,
     /// Events that were counted more than once.
@@ -118,7 +118,7 @@ impl Chaos {
         ])
     }
 
-    /// Kills a daemon after some answers, and starts the next.
+    /// Kills a daemon after some responses, and starts the next.
     async fn kill(&mut self, daemon: Daemon, load: &Load, answers: usize) -> Daemon {
         load.until_answered(answers).await;
         daemon.signal("KILL");
@@ -130,7 +130,7 @@ impl Chaos {
         daemon
     }
 
-    /// Lets everything settle, and compares. Nothing is lost.
+    /// Waits until everything is settled, and compares. Nothing is lost.
     async fn end(self, daemon: Daemon, load: Load) -> Ended {
         let sent = load.end().await;
         daemon.signal("TERM");
@@ -174,7 +174,7 @@ async fn kills_lose_nothing_and_double_no_more_than_is_in_doubt() {
     let mut daemon = chaos.start();
     let load = Load::start(daemon.firehose());
     for round in 0..rounds() {
-        // In two of three rounds a call is surely on its way.
+        // In two of three rounds a call is certainly in flight.
         let fault = [Some(Fault::HangAfter), Some(Fault::HangBefore), None][round % 3].clone();
         if let Some(fault) = fault {
             chaos.fake.set_mode(fault);

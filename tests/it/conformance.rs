@@ -1,6 +1,6 @@
-//! Firehose's protocol for HTTP endpoints, byte by byte: what it sends, and what it demands of an answer.
+//! Firehose's protocol for HTTP endpoints, byte by byte: the requests, and the required responses.
 //! <https://docs.aws.amazon.com/firehose/latest/dev/httpdeliveryrequestresponse.html>, 2026-11-22.
-//! And the same from the emulator that delivers by itself.
+//! The same with an emulator that delivers by itself.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -17,7 +17,7 @@ use crate::support::command::project_file;
 use crate::support::firehose::{SOURCE_ARN, get, gzip};
 use crate::support::traffic::Traffic;
 
-/// One request as it goes over the wire.
+/// One request as sent over the wire.
 struct Wire {
     id: &'static str,
     body: Vec<u8>,
@@ -26,7 +26,7 @@ struct Wire {
 }
 
 impl Wire {
-    /// The body as Firehose writes it: these members in this order, nothing between them.
+    /// The body as Firehose writes it: these fields in this order, without white space.
     fn of(id: &'static str, records: &[impl AsRef<[u8]>]) -> Self {
         let data = records.iter().map(|record| STANDARD.encode(record));
         let records: Vec<_> = data.map(|data| format!("{{\"data\":\"{data}\"}}")).collect();
@@ -83,7 +83,7 @@ impl Connection {
         Self { stream, host: app.http.to_string() }
     }
 
-    /// Sends a request, reads the whole answer, and asserts what Firehose demands of it.
+    /// Sends a request, reads the whole response, and asserts Firehose's requirements.
     async fn send(&mut self, wire: &Wire) -> Value {
         self.stream.write_all(&wire.bytes(&self.host)).await.expect("it reads");
         let answer = timeout(PATIENCE, self.answer()).await.expect("in time");
@@ -112,7 +112,7 @@ impl Connection {
         json
     }
 
-    /// Head and body of an answer, by its announced length.
+    /// Headers and body of a response, by its content length.
     async fn answer(&mut self) -> (String, String) {
         let mut heard = Vec::new();
         loop {
@@ -142,8 +142,8 @@ fn most_attributes() -> String {
     json!({ "commonAttributes": pairs.collect::<serde_json::Map<_, _>>() }).to_string()
 }
 
-/// Every form of request that the protocol has, one after the other on one connection, each twice: a
-/// retry has the same id, and is counted once.
+/// Every form of request in the protocol, in sequence on one connection, each twice: a retry has
+/// the same ID, and is counted once.
 #[tokio::test]
 async fn every_form_of_request_is_answered_by_the_letter_and_counted_once() {
     let app = TestApp::in_memory(|config| config.limits.series = 100_000).await;
@@ -165,14 +165,14 @@ async fn every_form_of_request_is_answered_by_the_letter_and_counted_once() {
         Wire::of("many-records", &traffic.records(10_000)).in_gzip(),
         Wire::of("ten-thousand-empty-ones", &vec![""; 10_000]),
         Wire::of("one-record", &[traffic.records(400).concat()]),
-        // As a processor that removes newlines, or SES's own framing without them, leaves them.
+        // As left by a processor that removes newlines, or by SES without newlines.
         Wire::of("no-newlines", &[traffic.records(100).concat().replace("}\n{", "}{")]),
         Wire::of("record-in-gzip", &[gzip(traffic.records(50).concat().as_bytes())]),
         Wire::of(
             "padding",
             &[event(&mut traffic), event(&mut traffic) + " ", event(&mut traffic) + "  "],
         ),
-        // The timestamp is not needed, members may come in any order, and more of them may come.
+        // The timestamp is optional, and fields may be in any order, with additional ones.
         Wire::with_body("another-order", {
             let data = STANDARD.encode(event(&mut traffic));
             let records = json!([{"x": null, "data": data}]);
@@ -201,8 +201,8 @@ async fn every_form_of_request_is_answered_by_the_letter_and_counted_once() {
     assert_eq!(app.metric("postmeter_values_total{kind=\"malformed\"}").await, 0);
 }
 
-/// A second opinion: moto's Firehose, which delivers to endpoints by itself, without Firehose's headers
-/// and with seconds where milliseconds belong.
+/// A second implementation: moto's Firehose, which delivers to endpoints by itself, without
+/// Firehose's headers and with seconds instead of milliseconds.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_emulators_stream_delivers_is_counted() {
     let Some(emulator) = std::env::var_os("POSTMETER_MINISTACK") else {
@@ -210,7 +210,7 @@ async fn what_the_emulators_stream_delivers_is_counted() {
         return;
     };
     let app = TestApp::in_memory(|config| {
-        // Its requests carry no key.
+        // Its requests have no key.
         config.firehose.access_keys = Vec::new();
     })
     .await;

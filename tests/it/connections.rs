@@ -1,4 +1,4 @@
-//! What connections must do to stay open, who may read the admin listener, and TLS.
+//! What a connection must do to stay open, access to the admin listener, and TLS.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -45,9 +45,9 @@ fn rejected(reason: &str) -> String {
     format!("postmeter_http_rejected_total{{reason=\"{reason}\"}}")
 }
 
-/// A request whose response repeats its long id: 400, and the connection stays open.
+/// A request whose response repeats its long ID: 400, and the connection stays open.
 fn long_request() -> Vec<u8> {
-    // As long as a head may be without a budget; few responses of this length fill a buffer.
+    // As long as headers may be without a budget; few responses of this length fill a buffer.
     let id = "x".repeat(15 << 10);
     let head = format!(
         "POST /firehose HTTP/1.1\r\nHost: x\r\nX-Amz-Firehose-Access-Key: {KEY}\r\n\
@@ -68,7 +68,7 @@ async fn connection_that_reads_no_response_is_closed() {
         let (http, request) = (app.http, Arc::clone(&request));
         senders.spawn(async move {
             let mut raw = Raw::connect_with_buffer(http, 4096).await;
-            // It sends as long as the daemon takes something, and reads nothing.
+            // Sends as long as the daemon reads, and reads nothing.
             while raw.send(&request).await {}
         });
     }
@@ -208,7 +208,7 @@ async fn readers_of_series_that_do_not_read_cost_little() {
     if let (Some(before), Some(after)) = (before, daemon.memory()) {
         let grown = after.peak.saturating_sub(before.now);
         println!("{READERS} readers of {ENTRIES} entries: {} KiB more", grown >> 10);
-        // What counting itself took at most is in the peak of both.
+        // The peak of both includes the memory for counting.
         assert!(after.peak <= before.peak.max(before.now + 50 * MIB), "{before:?} {after:?}");
     }
     drop(readers);
@@ -434,7 +434,7 @@ impl TlsClient {
         crate::support::app::metric_of(&text, name)
     }
 
-    /// Looks at a metric again and again until it has a value.
+    /// Polls a metric until it has a value.
     async fn until_metric(&self, admin: SocketAddr, name: &str, value: u64) {
         let there = async {
             while self.metric(admin, name).await != value {
@@ -453,7 +453,7 @@ async fn delivery_over_tls_is_counted_and_plain_http_is_closed() {
     assert_eq!(client.deliver(daemon.http, "tls").await, Ok(200));
     let counted = client.metric(daemon.admin, "postmeter_events_total{routing=\"matched\"}").await;
     assert_eq!(counted, 1);
-    // A client that trusts another authority does not speak to it.
+    // A client that trusts another authority does not connect.
     let stranger = TlsClient::new(&Authority::new(), None);
     assert!(stranger.deliver(daemon.http, "stranger").await.is_err());
 
@@ -465,7 +465,7 @@ async fn delivery_over_tls_is_counted_and_plain_http_is_closed() {
     assert!(!said.contains("HTTP/1.1"), "{said}");
     assert!(started.elapsed() < PATIENCE);
     client.until_metric(daemon.admin, &closed("tls_failed"), 2).await;
-    // One that says nothing is closed as well.
+    // A silent connection is closed as well.
     let silent = Raw::connect(daemon.http).await;
     assert_eq!(silent.end().await, End::Closed);
     client.until_metric(daemon.admin, &closed("tls_slow"), 1).await;
@@ -506,7 +506,7 @@ async fn renewed_certificate_is_used_and_open_connections_stay() {
     let first = TlsClient::new(&files.authority, None);
     assert_eq!(first.deliver(daemon.http, "first").await, Ok(200));
 
-    // Files that do not fit change nothing.
+    // Invalid files change nothing.
     fs::write(files.path("key.pem"), "not a key").expect("written");
     daemon.signal("HUP");
     let said = daemon.wait_for_line("TLS files rejected");

@@ -1,4 +1,4 @@
-//! `[copies]`: the same event under another request id is left out, and nothing else is.
+//! `[copies]`: the same event under another request ID is removed, and nothing else.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use crate::support::firehose::get;
 use crate::support::process::Daemon;
 use crate::support::traffic::{Traffic, assert_held, assert_same_lines, held_of, send_of};
 
-/// Events that are all there is to see of them.
+/// Events without any data that is not visible in the counts.
 fn plain_traffic(seed: u64) -> Traffic {
     Traffic::with(Profile { seed, ..Profile::default() }, "config/definitions.json")
 }
@@ -28,7 +28,7 @@ async fn removed(app: &TestApp) -> u64 {
     app.metric("postmeter_copies_removed_total").await
 }
 
-/// Asserts that `/series` shows exactly what was sent, and that no value disappeared.
+/// Asserts that `/series` shows exactly what was sent, and that every value is accounted for.
 async fn assert_counted(app: &TestApp, traffic: &Traffic, values: u64) {
     let (status, lines) = get(app.admin, "/series").await;
     assert_eq!(status, 200);
@@ -58,7 +58,7 @@ async fn an_event_under_other_ids_is_counted_once() {
     let first = traffic.records(300);
     assert_eq!(firehose.deliver("first", &first).await.status, 200);
     assert_eq!(removed(&app).await, 0);
-    // Wrapped otherwise, among new ones, and twice in one request.
+    // In other wrappings, among new ones, and twice in one request.
     let second: Vec<_> = [
         traffic.records(50),
         first[..100].iter().map(|record| sns(record)).collect(),
@@ -72,12 +72,12 @@ async fn an_event_under_other_ids_is_counted_once() {
     assert_eq!(removed(&app).await, 110 + 20 + 50);
     assert_counted(&app, &traffic, 300 + 160 + 90).await;
     assert_eq!(app.metric("postmeter_remembered_events").await, 370);
-    // A repeat of a request is known by its id, and not read at all.
+    // A retry of a request is recognized by its ID, and not read at all.
     assert_eq!(firehose.deliver("second", &second).await.status, 200);
     assert_eq!(removed(&app).await, 180);
 }
 
-/// However odd events are, no two of them are taken for one.
+/// However unusual events are, no two of them are confused.
 #[tokio::test]
 async fn what_is_no_copy_is_counted() {
     let app = without_copies().await;
@@ -180,7 +180,7 @@ async fn of_requests_at_once_one_counts_each_event() {
     let records = traffic.records(400);
     let mut deliveries = JoinSet::new();
     for at in 0..24 {
-        // Each overlaps with those beside it, and some are large enough for a thread of their own.
+        // Each overlaps with its neighbors, and some are large enough for their own thread.
         let length = if at % 4 == 0 { 4000 } else { 200 };
         let turned: Vec<_> = records.iter().cycle().skip(37 * at).take(length).cloned().collect();
         let firehose = app.firehose();
@@ -222,8 +222,8 @@ async fn definitions_that_are_read_again_leave_copies_out_as_before() {
     assert_counted(&app, &traffic, 100).await;
 }
 
-/// A copy's answer says that its events are in CloudWatch, so it waits for the request that counted
-/// them.
+/// The response to a duplicate confirms that its events are in CloudWatch, so it waits for the
+/// request that counted them.
 #[tokio::test(flavor = "multi_thread")]
 async fn where_answers_wait_for_cloudwatch_that_of_a_copy_does_too() {
     let fake = FakeCloudWatch::start().await;
@@ -254,7 +254,7 @@ async fn where_answers_wait_for_cloudwatch_that_of_a_copy_does_too() {
     assert_eq!(removed(&app).await, 40);
 }
 
-/// The shipped example, but for places.
+/// The shipped example, with other paths.
 fn start(fake: &FakeCloudWatch, directory: &Path, remove: &str) -> Daemon {
     let (url, directory) = (fake.url(), directory.display().to_string());
     let variables = [
@@ -287,7 +287,7 @@ async fn with_a_journal_copies_are_known_after_a_restart() {
     let sum = traffic.counts();
     assert!(fake.wait_until(|state: &State| state.total_in("SES") >= sum, PATIENCE).await);
     let log = end(second, "TERM").await;
-    // What was left out is named, and nobody's address is.
+    // The removed duplicate is logged, without any address.
     let line = log.iter().find(|line| line.contains("duplicate events skipped"));
     let line: Value = serde_json::from_str(line.expect("a line")).expect("a log line is JSON");
     assert_eq!(line["copies"], 200, "{line}");
@@ -295,7 +295,7 @@ async fn with_a_journal_copies_are_known_after_a_restart() {
     assert_eq!(line["message_id"], first_event["mail"]["messageId"], "{line}");
     assert!(!log.iter().any(|line| line.contains('@')), "{log:#?}");
 
-    // All are in a checkpoint now.
+    // All of them are in a checkpoint now.
     let third = start(&fake, directory.path(), "true");
     assert_eq!(third.firehose().deliver("third", &more).await.status, 200);
     let (_, text) = get(third.admin, "/metrics").await;
@@ -304,7 +304,7 @@ async fn with_a_journal_copies_are_known_after_a_restart() {
     end(third, "TERM").await;
     assert_held(&fake, &traffic.sums());
 
-    // Switched off, nothing is left out, and nothing is kept for when it is on again.
+    // Switched off, nothing is removed, and nothing is stored for later.
     let fourth = start(&fake, directory.path(), "false");
     assert_eq!(fourth.firehose().deliver("fourth", &[send_of("encore")]).await.status, 200);
     assert_eq!(fourth.firehose().deliver("fifth", &records).await.status, 200);

@@ -1,4 +1,4 @@
-//! `postmeter count` against truth that does not come from the rules engine.
+//! `postmeter count` against expected results that the rules engine does not compute.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::support::command::{postmeter, project_file, run, run_with_stdin, text};
 use crate::support::traffic::assert_same_lines;
 
-/// Events of the big run; the generator's own share of it is small.
+/// Events of the large run; the generator takes little of its time.
 const EVENTS: usize = 100_000;
 
 const DEFINITIONS: &str = "config/definitions.json";
@@ -108,7 +108,7 @@ fn many_inputs_are_counted_as_one_and_those_that_cannot_be_read_are_named_in_ord
     let (mut inputs, mut unreadable) = (Vec::new(), Vec::new());
     for seed in 0..40 {
         let profile = Profile { seed, awkward: true, ..Profile::default() };
-        // A few of them are longer than a block.
+        // Some of them are longer than a block.
         let events = if seed % 10 == 0 { 3000 } else { 100 };
         let stream = stream(profile, events, &StreamOptions::default());
         stream.tell(&mut truth);
@@ -146,7 +146,7 @@ fn the_first_value_that_could_not_be_read_is_named_by_its_place() {
     let (sound, faulty, later) = (path("sound"), path("faulty.gz"), path("later"));
     let event = "{\"eventType\":\"Send\",\"mail\":{}}\n";
     fs::write(&sound, event).expect("the input is written");
-    // Many blocks, a fault late in the first text and early in the next.
+    // Many blocks, with a fault late in the first text and early in the next.
     let mut text_of_faulty = event.repeat(200_000);
     let place = text_of_faulty.len();
     write!(text_of_faulty, "{{\"to\":\"reader@example.net\n{event}?\n").expect("in memory");
@@ -173,7 +173,7 @@ fn who_names_stdin_first_has_all_of_it() {
     assert_eq!((text(&twice.stdout), text(&twice.stderr)), (text(&once.stdout), ""));
 }
 
-/// The most memory that a process has had resident, in bytes.
+/// The peak resident memory of a process, in bytes.
 #[cfg(target_os = "linux")]
 fn peak_memory(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
@@ -182,7 +182,7 @@ fn peak_memory(pid: u32) -> u64 {
     kib << 10
 }
 
-/// A long stream with long values in it needs no more memory than is said in `pipeline::bulk`: for
+/// A long stream with long values needs no more memory than documented in `pipeline::bulk`: for
 /// each core four blocks of 1 MiB with their counts, one value, and the program itself.
 #[test]
 #[cfg(target_os = "linux")]
@@ -207,13 +207,13 @@ fn memory_does_not_grow_with_the_length_of_the_input() {
             long.as_bytes()
         } else {
             parts += 1;
-            // The byte order mark of the first is skipped, that of another would be a fault.
+            // The byte order mark of the first part is skipped; a later one would be a fault.
             &part.bytes[if parts == 1 { 0 } else { 3 }..]
         };
         stdin.write_all(bytes).expect("the command reads");
         written += bytes.len();
     }
-    // All but what the pipe holds was read, and the process is waiting for more.
+    // Everything except the pipe's content was read, and the process waits for more.
     let peak = peak_memory(child.id());
     drop(stdin);
     let output = child.wait_with_output().expect("the binary ends");

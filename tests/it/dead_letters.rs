@@ -1,4 +1,4 @@
-//! What cannot be read is kept, and can be read again.
+//! Unreadable input is kept, and can be read again.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -36,7 +36,7 @@ fn keep_in(directory: &TempDir) -> impl FnOnce(&mut Config) {
     move |config| config.dead_letters.directory = Some(directory)
 }
 
-/// The letters of a directory, as text and as JSON.
+/// The dead letters in a directory, as text and as JSON.
 fn letters(directory: &Path) -> Vec<(String, Value)> {
     let entries = fs::read_dir(directory).expect("the directory is there");
     let mut paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
@@ -56,7 +56,7 @@ fn letters(directory: &Path) -> Vec<(String, Value)> {
 const COUNT: [&str; 5] =
     ["count", "--definitions", "config/definitions.json", "--summary", "/dev/stdout"];
 
-/// What `count` makes of some bytes.
+/// The summary of `count` for some bytes.
 fn summary(input: &[u8]) -> Value {
     summary_of(&run_with_stdin(&COUNT, input))
 }
@@ -70,7 +70,7 @@ async fn values(app: &TestApp, kind: &str) -> u64 {
     app.metric(&format!("postmeter_values_total{{kind=\"{kind}\"}}")).await
 }
 
-/// Letters by outcome, those of none left out.
+/// Dead letters by outcome, without zeros.
 async fn outcomes(app: &TestApp) -> BTreeMap<&'static str, u64> {
     let mut all = BTreeMap::new();
     for outcome in ["kept", "again", "full", "too_large", "failed"] {
@@ -93,7 +93,7 @@ async fn until(app: &TestApp, expected: &[(&'static str, u64)]) {
     }
 }
 
-/// Awkward events in every wrapping, with faults among them: records, some in gzip, some of it torn.
+/// Unusual events in every wrapping, with faults: records, some of them gzip, some truncated.
 fn awkward_records(seed: u64) -> Vec<Vec<u8>> {
     let profile = Profile { seed, awkward: true, ..Profile::default() };
     let part = |seed, torn_end| {
@@ -105,8 +105,8 @@ fn awkward_records(seed: u64) -> Vec<Vec<u8>> {
     vec![part(seed, false), part(seed + 1, true), gzip(&part(seed + 2, true)), packed, torn]
 }
 
-/// The letters of what was delivered, read again, are all that was `malformed` and of unknown type, and
-/// no event; nobody else's and nothing twice.
+/// The dead letters of a delivery, read again, are exactly what was `malformed` or of unknown type:
+/// no event, nothing else, and nothing twice.
 #[tokio::test]
 async fn letters_hold_all_that_could_not_be_read_and_no_event() {
     let directory = directory();
@@ -152,7 +152,7 @@ async fn letters_hold_all_that_could_not_be_read_and_no_event() {
         .filter(|(_, letter)| letter["requestId"] == "3" && letter["record"].as_u64() < Some(3));
     assert_eq!(not_base64.count(), 3);
 
-    // A daemon that is delivered them, and keeps letters itself, has nothing to keep.
+    // A daemon that receives them and keeps dead letters itself stores nothing new.
     let other = self::directory();
     let app = TestApp::in_memory(keep_in(&other)).await;
     assert_eq!(app.firehose().deliver("again", &lines).await.status, 200);
@@ -190,19 +190,19 @@ async fn an_event_whose_type_is_known_later_is_counted_from_its_letter() {
     };
     assert_eq!((raw(0), raw(1)), (event("Telepathy"), "[7]".to_owned()));
 
-    // As if this version were a newer one.
+    // As if this version were newer.
     let known = STANDARD.encode(raw(0).replace("Telepathy", "Delivery"));
     let letter = kept[0].0.replace(&STANDARD.encode(raw(0)), &known);
     let counted = summary(letter.as_bytes());
     assert_eq!((&counted["events"], &counted["unknown_type"]), (&json!(1), &json!(0)));
 }
 
-/// Neither what is refused before its records are read nor what is refused after that.
+/// Neither for a rejection before the records are read nor for one afterwards.
 #[tokio::test]
 async fn a_refused_request_leaves_no_letter() {
     let directory = directory();
     let traffic: Vec<Vec<u8>> = awkward_records(1);
-    // What is merged is pending as long as the test runs.
+    // Merged counts stay pending as long as the test runs.
     let never_flushed = Duration::from_hours(24);
     let app = TestApp::in_memory(|config| config.cloudwatch.flush_interval = never_flushed).await;
     assert_eq!(app.firehose().deliver("0", &traffic).await.status, 200);
@@ -210,7 +210,7 @@ async fn a_refused_request_leaves_no_letter() {
     app.stop().await;
     let app = TestApp::in_memory(|config| {
         keep_in(&directory)(config);
-        // Room for the request alone.
+        // Room for this request only.
         config.limits.entries = usize::try_from(entries).expect("a few");
         config.cloudwatch.flush_interval = never_flushed;
     })
@@ -264,7 +264,7 @@ fn a_directory_that_cannot_be_used_stops_the_start() {
     assert!(said.contains("; make it a directory that this process may write"), "{said}");
 }
 
-/// Not even at the finest level, and neither where a letter fails.
+/// Not even at the most detailed level, and not when a letter fails.
 #[test]
 fn no_log_tells_what_a_letter_holds() {
     let directory = directory();

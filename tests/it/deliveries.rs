@@ -1,4 +1,4 @@
-//! The Firehose endpoint by the letter: good deliveries, bad input, repeats, limits.
+//! The Firehose endpoint in detail: good deliveries, bad input, retries, limits.
 
 use std::time::Duration;
 
@@ -74,8 +74,8 @@ async fn many_events_in_a_record_and_ten_thousand_records_are_counted() {
     assert_counted(&app, &traffic).await;
 }
 
-/// Each kind of bad input has its documented answer; what stands beside it is counted; the repeat
-/// of a refused request is counted once.
+/// Each kind of bad input gets its documented response, its neighbors are counted, and a retry of a
+/// rejected request is counted once.
 #[tokio::test]
 async fn bad_input_is_refused_or_counted_and_costs_no_neighbour() {
     let app = TestApp::in_memory(|config| {
@@ -94,7 +94,7 @@ async fn bad_input_is_refused_or_counted_and_costs_no_neighbour() {
     assert_refused(&no_key.deliver("a", &good).await, 401, "a", "access key");
     assert_refused(&no_key.clone().with(ID, "a").post(vec![]).await, 401, "a", "access key");
 
-    // What is refused for good is known by its id, so each has one of its own.
+    // A permanently rejected request is remembered by its ID, so each has its own.
     for (at, (broken, says)) in [
         (&b"{\"requestId\":\"#\",\"records\":[{\"data\":\"e3"[..], "not JSON"),
         (b"", "not JSON"),
@@ -111,7 +111,7 @@ async fn bad_input_is_refused_or_counted_and_costs_no_neighbour() {
     .into_iter()
     .enumerate()
     {
-        // As long as the id that the bodies have.
+        // As long as the ID in the bodies.
         let id = char::from(b'A' + u8::try_from(at).expect("a few")).to_string();
         let broken: Vec<_> = broken
             .iter()
@@ -142,12 +142,12 @@ async fn bad_input_is_refused_or_counted_and_costs_no_neighbour() {
     let other_protocol = firehose.clone().with("x-amz-firehose-protocol-version", "2.0");
     assert_refused(&other_protocol.deliver("a", &good).await, 400, "a", "protocol version");
 
-    // A refusal for want of a key leaves no trace: the same id is counted now, and once.
+    // A rejection for a missing key has no effect: the same ID is counted now, and once.
     for _ in 0..2 {
         assert_eq!(firehose.deliver("a", &good).await.status, 200);
     }
 
-    // Records that cannot be read are data: the request goes on.
+    // Unreadable records are data, so the request continues.
     let mut mixed = traffic.records(5);
     let data = body_of("mixed", &mixed);
     let data = String::from_utf8(data).expect("text").replacen(
@@ -168,8 +168,8 @@ async fn bad_input_is_refused_or_counted_and_costs_no_neighbour() {
     assert_eq!(app.metric("postmeter_in_flight_bytes").await, 0);
 }
 
-/// 64 MiB is what Firehose may send; 70 MiB is refused, though not as 413, and read to its end so
-/// that the answer arrives.
+/// 64 MiB is the most that Firehose sends. 70 MiB is rejected, though not with 413, and read to its
+/// end so that the response arrives.
 #[tokio::test]
 async fn a_body_of_64_mib_is_taken_and_one_of_70_is_refused() {
     let app = TestApp::in_memory(|_| {}).await;
@@ -208,7 +208,7 @@ async fn health_needs_no_key_and_is_on_both_listeners() {
     app.signal();
 }
 
-/// A connection that says nothing is closed after the keep-alive, and not before its answer.
+/// A silent connection is closed after the keep-alive timeout, and not before its response.
 #[tokio::test]
 async fn an_idle_connection_is_closed_after_the_keep_alive() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -225,7 +225,7 @@ async fn an_idle_connection_is_closed_after_the_keep_alive() {
     assert!(!String::from_utf8_lossy(&heard).to_lowercase().contains("connection: close"));
 }
 
-/// A known id is answered at once, also when nothing new is taken; repeats side by side are
+/// A known ID gets its response at once, even when nothing new is accepted; concurrent retries are
 /// counted once.
 #[tokio::test]
 async fn repeats_are_counted_once_even_side_by_side() {
@@ -242,13 +242,13 @@ async fn repeats_are_counted_once_even_side_by_side() {
     assert_counted(&app, &traffic).await;
     assert_eq!(app.metric("postmeter_requests_total{outcome=\"acknowledged\"}").await, 1);
     assert_eq!(app.metric("postmeter_requests_total{outcome=\"repeated\"}").await, 19);
-    // Another stream may use the same id for something else.
+    // Another stream may use the same ID for another request.
     let other = app.firehose().with("x-amz-firehose-source-arn", "arn:aws:firehose:::other");
     assert_eq!(other.deliver("same", &traffic.records(5)).await.status, 200);
     assert_counted(&app, &traffic).await;
 }
 
-/// A delivery whose body is sent piece by piece.
+/// A delivery whose body is sent in pieces.
 struct Slow {
     pieces: mpsc::Sender<Bytes>,
     reply: tokio::task::JoinHandle<Option<u16>>,
@@ -270,7 +270,7 @@ fn slow_delivery(app: &TestApp, id: &str) -> Slow {
     Slow { pieces, reply }
 }
 
-/// A body of pieces that come from a channel.
+/// A body whose pieces come from a channel.
 fn futures_stream(
     poll: impl FnMut(&mut std::task::Context<'_>) -> std::task::Poll<Option<Bytes>> + Send + 'static,
 ) -> impl futures_core::Stream<Item = Result<Frame<Bytes>, std::convert::Infallible>> + Send + 'static
@@ -295,8 +295,8 @@ async fn until_in_flight(app: &TestApp, requests: u64) {
     app.until_metric("postmeter_in_flight_requests", |now| now == requests).await;
 }
 
-/// Beyond the requests in flight new ones get 503 and leave no trace; a repeat of one in flight
-/// joins it, and one that is done is answered.
+/// Above the limit of requests in flight new ones get 503 without any effect; a retry of one in
+/// flight joins it, and one that is done gets its response.
 #[tokio::test]
 async fn beyond_the_requests_in_flight_new_ones_wait_outside() {
     let app = TestApp::in_memory(|config| config.limits.in_flight_requests = 1).await;
@@ -326,7 +326,7 @@ async fn beyond_the_requests_in_flight_new_ones_wait_outside() {
     assert_counted(&app, &traffic).await;
 }
 
-/// A sender that goes away in the middle of its body leaves no trace: the repeat is counted.
+/// A sender that disconnects in the middle of its body has no effect: the retry is counted.
 #[tokio::test]
 async fn a_body_that_breaks_off_leaves_no_trace() {
     let app = TestApp::in_memory(|_| {}).await;
@@ -341,7 +341,7 @@ async fn a_body_that_breaks_off_leaves_no_trace() {
     assert_counted(&app, &traffic).await;
 }
 
-/// Bytes in flight are bounded; one request larger than the bound is taken when it is alone.
+/// Bytes in flight are bounded; a request above the limit is accepted when it is alone.
 #[tokio::test]
 async fn beyond_the_bytes_in_flight_new_requests_wait_outside() {
     let app = TestApp::in_memory(|config| config.limits.in_flight_bytes = 10_000).await;
@@ -365,8 +365,8 @@ async fn beyond_the_bytes_in_flight_new_requests_wait_outside() {
     assert_counted(&app, &traffic).await;
 }
 
-/// Beyond the pending entries new requests are refused before the merge: what was acknowledged is
-/// published, what was refused left no trace, and nothing is dropped.
+/// Above the limit of pending entries new requests are rejected before the merge: acknowledged
+/// counts are published, rejected requests have no effect, and nothing is dropped.
 #[tokio::test]
 async fn the_pending_entries_are_bounded_and_nothing_is_dropped() {
     let fake = FakeCloudWatch::start().await;
@@ -394,8 +394,8 @@ async fn the_pending_entries_are_bounded_and_nothing_is_dropped() {
     assert_eq!(app.dropped("series_limit").await, 0);
 }
 
-/// Beyond the distinct series of an hour a new one is not made; old ones go on; the next hour
-/// begins anew. The answer stays 200.
+/// Above the hourly limit a new series is not created, known ones continue, and the next hour
+/// starts anew. The response stays 200.
 #[tokio::test]
 async fn the_distinct_series_of_an_hour_are_bounded() {
     let fake = FakeCloudWatch::start().await;
@@ -460,7 +460,8 @@ fn at_minute(event: &str, minute: &str) -> String {
     format!("{before}\"timestamp\":\"{minute}\"}}}}\n")
 }
 
-/// What CloudWatch would refuse for its age is given up before it is sent; memory takes it all.
+/// Counts that CloudWatch would reject for their age are dropped before they are sent; memory
+/// accepts all of them.
 #[tokio::test]
 async fn datums_too_old_or_too_new_are_given_up_with_their_reason() {
     let fake = FakeCloudWatch::start().await;
@@ -485,8 +486,8 @@ async fn datums_too_old_or_too_new_are_given_up_with_their_reason() {
     assert_eq!(get(memory.admin, "/series").await.1.lines().count(), 4 * 3);
 }
 
-/// A thousand datums of the largest dimensions need several calls, each within the limits that the
-/// fake enforces; small ones come a thousand to a call.
+/// A thousand datums with the largest dimensions need several calls, each within the limits that
+/// the fake enforces; of small ones a call holds a thousand.
 #[tokio::test]
 async fn calls_are_cut_by_datums_and_by_bytes() {
     let fake = FakeCloudWatch::start().await;

@@ -41,8 +41,8 @@ fn picture_shows_what_the_demo_prints() {
     assert!(found == expected, "{PICTURE} is out of date: run this with POSTMETER_WRITE_DOCS=1");
 }
 
-/// The terminal at the end of the demo. The lines of each second, which hold figures of the machine,
-/// come before the first empty line; a terminal has overwritten them by then.
+/// The terminal at the end of the demo. The lines of each second, with figures of the machine, come
+/// before the first empty line, and a terminal has overwritten them.
 fn lines(printed: &str) -> Vec<Line> {
     let (_, end) = printed.split_once("\n\n").expect("an empty line comes before the table");
     // A row that is too long continues in the column of its last cell.
@@ -96,7 +96,7 @@ fn picture(lines: &[Line]) -> String {
     );
     for (at, line) in lines.iter().enumerate().filter(|(_, line)| !line.text.is_empty()) {
         let y = TITLE_BAR_HEIGHT + LINE_HEIGHT * (at + 1) - 5;
-        // The width of a line holds the columns in place, whichever font the reader has.
+        // The explicit width keeps the columns aligned in any font.
         let columns = line.text.chars().count();
         writeln!(
             svg,

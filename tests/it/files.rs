@@ -1,4 +1,4 @@
-//! Files of the daemon: for one user alone, and never through a symbolic link.
+//! Files of the daemon: accessible to one user only, and never written through a symbolic link.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -16,7 +16,7 @@ fn str_of(path: &Path) -> &str {
     path.to_str().expect("a name in UTF-8")
 }
 
-/// Starts a daemon that cannot start; gives what it says.
+/// Starts a daemon that cannot start; returns its error.
 fn refused(variables: &[(&str, &str)]) -> String {
     let mut command = postmeter(&["serve"]);
     command.envs([

@@ -1,4 +1,4 @@
-//! Every event and wrapping that we know of, against a table written by hand.
+//! Every known event and wrapping, against a table written by hand.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -17,7 +17,7 @@ struct Row {
     /// The wrappings of each value in the file, as `explain` prints them.
     wrappings: Vec<String>,
     lines: BTreeSet<String>,
-    /// What is not counted, by key of the summary.
+    /// Values that are not counted, by key of the summary.
     others: BTreeMap<String, u64>,
 }
 
@@ -41,7 +41,7 @@ fn row(line: &str) -> Row {
     Row { fixture: fixture.to_owned(), wrappings, lines, others }
 }
 
-/// A line of `count --format json` as the table has it.
+/// A line of `count --format json` in the table's format.
 fn as_in_table(line: &str) -> String {
     let line: Value = serde_json::from_str(line).expect("a line of JSON");
     let string = |value: &Value| value.as_str().expect("a string").to_owned();

@@ -1,4 +1,4 @@
-//! Events forwarded as they came: to Firehose, SNS and EventBridge.
+//! Events are forwarded as received: to Firehose, SNS and EventBridge.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -49,7 +49,7 @@ fn to_event_bridge() -> (&'static str, Value) {
     ("EventBridgeDestination", json!({ "EventBusArn": BUS }))
 }
 
-/// Definitions that count everything of every set in one series a type, and forward it.
+/// Definitions that count all events of every set in one series per type, and forward them.
 fn definitions(targets: &[(&str, Value)]) -> Value {
     let mut destinations = vec![json!({
         "Name": "count", "Enabled": true, "MatchingEventTypes": TYPES,
@@ -105,7 +105,7 @@ impl Place {
         lines.map(|line| serde_json::from_str(&line).expect("JSON")).collect()
     }
 
-    /// The events in letters, sorted.
+    /// The events in dead letters, sorted.
     fn events_in_letters(&self) -> Vec<String> {
         let letters = self.letters();
         let events = letters.iter().map(|letter| {
@@ -122,7 +122,7 @@ fn sorted(texts: impl Iterator<Item = String>) -> Vec<String> {
     texts
 }
 
-/// Events that all have a set, each of them unlike the others.
+/// Events that all have a configuration set; no two are the same.
 fn events(seed: u64, events: usize) -> Vec<String> {
     let sets = vec!["prod".to_owned()];
     let start_ms = Clock::System.now_ms() - 600_000;
@@ -130,7 +130,7 @@ fn events(seed: u64, events: usize) -> Vec<String> {
     Generator::new(profile).take(events).map(|event| event.json).collect()
 }
 
-/// Asserts that a service took these; of what differs, only how many.
+/// Asserts that a service accepted these events; shows only how many differ.
 #[track_caller]
 fn assert_taken(fake: &FakeTargets, service: &str, expected: &[String]) {
     let taken = fake.taken(service);
@@ -154,7 +154,7 @@ async fn forwards(app: &TestApp, outcome: &str) -> u64 {
     app.metric(&format!("postmeter_forwards_total{{outcome=\"{outcome}\"}}")).await
 }
 
-/// The sum of all that is counted.
+/// The sum of all counts.
 async fn counted(app: &TestApp) -> u64 {
     let (status, lines) = get(app.admin, "/series").await;
     assert_eq!(status, 200);
@@ -185,7 +185,7 @@ async fn each_event_arrives_byte_for_byte_at_each_destination_and_is_counted_onc
             stream.deliver_gzip(&id, &records).await
         };
         assert_eq!(reply.status, 200, "{}", reply.body);
-        // Nothing waits once it is answered, and a repeat forwards nothing again.
+        // Nothing is waiting after the response, and a retry forwards nothing again.
         assert_eq!(app.metric("postmeter_forward_waiting_events").await, 0);
         assert_eq!(stream.deliver(&id, &records).await.status, 200);
     }
@@ -197,7 +197,7 @@ async fn each_event_arrives_byte_for_byte_at_each_destination_and_is_counted_onc
     assert_eq!(fake.state().faults, [""; 0]);
     assert_eq!((forwards(&app, "sent").await, counted(&app).await), (9000, 3000));
 
-    // As SES names them.
+    // With the names that SES uses.
     let mut types = BTreeSet::new();
     for taken in &fake.state().taken {
         let event: Value = serde_json::from_slice(&taken.bytes).expect("JSON");
@@ -230,7 +230,7 @@ async fn each_event_arrives_byte_for_byte_at_each_destination_and_is_counted_onc
     assert!(place.letters().is_empty());
 }
 
-/// Entries that fail are sent again, those beside them that were taken are not.
+/// Failed entries are retried; accepted ones in the same call are not.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_calls_whose_entries_fail_at_random_only_those_are_sent_again() {
     let fake = FakeTargets::start().await;
@@ -258,8 +258,8 @@ async fn of_calls_whose_entries_fail_at_random_only_those_are_sent_again() {
     app.stop().await;
 }
 
-/// An answer waits for the forward, also that of a repeat; then the event is a dead letter, which
-/// nobody counts again. What goes elsewhere meanwhile goes.
+/// The response waits for the forwarding, also that to a retry. Then the event is a dead letter,
+/// which is not counted again. Other targets are not affected.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_waits_for_its_events_until_they_are_dead_letters() {
     let fake = FakeTargets::start().await;
@@ -296,7 +296,8 @@ async fn an_answer_waits_for_its_events_until_they_are_dead_letters() {
     assert_eq!((&summary["events"], &summary["foreign"]), (&json!(0), &json!(50)));
 }
 
-/// One event that a service refuses takes no other with it, whether the entry is refused or the call.
+/// An event that a service rejects does not affect others, whether the entry or the whole call is
+/// rejected.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_is_refused_for_good_goes_alone() {
     let fake = FakeTargets::start().await;
@@ -320,8 +321,8 @@ async fn an_event_that_is_refused_for_good_goes_alone() {
     assert!(place.events_in_letters() == vec![all[37].clone(); 4], "other events");
 }
 
-/// Beyond its bytes a queue takes nothing: requests are refused before they are counted. Those whose
-/// events go elsewhere are not; and a request that is larger than the queue is taken when it is alone.
+/// A full queue accepts nothing: requests for it are rejected before they are counted. Requests for
+/// other targets are not, and a request larger than the queue is accepted when it is alone.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_queue_refuses_requests_for_it_and_no_others() {
     let fake = FakeTargets::start().await;
@@ -342,7 +343,7 @@ async fn a_full_queue_refuses_requests_for_it_and_no_others() {
     let error = refused.assert_by_the_letter("small").expect("it is refused");
     assert_eq!((refused.status, error.contains("limits.forward_bytes")), (503, true), "{error}");
     assert_eq!(counted(&app).await, 40);
-    // Nobody forwards this one.
+    // This event is not forwarded.
     let unrouted = small[0].replace("ses:configuration-set", "x");
     assert_eq!(app.firehose().deliver("other", &[unrouted]).await.status, 200);
 
@@ -350,7 +351,7 @@ async fn a_full_queue_refuses_requests_for_it_and_no_others() {
     assert_eq!(held.await.expect("no panic").status, 200);
     assert_eq!(app.firehose().deliver("small", &small).await.status, 200);
     assert_eq!(counted(&app).await, 41);
-    // It took them all at first, and never said so: at least once.
+    // At first the service accepted all of them without responding: at least once.
     let taken: BTreeSet<_> = fake.taken("sns").into_iter().collect();
     let expected: BTreeSet<_> = lines(&[large, small].concat()).into_iter().collect();
     let letters: BTreeSet<_> =
@@ -359,7 +360,7 @@ async fn a_full_queue_refuses_requests_for_it_and_no_others() {
     app.stop().await;
 }
 
-/// At the end what cannot be forwarded any more is kept, and the request is answered.
+/// At the end, events that cannot be forwarded any more are kept, and the response is sent.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_at_the_end_is_kept() {
     let fake = FakeTargets::start().await;
@@ -381,7 +382,7 @@ async fn what_waits_at_the_end_is_kept() {
     assert!(place.events_in_letters() == sorted(all.into_iter()), "other events in letters");
 }
 
-/// A message is deleted when its event was taken, and not before.
+/// A message is deleted only after its event was accepted.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_is_deleted_when_its_event_is_forwarded() {
     let (fake, sqs) = (FakeTargets::start().await, FakeSqs::start().await);
@@ -403,7 +404,7 @@ async fn a_message_is_deleted_when_its_event_is_forwarded() {
     app.stop().await;
 }
 
-/// New definitions forward to new places; what was on its way goes where it was to go.
+/// New definitions forward to new targets; events in flight go to their old ones.
 #[tokio::test(flavor = "multi_thread")]
 async fn new_definitions_forward_elsewhere() {
     let fake = FakeTargets::start().await;
@@ -423,7 +424,7 @@ async fn new_definitions_forward_elsewhere() {
     app.stop().await;
 }
 
-/// A topic that feeds the daemon would get its own events back, and count them each time.
+/// A topic that feeds the daemon would return its own events, and each would be counted again.
 #[tokio::test(flavor = "multi_thread")]
 async fn definitions_that_forward_to_where_events_come_from_are_refused() {
     let fake = FakeTargets::start().await;

@@ -1,9 +1,9 @@
-//! Valid input that is hostile, huge or clumsy: what it costs with the limits that `deploy/ecs`
-//! ships, in a task of 512 MiB.
+//! Valid input that is hostile, huge or inefficient: its cost with the limits in `deploy/ecs`, in a
+//! task of 512 MiB.
 //!
 //! `POSTMETER_BINARY=target/release/postmeter cargo test --test it hostile -- --nocapture` prints
-//! what each takes in a release build. `POSTMETER_HOSTILE_CASES` is the number of cases of the
-//! property at the end, and `POSTMETER_HOSTILE_BYTES` what a request may expand to there.
+//! the cost in a release build. `POSTMETER_HOSTILE_CASES` is the number of cases of the property at
+//! the end, and `POSTMETER_HOSTILE_BYTES` the decompressed size of its requests.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use crate::support::traffic::{held, held_of, send_of};
 
 const ID: &str = "x-amz-firehose-request-id";
 const MIB: u64 = 1 << 20;
-/// Settings of `deploy/ecs`, and a limit of series that is soon met.
+/// Settings of `deploy/ecs`, with a low limit of series.
 const LIMITS: [(&str, &str); 4] = [
     ("POSTMETER__LIMITS__IN_FLIGHT_BYTES", "134217728"),
     ("POSTMETER__LIMITS__ENTRIES", "500000"),
@@ -76,7 +76,7 @@ impl Bench {
         assert!(there.is_ok(), "{name} is not counted");
     }
 
-    /// Its memory was never more than this.
+    /// Its memory never exceeded this.
     fn assert_peak_at_most(&self, bytes: u64) {
         let Some(memory) = self.daemon.memory() else { return };
         let cpu = self.daemon.cpu_seconds().unwrap_or_default();
@@ -89,7 +89,7 @@ impl Bench {
     }
 }
 
-/// Asks `/livez` of both listeners again and again; each answer must come within a second.
+/// Polls `/livez` of both listeners; each response must arrive within a second.
 struct Pulse {
     stop: Arc<AtomicBool>,
     task: tokio::task::JoinHandle<Duration>,
@@ -127,7 +127,7 @@ fn delivery_of_gzip(id: &str, text: &[u8]) -> Vec<u8> {
     body_of(id, &[gzip(text)])
 }
 
-/// The same shape as a text, for a queue.
+/// The same request as a text, for a queue.
 fn message_of_gzip(text: &[u8]) -> String {
     message_of(&gzip(text))
 }
@@ -145,7 +145,7 @@ fn list_of_numbers(bytes: usize) -> Vec<u8> {
     [start, &zeros, end].concat()
 }
 
-/// Events that each make a series of their own.
+/// Events with one series each.
 fn distinct_series(events: usize) -> Vec<u8> {
     let mut text = String::new();
     for at in 0..events {
@@ -197,7 +197,7 @@ async fn gzip_in_gzip_in_gzip_is_one_malformed_value() {
     bench.assert_peak_at_most(250 * MIB);
 }
 
-/// A million series where 500 are allowed, by each way in.
+/// A million series where 500 are allowed, through each source.
 #[tokio::test(flavor = "multi_thread")]
 async fn series_beyond_the_limit_take_no_memory_while_reading() {
     let bench = Bench::start("a million series", &[]).await;
@@ -222,7 +222,8 @@ async fn series_beyond_the_limit_take_no_memory_while_reading() {
     bench.daemon.end().await;
 }
 
-/// It can never fit: refused once, named, and left to the redrive policy, while others go on.
+/// The object can never fit: it is rejected once, logged, and left to the redrive policy, while
+/// others are processed.
 #[tokio::test(flavor = "multi_thread")]
 async fn object_beyond_the_entries_ends_in_the_redrive_queue() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -241,7 +242,7 @@ async fn object_beyond_the_entries_ends_in_the_redrive_queue() {
         named.contains("s3://mail/large.ndjson") && named.contains("limits.entries"),
         "{named}"
     );
-    // Received again, it is not read again.
+    // When it is received again, it is not read again.
     bench.sqs.until("redriven", |queue| queue.redriven.len() == 1).await;
     assert_eq!((bench.s3.requests(), bench.refused().await), (1, 1));
     bench.assert_serves("after").await;
@@ -292,7 +293,7 @@ async fn message_beyond_its_budget_is_refused_once_and_kept_as_a_letter() {
     bench.daemon.end().await;
 }
 
-/// What is announced costs a sender nothing, and takes nothing from others.
+/// An announced length costs a sender nothing, and takes nothing from others.
 #[tokio::test(flavor = "multi_thread")]
 async fn announced_bytes_are_not_charged_before_they_arrive() {
     let bench = Bench::start("384 MiB announced", &[]).await;
@@ -310,11 +311,12 @@ async fn announced_bytes_are_not_charged_before_they_arrive() {
     bench.daemon.end().await;
 }
 
-/// SIGTERM while threads are busy with hostile input: the process is gone with its grace.
+/// SIGTERM while threads are busy with hostile input: the process exits within its grace period.
 #[tokio::test(flavor = "multi_thread")]
 async fn daemon_is_gone_at_the_end_of_its_grace_while_it_reads() {
     let bench = Bench::start("SIGTERM while reading", &[]).await;
-    // Two of them fit into limits.in_flight_bytes, one for each core; others are refused for now.
+    // Two of them fit into limits.in_flight_bytes, one for each core; others are rejected
+    // temporarily.
     let text = r#"{"eventType":"Send","mail":{}}"#.repeat(2_000_000);
     let inner = gzip(text.as_bytes());
     let mut senders = tokio::task::JoinSet::new();
@@ -332,7 +334,7 @@ async fn daemon_is_gone_at_the_end_of_its_grace_while_it_reads() {
     assert!(took < Duration::from_secs(6), "{took:?}");
 }
 
-/// Names that mean something, so that shapes are met and not only grammar.
+/// Names with a meaning, so that cases test known fields and not only grammar.
 const KEYS: [&str; 22] = [
     "eventType",
     "mail",
@@ -357,7 +359,7 @@ const KEYS: [&str; 22] = [
     "ses:configuration-set",
     "a",
 ];
-/// Pieces that are read again and again if reading is clumsy.
+/// Pieces that a naive reader would read repeatedly.
 const UNITS: [&str; 12] = [
     "{\"a\":\n",
     "[\n",
@@ -373,7 +375,7 @@ const UNITS: [&str; 12] = [
     "\"x",
 ];
 
-/// Made-up bodies.
+/// Generated bodies.
 struct Cases(fastrand::Rng);
 
 impl Cases {
@@ -461,8 +463,8 @@ impl Cases {
     }
 }
 
-/// For any bytes and any shape of JSON, one case in a hundred at the limits of size, by each way in:
-/// no kill, no panic, health within a second, honest senders served, and memory below that of the
+/// For any bytes and any JSON, one case in a hundred at the limits of size, through each source: no
+/// kill, no panic, health within a second, honest senders served, and memory below that of the
 /// smallest task.
 #[tokio::test(flavor = "multi_thread")]
 async fn any_input_leaves_the_daemon_within_its_memory_and_serving() {
@@ -506,7 +508,7 @@ async fn any_input_leaves_the_daemon_within_its_memory_and_serving() {
             };
             let firehose = bench.daemon.firehose().with(ID, &id);
             sending.spawn(async move {
-                // A body that is cut off may end the connection.
+                // Rejecting a body early may close the connection.
                 if let Ok(reply) = firehose.try_post(body).await {
                     assert!(matches!(reply.status, 200 | 400 | 503), "{}", reply.body);
                 }

@@ -1,4 +1,4 @@
-//! `acknowledge = "journaled"`: what was answered survives `kill -9`.
+//! `acknowledge = "journaled"`: acknowledged requests survive `kill -9`.
 
 use std::path::Path;
 use std::process::Command;
@@ -55,7 +55,7 @@ async fn what_was_answered_survives_kill_and_is_counted_once() {
     let second = start(&fake, directory.path(), &[]);
     let more = traffic.records(50);
     assert_eq!(second.firehose().deliver("new", &more).await.status, 200);
-    // Whoever did not hear of the answer sends again.
+    // Senders without a response retry.
     for (at, records) in records.iter().enumerate() {
         assert_eq!(second.firehose().deliver(&format!("r{at}"), records).await.status, 200);
     }
@@ -67,7 +67,7 @@ async fn what_was_answered_survives_kill_and_is_counted_once() {
     assert_eq!(status.code(), Some(0));
     assert_held(&fake, &traffic.sums());
 
-    // All is settled: a third life has nothing to say, and still knows the ids.
+    // Everything is settled: a third life publishes nothing, and still knows the IDs.
     let third = start(&fake, directory.path(), &[]);
     assert_eq!(third.firehose().deliver("new", &more).await.status, 200);
     assert_eq!(third.metric("postmeter_pending_counts").await, 0);
@@ -80,7 +80,7 @@ async fn a_call_on_its_way_at_a_kill_is_in_doubt_as_told() {
     for (ambiguous, held) in [("retry", 2 * 30), ("drop", 30)] {
         let directory = tempfile::tempdir().expect("a directory");
         let fake = FakeCloudWatch::start().await;
-        // Taken, and never answered.
+        // Accepted without a response.
         fake.set_mode(Fault::HangAfter);
         let policy = [("POSTMETER__CLOUDWATCH__AMBIGUOUS", ambiguous)];
         let first = start(&fake, directory.path(), &policy);
@@ -111,7 +111,8 @@ async fn a_call_on_its_way_at_a_kill_is_in_doubt_as_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_published_in_time_stays_in_the_journal() {
     let mut doubts = Vec::new();
-    // A try that is on its way at the very end of the grace is in doubt, as told: not in all five.
+    // A call in flight at the very end of the grace period is in doubt and reported so: not in all
+    // five rounds.
     while doubts.len() < 5 && !doubts.contains(&0) {
         let directory = tempfile::tempdir().expect("a directory");
         let fake = FakeCloudWatch::start().await;
@@ -154,7 +155,7 @@ async fn a_journal_belongs_to_one_process() {
     assert!(stderr.contains("another process is using it"), "{stderr}");
 }
 
-/// No file of this process may have more than 32 KiB: writing beyond fails as on a full disk.
+/// No file of this process may exceed 32 KiB, so writing more fails as on a full disk.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_disk_does_not_take_is_refused_and_counted_when_it_comes_again() {
     let directory = tempfile::tempdir().expect("a directory");

@@ -1,4 +1,4 @@
-//! The harness against an HTTP endpoint and a file: what it says is what happened.
+//! The load generator against an HTTP endpoint and a file: its report is correct.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -31,7 +31,8 @@ fn admin(daemon: &Daemon) -> String {
     format!("http://{}", daemon.admin)
 }
 
-/// The counters of a report's `events`, in the order taken, in doubt, not delivered, twice, unsent.
+/// The counters of a report's `events`, in the order accepted, in doubt, not delivered, twice,
+/// unsent.
 fn events(report: &Value) -> [u64; 5] {
     ["taken", "in_doubt", "not_delivered", "perhaps_twice", "unsent"]
         .map(|name| report["events"][name].as_u64().expect("a count"))
@@ -84,17 +85,17 @@ async fn what_a_daemon_publishes_is_verified_to_the_count() {
             assert!(report["sender"]["cpu_seconds"].as_f64() >= Some(0.0), "{report}");
         }
     }
-    // The recorder prints what the daemon says that it counted.
+    // The recorder prints the counts that the daemon reports.
     let (_, counted) = get(daemon.admin, "/series").await;
     assert_same_lines(&recorder.stop(), &counted);
 }
 
-/// The seed draws that the first call is taken and answered 500, so its counts come twice.
+/// This seed accepts the first call and responds with 500, so its counts are published twice.
 const FIRST_TAKEN_TWICE: [&str; 4] = ["--fail-after-accept", "0.5", "--seed", "4"];
 
 #[tokio::test]
 async fn counts_too_many_pass_up_to_the_doubt_that_the_daemon_names() {
-    // Of the first calls one is taken and answered 500, the next two are throttled, then again.
+    // Of the first calls one is accepted with a 500, the next two are throttled, then again.
     let recorder =
         Recorder::start(&["--throttle", "0.2", "--fail-after-accept", "0.5", "--seed", "8"]);
     let daemon = recorder.daemon(&[]);
@@ -117,7 +118,7 @@ async fn counts_too_many_without_a_named_doubt_are_a_failure() {
     let daemon = recorder.daemon(&[]);
     let url = firehose(&daemon);
     let args = ["firehose-http", &url, "--events", "300", "--verify", &recorder.url];
-    // Time for the second time, and the harness then finds no doubt named.
+    // Enough time for the second call; the load generator then finds no reported doubt.
     let ran = report(&[&args[..], &["--settle", "3s"]].concat(), &[]).await;
     assert_eq!(ran.exit, 1, "{}{}", ran.stdout, ran.stderr);
     assert_eq!(ran.report["verify"]["passed"], false);
@@ -136,7 +137,7 @@ async fn what_an_earlier_run_left_to_publish_is_waited_for() {
     let ran = report(&[&usual[..], &check].concat(), &[]).await;
     assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
     assert_eq!(ran.report["verify"]["exact"], true);
-    // With no time to wait, it says so before it sends anything.
+    // Without time to wait, it reports that before it sends anything.
     let earlier = report(&usual, &[]).await;
     assert_eq!(earlier.exit, 0, "{}{}", earlier.stdout, earlier.stderr);
     let ran = run(&[&usual[..], &check, &["--settle", "0s"]].concat(), &[]).await;
@@ -184,7 +185,8 @@ fn acknowledged(received: &Received) -> (u16, String) {
 #[tokio::test]
 async fn a_refused_delivery_comes_again_under_its_own_id() {
     for gzip in [false, true] {
-        // Of each request the first try is refused, the second is answered for another one.
+        // For each request the first attempt is rejected, and the second gets the response to
+        // another one.
         let endpoint = Endpoint::start(|number, received| async move {
             match number % 3 {
                 0 => (503, json!({"requestId": "?", "errorMessage": "busy now"}).to_string()),
@@ -245,8 +247,8 @@ async fn what_is_refused_for_too_long_is_in_doubt_and_a_failure() {
     assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
 }
 
-/// One connection, an answer after 50 ms, a request due every 10 ms: the 20th is due after 190 ms
-/// and answered after 1000 ms at the earliest, though its own answer takes but 50 ms.
+/// One connection, a response after 50 ms, a request due every 10 ms: the 20th is due after 190 ms
+/// and gets its response after 1000 ms at the earliest, though that takes only 50 ms.
 #[tokio::test]
 async fn with_a_rate_latency_counts_from_when_a_request_was_due() {
     let endpoint = Endpoint::start(|_, received| async move {
@@ -263,7 +265,7 @@ async fn with_a_rate_latency_counts_from_when_a_request_was_due() {
     assert_eq!((&latency["from"], &latency["requests"]), (&json!("due"), &json!(20)));
     assert!(latency["max"].as_u64() >= Some(810_000), "{latency}");
     assert!(latency["p50"].as_u64() >= Some(400_000), "{latency}");
-    // One that was late already when the time was over was still sent, and told of if not.
+    // A request that was late when the time ended was sent or reported as unsent.
     let ran = report(&[&args[..6], &["--rate", "100", "--duration", "300ms"]].concat(), &[]).await;
     let [taken, .., unsent] = events(&ran.report);
     assert_eq!(taken + unsent, 30, "{}", ran.report);
@@ -299,7 +301,7 @@ async fn an_interrupt_ends_the_sending_and_what_was_sent_is_reported() {
 
 #[tokio::test]
 async fn a_daemon_that_goes_away_costs_the_comparison_and_not_the_report() {
-    // The first question is answered as the admin listener does, no later one.
+    // The first request gets the admin listener's response, later ones do not.
     let asked = Arc::new(AtomicBool::new(false));
     let endpoint = Endpoint::start(move |_, received| {
         let is_delivery = !received.header("x-amz-firehose-request-id").is_empty();

@@ -1,4 +1,4 @@
-//! `postmeter-load record` holds what AWS's own client sends.
+//! `postmeter-load record` accepts what AWS's own client sends.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ fn client(recorder: &Recorder) -> Client {
 }
 
 fn datum(metric: &str) -> aws_sdk_cloudwatch::types::builders::MetricDatumBuilder {
-    // Not sorted: the recorder sorts.
+    // Not sorted, because the recorder sorts.
     let dimensions = [("genre", "jazz"), ("campaign", "spring")];
     let dimensions = dimensions.map(|(n, v)| Dimension::builder().name(n).value(v).build());
     MetricDatum::builder()
@@ -40,7 +40,7 @@ fn datum(metric: &str) -> aws_sdk_cloudwatch::types::builders::MetricDatumBuilde
         .unit(StandardUnit::Count)
 }
 
-/// A call; gives the code of its error, and `None` when it was accepted.
+/// Makes a call; returns its error code, and `None` when it was accepted.
 async fn put(client: &Client, datums: Vec<MetricDatum>) -> Option<String> {
     let call = client.put_metric_data().namespace("SES").set_metric_data(Some(datums));
     match call.send().await {
@@ -103,7 +103,7 @@ async fn faults_are_what_the_client_takes_them_for() {
         let recorder = Recorder::start(&[option, "1"]);
         let datums = vec![datum("Send").values(1.0).counts(7.0).build()];
         assert_eq!(put(&client(&recorder), datums).await.as_deref(), Some(code), "{option}");
-        // Also while a call hangs, it ends when told to.
+        // It also stops on request while a call hangs.
         assert_eq!(recorder.stop().lines().count(), usize::from(is_held), "{option}");
     }
 }

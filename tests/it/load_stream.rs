@@ -1,4 +1,4 @@
-//! The harness against a Firehose delivery stream, of whose records some fail.
+//! The load generator against a Firehose delivery stream with failing records.
 
 use std::sync::{Arc, Mutex};
 
@@ -21,7 +21,7 @@ async fn put(endpoint: &Endpoint, options: &[&str]) -> Ran {
     report(&[&["firehose-stream", "ses"], options].concat(), &environment).await
 }
 
-/// Events in what was taken.
+/// The number of accepted events.
 fn counted(taken: &[Vec<u8>]) -> u64 {
     let arguments =
         ["count", "--definitions", "config/definitions.json", "--summary", "/dev/stdout"];
@@ -32,7 +32,7 @@ fn counted(taken: &[Vec<u8>]) -> u64 {
     summary["events"].as_u64().expect("a count")
 }
 
-/// For every call, the records that come next on its connection are those that failed, in order.
+/// For every call, the next records on its connection are those that failed, in order.
 #[tokio::test]
 async fn only_the_records_that_failed_are_sent_again() {
     let taken: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
@@ -41,7 +41,7 @@ async fn only_the_records_that_failed_are_sent_again() {
         let list = Arc::clone(&list);
         async move {
             let records = records(&received);
-            // Every third record of a first try fails, and every second of these once more.
+            // Every third record fails at first, and every second of these fails again.
             let is_good = |at: usize| match number % 3 {
                 0 => !at.is_multiple_of(3),
                 1 => !at.is_multiple_of(2),

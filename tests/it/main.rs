@@ -1,4 +1,4 @@
-//! The integration tests: one binary, since each would link the AWS SDK again.
+//! The integration tests: one binary, because each binary would link the AWS SDK again.
 
 #![forbid(unsafe_code)]
 #![allow(

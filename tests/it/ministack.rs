@@ -1,4 +1,4 @@
-//! The real SDK against an emulator of AWS. Runs where `make test` has made one available.
+//! The real SDK against an emulator of AWS. Runs if `make test` has installed one.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -25,14 +25,14 @@ use crate::support::load::report;
 use crate::support::process::Daemon;
 use crate::support::traffic::{Sums, Traffic};
 
-/// The emulator; ends when it is dropped.
+/// The emulator; stops when it is dropped.
 struct Ministack {
     child: Child,
     url: String,
 }
 
 impl Ministack {
-    /// Starts the emulator that the environment names; `None` where it names none.
+    /// Starts the emulator that the environment names, if any.
     async fn start() -> Option<Self> {
         let Some(path) = std::env::var_os("POSTMETER_MINISTACK") else {
             println!("skipped: POSTMETER_MINISTACK names no emulator; `make test` provides one");
@@ -72,14 +72,14 @@ impl Ministack {
         Client::from_conf(config)
     }
 
-    /// What the emulator holds, read back series by series.
+    /// Asserts the emulator's content, read series by series.
     async fn assert_held(&self, sums: &Sums) {
         for (series, held) in self.held(sums).await {
             assert_eq!(held, sums[&series], "{series:?}");
         }
     }
 
-    /// What the emulator holds of these.
+    /// The emulator's content for these series.
     async fn held(&self, sums: &Sums) -> Sums {
         let client = self.cloudwatch();
         let times = || sums.keys().map(|series| series.timestamp);
@@ -117,7 +117,7 @@ impl Ministack {
         all
     }
 
-    /// Feeds a queue by a script of the emulator's venv; gives the queue's URL.
+    /// Fills a queue with a script in the emulator's venv; returns the queue's URL.
     fn feed(&self, way: &[&str], lines: &[String]) -> String {
         let emulator = std::env::var_os("POSTMETER_MINISTACK").expect("it runs");
         let python = Path::new(&emulator).with_file_name("python");
@@ -139,7 +139,7 @@ impl Ministack {
         String::from_utf8(output.stdout).expect("text").trim().to_owned()
     }
 
-    /// Runs the script that makes targets of forwarded events and reads them; gives what it prints.
+    /// Runs the script that creates targets of forwarded events and reads them; returns its output.
     fn forwarded(&self, way: &[&str]) -> Value {
         let emulator = std::env::var_os("POSTMETER_MINISTACK").expect("it runs");
         let output = Command::new(Path::new(&emulator).with_file_name("python"))
@@ -153,7 +153,7 @@ impl Ministack {
         serde_json::from_slice(&output.stdout).expect("JSON")
     }
 
-    /// Whether nothing is in a queue, taken messages included.
+    /// Whether a queue is empty, including messages in flight.
     async fn is_empty(&self, queue: &str) -> bool {
         use aws_sdk_sqs::types::QueueAttributeName::{
             ApproximateNumberOfMessages as Visible, ApproximateNumberOfMessagesNotVisible as Taken,
@@ -171,7 +171,7 @@ impl Ministack {
         [Visible, Taken].iter().all(|name| attributes.get(name).is_some_and(|count| count == "0"))
     }
 
-    /// Forgets everything.
+    /// Deletes everything.
     async fn reset(&self) {
         let authority = self.url.strip_prefix("http://").expect("it is one");
         let mut stream = tokio::net::TcpStream::connect(authority).await.expect("it listens");
@@ -227,8 +227,8 @@ async fn fifty_deliveries_read_back_with_get_metric_statistics_equal_what_was_se
     emulator.assert_held(&traffic.sums()).await;
 }
 
-/// The harness, through a delivery stream's API and through the daemon, with the emulator as both
-/// AWS services.
+/// The load generator, through a delivery stream's API and through the daemon, with the emulator as
+/// both AWS services.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_harness_verifies_what_the_emulator_holds() {
     let Some(emulator) = Ministack::start().await else { return };
@@ -270,7 +270,7 @@ async fn the_harness_verifies_what_the_emulator_holds() {
     assert_eq!(ran.report["refusals"]["ResourceNotFoundException"], 1);
 }
 
-/// SES's events as SNS brings them, enveloped and raw.
+/// SES events as SNS delivers them, with an envelope and raw.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_sns_sends_to_a_queue_is_counted_exactly() {
     let Some(emulator) = Ministack::start().await else { return };
@@ -285,8 +285,8 @@ async fn what_sns_sends_to_a_queue_is_counted_exactly() {
     }
 }
 
-/// The whole way: SNS, a queue, postmeter; from there counts to CloudWatch, and each event as it came to
-/// Firehose, SNS and EventBridge.
+/// The whole path: SNS, a queue, postmeter; from there counts to CloudWatch, and each event as
+/// received to Firehose, SNS and EventBridge.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_queue_brings_is_counted_and_forwarded_as_it_came() {
     const EVENTS: usize = 1500;
@@ -362,7 +362,7 @@ async fn objects_that_s3_names_are_counted_and_kills_lose_nothing() {
     }
     let last = emulator.daemon(&variables);
     doubt += crash_doubt(&last).await;
-    // The messages that the others had taken are shown again after two seconds.
+    // The messages of the killed daemons become visible after two seconds.
     let empty = async {
         while last.metric("postmeter_sqs_pollers").await > 1
             || last.metric("postmeter_sqs_messages_held").await > 0
@@ -380,7 +380,7 @@ async fn objects_that_s3_names_are_counted_and_kills_lose_nothing() {
     assert!(doubled <= doubt, "{doubled} doubled, {doubt} named");
 }
 
-/// Two hundred objects, replayed in two goes.
+/// Two hundred objects, replayed in two runs.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_archive_in_s3_is_replayed_once() {
     let Some(emulator) = Ministack::start().await else { return };
@@ -404,7 +404,7 @@ async fn an_archive_in_s3_is_replayed_once() {
             .output()
             .expect("the binary starts")
     };
-    // None are so old; then all are new, and then none is.
+    // No object is that old; then all are new, and then none is left.
     for range in [&["--to", "2026-01-01"][..], &["--from", "2026-01-01"], &[]] {
         let output = replay(range);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

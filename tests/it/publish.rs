@@ -1,4 +1,4 @@
-//! What CloudWatch holds in the end, under every fault it can show.
+//! The content of CloudWatch in the end, under every fault it can have.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,13 +13,13 @@ use crate::support::fake_cloudwatch::{FakeCloudWatch, Fault, State};
 use crate::support::process::Daemon;
 use crate::support::traffic::{Traffic, assert_held, held, send_of};
 
-/// How long CloudWatch is away or refuses; `POSTMETER_TEST_OUTAGE_SECONDS=20` for a long look.
+/// How long CloudWatch is unavailable; `POSTMETER_TEST_OUTAGE_SECONDS=20` for a longer outage.
 pub fn outage() -> Duration {
     let seconds = std::env::var("POSTMETER_TEST_OUTAGE_SECONDS").ok();
     Duration::from_secs_f64(seconds.map_or(1.5, |seconds| seconds.parse().expect("seconds")))
 }
 
-/// Sends requests of 100 events, every other one in gzip; all must be acknowledged.
+/// Sends requests of 100 events, every other one as gzip; all must be acknowledged.
 async fn send(app: &TestApp, traffic: &mut Traffic, requests: usize, name: &str) {
     let firehose = app.firehose();
     for at in 0..requests {
@@ -46,7 +46,7 @@ async fn what_was_sent_is_published_exactly() {
     assert!(units.values().all(|units| units == &["Count"]), "{units:?}");
 }
 
-/// Throttling, 429, 408, 413, refused connections and refused credentials are surely not
+/// Throttling, 429, 408, 413, refused connections and rejected credentials are certainly not
 /// ingested: everything is published once, and nothing is in doubt.
 #[tokio::test]
 async fn what_was_surely_not_ingested_is_repeated_until_it_is() {
@@ -89,7 +89,7 @@ async fn refused_connections_leave_no_doubt() {
     assert_eq!(app.doubtful().await, 0);
 }
 
-/// The gauge of refusals shows while any namespace is refused, though another is accepted.
+/// The gauge is 1 while any namespace is denied, even if another is accepted.
 #[tokio::test]
 async fn a_refusal_shows_in_the_gauge_and_ends_with_it() {
     let fake = FakeCloudWatch::start().await;
@@ -112,7 +112,7 @@ async fn a_refusal_shows_in_the_gauge_and_ends_with_it() {
     assert_eq!(fake.total_in("Mail/Reputation"), 1);
 }
 
-/// Credentials that were refused are fetched anew, although they say that they are good for years.
+/// Rejected credentials are fetched again, although they claim to be valid for years.
 #[tokio::test(flavor = "multi_thread")]
 async fn refused_credentials_are_fetched_anew() {
     let fake = FakeCloudWatch::start().await;
@@ -139,7 +139,8 @@ async fn refused_credentials_are_fetched_anew() {
     assert_eq!((fake.calls().len(), credentials.received().len()), (2, 2));
 }
 
-/// However often it is refused, one line a minute says what is not allowed, where, and to whom.
+/// However often a call is denied, one log line per minute names the action, the namespace and the
+/// identity.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_is_said_once_a_minute_with_all_that_mends_it() {
     let fake = FakeCloudWatch::start().await;
@@ -158,8 +159,8 @@ async fn a_refusal_is_said_once_a_minute_with_all_that_mends_it() {
     assert_eq!(again.count(), 1, "{lines:#?}");
 }
 
-/// One datum that CloudWatch refuses, named or not, is given up with its reason; every other one
-/// is published exactly.
+/// One datum that CloudWatch rejects, named or not, is dropped with its reason; every other one is
+/// published exactly.
 #[tokio::test]
 async fn one_refused_datum_costs_only_itself() {
     let faults = [Fault::RefuseNamed("opera".to_owned()), Fault::RefuseUnnamed("opera".to_owned())];
@@ -181,7 +182,7 @@ async fn one_refused_datum_costs_only_itself() {
     }
 }
 
-/// A refusal that points at no datum gives up none, however long it lasts.
+/// A rejection that names no datum drops none, however long it lasts.
 #[tokio::test]
 async fn a_refusal_of_everything_gives_up_nothing() {
     for message in ["The value Mail for parameter Namespace is invalid.", "The request is invalid."]
@@ -212,7 +213,7 @@ async fn a_call_that_is_too_large_is_cut() {
     assert!(datums[1] < datums[0], "{datums:?}");
 }
 
-/// Faults after which nobody knows, each with whether CloudWatch had ingested the call.
+/// Faults with an unknown outcome, each with whether CloudWatch had ingested the call.
 fn faults_in_doubt() -> [(Fault, bool); 7] {
     [
         (Fault::Http500After, true),
@@ -225,9 +226,9 @@ fn faults_in_doubt() -> [(Fault, bool); 7] {
     ]
 }
 
-/// With `retry`, what CloudWatch has too much is exactly what was called doubtful when every
-/// doubtful call had been ingested, and never more; with `drop`, published and doubtful together
-/// are what was sent.
+/// With `retry`, the excess in CloudWatch equals the doubtful counts if every doubtful call was
+/// ingested, and is never more; with `drop`, published and doubtful counts together are what was
+/// sent.
 #[tokio::test]
 async fn what_is_in_doubt_is_counted_and_bounds_the_error() {
     for (seed, (fault, ingested)) in (60..).zip(faults_in_doubt()) {

@@ -1,4 +1,4 @@
-//! The mode `published`: an answer waits until its counts are settled.
+//! The mode `published`: a response waits until its counts are settled.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::support::app::{PATIENCE, TestApp};
 use crate::support::fake_cloudwatch::{FakeCloudWatch, Fault, Hold};
 use crate::support::traffic::{Traffic, assert_held, held_of, send_of};
 
-/// The settle deadline: the default's 45 s when the outage is long enough to show it.
+/// The settle deadline: the default of 45 s if the outage is long enough to show it.
 fn settle_deadline() -> Duration {
     Duration::from_secs(if outage() > Duration::from_mins(1) { 45 } else { 1 })
 }
@@ -40,7 +40,7 @@ async fn an_answer_comes_when_its_counts_are_accepted_and_not_before() {
     assert_eq!(held_of(&fake, "a"), 1);
 }
 
-/// A request that only wrote to one namespace does not wait for another that is refused.
+/// A request with counts in one namespace does not wait for another that is denied.
 #[tokio::test]
 async fn an_answer_waits_only_for_the_namespaces_that_its_request_wrote_to() {
     let fake = FakeCloudWatch::start().await;
@@ -55,7 +55,7 @@ async fn an_answer_waits_only_for_the_namespaces_that_its_request_wrote_to() {
     let event = |kind: &str| send_of("a").replace("prod", "newsletter").replace("Send", kind);
     let refused = app.firehose().deliver("bounce", &[event("Bounce")]).await;
     assert_eq!(refused.status, 503, "{}", refused.body);
-    // The epoch of the refused namespace is old by now, so nothing new is taken at all.
+    // The epoch of the denied namespace is old by now, so nothing new is accepted at all.
     assert_eq!(app.firehose().deliver("send", &[event("Send")]).await.status, 503);
     fake.set_mode_for("Mail/Reputation", None);
     app.settled().await;
@@ -79,8 +79,8 @@ async fn an_answer_waits_only_for_the_namespaces_that_its_request_wrote_to() {
     assert_eq!(slow.await.expect("it ends"), 200);
 }
 
-/// While CloudWatch is away: a merged request is answered 503 at the deadline, its repeat joins,
-/// new ones are refused before the merge; afterwards everything merged is there, once.
+/// While CloudWatch is unavailable, a merged request gets 503 at the deadline, a retry joins it,
+/// and new ones are rejected before the merge. Afterwards everything merged is published once.
 #[tokio::test]
 async fn an_outage_stops_the_intake_and_doubles_nothing() {
     let fake = FakeCloudWatch::start().await;
@@ -120,7 +120,7 @@ async fn an_outage_stops_the_intake_and_doubles_nothing() {
     assert_eq!(app.metric("postmeter_requests_total{outcome=\"behind\"}").await, refusals);
     fake.resume_listening().await;
     app.settled().await;
-    // A repeat that was still waiting, or comes now, is told that all is settled.
+    // A retry, waiting or new, is told that all is settled.
     let joined = joined.await.expect("it ends");
     assert!(joined == 200 || joined == 503, "{joined}");
     assert_eq!(firehose.deliver("merged", &merged).await.status, 200);
@@ -130,8 +130,8 @@ async fn an_outage_stops_the_intake_and_doubles_nothing() {
     assert_eq!(app.doubtful().await, 0);
 }
 
-/// Many requests, one fault after the other: whoever got 200 is counted once, and so is everybody
-/// who repeats until they do.
+/// Many requests, one fault after another: every request that got 200 is counted once, also if its
+/// sender retried until then.
 #[tokio::test]
 async fn senders_that_repeat_until_they_hear_200_are_counted_once() {
     let fake = FakeCloudWatch::start().await;
@@ -158,8 +158,8 @@ async fn senders_that_repeat_until_they_hear_200_are_counted_once() {
     assert_eq!(app.doubtful().await, 0);
 }
 
-/// The work on a request does not end with its connection: a sender that goes away while it waits
-/// is counted, and its repeat is told so.
+/// Processing continues when the connection closes: the request of a disconnected sender is
+/// counted, and a retry is acknowledged.
 #[tokio::test]
 async fn a_sender_that_goes_away_while_it_waits_is_counted_once() {
     let fake = FakeCloudWatch::start().await;

@@ -16,14 +16,14 @@ use crate::support::traffic::{Traffic, assert_held, held_of, send_of};
 const DEFINITIONS: &str = "config/definitions.json";
 const DAY_MS: i64 = 86_400_000;
 
-/// A bucket, a CloudWatch, and a folder for the state and whatever is local.
+/// A bucket, a CloudWatch, and a folder for the state and local files.
 struct Bench {
     cloudwatch: FakeCloudWatch,
     s3: FakeS3,
     folder: tempfile::TempDir,
 }
 
-/// What a replay printed and wrote.
+/// The output of a replay.
 struct Ended {
     code: Option<i32>,
     stdout: String,
@@ -52,7 +52,7 @@ impl Bench {
         std::fs::write(path, bytes).expect("it is written");
     }
 
-    /// The command, which publishes to the fake and says its totals.
+    /// The command, which publishes to the fake and reports its totals.
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = postmeter(&["replay"]);
         command
@@ -76,7 +76,7 @@ impl Bench {
         command
     }
 
-    /// Runs to the end, with the state in the bench's folder.
+    /// Runs to the end, with the state in the test's folder.
     async fn replay(&self, arguments: &[&str]) -> Ended {
         let state = self.path("state").display().to_string();
         self.end(self.command(&[&["--state", &state], arguments].concat()).spawn()).await
@@ -103,7 +103,7 @@ impl Bench {
 }
 
 impl Ended {
-    /// Asserts the exit code; says what was said.
+    /// Asserts the exit code; on failure shows the output.
     fn with_code(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{}", self.stderr);
         self
@@ -128,14 +128,14 @@ impl Ended {
     }
 }
 
-/// `YYYY/MM/dd/HH` and `YYYY-MM-dd-HH-MM-SS` of a time so many days ago.
+/// `YYYY/MM/dd/HH` and `YYYY-MM-dd-HH-MM-SS` of a time this many days ago.
 fn layout(days_ago: i64) -> (String, String) {
     let time = Minute::of_ms(Clock::System.now_ms() - days_ago * DAY_MS).to_string();
     let folder = format!("{}/{}", time[..10].replace('-', "/"), &time[11..13]);
     (folder, format!("{}-{}-{}-00", &time[..10], &time[11..13], &time[14..16]))
 }
 
-/// An object's name as Firehose makes it.
+/// An object's name in Firehose's format.
 fn key(at: usize, days_ago: i64) -> String {
     let (folder, stamp) = layout(days_ago);
     format!("events/{folder}/mail-1-{stamp}-{at:08x}-1111-2222-3333-444455556666.gz")
@@ -146,7 +146,7 @@ fn signal(child: &Child, name: &str) {
     assert!(status.expect("kill runs").success());
 }
 
-/// The SES API would make the document; a replay that found none would count nothing, once and for all.
+/// The SES API would create the document; a replay without it would count nothing, permanently.
 #[test]
 fn definitions_must_be_there_even_where_the_api_is_to_make_them() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -162,7 +162,8 @@ fn definitions_must_be_there_even_where_the_api_is_to_make_them() {
     assert!(text(&ran.stderr).contains("none.json"), "{}", text(&ran.stderr));
 }
 
-/// Interrupted by SIGTERM and by `kill -9`, an archive is published once, but for what is named.
+/// Interrupted by SIGTERM and by `kill -9`, an archive is published once, except for what is
+/// reported.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_archive_is_counted_once_though_it_is_interrupted_twice() {
     let bench = Bench::start().await;
@@ -176,7 +177,7 @@ async fn an_archive_is_counted_once_though_it_is_interrupted_twice() {
     let state = bench.path("state").display().to_string();
     let arguments = ["--state", &state, "--objects-at-once", "4", "s3://mail/events/"];
 
-    // Objects that hang, as many as are read at once, keep a run from its end.
+    // Hanging objects, as many as are read at once, keep a run from finishing.
     let hang = |from: usize, fault| {
         for key in &keys[from..from + 4] {
             bench.s3.set_fault(key, fault);
@@ -214,7 +215,8 @@ async fn an_archive_is_counted_once_though_it_is_interrupted_twice() {
     assert_eq!(bench.cloudwatch.total_in("SES"), held);
 }
 
-/// What was merged and could not be published in time is in the state, and published by the next run.
+/// Merged counts that could not be published in time are in the state, and published by the next
+/// run.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_published_in_time_is_left_in_the_state() {
     let bench = Bench::start().await;
@@ -243,8 +245,8 @@ async fn what_cannot_be_published_in_time_is_left_in_the_state() {
     assert_held(&bench.cloudwatch, &traffic.sums());
 }
 
-/// A rehearsal prints what `count` prints of the same bytes, asks CloudWatch for nothing and leaves no
-/// trace.
+/// A dry run prints the same as `count` for these bytes, sends nothing to CloudWatch and writes
+/// nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dry_run_prints_what_count_prints() {
     let bench = Bench::start().await;
@@ -287,7 +289,7 @@ async fn a_dry_run_prints_what_count_prints() {
     assert!(!bench.path("state").exists());
 }
 
-/// As Firehose writes what it could not deliver.
+/// In Firehose's format for failed deliveries.
 fn failed_deliveries(records: &[String]) -> String {
     let line = |record: &String| {
         use base64::Engine as _;
@@ -301,7 +303,7 @@ fn failed_deliveries(records: &[String]) -> String {
     records.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// Times choose objects, and folders outside of them are not even listed.
+/// The time range selects objects, and folders outside of it are not even listed.
 #[tokio::test(flavor = "multi_thread")]
 async fn objects_are_chosen_by_the_times_in_their_names() {
     let bench = Bench::start().await;
@@ -330,13 +332,13 @@ async fn objects_are_chosen_by_the_times_in_their_names() {
     assert!(is_listed(5) && is_listed(6), "{listed:?}");
     assert!(!is_listed(1) && !is_listed(2) && !is_listed(9), "{listed:?}");
 
-    // Up to now, what was written now and says no time is chosen too; what is known is known.
+    // Without an end, an object without a time in its name is selected too; known ones are skipped.
     let ended = bench.replay(&["--from", &from, "s3://mail/"]).await.with_code(0);
     assert_eq!(ended.objects("known"), 2 * (3 + 1 + 1));
     assert_eq!(ended.objects("read"), 5 * (3 + 1 + 1) + 1);
 }
 
-/// What CloudWatch takes no more is not read, or dropped and named.
+/// Objects too old for CloudWatch are not read, and counts too old for it are dropped and reported.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_too_old_is_named() {
     let bench = Bench::start().await;
@@ -360,7 +362,7 @@ async fn what_is_too_old_is_named() {
     assert!(rehearsal.stderr.contains("older than two weeks"), "{}", rehearsal.stderr);
 }
 
-/// What cannot be read is named and fails the run; the others count, and the next run takes it.
+/// An unreadable object is reported and fails the run; the others count, and the next run reads it.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_that_cannot_be_read_is_named_and_taken_by_the_next_run() {
     let bench = Bench::start().await;
@@ -384,7 +386,7 @@ async fn an_object_that_cannot_be_read_is_named_and_taken_by_the_next_run() {
     assert_eq!(names.map(|name| held_of(&bench.cloudwatch, name)), [1; 5]);
 }
 
-/// An outage in which nothing can be read ends the run instead of going through all objects.
+/// An outage in which nothing can be read ends the run early.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_failures_in_a_row_end_it() {
     let bench = Bench::start().await;
@@ -399,7 +401,7 @@ async fn a_hundred_failures_in_a_row_end_it() {
     assert!(ended.objects("left") > 100, "{}", ended.summary);
 }
 
-/// The limit of entries holds reading up, and loses nothing.
+/// The limit of entries delays reading, and loses nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_memory_makes_it_wait() {
     let bench = Bench::start().await;
@@ -416,7 +418,7 @@ async fn a_full_memory_makes_it_wait() {
     assert_held(&bench.cloudwatch, &traffic.sums());
 }
 
-/// Copies under other keys count as the configuration says.
+/// Duplicates under other keys count as configured.
 #[tokio::test(flavor = "multi_thread")]
 async fn copies_in_other_objects_are_left_out_if_asked_for() {
     let bench = Bench::start().await;
@@ -467,7 +469,7 @@ async fn wrong_usage_is_said_before_anything_is_done() {
     assert!(bench.cloudwatch.calls().is_empty());
 }
 
-/// Two at once with one state would count twice: the second is refused.
+/// Two replays with one state would count twice: the second is rejected.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_state_belongs_to_one_replay_at_a_time() {
     let bench = Bench::start().await;
@@ -482,14 +484,14 @@ async fn a_state_belongs_to_one_replay_at_a_time() {
     first.wait().expect("it ends");
 }
 
-/// A file that is written while it is read is not counted by halves.
+/// A file that is written while it is read is not counted partially.
 #[tokio::test(flavor = "multi_thread")]
 async fn files_are_known_by_path_size_and_time() {
     let bench = Bench::start().await;
     bench.write("archive/a", send_of("first"));
     let archive = bench.path("archive").display().to_string();
     bench.replay(&[&archive]).await.with_code(0);
-    // The same by another name, and a newer version of it.
+    // The same file under another name, and a newer version of it.
     let by_link = bench.path("link");
     std::os::unix::fs::symlink(Path::new(&archive), &by_link).expect("a link");
     let ended = bench.replay(&[&by_link.display().to_string()]).await.with_code(0);

@@ -1,4 +1,4 @@
-//! Objects in S3 that a queue names: each version counted once, whatever becomes of the message.
+//! Objects in S3 that a queue names: each version is counted once, whatever happens to the message.
 
 use std::time::Duration;
 
@@ -48,14 +48,14 @@ async fn objects_of_every_kind_are_counted_once_however_often_they_are_named() {
     let mut traffic = Traffic::new(400);
     let mut records = Vec::new();
     for at in 0..60 {
-        // Firehose writes records behind each other, with or without anything between them.
+        // Firehose writes records one after another, with or without a separator.
         let text: String = traffic.records(50).concat();
         let text = if at % 3 == 0 { text.replace('\n', "") } else { text };
         let bytes = if at % 2 == 0 { gzip(&text) } else { text.into_bytes() };
         records.push(bench.s3.put(&format!("2026/11/22/10/mail 1+{at} é.gz"), bytes));
     }
     let daemon = bench.daemon(&[]);
-    // One by one, several at once, and all once more, through SNS too.
+    // One by one, several at once, and all again, through SNS too.
     bench.sqs.send(records[..40].iter().map(|record| notification(std::slice::from_ref(record))));
     bench.sqs.send(records[40..].chunks(5).map(notification));
     bench.sqs.send(records.chunks(7).map(notification));
@@ -102,7 +102,7 @@ async fn what_is_missing_holds_nothing_and_what_cannot_be_opened_leaves_no_trace
     assert_eq!(counted, [0, 0, 1, 1, 1]);
 }
 
-/// A body that breaks off is not taken for gzip that was torn when it was stored.
+/// A download that breaks off is not mistaken for gzip that was truncated when it was stored.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_that_breaks_off_is_read_again_and_a_torn_one_as_far_as_it_goes() {
     let bench = Bench::start().await;
@@ -121,7 +121,7 @@ async fn an_object_that_breaks_off_is_read_again_and_a_torn_one_as_far_as_it_goe
     bench.sqs.until_empty().await;
     assert_eq!(daemon.metric("postmeter_values_total{kind=\"malformed\"}").await, 1);
     daemon.end().await;
-    // How many events come out of gzip that was torn is the decoder's business; the others are exact.
+    // How many events a truncated gzip yields depends on the decoder; the others are exact.
     let mut held = held(&bench.cloudwatch);
     for (series, sum) in traffic.sums() {
         let left = held.get(&series).and_then(|held| held.checked_sub(sum));
@@ -131,8 +131,8 @@ async fn an_object_that_breaks_off_is_read_again_and_a_torn_one_as_far_as_it_goe
     assert!(torn <= 3 && held.values().sum::<u64>() <= 3 * torn, "{torn}: {held:?}");
 }
 
-/// Two hundred objects, killed five times: with a journal, restarted in place, nothing is lost, and
-/// nothing doubled beyond what is named.
+/// Two hundred objects, killed five times: with a journal and a restart in place, nothing is lost,
+/// and only reported counts are doubled.
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_five_times_two_hundred_objects_are_counted() {
     for acknowledge in ["journaled", "published"] {
@@ -178,8 +178,8 @@ async fn crash_doubt(daemon: &Daemon) -> u64 {
     daemon.metric("postmeter_doubtful_counts_total{cause=\"crash\"}").await
 }
 
-/// Whoever writes to the queue chooses buckets; what is not ours to read is not read, nor is its
-/// message deleted.
+/// Anyone who can write to the queue chooses buckets. Objects in forbidden buckets are not read,
+/// and their message is not deleted.
 #[tokio::test(flavor = "multi_thread")]
 async fn forbidden_buckets_are_never_read_and_their_messages_stay() {
     let bench = Bench::start().await;
@@ -256,7 +256,7 @@ async fn notifications_of_minio_and_ceph_are_notifications() {
     assert_eq!(held_of(&bench.cloudwatch, "a"), 2);
 }
 
-/// A message may name an object of anybody's that the role can read.
+/// A message may name any object that the role can read, whoever owns it.
 #[tokio::test(flavor = "multi_thread")]
 async fn dead_letters_of_objects_name_the_place_and_hold_no_content() {
     let bench = Bench::start().await;
@@ -292,7 +292,7 @@ async fn refusals_of_s3_are_told_in_one_line() {
     assert!(line.len() < 600, "{line}");
 }
 
-/// Definitions in a bucket: a change takes effect by itself, a faulty one does not.
+/// Definitions in a bucket: a change takes effect by itself, an invalid one does not.
 #[tokio::test(flavor = "multi_thread")]
 async fn definitions_in_s3_take_effect_when_they_change() {
     let bench = Bench::start().await;

@@ -1,7 +1,7 @@
-//! Addresses of recipients and secrets leave the process nowhere: they are planted in everything
-//! that comes in, and looked for in everything that goes out.
+//! Recipient addresses and secrets never leave the process: they are planted in every input, and
+//! searched for in every output.
 //!
-//! Values of dimensions go out by definition, so none of what is planted is one.
+//! Dimension values are published by design, so no planted text is one.
 
 use std::fs;
 use std::path::Path;
@@ -16,12 +16,12 @@ use crate::support::firehose::{Firehose, Reply, get, gzip};
 use crate::support::process::Daemon;
 use crate::support::traffic::send_of;
 
-/// In every planted text, and in nothing else.
+/// Part of every planted text, and of nothing else.
 const MARK: &str = "planted";
 const KEY: &str = "planted-key-0123456789";
 const OLD_KEY: &str = "planted-old-key-0123456789";
 
-/// Everything that came out, with where it did.
+/// Every output, with its origin.
 #[derive(Default)]
 struct Heard(Vec<(String, Vec<u8>)>);
 
@@ -46,7 +46,7 @@ impl Heard {
     }
 }
 
-/// Events of every type with planted texts wherever SES writes what others wrote.
+/// Events of every type, with planted texts wherever SES copies foreign text.
 fn events() -> Vec<String> {
     let folder = project_file("tests/fixtures/events");
     let mut events = Vec::new();
@@ -87,7 +87,7 @@ fn plant_headers(headers: &mut Value) {
     }
 }
 
-/// What is good, bad, malformed and refused.
+/// Valid, invalid, malformed and rejected input.
 async fn drive(daemon: &Daemon, heard: &mut Heard) {
     let firehose = Firehose::new(daemon.http, KEY);
     let events = events();
@@ -122,7 +122,7 @@ async fn drive(daemon: &Daemon, heard: &mut Heard) {
     }
     let mut elsewhere = firehose.clone();
     elsewhere.path = format!("/{MARK}/firehose?key={MARK}");
-    // Nobody reads it there, so it is short: a long one would be cut off.
+    // Short, because no reader removes it there and a long one would be truncated.
     assert_eq!(elsewhere.deliver("elsewhere", &[send_of("a")]).await.status, 404);
     let old_version = firehose.clone().with("x-amz-firehose-protocol-version", MARK);
     heard.reply("version", &old_version.deliver("version", &events).await);
@@ -133,7 +133,7 @@ async fn drive(daemon: &Daemon, heard: &mut Heard) {
     }
 }
 
-/// A daemon that says all that it can say.
+/// A daemon with the most detailed log.
 fn start(command: &mut Command, url: &str, more: &[(&str, &str)]) -> Daemon {
     let keys = format!("{KEY},{OLD_KEY}");
     let variables = [
@@ -174,7 +174,7 @@ async fn nothing_planted_comes_out_whatever_goes_wrong() {
     heard.add("reload", daemon.wait_for_line("definitions refused"));
     assert_eq!(stop(daemon, &mut heard, "published").await, Some(0));
 
-    // What is left at the end is said in full: series, and nobody's address.
+    // The remaining counts are printed completely at the end: series, but no addresses.
     fake.set_mode(Fault::HangBefore);
     let grace = [("POSTMETER__SHUTDOWN__GRACE", "1s")];
     let daemon = start(&mut postmeter(&["serve"]), &fake.url(), &grace);
@@ -183,7 +183,7 @@ async fn nothing_planted_comes_out_whatever_goes_wrong() {
     heard.assert_nothing_planted();
 }
 
-/// Nor in the journal, whether its disk takes everything or not.
+/// Not in the journal either, whether its disk is full or not.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_planted_is_journaled() {
     let fake = FakeCloudWatch::start().await;
@@ -221,7 +221,7 @@ fn add_files(directory: &Path, heard: &mut Heard) {
     assert!(heard.0.len() > before, "there is no journal");
 }
 
-/// The commands on files say places and counts; `explain` alone shows what a definition reads.
+/// The commands on files print places and counts; only `explain` shows what a definition reads.
 #[test]
 fn nothing_planted_is_said_by_commands_on_files() {
     let torn = format!("{{\"eventType\": \"{MARK}\n{MARK}.person@example.com\n");

@@ -1,4 +1,4 @@
-//! The SES API: what is answered is in force and kept.
+//! The SES API: every acknowledged change is in use and stored.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,7 +23,7 @@ use crate::support::process::Daemon;
 use crate::support::ses_client::{SesClient, counts_by};
 use crate::support::traffic::send_of;
 
-/// The API on a free port, for anybody, with changes kept in a file.
+/// The API on a free port, without authentication, with changes stored in a file.
 fn open_to_all(config: &mut Config, definitions: DefinitionsSource) {
     config.definitions = Some(definitions);
     config.definitions_interval = Duration::from_millis(50);
@@ -116,7 +116,7 @@ async fn what_was_answered_survives_kill() {
         let name = format!("d{round}");
         let mut definition = counts_by(&["campaign"]);
         ses.create("prod", &name, &definition).await;
-        // Right after the answer, and in the midst of another change.
+        // Right after the response, and in the middle of another change.
         let killing = tokio::spawn(async move { daemon.kill().await });
         let body = json!({ "ConfigurationSetName": format!("other{round}") });
         let other = ses_attempt(&ses, &body);
@@ -124,14 +124,14 @@ async fn what_was_answered_survives_kill() {
         killing.await.expect("it ends");
         definition["Name"] = json!(name);
         expected.push(definition);
-        // Whole, whatever was on its way.
+        // Complete, whatever was in progress.
         let text = std::fs::read_to_string(&path).expect("a file");
         let reading = read("d", &text);
         assert!(reading.definitions.is_some(), "{:?}", reading.findings);
     }
 }
 
-/// A change whose answer may never come.
+/// A change whose response may never arrive.
 async fn ses_attempt(ses: &SesClient, body: &Value) {
     let asked = ses.try_ask(Method::POST, "/v2/email/configuration-sets", body);
     let _ = asked.await;
@@ -148,7 +148,7 @@ async fn a_file_that_a_hand_edits_is_taken_in_and_never_overwritten_when_faulty(
     let text = std::fs::read_to_string(&path).expect("a file");
     let edited = text.replace("\"prod\"", "\"prod\",\n\"Namespace\": \"Mine\"");
     std::fs::write(&path, &edited).expect("it is written");
-    // The change takes in first what a hand did.
+    // The change first loads what was edited by hand.
     ses.create_set("second").await;
     let text = std::fs::read_to_string(&path).expect("a file");
     assert!(text.contains("\"Namespace\": \"Mine\""), "{text}");
@@ -172,7 +172,7 @@ async fn a_file_that_a_hand_edits_is_taken_in_and_never_overwritten_when_faulty(
     ses.create_set("third").await;
     assert_eq!(ses.sets().await, json!(["prod", "second", "third"]));
 
-    // What a hand did is seen without a change, too.
+    // A manual edit is detected without a change, too.
     std::fs::write(&path, r#"{"ConfigurationSets": []}"#).expect("it is written");
     let seen = async {
         while ses.sets().await != json!([]) {
@@ -217,7 +217,7 @@ async fn daemons_share_an_object_in_s3_and_one_that_loses_a_race_says_so() {
     assert_eq!(second.firehose().deliver("1", &[send_of("spring")]).await.status, 200);
     assert_eq!(series(&second).await, counts(&[("campaign=spring", 1)]));
 
-    // While S3 cannot be asked nothing changes, and afterwards it does.
+    // While S3 is unavailable nothing changes, and afterwards it does.
     s3.set_fault("defs.json", Some(Fault::Denied));
     let body = json!({ "ConfigurationSetName": "later" });
     let path = "/v2/email/configuration-sets";
@@ -227,8 +227,8 @@ async fn daemons_share_an_object_in_s3_and_one_that_loses_a_race_says_so() {
     one.create_set("later").await;
     one.delete_set("later").await;
 
-    // Both create sets as fast as they can: each set that was answered is there, and whoever lost
-    // a race was told to ask again.
+    // Both create sets as fast as they can: each acknowledged set exists, and the client that lost
+    // a race was told to retry.
     let mut lost = 0;
     let mut answered = Vec::new();
     for round in 0..40 {
@@ -253,10 +253,10 @@ async fn daemons_share_an_object_in_s3_and_one_that_loses_a_race_says_so() {
     assert!(answered.iter().all(|name| names.contains(&name)));
 }
 
-/// Events of a campaign of their own, so that the series tell by which rules each was counted.
+/// Events of one campaign each, so that the series show which rules counted them.
 const EVENTS: u8 = 20;
 
-/// `POSTMETER_CHANGES` of definitions under load: 100 unless told.
+/// `POSTMETER_CHANGES` changes of definitions under load: 100 by default.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn under_load_a_thousand_changes_lose_nothing_and_mix_nothing() {
     let changes: u64 = std::env::var("POSTMETER_CHANGES")
@@ -310,7 +310,7 @@ async fn under_load_a_thousand_changes_lose_nothing_and_mix_nothing() {
     );
 
     let counted = series(&app).await;
-    // A request is counted whole, by one version: it has one series, with all its events.
+    // A request is counted completely by one version: it has one series, with all its events.
     assert!(
         counted.values().all(|count| *count == u64::from(EVENTS)),
         "a mixture, or something lost"
@@ -323,7 +323,7 @@ async fn under_load_a_thousand_changes_lose_nothing_and_mix_nothing() {
     }
 }
 
-/// Version 1 in the same breath: a form in, the body out.
+/// The same in version 1 of the API: a form in, the body out.
 async fn form(app: &TestApp, fields: &[(&str, &str)]) -> (u16, String) {
     let pairs = fields.iter().map(|(name, value)| format!("{name}={}", value.replace(' ', "+")));
     let body = pairs.collect::<Vec<_>>().join("&");
@@ -422,7 +422,7 @@ async fn extensions_live_beside_and_outlive_an_update() {
     let (status, error, body) = ses.ask(Method::PUT, &at, &json!({ "namespace": "x" })).await;
     assert_eq!((status, error.as_str()), (400, "BadRequestException"), "{body}");
 
-    // The set of every other set comes to be by its extension, and clients of SES see none of it.
+    // The set for all other sets exists only through its extension, and SES clients do not see it.
     let every = format!("{ours}/%2A");
     assert_eq!(ses.ask(Method::GET, &every, &Value::Null).await.0, 404);
     assert_eq!(ses.ask(Method::PUT, &every, &json!({ "Namespace": "Rest" })).await.0, 200);

@@ -1,5 +1,5 @@
-//! Hostile requests of the SES API: what they cost, that others are served meanwhile, and that web
-//! pages can neither change nor read anything.
+//! Hostile requests to the SES API: their cost, that other clients are served meanwhile, and that
+//! web pages can neither change nor read anything.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -24,7 +24,7 @@ const READER: Signer = Signer { id: "AKIDREAD", secret: "the-secret-of-the-readi
 const SETS: &str = "/v2/email/configuration-sets";
 const MIB: u64 = 1 << 20;
 
-/// A daemon that knows both keys, with definitions in a folder of its own.
+/// A daemon that knows both keys, with definitions in its own folder.
 fn daemon() -> (Daemon, SocketAddr, TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("definitions.json");
@@ -51,7 +51,7 @@ async fn change(api: SocketAddr, name: &str) {
     assert_eq!(deleted.status, 200, "{name}: {}", deleted.body);
 }
 
-/// A head that claims a key and these signed headers, with a signature that is not valid.
+/// Headers that claim a key and these signed headers, with an invalid signature.
 fn claim(id: &str, signed_headers: &str, more: &str, body_bytes: usize) -> String {
     let now = now();
     format!(
@@ -64,7 +64,7 @@ fn claim(id: &str, signed_headers: &str, more: &str, body_bytes: usize) -> Strin
     )
 }
 
-/// Now, as a client writes it.
+/// The current time, as a client writes it.
 fn now() -> String {
     let headers = FULL.headers(([127, 0, 0, 1], 1).into(), "GET", "/", b"");
     let date = headers.into_iter().find(|(name, _)| name == "x-amz-date");
@@ -146,7 +146,7 @@ async fn slow_bodies_under_a_known_key_id_leave_full_keys_served() {
             assert!(matches!(end, End::Answered(408 | 429) | End::Closed), "{end:?}");
         }
     }
-    // As each is closed, another comes.
+    // Each closed connection is replaced by another.
     let ended = Arc::new(AtomicBool::new(false));
     let mut slow = JoinSet::new();
     for _ in 0..64 {
@@ -206,7 +206,7 @@ async fn flood_of_a_reading_key_leaves_changes_of_full_keys() {
     assert!(rejected >= throttled.load(Ordering::Relaxed), "{rejected}");
 }
 
-/// A daemon in this process with definitions in a file that is there.
+/// A daemon in this process, with definitions in an existing file.
 async fn app(auth: ApiAuth) -> (TestApp, SocketAddr, PathBuf, TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("definitions.json");
@@ -232,7 +232,7 @@ async fn app(auth: ApiAuth) -> (TestApp, SocketAddr, PathBuf, TempDir) {
     (app, api, path, folder)
 }
 
-/// Requests that change something, in the forms that a page can make a browser send, and others.
+/// Requests that change something, in forms that a page can make a browser send, and others.
 fn changes() -> Vec<(&'static str, String, &'static str)> {
     let delete = "Action=DeleteConfigurationSet&ConfigurationSetName=prod&Version=2010-12-01";
     let create = r#"{"ConfigurationSetName":"page"}"#;
@@ -296,7 +296,7 @@ async fn web_pages_and_other_hosts_neither_change_nor_read_without_keys() {
     let rebound = format!("rebound.example.com:{}", api.port());
     let form = ("content-type", "application/x-www-form-urlencoded");
     let page = ("referer", "https://page.example.com/");
-    // What browsers send: with a form, an image, a script, a fetch, an old browser, a rebound name.
+    // What browsers send: for a form, an image, a script, a fetch, an old browser, a rebound name.
     let headers: [&[(&str, &str)]; 9] = [
         &[("host", &host), ("origin", "https://page.example.com"), form],
         &[("host", &host), ("origin", "null"), form],
@@ -328,7 +328,7 @@ async fn web_pages_and_other_hosts_neither_change_nor_read_without_keys() {
     assert_eq!(std::fs::read_to_string(&path).expect("a file"), before);
     let metric = "postmeter_ses_api_rejected_total{reason=\"cross_site\"}";
     assert_eq!(app.metric(metric).await, rejected);
-    // What is typed into a browser, and what local programs send.
+    // What a browser sends for a typed URL, and what local programs send.
     for headers in [&[("sec-fetch-site", "none")][..], &[], &[("host", "localhost")]] {
         let reply = try_send(api, "GET", SETS, headers, "").await.expect("an answer");
         assert_eq!(reply.status, 200, "{headers:?}: {}", reply.body);
@@ -389,7 +389,7 @@ async fn every_change_and_every_rejected_request_is_one_line_of_the_audit_log() 
             rejected += 1;
         }
     }
-    // One more line of strangers, which says how many were left out.
+    // One more log line about unknown callers, with the number of suppressed ones.
     tokio::time::sleep(Duration::from_millis(1100)).await;
     assert_eq!(send(Signer { id: "AKIDLAST", secret: "x" }, "POST", SETS, create).await, 403);
     daemon.signal("TERM");

@@ -1,5 +1,5 @@
-//! The SES API by clients that people have: boto3, botocore and the AWS CLI. Runs where `make test` has
-//! made them available.
+//! The SES API with common clients: boto3, botocore and the AWS CLI. Runs if `make test` has
+//! installed them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,7 +12,7 @@ use crate::support::command::{postmeter, project_file, run, text};
 
 const SECRET: &str = "a-secret-for-tests-only";
 
-/// The folder of the clients; `None` where there are none.
+/// The folder of the clients, if they are installed.
 fn clients() -> Option<PathBuf> {
     let Some(emulator) = std::env::var_os("POSTMETER_MINISTACK") else {
         println!(
@@ -23,7 +23,7 @@ fn clients() -> Option<PathBuf> {
     Some(Path::new(&emulator).parent().expect("a folder").to_owned())
 }
 
-/// A daemon that knows a key that may change and one that reads.
+/// A daemon with one key that may change definitions and one that may read them.
 async fn daemon(requests_per_second: u32) -> (TestApp, TempDir, String) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("definitions.json");
@@ -40,7 +40,7 @@ async fn daemon(requests_per_second: u32) -> (TestApp, TempDir, String) {
     (app, folder, url)
 }
 
-/// Runs a command to its end; panics with what it said when it fails.
+/// Runs a command to its end; panics with its output if it fails.
 async fn succeed(mut command: Command) -> String {
     command.envs([
         ("AWS_ACCESS_KEY_ID", "AKIDFULL"),
@@ -68,7 +68,7 @@ async fn every_operation_and_error_is_what_unmodified_clients_expect() {
     let checks = said.lines().filter(|line| line.starts_with("ok ")).count();
     println!("{checks} checks");
     assert!(checks >= 65 && !said.contains("passed over"), "{said}");
-    // The two that found the definitions being changed by somebody else.
+    // The two that failed because another client was changing the definitions.
     assert_eq!(app.metric("postmeter_ses_api_requests_total{outcome=\"failed\"}").await, 2);
 }
 

@@ -1,4 +1,4 @@
-//! SIGTERM: what is merged is published, who waits is answered, what is left is said.
+//! SIGTERM: merged counts are published, pending requests get a response, and the rest is printed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use crate::support::firehose::{Firehose, body_of, get};
 use crate::support::process::Daemon;
 use crate::support::traffic::{Traffic, held_of, send_of};
 
-/// What a sender heard; `None`: the connection failed.
+/// The responses to a sender; `None`: the connection failed.
 type Heard = BTreeMap<String, Option<u16>>;
 
-/// Eight senders, each request under a campaign of its own, until told to stop.
+/// Eight senders, each request with its own campaign, until stopped.
 struct Load {
     senders: JoinSet<Heard>,
     stop: Arc<AtomicBool>,
@@ -64,8 +64,8 @@ impl Load {
     }
 }
 
-/// Whoever heard 200 is counted once, whoever heard 503 not at all; a lost connection leaves it
-/// open. Gives how many heard 200.
+/// A request that got 200 is counted once, one that got 503 not at all; a lost connection leaves it
+/// open. Returns how many got 200.
 fn assert_answers_are_true(fake: &FakeCloudWatch, heard: &Heard) -> usize {
     for (campaign, status) in heard {
         let held = held_of(fake, campaign);
@@ -131,7 +131,7 @@ async fn counts_left_at_the_end_are_said_on_stderr_and_equal_what_is_missing() {
     }
 }
 
-/// After the signal: not ready, new ids refused, known ids answered, connections closed.
+/// After the signal: not ready, new IDs rejected, known IDs acknowledged, connections closed.
 #[tokio::test]
 async fn while_draining_the_known_are_answered_and_the_new_are_not_taken() {
     let fake = FakeCloudWatch::start().await;
@@ -160,7 +160,7 @@ async fn while_draining_the_known_are_answered_and_the_new_are_not_taken() {
     assert_eq!((held_of(&fake, "a"), held_of(&fake, "b"), held_of(&fake, "c")), (1, 1, 0));
 }
 
-/// Whoever waits for a flush that is an hour away is answered at once: a drain flushes by itself.
+/// A request that waits for a flush in an hour gets its response at once, because a drain flushes.
 #[tokio::test]
 async fn whoever_waits_for_a_flush_is_answered_at_the_signal() {
     let fake = FakeCloudWatch::start().await;
@@ -201,7 +201,7 @@ async fn hangup_reloads_and_interrupt_ends() {
     assert_eq!(status.code(), Some(0));
 }
 
-/// The own totals go out every minute and once at the end: ten of them, zeros too.
+/// The own totals are published every minute and once at the end: ten of them, including zeros.
 #[tokio::test]
 async fn own_totals_have_a_last_word() {
     let fake = FakeCloudWatch::start().await;
@@ -241,8 +241,8 @@ async fn own_totals_have_a_last_word() {
     assert_eq!(totals, BTreeMap::from(expected));
 }
 
-/// Recipients' addresses, access keys and the values of events are in no log line and no metric,
-/// whatever goes wrong.
+/// Recipient addresses, access keys and event values are in no log line and no metric, whatever
+/// fails.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_address_and_no_key_is_ever_logged_or_measured() {
     let fake = FakeCloudWatch::start().await;
@@ -274,7 +274,7 @@ async fn no_address_and_no_key_is_ever_logged_or_measured() {
     let (_, _, stderr) = tokio::task::spawn_blocking(|| daemon.wait()).await.unwrap();
     assert!(stderr.len() > 10, "the log is on");
     for line in stderr {
-        // What could not be published is said in full, as the last resort.
+        // Counts that could not be published are printed completely, as a last resort.
         assert!(!line.contains("planted") || line.starts_with("{\"Namespace\""), "{line}");
     }
 }

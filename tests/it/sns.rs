@@ -1,4 +1,4 @@
-//! The SNS endpoint: what is believed, what is refused, and what a stranger can make the daemon do.
+//! The SNS endpoint: which messages are accepted or rejected, and what an unknown sender can cause.
 
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
@@ -44,7 +44,7 @@ async fn start(
     .await
 }
 
-/// Counts into memory, at a time.
+/// Counts into memory, at a given time.
 async fn start_at(around: Surroundings, change: impl FnOnce(&mut Config)) -> TestApp {
     TestApp::start_in(around, |config| {
         topics(config);
@@ -105,7 +105,7 @@ async fn signed_notifications_are_counted_and_their_certificate_is_fetched_once(
     app.stop().await;
 }
 
-/// Signed by OpenSSL, since AWS-LC makes no signatures of version 1. 2027-01-01T12:00Z.
+/// Signed with OpenSSL, because AWS-LC cannot create signatures of version 1. 2027-01-01T12:00Z.
 #[tokio::test]
 async fn signatures_of_version_1_are_believed_and_hold_for_their_message_alone() {
     const NOW_MS: i64 = 1_798_804_800_000;
@@ -138,7 +138,7 @@ async fn signatures_of_version_1_are_believed_and_hold_for_their_message_alone()
     app.stop().await;
 }
 
-/// SNS repeats what it is not sure of, under the same id.
+/// SNS retries under the same ID when it is not sure of the delivery.
 #[tokio::test(flavor = "multi_thread")]
 async fn repeats_are_counted_once_even_side_by_side() {
     let (sns, cloudwatch) = (FakeSns::start().await, FakeCloudWatch::start().await);
@@ -156,7 +156,7 @@ async fn repeats_are_counted_once_even_side_by_side() {
     app.stop().await;
 }
 
-/// With a journal a restart in place knows what was answered.
+/// With a journal, acknowledged messages are known after a restart in place.
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_restart_a_journaled_message_is_known() {
     let (sns, cloudwatch) = (FakeSns::start().await, FakeCloudWatch::start().await);
@@ -177,7 +177,7 @@ async fn after_a_restart_a_journaled_message_is_known() {
     assert_eq!((held_of(&cloudwatch, "a"), held_of(&cloudwatch, "b")), (1, 3));
 }
 
-/// What cannot be read is data: counted, kept, and answered 200.
+/// Unreadable content is data: counted, kept, and acknowledged with 200.
 #[tokio::test]
 async fn what_is_no_event_is_counted_and_kept() {
     let sns = FakeSns::start().await;
@@ -205,7 +205,7 @@ async fn what_is_no_event_is_counted_and_kept() {
 
 // === what is refused ===
 
-/// None of these is counted, and for none of them anything is fetched but SNS's own certificate.
+/// None of these is counted, and none of them causes a fetch except of SNS's own certificate.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_of_sns_is_refused_before_anything_is_fetched_for_it() {
     let sns = FakeSns::start().await;
@@ -253,7 +253,7 @@ async fn what_is_not_of_sns_is_refused_before_anything_is_fetched_for_it() {
     }
     assert_eq!((sns.asked().len(), sns.http.received().len()), (0, 0));
 
-    // With a certificate of SNS, it is the signature that counts.
+    // With a certificate of SNS, the signature decides.
     let mut altered = sns.signer.sign(good());
     altered["Message"] = send_of("b").into();
     let mut empty = sns.signer.sign(good());
@@ -267,7 +267,7 @@ async fn what_is_not_of_sns_is_refused_before_anything_is_fetched_for_it() {
     }
     assert_eq!(refused(&app, "signature").await, 4);
     assert_eq!((events(&app).await, sns.asked_for(CERTIFICATE)), (0, 1));
-    // None of them has taken the id.
+    // None of them has used up the ID.
     assert_eq!(deliver(&app, &sns.signer.sign(good())).await.status, 200);
     assert_eq!(events(&app).await, 1);
     app.stop().await;
@@ -297,7 +297,7 @@ async fn a_certificate_is_checked_up_to_a_root_and_for_name_and_time() {
     }
     assert_eq!((events(&app).await, refused(&app, "certificate").await), (1, 5));
     app.stop().await;
-    // Where chains are not checked, the connection to SNS still is; here SNS has another's root.
+    // Where chains are not verified, the connection to SNS still is; here SNS has another root.
     let other = sns.web_with(&[stranger.root.der().clone()]);
     let around = Surroundings { web: other, ..Surroundings::default() };
     let app = start_at(around, |config| config.sns.chain = false).await;
@@ -311,7 +311,7 @@ async fn a_certificate_is_checked_up_to_a_root_and_for_name_and_time() {
     app.stop().await;
 }
 
-/// What cannot be told now comes again: SNS would not repeat what is answered 4xx.
+/// A message that cannot be verified now gets a 503, because SNS does not retry after a 4xx.
 #[tokio::test]
 async fn without_its_certificate_a_message_comes_again() {
     let sns = FakeSns::start().await;
@@ -336,7 +336,7 @@ async fn without_its_certificate_a_message_comes_again() {
     app.stop().await;
 }
 
-/// A message that names a certificate of its own.
+/// A message that names its own certificate.
 fn forged(number: usize) -> Value {
     let mut message = notification(&format!("forged-{number}"), &send_of("forged"));
     message["SignatureVersion"] = "2".into();
@@ -346,7 +346,7 @@ fn forged(number: usize) -> Value {
     message
 }
 
-/// The true certificate is not known yet, and made-up names are asked for from forty addresses.
+/// The genuine certificate is not known yet, and invented names are requested from forty addresses.
 #[tokio::test(flavor = "multi_thread")]
 async fn true_certificate_is_fetched_while_strangers_ask_for_others() {
     let sns = FakeSns::start().await;
@@ -377,7 +377,7 @@ async fn true_certificate_is_fetched_while_strangers_ask_for_others() {
     app.stop().await;
 }
 
-/// Kept in files, and believed no more than what is fetched.
+/// Certificates are stored in files, and verified like fetched ones.
 #[tokio::test(flavor = "multi_thread")]
 async fn certificates_that_held_outlive_a_restart_and_are_verified_again() {
     let sns = FakeSns::start().await;
@@ -391,7 +391,7 @@ async fn certificates_that_held_outlive_a_restart_and_are_verified_again() {
     let file = folder.path().join(format!("kept/{HOST}_{}", &CERTIFICATE[1..]));
     let mode = std::fs::metadata(&file).expect("it is kept").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    // SNS is away, and the issuer's server is not asked.
+    // SNS is unavailable, and the issuer's server gets no request.
     sns.answer(CERTIFICATE, 500, "");
     let issuers = sns.http.received().len();
     let app = in_memory(&sns, kept).await;
@@ -399,7 +399,7 @@ async fn certificates_that_held_outlive_a_restart_and_are_verified_again() {
     assert_eq!(app.metric("postmeter_sns_certificates_total{outcome=\"loaded\"}").await, 1);
     assert_eq!(sns.http.received().len(), issuers);
     app.stop().await;
-    // Of somebody else's authority.
+    // From another authority.
     let stranger =
         crate::support::fake_sns::Authority::new().signer("sns.amazonaws.com", (2020, 2100));
     std::fs::write(&file, &stranger.pem).expect("it is written");
@@ -425,7 +425,8 @@ async fn version_1_of_signatures_can_be_refused() {
     app.stop().await;
 }
 
-/// Each names another certificate; a few are asked for, and who is known is served meanwhile.
+/// Each names another certificate; a few are fetched, and messages with known ones are accepted
+/// meanwhile.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_forged_messages_makes_few_fetches_and_stops_nobody() {
     let sns = FakeSns::start().await;
@@ -438,7 +439,7 @@ async fn a_flood_of_forged_messages_makes_few_fetches_and_stops_nobody() {
     }
     assert_eq!(deliver(&app, &sns.notification("beside", &send_of("a"))).await.status, 200);
     assert!(posts.join_all().await.iter().all(|status| *status == 503));
-    // Ten at once and one in three seconds, with the good one.
+    // A burst of ten and one every three seconds, including the valid one.
     assert!(sns.asked().len() <= 14, "{}", sns.asked().len());
     let limited = "postmeter_sns_certificates_total{outcome=\"limited\"}";
     assert!(app.metric(limited).await >= 200);
@@ -464,7 +465,7 @@ async fn a_subscription_to_a_topic_on_the_list_is_confirmed_once() {
     let path = format!("{CONFIRM}&TopicArn={TOPIC}&Token=tokenc1");
     assert_eq!(sns.asked(), [CERTIFICATE.to_owned(), path]);
     assert_eq!(subscriptions(&app, "confirmed").await, 1);
-    // It ends, and is not made again.
+    // The subscription ends, and is not created again.
     let mut end = confirmation("c-2", TOPIC);
     end["Type"] = "UnsubscribeConfirmation".into();
     assert_eq!(deliver(&app, &sns.signer.sign(end)).await.status, 200);
@@ -485,7 +486,7 @@ async fn nothing_but_a_topic_on_the_list_is_confirmed_and_nothing_is_asked_elsew
     forged["SubscribeURL"] = forged["SubscribeURL"].as_str().unwrap().replace("c2", "c3").into();
     assert_eq!(deliver(&app, &forged).await.status, 403);
     assert_eq!(refused(&app, "signature").await, 1);
-    // Signed, which SNS would not do.
+    // Signed, although SNS would not do that.
     let good = confirmation("c-4", TOPIC)["SubscribeURL"].as_str().unwrap().to_owned();
     for url in [
         good.replace(HOST, "evil.example"),
@@ -524,7 +525,7 @@ async fn a_confirmation_that_fails_or_leads_elsewhere_is_asked_for_again() {
         (2, 1)
     );
     app.stop().await;
-    // Left to somebody else.
+    // Confirmed by another program.
     let app = in_memory(&sns, |config| config.sns.confirm = false).await;
     assert_eq!(deliver(&app, &message).await.status, 200);
     assert_eq!((sns.asked_for(CONFIRM), subscriptions(&app, "left").await), (3, 1));
@@ -572,7 +573,7 @@ async fn a_raw_delivery_needs_a_password_and_a_topic_on_the_list() {
         assert_eq!(raw(&app, id, TOPIC, &basic("sns:new")).await.status, 200);
     }
     assert_eq!(events(&app).await, 2);
-    // A password stands for no signature.
+    // A password does not replace a signature.
     let headers = [("authorization", &*basic("sns:new"))];
     let unsigned = notification("m-3", &send_of("a")).to_string();
     assert_eq!(post(app.http, "/sns", &headers, unsigned).await.status, 400);
@@ -581,7 +582,7 @@ async fn a_raw_delivery_needs_a_password_and_a_topic_on_the_list() {
 
 // === limits and time ===
 
-/// SNS drops what is answered 4xx, so what is refused for now is answered 503, and leaves no trace.
+/// SNS drops a message after a 4xx, so a temporary rejection is a 503, without any effect.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_room_or_while_draining_new_messages_come_again() {
     let (sns, cloudwatch) = (FakeSns::start().await, FakeCloudWatch::start().await);
@@ -600,7 +601,7 @@ async fn without_room_or_while_draining_new_messages_come_again() {
     assert_eq!(deliver(&app, &first).await.status, 200, "it is known");
     app.signal();
     let draining = async {
-        // A connection on which nothing was asked yet is closed at the signal.
+        // An idle connection is closed at the signal.
         while !try_deliver(&app, &third)
             .await
             .is_ok_and(|reply| reply.body == "shutting down; retry\n")
@@ -616,7 +617,8 @@ async fn without_room_or_while_draining_new_messages_come_again() {
     assert_eq!(held, [1, 0, 0]);
 }
 
-/// An answer comes within the patience; what is counted then is not counted again.
+/// A response is sent within the patience; counts that were acknowledged late are not counted
+/// again.
 #[tokio::test(flavor = "multi_thread")]
 async fn published_answers_with_its_counts_or_in_time_that_it_has_not_yet() {
     let (sns, cloudwatch) = (FakeSns::start().await, FakeCloudWatch::start().await);
@@ -649,7 +651,7 @@ async fn published_answers_with_its_counts_or_in_time_that_it_has_not_yet() {
     app.stop().await;
 }
 
-/// Whoever has not been believed takes no place from Firehose, and is heard for the patience alone.
+/// An unverified sender takes no resources from Firehose, and is served for the patience only.
 #[tokio::test(flavor = "multi_thread")]
 async fn strangers_take_no_room_and_bodies_have_an_end() {
     let sns = FakeSns::start().await;
@@ -675,8 +677,9 @@ async fn strangers_take_no_room_and_bodies_have_an_end() {
     app.stop().await;
 }
 
-/// More strangers than places announce long bodies, send one byte, and come again when they are thrown
-/// out; from forty addresses, and from that of the true sender, as behind a balancer.
+/// More attackers than places announce long bodies, send one byte, and reconnect when they are
+/// evicted; from forty addresses, and from the address of the genuine sender, as behind a load
+/// balancer.
 #[tokio::test(flavor = "multi_thread")]
 async fn strangers_who_stall_keep_no_true_message_out() {
     let sns = FakeSns::start().await;

@@ -1,4 +1,5 @@
-//! The SQS source against a strict queue: counted once, deleted when that is safe.
+//! The SQS source against a strict queue: each message is counted once, and deleted when that is
+//! safe.
 
 use std::time::Duration;
 
@@ -17,19 +18,19 @@ fn queue_of(sqs: &FakeSqs) -> Sqs {
     Sqs { queue_url: sqs.url(), ..Sqs::default() }
 }
 
-/// A daemon that reads a queue, with short waits.
+/// A daemon that polls a queue, with short waits.
 async fn reading(cloudwatch: &FakeCloudWatch, queue: Sqs) -> TestApp {
     TestApp::start(cloudwatch, |config: &mut Config| config.sqs = vec![queue]).await
 }
 
-/// Each event in a message of its own: bare, as SNS and as `EventBridge` send it.
+/// Each event in its own message: bare, from SNS and from `EventBridge`.
 fn wrapped(traffic: &mut Traffic, events: usize, seed: u64) -> Vec<String> {
     let mut rng = fastrand::Rng::with_seed(seed);
     let wrappings = [Wrapping::Bare, Wrapping::SnsEnvelope, Wrapping::EventBridge];
     let records = traffic.records(events).into_iter();
     records
         .map(|record| {
-            // What EventBridge never sends is not unwrapped from it.
+            // Types that EventBridge never sends are not unwrapped from it.
             let choices = if record.contains("\"eventType\"") { 3 } else { 2 };
             wrappings[rng.usize(..choices)].wrap(&mut rng, &[record.trim_end()])
         })
@@ -40,7 +41,7 @@ fn wrapped(traffic: &mut Traffic, events: usize, seed: u64) -> Vec<String> {
 async fn messages_in_every_wrapping_are_counted_once_and_deleted() {
     for acknowledge in [Acknowledge::Published, Acknowledge::Merged] {
         let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
-        // A deletion by a receipt that is no longer the newest leaves the message for later.
+        // A deletion with an outdated receipt handle leaves the message in the queue.
         let queue = Sqs { acknowledge, visibility: Duration::from_secs(2), ..queue_of(&sqs) };
         let app = reading(&cloudwatch, queue).await;
         let mut traffic = Traffic::new(300);
@@ -53,15 +54,15 @@ async fn messages_in_every_wrapping_are_counted_once_and_deleted() {
         assert_held(&cloudwatch, &traffic.sums());
         assert_eq!(app.doubtful().await, 0);
         assert_eq!(sqs.queue().deleted, 2000);
-        // SQS says of a deletion by an older receipt that it succeeded.
+        // SQS reports success for a deletion with an outdated receipt handle.
         assert!(app.metric("postmeter_sqs_messages_deleted_total").await >= 2000);
         assert_eq!(app.metric("postmeter_sqs_messages_held").await, 0);
         assert!(app.stop().await.left.is_empty());
     }
 }
 
-/// While CloudWatch is away nothing is deleted and nothing new is taken; what is held is shown to
-/// nobody else, however long that takes.
+/// While CloudWatch is unavailable nothing is deleted and nothing new is received; messages in
+/// flight stay hidden, however long that takes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_is_held_until_its_counts_are_accepted() {
     let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
@@ -73,7 +74,7 @@ async fn a_message_is_held_until_its_counts_are_accepted() {
     .await;
     sqs.send(["first", "second"].map(send_of));
     sqs.until("lengthened twice", |queue| queue.lengthened >= 4).await;
-    // By now the epoch is older than the deadline, and the poller has had its last answer.
+    // By now the epoch is older than the deadline, and the poller has had its last response.
     app.until_metric("postmeter_oldest_epoch_seconds", |age| age >= 2).await;
     let calls = {
         let queue = sqs.queue();
@@ -83,7 +84,7 @@ async fn a_message_is_held_until_its_counts_are_accepted() {
     sqs.send(["third"].map(send_of));
     let lengthened = sqs.queue().lengthened;
     sqs.until("lengthened again", |queue| queue.lengthened >= lengthened + 2).await;
-    // A call that waited when the epoch grew too old may have taken the third.
+    // A call that waited when the epoch became too old may have received the third.
     {
         let queue = sqs.queue();
         let (given, calls) = (queue.given - 2, queue.receive_calls - calls);
@@ -98,7 +99,8 @@ async fn a_message_is_held_until_its_counts_are_accepted() {
     assert!(app.stop().await.left.is_empty());
 }
 
-/// A standard queue may give out what is held; then the newest receipt alone deletes it.
+/// A standard queue may redeliver a message in flight; then only the newest receipt handle deletes
+/// it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_given_out_again_is_joined_and_deleted_by_its_newest_receipt() {
     let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
@@ -120,7 +122,7 @@ async fn a_message_given_out_again_is_joined_and_deleted_by_its_newest_receipt()
     }
     hold.release();
     cloudwatch.set_mode(None);
-    // A deletion by a receipt that was the newest a moment ago leaves its message for later.
+    // A deletion with a handle that was just replaced leaves its message in the queue.
     app.until_metric("postmeter_sqs_messages_held", |held| held == 0).await;
     sqs.repeat();
     sqs.until_empty().await;
@@ -151,7 +153,7 @@ async fn deletions_that_fail_are_repeated_and_nothing_is_counted_again() {
         app.until_metric("postmeter_sqs_failed_calls_total", |failed| failed > 2).await;
         sqs.queue().mode = Mode::Well;
         if mode == Mode::RefusesReceipts {
-            // Nobody holds them any more; they come again, and are known.
+            // They are not in flight any more; they are redelivered, and are known.
             app.until_metric("postmeter_sqs_messages_undeleted_total", |given_up| given_up > 0)
                 .await;
             app.until_metric("postmeter_sqs_messages_held", |held| held == 0).await;
@@ -181,7 +183,7 @@ async fn pollers_follow_the_load() {
     app.stop().await;
 }
 
-/// Beyond `held_messages` nothing is taken, and nobody else is kept from it.
+/// Above `held_messages` nothing is received, and other consumers still can.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_more_is_held_than_configured() {
     let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
@@ -209,7 +211,7 @@ async fn no_more_is_held_than_configured() {
     app.stop().await;
 }
 
-/// What cannot be read is data: counted, kept as a dead letter, deleted.
+/// Unreadable content is data: counted, kept as a dead letter, deleted.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_read_is_counted_kept_and_deleted() {
     let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
@@ -244,7 +246,7 @@ async fn what_cannot_be_read_is_counted_kept_and_deleted() {
     );
 }
 
-/// A queue that cannot be reached is asked again and again, and stops nothing else.
+/// A queue that is unavailable is polled repeatedly, and does not affect others.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_queue_that_is_away_stops_nobody_else() {
     let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
@@ -272,12 +274,12 @@ fn daemon(cloudwatch: &FakeCloudWatch, sqs: &FakeSqs, more: &[(&str, &str)]) -> 
     Daemon::start(&variables)
 }
 
-/// Several daemons share a queue, one of them ends in mid-load, and another takes its place.
+/// Several daemons share a queue, one of them stops under load, and another replaces it.
 #[tokio::test(flavor = "multi_thread")]
 async fn daemons_share_a_queue_and_one_that_ends_gives_its_messages_back() {
     let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
     let mut traffic = Traffic::new(305);
-    // Longer than the test: whatever is not given back would stay in the queue.
+    // Longer than the test: messages that are not returned would stay in the queue.
     let long = [("POSTMETER__SQS__0__VISIBILITY", "30m")];
     let first = daemon(&cloudwatch, &sqs, &long);
     let second = daemon(&cloudwatch, &sqs, &long);
@@ -294,8 +296,8 @@ async fn daemons_share_a_queue_and_one_that_ends_gives_its_messages_back() {
     assert_held(&cloudwatch, &traffic.sums());
 }
 
-/// `published`: a kill between the acceptance of counts and the deletion of their messages doubles what
-/// was accepted, and no more; a kill before it doubles nothing.
+/// `published`: a kill between the acceptance of counts and the deletion of their messages doubles
+/// only the accepted counts; a kill before that doubles nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn kills_double_what_was_accepted_before_its_deletion_and_nothing_else() {
     for inside in [false, true] {
@@ -308,7 +310,7 @@ async fn kills_double_what_was_accepted_before_its_deletion_and_nothing_else() {
             cloudwatch.set_mode(Fault::Throttle);
         }
         for round in 1..=5 {
-            // Before the daemon can be given any.
+            // Before the daemon can receive any.
             let given = {
                 let queue = sqs.queue();
                 queue.given + queue.left() + 60
@@ -340,7 +342,7 @@ async fn kills_double_what_was_accepted_before_its_deletion_and_nothing_else() {
     }
 }
 
-/// One, two, then four daemons: the same totals, and each takes its share.
+/// One, two, then four daemons: the same totals, and each receives a share.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_of_several_daemons_takes_its_share() {
     const MESSAGES: u64 = 4000;
@@ -349,7 +351,7 @@ async fn each_of_several_daemons_takes_its_share() {
         let mut traffic = Traffic::new(307);
         let running: Vec<_> = (0..daemons).map(|_| daemon(&cloudwatch, &sqs, &[])).collect();
         let started = Instant::now();
-        // Little by little: whoever is free takes what comes.
+        // Gradually, so that any free daemon receives them.
         for seed in 0..MESSAGES / 100 {
             sqs.send(wrapped(&mut traffic, 100, seed));
             sqs.until("taken", |queue| queue.visible() == 0).await;
@@ -358,7 +360,7 @@ async fn each_of_several_daemons_takes_its_share() {
         let took = started.elapsed();
         let mut shares = Vec::new();
         for daemon in running {
-            // The queue is empty before the last answer that says so has arrived.
+            // The queue is empty before the last response arrives.
             daemon.until_metric("postmeter_sqs_messages_held", |held| held == 0).await;
             shares.push(daemon.metric("postmeter_sqs_messages_deleted_total").await);
             daemon.end().await;
@@ -371,7 +373,7 @@ async fn each_of_several_daemons_takes_its_share() {
     }
 }
 
-/// What was taken and not merged is somebody else's at once.
+/// Messages that were received but not merged are available to others at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_for_room_is_given_back_at_the_signal() {
     let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
@@ -396,7 +398,8 @@ async fn what_waits_for_room_is_given_back_at_the_signal() {
     assert_eq!(queue.visible() as u64, queue.given_back);
 }
 
-/// `journaled` deletes what is on disk; a restart in place knows what was not yet deleted.
+/// `journaled` deletes messages that are on disk; after a restart in place, undeleted ones are
+/// known.
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_again_and_again_a_journaled_queue_is_counted_exactly() {
     let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
@@ -420,7 +423,8 @@ async fn killed_again_and_again_a_journaled_queue_is_counted_exactly() {
     let last = daemon(&cloudwatch, &sqs, &variables);
     sqs.until_empty().await;
     last.end().await;
-    // A call may have been on its way when the process died: then it is doubled, and was named.
+    // A call may have been in flight when the process died: then its counts are doubled, and
+    // reported.
     let (held, sent) = (cloudwatch.total_in("SES"), traffic.counts());
     assert!(held >= sent, "{held} of {sent}");
 }

@@ -1,6 +1,6 @@
-//! A part of the daemon that fails: `/readyz` fails, the daemon drains and exits with 1, and what was
-//! acknowledged is kept or named. And the end of the grace is the end of the process, whatever its
-//! threads do. Faults come from `POSTMETER_FAULT`, which debug builds alone read.
+//! A failing part of the daemon: `/readyz` fails, the daemon drains and exits with 1, and
+//! acknowledged counts are kept or reported. The process exits at the end of the grace period,
+//! whatever its threads do. Faults come from `POSTMETER_FAULT`, which only debug builds read.
 
 use std::path::Path;
 use std::process::{Command, ExitStatus};
@@ -15,7 +15,8 @@ use crate::support::process::Daemon;
 use crate::support::raw::Raw;
 use crate::support::traffic::{Traffic, assert_held, assert_same_lines, held_of, send_of};
 
-/// What the process may take beyond the grace: the watchdog's half second, and a loaded machine's.
+/// What the process may take beyond the grace period: half a second for the watchdog, and the
+/// delays of a busy machine.
 const SLACK: Duration = Duration::from_secs(3);
 
 fn start(fake: &FakeCloudWatch, fault: &str, more: &[(&str, &str)]) -> Daemon {
@@ -50,7 +51,7 @@ fn lines_of_counts(stderr: &[String]) -> String {
     left.fold(String::new(), |left, line| left + line + "\n")
 }
 
-/// A delivery of which a part is still to come, so that the drain waits for it.
+/// A delivery that is not complete, so that the drain waits for it.
 async fn unfinished_delivery(daemon: &Daemon) -> Raw {
     let mut raw = Raw::connect(daemon.http).await;
     assert!(raw.begin("unfinished", "", 1000).await && raw.send(b"{").await);
@@ -133,7 +134,7 @@ async fn publisher_panic_that_does_not_come_again_loses_nothing_and_exits_1() {
     assert_held(&fake, &traffic.sums());
 }
 
-/// Whoever waits for its counts hears of the failure, and is counted by the daemon that comes next.
+/// A request that waits for its counts fails, and is counted by the next daemon.
 #[tokio::test(flavor = "multi_thread")]
 async fn publisher_panic_acknowledges_no_request_that_waits() {
     let fake = FakeCloudWatch::start().await;
@@ -159,7 +160,7 @@ async fn dead_letter_keeper_panic_drains_and_exits_1() {
     let records = [send_of("opera"), "{\"torn\"\n".to_owned()];
     assert_eq!(daemon.firehose().deliver("a", &records).await.status, 200);
     until_not_ready(&daemon).await;
-    // The value is counted as what it is, and its letter as lost.
+    // The value is counted as unreadable, and its dead letter as failed.
     assert_eq!(daemon.metric("postmeter_values_total{kind=\"malformed\"}").await, 1);
     assert_eq!(daemon.metric("postmeter_dead_letters_total{outcome=\"failed\"}").await, 1);
     drop(unfinished);
@@ -170,7 +171,7 @@ async fn dead_letter_keeper_panic_drains_and_exits_1() {
     assert_eq!(held_of(&fake, "opera"), 1);
 }
 
-/// What was counted is deleted all the same, so that no other daemon counts it again.
+/// Counted messages are deleted anyway, so that no other daemon counts them again.
 #[tokio::test(flavor = "multi_thread")]
 async fn sqs_deletion_panic_drains_deletes_and_exits_1() {
     let (fake, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
@@ -193,8 +194,8 @@ async fn sqs_deletion_panic_drains_deletes_and_exits_1() {
     assert!(queue.deleted > 0);
 }
 
-/// Every worker thread is busy for a minute: health answers, SIGTERM is noticed, and the process is
-/// gone at the end of the grace.
+/// Every worker thread is busy for a minute: health responds, SIGTERM is handled, and the process
+/// exits at the end of the grace period.
 #[tokio::test(flavor = "multi_thread")]
 async fn busy_worker_threads_delay_neither_health_nor_the_end() {
     let fake = FakeCloudWatch::start().await;
@@ -207,7 +208,7 @@ async fn busy_worker_threads_delay_neither_health_nor_the_end() {
         raw.begin("a", "", 1000).await;
         busy.push(raw);
     }
-    // The listener whose threads are busy does not answer any more.
+    // The listener whose threads are busy does not respond any more.
     let mut health = Raw::connect(daemon.http).await;
     let ask = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
     while health.send(ask).await && health.status_within(Duration::from_secs(2)).await.is_some() {}
@@ -221,7 +222,7 @@ async fn busy_worker_threads_delay_neither_health_nor_the_end() {
     assert!(stderr.iter().any(|line| line.contains("\"stopped\"")), "{stderr:#?}");
 }
 
-/// A thread that reads or writes files for a minute is not waited for.
+/// The exit does not wait for a thread that reads or writes files for a minute.
 #[tokio::test(flavor = "multi_thread")]
 async fn busy_blocking_thread_does_not_delay_the_end() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -240,7 +241,7 @@ async fn busy_blocking_thread_does_not_delay_the_end() {
     assert_eq!(held_of(&fake, "opera"), 1);
 }
 
-/// Should even the shutdown hang, the watchdog ends it, and says so.
+/// If even the shutdown hangs, the watchdog ends it, and logs that.
 #[tokio::test(flavor = "multi_thread")]
 async fn watchdog_ends_a_shutdown_that_hangs() {
     let fake = FakeCloudWatch::start().await;
@@ -254,7 +255,7 @@ async fn watchdog_ends_a_shutdown_that_hangs() {
     assert!(stderr.iter().any(|line| line.contains(said)), "{stderr:#?}");
 }
 
-/// A start with a journal that is expected to die.
+/// A start with a journal that is expected to crash.
 fn dies(fake: &FakeCloudWatch, directory: &str) {
     let mut command: Command = postmeter(&["serve"]);
     let output = command

@@ -1,4 +1,4 @@
-//! The tools around the daemon: what they print, and how they exit.
+//! The tools around the daemon: their output and exit codes.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ const SEND: &str = "tests/fixtures/events/send.json";
 const COUNT: [&str; 3] = ["count", "--definitions", DEFINITIONS];
 const EXPLAIN: [&str; 3] = ["explain", "--definitions", DEFINITIONS];
 
-/// No command prints a recipient's address anywhere but on stdout.
+/// No command prints a recipient's address anywhere except on stdout.
 #[track_caller]
 fn assert_discreet(output: &Output) {
     let stderr = text(&output.stderr);
@@ -21,7 +21,7 @@ fn assert_discreet(output: &Output) {
     assert!(!stderr.contains("panicked"), "{stderr}");
 }
 
-/// Runs, asserts the exit code, and gives stdout and stderr.
+/// Runs a command, asserts the exit code, and returns stdout and stderr.
 #[track_caller]
 fn outcome(args: &[&str], stdin: &[u8], code: i32) -> (String, String) {
     let output = run_with_stdin(args, stdin);
@@ -87,7 +87,7 @@ fn findings_in_json(stdout: &str, file: &str) -> Vec<(String, String)> {
     json_of(stdout).as_array().expect("a list").iter().map(finding).collect()
 }
 
-/// A file with ten different faults gives these ten findings, in either format.
+/// A file with ten different faults produces these ten findings, in both formats.
 #[track_caller]
 fn assert_ten_faults(option: &str, file: &str, expected: &[(&str, &str); 10]) {
     let (stdout, stderr) = outcome(&["check", option, file], b"", 2);
@@ -205,7 +205,7 @@ fn a_strange_variable_in_the_environment_is_no_reason_to_stop() {
     let mut command = postmeter(&["check", "--config", "config/postmeter.toml"]);
     let output = command.env("STRANGE", strange).output().expect("the binary runs");
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    // Nobody listens on port 1.
+    // No process listens on port 1.
     let mut command = postmeter(&["healthcheck"]);
     command.env("STRANGE", strange).env("POSTMETER__LISTEN__ADMIN", "127.0.0.1:1");
     let output = command.env("POSTMETER__CLOUDWATCH__PUBLISH", "memory").output();
@@ -235,7 +235,7 @@ fn what_aws_prints_is_imported_and_counts_the_same() {
     let (lines, _) = counted(&path);
     assert_eq!(lines.lines().count(), 2);
     assert_eq!(lines, counted(DEFINITIONS).0);
-    // From a file, and again: the same.
+    // From a file, and then from its own output: the same.
     let (_folder, path) = file("printed.json", &printed);
     assert_eq!(outcome(&[&import[..], &[&path]].concat(), b"", 0).0, document);
 }
@@ -281,7 +281,7 @@ fn import_refuses_other_input_and_prints_no_document() {
 
 // === explain ===
 
-/// Definitions with a dimension for each origin that a value can have.
+/// Definitions with a dimension for each origin of a value.
 fn definitions_of_every_origin(on_invalid: &str) -> String {
     let dimension = |name: &str, source: &str| json!({"DimensionName": name, "DimensionValueSource": source, "DefaultDimensionValue": "none"});
     let dimensions = [
@@ -536,7 +536,7 @@ fn wrong_usage_exits_with_2() {
 
 // === all of them ===
 
-/// The exit code and stderr of a command whose stdout nobody reads.
+/// The exit code and stderr of a command whose stdout is closed.
 fn without_reader(args: &[&str], stdin: PathBuf) -> (Option<i32>, String) {
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);

@@ -1,4 +1,4 @@
-//! The commands that pages show print what they show.
+//! The commands on pages print the output that the pages show.
 
 use std::collections::BTreeMap;
 use std::process::Output;
@@ -7,10 +7,10 @@ use super::{pages, read};
 use crate::support::command::{run, text};
 use crate::support::load::load;
 
-/// Text that a line of shown output leaves out.
+/// Replaces text that a line of shown output omits.
 const ANYTHING: &str = "…";
 
-/// A command that a page shows, and the lines that it must print.
+/// A command on a page, and the lines that it must print.
 #[derive(Debug)]
 struct Shown {
     command: String,
@@ -18,8 +18,8 @@ struct Shown {
     exit: i32,
 }
 
-/// The commands in the blocks that are marked `console`. A line `$ echo $?` and the one after it
-/// give the exit code of the command before.
+/// The commands in blocks marked `console`. A line `$ echo $?` and the one after it give the exit
+/// code of the previous command.
 fn shown(page: &str) -> Vec<Shown> {
     let mut all: Vec<Shown> = Vec::new();
     let mut inside = false;
@@ -48,7 +48,7 @@ fn shown(page: &str) -> Vec<Shown> {
     all
 }
 
-/// Whether a printed line is the shown one, where `…` stands for any text.
+/// Whether a printed line matches the shown one, where `…` stands for any text.
 fn is_like(printed: &str, shown: &str) -> bool {
     let mut rest = printed.trim_end();
     for (at, part) in shown.trim_end().split(ANYTHING).enumerate() {
@@ -61,7 +61,7 @@ fn is_like(printed: &str, shown: &str) -> bool {
 
 #[test]
 fn console_blocks_print_what_they_show() {
-    // Several pages may show one command: it runs once.
+    // Several pages may show one command; it runs once.
     let mut ran: BTreeMap<String, Output> = BTreeMap::new();
     let mut blocks = 0;
     for page in pages() {
@@ -73,7 +73,7 @@ fn console_blocks_print_what_they_show() {
             assert_eq!(status.code(), Some(exit), "{page}: {command}: {stderr}");
             let mut printed = stdout.lines().chain(stderr.lines());
             for line in output {
-                // Lines may be left out between two, so each is searched behind the last.
+                // Lines may be omitted in between, so each is searched after the previous one.
                 let found = printed.any(|printed| is_like(printed, &line));
                 assert!(
                     found,
@@ -85,7 +85,7 @@ fn console_blocks_print_what_they_show() {
     assert!(blocks >= 12, "only {blocks} commands were found");
 }
 
-/// Runs a command of a page; only our own programs are run.
+/// Runs a command of a page; only the project's own programs are run.
 fn run_shown(page: &str, command: &str) -> Output {
     let mut words = command.split_whitespace();
     let program = words.next();

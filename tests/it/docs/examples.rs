@@ -9,7 +9,7 @@ use crate::support::command::{postmeter, text};
 #[test]
 fn shipped_configurations_and_definitions_pass_check() {
     let mut checked = 0;
-    // Files of a certificate, in place of those that an example names.
+    // Certificate files in place of those that an example names.
     let tls = tls_files();
     for file in files("config") {
         let option = match Path::new(&file).extension().and_then(|extension| extension.to_str()) {

@@ -1,4 +1,4 @@
-//! Links lead somewhere, and every page can be found.
+//! Links are valid, and every page is reachable.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,4 @@
-//! The documentation is true: tables are those of the code, commands run, links lead somewhere.
+//! The documentation is correct: tables match the code, commands run, links are valid.
 
 mod commands;
 mod examples;
@@ -31,7 +31,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(project_file(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Every file below a folder, by its path from the project's folder.
+/// Every file below a folder, as a path relative to the project.
 fn files(folder: &str) -> Vec<String> {
     let mut files = Vec::new();
     let mut folders = vec![project_file(folder)];
@@ -50,7 +50,7 @@ fn files(folder: &str) -> Vec<String> {
     files
 }
 
-/// The pages below `docs/`, the table of contents among them.
+/// The pages below `docs/`, including the table of contents.
 fn pages_of_docs() -> Vec<String> {
     let is_page = |file: &String| Path::new(file).extension().is_some_and(|end| end == "md");
     files("docs").into_iter().filter(is_page).collect()

@@ -1,10 +1,10 @@
-//! The map in ARCHITECTURE.md is true: every module has a row, with the modules that it imports.
+//! The map in ARCHITECTURE.md is correct: every module has a row with the modules that it imports.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{files, read};
 
-/// The modules of the map in its order, each with those that it may import as `crate::…`.
+/// The modules of the map in order, each with those that it may import as `crate::…`.
 fn map() -> Vec<(String, BTreeSet<String>)> {
     let architecture = read("ARCHITECTURE.md");
     let rows = architecture.lines().filter(|line| line.starts_with("| `src/"));
@@ -30,7 +30,7 @@ fn map() -> Vec<(String, BTreeSet<String>)> {
     map
 }
 
-/// What stands between backticks.
+/// The text between backticks.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
@@ -40,8 +40,8 @@ fn module_names(cell: &str) -> Vec<String> {
     quoted(cell).filter_map(|file| Some(module_of(file)?.to_owned())).collect()
 }
 
-/// The top-level module of a source file; `None` for `lib.rs`, binaries, and files of tests, which
-/// may import what they like.
+/// The top-level module of a source file; `None` for `lib.rs`, binaries, and test files, which may
+/// import anything.
 fn module_of(file: &str) -> Option<&str> {
     let rest = file.strip_prefix("src/")?;
     if rest.contains("/tests/") || rest.ends_with("/tests.rs") {
@@ -51,7 +51,7 @@ fn module_of(file: &str) -> Option<&str> {
     (!matches!(module, "lib" | "main" | "bin")).then_some(module)
 }
 
-/// The top-level modules that a source text names, comments and tests at its end left out.
+/// The top-level modules that a source text names, without comments and the tests at its end.
 fn imports(source: &str) -> BTreeSet<String> {
     let source = source.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or(source);
     let code = source.lines().filter(|line| !line.trim_start().starts_with("//"));

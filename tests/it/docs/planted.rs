@@ -1,8 +1,8 @@
-//! The bugs that are planted on purpose fit the code.
+//! The deliberately planted bugs apply to the code.
 
 use super::{files, read};
 
-/// `make planted` takes minutes; this finds a patch that no longer applies at once.
+/// `make planted` takes minutes; this detects a patch that no longer applies at once.
 #[test]
 fn planted_bugs_fit_the_code() {
     let patches = files("tests/planted");

@@ -1,10 +1,10 @@
-//! The table of promises names tests that exist.
+//! The table of promises names existing tests.
 
 use super::read;
 
 const PROMISES: &str = "tests/PROMISES.md";
 
-/// Every promise names tests, and every test that is named exists.
+/// Every promise names tests, and every named test exists.
 #[test]
 fn promises_are_held_by_tests_that_exist() {
     let page = read(PROMISES);
@@ -23,7 +23,7 @@ fn promises_are_held_by_tests_that_exist() {
     assert!(promises > 20, "only {promises} promises were found");
 }
 
-/// Whether a source has a function of this name that an attribute or `proptest!` makes a test.
+/// Whether a source has a function of this name that is a test, by its attribute or `proptest!`.
 fn is_test(source: &str, name: &str) -> bool {
     let Some((before, _)) = source.split_once(&format!("fn {name}(")) else { return false };
     let attributes = before.rsplit('\n').skip(1).take_while(|line| {

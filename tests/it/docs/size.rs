@@ -2,7 +2,7 @@
 
 use super::{pages_of_docs, read};
 
-/// Lines of a page, but for those that are generated.
+/// Maximum number of lines of a page, without generated ones.
 const PAGE_LINES_MAX: usize = 250;
 
 #[test]
@@ -23,7 +23,7 @@ fn pages_of_docs_stay_short() {
     }
 }
 
-/// How many lines are not generated.
+/// The number of lines that are not generated.
 fn written_lines(page: &str) -> usize {
     let mut generated = false;
     let mut lines = 0;

@@ -1,4 +1,4 @@
-//! Parts of pages that are generated from the code. `make docs-tables` writes them again.
+//! Parts of pages that are generated from the code. `make docs-tables` updates them.
 
 use std::fs;
 
@@ -6,8 +6,8 @@ use super::read;
 use crate::support::command::{project_file, run, text};
 use crate::support::load::load;
 
-/// The page's part between `<!-- generated: NAME -->` and `<!-- /generated -->` must be `expected`;
-/// with `POSTMETER_WRITE_DOCS=1` it is made so.
+/// The page's part between `<!-- generated: NAME -->` and `<!-- /generated -->` must equal
+/// `expected`; with `POSTMETER_WRITE_DOCS=1` it is replaced.
 fn assert_generated(page: &str, name: &str, expected: &str) {
     let found = read(page);
     let mark = format!("<!-- generated: {name} -->\n");
@@ -70,7 +70,7 @@ fn cli_page_has_the_help_of_every_command() {
     }
 }
 
-/// The names in the list of commands that a help text has.
+/// The names in a help text's list of commands.
 fn commands(help: &str) -> Vec<&str> {
     let list = help.lines().skip_while(|line| *line != "Commands:").skip(1);
     list.take_while(|line| !line.is_empty())

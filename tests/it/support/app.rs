@@ -18,21 +18,21 @@ use super::firehose::{Firehose, get};
 
 pub const KEY: &str = "a-key-for-tests-only";
 
-/// How long a test waits for what must happen; far beyond what it takes.
+/// Timeout for a condition; far longer than it takes.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running daemon. Stops when it is dropped.
 pub struct TestApp {
     pub http: SocketAddr,
     pub admin: SocketAddr,
-    /// Where the SES API is answered, if it is.
+    /// The address of the SES API, if it is served.
     pub ses_api: Option<SocketAddr>,
     pub book: Book,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<Drained>,
 }
 
-/// A configuration whose waits are short.
+/// A configuration with short waits.
 pub fn config() -> Config {
     let definitions = DefinitionsSource::Path(project_file("config/definitions.json"));
     let mut config = Config { definitions: Some(definitions), ..Config::default() };
@@ -73,7 +73,7 @@ impl TestApp {
         let started = tokio::time::Instant::now();
         let app = loop {
             match App::bind(config.clone(), around.clone()).await {
-                // The threads of the life before may hold it for a moment still.
+                // The threads of the previous life may hold it for another moment.
                 Err(StartError::Configuration(why))
                     if why.contains("another process is using it") && started.elapsed() < PATIENCE =>
                 {
@@ -96,7 +96,7 @@ impl TestApp {
         Firehose::new(self.http, KEY)
     }
 
-    /// Says stop, without waiting for the end.
+    /// Requests the stop, without waiting for the end.
     pub fn signal(&mut self) {
         self.stop.take();
     }
@@ -120,18 +120,18 @@ impl TestApp {
         self.metric(&format!("postmeter_dropped_total{{reason=\"{reason}\"}}")).await
     }
 
-    /// Waits until everything merged is accepted or given up.
+    /// Waits until all merged counts are accepted or dropped.
     pub async fn settled(&self) {
         self.until_metric("postmeter_pending_counts", |counts| counts == 0).await;
     }
 
-    /// Looks at a metric again and again until it is as it is to be; panics if that takes too long.
+    /// Polls a metric until it meets a condition; panics if that takes too long.
     pub async fn until_metric(&self, name: &str, is_there: impl Fn(u64) -> bool) {
         until_metric(self.admin, name, is_there).await;
     }
 }
 
-/// Looks at a metric of a daemon again and again until it is as it is to be.
+/// Polls a metric of a daemon until it meets a condition.
 pub async fn until_metric(admin: SocketAddr, name: &str, is_there: impl Fn(u64) -> bool) {
     let there = async {
         while !is_there(metric_of(&get(admin, "/metrics").await.1, name)) {
@@ -141,7 +141,7 @@ pub async fn until_metric(admin: SocketAddr, name: &str, is_there: impl Fn(u64) 
     assert!(timeout(PATIENCE, there).await.is_ok(), "{name} does not get there in time");
 }
 
-/// A counter or gauge in what Prometheus scrapes, by name and labels; 0 when there is none.
+/// A counter or gauge in the text that Prometheus scrapes, by name and labels; 0 if missing.
 pub fn metric_of(text: &str, name: &str) -> u64 {
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole")]

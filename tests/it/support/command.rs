@@ -4,8 +4,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// A command with a clean environment, so that a developer's settings change nothing.
-/// `POSTMETER_BINARY` names another build of it, such as a release.
+/// A command with a clean environment, independent of a developer's settings. `POSTMETER_BINARY`
+/// names another build of it, such as a release.
 pub fn postmeter(args: &[&str]) -> Command {
     let other = std::env::var_os("POSTMETER_BINARY");
     let mut command = Command::new(other.unwrap_or_else(|| env!("CARGO_BIN_EXE_postmeter").into()));
@@ -13,7 +13,7 @@ pub fn postmeter(args: &[&str]) -> Command {
     command
 }
 
-/// Runs to the end with bytes on stdin.
+/// Runs a command to its end with bytes on stdin.
 pub fn run_with_stdin(args: &[&str], stdin: &[u8]) -> Output {
     let mut child = postmeter(args)
         .stdin(Stdio::piped())
@@ -24,7 +24,7 @@ pub fn run_with_stdin(args: &[&str], stdin: &[u8]) -> Output {
     let mut pipe = child.stdin.take().expect("stdin is piped");
     let stdin = stdin.to_vec();
     let writer = std::thread::spawn(move || {
-        // The command may end before it has read everything.
+        // The command may exit before it has read everything.
         let _ = pipe.write_all(&stdin);
     });
     let output = child.wait_with_output().expect("the binary ends");

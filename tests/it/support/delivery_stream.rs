@@ -1,4 +1,4 @@
-//! A Firehose delivery stream named `ses`, as far as `PutRecordBatch` goes.
+//! A Firehose delivery stream named `ses` that supports `PutRecordBatch`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,7 +17,7 @@ pub fn records(received: &Received) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// An answer that takes the records for which `takes` is true.
+/// A response that accepts the records for which `takes` is true.
 pub fn answer(records: &[Vec<u8>], takes: impl Fn(usize) -> bool) -> (u16, String) {
     let answers: Vec<_> = (0..records.len())
         .map(|at| {

@@ -1,4 +1,4 @@
-//! Servers that stand in for what the harness sends to, and answer as a test says.
+//! Servers that replace the load generator's targets, with responses defined by the test.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, Method, Response};
 use postmeter::http::{Listener, ListenerSettings};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// One request that came.
+/// One received request.
 #[derive(Clone, Debug)]
 pub struct Received {
     pub method: Method,
@@ -31,7 +31,7 @@ pub struct Endpoint {
 const BODY_BYTES_MAX: usize = 64 << 20;
 
 impl Endpoint {
-    /// `answer` takes the number of the request, from 0, and the request; it gives status and body.
+    /// `answer` maps the number of the request, from 0, and the request to status and body.
     pub async fn start<F, A>(answer: F) -> Self
     where
         F: Fn(usize, Received) -> A + Clone + Send + Sync + 'static,
@@ -49,7 +49,7 @@ impl Endpoint {
         .await
     }
 
-    /// As [`Endpoint::start`]; `answer` gives the whole answer.
+    /// As [`Endpoint::start`], but `answer` returns the whole response.
     #[expect(clippy::unused_async, reason = "every fake is started in the same way")]
     pub async fn with<F, A>(answer: F) -> Self
     where
@@ -84,7 +84,7 @@ impl Endpoint {
         Self { address, received, _end: end.drop_guard() }
     }
 
-    /// The requests that came, in order.
+    /// The received requests, in order.
     pub fn received(&self) -> Vec<Received> {
         self.received.lock().expect("nobody panics with it").clone()
     }

@@ -1,5 +1,5 @@
-//! A bucket as far as `GetObject`, `ListObjectsV2` and `PutObject` on a condition go, which fails as a
-//! test says.
+//! A bucket with `GetObject`, `ListObjectsV2` and conditional `PutObject`, with faults defined by
+//! the test.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -21,7 +21,7 @@ use tokio::time::{sleep, timeout};
 use super::app::PATIENCE;
 use super::endpoint::{Endpoint, Received};
 
-/// The buckets. End when they are dropped.
+/// The buckets. They end when this is dropped.
 pub struct FakeS3 {
     endpoint: Endpoint,
     objects: Arc<Mutex<BTreeMap<String, Object>>>,
@@ -39,13 +39,13 @@ struct Object {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     Denied,
-    /// Its body ends in the middle, so many times.
+    /// Its body ends in the middle, this many times.
     BreaksOff(usize),
-    /// Never answered.
+    /// Never responds.
     Hangs,
 }
 
-/// Keys and prefixes on a page of a list.
+/// Keys and prefixes on a page of a listing.
 const PAGE: usize = 20;
 
 impl FakeS3 {
@@ -89,7 +89,7 @@ impl FakeS3 {
         received.iter().filter_map(|request| query(&request.path).remove("prefix")).collect()
     }
 
-    /// Waits until so many objects were asked for.
+    /// Waits until this many objects were requested.
     pub async fn until_requests(&self, requests: usize) {
         let there = async {
             while self.requests() < requests {
@@ -99,7 +99,7 @@ impl FakeS3 {
         assert!(timeout(PATIENCE, there).await.is_ok(), "{} of {requests}", self.requests());
     }
 
-    /// Puts an object into the bucket `mail`; gives the record of a notification.
+    /// Puts an object into the bucket `mail`; returns the record of a notification.
     pub fn put(&self, key: &str, bytes: Vec<u8>) -> Value {
         let etag = format!("{:08x}", crc32fast::hash(&bytes));
         let written = Minute::of_ms(Clock::System.now_ms()).to_string();
@@ -131,7 +131,7 @@ impl FakeS3 {
     }
 }
 
-/// What S3 sends to a queue.
+/// The notification that S3 sends to a queue.
 pub fn notification(records: &[Value]) -> String {
     json!({ "Records": records }).to_string()
 }
@@ -146,7 +146,7 @@ fn path(key: &str) -> String {
     format!("/mail/{}", encoded(key))
 }
 
-/// As in a URL, slashes apart.
+/// As in a URL, except for slashes.
 fn encoded(key: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
     let byte = |byte: u8| {
@@ -184,7 +184,7 @@ fn answer(objects: &mut BTreeMap<String, Object>, received: &Received) -> Option
         Some(Fault::Hangs) => None,
         Some(Fault::BreaksOff(times)) if *times > 0 => {
             *times -= 1;
-            // The length that it was to have, and a body that ends before.
+            // The full length, and a body that ends early.
             let half = object.bytes.slice(..object.bytes.len() / 2);
             let pieces = http_body_util::StreamBody::new(Pieces(vec![half]));
             let body = Body::new(pieces);
@@ -194,7 +194,7 @@ fn answer(objects: &mut BTreeMap<String, Object>, received: &Received) -> Option
     }
 }
 
-/// `PutObject`, which replaces only what it says that it does.
+/// `PutObject`, which replaces an object only under its condition.
 fn put(objects: &mut BTreeMap<String, Object>, path: &str, received: &Received) -> Response<Body> {
     let known = objects.get(path).map(|object| format!("\"{}\"", object.etag));
     let (is_new, replaces) = (received.header("if-none-match"), received.header("if-match"));
@@ -202,7 +202,7 @@ fn put(objects: &mut BTreeMap<String, Object>, path: &str, received: &Received) 
     match (is_new, replaces, known) {
         ("*", "", None) => {}
         ("", replaces, Some(known)) if replaces == known => {}
-        // Whoever writes definitions without a condition could undo what others did.
+        // An unconditional write of definitions could undo changes of others.
         ("", "", _) => return answer(400).body(Body::empty()).expect("an answer"),
         _ => {
             let body = "<Error><Code>PreconditionFailed</Code></Error>";
@@ -216,7 +216,7 @@ fn put(objects: &mut BTreeMap<String, Object>, path: &str, received: &Received) 
     answer(200).header("etag", format!("\"{etag}\"")).body(Body::empty()).expect("an answer")
 }
 
-/// What is listed by a prefix and perhaps a delimiter, from the place on that the token names.
+/// Lists by prefix and optional delimiter, starting at the token's position.
 fn list(objects: &BTreeMap<String, Object>, query: &BTreeMap<String, String>) -> Response<Body> {
     let asked = |name: &str| query.get(name).map_or("", String::as_str);
     let (prefix, delimiter) = (asked("prefix"), asked("delimiter"));
@@ -281,7 +281,7 @@ fn decoded(text: &str) -> String {
     String::from_utf8(bytes).expect("text")
 }
 
-/// A body that fails behind its pieces.
+/// A body that fails after its pieces.
 struct Pieces(Vec<Bytes>);
 
 impl futures_core::Stream for Pieces {

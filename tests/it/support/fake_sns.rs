@@ -1,5 +1,5 @@
-//! SNS as a subscriber over HTTPS sees it: messages that are signed, certificates, confirmations; and
-//! the authority that issued the certificates.
+//! SNS from the view of an HTTPS subscriber: signed messages, certificates, confirmations; and the
+//! authority that issued the certificates.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -37,7 +37,7 @@ pub const HOST: &str = "sns.us-east-1.amazonaws.com";
 /// The certificate that messages are signed by.
 pub const CERTIFICATE: &str = "/SimpleNotificationService-0a1b2c.pem";
 
-/// What SNS answers to a path: a status, a body, and where else to look.
+/// The response of SNS to a path: status, body, and an optional redirect.
 #[derive(Clone, Debug, Default)]
 pub struct Answer {
     pub status: u16,
@@ -48,7 +48,7 @@ pub struct Answer {
 /// The servers. They end when this is dropped.
 pub struct FakeSns {
     https: SocketAddr,
-    /// Where issuers' certificates are, and whatever else is asked for by plain HTTP.
+    /// Serves issuers' certificates, and everything else over plain HTTP.
     pub http: Endpoint,
     answers: Arc<Mutex<HashMap<String, Answer>>>,
     asked: Arc<Mutex<Vec<String>>>,
@@ -57,13 +57,13 @@ pub struct FakeSns {
     _end: DropGuard,
 }
 
-/// Who signs messages: with a key, and a certificate of it.
+/// Signs messages, with a key and its certificate.
 pub struct Signer {
     key: RsaKeyPair,
     pub pem: String,
 }
 
-/// Who issues certificates: a root, and an authority between.
+/// Issues certificates: a root, and an intermediate authority.
 pub struct Authority {
     pub root: rcgen::Certificate,
     pub between: rcgen::Certificate,
@@ -121,7 +121,7 @@ impl Authority {
     }
 }
 
-/// `AuthorityInfoAccess` that names where the issuer's certificate is.
+/// `AuthorityInfoAccess` with the URL of the issuer's certificate.
 fn issuer_at(url: &str) -> CustomExtension {
     let part = |tag: u8, content: &[u8]| {
         let len = u8::try_from(content.len()).expect("it is short");
@@ -136,7 +136,7 @@ fn issuer_at(url: &str) -> CustomExtension {
 // === impl Signer ===
 
 impl Signer {
-    /// Signs a message (version 2), in the words of SNS's documentation.
+    /// Signs a message (version 2), as in SNS's documentation.
     pub fn sign(&self, mut message: Value) -> Value {
         let names: &[&str] = if message["Type"] == "Notification" {
             &["Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"]
@@ -184,7 +184,7 @@ impl FakeSns {
         sns
     }
 
-    /// The world as a daemon is to see it.
+    /// The environment for a daemon.
     pub fn web(&self) -> WebEnvironment {
         self.web_with(&[self.authority.root.der().clone()])
     }
@@ -198,7 +198,7 @@ impl FakeSns {
         &self.authority
     }
 
-    /// Answers this from now on when a path that begins so is asked for.
+    /// Sets the response to paths with this prefix.
     pub fn answer(&self, path: &str, status: u16, body: impl Into<Vec<u8>>) {
         self.answer_with(path, Answer { status, body: body.into(), location: None });
     }
@@ -207,28 +207,28 @@ impl FakeSns {
         self.answers.lock().expect("nobody panics with it").insert(path.to_owned(), answer);
     }
 
-    /// The paths that were asked for by HTTPS, in order.
+    /// The paths requested over HTTPS, in order.
     pub fn asked(&self) -> Vec<String> {
         self.asked.lock().expect("nobody panics with it").clone()
     }
 
-    /// How often a path was asked for.
+    /// How often a path was requested.
     pub fn asked_for(&self, path: &str) -> usize {
         self.asked().iter().filter(|asked| asked.starts_with(path)).count()
     }
 
-    /// A signed notification of now.
+    /// A signed notification with the current time.
     pub fn notification(&self, id: &str, text: &str) -> Value {
         self.signer.sign(notification(id, text))
     }
 
-    /// A signed message that asks for a subscription to be confirmed.
+    /// A signed request to confirm a subscription.
     pub fn confirmation(&self, id: &str, topic: &str) -> Value {
         self.signer.sign(confirmation(id, topic))
     }
 }
 
-/// A notification that is not signed.
+/// An unsigned notification.
 pub fn notification(id: &str, text: &str) -> Value {
     json!({
         "Type": "Notification",
@@ -242,7 +242,7 @@ pub fn notification(id: &str, text: &str) -> Value {
     })
 }
 
-/// What asks for a subscription to be confirmed, not signed.
+/// An unsigned request to confirm a subscription.
 pub fn confirmation(id: &str, topic: &str) -> Value {
     let token = format!("token{}", id.replace('-', ""));
     let query = format!("Action=ConfirmSubscription&TopicArn={topic}&Token={token}");
@@ -273,7 +273,7 @@ async fn serve(
     while let Ok((stream, _)) = listener.accept().await {
         let (tls, answers, asked) = (tls.clone(), Arc::clone(&answers), Arc::clone(&asked));
         tokio::spawn(async move {
-            // A client that does not trust us hangs up.
+            // A client that does not trust this server disconnects.
             let Ok(stream) = tls.accept(stream).await else { return };
             let service = service_fn(move |request: Request<hyper::body::Incoming>| {
                 let path = request.uri().to_string();

@@ -1,5 +1,5 @@
-//! A standard queue that keeps to the letter of SQS: visibility, receipts of which the newest alone
-//! works, the limits of calls; and fails as a test says.
+//! A standard queue that follows the rules of SQS strictly: visibility, receipt handles of which
+//! only the newest works, limits of calls. It fails as a test defines.
 //!
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/Welcome.html>, 2026-11-21.
 
@@ -26,26 +26,26 @@ struct State {
     changed: Notify,
 }
 
-/// What is in the queue, and what happened to it.
+/// The messages in the queue, and its history.
 #[derive(Default)]
 pub struct Queue {
     messages: BTreeMap<String, Message>,
     sent: u64,
     receipts: u64,
-    /// Messages given out, repeats among them.
+    /// Deliveries, including redeliveries.
     pub given: u64,
     pub deleted: u64,
-    /// Entries that lengthened a visibility, and those that ended one.
+    /// Entries that extended a visibility timeout, and those that ended one.
     pub lengthened: u64,
     pub given_back: u64,
-    /// Messages that were given out more often than the redrive policy allows.
+    /// Messages that were delivered more often than the redrive policy allows.
     pub redriven: Vec<String>,
-    /// How often a message may be given out; without a policy for ever.
+    /// Maximum number of deliveries; unlimited without a policy.
     pub receives_max: Option<u32>,
     pub receive_calls: u64,
     pub receive_calls_at_once: u64,
     receiving: u64,
-    /// What was against the rules of SQS.
+    /// Violations of the rules of SQS.
     pub faults: Vec<String>,
     pub mode: Mode,
 }
@@ -55,15 +55,15 @@ pub struct Queue {
 pub enum Mode {
     #[default]
     Well,
-    /// Every call is answered 503.
+    /// Every call fails with 503.
     Unavailable,
-    /// Of every two entries to be deleted one fails.
+    /// Every second entry to delete fails.
     DeletesHalf,
     /// Every entry to be deleted fails.
     DeletesNone,
-    /// Every entry to be deleted has a receipt that is no good.
+    /// Every entry to delete fails with an invalid receipt handle.
     RefusesReceipts,
-    /// Deletes, and answers 500.
+    /// Deletes, but responds with 500.
     DeletesUnsaid,
 }
 
@@ -106,7 +106,7 @@ impl FakeSqs {
         self.state.changed.notify_waiters();
     }
 
-    /// Gives out again what is given out, as a standard queue may at any time.
+    /// Redelivers messages in flight, as a standard queue may at any time.
     pub fn repeat(&self) {
         for message in self.queue().messages.values_mut() {
             message.visible_at = Instant::now();
@@ -114,7 +114,7 @@ impl FakeSqs {
         self.state.changed.notify_waiters();
     }
 
-    /// Waits until the queue is as it is to be.
+    /// Waits until the queue meets a condition.
     pub async fn until(&self, what: &str, is_there: impl Fn(&Queue) -> bool) {
         let there = async {
             loop {
@@ -122,7 +122,7 @@ impl FakeSqs {
                 if is_there(&self.queue()) {
                     return;
                 }
-                // Time alone makes messages visible.
+                // Messages become visible by time alone.
                 let _ = timeout(Duration::from_millis(50), changed).await;
             }
         };
@@ -148,7 +148,7 @@ impl Queue {
         self.messages.len() as u64
     }
 
-    /// Where everything stands.
+    /// The state of the queue, for error messages.
     fn story(&self) -> String {
         let (left, visible) = (self.messages.len(), self.visible());
         let Self { sent, given, deleted, lengthened, given_back, receive_calls, receiving, .. } =
@@ -159,7 +159,7 @@ impl Queue {
         )
     }
 
-    /// Messages that nobody holds.
+    /// Messages that are not in flight.
     pub fn visible(&self) -> usize {
         let now = Instant::now();
         self.messages.values().filter(|message| message.visible_at <= now).count()
@@ -192,7 +192,7 @@ impl Queue {
         given
     }
 
-    /// The id of the message that a receipt names, if it is its newest.
+    /// The ID of the message with this receipt handle, if it is the newest.
     fn named(&self, receipt: &str) -> Option<String> {
         let (id, _) = receipt.split_once('#')?;
         (self.messages.get(id)?.receipt == receipt).then(|| id.to_owned())
@@ -205,7 +205,7 @@ impl Queue {
             Mode::RefusesReceipts => return Err((true, "ReceiptHandleIsInvalid")),
             _ => {}
         }
-        // Of an old receipt, SQS says that it succeeded.
+        // For an outdated handle, SQS reports success.
         if let Some(id) = self.named(receipt) {
             self.messages.remove(&id);
             self.deleted += 1;
@@ -227,7 +227,7 @@ impl Queue {
         Ok(())
     }
 
-    /// The entries of a batch call, by its rules.
+    /// The entries of a batch call, checked against its rules.
     fn entries(&mut self, call: &Value) -> Vec<Value> {
         let entries = call["Entries"].as_array().cloned().unwrap_or_default();
         let ids: BTreeSet<_> = entries.iter().map(|entry| entry["Id"].to_string()).collect();

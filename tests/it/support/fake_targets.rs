@@ -1,5 +1,5 @@
-//! What events are forwarded to: Firehose, SNS, EventBridge, and STS for the roles in between. Strict:
-//! it refuses what AWS refuses, and keeps what it took.
+//! The targets of forwarded events: Firehose, SNS, EventBridge, and STS for their roles. Strict:
+//! they reject what AWS rejects, and store what they accept.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -22,32 +22,32 @@ pub const STREAM: &str = "arn:aws:firehose:eu-west-1:111122223333:deliverystream
 pub const TOPIC: &str = "arn:aws:sns:eu-west-1:111122223333:events";
 pub const BUS: &str = "arn:aws:events:eu-west-1:111122223333:event-bus/default";
 
-/// An entry that was taken.
+/// An accepted entry.
 #[derive(Clone, Debug)]
 pub struct Taken {
     pub service: &'static str,
     /// The stream's name, or the ARN.
     pub target: String,
     pub bytes: Vec<u8>,
-    /// What the service was told beside it.
+    /// The other data of the entry.
     pub beside: Value,
-    /// Who signed the call.
+    /// The access key that signed the call.
     pub access_key: String,
 }
 
-/// What a target does with a call or an entry.
+/// How a target responds to a call or an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mood {
     Takes,
-    /// Each entry fails that often, of a hundred times.
+    /// Each entry fails with this percentage.
     Fails(u8),
-    /// Fails single entries for good that hold this text.
+    /// Permanently rejects single entries with this text.
     Refuses(&'static str),
-    /// Refuses a whole call for one entry that holds this text.
+    /// Rejects a whole call because of one entry with this text.
     RefusesWith(&'static str),
-    /// Answers every call with 500.
+    /// Every call fails with 500.
     Down,
-    /// Takes all, and says nothing.
+    /// Accepts everything, and never responds.
     Hangs,
 }
 
@@ -59,7 +59,7 @@ pub struct FakeTargets {
 pub struct State {
     pub taken: Vec<Taken>,
     pub calls: BTreeMap<&'static str, usize>,
-    /// Calls that AWS would have refused.
+    /// Calls that AWS would have rejected.
     pub faults: Vec<String>,
     pub moods: BTreeMap<&'static str, Mood>,
     rng: fastrand::Rng,
@@ -105,7 +105,7 @@ impl FakeTargets {
         self.state().moods.insert(service, mood);
     }
 
-    /// What a service took, sorted.
+    /// The events that a service accepted, sorted.
     pub fn taken(&self, service: &str) -> Vec<String> {
         let state = self.state();
         let of = state.taken.iter().filter(|taken| taken.service == service);
@@ -127,7 +127,7 @@ impl FakeTargets {
 }
 
 impl State {
-    /// `None`: never.
+    /// `None`: never responds.
     fn answer(&mut self, received: &Received) -> Option<Answer> {
         match received.header("x-amz-target") {
             "Firehose_20150804.PutRecordBatch" => self.firehose(received),
@@ -149,7 +149,7 @@ impl State {
         (400, json!({"__type": "ValidationException", "message": "no"}).to_string())
     }
 
-    /// Counts a call; the verdict on each entry, or the answer to the call.
+    /// Counts a call; returns the verdict on each entry, or the response to the call.
     fn judge(&mut self, taken: &[Taken]) -> Result<Vec<Verdict>, Option<Answer>> {
         let service = taken[0].service;
         *self.calls.entry(service).or_default() += 1;
@@ -291,7 +291,7 @@ impl State {
             Err(answer) => return answer,
         };
         let (mut good, mut bad) = (String::new(), String::new());
-        // In another order than asked, as SNS may.
+        // In another order than requested, as SNS may.
         for (id, verdict) in ids.iter().zip(&verdicts).rev() {
             match verdict {
                 Verdict::Taken => {
@@ -344,7 +344,7 @@ fn access_key(received: &Received) -> String {
     scope.split('/').next().expect("a key").to_owned()
 }
 
-/// Credentials whose key tells the role.
+/// Credentials whose key names the role.
 fn assume_role(form: &BTreeMap<String, String>) -> Answer {
     let role = form["RoleArn"].rsplit('/').next().expect("a name").to_owned();
     let credentials = format!(

@@ -1,4 +1,4 @@
-//! Speaks to the daemon as Firehose does.
+//! A client that delivers like Firehose.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -26,7 +26,7 @@ pub struct Firehose {
     pub path: String,
 }
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
@@ -45,7 +45,7 @@ impl Firehose {
             .with("x-amz-firehose-access-key", key)
     }
 
-    /// Sends this header too, or instead.
+    /// Sends an additional or replaced header.
     pub fn with(mut self, name: &'static str, value: &str) -> Self {
         let value = HeaderValue::from_str(value).expect("a header's value");
         self.headers.insert(HeaderName::from_static(name), value);
@@ -62,13 +62,13 @@ impl Firehose {
         self.clone().with("x-amz-firehose-request-id", id).post(body_of(id, records)).await
     }
 
-    /// The same in gzip.
+    /// The same as gzip.
     pub async fn deliver_gzip(&self, id: &str, records: &[impl AsRef<[u8]>]) -> Reply {
         let stream = self.clone().with("x-amz-firehose-request-id", id);
         stream.with("content-encoding", "gzip").post(gzip(&body_of(id, records))).await
     }
 
-    /// Posts a body as it is.
+    /// Posts a body unchanged.
     pub async fn post(&self, body: Vec<u8>) -> Reply {
         self.try_post(body).await.expect("an answer")
     }
@@ -87,7 +87,7 @@ impl Reply {
         serde_json::from_str(&self.body).expect("the answer is JSON")
     }
 
-    /// Asserts what Firehose demands of any answer, and gives the error message.
+    /// Asserts Firehose's requirements for any response, and returns the error message.
     pub fn assert_by_the_letter(&self, id: &str) -> Option<String> {
         let json = self.json();
         let keys: Vec<_> = json.as_object().expect("an object").keys().cloned().collect();
@@ -119,7 +119,7 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().expect("gzip in memory")
 }
 
-/// Asks with GET; gives status and body.
+/// Sends a GET; returns status and body.
 pub async fn get(address: SocketAddr, path: &str) -> (u16, String) {
     let client = Client::builder(TokioExecutor::new()).build_http();
     let request = Request::builder().method(Method::GET).uri(format!("http://{address}{path}"));
@@ -128,7 +128,7 @@ pub async fn get(address: SocketAddr, path: &str) -> (u16, String) {
     (reply.status, reply.body)
 }
 
-/// Posts a body with headers, over a connection of its own.
+/// Posts a body with headers, over its own connection.
 pub async fn post(
     address: SocketAddr,
     path: &str,

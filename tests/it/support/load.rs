@@ -1,4 +1,4 @@
-//! Runs the real harness.
+//! Runs the real load generator.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ pub fn load(args: &[&str]) -> Command {
     command
 }
 
-/// Runs to the end without blocking the servers of the test. The harness bounds its own waits.
+/// Runs it to the end without blocking the test's servers. The load generator bounds its own waits.
 pub async fn run(args: &[&str], variables: &[(&str, &str)]) -> Output {
     let mut command = load(args);
     command.envs(variables.iter().copied());
@@ -29,7 +29,7 @@ pub async fn run(args: &[&str], variables: &[(&str, &str)]) -> Output {
     ran.await.expect("it does not panic").expect("the harness starts")
 }
 
-/// What a run of a target came to.
+/// The result of running a target.
 pub struct Ran {
     pub exit: i32,
     pub stdout: String,
@@ -87,18 +87,18 @@ impl Recorder {
         Self { child, stderr: lines, stdout, address, url }
     }
 
-    /// A daemon that publishes here.
+    /// A daemon that publishes to this recorder.
     pub fn daemon(&self, variables: &[(&str, &str)]) -> Daemon {
         let here = [("AWS_ENDPOINT_URL_CLOUDWATCH", self.url.as_str())];
         Daemon::start(&[&here, variables].concat())
     }
 
-    /// Ends it with SIGTERM; gives what it printed.
+    /// Stops it with SIGTERM; returns its output.
     pub fn stop(mut self) -> String {
         let id = self.child.id().to_string();
         let killed = Command::new("kill").args(["-TERM", &id]).status().expect("kill runs");
         assert!(killed.success());
-        // The end of what it says is its end.
+        // It has ended when its output ends.
         let deadline = Instant::now() + PATIENCE;
         loop {
             match self.stderr.recv_timeout(deadline - Instant::now()) {
@@ -115,7 +115,7 @@ impl Recorder {
 
 impl Drop for Recorder {
     fn drop(&mut self) {
-        // Gone already, as a rule.
+        // Usually it has exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

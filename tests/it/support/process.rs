@@ -1,4 +1,4 @@
-//! The real daemon as a process of its own, with signals and exit codes.
+//! The real daemon as a separate process, with signals and exit codes.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -19,7 +19,7 @@ pub struct Daemon {
     seen: Vec<String>,
     pub http: SocketAddr,
     pub admin: SocketAddr,
-    /// Where the SES API is answered, if it is.
+    /// The address of the SES API, if it is served.
     pub ses_api: Option<SocketAddr>,
 }
 
@@ -89,12 +89,12 @@ impl Daemon {
         metric_of(&get(self.admin, "/metrics").await.1, name)
     }
 
-    /// Looks at a metric again and again until it is as it is to be; panics if that takes too long.
+    /// Polls a metric until it meets a condition; panics if that takes too long.
     pub async fn until_metric(&self, name: &str, is_there: impl Fn(u64) -> bool) {
         until_metric(self.admin, name, is_there).await;
     }
 
-    /// SIGTERM, and an exit without a complaint.
+    /// SIGTERM, and a successful exit.
     pub async fn end(self) {
         self.signal("TERM");
         let (status, took, stderr) =
@@ -113,7 +113,7 @@ impl Daemon {
         Firehose::new(self.http, "")
     }
 
-    /// Resident memory now and at most so far, in bytes; where there is no `/proc`, none.
+    /// Resident memory now and its peak, in bytes; `None` without `/proc`.
     pub fn memory(&self) -> Option<Memory> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
         let bytes = |name: &str| {
@@ -125,17 +125,17 @@ impl Daemon {
         Some(Memory { now: bytes("VmRSS")?, peak: bytes("VmHWM")? })
     }
 
-    /// User and system time so far, in seconds; where there is no `/proc`, none.
+    /// User and system time so far, in seconds; `None` without `/proc`.
     pub fn cpu_seconds(&self) -> Option<f64> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
-        // Behind the name, which may hold anything: the state is the third field, of which the
-        // times are the 14th and 15th. A tick is a hundredth of a second on every Linux.
+        // After the name, which may contain anything: the state is the third field, and the times
+        // are the 14th and 15th. A tick is a hundredth of a second on every Linux.
         let fields: Vec<_> = stat.rsplit_once(')')?.1.split_whitespace().collect();
         let ticks = |at: usize| fields.get(at)?.parse::<f64>().ok();
         Some((ticks(11)? + ticks(12)?) / 100.0)
     }
 
-    /// Waits for a line on stderr that holds a text.
+    /// Waits for a line on stderr that contains a text.
     pub fn wait_for_line(&mut self, text: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -158,7 +158,7 @@ impl Daemon {
         assert!(status.expect("kill runs").success());
     }
 
-    /// Waits for the end; gives the exit status, how long it took, and all of stderr.
+    /// Waits for the exit; returns the status, how long it took, and all of stderr.
     pub fn wait(mut self) -> (ExitStatus, Duration, Vec<String>) {
         let started = Instant::now();
         let status = loop {
@@ -166,7 +166,7 @@ impl Daemon {
                 break status;
             }
             assert!(started.elapsed() < PATIENCE, "it does not end");
-            // Reading what it says is the wait: a line, or the end of its stderr.
+            // Waits for output: a line, or the end of stderr.
             if let Ok(line) = self.stderr.recv_timeout(Duration::from_millis(20)) {
                 self.seen.push(line);
             }
@@ -180,7 +180,7 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // Gone already, as a rule.
+        // Usually it has exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! A connection that speaks HTTP as no client would.
+//! A connection that sends HTTP as no regular client would.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -9,15 +9,15 @@ use tokio::time::timeout;
 
 use super::app::PATIENCE;
 
-/// A connection of a sender that means no good.
+/// A connection of a malicious sender.
 pub struct Raw(TcpStream);
 
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// After an answer of this status.
+    /// After a response with this status.
     Answered(u16),
-    /// Without a word.
+    /// Without a response.
     Closed,
 }
 
@@ -27,7 +27,7 @@ impl Raw {
         Self(connected.expect("in time").expect("it listens"))
     }
 
-    /// As [`Raw::connect`], with a receive buffer of about so many bytes.
+    /// As [`Raw::connect`], with a receive buffer of about this size.
     pub async fn connect_with_buffer(address: SocketAddr, bytes: u32) -> Self {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(bytes).expect("a size");
@@ -35,7 +35,7 @@ impl Raw {
         Self(connected.expect("in time").expect("it listens"))
     }
 
-    /// As [`Raw::connect`], from an address of loopback, where there are more than one.
+    /// As [`Raw::connect`], from a given loopback address, where there are several.
     pub async fn connect_from(source: Ipv4Addr, address: SocketAddr) -> Self {
         let socket = TcpSocket::new_v4().expect("a socket");
         if socket.bind((source, 0).into()).is_err() {
@@ -45,12 +45,12 @@ impl Raw {
         Self(connected.expect("in time").expect("it listens"))
     }
 
-    /// Sends bytes; whether the other side took them.
+    /// Sends bytes; returns whether the other side accepted them.
     pub async fn send(&mut self, bytes: &[u8]) -> bool {
         timeout(PATIENCE, self.0.write_all(bytes)).await.expect("in time").is_ok()
     }
 
-    /// Begins a delivery of so many bytes, with a key if there is one.
+    /// Starts a delivery of this many bytes, with an optional key.
     pub async fn begin(&mut self, id: &str, key: &str, announced: usize) -> bool {
         let head = format!(
             "POST /firehose HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Amz-Firehose-Request-Id: {id}\r\n\
@@ -59,7 +59,7 @@ impl Raw {
         self.send(head.as_bytes()).await
     }
 
-    /// The status of the answer; `None` when the connection closes without one.
+    /// The status of the response; `None` when the connection closes without one.
     pub async fn status(&mut self) -> Option<u16> {
         let mut heard = Vec::new();
         while !heard.contains(&b'\n') {
@@ -74,12 +74,12 @@ impl Raw {
         Some(line.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status line"))
     }
 
-    /// The status without waiting longer than this; `None` when there is none by then.
+    /// The status, if it arrives within this time.
     pub async fn status_within(&mut self, patience: Duration) -> Option<u16> {
         timeout(patience, self.status()).await.ok().flatten()
     }
 
-    /// All that comes until the other side closes.
+    /// Everything until the other side closes.
     pub async fn read_to_end(mut self) -> String {
         let mut all = Vec::new();
         // A reset is an end too.

@@ -1,4 +1,4 @@
-//! A client of the SES API that signs nothing.
+//! A client of the SES API that does not sign.
 
 use std::net::SocketAddr;
 
@@ -10,7 +10,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 
-/// Asks over connections that stay open.
+/// Uses connections that stay open.
 pub struct SesClient {
     address: SocketAddr,
     client: Client<HttpConnector, Full<Bytes>>,
@@ -23,12 +23,12 @@ impl SesClient {
         Self { address, client: Client::builder(TokioExecutor::new()).build_http() }
     }
 
-    /// Status, type of error and body of an answer.
+    /// Status, error type and body of a response.
     pub async fn ask(&self, method: Method, path: &str, body: &Value) -> (u16, String, Value) {
         self.try_ask(method, path, body).await.expect("an answer")
     }
 
-    /// As [`SesClient::ask`], of a daemon that may be gone.
+    /// As [`SesClient::ask`], for a daemon that may be gone.
     pub async fn try_ask(
         &self,
         method: Method,
@@ -87,7 +87,7 @@ impl SesClient {
     }
 }
 
-/// What counts Send events by these message tags.
+/// A destination that counts Send events by these message tags.
 pub fn counts_by(tags: &[&str]) -> Value {
     let dimensions = tags.iter().map(|tag| {
         json!({

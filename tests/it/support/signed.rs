@@ -1,4 +1,4 @@
-//! Requests of the SES API that are signed as clients of AWS sign them.
+//! Requests to the SES API, signed like those of AWS clients.
 
 use std::net::SocketAddr;
 use std::time::{Duration, UNIX_EPOCH};

@@ -1,4 +1,4 @@
-//! Made-up traffic and what must come of it.
+//! Generated traffic and its expected counts.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::command::project_file;
 use super::fake_cloudwatch::{FakeCloudWatch, FakeSeries};
 
-/// Seeded events of the last ten minutes, with the truth about those that were taken.
+/// Seeded events of the last ten minutes, with the expected counts of those that were generated.
 pub struct Traffic {
     events: Generator,
     pub truth: Truth,
@@ -43,7 +43,7 @@ impl Traffic {
         events.into_iter().map(|event| event.json + "\n").collect()
     }
 
-    /// Records of events that must leave no trace.
+    /// Records of events that must not be counted.
     pub fn records_not_counted(&mut self, events: usize) -> Vec<String> {
         self.events.by_ref().take(events).map(|event| event.json + "\n").collect()
     }
@@ -53,7 +53,7 @@ impl Traffic {
         self.truth.series.values().sum()
     }
 
-    /// What CloudWatch must hold.
+    /// The expected content of CloudWatch.
     pub fn sums(&self) -> Sums {
         let series = self.truth.series.iter().map(|(key, count)| {
             let series = FakeSeries {
@@ -68,13 +68,13 @@ impl Traffic {
     }
 }
 
-/// What a fake holds.
+/// The content of a fake.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts are whole")]
 pub fn held(fake: &FakeCloudWatch) -> Sums {
     fake.totals().into_iter().map(|(series, sum)| (series, sum as u64)).collect()
 }
 
-/// Asserts that a fake holds exactly this, as so many values of 1.
+/// Asserts that a fake has exactly this content, as this many values of 1.
 pub fn assert_held(fake: &FakeCloudWatch, sums: &Sums) {
     let held = held(fake);
     let wrong = sums.iter().find(|(series, sum)| held.get(series) != Some(sum));
@@ -83,7 +83,7 @@ pub fn assert_held(fake: &FakeCloudWatch, sums: &Sums) {
     assert_eq!(fake.totals(), fake.sample_counts(), "each count is a value of 1");
 }
 
-/// Asserts equality of two texts line by line; says the first difference alone.
+/// Asserts equality of two texts line by line; shows only the first difference.
 pub fn assert_same_lines(counted: &str, truth: &str) {
     let difference = counted.lines().zip(truth.lines()).find(|(counted, truth)| counted != truth);
     assert_eq!(difference, None, "first difference (counted, truth)");
@@ -99,7 +99,7 @@ pub fn send_of(campaign: &str) -> String {
     )
 }
 
-/// What a fake holds for a campaign.
+/// The content of a fake for a campaign.
 pub fn held_of(fake: &FakeCloudWatch, campaign: &str) -> u64 {
     let dimensions = [("campaign".to_owned(), campaign.to_owned())];
     held(fake)

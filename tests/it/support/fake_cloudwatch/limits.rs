@@ -1,5 +1,5 @@
-//! What CloudWatch accepts, as its reference says it, applied to a whole call: one violation and
-//! nothing of the call is ingested.
+//! What CloudWatch accepts according to its reference, applied to a whole call: with one violation
+//! nothing is ingested.
 //!
 //! Sources, read 2026-11-21:
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>
@@ -7,15 +7,15 @@
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_Dimension.html>
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html>
 //!
-//! The wording of the refusals follows what users have quoted from the service, in its several
-//! shapes: `The value X for parameter P is invalid.`, `The parameter P must ...`, `The collection P
-//! must ...`, and as many lines as there are culprits.
+//! The wording of errors follows quotes by users of the service, in its several forms: `The value X
+//! for parameter P is invalid.`, `The parameter P must ...`, `The collection P must ...`, with one
+//! line per violation.
 
 use std::collections::HashSet;
 
 use super::wire::{Answer, Dimension, MetricDatum, PutMetricData, StatisticSet};
 
-/// Where the documents leave open which side of gzip is meant, this takes the plain one.
+/// The documentation does not say whether this is before or after gzip; this is before.
 pub const BODY_BYTES_MAX: usize = 1_000_000;
 pub const DATUMS_MAX: usize = 1000;
 pub const DIMENSIONS_MAX: usize = 30;
@@ -55,7 +55,7 @@ const UNITS: [&str; 27] = [
     "None",
 ];
 
-/// The refusals of one call: the first one's code, everyone's line.
+/// The violations of one call: the code of the first one, and a line for each.
 struct Violations {
     code: &'static str,
     lines: Vec<String>,
@@ -92,7 +92,7 @@ impl Violations {
     }
 }
 
-/// Refuses the call, or says nothing.
+/// Returns an error for an invalid call.
 pub fn check(call: &PutMetricData, now_ms: i64) -> Result<(), Answer> {
     let mut found = Violations { code: "", lines: Vec::new() };
     check_namespace(&mut found, call.namespace.as_deref());
@@ -177,7 +177,7 @@ fn check_dimensions(found: &mut Violations, path: &str, dimensions: &[Dimension]
 }
 
 /// The service's own agent sends `Values` and `StatisticValues` together, but the reference does
-/// not say that it may: here exactly one of the three forms is right.
+/// not allow it: here exactly one of the three forms is valid.
 fn check_figures(found: &mut Violations, path: &str, datum: &MetricDatum) {
     let mut forms = Vec::new();
     if let Some(value) = datum.value {
@@ -242,7 +242,7 @@ fn check_values(found: &mut Violations, path: &str, values: &[f64], counts: Opti
     for (i, &value) in values.iter().enumerate() {
         let parameter = format!("{path}.Values.member.{}", i + 1);
         check_number(found, &parameter, value);
-        // Adding zero makes the two zeros one.
+        // Adding zero turns negative zero into zero.
         if !seen.insert((value + 0.0).to_bits()) {
             found.must(&parameter, "be unique");
         }
@@ -260,7 +260,7 @@ fn check_values(found: &mut Violations, path: &str, values: &[f64], counts: Opti
     }
 }
 
-/// Neither too large nor, zero apart, too small.
+/// Not too large and, except for zero, not too small.
 fn check_number(found: &mut Violations, parameter: &str, number: f64) {
     let size = number.abs();
     let fits = size <= 2f64.powi(360) && (size == 0.0 || size >= 2f64.powi(-360));

@@ -1,11 +1,11 @@
 //! A strict CloudWatch on loopback, for one operation: `PutMetricData` over Smithy RPC v2 CBOR.
 //!
-//! A request is read, recorded as a [`Call`], given the [`Fault`] that is due, judged by AWS's
-//! limits as a whole, and added to the totals or refused. The totals are the truth that tests
-//! compare events with, so the fake shares no code with what it judges.
+//! A request is read, recorded as a [`Call`], given the due [`Fault`], checked against AWS's limits
+//! as a whole, and added to the totals or rejected. Tests compare events with the totals, so the
+//! fake shares no code with the code under test.
 //!
-//! Invariant: a call's figures are in the totals if and only if its `ingested` is true, and all of
-//! them are. Everything ends with the handle.
+//! Invariant: a call's figures are in the totals if and only if its `ingested` is true, and then
+//! all of them are. Everything ends with the handle.
 
 mod limits;
 mod script;
@@ -54,7 +54,7 @@ struct Listening {
 }
 
 impl FakeCloudWatch {
-    /// Listens at a free port of 127.0.0.1.
+    /// Listens on a free port of 127.0.0.1.
     pub async fn start() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -68,16 +68,16 @@ impl FakeCloudWatch {
         format!("http://{}", self.address)
     }
 
-    /// Closes the listener and every connection: from here on connections are refused.
+    /// Closes the listener and every connection; new connections are refused.
     pub async fn pause_listening(&self) {
         let listening = self.listening.lock().unwrap().take();
         let Some(Listening { stop, task }) = listening else { return };
-        // Both fail only if the task is gone already, which is what is asked for.
+        // Both fail only if the task has already ended.
         let _ = stop.send(());
         let _ = task.await;
     }
 
-    /// Listens at the same port again.
+    /// Listens on the same port again.
     pub async fn resume_listening(&self) {
         if self.listening.lock().unwrap().is_some() {
             return;
@@ -86,7 +86,7 @@ impl FakeCloudWatch {
         let listener = loop {
             match TcpListener::bind(self.address).await {
                 Ok(listener) => break listener,
-                // Somebody's outgoing connection may have been given our port meanwhile.
+                // Another process's outgoing connection may have taken the port meanwhile.
                 Err(error) => assert!(Instant::now() < deadline, "{}: {error}", self.address),
             }
             sleep(Duration::from_millis(20)).await;
@@ -95,17 +95,17 @@ impl FakeCloudWatch {
         *self.listening.lock().unwrap() = Some(listening);
     }
 
-    /// Sets the clock that timestamps are compared with; the system's until then.
+    /// Sets the clock for checking timestamps, instead of the system's.
     pub fn set_now_ms(&self, now_ms: i64) {
         self.shared.lock().now_ms = Some(now_ms);
     }
 
-    /// Appends to the faults that the next calls use up, one each.
+    /// Appends faults for the next calls, one each.
     pub fn script(&self, faults: Vec<Fault>) {
         self.shared.lock().script.queue.extend(faults);
     }
 
-    /// The fault of all calls for which nothing more special holds; `None` ends it.
+    /// The fault of all calls without a more specific one; `None` ends it.
     pub fn set_mode(&self, fault: impl Into<Option<Fault>>) {
         self.set_mode_of(None, fault.into());
     }
@@ -123,13 +123,13 @@ impl FakeCloudWatch {
         };
     }
 
-    /// Draws a fault for each call from here on; what the shares leave of 1 goes well. The same
-    /// seed gives the same faults in the order of arrival. No shares: ends it.
+    /// Draws a fault for each call from now on; the rest of the shares up to 1 succeeds. The same
+    /// seed gives the same faults in the order of arrival. Without shares this ends.
     pub fn set_random(&self, seed: u64, shares: Vec<(f64, Fault)>) {
         self.shared.lock().script.random = Some(script::Mix::new(seed, shares));
     }
 
-    /// Refuses calls that are signed with this access key.
+    /// Rejects calls that are signed with this access key.
     pub fn expire_key(&self, key: &str) {
         self.shared.lock().script.expired_key = Some(key.to_owned());
     }
@@ -162,8 +162,8 @@ impl FakeCloudWatch {
         self.shared.lock().max_in_flight()
     }
 
-    /// Looks at the state now and after every change until the condition holds. False: it did not
-    /// within this time.
+    /// Checks the state now and after every change until the condition holds. Returns false if it
+    /// did not within this time.
     pub async fn wait_until(
         &self,
         mut condition: impl FnMut(&State) -> bool,
@@ -199,13 +199,13 @@ impl Listening {
     }
 }
 
-/// The connections are in a set of this task, so they end with it.
+/// The connections belong to this task, so they end with it.
 async fn listen(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot::Receiver<()>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
-                // An error here is a connection that was gone before it was taken.
+                // An error here is a connection that closed before it was accepted.
                 if let Ok((stream, _)) = accepted {
                     connections.spawn(serve(stream, shared.clone()));
                 }
@@ -223,13 +223,13 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     let ended = poll_fn(|cx| connection.poll_without_shutdown(cx)).await;
     if ended.is_err() {
-        // Without lingering, a close is a reset: a client could take an orderly end for another
-        // thing. An error to set it means that the client has gone already.
+        // Without lingering, a close is a reset; a client could mistake an orderly end for
+        // something else. An error means that the client has already disconnected.
         let _ = connection.into_parts().io.inner().set_zero_linger();
     }
 }
 
-/// Ends the connection without an answer.
+/// Closes the connection without a response.
 #[derive(Debug)]
 struct Reset;
 
@@ -283,7 +283,7 @@ async fn handle(
     } else {
         match decoded {
             Ok(content) => act(&shared, call, &content, plain.len()).await?,
-            // What is too large need not be readable.
+            // A body that is too large need not be readable.
             Err(_) if plain.len() > limits::BODY_BYTES_MAX => script::too_large(plain.len()),
             Err(error) => Answer::error(400, "SerializationException", error),
         }
@@ -292,8 +292,7 @@ async fn handle(
     Ok(answer.into_response())
 }
 
-/// One readable call and the fault that is due: what comes before the judgement, the judgement,
-/// what comes after it.
+/// Processes one readable call with its fault: before the check, the check, and after it.
 async fn act(
     shared: &Shared,
     call: usize,
@@ -342,7 +341,7 @@ impl Shared {
     }
 }
 
-/// A request's stay, so that one whose connection ends is counted out as well.
+/// Counts a request in flight, also if its connection ends.
 struct Presence {
     shared: Arc<Shared>,
     call: Option<usize>,

@@ -1,6 +1,6 @@
-//! What goes wrong, and when: a script is used up one fault per call, a mode stays until it is
-//! changed, a random mix is drawn from its seed. They are asked in this order: script, mode of the
-//! call's namespace, mode for all, random.
+//! Which fault occurs when: a script is used up one fault per call, a mode stays until it is
+//! changed, and a random mix is drawn from its seed. The order is: script, mode of the call's
+//! namespace, mode for all, random.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::wire::{Answer, PutMetricData};
 
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// None: fills a place in a script, or shields a namespace from the mode for all.
+    /// No fault: fills a place in a script, or exempts a namespace from the mode for all.
     Accept,
     /// 400 `Throttling`; not ingested.
     Throttle,
@@ -21,11 +21,11 @@ pub enum Fault {
     Http500Before,
     /// Ingested, then 500 `InternalServiceError`.
     Http500After,
-    /// Ingested at once, answered only after this time.
+    /// Ingested at once, with a response only after this time.
     TimeoutAfter(Duration),
-    /// Ingested, never answered: ends when the client goes away.
+    /// Ingested without a response: ends when the client disconnects.
     HangAfter,
-    /// Neither ingested nor answered.
+    /// Neither ingested nor given a response.
     HangBefore,
     /// The connection is reset once the request is read; not ingested.
     ResetBefore,
@@ -33,18 +33,19 @@ pub enum Fault {
     ResetAfter,
     AccessDenied403,
     ExpiredToken403,
-    /// Calls with a datum of this dimension value are refused, and each such datum is named.
+    /// Calls with a datum of this dimension value are rejected, and each such datum is named.
     RefuseNamed(String),
-    /// Calls with a datum of this dimension value are refused without naming anyone.
+    /// Calls with a datum of this dimension value are rejected without naming one.
     RefuseUnnamed(String),
-    /// 400 `InvalidParameterValue` with this message, whatever the call holds.
+    /// 400 `InvalidParameterValue` with this message, whatever the call contains.
     RefuseAll(String),
     TooLarge413,
     /// 408 without a body, as clients have seen it.
     RequestTimeout408,
-    /// A slow service: waits, then goes on as usual. A client that leaves meanwhile was not heard.
+    /// A slow service: waits, then continues as usual. The call of a client that disconnects
+    /// meanwhile is not ingested.
     Delay(Duration),
-    /// Waits for [`Hold::release`], then goes on as usual.
+    /// Waits for [`Hold::release`], then continues as usual.
     HoldUntilReleased(Hold),
 }
 
@@ -57,19 +58,19 @@ impl Hold {
         Self(watch::Sender::new(false))
     }
 
-    /// Lets all waiting and all further calls through.
+    /// Releases all waiting and all later calls.
     pub fn release(&self) {
         self.0.send_replace(true);
     }
 
     pub(super) async fn released(&self) {
-        // The sender lives in self, so the wait cannot fail.
+        // The sender lives in `self`, so the wait cannot fail.
         let _ = self.0.subscribe().wait_for(|released| *released).await;
     }
 }
 
 impl Fault {
-    /// The refusal that this fault puts in place of the judgement, if it is one of that kind.
+    /// The error that this fault returns instead of the check, if any.
     pub(super) fn refusal(&self, call: &PutMetricData) -> Option<Answer> {
         let answer = match self {
             Self::Throttle => Answer::error(400, "Throttling", "Rate exceeded"),
@@ -162,7 +163,7 @@ pub(super) struct Script {
     /// The key `None` is the mode for all namespaces.
     pub modes: BTreeMap<Option<String>, Fault>,
     pub random: Option<Mix>,
-    /// Calls signed with this access key are refused, whatever else is due.
+    /// Calls signed with this access key are rejected, whatever else is due.
     pub expired_key: Option<String>,
 }
 

@@ -1,5 +1,5 @@
-//! The fake and the real client agree: how aws-sdk-cloudwatch reads each answer, and by what a
-//! call that was surely not ingested can be told from one in doubt.
+//! The fake and the real client agree: how aws-sdk-cloudwatch reads each response, and how a call
+//! that was certainly not ingested differs from one in doubt.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -152,7 +152,7 @@ async fn the_sdk_reads_code_and_message_of_each_answer() {
         (Fault::ExpiredToken403, 403, Some("ExpiredToken")),
         (Fault::RefuseAll("no".to_owned()), 400, Some("InvalidParameterValue")),
         (Fault::TooLarge413, 413, Some("RequestEntityTooLarge")),
-        // Without a body there is no code, and only the status tells.
+        // Without a body there is no code, only the status.
         (Fault::RequestTimeout408, 408, None),
     ] {
         fake.script(vec![fault.clone()]);
@@ -179,7 +179,7 @@ async fn a_call_that_got_no_connection_can_be_told_from_one_in_doubt() {
         assert!(!never_connected(&*error), "{error:?}");
     }
 
-    // An orderly end without an answer has another kind, `is_other`.
+    // An orderly end without a response has another kind, `is_other`.
     fake.script(vec![Fault::HangAfter]);
     let close = async {
         let hangs = |state: &super::State| {
@@ -192,7 +192,7 @@ async fn a_call_that_got_no_connection_can_be_told_from_one_in_doubt() {
     assert!(matches!(&*error, SdkError::DispatchFailure(failure) if !failure.is_io()));
     assert!(!never_connected(&*error), "{error:?}");
 
-    // The listener is gone: with TLS or without, nothing was sent.
+    // The listener is closed: with TLS or without, nothing was sent.
     let url = fake.url();
     for url in [url.clone(), url.replace("http:", "https:")] {
         let error = Sdk::new(&url).refused().await;
@@ -217,7 +217,7 @@ async fn an_attempts_timeout_says_nothing_of_what_was_sent_but_an_interceptor_do
     }
     assert_eq!(fake.total_in("Mail"), 3);
 
-    // The attempt's time runs while credentials are looked for.
+    // The attempt's timeout includes finding credentials.
     let hanging = Sdk::with(&fake.url(), NoCredentials::Hanging);
     assert!(matches!(*hanging.refused().await, SdkError::TimeoutError(_)));
     let failing = Sdk::with(&fake.url(), NoCredentials::Failing);

@@ -1,4 +1,4 @@
-//! What the fake has seen: the sums it ingested and the calls it received.
+//! The state of the fake: the sums it ingested and the calls it received.
 
 use std::collections::BTreeMap;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -6,18 +6,18 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use super::script::Script;
 use super::wire::{MetricDatum, PutMetricData};
 
-/// One minute (or second) of one metric, as [`State::totals`] tells them apart.
+/// One minute (or second) of one metric, the key of [`State::totals`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FakeSeries {
     pub namespace: String,
     pub metric: String,
-    /// Sorted by name: CloudWatch does not know their order.
+    /// Sorted by name, because their order is irrelevant in CloudWatch.
     pub dimensions: Vec<(String, String)>,
     /// Seconds since 1970.
     pub timestamp: i64,
 }
 
-/// One request that reached the door with a whole body.
+/// One request whose whole body arrived.
 #[derive(Clone, Debug)]
 pub struct Call {
     pub when: Instant,
@@ -27,11 +27,11 @@ pub struct Call {
     pub uncompressed_bytes: usize,
     pub wire_bytes: usize,
     pub gzip: bool,
-    /// Of the uncompressed body: equal for a repetition byte for byte.
+    /// Of the uncompressed body: equal for a byte-for-byte retry.
     pub hash: u64,
     /// The sum of all its figures, ingested or not.
     pub sum: f64,
-    /// Whether its figures are in the totals; the client may have been told otherwise.
+    /// Whether its figures are in the totals; the client may have been told something else.
     pub ingested: bool,
     pub outcome: Outcome,
 }
@@ -39,20 +39,20 @@ pub struct Call {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     InFlight,
-    /// The code is empty for 200 and for an answer without a body.
+    /// The code is empty for 200 and for a response without a body.
     Answered {
         status: u16,
         code: &'static str,
     },
-    /// The connection ended, at either side, before an answer.
+    /// The connection was closed, by either side, before a response.
     Unanswered,
 }
 
-/// A sum of counts without rounding: doubles drop units beyond 2^53.
+/// A sum of counts without rounding: doubles lose integers beyond 2^53.
 #[derive(Clone, Copy, Debug, Default)]
 struct Amount {
     whole: u64,
-    /// What is negative, broken or too large to be `whole`.
+    /// Values that are negative, fractional or too large for `whole`.
     rest: f64,
     sample_count: f64,
 }
@@ -97,7 +97,7 @@ impl Amount {
 
 #[derive(Debug, Default)]
 pub struct State {
-    /// The unit is a part of the key because another unit is another stream of the same metric.
+    /// The unit is part of the key, because another unit is another stream of the same metric.
     series: BTreeMap<(FakeSeries, String), Amount>,
     calls: Vec<Call>,
     in_flight: usize,
@@ -107,12 +107,12 @@ pub struct State {
 }
 
 impl State {
-    /// The ingested sums, units put together.
+    /// The ingested sums, with units combined.
     pub fn totals(&self) -> BTreeMap<FakeSeries, f64> {
         self.collect(Amount::sum)
     }
 
-    /// The ingested `SampleCount`s, units put together.
+    /// The ingested `SampleCount`s, with units combined.
     pub fn sample_counts(&self) -> BTreeMap<FakeSeries, f64> {
         self.collect(|amount| amount.sample_count)
     }
@@ -125,7 +125,7 @@ impl State {
         figures
     }
 
-    /// Everything ingested in a namespace, to the unit. Panics if that is not a whole number.
+    /// The exact sum of a namespace. Panics if it is not a whole number.
     pub fn total_in(&self, namespace: &str) -> u64 {
         let mut total = 0;
         for ((series, _), amount) in &self.series {
@@ -137,7 +137,7 @@ impl State {
         total
     }
 
-    /// The units in which a metric was published: more than one is a mistake.
+    /// The units in which a metric was published: more than one is a bug.
     pub fn units(&self) -> BTreeMap<(String, String), Vec<String>> {
         let mut units: BTreeMap<_, Vec<String>> = BTreeMap::new();
         for (series, unit) in self.series.keys() {
@@ -154,7 +154,7 @@ impl State {
         &self.calls
     }
 
-    /// Requests being worked on now.
+    /// Requests in progress.
     pub fn in_flight(&self) -> usize {
         self.in_flight
     }
@@ -198,7 +198,7 @@ impl State {
         })
     }
 
-    /// Adds a call that was found to be in order.
+    /// Adds a valid call.
     pub(super) fn ingest(&mut self, call: usize, content: &PutMetricData) {
         let now_ms = self.now_ms();
         for datum in &content.metric_data {

@@ -1,4 +1,4 @@
-//! The judge judged: bodies written by hand, over a plain HTTP client.
+//! Tests of the fake: bodies written by hand, over a plain HTTP client.
 
 mod faults;
 mod judgement;
@@ -37,7 +37,7 @@ fn call_of(metric_data: Vec<MetricDatum>) -> PutMetricData {
     PutMetricData { namespace: Some("Mail".to_owned()), metric_data }
 }
 
-/// As the SDK writes it: indefinite maps, doubles in full.
+/// In the SDK's encoding: indefinite maps, doubles in full.
 fn encode(call: &PutMetricData) -> Vec<u8> {
     let mut e = Encoder::new(Vec::new());
     e.begin_map().unwrap();
@@ -95,7 +95,7 @@ fn encode_datum(e: &mut Encoder<Vec<u8>>, datum: &MetricDatum) {
     e.end().unwrap();
 }
 
-/// What a client was told.
+/// The response that a client got.
 #[derive(Debug, PartialEq)]
 struct Told {
     status: u16,

@@ -1,8 +1,8 @@
-//! The wire form: Smithy RPC v2 CBOR as aws-sdk-cloudwatch speaks it.
+//! The wire format: Smithy RPC v2 CBOR as aws-sdk-cloudwatch uses it.
 //!
-//! A body goes in and a [`PutMetricData`] comes out, or an [`Answer`] goes out. Nothing is judged
-//! here but the form; the limits are in `limits.rs`. Unknown members are refused: CloudWatch skips
-//! them, but for a judge a member that nobody reads is a mistake of whoever wrote it.
+//! Decodes a body into a [`PutMetricData`], and encodes an [`Answer`]. Only the format is checked
+//! here; the limits are in `limits.rs`. Unknown fields are rejected: CloudWatch ignores them, but
+//! in a test such a field is a bug of the sender.
 //!
 //! <https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html>, read 2026-11-21.
 
@@ -16,7 +16,7 @@ use minicbor::data::Type;
 use minicbor::decode::Error;
 use minicbor::{Decoder, Encoder};
 
-/// A body that inflates beyond this is cut off: it is far over the limit of a request already.
+/// A body that inflates beyond this is truncated: it is far over the limit of a request already.
 const INFLATED_BYTES_MAX: u64 = 64 << 20;
 
 #[derive(Debug, Default)]
@@ -52,13 +52,13 @@ pub struct StatisticSet {
     pub maximum: Option<f64>,
 }
 
-/// The form of an answer, before it is made into HTTP.
+/// A response before it is encoded as HTTP.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub status: u16,
     /// The code of the query protocol, which the SDK prefers to `__type`. Empty: no error code.
     pub code: &'static str,
-    /// The shape's name in the CBOR body's `__type`.
+    /// The shape's name for the CBOR body's `__type`.
     shape: &'static str,
     pub message: String,
 }
@@ -69,7 +69,7 @@ impl Answer {
     }
 
     pub fn error(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        // The modeled errors have other names as shapes than as query codes.
+        // The modeled errors have different names as shapes and as query codes.
         let shape = match code {
             "InvalidParameterValue" => "InvalidParameterValueException",
             "InvalidParameterCombination" => "InvalidParameterCombinationException",
@@ -80,7 +80,7 @@ impl Answer {
         Self { status, code, shape, message: message.into() }
     }
 
-    /// As a proxy or load balancer before the service answers: a status and nothing else.
+    /// The response of a proxy or load balancer: a status and nothing else.
     pub fn bare(status: u16) -> Self {
         Self { status, code: "", shape: "", message: String::new() }
     }
@@ -125,7 +125,7 @@ pub fn inflate(body: &Bytes, encoding: Option<&str>) -> Result<Bytes, String> {
     }
 }
 
-/// Tells two bodies apart; std's hasher has fixed keys, so equal bodies agree between processes.
+/// Distinguishes bodies; std's hasher has fixed keys, so equal bodies agree between processes.
 pub fn hash(body: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(body);
@@ -204,7 +204,7 @@ fn statistic_set(d: &mut Decoder) -> Result<StatisticSet, Error> {
     Ok(set)
 }
 
-/// Timestamps are tag 1 with seconds, whole or broken.
+/// Timestamps are tag 1 with seconds, whole or fractional.
 fn timestamp(d: &mut Decoder) -> Result<i64, Error> {
     if d.tag()?.as_u64() != 1 {
         return Err(Error::message("a timestamp that is not tag 1"));
@@ -261,7 +261,7 @@ fn each_item(
     Ok(())
 }
 
-/// Whether a map or array goes on: by its count, or for an indefinite one until the break.
+/// Whether a map or array continues: by its count, or until the break for an indefinite one.
 fn more(d: &mut Decoder, left: &mut Option<u64>) -> Result<bool, Error> {
     match left {
         Some(0) => Ok(false),

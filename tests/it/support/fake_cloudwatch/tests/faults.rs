@@ -8,9 +8,9 @@ use super::super::wire::PutMetricData;
 use super::super::{Fault, Hold, Outcome, State};
 use super::{Caller, call_of, datum, dimension};
 
-/// More than enough for what is to come.
+/// More than enough for an expected event.
 const SOON: Duration = Duration::from_secs(5);
-/// Enough for an answer to come, in tests of one that does not.
+/// Enough for a response to arrive, in tests of one that does not.
 const A_WHILE: Duration = Duration::from_millis(200);
 
 #[tokio::test]

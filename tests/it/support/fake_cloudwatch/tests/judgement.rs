@@ -1,4 +1,4 @@
-//! What is accepted and what it adds up to; what is refused, and that nothing of it stays.
+//! What is accepted and how it is summed; what is rejected, and that nothing of it remains.
 
 use std::io::Write as _;
 
@@ -103,7 +103,7 @@ async fn gzip_is_undone_and_a_repetition_has_the_same_hash() {
 
 type Change = fn(&mut MetricDatum);
 
-/// What a good datum can be changed to and still be good.
+/// Changes after which a valid datum is still valid.
 const AT_BOUND: &[Change] = &[
     |d| d.metric_name = Some("m".repeat(255)),
     |d| d.dimensions = (0..30).map(|i| dimension(&format!("d{i}"), "v")).collect(),
@@ -128,7 +128,7 @@ const AT_BOUND: &[Change] = &[
     },
 ];
 
-/// What spoils a good datum, with a piece of the message that then refuses it.
+/// Changes that make a datum invalid, with a part of the resulting message.
 const BEYOND: &[(&str, Change)] = &[
     ("MetricName", |d| d.metric_name = Some("m".repeat(256))),
     ("MetricName", |d| d.metric_name = Some(String::new())),
@@ -212,7 +212,7 @@ async fn every_limit_of_a_datum_holds_at_its_bound_and_not_beyond() {
         assert!(told.message.contains(piece), "{piece}: {told:?}");
         assert!(told.message.contains("MetricData.member.2."), "{piece}: {told:?}");
     }
-    // All or nothing: the good neighbours were not ingested either.
+    // All or nothing: the valid neighbors were not ingested either.
     assert_eq!(caller.fake.totals(), totals);
     assert!(caller.fake.calls()[AT_BOUND.len()..].iter().all(|call| !call.ingested));
 }
@@ -251,7 +251,7 @@ async fn a_body_of_one_million_bytes_fits_and_one_byte_more_does_not() {
     };
     let wide = |bytes: usize| {
         let mut metric_data = vec![with_values(1024); 47];
-        // Values of 256 to 1024 bytes have heads of the same length.
+        // Values of 256 to 1024 bytes have headers of the same length.
         metric_data.push(with_values(256));
         let mut call = call_of(metric_data);
         let mut missing = bytes - encode(&call).len();
