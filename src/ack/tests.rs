@@ -29,7 +29,7 @@ fn known(ledger: &Ledger, name: &str) -> Waiter {
 }
 
 fn settle(receipt: Option<Receipt>) {
-    for share in receipt.expect("somebody waits").split(2) {
+    for share in receipt.expect("a receipt for a waiting caller").split(2) {
         share.settle();
     }
 }
@@ -59,7 +59,7 @@ async fn a_merged_id_is_settled_by_its_last_share_and_never_forgotten_before() {
     let ledger = Ledger::new(DoneWhen::Settled, LIFE, 10);
     let receipt = new(&ledger, "a").merged(false).counts;
     assert_eq!(known(&ledger, "a").stage(), Stage::Merged);
-    let mut shares = receipt.expect("somebody waits").split(2);
+    let mut shares = receipt.expect("a receipt for a waiting caller").split(2);
     shares.pop().expect("two").settle();
     assert_eq!(known(&ledger, "a").stage(), Stage::Merged);
     shares.pop().expect("one").settle();
@@ -71,12 +71,16 @@ async fn what_is_dropped_without_a_word_is_lost_and_its_id_stays() {
     let ledger = Ledger::new(DoneWhen::Settled, LIFE, 10);
     drop(new(&ledger, "receipt").merged(false).counts);
     assert_eq!(known(&ledger, "receipt").stage(), Stage::Lost);
-    let mut shares = new(&ledger, "share").merged(false).counts.expect("somebody waits").split(2);
+    let mut shares = new(&ledger, "share")
+        .merged(false)
+        .counts
+        .expect("a receipt for a waiting caller")
+        .split(2);
     shares.pop().expect("two").settle();
     drop(shares);
     assert_eq!(known(&ledger, "share").stage(), Stage::Lost);
     let nothing_to_wait_for =
-        new(&ledger, "none").merged(false).counts.expect("somebody waits").split(0);
+        new(&ledger, "none").merged(false).counts.expect("a receipt for a waiting caller").split(0);
     assert!(nothing_to_wait_for.is_empty());
     assert_eq!(known(&ledger, "none").stage(), Stage::Settled);
 }

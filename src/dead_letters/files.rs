@@ -238,7 +238,7 @@ mod tests {
     fn a_full_directory_takes_nothing_and_loses_nothing_until_files_are_taken_out() {
         let directory = tempfile::tempdir().expect("a directory");
         fs::write(directory.path().join("earlier.ndjson"), "12345\n").expect("written");
-        fs::write(directory.path().join("of somebody else"), [0; 100]).expect("written");
+        fs::write(directory.path().join("of another program"), [0; 100]).expect("written");
         let mut files = files(&directory, 100, 14);
         assert_eq!(write(&mut files, &["123\n", "123\n", "1\n", "\n"]), (2, 2, 0));
         assert_eq!(write(&mut files, &["\n"]), (0, 1, 0));

@@ -193,7 +193,7 @@ mod tests {
         for connection in &all {
             entered.push(enter(&places, connection).await.expect("a free place"));
         }
-        assert!(enter(&places, &from("10.0.0.2")).await.is_none(), "nobody has left");
+        assert!(enter(&places, &from("10.0.0.2")).await.is_none(), "no place is free");
         assert!(is_displaced(&all[1]).await);
         assert!(!is_displaced(&all[0]).await);
         // One stranger is closed for each waiting connection, not for each retry.

@@ -5,12 +5,9 @@
 //!
 //! | step | module | what happens |
 //! |---|---|---|
-//! | admit | [`admission`](SourceIntake::enter) | the drain, overdue counts and full limits reject
-//! a request before its bytes are read |
-//! | read | [`reading`](SourceIntake::read), `budget` | its bytes become a [`Batch`], away from the
-//! threads that serve others; the cost is charged as it arises |
-//! | commit | [`commit`](SourceIntake::commit) | duplicates, forwards, journal, counts and dead
-//! letters: all in one step, or nothing |
+//! | admit | [`admission`](SourceIntake::enter) | the drain, overdue counts and full limits reject a request before its bytes are read |
+//! | read | [`reading`](SourceIntake::read), `budget` | its bytes become a [`Batch`], away from the threads that serve others; the cost is charged as it arises |
+//! | commit | [`commit`](SourceIntake::commit) | duplicates, forwards, journal, counts and dead letters: all in one step, or nothing |
 //! | wait | [`response`](SourceIntake::wait) | until the request may be acknowledged |
 //!
 //! Invariant: a rejected request has no effect, and a committed one is never rejected.

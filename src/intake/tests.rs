@@ -59,7 +59,7 @@ fn while_counts_are_overdue_nothing_new_is_taken_that_would_wait_for_them() {
     for (age_ms, expected) in [(45_000, None), (45_001, Some(RefusalReason::Behind))] {
         let intake = intake(age_ms, &layouts);
         assert_eq!(reason(intake.admit(true)), expected);
-        assert_eq!(reason(intake.admit(false)), None, "whoever does not wait is let in");
+        assert_eq!(reason(intake.admit(false)), None, "a request that does not wait is admitted");
     }
 }
 

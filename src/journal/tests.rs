@@ -308,7 +308,7 @@ async fn three_logs(bench: &Bench) -> Process {
     bench.disk.set_faults(Faults { renames_fail: true, ..Faults::default() });
     for number in 0..3 {
         let counts = Counts::from([(u8::try_from(number).expect("few"), 1 + number)]);
-        process.delta(number, &counts).await.expect("the disk is well");
+        process.delta(number, &counts).await.expect("the disk works");
     }
     process
 }
@@ -339,7 +339,7 @@ async fn a_torn_end_is_cut_without_a_word_of_corruption() {
     let bench = Bench::new();
     let process = bench.start(SETTINGS, 0);
     for number in 0..3 {
-        process.delta(number, &Counts::from([(0, 1)])).await.expect("the disk is well");
+        process.delta(number, &Counts::from([(0, 1)])).await.expect("the disk works");
     }
     let name = files::log_name(1);
     bench.disk.cut(&name, bench.disk.len_of(&name) - 3);
@@ -360,8 +360,8 @@ async fn a_journal_stays_as_large_as_what_is_outstanding_and_known() {
         delta.add(&key(&process.layouts, u8::try_from(number % 3).expect("few")), 1);
         let events = events_of(number);
         let written = process.journal.delta(&[id(number)], at_ms, None, &delta, &events).await;
-        written.expect("the disk is well");
-        let call = process.journal.call(&process.list(&counts)).await.expect("the disk is well");
+        written.expect("the disk works");
+        let call = process.journal.call(&process.list(&counts)).await.expect("the disk works");
         process.journal.verdict(call, Verdict::Accepted).await;
     }
     let disk = bench.disk.mounted();
@@ -387,7 +387,7 @@ async fn an_id_with_a_life_of_its_own_outlives_a_downtime() {
     for (number, life) in [(1, own), (2, None)] {
         let mut delta = Delta::default();
         delta.add(&key(&process.layouts, 0), 1);
-        process.journal.delta(&[id(number)], 0, life, &delta, &[]).await.expect("the disk is well");
+        process.journal.delta(&[id(number)], 0, life, &delta, &[]).await.expect("the disk works");
     }
     for (hours, known) in [(1, vec![1, 2]), (30, vec![1])] {
         bench.disk.crash(|changes| changes);
@@ -413,7 +413,7 @@ async fn of_too_many_events_the_last_are_known() {
     let bench = Bench::new();
     let process = bench.start(SETTINGS, 0);
     for number in 0..30 {
-        process.delta(number, &Counts::from([(0, 1)])).await.expect("the disk is well");
+        process.delta(number, &Counts::from([(0, 1)])).await.expect("the disk works");
     }
     for (events_max, known) in [(4, 4), (1000, 4), (1, 1), (0, 0)] {
         drop(bench.start(JournalSettings { events_max, ..SETTINGS }, 0));
@@ -474,9 +474,9 @@ async fn what_is_in_doubt_is_sent_again_or_given_up_as_told() {
     for (send_again, left) in [(true, 7), (false, 4)] {
         let bench = Bench::new();
         let process = bench.start(SETTINGS, 0);
-        process.delta(1, &Counts::from([(1, 7)])).await.expect("the disk is well");
+        process.delta(1, &Counts::from([(1, 7)])).await.expect("the disk works");
         let call = process.list(&Counts::from([(1, 3)]));
-        process.journal.call(&call).await.expect("the disk is well");
+        process.journal.call(&call).await.expect("the disk works");
         bench.disk.crash(|_| 0);
         let process = bench.start(JournalSettings { send_again, ..SETTINGS }, 0);
         assert_eq!((process.doubtful, &process.outstanding), (3, &Counts::from([(1, left)])));
@@ -484,7 +484,7 @@ async fn what_is_in_doubt_is_sent_again_or_given_up_as_told() {
         bench.disk.crash(|_| 0);
         let process = bench.start(JournalSettings { send_again, ..SETTINGS }, 0);
         assert_eq!((process.doubtful, &process.outstanding), (3, &Counts::from([(1, left)])));
-        process.journal.flush().await.expect("the disk is well");
+        process.journal.flush().await.expect("the disk works");
         bench.disk.crash(|_| 0);
         let process = bench.start(JournalSettings { send_again, ..SETTINGS }, 0);
         assert_eq!((process.doubtful, &process.outstanding), (0, &Counts::from([(1, left)])));
@@ -526,7 +526,7 @@ async fn what_is_read_of_a_corrupt_log_is_never_lost_to_a_crash() {
         let process = bench.start(SETTINGS, 0);
         let (name, mut before) = (files::log_name(1), 0);
         for number in 0..3 {
-            process.delta(number, &Counts::from([(0, 1)])).await.expect("the disk is well");
+            process.delta(number, &Counts::from([(0, 1)])).await.expect("the disk works");
             if number == 1 {
                 before = bench.disk.len_of(&name);
             }
@@ -554,12 +554,12 @@ async fn what_is_read_of_a_corrupt_log_is_never_lost_to_a_crash() {
 async fn record_that_panics_is_reported_as_damage_and_the_rest_is_read() {
     let bench = Bench::new();
     let process = bench.start(SETTINGS, 0);
-    process.delta(1, &Counts::from([(0, 1)])).await.expect("the disk is well");
+    process.delta(1, &Counts::from([(0, 1)])).await.expect("the disk works");
     let delta = Delta::default();
     let (ids, journal) = ([id(2)], &process.journal);
     let panics = journal.delta(&ids, state::PANICS_AT_MS, None, &delta, &[]);
-    panics.await.expect("the disk is well");
-    process.delta(3, &Counts::from([(1, 2)])).await.expect("the disk is well");
+    panics.await.expect("the disk works");
+    process.delta(3, &Counts::from([(1, 2)])).await.expect("the disk works");
     drop(process);
     bench.disk.crash(|all| all);
     let process = bench.start(SETTINGS, 0);
@@ -638,7 +638,7 @@ async fn file_that_ends_two_starts_is_set_aside_by_the_third() {
     assert!(!names.iter().any(|name| name == "starting"), "{names:?}");
     // Later files never get its name.
     let process = bench.start(SETTINGS, 0);
-    process.delta(9, &Counts::from([(0, 1)])).await.expect("the disk is well");
+    process.delta(9, &Counts::from([(0, 1)])).await.expect("the disk works");
     let aside = files::aside_name(&file);
     assert!(bench.disk.mounted().list().expect("names").contains(&aside));
 }
@@ -647,7 +647,7 @@ async fn file_that_ends_two_starts_is_set_aside_by_the_third() {
 async fn restored_counts_that_end_two_starts_are_set_aside_and_can_be_read() {
     let bench = Bench::new();
     let process = bench.start(SETTINGS, 0);
-    process.delta(1, &Counts::from([(1, 7)])).await.expect("the disk is well");
+    process.delta(1, &Counts::from([(1, 7)])).await.expect("the disk works");
     drop(process);
     for _ in 0..2 {
         let opened = bench.open_watched(Arc::new(bench.disk.mounted())).expect("it is read");
@@ -670,9 +670,9 @@ async fn restored_counts_that_end_two_starts_are_set_aside_and_can_be_read() {
     // Alone in a directory and under its old name it is a valid journal.
     let disk = bench.disk.mounted();
     for name in disk.list().expect("names").into_iter().filter(|name| *name != aside) {
-        disk.remove(&name).expect("the disk is well");
+        disk.remove(&name).expect("the disk works");
     }
-    disk.rename(&aside, aside.trim_end_matches(".set-aside")).expect("the disk is well");
+    disk.rename(&aside, aside.trim_end_matches(".set-aside")).expect("the disk works");
     assert_eq!(bench.start(SETTINGS, 0).outstanding, Counts::from([(1, 7)]));
 }
 
@@ -680,7 +680,7 @@ async fn restored_counts_that_end_two_starts_are_set_aside_and_can_be_read() {
 async fn start_that_ends_in_order_is_no_reason_to_set_anything_aside() {
     let bench = Bench::new();
     let process = bench.start(SETTINGS, 0);
-    process.delta(1, &Counts::from([(1, 7)])).await.expect("the disk is well");
+    process.delta(1, &Counts::from([(1, 7)])).await.expect("the disk works");
     drop(process);
     for start in 0..10 {
         let opened = bench.open_watched(Arc::new(bench.disk.mounted())).expect("it is read");

@@ -46,8 +46,7 @@ impl Lane {
         self.waiting.counts.take()
     }
 
-    /// Adds counts of a newer epoch to the waiting ones; `first_merge_ms` is when its first merge
-    /// was.
+    /// Adds counts of a newer epoch, first merged at `first_merge_ms`, to the waiting ones.
     pub fn add(&mut self, mut counts: Counts, first_merge_ms: Option<i64>) -> Joined {
         let waiting = &mut self.waiting;
         waiting.first_merge_ms = earliest(waiting.first_merge_ms, first_merge_ms);

@@ -28,7 +28,7 @@ fn copies(events_max: usize) -> (Arc<Copies>, Clock) {
 fn count(copies: &Arc<Copies>, numbers: impl IntoIterator<Item = usize>) {
     match copies.try_claim(&fingerprints(numbers)) {
         Tried::Claimed(claim) => claim.counted(),
-        _ => panic!("somebody has them"),
+        _ => panic!("the events are claimed"),
     }
 }
 

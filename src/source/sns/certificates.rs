@@ -526,12 +526,12 @@ mod tests {
 
     /// Certificates when SNS is unreachable.
     async fn away() -> (Certificates, Arc<Topic>) {
-        let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let nobody = nobody.local_addr().unwrap();
+        let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let closed = closed.local_addr().unwrap();
         let key = rcgen::KeyPair::generate().unwrap();
         let root = rcgen::CertificateParams::new([]).unwrap().self_signed(&key).unwrap();
         let roots = vec![root.der().clone()];
-        let web = Web::new(WebEnvironment::StandIn { https: nobody, http: nobody, roots }).unwrap();
+        let web = Web::new(WebEnvironment::StandIn { https: closed, http: closed, roots }).unwrap();
         let metrics = Metrics::new().expect("metrics");
         let arn = TopicArn::parse("arn:aws:sns:eu-west-1:123456789012:a").unwrap();
         let topic = Arc::new(Topic::new(arn));

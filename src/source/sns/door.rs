@@ -355,19 +355,19 @@ mod tests {
         let mut checking = Vec::new();
         for number in 0..254 {
             let place = door.enter(peer(number)).expect("a place");
-            place.enter_phase(Phase::Checking).expect("it is in");
+            place.enter_phase(Phase::Checking).expect("a place");
             checking.push(place);
         }
         let waiting = door.enter(peer(1000)).expect("a place");
-        waiting.enter_phase(Phase::Waiting).expect("it is in");
+        waiting.enter_phase(Phase::Waiting).expect("a place");
         advance(Duration::from_secs(1)).await;
         let reading = door.enter(peer(1001)).expect("a place");
         let next = door.enter(peer(1002)).expect("a place");
         assert_eq!((is_in(&reading), is_in(&waiting)), (false, true));
-        next.enter_phase(Phase::Checking).expect("it is in");
+        next.enter_phase(Phase::Checking).expect("a place");
         let last = door.enter(peer(1003)).expect("a place");
         assert!(!is_in(&waiting));
-        last.enter_phase(Phase::Checking).expect("it is in");
+        last.enter_phase(Phase::Checking).expect("a place");
         assert_eq!(door.enter(peer(1004)).expect_err("no place").doubt, SnsDoubt::Full);
         assert!(checking.iter().all(is_in));
         drop(checking);
@@ -394,7 +394,7 @@ mod tests {
         let short = door.enter(peer(100)).expect("a place");
         short.charge(FREE_BYTES, FREE_BYTES).expect("it is free");
         long.iter().filter(|place| is_in(place)).for_each(|place| {
-            place.enter_phase(Phase::Checking).expect("it is in");
+            place.enter_phase(Phase::Checking).expect("a place");
         });
         let more = FREE_BYTES + LONG_BYTES_MAX;
         assert_eq!(short.charge(more, more).unwrap_err().doubt, SnsDoubt::Full);

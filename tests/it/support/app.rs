@@ -75,7 +75,8 @@ impl TestApp {
             match App::bind(config.clone(), around.clone()).await {
                 // The threads of the previous life may hold it for another moment.
                 Err(StartError::Configuration(why))
-                    if why.contains("another process is using it") && started.elapsed() < PATIENCE =>
+                    if why.contains("another process is using it")
+                        && started.elapsed() < PATIENCE =>
                 {
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
