@@ -117,7 +117,8 @@ pub async fn handle(hold: Hold, content: Content, place: OwnedSemaphorePermit) {
     }
     if shared.warnings.allow() {
         let (queue, reason, why) = (shared.queue.url(), refusal.reason.as_str(), &*refusal.message);
-        tracing::warn!(queue, message = &*id, reason, why, "message not processed");
+        let message = &*id;
+        tracing::warn!(queue, message, reason, why, "message not processed; SQS will redeliver it");
     }
     if refusal.reason.is_temporary() {
         hold.hide(content.receives).await;
