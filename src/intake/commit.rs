@@ -89,7 +89,7 @@ impl SourceIntake {
             }
             // The receipt is created only when the merge can no longer fail.
             (Err(refusal), None) => {
-                tracing::error!(why = %refusal.message, "request rejected after its merge")
+                tracing::error!(why = %refusal.message, "request rejected after its merge");
             }
         }
         if let Some(((forwarder, room, events), receipt)) = outgoing.zip(forwarding) {
