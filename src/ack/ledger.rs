@@ -64,10 +64,10 @@ const REFUSED_MAX: usize = 10_000;
 
 /// The requests that the daemon knows.
 #[derive(Clone, Debug)]
-pub struct Ledger(Arc<Shared>);
+pub struct Ledger(Arc<LedgerShared>);
 
 #[derive(Debug)]
-struct Shared {
+struct LedgerShared {
     ids: Mutex<Ids>,
     done_when: DoneWhen,
     /// A done ID is held until it is released.
@@ -122,10 +122,10 @@ pub struct Receipts {
 
 /// Waits for a request that is in progress or done.
 #[derive(Clone, Debug)]
-pub struct Waiter(Waiting);
+pub struct Waiter(WaitingTicket);
 
 #[derive(Clone, Debug)]
-enum Waiting {
+enum WaitingTicket {
     Pending(watch::Receiver<Stage>),
     Done(Stage),
 }
@@ -195,12 +195,12 @@ impl Ledger {
     }
 
     fn with(done_when: DoneWhen, holds: bool, life: Duration, done_max: usize) -> Self {
-        Self(Arc::new(Shared { ids: Mutex::default(), done_when, holds, life, done_max }))
+        Self(Arc::new(LedgerShared { ids: Mutex::default(), done_when, holds, life, done_max }))
     }
 
     /// Releases a done ID. Has no effect on an ID that is in progress or unknown.
     pub fn release(&self, id: RequestId) {
-        let Shared { done_when, life, done_max, .. } = &*self.0;
+        let LedgerShared { done_when, life, done_max, .. } = &*self.0;
         let mut ids = self.ids();
         let Some(Held::Pending(stage)) = ids.held.get(&id) else { return };
         let outcome = match *stage.borrow() {
@@ -302,11 +302,11 @@ impl Ids {
 impl Held {
     fn waiter(&self) -> Waiter {
         Waiter(match self {
-            Self::Pending(stage) => Waiting::Pending(stage.subscribe()),
-            Self::Refused(refusal) => Waiting::Done(Stage::Refused((**refusal).clone())),
-            Self::Done(_, Outcome::Lost) => Waiting::Done(Stage::Lost),
-            Self::Done(DoneWhen::Merged, Outcome::Settled) => Waiting::Done(Stage::Merged),
-            Self::Done(DoneWhen::Settled, Outcome::Settled) => Waiting::Done(Stage::Settled),
+            Self::Pending(stage) => WaitingTicket::Pending(stage.subscribe()),
+            Self::Refused(refusal) => WaitingTicket::Done(Stage::Refused((**refusal).clone())),
+            Self::Done(_, Outcome::Lost) => WaitingTicket::Done(Stage::Lost),
+            Self::Done(DoneWhen::Merged, Outcome::Settled) => WaitingTicket::Done(Stage::Merged),
+            Self::Done(DoneWhen::Settled, Outcome::Settled) => WaitingTicket::Done(Stage::Settled),
         })
     }
 }
@@ -338,7 +338,7 @@ impl Settler {
 
     /// Starts the ID's lifetime, unless the ID is held.
     pub(super) fn finish(&self, outcome: Outcome) {
-        let Shared { done_when, holds, life, done_max, .. } = &*self.ledger.0;
+        let LedgerShared { done_when, holds, life, done_max, .. } = &*self.ledger.0;
         let done = Held::Done(*done_when, outcome);
         let stage = done.waiter().stage();
         let mut ids = self.ledger.ids();
@@ -391,7 +391,7 @@ impl Ticket {
     /// Waits for the request as a retry would.
     #[must_use]
     pub fn waiter(&self) -> Waiter {
-        Waiter(Waiting::Pending(self.stage.clone()))
+        Waiter(WaitingTicket::Pending(self.stage.clone()))
     }
 }
 
@@ -411,8 +411,8 @@ impl Waiter {
     #[must_use]
     pub fn stage(&self) -> Stage {
         match &self.0 {
-            Waiting::Pending(stage) => stage.borrow().clone(),
-            Waiting::Done(stage) => stage.clone(),
+            WaitingTicket::Pending(stage) => stage.borrow().clone(),
+            WaitingTicket::Done(stage) => stage.clone(),
         }
     }
 
@@ -429,7 +429,7 @@ impl Waiter {
 
     /// Waits until the request is at a stage that satisfies `enough`.
     pub async fn wait(&mut self, enough: impl FnMut(&Stage) -> bool) -> Stage {
-        if let Waiting::Pending(stage) = &mut self.0 {
+        if let WaitingTicket::Pending(stage) = &mut self.0 {
             // An error means that the ID has left the ledger; its last stage is still valid.
             let _ = stage.wait_for(enough).await;
         }

@@ -22,14 +22,14 @@ pub struct Share {
 
 #[derive(Debug)]
 struct Duty {
-    end: End,
+    end: ReceiptEnd,
     /// A receipt or share was dropped without being settled.
     failed: AtomicBool,
 }
 
 /// What happens at the end of a duty.
 #[derive(Debug)]
-enum End {
+enum ReceiptEnd {
     Request(Settler),
     /// Forwarding the request's events, which the duty for its counts waits for.
     Forwarding(Arc<Duty>),
@@ -41,20 +41,20 @@ enum End {
 
 impl Receipt {
     pub(super) fn new(settler: Settler) -> Self {
-        Self(Duty::new(End::Request(settler)))
+        Self(Duty::new(ReceiptEnd::Request(settler)))
     }
 
     /// A receipt for the request's forwarded events; the request is not settled before them.
     #[must_use]
     pub(super) fn forwarding(&self) -> Self {
-        Self(Duty::new(End::Forwarding(Arc::clone(&self.0))))
+        Self(Duty::new(ReceiptEnd::Forwarding(Arc::clone(&self.0))))
     }
 
     /// A standalone receipt, and a channel that tells whether it was settled.
     #[must_use]
     pub fn told() -> (Self, oneshot::Receiver<bool>) {
         let (tell, told) = oneshot::channel();
-        (Self(Duty::new(End::Told(Some(tell)))), told)
+        (Self(Duty::new(ReceiptEnd::Told(Some(tell)))), told)
     }
 
     /// Splits the receipt into `shares`. With none, nothing is left to wait for and the request is
@@ -86,15 +86,15 @@ impl Drop for Share {
 // === impl Duty ===
 
 impl Duty {
-    fn new(end: End) -> Arc<Self> {
+    fn new(end: ReceiptEnd) -> Arc<Self> {
         Arc::new(Self { end, failed: AtomicBool::new(true) })
     }
 
     fn forwarded(&self) {
         match &self.end {
-            End::Request(settler) => settler.forwarded(),
-            End::Forwarding(of) => of.forwarded(),
-            End::Told(_) => {}
+            ReceiptEnd::Request(settler) => settler.forwarded(),
+            ReceiptEnd::Forwarding(of) => of.forwarded(),
+            ReceiptEnd::Told(_) => {}
         }
     }
 }
@@ -103,14 +103,14 @@ impl Drop for Duty {
     fn drop(&mut self) {
         let failed = *self.failed.get_mut();
         match &mut self.end {
-            End::Told(tell) => {
+            ReceiptEnd::Told(tell) => {
                 // An error means that the waiting task is gone.
                 let _ = tell.take().map(|tell| tell.send(!failed));
             }
-            End::Request(settler) if failed => settler.finish(Outcome::Lost),
-            End::Request(settler) => settler.finish(Outcome::Settled),
-            End::Forwarding(of) if failed => of.failed.store(true, Ordering::Relaxed),
-            End::Forwarding(of) => of.forwarded(),
+            ReceiptEnd::Request(settler) if failed => settler.finish(Outcome::Lost),
+            ReceiptEnd::Request(settler) => settler.finish(Outcome::Settled),
+            ReceiptEnd::Forwarding(of) if failed => of.failed.store(true, Ordering::Relaxed),
+            ReceiptEnd::Forwarding(of) => of.forwarded(),
         }
     }
 }

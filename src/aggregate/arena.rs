@@ -1,6 +1,6 @@
 //! Bytes of series, stored back to back in chunks that never move or grow.
 //!
-//! A record is `stamp (2) | length (1 to 5) | bytes`. Its [`Place`] alone locates it.
+//! A record is `stamp (2) | length (1 to 5) | bytes`. Its [`ArenaPlace`] alone locates it.
 
 use super::hour::Stamp;
 use super::varint::{put_varint, varint};
@@ -16,9 +16,9 @@ const CHUNK_BYTES_MIN: usize = 4 << 10;
 const CHUNK_BYTES_MAX: usize = 1 << OFFSET_BITS;
 const CHUNKS_MAX: usize = 1 << CHUNK_BITS;
 
-/// The location of a record in its arena: at most [`Place::BITS`] bits.
+/// The location of a record in its arena: at most [`ArenaPlace::BITS`] bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place(pub u32);
+pub struct ArenaPlace(pub u32);
 
 /// An append-only store of records, up to 50 MB.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ pub struct Arena {
 
 // === impl Place ===
 
-impl Place {
+impl ArenaPlace {
     pub const BITS: u32 = CHUNK_BITS + OFFSET_BITS;
 
     fn new(chunk: usize, offset: usize) -> Option<Self> {
@@ -51,7 +51,7 @@ impl Place {
 
 impl Arena {
     /// Appends a record. `None` when the arena is full or the record does not fit into any chunk.
-    pub fn push(&mut self, stamp: Stamp, bytes: &[u8]) -> Option<Place> {
+    pub fn push(&mut self, stamp: Stamp, bytes: &[u8]) -> Option<ArenaPlace> {
         // The length takes at most five bytes.
         let room = STAMP_BYTES + 5 + bytes.len();
         let fits = |chunk: &Vec<u8>| chunk.capacity() - chunk.len() >= room;
@@ -68,7 +68,7 @@ impl Arena {
         }
         let at = self.chunks.len() - 1;
         let chunk = &mut self.chunks[at];
-        let place = Place::new(at, chunk.len())?;
+        let place = ArenaPlace::new(at, chunk.len())?;
         chunk.extend_from_slice(&stamp.0.to_le_bytes());
         put_varint(chunk, bytes.len() as u64);
         chunk.extend_from_slice(bytes);
@@ -76,12 +76,12 @@ impl Arena {
     }
 
     /// The record at a place returned by [`Arena::push`].
-    pub fn get(&self, place: Place) -> (Stamp, &[u8]) {
+    pub fn get(&self, place: ArenaPlace) -> (Stamp, &[u8]) {
         let record = &self.chunks[place.chunk()][place.offset()..];
         read(record).map_or((Stamp::NONE, &[]), |(stamp, bytes, _)| (stamp, bytes))
     }
 
-    pub fn set_stamp(&mut self, place: Place, stamp: Stamp) {
+    pub fn set_stamp(&mut self, place: ArenaPlace, stamp: Stamp) {
         let record = &mut self.chunks[place.chunk()][place.offset()..];
         record[..STAMP_BYTES].copy_from_slice(&stamp.0.to_le_bytes());
     }
@@ -152,7 +152,7 @@ mod tests {
         assert!(arena.bytes() > 40_000_000 && arena.bytes() < 70_000_000, "{}", arena.bytes());
         for (stamp, place) in stamps.zip(&places) {
             assert_eq!(arena.get(*place), (stamp, bytes.as_slice()));
-            assert!(place.0 < 1 << Place::BITS);
+            assert!(place.0 < 1 << ArenaPlace::BITS);
         }
         assert_eq!(Arena::default().push(Stamp::NONE, &vec![0; CHUNK_BYTES_MAX]), None);
     }

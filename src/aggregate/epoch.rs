@@ -58,12 +58,12 @@ type Slot = RwLock<Option<Epoch>>;
 struct Epoch {
     table: Arc<SeriesTable>,
     counts: DashMap<EntryKey, AtomicU64, RandomState>,
-    contents: Mutex<Contents>,
+    contents: Mutex<EpochContents>,
 }
 
 /// The contents of an epoch besides its counts.
 #[derive(Debug, Default)]
-struct Contents {
+struct EpochContents {
     receipts: Vec<(Receipt, BTreeSet<Arc<str>>)>,
     first_merge_ms: Option<i64>,
 }

@@ -181,7 +181,7 @@ struct Dimensions<'a>(&'a [(String, String)]);
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Dimension<'a> {
+struct LineDimension<'a> {
     name: &'a str,
     value: &'a str,
 }
@@ -190,7 +190,7 @@ impl Serialize for Dimensions<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(Some(self.0.len()))?;
         for (name, value) in self.0 {
-            list.serialize_element(&Dimension { name, value })?;
+            list.serialize_element(&LineDimension { name, value })?;
         }
         list.end()
     }

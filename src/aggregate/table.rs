@@ -14,7 +14,7 @@ use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
-use super::arena::{Arena, Place};
+use super::arena::{Arena, ArenaPlace};
 use super::by_shard::by_shard;
 use super::hour::{HourlyLimit, Stamp};
 
@@ -44,19 +44,19 @@ struct Shard {
 // === impl SeriesId ===
 
 impl SeriesId {
-    pub const BITS: u32 = SHARD_BITS + Place::BITS;
+    pub const BITS: u32 = SHARD_BITS + ArenaPlace::BITS;
 
-    fn new(shard: usize, place: Place) -> Self {
+    fn new(shard: usize, place: ArenaPlace) -> Self {
         // A shard number has few bits.
-        Self(u32::try_from(shard).unwrap_or_default() << Place::BITS | place.0)
+        Self(u32::try_from(shard).unwrap_or_default() << ArenaPlace::BITS | place.0)
     }
 
     fn shard(self) -> usize {
-        (self.0 >> Place::BITS) as usize
+        (self.0 >> ArenaPlace::BITS) as usize
     }
 
-    fn place(self) -> Place {
-        Place(self.0 & ((1 << Place::BITS) - 1))
+    fn place(self) -> ArenaPlace {
+        ArenaPlace(self.0 & ((1 << ArenaPlace::BITS) - 1))
     }
 }
 
@@ -223,9 +223,9 @@ fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
 // === impl Shard ===
 
 impl Shard {
-    fn find(&self, hash: u64, series: &[u8]) -> Option<Place> {
-        let same = |place: &u32| self.arena.get(Place(*place)).1 == series;
-        self.index.find(hash, same).map(|place| Place(*place))
+    fn find(&self, hash: u64, series: &[u8]) -> Option<ArenaPlace> {
+        let same = |place: &u32| self.arena.get(ArenaPlace(*place)).1 == series;
+        self.index.find(hash, same).map(|place| ArenaPlace(*place))
     }
 
     /// Adds a series that is not in the table.
@@ -235,10 +235,11 @@ impl Shard {
         hash: u64,
         stamp: Stamp,
         series: &[u8],
-    ) -> Option<Place> {
+    ) -> Option<ArenaPlace> {
         let Self { index, arena } = self;
         let place = arena.push(stamp, series)?;
-        index.insert_unique(hash, place.0, |place| hash_of(hasher, arena.get(Place(*place)).1));
+        index
+            .insert_unique(hash, place.0, |place| hash_of(hasher, arena.get(ArenaPlace(*place)).1));
         Some(place)
     }
 }

@@ -38,7 +38,7 @@ struct Limited {
 
 /// What is known of a request so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct AuditEntry {
     /// The key id, claimed or verified.
     pub key: Option<String>,
     pub is_verified: bool,
@@ -58,7 +58,7 @@ impl Audit {
     }
 
     /// Logs a request. A successful read is not logged.
-    pub fn log(&self, entry: &Entry, error: Option<&ApiError>) {
+    pub fn log(&self, entry: &AuditEntry, error: Option<&ApiError>) {
         let Some(error) = error else {
             if entry.is_change {
                 entry.log_change();
@@ -101,7 +101,7 @@ impl Limited {
 
 // === impl Entry ===
 
-impl Entry {
+impl AuditEntry {
     pub fn new(head: &Parts) -> Self {
         let path = head.uri.path();
         let cut = path.get(..PATH_BYTES_MAX).unwrap_or(path);

@@ -13,12 +13,12 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use tokio::sync::Semaphore;
 
-use super::audit::{Audit, Entry};
+use super::audit::{Audit, AuditEntry};
 use super::error::{ApiError, ErrorKind};
 use super::operation::{Answer, Operation};
 use super::rate::{Access, CallerLimits};
 use super::request::Request;
-use super::signature::{Caller, Claim, Keys};
+use super::signature::{Caller, Keys, SignatureClaim};
 use super::unverified::Unverified;
 use super::{extensions, head, origin, v1, v2};
 use crate::catalog::Book;
@@ -116,7 +116,7 @@ impl Api {
         head: &Parts,
         body: Body,
     ) -> Result<(Asked, Answer), ApiError> {
-        let mut entry = Entry::new(head);
+        let mut entry = AuditEntry::new(head);
         let admitted = async {
             let (caller, body) = self.verify(head, body, &mut entry).await?;
             self.admit(form, rest, head, body, caller, &mut entry).await
@@ -147,7 +147,7 @@ impl Api {
         &self,
         head: &Parts,
         body: Body,
-        entry: &mut Entry,
+        entry: &mut AuditEntry,
     ) -> Result<(Caller, Vec<u8>), ApiError> {
         head::check(head)?;
         let now_ms = self.parts.clock.now_ms();
@@ -160,7 +160,7 @@ impl Api {
         if claim.is_none() {
             origin::check(head)?;
         }
-        let id = claim.as_ref().map_or("", Claim::id);
+        let id = claim.as_ref().map_or("", SignatureClaim::id);
         let peer = entry.peer().map(|peer| peer.ip());
         let body = self.unverified.read(body, peer, id).await?;
         let caller = match claim {
@@ -179,7 +179,7 @@ impl Api {
         head: &Parts,
         body: Vec<u8>,
         caller: Caller,
-        entry: &mut Entry,
+        entry: &mut AuditEntry,
     ) -> Result<(Asked, impl Send + use<>), ApiError> {
         let too_many = || ApiError::new(ErrorKind::TooManyRequests, "Rate exceeded");
         let id = caller.id.as_deref();

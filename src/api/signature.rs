@@ -50,7 +50,7 @@ pub struct Caller {
 
 /// A request with a claimed signer; only its body can prove the claim.
 #[derive(Debug)]
-pub struct Claim<'h> {
+pub struct SignatureClaim<'h> {
     head: &'h Parts,
     authorization: Authorization<'h>,
     signed_at: SystemTime,
@@ -90,7 +90,7 @@ impl Keys {
     /// # Errors
     /// No key or an unknown key is claimed, the signature is expired, or it names headers that the
     /// request does not have.
-    pub fn claim<'h>(&self, head: &'h Parts, now_ms: i64) -> Result<Claim<'h>, ApiError> {
+    pub fn claim<'h>(&self, head: &'h Parts, now_ms: i64) -> Result<SignatureClaim<'h>, ApiError> {
         let authorization = text(&head.headers, "authorization").filter(|text| !text.is_empty());
         let Some(authorization) = authorization else {
             return Err(ApiError::new(
@@ -115,13 +115,13 @@ impl Keys {
                 return Err(wrong("SignedHeaders names a header that the request does not have."));
             }
         }
-        Ok(Claim { head, authorization, signed_at, key, may_change })
+        Ok(SignatureClaim { head, authorization, signed_at, key, may_change })
     }
 }
 
 // === impl Claim ===
 
-impl Claim<'_> {
+impl SignatureClaim<'_> {
     /// The id of the claimed key.
     pub fn id(&self) -> &str {
         &self.key.id

@@ -29,18 +29,18 @@ const BODY_RATE_MIN: usize = 64 << 10;
 /// The bodies that are being read.
 #[derive(Debug, Default)]
 pub struct Unverified {
-    reading: Mutex<Reading>,
+    reading: Mutex<ReadingBody>,
 }
 
 /// In order of arrival.
 #[derive(Debug, Default)]
-struct Reading {
-    places: Vec<Held>,
+struct ReadingBody {
+    places: Vec<HeldBody>,
     next: u64,
 }
 
 #[derive(Debug)]
-struct Held {
+struct HeldBody {
     id: u64,
     peer: IpAddr,
     key: String,
@@ -49,7 +49,7 @@ struct Held {
 
 /// The place of a body; freed on drop.
 #[derive(Debug)]
-struct Place {
+struct BodyPlace {
     unverified: Arc<Unverified>,
     id: u64,
     displaced: CancellationToken,
@@ -94,28 +94,28 @@ impl Unverified {
     }
 
     /// Takes a free place, or displaces another body if there is none.
-    fn enter(self: &Arc<Self>, peer: IpAddr, key: String) -> Place {
+    fn enter(self: &Arc<Self>, peer: IpAddr, key: String) -> BodyPlace {
         let displaced = CancellationToken::new();
         let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let id = reading.next;
         reading.next += 1;
-        reading.places.push(Held { id, peer, key, displaced: displaced.clone() });
+        reading.places.push(HeldBody { id, peer, key, displaced: displaced.clone() });
         if reading.places.len() > PLACES {
             let at = reading.victim();
             reading.places.remove(at).displaced.cancel();
         }
-        Place { unverified: Arc::clone(self), id, displaced }
+        BodyPlace { unverified: Arc::clone(self), id, displaced }
     }
 }
 
 // === impl Reading ===
 
-impl Reading {
+impl ReadingBody {
     /// The oldest body of the key that the peer with the most bodies uses most. The new body is
     /// last; it is counted but never chosen.
     fn victim(&self) -> usize {
         let last = self.places.len() - 1;
-        let count = |held: &Held| {
+        let count = |held: &HeldBody| {
             let same_peer = self.places.iter().filter(|other| other.peer == held.peer);
             let same_key = same_peer.clone().filter(|other| other.key == held.key);
             (same_peer.count(), same_key.count())
@@ -128,7 +128,7 @@ impl Reading {
 
 // === impl Place ===
 
-impl Drop for Place {
+impl Drop for BodyPlace {
     fn drop(&mut self) {
         let mut reading = self.unverified.reading.lock().unwrap_or_else(PoisonError::into_inner);
         reading.places.retain(|held| held.id != self.id);
@@ -184,7 +184,7 @@ mod tests {
         IpAddr::from([192, 0, 2, last])
     }
 
-    fn is_displaced(place: &Place) -> bool {
+    fn is_displaced(place: &BodyPlace) -> bool {
         place.displaced.is_cancelled()
     }
 
@@ -226,7 +226,7 @@ mod tests {
         let enter = |last, key: &str| unverified.enter(peer(last), key.to_owned());
         let honest = enter(1, "AKID");
         let other_key = enter(2, "AKIDREAD");
-        let mut greedy: Vec<Place> = (2..PLACES).map(|_| enter(2, "AKID")).collect();
+        let mut greedy: Vec<BodyPlace> = (2..PLACES).map(|_| enter(2, "AKID")).collect();
         assert!(!greedy.iter().any(is_displaced), "there is a place for each");
         for at in 0..PLACES {
             greedy.push(enter(2, "AKID"));
@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn of_equal_peers_the_oldest_is_displaced() {
         let unverified = Arc::new(Unverified::default());
-        let places: Vec<Place> =
+        let places: Vec<BodyPlace> =
             (0..=32).map(|last| unverified.enter(peer(last), "AKID".to_owned())).collect();
         assert_eq!(places.len(), PLACES + 1);
         let displaced: Vec<usize> =

@@ -41,7 +41,7 @@ const OPTIONS: [(&str, &str); 7] = [
 /// The body of `ListConfigurationSets`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-struct List {
+struct ListPage {
     filter: Option<Map<String, Value>>,
     next_token: Option<String>,
     page_size: Option<i64>,
@@ -61,7 +61,7 @@ pub fn operation(request: &Request) -> Result<Operation, ApiError> {
             let size = request.queries("PageSize").next().map(str::parse).transpose();
             let page_size = size.map_err(|_| page_size_refusal())?;
             let next_token = request.queries("NextToken").next().map(str::to_owned);
-            list(List { filter: None, next_token, page_size })
+            list(ListPage { filter: None, next_token, page_size })
         }
         (&Method::POST, ["list-configuration-sets"]) => list(parse(read_object(request.json())?)?),
         (&Method::POST, ["update-configuration-sets"]) => update_set(request.json()),
@@ -170,7 +170,7 @@ fn parse<T: DeserializeOwned>(body: Map<String, Value>) -> Result<T, ApiError> {
         .map_err(|error| ApiError::bad_request(format!("Invalid body: {error}.")))
 }
 
-fn list(list: List) -> Result<Operation, ApiError> {
+fn list(list: ListPage) -> Result<Operation, ApiError> {
     let mut contains = None;
     if let Some(value) = list.filter.unwrap_or_default().remove(FILTER) {
         let text = value

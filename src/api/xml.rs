@@ -6,11 +6,11 @@ use aws_smithy_xml::encode::{ScopeWriter, XmlWriter};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Element {
     name: String,
-    content: Content,
+    content: XmlContent,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Content {
+enum XmlContent {
     Text(String),
     Elements(Vec<Element>),
 }
@@ -21,11 +21,11 @@ const NAMESPACE: &str = "http://ses.amazonaws.com/doc/2010-12-01/";
 
 impl Element {
     pub fn new(name: impl Into<String>, elements: Vec<Self>) -> Self {
-        Self { name: name.into(), content: Content::Elements(elements) }
+        Self { name: name.into(), content: XmlContent::Elements(elements) }
     }
 
     pub fn text(name: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { name: name.into(), content: Content::Text(text.into()) }
+        Self { name: name.into(), content: XmlContent::Text(text.into()) }
     }
 
     /// `<name><member>…</member>…</name>`.
@@ -47,8 +47,8 @@ impl Element {
 
     fn write_content(&self, into: &mut ScopeWriter<'_, '_>) {
         match &self.content {
-            Content::Text(text) => into.data(text),
-            Content::Elements(elements) => {
+            XmlContent::Text(text) => into.data(text),
+            XmlContent::Elements(elements) => {
                 for element in elements {
                     let mut scope = into.start_el(&element.name).finish();
                     element.write_content(&mut scope);

@@ -9,7 +9,7 @@ use super::engine::TimeLeft;
 use crate::aws::AwsEnvironment;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::dead_letters::{DeadLetters, Files, Place};
+use crate::dead_letters::{DeadLetters, Files, LetterPlace};
 use crate::offload::offload;
 use crate::supervisor::Supervisor;
 use crate::telemetry::{Metrics, TaskName};
@@ -34,7 +34,7 @@ pub async fn open(
         };
         let opened =
             opening.await.map_err(|_| failed("opening the directory panicked".to_owned()))?;
-        Place::Files(opened.map_err(|error| failed(error.to_string()))?)
+        LetterPlace::Files(opened.map_err(|error| failed(error.to_string()))?)
     } else if let Some(name) = &settings.stream {
         stream(name, aws).await?
     } else {
@@ -47,7 +47,7 @@ pub async fn open(
 }
 
 #[cfg(feature = "to-firehose")]
-async fn stream(name: &str, aws: &AwsEnvironment) -> Result<Place, StartError> {
+async fn stream(name: &str, aws: &AwsEnvironment) -> Result<LetterPlace, StartError> {
     use crate::aws::Stream;
     use crate::dead_letters::LetterStream;
 
@@ -56,12 +56,12 @@ async fn stream(name: &str, aws: &AwsEnvironment) -> Result<Place, StartError> {
         let what = "no AWS region for dead_letters.stream: set AWS_REGION";
         StartError::Configuration(what.to_owned())
     })?;
-    Ok(Place::Stream(LetterStream::new(Stream::new(&sdk, name))))
+    Ok(LetterPlace::Stream(LetterStream::new(Stream::new(&sdk, name))))
 }
 
 #[cfg(not(feature = "to-firehose"))]
 #[expect(clippy::unused_async, reason = "as the other")]
-async fn stream(_: &str, _: &AwsEnvironment) -> Result<Place, StartError> {
+async fn stream(_: &str, _: &AwsEnvironment) -> Result<LetterPlace, StartError> {
     Err(StartError::Configuration(
         "this build has no Firehose support (feature `to-firehose`)".to_owned(),
     ))

@@ -14,7 +14,7 @@ use crate::ack::{DoneWhen, Ledger};
 use crate::aggregate::{Aggregator, Limits, Line};
 use crate::backoff::Backoff;
 use crate::clock::Clock;
-use crate::config::{Acknowledge, Config, Publish, Sns, Sqs, TimestampSource};
+use crate::config::{Acknowledge, Config, Publish, SnsConfig, SqsConfig, TimestampSource};
 use crate::dead_letters::DeadLetters;
 use crate::forward::Forwarder;
 use crate::intake::{AccessKeys, Intake, IntakeParts, IntakeSettings, SourceIntake};
@@ -405,13 +405,13 @@ async fn flush(journal: &Journal) -> bool {
 
 /// Remembers messages for a while after their deletion, because SQS may redeliver a deleted
 /// message.
-fn queue_ledger(sqs: &Sqs) -> Ledger {
+fn queue_ledger(sqs: &SqsConfig) -> Ledger {
     let until_settled = sqs.acknowledge == Acknowledge::Published;
     Ledger::holding(done_when(until_settled), queue_id_life(sqs.visibility), DONE_IDS_MAX)
 }
 
 /// Remembers messages for as long as they would be accepted.
-fn sns_ledger(sns: &Sns) -> Ledger {
+fn sns_ledger(sns: &SnsConfig) -> Ledger {
     let until_settled = sns.acknowledge == Acknowledge::Published;
     Ledger::new(done_when(until_settled), sns.max_age + SNS_ID_MARGIN, DONE_IDS_MAX)
 }

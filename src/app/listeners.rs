@@ -7,7 +7,7 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 
 use super::StartError;
-use crate::config::{Config, Listen};
+use crate::config::{Config, ListenConfig};
 use crate::http::{
     AdminAccess, Listener, ListenerSettings, SameSiteOnly, Tls, TlsFiles, connections_within,
 };
@@ -29,7 +29,7 @@ pub struct Listeners {
 ///
 /// # Errors
 /// The file that cannot be used, and why.
-pub fn tls(listen: &Listen, metrics: &Arc<Metrics>) -> Result<Option<Tls>, StartError> {
+pub fn tls(listen: &ListenConfig, metrics: &Arc<Metrics>) -> Result<Option<Tls>, StartError> {
     let tls = tls_files(listen).map(|files| Tls::load(files, Arc::clone(metrics)));
     tls.transpose().map_err(StartError::Configuration)
 }
@@ -66,7 +66,7 @@ pub fn check_tls(config: &Config) -> Result<(), String> {
     tls_files(&config.listen).map_or(Ok(()), |files| files.check())
 }
 
-fn tls_files(listen: &Listen) -> Option<TlsFiles> {
+fn tls_files(listen: &ListenConfig) -> Option<TlsFiles> {
     Some(TlsFiles {
         certificate: listen.tls_certificate.clone()?,
         key: listen.tls_key.clone()?,
@@ -84,7 +84,7 @@ pub fn guard(firehose: Router, config: &Config, metrics: &Arc<Metrics>) -> Route
 }
 
 /// Who may read metrics and series.
-pub fn admin_access(listen: &Listen) -> AdminAccess {
+pub fn admin_access(listen: &ListenConfig) -> AdminAccess {
     match &listen.admin_token {
         Some(token) => {
             let tokens = AccessKeys::new(std::slice::from_ref(token));

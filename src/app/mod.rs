@@ -33,7 +33,7 @@ pub use engine::{Ended, Engine, Making};
 pub use journal::open_on as open_journal_on;
 use listeners::Listeners;
 pub use listeners::check_tls;
-pub use replay::{Outcome, Published, Replay, ReplayError, ReplaySettings, Replayed};
+pub use replay::{Published, Replay, ReplayError, ReplayOutcome, ReplaySettings, Replayed};
 
 use crate::aggregate::Line;
 use crate::aws::AwsEnvironment;

@@ -11,7 +11,7 @@ use super::{Engine, StartError};
 use crate::aws::AwsEnvironment;
 use crate::config::Config;
 #[cfg(feature = "s3")]
-use crate::config::{BucketOwner, Sqs};
+use crate::config::{BucketOwner, SqsConfig};
 use crate::sink::MetricSink;
 #[cfg(feature = "s3")]
 use crate::source::s3::{Objects, Permit};
@@ -100,7 +100,7 @@ impl Queues {
 
 /// The account that a queue's buckets belong to: the queue's own unless configured otherwise.
 #[cfg(feature = "s3")]
-fn owner_of(sqs: &Sqs) -> Option<String> {
+fn owner_of(sqs: &SqsConfig) -> Option<String> {
     match &sqs.bucket_owner {
         BucketOwner::Any => None,
         BucketOwner::Account(account) => Some(account.clone()),

@@ -15,7 +15,7 @@ use super::{Ended, Engine, Making, Sink, StartError, Surroundings, cloudwatch, j
 use crate::ack::{DoneWhen, Ledger};
 use crate::aggregate::{Line, sorted_lines};
 use crate::aws::AwsEnvironment;
-use crate::config::{Acknowledge, Ambiguous, Config, DeadLetters, Publish, SesApi};
+use crate::config::{Acknowledge, Ambiguous, Config, DeadLettersConfig, Publish, SesApiConfig};
 use crate::intake::SourceIntake;
 use crate::journal::Opened;
 use crate::label::Label;
@@ -23,7 +23,8 @@ use crate::limits::{DATUMS_PER_CALL_MAX, REPLAY_ID_LIFE};
 use crate::offload::offload;
 use crate::pipeline::{Batch, Times};
 use crate::replay::{
-    self, Input, PassedOver, Plan, Progress, Range, Reader, Taker, TooMany, Totals, Work,
+    self, Input, ObjectReader, PassedOver, Plan, Range, ReplayProgress, Taker, TooMany, Totals,
+    Work,
 };
 use crate::rules::{Layouts, RuleSet};
 #[cfg(feature = "s3")]
@@ -83,12 +84,12 @@ pub struct Replayed {
     pub left: u64,
     /// The replay was stopped before its end.
     pub interrupted: bool,
-    pub outcome: Outcome,
+    pub outcome: ReplayOutcome,
 }
 
 /// What happened to the counts.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum ReplayOutcome {
     /// Nothing: they were only counted.
     Counted {
         lines: Vec<Line>,
@@ -194,7 +195,7 @@ impl Replay {
     }
 
     #[must_use]
-    pub fn progress(&self) -> Arc<Progress> {
+    pub fn progress(&self) -> Arc<ReplayProgress> {
         Arc::clone(&self.work.progress)
     }
 
@@ -217,7 +218,7 @@ impl Replay {
                 }
             };
             let ended = engine.run(stop, work.stop.clone(), grace).await;
-            Outcome::Published(Published::of(&engine.metrics, &ended, resumed))
+            ReplayOutcome::Published(Published::of(&engine.metrics, &ended, resumed))
         } else {
             tokio::select! {
                 biased;
@@ -225,7 +226,7 @@ impl Replay {
                 _ = &mut working => interrupted = false,
             }
             let lines = lines(&work.taker, &layouts);
-            Outcome::Counted { too_old: replay::counts_too_old(&lines, now_ms), lines }
+            ReplayOutcome::Counted { too_old: replay::counts_too_old(&lines, now_ms), lines }
         };
         // At the end of the grace period a worker may still be reading.
         working.abort();
@@ -250,9 +251,9 @@ fn for_replay(mut config: Config, settings: &ReplaySettings) -> Result<Config, S
         if settings.state.is_some() { Acknowledge::Journaled } else { Acknowledge::Merged };
     config.journal.directory.clone_from(&settings.state);
     // Unreadable values stay in their objects.
-    config.dead_letters = DeadLetters::default();
+    config.dead_letters = DeadLettersConfig::default();
     // A replay has no SES API, so the definitions must exist.
-    config.ses_api = SesApi::default();
+    config.ses_api = SesApiConfig::default();
     let in_flight = &mut config.limits.in_flight_requests;
     *in_flight = settings.objects_at_once.max(*in_flight);
     Ok(config)
@@ -265,7 +266,7 @@ async fn list(
     config: &Config,
     aws: &AwsEnvironment,
     metrics: &Arc<Metrics>,
-) -> Result<(Plan, Reader), ReplayError> {
+) -> Result<(Plan, ObjectReader), ReplayError> {
     #[cfg(feature = "s3")]
     let s3 = if settings.inputs.iter().any(|input| matches!(input, Input::Bucket { .. })) {
         let sdk = match aws.load(None).await {
@@ -300,7 +301,7 @@ async fn list(
         }
     }
     plan.sort();
-    let reader = Reader {
+    let reader = ObjectReader {
         #[cfg(feature = "s3")]
         objects: s3.map(|s3| Objects::with(s3, settings.objects_at_once, Arc::clone(metrics))),
     };
@@ -325,7 +326,7 @@ impl Publishing {
 
     fn taker(&self) -> Taker {
         let publisher = self.engine.publisher.clone();
-        Taker::Engine(replay::Engine {
+        Taker::Engine(replay::ReplayEngine {
             source: SourceIntake {
                 intake: Arc::clone(&self.engine.intake),
                 // Each ID is used once, so done IDs need not be kept.

@@ -18,7 +18,7 @@ use crate::telemetry::{LogLimiter, Metrics, Reload};
 
 /// Reloads and changes definitions while the daemon runs. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Book(Arc<Inner>);
+pub struct Book(Arc<CatalogShared>);
 
 /// The parts of a [`Book`].
 pub struct BookParts {
@@ -33,16 +33,16 @@ pub struct BookParts {
     pub interval: Duration,
 }
 
-struct Inner {
+struct CatalogShared {
     parts: BookParts,
     in_force: ArcSwap<Definitions>,
     /// Only one task at a time reads or changes the document.
-    turn: Mutex<Turn>,
+    turn: Mutex<ChangeTurn>,
 }
 
 /// State of the task that reads or changes the document.
 #[derive(Debug, Default)]
-struct Turn {
+struct ChangeTurn {
     /// Whether the last document that was read was rejected, so the rules of an older one are
     /// active.
     is_refused: bool,
@@ -72,7 +72,7 @@ impl Book {
     #[must_use]
     pub fn new(mut parts: BookParts) -> Self {
         let in_force = ArcSwap::from_pointee(std::mem::take(&mut parts.definitions));
-        Self(Arc::new(Inner { parts, in_force, turn: Mutex::default() }))
+        Self(Arc::new(CatalogShared { parts, in_force, turn: Mutex::default() }))
     }
 
     /// The active rules.
@@ -91,7 +91,7 @@ impl Book {
         self.read(&mut turn).await
     }
 
-    async fn read(&self, turn: &mut Turn) -> Result<bool, DefinitionsError> {
+    async fn read(&self, turn: &mut ChangeTurn) -> Result<bool, DefinitionsError> {
         let BookParts { document, compiler, metrics, .. } = &self.0.parts;
         match compiler.load(document).await {
             Ok(None) => Ok(false),
@@ -210,7 +210,7 @@ impl fmt::Debug for BookParts {
     }
 }
 
-impl fmt::Debug for Inner {
+impl fmt::Debug for CatalogShared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.parts.fmt(f)
     }

@@ -17,12 +17,12 @@ pub struct FileDocument {
     may_be_absent: bool,
     /// Whether an unchanged text is not returned again.
     tells_changes: bool,
-    seen: Arc<Mutex<Seen>>,
+    seen: Arc<Mutex<FileVersion>>,
 }
 
 /// The text that was read or written last.
 #[derive(Debug, Default)]
-enum Seen {
+enum FileVersion {
     #[default]
     Nothing,
     /// There was no file.
@@ -84,20 +84,20 @@ impl FileDocument {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.may_be_absent => {
                 return match *seen {
-                    Seen::Nothing => {
-                        *seen = Seen::Absent;
+                    FileVersion::Nothing => {
+                        *seen = FileVersion::Absent;
                         Ok(Some(EMPTY.to_owned()))
                     }
-                    Seen::Absent => Ok(None),
-                    Seen::Text(_) => Err("it no longer exists; restore it".to_owned()),
+                    FileVersion::Absent => Ok(None),
+                    FileVersion::Text(_) => Err("it no longer exists; restore it".to_owned()),
                 };
             }
             Err(error) => return Err(error.to_string()),
         };
-        if self.tells_changes && matches!(&*seen, Seen::Text(known) if *known == text) {
+        if self.tells_changes && matches!(&*seen, FileVersion::Text(known) if *known == text) {
             return Ok(None);
         }
-        *seen = Seen::Text(text.clone());
+        *seen = FileVersion::Text(text.clone());
         Ok(Some(text))
     }
 
@@ -128,7 +128,7 @@ impl FileDocument {
             File::open(self.directory())?.sync_all()
         });
         written.map_err(|error| WriteError::Failed(self.failure(&error)))?;
-        *self.seen() = Seen::Text(text);
+        *self.seen() = FileVersion::Text(text);
         Ok(())
     }
 
@@ -158,7 +158,7 @@ impl FileDocument {
         format!("cannot write {}: {error}", self.path.display())
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
+    fn seen(&self) -> MutexGuard<'_, FileVersion> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

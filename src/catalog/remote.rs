@@ -16,12 +16,12 @@ pub struct Remote {
     key: String,
     /// Whether to start with an empty document if there is no object.
     may_be_absent: bool,
-    seen: Arc<Mutex<Seen>>,
+    seen: Arc<Mutex<ObjectVersion>>,
 }
 
 /// The version that was read or written last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-enum Seen {
+enum ObjectVersion {
     #[default]
     Nothing,
     /// There was no object.
@@ -47,16 +47,17 @@ impl Remote {
     /// See [`Document::read`](super::Document::read). An object that has disappeared is an error.
     pub async fn read(&self) -> Result<Option<String>, String> {
         let seen = self.seen().clone();
-        let known = if let Seen::Version(etag) = &seen { Some(etag.clone()) } else { None };
+        let known =
+            if let ObjectVersion::Version(etag) = &seen { Some(etag.clone()) } else { None };
         let call = self.client.get_object().bucket(&self.bucket).key(&self.key);
         let answer = match call.set_if_none_match(known).send().await {
             Ok(answer) => answer,
             Err(error) => {
                 return match status(&error) {
                     304 => Ok(None),
-                    404 if self.may_be_absent && seen == Seen::Absent => Ok(None),
-                    404 if self.may_be_absent && seen == Seen::Nothing => {
-                        *self.seen() = Seen::Absent;
+                    404 if self.may_be_absent && seen == ObjectVersion::Absent => Ok(None),
+                    404 if self.may_be_absent && seen == ObjectVersion::Nothing => {
+                        *self.seen() = ObjectVersion::Absent;
                         Ok(Some(EMPTY.to_owned()))
                     }
                     _ => Err(DisplayErrorContext(error).to_string()),
@@ -71,7 +72,7 @@ impl Remote {
         let bytes = answer.body.collect().await.map_err(|error| error.to_string())?;
         let text = String::from_utf8(bytes.to_vec()).map_err(|_| "it is not UTF-8".to_owned())?;
         // An invalid version is not read again either, because it cannot become valid.
-        *self.seen() = etag.map_or(Seen::Nothing, Seen::Version);
+        *self.seen() = etag.map_or(ObjectVersion::Nothing, ObjectVersion::Version);
         Ok(Some(text))
     }
 
@@ -83,16 +84,16 @@ impl Remote {
     pub async fn write(&self, text: String) -> Result<(), WriteError> {
         let call = self.client.put_object().bucket(&self.bucket).key(&self.key);
         let call = match self.seen().clone() {
-            Seen::Version(etag) => call.if_match(etag),
-            Seen::Absent => call.if_none_match("*"),
+            ObjectVersion::Version(etag) => call.if_match(etag),
+            ObjectVersion::Absent => call.if_none_match("*"),
             // Without a version, a change by another client could be overwritten.
-            Seen::Nothing => return Err(WriteError::Conflict),
+            ObjectVersion::Nothing => return Err(WriteError::Conflict),
         };
         let call = call.content_type("application/json").body(text.into_bytes().into());
         match call.send().await {
             Ok(answer) => {
                 // Without a version, the next read determines it.
-                *self.seen() = answer.e_tag.map_or(Seen::Nothing, Seen::Version);
+                *self.seen() = answer.e_tag.map_or(ObjectVersion::Nothing, ObjectVersion::Version);
                 Ok(())
             }
             // 404: it was deleted meanwhile.
@@ -101,7 +102,7 @@ impl Remote {
         }
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
+    fn seen(&self) -> MutexGuard<'_, ObjectVersion> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -11,7 +11,7 @@ use super::{Exit, input};
 use crate::clock::Clock;
 use crate::definitions::ValueSource;
 use crate::rules::{
-    Action, InvalidValue, Layouts, Metrics, Route, Rule, RuleDimension, RuleSet, ValueOrigin,
+    Action, InvalidValue, Layouts, MetricRule, Route, Rule, RuleDimension, RuleSet, ValueOrigin,
 };
 use crate::ses::{self, Event, Minute, Other, TimeOrigin, Visit};
 
@@ -43,7 +43,7 @@ struct ExplainedDestination {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     dimensions: Vec<ExplainedDimension>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    datum: Option<Datum>,
+    datum: Option<ExplainedDatum>,
 }
 
 #[derive(Debug, Serialize)]
@@ -55,7 +55,7 @@ struct ExplainedDimension {
 }
 
 #[derive(Debug, Serialize)]
-struct Datum {
+struct ExplainedDatum {
     namespace: String,
     metric: &'static str,
     timestamp: String,
@@ -176,7 +176,7 @@ fn explain_rule(rule: &Rule, event: &Event<'_>, minute: Minute) -> ExplainedDest
     let explain = |dimension| explain_dimension(metrics, dimension, event);
     let dimensions: Vec<_> = metrics.dimensions.iter().map(explain).collect();
     let dropped = dimensions.iter().any(|dimension| dimension.origin == INVALID);
-    let datum = (!dropped).then(|| Datum {
+    let datum = (!dropped).then(|| ExplainedDatum {
         namespace: metrics.namespace.to_string(),
         metric: event.event_type.metric_name(),
         timestamp: minute.to_string(),
@@ -188,7 +188,7 @@ fn explain_rule(rule: &Rule, event: &Event<'_>, minute: Minute) -> ExplainedDest
 const INVALID: &str = "not a valid dimension value: use 1 to 255 characters (A-Z a-z 0-9 _ . @ -)";
 
 fn explain_dimension(
-    metrics: &Metrics,
+    metrics: &MetricRule,
     dimension: &RuleDimension,
     event: &Event<'_>,
 ) -> ExplainedDimension {
@@ -240,7 +240,7 @@ impl Explanation {
                 let value = value.escape_debug();
                 writeln!(out, "    {name} = {value} ({source}; {origin})")?;
             }
-            if let Some(Datum { namespace, metric, timestamp }) = &destination.datum {
+            if let Some(ExplainedDatum { namespace, metric, timestamp }) = &destination.datum {
                 writeln!(out, "    datum {namespace} {metric} {timestamp} Count 1")?;
             }
         }

@@ -5,10 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::keys::{self, Choice, KeyDoc, Kind};
-use super::source::{Entries, Entry, Raw, Source};
+use super::keys::{self, Choice, KeyDoc, KeyKind};
+use super::source::{Entries, GivenEntry, GivenSource, GivenValue};
 use super::text::{self, Fault, quoted};
-use super::{AccessKey, ApiKey, Config, Publish, SignatureVersion, Sqs, TopicArn, Unread, rules};
+use super::{
+    AccessKey, ApiKey, Config, Publish, SignatureVersion, SqsConfig, TopicArn, Unread, rules,
+};
 use crate::finding::{Finding, Place, Severity};
 
 /// The result of [`load`].
@@ -36,7 +38,7 @@ pub fn load(
     file: Option<(&str, &str)>,
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Loaded {
-    let source = Source::read(file, environment);
+    let source = GivenSource::read(file, environment);
     let mut config = Config::default();
     let mut findings = source.findings;
     let mut given = Given {
@@ -48,7 +50,7 @@ pub fn load(
 
     read_keys(&source.entries, key_path, &mut config, &mut given, &mut findings);
     for (number, entries) in &source.repeated {
-        config.sqs.push(Sqs::default());
+        config.sqs.push(SqsConfig::default());
         let path = |key: &KeyDoc| format!("sqs[{number}].{}", key.name());
         read_keys(entries, path, &mut config, &mut given, &mut findings);
         if !entries.contains_key("sqs.queue_url") && source.whole {
@@ -113,20 +115,20 @@ fn read_keys(
 fn read_key(
     key: &KeyDoc,
     path: String,
-    entry: &Entry,
+    entry: &GivenEntry,
     config: &mut Config,
     findings: &mut Vec<Finding>,
 ) {
     match &key.kind {
-        Kind::AccessKeys { set } => return set(config, access_keys(key, entry, findings)),
-        Kind::Credentials { set } => return set(config, credentials(key, entry, findings)),
-        Kind::ApiKeys { set } => return set(config, api_keys(key, entry, findings)),
-        Kind::Topics { set } => return set(config, topics(key, entry, findings)),
-        Kind::Unread { set } => return set(config, unread(key, entry, findings)),
-        Kind::SignatureVersions { set } => {
+        KeyKind::AccessKeys { set } => return set(config, access_keys(key, entry, findings)),
+        KeyKind::Credentials { set } => return set(config, credentials(key, entry, findings)),
+        KeyKind::ApiKeys { set } => return set(config, api_keys(key, entry, findings)),
+        KeyKind::Topics { set } => return set(config, topics(key, entry, findings)),
+        KeyKind::Unread { set } => return set(config, unread(key, entry, findings)),
+        KeyKind::SignatureVersions { set } => {
             return set(config, signature_versions(key, entry, findings));
         }
-        Kind::Buckets { set } => return set(config, buckets(key, entry, findings)),
+        KeyKind::Buckets { set } => return set(config, buckets(key, entry, findings)),
         _ => {}
     }
     if let Err((what, fix)) = read_single(key, &entry.raw, config) {
@@ -136,68 +138,68 @@ fn read_key(
 }
 
 /// All kinds except lists.
-fn read_single(key: &KeyDoc, raw: &Raw, config: &mut Config) -> Result<(), Fault> {
+fn read_single(key: &KeyDoc, raw: &GivenValue, config: &mut Config) -> Result<(), Fault> {
     match &key.kind {
-        Kind::Text { read, .. } => read(config, text_of(raw, "a string", "put it in quotes")?),
-        Kind::Address { set } => {
+        KeyKind::Text { read, .. } => read(config, text_of(raw, "a string", "put it in quotes")?),
+        KeyKind::Address { set } => {
             let fix = "write an IP address and a port, such as \"127.0.0.1:8127\"";
             set(config, text::parse_address(text_of(raw, "an address", fix)?)?);
             Ok(())
         }
-        Kind::Duration { least, most, set } => {
+        KeyKind::Duration { least, most, set } => {
             let fix = "write a number with a unit, in quotes, such as \"500ms\", \"10s\" or \"2m\"";
             let text = text_of(raw, "a duration", fix)?;
             set(config, text::parse_duration(text, *least, *most)?);
             Ok(())
         }
-        Kind::Number { least, most, set } => {
+        KeyKind::Number { least, most, set } => {
             set(config, number(raw, *least, *most)?);
             Ok(())
         }
-        Kind::Switch { set } => {
+        KeyKind::Switch { set } => {
             set(config, switch(raw)?);
             Ok(())
         }
-        Kind::Choice { options } => {
+        KeyKind::Choice { options } => {
             let fix = one_of(options);
             let choose = choice(text_of(raw, "a word", &fix)?, options)?;
             choose(config);
             Ok(())
         }
-        Kind::AccessKeys { .. }
-        | Kind::Credentials { .. }
-        | Kind::ApiKeys { .. }
-        | Kind::Topics { .. }
-        | Kind::Unread { .. }
-        | Kind::SignatureVersions { .. }
-        | Kind::Buckets { .. } => Ok(()),
+        KeyKind::AccessKeys { .. }
+        | KeyKind::Credentials { .. }
+        | KeyKind::ApiKeys { .. }
+        | KeyKind::Topics { .. }
+        | KeyKind::Unread { .. }
+        | KeyKind::SignatureVersions { .. }
+        | KeyKind::Buckets { .. } => Ok(()),
     }
 }
 
-fn text_of<'r>(raw: &'r Raw, expected: &str, fix: &str) -> Result<&'r str, Fault> {
+fn text_of<'r>(raw: &'r GivenValue, expected: &str, fix: &str) -> Result<&'r str, Fault> {
     match raw {
-        Raw::Text(text) | Raw::Environment(text) => Ok(text),
+        GivenValue::Text(text) | GivenValue::Environment(text) => Ok(text),
         other => Err(wrong_kind(expected, other, fix)),
     }
 }
 
 /// A list item as written.
-fn item_of<'r>(key: &KeyDoc, raw: &'r Raw, fix: &str) -> Result<&'r str, Fault> {
+fn item_of<'r>(key: &KeyDoc, raw: &'r GivenValue, fix: &str) -> Result<&'r str, Fault> {
     match (&key.kind, raw) {
-        (Kind::SignatureVersions { .. }, Raw::Number { written, .. }) => Ok(written),
+        (KeyKind::SignatureVersions { .. }, GivenValue::Number { written, .. }) => Ok(written),
         _ => text_of(raw, "a string", fix),
     }
 }
 
-fn wrong_kind(expected: &str, raw: &Raw, fix: &str) -> Fault {
+fn wrong_kind(expected: &str, raw: &GivenValue, fix: &str) -> Fault {
     (format!("expected {expected}, found {}", raw.kind_name()), fix.to_owned())
 }
 
-fn number(raw: &Raw, least: u32, most: u32) -> Result<u32, Fault> {
+fn number(raw: &GivenValue, least: u32, most: u32) -> Result<u32, Fault> {
     let fix = format!("write a whole number from {least} to {most}");
     let (written, value) = match raw {
-        Raw::Number { written, value } => (written.as_str(), *value),
-        Raw::Environment(text) => {
+        GivenValue::Number { written, value } => (written.as_str(), *value),
+        GivenValue::Environment(text) => {
             let text = text.trim();
             let digits = text.strip_prefix('-').unwrap_or(text);
             if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -213,11 +215,11 @@ fn number(raw: &Raw, least: u32, most: u32) -> Result<u32, Fault> {
     in_range.ok_or_else(|| (format!("{} is outside {least} to {most}", quoted(written)), fix))
 }
 
-fn switch(raw: &Raw) -> Result<bool, Fault> {
+fn switch(raw: &GivenValue) -> Result<bool, Fault> {
     let fix = "write true or false, without quotes in a file";
     match raw {
-        Raw::Bool(on) => Ok(*on),
-        Raw::Environment(text) => match text.trim() {
+        GivenValue::Bool(on) => Ok(*on),
+        GivenValue::Environment(text) => match text.trim() {
             "true" => Ok(true),
             "false" => Ok(false),
             other => Err((format!("{} is not true or false", quoted(other)), fix.to_owned())),
@@ -239,7 +241,7 @@ fn one_of(options: &[Choice]) -> String {
 }
 
 /// Reads the valid keys; every invalid one gets its own finding.
-fn access_keys(key: &KeyDoc, entry: &Entry, findings: &mut Vec<Finding>) -> Vec<AccessKey> {
+fn access_keys(key: &KeyDoc, entry: &GivenEntry, findings: &mut Vec<Finding>) -> Vec<AccessKey> {
     let warning = |access_key: &AccessKey| {
         if access_key.as_bytes().len() >= text::ACCESS_KEY_BYTES_WEAK {
             return None;
@@ -254,36 +256,36 @@ fn access_keys(key: &KeyDoc, entry: &Entry, findings: &mut Vec<Finding>) -> Vec<
     list(key, entry, like, text::access_key, warning, findings)
 }
 
-fn credentials(key: &KeyDoc, entry: &Entry, findings: &mut Vec<Finding>) -> Vec<AccessKey> {
+fn credentials(key: &KeyDoc, entry: &GivenEntry, findings: &mut Vec<Finding>) -> Vec<AccessKey> {
     let like = ["put user and password in quotes", "write `[\"user:password\"]`"];
     list(key, entry, like, text::credential, |_| None, findings)
 }
 
-fn api_keys(key: &KeyDoc, entry: &Entry, findings: &mut Vec<Finding>) -> Vec<ApiKey> {
+fn api_keys(key: &KeyDoc, entry: &GivenEntry, findings: &mut Vec<Finding>) -> Vec<ApiKey> {
     let like = ["put id and secret in quotes", "write `[\"id:secret\"]`"];
     list(key, entry, like, text::api_key, |_| None, findings)
 }
 
-fn topics(key: &KeyDoc, entry: &Entry, findings: &mut Vec<Finding>) -> Vec<TopicArn> {
+fn topics(key: &KeyDoc, entry: &GivenEntry, findings: &mut Vec<Finding>) -> Vec<TopicArn> {
     let like = ["put the ARN in quotes", "write `[\"arn:aws:sns:REGION:ACCOUNT:NAME\"]`"];
     list(key, entry, like, text::topic_arn, |_| None, findings)
 }
 
-fn unread(key: &KeyDoc, entry: &Entry, findings: &mut Vec<Finding>) -> Vec<Unread> {
+fn unread(key: &KeyDoc, entry: &GivenEntry, findings: &mut Vec<Finding>) -> Vec<Unread> {
     let like = ["put the word in quotes", "write `[\"malformed\"]`"];
     list(key, entry, like, text::unread, |_| None, findings)
 }
 
 fn signature_versions(
     key: &KeyDoc,
-    entry: &Entry,
+    entry: &GivenEntry,
     findings: &mut Vec<Finding>,
 ) -> Vec<SignatureVersion> {
     let like = ["write 1 or 2", "write `[1, 2]` or `[2]`"];
     list(key, entry, like, text::signature_version, |_| None, findings)
 }
 
-fn buckets(key: &KeyDoc, entry: &Entry, findings: &mut Vec<Finding>) -> Vec<String> {
+fn buckets(key: &KeyDoc, entry: &GivenEntry, findings: &mut Vec<Finding>) -> Vec<String> {
     let like = ["put the name in quotes", "write `[\"NAME\"]`"];
     list(key, entry, like, text::bucket, |_| None, findings)
 }
@@ -291,7 +293,7 @@ fn buckets(key: &KeyDoc, entry: &Entry, findings: &mut Vec<Finding>) -> Vec<Stri
 /// The valid items of a list. `like` has an example of an item and of a list, for findings.
 fn list<T>(
     key: &KeyDoc,
-    entry: &Entry,
+    entry: &GivenEntry,
     like: [&str; 2],
     read: fn(&str) -> Result<T, Fault>,
     warning: impl Fn(&T) -> Option<Fault>,
@@ -313,13 +315,13 @@ fn list<T>(
     };
     match &entry.raw {
         // In containers, an empty variable commonly means "none".
-        Raw::Environment(text) if text.trim().is_empty() => {}
-        Raw::Environment(text) => {
+        GivenValue::Environment(text) if text.trim().is_empty() => {}
+        GivenValue::Environment(text) => {
             for (index, part) in text.split(',').enumerate() {
                 take(index, &entry.place, read(part.trim()));
             }
         }
-        Raw::List(items) => {
+        GivenValue::List(items) => {
             for (index, item) in items.iter().enumerate() {
                 take(index, &item.place, item_of(key, &item.raw, like[0]).and_then(read));
             }

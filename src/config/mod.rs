@@ -39,18 +39,18 @@ pub struct Config {
     pub forward_patience: Duration,
     /// The `source` of forwarded events on EventBridge.
     pub forward_source: String,
-    pub listen: Listen,
-    pub limits: Limits,
-    pub firehose: Firehose,
-    pub sns: Sns,
-    pub sqs: Vec<Sqs>,
-    pub copies: Copies,
-    pub cloudwatch: CloudWatch,
-    pub journal: Journal,
-    pub dead_letters: DeadLetters,
-    pub shutdown: Shutdown,
-    pub telemetry: Telemetry,
-    pub ses_api: SesApi,
+    pub listen: ListenConfig,
+    pub limits: LimitsConfig,
+    pub firehose: FirehoseConfig,
+    pub sns: SnsConfig,
+    pub sqs: Vec<SqsConfig>,
+    pub copies: CopiesConfig,
+    pub cloudwatch: CloudWatchConfig,
+    pub journal: JournalConfig,
+    pub dead_letters: DeadLettersConfig,
+    pub shutdown: ShutdownConfig,
+    pub telemetry: TelemetryConfig,
+    pub ses_api: SesApiConfig,
 }
 
 /// The location of the definitions document.
@@ -66,7 +66,7 @@ pub enum DefinitionsSource {
 
 /// The two listeners, and settings that they share with the listener of the SES API.
 #[derive(Clone, Debug)]
-pub struct Listen {
+pub struct ListenConfig {
     /// The listener for events. Port 0: the system chooses.
     pub http: SocketAddr,
     /// The listener for metrics, series and health checks.
@@ -85,7 +85,7 @@ pub struct Listen {
 
 /// Limits on what is held at once; reaching a limit is an ordinary, counted outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct LimitsConfig {
     /// Bytes of a request body as received.
     pub body_bytes: usize,
     /// Bytes to which gzip in one request may expand, all nested levels together.
@@ -96,7 +96,7 @@ pub struct Limits {
     pub in_flight_requests: usize,
     /// Distinct series in the current UTC hour; protects the bill.
     pub series: usize,
-    /// Series x minutes not yet accepted by `CloudWatch`; protects memory.
+    /// Series x minutes not yet accepted by `CloudWatchConfig`; protects memory.
     pub entries: usize,
     /// Bytes of events waiting to be forwarded, per destination.
     pub forward_bytes: u32,
@@ -104,7 +104,7 @@ pub struct Limits {
 
 /// The Firehose HTTP endpoint.
 #[derive(Clone, Debug)]
-pub struct Firehose {
+pub struct FirehoseConfig {
     /// Begins with `/`.
     pub path: String,
     /// Any of them is accepted; the list may be empty only on loopback.
@@ -116,7 +116,7 @@ pub struct Firehose {
 
 /// The endpoint for notifications from SNS.
 #[derive(Clone, Debug)]
-pub struct Sns {
+pub struct SnsConfig {
     /// The accepted topics. Empty: no endpoint.
     pub topics: Vec<TopicArn>,
     /// Begins with `/`.
@@ -158,7 +158,7 @@ pub struct TopicArn {
 
 /// A queue with events, or with notifications of S3 objects that contain events.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sqs {
+pub struct SqsConfig {
     /// `https://sqs.REGION.amazonaws.com/ACCOUNT/NAME`; never empty.
     pub queue_url: String,
     /// When a message is deleted.
@@ -186,7 +186,7 @@ pub enum BucketOwner {
 
 /// Handling of copies of events that arrive under other request ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Copies {
+pub struct CopiesConfig {
     /// Whether to skip copies.
     pub remove: bool,
     /// How long an event is remembered.
@@ -207,13 +207,13 @@ pub enum Acknowledge {
     Merged,
     /// As soon as its counts are in the journal, and in memory.
     Journaled,
-    /// When `CloudWatch` has accepted its counts.
+    /// When `CloudWatchConfig` has accepted its counts.
     Published,
 }
 
 /// How metrics are published.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CloudWatch {
+pub struct CloudWatchConfig {
     pub publish: Publish,
     /// The namespace of definitions that do not name one.
     pub namespace: String,
@@ -236,14 +236,14 @@ pub struct CloudWatch {
 
 /// The journal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Journal {
+pub struct JournalConfig {
     /// A relative path starts at the working directory. None: there is no journal.
     pub directory: Option<PathBuf>,
 }
 
 /// Which unreadable values are kept, and where: in a directory or a stream, not in both.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeadLetters {
+pub struct DeadLettersConfig {
     /// A relative path starts at the working directory.
     pub directory: Option<PathBuf>,
     /// The name of a Firehose delivery stream.
@@ -291,24 +291,24 @@ pub enum Ambiguous {
 
 /// Shutdown of the process.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shutdown {
+pub struct ShutdownConfig {
     /// Longest time from SIGTERM to exit.
     pub grace: Duration,
 }
 
 /// Logs and metrics about the daemon itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Telemetry {
+pub struct TelemetryConfig {
     /// A filter such as `info` or `warn,postmeter=debug`.
     pub log: String,
     pub log_format: LogFormat,
-    /// The namespace of the daemon's own totals in `CloudWatch`; None: not sent.
+    /// The namespace of the daemon's own totals in `CloudWatchConfig`; None: not sent.
     pub own_namespace: Option<String>,
 }
 
 /// The SES API, which changes definitions.
 #[derive(Clone, Debug)]
-pub struct SesApi {
+pub struct SesApiConfig {
     /// None: the API is off.
     pub listen: Option<SocketAddr>,
     pub auth: ApiAuth,
@@ -401,7 +401,7 @@ impl TopicArn {
 
 // === impl Listen ===
 
-impl Listen {
+impl ListenConfig {
     /// Whether only programs on this machine can reach the admin listener.
     #[must_use]
     pub fn admin_is_on_loopback(&self) -> bool {
@@ -454,23 +454,23 @@ impl Default for Config {
             default_configuration_set: None,
             forward_patience: Duration::from_secs(15),
             forward_source: "postmeter.ses".to_owned(),
-            listen: Listen::default(),
-            limits: Limits::default(),
-            firehose: Firehose::default(),
-            sns: Sns::default(),
+            listen: ListenConfig::default(),
+            limits: LimitsConfig::default(),
+            firehose: FirehoseConfig::default(),
+            sns: SnsConfig::default(),
             sqs: Vec::new(),
-            copies: Copies::default(),
-            cloudwatch: CloudWatch::default(),
-            journal: Journal::default(),
-            dead_letters: DeadLetters::default(),
-            shutdown: Shutdown::default(),
-            telemetry: Telemetry::default(),
-            ses_api: SesApi::default(),
+            copies: CopiesConfig::default(),
+            cloudwatch: CloudWatchConfig::default(),
+            journal: JournalConfig::default(),
+            dead_letters: DeadLettersConfig::default(),
+            shutdown: ShutdownConfig::default(),
+            telemetry: TelemetryConfig::default(),
+            ses_api: SesApiConfig::default(),
         }
     }
 }
 
-impl Default for SesApi {
+impl Default for SesApiConfig {
     fn default() -> Self {
         Self {
             listen: None,
@@ -482,7 +482,7 @@ impl Default for SesApi {
     }
 }
 
-impl Default for Listen {
+impl Default for ListenConfig {
     fn default() -> Self {
         Self {
             http: SocketAddr::from((Ipv4Addr::LOCALHOST, 8127)),
@@ -496,7 +496,7 @@ impl Default for Listen {
     }
 }
 
-impl Default for Limits {
+impl Default for LimitsConfig {
     fn default() -> Self {
         Self {
             body_bytes: 64 << 20,
@@ -511,7 +511,7 @@ impl Default for Limits {
     }
 }
 
-impl Default for Firehose {
+impl Default for FirehoseConfig {
     fn default() -> Self {
         Self {
             path: "/firehose".to_owned(),
@@ -522,7 +522,7 @@ impl Default for Firehose {
     }
 }
 
-impl Default for Sns {
+impl Default for SnsConfig {
     fn default() -> Self {
         Self {
             topics: Vec::new(),
@@ -539,7 +539,7 @@ impl Default for Sns {
     }
 }
 
-impl Default for Sqs {
+impl Default for SqsConfig {
     fn default() -> Self {
         Self {
             queue_url: String::new(),
@@ -553,13 +553,13 @@ impl Default for Sqs {
     }
 }
 
-impl Default for Copies {
+impl Default for CopiesConfig {
     fn default() -> Self {
         Self { remove: false, window: Duration::from_hours(2), events: 1_000_000 }
     }
 }
 
-impl Default for CloudWatch {
+impl Default for CloudWatchConfig {
     fn default() -> Self {
         Self {
             publish: Publish::Aws,
@@ -578,7 +578,7 @@ impl Default for CloudWatch {
     }
 }
 
-impl Default for DeadLetters {
+impl Default for DeadLettersConfig {
     fn default() -> Self {
         Self {
             directory: None,
@@ -590,13 +590,13 @@ impl Default for DeadLetters {
     }
 }
 
-impl Default for Shutdown {
+impl Default for ShutdownConfig {
     fn default() -> Self {
         Self { grace: Duration::from_secs(25) }
     }
 }
 
-impl Default for Telemetry {
+impl Default for TelemetryConfig {
     fn default() -> Self {
         Self {
             log: "info".to_owned(),

@@ -19,13 +19,13 @@ use crate::finding::{Finding, Place, Severity};
 const REPEATED_MAX: usize = 100;
 
 /// A key's value as it was written, and where.
-pub(super) struct Entry {
-    pub raw: Raw,
+pub(super) struct GivenEntry {
+    pub raw: GivenValue,
     pub place: Place,
 }
 
 /// A value before its type is checked.
-pub(super) enum Raw {
+pub(super) enum GivenValue {
     /// A variable's text; the key determines its type.
     Environment(String),
     Text(String),
@@ -35,16 +35,16 @@ pub(super) enum Raw {
         value: Option<u64>,
     },
     Bool(bool),
-    List(Vec<Entry>),
+    List(Vec<GivenEntry>),
     /// A type that no key has: its name.
     Other(&'static str),
 }
 
 /// Values by path of the key.
-pub(super) type Entries = BTreeMap<&'static str, Entry>;
+pub(super) type Entries = BTreeMap<&'static str, GivenEntry>;
 
 /// Everything that was given.
-pub(super) struct Source {
+pub(super) struct GivenSource {
     pub entries: Entries,
     /// Values of repeated sections, by number of the section.
     pub repeated: BTreeMap<usize, Entries>,
@@ -59,7 +59,7 @@ pub(super) struct Source {
 
 /// Name and text of a file, for places, and its lines that are not valid TOML.
 #[derive(Clone, Copy)]
-struct File<'t> {
+struct ConfigFile<'t> {
     name: &'t str,
     text: &'t str,
     broken: &'t BTreeSet<usize>,
@@ -67,7 +67,7 @@ struct File<'t> {
 
 // === impl Source ===
 
-impl Source {
+impl GivenSource {
     pub(super) fn read(
         file: Option<(&str, &str)>,
         environment: impl IntoIterator<Item = (String, String)>,
@@ -110,10 +110,10 @@ impl Source {
             }
         }
         self.whole = faults.is_empty();
-        self.read_top(File { name, text, broken: &broken }, table.get_ref());
+        self.read_top(ConfigFile { name, text, broken: &broken }, table.get_ref());
     }
 
-    fn read_top(&mut self, file: File<'_>, table: &DeTable<'_>) {
+    fn read_top(&mut self, file: ConfigFile<'_>, table: &DeTable<'_>) {
         for (key, value) in table {
             let name = key.get_ref().as_ref();
             if let Some(known) = keys::find(name) {
@@ -129,7 +129,7 @@ impl Source {
         }
     }
 
-    fn read_section(&mut self, file: File<'_>, section: &str, value: &Spanned<DeValue<'_>>) {
+    fn read_section(&mut self, file: ConfigFile<'_>, section: &str, value: &Spanned<DeValue<'_>>) {
         let DeValue::Table(table) = value.get_ref() else {
             return self.no_section(file, section, value, &format!("[{section}]"));
         };
@@ -139,7 +139,7 @@ impl Source {
     }
 
     /// Reads each table of a list of tables.
-    fn read_repeated(&mut self, file: File<'_>, section: &str, value: &Spanned<DeValue<'_>>) {
+    fn read_repeated(&mut self, file: ConfigFile<'_>, section: &str, value: &Spanned<DeValue<'_>>) {
         let fix = format!("[[{section}]]");
         let DeValue::Array(tables) = value.get_ref() else {
             return self.no_section(file, section, value, &fix);
@@ -156,7 +156,7 @@ impl Source {
 
     fn no_section(
         &mut self,
-        file: File<'_>,
+        file: ConfigFile<'_>,
         section: &str,
         value: &Spanned<DeValue<'_>>,
         header: &str,
@@ -170,7 +170,7 @@ impl Source {
 
     fn read_keys(
         &mut self,
-        file: File<'_>,
+        file: ConfigFile<'_>,
         section: &str,
         table: &DeTable<'_>,
         entries: &mut Entries,
@@ -184,7 +184,7 @@ impl Source {
         }
     }
 
-    fn unknown(&mut self, file: File<'_>, offset: usize, path: &str, is_section: bool) {
+    fn unknown(&mut self, file: ConfigFile<'_>, offset: usize, path: &str, is_section: bool) {
         let place = file.place(offset);
         // After a broken line, a name may be a misread value, even an access key: with `access_keys
         // =` on one line and `["..."]` on the next, the key is parsed as the name of a section.
@@ -210,7 +210,7 @@ impl Source {
                 None => &mut self.entries,
                 Some(number) => self.repeated.entry(number).or_default(),
             };
-            entries.insert(known.path, Entry { raw: Raw::Environment(text), place });
+            entries.insert(known.path, GivenEntry { raw: GivenValue::Environment(text), place });
         } else {
             self.error(place, "", "unknown variable".to_owned(), &variable_fix(&levels));
         }
@@ -237,7 +237,7 @@ fn known_variable(variable: &str) -> Option<(&'static KeyDoc, Option<usize>)> {
 
 // === impl File ===
 
-impl File<'_> {
+impl ConfigFile<'_> {
     /// Stores a value unless its line is broken: a broken line may be parsed as something else.
     fn take(self, key: &KeyDoc, value: &Spanned<DeValue<'_>>, entries: &mut Entries) {
         if !self.is_broken(value.span()) {
@@ -255,25 +255,27 @@ impl File<'_> {
         self.broken.range(first..=last.max(first)).next().is_some()
     }
 
-    fn entry(self, value: &Spanned<DeValue<'_>>) -> Entry {
+    fn entry(self, value: &Spanned<DeValue<'_>>) -> GivenEntry {
         let span = value.span();
         let raw = match value.get_ref() {
-            DeValue::String(text) => Raw::Text(text.clone().into_owned()),
-            DeValue::Integer(number) => Raw::Number {
+            DeValue::String(text) => GivenValue::Text(text.clone().into_owned()),
+            DeValue::Integer(number) => GivenValue::Number {
                 written: self.text.get(span.clone()).unwrap_or_default().to_owned(),
                 value: u64::from_str_radix(number.as_str(), number.radix()).ok(),
             },
-            DeValue::Array(items) => Raw::List(items.iter().map(|item| self.entry(item)).collect()),
-            DeValue::Boolean(on) => Raw::Bool(*on),
-            other => Raw::Other(kind_name(other)),
+            DeValue::Array(items) => {
+                GivenValue::List(items.iter().map(|item| self.entry(item)).collect())
+            }
+            DeValue::Boolean(on) => GivenValue::Bool(*on),
+            other => GivenValue::Other(kind_name(other)),
         };
-        Entry { raw, place: self.place(span.start) }
+        GivenEntry { raw, place: self.place(span.start) }
     }
 }
 
 // === impl Raw ===
 
-impl Raw {
+impl GivenValue {
     pub(super) fn kind_name(&self) -> &'static str {
         match self {
             Self::Environment(_) | Self::Text(_) => "a string",

@@ -109,7 +109,7 @@ fn the_shipped_queue_has_every_default() {
     let text = keys.collect::<Vec<_>>().join("\n");
     let text = text.replace("queue_url = \"\"", "queue_url = \"https://sqs/1/q\"");
     let config = config_of(load_text(&format!("{BASE}[[sqs]]\n{text}")));
-    let expected = Sqs { queue_url: "https://sqs/1/q".to_owned(), ..Sqs::default() };
+    let expected = SqsConfig { queue_url: "https://sqs/1/q".to_owned(), ..SqsConfig::default() };
     assert_eq!(config.sqs, [expected]);
 }
 
@@ -536,7 +536,7 @@ fn every_faulty_access_key_is_found_and_none_is_shown() {
             "c.toml:4:32: firehose.access_keys[3]: expected a string, found a number; put the key \
              in quotes",
             "c.toml:5:3: firehose.access_keys[4]: the key is longer than 4096 bytes; write a \
-             shorter key; Firehose does not send longer ones",
+             shorter key; FirehoseConfig does not send longer ones",
             "c.toml:5:4104: warning: firehose.access_keys[5]: the key is shorter than 16 bytes; \
              generate a long random key, for example with `openssl rand -hex 32`",
         ]
@@ -719,7 +719,7 @@ fn sns_errors_are_reported() {
     );
     assert_finding(
         &format!("{TOPICS}path = \"/firehose\""),
-        "4:8: sns.path: /firehose is the path of both the Firehose and the SNS endpoint; choose a \
+        "4:8: sns.path: /firehose is the path of both the FirehoseConfig and the SNS endpoint; choose a \
          different path for each",
     );
     assert_finding(
@@ -815,16 +815,16 @@ fn queues_come_from_file_and_environment_by_their_number() {
         ("POSTMETER__SQS__7__POLLERS", "3"),
     ]);
     let loaded = load(Some(("c.toml", &format!("{BASE}{file}"))), variables);
-    let queue = |url: &str| Sqs { queue_url: url.to_owned(), ..Sqs::default() };
+    let queue = |url: &str| SqsConfig { queue_url: url.to_owned(), ..SqsConfig::default() };
     assert_eq!(
         config_of(loaded).sqs,
         [
-            Sqs {
+            SqsConfig {
                 visibility: Duration::from_mins(2),
                 ..queue("https://sqs.eu-west-1.amazonaws.com/1/a")
             },
-            Sqs { acknowledge: Acknowledge::Merged, ..queue("https://sqs/1/c") },
-            Sqs { pollers: 3, ..queue("http://127.0.0.1:4566/1/d") },
+            SqsConfig { acknowledge: Acknowledge::Merged, ..queue("https://sqs/1/c") },
+            SqsConfig { pollers: 3, ..queue("http://127.0.0.1:4566/1/d") },
         ]
     );
 }

@@ -24,7 +24,7 @@ pub(super) const PARCELS_MAX: usize = 256;
 
 /// Where dead letters are stored.
 #[derive(Debug)]
-pub enum Place {
+pub enum LetterPlace {
     Files(Files),
     #[cfg(feature = "to-firehose")]
     Stream(LetterStream),
@@ -50,7 +50,7 @@ pub enum Contents {
 /// Writes the dead letters that it receives.
 #[derive(Debug)]
 pub struct Keeper {
-    place: Place,
+    place: LetterPlace,
     queue: mpsc::UnboundedReceiver<Parcel>,
     outcomes: Arc<Outcomes>,
 }
@@ -69,7 +69,7 @@ struct EndOfKeeping(Arc<Outcomes>);
 
 // === impl Place ===
 
-impl Place {
+impl LetterPlace {
     /// The largest value that fits into a letter here.
     pub(super) fn raw_bytes_max(&self) -> usize {
         match self {
@@ -108,7 +108,7 @@ impl Contents {
 
 impl Keeper {
     pub(super) fn new(
-        place: Place,
+        place: LetterPlace,
         queue: mpsc::UnboundedReceiver<Parcel>,
         outcomes: Arc<Outcomes>,
     ) -> Self {
@@ -125,9 +125,9 @@ impl Keeper {
         let _end = EndOfKeeping(Arc::clone(&self.outcomes));
         let Self { place, mut queue, outcomes } = self;
         match place {
-            Place::Files(files) => write_to(files, &mut queue, &outcomes).await,
+            LetterPlace::Files(files) => write_to(files, &mut queue, &outcomes).await,
             #[cfg(feature = "to-firehose")]
-            Place::Stream(stream) => send_to(&stream, &mut queue, &outcomes).await,
+            LetterPlace::Stream(stream) => send_to(&stream, &mut queue, &outcomes).await,
         }
     }
 }

@@ -35,7 +35,7 @@ pub struct Refused {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Line<'a> {
+struct LetterLine<'a> {
     version: u8,
     attempts_made: u8,
     arrival_timestamp: i64,
@@ -69,7 +69,7 @@ impl Letter {
             Unread::UnknownType => "unknown event type, or an event without `mail`",
             Unread::Foreign => "JSON, but not an Amazon SES event",
         };
-        let line = Line {
+        let line = LetterLine {
             version: 1,
             attempts_made: 0,
             arrival_timestamp: origin.arrival_ms,
@@ -91,7 +91,7 @@ impl Refused {
     /// The letter as a line, with the newline.
     pub fn line(&self) -> Vec<u8> {
         let why: String = self.why.chars().take(WHY_CHARS_MAX).collect();
-        let line = Line {
+        let line = LetterLine {
             version: 1,
             attempts_made: 0,
             arrival_timestamp: self.origin.arrival_ms,

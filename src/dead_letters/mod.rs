@@ -25,7 +25,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 pub use files::Files;
-pub use keeper::{Keeper, Place};
+pub use keeper::{Keeper, LetterPlace};
 pub use letters::Letters;
 #[cfg(feature = "to-firehose")]
 pub use stream::LetterStream;
@@ -43,10 +43,10 @@ const WAITING_BYTES_MAX: usize = 32 << 20;
 
 /// Accepts dead letters. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct DeadLetters(Arc<Shared>);
+pub struct DeadLetters(Arc<DeadLettersShared>);
 
 #[derive(Debug)]
-struct Shared {
+struct DeadLettersShared {
     keep: Vec<Unread>,
     raw_bytes_max: usize,
     tells_when_written: bool,
@@ -61,13 +61,13 @@ impl DeadLetters {
     /// `keep`: the kinds to store. The caller must run the keeper, which ends when every clone of
     /// this is dropped.
     #[must_use]
-    pub fn new(keep: &[Unread], place: Place, metrics: Arc<Metrics>) -> (Self, Keeper) {
+    pub fn new(keep: &[Unread], place: LetterPlace, metrics: Arc<Metrics>) -> (Self, Keeper) {
         let (queue, receiver) = mpsc::unbounded_channel();
         let outcomes = Arc::new(Outcomes::new(metrics));
-        let shared = Shared {
+        let shared = DeadLettersShared {
             keep: keep.to_vec(),
             raw_bytes_max: place.raw_bytes_max(),
-            tells_when_written: matches!(place, Place::Files(_)),
+            tells_when_written: matches!(place, LetterPlace::Files(_)),
             room: Arc::new(Semaphore::new(WAITING_BYTES_MAX)),
             queue,
             outcomes: Arc::clone(&outcomes),
@@ -168,7 +168,7 @@ impl DeadLetters {
         contents: Contents,
         room: Option<OwnedSemaphorePermit>,
     ) -> Option<oneshot::Receiver<()>> {
-        let Shared { outcomes, queue, tells_when_written, .. } = &*self.0;
+        let DeadLettersShared { outcomes, queue, tells_when_written, .. } = &*self.0;
         let (written, told) = oneshot::channel();
         let count = contents.len() as u64;
         outcomes.begin(count);

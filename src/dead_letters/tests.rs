@@ -20,9 +20,9 @@ fn outcomes(metrics: &Metrics) -> [u64; 5] {
     })
 }
 
-fn files(directory: &tempfile::TempDir) -> Place {
+fn files(directory: &tempfile::TempDir) -> LetterPlace {
     let files = Files::open(directory.path(), 1 << 20, 1 << 20, Clock::manual(0));
-    Place::Files(files.expect("the directory opens"))
+    LetterPlace::Files(files.expect("the directory opens"))
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ pub struct Unforwarded {
 /// time.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Line<'a> {
+struct UnforwardedLine<'a> {
     version: u8,
     given_up_timestamp: i64,
     error_code: &'static str,
@@ -43,7 +43,7 @@ impl Unforwarded {
 
     /// The letter as a line, with the newline.
     pub(super) fn line(&self) -> Vec<u8> {
-        let line = Line {
+        let line = UnforwardedLine {
             version: 1,
             given_up_timestamp: self.at_ms,
             error_code: "unforwarded",

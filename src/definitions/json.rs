@@ -26,7 +26,7 @@ pub enum Extensions {
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Document<'a> {
+struct DocumentJson<'a> {
     version: u64,
     configuration_sets: Vec<Set<'a>>,
 }
@@ -51,13 +51,13 @@ pub struct EventDestinationJson<'a> {
     enabled: bool,
     matching_event_types: Vec<&'static str>,
     #[serde(flatten)]
-    kind: Kind<'a>,
+    kind: DestinationKind<'a>,
 }
 
 /// Written under its name.
 #[derive(Serialize)]
 #[serde(rename_all_fields = "PascalCase")]
-enum Kind<'a> {
+enum DestinationKind<'a> {
     #[serde(rename = "CloudWatchDestination")]
     CloudWatch {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,7 +97,7 @@ struct DimensionJson<'a> {
 /// None in practice: every value has a JSON form.
 pub fn to_document(definitions: &Definitions) -> Result<String, serde_json::Error> {
     let configuration_sets = definitions.configuration_sets.iter().map(set).collect();
-    let document = Document { version: DOCUMENT_VERSION, configuration_sets };
+    let document = DocumentJson { version: DOCUMENT_VERSION, configuration_sets };
     serde_json::to_string_pretty(&document).map(|text| text + "\n")
 }
 
@@ -123,7 +123,7 @@ impl<'a> EventDestinationJson<'a> {
             name: Some(name),
             enabled: *enabled,
             matching_event_types: matching_event_types.iter().map(EventType::api_name).collect(),
-            kind: Kind::new(destination, extensions),
+            kind: DestinationKind::new(destination, extensions),
         }
     }
 
@@ -136,7 +136,7 @@ impl<'a> EventDestinationJson<'a> {
 
 // === impl Kind ===
 
-impl<'a> Kind<'a> {
+impl<'a> DestinationKind<'a> {
     fn new(destination: &'a Destination, extensions: Extensions) -> Self {
         match destination {
             Destination::CloudWatch(cloudwatch) => {

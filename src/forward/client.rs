@@ -20,7 +20,7 @@ use crate::definitions::Target;
 
 /// The result of forwarding one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum SendOutcome {
     Taken,
     /// Not accepted; a retry may succeed.
     Again(String),
@@ -102,7 +102,7 @@ impl Client {
     ///
     /// # Errors
     /// No event was accepted, or the outcome is unknown.
-    pub async fn put(&self, events: &[RawEvent]) -> Result<Vec<Answer>, CallFailure> {
+    pub async fn put(&self, events: &[RawEvent]) -> Result<Vec<SendOutcome>, CallFailure> {
         match self {
             #[cfg(feature = "to-firehose")]
             Self::Firehose(firehose) => firehose.put(events).await,

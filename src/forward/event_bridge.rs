@@ -7,7 +7,7 @@ use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use serde::Deserialize;
 
-use super::client::{Answer, CallShape};
+use super::client::{CallShape, SendOutcome};
 use super::forwards::RawEvent;
 use crate::aws::{CallFailure, CallLimits};
 use crate::definitions::Arn;
@@ -36,7 +36,7 @@ pub struct EventBridge {
 
 /// The part of an event that SES repeats next to it.
 #[derive(Deserialize)]
-struct Head {
+struct EntryHead {
     mail: Mail,
 }
 
@@ -65,7 +65,7 @@ const fn detail_type(event_type: EventType) -> &'static str {
 
 /// The identity that sent the mail, as SES adds it next to the event.
 fn identity_of(event: &[u8]) -> Option<String> {
-    let head: Head = serde_json::from_slice(event).ok()?;
+    let head: EntryHead = serde_json::from_slice(event).ok()?;
     head.mail.source_arn.filter(|arn| arn.len() < BESIDE_DETAIL / 2)
 }
 
@@ -85,7 +85,7 @@ impl EventBridge {
         Self { client: Client::new(sdk), bus_arn, source }
     }
 
-    pub async fn put(&self, events: &[RawEvent]) -> Result<Vec<Answer>, CallFailure> {
+    pub async fn put(&self, events: &[RawEvent]) -> Result<Vec<SendOutcome>, CallFailure> {
         let entries = events.iter().map(|event| {
             PutEventsRequestEntry::builder()
                 .event_bus_name(&self.bus_arn)
@@ -100,10 +100,14 @@ impl EventBridge {
         let call = self.client.put_events().set_entries(Some(entries.collect()));
         let answer = call.send().await.map_err(|error| CallFailure::of(&error))?;
         let each = answer.entries().iter().map(|entry| match entry.error_code() {
-            None => Answer::Taken,
+            None => SendOutcome::Taken,
             Some(code) => {
                 let why = format!("{code}: {}", entry.error_message().unwrap_or_default());
-                if REFUSED.contains(&code) { Answer::Refused(why) } else { Answer::Again(why) }
+                if REFUSED.contains(&code) {
+                    SendOutcome::Refused(why)
+                } else {
+                    SendOutcome::Again(why)
+                }
             }
         });
         Ok(each.collect())

@@ -2,7 +2,7 @@
 
 use aws_config::SdkConfig;
 
-use super::client::{Answer, CallShape, line};
+use super::client::{CallShape, SendOutcome, line};
 use super::forwards::RawEvent;
 use crate::aws::{CallFailure, CallLimits, Stream};
 use crate::definitions::Arn;
@@ -30,11 +30,11 @@ impl Firehose {
     }
 
     /// Every failed record is retried: Firehose reports single records only when it is busy.
-    pub async fn put(&self, events: &[RawEvent]) -> Result<Vec<Answer>, CallFailure> {
+    pub async fn put(&self, events: &[RawEvent]) -> Result<Vec<SendOutcome>, CallFailure> {
         let answers = self.0.put(events.iter().map(line)).await?;
         let answer = |answer: Result<(), String>| match answer {
-            Ok(()) => Answer::Taken,
-            Err(why) => Answer::Again(why),
+            Ok(()) => SendOutcome::Taken,
+            Err(why) => SendOutcome::Again(why),
         };
         Ok(answers.into_iter().map(answer).collect())
     }

@@ -7,7 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::client::{Answer, CallShape, Client};
+use super::client::{CallShape, Client, SendOutcome};
 use super::forwards::{Collected, RawEvent};
 use super::waiting::{Waiting, Waits};
 use super::{ForwardParts, ForwardSettings};
@@ -44,7 +44,7 @@ pub struct LaneParts {
 
 /// Queues events for a target. Queued events are sent even after it is dropped.
 #[derive(Debug)]
-pub struct Lane {
+pub struct TargetQueue {
     room: Arc<Semaphore>,
     room_bytes: u32,
     waiting: Arc<Waiting>,
@@ -64,14 +64,14 @@ pub struct Outgoing {
 
 /// Drains a queue.
 #[derive(Debug)]
-struct Sender {
+struct TargetSender {
     client: Client,
     lane: LaneParts,
 }
 
 // === impl Lane ===
 
-impl Lane {
+impl TargetQueue {
     pub fn start(parts: LaneParts) -> Self {
         let (queue, events) = mpsc::unbounded_channel();
         let room_bytes = parts.settings.queue_bytes;
@@ -111,7 +111,7 @@ impl Lane {
 async fn run(lane: LaneParts, mut queue: mpsc::UnboundedReceiver<Outgoing>) {
     let client = Client::new(&lane.target, &lane.settings.source, &lane.parts.aws).await;
     let CallShape { limits, .. } = client.shape();
-    let sender = Arc::new(Sender { client, lane });
+    let sender = Arc::new(TargetSender { client, lane });
     let at_once = Arc::new(Semaphore::new(CALLS_AT_ONCE));
     let mut events = Vec::new();
     while queue.recv_many(&mut events, TAKEN_MAX).await > 0 {
@@ -130,7 +130,7 @@ async fn run(lane: LaneParts, mut queue: mpsc::UnboundedReceiver<Outgoing>) {
 
 // === impl Sender ===
 
-impl Sender {
+impl TargetSender {
     /// Sends events until each is accepted or given up.
     async fn deliver(&self, call: Vec<Outgoing>) {
         let longest = self.client.shape().event_bytes;
@@ -188,7 +188,11 @@ impl Sender {
         }
     }
 
-    async fn call(&self, call: &[Outgoing], last: Instant) -> Result<Vec<Answer>, CallFailure> {
+    async fn call(
+        &self,
+        call: &[Outgoing],
+        last: Instant,
+    ) -> Result<Vec<SendOutcome>, CallFailure> {
         let left = last.saturating_duration_since(Instant::now());
         let limit = left.clamp(CALL_TIMEOUT_LEAST, CALL_TIMEOUT);
         let events: Vec<_> = call.iter().map(|outgoing| outgoing.event.clone()).collect();
@@ -213,22 +217,22 @@ impl Sender {
     async fn settle(
         &self,
         call: Vec<Outgoing>,
-        answers: Vec<Answer>,
+        answers: Vec<SendOutcome>,
         why: &mut String,
     ) -> Vec<Outgoing> {
         let (mut again, mut refused, mut taken) = (Vec::new(), Vec::new(), 0);
         let mut why_refused = String::new();
         for (outgoing, answer) in call.into_iter().zip(answers) {
             match answer {
-                Answer::Taken => {
+                SendOutcome::Taken => {
                     taken += 1;
                     outgoing.share.settle();
                 }
-                Answer::Again(reason) => {
+                SendOutcome::Again(reason) => {
                     *why = reason;
                     again.push(outgoing);
                 }
-                Answer::Refused(reason) => {
+                SendOutcome::Refused(reason) => {
                     why_refused = reason;
                     refused.push(outgoing);
                 }

@@ -27,7 +27,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use self::lane::{Lane, LaneParts};
+use self::lane::{LaneParts, TargetQueue};
 use self::waiting::Waiting;
 use crate::ack::{Receipt, Refusal, RefusalReason};
 use crate::aws::AwsEnvironment;
@@ -66,13 +66,13 @@ pub struct ForwardParts {
 
 /// Accepts events to forward. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Forwarder(Arc<Shared>);
+pub struct Forwarder(Arc<ForwarderShared>);
 
 #[derive(Debug)]
-struct Shared {
+struct ForwarderShared {
     settings: ForwardSettings,
     parts: ForwardParts,
-    lanes: Mutex<HashMap<Target, Arc<Lane>>>,
+    lanes: Mutex<HashMap<Target, Arc<TargetQueue>>>,
     waiting: Arc<Waiting>,
     errors: Arc<LogLimiter>,
     /// Cancelled when no more retries are allowed.
@@ -81,7 +81,7 @@ struct Shared {
 
 /// Reserved room for the events of one request.
 #[derive(Debug)]
-pub struct Room(Vec<(usize, Arc<Lane>, OwnedSemaphorePermit)>);
+pub struct Room(Vec<(usize, Arc<TargetQueue>, OwnedSemaphorePermit)>);
 
 // === impl Forwarder ===
 
@@ -89,7 +89,7 @@ impl Forwarder {
     #[must_use]
     pub fn new(settings: ForwardSettings, parts: ForwardParts) -> Self {
         let errors = LogLimiter::new(Duration::from_secs(10), Arc::clone(&parts.metrics));
-        Self(Arc::new(Shared {
+        Self(Arc::new(ForwarderShared {
             settings,
             parts,
             lanes: Mutex::default(),
@@ -157,10 +157,10 @@ impl Forwarder {
         }
     }
 
-    fn lane(&self, target: &Target) -> Arc<Lane> {
+    fn lane(&self, target: &Target) -> Arc<TargetQueue> {
         let shared = &self.0;
         let make = || {
-            Arc::new(Lane::start(LaneParts {
+            Arc::new(TargetQueue::start(LaneParts {
                 target: target.clone(),
                 settings: shared.settings.clone(),
                 parts: shared.parts.clone(),
@@ -172,7 +172,7 @@ impl Forwarder {
         Arc::clone(self.lanes().entry(target.clone()).or_insert_with(make))
     }
 
-    fn lanes(&self) -> MutexGuard<'_, HashMap<Target, Arc<Lane>>> {
+    fn lanes(&self) -> MutexGuard<'_, HashMap<Target, Arc<TargetQueue>>> {
         self.0.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,7 +7,7 @@ use aws_config::SdkConfig;
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::PublishBatchRequestEntry;
 
-use super::client::{Answer, CallShape, line};
+use super::client::{CallShape, SendOutcome, line};
 use super::forwards::RawEvent;
 use crate::aws::{CallFailure, CallLimits};
 use crate::definitions::Arn;
@@ -40,7 +40,7 @@ impl Sns {
         Self { client: Client::new(sdk), topic_arn: topic.as_str().to_owned() }
     }
 
-    pub async fn put(&self, events: &[RawEvent]) -> Result<Vec<Answer>, CallFailure> {
+    pub async fn put(&self, events: &[RawEvent]) -> Result<Vec<SendOutcome>, CallFailure> {
         let entries = events.iter().enumerate().map(|(at, event)| {
             // The event was parsed as JSON, so it is UTF-8.
             let message = String::from_utf8_lossy(&line(event)).into_owned();
@@ -54,15 +54,16 @@ impl Sns {
         let taken = answer
             .successful()
             .iter()
-            .filter_map(|entry| Some((entry.id()?.to_owned(), Answer::Taken)));
+            .filter_map(|entry| Some((entry.id()?.to_owned(), SendOutcome::Taken)));
         let failed = answer.failed().iter().map(|entry| {
             let why = format!("{}: {}", entry.code(), entry.message().unwrap_or_default());
             let is_invalid = entry.sender_fault() && entry.code().starts_with("InvalidParameter");
-            let answer = if is_invalid { Answer::Refused(why) } else { Answer::Again(why) };
+            let answer =
+                if is_invalid { SendOutcome::Refused(why) } else { SendOutcome::Again(why) };
             (entry.id().to_owned(), answer)
         });
         let mut answers: HashMap<_, _> = taken.chain(failed).collect();
-        let unanswered = || Answer::Again("no result for this entry".to_owned());
+        let unanswered = || SendOutcome::Again("no result for this entry".to_owned());
         let each = 0..events.len();
         Ok(each.map(|at| answers.remove(&at.to_string()).unwrap_or_else(unanswered)).collect())
     }

@@ -58,7 +58,7 @@ pub enum AdminAccess {
 }
 
 #[derive(Clone)]
-struct Shared {
+struct AdminShared {
     admin: Admin,
     series_readers: Arc<Semaphore>,
     log: Arc<LogLimiter>,
@@ -77,7 +77,7 @@ pub fn admin_router(admin: Admin) -> Router {
     let access = admin.access.clone();
     let same_site = SameSiteOnly::new(Arc::clone(&admin.metrics));
     let series_readers = Arc::new(Semaphore::new(SERIES_READERS_MAX));
-    let shared = Shared { admin, series_readers, log };
+    let shared = AdminShared { admin, series_readers, log };
     let router = Router::new()
         .route("/metrics", get(metrics))
         .route("/series", get(series))
@@ -91,7 +91,7 @@ pub fn admin_router(admin: Admin) -> Router {
     }
 }
 
-async fn check_token(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+async fn check_token(State(shared): State<AdminShared>, request: Request, next: Next) -> Response {
     let is_accepted = match &shared.admin.access {
         AdminAccess::Token(accepts) => accepts(bearer(request.headers())),
         AdminAccess::SameSite | AdminAccess::Anyone => true,
@@ -111,12 +111,12 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     scheme.eq_ignore_ascii_case(b"Bearer ").then(|| token.trim_ascii())
 }
 
-async fn metrics(State(shared): State<Shared>) -> impl IntoResponse {
+async fn metrics(State(shared): State<AdminShared>) -> impl IntoResponse {
     let text = shared.admin.metrics.render(&(shared.admin.gauges)());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
 }
 
-async fn series(State(shared): State<Shared>) -> Response {
+async fn series(State(shared): State<AdminShared>) -> Response {
     let Ok(reader) = Arc::clone(&shared.series_readers).try_acquire_owned() else {
         shared.rejected(RejectReason::SeriesBusy);
         let retry = [(header::RETRY_AFTER, SERIES_RETRY_AFTER)];
@@ -146,7 +146,7 @@ impl fmt::Debug for Admin {
 
 // === impl Shared ===
 
-impl Shared {
+impl AdminShared {
     fn rejected(&self, reason: RejectReason) {
         self.admin.metrics.http_rejected.increment(reason);
         if self.log.allow() {

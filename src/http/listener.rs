@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::heads::{HeadBudget, Metered};
-use super::places::{Place, Places};
+use super::places::{ConnectionPlace, Places};
 use super::progress::{CloseReporter, Connection, HEAD_PATIENCE, SteadyBody};
 use super::tls::ListenerTls;
 use super::{LIVEZ, READYZ};
@@ -180,7 +180,12 @@ fn set_options(stream: &TcpStream) {
 
 impl Serving {
     /// Serves one connection to its end.
-    async fn connection(self, stream: TcpStream, connection: Arc<Connection>, place: Place) {
+    async fn connection(
+        self,
+        stream: TcpStream,
+        connection: Arc<Connection>,
+        place: ConnectionPlace,
+    ) {
         let displaced = Arc::clone(&connection);
         tokio::select! {
             () = self.serve(stream, connection, place) => {}
@@ -188,7 +193,7 @@ impl Serving {
         }
     }
 
-    async fn serve(self, stream: TcpStream, connection: Arc<Connection>, place: Place) {
+    async fn serve(self, stream: TcpStream, connection: Arc<Connection>, place: ConnectionPlace) {
         let place = Arc::new(place);
         let Some(stream) = self.transport(stream, &connection, &place).await else { return };
         let keep_alive = self.settings.keep_alive;
@@ -240,7 +245,7 @@ impl Serving {
         &self,
         stream: TcpStream,
         connection: &Arc<Connection>,
-        place: &Place,
+        place: &ConnectionPlace,
     ) -> Option<Stream> {
         let Some(tls) = &self.tls else { return Some(Either::Left(stream)) };
         let _handshake = self.handshakes.enter(connection).await;

@@ -31,7 +31,7 @@ pub struct Places {
 
 /// The place of one connection.
 #[derive(Debug)]
-pub struct Place {
+pub struct ConnectionPlace {
     _permit: OwnedSemaphorePermit,
     /// Its key in the map of strangers.
     number: u64,
@@ -55,10 +55,10 @@ impl Places {
     }
 
     /// Waits for a place. If none is free, closes a waiting stranger.
-    pub async fn enter(&self, connection: &Arc<Connection>) -> Place {
+    pub async fn enter(&self, connection: &Arc<Connection>) -> ConnectionPlace {
         let permit = self.permit().await;
         let number = lock(&self.strangers).add(connection);
-        Place { _permit: permit, number, strangers: Arc::clone(&self.strangers) }
+        ConnectionPlace { _permit: permit, number, strangers: Arc::clone(&self.strangers) }
     }
 
     async fn permit(&self) -> OwnedSemaphorePermit {
@@ -79,14 +79,14 @@ impl Places {
 
 // === impl Place ===
 
-impl Place {
+impl ConnectionPlace {
     /// The connection has proved itself and keeps its place.
     pub fn keep(&self) {
         lock(&self.strangers).remove(self.number);
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPlace {
     fn drop(&mut self) {
         self.keep();
     }
@@ -167,7 +167,7 @@ mod tests {
     }
 
     /// Asks for a place; returns it if it is free within a second.
-    async fn enter(places: &Places, connection: &Arc<Connection>) -> Option<Place> {
+    async fn enter(places: &Places, connection: &Arc<Connection>) -> Option<ConnectionPlace> {
         timeout(Duration::from_secs(1), places.enter(connection)).await.ok()
     }
 

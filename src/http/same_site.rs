@@ -36,10 +36,10 @@ pub enum NotSameSite {
 
 /// Rejects requests that are not same-site, with a counter and a log line.
 #[derive(Clone, Debug)]
-pub struct SameSiteOnly(Arc<Shared>);
+pub struct SameSiteOnly(Arc<SameSiteShared>);
 
 #[derive(Debug)]
-struct Shared {
+struct SameSiteShared {
     metrics: Arc<Metrics>,
     log: LogLimiter,
 }
@@ -125,7 +125,7 @@ impl SameSiteOnly {
     #[must_use]
     pub fn new(metrics: Arc<Metrics>) -> Self {
         let log = LogLimiter::new(LOG_INTERVAL, Arc::clone(&metrics));
-        Self(Arc::new(Shared { metrics, log }))
+        Self(Arc::new(SameSiteShared { metrics, log }))
     }
 
     /// For [`axum::middleware::from_fn_with_state`].

@@ -39,13 +39,13 @@ pub struct TlsFiles {
 
 /// The TLS configuration of the listeners. Cheap to clone.
 #[derive(Clone)]
-pub struct Tls(Arc<Shared>);
+pub struct Tls(Arc<TlsShared>);
 
-struct Shared {
+struct TlsShared {
     files: TlsFiles,
     in_use: ArcSwap<Configs>,
     /// The last contents read, or why they could not be read.
-    last_read: Mutex<Result<Contents, String>>,
+    last_read: Mutex<Result<TlsContents, String>>,
     metrics: Arc<Metrics>,
 }
 
@@ -57,7 +57,7 @@ struct Configs {
 }
 
 #[derive(Clone, PartialEq, Eq)]
-struct Contents {
+struct TlsContents {
     certificate: Vec<u8>,
     key: Vec<u8>,
     client_ca: Option<Vec<u8>>,
@@ -81,8 +81,8 @@ impl TlsFiles {
         self.configs(&self.read()?).map(|_| ())
     }
 
-    fn read(&self) -> Result<Contents, String> {
-        Ok(Contents {
+    fn read(&self) -> Result<TlsContents, String> {
+        Ok(TlsContents {
             certificate: read("listen.tls_certificate", &self.certificate)?,
             key: read("listen.tls_key", &self.key)?,
             client_ca: match &self.client_ca {
@@ -92,7 +92,7 @@ impl TlsFiles {
         })
     }
 
-    fn configs(&self, contents: &Contents) -> Result<Configs, String> {
+    fn configs(&self, contents: &TlsContents) -> Result<Configs, String> {
         let (certificate, key) = (self.certificate.display(), self.key.display());
         let chain = certificates(&self.certificate, &contents.certificate)?;
         let private_key = PrivateKeyDer::from_pem_slice(&contents.key).map_err(|error| {
@@ -183,7 +183,7 @@ impl Tls {
         let contents = files.read()?;
         let in_use = ArcSwap::from_pointee(files.configs(&contents)?);
         let last_read = Mutex::new(Ok(contents));
-        Ok(Self(Arc::new(Shared { files, in_use, last_read, metrics })))
+        Ok(Self(Arc::new(TlsShared { files, in_use, last_read, metrics })))
     }
 
     /// The configuration for a listener that requires client certificates or does not.
@@ -221,7 +221,7 @@ impl fmt::Debug for Tls {
 
 // === impl Shared ===
 
-impl Shared {
+impl TlsShared {
     fn reload(&self) {
         let read = self.files.read();
         let mut last_read = self.last_read.lock().unwrap_or_else(PoisonError::into_inner);

@@ -9,14 +9,14 @@ use super::disk::{Append, Disk};
 use super::record::{
     Count, KnownEvents, KnownId, Next, Record, Records, Trusted, next_record, put_record,
 };
-use super::state::{Counted, Keys, State};
+use super::state::{Counted, SeriesKeys, State};
 use crate::aggregate::layout_of;
 use crate::rules::{LayoutId, Layouts};
 use crate::ses::Fingerprint;
 
 /// What reading found besides valid records.
 #[derive(Debug, Default)]
-pub struct Report {
+pub struct JournalReport {
     /// Bytes at the end of the last log that were not completely written.
     pub torn_bytes: u64,
     /// Files with unreadable bytes in the middle, and the number of these bytes. The files are
@@ -26,7 +26,7 @@ pub struct Report {
 
 /// The file names in a directory.
 #[derive(Debug, Default)]
-struct Names {
+struct JournalNames {
     logs: BTreeSet<u64>,
     checkpoints: BTreeSet<u64>,
     /// The highest number of a file that was set aside.
@@ -66,9 +66,9 @@ pub fn read(
     layouts: &Layouts,
     last: u64,
     suspects: &[Trusted],
-) -> io::Result<(State, Report, u64)> {
-    let names = Names::of(disk)?;
-    let mut report = Report::default();
+) -> io::Result<(State, JournalReport, u64)> {
+    let names = JournalNames::of(disk)?;
+    let mut report = JournalReport::default();
     let (mut state, mut base) = (State::default(), 0);
     for number in names.checkpoints.iter().rev().copied().filter(|number| *number <= last) {
         if let Some(sound) = read_checkpoint(disk, layouts, number)? {
@@ -88,7 +88,7 @@ pub fn read(
     let newest = names.logs.last().copied().unwrap_or(0);
     for number in names.logs.range(base + 1..).copied().filter(|number| *number <= last) {
         let limit = trusted.get(&number).copied();
-        let mut log = Log { disk, name: log_name(number), limit, newest: number == newest };
+        let mut log = LogFile { disk, name: log_name(number), limit, newest: number == newest };
         log.read(&mut state, layouts, &mut report)?;
     }
     // A new file never gets the name of one that was set aside.
@@ -98,7 +98,7 @@ pub fn read(
 /// Reads a checkpoint; `None` when it is incomplete.
 fn read_checkpoint(disk: &dyn Disk, layouts: &Layouts, number: u64) -> io::Result<Option<State>> {
     let mut records = Records::new(io::BufReader::new(disk.read(&checkpoint_name(number))?));
-    let (mut state, mut keys) = (State::default(), Keys::new(layouts));
+    let (mut state, mut keys) = (State::default(), SeriesKeys::new(layouts));
     loop {
         match records.next()? {
             Next::Record(Record::End) => return Ok((state.contradictions == 0).then_some(state)),
@@ -113,12 +113,12 @@ fn read_checkpoint(disk: &dyn Disk, layouts: &Layouts, number: u64) -> io::Resul
 }
 
 /// Applies a record. Returns false if it panicked, which is treated as damage.
-fn apply(state: &mut State, record: &Record<'_>, keys: &mut Keys<'_>) -> bool {
+fn apply(state: &mut State, record: &Record<'_>, keys: &mut SeriesKeys<'_>) -> bool {
     catch_unwind(AssertUnwindSafe(|| state.apply(record, keys))).is_ok()
 }
 
 /// A log that is being read.
-struct Log<'d> {
+struct LogFile<'d> {
     disk: &'d dyn Disk,
     name: String,
     limit: Option<u64>,
@@ -127,14 +127,14 @@ struct Log<'d> {
 
 // === impl Log ===
 
-impl Log<'_> {
+impl LogFile<'_> {
     fn read(
         &mut self,
         state: &mut State,
         layouts: &Layouts,
-        report: &mut Report,
+        report: &mut JournalReport,
     ) -> io::Result<()> {
-        let mut keys = Keys::new(layouts);
+        let mut keys = SeriesKeys::new(layouts);
         let limit = self.limit.unwrap_or(u64::MAX);
         let mut records = Records::new(io::BufReader::new(self.disk.read(&self.name)?));
         let at = loop {
@@ -186,7 +186,7 @@ impl Log<'_> {
         }
     }
 
-    fn corrupt(&self, report: &mut Report, bytes: u64) {
+    fn corrupt(&self, report: &mut JournalReport, bytes: u64) {
         *report.corrupt.entry(self.name.clone()).or_default() += bytes;
     }
 }
@@ -201,7 +201,7 @@ pub fn write_checkpoint(
     layouts: &Layouts,
     number: u64,
     state: &State,
-    report: &Report,
+    report: &JournalReport,
 ) -> io::Result<()> {
     let (name, unfinished) = (checkpoint_name(number), format!("{number:016}.unfinished"));
     let mut file = disk.create(&unfinished)?;
@@ -216,7 +216,7 @@ pub fn write_checkpoint(
     disk.rename(&unfinished, &name)?;
     disk.sync()?;
     logs.into_iter().try_for_each(keep)?;
-    let names = Names::of(disk)?;
+    let names = JournalNames::of(disk)?;
     let logs = names.logs.range(..=number).map(|number| log_name(*number));
     let checkpoints = names.checkpoints.range(..number).map(|number| checkpoint_name(*number));
     for name in logs.chain(checkpoints).chain(names.strays) {
@@ -310,7 +310,7 @@ pub fn put_layout(out: &mut Vec<u8>, layouts: &Layouts, id: LayoutId) {
 
 // === impl Names ===
 
-impl Names {
+impl JournalNames {
     fn of(disk: &dyn Disk) -> io::Result<Self> {
         let mut names = Self::default();
         for name in disk.list()? {

@@ -37,9 +37,9 @@ use crate::clock::Clock;
 use crate::rules::{LayoutId, Layouts};
 use crate::ses::Fingerprint;
 use crate::telemetry::{DoubtCause, Metrics};
-use files::{Report, joined};
+use files::{JournalReport, joined};
 use record::{Count, Record, put_record};
-use start::{Part, Watched};
+use start::{StartPart, Watched};
 use state::State;
 use writer::{Order, Writer};
 
@@ -124,13 +124,13 @@ pub fn open_watched(
     metrics: Arc<Metrics>,
 ) -> io::Result<(Opened, Writing)> {
     let guard = StartGuard::new(Arc::clone(&disk))?;
-    if let Some(Part::Read(file)) = guard.culprit() {
+    if let Some(StartPart::Read(file)) = guard.culprit() {
         set_file_aside(&*disk, file, &metrics)?;
     }
     let mut read = files::read(&Watched(&guard), layouts, u64::MAX, &[])?;
     let (state, _, number) = &mut read;
-    guard.enter(Part::Restore);
-    if matches!(guard.culprit(), Some(Part::Restore)) {
+    guard.enter(StartPart::Restore);
+    if matches!(guard.culprit(), Some(StartPart::Restore)) {
         set_counts_aside(&*disk, layouts, *number, state, &metrics)?;
     }
     let (mut opened, writing) = open_read(disk, layouts, settings, clock, metrics, read)?;
@@ -193,7 +193,7 @@ fn open_read(
     settings: JournalSettings,
     clock: Clock,
     metrics: Arc<Metrics>,
-    (mut state, report, number): (State, Report, u64),
+    (mut state, report, number): (State, JournalReport, u64),
 ) -> io::Result<(Opened, Writing)> {
     report.log();
     metrics.journal_corrupt_bytes.add(report.corrupt.values().sum());
@@ -360,7 +360,7 @@ fn layouts_of<'k>(keys: impl Iterator<Item = &'k [u8]>) -> Vec<LayoutId> {
 
 // === impl Report ===
 
-impl Report {
+impl JournalReport {
     fn log(&self) {
         if self.torn_bytes > 0 {
             let bytes = self.torn_bytes;

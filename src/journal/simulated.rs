@@ -10,13 +10,13 @@ use super::disk::{Append, Disk};
 /// Cheap to clone; all clones share one disk.
 #[derive(Clone, Default)]
 pub struct SimulatedDisk {
-    content: Arc<Mutex<Content>>,
+    content: Arc<Mutex<FileContent>>,
     /// A handle that was mounted before the last crash is dead.
     mount: u64,
 }
 
 #[derive(Default)]
-struct Content {
+struct FileContent {
     files: Vec<Data>,
     names: BTreeMap<String, usize>,
     /// The directory as it was last synced, and the changes since then.
@@ -62,7 +62,7 @@ pub struct Faults {
 }
 
 #[derive(Debug)]
-struct File {
+struct SimulatedFile {
     disk: SimulatedDisk,
     file: usize,
 }
@@ -91,7 +91,7 @@ impl SimulatedDisk {
     /// changes.
     pub fn crash(&self, mut keep: impl FnMut(usize) -> usize) {
         let mut content = self.content();
-        let Content { files, names, synced_names, changes, .. } = &mut *content;
+        let FileContent { files, names, synced_names, changes, .. } = &mut *content;
         for data in files {
             let kept = data.synced + keep(data.bytes.len() - data.synced);
             data.bytes.truncate(kept);
@@ -132,12 +132,12 @@ impl SimulatedDisk {
         content.files[content.names[name]].bytes.len()
     }
 
-    fn content(&self) -> MutexGuard<'_, Content> {
+    fn content(&self) -> MutexGuard<'_, FileContent> {
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The contents, for a live handle that changes something.
-    fn changing(&self) -> io::Result<MutexGuard<'_, Content>> {
+    fn changing(&self) -> io::Result<MutexGuard<'_, FileContent>> {
         let mut content = self.alive()?;
         if let Some(death) = &mut content.death {
             death.changes_left -= 1;
@@ -151,7 +151,7 @@ impl SimulatedDisk {
     }
 
     /// The contents, for a live handle.
-    fn alive(&self) -> io::Result<MutexGuard<'_, Content>> {
+    fn alive(&self) -> io::Result<MutexGuard<'_, FileContent>> {
         let content = self.content();
         let died = content.death.as_ref().is_some_and(|death| death.changes_left == 0);
         if died || content.mount != self.mount {
@@ -183,7 +183,7 @@ impl Change {
 
 // === impl Content ===
 
-impl Content {
+impl FileContent {
     fn change(&mut self, change: Change) -> io::Result<()> {
         if let Some(left) = &mut self.faults.changes_left {
             *left = left.checked_sub(1).ok_or_else(|| io::Error::other("input/output error"))?;
@@ -214,7 +214,7 @@ impl Disk for SimulatedDisk {
         let file = content.files.len();
         content.files.push(Data::default());
         content.change(Change::Name(name.to_owned(), file))?;
-        Ok(Box::new(File { disk: self.clone(), file }))
+        Ok(Box::new(SimulatedFile { disk: self.clone(), file }))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -244,7 +244,7 @@ impl Disk for SimulatedDisk {
     }
 }
 
-impl Append for File {
+impl Append for SimulatedFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut content = self.disk.changing()?;
         let used: usize = content.names.values().map(|file| content.files[*file].bytes.len()).sum();

@@ -20,12 +20,12 @@ pub struct StartGuard {
     disk: Arc<dyn Disk>,
     /// Where the previous start ended, if it did not finish.
     before: Option<Marker>,
-    now: Mutex<Progress>,
+    now: Mutex<StartProgress>,
 }
 
 /// A part of a start.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum StartPart {
     Read(String),
     Restore,
 }
@@ -34,13 +34,13 @@ pub enum Part {
 struct Marker {
     /// The number of starts in a row that began this part.
     starts: u32,
-    part: Part,
+    part: StartPart,
 }
 
 #[derive(Debug)]
-enum Progress {
+enum StartProgress {
     Nothing,
-    In(Part),
+    In(StartPart),
     /// The restored counts are merged but not settled yet.
     Merged,
     /// Nothing is recorded any more.
@@ -73,30 +73,30 @@ impl StartGuard {
         } else {
             None
         };
-        Ok(Self { disk, before, now: Mutex::new(Progress::Nothing) })
+        Ok(Self { disk, before, now: Mutex::new(StartProgress::Nothing) })
     }
 
     /// The part at which too many starts ended.
     #[must_use]
-    pub fn culprit(&self) -> Option<&Part> {
+    pub fn culprit(&self) -> Option<&StartPart> {
         self.before.as_ref().filter(|before| before.starts >= STARTS_MAX).map(|before| &before.part)
     }
 
     /// Enters a part. A failure to record it must not stop the start.
-    pub fn enter(&self, part: Part) {
+    pub fn enter(&self, part: StartPart) {
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
         match &*now {
-            Progress::Over => return,
-            Progress::In(current) if *current == part => return,
+            StartProgress::Over => return,
+            StartProgress::In(current) if *current == part => return,
             _ => {}
         }
         self.mark(&part);
-        *now = Progress::In(part);
+        *now = StartProgress::In(part);
     }
 
     /// Records the current part, and increments its number of starts if the previous start ended
     /// there.
-    fn mark(&self, part: &Part) {
+    fn mark(&self, part: &StartPart) {
         let known = self.before.as_ref().filter(|before| before.part == *part);
         let starts = known.map_or(0, |before| before.starts) + 1;
         let marker = Marker { starts, part: part.clone() };
@@ -114,23 +114,23 @@ impl StartGuard {
     /// The restored counts are merged. A kill from now on is not their fault, but a failed task may
     /// be.
     pub fn merged(&self) {
-        self.pass(Progress::Merged);
+        self.pass(StartProgress::Merged);
     }
 
     /// The start is over: later crashes have other causes.
     pub fn over(&self) {
-        self.pass(Progress::Over);
+        self.pass(StartProgress::Over);
     }
 
-    fn pass(&self, next: Progress) {
+    fn pass(&self, next: StartProgress) {
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
-        if matches!(*now, Progress::Over) {
+        if matches!(*now, StartProgress::Over) {
             return;
         }
         let is_marked = match *now {
-            Progress::Nothing => self.before.is_some(),
-            Progress::In(_) => true,
-            Progress::Merged | Progress::Over => false,
+            StartProgress::Nothing => self.before.is_some(),
+            StartProgress::In(_) => true,
+            StartProgress::Merged | StartProgress::Over => false,
         };
         if is_marked
             && let Err(error) = self.disk.remove(MARKER)
@@ -144,10 +144,10 @@ impl StartGuard {
     /// The process fails, possibly because of the restored counts: the next start is told.
     pub fn failed(&self) {
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
-        if matches!(*now, Progress::Merged) {
-            self.mark(&Part::Restore);
+        if matches!(*now, StartProgress::Merged) {
+            self.mark(&StartPart::Restore);
         }
-        *now = Progress::Over;
+        *now = StartProgress::Over;
     }
 }
 
@@ -164,16 +164,16 @@ impl Drop for StartGuard {
 impl Marker {
     fn to_text(&self) -> String {
         match &self.part {
-            Part::Read(file) => format!("{} read {file}\n", self.starts),
-            Part::Restore => format!("{} restore\n", self.starts),
+            StartPart::Read(file) => format!("{} read {file}\n", self.starts),
+            StartPart::Restore => format!("{} restore\n", self.starts),
         }
     }
 
     fn parse(text: &str) -> Option<Self> {
         let (starts, part) = text.strip_suffix('\n')?.split_once(' ')?;
         let part = match part.split_once(' ') {
-            Some(("read", file)) => Part::Read(file.to_owned()),
-            None if part == "restore" => Part::Restore,
+            Some(("read", file)) => StartPart::Read(file.to_owned()),
+            None if part == "restore" => StartPart::Restore,
             _ => return None,
         };
         Some(Self { starts: starts.parse().ok()?, part })
@@ -188,7 +188,7 @@ impl Disk for Watched<'_> {
     }
 
     fn read(&self, name: &str) -> io::Result<Box<dyn Read + Send>> {
-        self.0.enter(Part::Read(name.to_owned()));
+        self.0.enter(StartPart::Read(name.to_owned()));
         self.0.disk.read(name)
     }
 

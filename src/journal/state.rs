@@ -37,7 +37,7 @@ pub struct Counted {
 
 /// Translates the keys of one file into keys of this process.
 #[derive(Debug)]
-pub struct Keys<'l> {
+pub struct SeriesKeys<'l> {
     layouts: &'l Layouts,
     known: HashMap<u64, LayoutId, RandomState>,
 }
@@ -53,7 +53,7 @@ pub const PANICS_AT_MS: i64 = i64::MIN;
 
 impl State {
     /// Applies a record of a file.
-    pub fn apply(&mut self, record: &Record<'_>, keys: &mut Keys<'_>) {
+    pub fn apply(&mut self, record: &Record<'_>, keys: &mut SeriesKeys<'_>) {
         #[cfg(test)]
         assert!(
             !matches!(record, Record::Delta { at_ms: PANICS_AT_MS, .. }),
@@ -108,7 +108,7 @@ impl State {
         counted: Counted,
         counts: &[Count<'_>],
         fingerprints: &[u8],
-        keys: &Keys<'_>,
+        keys: &SeriesKeys<'_>,
     ) -> bool {
         let Some(id) = RequestId::from_bytes(id) else { return false };
         if self.ids.contains_key(&id) {
@@ -148,7 +148,7 @@ impl State {
         self.events.retain(|(_, fingerprints)| !fingerprints.is_empty());
     }
 
-    fn add(&mut self, counts: &[Count<'_>], keys: &Keys<'_>) -> bool {
+    fn add(&mut self, counts: &[Count<'_>], keys: &SeriesKeys<'_>) -> bool {
         let mut sound = true;
         for count in counts {
             let Some((key, count)) = keys.count(count) else {
@@ -213,7 +213,7 @@ impl Counted {
 
 // === impl Keys ===
 
-impl<'l> Keys<'l> {
+impl<'l> SeriesKeys<'l> {
     pub fn new(layouts: &'l Layouts) -> Self {
         Self { layouts, known: HashMap::default() }
     }
@@ -276,7 +276,7 @@ mod tests {
         let never = [&sound[..sound.len() - 8], &i64::MAX.to_le_bytes()].concat();
         let impossible = [(cut, 1), (&longer, 1), (&unknown, 1), (&never, 1), (&sound, u64::MAX)];
         for (key, count) in impossible {
-            let (mut state, mut keys) = (State::default(), Keys::new(&layouts));
+            let (mut state, mut keys) = (State::default(), SeriesKeys::new(&layouts));
             state.apply(&learn, &mut keys);
             for (key, count) in [(&*sound, 1 << 40), (key, count)] {
                 state.apply(
@@ -289,7 +289,7 @@ mod tests {
             assert_eq!(outstanding, [(sound.clone(), 1 << 40)], "{key:?} {count}");
         }
         // Nor may the sum exceed the limit.
-        let (mut state, mut keys) = (State::default(), Keys::new(&layouts));
+        let (mut state, mut keys) = (State::default(), SeriesKeys::new(&layouts));
         state.apply(&learn, &mut keys);
         let twice = vec![Count::new(&sound, 1 << 40); 2];
         state.apply(&Record::Outstanding { counts: twice }, &mut keys);

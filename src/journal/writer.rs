@@ -45,7 +45,7 @@ pub struct Writer {
     settings: JournalSettings,
     metrics: Arc<Metrics>,
     warnings: LogLimiter,
-    open: Option<Log>,
+    open: Option<OpenLog>,
     /// The number of the last log that was started, or failed to start.
     number: u64,
     /// What the next log records about earlier logs.
@@ -58,7 +58,7 @@ pub struct Writer {
 
 /// The open log.
 #[derive(Debug)]
-struct Log {
+struct OpenLog {
     file: Box<dyn Append>,
     number: u64,
     /// Bytes that are certainly on disk.
@@ -195,7 +195,7 @@ impl Writer {
     }
 
     /// Starts another log.
-    fn begin(&mut self) -> io::Result<Log> {
+    fn begin(&mut self) -> io::Result<OpenLog> {
         self.number += 1;
         let number = self.number;
         let mut out = Vec::new();
@@ -209,7 +209,7 @@ impl Writer {
         match begun {
             Ok(file) => {
                 self.suspects.clear();
-                Ok(Log { file, number, bytes: out.len() as u64, layouts: HashSet::new() })
+                Ok(OpenLog { file, number, bytes: out.len() as u64, layouts: HashSet::new() })
             }
             Err(error) => {
                 self.suspects.push(Trusted { file: number, bytes: 0 });

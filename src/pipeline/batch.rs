@@ -7,7 +7,7 @@ use super::tally::Tally;
 use crate::aggregate::{Delta, KeyBuilder, SeriesGuard};
 use crate::dead_letters::Letters;
 use crate::forward::Forwards;
-use crate::rules::{Action, Metrics, Route, RuleSet};
+use crate::rules::{Action, MetricRule, Route, RuleSet};
 use crate::ses::{Event, Fingerprint, Minute, Other, Path, Visit};
 
 /// Determines the time under which an event counts.
@@ -157,7 +157,7 @@ impl Batch {
 /// The key for an event; `None` when a dimension has no value.
 fn key<'k>(
     builder: &'k mut KeyBuilder,
-    metrics: &Metrics,
+    metrics: &MetricRule,
     event: &Event<'_>,
     minute: Minute,
 ) -> Option<&'k [u8]> {

@@ -5,8 +5,8 @@ use aws_sdk_s3::error::{DisplayErrorContext, SdkError};
 use aws_sdk_s3::operation::list_objects_v2::{ListObjectsV2Error, ListObjectsV2Output};
 
 use super::layout;
-use super::object::Place;
-use super::plan::{Found, Range};
+use super::object::ObjectPlace;
+use super::plan::{FoundObjects, Range};
 use crate::source::s3::Object;
 
 /// Folders whose names contain no time are listed one by one down to this depth, and only up to
@@ -30,7 +30,7 @@ pub async fn list<E: From<String>>(
     bucket: &str,
     prefix: &str,
     range: Range,
-    each: &mut impl FnMut(Found) -> Result<(), E>,
+    each: &mut impl FnMut(FoundObjects) -> Result<(), E>,
 ) -> Result<(), E> {
     let depth = if range == Range::ALL { 0 } else { DEPTH_MAX };
     let mut prefixes = vec![Prefix { text: prefix.to_owned(), depth }];
@@ -70,7 +70,7 @@ fn below(folder: String, depth: usize, is_wide: bool, range: Range) -> Option<Pr
 fn offer_all<E>(
     bucket: &str,
     page: &ListObjectsV2Output,
-    each: &mut impl FnMut(Found) -> Result<(), E>,
+    each: &mut impl FnMut(FoundObjects) -> Result<(), E>,
 ) -> Result<(), E> {
     for object in page.contents() {
         let Some(key) = object.key() else { continue };
@@ -79,7 +79,7 @@ fn offer_all<E>(
         if key.ends_with('/') && bytes == 0 {
             continue;
         }
-        let place = Place::Bucket(Object {
+        let place = ObjectPlace::Bucket(Object {
             bucket: bucket.to_owned(),
             key: key.to_owned(),
             version: None,
@@ -87,7 +87,7 @@ fn offer_all<E>(
             ..Object::default()
         });
         let written = object.last_modified().and_then(|time| time.to_millis().ok());
-        each(Found { place, bytes, written_ms: written.unwrap_or(0) })?;
+        each(FoundObjects { place, bytes, written_ms: written.unwrap_or(0) })?;
     }
     Ok(())
 }

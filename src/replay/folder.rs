@@ -3,8 +3,8 @@
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 
-use super::object::{Place, Stamp};
-use super::plan::Found;
+use super::object::{ObjectPlace, ObjectStamp};
+use super::plan::FoundObjects;
 
 /// Finds a file, or all files below a folder except hidden ones. Follows links to files, but links
 /// to folders only at the top.
@@ -13,7 +13,7 @@ use super::plan::Found;
 /// What cannot be read; or an error of `each`.
 pub fn list<E: From<String>>(
     path: &Path,
-    each: &mut impl FnMut(Found) -> Result<(), E>,
+    each: &mut impl FnMut(FoundObjects) -> Result<(), E>,
 ) -> Result<(), E> {
     let failed =
         |path: &Path, error: std::io::Error| format!("cannot read {}: {error}", path.display());
@@ -48,10 +48,10 @@ pub fn list<E: From<String>>(
     Ok(())
 }
 
-fn found(path: PathBuf, metadata: &Metadata) -> Found {
-    let stamp = Stamp::of(metadata);
+fn found(path: PathBuf, metadata: &Metadata) -> FoundObjects {
+    let stamp = ObjectStamp::of(metadata);
     let written_ms = i64::try_from(stamp.written_ns / 1_000_000).unwrap_or(0);
-    Found { place: Place::File { path, stamp }, bytes: stamp.bytes, written_ms }
+    FoundObjects { place: ObjectPlace::File { path, stamp }, bytes: stamp.bytes, written_ms }
 }
 
 #[cfg(test)]
@@ -60,7 +60,7 @@ mod tests {
 
     fn names(path: &Path) -> Result<Vec<String>, String> {
         let mut names = Vec::new();
-        list(path, &mut |found: Found| {
+        list(path, &mut |found: FoundObjects| {
             names.push(found.place.key().rsplit('/').next().unwrap_or_default().to_owned());
             Ok::<_, String>(())
         })?;

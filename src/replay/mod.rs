@@ -18,6 +18,6 @@ mod work;
 
 pub use input::Input;
 pub use plan::{PassedOver, Plan, Range, TooMany, counts_too_old};
-pub use progress::{Figures, Progress, Totals};
-pub use reader::Reader;
-pub use work::{Engine, Taker, Work};
+pub use progress::{Figures, ReplayProgress, Totals};
+pub use reader::ObjectReader;
+pub use work::{ReplayEngine, Taker, Work};

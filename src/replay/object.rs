@@ -13,16 +13,16 @@ use crate::source::s3::Object;
 
 /// One version of an object.
 #[derive(Clone, Debug)]
-pub enum Place {
+pub enum ObjectPlace {
     #[cfg(feature = "s3")]
     Bucket(Object),
     /// A file by its canonical path.
-    File { path: PathBuf, stamp: Stamp },
+    File { path: PathBuf, stamp: ObjectStamp },
 }
 
 /// Identifies the version of a file: a rewritten file is another version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamp {
+pub struct ObjectStamp {
     pub bytes: u64,
     /// Unix nanoseconds.
     pub written_ns: i128,
@@ -30,7 +30,7 @@ pub struct Stamp {
 
 // === impl Place ===
 
-impl Place {
+impl ObjectPlace {
     /// The key or path.
     #[must_use]
     pub fn key(&self) -> Cow<'_, str> {
@@ -66,7 +66,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ObjectPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             #[cfg(feature = "s3")]
@@ -78,7 +78,7 @@ impl fmt::Display for Place {
 
 // === impl Stamp ===
 
-impl Stamp {
+impl ObjectStamp {
     #[must_use]
     pub fn of(metadata: &Metadata) -> Self {
         let written = metadata.modified().unwrap_or(UNIX_EPOCH);

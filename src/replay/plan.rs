@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use foldhash::fast::RandomState;
 
 use super::layout::{self, HOUR_MS, Span};
-use super::object::Place;
+use super::object::ObjectPlace;
 use crate::ack::RequestId;
 use crate::aggregate::Line;
 use crate::limits::DATUM_AGE_MAX;
@@ -27,8 +27,8 @@ pub struct Range {
 
 /// A listed object.
 #[derive(Clone, Debug)]
-pub struct Found {
-    pub place: Place,
+pub struct FoundObjects {
+    pub place: ObjectPlace,
     pub bytes: u64,
     /// When it was last written: Unix milliseconds.
     pub written_ms: i64,
@@ -37,7 +37,7 @@ pub struct Found {
 /// An object to read.
 #[derive(Debug)]
 pub struct Chosen {
-    pub place: Place,
+    pub place: ObjectPlace,
     pub bytes: u64,
     at_ms: i64,
 }
@@ -119,8 +119,8 @@ impl Plan {
     ///
     /// # Errors
     /// There are too many objects.
-    pub fn offer(&mut self, found: Found) -> Result<(), TooMany> {
-        let Found { place, bytes, written_ms } = found;
+    pub fn offer(&mut self, found: FoundObjects) -> Result<(), TooMany> {
+        let FoundObjects { place, bytes, written_ms } = found;
         let said = layout::of_object(&place.key());
         let at_ms = said.map_or(written_ms, |span| span.start_ms);
         if !self.range.holds(at_ms) {
@@ -178,13 +178,17 @@ pub fn counts_too_old(lines: &[Line], now_ms: i64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::replay::object::Stamp;
+    use crate::replay::object::ObjectStamp;
 
     const NOW_MS: i64 = 1_795_000_000_000; // 2026-11-18T11:06:40Z
 
-    fn found(path: &str) -> Found {
-        let stamp = Stamp { bytes: 7, written_ns: 0 };
-        Found { place: Place::File { path: path.into(), stamp }, bytes: 7, written_ms: NOW_MS }
+    fn found(path: &str) -> FoundObjects {
+        let stamp = ObjectStamp { bytes: 7, written_ns: 0 };
+        FoundObjects {
+            place: ObjectPlace::File { path: path.into(), stamp },
+            bytes: 7,
+            written_ms: NOW_MS,
+        }
     }
 
     fn plan(range: Range, known: &[&str]) -> Plan {

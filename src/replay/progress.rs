@@ -12,7 +12,7 @@ use crate::pipeline::{Batch, Tally};
 
 /// Progress that the workers report and other tasks display.
 #[derive(Debug, Default)]
-pub struct Progress {
+pub struct ReplayProgress {
     objects: AtomicU64,
     bytes: AtomicU64,
     events: AtomicU64,
@@ -44,7 +44,7 @@ pub struct Totals {
 
 // === impl Progress ===
 
-impl Progress {
+impl ReplayProgress {
     #[must_use]
     pub fn figures(&self) -> Figures {
         Figures {

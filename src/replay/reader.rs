@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::object::{Place, Stamp};
+use super::object::{ObjectPlace, ObjectStamp};
 use crate::backoff::Backoff;
 use crate::intake::{MeteredBatch, ReadError, read_stream};
 #[cfg(feature = "s3")]
@@ -17,7 +17,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Reads objects.
 #[derive(Clone, Debug)]
-pub struct Reader {
+pub struct ObjectReader {
     /// The S3 client, if any input is in S3.
     #[cfg(feature = "s3")]
     pub objects: Option<Objects>,
@@ -25,7 +25,7 @@ pub struct Reader {
 
 // === impl Reader ===
 
-impl Reader {
+impl ObjectReader {
     /// Reads an object. `fresh` creates an empty batch for each attempt. `None`: it no longer
     /// exists or has changed.
     ///
@@ -33,13 +33,13 @@ impl Reader {
     /// The object cannot be read completely, or exceeds its budget.
     pub async fn read(
         &self,
-        place: &Place,
+        place: &ObjectPlace,
         fresh: impl Fn() -> MeteredBatch,
     ) -> Result<Option<MeteredBatch>, ReadError> {
         let mut backoff = Backoff::default();
         match place {
             #[cfg(feature = "s3")]
-            Place::Bucket(object) => {
+            ObjectPlace::Bucket(object) => {
                 let none = || {
                     ReadError::Failed(
                         "the object is in S3, but the replay has no S3 client".to_owned(),
@@ -48,7 +48,7 @@ impl Reader {
                 let objects = self.objects.as_ref().ok_or_else(none)?;
                 objects.read(object, None, fresh).await
             }
-            Place::File { path, stamp } => {
+            ObjectPlace::File { path, stamp } => {
                 for _ in 1..TRIES {
                     match read_file(path, *stamp, fresh()).await {
                         Err(ReadError::Failed(_)) => {}
@@ -65,7 +65,7 @@ impl Reader {
 
 async fn read_file(
     path: &std::path::Path,
-    stamp: Stamp,
+    stamp: ObjectStamp,
     reading: MeteredBatch,
 ) -> Result<Option<MeteredBatch>, ReadError> {
     let open = || {

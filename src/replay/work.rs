@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::object::Place;
+use super::object::ObjectPlace;
 use super::plan::Chosen;
-use super::progress::Progress;
-use super::reader::Reader;
+use super::progress::ReplayProgress;
+use super::reader::ObjectReader;
 use crate::ack::{Admission, Refusal, RefusalReason};
 use crate::intake::{LetterContent, MeteredBatch, Named, Patience, SourceIntake};
 use crate::pipeline::Batch;
@@ -24,9 +24,9 @@ const FAILURES_IN_A_ROW_MAX: u64 = 100;
 /// The work of a replay.
 pub struct Work {
     pub objects: Vec<Chosen>,
-    pub reader: Reader,
+    pub reader: ObjectReader,
     pub taker: Taker,
-    pub progress: Arc<Progress>,
+    pub progress: Arc<ReplayProgress>,
     /// Cancelled to start no more objects.
     pub stop: CancellationToken,
     /// Prints a message for the user.
@@ -40,11 +40,11 @@ pub struct Work {
 pub enum Taker {
     /// Its counts are only added up.
     Total(Box<Mutex<Batch>>),
-    Engine(Engine),
+    Engine(ReplayEngine),
 }
 
 /// Merges batches into counts that a publisher takes.
-pub struct Engine {
+pub struct ReplayEngine {
     /// Its ledger issues the tickets; the plan excludes objects that were counted before.
     pub source: SourceIntake,
     /// Called when too many counts are waiting to be published.
@@ -52,7 +52,7 @@ pub struct Engine {
 }
 
 /// How the work on an object ended.
-enum End {
+enum ObjectEnd {
     Done,
     Missing,
     Failed(String),
@@ -66,7 +66,7 @@ impl Work {
     #[must_use]
     pub fn new(
         objects: Vec<Chosen>,
-        reader: Reader,
+        reader: ObjectReader,
         taker: Taker,
         stop: CancellationToken,
         say: Box<dyn Fn(&str) + Send + Sync>,
@@ -106,38 +106,38 @@ impl Work {
                 Taker::Engine(engine) => self.merge(object, engine).await,
             };
             match end {
-                End::Done => self.failures_in_a_row.store(0, Ordering::Relaxed),
-                End::Missing => {
+                ObjectEnd::Done => self.failures_in_a_row.store(0, Ordering::Relaxed),
+                ObjectEnd::Missing => {
                     self.progress.missing(object.bytes);
                     (self.say)(&format!(
                         "{} no longer exists or has changed; not counted",
                         object.place
                     ));
                 }
-                End::Failed(why) => self.failed(object, &why),
-                End::Left => return,
+                ObjectEnd::Failed(why) => self.failed(object, &why),
+                ObjectEnd::Left => return,
             }
         }
     }
 
-    async fn add(&self, object: &Chosen, total: &Mutex<Batch>) -> End {
+    async fn add(&self, object: &Chosen, total: &Mutex<Batch>) -> ObjectEnd {
         let blank = total.lock().unwrap_or_else(PoisonError::into_inner).blank(None);
         let fresh = || MeteredBatch::unbounded(blank.blank(None));
         let mut batch = match read(&self.reader, &object.place, fresh).await {
             Ok(Some(batch)) => batch,
-            Ok(None) => return End::Missing,
-            Err(refusal) => return End::Failed(refusal.message.into_owned()),
+            Ok(None) => return ObjectEnd::Missing,
+            Err(refusal) => return ObjectEnd::Failed(refusal.message.into_owned()),
         };
         self.progress.read(object.bytes, &batch);
         total.lock().unwrap_or_else(PoisonError::into_inner).absorb(&mut batch);
-        End::Done
+        ObjectEnd::Done
     }
 
-    async fn merge(&self, object: &Chosen, engine: &Engine) -> End {
+    async fn merge(&self, object: &Chosen, engine: &ReplayEngine) -> ObjectEnd {
         let source = &engine.source;
-        let Ok(charge) = source.enter(0) else { return End::Left };
+        let Ok(charge) = source.enter(0) else { return ObjectEnd::Left };
         let id = object.place.id();
-        let Admission::New(mut ticket) = source.ledger.admit(id) else { return End::Left };
+        let Admission::New(mut ticket) = source.ledger.admit(id) else { return ObjectEnd::Left };
         let (name, version) = (object.place.to_string(), object.place.version());
         let named = Named { source: name.as_bytes(), request: &version, ids: &[id] };
         let blank = source.intake.archived_batch();
@@ -145,10 +145,10 @@ impl Work {
         let fresh = || MeteredBatch::new(blank.blank(None), &budget);
         let mut batch = match read(&self.reader, &object.place, fresh).await {
             Ok(Some(batch)) => batch,
-            Ok(None) => return End::Missing,
+            Ok(None) => return ObjectEnd::Missing,
             Err(refusal) => {
                 let refusal = source.refuse(named, ticket, refusal, LetterContent::None);
-                return End::Failed(refusal.message.into_owned());
+                return ObjectEnd::Failed(refusal.message.into_owned());
             }
         };
         let again = |blank: Batch| read_again(self.reader.clone(), object.place.clone(), blank);
@@ -163,9 +163,9 @@ impl Work {
             }
             if let Err(refusal) = patience.wait(refusal).await {
                 return match source.refuse(named, ticket, refusal, LetterContent::None) {
-                    Refusal { reason: RefusalReason::Draining, .. } => End::Left,
+                    Refusal { reason: RefusalReason::Draining, .. } => ObjectEnd::Left,
                     Refusal { message, .. } => {
-                        End::Failed(format!("{} is rejected: {message}", object.place))
+                        ObjectEnd::Failed(format!("{} is rejected: {message}", object.place))
                     }
                 };
             }
@@ -173,7 +173,7 @@ impl Work {
         // Before the charge ends, because a waiter for the charge reads these totals.
         self.progress.read(object.bytes, &batch);
         drop(budget.committed());
-        End::Done
+        ObjectEnd::Done
     }
 
     fn failed(&self, object: &Chosen, why: &str) {
@@ -194,15 +194,19 @@ impl Work {
 
 /// Reads an object; `None`: it no longer exists or has changed.
 async fn read(
-    reader: &Reader,
-    place: &Place,
+    reader: &ObjectReader,
+    place: &ObjectPlace,
     fresh: impl Fn() -> MeteredBatch,
 ) -> Result<Option<Batch>, Refusal> {
     let reading = reader.read(place, fresh).await?;
     Ok(reading.map(MeteredBatch::finish).transpose()?)
 }
 
-async fn read_again(reader: Reader, place: Place, blank: Batch) -> Result<Batch, Refusal> {
+async fn read_again(
+    reader: ObjectReader,
+    place: ObjectPlace,
+    blank: Batch,
+) -> Result<Batch, Refusal> {
     // It was within its budget before.
     let read = read(&reader, &place, || MeteredBatch::unbounded(blank.blank(None))).await?;
     let gone =
@@ -218,7 +222,7 @@ impl fmt::Debug for Work {
 
 // === impl Engine ===
 
-impl fmt::Debug for Engine {
+impl fmt::Debug for ReplayEngine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine").finish_non_exhaustive()
     }

@@ -9,6 +9,6 @@ mod rule_set;
 
 pub use layout::{Layout, LayoutId, Layouts};
 pub use rule_set::{
-    Action, InvalidValue, Metrics, Resolved, Route, Rule, RuleDimension, RuleSet, SetRules,
+    Action, InvalidValue, MetricRule, Resolved, Route, Rule, RuleDimension, RuleSet, SetRules,
     ValueOrigin,
 };

@@ -1,6 +1,6 @@
 //! Definitions compiled for counting: immutable, replaced as a whole on a reload.
 //!
-//! [`RuleSet::route`] finds the destinations of an event; [`Metrics::resolve`] returns the values
+//! [`RuleSet::route`] finds the destinations of an event; [`MetricRule::resolve`] returns the values
 //! of its dimensions. Both the counting path and `explain` use them.
 
 use std::borrow::Cow;
@@ -44,7 +44,7 @@ pub struct Rule {
 /// What a destination does with an event.
 #[derive(Debug)]
 pub enum Action {
-    Count(Metrics),
+    Count(MetricRule),
     /// Forward it to the target with this index in [`RuleSet::targets`].
     Forward(usize),
     /// Do nothing: such a destination receives nothing, at least in this build.
@@ -53,7 +53,7 @@ pub enum Action {
 
 /// How a CloudWatch destination counts.
 #[derive(Debug)]
-pub struct Metrics {
+pub struct MetricRule {
     pub namespace: Arc<str>,
     /// Sorted by name.
     pub dimensions: Vec<RuleDimension>,
@@ -129,7 +129,7 @@ impl RuleSet {
                             let namespace = own.or(set.namespace.as_deref()).unwrap_or(namespace);
                             let types = destination.matching_event_types;
                             let metrics =
-                                Metrics::new(cloudwatch, namespace, types, &interest, layouts);
+                                MetricRule::new(cloudwatch, namespace, types, &interest, layouts);
                             Action::Count(metrics)
                         }
                         Destination::Forward(target) if target.kind.is_built_in() => {
@@ -211,7 +211,7 @@ impl SetRules {
 
 // === impl Metrics ===
 
-impl Metrics {
+impl MetricRule {
     fn new(
         destination: &CloudWatchDestination,
         namespace: &str,

@@ -17,12 +17,12 @@ use super::value::{Text, Value};
 pub struct FirehoseRequest<'a> {
     pub request_id: Text<'a>,
     body: &'a [u8],
-    records: Records<'a>,
+    records: RecordList<'a>,
     path: Path,
 }
 
 #[derive(Debug)]
-enum Records<'a> {
+enum RecordList<'a> {
     /// The position after the `[` of a body that looks as Firehose writes it.
     Ahead(Walk<'a>),
     /// A parsed list.
@@ -44,7 +44,7 @@ pub fn read_request<'a>(
     interest: &Interest,
 ) -> Result<FirehoseRequest<'a>, &'static str> {
     if let Some((request_id, walk)) = Walk(body).until_records() {
-        let records = Records::Ahead(walk);
+        let records = RecordList::Ahead(walk);
         return Ok(FirehoseRequest { request_id, body, records, path: Path::default() });
     }
     by_parser(body, interest)
@@ -56,7 +56,7 @@ pub(super) fn by_parser<'a>(
     interest: &Interest,
 ) -> Result<FirehoseRequest<'a>, &'static str> {
     let (request_id, records) = parse(body, interest)?;
-    let records = Records::Known(records);
+    let records = RecordList::Known(records);
     Ok(FirehoseRequest { request_id, body, records, path: Path::default() })
 }
 
@@ -110,8 +110,8 @@ impl FirehoseRequest<'_> {
             |visit: &mut V, bytes: &[u8], at| Reading::new(interest, at, visit).data(bytes, path);
         let mut visit = fresh();
         let records = match &self.records {
-            Records::Known(records) => *records,
-            Records::Ahead(walk) => {
+            RecordList::Known(records) => *records,
+            RecordList::Ahead(walk) => {
                 let walked = walk.clone().each_record(|bytes, at| read(&mut visit, bytes, at));
                 if walked.is_ok() {
                     return Ok(visit);
@@ -141,11 +141,11 @@ impl FirehoseRequest<'_> {
     /// The body is not in Firehose's form; [`Self::read`] reads it anyway.
     pub fn each_record(&self, mut take: impl FnMut(Option<&[u8]>, u64)) -> Result<(), Unusual> {
         match &self.records {
-            Records::Ahead(walk) => walk.clone().each_record(|bytes, at| {
+            RecordList::Ahead(walk) => walk.clone().each_record(|bytes, at| {
                 take(Some(bytes), at);
                 true
             }),
-            Records::Known(records) => {
+            RecordList::Known(records) => {
                 each_data(*records, |data, _, at| {
                     take(data, at);
                     true

@@ -19,7 +19,7 @@ pub struct Frames {
     opens: VecDeque<usize>,
     /// The first byte that is not checked; outside of strings.
     at: usize,
-    next: Next,
+    next: NextFrame,
     stop: Stop,
     /// Values of at least [`LONG`] bytes inside the outermost value, in order.
     long: Vec<Span>,
@@ -30,7 +30,7 @@ const LONG: usize = 256;
 
 /// What may come next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
+enum NextFrame {
     Value,
     /// A value, or the end of an empty list.
     FirstElement,
@@ -57,7 +57,7 @@ enum Stop {
 
 /// What is known about a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Known {
+pub enum KnownShape {
     /// A value starts here that was open when checking stopped.
     Open,
     /// A value started here and ended before that position.
@@ -73,7 +73,7 @@ impl Default for Frames {
         Self {
             opens: VecDeque::new(),
             at: 0,
-            next: Next::Value,
+            next: NextFrame::Value,
             stop: Stop::Value,
             long: Vec::new(),
         }
@@ -89,14 +89,14 @@ impl Frames {
 
     /// What is known about a position. Positions must be ascending.
     #[inline]
-    pub fn known(&mut self, place: usize) -> Known {
+    pub fn known(&mut self, place: usize) -> KnownShape {
         if place >= self.at {
-            return Known::Unknown;
+            return KnownShape::Unknown;
         }
         while self.opens.front().is_some_and(|open| *open < place) {
             self.opens.pop_front();
         }
-        if self.opens.front() == Some(&place) { Known::Open } else { Known::Closed }
+        if self.opens.front() == Some(&place) { KnownShape::Open } else { KnownShape::Closed }
     }
 
     /// Checks an unknown object or list that starts at `start`.
@@ -104,7 +104,7 @@ impl Frames {
         self.opens.clear();
         self.long.clear();
         self.at = start;
-        self.next = Next::Value;
+        self.next = NextFrame::Value;
         self.run(text, start, bytes_max)
     }
 
@@ -149,21 +149,21 @@ impl Frames {
                 break Stop::TooLarge;
             }
             let token = match (byte, next) {
-                (b'"', Next::Colon | Next::Comma) => break Stop::Fault,
+                (b'"', NextFrame::Colon | NextFrame::Comma) => break Stop::Fault,
                 (b'"', _) => string(text, at + 1),
-                (b'{' | b'[', Next::Value | Next::FirstElement) => {
+                (b'{' | b'[', NextFrame::Value | NextFrame::FirstElement) => {
                     if opens.len() == DEPTH_MAX {
                         break Stop::TooLarge;
                     }
                     opens.push_back(at);
                     in_object = *byte == b'{';
-                    next = if in_object { Next::FirstKey } else { Next::FirstElement };
+                    next = if in_object { NextFrame::FirstKey } else { NextFrame::FirstElement };
                     at += 1;
                     continue;
                 }
-                (b'}', Next::FirstKey)
-                | (b']', Next::FirstElement)
-                | (b'}' | b']', Next::Comma) => {
+                (b'}', NextFrame::FirstKey)
+                | (b']', NextFrame::FirstElement)
+                | (b'}' | b']', NextFrame::Comma) => {
                     if in_object != (*byte == b'}') {
                         break Stop::Fault;
                     }
@@ -176,20 +176,20 @@ impl Frames {
                         break Stop::Value;
                     }
                     in_object = opened_object(opens);
-                    next = Next::Comma;
+                    next = NextFrame::Comma;
                     continue;
                 }
-                (b',', Next::Comma) => {
-                    next = if in_object { Next::Key } else { Next::Value };
+                (b',', NextFrame::Comma) => {
+                    next = if in_object { NextFrame::Key } else { NextFrame::Value };
                     at += 1;
                     continue;
                 }
-                (b':', Next::Colon) => {
-                    next = Next::Value;
+                (b':', NextFrame::Colon) => {
+                    next = NextFrame::Value;
                     at += 1;
                     continue;
                 }
-                (_, Next::Value | Next::FirstElement) => scalar(text, at),
+                (_, NextFrame::Value | NextFrame::FirstElement) => scalar(text, at),
                 _ => break Stop::Fault,
             };
             match token {
@@ -203,8 +203,8 @@ impl Frames {
                 Token::Incomplete => break Stop::End,
             }
             next = match next {
-                Next::Key | Next::FirstKey => Next::Colon,
-                _ => Next::Comma,
+                NextFrame::Key | NextFrame::FirstKey => NextFrame::Colon,
+                _ => NextFrame::Comma,
             };
         };
         (self.at, self.next) = (at, next);

@@ -24,7 +24,7 @@ pub struct Slot(u32);
 
 /// Names and their slots.
 #[derive(Clone, Debug)]
-struct Names {
+struct InterestNames {
     /// Bit n is set when some name has n bytes, modulo 64. This check rejects most names.
     lens: u64,
     /// The first names, which are compared one by one: faster than hashing for a few.
@@ -38,9 +38,9 @@ const FEW: usize = 8;
 /// link tags.
 #[derive(Clone, Debug)]
 pub struct Interest {
-    tags: Names,
-    headers: Names,
-    link_tags: Names,
+    tags: InterestNames,
+    headers: InterestNames,
+    link_tags: InterestNames,
     configuration_set: Slot,
     identity: bool,
 }
@@ -77,9 +77,9 @@ impl InterestBuilder {
     pub fn build(mut self) -> Interest {
         self.want(ValueKind::MessageTag, CONFIGURATION_SET_TAG);
         let mut slots = (0..).map(Slot);
-        let tags = Names::new(self.tags, &mut slots);
-        let headers = Names::new(self.headers, &mut slots);
-        let link_tags = Names::new(self.link_tags, &mut slots);
+        let tags = InterestNames::new(self.tags, &mut slots);
+        let headers = InterestNames::new(self.headers, &mut slots);
+        let link_tags = InterestNames::new(self.link_tags, &mut slots);
         let configuration_set = tags.get(CONFIGURATION_SET_TAG.as_bytes()).unwrap_or(Slot(0));
         Interest { tags, headers, link_tags, configuration_set, identity: false }
     }
@@ -87,7 +87,7 @@ impl InterestBuilder {
 
 // === impl Names ===
 
-impl Names {
+impl InterestNames {
     fn new(names: BTreeSet<String>, slots: &mut impl Iterator<Item = Slot>) -> Self {
         let lens = names.iter().fold(0, |lens, name| lens | Self::len_bit(name.len()));
         let names = names.into_iter().map(|name| name.into_bytes().into_boxed_slice());

@@ -6,7 +6,7 @@
 //! and value for every input.
 
 use super::fast::{Window, read_object, read_valid_object};
-use super::frames::{Frames, Known, at_end, digits, literal};
+use super::frames::{Frames, KnownShape, at_end, digits, literal};
 use super::interest::Interest;
 use super::members;
 use super::raw::Raw;
@@ -70,7 +70,7 @@ impl ValueReader {
         }
         let Some(b'{' | b'[') = text.get(at) else { return scalar(&text[at..], bytes_max) };
         let known = self.frames.known(at);
-        if known == Known::Closed || (known == Known::Unknown && !self.cautious) {
+        if known == KnownShape::Closed || (known == KnownShape::Unknown && !self.cautious) {
             let fast = read_object(&text[at..], interest, bytes_max, &mut self.window, value);
             if let Some(len) = fast {
                 return Step::Value { len };
@@ -78,9 +78,9 @@ impl ValueReader {
             *value = Value::default();
         }
         let step = match known {
-            Known::Open => self.frames.resume(text, at, bytes_max),
-            Known::Closed => self.inner.read(text, at, bytes_max),
-            Known::Unknown => self.frames.read(text, at, bytes_max),
+            KnownShape::Open => self.frames.resume(text, at, bytes_max),
+            KnownShape::Closed => self.inner.read(text, at, bytes_max),
+            KnownShape::Unknown => self.frames.read(text, at, bytes_max),
         };
         let was_cautious = self.cautious;
         let Step::Value { len } = step else {
@@ -88,13 +88,13 @@ impl ValueReader {
             return step;
         };
         self.window.follow(len);
-        self.cautious &= known == Known::Closed;
+        self.cautious &= known == KnownShape::Closed;
         let raw = Raw::new(&text[at..at + len]);
         // In the other cases that was already tried.
-        if known == Known::Open || (known == Known::Unknown && was_cautious) {
+        if known == KnownShape::Open || (known == KnownShape::Unknown && was_cautious) {
             read_valid(raw, interest, value);
         } else {
-            let frames = if known == Known::Closed { &self.inner } else { &self.frames };
+            let frames = if known == KnownShape::Closed { &self.inner } else { &self.frames };
             members::read(raw, (at, frames.long()), interest, value);
         }
         step

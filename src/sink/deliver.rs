@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::call::Call;
 use super::gate::Gate;
-use super::shared::Shared;
+use super::shared::PublisherShared;
 use super::{Culprit, Failure, MetricSink};
 use crate::backoff::Backoff;
 use crate::config::Ambiguous;
@@ -15,7 +15,7 @@ use crate::journal::Verdict;
 use crate::telemetry::{CallOutcome, DropReason};
 
 /// How the attempts of one call ended.
-enum End {
+enum CallEnd {
     Accepted,
     /// In doubt, and the policy is not to retry.
     GivenUp,
@@ -26,7 +26,7 @@ enum End {
 /// Delivers a call of a namespace. A datum is dropped only if CloudWatch names it, or if it is
 /// rejected while the rest of its call was accepted.
 pub async fn deliver<S: MetricSink>(
-    shared: &Shared<S>,
+    shared: &PublisherShared<S>,
     namespace: &Arc<str>,
     gate: &Gate,
     call: Call,
@@ -39,28 +39,28 @@ pub async fn deliver<S: MetricSink>(
         let mut general = false;
         while let Some(part) = parts.pop() {
             match attempt(shared, namespace, gate, &part).await {
-                End::Accepted => {
+                CallEnd::Accepted => {
                     any_accepted = true;
                     shared.accepted(&part);
                 }
-                End::GivenUp => shared.dropped(namespace, &part, DropReason::Ambiguous),
-                End::Invalid(Culprit::Datums(at)) => {
+                CallEnd::GivenUp => shared.dropped(namespace, &part, DropReason::Ambiguous),
+                CallEnd::Invalid(Culprit::Datums(at)) => {
                     let (rest, culprits) = part.without(&at);
                     shared.give_up(namespace, &culprits, DropReason::Refused).await;
                     if !rest.is_empty() {
                         parts.push(rest);
                     }
                 }
-                End::Invalid(Culprit::Other(_)) => {
+                CallEnd::Invalid(Culprit::Other(_)) => {
                     general = true;
                     refused = Some(together(refused, part));
                 }
-                End::TooLarge | End::Invalid(Culprit::Unnamed(_)) if part.len() > 1 => {
+                CallEnd::TooLarge | CallEnd::Invalid(Culprit::Unnamed(_)) if part.len() > 1 => {
                     let (first, second) = part.halves();
                     parts.push(second);
                     parts.push(first);
                 }
-                End::TooLarge | End::Invalid(Culprit::Unnamed(_)) => {
+                CallEnd::TooLarge | CallEnd::Invalid(Culprit::Unnamed(_)) => {
                     refused = Some(together(refused, part));
                 }
             }
@@ -88,11 +88,11 @@ fn together(refused: Option<Call>, part: Call) -> Call {
 /// attempt, and the outcome afterwards, so that a call that was certainly not ingested is not in
 /// doubt.
 async fn attempt<S: MetricSink>(
-    shared: &Shared<S>,
+    shared: &PublisherShared<S>,
     namespace: &Arc<str>,
     gate: &Gate,
     call: &Call,
-) -> End {
+) -> CallEnd {
     let mut backoff = Backoff::default();
     let mut slot: Option<OwnedSemaphorePermit> = None;
     let mut in_doubt = false;
@@ -114,7 +114,7 @@ async fn attempt<S: MetricSink>(
                 shared.judged(name, Verdict::Accepted).await;
                 gate.open();
                 shared.allowed(namespace);
-                return End::Accepted;
+                return CallEnd::Accepted;
             }
             Err(failure) => failure,
         };
@@ -132,17 +132,17 @@ async fn attempt<S: MetricSink>(
             Failure::TooLarge(why) => {
                 let datums = call.len();
                 tracing::warn!(%namespace, datums, why, "PutMetricData call too large");
-                return End::TooLarge;
+                return CallEnd::TooLarge;
             }
             Failure::Invalid(culprit) => {
                 let datums = call.len();
                 tracing::warn!(%namespace, datums, ?culprit, "PutMetricData call rejected");
-                return End::Invalid(culprit);
+                return CallEnd::Invalid(culprit);
             }
             Failure::Unknown(why) => {
                 shared.doubtful(namespace, call, &why);
                 if shared.ambiguous == Ambiguous::Drop {
-                    return End::GivenUp;
+                    return CallEnd::GivenUp;
                 }
                 // The slot is held until the outcome is known.
                 in_doubt = true;
@@ -160,7 +160,7 @@ async fn attempt<S: MetricSink>(
 }
 
 /// Waits for both the namespace's gate and a slot.
-async fn enter<S: MetricSink>(shared: &Shared<S>, gate: &Gate) -> OwnedSemaphorePermit {
+async fn enter<S: MetricSink>(shared: &PublisherShared<S>, gate: &Gate) -> OwnedSemaphorePermit {
     loop {
         while let Some(until) = gate.shut_until() {
             shared.sleep(until).await;

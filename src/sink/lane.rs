@@ -12,8 +12,8 @@ use crate::aggregate::{Counts, Joined};
 
 /// The queue of a namespace.
 #[derive(Debug, Default)]
-pub struct Lane {
-    waiting: Waiting,
+pub struct NamespaceQueue {
+    waiting: WaitingCounts,
     on_its_way: Option<OnItsWay>,
     pub gate: Arc<Gate>,
     /// The last call was denied.
@@ -26,7 +26,7 @@ pub struct Lane {
 
 /// Counts that are published together, and the shares that wait for them.
 #[derive(Debug, Default)]
-struct Waiting {
+struct WaitingCounts {
     counts: Option<Counts>,
     shares: Vec<Share>,
     first_merge_ms: Option<i64>,
@@ -40,7 +40,7 @@ struct OnItsWay {
 
 // === impl Lane ===
 
-impl Lane {
+impl NamespaceQueue {
     /// Takes the waiting counts out, to be combined with others and put back.
     pub fn take_waiting(&mut self) -> Option<Counts> {
         self.waiting.counts.take()
@@ -78,7 +78,7 @@ impl Lane {
         if idle || self.is_broken || self.on_its_way.is_some() {
             return None;
         }
-        let Waiting { counts, shares, first_merge_ms } = std::mem::take(&mut self.waiting);
+        let WaitingCounts { counts, shares, first_merge_ms } = std::mem::take(&mut self.waiting);
         let flight = Arc::new(Flight::new(counts.unwrap_or_default()));
         self.on_its_way = Some(OnItsWay { flight: Arc::clone(&flight), first_merge_ms });
         Some((flight, shares))
@@ -137,13 +137,13 @@ mod tests {
         Counts::new(Arc::clone(table), series.iter().map(entry).collect())
     }
 
-    fn sums(lane: &Lane) -> Vec<u64> {
+    fn sums(lane: &NamespaceQueue) -> Vec<u64> {
         lane.left().map(|counts| counts.sum()).collect()
     }
 
     #[test]
     fn what_waits_is_coalesced_and_joins_nothing_on_its_way() {
-        let (table, mut lane) = (Arc::default(), Lane::default());
+        let (table, mut lane) = (Arc::default(), NamespaceQueue::default());
         assert!(lane.is_idle() && lane.begin().is_none());
         assert_eq!(lane.add(counts(&table, &[(b"a", 1)]), Some(5)), Joined::default());
         let (flight, waiters) = lane.begin().expect("there are counts");
@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn what_an_epoch_left_undone_waits_again_under_the_newest_table() {
         let (old, new) = (Arc::default(), Arc::default());
-        let mut lane = Lane::default();
+        let mut lane = NamespaceQueue::default();
         lane.add(counts(&old, &[(b"a", 1), (b"b", 1)]), Some(5));
         let _ = lane.begin().expect("there are counts");
         lane.add(counts(&new, &[(b"c", 1), (b"b", 1)]), Some(6));

@@ -19,8 +19,8 @@ use super::MetricSink;
 use super::call::{Flight, pack};
 use super::deliver::deliver;
 use super::gate::Pacer;
-use super::lane::Lane;
-use super::shared::Shared;
+use super::lane::NamespaceQueue;
+use super::shared::PublisherShared;
 use crate::ack::Share;
 use crate::aggregate::{Aggregator, Joined, Line, Sealed, layout_of, lines_of};
 use crate::clock::Clock;
@@ -47,7 +47,7 @@ const PANICS_MAX: u32 = 2;
 
 /// Publishes the counts of an aggregator. Cheap to clone.
 #[derive(Debug)]
-pub struct Publisher<S>(Arc<Shared<S>>);
+pub struct Publisher<S>(Arc<PublisherShared<S>>);
 
 // === impl Publisher ===
 
@@ -67,7 +67,7 @@ impl<S: MetricSink> Publisher<S> {
         journal: Option<Arc<Journal>>,
         settings: &PublisherSettings,
     ) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(PublisherShared {
             sink,
             metrics: Arc::clone(&metrics),
             slots: Arc::new(Semaphore::new(settings.concurrency)),
@@ -180,7 +180,7 @@ impl<S: MetricSink> Publisher<S> {
     #[must_use]
     pub fn first_merge_ms(&self) -> Option<i64> {
         let lanes = self.0.lanes();
-        let oldest = lanes.values().filter_map(Lane::first_merge_ms).min();
+        let oldest = lanes.values().filter_map(NamespaceQueue::first_merge_ms).min();
         oldest.into_iter().chain(self.0.aggregator.first_merge_ms()).min()
     }
 
@@ -188,7 +188,7 @@ impl<S: MetricSink> Publisher<S> {
     #[must_use]
     pub fn left(&self) -> Vec<Line> {
         self.0.seal();
-        let left: Vec<_> = self.0.lanes().values().flat_map(Lane::left).collect();
+        let left: Vec<_> = self.0.lanes().values().flat_map(NamespaceQueue::left).collect();
         lines_of(&left, self.0.aggregator.layouts())
     }
 
@@ -216,12 +216,13 @@ impl<S: MetricSink> Publisher<S> {
     /// Whether no counts are in flight or waiting, including in the active epoch.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.0.aggregator.pending.entries() == 0 && self.0.lanes().values().all(Lane::is_idle)
+        self.0.aggregator.pending.entries() == 0
+            && self.0.lanes().values().all(NamespaceQueue::is_idle)
     }
 }
 
 async fn publish_epoch<S: MetricSink>(
-    shared: Arc<Shared<S>>,
+    shared: Arc<PublisherShared<S>>,
     namespace: Arc<str>,
     flight: Arc<Flight>,
     waiters: Vec<Share>,
@@ -274,7 +275,7 @@ async fn publish_epoch<S: MetricSink>(
 
 // === impl Shared ===
 
-impl<S: MetricSink> Shared<S> {
+impl<S: MetricSink> PublisherShared<S> {
     /// Seals the active epoch and distributes its counts.
     fn seal(&self) {
         // One seal at a time, so that a second caller finds all counts of the first in the queues.
@@ -300,7 +301,8 @@ impl<S: MetricSink> Shared<S> {
         let parts: Vec<_> = parts
             .into_iter()
             .map(|(namespace, mut part)| {
-                let waiting = self.lanes().get_mut(&namespace).and_then(Lane::take_waiting);
+                let waiting =
+                    self.lanes().get_mut(&namespace).and_then(NamespaceQueue::take_waiting);
                 joined.extend(waiting.map(|waiting| part.join(waiting)));
                 (namespace, part)
             })

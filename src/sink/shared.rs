@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::call::Call;
 use super::gate::Pacer;
-use super::lane::Lane;
+use super::lane::NamespaceQueue;
 use super::{Failure, MetricSink};
 use crate::aggregate::Aggregator;
 use crate::backoff::Backoff;
@@ -23,7 +23,7 @@ use crate::telemetry::{DoubtCause, DropReason, LogLimiter, Metrics};
 
 /// See the [module](self).
 #[derive(Debug)]
-pub struct Shared<S> {
+pub struct PublisherShared<S> {
     pub sink: S,
     pub metrics: Arc<Metrics>,
     pub slots: Arc<Semaphore>,
@@ -35,7 +35,7 @@ pub struct Shared<S> {
     pub flush_interval: Duration,
     pub judge_age: bool,
     pub datums_per_call: usize,
-    pub lanes: Mutex<BTreeMap<Arc<str>, Lane>>,
+    pub lanes: Mutex<BTreeMap<Arc<str>, NamespaceQueue>>,
     /// Notified to flush before the interval is over.
     pub flush_now: Notify,
     /// An epoch was settled.
@@ -52,8 +52,8 @@ pub struct Shared<S> {
 
 // === impl Shared ===
 
-impl<S: MetricSink> Shared<S> {
-    pub fn lanes(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Lane>> {
+impl<S: MetricSink> PublisherShared<S> {
+    pub fn lanes(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, NamespaceQueue>> {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

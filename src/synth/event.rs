@@ -53,14 +53,14 @@ pub struct SynthEvent {
 #[derive(Clone, Debug)]
 pub struct Generator {
     profile: Profile,
-    names: Names,
+    names: EventNames,
     rng: Rng,
     published: u64,
 }
 
 /// Tag values, generated once.
 #[derive(Clone, Debug)]
-struct Names {
+struct EventNames {
     campaigns: Vec<String>,
     genres: Vec<String>,
 }
@@ -90,7 +90,7 @@ impl Generator {
     /// Starts a sequence.
     pub fn new(profile: Profile) -> Self {
         let rng = Rng::with_seed(profile.seed);
-        Self { names: Names::new(&profile), profile, rng, published: 0 }
+        Self { names: EventNames::new(&profile), profile, rng, published: 0 }
     }
 
     /// The time at which the next event is published, in Unix milliseconds.
@@ -193,7 +193,7 @@ fn recipient(rng: &mut Rng) -> String {
 
 // === impl Names ===
 
-impl Names {
+impl EventNames {
     fn new(profile: &Profile) -> Self {
         Self {
             campaigns: numbered(&CAMPAIGNS, profile.campaigns),

@@ -1,6 +1,6 @@
 //! Values between events: malformed, foreign, control and notice values.
 
-use super::stream::Writer;
+use super::stream::RecordWriter;
 use super::truth::Other;
 use super::wrap::{Wrapping, push_sns, push_sqs, quoted};
 
@@ -149,7 +149,7 @@ const FOREIGN_ENTRIES: [&str; 8] = [
     "{\"eventSource\":\"aws:s3\",\"s3\":{\"object\":{\"key\":\"k\"}}}",
 ];
 
-impl Writer {
+impl RecordWriter {
     /// Writes one of these values and counts its effect.
     pub fn fault(&mut self) {
         match self.rng.u32(0..17) {

@@ -8,7 +8,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::fault::NOTICE;
-use super::stream::Writer;
+use super::stream::RecordWriter;
 use super::truth::Other;
 use super::wrap::{Wrapping, uuid};
 
@@ -26,7 +26,7 @@ const NOT_BASE64: [&str; 10] = [
     "\"data\":\"\\ud800\"",
 ];
 
-impl Writer {
+impl RecordWriter {
     /// A Firehose request of several records of different kinds.
     pub fn odd_firehose(&mut self) {
         let id = uuid(&mut self.rng);

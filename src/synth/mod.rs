@@ -25,7 +25,7 @@ mod wrap;
 pub use event::{Generator, Profile, SynthEvent};
 pub use facts::{FactValue, Facts};
 pub use mix::Mix;
-pub use stream::{Stream, StreamOptions, stream};
+pub use stream::{EventStream, StreamOptions, stream};
 pub use summary::Summary;
 pub use truth::{Other, SeriesMinute, Truth};
 pub use wrap::{Wrapping, firehose_body};

@@ -32,7 +32,7 @@ pub struct StreamOptions {
 
 /// A stream and its facts.
 #[derive(Clone, Debug)]
-pub struct Stream {
+pub struct EventStream {
     /// The stream.
     pub bytes: Vec<u8>,
     /// The events in it, including those of unknown type, in order.
@@ -42,17 +42,17 @@ pub struct Stream {
 }
 
 /// A stream being written.
-pub(super) struct Writer {
+pub(super) struct RecordWriter {
     pub rng: Rng,
-    pub stream: Stream,
+    pub stream: EventStream,
     pub events: Generator,
     /// Events without oddities, for faults that depend on positions.
     pub plain: Generator,
 }
 
 /// Generates a stream with `events` wrapped events of the profile; faults may add a few events.
-pub fn stream(profile: Profile, events: usize, options: &StreamOptions) -> Stream {
-    let mut writer = Writer::new(profile, options);
+pub fn stream(profile: Profile, events: usize, options: &StreamOptions) -> EventStream {
+    let mut writer = RecordWriter::new(profile, options);
     let mut left = events;
     while left > 0 {
         left -= writer.wrapped(left, options);
@@ -85,7 +85,7 @@ impl Default for StreamOptions {
 
 // === impl Stream ===
 
-impl Stream {
+impl EventStream {
     /// Adds the content of the stream to a truth.
     pub fn tell(&self, truth: &mut Truth) {
         for facts in &self.facts {
@@ -101,14 +101,14 @@ impl Stream {
 
 // === impl Writer ===
 
-impl Writer {
+impl RecordWriter {
     fn new(profile: Profile, options: &StreamOptions) -> Self {
         let rng = Rng::with_seed(profile.seed ^ 0x5eed);
         let plain = Profile { awkward: false, seed: profile.seed ^ 0x9a1e, ..profile.clone() };
         let bytes = if options.byte_order_mark { b"\xef\xbb\xbf".to_vec() } else { Vec::new() };
         Self {
             rng,
-            stream: Stream { bytes, facts: Vec::new(), others: BTreeMap::new() },
+            stream: EventStream { bytes, facts: Vec::new(), others: BTreeMap::new() },
             events: Generator::new(profile),
             plain: Generator::new(plain),
         }

@@ -22,7 +22,7 @@ use crate::label::Label;
 
 /// What a metric measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum MetricKind {
     Counter,
     Gauge,
     Histogram,
@@ -32,15 +32,15 @@ pub enum Kind {
 #[derive(Clone, Copy, Debug)]
 pub struct Metric {
     pub name: &'static str,
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// Its label and all values of the label.
     pub label: Option<(&'static str, &'static [&'static str])>,
     pub help: &'static str,
 }
 
 /// A field of [`Metrics`], which knows how to register itself.
-trait Handle {
-    const KIND: Kind;
+trait MetricHandle {
+    const KIND: MetricKind;
     const LABEL: Option<(&'static str, &'static [&'static str])> = None;
 
     fn register(recorder: &PrometheusRecorder, name: &'static str) -> Self;
@@ -59,8 +59,8 @@ macro_rules! metrics {
         /// Every metric of the registry, in the order of an event's path.
         const METRICS: &[Metric] = &[$(Metric {
             name: $name,
-            kind: <$handle as Handle>::KIND,
-            label: <$handle as Handle>::LABEL,
+            kind: <$handle as MetricHandle>::KIND,
+            label: <$handle as MetricHandle>::LABEL,
             help: $help,
         },)+];
 
@@ -68,7 +68,7 @@ macro_rules! metrics {
             fn register(recorder: &PrometheusRecorder) -> Self {
                 Self {
                     handle: recorder.handle(),
-                    $($field: <$handle as Handle>::register(recorder, $name),)+
+                    $($field: <$handle as MetricHandle>::register(recorder, $name),)+
                 }
             }
         }
@@ -253,9 +253,9 @@ impl Metrics {
         for metric in METRICS {
             let (name, help) = (metric.name.into(), metric.help.into());
             match metric.kind {
-                Kind::Counter => recorder.describe_counter(name, None, help),
-                Kind::Gauge => recorder.describe_gauge(name, None, help),
-                Kind::Histogram => recorder.describe_histogram(name, None, help),
+                MetricKind::Counter => recorder.describe_counter(name, None, help),
+                MetricKind::Gauge => recorder.describe_gauge(name, None, help),
+                MetricKind::Histogram => recorder.describe_histogram(name, None, help),
             }
         }
         let metrics = Self::register(&recorder);
@@ -332,16 +332,16 @@ fn counter(recorder: &PrometheusRecorder, key: &Key) -> Counter {
     recorder.register_counter(key, &METADATA)
 }
 
-impl Handle for Total {
-    const KIND: Kind = Kind::Counter;
+impl MetricHandle for Total {
+    const KIND: MetricKind = MetricKind::Counter;
 
     fn register(recorder: &PrometheusRecorder, name: &'static str) -> Self {
         Self::new(counter(recorder, &Key::from_static_name(name)))
     }
 }
 
-impl<L: Label> Handle for Family<L> {
-    const KIND: Kind = Kind::Counter;
+impl<L: Label> MetricHandle for Family<L> {
+    const KIND: MetricKind = MetricKind::Counter;
     const LABEL: Option<(&'static str, &'static [&'static str])> = Some((L::NAME, L::VALUES));
 
     fn register(recorder: &PrometheusRecorder, name: &'static str) -> Self {
@@ -352,8 +352,8 @@ impl<L: Label> Handle for Family<L> {
     }
 }
 
-impl Handle for Gauge {
-    const KIND: Kind = Kind::Gauge;
+impl MetricHandle for Gauge {
+    const KIND: MetricKind = MetricKind::Gauge;
 
     fn register(recorder: &PrometheusRecorder, name: &'static str) -> Self {
         let gauge = recorder.register_gauge(&Key::from_static_name(name), &METADATA);
@@ -362,8 +362,8 @@ impl Handle for Gauge {
     }
 }
 
-impl Handle for Histogram {
-    const KIND: Kind = Kind::Histogram;
+impl MetricHandle for Histogram {
+    const KIND: MetricKind = MetricKind::Histogram;
 
     fn register(recorder: &PrometheusRecorder, name: &'static str) -> Self {
         recorder.register_histogram(&Key::from_static_name(name), &METADATA)
@@ -376,9 +376,9 @@ pub fn markdown_table() -> String {
     let mut table = String::from("| metric | kind | labels | meaning |\n|---|---|---|---|\n");
     for Metric { name, kind, label, help } in METRICS.iter().chain(&PROCESS_METRICS) {
         let kind = match kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
-            Kind::Histogram => "histogram",
+            MetricKind::Counter => "counter",
+            MetricKind::Gauge => "gauge",
+            MetricKind::Histogram => "histogram",
         };
         let labels = label.map_or_else(String::new, |(label, values)| {
             format!("`{label}`: {}", values.join(", "))

@@ -22,6 +22,6 @@ pub use labels::{
 };
 pub use log_limiter::LogLimiter;
 pub use logs::{LogFormat, init_logs};
-pub use metrics::{Gauges, Kind, LATENESS_BOUNDS, Metric, Metrics, markdown_table};
+pub use metrics::{Gauges, LATENESS_BOUNDS, Metric, MetricKind, Metrics, markdown_table};
 pub use process::Process;
 pub use total::Total;

@@ -5,17 +5,25 @@
 
 use std::fmt::Write as _;
 
-use super::metrics::{Kind, Metric};
+use super::metrics::{Metric, MetricKind};
 
 /// The metrics of [`Process`].
 pub(super) const PROCESS_METRICS: [Metric; 4] = [
-    metric("process_cpu_seconds_total", Kind::Counter, "CPU time of the process, user and system"),
-    metric("process_resident_memory_bytes", Kind::Gauge, "Memory of the process that is in RAM"),
-    metric("process_start_time_seconds", Kind::Gauge, "Start of the process in Unix time"),
-    metric("process_open_fds", Kind::Gauge, "Open file descriptors"),
+    metric(
+        "process_cpu_seconds_total",
+        MetricKind::Counter,
+        "CPU time of the process, user and system",
+    ),
+    metric(
+        "process_resident_memory_bytes",
+        MetricKind::Gauge,
+        "Memory of the process that is in RAM",
+    ),
+    metric("process_start_time_seconds", MetricKind::Gauge, "Start of the process in Unix time"),
+    metric("process_open_fds", MetricKind::Gauge, "Open file descriptors"),
 ];
 
-const fn metric(name: &'static str, kind: Kind, help: &'static str) -> Metric {
+const fn metric(name: &'static str, kind: MetricKind, help: &'static str) -> Metric {
     Metric { name, kind, label: None, help }
 }
 
@@ -64,7 +72,7 @@ impl Process {
             self.open_fds as f64,
         ];
         for (Metric { name, kind, help, .. }, value) in PROCESS_METRICS.iter().zip(values) {
-            let kind = if *kind == Kind::Counter { "counter" } else { "gauge" };
+            let kind = if *kind == MetricKind::Counter { "counter" } else { "gauge" };
             let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n\n");
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use postmeter::clock::Clock;
-use postmeter::config::{Config, DefinitionsSource, Publish, Sqs, TopicArn};
+use postmeter::config::{Config, DefinitionsSource, Publish, SqsConfig, TopicArn};
 use postmeter::synth::{Generator, Profile};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -390,7 +390,7 @@ async fn a_message_is_deleted_when_its_event_is_forwarded() {
     let place = Place::new(&[to_event_bridge()]);
     let app = place
         .app(&fake, |config| {
-            config.sqs = vec![Sqs { queue_url: sqs.url(), ..Sqs::default() }];
+            config.sqs = vec![SqsConfig { queue_url: sqs.url(), ..SqsConfig::default() }];
         })
         .await;
     let all = events(8, 20);

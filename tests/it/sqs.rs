@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use postmeter::config::{Acknowledge, Config, Sqs};
+use postmeter::config::{Acknowledge, Config, SqsConfig};
 use postmeter::synth::Wrapping;
 use tokio::time::{Instant, sleep};
 
@@ -14,12 +14,12 @@ use crate::support::firehose::get;
 use crate::support::process::Daemon;
 use crate::support::traffic::{Traffic, assert_held, held, held_of, send_of};
 
-fn queue_of(sqs: &FakeSqs) -> Sqs {
-    Sqs { queue_url: sqs.url(), ..Sqs::default() }
+fn queue_of(sqs: &FakeSqs) -> SqsConfig {
+    SqsConfig { queue_url: sqs.url(), ..SqsConfig::default() }
 }
 
 /// A daemon that polls a queue, with short waits.
-async fn reading(cloudwatch: &FakeCloudWatch, queue: Sqs) -> TestApp {
+async fn reading(cloudwatch: &FakeCloudWatch, queue: SqsConfig) -> TestApp {
     TestApp::start(cloudwatch, |config: &mut Config| config.sqs = vec![queue]).await
 }
 
@@ -42,7 +42,7 @@ async fn messages_in_every_wrapping_are_counted_once_and_deleted() {
     for acknowledge in [Acknowledge::Published, Acknowledge::Merged] {
         let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
         // A deletion with an outdated receipt handle leaves the message in the queue.
-        let queue = Sqs { acknowledge, visibility: Duration::from_secs(2), ..queue_of(&sqs) };
+        let queue = SqsConfig { acknowledge, visibility: Duration::from_secs(2), ..queue_of(&sqs) };
         let app = reading(&cloudwatch, queue).await;
         let mut traffic = Traffic::new(300);
         for seed in 0..4 {
@@ -68,7 +68,7 @@ async fn a_message_is_held_until_its_counts_are_accepted() {
     let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
     cloudwatch.set_mode(Fault::Throttle);
     let app = TestApp::start(&cloudwatch, |config| {
-        config.sqs = vec![Sqs { visibility: Duration::from_secs(2), ..queue_of(&sqs) }];
+        config.sqs = vec![SqsConfig { visibility: Duration::from_secs(2), ..queue_of(&sqs) }];
         config.cloudwatch.settle_deadline = Duration::from_millis(1500);
     })
     .await;
@@ -169,7 +169,7 @@ async fn deletions_that_fail_are_repeated_and_nothing_is_counted_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn pollers_follow_the_load() {
     let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
-    let queue = Sqs { pollers: 4, ..queue_of(&sqs) };
+    let queue = SqsConfig { pollers: 4, ..queue_of(&sqs) };
     let app = reading(&cloudwatch, queue).await;
     sqs.until("asked", |queue| queue.receive_calls == 1).await;
     let mut traffic = Traffic::new(303);
@@ -190,7 +190,7 @@ async fn no_more_is_held_than_configured() {
     let hold = Hold::new();
     cloudwatch.set_mode(Fault::HoldUntilReleased(hold.clone()));
     let app = TestApp::start(&cloudwatch, |config| {
-        config.sqs = vec![Sqs { held_messages: 25, ..queue_of(&sqs) }];
+        config.sqs = vec![SqsConfig { held_messages: 25, ..queue_of(&sqs) }];
         config.cloudwatch.attempt_timeout = Duration::from_secs(20);
         config.cloudwatch.settle_deadline = Duration::from_secs(40);
     })
@@ -379,7 +379,7 @@ async fn what_waits_for_room_is_given_back_at_the_signal() {
     let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
     cloudwatch.set_mode(Fault::Throttle);
     let mut app = TestApp::start(&cloudwatch, |config| {
-        config.sqs = vec![Sqs { visibility: Duration::from_mins(30), ..queue_of(&sqs) }];
+        config.sqs = vec![SqsConfig { visibility: Duration::from_mins(30), ..queue_of(&sqs) }];
         config.limits.entries = 4;
         config.shutdown.grace = Duration::from_secs(5);
     })

@@ -9,7 +9,7 @@ use crate::definitions::{EventDestination, read_destination};
 use crate::ses::EventType;
 
 /// The values of a form by name.
-pub(super) struct Form(BTreeMap<String, String>);
+pub(super) struct RequestForm(BTreeMap<String, String>);
 
 /// Event types that version 1 does not have.
 const NOT_IN_V1: [EventType; 2] = [EventType::DeliveryDelay, EventType::Subscription];
@@ -28,7 +28,7 @@ const DESTINATIONS: [(Names, &[Names]); 2] = [
 
 // === impl Form ===
 
-impl Form {
+impl RequestForm {
     pub fn new(pairs: Vec<(String, String)>) -> Self {
         Self(pairs.into_iter().collect())
     }

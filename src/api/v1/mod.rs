@@ -10,7 +10,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 pub use answer::{answer, error};
-use form::Form;
+use form::RequestForm;
 
 use super::error::{ApiError, ErrorKind};
 use super::operation::{Operation, PAGE_MAX, Page, PutHow};
@@ -37,7 +37,7 @@ pub struct Asked {
 /// # Errors
 /// The action is unknown, or a parameter is invalid.
 pub fn operation(request: &Request) -> Result<Asked, ApiError> {
-    let form = Form::new(request.form()?);
+    let form = RequestForm::new(request.form()?);
     let action = form.text("Action").unwrap_or_default().to_owned();
     let mut attributes = Vec::new();
     let operation = match action.as_str() {
@@ -82,7 +82,7 @@ pub fn operation(request: &Request) -> Result<Asked, ApiError> {
     Ok(Asked { action, operation, attributes })
 }
 
-fn attributes(form: &Form) -> Result<Vec<String>, ApiError> {
+fn attributes(form: &RequestForm) -> Result<Vec<String>, ApiError> {
     let attributes = form.members("ConfigurationSetAttributeNames");
     let is_known = |name: &String| ATTRIBUTES.contains(&name.as_str());
     if attributes.iter().all(is_known) {
@@ -92,7 +92,7 @@ fn attributes(form: &Form) -> Result<Vec<String>, ApiError> {
 }
 
 /// Operations on single options of a set.
-fn put_options(action: &str, form: &Form) -> Result<Operation, ApiError> {
+fn put_options(action: &str, form: &RequestForm) -> Result<Operation, ApiError> {
     let (member, block, how) = match action {
         "PutConfigurationSetDeliveryOptions" => {
             let policy = form.text("DeliveryOptions.TlsPolicy").unwrap_or("Optional");
@@ -124,6 +124,6 @@ fn put_options(action: &str, form: &Form) -> Result<Operation, ApiError> {
     Ok(Operation::PutOptions { set: form.set()?, member, options, how })
 }
 
-fn tracking(form: &Form) -> Value {
+fn tracking(form: &RequestForm) -> Value {
     json!({ "CustomRedirectDomain": form.text("TrackingOptions.CustomRedirectDomain") })
 }

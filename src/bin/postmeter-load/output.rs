@@ -49,7 +49,7 @@ impl Notices {
                 .map(|letter| if letter.is_control() { ' ' } else { letter })
                 .collect();
             self.bar.suspend(|| {
-                complain(&format!("rejected: {kind}: {message} (reported once per kind)"))
+                complain(&format!("rejected: {kind}: {message} (reported once per kind)"));
             });
         }
     }

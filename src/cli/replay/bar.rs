@@ -8,7 +8,7 @@ use tokio::task::AbortHandle;
 use tokio::time::interval;
 
 use crate::cli::output::complain;
-use crate::replay::{Figures, Progress};
+use crate::replay::{Figures, ReplayProgress};
 
 /// How often it is updated.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -39,7 +39,7 @@ impl Bar {
     }
 
     /// Shows the progress in objects and bytes.
-    pub fn follow(&self, (objects, bytes): (u64, u64), progress: Arc<Progress>) {
+    pub fn follow(&self, (objects, bytes): (u64, u64), progress: Arc<ReplayProgress>) {
         let bar = self.bar.clone();
         bar.disable_steady_tick();
         bar.set_length(bytes);

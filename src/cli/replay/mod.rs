@@ -8,13 +8,13 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::bar::Bar;
-use self::report::Report;
+use self::report::RunReport;
 use super::args::ReplayArgs;
 use super::count::print;
 use super::output::{complain, print_lines};
 use super::serve::refuse_start;
 use super::{Exit, settings};
-use crate::app::{Outcome, Replay, ReplayError, ReplaySettings, Surroundings};
+use crate::app::{Replay, ReplayError, ReplayOutcome, ReplaySettings, Surroundings};
 use crate::config::Config;
 use crate::replay::Range;
 use crate::telemetry::init_logs;
@@ -92,15 +92,15 @@ async fn replay(
     bar.follow(replay.size(), replay.progress());
     let replayed = replay.run(&mut stop).await;
     bar.end();
-    let report = Report::new(&replayed);
+    let report = RunReport::new(&replayed);
     // Write the summary first, because the reader of the lines may close the pipe early.
     if let Some(path) = &args.summary {
         report.write(path)?;
     }
     match &replayed.outcome {
         // Do not print incomplete counts.
-        Outcome::Counted { .. } if replayed.interrupted => {}
-        Outcome::Counted { lines, too_old } => {
+        ReplayOutcome::Counted { .. } if replayed.interrupted => {}
+        ReplayOutcome::Counted { lines, too_old } => {
             print(lines, args.format)?;
             if *too_old > 0 {
                 complain(&format!(
@@ -108,7 +108,7 @@ async fn replay(
                 ));
             }
         }
-        Outcome::Published(_) => {}
+        ReplayOutcome::Published(_) => {}
     }
     print_lines(&report.to_string());
     if report.is_whole() {

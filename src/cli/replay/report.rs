@@ -7,14 +7,14 @@ use std::path::Path;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
-use crate::app::{Outcome, Replayed};
+use crate::app::{ReplayOutcome, Replayed};
 use crate::cli::Summary;
 use crate::cli::summary::write_line;
 
 /// The totals of [`Summary`], and figures that only a replay has. `destination_matches` plus the
 /// resumed counts equals `counts +` the sum of `dropped`.
 #[derive(Clone, Debug, Serialize)]
-pub struct Report {
+pub struct RunReport {
     #[serde(flatten)]
     summary: Summary,
     replay: ReplayReport,
@@ -27,7 +27,7 @@ struct ReplayReport {
     version: u32,
     dry_run: bool,
     interrupted: bool,
-    objects: Objects,
+    objects: ObjectsReport,
     /// Stored bytes of the objects that were read.
     bytes: u64,
     /// Copies of events that were skipped.
@@ -42,7 +42,7 @@ struct ReplayReport {
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
-struct Objects {
+struct ObjectsReport {
     read: u64,
     known: u64,
     outside: u64,
@@ -62,10 +62,10 @@ const VERSION: u32 = 1;
 
 // === impl Report ===
 
-impl Report {
+impl RunReport {
     pub fn new(replayed: &Replayed) -> Self {
         let Replayed { totals, passed_over, left, interrupted, outcome } = replayed;
-        let objects = Objects {
+        let objects = ObjectsReport {
             read: totals.read,
             known: passed_over.known,
             outside: passed_over.outside,
@@ -87,8 +87,8 @@ impl Report {
             doubtful: Doubtful::default(),
         };
         let summary = match outcome {
-            Outcome::Counted { lines, .. } => Summary::new(&totals.tally, lines),
-            Outcome::Published(published) => {
+            ReplayOutcome::Counted { lines, .. } => Summary::new(&totals.tally, lines),
+            ReplayOutcome::Published(published) => {
                 replay.dry_run = false;
                 replay.resumed = published.resumed;
                 replay.accepted = published.accepted;
@@ -168,7 +168,7 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for RunReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut table = Table::new();
         table.load_style(presets::NOTHING);

@@ -24,11 +24,11 @@ pub struct KeyDoc {
     pub default: &'static str,
     /// One line.
     pub help: &'static str,
-    pub(super) kind: Kind,
+    pub(super) kind: KeyKind,
 }
 
 /// The type of a key's value, and how the value is stored.
-pub(super) enum Kind {
+pub(super) enum KeyKind {
     Text { is: &'static str, read: fn(&mut Config, &str) -> Result<(), Fault> },
     Address { set: fn(&mut Config, SocketAddr) },
     Duration { least: Duration, most: Duration, set: fn(&mut Config, Duration) },
@@ -118,42 +118,42 @@ impl KeyDoc {
 
     pub(super) fn is_list(&self) -> bool {
         match self.kind {
-            Kind::AccessKeys { .. }
-            | Kind::Credentials { .. }
-            | Kind::ApiKeys { .. }
-            | Kind::Topics { .. }
-            | Kind::Unread { .. }
-            | Kind::SignatureVersions { .. }
-            | Kind::Buckets { .. } => true,
-            Kind::Text { .. }
-            | Kind::Address { .. }
-            | Kind::Duration { .. }
-            | Kind::Number { .. }
-            | Kind::Switch { .. }
-            | Kind::Choice { .. } => false,
+            KeyKind::AccessKeys { .. }
+            | KeyKind::Credentials { .. }
+            | KeyKind::ApiKeys { .. }
+            | KeyKind::Topics { .. }
+            | KeyKind::Unread { .. }
+            | KeyKind::SignatureVersions { .. }
+            | KeyKind::Buckets { .. } => true,
+            KeyKind::Text { .. }
+            | KeyKind::Address { .. }
+            | KeyKind::Duration { .. }
+            | KeyKind::Number { .. }
+            | KeyKind::Switch { .. }
+            | KeyKind::Choice { .. } => false,
         }
     }
 
     /// The type of the value, for readers of the documentation.
     pub fn type_text(&self) -> String {
         match &self.kind {
-            Kind::Text { is, .. } => (*is).to_owned(),
-            Kind::Address { .. } => "address:port".to_owned(),
-            Kind::Duration { least, most, .. } => {
+            KeyKind::Text { is, .. } => (*is).to_owned(),
+            KeyKind::Address { .. } => "address:port".to_owned(),
+            KeyKind::Duration { least, most, .. } => {
                 format!("duration, {} to {}", text::duration(*least), text::duration(*most))
             }
-            Kind::Number { least, most, .. } => format!("number, {least} to {most}"),
-            Kind::Switch { .. } => "`true` or `false`".to_owned(),
-            Kind::Choice { options } => {
+            KeyKind::Number { least, most, .. } => format!("number, {least} to {most}"),
+            KeyKind::Switch { .. } => "`true` or `false`".to_owned(),
+            KeyKind::Choice { options } => {
                 options.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(" or ")
             }
-            Kind::AccessKeys { .. } => "list of strings".to_owned(),
-            Kind::Credentials { .. } => "list of `user:password`".to_owned(),
-            Kind::ApiKeys { .. } => "list of `id:secret`".to_owned(),
-            Kind::Topics { .. } => "list of topic ARNs".to_owned(),
-            Kind::SignatureVersions { .. } => "list of 1, 2".to_owned(),
-            Kind::Buckets { .. } => "list of bucket names".to_owned(),
-            Kind::Unread { .. } => {
+            KeyKind::AccessKeys { .. } => "list of strings".to_owned(),
+            KeyKind::Credentials { .. } => "list of `user:password`".to_owned(),
+            KeyKind::ApiKeys { .. } => "list of `id:secret`".to_owned(),
+            KeyKind::Topics { .. } => "list of topic ARNs".to_owned(),
+            KeyKind::SignatureVersions { .. } => "list of 1, 2".to_owned(),
+            KeyKind::Buckets { .. } => "list of bucket names".to_owned(),
+            KeyKind::Unread { .. } => {
                 let words = Unread::ALL.map(|unread| format!("`{}`", unread.word()));
                 format!("list of {}", words.join(", "))
             }

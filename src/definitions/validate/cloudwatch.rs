@@ -2,8 +2,8 @@
 
 use super::name::{Names, text_fault};
 use super::namespace;
-use super::object::{Node, Object};
-use super::report::{Checked, Report, quote};
+use super::object::{JsonObject, Node};
+use super::report::{Checked, FindingReport, quote};
 use crate::definitions::model::{
     CloudWatchDestination, DIMENSION_LENGTH_MAX, Destination, Dimension, OnInvalidValue,
     ValueSource, is_dimension_value, is_dimension_value_byte,
@@ -18,7 +18,7 @@ const DIMENSIONS_MAX: usize = 10;
 const REFUSED_HEADERS: [&str; 7] =
     ["Received", "To", "From", "DKIM-Signature", "CC", "message-id", "Return-Path"];
 
-pub(super) fn cloud_watch(node: &Node, report: &mut Report) -> Checked<Destination> {
+pub(super) fn cloud_watch(node: &Node, report: &mut FindingReport) -> Checked<Destination> {
     let mut object = node.object("CloudWatchDestination", report)?;
     let namespace =
         object.take("Namespace").map(|node| namespace::namespace(&node, report)).transpose();
@@ -35,7 +35,7 @@ pub(super) fn cloud_watch(node: &Node, report: &mut Report) -> Checked<Destinati
     }))
 }
 
-pub(super) fn on_invalid_value(node: &Node, report: &mut Report) -> Checked<OnInvalidValue> {
+pub(super) fn on_invalid_value(node: &Node, report: &mut FindingReport) -> Checked<OnInvalidValue> {
     let text = node.text("OnInvalidValue", report)?;
     match text.to_ascii_uppercase().as_str() {
         "DROP" => Ok(OnInvalidValue::Drop),
@@ -48,7 +48,7 @@ pub(super) fn on_invalid_value(node: &Node, report: &mut Report) -> Checked<OnIn
     }
 }
 
-fn dimensions(object: &mut Object, report: &mut Report) -> Checked<Vec<Dimension>> {
+fn dimensions(object: &mut JsonObject, report: &mut FindingReport) -> Checked<Vec<Dimension>> {
     let list = object
         .require("DimensionConfigurations", report)
         .and_then(|node| node.list("DimensionConfigurations", report))?;
@@ -70,7 +70,7 @@ fn dimensions(object: &mut Object, report: &mut Report) -> Checked<Vec<Dimension
 fn dimension<'t>(
     node: &Node<'t>,
     names: &mut Names<'t>,
-    report: &mut Report,
+    report: &mut FindingReport,
 ) -> Checked<Dimension> {
     let mut object = node.object("dimension", report)?;
     let source =
@@ -90,7 +90,7 @@ fn dimension_name<'t>(
     node: &Node<'t>,
     is_header: bool,
     names: &mut Names<'t>,
-    report: &mut Report,
+    report: &mut FindingReport,
 ) -> Checked<String> {
     let noun = "dimension name";
     let name = node.text(noun, report)?;
@@ -115,7 +115,7 @@ fn dimension_name<'t>(
 }
 
 /// Reads the v2 spelling (`MESSAGE_TAG`) and the v1 spelling (`messageTag`).
-fn value_source(node: &Node, report: &mut Report) -> Checked<ValueSource> {
+fn value_source(node: &Node, report: &mut FindingReport) -> Checked<ValueSource> {
     let text = node.text("DimensionValueSource", report)?;
     let folded: String = text.chars().filter(|character| *character != '_').collect();
     match folded.to_ascii_lowercase().as_str() {
@@ -129,7 +129,7 @@ fn value_source(node: &Node, report: &mut Report) -> Checked<ValueSource> {
     }
 }
 
-fn default_value(node: &Node, report: &mut Report) -> Checked<String> {
+fn default_value(node: &Node, report: &mut FindingReport) -> Checked<String> {
     let noun = "DefaultDimensionValue";
     let value = node.text(noun, report)?;
     if is_dimension_value(value.as_bytes()) {

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use jsonc_parser::ast::Value;
 use jsonc_parser::common::Ranged;
 
-use super::report::{Report, Spot, quote, shorten};
+use super::report::{FindingReport, Spot, quote, shorten};
 
 /// The length at which paths are cut. Paths of known keys have about 120 characters; unknown keys
 /// can be long, and there can be many.
@@ -22,11 +22,11 @@ enum Trail<'a> {
     Index(&'a Trail<'a>, usize),
 }
 
-pub(super) fn report_duplicate_keys(root: &Value, report: &mut Report) {
+pub(super) fn report_duplicate_keys(root: &Value, report: &mut FindingReport) {
     search(root, &Trail::Root, report);
 }
 
-fn search(value: &Value, trail: &Trail, report: &mut Report) {
+fn search(value: &Value, trail: &Trail, report: &mut FindingReport) {
     match value {
         Value::Array(array) => {
             for (index, element) in array.elements.iter().enumerate() {

@@ -1,13 +1,13 @@
 //! An event destination: its name, its types, and exactly one kind of destination.
 
 use super::name::{self, Names};
-use super::object::{Node, Object};
-use super::report::{Checked, Report, Spot, quote};
+use super::object::{JsonObject, Node};
+use super::report::{Checked, FindingReport, Spot, quote};
 use super::{cloudwatch, forwarding};
 use crate::definitions::model::{Destination, EventDestination};
 use crate::ses::{EventType, EventTypeSet};
 
-type ReadKind = fn(&Node, &mut Report) -> Checked<Destination>;
+type ReadKind = fn(&Node, &mut FindingReport) -> Checked<Destination>;
 
 const CLOUD_WATCH: &str = "CloudWatchDestination";
 const KINESIS_FIREHOSE: &str = "KinesisFirehoseDestination";
@@ -35,7 +35,7 @@ const NOT_FOR_PINPOINT: [EventType; 2] = [EventType::DeliveryDelay, EventType::S
 pub(super) fn event_destination<'t>(
     node: &Node<'t>,
     names: &mut Names<'t>,
-    report: &mut Report,
+    report: &mut FindingReport,
 ) -> Checked<EventDestination> {
     let mut object = node.object("event destination", report)?;
     let name = object
@@ -55,7 +55,10 @@ pub(super) struct Definition {
 }
 
 /// Reads everything but the name.
-pub(super) fn definition(object: &mut Object, report: &mut Report) -> Checked<Definition> {
+pub(super) fn definition(
+    object: &mut JsonObject,
+    report: &mut FindingReport,
+) -> Checked<Definition> {
     // As in SES, a destination without `Enabled` is not enabled.
     let enabled = object.take("Enabled").map_or(Ok(false), |node| node.boolean("Enabled", report));
     let mut types = Vec::new();
@@ -75,9 +78,9 @@ pub(super) fn definition(object: &mut Object, report: &mut Report) -> Checked<De
 /// Reads the event types. Known types are also added to `types`, with their spots, even if others
 /// are unknown.
 fn matching_event_types(
-    object: &mut Object,
+    object: &mut JsonObject,
     types: &mut Vec<(EventType, Spot)>,
-    report: &mut Report,
+    report: &mut FindingReport,
 ) -> Checked<EventTypeSet> {
     const NONE: &str = "At least one event type must be specified.";
     let fix = "add at least one event type, such as SEND";
@@ -107,7 +110,7 @@ fn matching_event_types(
     checked.map(|()| set)
 }
 
-fn event_type(node: &Node, report: &mut Report) -> Checked<EventType> {
+fn event_type(node: &Node, report: &mut FindingReport) -> Checked<EventType> {
     let name = node.text("event type", report)?;
     EventType::parse(name.as_bytes()).ok_or_else(|| {
         let known: Vec<&str> = EventType::ALL.iter().map(|known| known.api_name()).collect();
@@ -125,9 +128,9 @@ fn event_type(node: &Node, report: &mut Report) -> Checked<EventType> {
 /// Reads every kind that is given, so that all errors are reported, and returns it if it is the
 /// only one.
 fn destination(
-    object: &mut Object,
+    object: &mut JsonObject,
     types: &[(EventType, Spot)],
-    report: &mut Report,
+    report: &mut FindingReport,
 ) -> Checked<(Spot, Destination)> {
     let mut given: Vec<(&str, Spot)> = Vec::new();
     let mut last = None;
@@ -154,7 +157,7 @@ fn destination(
     })
 }
 
-fn report_types_not_for_pinpoint(types: &[(EventType, Spot)], report: &mut Report) {
+fn report_types_not_for_pinpoint(types: &[(EventType, Spot)], report: &mut FindingReport) {
     for (event_type, spot) in types {
         if NOT_FOR_PINPOINT.contains(event_type) {
             let what = format!("a Pinpoint destination does not support {}", event_type.api_name());

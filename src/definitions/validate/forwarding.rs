@@ -1,7 +1,7 @@
 //! Destinations that forward events unchanged, and Pinpoint, which no longer receives any.
 
-use super::object::{Node, Object};
-use super::report::{Checked, Report, Spot, quote, shorten};
+use super::object::{JsonObject, Node};
+use super::report::{Checked, FindingReport, Spot, quote, shorten};
 use crate::definitions::model::Destination;
 use crate::definitions::target::{Arn, Target, TargetKind};
 
@@ -11,7 +11,7 @@ const ARN_PARTS_MIN: usize = 6;
 
 const PINPOINT_ARN: &str = "ApplicationArn";
 
-pub(super) fn kinesis_firehose(node: &Node, report: &mut Report) -> Checked<Destination> {
+pub(super) fn kinesis_firehose(node: &Node, report: &mut FindingReport) -> Checked<Destination> {
     let mut object = node.object("KinesisFirehoseDestination", report)?;
     // SES requires the role; here it may be the task's own role.
     let role_arn = optional_arn(&mut object, "IamRoleArn", report);
@@ -21,21 +21,21 @@ pub(super) fn kinesis_firehose(node: &Node, report: &mut Report) -> Checked<Dest
     Ok(Destination::Forward(target))
 }
 
-pub(super) fn sns(node: &Node, report: &mut Report) -> Checked<Destination> {
+pub(super) fn sns(node: &Node, report: &mut FindingReport) -> Checked<Destination> {
     let mut object = node.object("SnsDestination", report)?;
     let arn = target_arn(&mut object, "TopicArn", TargetKind::Sns, report);
     object.report_unknown_keys(report);
     Ok(Destination::Forward(Target { kind: TargetKind::Sns, arn: arn?, role_arn: None }))
 }
 
-pub(super) fn event_bridge(node: &Node, report: &mut Report) -> Checked<Destination> {
+pub(super) fn event_bridge(node: &Node, report: &mut FindingReport) -> Checked<Destination> {
     let mut object = node.object("EventBridgeDestination", report)?;
     let arn = target_arn(&mut object, "EventBusArn", TargetKind::EventBridge, report);
     object.report_unknown_keys(report);
     Ok(Destination::Forward(Target { kind: TargetKind::EventBridge, arn: arn?, role_arn: None }))
 }
 
-pub(super) fn pinpoint(node: &Node, report: &mut Report) -> Checked<Destination> {
+pub(super) fn pinpoint(node: &Node, report: &mut FindingReport) -> Checked<Destination> {
     let mut object = node.object("PinpointDestination", report)?;
     let application_arn = optional_arn(&mut object, PINPOINT_ARN, report);
     object.report_unknown_keys(report);
@@ -47,7 +47,7 @@ pub(super) fn warn_if_inert(
     destination: &Destination,
     enabled: bool,
     spot: &Spot,
-    report: &mut Report,
+    report: &mut FindingReport,
 ) {
     match destination {
         Destination::Pinpoint { .. } => {
@@ -65,10 +65,10 @@ pub(super) fn warn_if_inert(
 }
 
 fn target_arn(
-    object: &mut Object,
+    object: &mut JsonObject,
     key: &'static str,
     kind: TargetKind,
-    report: &mut Report,
+    report: &mut FindingReport,
 ) -> Checked<Arn> {
     let node = object.require(key, report)?;
     let text = node.text(key, report)?;
@@ -86,14 +86,14 @@ fn target_arn(
 }
 
 fn optional_arn(
-    object: &mut Object,
+    object: &mut JsonObject,
     key: &'static str,
-    report: &mut Report,
+    report: &mut FindingReport,
 ) -> Checked<Option<String>> {
     object.take(key).map(|node| arn(&node, key, report)).transpose()
 }
 
-fn arn(node: &Node, key: &str, report: &mut Report) -> Checked<String> {
+fn arn(node: &Node, key: &str, report: &mut FindingReport) -> Checked<String> {
     let text = node.text(key, report)?;
     let is_odd = |character: char| character.is_control() || character.is_whitespace();
     let parts = text.split(':').count();

@@ -35,7 +35,7 @@ pub use syntax::DOCUMENT_BYTES_MAX;
 
 use self::name::Names;
 use self::object::Node;
-use self::report::{Checked, Report};
+use self::report::{Checked, FindingReport};
 use super::model::Definitions;
 use crate::finding::Finding;
 
@@ -52,7 +52,7 @@ pub struct Reading {
 #[must_use]
 pub fn read(file: &str, text: &str) -> Reading {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut report = Report::default();
+    let mut report = FindingReport::default();
     let definitions = document(text, &mut report);
     let definitions = if report.has_errors() { None } else { definitions.ok() };
     Reading { definitions, findings: report.into_findings(file, text) }
@@ -61,7 +61,7 @@ pub fn read(file: &str, text: &str) -> Reading {
 /// The version of the document format, also assumed for a document without a version.
 pub(in crate::definitions) const DOCUMENT_VERSION: u64 = 1;
 
-fn version(node: &Node, report: &mut Report) -> Checked<()> {
+fn version(node: &Node, report: &mut FindingReport) -> Checked<()> {
     let version = node.number("Version", report)?;
     if version.as_u64() == Some(DOCUMENT_VERSION) {
         return Ok(());
@@ -71,7 +71,7 @@ fn version(node: &Node, report: &mut Report) -> Checked<()> {
     Err(report.error(&node.spot, what, fix))
 }
 
-fn document(text: &str, report: &mut Report) -> Checked<Definitions> {
+fn document(text: &str, report: &mut FindingReport) -> Checked<Definitions> {
     let root = syntax::parse(text, report)?;
     duplicates::report_duplicate_keys(&root, report);
     let mut root = Node::root(&root).object("document", report)?;

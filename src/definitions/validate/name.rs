@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::object::Node;
-use super::report::{Checked, Report, Spot, quote, shorten};
+use super::report::{Checked, FindingReport, Spot, quote, shorten};
 use crate::definitions::model::ANY_CONFIGURATION_SET;
 
 /// The longest name of a configuration set or an event destination.
@@ -22,7 +22,12 @@ impl<'t> Names<'t> {
     }
 
     /// Adds a name; a repeated name is an error at its second place.
-    pub fn insert(&mut self, name: &'t str, spot: &Spot, report: &mut Report) -> Checked<()> {
+    pub fn insert(
+        &mut self,
+        name: &'t str,
+        spot: &Spot,
+        report: &mut FindingReport,
+    ) -> Checked<()> {
         if self.seen.insert(name) {
             return Ok(());
         }
@@ -34,7 +39,7 @@ impl<'t> Names<'t> {
 pub(super) fn configuration_set_name<'t>(
     node: &Node<'t>,
     names: &mut Names<'t>,
-    report: &mut Report,
+    report: &mut FindingReport,
 ) -> Checked<String> {
     let name = node.text("configuration set name", report)?;
     if let Some((what, fix)) = configuration_set_name_fault(name) {
@@ -48,7 +53,7 @@ pub(super) fn configuration_set_name<'t>(
 pub(super) fn event_destination_name<'t>(
     node: &Node<'t>,
     names: &mut Names<'t>,
-    report: &mut Report,
+    report: &mut FindingReport,
 ) -> Checked<String> {
     let name = node.text("event destination name", report)?;
     if let Some(what) = text_fault("event destination name", name, NAME_LENGTH_MAX, is_name_byte) {
@@ -85,7 +90,10 @@ pub fn quote_name(name: &str) -> String {
 }
 
 /// The name of a set that SES allows, so not `*`.
-pub(super) fn ses_configuration_set_name(node: &Node, report: &mut Report) -> Checked<String> {
+pub(super) fn ses_configuration_set_name(
+    node: &Node,
+    report: &mut FindingReport,
+) -> Checked<String> {
     let noun = "configuration set name";
     let name = configuration_set_name(node, &mut Names::new("configuration set"), report)?;
     if name == ANY_CONFIGURATION_SET {

@@ -2,7 +2,7 @@
 
 use super::name::text_fault;
 use super::object::Node;
-use super::report::{Checked, Report, quote};
+use super::report::{Checked, FindingReport, quote};
 
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>,
 /// 2026-11-21, also for the pattern and the reserved prefix.
@@ -36,7 +36,7 @@ pub fn namespace_fault(namespace: &str) -> Option<(String, String)> {
     None
 }
 
-pub(super) fn namespace(node: &Node, report: &mut Report) -> Checked<String> {
+pub(super) fn namespace(node: &Node, report: &mut FindingReport) -> Checked<String> {
     let namespace = node.text("namespace", report)?;
     if let Some((what, fix)) = namespace_fault(namespace) {
         return Err(report.error(&node.spot, what, fix));

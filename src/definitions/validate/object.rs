@@ -4,7 +4,7 @@ use jsonc_parser::ast::{ObjectProp, Value};
 use jsonc_parser::common::Ranged;
 use serde_json::Number;
 
-use super::report::{Checked, Report, Reported, Spot, join, quote};
+use super::report::{Checked, FindingReport, Reported, Spot, join, quote};
 
 /// A value and its place.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(super) struct List<'t> {
 
 /// An object from which known members are taken; the remaining members are unknown.
 #[derive(Debug)]
-pub(super) struct Object<'t> {
+pub(super) struct JsonObject<'t> {
     rest: Vec<&'t ObjectProp<'t>>,
     known: Vec<&'static str>,
     pub spot: Spot,
@@ -35,21 +35,21 @@ impl<'t> Node<'t> {
         Self { value, spot: Spot { offset: value.start(), path: String::new() } }
     }
 
-    pub fn text(&self, noun: &str, report: &mut Report) -> Checked<&'t str> {
+    pub fn text(&self, noun: &str, report: &mut FindingReport) -> Checked<&'t str> {
         match self.value {
             Value::StringLit(text) => Ok(&text.value),
             _ => Err(self.wrong_kind(noun, "a string", report)),
         }
     }
 
-    pub fn boolean(&self, noun: &str, report: &mut Report) -> Checked<bool> {
+    pub fn boolean(&self, noun: &str, report: &mut FindingReport) -> Checked<bool> {
         match self.value {
             Value::BooleanLit(boolean) => Ok(boolean.value),
             _ => Err(self.wrong_kind(noun, "true or false", report)),
         }
     }
 
-    pub fn number(&self, noun: &str, report: &mut Report) -> Checked<Number> {
+    pub fn number(&self, noun: &str, report: &mut FindingReport) -> Checked<Number> {
         match self.value {
             // A number that is too large for a float is certainly a mistake.
             Value::NumberLit(number) => serde_json::from_str(number.value).map_err(|_| {
@@ -61,7 +61,7 @@ impl<'t> Node<'t> {
     }
 
     /// The elements; a `null` is skipped with a warning.
-    pub fn list(&self, noun: &str, report: &mut Report) -> Checked<List<'t>> {
+    pub fn list(&self, noun: &str, report: &mut FindingReport) -> Checked<List<'t>> {
         let Value::Array(array) = self.value else {
             return Err(self.wrong_kind(noun, "a list", report));
         };
@@ -75,15 +75,15 @@ impl<'t> Node<'t> {
         Ok(List { elements: &array.elements, spot: self.spot.clone() })
     }
 
-    pub fn object(&self, noun: &str, report: &mut Report) -> Checked<Object<'t>> {
+    pub fn object(&self, noun: &str, report: &mut FindingReport) -> Checked<JsonObject<'t>> {
         let Value::Object(object) = self.value else {
             return Err(self.wrong_kind(noun, "an object", report));
         };
         let rest = object.properties.iter().collect();
-        Ok(Object { rest, known: Vec::new(), spot: self.spot.clone() })
+        Ok(JsonObject { rest, known: Vec::new(), spot: self.spot.clone() })
     }
 
-    fn wrong_kind(&self, noun: &str, expected: &str, report: &mut Report) -> Reported {
+    fn wrong_kind(&self, noun: &str, expected: &str, report: &mut FindingReport) -> Reported {
         let found = match self.value {
             Value::StringLit(_) => "a string",
             Value::NumberLit(_) => "a number",
@@ -114,7 +114,7 @@ impl<'t> List<'t> {
 
 // === impl Object ===
 
-impl<'t> Object<'t> {
+impl<'t> JsonObject<'t> {
     /// A member; `null` is the same as absent.
     pub fn take(&mut self, key: &'static str) -> Option<Node<'t>> {
         self.known.push(key);
@@ -132,11 +132,11 @@ impl<'t> Object<'t> {
     }
 
     /// A required member.
-    pub fn require(&mut self, key: &'static str, report: &mut Report) -> Checked<Node<'t>> {
+    pub fn require(&mut self, key: &'static str, report: &mut FindingReport) -> Checked<Node<'t>> {
         self.take(key).ok_or_else(|| self.missing(key, report))
     }
 
-    pub fn missing(&self, key: &str, report: &mut Report) -> Reported {
+    pub fn missing(&self, key: &str, report: &mut FindingReport) -> Reported {
         let spot = self.spot.absent_member(key);
         report.error(&spot, format!("{key} is missing"), format!("add {key} to the object"))
     }
@@ -150,7 +150,7 @@ impl<'t> Object<'t> {
 
     /// Warns about members that were not taken. They are not errors, because output of AWS has keys
     /// that have no meaning here.
-    pub fn report_unknown_keys(&self, report: &mut Report) {
+    pub fn report_unknown_keys(&self, report: &mut FindingReport) {
         for member in &self.rest {
             let name = member.name.as_str();
             let spot = Spot { offset: member.name.start(), path: join(&self.spot.path, name) };

@@ -7,8 +7,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::object::{Node, Object};
-use super::report::{Checked, Report, quote};
+use super::object::{JsonObject, Node};
+use super::report::{Checked, FindingReport, quote};
 use crate::definitions::model::SetOptions;
 
 /// The shape of a value.
@@ -127,7 +127,7 @@ const OPTIONS: [(&str, Shape); 9] = [
 ];
 
 /// Reads the options that are present.
-pub(super) fn options(object: &mut Object, report: &mut Report) -> Checked<SetOptions> {
+pub(super) fn options(object: &mut JsonObject, report: &mut FindingReport) -> Checked<SetOptions> {
     let mut options = SetOptions::default();
     let mut checked = Ok(());
     for (name, shape) in &OPTIONS {
@@ -140,7 +140,7 @@ pub(super) fn options(object: &mut Object, report: &mut Report) -> Checked<SetOp
     checked.map(|()| options)
 }
 
-fn value(node: &Node, name: &str, shape: &Shape, report: &mut Report) -> Checked<Value> {
+fn value(node: &Node, name: &str, shape: &Shape, report: &mut FindingReport) -> Checked<Value> {
     match shape {
         Shape::Text(shortest, longest) => {
             let text = node.text(name, report)?;

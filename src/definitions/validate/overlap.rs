@@ -1,6 +1,6 @@
 //! Warns about two destinations of one set that count an event twice in the same series.
 
-use super::report::{Report, Spot};
+use super::report::{FindingReport, Spot};
 use crate::definitions::model::{CloudWatchDestination, Destination, Dimension, EventDestination};
 
 /// The namespace if neither destination nor set names one. The daemon can be configured with
@@ -11,7 +11,7 @@ const DEFAULT_NAMESPACE: &str = "SES";
 pub(super) fn warn_of_shared_series(
     set_namespace: Option<&str>,
     destinations: &[(Spot, EventDestination)],
-    report: &mut Report,
+    report: &mut FindingReport,
 ) {
     for (index, (spot, second)) in destinations.iter().enumerate() {
         for (_, first) in &destinations[..index] {

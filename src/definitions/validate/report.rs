@@ -19,7 +19,7 @@ pub(super) struct Spot {
     pub path: String,
 }
 
-/// Proof that an error was reported: only [`Report::error`] creates one, so nothing can be omitted
+/// Proof that an error was reported: only [`FindingReport::error`] creates one, so nothing can be omitted
 /// from the definitions without an error.
 #[derive(Debug)]
 pub(super) struct Reported(());
@@ -29,20 +29,20 @@ pub(super) type Checked<T> = Result<T, Reported>;
 
 /// All errors and warnings found so far.
 #[derive(Debug, Default)]
-pub(super) struct Report {
-    errors: Faults,
-    warnings: Faults,
+pub(super) struct FindingReport {
+    errors: FoundFaults,
+    warnings: FoundFaults,
 }
 
 /// The faults of one severity.
 #[derive(Debug, Default)]
-struct Faults {
-    listed: Vec<Fault>,
+struct FoundFaults {
+    listed: Vec<FoundFault>,
     unlisted: usize,
 }
 
 #[derive(Debug)]
-struct Fault {
+struct FoundFault {
     severity: Severity,
     spot: Spot,
     what: String,
@@ -53,7 +53,7 @@ struct Fault {
 
 // === impl Report ===
 
-impl Report {
+impl FindingReport {
     pub fn error(
         &mut self,
         spot: &Spot,
@@ -88,7 +88,7 @@ impl Report {
     /// The first error: its path and its message.
     pub fn into_first_error(self) -> Option<(String, String)> {
         let first = self.errors.listed.into_iter().next()?;
-        let Fault { spot, what, fix, wording, .. } = first;
+        let FoundFault { spot, what, fix, wording, .. } = first;
         let words = wording.unwrap_or_else(|| match spot.path.as_str() {
             "" => format!("{what}; {fix}"),
             path => format!("{path}: {what}; {fix}"),
@@ -105,7 +105,7 @@ impl Report {
 
         let (mut at, mut line, mut column) = (0, 1, 1);
         let mut findings = Vec::with_capacity(faults.len());
-        for Fault { severity, spot, what, fix, .. } in faults {
+        for FoundFault { severity, spot, what, fix, .. } in faults {
             let offset = text.floor_char_boundary(spot.offset);
             for character in text[at..offset].chars() {
                 (line, column) = if character == '\n' { (line + 1, 1) } else { (line, column + 1) };
@@ -120,7 +120,7 @@ impl Report {
 
 // === impl Faults ===
 
-impl Faults {
+impl FoundFaults {
     fn add(
         &mut self,
         severity: Severity,
@@ -133,17 +133,23 @@ impl Faults {
             self.unlisted += 1;
             return;
         }
-        self.listed.push(Fault { severity, spot: spot.clone(), what, fix, wording });
+        self.listed.push(FoundFault { severity, spot: spot.clone(), what, fix, wording });
     }
 
-    fn listed_with_rest(mut self, noun: &str) -> Vec<Fault> {
+    fn listed_with_rest(mut self, noun: &str) -> Vec<FoundFault> {
         if self.unlisted > 0
             && let Some(last) = self.listed.iter().max_by_key(|fault| fault.spot.offset)
         {
             let spot = Spot { offset: last.spot.offset, path: String::new() };
             let what = format!("{} more {noun} are not listed", self.unlisted);
             let fix = "fix the listed ones and check again".to_owned();
-            self.listed.push(Fault { severity: last.severity, spot, what, fix, wording: None });
+            self.listed.push(FoundFault {
+                severity: last.severity,
+                spot,
+                what,
+                fix,
+                wording: None,
+            });
         }
         self.listed
     }
@@ -183,7 +189,7 @@ mod tests {
     #[test]
     fn places_are_those_of_place_in_text() {
         let text = "\u{e9}a\r\nb\n\n\u{1f600}c";
-        let mut report = Report::default();
+        let mut report = FindingReport::default();
         let offsets: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
         for offset in offsets.iter().rev() {
             report.warning(&spot(*offset), "w", "m");
@@ -201,7 +207,7 @@ mod tests {
 
     #[test]
     fn beyond_the_limit_faults_are_counted_and_no_error_hides_behind_warnings() {
-        let mut report = Report::default();
+        let mut report = FindingReport::default();
         for offset in 0..LISTED_MAX + 7 {
             report.warning(&spot(offset), "w", "m");
         }

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use super::event_destination::{self, Definition};
 use super::name::Names;
-use super::object::{Node, Object};
-use super::report::{Checked, Report};
+use super::object::{JsonObject, Node};
+use super::report::{Checked, FindingReport};
 use super::{cloudwatch, duplicates, name, namespace, options, syntax};
 use crate::definitions::model::{
     ConfigurationSet, Destination, EventDestination, OnInvalidValue, SetOptions,
@@ -143,9 +143,9 @@ pub fn read_object(text: &str) -> Result<Map<String, Value>, RequestFault> {
 
 fn read<T>(
     text: &str,
-    take: impl FnOnce(&mut Object, &mut Report) -> Checked<T>,
+    take: impl FnOnce(&mut JsonObject, &mut FindingReport) -> Checked<T>,
 ) -> Result<T, RequestFault> {
-    let mut report = Report::default();
+    let mut report = FindingReport::default();
     let read = members(text, take, &mut report);
     match (read, report.into_first_error()) {
         (Ok(read), None) => Ok(read),
@@ -157,8 +157,8 @@ fn read<T>(
 
 fn members<T>(
     text: &str,
-    take: impl FnOnce(&mut Object, &mut Report) -> Checked<T>,
-    report: &mut Report,
+    take: impl FnOnce(&mut JsonObject, &mut FindingReport) -> Checked<T>,
+    report: &mut FindingReport,
 ) -> Checked<T> {
     let root = syntax::parse(text, report)?;
     duplicates::report_duplicate_keys(&root, report);
@@ -166,11 +166,11 @@ fn members<T>(
     take(&mut object, report)
 }
 
-fn namespace(object: &mut Object, report: &mut Report) -> Checked<Option<String>> {
+fn namespace(object: &mut JsonObject, report: &mut FindingReport) -> Checked<Option<String>> {
     object.take("Namespace").map(|node| namespace::namespace(&node, report)).transpose()
 }
 
-fn refuse_unknown_keys(object: &Object, report: &mut Report) -> Checked<()> {
+fn refuse_unknown_keys(object: &JsonObject, report: &mut FindingReport) -> Checked<()> {
     object.first_unknown_key().map_or(Ok(()), |(spot, what)| {
         Err(report.error(&spot, what, "remove it, or correct its spelling"))
     })

@@ -2,15 +2,15 @@
 
 use super::name::{self, Names};
 use super::namespace;
-use super::object::{Node, Object};
-use super::report::{Checked, Report, Spot};
+use super::object::{JsonObject, Node};
+use super::report::{Checked, FindingReport, Spot};
 use super::{event_destination, options, overlap};
 use crate::definitions::model::{ConfigurationSet, EVENT_DESTINATIONS_MAX, EventDestination};
 
 pub(super) fn configuration_set<'t>(
     node: &Node<'t>,
     names: &mut Names<'t>,
-    report: &mut Report,
+    report: &mut FindingReport,
 ) -> Checked<ConfigurationSet> {
     let mut object = node.object("configuration set", report)?;
     let name = object
@@ -30,8 +30,8 @@ pub(super) fn configuration_set<'t>(
 }
 
 fn event_destinations(
-    object: &mut Object,
-    report: &mut Report,
+    object: &mut JsonObject,
+    report: &mut FindingReport,
 ) -> Checked<Vec<(Spot, EventDestination)>> {
     let node = object.take("EventDestinations");
     let list = node.map(|node| node.list("EventDestinations", report)).transpose()?;

@@ -8,7 +8,7 @@ use jsonc_parser::errors::ParseErrorKind;
 use jsonc_parser::{CollectOptions, ParseOptions, ParseStringErrorKind, parse_to_ast};
 use serde::de::IgnoredAny;
 
-use super::report::{Checked, Report, Reported, Spot};
+use super::report::{Checked, FindingReport, Reported, Spot};
 
 /// The largest allowed document. 10,000 configuration sets, the quota of an account
 /// (<https://docs.aws.amazon.com/ses/latest/dg/quotas.html>, 2026-11-21), have more than 1,600
@@ -37,7 +37,7 @@ const STRICT: ParseOptions = ParseOptions {
 };
 
 /// Parses a document. A syntax error is the only finding, because nothing after it can be trusted.
-pub(super) fn parse<'t>(text: &'t str, report: &mut Report) -> Checked<Value<'t>> {
+pub(super) fn parse<'t>(text: &'t str, report: &mut FindingReport) -> Checked<Value<'t>> {
     if text.len() > DOCUMENT_BYTES_MAX {
         let what = format!("document has {} bytes", text.len());
         let fix = format!("the limit is {DOCUMENT_BYTES_MAX}; split the document");
@@ -70,7 +70,7 @@ pub(super) fn parse<'t>(text: &'t str, report: &mut Report) -> Checked<Value<'t>
     }
 }
 
-fn not_json(text: &str, error: &serde_json::Error, report: &mut Report) -> Reported {
+fn not_json(text: &str, error: &serde_json::Error, report: &mut FindingReport) -> Reported {
     if error.is_eof() {
         let end = at(text.trim_end().len());
         let what = "not JSON: the text ends inside a value";

@@ -23,8 +23,8 @@ use std::num::NonZero;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use self::queue::Queue;
-use self::worker::{Shared, Worker};
+use self::queue::WorkQueue;
+use self::worker::{BulkShared, Worker};
 use super::batch::{Batch, Times};
 use crate::rules::RuleSet;
 use crate::ses::GzipReader;
@@ -101,10 +101,10 @@ impl Bulk {
         open: &Open<'_>,
         mut finished: impl FnMut(usize, Finished),
     ) -> Batch {
-        let shared = Shared {
+        let shared = BulkShared {
             bulk: self,
             open,
-            queue: Queue::new(texts),
+            queue: WorkQueue::new(texts),
             total: Mutex::new(self.batch()),
             buffers: Mutex::default(),
             batches: Mutex::default(),

@@ -6,13 +6,13 @@ use super::lock;
 use super::text::Text;
 
 /// The texts of a run.
-pub struct Queue {
+pub struct WorkQueue {
     texts: usize,
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
 }
 
 #[derive(Default)]
-struct State {
+struct QueueState {
     /// The first text that no worker has started.
     next: usize,
     /// Texts that still have blocks to take: at most one per worker.
@@ -21,7 +21,7 @@ struct State {
 
 // === impl Queue ===
 
-impl Queue {
+impl WorkQueue {
     /// A queue of texts numbered from 0.
     pub fn new(texts: usize) -> Self {
         Self { texts, state: Mutex::default() }

@@ -7,7 +7,7 @@ use crate::ses::{Block, Scan};
 
 /// The state of a text before the next block to settle.
 #[derive(Debug, Default)]
-pub struct Head {
+pub struct PartHead {
     pub scan: Scan,
     /// The position of the first unreadable value.
     pub first_malformed: Option<u64>,
@@ -15,7 +15,7 @@ pub struct Head {
 
 /// A block that is not settled.
 #[derive(Debug)]
-pub struct Part {
+pub struct TextPart {
     pub block: Block,
     /// Its content if it starts between two values; `None` when it was not guessed.
     pub guess: Option<Guess>,
@@ -32,39 +32,39 @@ pub struct Guess {
 /// The holder of the turn settles a block, alone and in the order of the text.
 #[derive(Debug)]
 pub struct Turn {
-    pub head: Head,
-    pub part: Part,
+    pub head: PartHead,
+    pub part: TextPart,
 }
 
 /// The order of the blocks, numbered from 0.
 #[derive(Debug)]
 pub struct Sequence {
     /// `None` while a worker holds the turn.
-    head: Option<Head>,
+    head: Option<PartHead>,
     /// The next block to settle.
     next: u64,
     /// Blocks that arrived before their turn.
-    early: BTreeMap<u64, Part>,
+    early: BTreeMap<u64, TextPart>,
 }
 
 // === impl Sequence ===
 
 impl Default for Sequence {
     fn default() -> Self {
-        Self { head: Some(Head::default()), next: 0, early: BTreeMap::new() }
+        Self { head: Some(PartHead::default()), next: 0, early: BTreeMap::new() }
     }
 }
 
 impl Sequence {
     /// Takes the head if all blocks before this one are settled.
-    pub fn begin(&mut self, number: u64) -> Option<Head> {
+    pub fn begin(&mut self, number: u64) -> Option<PartHead> {
         let head = self.head.take_if(|_| self.next == number)?;
         self.next += 1;
         Some(head)
     }
 
     /// Hands in a block. Returns its turn, or stores it for the worker that holds an earlier turn.
-    pub fn hand_in(&mut self, number: u64, part: Part) -> Option<Turn> {
+    pub fn hand_in(&mut self, number: u64, part: TextPart) -> Option<Turn> {
         let Some(head) = self.begin(number) else {
             self.early.insert(number, part);
             return None;
@@ -73,7 +73,7 @@ impl Sequence {
     }
 
     /// Ends a turn; returns the next one if its block is waiting.
-    pub fn end(&mut self, head: Head) -> Option<Turn> {
+    pub fn end(&mut self, head: PartHead) -> Option<Turn> {
         self.head = Some(head);
         let part = self.early.remove(&self.next)?;
         self.hand_in(self.next, part)

@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::sequence::{Part, Turn};
+use super::sequence::{TextPart, Turn};
 use super::text::Text;
 use super::*;
 use crate::definitions;
@@ -72,11 +72,11 @@ fn together(bulk: &Bulk, texts: &[impl AsRef<[u8]> + Sync]) -> Counted {
     counted(&batch, first_malformed)
 }
 
-fn shared<'b>(bulk: &'b Bulk, open: &'b Open<'b>) -> Shared<'b> {
-    Shared {
+fn shared<'b>(bulk: &'b Bulk, open: &'b Open<'b>) -> BulkShared<'b> {
+    BulkShared {
         bulk,
         open,
-        queue: Queue::new(1),
+        queue: WorkQueue::new(1),
         total: Mutex::new(bulk.batch()),
         buffers: Mutex::default(),
         batches: Mutex::default(),
@@ -106,7 +106,7 @@ fn shuffled(bulk: &Bulk, bytes: &[u8], window: usize, picks: &[Index]) -> Counte
         let pick = picks.next().expect("there is a pick").index(taken.len());
         let (number, block) = taken.remove(pick);
         let guess = Some(worker.guess(&block));
-        let mut turn = text.hand_in(number, Part { block, guess });
+        let mut turn = text.hand_in(number, TextPart { block, guess });
         while let Some(Turn { mut head, part }) = turn {
             worker.settle(&text, &mut head, part);
             turn = text.end(head);
@@ -347,7 +347,7 @@ fn blocks_wait_in_a_bounded_number_and_no_longer_than_their_worker_lives() {
     for _ in 0..text::EARLY_MAX {
         let (number, block) = worker.take(&text).expect("a block");
         let guess = Some(worker.guess(&block));
-        assert!(text.hand_in(number, Part { block, guess }).is_none());
+        assert!(text.hand_in(number, TextPart { block, guess }).is_none());
     }
     // There is no room now. The worker with the first block settles it, or panics.
     let waited = std::thread::scope(|scope| {

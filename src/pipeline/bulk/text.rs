@@ -4,7 +4,7 @@ use std::io::Read;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
-use super::sequence::{Head, Part, Sequence, Turn};
+use super::sequence::{PartHead, Sequence, TextPart, Turn};
 use super::{Open, lock};
 use crate::ses::{Block, Blocks};
 
@@ -15,7 +15,7 @@ pub const EARLY_MAX: usize = 2;
 pub struct Text {
     /// Its number in the run.
     pub number: usize,
-    input: Mutex<Input>,
+    input: Mutex<TextInput>,
     sequence: Mutex<Sequence>,
     /// Signalled when fewer blocks are waiting.
     room: Condvar,
@@ -24,7 +24,7 @@ pub struct Text {
     abandoned: AtomicBool,
 }
 
-enum Input {
+enum TextInput {
     Unopened,
     Open {
         blocks: Blocks<Box<dyn Read + Send>>,
@@ -43,7 +43,7 @@ impl Text {
     pub fn new(number: usize) -> Self {
         Self {
             number,
-            input: Mutex::new(Input::Unopened),
+            input: Mutex::new(TextInput::Unopened),
             sequence: Mutex::default(),
             room: Condvar::new(),
             workers: AtomicUsize::new(0),
@@ -76,22 +76,22 @@ impl Text {
         block_bytes: usize,
     ) -> anyhow::Result<Option<(u64, Block)>> {
         let mut input = lock(&self.input);
-        if matches!(*input, Input::Unopened) {
-            *input = Input::Drained;
+        if matches!(*input, TextInput::Unopened) {
+            *input = TextInput::Drained;
             let source = open(self.number)?;
             let blocks = Blocks::new(source.bytes, source.gzip, block_bytes);
-            *input = Input::Open { blocks, next: 0 };
+            *input = TextInput::Open { blocks, next: 0 };
         }
         // While the input is locked, so that no other worker takes a block either.
         self.wait_for_room();
-        let Input::Open { blocks, next } = &mut *input else { return Ok(None) };
+        let TextInput::Open { blocks, next } = &mut *input else { return Ok(None) };
         if self.abandoned.load(Ordering::Relaxed) {
             return Ok(None);
         }
         let block = blocks.next(std::mem::take(buffer)).map(|block| (*next, block));
         *next += 1;
         if block.as_ref().is_none_or(|(_, block)| block.end.is_some()) {
-            *input = Input::Drained;
+            *input = TextInput::Drained;
         }
         Ok(block)
     }
@@ -106,17 +106,17 @@ impl Text {
     }
 
     /// As [`Sequence::begin`].
-    pub fn begin(&self, number: u64) -> Option<Head> {
+    pub fn begin(&self, number: u64) -> Option<PartHead> {
         lock(&self.sequence).begin(number)
     }
 
     /// As [`Sequence::hand_in`].
-    pub fn hand_in(&self, number: u64, part: Part) -> Option<Turn> {
+    pub fn hand_in(&self, number: u64, part: TextPart) -> Option<Turn> {
         lock(&self.sequence).hand_in(number, part)
     }
 
     /// As [`Sequence::end`].
-    pub fn end(&self, head: Head) -> Option<Turn> {
+    pub fn end(&self, head: PartHead) -> Option<Turn> {
         let turn = lock(&self.sequence).end(head);
         if turn.is_some() {
             self.room.notify_one();

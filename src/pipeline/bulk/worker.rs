@@ -3,8 +3,8 @@
 use std::sync::Mutex;
 use std::sync::mpsc::SyncSender;
 
-use super::queue::Queue;
-use super::sequence::{Guess, Head, Part, Turn};
+use super::queue::WorkQueue;
+use super::sequence::{Guess, PartHead, TextPart, Turn};
 use super::text::Text;
 use super::{Bulk, Finished, Open, lock};
 use crate::pipeline::Batch;
@@ -15,10 +15,10 @@ use crate::ses::{Block, Scan};
 const OWN_KEYS_MAX: usize = 1 << 14;
 
 /// State shared by the workers of a run.
-pub struct Shared<'b> {
+pub struct BulkShared<'b> {
     pub bulk: &'b Bulk,
     pub open: &'b Open<'b>,
-    pub queue: Queue,
+    pub queue: WorkQueue,
     pub total: Mutex<Batch>,
     /// Buffers for reuse; at most as many as were ever in use at once.
     pub buffers: Mutex<Vec<Vec<u8>>>,
@@ -26,7 +26,7 @@ pub struct Shared<'b> {
 }
 
 pub struct Worker<'b> {
-    shared: &'b Shared<'b>,
+    shared: &'b BulkShared<'b>,
     /// Counts that are settled but not in the total yet.
     own: Batch,
     buffer: Vec<u8>,
@@ -36,7 +36,7 @@ pub struct Worker<'b> {
 // === impl Worker ===
 
 impl<'b> Worker<'b> {
-    pub fn new(shared: &'b Shared<'b>, finished: SyncSender<(usize, Finished)>) -> Self {
+    pub fn new(shared: &'b BulkShared<'b>, finished: SyncSender<(usize, Finished)>) -> Self {
         Self { shared, own: shared.bulk.batch(), buffer: Vec::new(), finished }
     }
 
@@ -58,10 +58,10 @@ impl<'b> Worker<'b> {
     fn read(&mut self, text: &Text) {
         while let Some((number, block)) = self.take(text) {
             let mut turn = if let Some(head) = text.begin(number) {
-                Some(Turn { head, part: Part { block, guess: None } })
+                Some(Turn { head, part: TextPart { block, guess: None } })
             } else {
                 let guess = Some(self.guess(&block));
-                text.hand_in(number, Part { block, guess })
+                text.hand_in(number, TextPart { block, guess })
             };
             while let Some(Turn { mut head, part }) = turn {
                 self.settle(text, &mut head, part);
@@ -71,7 +71,7 @@ impl<'b> Worker<'b> {
     }
 
     pub(super) fn take(&mut self, text: &Text) -> Option<(u64, Block)> {
-        let Shared { bulk, open, buffers, .. } = self.shared;
+        let BulkShared { bulk, open, buffers, .. } = self.shared;
         if self.buffer.capacity() == 0 {
             self.buffer = lock(buffers).pop().unwrap_or_default();
         }
@@ -83,7 +83,7 @@ impl<'b> Worker<'b> {
 
     /// Reads a block as if it started between two values.
     pub(super) fn guess(&self, block: &Block) -> Guess {
-        let Shared { bulk, batches, .. } = self.shared;
+        let BulkShared { bulk, batches, .. } = self.shared;
         let spare = lock(batches).pop();
         let mut batch = spare.unwrap_or_else(|| bulk.batch());
         let mut scan = Scan::between_values(block.offset);
@@ -92,9 +92,9 @@ impl<'b> Worker<'b> {
     }
 
     /// Counts the block that has the turn.
-    pub(super) fn settle(&mut self, text: &Text, head: &mut Head, part: Part) {
-        let Part { block, guess } = part;
-        let Shared { bulk, buffers, batches, .. } = self.shared;
+    pub(super) fn settle(&mut self, text: &Text, head: &mut PartHead, part: TextPart) {
+        let TextPart { block, guess } = part;
+        let BulkShared { bulk, buffers, batches, .. } = self.shared;
         let guessed = match guess {
             Some(Guess { scan, mut batch }) => {
                 let right = head.scan.is_between_values();

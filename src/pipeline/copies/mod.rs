@@ -21,7 +21,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::ses::Fingerprint;
-use recent::Recent;
+use recent::RecentEvents;
 pub use sift::{Sample, Sift};
 
 /// How long and how many events are remembered.
@@ -42,7 +42,7 @@ pub struct Copies {
 
 #[derive(Debug)]
 struct Table {
-    counted: Recent,
+    counted: RecentEvents,
     /// Claimed events and the number of their claim.
     claimed: HashMap<Fingerprint, u64, RandomState>,
     /// Lets other requests wait for the end of a claim.
@@ -53,10 +53,10 @@ struct Table {
 /// The right to count some events. Dropping it releases them.
 #[derive(Debug, Default)]
 #[must_use]
-pub struct Claim(Option<Held>);
+pub struct Claim(Option<HeldClaim>);
 
 #[derive(Debug)]
-struct Held {
+struct HeldClaim {
     copies: Arc<Copies>,
     number: u64,
     fingerprints: Vec<Fingerprint>,
@@ -83,7 +83,7 @@ impl Copies {
     pub fn new(settings: CopiesSettings, clock: Clock) -> Self {
         let window_ms = i64::try_from(settings.window.as_millis()).unwrap_or(i64::MAX);
         let table = Table {
-            counted: Recent::new(settings.events_max),
+            counted: RecentEvents::new(settings.events_max),
             claimed: HashMap::default(),
             claims: HashMap::default(),
             next_claim: 0,
@@ -125,7 +125,7 @@ impl Copies {
         table.claims.insert(number, ended);
         table.claimed.extend(fingerprints.iter().map(|one| (*one, number)));
         let (copies, fingerprints) = (Arc::clone(self), fingerprints.to_vec());
-        Tried::Claimed(Claim(Some(Held { copies, number, fingerprints, _end: end })))
+        Tried::Claimed(Claim(Some(HeldClaim { copies, number, fingerprints, _end: end })))
     }
 
     /// Restores events that an earlier process counted, and when (Unix milliseconds).
@@ -179,7 +179,7 @@ impl Claim {
     }
 }
 
-impl Drop for Held {
+impl Drop for HeldClaim {
     fn drop(&mut self) {
         self.copies.table().release(self.number, &self.fingerprints);
     }

@@ -11,7 +11,7 @@ use crate::ses::Fingerprint;
 /// A queue with lookup. An event costs its fingerprint and 5 bytes in a table of positions, both
 /// with spare capacity: 21 to 42 bytes.
 #[derive(Debug)]
-pub struct Recent {
+pub struct RecentEvents {
     queue: VecDeque<Fingerprint>,
     /// The number of events ever removed, modulo 2^32: the position of the queue's first event.
     start: u32,
@@ -30,7 +30,7 @@ const EXPIRED_AT_ONCE: usize = 10_000;
 
 // === impl Recent ===
 
-impl Recent {
+impl RecentEvents {
     /// Holds at most `most` events, from 1 to 2^32 - 1; above it the oldest are evicted.
     pub fn new(most: usize) -> Self {
         Self {

@@ -125,7 +125,7 @@ proptest! {
             0..60,
         ),
     ) {
-        let (mut recent, mut model, mut now_ms) = (Recent::new(most), Vec::new(), 0);
+        let (mut recent, mut model, mut now_ms) = (RecentEvents::new(most), Vec::new(), 0);
         let mut forgotten = 0;
         for change in changes {
             match change {

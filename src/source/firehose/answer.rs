@@ -8,7 +8,7 @@ use crate::limits::FIREHOSE_ERROR_CHARS_MAX;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Answer<'a> {
+struct AnswerJson<'a> {
     request_id: &'a str,
     timestamp: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -22,7 +22,7 @@ pub fn answer(status: u16, request_id: &str, now_ms: i64, error: Option<&str>) -
         let end = error.char_indices().nth(FIREHOSE_ERROR_CHARS_MAX);
         &error[..end.map_or(error.len(), |(end, _)| end)]
     });
-    let answer = Answer { request_id, timestamp: now_ms, error_message: error };
+    let answer = AnswerJson { request_id, timestamp: now_ms, error_message: error };
     // Serializing strings and numbers into memory cannot fail.
     let json = serde_json::to_vec(&answer).unwrap_or_default();
     let mut response = Response::new(Body::from(json));

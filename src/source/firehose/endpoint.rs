@@ -43,10 +43,10 @@ pub struct FirehoseSettings {
 
 /// The endpoint. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct FirehoseEndpoint(Arc<Shared>);
+pub struct FirehoseEndpoint(Arc<FirehoseShared>);
 
 #[derive(Debug)]
-struct Shared {
+struct FirehoseShared {
     settings: FirehoseSettings,
     source: SourceIntake,
     metrics: Arc<Metrics>,
@@ -61,7 +61,7 @@ struct Reply {
 }
 
 /// A request that is in progress or known, and for whose result to wait.
-struct Taken {
+struct AdmittedRequest {
     request_id: String,
     waiter: Waiter,
     /// The request's charge among those in flight; absent for a known request.
@@ -71,7 +71,7 @@ struct Taken {
 }
 
 /// A delivery whose body has arrived.
-struct Work {
+struct RequestWork {
     head: Head,
     body: Bytes,
     budget: Budget,
@@ -82,7 +82,7 @@ struct Work {
 }
 
 /// The result of reading a body.
-enum Counted {
+enum CountedRequest {
     /// The counts, and the decompressed body in case it must be read again.
     New(Box<Batch>, ExpandedBody),
     /// The ID in the body is already known.
@@ -117,7 +117,7 @@ impl FirehoseEndpoint {
     pub fn new(settings: FirehoseSettings, source: SourceIntake, metrics: Arc<Metrics>) -> Self {
         let warnings = LogLimiter::new(Duration::from_secs(10), Arc::clone(&metrics));
         let unauthorized = Semaphore::new(UNAUTHORIZED_AT_ONCE);
-        Self(Arc::new(Shared { settings, source, metrics, unauthorized, warnings }))
+        Self(Arc::new(FirehoseShared { settings, source, metrics, unauthorized, warnings }))
     }
 
     /// Rejects a delivery. No dead letter is needed: Firehose writes permanently rejected batches
@@ -196,14 +196,14 @@ impl FirehoseEndpoint {
     }
 
     /// Looks up the ID, reads the body, and processes it even if the connection closes.
-    async fn admit(&self, head: Head, body: &mut Body) -> Result<Taken, Refused> {
+    async fn admit(&self, head: Head, body: &mut Body) -> Result<AdmittedRequest, Refused> {
         let mut ticket = None;
         if let Some(request_id) = &head.request_id {
             let id = RequestId::new(SourceKind::Firehose, &head.source, request_id.as_bytes());
             match self.0.source.ledger.admit(id) {
                 Admission::Known(waiter) => {
                     let request_id = request_id.clone();
-                    return Ok(Taken { request_id, waiter, charge: None, letters: None });
+                    return Ok(AdmittedRequest { request_id, waiter, charge: None, letters: None });
                 }
                 Admission::New(new) => ticket = Some((id, new)),
             }
@@ -214,7 +214,7 @@ impl FirehoseEndpoint {
             Err(refusal) => return Err(self.refuse(&head.source, ticket, echo, refusal)),
         };
         let budget = self.intake().budget(charge);
-        let mut work = Work { request_id: echo.clone(), head, body, budget, ticket };
+        let mut work = RequestWork { request_id: echo.clone(), head, body, budget, ticket };
         if is_quick(&work.body) && !self.intake().commit_may_wait() {
             // No other thread is woken, and nothing can interrupt this.
             work.budget.set_quick(true);
@@ -241,7 +241,7 @@ impl FirehoseEndpoint {
     }
 
     /// Counts a body on a thread of its own, and merges it.
-    async fn work(self, mut work: Work) -> Result<Taken, Refused> {
+    async fn work(self, mut work: RequestWork) -> Result<AdmittedRequest, Refused> {
         let (echo, endpoint) = (work.request_id.clone(), self.clone());
         // Caught here, where the ticket is, so that every request waiting for this ID is rejected
         // too.
@@ -251,7 +251,7 @@ impl FirehoseEndpoint {
         };
         match self.intake().run(count).await {
             Ok((work, Ok(counted))) => self.commit(work, counted).await,
-            Ok((Work { head, ticket, request_id, .. }, Err(refusal))) => {
+            Ok((RequestWork { head, ticket, request_id, .. }, Err(refusal))) => {
                 Err(self.refuse(&head.source, ticket, request_id, refusal))
             }
             Err(refusal) => Err((echo, refusal)),
@@ -269,10 +269,10 @@ impl FirehoseEndpoint {
     }
 
     /// Reads the records of a body into counts.
-    fn count(&self, work: &mut Work) -> Result<Counted, Over> {
+    fn count(&self, work: &mut RequestWork) -> Result<CountedRequest, Over> {
         let shared = &self.0;
         let bad = |why: &'static str| Over::Refused(Refusal::new(RefusalReason::BadRequest, why));
-        let Work { head, body, budget, request_id, ticket } = work;
+        let RequestWork { head, body, budget, request_id, ticket } = work;
         let body = expand(body.clone(), head.announced_gzip, budget)?;
         let blank = self.intake().batch();
         let rules = blank.rules();
@@ -290,7 +290,7 @@ impl FirehoseEndpoint {
             let id = RequestId::new(SourceKind::Firehose, &head.source, request_id.as_bytes());
             match shared.source.ledger.admit(id) {
                 Admission::New(new) => *ticket = Some((id, new)),
-                Admission::Known(waiter) => return Ok(Counted::Known(waiter)),
+                Admission::Known(waiter) => return Ok(CountedRequest::Known(waiter)),
             }
         }
         let fresh = || MeteredBatch::new(blank.blank(self.intake().letters()), budget);
@@ -298,16 +298,20 @@ impl FirehoseEndpoint {
         // Reading stops beyond the budget, whatever the rest contains.
         budget.check()?;
         let batch = reading.map_err(bad)?.batch;
-        Ok(Counted::New(Box::new(batch), body))
+        Ok(CountedRequest::New(Box::new(batch), body))
     }
 
     /// Merges the counts. A rejection is also sent to every request that joined.
-    async fn commit(&self, work: Work, counted: Result<Counted, Over>) -> Result<Taken, Refused> {
-        let Work { budget, request_id, ticket, head, .. } = work;
+    async fn commit(
+        &self,
+        work: RequestWork,
+        counted: Result<CountedRequest, Over>,
+    ) -> Result<AdmittedRequest, Refused> {
+        let RequestWork { budget, request_id, ticket, head, .. } = work;
         let (mut batch, body) = match counted {
-            Ok(Counted::New(batch, body)) => (batch, body),
-            Ok(Counted::Known(waiter)) => {
-                return Ok(Taken { request_id, waiter, charge: None, letters: None });
+            Ok(CountedRequest::New(batch, body)) => (batch, body),
+            Ok(CountedRequest::Known(waiter)) => {
+                return Ok(AdmittedRequest { request_id, waiter, charge: None, letters: None });
             }
             Err(over) => {
                 return Err(self.refuse(&head.source, ticket, request_id, over.into()));
@@ -328,7 +332,7 @@ impl FirehoseEndpoint {
         let named = Named { source: &head.source, request: &request_id, ids: &[id] };
         match source.commit(named, ticket, &mut batch, again).await {
             Ok(Committed { waiter, letters }) => {
-                Ok(Taken { request_id, waiter, charge: budget.committed(), letters })
+                Ok(AdmittedRequest { request_id, waiter, charge: budget.committed(), letters })
             }
             Err((ticket, refusal)) => {
                 Err(self.refuse(&head.source, Some((id, ticket)), request_id, refusal))
@@ -336,8 +340,8 @@ impl FirehoseEndpoint {
         }
     }
 
-    async fn wait(&self, taken: Taken) -> Reply {
-        let Taken { request_id, waiter, charge, letters } = taken;
+    async fn wait(&self, taken: AdmittedRequest) -> Reply {
+        let AdmittedRequest { request_id, waiter, charge, letters } = taken;
         let deadline = Instant::now() + self.0.settings.patience;
         if let Some(written) = letters {
             // The outcome is irrelevant: the letters are written, or waiting for them timed out.

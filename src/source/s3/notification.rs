@@ -36,7 +36,7 @@ pub struct Notification {
 #[derive(Deserialize)]
 struct Message {
     #[serde(rename = "Records")]
-    records: Option<Vec<Record>>,
+    records: Option<Vec<NotificationRecord>>,
     #[serde(rename = "Event")]
     event: Option<String>,
     /// In an SNS envelope.
@@ -52,7 +52,7 @@ struct Message {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Record {
+struct NotificationRecord {
     event_source: String,
     event_name: String,
     aws_region: Option<String>,
@@ -62,7 +62,7 @@ struct Record {
 #[derive(Deserialize)]
 struct Detail {
     bucket: Bucket,
-    object: Named,
+    object: NamedObject,
 }
 
 #[derive(Deserialize)]
@@ -71,7 +71,7 @@ struct Bucket {
 }
 
 #[derive(Deserialize)]
-struct Named {
+struct NamedObject {
     key: String,
     #[serde(rename = "versionId", alias = "version-id")]
     version: Option<String>,
@@ -111,11 +111,12 @@ impl Notification {
         }
         let mut notification = Self::default();
         if let Some(records) = message.records {
-            let is_of_s3 = |record: &Record| SOURCES.contains(&record.event_source.as_str());
+            let is_of_s3 =
+                |record: &NotificationRecord| SOURCES.contains(&record.event_source.as_str());
             if records.is_empty() || !records.iter().all(is_of_s3) {
                 return None;
             }
-            for Record { event_source, event_name, aws_region, s3 } in records {
+            for NotificationRecord { event_source, event_name, aws_region, s3 } in records {
                 let key = if event_source == CEPH {
                     s3.object.key.clone()
                 } else {
@@ -141,7 +142,7 @@ impl Notification {
             self.others += 1;
             return;
         }
-        let Named { version, etag, sequencer, .. } = of.object;
+        let NamedObject { version, etag, sequencer, .. } = of.object;
         let etag = etag.map(|etag| etag.trim_matches('"').to_owned());
         let some = |text: Option<String>| text.filter(|text| !text.is_empty());
         self.objects.push(Object {

@@ -76,26 +76,26 @@ pub struct CertificateParts {
 
 /// The signing keys. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Certificates(Arc<Shared>);
+pub struct Certificates(Arc<CertificatesShared>);
 
 #[derive(Debug)]
-struct Shared {
+struct CertificatesShared {
     parts: CertificateParts,
-    state: Mutex<State>,
+    state: Mutex<CertificatesState>,
     one_refresh: Semaphore,
     waiting: Semaphore,
     warnings: LogLimiter,
 }
 
 #[derive(Debug)]
-struct State {
-    known: HashMap<CertificateUrl, Known>,
+struct CertificatesState {
+    known: HashMap<CertificateUrl, KnownCertificate>,
     /// Names that were valid before and whose keys are not known: refreshed like known ones.
     held: HashSet<CertificateUrl>,
     /// Names without a key, and until when they are not fetched again.
     without: HashMap<CertificateUrl, (NoKey, Instant)>,
     /// New names that are being fetched or waiting for it.
-    asked: HashMap<CertificateUrl, Asked>,
+    asked: HashMap<CertificateUrl, PendingFetch>,
     asked_before: u64,
     /// Names that were valid before and are being fetched for waiting messages.
     again: HashMap<CertificateUrl, watch::Receiver<Option<Fetched>>>,
@@ -108,7 +108,7 @@ struct State {
 }
 
 #[derive(Debug)]
-struct Known {
+struct KnownCertificate {
     key: Arc<SigningKey>,
     /// When it is refreshed.
     fetch_at: Instant,
@@ -117,7 +117,7 @@ struct Known {
 
 /// A new name to fetch.
 #[derive(Debug)]
-struct Asked {
+struct PendingFetch {
     topic: Arc<Topic>,
     group: PeerGroup,
     times: u32,
@@ -133,9 +133,9 @@ impl Certificates {
     #[must_use]
     pub fn new(parts: CertificateParts, topics: &[Arc<Topic>]) -> Self {
         let warnings = LogLimiter::new(Duration::from_secs(10), Arc::clone(&parts.metrics));
-        let certificates = Self(Arc::new(Shared {
+        let certificates = Self(Arc::new(CertificatesShared {
             parts,
-            state: Mutex::new(State::new(Instant::now())),
+            state: Mutex::new(CertificatesState::new(Instant::now())),
             one_refresh: Semaphore::new(1),
             waiting: Semaphore::new(WAITING_MAX),
             warnings,
@@ -165,7 +165,9 @@ impl Certificates {
                 Ok(key) if *chain => {
                     metrics.sns_certificates.increment(CertificateOutcome::Loaded);
                     let key = Arc::new(key);
-                    state.known.insert(url, Known { key, fetch_at: now, fetched_at: now });
+                    state
+                        .known
+                        .insert(url, KnownCertificate { key, fetch_at: now, fetched_at: now });
                 }
                 Ok(_) => _ = state.held.insert(url),
                 Err(why) => {
@@ -360,7 +362,7 @@ impl Certificates {
         fetched
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, CertificatesState> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -377,7 +379,7 @@ type Rank = (u32, Reverse<u32>, u64);
 
 // === impl State ===
 
-impl State {
+impl CertificatesState {
     fn new(now: Instant) -> Self {
         Self {
             known: HashMap::new(),
@@ -422,7 +424,7 @@ impl State {
         self.asked_before += 1;
         let (sender, fetched) = watch::channel(None);
         let (topic, is_begun) = (Arc::clone(topic), false);
-        let asked = Asked { topic, group, times, order, is_begun, fetched: sender };
+        let asked = PendingFetch { topic, group, times, order, is_begun, fetched: sender };
         self.asked.insert(url.clone(), asked);
         Some(fetched)
     }
@@ -456,7 +458,7 @@ impl State {
     }
 
     /// Ends the fetch of a name, successful or not.
-    fn end(&mut self, url: &CertificateUrl, is_good: bool, now: Instant) -> Option<Asked> {
+    fn end(&mut self, url: &CertificateUrl, is_good: bool, now: Instant) -> Option<PendingFetch> {
         let asked = self.asked.remove(url)?;
         if !is_good {
             self.in_vain.add(&asked.group, now);
@@ -475,7 +477,11 @@ impl State {
                 }
                 self.held.remove(url);
                 self.without.remove(url);
-                let known = Known { key: Arc::clone(&key), fetch_at: now + FRESH, fetched_at: now };
+                let known = KnownCertificate {
+                    key: Arc::clone(&key),
+                    fetch_at: now + FRESH,
+                    fetched_at: now,
+                };
                 self.known.insert(url.clone(), known);
                 Ok(key)
             }
@@ -504,7 +510,7 @@ impl State {
 
 /// The body of a successful response.
 fn body_of(
-    answer: Result<super::web::Answer, String>,
+    answer: Result<super::web::WebResponse, String>,
     host: &str,
     path: &str,
 ) -> Result<Vec<u8>, NoKey> {
@@ -628,7 +634,11 @@ mod tests {
 
     /// Fetches without success for a while, as fast as the budget allows; returns the names in
     /// order.
-    fn fetch_for(state: &mut State, time: Duration, now: &mut Instant) -> Vec<CertificateUrl> {
+    fn fetch_for(
+        state: &mut CertificatesState,
+        time: Duration,
+        now: &mut Instant,
+    ) -> Vec<CertificateUrl> {
         let (mut fetched, end) = (Vec::new(), *now + time);
         loop {
             *now += state.budget_pause(*now);
@@ -647,9 +657,9 @@ mod tests {
         let mut now = Instant::now();
         // One attacker, attackers with forty addresses, and all clients behind one load balancer.
         for (peers, own) in [(1, 99), (40, 99), (1, 1)] {
-            let mut state = State::new(now);
+            let mut state = CertificatesState::new(now);
             let (truth, mut made_up) = (url_of(&topic, 0), 1);
-            let mut flood = |state: &mut State, now| {
+            let mut flood = |state: &mut CertificatesState, now| {
                 for at in 0..2000_u32 {
                     state.ask(&url_of(&topic, made_up), &topic, peer(1 + at % peers), now);
                     made_up += 1;

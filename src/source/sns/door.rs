@@ -40,7 +40,7 @@ pub struct PeerGroup(IpAddr);
 
 /// The door. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Door(Arc<Mutex<State>>);
+pub struct Door(Arc<Mutex<DoorState>>);
 
 /// A message's place at the door; released when dropped.
 #[derive(Debug)]
@@ -52,8 +52,8 @@ pub struct DoorPlace {
 }
 
 #[derive(Debug, Default)]
-struct State {
-    places: HashMap<u64, Held>,
+struct DoorState {
+    places: HashMap<u64, HeldMessage>,
     next: u64,
     /// Memory beyond the free bytes of each message.
     long_bytes: usize,
@@ -61,7 +61,7 @@ struct State {
 
 /// The state of a message at the door.
 #[derive(Debug)]
-struct Held {
+struct HeldMessage {
     group: PeerGroup,
     since: Instant,
     /// Bytes that have arrived.
@@ -118,14 +118,20 @@ impl Door {
         state.next += 1;
         let evicted = CancellationToken::new();
         let (phase, received, long_bytes) = (Phase::Reading, 0, 0);
-        let held =
-            Held { group, since: now, received, long_bytes, phase, evicted: evicted.clone() };
+        let held = HeldMessage {
+            group,
+            since: now,
+            received,
+            long_bytes,
+            phase,
+            evicted: evicted.clone(),
+        };
         state.places.insert(number, held);
         drop(state);
         Ok(DoorPlace { door: self.clone(), number, group, evicted })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, DoorState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -246,16 +252,19 @@ fn evicted() -> Doubted {
 
 // === impl State ===
 
-impl State {
+impl DoorState {
     /// Messages that may be evicted.
-    fn slow(&self, which: impl Fn(&Held) -> bool) -> impl Iterator<Item = (u64, &Held)> {
+    fn slow(
+        &self,
+        which: impl Fn(&HeldMessage) -> bool,
+    ) -> impl Iterator<Item = (u64, &HeldMessage)> {
         let slow = self.places.iter().map(|(number, held)| (*number, held));
         slow.filter(move |(_, held)| held.phase != Phase::Checking && which(held))
     }
 
     /// Evicts the slowest message of the peer that holds the most, by `weight`; a message without
     /// weight stays. Returns false when there is none to evict.
-    fn evict_one(&mut self, now: Instant, weight: impl Fn(&Held) -> usize) -> bool {
+    fn evict_one(&mut self, now: Instant, weight: impl Fn(&HeldMessage) -> usize) -> bool {
         let mut groups: HashMap<PeerGroup, usize> = HashMap::new();
         for (_, held) in self.slow(|held| weight(held) > 0) {
             *groups.entry(held.group).or_default() += weight(held);
@@ -280,7 +289,7 @@ impl State {
 
 // === impl Held ===
 
-impl Held {
+impl HeldMessage {
     /// Nanoseconds per byte.
     fn slowness(&self, now: Instant) -> u128 {
         now.duration_since(self.since).as_nanos() / (self.received as u128 + HEAD_BYTES)

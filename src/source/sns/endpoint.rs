@@ -19,7 +19,7 @@ use super::certificates::{CertificateParts, Certificates};
 use super::confirm::Confirmer;
 use super::door::{Door, DoorPlace, PeerGroup};
 use super::judge::{Doubted, Judge, is_raw};
-use super::message::{Envelope, Kind};
+use super::message::{Envelope, MessageKind};
 use super::topic::Topic;
 use super::web::Web;
 use crate::ack::{Admission, Refusal, RefusalReason, RequestId, SourceKind, Ticket, Waiter};
@@ -67,10 +67,10 @@ pub struct SnsParts {
 
 /// The endpoint. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct SnsEndpoint(Arc<Shared>);
+pub struct SnsEndpoint(Arc<SnsShared>);
 
 #[derive(Debug)]
-struct Shared {
+struct SnsShared {
     judge: Judge,
     confirmer: Confirmer,
     /// One for signed messages, and one for raw ones, whose senders have a password.
@@ -93,7 +93,7 @@ struct Believed {
 }
 
 /// A message that is merged or known.
-struct Taken {
+struct AdmittedMessage {
     waiter: Waiter,
     /// The message's charge among those in flight; absent for a known message.
     _charge: Option<Charge>,
@@ -132,7 +132,7 @@ impl SnsEndpoint {
             certificates,
             clock,
         };
-        Self(Arc::new(Shared {
+        Self(Arc::new(SnsShared {
             judge,
             confirmer: Confirmer::new(web, id_life, Arc::clone(&metrics)),
             door: Door::default(),
@@ -259,8 +259,10 @@ impl SnsEndpoint {
         let Envelope { kind, message_id: id, message, token, subscribe_url, .. } = envelope;
         let arn = topic.arn();
         match kind {
-            Kind::Notification => return Ok(Some(Believed { topic, id, text: message.into() })),
-            Kind::UnsubscribeConfirmation => {
+            MessageKind::Notification => {
+                return Ok(Some(Believed { topic, id, text: message.into() }));
+            }
+            MessageKind::UnsubscribeConfirmation => {
                 shared.metrics.sns_subscriptions.increment(SubscriptionOutcome::Ended);
                 if shared.warnings.allow() {
                     tracing::warn!(
@@ -270,7 +272,7 @@ impl SnsEndpoint {
                 }
                 return Ok(None);
             }
-            Kind::SubscriptionConfirmation => {}
+            MessageKind::SubscriptionConfirmation => {}
         }
         let url = subscribe_url.unwrap_or_default();
         let Some(confirmation) = topic.confirmation(&url, &token.unwrap_or_default()) else {
@@ -294,7 +296,7 @@ impl SnsEndpoint {
     }
 
     /// Looks up the ID, and merges a new message.
-    async fn admit(&self, believed: Believed) -> Result<Taken, Refusal> {
+    async fn admit(&self, believed: Believed) -> Result<AdmittedMessage, Refusal> {
         let shared = &self.0;
         let id = RequestId::new(
             SourceKind::Sns,
@@ -303,7 +305,7 @@ impl SnsEndpoint {
         );
         match shared.source.ledger.admit(id) {
             Admission::Known(waiter) => {
-                Ok(Taken { waiter, _charge: None, outcome: RequestOutcome::Repeated })
+                Ok(AdmittedMessage { waiter, _charge: None, outcome: RequestOutcome::Repeated })
             }
             Admission::New(ticket) => {
                 let source = believed.topic.arn().as_bytes();
@@ -327,7 +329,7 @@ impl SnsEndpoint {
         named: Named<'_>,
         ticket: Ticket,
         text: &Bytes,
-    ) -> Result<Taken, (Ticket, Refusal)> {
+    ) -> Result<AdmittedMessage, (Ticket, Refusal)> {
         let source = &self.0.source;
         let charge = match source.enter(text.len()) {
             Ok(charge) => charge,
@@ -343,11 +345,11 @@ impl SnsEndpoint {
         let committed = source.commit(named, ticket, &mut batch, again).await?;
         let charge = budget.committed();
         let outcome = RequestOutcome::Acknowledged;
-        Ok(Taken { waiter: committed.waiter, _charge: charge, outcome })
+        Ok(AdmittedMessage { waiter: committed.waiter, _charge: charge, outcome })
     }
 
-    async fn wait(&self, taken: Taken, deadline: Instant) -> Response {
-        let Taken { waiter, outcome, _charge } = taken;
+    async fn wait(&self, taken: AdmittedMessage, deadline: Instant) -> Response {
+        let AdmittedMessage { waiter, outcome, _charge } = taken;
         let response = self.0.source.wait(waiter, deadline, outcome).await;
         self.note(response)
     }

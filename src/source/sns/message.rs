@@ -14,7 +14,7 @@ const LINE_BYTES_MAX: usize = 4096;
 #[serde(rename_all = "PascalCase")]
 pub struct Envelope {
     #[serde(rename = "Type")]
-    pub kind: Kind,
+    pub kind: MessageKind,
     pub message_id: String,
     pub topic_arn: String,
     pub subject: Option<String>,
@@ -30,7 +30,7 @@ pub struct Envelope {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub enum Kind {
+pub enum MessageKind {
     Notification,
     SubscriptionConfirmation,
     UnsubscribeConfirmation,
@@ -69,7 +69,7 @@ impl Envelope {
             return Err("the signature is too long");
         }
         let confirms = envelope.token.is_some() && envelope.subscribe_url.is_some();
-        if envelope.kind != Kind::Notification && !confirms {
+        if envelope.kind != MessageKind::Notification && !confirms {
             return Err("a confirmation has no Token or SubscribeURL");
         }
         Ok(envelope)
@@ -80,11 +80,11 @@ impl Envelope {
     #[must_use]
     pub fn signed_text(&self) -> String {
         let kind = match self.kind {
-            Kind::Notification => "Notification",
-            Kind::SubscriptionConfirmation => "SubscriptionConfirmation",
-            Kind::UnsubscribeConfirmation => "UnsubscribeConfirmation",
+            MessageKind::Notification => "Notification",
+            MessageKind::SubscriptionConfirmation => "SubscriptionConfirmation",
+            MessageKind::UnsubscribeConfirmation => "UnsubscribeConfirmation",
         };
-        let is_notification = self.kind == Kind::Notification;
+        let is_notification = self.kind == MessageKind::Notification;
         let members = [
             ("Message", Some(self.message.as_str())),
             ("MessageId", Some(&self.message_id)),
@@ -225,9 +225,9 @@ mod tests {
 
     fn envelope() -> impl Strategy<Value = Envelope> {
         let kind = prop::sample::select(vec![
-            Kind::Notification,
-            Kind::SubscriptionConfirmation,
-            Kind::UnsubscribeConfirmation,
+            MessageKind::Notification,
+            MessageKind::SubscriptionConfirmation,
+            MessageKind::UnsubscribeConfirmation,
         ]);
         let optional = || prop::option::of(text());
         let members = (text(), text(), text(), text(), optional(), optional(), optional());
@@ -236,7 +236,7 @@ mod tests {
                 members;
             // As `read` accepts them: only `Message` may have several lines.
             let line = |text: String| text.replace('\n', "");
-            let of_confirmation = kind != Kind::Notification;
+            let of_confirmation = kind != MessageKind::Notification;
             let confirms =
                 |text: Option<String>| of_confirmation.then(|| line(text.unwrap_or_default()));
             Envelope {

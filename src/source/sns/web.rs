@@ -29,7 +29,7 @@ pub enum WebEnvironment {
 
 /// A response.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct WebResponse {
     pub status: u16,
     pub body: Bytes,
 }
@@ -83,7 +83,12 @@ impl Web {
     ///
     /// # Errors
     /// There was no response within the size limit; explains why.
-    pub async fn get_https(&self, host: &str, path: &str, most: usize) -> Result<Answer, String> {
+    pub async fn get_https(
+        &self,
+        host: &str,
+        path: &str,
+        most: usize,
+    ) -> Result<WebResponse, String> {
         let place = match &self.environment {
             WebEnvironment::World => TcpStream::connect((host, 443)).await,
             WebEnvironment::StandIn { https, .. } => TcpStream::connect(https).await,
@@ -101,7 +106,12 @@ impl Web {
     ///
     /// # Errors
     /// There was no response within the size limit; explains why.
-    pub async fn get_http(&self, host: &str, path: &str, most: usize) -> Result<Answer, String> {
+    pub async fn get_http(
+        &self,
+        host: &str,
+        path: &str,
+        most: usize,
+    ) -> Result<WebResponse, String> {
         let place = match &self.environment {
             WebEnvironment::World => TcpStream::connect((host, 80)).await,
             WebEnvironment::StandIn { http, .. } => TcpStream::connect(http).await,
@@ -116,7 +126,7 @@ async fn ask(
     host: &str,
     path: &str,
     most: usize,
-) -> Result<Answer, String> {
+) -> Result<WebResponse, String> {
     let failed = |error: hyper::Error| format!("no response from {host}: {error}");
     let (mut sender, connection) = http1::handshake(stream).await.map_err(failed)?;
     let request = Request::get(path)
@@ -129,7 +139,7 @@ async fn ask(
         let (head, body) = sender.send_request(request).await.map_err(failed)?.into_parts();
         let body = Limited::new(body, most).collect().await;
         let body = body.map_err(|error| format!("incomplete response from {host}: {error}"))?;
-        Ok(Answer { status: head.status.as_u16(), body: body.to_bytes() })
+        Ok(WebResponse { status: head.status.as_u16(), body: body.to_bytes() })
     };
     tokio::pin!(answer);
     // The connection is driven here, so that it ends with the caller.

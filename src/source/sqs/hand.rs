@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 /// Identifies a message to SQS, to delete it or to change its visibility.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Handle {
+pub struct MessageGuard {
     pub id: Arc<str>,
     /// The newest receipt handle: older ones may not work any more.
     pub receipt: String,
@@ -19,7 +19,7 @@ pub struct Handle {
 /// The messages in flight, by their ID.
 #[derive(Debug)]
 pub struct Hand {
-    held: Mutex<HashMap<Arc<str>, Held>>,
+    held: Mutex<HashMap<Arc<str>, MessageInFlight>>,
     room: Arc<Semaphore>,
     visibility: Duration,
     /// Messages that are settled and not deleted yet.
@@ -28,7 +28,7 @@ pub struct Hand {
 }
 
 #[derive(Debug)]
-struct Held {
+struct MessageInFlight {
     receipt: String,
     /// When SQS may redeliver it.
     visible_at: Instant,
@@ -75,7 +75,10 @@ impl Hand {
             return None;
         }
         let id: Arc<str> = id.into();
-        all.insert(Arc::clone(&id), Held { receipt, visible_at, settled: false, _room: room });
+        all.insert(
+            Arc::clone(&id),
+            MessageInFlight { receipt, visible_at, settled: false, _room: room },
+        );
         Some(id)
     }
 
@@ -96,35 +99,35 @@ impl Hand {
     }
 
     /// The newest handles of these messages.
-    pub fn handles(&self, ids: &[Arc<str>]) -> Vec<Handle> {
+    pub fn handles(&self, ids: &[Arc<str>]) -> Vec<MessageGuard> {
         let held = self.held();
         let handle = |id: &Arc<str>| {
             let receipt = held.get(id)?.receipt.clone();
-            Some(Handle { id: Arc::clone(id), receipt })
+            Some(MessageGuard { id: Arc::clone(id), receipt })
         };
         ids.iter().filter_map(handle).collect()
     }
 
     /// Messages with less than half of their visibility timeout left.
-    pub fn due(&self) -> Vec<Handle> {
+    pub fn due(&self) -> Vec<MessageGuard> {
         let soon = Instant::now() + self.visibility / 2;
         self.filtered(|held| held.visible_at <= soon)
     }
 
     /// Messages that are not settled.
-    pub fn unsettled(&self) -> Vec<Handle> {
+    pub fn unsettled(&self) -> Vec<MessageGuard> {
         self.filtered(|held| !held.settled)
     }
 
     /// Messages that are settled and not deleted yet.
-    pub fn deletable(&self) -> Vec<Handle> {
+    pub fn deletable(&self) -> Vec<MessageGuard> {
         self.filtered(|held| held.settled)
     }
 
-    fn filtered(&self, take: impl Fn(&Held) -> bool) -> Vec<Handle> {
+    fn filtered(&self, take: impl Fn(&MessageInFlight) -> bool) -> Vec<MessageGuard> {
         let held = self.held();
         let taken = held.iter().filter(|(_, held)| take(held));
-        let handle = |(id, held): (&Arc<str>, &Held)| Handle {
+        let handle = |(id, held): (&Arc<str>, &MessageInFlight)| MessageGuard {
             id: Arc::clone(id),
             receipt: held.receipt.clone(),
         };
@@ -157,7 +160,7 @@ impl Hand {
         self.pollers.store(pollers as u64, Ordering::Relaxed);
     }
 
-    fn held(&self) -> MutexGuard<'_, HashMap<Arc<str>, Held>> {
+    fn held(&self) -> MutexGuard<'_, HashMap<Arc<str>, MessageInFlight>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use super::Shared;
-use super::hand::Handle;
+use super::SqsShared;
+use super::hand::MessageGuard;
 #[cfg(feature = "s3")]
 use super::objects::merge_objects;
 use crate::ack::{Admission, Refusal, RefusalReason, RequestId, SourceKind, Stage, Ticket, Waiter};
@@ -27,7 +27,7 @@ const WAIT_MAX: Duration = Duration::from_mins(5);
 /// A message in flight. Dropping it lets SQS redeliver the message after its visibility timeout.
 #[derive(Debug)]
 pub struct Hold {
-    shared: Arc<Shared>,
+    shared: Arc<SqsShared>,
     id: Arc<str>,
     is_kept: bool,
 }
@@ -46,7 +46,7 @@ type Waiters = (Vec<Waiter>, RequestOutcome);
 // === impl Hold ===
 
 impl Hold {
-    pub fn new(shared: Arc<Shared>, id: Arc<str>) -> Self {
+    pub fn new(shared: Arc<SqsShared>, id: Arc<str>) -> Self {
         Self { shared, id, is_kept: false }
     }
 
@@ -66,7 +66,7 @@ impl Hold {
     /// Releases the message, and hides it in SQS for a time that doubles with each delivery, which
     /// the queue's redrive policy counts.
     async fn hide(self, receives: u32) {
-        let handles: Vec<Handle> = self.shared.hand.handles(&[Arc::clone(&self.id)]);
+        let handles: Vec<MessageGuard> = self.shared.hand.handles(&[Arc::clone(&self.id)]);
         let time = hidden_for(self.shared.settings.visibility, receives);
         let failed = self.shared.queue.show_in(&handles, time).await;
         self.shared
@@ -129,7 +129,7 @@ pub async fn handle(hold: Hold, content: Content, place: OwnedSemaphorePermit) {
 }
 
 async fn merge(
-    shared: &Arc<Shared>,
+    shared: &Arc<SqsShared>,
     message: &str,
     request: RequestId,
     body: Bytes,
@@ -156,7 +156,7 @@ async fn merge(
 }
 
 async fn merge_new(
-    shared: &Shared,
+    shared: &SqsShared,
     named: Named<'_>,
     ticket: Ticket,
     body: Bytes,
@@ -183,7 +183,7 @@ async fn merge_new(
 
 /// Waits until a merged message is done.
 async fn wait(
-    shared: &Shared,
+    shared: &SqsShared,
     request: RequestId,
     waiters: Vec<Waiter>,
     mut outcome: RequestOutcome,
@@ -212,7 +212,7 @@ async fn wait(
 
 // === impl Shared ===
 
-impl Shared {
+impl SqsShared {
     /// The patience of one message, which waits for room for a limited time.
     pub(super) fn patience(&self) -> Patience {
         Patience::new(self.drain.clone()).at_most(WAIT_MAX)

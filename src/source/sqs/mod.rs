@@ -61,10 +61,10 @@ pub struct SqsParts {
 
 /// A queue that is polled. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct SqsSource(Arc<Shared>);
+pub struct SqsSource(Arc<SqsShared>);
 
 #[derive(Debug)]
-struct Shared {
+struct SqsShared {
     settings: SqsSettings,
     queue: Queue,
     hand: Hand,
@@ -86,7 +86,7 @@ struct Shared {
 const WORKING_MAX: usize = 64;
 
 /// Warns at the start about a missing redrive policy, if the queue's attributes can be read.
-async fn warn_without_redrive_policy(shared: Arc<Shared>) {
+async fn warn_without_redrive_policy(shared: Arc<SqsShared>) {
     let queue = shared.queue.url();
     match shared.queue.has_redrive_policy().await {
         Ok(true) => {}
@@ -107,7 +107,7 @@ impl SqsSource {
     pub fn start(sdk: &SdkConfig, settings: SqsSettings, parts: SqsParts) -> Self {
         let SqsParts { source, metrics, supervisor, drain, .. } = parts;
         let (deletions, deleting) = mpsc::unbounded_channel();
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(SqsShared {
             queue: Queue::new(sdk, &settings),
             hand: Hand::new(settings.held_messages, settings.visibility),
             settings,

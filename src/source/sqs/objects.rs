@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Shared;
+use super::SqsShared;
 use crate::ack::{Admission, Refusal, RefusalReason, Ticket, Waiter};
 use crate::dead_letters::Letters;
 use crate::intake::{LetterContent, MeteredBatch, Named, Patience, SourceIntake};
@@ -23,7 +23,7 @@ pub struct ObjectSource {
 /// Counts the objects that a message names, each as its own request. A rejection of one does not
 /// undo the others, which are known when the message is redelivered. Returns what to wait for.
 pub async fn merge_objects(
-    shared: &Arc<Shared>,
+    shared: &Arc<SqsShared>,
     from: &ObjectSource,
     notification: Notification,
 ) -> Result<Vec<Waiter>, Refusal> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use super::Shared;
+use super::SqsShared;
 use super::message::{Hold, handle};
 use super::queue::{MESSAGES_MAX, Received};
 
@@ -31,7 +31,7 @@ enum Round {
 }
 
 /// Polls until the daemon drains.
-pub async fn poll(shared: Arc<Shared>) {
+pub async fn poll(shared: Arc<SqsShared>) {
     let mut rounds = JoinSet::new();
     let mut backoff = Backoff::default();
     let mut pollers = 1;
@@ -65,7 +65,7 @@ pub async fn poll(shared: Arc<Shared>) {
     shared.hand.set_pollers(0);
 }
 
-async fn round(shared: Arc<Shared>) -> Round {
+async fn round(shared: Arc<SqsShared>) -> Round {
     let room = tokio::select! {
         () = shared.drain.cancelled() => return Round::Draining,
         room = shared.hand.room(10) => room,

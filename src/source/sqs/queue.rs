@@ -13,7 +13,7 @@ use aws_sdk_sqs::types::{
 };
 
 use super::SqsSettings;
-use super::hand::Handle;
+use super::hand::MessageGuard;
 use super::message::Content;
 use crate::aws::CONNECT_TIMEOUT;
 
@@ -136,7 +136,7 @@ impl Queue {
     }
 
     /// Deletes at most ten messages; returns those that failed.
-    pub async fn delete(&self, handles: &[Handle]) -> Vec<Failed> {
+    pub async fn delete(&self, handles: &[MessageGuard]) -> Vec<Failed> {
         let entries = handles.iter().enumerate().map(|(at, handle)| {
             let entry = DeleteMessageBatchRequestEntry::builder().id(at.to_string());
             let entry = entry.receipt_handle(&handle.receipt).build();
@@ -150,7 +150,7 @@ impl Queue {
     }
 
     /// Sets the visibility timeout of at most ten messages, from now on; returns those that failed.
-    pub async fn show_in(&self, handles: &[Handle], visibility: Duration) -> Vec<Failed> {
+    pub async fn show_in(&self, handles: &[MessageGuard], visibility: Duration) -> Vec<Failed> {
         let entries = handles.iter().enumerate().map(|(at, handle)| {
             let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(at.to_string());
             let entry = entry.receipt_handle(&handle.receipt);
@@ -174,7 +174,7 @@ fn failed(entries: &[BatchResultErrorEntry]) -> Vec<Failed> {
     failed.collect()
 }
 
-fn all_failed(handles: &[Handle], why: &str) -> Vec<Failed> {
+fn all_failed(handles: &[MessageGuard], why: &str) -> Vec<Failed> {
     let failed = |at| Failed { at, for_good: false, why: why.to_owned() };
     (0..handles.len()).map(failed).collect()
 }

@@ -8,8 +8,8 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::Shared;
-use super::hand::Handle;
+use super::SqsShared;
+use super::hand::MessageGuard;
 use super::queue::{Failed, MESSAGES_MAX};
 use crate::ack::{RequestId, SourceKind};
 use crate::backoff::Backoff;
@@ -24,7 +24,7 @@ const CALLS_MAX: usize = 16;
 ///
 /// # Panics
 /// Panics when a deletion panics.
-pub async fn delete(shared: Weak<Shared>, mut deletions: mpsc::UnboundedReceiver<Arc<str>>) {
+pub async fn delete(shared: Weak<SqsShared>, mut deletions: mpsc::UnboundedReceiver<Arc<str>>) {
     let mut calls = JoinSet::new();
     let mut ids = Vec::with_capacity(MESSAGES_MAX);
     loop {
@@ -58,7 +58,7 @@ pub async fn delete(shared: Weak<Shared>, mut deletions: mpsc::UnboundedReceiver
 }
 
 /// Deletes the messages that the deleting task left when it panicked, in another task.
-pub async fn delete_left(shared: &Arc<Shared>) {
+pub async fn delete_left(shared: &Arc<SqsShared>) {
     let shared = Arc::clone(shared);
     let deleting = tokio::spawn(async move {
         for handles in shared.hand.deletable().chunks(MESSAGES_MAX) {
@@ -80,7 +80,7 @@ fn raise(done: Result<(), JoinError>) {
 }
 
 /// Deletes at most ten messages, with retries.
-async fn delete_all(shared: &Shared, mut ids: Vec<Arc<str>>) {
+async fn delete_all(shared: &SqsShared, mut ids: Vec<Arc<str>>) {
     let mut backoff = Backoff::default();
     fault::hit("sqs_delete");
     loop {
@@ -114,7 +114,7 @@ async fn delete_all(shared: &Shared, mut ids: Vec<Arc<str>>) {
 
 /// Extends the visibility timeout of messages in flight before it ends, as long as the source
 /// exists.
-pub async fn lengthen(shared: Weak<Shared>) {
+pub async fn lengthen(shared: Weak<SqsShared>) {
     loop {
         let Some(alive) = shared.upgrade() else { return };
         let pause = alive.settings.visibility / 8;
@@ -131,7 +131,7 @@ pub async fn lengthen(shared: Weak<Shared>) {
     }
 }
 
-async fn lengthen_all(shared: Arc<Shared>, handles: Vec<Handle>) {
+async fn lengthen_all(shared: Arc<SqsShared>, handles: Vec<MessageGuard>) {
     let at = Instant::now();
     let failed = shared.queue.show_in(&handles, shared.settings.visibility).await;
     shared.complain("extending the visibility of messages failed; SQS may redeliver them", &failed);
@@ -143,7 +143,7 @@ async fn lengthen_all(shared: Arc<Shared>, handles: Vec<Handle>) {
 }
 
 /// Makes messages visible at once.
-pub async fn give_back(shared: &Shared, handles: &[Handle]) {
+pub async fn give_back(shared: &SqsShared, handles: &[MessageGuard]) {
     for handles in handles.chunks(MESSAGES_MAX) {
         let failed = shared.queue.show_in(handles, Duration::ZERO).await;
         shared.complain(
@@ -158,7 +158,7 @@ pub async fn give_back(shared: &Shared, handles: &[Handle]) {
 
 // === impl Shared ===
 
-impl Shared {
+impl SqsShared {
     /// Releases a message. Its ID is remembered for a while, because a redelivery may be in
     /// transit, and a message that could not be deleted will be redelivered.
     fn let_go(&self, message: &str) {

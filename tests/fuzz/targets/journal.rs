@@ -41,7 +41,7 @@ use aggregate::{Aggregator, Delta, Key, Limits, layout_of, varint};
 use clock::Clock;
 use rules::{Layout, Layouts};
 use journal::disk::Disk;
-use journal::files::{self, Report};
+use journal::files::{self, JournalReport};
 use journal::record::{Next, Record, Records};
 use journal::simulated::SimulatedDisk;
 use journal::state::State;
@@ -158,7 +158,7 @@ fn judge(bytes: &[u8]) -> (bool, bool) {
     }
 }
 
-fn assert_reported(files: &[File], report: &Report) {
+fn assert_reported(files: &[File], report: &JournalReport) {
     let name = |file: &File| {
         let kind = if file.is_checkpoint { "checkpoint" } else { "log" };
         format!("{:016}.{kind}", file.number)
