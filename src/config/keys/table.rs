@@ -212,7 +212,7 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "limits.entries",
         default: "1000000",
-        help: "pairs of series and minute not yet accepted by CloudWatchConfig; above the limit, \
+        help: "pairs of series and minute not yet accepted by CloudWatch; above the limit, \
                requests get 503 and are retried",
         kind: KeyKind::Number {
             least: 1,
@@ -243,7 +243,7 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "firehose.access_keys",
         default: "[]",
-        help: "access keys that FirehoseConfig may send; each one is accepted, so a key can be replaced \
+        help: "access keys that Firehose may send; each one is accepted, so a key can be replaced \
                without downtime",
         kind: KeyKind::AccessKeys { set: |config, keys| config.firehose.access_keys = keys },
     },
@@ -251,7 +251,7 @@ pub(super) const KEYS: &[KeyDoc] = &[
         path: "firehose.acknowledge",
         default: r#""merged""#,
         help: "when to respond: when counts are in memory (a crash loses one flush interval), when \
-               they are also on disk, or when CloudWatchConfig has accepted them",
+               they are also on disk, or when CloudWatch has accepted them",
         kind: KeyKind::Choice {
             options: &[
                 ("merged", |config| config.firehose.acknowledge = Acknowledge::Merged),
@@ -290,7 +290,7 @@ pub(super) const KEYS: &[KeyDoc] = &[
         path: "sns.acknowledge",
         default: r#""merged""#,
         help: "when to respond: when counts are in memory (a crash loses one flush interval), when \
-               they are also on disk, or when CloudWatchConfig has accepted them",
+               they are also on disk, or when CloudWatch has accepted them",
         kind: KeyKind::Choice {
             options: &[
                 ("merged", |config| config.sns.acknowledge = Acknowledge::Merged),
@@ -378,7 +378,7 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "sqs.acknowledge",
         default: r#""published""#,
-        help: "when to delete a message: when CloudWatchConfig has accepted its counts, when they are on \
+        help: "when to delete a message: when CloudWatch has accepted its counts, when they are on \
                disk, or when they are in memory",
         kind: KeyKind::Choice {
             options: &[
@@ -480,7 +480,7 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "cloudwatch.publish",
         default: r#""aws""#,
-        help: "where to publish: `aws` sends counts to CloudWatchConfig; `memory` keeps them for GET \
+        help: "where to publish: `aws` sends counts to CloudWatch; `memory` keeps them for GET \
                /series only and sends nothing",
         kind: KeyKind::Choice {
             options: &[
@@ -534,7 +534,7 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "cloudwatch.settle_deadline",
         default: r#""45s""#,
-        help: "longest time that counts may wait for CloudWatchConfig; while older counts are \
+        help: "longest time that counts may wait for CloudWatch; while older counts are \
                unpublished, `published` sources accept nothing new",
         kind: KeyKind::Duration {
             least: SHORTEST,
@@ -609,7 +609,7 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "journal.directory",
         default: r#""""#,
-        help: "directory where `journaled` keeps counts until CloudWatchConfig has accepted them; must \
+        help: "directory where `journaled` keeps counts until CloudWatch has accepted them; must \
                outlive the task",
         kind: KeyKind::Text {
             is: "directory",
@@ -634,7 +634,7 @@ pub(super) const KEYS: &[KeyDoc] = &[
     KeyDoc {
         path: "dead_letters.stream",
         default: r#""""#,
-        help: "FirehoseConfig delivery stream for values that cannot be read, instead of files; empty: \
+        help: "Firehose delivery stream for values that cannot be read, instead of files; empty: \
                no stream",
         kind: KeyKind::Text {
             is: "stream name",
