@@ -261,7 +261,7 @@ fn a_directory_that_cannot_be_used_stops_the_start() {
     assert!(
         said.contains("cannot keep dead letters in /dev/null/letters (dead_letters.directory): ")
     );
-    assert!(said.contains("; make it a directory that this process may write"), "{said}");
+    assert!(said.contains("; make it a directory that this process can write to"), "{said}");
 }
 
 /// Not even at the most detailed level, and not when a letter fails.

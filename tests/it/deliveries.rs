@@ -106,7 +106,7 @@ async fn bad_input_is_refused_or_counted_and_costs_no_neighbour() {
         (b"{\"requestId\":\"#\"}", "no `records` list"),
         (b"{\"requestId\":\"#\",\"records\":{}}", "no `records` list"),
         (b"{\"requestId\":\"b\",\"records\":[]}", "differ"),
-        (b"{\"requestId\":\"\",\"records\":[]}", "no id"),
+        (b"{\"requestId\":\"\",\"records\":[]}", "not a valid request ID"),
     ]
     .into_iter()
     .enumerate()

@@ -171,7 +171,7 @@ async fn nothing_planted_comes_out_whatever_goes_wrong() {
     assert!(fake.wait_until(|state: &State| state.calls().len() >= 4, PATIENCE).await);
     fs::write(definitions, "{\"ConfigurationSets\": [{}, 5]}").expect("it is written");
     daemon.signal("HUP");
-    heard.add("reload", daemon.wait_for_line("definitions refused"));
+    heard.add("reload", daemon.wait_for_line("new definitions rejected"));
     assert_eq!(stop(daemon, &mut heard, "published").await, Some(0));
 
     // The remaining counts are printed completely at the end: series, but no addresses.
