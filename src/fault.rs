@@ -10,7 +10,7 @@
 /// # Panics
 /// If the action is `panic`.
 #[cfg(debug_assertions)]
-pub fn hit(point: &str) {
+pub(crate) fn hit(point: &str) {
     use std::time::{Duration, Instant};
 
     let Some(action) = injected::action_at(point) else { return };
@@ -46,7 +46,7 @@ mod injected {
 
     static FAULTS: OnceLock<Vec<Fault>> = OnceLock::new();
 
-    pub fn action_at(point: &str) -> Option<&'static str> {
+    pub(super) fn action_at(point: &str) -> Option<&'static str> {
         let faults = FAULTS.get_or_init(|| {
             let list = std::env::var("POSTMETER_FAULT").unwrap_or_default();
             list.split(',').filter_map(parse).collect()

@@ -19,10 +19,11 @@
 //! The library serves the project's own binaries; its API is not stable.
 
 #![forbid(unsafe_code)]
+#![warn(unreachable_pub)]
 
-pub mod ack;
+mod ack;
 pub mod aggregate;
-pub mod api;
+mod api;
 pub mod app;
 pub mod aws;
 pub mod backoff;
@@ -30,28 +31,28 @@ pub mod catalog;
 pub mod cli;
 pub mod clock;
 pub mod config;
-pub mod dead_letters;
+mod dead_letters;
 pub mod definitions;
-pub mod fault;
-pub mod finding;
-pub mod forward;
+mod fault;
+mod finding;
+mod forward;
 pub mod http;
-pub mod intake;
-pub mod journal;
-pub mod label;
+mod intake;
+mod journal;
+mod label;
 pub mod limits;
-pub mod offload;
+mod offload;
 pub mod pipeline;
-pub mod printable;
-pub mod private;
-pub mod replay;
+mod printable;
+mod private;
+mod replay;
 pub mod rules;
 pub mod ses;
 #[cfg(test)]
 mod simulation;
 pub mod sink;
 pub mod source;
-pub mod supervisor;
+mod supervisor;
 pub mod synth;
 pub mod telemetry;
 #[cfg(test)]

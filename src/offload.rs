@@ -8,7 +8,7 @@ use tokio::task::{JoinError, spawn, spawn_blocking};
 ///
 /// # Errors
 /// The work panicked.
-pub async fn offload<T: Send + 'static>(
+pub(crate) async fn offload<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, JoinError> {
     if Handle::current().runtime_flavor() != RuntimeFlavor::CurrentThread {
@@ -27,7 +27,7 @@ pub async fn offload<T: Send + 'static>(
 
 /// Simulated time that passes before and after offloaded work.
 #[cfg(test)]
-pub mod pauses {
+pub(crate) mod pauses {
     use std::cell::Cell;
     use std::time::Duration;
 
@@ -36,11 +36,11 @@ pub mod pauses {
     }
 
     /// From now on, offloaded work of this thread takes a random time up to this.
-    pub fn set_longest(longest: Duration) {
+    pub(crate) fn set_longest(longest: Duration) {
         LONGEST.set(longest);
     }
 
-    pub async fn pause() {
+    pub(crate) async fn pause() {
         let longest = LONGEST.get();
         if !longest.is_zero() {
             tokio::time::sleep(longest.mul_f64(fastrand::f64())).await;

@@ -1,11 +1,11 @@
 //! Makes untrusted text safe for a log line or a message: escaped, and cut.
 
 /// The number of characters of a name, an id or a path that are shown.
-pub const SHOWN_CHARS_MAX: usize = 300;
+pub(crate) const SHOWN_CHARS_MAX: usize = 300;
 
 /// Escapes unprintable characters and cuts the text after `chars_max` characters.
 #[must_use]
-pub fn printable(text: &str, chars_max: usize) -> String {
+pub(crate) fn printable(text: &str, chars_max: usize) -> String {
     let mut out = String::new();
     for (count, character) in text.chars().enumerate() {
         if count == chars_max {
@@ -19,7 +19,7 @@ pub fn printable(text: &str, chars_max: usize) -> String {
 
 /// As [`printable`], for a field of a log line.
 #[must_use]
-pub fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     printable(text, SHOWN_CHARS_MAX)
 }
 

@@ -16,7 +16,7 @@ const OTHERS: u32 = 0o077;
 
 /// Options for a private file: created with mode 0600. Pass them to [`open`].
 #[must_use]
-pub fn options() -> OpenOptions {
+pub(crate) fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.mode(FILE_MODE);
     options
@@ -26,7 +26,7 @@ pub fn options() -> OpenOptions {
 ///
 /// # Errors
 /// Errors of the system; one that names the link for a link.
-pub fn open(options: &OpenOptions, path: &Path) -> io::Result<File> {
+pub(crate) fn open(options: &OpenOptions, path: &Path) -> io::Result<File> {
     let no_follow = i32::try_from(OFlags::NOFOLLOW.bits()).map_err(io::Error::other)?;
     let opened = options.clone().custom_flags(no_follow).open(path);
     opened.map_err(|error| match Errno::from_io_error(&error) {
@@ -37,7 +37,7 @@ pub fn open(options: &OpenOptions, path: &Path) -> io::Result<File> {
 
 /// The error for a path that must not be a symbolic link.
 #[must_use]
-pub fn link_error(path: &Path) -> io::Error {
+pub(crate) fn link_error(path: &Path) -> io::Error {
     let why = format!("{} is a symbolic link; replace it with the file itself", path.display());
     io::Error::new(io::ErrorKind::InvalidInput, why)
 }
@@ -47,7 +47,7 @@ pub fn link_error(path: &Path) -> io::Error {
 ///
 /// # Errors
 /// Errors of the system.
-pub fn create_anew(new: &Path) -> io::Result<File> {
+pub(crate) fn create_anew(new: &Path) -> io::Result<File> {
     match fs::remove_file(new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -61,7 +61,7 @@ pub fn create_anew(new: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// Errors of the system.
-pub fn directory(path: &Path, key: &'static str) -> io::Result<PathBuf> {
+pub(crate) fn directory(path: &Path, key: &'static str) -> io::Result<PathBuf> {
     DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path)?;
     let resolved = fs::canonicalize(path)?;
     if fs::symlink_metadata(path)?.is_symlink() {
@@ -83,7 +83,7 @@ pub fn directory(path: &Path, key: &'static str) -> io::Result<PathBuf> {
 ///
 /// # Errors
 /// Errors of the system.
-pub fn restrict(file: &File) -> io::Result<()> {
+pub(crate) fn restrict(file: &File) -> io::Result<()> {
     if file.metadata()?.permissions().mode() & OTHERS == 0 {
         return Ok(());
     }

@@ -19,7 +19,7 @@ struct Trickle {
 
 /// A body with pieces of these sizes. Each piece follows its pause, which starts when the piece is
 /// requested.
-pub fn trickle(pieces: impl IntoIterator<Item = (Duration, usize)>) -> Body {
+pub(crate) fn trickle(pieces: impl IntoIterator<Item = (Duration, usize)>) -> Body {
     Body::new(Trickle { pieces: pieces.into_iter().collect(), pause: None })
 }
 

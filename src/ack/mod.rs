@@ -10,10 +10,10 @@
 mod ledger;
 mod receipt;
 
-pub use ledger::{
-    Admission, DoneWhen, Ledger, Receipts, RequestId, SourceKind, Stage, Ticket, Waiter,
+pub(crate) use ledger::{
+    Admission, DoneWhen, Ledger, RequestId, SourceKind, Stage, Ticket, Waiter,
 };
-pub use receipt::{Receipt, Share};
+pub(crate) use receipt::{Receipt, Share};
 
 use std::borrow::Cow;
 

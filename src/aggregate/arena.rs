@@ -18,11 +18,11 @@ const CHUNKS_MAX: usize = 1 << CHUNK_BITS;
 
 /// The location of a record in its arena: at most [`ArenaPlace::BITS`] bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ArenaPlace(pub u32);
+pub(super) struct ArenaPlace(pub u32);
 
 /// An append-only store of records, up to 50 MB.
 #[derive(Debug, Default)]
-pub struct Arena {
+pub(super) struct Arena {
     chunks: Vec<Vec<u8>>,
     /// Bytes of all chunks, used or not.
     bytes: usize,
@@ -31,7 +31,7 @@ pub struct Arena {
 // === impl Place ===
 
 impl ArenaPlace {
-    pub const BITS: u32 = CHUNK_BITS + OFFSET_BITS;
+    pub(super) const BITS: u32 = CHUNK_BITS + OFFSET_BITS;
 
     fn new(chunk: usize, offset: usize) -> Option<Self> {
         let place = (chunk << OFFSET_BITS) | offset;
@@ -51,7 +51,7 @@ impl ArenaPlace {
 
 impl Arena {
     /// Appends a record. `None` when the arena is full or the record does not fit into any chunk.
-    pub fn push(&mut self, stamp: Stamp, bytes: &[u8]) -> Option<ArenaPlace> {
+    pub(super) fn push(&mut self, stamp: Stamp, bytes: &[u8]) -> Option<ArenaPlace> {
         // The length takes at most five bytes.
         let room = STAMP_BYTES + 5 + bytes.len();
         let fits = |chunk: &Vec<u8>| chunk.capacity() - chunk.len() >= room;
@@ -76,18 +76,18 @@ impl Arena {
     }
 
     /// The record at a place returned by [`Arena::push`].
-    pub fn get(&self, place: ArenaPlace) -> (Stamp, &[u8]) {
+    pub(super) fn get(&self, place: ArenaPlace) -> (Stamp, &[u8]) {
         let record = &self.chunks[place.chunk()][place.offset()..];
         read(record).map_or((Stamp::NONE, &[]), |(stamp, bytes, _)| (stamp, bytes))
     }
 
-    pub fn set_stamp(&mut self, place: ArenaPlace, stamp: Stamp) {
+    pub(super) fn set_stamp(&mut self, place: ArenaPlace, stamp: Stamp) {
         let record = &mut self.chunks[place.chunk()][place.offset()..];
         record[..STAMP_BYTES].copy_from_slice(&stamp.0.to_le_bytes());
     }
 
     /// All records.
-    pub fn iter(&self) -> impl Iterator<Item = (Stamp, &[u8])> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Stamp, &[u8])> {
         self.chunks.iter().flat_map(|chunk| {
             let mut rest = chunk.as_slice();
             std::iter::from_fn(move || {
@@ -99,7 +99,7 @@ impl Arena {
     }
 
     /// Memory used by the arena, in bytes.
-    pub fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.bytes + self.chunks.capacity() * size_of::<Vec<u8>>()
     }
 }

@@ -2,7 +2,7 @@
 //! a shard overlap.
 
 /// Indices of a list, grouped by shard. `shards` yields each item's shard, below `N`.
-pub fn by_shard<const N: usize>(shards: impl Iterator<Item = usize> + Clone) -> Vec<usize> {
+pub(super) fn by_shard<const N: usize>(shards: impl Iterator<Item = usize> + Clone) -> Vec<usize> {
     let mut next = [0; N];
     let mut len = 0;
     for shard in shards.clone() {

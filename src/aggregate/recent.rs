@@ -19,7 +19,7 @@ const MINUTES_MAX: u8 = 180;
 
 /// Counts by series and minute, bounded in age and number.
 #[derive(Debug)]
-pub struct Recent {
+pub(super) struct Recent {
     table: Arc<SeriesTable>,
     run: Run,
     /// The minute of processing time at which the run was written.
@@ -47,13 +47,13 @@ struct Aged {
 
 impl Recent {
     /// Keeps at most `limit` entries.
-    pub fn new(table: Arc<SeriesTable>, limit: usize) -> Self {
+    pub(super) fn new(table: Arc<SeriesTable>, limit: usize) -> Self {
         Self { table, run: Run::default(), written: 0, limit }
     }
 
     /// Adds the counts of an epoch, then removes expired entries and the oldest ones above the
     /// limit. Returns the number of entries evicted early.
-    pub fn add(&mut self, counts: &Counts, now_ms: i64) -> usize {
+    pub(super) fn add(&mut self, counts: &Counts, now_ms: i64) -> usize {
         let now = now_ms.div_euclid(60_000);
         let passed = (now - self.written).max(0);
         if counts.is_empty() && passed == 0 {
@@ -77,7 +77,7 @@ impl Recent {
     }
 
     /// Moves all entries to another table. Returns the number that did not fit.
-    pub fn turn(&mut self, table: &Arc<SeriesTable>) -> usize {
+    pub(super) fn turn(&mut self, table: &Arc<SeriesTable>) -> usize {
         let mut all = Vec::with_capacity(self.run.len);
         let mut series: Option<(SeriesId, Option<SeriesId>)> = None;
         for aged in self.run.iter() {
@@ -97,7 +97,7 @@ impl Recent {
     }
 
     /// Entries sorted by key, including those of an epoch of the same table.
-    pub fn entries_with(&self, active: &Counts) -> Vec<Entry> {
+    pub(super) fn entries_with(&self, active: &Counts) -> Vec<Entry> {
         let active = active.entries();
         let mut all = Vec::with_capacity(self.run.len + active.len());
         let active = active.iter().map(|entry| Aged { entry: *entry, age: 0 });
@@ -106,12 +106,12 @@ impl Recent {
     }
 
     /// The number of distinct series.
-    pub fn series(&self) -> usize {
+    pub(super) fn series(&self) -> usize {
         self.run.series
     }
 
     /// Memory used by the entries, in bytes.
-    pub fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.run.bytes.capacity()
     }
 }

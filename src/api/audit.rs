@@ -24,7 +24,7 @@ const PATH_BYTES_MAX: usize = 64;
 
 /// Writes the lines.
 #[derive(Debug)]
-pub struct Audit {
+pub(super) struct Audit {
     strangers: Limited,
     throttled: Limited,
 }
@@ -38,7 +38,7 @@ struct Limited {
 
 /// What is known of a request so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuditEntry {
+pub(super) struct AuditEntry {
     /// The key id, claimed or verified.
     pub key: Option<String>,
     pub is_verified: bool,
@@ -53,12 +53,12 @@ pub struct AuditEntry {
 // === impl Audit ===
 
 impl Audit {
-    pub fn new(metrics: &Arc<Metrics>) -> Self {
+    pub(super) fn new(metrics: &Arc<Metrics>) -> Self {
         Self { strangers: Limited::new(metrics), throttled: Limited::new(metrics) }
     }
 
     /// Logs a request. A successful read is not logged.
-    pub fn log(&self, entry: &AuditEntry, error: Option<&ApiError>) {
+    pub(super) fn log(&self, entry: &AuditEntry, error: Option<&ApiError>) {
         let Some(error) = error else {
             if entry.is_change {
                 entry.log_change();
@@ -102,7 +102,7 @@ impl Limited {
 // === impl Entry ===
 
 impl AuditEntry {
-    pub fn new(head: &Parts) -> Self {
+    pub(super) fn new(head: &Parts) -> Self {
         let path = head.uri.path();
         let cut = path.get(..PATH_BYTES_MAX).unwrap_or(path);
         Self {
@@ -117,14 +117,14 @@ impl AuditEntry {
     }
 
     /// Sets the operation and its names.
-    pub fn set_operation(&mut self, operation: &Operation) {
+    pub(super) fn set_operation(&mut self, operation: &Operation) {
         operation.name().clone_into(&mut self.operation);
         self.is_change = !operation.only_reads();
         self.set = operation.set_name().map(quote_name);
         self.destination = operation.destination_name().map(quote_name);
     }
 
-    pub fn peer(&self) -> Option<SocketAddr> {
+    pub(super) fn peer(&self) -> Option<SocketAddr> {
         self.peer
     }
 

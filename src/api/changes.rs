@@ -13,11 +13,11 @@ use crate::definitions::{
 const SETS_MAX: usize = 10_000;
 
 /// The member of a configuration set that holds its tags.
-pub const TAGS: &str = "Tags";
+pub(super) const TAGS: &str = "Tags";
 
 type Done<T = ()> = Result<T, ApiError>;
 
-pub fn create_set(definitions: &mut Definitions, set: ConfigurationSet) -> Done {
+pub(super) fn create_set(definitions: &mut Definitions, set: ConfigurationSet) -> Done {
     let sets = &mut definitions.configuration_sets;
     if sets.iter().any(|known| known.name == set.name) {
         let message = format!("Configuration set <{}> already exists.", set.name);
@@ -31,13 +31,13 @@ pub fn create_set(definitions: &mut Definitions, set: ConfigurationSet) -> Done 
     Ok(())
 }
 
-pub fn delete_set(definitions: &mut Definitions, name: &str) -> Done {
+pub(super) fn delete_set(definitions: &mut Definitions, name: &str) -> Done {
     set(definitions, name)?;
     definitions.configuration_sets.retain(|set| set.name != name);
     Ok(())
 }
 
-pub fn set<'d>(definitions: &'d Definitions, name: &str) -> Done<&'d ConfigurationSet> {
+pub(super) fn set<'d>(definitions: &'d Definitions, name: &str) -> Done<&'d ConfigurationSet> {
     let found = definitions.configuration_sets.iter().find(|set| set.name == name);
     found.ok_or_else(|| no_set(name))
 }
@@ -48,7 +48,7 @@ fn set_mut<'d>(definitions: &'d mut Definitions, name: &str) -> Done<&'d mut Con
 }
 
 /// Replaces options, or removes them if there are no new ones.
-pub fn put_options(
+pub(super) fn put_options(
     definitions: &mut Definitions,
     name: &str,
     member: &'static str,
@@ -79,7 +79,7 @@ pub fn put_options(
 }
 
 /// Adds tags; a tag with an existing key replaces the old one.
-pub fn tag(definitions: &mut Definitions, name: &str, mut options: SetOptions) -> Done {
+pub(super) fn tag(definitions: &mut Definitions, name: &str, mut options: SetOptions) -> Done {
     let set = set_mut(definitions, name)?;
     let Some(Value::Array(new)) = options.0.remove(TAGS) else { return Ok(()) };
     let mut tags = tags(set);
@@ -90,7 +90,7 @@ pub fn tag(definitions: &mut Definitions, name: &str, mut options: SetOptions) -
 }
 
 /// Removes tags with these keys, if they exist.
-pub fn untag(definitions: &mut Definitions, name: &str, keys: &[String]) -> Done {
+pub(super) fn untag(definitions: &mut Definitions, name: &str, keys: &[String]) -> Done {
     let set = set_mut(definitions, name)?;
     let mut tags = tags(set);
     tags.retain(|tag| keys.iter().all(|key| tag["Key"] != **key));
@@ -110,7 +110,7 @@ fn put_tags(set: &mut ConfigurationSet, tags: Vec<Value>) {
     }
 }
 
-pub fn create_destination(
+pub(super) fn create_destination(
     definitions: &mut Definitions,
     set_name: &str,
     destination: EventDestination,
@@ -136,7 +136,7 @@ pub fn create_destination(
 }
 
 /// Replaces a destination at its position and keeps its extensions.
-pub fn update_destination(
+pub(super) fn update_destination(
     definitions: &mut Definitions,
     set_name: &str,
     mut destination: EventDestination,
@@ -152,7 +152,11 @@ pub fn update_destination(
     Ok(())
 }
 
-pub fn delete_destination(definitions: &mut Definitions, set_name: &str, name: &str) -> Done {
+pub(super) fn delete_destination(
+    definitions: &mut Definitions,
+    set_name: &str,
+    name: &str,
+) -> Done {
     destination_mut(definitions, set_name, name)?;
     let set = set_mut(definitions, set_name)?;
     set.event_destinations.retain(|destination| destination.name != name);
@@ -160,7 +164,7 @@ pub fn delete_destination(definitions: &mut Definitions, set_name: &str, name: &
 }
 
 /// Sets the namespace of a set. For `*`, this creates the set.
-pub fn put_set_extensions(
+pub(super) fn put_set_extensions(
     definitions: &mut Definitions,
     name: &str,
     namespace: Option<String>,
@@ -178,7 +182,7 @@ pub fn put_set_extensions(
     Ok(())
 }
 
-pub fn put_destination_extensions(
+pub(super) fn put_destination_extensions(
     definitions: &mut Definitions,
     set_name: &str,
     name: &str,
@@ -194,7 +198,7 @@ pub fn put_destination_extensions(
     Ok(())
 }
 
-pub fn destination<'d>(
+pub(super) fn destination<'d>(
     definitions: &'d Definitions,
     set_name: &str,
     name: &str,

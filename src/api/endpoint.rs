@@ -38,7 +38,7 @@ const JSON: &str = "application/json";
 
 /// The settings of the API.
 #[derive(Clone, Debug)]
-pub struct ApiSettings {
+pub(crate) struct ApiSettings {
     /// None: every local program may read and change definitions.
     pub keys: Option<Keys>,
     /// For each key, separately for reads and changes.
@@ -47,7 +47,7 @@ pub struct ApiSettings {
 
 /// The state of the API.
 #[derive(Clone, Debug)]
-pub struct ApiParts {
+pub(crate) struct ApiParts {
     pub book: Book,
     pub metrics: Arc<Metrics>,
     pub clock: Clock,
@@ -80,7 +80,7 @@ enum Asked {
 }
 
 /// Handles every path and method.
-pub fn api_router(settings: ApiSettings, parts: ApiParts) -> Router {
+pub(crate) fn api_router(settings: ApiSettings, parts: ApiParts) -> Router {
     let ids = settings.keys.iter().flat_map(Keys::ids);
     let api = Arc::new(Api {
         limits: CallerLimits::new(ids, settings.requests_per_second),

@@ -8,14 +8,14 @@ use crate::telemetry::ApiRejection;
 
 /// An error of the API, formatted according to the API version of the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApiError {
+pub(crate) struct ApiError {
     pub kind: ErrorKind,
     pub message: String,
 }
 
 /// What went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorKind {
+pub(crate) enum ErrorKind {
     AlreadyExists(Noun),
     NotFound(Noun),
     BadRequest(Member),
@@ -48,7 +48,7 @@ pub enum ErrorKind {
 
 /// The kind of object that exists or does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Noun {
+pub(crate) enum Noun {
     ConfigurationSet,
     EventDestination,
     TrackingOptions,
@@ -56,7 +56,7 @@ pub enum Noun {
 
 /// The part of a request that is wrong, as far as version 1 distinguishes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Member {
+pub(crate) enum Member {
     CloudWatch,
     Firehose,
     Sns,
@@ -68,7 +68,7 @@ pub enum Member {
 
 impl ErrorKind {
     /// Whether the caller is unknown, or known and not allowed to do this.
-    pub const fn is_denial(self) -> bool {
+    pub(crate) const fn is_denial(self) -> bool {
         matches!(
             self,
             Self::AccessDenied
@@ -81,7 +81,7 @@ impl ErrorKind {
     }
 
     /// The label of `postmeter_ses_api_rejected_total`.
-    pub const fn reason(self) -> ApiRejection {
+    pub(crate) const fn reason(self) -> ApiRejection {
         match self {
             Self::AlreadyExists(_) | Self::NotFound(_) | Self::BadRequest(_) => {
                 ApiRejection::Invalid
@@ -109,16 +109,16 @@ impl ErrorKind {
 // === impl ApiError ===
 
 impl ApiError {
-    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into() }
     }
 
-    pub fn bad_request(message: impl Into<String>) -> Self {
+    pub(crate) fn bad_request(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::BadRequest(Member::Other), message)
     }
 
     /// A required member is missing.
-    pub fn missing(member: &str) -> Self {
+    pub(crate) fn missing(member: &str) -> Self {
         Self::bad_request(format!(
             "1 validation error detected: Value null at '{member}' failed to satisfy constraint: \
              Member must not be null"
@@ -126,7 +126,7 @@ impl ApiError {
     }
 
     /// A word of a list is unknown.
-    pub fn not_among(member: &str, known: &[&str]) -> Self {
+    pub(crate) fn not_among(member: &str, known: &[&str]) -> Self {
         Self::bad_request(format!(
             "1 validation error detected: Value at '{member}' failed to satisfy constraint: Member \
              must satisfy constraint: [Member must satisfy enum value set: [{}]]",
@@ -135,7 +135,7 @@ impl ApiError {
     }
 
     /// As in version 2.
-    pub const fn v2_code(&self) -> (StatusCode, &'static str) {
+    pub(crate) const fn v2_code(&self) -> (StatusCode, &'static str) {
         match self.kind {
             ErrorKind::AlreadyExists(_) => (StatusCode::BAD_REQUEST, "AlreadyExistsException"),
             ErrorKind::NotFound(_) => (StatusCode::NOT_FOUND, "NotFoundException"),
@@ -170,7 +170,7 @@ impl ApiError {
     }
 
     /// As in version 1.
-    pub const fn v1_code(&self) -> (StatusCode, &'static str) {
+    pub(crate) const fn v1_code(&self) -> (StatusCode, &'static str) {
         use Noun::{ConfigurationSet, EventDestination, TrackingOptions};
         const BAD: StatusCode = StatusCode::BAD_REQUEST;
         match self.kind {

@@ -14,13 +14,13 @@ use super::request::Request;
 use crate::definitions::{Destination, read_destination_extensions, read_set_extensions};
 
 /// The prefix of their paths.
-pub const PREFIX: &str = "/postmeter/v1/";
+pub(super) const PREFIX: &str = "/postmeter/v1/";
 
 /// Parses a request.
 ///
 /// # Errors
 /// The path and method are unknown, or the body is invalid.
-pub fn operation(request: &Request) -> Result<Operation, ApiError> {
+pub(super) fn operation(request: &Request) -> Result<Operation, ApiError> {
     let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
     let (set, name) = match path[..] {
         ["configuration-sets", set] => (set.to_owned(), None),
@@ -51,7 +51,7 @@ fn unknown_operation() -> ApiError {
 }
 
 /// The body of a response.
-pub fn answer(answer: &Answer) -> Value {
+pub(super) fn answer(answer: &Answer) -> Value {
     match answer {
         Answer::SetExtensions(namespace) => json!({ "Namespace": namespace }),
         Answer::Destination(destination) => match &destination.destination {

@@ -25,7 +25,7 @@ const ONCE: [&str; 5] = ["host", "authorization", "x-amz-date", "origin", "sec-f
 ///
 /// # Errors
 /// There are too many of them, or a unique header is repeated.
-pub fn check(head: &Parts) -> Result<(), ApiError> {
+pub(super) fn check(head: &Parts) -> Result<(), ApiError> {
     at_most(HEADERS_MAX, head.headers.len(), "headers")?;
     for name in head.headers.keys() {
         let values = head.headers.get_all(name).iter().count();
@@ -42,7 +42,7 @@ pub fn check(head: &Parts) -> Result<(), ApiError> {
 ///
 /// # Errors
 /// There are too many.
-pub fn check_form(form: &str) -> Result<(), ApiError> {
+pub(super) fn check_form(form: &str) -> Result<(), ApiError> {
     at_most(FORM_PAIRS_MAX, pairs(form), "form parameters")
 }
 

@@ -17,7 +17,7 @@ use crate::definitions::{
 
 /// An operation. `set` is the name of a configuration set, as in the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Operation {
+pub(super) enum Operation {
     CreateSet(ConfigurationSet),
     GetSet {
         set: String,
@@ -79,7 +79,7 @@ pub enum Operation {
 
 /// How to treat existing options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PutHow {
+pub(super) enum PutHow {
     Replace,
     /// Members that are not named are kept.
     Merge,
@@ -91,7 +91,7 @@ pub enum PutHow {
 
 /// Selects the names to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Page {
+pub(super) struct Page {
     /// Names that contain this, ignoring case.
     pub contains: Option<String>,
     pub size: usize,
@@ -101,7 +101,7 @@ pub struct Page {
 
 /// The result of an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub(super) enum Answer {
     /// Success without a value.
     Done,
     Set(ConfigurationSet),
@@ -115,13 +115,13 @@ pub enum Answer {
 }
 
 /// Maximum number of names on a page.
-pub const PAGE_MAX: usize = 1000;
+pub(super) const PAGE_MAX: usize = 1000;
 
 // === impl Operation ===
 
 impl Operation {
     /// Its name in SES, for the log and for errors.
-    pub const fn name(&self) -> &'static str {
+    pub(super) const fn name(&self) -> &'static str {
         match self {
             Self::CreateSet(_) => "CreateConfigurationSet",
             Self::GetSet { .. } => "GetConfigurationSet",
@@ -143,7 +143,7 @@ impl Operation {
     }
 
     /// Whether it changes nothing.
-    pub const fn only_reads(&self) -> bool {
+    pub(super) const fn only_reads(&self) -> bool {
         matches!(
             self,
             Self::GetSet { .. }
@@ -156,7 +156,7 @@ impl Operation {
     }
 
     /// The configuration set that it names.
-    pub fn set_name(&self) -> Option<&str> {
+    pub(super) fn set_name(&self) -> Option<&str> {
         match self {
             Self::CreateSet(set) => Some(&set.name),
             Self::ListSets(_) => None,
@@ -178,7 +178,7 @@ impl Operation {
     }
 
     /// The event destination that it names.
-    pub fn destination_name(&self) -> Option<&str> {
+    pub(super) fn destination_name(&self) -> Option<&str> {
         match self {
             Self::CreateDestination { destination, .. }
             | Self::UpdateDestination { destination, .. } => Some(&destination.name),
@@ -193,7 +193,7 @@ impl Operation {
     ///
     /// # Errors
     /// It conflicts with the current definitions, or cannot be stored.
-    pub async fn run(self, book: &Book) -> Result<Answer, ApiError> {
+    pub(super) async fn run(self, book: &Book) -> Result<Answer, ApiError> {
         if self.only_reads() {
             return self.read(&book.in_force());
         }

@@ -11,7 +11,7 @@ use crate::http::same_site;
 ///
 /// # Errors
 /// The request is for another host or from a web page.
-pub fn check(head: &Parts) -> Result<(), ApiError> {
+pub(super) fn check(head: &Parts) -> Result<(), ApiError> {
     let refuse = |why: &str| {
         let message = format!("ses_api.auth is \"none\": {why}.");
         Err(ApiError::new(ErrorKind::CrossSite, message))

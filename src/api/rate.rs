@@ -17,14 +17,14 @@ const CHANGES: usize = 32;
 
 /// Whether a request reads or changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
+pub(super) enum Access {
     Read,
     Change,
 }
 
 /// The limits of every caller.
 #[derive(Debug)]
-pub struct CallerLimits {
+pub(super) struct CallerLimits {
     by_key: HashMap<String, KeyLimits>,
     /// The limits if no keys are configured.
     without_key: KeyLimits,
@@ -40,7 +40,7 @@ struct KeyLimits {
 }
 
 /// The place of a request; freed on drop.
-pub type CallerPlace = OwnedSemaphorePermit;
+pub(super) type CallerPlace = OwnedSemaphorePermit;
 
 /// A token bucket of one second.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ struct Rate {
 // === impl CallerLimits ===
 
 impl CallerLimits {
-    pub fn new<'k>(ids: impl Iterator<Item = &'k str>, per_second: u32) -> Self {
+    pub(super) fn new<'k>(ids: impl Iterator<Item = &'k str>, per_second: u32) -> Self {
         let limits = |_: &str| KeyLimits {
             reads: Rate::new(per_second),
             changes: Rate::new(per_second),
@@ -69,13 +69,13 @@ impl CallerLimits {
 
     /// Takes a place of the verified caller's key, before its request is parsed; `None` if all are
     /// taken.
-    pub fn enter(&self, id: Option<&str>) -> Option<CallerPlace> {
+    pub(super) fn enter(&self, id: Option<&str>) -> Option<CallerPlace> {
         Arc::clone(&self.of(id)?.places).try_acquire_owned().ok()
     }
 
     /// Admits a request of a verified caller; `None` if it exceeds the rate or all places of its
     /// kind are taken.
-    pub fn admit(&self, id: Option<&str>, access: Access) -> Option<CallerPlace> {
+    pub(super) fn admit(&self, id: Option<&str>, access: Access) -> Option<CallerPlace> {
         let limits = self.of(id)?;
         let (rate, places) = match access {
             Access::Read => (&limits.reads, &self.reads),

@@ -8,7 +8,7 @@ use super::head;
 
 /// A request whose body has arrived.
 #[derive(Debug)]
-pub struct Request {
+pub(super) struct Request {
     pub method: Method,
     /// The segments after the prefix, each decoded.
     pub path: Vec<String>,
@@ -23,7 +23,7 @@ impl Request {
     ///
     /// # Errors
     /// Path or body are not UTF-8.
-    pub fn new(head: &Parts, rest: &str, body: Vec<u8>) -> Result<Self, ApiError> {
+    pub(super) fn new(head: &Parts, rest: &str, body: Vec<u8>) -> Result<Self, ApiError> {
         let segments = rest.split('/').map(|segment| {
             let text = percent_encoding::percent_decode_str(segment).decode_utf8();
             text.map(std::borrow::Cow::into_owned)
@@ -41,13 +41,13 @@ impl Request {
     }
 
     /// All values of a query parameter, except empty ones.
-    pub fn queries(&self, name: &str) -> impl Iterator<Item = &str> {
+    pub(super) fn queries(&self, name: &str) -> impl Iterator<Item = &str> {
         let found = self.query.iter().filter(move |(known, _)| known == name);
         found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
     /// The body; an absent body is an empty object.
-    pub fn json(&self) -> &str {
+    pub(super) fn json(&self) -> &str {
         if self.body.trim().is_empty() { "{}" } else { &self.body }
     }
 
@@ -55,7 +55,7 @@ impl Request {
     ///
     /// # Errors
     /// There are too many pairs.
-    pub fn form(&self) -> Result<Vec<(String, String)>, ApiError> {
+    pub(super) fn form(&self) -> Result<Vec<(String, String)>, ApiError> {
         head::check_form(&self.body)?;
         let mut form = pairs(&self.body);
         form.extend(self.query.iter().cloned());
@@ -63,7 +63,7 @@ impl Request {
     }
 
     /// The length of the body in bytes.
-    pub const fn body_len(&self) -> usize {
+    pub(super) const fn body_len(&self) -> usize {
         self.body.len()
     }
 }

@@ -35,14 +35,14 @@ const DATE_FORMAT: &[BorrowedFormatItem<'_>] =
 
 /// The known access keys.
 #[derive(Clone, Debug)]
-pub struct Keys {
+pub(crate) struct Keys {
     pub read_and_change: Vec<ApiKey>,
     pub read_only: Vec<ApiKey>,
 }
 
 /// The caller of the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Caller {
+pub(crate) struct Caller {
     /// The id of the access key; `None` if no signature is required.
     pub id: Option<String>,
     pub may_change: bool,
@@ -50,7 +50,7 @@ pub struct Caller {
 
 /// A request with a claimed signer; only its body can prove the claim.
 #[derive(Debug)]
-pub struct SignatureClaim<'h> {
+pub(crate) struct SignatureClaim<'h> {
     head: &'h Parts,
     authorization: Authorization<'h>,
     signed_at: SystemTime,
@@ -74,12 +74,12 @@ struct Authorization<'a> {
 
 impl Keys {
     /// The ids of all keys.
-    pub fn ids(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
         self.read_and_change.iter().chain(&self.read_only).map(|key| &*key.id)
     }
 
     /// The key id claimed by a request, for the log.
-    pub fn claimed_id(head: &Parts) -> Option<&str> {
+    pub(crate) fn claimed_id(head: &Parts) -> Option<&str> {
         let authorization = text(&head.headers, "authorization")?;
         Authorization::parse(authorization).ok().map(|authorization| authorization.id)
     }
@@ -90,7 +90,11 @@ impl Keys {
     /// # Errors
     /// No key or an unknown key is claimed, the signature is expired, or it names headers that the
     /// request does not have.
-    pub fn claim<'h>(&self, head: &'h Parts, now_ms: i64) -> Result<SignatureClaim<'h>, ApiError> {
+    pub(crate) fn claim<'h>(
+        &self,
+        head: &'h Parts,
+        now_ms: i64,
+    ) -> Result<SignatureClaim<'h>, ApiError> {
         let authorization = text(&head.headers, "authorization").filter(|text| !text.is_empty());
         let Some(authorization) = authorization else {
             return Err(ApiError::new(
@@ -123,7 +127,7 @@ impl Keys {
 
 impl SignatureClaim<'_> {
     /// The id of the claimed key.
-    pub fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> &str {
         &self.key.id
     }
 
@@ -131,7 +135,7 @@ impl SignatureClaim<'_> {
     ///
     /// # Errors
     /// The signature belongs to another key or another request.
-    pub fn prove(self, body_sha256: &[u8; 32]) -> Result<Caller, ApiError> {
+    pub(crate) fn prove(self, body_sha256: &[u8; 32]) -> Result<Caller, ApiError> {
         let Self { head, authorization, signed_at, key, may_change } = self;
         let expected = signature(head, body_sha256, &authorization, signed_at, &key);
         let is_right = expected.is_some_and(|expected| {

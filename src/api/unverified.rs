@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::error::{ApiError, ErrorKind};
 
 /// The largest body. An event destination with ten dimensions has about 3000 bytes.
-pub const BODY_BYTES_MAX: usize = 1 << 20;
+pub(super) const BODY_BYTES_MAX: usize = 1 << 20;
 /// Bodies read at once. Together they take at most 32 MiB.
 const PLACES: usize = 32;
 /// A body may lag behind its minimum rate by this much.
@@ -28,7 +28,7 @@ const BODY_RATE_MIN: usize = 64 << 10;
 
 /// The bodies that are being read.
 #[derive(Debug, Default)]
-pub struct Unverified {
+pub(super) struct Unverified {
     reading: Mutex<ReadingBody>,
 }
 
@@ -57,7 +57,7 @@ struct BodyPlace {
 
 /// A body that has arrived.
 #[derive(Debug, PartialEq, Eq)]
-pub struct ReadBody {
+pub(super) struct ReadBody {
     pub bytes: Vec<u8>,
     /// Computed while the body arrives.
     pub sha256: [u8; 32],
@@ -70,7 +70,7 @@ impl Unverified {
     ///
     /// # Errors
     /// The body is too large, too slow or incomplete, or its place is needed for another body.
-    pub async fn read(
+    pub(super) async fn read(
         self: &Arc<Self>,
         body: Body,
         peer: Option<IpAddr>,

@@ -16,7 +16,7 @@ use crate::definitions::{
 };
 
 /// The prefix of the paths of version 2.
-pub const PREFIX: &str = "/v2/email/";
+pub(super) const PREFIX: &str = "/v2/email/";
 
 /// Default number of names on a page.
 const PAGE: usize = 50;
@@ -51,7 +51,7 @@ struct ListPage {
 ///
 /// # Errors
 /// No operation has this path and method, or the body is invalid.
-pub fn operation(request: &Request) -> Result<Operation, ApiError> {
+pub(super) fn operation(request: &Request) -> Result<Operation, ApiError> {
     let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
     match (&request.method, &path[..]) {
         (&Method::POST, ["configuration-sets"]) => {
@@ -207,7 +207,7 @@ fn owned(text: &str) -> String {
 }
 
 /// The body of a response.
-pub fn answer(operation: &Operation, answer: &Answer) -> Value {
+pub(super) fn answer(operation: &Operation, answer: &Answer) -> Value {
     match (operation, answer) {
         (Operation::GetDestinations { .. }, Answer::Set(set)) => {
             let destinations = set.event_destinations.iter();
@@ -247,7 +247,7 @@ fn set(set: &ConfigurationSet) -> Value {
 }
 
 /// The body of an error, and its status and type.
-pub fn error(error: &ApiError) -> (StatusCode, &'static str, Value) {
+pub(super) fn error(error: &ApiError) -> (StatusCode, &'static str, Value) {
     let (status, code) = error.v2_code();
     (status, code, json!({ "message": error.message }))
 }

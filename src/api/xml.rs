@@ -4,7 +4,7 @@ use aws_smithy_xml::encode::{ScopeWriter, XmlWriter};
 
 /// An element with its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Element {
+pub(super) struct Element {
     name: String,
     content: XmlContent,
 }
@@ -20,23 +20,23 @@ const NAMESPACE: &str = "http://ses.amazonaws.com/doc/2010-12-01/";
 // === impl Element ===
 
 impl Element {
-    pub fn new(name: impl Into<String>, elements: Vec<Self>) -> Self {
+    pub(super) fn new(name: impl Into<String>, elements: Vec<Self>) -> Self {
         Self { name: name.into(), content: XmlContent::Elements(elements) }
     }
 
-    pub fn text(name: impl Into<String>, text: impl Into<String>) -> Self {
+    pub(super) fn text(name: impl Into<String>, text: impl Into<String>) -> Self {
         Self { name: name.into(), content: XmlContent::Text(text.into()) }
     }
 
     /// `<name><member>…</member>…</name>`.
-    pub fn list(name: impl Into<String>, elements: impl Iterator<Item = Self>) -> Self {
+    pub(super) fn list(name: impl Into<String>, elements: impl Iterator<Item = Self>) -> Self {
         let member = |element: Self| Self { name: "member".to_owned(), ..element };
         Self::new(name, elements.map(member).collect())
     }
 
     /// The document with this root element.
     #[must_use]
-    pub fn document(&self) -> String {
+    pub(super) fn document(&self) -> String {
         let mut text = String::new();
         let mut writer = XmlWriter::new(&mut text);
         let mut root = writer.start_el(&self.name).write_ns(NAMESPACE, None).finish();

@@ -25,7 +25,7 @@ use crate::telemetry::TaskName;
 const BLOCKING_THREADS_MAX: usize = 4;
 
 /// Serves until `end`; `listeners` tracks the open connections.
-pub fn serve(
+pub(super) fn serve(
     listener: Listener,
     router: Router,
     end: CancellationToken,

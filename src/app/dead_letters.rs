@@ -15,7 +15,7 @@ use crate::supervisor::Supervisor;
 use crate::telemetry::{Metrics, TaskName};
 
 /// Opens the place for dead letters, if one is configured, and starts to write them.
-pub async fn open(
+pub(super) async fn open(
     config: &Config,
     aws: &AwsEnvironment,
     clock: &Clock,
@@ -68,7 +68,7 @@ async fn stream(_: &str, _: &AwsEnvironment) -> Result<LetterPlace, StartError> 
 }
 
 /// Waits until pending letters are written. Called when nothing is merged any more.
-pub async fn finish(letters: Option<&DeadLetters>, time: TimeLeft) {
+pub(super) async fn finish(letters: Option<&DeadLetters>, time: TimeLeft) {
     let Some(letters) = letters else { return };
     if timeout_at(time.step(), letters.settled()).await.is_err() {
         letters.give_up();

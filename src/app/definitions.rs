@@ -11,7 +11,10 @@ use crate::rules::Layouts;
 /// # Errors
 /// It is in S3, and no region is configured or this build has no S3 support.
 #[cfg_attr(not(feature = "s3"), expect(clippy::unused_async, reason = "S3 alone is waited for"))]
-pub async fn document(config: &Config, aws: &AwsEnvironment) -> Result<Document, StartError> {
+pub(super) async fn document(
+    config: &Config,
+    aws: &AwsEnvironment,
+) -> Result<Document, StartError> {
     let is_changed_here = config.ses_api.listen.is_some();
     match &config.definitions {
         None => Ok(Document::Fixed { name: "the example definitions", text: EXAMPLE_DEFINITIONS }),
@@ -47,7 +50,7 @@ pub async fn document(config: &Config, aws: &AwsEnvironment) -> Result<Document,
     }
 }
 
-pub fn compiler(config: &Config, layouts: &Layouts) -> Compiler {
+pub(super) fn compiler(config: &Config, layouts: &Layouts) -> Compiler {
     Compiler {
         namespace: config.cloudwatch.namespace.clone(),
         default_set: config.default_configuration_set.clone(),
@@ -60,7 +63,10 @@ pub fn compiler(config: &Config, layouts: &Layouts) -> Compiler {
 ///
 /// # Errors
 /// It cannot be read or is invalid.
-pub async fn first(compiler: &Compiler, document: &Document) -> Result<Compiled, StartError> {
+pub(super) async fn first(
+    compiler: &Compiler,
+    document: &Document,
+) -> Result<Compiled, StartError> {
     let read = compiler.load(document).await?;
     read.ok_or_else(|| StartError::Configuration("no definitions".into()))
 }

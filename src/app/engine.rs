@@ -421,7 +421,7 @@ fn done_when(until_settled: bool) -> DoneWhen {
 }
 
 /// How long a message is remembered after its deletion succeeded or failed.
-pub fn queue_id_life(visibility: Duration) -> Duration {
+pub(super) fn queue_id_life(visibility: Duration) -> Duration {
     SQS_ID_LIFE + visibility
 }
 

@@ -19,7 +19,7 @@ use crate::telemetry::{DoubtCause, DropReason, Metrics, TaskName};
 const LOG_BYTES: u64 = 16 << 20;
 
 /// Reads the journal, if one is configured, and starts to write it.
-pub async fn open(making: &Making<'_>) -> Result<Option<Opened>, StartError> {
+pub(super) async fn open(making: &Making<'_>) -> Result<Option<Opened>, StartError> {
     let config = making.config;
     let journaled = config.has(Acknowledge::Journaled);
     let Some(directory) = config.journal.directory.clone().filter(|_| journaled) else {
@@ -82,7 +82,7 @@ async fn open_by(
 }
 
 /// Restores what an earlier process left. Returns the guard of the start, if it is watched.
-pub async fn restore(
+pub(super) async fn restore(
     opened: Opened,
     intake: &Intake,
     ledgers: &[&Ledger],

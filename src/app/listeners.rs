@@ -18,7 +18,7 @@ use crate::telemetry::Metrics;
 const CONNECTIONS_MAX: [usize; 3] = [10_000, 1000, 500];
 
 /// The bound listeners and the certificate that they share.
-pub struct Listeners {
+pub(super) struct Listeners {
     pub http: Listener,
     pub admin: Listener,
     pub ses_api: Option<Listener>,
@@ -29,7 +29,10 @@ pub struct Listeners {
 ///
 /// # Errors
 /// The file that cannot be used, and why.
-pub fn tls(listen: &ListenConfig, metrics: &Arc<Metrics>) -> Result<Option<Tls>, StartError> {
+pub(super) fn tls(
+    listen: &ListenConfig,
+    metrics: &Arc<Metrics>,
+) -> Result<Option<Tls>, StartError> {
     let tls = tls_files(listen).map(|files| Tls::load(files, Arc::clone(metrics)));
     tls.transpose().map_err(StartError::Configuration)
 }
@@ -38,7 +41,7 @@ pub fn tls(listen: &ListenConfig, metrics: &Arc<Metrics>) -> Result<Option<Tls>,
 ///
 /// # Errors
 /// An address is in use.
-pub fn bind(
+pub(super) fn bind(
     config: &Config,
     tls: Option<Tls>,
     metrics: &Arc<Metrics>,
@@ -75,7 +78,7 @@ fn tls_files(listen: &ListenConfig) -> Option<TlsFiles> {
 }
 
 /// Rejects requests from web pages when the Firehose endpoint requires no key.
-pub fn guard(firehose: Router, config: &Config, metrics: &Arc<Metrics>) -> Router {
+pub(super) fn guard(firehose: Router, config: &Config, metrics: &Arc<Metrics>) -> Router {
     if !config.firehose.access_keys.is_empty() {
         return firehose;
     }
@@ -84,7 +87,7 @@ pub fn guard(firehose: Router, config: &Config, metrics: &Arc<Metrics>) -> Route
 }
 
 /// Who may read metrics and series.
-pub fn admin_access(listen: &ListenConfig) -> AdminAccess {
+pub(super) fn admin_access(listen: &ListenConfig) -> AdminAccess {
     match &listen.admin_token {
         Some(token) => {
             let tokens = AccessKeys::new(std::slice::from_ref(token));

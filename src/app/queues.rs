@@ -22,7 +22,7 @@ use crate::telemetry::Gauges;
 
 /// Queues that are not polled yet.
 #[derive(Debug)]
-pub struct Queues(Vec<Unstarted>);
+pub(super) struct Queues(Vec<Unstarted>);
 
 /// A queue that is not polled yet.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ struct Unstarted {
 
 /// Queues that are polled.
 #[derive(Clone, Debug)]
-pub struct RunningQueues(Vec<SqsSource>);
+pub(super) struct RunningQueues(Vec<SqsSource>);
 
 // === impl Queues ===
 
@@ -47,7 +47,7 @@ impl Queues {
     ///
     /// # Errors
     /// No region is known for a queue.
-    pub async fn new(config: &Config, aws: &AwsEnvironment) -> Result<Self, StartError> {
+    pub(super) async fn new(config: &Config, aws: &AwsEnvironment) -> Result<Self, StartError> {
         let mut queues = Vec::new();
         for sqs in &config.sqs {
             let sdk = aws.load(region_of(&sqs.queue_url)).await.ok_or_else(|| {
@@ -73,7 +73,7 @@ impl Queues {
     }
 
     /// Starts to poll them, until `drain`.
-    pub fn start<S: MetricSink>(
+    pub(super) fn start<S: MetricSink>(
         self,
         engine: &Engine<S>,
         drain: &CancellationToken,
@@ -117,7 +117,7 @@ fn owner_of(sqs: &SqsConfig) -> Option<String> {
 
 impl RunningQueues {
     /// Adds the number of messages they hold.
-    pub fn add_to(&self, gauges: &mut Gauges) {
+    pub(super) fn add_to(&self, gauges: &mut Gauges) {
         for source in &self.0 {
             let (held, pollers) = source.gauges();
             gauges.sqs_messages_held += held;
@@ -126,7 +126,7 @@ impl RunningQueues {
     }
 
     /// Waits for the last deletions. Called when nothing is merged or settled any more.
-    pub async fn finish(&self, time: TimeLeft) {
+    pub(super) async fn finish(&self, time: TimeLeft) {
         let (settle_by, end) = time.two_steps();
         let mut finishing = JoinSet::new();
         for source in self.0.clone() {

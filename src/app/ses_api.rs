@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::config::{ApiAuth, Config};
 use crate::telemetry::Metrics;
 
-pub fn router(config: &Config, book: &Book, metrics: &Arc<Metrics>, clock: Clock) -> Router {
+pub(super) fn router(config: &Config, book: &Book, metrics: &Arc<Metrics>, clock: Clock) -> Router {
     let api = &config.ses_api;
     let keys = (api.auth == ApiAuth::SigV4).then(|| Keys {
         read_and_change: api.access_keys.clone(),

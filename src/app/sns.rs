@@ -15,7 +15,7 @@ use crate::source::sns::{
 
 /// The client that fetches certificates, and where they are stored.
 #[derive(Debug)]
-pub struct CertificateSource {
+pub(super) struct CertificateSource {
     web: Web,
     store: Option<CertificateStore>,
 }
@@ -24,7 +24,7 @@ pub struct CertificateSource {
 ///
 /// # Errors
 /// The system has no root certificates, or the certificate directory cannot be used.
-pub fn certificates(
+pub(super) fn certificates(
     config: &Config,
     environment: WebEnvironment,
 ) -> Result<Option<CertificateSource>, StartError> {
@@ -47,7 +47,7 @@ pub fn certificates(
 }
 
 /// The route of the endpoint; `None` without topics.
-pub fn router<S: MetricSink>(
+pub(super) fn router<S: MetricSink>(
     config: &Config,
     certificates: Option<CertificateSource>,
     engine: &Engine<S>,

@@ -15,7 +15,7 @@ use crate::finding::Finding;
 ///
 /// # Errors
 /// The output cannot be written.
-pub fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     let mut findings = Vec::new();
     let mut readable = true;
     if let Some(path) = &args.config {

@@ -20,7 +20,7 @@ use crate::rules::Layouts;
 ///
 /// # Errors
 /// The output cannot be written.
-pub fn run(args: &CountArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &CountArgs) -> anyhow::Result<Exit> {
     let layouts = Layouts::default();
     let default_set = args.default_set.as_deref();
     let rules = input::rules(&args.definitions, &args.namespace, default_set, &layouts);
@@ -92,7 +92,7 @@ fn progress_bar(inputs: &[PathBuf]) -> ProgressBar {
 ///
 /// # Errors
 /// They cannot be written.
-pub fn print(lines: &[Line], format: Option<CountFormat>) -> anyhow::Result<()> {
+pub(super) fn print(lines: &[Line], format: Option<CountFormat>) -> anyhow::Result<()> {
     let is_terminal = std::io::stdout().is_terminal();
     let default = if is_terminal { CountFormat::Table } else { CountFormat::Json };
     let mut out = BufWriter::new(std::io::stdout().lock());
@@ -117,7 +117,7 @@ pub fn print(lines: &[Line], format: Option<CountFormat>) -> anyhow::Result<()> 
 
 /// Lines as an aligned table.
 #[must_use]
-pub fn table(lines: &[Line]) -> Table {
+pub(super) fn table(lines: &[Line]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(["namespace", "metric", "dimensions", "minute", "count"]);

@@ -75,7 +75,7 @@ struct Explainer<W> {
 ///
 /// # Errors
 /// The input cannot be read, or the output cannot be written.
-pub fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
     let layouts = Layouts::default();
     let default_set = args.default_set.as_deref();
     let rules = input::rules(&args.definitions, &args.namespace, default_set, &layouts);

@@ -12,7 +12,7 @@ use crate::definitions::{ConfigurationSet, Exported};
 ///
 /// # Errors
 /// The output cannot be written.
-pub fn run(args: &ExportArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &ExportArgs) -> anyhow::Result<Exit> {
     let Some(definitions) = input::read_definitions(&args.definitions) else {
         return Ok(Exit::Usage);
     };

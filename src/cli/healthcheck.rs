@@ -19,7 +19,7 @@ use super::{Exit, settings};
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Runs the command.
-pub fn run(args: &HealthcheckArgs) -> Exit {
+pub(super) fn run(args: &HealthcheckArgs) -> Exit {
     let Some(config) = settings::load(args.config.as_deref()).and_then(|loaded| loaded.config)
     else {
         return Exit::Failed;

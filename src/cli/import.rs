@@ -12,7 +12,7 @@ use crate::definitions;
 ///
 /// # Errors
 /// The output cannot be written.
-pub fn run(args: &ImportArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &ImportArgs) -> anyhow::Result<Exit> {
     let path = args.input.as_deref().unwrap_or(Path::new("-"));
     let Some(text) = input::text_or_complain(path) else {
         return Ok(Exit::Usage);

@@ -16,7 +16,7 @@ use crate::ses::{self, Interest, Visit};
 
 /// Whether a path means stdin.
 #[must_use]
-pub fn is_stdin(path: &Path) -> bool {
+pub(super) fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
@@ -24,7 +24,7 @@ pub fn is_stdin(path: &Path) -> bool {
 ///
 /// # Errors
 /// The file cannot be opened; the message names it.
-pub fn open(path: &Path) -> anyhow::Result<Box<dyn Read + Send>> {
+pub(super) fn open(path: &Path) -> anyhow::Result<Box<dyn Read + Send>> {
     if is_stdin(path) {
         return Ok(Box::new(std::io::stdin()));
     }
@@ -38,7 +38,7 @@ pub fn open(path: &Path) -> anyhow::Result<Box<dyn Read + Send>> {
 ///
 /// # Errors
 /// Reading fails; events before the failure were visited.
-pub fn read_events(
+pub(super) fn read_events(
     input: impl Read + Send + 'static,
     interest: &Interest,
     visit: &mut impl Visit,
@@ -50,7 +50,7 @@ pub fn read_events(
 /// Compiles the definitions of a command; prints errors. `None`: wrong usage or invalid
 /// definitions.
 #[must_use]
-pub fn rules(
+pub(super) fn rules(
     definitions: &Path,
     namespace: &str,
     default_set: Option<&str>,
@@ -66,7 +66,7 @@ pub fn rules(
 
 /// Reads a definitions document for a command; prints its errors, and an error if it cannot be
 /// read.
-pub fn read_definitions(path: &Path) -> Option<Definitions> {
+pub(super) fn read_definitions(path: &Path) -> Option<Definitions> {
     let text = text_or_complain(path)?;
     let reading = definitions::read(&path.display().to_string(), &text);
     print_findings(&reading.findings);
@@ -75,7 +75,7 @@ pub fn read_definitions(path: &Path) -> Option<Definitions> {
 
 /// Reads a whole file as text; prints an error if it cannot be read.
 #[must_use]
-pub fn text_or_complain(path: &Path) -> Option<String> {
+pub(super) fn text_or_complain(path: &Path) -> Option<String> {
     read_text(path).map_err(|error| complain(&format!("{error:#}"))).ok()
 }
 
@@ -92,6 +92,6 @@ fn read_text(path: &Path) -> anyhow::Result<String> {
 
 /// Whether any finding is an error.
 #[must_use]
-pub fn has_errors(findings: &[Finding]) -> bool {
+pub(super) fn has_errors(findings: &[Finding]) -> bool {
     findings.iter().any(Finding::is_error)
 }

@@ -5,12 +5,12 @@ use std::io::Write;
 use crate::finding::Finding;
 
 /// Prints a line to stderr. A failure to print must not stop the work.
-pub fn complain(line: &str) {
+pub(super) fn complain(line: &str) {
     let _ = writeln!(std::io::stderr(), "postmeter: {line}");
 }
 
 /// Prints lines to stderr, without trailing white space.
-pub fn print_lines(text: &str) {
+pub(super) fn print_lines(text: &str) {
     let mut stderr = std::io::stderr().lock();
     for line in text.lines() {
         let _ = writeln!(stderr, "{}", line.trim_end());
@@ -18,7 +18,7 @@ pub fn print_lines(text: &str) {
 }
 
 /// Prints findings to stderr.
-pub fn print_findings(findings: &[Finding]) {
+pub(super) fn print_findings(findings: &[Finding]) {
     let mut stderr = std::io::stderr().lock();
     for finding in findings {
         let _ = writeln!(stderr, "{finding}");

@@ -23,7 +23,7 @@ use crate::telemetry::init_logs;
 ///
 /// # Errors
 /// Threads or signal handlers cannot be created.
-pub fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
     let Some(loaded) = settings::load(args.config.as_deref()) else {
         return Ok(Exit::Usage);
     };
@@ -105,7 +105,7 @@ fn serve(config: Config, work: &Runtime, control: &Runtime) -> anyhow::Result<Ex
 }
 
 /// Logs why the daemon does not start.
-pub fn refuse_start(error: &StartError) -> Exit {
+pub(super) fn refuse_start(error: &StartError) -> Exit {
     complain(&error.to_string());
     match error {
         StartError::Definitions(findings) => {

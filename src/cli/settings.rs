@@ -8,7 +8,7 @@ use crate::config::{self, Loaded};
 
 /// Loads the configuration and prints its errors. `None`: it is invalid or cannot be read.
 #[must_use]
-pub fn load(file: Option<&Path>) -> Option<Loaded> {
+pub(super) fn load(file: Option<&Path>) -> Option<Loaded> {
     let text = match file {
         Some(file) => Some((file.display().to_string(), input::text_or_complain(file)?)),
         None => None,
@@ -21,7 +21,7 @@ pub fn load(file: Option<&Path>) -> Option<Loaded> {
 
 /// The environment. `std::env::vars` would panic on any variable that is not UTF-8, even if
 /// postmeter does not use it.
-pub fn environment() -> impl Iterator<Item = (String, String)> {
+pub(super) fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().map(|(name, value)| {
         (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
     })

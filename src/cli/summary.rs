@@ -76,7 +76,7 @@ impl Summary {
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn write_line(totals: &impl Serialize, path: &Path) -> anyhow::Result<()> {
+pub(super) fn write_line(totals: &impl Serialize, path: &Path) -> anyhow::Result<()> {
     let mut json = serde_json::to_string(totals)?;
     json.push('\n');
     std::fs::write(path, json).with_context(|| format!("cannot write {}", path.display()))

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// Arms the thread; disarms it on drop.
 #[derive(Debug)]
-pub struct Watchdog(Sender<Duration>);
+pub(super) struct Watchdog(Sender<Duration>);
 
 /// The shutdown keeps the grace period by itself; this is the extra time before it counts as stuck.
 const SLACK: Duration = Duration::from_millis(500);
@@ -26,7 +26,7 @@ impl Watchdog {
     ///
     /// # Errors
     /// The thread cannot be created.
-    pub fn start(
+    pub(super) fn start(
         pending: impl Fn() -> u64 + Send + 'static,
         is_journaled: bool,
     ) -> io::Result<Self> {
@@ -42,7 +42,7 @@ impl Watchdog {
     }
 
     /// Arms the thread: the process has this much time left.
-    pub fn arm(&self, grace: Duration) {
+    pub(super) fn arm(&self, grace: Duration) {
         // The thread ends only if it panics, and it never panics.
         let _ = self.0.send(grace);
     }

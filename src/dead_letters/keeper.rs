@@ -32,7 +32,7 @@ pub enum LetterPlace {
 
 /// The letters of one request, or of one call.
 #[derive(Debug)]
-pub struct Parcel {
+pub(super) struct Parcel {
     pub contents: Contents,
     /// Dropped when the letters are written or have failed, which wakes the waiting task.
     pub written: oneshot::Sender<()>,
@@ -41,7 +41,7 @@ pub struct Parcel {
 }
 
 #[derive(Debug)]
-pub enum Contents {
+pub(super) enum Contents {
     Unread(Vec<Letter>, Origin),
     Unforwarded(Vec<Unforwarded>),
     Refused(Refused),
@@ -57,7 +57,7 @@ pub struct Keeper {
 
 /// Counts and logs the outcomes of dead letters.
 #[derive(Debug)]
-pub struct Outcomes {
+pub(super) struct Outcomes {
     metrics: Arc<Metrics>,
     errors: LogLimiter,
     /// Letters without an outcome yet.
@@ -84,7 +84,7 @@ impl LetterPlace {
 // === impl Contents ===
 
 impl Contents {
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         match self {
             Self::Unread(letters, _) => letters.len(),
             Self::Unforwarded(events) => events.len(),
@@ -93,7 +93,7 @@ impl Contents {
     }
 
     /// Each letter as a line, with its newline.
-    pub fn lines(&self) -> Vec<Vec<u8>> {
+    pub(super) fn lines(&self) -> Vec<Vec<u8>> {
         match self {
             Self::Unread(letters, origin) => {
                 letters.iter().map(|letter| letter.line(origin)).collect()
@@ -170,18 +170,18 @@ impl Drop for EndOfKeeping {
 // === impl Outcomes ===
 
 impl Outcomes {
-    pub fn new(metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new(metrics: Arc<Metrics>) -> Self {
         let errors = LogLimiter::new(Duration::from_secs(10), Arc::clone(&metrics));
         Self { metrics, errors, unsettled: watch::Sender::new(0) }
     }
 
     /// Counts letters that have reached their outcome.
-    pub fn add(&self, outcome: LetterOutcome, letters: u64) {
+    pub(super) fn add(&self, outcome: LetterOutcome, letters: u64) {
         self.metrics.dead_letters.add(outcome, letters);
     }
 
     /// Counts and logs letters that are not stored.
-    pub fn not_kept(&self, outcome: LetterOutcome, letters: u64, why: &str) {
+    pub(super) fn not_kept(&self, outcome: LetterOutcome, letters: u64, why: &str) {
         self.add(outcome, letters);
         if letters > 0 && self.errors.allow() {
             tracing::error!(letters, outcome = outcome.as_str(), why, "dead letters not kept");
@@ -190,19 +190,19 @@ impl Outcomes {
 
     /// Logs that letters are waiting because their destination does not accept them.
     #[cfg(feature = "to-firehose")]
-    pub fn delayed(&self, letters: usize, why: &str) {
+    pub(super) fn delayed(&self, letters: usize, why: &str) {
         if self.errors.allow() {
             tracing::error!(letters, why, "sending dead letters failed; retrying");
         }
     }
 
     /// Registers new letters.
-    pub fn begin(&self, letters: u64) {
+    pub(super) fn begin(&self, letters: u64) {
         self.unsettled.send_modify(|unsettled| *unsettled += letters);
     }
 
     /// Marks some registered letters as done; returns the number that were still open.
-    pub fn settle(&self, letters: u64) -> u64 {
+    pub(super) fn settle(&self, letters: u64) -> u64 {
         let mut settled = 0;
         self.unsettled.send_modify(|unsettled| {
             settled = letters.min(*unsettled);
@@ -220,12 +220,12 @@ impl Outcomes {
         self.settle(kept + full + failed);
     }
 
-    pub async fn settled(&self) {
+    pub(super) async fn settled(&self) {
         // The sender lives as long as `self`.
         let _ = self.unsettled.subscribe().wait_for(|unsettled| *unsettled == 0).await;
     }
 
-    pub fn give_up(&self) {
+    pub(super) fn give_up(&self) {
         let left = self.unsettled.send_replace(0);
         self.add(LetterOutcome::Failed, left);
         if left > 0 {

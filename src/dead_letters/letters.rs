@@ -29,7 +29,7 @@ pub struct Letters {
 
 /// One unreadable value.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Letter {
+pub(super) struct Letter {
     pub kind: Unread,
     /// The number of its record in the request, from 0; for an object, the offset in its text.
     pub record: u64,

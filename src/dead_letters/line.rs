@@ -9,7 +9,7 @@ use super::letters::Letter;
 use crate::config::Unread;
 
 /// Maximum size of a line without its `rawData`.
-pub const LINE_BYTES_BESIDE: usize = 16 << 10;
+pub(super) const LINE_BYTES_BESIDE: usize = 16 << 10;
 
 /// Maximum number of characters of a source. ARNs are shorter.
 const SOURCE_CHARS_MAX: usize = 512;
@@ -18,7 +18,7 @@ const WHY_CHARS_MAX: usize = 1000;
 
 /// The request that letters come from.
 #[derive(Clone, Debug)]
-pub struct Origin {
+pub(super) struct Origin {
     source: String,
     request_id: String,
     arrival_ms: i64,
@@ -26,7 +26,7 @@ pub struct Origin {
 
 /// A whole request that was rejected permanently.
 #[derive(Debug)]
-pub struct Refused {
+pub(super) struct Refused {
     pub origin: Origin,
     pub why: String,
     /// Its content, if that may be stored.
@@ -55,7 +55,7 @@ struct LetterLine<'a> {
 // === impl Origin ===
 
 impl Origin {
-    pub fn new(source: &[u8], request_id: &str, arrival_ms: i64) -> Self {
+    pub(super) fn new(source: &[u8], request_id: &str, arrival_ms: i64) -> Self {
         let source = String::from_utf8_lossy(source).chars().take(SOURCE_CHARS_MAX).collect();
         Self { source, request_id: request_id.to_owned(), arrival_ms }
     }
@@ -63,7 +63,7 @@ impl Origin {
 
 impl Letter {
     /// The letter as a line, with the newline.
-    pub fn line(&self, origin: &Origin) -> Vec<u8> {
+    pub(super) fn line(&self, origin: &Origin) -> Vec<u8> {
         let error_message = match self.kind {
             Unread::Malformed => "cannot be parsed: invalid JSON, Base64 or gzip, or truncated",
             Unread::UnknownType => "unknown event type, or an event without `mail`",
@@ -89,7 +89,7 @@ impl Letter {
 
 impl Refused {
     /// The letter as a line, with the newline.
-    pub fn line(&self) -> Vec<u8> {
+    pub(super) fn line(&self) -> Vec<u8> {
         let why: String = self.why.chars().take(WHY_CHARS_MAX).collect();
         let line = LetterLine {
             version: 1,
@@ -110,7 +110,7 @@ impl Refused {
 }
 
 /// The largest value whose letter fits into a line of this many bytes.
-pub const fn raw_bytes_max(line_bytes_max: usize) -> usize {
+pub(super) const fn raw_bytes_max(line_bytes_max: usize) -> usize {
     (line_bytes_max - LINE_BYTES_BESIDE) / 4 * 3
 }
 

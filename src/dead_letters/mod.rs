@@ -24,16 +24,16 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-pub use files::Files;
-pub use keeper::{Keeper, LetterPlace};
-pub use letters::Letters;
+pub(crate) use files::Files;
+pub(crate) use keeper::{Keeper, LetterPlace};
+pub(crate) use letters::Letters;
 #[cfg(feature = "to-firehose")]
-pub use stream::LetterStream;
+pub(crate) use stream::LetterStream;
 
 use self::keeper::{Contents, Outcomes, Parcel};
 use self::letters::LETTER_BYTES;
 use self::line::{Origin, Refused};
-pub use unforwarded::Unforwarded;
+pub(crate) use unforwarded::Unforwarded;
 
 use crate::config::Unread;
 use crate::telemetry::{LetterOutcome, Metrics};

@@ -20,7 +20,7 @@ const CALL: CallLimits =
 pub struct LetterStream(Stream);
 
 /// Sends queued letters until every sender is dropped.
-pub async fn send_to(
+pub(super) async fn send_to(
     stream: &LetterStream,
     queue: &mut mpsc::UnboundedReceiver<Parcel>,
     outcomes: &Outcomes,

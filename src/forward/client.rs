@@ -20,7 +20,7 @@ use crate::definitions::Target;
 
 /// The result of forwarding one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SendOutcome {
+pub(super) enum SendOutcome {
     Taken,
     /// Not accepted; a retry may succeed.
     Again(String),
@@ -30,7 +30,7 @@ pub enum SendOutcome {
 
 /// The limits of a kind of target.
 #[derive(Clone, Copy, Debug)]
-pub struct CallShape {
+pub(super) struct CallShape {
     pub limits: CallLimits,
     /// Maximum size of an event.
     pub event_bytes: usize,
@@ -38,7 +38,7 @@ pub struct CallShape {
 
 /// The client of a target.
 #[derive(Debug)]
-pub enum Client {
+pub(super) enum Client {
     #[cfg(feature = "to-firehose")]
     Firehose(Firehose),
     #[cfg(feature = "to-sns")]
@@ -53,7 +53,7 @@ pub enum Client {
 
 impl Client {
     /// Finds credentials at the first call. `source`: the source of events for EventBridge.
-    pub async fn new(target: &Target, source: &str, aws: &AwsEnvironment) -> Self {
+    pub(super) async fn new(target: &Target, source: &str, aws: &AwsEnvironment) -> Self {
         let region = target.arn.region();
         let sdk = match aws.load(Some(region)).await {
             Some(sdk) => sdk,
@@ -84,7 +84,7 @@ impl Client {
         }
     }
 
-    pub fn shape(&self) -> CallShape {
+    pub(super) fn shape(&self) -> CallShape {
         match self {
             #[cfg(feature = "to-firehose")]
             Self::Firehose(_) => Firehose::SHAPE,
@@ -102,7 +102,7 @@ impl Client {
     ///
     /// # Errors
     /// No event was accepted, or the outcome is unknown.
-    pub async fn put(&self, events: &[RawEvent]) -> Result<Vec<SendOutcome>, CallFailure> {
+    pub(super) async fn put(&self, events: &[RawEvent]) -> Result<Vec<SendOutcome>, CallFailure> {
         match self {
             #[cfg(feature = "to-firehose")]
             Self::Firehose(firehose) => firehose.put(events).await,
@@ -119,7 +119,7 @@ impl Client {
 }
 
 /// The event followed by a newline, as SES writes it.
-pub fn line(event: &RawEvent) -> Vec<u8> {
+pub(super) fn line(event: &RawEvent) -> Vec<u8> {
     let mut line = Vec::with_capacity(event.bytes.len() + 1);
     line.extend_from_slice(&event.bytes);
     line.push(b'\n');

@@ -28,7 +28,7 @@ const REFUSED: &[&str] = &[
 ];
 
 #[derive(Debug)]
-pub struct EventBridge {
+pub(super) struct EventBridge {
     client: Client,
     bus_arn: String,
     source: String,
@@ -72,7 +72,7 @@ fn identity_of(event: &[u8]) -> Option<String> {
 // === impl EventBridge ===
 
 impl EventBridge {
-    pub const SHAPE: CallShape = CallShape {
+    pub(super) const SHAPE: CallShape = CallShape {
         limits: CallLimits {
             entries: EVENTS_CALL_ENTRIES_MAX,
             bytes: EVENTS_CALL_BYTES_MAX - EVENTS_CALL_ENTRIES_MAX * BESIDE_DETAIL,
@@ -80,12 +80,12 @@ impl EventBridge {
         event_bytes: EVENTS_CALL_BYTES_MAX - BESIDE_DETAIL,
     };
 
-    pub fn new(sdk: &SdkConfig, bus: &Arn, source: &str) -> Self {
+    pub(super) fn new(sdk: &SdkConfig, bus: &Arn, source: &str) -> Self {
         let (bus_arn, source) = (bus.as_str().to_owned(), source.to_owned());
         Self { client: Client::new(sdk), bus_arn, source }
     }
 
-    pub async fn put(&self, events: &[RawEvent]) -> Result<Vec<SendOutcome>, CallFailure> {
+    pub(super) async fn put(&self, events: &[RawEvent]) -> Result<Vec<SendOutcome>, CallFailure> {
         let entries = events.iter().map(|event| {
             PutEventsRequestEntry::builder()
                 .event_bus_name(&self.bus_arn)

@@ -11,12 +11,12 @@ use crate::limits::{
 };
 
 #[derive(Debug)]
-pub struct Firehose(Stream);
+pub(super) struct Firehose(Stream);
 
 // === impl Firehose ===
 
 impl Firehose {
-    pub const SHAPE: CallShape = CallShape {
+    pub(super) const SHAPE: CallShape = CallShape {
         // Leaves room for the newlines.
         limits: CallLimits {
             entries: FIREHOSE_CALL_RECORDS_MAX,
@@ -25,12 +25,12 @@ impl Firehose {
         event_bytes: FIREHOSE_RECORD_BYTES_MAX - 1,
     };
 
-    pub fn new(sdk: &SdkConfig, stream: &Arn) -> Self {
+    pub(super) fn new(sdk: &SdkConfig, stream: &Arn) -> Self {
         Self(Stream::new(sdk, stream.name()))
     }
 
     /// Every failed record is retried: Firehose reports single records only when it is busy.
-    pub async fn put(&self, events: &[RawEvent]) -> Result<Vec<SendOutcome>, CallFailure> {
+    pub(super) async fn put(&self, events: &[RawEvent]) -> Result<Vec<SendOutcome>, CallFailure> {
         let answers = self.0.put(events.iter().map(line)).await?;
         let answer = |answer: Result<(), String>| match answer {
             Ok(()) => SendOutcome::Taken,

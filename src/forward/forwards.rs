@@ -15,7 +15,7 @@ pub struct Forwards {
 
 /// The events for one target, in one buffer.
 #[derive(Debug, Default)]
-pub struct Collected {
+pub(super) struct Collected {
     bytes: Vec<u8>,
     events: Vec<Mark>,
 }
@@ -30,7 +30,7 @@ struct Mark {
 
 /// An event as received.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RawEvent {
+pub(super) struct RawEvent {
     pub event_type: EventType,
     /// The event's own time in Unix milliseconds.
     pub time_ms: Option<i64>,

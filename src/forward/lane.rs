@@ -33,7 +33,7 @@ const WHY_CHARS_MAX: usize = 200;
 
 /// The parts of a queue.
 #[derive(Debug)]
-pub struct LaneParts {
+pub(super) struct LaneParts {
     pub target: Target,
     pub settings: ForwardSettings,
     pub parts: ForwardParts,
@@ -44,7 +44,7 @@ pub struct LaneParts {
 
 /// Queues events for a target. Queued events are sent even after it is dropped.
 #[derive(Debug)]
-pub struct TargetQueue {
+pub(super) struct TargetQueue {
     room: Arc<Semaphore>,
     room_bytes: u32,
     waiting: Arc<Waiting>,
@@ -53,7 +53,7 @@ pub struct TargetQueue {
 
 /// An event in the queue or in flight.
 #[derive(Debug)]
-pub struct Outgoing {
+pub(super) struct Outgoing {
     pub event: RawEvent,
     deadline: Instant,
     share: Share,
@@ -72,7 +72,7 @@ struct TargetSender {
 // === impl Lane ===
 
 impl TargetQueue {
-    pub fn start(parts: LaneParts) -> Self {
+    pub(super) fn start(parts: LaneParts) -> Self {
         let (queue, events) = mpsc::unbounded_channel();
         let room_bytes = parts.settings.queue_bytes;
         let room = Arc::new(Semaphore::new(room_bytes as usize));
@@ -84,13 +84,13 @@ impl TargetQueue {
     }
 
     /// Reserves room for this many bytes. A request larger than the whole queue is admitted alone.
-    pub fn reserve(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+    pub(super) fn reserve(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.room_bytes);
         Arc::clone(&self.room).try_acquire_many_owned(bytes).ok()
     }
 
     /// Queues events, each with a share of its request.
-    pub fn send(
+    pub(super) fn send(
         &self,
         events: Collected,
         room: OwnedSemaphorePermit,

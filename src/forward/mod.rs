@@ -38,7 +38,7 @@ use crate::rules::RuleSet;
 use crate::supervisor::Supervisor;
 use crate::telemetry::{LogLimiter, Metrics};
 
-pub use forwards::Forwards;
+pub(crate) use forwards::Forwards;
 
 /// Maximum size of the events of one request to forward: 256 MiB. They are in memory together.
 const REQUEST_BYTES_MAX: usize = 256 << 20;

@@ -19,7 +19,7 @@ use crate::limits::{SNS_CALL_BYTES_MAX, SNS_CALL_ENTRIES_MAX, SNS_MESSAGE_BYTES_
 const SUBJECT: &str = "Amazon SES Email Event Notification";
 
 #[derive(Debug)]
-pub struct Sns {
+pub(super) struct Sns {
     client: Client,
     topic_arn: String,
 }
@@ -27,7 +27,7 @@ pub struct Sns {
 // === impl Sns ===
 
 impl Sns {
-    pub const SHAPE: CallShape = CallShape {
+    pub(super) const SHAPE: CallShape = CallShape {
         // Leaves room for subjects and newlines.
         limits: CallLimits {
             entries: SNS_CALL_ENTRIES_MAX,
@@ -36,11 +36,11 @@ impl Sns {
         event_bytes: SNS_MESSAGE_BYTES_MAX - SUBJECT.len() - 1,
     };
 
-    pub fn new(sdk: &SdkConfig, topic: &Arn) -> Self {
+    pub(super) fn new(sdk: &SdkConfig, topic: &Arn) -> Self {
         Self { client: Client::new(sdk), topic_arn: topic.as_str().to_owned() }
     }
 
-    pub async fn put(&self, events: &[RawEvent]) -> Result<Vec<SendOutcome>, CallFailure> {
+    pub(super) async fn put(&self, events: &[RawEvent]) -> Result<Vec<SendOutcome>, CallFailure> {
         let entries = events.iter().enumerate().map(|(at, event)| {
             // The event was parsed as JSON, so it is UTF-8.
             let message = String::from_utf8_lossy(&line(event)).into_owned();

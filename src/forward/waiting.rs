@@ -7,29 +7,29 @@ use tokio::sync::Notify;
 
 /// The number of waiting events.
 #[derive(Debug, Default)]
-pub struct Waiting {
+pub(super) struct Waiting {
     events: AtomicU64,
     none: Notify,
 }
 
 /// Counts as one waiting event until it is dropped.
 #[derive(Debug)]
-pub struct Waits(Arc<Waiting>);
+pub(super) struct Waits(Arc<Waiting>);
 
 // === impl Waiting ===
 
 impl Waiting {
-    pub fn enter(self: &Arc<Self>) -> Waits {
+    pub(super) fn enter(self: &Arc<Self>) -> Waits {
         self.events.fetch_add(1, Ordering::AcqRel);
         Waits(Arc::clone(self))
     }
 
-    pub fn events(&self) -> u64 {
+    pub(super) fn events(&self) -> u64 {
         self.events.load(Ordering::Acquire)
     }
 
     /// Waits until no event is waiting.
-    pub async fn none(&self) {
+    pub(super) async fn none(&self) {
         loop {
             let told = self.none.notified();
             if self.events() == 0 {

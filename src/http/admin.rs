@@ -44,7 +44,7 @@ pub struct Admin {
 }
 
 /// Whether the token in a request, or its absence, is accepted. Takes constant time.
-pub type AcceptsToken = dyn Fn(Option<&[u8]>) -> bool + Send + Sync;
+pub(super) type AcceptsToken = dyn Fn(Option<&[u8]>) -> bool + Send + Sync;
 
 /// Who may read metrics and series.
 #[derive(Clone)]

@@ -26,12 +26,12 @@ const STEP: u32 = 16 << 10;
 
 /// Bytes of long headers in all connections together.
 #[derive(Clone, Debug)]
-pub struct HeadBudget(Arc<Semaphore>);
+pub(super) struct HeadBudget(Arc<Semaphore>);
 
 /// A stream that ends when it is idle for too long. It fails when headers take too long, when long
 /// headers exceed the budget, or when the peer does not read.
 #[derive(Debug)]
-pub struct Metered<S> {
+pub(super) struct Metered<S> {
     stream: Take<S>,
     budget: HeadBudget,
     connection: Arc<Connection>,
@@ -51,7 +51,7 @@ pub struct Metered<S> {
 
 impl HeadBudget {
     #[must_use]
-    pub fn new(bytes: usize) -> Self {
+    pub(super) fn new(bytes: usize) -> Self {
         Self(Arc::new(Semaphore::new(bytes)))
     }
 }
@@ -59,7 +59,7 @@ impl HeadBudget {
 // === impl Metered ===
 
 impl<S: AsyncRead> Metered<S> {
-    pub fn new(
+    pub(super) fn new(
         stream: S,
         budget: HeadBudget,
         connection: Arc<Connection>,

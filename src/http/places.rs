@@ -24,14 +24,14 @@ const DISPLACE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The places of a listener. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Places {
+pub(super) struct Places {
     permits: Arc<Semaphore>,
     strangers: Arc<Mutex<Strangers>>,
 }
 
 /// The place of one connection.
 #[derive(Debug)]
-pub struct ConnectionPlace {
+pub(super) struct ConnectionPlace {
     _permit: OwnedSemaphorePermit,
     /// Its key in the map of strangers.
     number: u64,
@@ -50,12 +50,12 @@ struct Strangers {
 // === impl Places ===
 
 impl Places {
-    pub fn new(number: usize) -> Self {
+    pub(super) fn new(number: usize) -> Self {
         Self { permits: Arc::new(Semaphore::new(number)), strangers: Arc::default() }
     }
 
     /// Waits for a place. If none is free, closes a waiting stranger.
-    pub async fn enter(&self, connection: &Arc<Connection>) -> ConnectionPlace {
+    pub(super) async fn enter(&self, connection: &Arc<Connection>) -> ConnectionPlace {
         let permit = self.permit().await;
         let number = lock(&self.strangers).add(connection);
         ConnectionPlace { _permit: permit, number, strangers: Arc::clone(&self.strangers) }
@@ -81,7 +81,7 @@ impl Places {
 
 impl ConnectionPlace {
     /// The connection has proved itself and keeps its place.
-    pub fn keep(&self) {
+    pub(super) fn keep(&self) {
         lock(&self.strangers).remove(self.number);
     }
 }

@@ -26,11 +26,11 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use crate::telemetry::{CloseReason, LogLimiter, Metrics};
 
 /// Timeout for the first byte of a new connection, unless the keep-alive timeout is shorter.
-pub const FIRST_BYTE_PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const FIRST_BYTE_PATIENCE: Duration = Duration::from_secs(20);
 /// Timeout from the first byte of the headers to the last.
-pub const HEAD_PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a response may be blocked because the client does not read.
-pub const WRITE_PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const WRITE_PATIENCE: Duration = Duration::from_secs(10);
 /// How long to wait for the first byte of a body.
 const BODY_PATIENCE: Duration = Duration::from_secs(10);
 /// Each byte of a body adds this much time: 500 bytes/s.
@@ -42,7 +42,7 @@ const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// State shared by the parts of one connection.
 #[derive(Debug)]
-pub struct Connection {
+pub(super) struct Connection {
     peer: SocketAddr,
     /// Even while the server waits for headers, odd from the end of the headers to the end of the
     /// response.
@@ -55,7 +55,7 @@ pub struct Connection {
 
 /// Counts and logs the closed connections of a listener.
 #[derive(Debug)]
-pub struct CloseReporter {
+pub(super) struct CloseReporter {
     metrics: Arc<Metrics>,
     log: LogLimiter,
 }
@@ -63,7 +63,7 @@ pub struct CloseReporter {
 /// A deadline that wakes a task. Moving it is cheap: the timer is reset only when it would fire at
 /// the wrong time.
 #[derive(Debug, Default)]
-pub struct Deadline {
+pub(super) struct Deadline {
     at: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -71,7 +71,7 @@ pub struct Deadline {
 /// A request body that fails when it arrives too slowly. Only the time in which the source waits
 /// for bytes counts.
 #[derive(Debug)]
-pub struct SteadyBody<B> {
+pub(super) struct SteadyBody<B> {
     body: B,
     connection: Arc<Connection>,
     waiting_since: Option<Instant>,
@@ -82,19 +82,19 @@ pub struct SteadyBody<B> {
 
 /// A response body. When it is dropped, the server waits for the next headers.
 #[derive(Debug)]
-pub struct ResponseBody<B> {
+pub(super) struct ResponseBody<B> {
     body: B,
     _end: ResponseEnd,
 }
 
 /// Ends the turn of a request when it is dropped.
 #[derive(Debug)]
-pub struct ResponseEnd(Arc<Connection>);
+pub(super) struct ResponseEnd(Arc<Connection>);
 
 // === impl Connection ===
 
 impl Connection {
-    pub fn new(peer: SocketAddr, reporter: Option<Arc<CloseReporter>>) -> Arc<Self> {
+    pub(super) fn new(peer: SocketAddr, reporter: Option<Arc<CloseReporter>>) -> Arc<Self> {
         Arc::new(Self {
             peer,
             turns: AtomicU64::new(0),
@@ -104,32 +104,32 @@ impl Connection {
         })
     }
 
-    pub fn peer(&self) -> SocketAddr {
+    pub(super) fn peer(&self) -> SocketAddr {
         self.peer
     }
 
     /// Called at the end of the headers, and at the end of the response.
-    pub fn turn(&self) {
+    pub(super) fn turn(&self) {
         self.turns.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A request is in progress until the returned guard is dropped.
-    pub fn begin(self: &Arc<Self>) -> ResponseEnd {
+    pub(super) fn begin(self: &Arc<Self>) -> ResponseEnd {
         self.turn();
         ResponseEnd(Arc::clone(self))
     }
 
-    pub fn turns(&self) -> u64 {
+    pub(super) fn turns(&self) -> u64 {
         self.turns.load(Ordering::Relaxed)
     }
 
     /// Whether no request is in progress.
-    pub fn awaits_head(&self) -> bool {
+    pub(super) fn awaits_head(&self) -> bool {
         self.turns().is_multiple_of(2)
     }
 
     /// Counts the closing of this connection once, with the first reason.
-    pub fn report_close(&self, reason: CloseReason) {
+    pub(super) fn report_close(&self, reason: CloseReason) {
         if self.is_reported.swap(true, Ordering::Relaxed) {
             return;
         }
@@ -145,7 +145,7 @@ impl Connection {
 
 impl ResponseEnd {
     /// Ends the turn together with this body.
-    pub fn with<B>(self, body: B) -> ResponseBody<B> {
+    pub(super) fn with<B>(self, body: B) -> ResponseBody<B> {
         ResponseBody { body, _end: self }
     }
 }
@@ -159,7 +159,7 @@ impl Drop for ResponseEnd {
 // === impl CloseReporter ===
 
 impl CloseReporter {
-    pub fn new(metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new(metrics: Arc<Metrics>) -> Self {
         Self { log: LogLimiter::new(LOG_INTERVAL, Arc::clone(&metrics)), metrics }
     }
 }
@@ -167,20 +167,20 @@ impl CloseReporter {
 // === impl Deadline ===
 
 impl Deadline {
-    pub fn set(&mut self, at: Instant) {
+    pub(super) fn set(&mut self, at: Instant) {
         self.at = Some(at);
     }
 
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.at = None;
     }
 
-    pub fn is_set(&self) -> bool {
+    pub(super) fn is_set(&self) -> bool {
         self.at.is_some()
     }
 
     /// Whether the deadline has passed; otherwise wakes the task at the deadline.
-    pub fn poll_passed(&mut self, context: &mut Context<'_>) -> bool {
+    pub(super) fn poll_passed(&mut self, context: &mut Context<'_>) -> bool {
         let Some(at) = self.at else { return false };
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
         if timer.deadline() > at {
@@ -201,7 +201,7 @@ impl Deadline {
 // === impl SteadyBody ===
 
 impl<B> SteadyBody<B> {
-    pub fn new(body: B, connection: Arc<Connection>) -> Self {
+    pub(super) fn new(body: B, connection: Arc<Connection>) -> Self {
         Self {
             body,
             connection,

@@ -29,7 +29,7 @@ fn too_large(bytes_max: usize) -> Refusal {
 ///
 /// # Errors
 /// The body is too large, there is no room for it now, or it did not arrive.
-pub async fn read(
+pub(crate) async fn read(
     body: &mut Body,
     announced: Option<u64>,
     bytes_max: usize,
@@ -70,7 +70,7 @@ pub async fn read(
 
 /// A decompressed body, ready to be read. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct ExpandedBody {
+pub(crate) struct ExpandedBody {
     pub bytes: Bytes,
     /// The body was gzip.
     pub gzip: bool,
@@ -80,7 +80,11 @@ pub struct ExpandedBody {
 ///
 /// # Errors
 /// The gzip is invalid, or expands beyond the budget.
-pub fn expand(body: Bytes, announced_gzip: bool, budget: &Budget) -> Result<ExpandedBody, Over> {
+pub(crate) fn expand(
+    body: Bytes,
+    announced_gzip: bool,
+    budget: &Budget,
+) -> Result<ExpandedBody, Over> {
     if !is_gzip(&body) {
         let broken = announced_gzip && !body.is_empty();
         let plain = ExpandedBody { bytes: body, gzip: false };
@@ -99,7 +103,7 @@ fn broken_gzip() -> Over {
 }
 
 /// Reads and discards the rest of a body, up to a number of bytes.
-pub async fn discard(body: &mut Body, bytes_max: usize) {
+pub(crate) async fn discard(body: &mut Body, bytes_max: usize) {
     let mut left = bytes_max;
     let read = async {
         while let Some(Ok(frame)) = body.frame().await {

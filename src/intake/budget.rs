@@ -59,7 +59,7 @@ pub enum Over {
 
 /// A batch that charges the budget while it is filled.
 #[derive(Debug)]
-pub struct MeteredBatch {
+pub(crate) struct MeteredBatch {
     pub batch: Batch,
     budget: Option<Budget>,
     /// The number of distinct keys at the last check of memory.
@@ -205,7 +205,7 @@ impl From<Over> for Refusal {
 impl MeteredBatch {
     /// Reads into an empty batch, from the start of the request.
     #[must_use]
-    pub fn new(batch: Batch, budget: &Budget) -> Self {
+    pub(crate) fn new(batch: Batch, budget: &Budget) -> Self {
         let mut spent = budget.spent();
         spent.expanded = spent.outermost;
         drop(spent);
@@ -214,7 +214,7 @@ impl MeteredBatch {
 
     /// Reads without limits.
     #[must_use]
-    pub fn unbounded(batch: Batch) -> Self {
+    pub(crate) fn unbounded(batch: Batch) -> Self {
         Self { batch, budget: None, entries: 0, is_over: false }
     }
 
@@ -222,7 +222,7 @@ impl MeteredBatch {
     ///
     /// # Errors
     /// The request exceeds its budget.
-    pub fn finish(self) -> Result<Batch, Over> {
+    pub(crate) fn finish(self) -> Result<Batch, Over> {
         match &self.budget {
             Some(budget) => budget.check().map(|()| self.batch),
             None => Ok(self.batch),

@@ -10,22 +10,22 @@ use crate::offload::offload;
 /// That blocks the other requests of the thread for a few milliseconds. Health on the admin
 /// listener, signals and the shutdown have threads of their own. Moving a body of 1 MiB to another
 /// thread costs a tenth more CPU. 2 MiB.
-pub const QUICK_BYTES_MAX: usize = 2 << 20;
+pub(super) const QUICK_BYTES_MAX: usize = 2 << 20;
 
 /// One permit per core: reading a large body keeps one core busy, so more at once would only
 /// compete.
 #[derive(Debug)]
-pub struct Cores(Arc<Semaphore>);
+pub(super) struct Cores(Arc<Semaphore>);
 
 // === impl Cores ===
 
 impl Cores {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(Arc::new(Semaphore::new(number())))
     }
 
     /// Runs work on a thread of its own; `None` when it panicked.
-    pub async fn run<T: Send + 'static>(
+    pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
@@ -37,11 +37,11 @@ impl Cores {
 }
 
 /// How many cores this process may use.
-pub fn number() -> usize {
+pub(super) fn number() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 /// Whether a body may be read on the thread where it arrived.
-pub fn is_quick(body: &[u8]) -> bool {
+pub(crate) fn is_quick(body: &[u8]) -> bool {
     body.len() <= QUICK_BYTES_MAX
 }

@@ -14,7 +14,7 @@
 
 mod access;
 mod admission;
-pub mod body;
+pub(crate) mod body;
 mod budget;
 mod buffers;
 mod commit;
@@ -41,13 +41,13 @@ use crate::rules::RuleSet;
 use crate::ses::Fingerprint;
 use crate::telemetry::{DropReason, LogLimiter, Metrics};
 
-pub use access::AccessKeys;
-pub use admission::{Charge, InFlight, Patience};
-pub use budget::{Budget, BudgetLimits, MeteredBatch, Over};
-pub use commit::{Committed, LetterContent, Named};
-pub use cores::is_quick;
-pub use reading::{ReadError, catch_panic, read_stream};
-pub use response::Response;
+pub(crate) use access::AccessKeys;
+pub(crate) use admission::{Charge, InFlight, Patience};
+pub(crate) use budget::{Budget, BudgetLimits, MeteredBatch, Over};
+pub(crate) use commit::{Committed, LetterContent, Named};
+pub(crate) use cores::is_quick;
+pub(crate) use reading::{ReadError, catch_panic, read_stream};
+pub(crate) use response::Response;
 
 /// Settings for all requests.
 #[derive(Clone, Copy, Debug)]

@@ -96,7 +96,7 @@ impl SourceIntake {
 ///
 /// # Errors
 /// The work panicked, which rejects the request permanently.
-pub fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, Refusal> {
+pub(crate) fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, Refusal> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|_| panicked())
 }
 
@@ -111,7 +111,7 @@ fn panicked() -> Refusal {
 ///
 /// # Errors
 /// The stream failed, or the request exceeds its budget.
-pub async fn read_stream(
+pub(crate) async fn read_stream(
     stream: impl Read + Send + 'static,
     bytes_max: Option<u64>,
     mut reading: MeteredBatch,

@@ -9,7 +9,7 @@ use crate::private;
 
 /// A local directory, locked for this process.
 #[derive(Debug)]
-pub struct LocalDisk {
+pub(crate) struct LocalDisk {
     directory: PathBuf,
     /// Holds the lock while it is open.
     _lock: File,
@@ -27,7 +27,7 @@ impl LocalDisk {
     ///
     /// # Errors
     /// `WouldBlock` when another process has locked it; other errors of the system.
-    pub fn open(directory: &Path) -> io::Result<Self> {
+    pub(crate) fn open(directory: &Path) -> io::Result<Self> {
         let directory = private::directory(directory, "journal.directory")?;
         let mut options = private::options();
         options.create(true).truncate(false).write(true);

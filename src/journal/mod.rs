@@ -13,7 +13,7 @@ mod files;
 mod local_disk;
 mod record;
 #[cfg(test)]
-pub mod simulated;
+pub(crate) mod simulated;
 mod start;
 mod state;
 mod writer;
@@ -26,10 +26,10 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-pub use disk::{Append, Disk};
-pub use local_disk::LocalDisk;
-pub use record::Verdict;
-pub use start::StartGuard;
+pub(crate) use disk::Disk;
+pub(crate) use local_disk::LocalDisk;
+pub(crate) use record::Verdict;
+pub(crate) use start::StartGuard;
 
 use crate::ack::RequestId;
 use crate::aggregate::{Delta, Key, layout_of};
@@ -50,7 +50,7 @@ pub struct JournalError(Cow<'static, str>);
 
 /// Settings of the journal.
 #[derive(Clone, Copy, Debug)]
-pub struct JournalSettings {
+pub(crate) struct JournalSettings {
     /// How long the IDs of requests are remembered, unless a request has its own lifetime.
     pub id_life: Duration,
     /// How long and how many events are remembered, to remove duplicates.
@@ -87,7 +87,7 @@ pub struct Opened {
 
 /// The task that writes, not started yet.
 #[derive(Debug)]
-pub struct Writing {
+pub(crate) struct Writing {
     writer: Writer,
     orders: mpsc::Receiver<Order>,
 }
@@ -100,7 +100,8 @@ const ORDERS_MAX: usize = 1024;
 ///
 /// # Errors
 /// Errors of the system. Invalid content is never an error: it is reported and kept.
-pub fn open(
+#[cfg(test)]
+pub(crate) fn open(
     disk: Arc<dyn Disk>,
     layouts: &Layouts,
     settings: JournalSettings,
@@ -116,7 +117,7 @@ pub fn open(
 ///
 /// # Errors
 /// As for [`open`].
-pub fn open_watched(
+pub(crate) fn open_watched(
     disk: Arc<dyn Disk>,
     layouts: &Layouts,
     settings: JournalSettings,
@@ -250,7 +251,7 @@ impl JournalSettings {
 
 impl Writing {
     /// Writes until the journal is dropped.
-    pub async fn run(self) {
+    pub(crate) async fn run(self) {
         self.writer.run(self.orders).await;
     }
 }

@@ -9,7 +9,7 @@ use super::disk::{Append, Disk};
 
 /// Cheap to clone; all clones share one disk.
 #[derive(Clone, Default)]
-pub struct SimulatedDisk {
+pub(crate) struct SimulatedDisk {
     content: Arc<Mutex<FileContent>>,
     /// A handle that was mounted before the last crash is dead.
     mount: u64,
@@ -48,7 +48,7 @@ enum Change {
 
 /// Faults to inject.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Faults {
+pub(crate) struct Faults {
     /// Maximum size of all files together.
     pub full_at: Option<usize>,
     /// The number of file syncs that succeed before the following ones fail.
@@ -70,26 +70,26 @@ struct SimulatedFile {
 // === impl SimulatedDisk ===
 
 impl SimulatedDisk {
-    pub fn set_faults(&self, faults: Faults) {
+    pub(crate) fn set_faults(&self, faults: Faults) {
         self.content().faults = faults;
     }
 
     /// Makes the current handle die after this many changes: the last one takes effect, and `died`
     /// is called.
-    pub fn die_after(&self, changes: usize, died: impl FnOnce() + Send + 'static) {
+    pub(crate) fn die_after(&self, changes: usize, died: impl FnOnce() + Send + 'static) {
         let death = Death { changes_left: changes.max(1), died: Some(Box::new(died)) };
         self.content().death = Some(death);
     }
 
     /// Size of all files.
-    pub fn used(&self) -> usize {
+    pub(crate) fn used(&self) -> usize {
         let content = self.content();
         content.names.values().map(|file| content.files[*file].bytes.len()).sum()
     }
 
     /// Loses unsynced data, except for the amount that `keep` returns for each list of bytes or
     /// changes.
-    pub fn crash(&self, mut keep: impl FnMut(usize) -> usize) {
+    pub(crate) fn crash(&self, mut keep: impl FnMut(usize) -> usize) {
         let mut content = self.content();
         let FileContent { files, names, synced_names, changes, .. } = &mut *content;
         for data in files {
@@ -108,26 +108,26 @@ impl SimulatedDisk {
 
     /// A handle for a process that starts now.
     #[must_use]
-    pub fn mounted(&self) -> Self {
+    pub(crate) fn mounted(&self) -> Self {
         Self { content: Arc::clone(&self.content), mount: self.content().mount }
     }
 
     /// Corrupts a byte of a file.
-    pub fn damage(&self, name: &str, at: usize) {
+    pub(crate) fn damage(&self, name: &str, at: usize) {
         let mut content = self.content();
         let file = content.names[name];
         content.files[file].bytes[at] ^= 0xff;
     }
 
     /// Truncates a file.
-    pub fn cut(&self, name: &str, len: usize) {
+    pub(crate) fn cut(&self, name: &str, len: usize) {
         let mut content = self.content();
         let file = content.names[name];
         content.files[file].bytes.truncate(len);
         content.files[file].synced = len;
     }
 
-    pub fn len_of(&self, name: &str) -> usize {
+    pub(crate) fn len_of(&self, name: &str) -> usize {
         let content = self.content();
         content.files[content.names[name]].bytes.len()
     }

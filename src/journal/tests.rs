@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
+use super::disk::Append;
 use super::simulated::{Faults, SimulatedDisk};
 use super::*;
 use crate::ack::SourceKind;

@@ -25,7 +25,7 @@ struct Prefix {
 ///
 /// # Errors
 /// What cannot be listed; or an error of `each`.
-pub async fn list<E: From<String>>(
+pub(crate) async fn list<E: From<String>>(
     client: &Client,
     bucket: &str,
     prefix: &str,

@@ -11,7 +11,7 @@ use super::plan::FoundObjects;
 ///
 /// # Errors
 /// What cannot be read; or an error of `each`.
-pub fn list<E: From<String>>(
+pub(crate) fn list<E: From<String>>(
     path: &Path,
     each: &mut impl FnMut(FoundObjects) -> Result<(), E>,
 ) -> Result<(), E> {

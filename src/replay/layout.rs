@@ -17,8 +17,8 @@ pub struct Span {
 }
 
 const SECOND_MS: i64 = 1000;
-pub const HOUR_MS: i64 = 3600 * SECOND_MS;
-pub const DAY_MS: i64 = 24 * HOUR_MS;
+pub(super) const HOUR_MS: i64 = 3600 * SECOND_MS;
+pub(super) const DAY_MS: i64 = 24 * HOUR_MS;
 /// At most.
 #[cfg(feature = "s3")]
 const MONTH_MS: i64 = 31 * DAY_MS;
@@ -28,14 +28,14 @@ const STAMP_BYTES: usize = 19;
 
 /// The period of an object: from its file name, else from its folders.
 #[must_use]
-pub fn of_object(key: &str) -> Option<Span> {
+pub(super) fn of_object(key: &str) -> Option<Span> {
     let (folders, name) = key.rsplit_once('/').unwrap_or(("", key));
     of_name(name).or_else(|| of_folder(folders))
 }
 
 /// The day or hour of the innermost dated folder.
 #[must_use]
-pub fn of_folder(path: &str) -> Option<Span> {
+pub(super) fn of_folder(path: &str) -> Option<Span> {
     let folders: Vec<_> = path.split('/').filter(|folder| !folder.is_empty()).collect();
     (0..folders.len()).rev().find_map(|at| day(&folders[at..]))
 }
@@ -43,7 +43,7 @@ pub fn of_folder(path: &str) -> Option<Span> {
 /// The month of a folder that contains folders of days.
 #[cfg(feature = "s3")]
 #[must_use]
-pub fn of_month(path: &str) -> Option<Span> {
+pub(super) fn of_month(path: &str) -> Option<Span> {
     let mut folders = path.rsplit('/').filter(|folder| !folder.is_empty());
     let (month, year) = (folders.next()?, folders.next()?);
     span(year_of(year)?, number(month, "month")?, 1, None)

@@ -6,8 +6,8 @@
 //! count at their own times.
 
 #[cfg(feature = "s3")]
-pub mod bucket;
-pub mod folder;
+pub(crate) mod bucket;
+pub(crate) mod folder;
 mod input;
 mod layout;
 mod object;
@@ -16,8 +16,8 @@ mod progress;
 mod reader;
 mod work;
 
-pub use input::Input;
-pub use plan::{PassedOver, Plan, Range, TooMany, counts_too_old};
-pub use progress::{Figures, ReplayProgress, Totals};
-pub use reader::ObjectReader;
-pub use work::{ReplayEngine, Taker, Work};
+pub(crate) use input::Input;
+pub(crate) use plan::{PassedOver, Plan, Range, TooMany, counts_too_old};
+pub(crate) use progress::{Figures, ReplayProgress, Totals};
+pub(crate) use reader::ObjectReader;
+pub(crate) use work::{ReplayEngine, Taker, Work};

@@ -13,7 +13,7 @@ use crate::source::s3::Object;
 
 /// One version of an object.
 #[derive(Clone, Debug)]
-pub enum ObjectPlace {
+pub(crate) enum ObjectPlace {
     #[cfg(feature = "s3")]
     Bucket(Object),
     /// A file by its canonical path.
@@ -22,7 +22,7 @@ pub enum ObjectPlace {
 
 /// Identifies the version of a file: a rewritten file is another version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ObjectStamp {
+pub(crate) struct ObjectStamp {
     pub bytes: u64,
     /// Unix nanoseconds.
     pub written_ns: i128,
@@ -33,7 +33,7 @@ pub struct ObjectStamp {
 impl ObjectPlace {
     /// The key or path.
     #[must_use]
-    pub fn key(&self) -> Cow<'_, str> {
+    pub(crate) fn key(&self) -> Cow<'_, str> {
         match self {
             #[cfg(feature = "s3")]
             Self::Bucket(object) => Cow::Borrowed(&object.key),
@@ -43,7 +43,7 @@ impl ObjectPlace {
 
     /// Identifies the version.
     #[must_use]
-    pub fn version(&self) -> String {
+    pub(crate) fn version(&self) -> String {
         match self {
             #[cfg(feature = "s3")]
             Self::Bucket(object) => object.version().unwrap_or_default().to_owned(),
@@ -53,7 +53,7 @@ impl ObjectPlace {
 
     /// Identifies the object by place and version.
     #[must_use]
-    pub fn id(&self) -> RequestId {
+    pub(crate) fn id(&self) -> RequestId {
         match self {
             #[cfg(feature = "s3")]
             Self::Bucket(object) => object.id(),
@@ -80,7 +80,7 @@ impl fmt::Display for ObjectPlace {
 
 impl ObjectStamp {
     #[must_use]
-    pub fn of(metadata: &Metadata) -> Self {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
         let written = metadata.modified().unwrap_or(UNIX_EPOCH);
         let ns = |span: std::time::Duration| i128::try_from(span.as_nanos()).unwrap_or(i128::MAX);
         let written_ns = match written.duration_since(UNIX_EPOCH) {
@@ -94,7 +94,7 @@ impl ObjectStamp {
     ///
     /// # Errors
     /// It cannot be opened.
-    pub fn open(self, path: &Path) -> io::Result<Option<File>> {
+    pub(crate) fn open(self, path: &Path) -> io::Result<Option<File>> {
         let file = match File::open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             opened => opened?,
@@ -106,7 +106,7 @@ impl ObjectStamp {
     ///
     /// # Errors
     /// Errors of the system.
-    pub fn is_of(self, file: &File) -> io::Result<bool> {
+    pub(crate) fn is_of(self, file: &File) -> io::Result<bool> {
         Ok(Self::of(&file.metadata()?) == self)
     }
 }

@@ -12,7 +12,7 @@ use crate::limits::DATUM_AGE_MAX;
 use crate::ses::Minute;
 
 /// Maximum number of objects in a plan and in the state: each takes a few hundred bytes of memory.
-pub const OBJECTS_MAX: usize = 500_000;
+pub(super) const OBJECTS_MAX: usize = 500_000;
 
 /// How far an object's records may be after the time in its name: a stream buffers at most 900 s,
 /// and it may name folders in a time zone up to twelve hours behind UTC.
@@ -27,7 +27,7 @@ pub struct Range {
 
 /// A listed object.
 #[derive(Clone, Debug)]
-pub struct FoundObjects {
+pub(crate) struct FoundObjects {
     pub place: ObjectPlace,
     pub bytes: u64,
     /// When it was last written: Unix milliseconds.
@@ -36,7 +36,7 @@ pub struct FoundObjects {
 
 /// An object to read.
 #[derive(Debug)]
-pub struct Chosen {
+pub(crate) struct Chosen {
     pub place: ObjectPlace,
     pub bytes: u64,
     at_ms: i64,
@@ -44,7 +44,7 @@ pub struct Chosen {
 
 /// What is chosen of what was found.
 #[derive(Debug)]
-pub struct Plan {
+pub(crate) struct Plan {
     pub range: Range,
     /// Objects that arrived before this are too old to publish (Unix milliseconds).
     oldest_ms: i64,
@@ -99,7 +99,7 @@ impl Range {
 impl Plan {
     /// An empty plan. Without `now_ms` no object is too old.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         range: Range,
         now_ms: Option<i64>,
         known: impl IntoIterator<Item = RequestId>,
@@ -119,7 +119,7 @@ impl Plan {
     ///
     /// # Errors
     /// There are too many objects.
-    pub fn offer(&mut self, found: FoundObjects) -> Result<(), TooMany> {
+    pub(crate) fn offer(&mut self, found: FoundObjects) -> Result<(), TooMany> {
         let FoundObjects { place, bytes, written_ms } = found;
         let said = layout::of_object(&place.key());
         let at_ms = said.map_or(written_ms, |span| span.start_ms);
@@ -150,16 +150,11 @@ impl Plan {
 
     /// Sorts the objects by time. Objects of the same minutes are then read together, and their
     /// counts are added up before they are published.
-    pub fn sort(&mut self) {
+    pub(crate) fn sort(&mut self) {
         self.chosen.sort_by(|a, b| (a.at_ms, a.place.key()).cmp(&(b.at_ms, b.place.key())));
         // No longer needed.
         self.ids = HashSet::default();
         self.known = HashSet::default();
-    }
-
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        self.chosen.iter().map(|object| object.bytes).sum()
     }
 }
 
@@ -170,7 +165,7 @@ fn oldest_ms(now_ms: i64) -> i64 {
 
 /// The sum of counts that are too old for CloudWatch.
 #[must_use]
-pub fn counts_too_old(lines: &[Line], now_ms: i64) -> u64 {
+pub(crate) fn counts_too_old(lines: &[Line], now_ms: i64) -> u64 {
     let oldest = Minute::of_ms(oldest_ms(now_ms));
     lines.iter().filter(|line| line.series.minute < oldest).map(|line| line.count).sum()
 }
@@ -229,7 +224,7 @@ mod tests {
             ]
         );
         assert_eq!(plan.passed_over, PassedOver { known: 1, outside: 3, too_old: 0 });
-        assert_eq!(plan.bytes(), 28);
+        assert_eq!(plan.chosen.iter().map(|object| object.bytes).sum::<u64>(), 28);
     }
 
     #[test]

@@ -17,7 +17,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Reads objects.
 #[derive(Clone, Debug)]
-pub struct ObjectReader {
+pub(crate) struct ObjectReader {
     /// The S3 client, if any input is in S3.
     #[cfg(feature = "s3")]
     pub objects: Option<Objects>,
@@ -31,7 +31,7 @@ impl ObjectReader {
     ///
     /// # Errors
     /// The object cannot be read completely, or exceeds its budget.
-    pub async fn read(
+    pub(crate) async fn read(
         &self,
         place: &ObjectPlace,
         fresh: impl Fn() -> MeteredBatch,

@@ -22,7 +22,7 @@ const NAMED_MAX: u64 = 1000;
 const FAILURES_IN_A_ROW_MAX: u64 = 100;
 
 /// The work of a replay.
-pub struct Work {
+pub(crate) struct Work {
     pub objects: Vec<Chosen>,
     pub reader: ObjectReader,
     pub taker: Taker,
@@ -37,14 +37,14 @@ pub struct Work {
 
 /// What happens to a batch that was read.
 #[derive(Debug)]
-pub enum Taker {
+pub(crate) enum Taker {
     /// Its counts are only added up.
     Total(Box<Mutex<Batch>>),
     Engine(ReplayEngine),
 }
 
 /// Merges batches into counts that a publisher takes.
-pub struct ReplayEngine {
+pub(crate) struct ReplayEngine {
     /// Its ledger issues the tickets; the plan excludes objects that were counted before.
     pub source: SourceIntake,
     /// Called when too many counts are waiting to be published.
@@ -64,7 +64,7 @@ enum ObjectEnd {
 
 impl Work {
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         objects: Vec<Chosen>,
         reader: ObjectReader,
         taker: Taker,
@@ -84,7 +84,7 @@ impl Work {
     }
 
     /// Processes objects until none is left or `stop` is cancelled; this many at once.
-    pub async fn run(self: Arc<Self>, at_once: usize) {
+    pub(crate) async fn run(self: Arc<Self>, at_once: usize) {
         let mut workers = JoinSet::new();
         for _ in 0..at_once.min(self.objects.len()) {
             let work = Arc::clone(&self);

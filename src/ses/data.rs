@@ -19,13 +19,13 @@ static ENGINE: LazyLock<Simd> = LazyLock::new(|| {
 
 /// A reusable buffer for decoded texts.
 #[derive(Debug, Default)]
-pub struct Buffer(Vec<u8>);
+pub(super) struct Buffer(Vec<u8>);
 
 // === impl Buffer ===
 
 impl Buffer {
     /// The decoded bytes; `None` when the text is not Base64.
-    pub fn decode(&mut self, text: &[u8]) -> Option<&[u8]> {
+    pub(super) fn decode(&mut self, text: &[u8]) -> Option<&[u8]> {
         work::scanned(text.len());
         let len = base64::decoded_len_estimate(text.len());
         if self.0.len() < len {

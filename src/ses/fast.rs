@@ -19,7 +19,7 @@ use super::work;
 /// How far to look for the end of an object. Bytes beyond the end are checked in vain, so the
 /// window must stay a small multiple of an object. It follows the length of recent objects.
 #[derive(Debug)]
-pub struct Window {
+pub(super) struct Window {
     /// Approximately the longest recent object.
     len: usize,
 }
@@ -35,14 +35,14 @@ impl Window {
     const LEN_MIN: usize = 128;
 
     /// Records the length of an object.
-    pub fn follow(&mut self, len: usize) {
+    pub(super) fn follow(&mut self, len: usize) {
         self.len = len.max(self.len - self.len / 4);
     }
 }
 
 /// Reads the object at the start of `input` into an empty value and returns its length; `None` when
 /// the reference must read it.
-pub fn read_object<'a>(
+pub(super) fn read_object<'a>(
     input: &'a [u8],
     interest: &Interest,
     bytes_max: usize,
@@ -76,7 +76,11 @@ pub fn read_object<'a>(
 }
 
 /// Reads a valid object into an empty value; returns whether that was possible.
-pub fn read_valid_object<'a>(object: &'a [u8], interest: &Interest, value: &mut Value<'a>) -> bool {
+pub(super) fn read_valid_object<'a>(
+    object: &'a [u8],
+    interest: &Interest,
+    value: &mut Value<'a>,
+) -> bool {
     work::scanned(object.len());
     let Ok(text) = simdutf8::basic::from_utf8(object) else { return false };
     read_start(text, interest, value).is_ok()

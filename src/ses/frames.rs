@@ -14,7 +14,7 @@ use super::work;
 
 /// The state of the grammar at one position of a text.
 #[derive(Debug)]
-pub struct Frames {
+pub(super) struct Frames {
     /// The positions of the open brackets, outermost first.
     opens: VecDeque<usize>,
     /// The first byte that is not checked; outside of strings.
@@ -57,7 +57,7 @@ enum Stop {
 
 /// What is known about a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KnownShape {
+pub(super) enum KnownShape {
     /// A value starts here that was open when checking stopped.
     Open,
     /// A value started here and ended before that position.
@@ -82,14 +82,14 @@ impl Default for Frames {
 
 impl Frames {
     /// Resets the state for another text.
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.opens.clear();
         self.at = 0;
     }
 
     /// What is known about a position. Positions must be ascending.
     #[inline]
-    pub fn known(&mut self, place: usize) -> KnownShape {
+    pub(super) fn known(&mut self, place: usize) -> KnownShape {
         if place >= self.at {
             return KnownShape::Unknown;
         }
@@ -100,7 +100,7 @@ impl Frames {
     }
 
     /// Checks an unknown object or list that starts at `start`.
-    pub fn read(&mut self, text: &[u8], start: usize, bytes_max: usize) -> Step {
+    pub(super) fn read(&mut self, text: &[u8], start: usize, bytes_max: usize) -> Step {
         self.opens.clear();
         self.long.clear();
         self.at = start;
@@ -109,7 +109,7 @@ impl Frames {
     }
 
     /// Continues with the value at `start`, which was open when checking stopped.
-    pub fn resume(&mut self, text: &[u8], start: usize, bytes_max: usize) -> Step {
+    pub(super) fn resume(&mut self, text: &[u8], start: usize, bytes_max: usize) -> Step {
         match self.stop {
             Stop::Value | Stop::Fault => Step::Fault,
             Stop::End => at_end(text, start, bytes_max),
@@ -118,7 +118,7 @@ impl Frames {
     }
 
     /// The positions of some known values.
-    pub fn long(&self) -> &[Span] {
+    pub(super) fn long(&self) -> &[Span] {
         &self.long
     }
 
@@ -213,7 +213,7 @@ impl Frames {
 }
 
 /// A text that ends inside a value.
-pub fn at_end(text: &[u8], start: usize, bytes_max: usize) -> Step {
+pub(super) fn at_end(text: &[u8], start: usize, bytes_max: usize) -> Step {
     if text.len() - start > bytes_max { Step::Fault } else { Step::Incomplete }
 }
 
@@ -228,7 +228,7 @@ fn scalar(text: &[u8], at: usize) -> Token {
     }
 }
 
-pub fn literal(text: &[u8], at: usize, literal: &[u8]) -> Token {
+pub(super) fn literal(text: &[u8], at: usize, literal: &[u8]) -> Token {
     let found = &text[at..];
     if found.starts_with(literal) {
         Token::End(at + literal.len())
@@ -267,7 +267,7 @@ fn number(text: &[u8], at: usize) -> Token {
 }
 
 /// The position after the digits at `at`.
-pub fn digits(text: &[u8], at: usize) -> usize {
+pub(super) fn digits(text: &[u8], at: usize) -> usize {
     let rest = &text[at..];
     at + rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len())
 }

@@ -17,7 +17,7 @@ pub struct Fingerprint([u8; Self::BYTES]);
 
 /// A field of a block that is part of the identity. Its number is hashed and never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub(super) enum Part {
     MessageId = 1,
     Recipient = 2,
     Link = 3,
@@ -27,7 +27,7 @@ pub enum Part {
 }
 
 /// A text of a block; recipients are in order.
-pub type Told<'a> = (Block, Part, Text<'a>);
+pub(super) type Told<'a> = (Block, Part, Text<'a>);
 
 /// Hashed first. Must change when the hashed fields change.
 const VERSION: &[u8] = b"postmeter event 1";

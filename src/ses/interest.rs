@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use foldhash::fast::RandomState;
 
 /// The message tag that names an event's configuration set.
-pub const CONFIGURATION_SET_TAG: &str = "ses:configuration-set";
+pub(super) const CONFIGURATION_SET_TAG: &str = "ses:configuration-set";
 
 /// Where in an event to look up a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

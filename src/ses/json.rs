@@ -15,13 +15,13 @@ use super::value::Value;
 use super::work;
 
 /// A deeper value is a fault.
-pub const DEPTH_MAX: usize = 128;
+pub(super) const DEPTH_MAX: usize = 128;
 /// A longer value in a stream is a fault: 16 MiB.
 pub const VALUE_BYTES_MAX: usize = 16 << 20;
 
 /// What is at a position of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub(super) enum Step {
     /// A well-formed value of this length.
     Value { len: usize },
     /// No JSON value starts here, or one that is too deep or too long.
@@ -32,7 +32,7 @@ pub enum Step {
 
 /// Reads the values of one text in sequence. Takes time proportional to the text.
 #[derive(Debug, Default)]
-pub struct ValueReader {
+pub(super) struct ValueReader {
     frames: Frames,
     /// For a value inside one that `frames` knows.
     inner: Frames,
@@ -49,14 +49,14 @@ pub struct ValueReader {
 
 impl ValueReader {
     /// Resets the positions, because the next text may be another.
-    pub fn restart(&mut self) {
+    pub(super) fn restart(&mut self) {
         self.frames.clear();
     }
 
     /// Reads the value at `at`, of at most `bytes_max` bytes, into the empty `value`. `value` is
     /// meaningful only after a step that is a value.
     #[inline]
-    pub fn read<'a>(
+    pub(super) fn read<'a>(
         &mut self,
         text: &'a [u8],
         at: usize,
@@ -102,7 +102,7 @@ impl ValueReader {
 }
 
 /// Reads a value that is known to be valid.
-pub fn read_valid<'a>(raw: Raw<'a>, interest: &Interest, value: &mut Value<'a>) {
+pub(super) fn read_valid<'a>(raw: Raw<'a>, interest: &Interest, value: &mut Value<'a>) {
     if raw.is_object() && !read_valid_object(raw.bytes(), interest, value) {
         *value = Value::default();
         members::read(raw, (0, &[]), interest, value);
@@ -111,7 +111,7 @@ pub fn read_valid<'a>(raw: Raw<'a>, interest: &Interest, value: &mut Value<'a>) 
 
 /// Reads the value at the first byte with the grammar and the fields only: slower, and the standard
 /// for every other reader.
-pub fn read_by_reference<'a>(
+pub(super) fn read_by_reference<'a>(
     text: &'a [u8],
     interest: &Interest,
     bytes_max: usize,

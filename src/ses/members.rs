@@ -10,7 +10,7 @@ use super::value::{Block, Text, Value};
 
 /// Reads an object into an empty value. Other values have no fields. `start` and `long` give the
 /// object's position in the text, and the known long values there.
-pub fn read<'a>(
+pub(super) fn read<'a>(
     raw: Raw<'a>,
     (start, long): (usize, &[Span]),
     interest: &Interest,

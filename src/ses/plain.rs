@@ -17,7 +17,7 @@ use super::members::{BlockField, HeaderField, ValueField};
 use super::value::{Block, Text, Value};
 
 /// Reads an object that may be an event into an empty value.
-pub struct EventSeed<'v, 'i, 'a> {
+pub(super) struct EventSeed<'v, 'i, 'a> {
     pub value: &'v mut Value<'a>,
     pub interest: &'i Interest,
 }

@@ -15,7 +15,7 @@ pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What was found where a value may start.
 #[derive(Clone, Copy)]
-pub enum Found<'v, 'a> {
+pub(super) enum Found<'v, 'a> {
     Value(&'v Value<'a>),
     Notice,
     Fault,
@@ -23,7 +23,7 @@ pub enum Found<'v, 'a> {
 
 /// The position in a text. One per text, kept while its bytes arrive in pieces.
 #[derive(Debug, Default)]
-pub struct Progress {
+pub(super) struct Progress {
     begun: bool,
     /// Searching for the newline after the first byte of a faulty value.
     skipping: bool,
@@ -36,12 +36,12 @@ pub struct Progress {
 
 impl Progress {
     /// The state at a position where no value is unfinished.
-    pub fn between_values() -> Self {
+    pub(super) fn between_values() -> Self {
         Self { begun: true, ..Self::default() }
     }
 
     /// Whether the following bytes are read as in [`Progress::between_values`].
-    pub fn is_between_values(&self) -> bool {
+    pub(super) fn is_between_values(&self) -> bool {
         self.begun && !self.skipping
     }
 
@@ -50,7 +50,7 @@ impl Progress {
     /// passed again with more bytes after it. A fault extends to the end of its line; if `bytes`
     /// end before that and are not the last, only the part in `bytes` is passed. When `found`
     /// returns false, all bytes count as consumed.
-    pub fn read<'a>(
+    pub(super) fn read<'a>(
         &mut self,
         bytes: &'a [u8],
         last: bool,

@@ -14,7 +14,7 @@ pub type Text<'a> = Cow<'a, [u8]>;
 
 /// The blocks of an event that have a time of their own, and `mail`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Block {
+pub(super) enum Block {
     Mail,
     Bounce,
     Complaint,
@@ -27,7 +27,7 @@ pub enum Block {
 
 impl Block {
     /// Every block, in the order of the enum.
-    pub const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Mail,
         Self::Bounce,
         Self::Complaint,
@@ -41,7 +41,7 @@ impl Block {
 
 /// One JSON value. A value that is not an object has no fields.
 #[derive(Debug, Default)]
-pub struct Value<'a> {
+pub(super) struct Value<'a> {
     pub event_type: Option<Text<'a>>,
     pub notification_type: Option<Text<'a>>,
     pub has_mail: bool,
@@ -57,7 +57,7 @@ pub struct Value<'a> {
 
 /// The fields of a value from which an event is made.
 #[derive(Clone, Copy, Debug)]
-pub struct Fields<'v> {
+pub(super) struct Fields<'v> {
     times: &'v [(Block, Text<'v>)],
     values: &'v [Option<Text<'v>>],
     pub(super) identity: &'v [Told<'v>],
@@ -66,7 +66,7 @@ pub struct Fields<'v> {
 /// The fields that identify wrappings, as received. The wrapped content is read when all of them
 /// are known; lists are then read element by element.
 #[derive(Debug, Default)]
-pub struct Wrapper<'a> {
+pub(super) struct Wrapper<'a> {
     pub kind: Raw<'a>,
     pub topic_arn: Raw<'a>,
     pub message: Raw<'a>,
@@ -84,7 +84,7 @@ pub struct Wrapper<'a> {
 
 impl<'a> Value<'a> {
     /// The fields from which an event is made.
-    pub fn fields(&self) -> Fields<'_> {
+    pub(super) fn fields(&self) -> Fields<'_> {
         Fields { times: &self.times, values: &self.values, identity: &self.identity }
     }
 
@@ -116,11 +116,11 @@ impl<'a> Value<'a> {
 // === impl Fields ===
 
 impl<'v> Fields<'v> {
-    pub fn time(&self, block: Block) -> Option<&'v [u8]> {
+    pub(super) fn time(&self, block: Block) -> Option<&'v [u8]> {
         self.times.iter().find(|(of, _)| *of == block).map(|(_, text)| &**text)
     }
 
-    pub fn get(&self, slot: Slot) -> Option<&'v [u8]> {
+    pub(super) fn get(&self, slot: Slot) -> Option<&'v [u8]> {
         self.values.get(slot.index())?.as_deref()
     }
 }

@@ -14,7 +14,7 @@ use crate::sink::{Amount, Culprit, Datum, Failure, MetricSink};
 
 /// Its contents and its current behavior, across all lives of the engine.
 #[derive(Debug)]
-pub struct Cloud {
+pub(super) struct Cloud {
     pub ingested: BTreeMap<SeriesMinute, u64>,
     pub weather: Weather,
     /// A value whose call is rejected without naming a datum.
@@ -32,7 +32,7 @@ pub struct Cloud {
 
 /// The connection of one life to the cloud. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Link {
+pub(super) struct Link {
     cloud: Arc<Mutex<Cloud>>,
     alive: Alive,
     world: World,
@@ -42,7 +42,7 @@ pub struct Link {
 
 /// How the engine must behave.
 #[derive(Clone, Copy, Debug)]
-pub struct Manner {
+pub(super) struct Manner {
     pub datums_per_call: usize,
     pub concurrency: usize,
     pub ambiguous: Ambiguous,
@@ -66,12 +66,12 @@ struct Fate {
     takes: Duration,
 }
 
-pub const POISON: &str = "c0";
+pub(super) const POISON: &str = "c0";
 
 // === impl Cloud ===
 
 impl Cloud {
-    pub fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         Self {
             ingested: BTreeMap::new(),
             weather: Weather::Fair,
@@ -140,7 +140,7 @@ fn counts(sent: &Sent) -> u64 {
 // === impl Link ===
 
 impl Link {
-    pub fn new(
+    pub(super) fn new(
         cloud: Arc<Mutex<Cloud>>,
         alive: Alive,
         world: World,
@@ -153,13 +153,13 @@ impl Link {
     }
 
     /// Calls that are in flight or in doubt.
-    pub fn open_calls(&self) -> usize {
+    pub(super) fn open_calls(&self) -> usize {
         let calls = self.calls();
         calls.on_their_way.len() + calls.in_doubt.len()
     }
 
     /// Whether a call was open at that time or later.
-    pub fn called_since(&self, ms: i64) -> bool {
+    pub(super) fn called_since(&self, ms: i64) -> bool {
         self.open_calls() > 0 || self.calls().last_ms >= ms
     }
 

@@ -30,7 +30,7 @@ use crate::telemetry::Metrics;
 
 /// The report of a history without violations.
 #[derive(Debug)]
-pub struct Story {
+pub(super) struct Story {
     pub lives: u64,
     pub faults: BTreeMap<&'static str, u64>,
     /// A hash of everything that happened.
@@ -66,7 +66,7 @@ const SETTLES_WITHIN: Duration = Duration::from_mins(30);
 ///
 /// # Errors
 /// The first violated invariant.
-pub fn live(plan: &Plan, told: bool) -> Result<Story, String> {
+pub(super) fn live(plan: &Plan, told: bool) -> Result<Story, String> {
     fastrand::seed(plan.seed);
     pauses::set_longest(plan.pause);
     let post = Post::new(plan);

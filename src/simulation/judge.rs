@@ -13,7 +13,7 @@ use crate::telemetry::{DoubtCause, DropReason, Metrics};
 
 /// The engine's own metrics, summed over all its lives.
 #[derive(Debug, Default)]
-pub struct Books {
+pub(super) struct Books {
     doubtful_ambiguous: u64,
     doubtful_crash: u64,
     dropped: u64,
@@ -31,7 +31,7 @@ pub struct Books {
 
 impl Books {
     /// A life of the engine begins.
-    pub fn open(&mut self, engine: &Engine<Link>, world: &World) {
+    pub(super) fn open(&mut self, engine: &Engine<Link>, world: &World) {
         let doubtful = engine.metrics.doubtful.get(DoubtCause::Crash);
         if self.quiet && doubtful > 0 {
             world.violation(|| format!("{doubtful} counts in doubt after a quiet crash"));
@@ -39,7 +39,7 @@ impl Books {
         self.quiet = false;
     }
 
-    pub fn crashed(&mut self, plan: &Plan, pending: u64, quiet: bool) {
+    pub(super) fn crashed(&mut self, plan: &Plan, pending: u64, quiet: bool) {
         self.crashes += 1;
         self.quiet = quiet;
         if plan.acknowledge() == Acknowledge::Merged {
@@ -47,7 +47,7 @@ impl Books {
         }
     }
 
-    pub fn stopped(&mut self, plan: &Plan, ended: &Ended) {
+    pub(super) fn stopped(&mut self, plan: &Plan, ended: &Ended) {
         self.quiet = false;
         if plan.acknowledge() != Acknowledge::Journaled {
             self.lost += ended.counts;
@@ -55,7 +55,7 @@ impl Books {
     }
 
     /// A life of the engine has ended.
-    pub fn close(&mut self, metrics: &Metrics) {
+    pub(super) fn close(&mut self, metrics: &Metrics) {
         self.lives += 1;
         self.doubtful_ambiguous += metrics.doubtful.get(DoubtCause::Ambiguous);
         self.doubtful_crash += metrics.doubtful.get(DoubtCause::Crash);
@@ -65,7 +65,7 @@ impl Books {
 }
 
 /// Judges a finished history: everything was acknowledged, and nothing is pending.
-pub fn judge(plan: &Plan, world: &World, cloud: &Cloud, letters: &[Letter], books: &Books) {
+pub(super) fn judge(plan: &Plan, world: &World, cloud: &Cloud, letters: &[Letter], books: &Books) {
     let held = |series: &SeriesMinute| cloud.ingested.get(series).copied().unwrap_or(0);
     let mut expected: BTreeMap<&SeriesMinute, u64> = BTreeMap::new();
     let (mut over, mut missing) = (0, 0);

@@ -10,7 +10,7 @@ use crate::config::{Acknowledge, Ambiguous, Config};
 /// A history before it runs.
 #[expect(clippy::struct_excessive_bools, reason = "each is a trouble of its own")]
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub(super) struct Plan {
     pub seed: u64,
     pub config: Config,
     pub datums_per_call: usize,
@@ -39,7 +39,7 @@ pub struct Plan {
 
 /// A life of the engine that ends early.
 #[derive(Clone, Copy, Debug)]
-pub struct Life {
+pub(super) struct Life {
     pub lasts: Duration,
     pub end: End,
     /// How long the engine stays down after it.
@@ -47,7 +47,7 @@ pub struct Life {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub(super) enum End {
     /// When its time is over.
     Crash,
     /// At this change of the disk, or when its time is over.
@@ -59,14 +59,14 @@ pub enum End {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CallMoment {
+pub(super) enum CallMoment {
     Arrives,
     Ingested,
 }
 
 /// How CloudWatch behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Weather {
+pub(super) enum Weather {
     Fair,
     /// Responses take seconds.
     Slow,
@@ -104,7 +104,7 @@ impl Weather {
 }
 
 /// The definitions; `also` adds what a later version counts.
-pub fn definitions(also: bool) -> String {
+pub(super) fn definitions(also: bool) -> String {
     let destination = |name: &str, namespace: &str, tag: &str| {
         format!(
             r#"{{"Name":"{name}","Enabled":true,"MatchingEventTypes":["SEND","DELIVERY"],"CloudWatchDestination":{{"Namespace":"{namespace}","DimensionConfigurations":[{{"DimensionName":"{tag}","DimensionValueSource":"MESSAGE_TAG","DefaultDimensionValue":"none"}}]}}}}"#
@@ -127,7 +127,7 @@ pub fn definitions(also: bool) -> String {
 // === impl Plan ===
 
 impl Plan {
-    pub fn of(seed: u64) -> Self {
+    pub(super) fn of(seed: u64) -> Self {
         let rng = &mut Rng::with_seed(seed);
         let config = config(rng);
         let journaled = config.firehose.acknowledge == Acknowledge::Journaled;
@@ -156,7 +156,7 @@ impl Plan {
         }
     }
 
-    pub fn acknowledge(&self) -> Acknowledge {
+    pub(super) fn acknowledge(&self) -> Acknowledge {
         self.config.firehose.acknowledge
     }
 }

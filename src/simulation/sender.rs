@@ -22,7 +22,7 @@ use crate::source::firehose::FirehoseEndpoint;
 
 /// All requests. Cheap to clone; all clones share them.
 #[derive(Clone, Debug)]
-pub struct Post(Arc<Mutex<Inner>>);
+pub(super) struct Post(Arc<Mutex<Inner>>);
 
 #[derive(Debug)]
 struct Inner {
@@ -32,7 +32,7 @@ struct Inner {
 
 /// A request.
 #[derive(Clone, Debug)]
-pub struct Letter {
+pub(super) struct Letter {
     id: String,
     body: Vec<u8>,
     events: Vec<String>,
@@ -108,7 +108,7 @@ impl Letter {
     }
 
     /// The maximum sum of its counts.
-    pub fn counts(&self) -> u64 {
+    pub(super) fn counts(&self) -> u64 {
         self.always.values().chain(self.also.values()).sum()
     }
 
@@ -129,14 +129,14 @@ impl Letter {
     }
 }
 
-pub fn millis(duration: Duration) -> i64 {
+pub(super) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).expect("histories are short")
 }
 
 // === impl Post ===
 
 impl Post {
-    pub fn new(plan: &Plan) -> Self {
+    pub(super) fn new(plan: &Plan) -> Self {
         let mut rng = Rng::with_seed(plan.seed ^ 0x706f_7374);
         let lives = plan.lives.iter().map(|life| life.lasts + life.pause);
         let span = lives.sum::<Duration>() + plan.trouble;
@@ -153,12 +153,12 @@ impl Post {
         Self(Arc::new(Mutex::new(Inner { letters, repeats: plan.repeats })))
     }
 
-    pub fn letters(&self) -> Vec<Letter> {
+    pub(super) fn letters(&self) -> Vec<Letter> {
         self.inner().letters.clone()
     }
 
     /// Whether everything was acknowledged, and nothing will be sent again.
-    pub fn is_done(&self) -> bool {
+    pub(super) fn is_done(&self) -> bool {
         let inner = self.inner();
         let answered =
             inner.letters.iter().all(|letter| letter.acknowledged && letter.on_its_way == 0);
@@ -166,14 +166,14 @@ impl Post {
     }
 
     /// Nothing is in flight any more, because the engine died.
-    pub fn all_back(&self) {
+    pub(super) fn all_back(&self) {
         for letter in &mut self.inner().letters {
             letter.on_its_way = 0;
         }
     }
 
     /// Sends during a life of the engine until it ends.
-    pub async fn send(
+    pub(super) async fn send(
         self,
         endpoint: FirehoseEndpoint,
         alive: Alive,

@@ -13,7 +13,7 @@ use crate::clock::Clock;
 
 /// Cheap to clone; all clones share one world.
 #[derive(Clone, Debug)]
-pub struct World(Arc<Mutex<Inner>>);
+pub(super) struct World(Arc<Mutex<Inner>>);
 
 #[derive(Debug)]
 struct Inner {
@@ -26,7 +26,7 @@ struct Inner {
 
 /// One life of the engine.
 #[derive(Clone, Debug, Default)]
-pub struct Alive(Arc<AliveState>);
+pub(super) struct Alive(Arc<AliveState>);
 
 #[derive(Debug, Default)]
 struct AliveState {
@@ -35,12 +35,12 @@ struct AliveState {
 }
 
 /// Unix milliseconds at the start of every history.
-pub const START_MS: i64 = 1_795_176_000_000;
+pub(super) const START_MS: i64 = 1_795_176_000_000;
 
 // === impl World ===
 
 impl World {
-    pub fn new(told: bool) -> Self {
+    pub(super) fn new(told: bool) -> Self {
         Self(Arc::new(Mutex::new(Inner {
             clock: Clock::manual(START_MS),
             told,
@@ -51,22 +51,22 @@ impl World {
     }
 
     /// Continues from `ms` with the runtime's time.
-    pub fn go_on_from(&self, ms: i64) -> Clock {
+    pub(super) fn go_on_from(&self, ms: i64) -> Clock {
         let clock = Clock::Virtual(ms, Instant::now());
         self.set_clock(clock.clone());
         clock
     }
 
-    pub fn set_clock(&self, clock: Clock) {
+    pub(super) fn set_clock(&self, clock: Clock) {
         self.inner().clock = clock;
     }
 
-    pub fn now_ms(&self) -> i64 {
+    pub(super) fn now_ms(&self) -> i64 {
         self.inner().clock.now_ms()
     }
 
     /// Records something that happened in this history.
-    pub fn tell(&self, what: &str) {
+    pub(super) fn tell(&self, what: &str) {
         let mut inner = self.inner();
         let at_ms = inner.clock.now_ms() - START_MS;
         // A sum, because simultaneous events have no order.
@@ -77,12 +77,12 @@ impl World {
     }
 
     /// Records a planned fault.
-    pub fn fault(&self, what: &'static str) {
+    pub(super) fn fault(&self, what: &'static str) {
         *self.inner().faults.entry(what).or_insert(0) += 1;
     }
 
     /// Records a violated invariant. Only the first one is kept.
-    pub fn violation(&self, what: impl FnOnce() -> String) {
+    pub(super) fn violation(&self, what: impl FnOnce() -> String) {
         let mut inner = self.inner();
         if inner.violation.is_none() {
             let at_ms = inner.clock.now_ms() - START_MS;
@@ -91,7 +91,7 @@ impl World {
     }
 
     /// The first violation, the planned faults, and a hash of the trace.
-    pub fn end(&self) -> (Option<String>, BTreeMap<&'static str, u64>, u64) {
+    pub(super) fn end(&self) -> (Option<String>, BTreeMap<&'static str, u64>, u64) {
         let inner = self.inner();
         (inner.violation.clone(), inner.faults.clone(), inner.hash)
     }
@@ -105,16 +105,16 @@ impl World {
 
 impl Alive {
     /// From now on nothing that the engine does has an effect.
-    pub fn die(&self) {
+    pub(super) fn die(&self) {
         self.0.dead.store(true, Ordering::Relaxed);
         self.0.died.notify_one();
     }
 
-    pub fn is_dead(&self) -> bool {
+    pub(super) fn is_dead(&self) -> bool {
         self.0.dead.load(Ordering::Relaxed)
     }
 
-    pub async fn died(&self) {
+    pub(super) async fn died(&self) {
         if !self.is_dead() {
             self.0.died.notified().await;
         }

@@ -25,7 +25,7 @@ enum CallEnd {
 
 /// Delivers a call of a namespace. A datum is dropped only if CloudWatch names it, or if it is
 /// rejected while the rest of its call was accepted.
-pub async fn deliver<S: MetricSink>(
+pub(super) async fn deliver<S: MetricSink>(
     shared: &PublisherShared<S>,
     namespace: &Arc<str>,
     gate: &Gate,

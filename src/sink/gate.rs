@@ -10,7 +10,7 @@ use crate::backoff::Backoff;
 /// Closes after a failure for all calls of a namespace, so that a long outage costs a few attempts
 /// instead of one per call.
 #[derive(Debug, Default)]
-pub struct Gate(Mutex<GateState>);
+pub(super) struct Gate(Mutex<GateState>);
 
 #[derive(Debug, Default)]
 struct GateState {
@@ -20,7 +20,7 @@ struct GateState {
 
 /// Spreads calls evenly, up to a number per second.
 #[derive(Debug)]
-pub struct Pacer {
+pub(super) struct Pacer {
     next: Mutex<Option<Instant>>,
     span: Duration,
 }
@@ -29,11 +29,11 @@ pub struct Pacer {
 
 impl Gate {
     /// When the gate opens; `None` when it is open.
-    pub fn shut_until(&self) -> Option<Instant> {
+    pub(super) fn shut_until(&self) -> Option<Instant> {
         self.state().shut_until.filter(|until| *until > Instant::now())
     }
 
-    pub fn shut(&self) {
+    pub(super) fn shut(&self) {
         let mut state = self.state();
         let now = Instant::now();
         // Concurrent failures count as one.
@@ -42,7 +42,7 @@ impl Gate {
         }
     }
 
-    pub fn open(&self) {
+    pub(super) fn open(&self) {
         *self.state() = GateState::default();
     }
 
@@ -54,12 +54,12 @@ impl Gate {
 // === impl Pacer ===
 
 impl Pacer {
-    pub fn new(per_second: u32) -> Self {
+    pub(super) fn new(per_second: u32) -> Self {
         Self { next: Mutex::new(None), span: Duration::from_secs(1) / per_second.max(1) }
     }
 
     /// Waits for this call's turn.
-    pub async fn turn(&self) {
+    pub(super) async fn turn(&self) {
         let at = {
             let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
             let now = Instant::now();

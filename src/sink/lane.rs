@@ -12,7 +12,7 @@ use crate::aggregate::{Counts, Joined};
 
 /// The queue of a namespace.
 #[derive(Debug, Default)]
-pub struct NamespaceQueue {
+pub(super) struct NamespaceQueue {
     waiting: WaitingCounts,
     on_its_way: Option<OnItsWay>,
     pub gate: Arc<Gate>,
@@ -42,12 +42,12 @@ struct OnItsWay {
 
 impl NamespaceQueue {
     /// Takes the waiting counts out, to be combined with others and put back.
-    pub fn take_waiting(&mut self) -> Option<Counts> {
+    pub(super) fn take_waiting(&mut self) -> Option<Counts> {
         self.waiting.counts.take()
     }
 
     /// Adds counts of a newer epoch, first merged at `first_merge_ms`, to the waiting ones.
-    pub fn add(&mut self, mut counts: Counts, first_merge_ms: Option<i64>) -> Joined {
+    pub(super) fn add(&mut self, mut counts: Counts, first_merge_ms: Option<i64>) -> Joined {
         let waiting = &mut self.waiting;
         waiting.first_merge_ms = earliest(waiting.first_merge_ms, first_merge_ms);
         let joined = waiting.counts.take().map(|older| counts.join(older));
@@ -56,14 +56,14 @@ impl NamespaceQueue {
     }
 
     /// Adds a share. In a broken queue it is dropped, so its request fails.
-    pub fn add_share(&mut self, share: Share) {
+    pub(super) fn add_share(&mut self, share: Share) {
         if !self.is_broken {
             self.waiting.shares.push(share);
         }
     }
 
     /// Records that the work on an epoch panicked; returns whether the queue is broken now.
-    pub fn panicked(&mut self, panics_max: u32) -> bool {
+    pub(super) fn panicked(&mut self, panics_max: u32) -> bool {
         self.panics += 1;
         self.is_broken |= self.panics >= panics_max;
         if self.is_broken {
@@ -73,7 +73,7 @@ impl NamespaceQueue {
     }
 
     /// Takes the waiting counts, if nothing is in flight.
-    pub fn begin(&mut self) -> Option<(Arc<Flight>, Vec<Share>)> {
+    pub(super) fn begin(&mut self) -> Option<(Arc<Flight>, Vec<Share>)> {
         let idle = self.waiting.counts.is_none() && self.waiting.shares.is_empty();
         if idle || self.is_broken || self.on_its_way.is_some() {
             return None;
@@ -86,7 +86,7 @@ impl NamespaceQueue {
 
     /// Ends the epoch in flight. Counts that are neither accepted nor dropped, because the work
     /// failed, wait again. Returns these counts, and the result of joining their entries.
-    pub fn end(&mut self) -> (u64, Joined) {
+    pub(super) fn end(&mut self) -> (u64, Joined) {
         let left = self.on_its_way.take().map(|epoch| (epoch.flight.left(), epoch.first_merge_ms));
         let Some((left, first_merge_ms)) = left.filter(|(left, _)| !left.is_empty()) else {
             return (0, Joined::default());
@@ -97,18 +97,18 @@ impl NamespaceQueue {
         (counts, newer.map_or(joined, |newer| self.add(newer, None)))
     }
 
-    pub fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         self.on_its_way.is_none() && self.waiting.counts.is_none() && self.waiting.shares.is_empty()
     }
 
     /// The first merge of the oldest unsettled epoch.
-    pub fn first_merge_ms(&self) -> Option<i64> {
+    pub(super) fn first_merge_ms(&self) -> Option<i64> {
         let on_its_way = self.on_its_way.as_ref().and_then(|epoch| epoch.first_merge_ms);
         earliest(on_its_way, self.waiting.first_merge_ms)
     }
 
     /// All counts that are neither accepted nor dropped.
-    pub fn left(&self) -> impl Iterator<Item = Counts> {
+    pub(super) fn left(&self) -> impl Iterator<Item = Counts> {
         let on_its_way = self.on_its_way.iter().map(|epoch| epoch.flight.left());
         self.waiting.counts.iter().cloned().chain(on_its_way)
     }

@@ -23,7 +23,7 @@ use crate::telemetry::{DoubtCause, DropReason, LogLimiter, Metrics};
 
 /// See the [module](self).
 #[derive(Debug)]
-pub struct PublisherShared<S> {
+pub(super) struct PublisherShared<S> {
     pub sink: S,
     pub metrics: Arc<Metrics>,
     pub slots: Arc<Semaphore>,
@@ -53,16 +53,16 @@ pub struct PublisherShared<S> {
 // === impl Shared ===
 
 impl<S: MetricSink> PublisherShared<S> {
-    pub fn lanes(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, NamespaceQueue>> {
+    pub(super) fn lanes(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, NamespaceQueue>> {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn is_hurrying(&self) -> bool {
+    pub(super) fn is_hurrying(&self) -> bool {
         self.hurry.is_cancelled()
     }
 
     /// Sleeps until a moment; while the daemon drains, half a second at most.
-    pub async fn sleep(&self, until: Instant) {
+    pub(super) async fn sleep(&self, until: Instant) {
         tokio::select! {
             biased;
             () = self.hurry.cancelled() => {}
@@ -72,7 +72,7 @@ impl<S: MetricSink> PublisherShared<S> {
     }
 
     /// Attempts a call once. Its datums are created for this attempt only.
-    pub async fn put(&self, namespace: &str, call: &Call) -> Result<(), Failure> {
+    pub(super) async fn put(&self, namespace: &str, call: &Call) -> Result<(), Failure> {
         let datums = call.datums(self.aggregator.layouts());
         // A thousand datums take a millisecond to create, and another to encode.
         tokio::task::yield_now().await;
@@ -80,14 +80,14 @@ impl<S: MetricSink> PublisherShared<S> {
         self.sink.put(namespace, &datums).await
     }
 
-    pub fn accepted(&self, call: &Call) {
+    pub(super) fn accepted(&self, call: &Call) {
         self.metrics.accepted_counts.add(call.counts());
         self.metrics.accepted_datums.add(call.len() as u64);
         self.settle(call);
     }
 
     /// Records a call in the journal before it is sent, with retries; `None` without a journal.
-    pub async fn name(&self, call: &Call) -> Option<u64> {
+    pub(super) async fn name(&self, call: &Call) -> Option<u64> {
         let journal = self.journal.as_ref()?;
         let (counts, mut backoff) = (call.keyed(), Backoff::default());
         loop {
@@ -100,14 +100,14 @@ impl<S: MetricSink> PublisherShared<S> {
     }
 
     /// Records the outcome of a call in the journal.
-    pub async fn judged(&self, name: Option<u64>, verdict: Verdict) {
+    pub(super) async fn judged(&self, name: Option<u64>, verdict: Verdict) {
         if let (Some(journal), Some(name)) = (&self.journal, name) {
             journal.verdict(name, verdict).await;
         }
     }
 
     /// Drops counts for which the journal has no call.
-    pub async fn give_up(&self, namespace: &str, call: &Call, reason: DropReason) {
+    pub(super) async fn give_up(&self, namespace: &str, call: &Call, reason: DropReason) {
         if let Some(journal) = &self.journal {
             journal.given_up(&call.keyed()).await;
         }
@@ -115,7 +115,7 @@ impl<S: MetricSink> PublisherShared<S> {
     }
 
     /// Accounts for dropped counts.
-    pub fn dropped(&self, namespace: &str, call: &Call, reason: DropReason) {
+    pub(super) fn dropped(&self, namespace: &str, call: &Call, reason: DropReason) {
         let counts = call.counts();
         self.metrics.dropped.add(reason, counts);
         let reason = reason.as_str();
@@ -128,7 +128,7 @@ impl<S: MetricSink> PublisherShared<S> {
         self.aggregator.pending.done(call.len() as u64, call.counts());
     }
 
-    pub fn doubtful(&self, namespace: &str, call: &Call, why: &str) {
+    pub(super) fn doubtful(&self, namespace: &str, call: &Call, why: &str) {
         let counts = call.counts();
         self.metrics.doubtful.add(DoubtCause::Ambiguous, counts);
         tracing::error!(
@@ -140,13 +140,13 @@ impl<S: MetricSink> PublisherShared<S> {
         );
     }
 
-    pub fn not_ingested(&self, namespace: &str, why: &str) {
+    pub(super) fn not_ingested(&self, namespace: &str, why: &str) {
         if self.warnings.allow() {
             tracing::warn!(namespace, why, "PutMetricData failed; retrying");
         }
     }
 
-    pub fn denied(&self, namespace: &Arc<str>, why: &str) {
+    pub(super) fn denied(&self, namespace: &Arc<str>, why: &str) {
         self.set_denied(namespace, true);
         if self.denials.allow() {
             let (action, role) = ("cloudwatch:PutMetricData", self.sink.identity());
@@ -155,7 +155,7 @@ impl<S: MetricSink> PublisherShared<S> {
         self.sink.refresh_credentials();
     }
 
-    pub fn allowed(&self, namespace: &Arc<str>) {
+    pub(super) fn allowed(&self, namespace: &Arc<str>) {
         self.set_denied(namespace, false);
     }
 

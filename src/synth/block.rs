@@ -23,7 +23,7 @@ pub(super) const fn block_name(event_type: EventType) -> &'static str {
 }
 
 impl Draft<'_> {
-    pub fn block(&mut self) {
+    pub(super) fn block(&mut self) {
         let name = block_name(self.event_type);
         if self.odd(10) {
             // The last of two equal keys wins as a whole.

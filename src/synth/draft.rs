@@ -41,12 +41,12 @@ pub(super) fn pick<'a, T: ?Sized>(rng: &mut Rng, list: &[&'a T]) -> &'a T {
 
 impl Draft<'_> {
     /// True with a probability of `per_mille`, and only if awkward events are requested.
-    pub fn odd(&mut self, per_mille: u32) -> bool {
+    pub(super) fn odd(&mut self, per_mille: u32) -> bool {
         self.profile.awkward && self.rng.u32(0..1000) < per_mille
     }
 
     /// Writes a comma unless this is the first member, the key and a colon.
-    pub fn key(&mut self, name: &str) {
+    pub(super) fn key(&mut self, name: &str) {
         self.comma();
         if self.odd(3) {
             push_string_escaped(&mut self.out, name, self.rng);
@@ -59,13 +59,13 @@ impl Draft<'_> {
     }
 
     /// Writes a comma unless this is the first member or item.
-    pub fn comma(&mut self) {
+    pub(super) fn comma(&mut self) {
         if !self.out.ends_with(['{', '[']) {
             self.out.push(',');
         }
     }
 
-    pub fn string(&mut self, text: &str) {
+    pub(super) fn string(&mut self, text: &str) {
         if self.odd(10) {
             push_string_escaped(&mut self.out, text, self.rng);
         } else {
@@ -73,19 +73,19 @@ impl Draft<'_> {
         }
     }
 
-    pub fn member(&mut self, name: &str, text: &str) {
+    pub(super) fn member(&mut self, name: &str, text: &str) {
         self.key(name);
         self.string(text);
     }
 
     /// Writes a member whose value needs no escaping, such as an address or a number.
-    pub fn raw(&mut self, name: &str, json: &str) {
+    pub(super) fn raw(&mut self, name: &str, json: &str) {
         self.key(name);
         self.out.push_str(json);
     }
 
     /// Writes a list of texts under a key.
-    pub fn list(&mut self, name: &str, texts: &[&str]) {
+    pub(super) fn list(&mut self, name: &str, texts: &[&str]) {
         self.key(name);
         self.out.push('[');
         for text in texts {
@@ -96,7 +96,7 @@ impl Draft<'_> {
     }
 
     /// Sometimes writes a field that no reader uses.
-    pub fn unread(&mut self) {
+    pub(super) fn unread(&mut self) {
         if self.odd(40) {
             let name = pick(self.rng, &UNREAD_NAMES);
             self.key(name);
@@ -104,12 +104,12 @@ impl Draft<'_> {
         }
     }
 
-    pub fn ip(&mut self) -> String {
+    pub(super) fn ip(&mut self) -> String {
         let net = pick(self.rng, &["192.0.2.", "198.51.100.", "203.0.113."]);
         format!("{net}{}", self.rng.u8(1..255))
     }
 
-    pub fn identifier(&mut self) -> String {
+    pub(super) fn identifier(&mut self) -> String {
         let mut id = String::with_capacity(60);
         push_hex(&mut id, 0x0100_019a_0000_0000 | self.rng.u64(0..1 << 32), 16);
         for digits in [8, 4, 4, 4, 12] {
@@ -122,7 +122,7 @@ impl Draft<'_> {
 
     /// Writes one of the sender's tags in one of the forms that a consumer receives. Returns its
     /// meaning: a name and a value, or `None` if there is no value.
-    pub fn tag(&mut self, name: &str, value: &str) -> Option<(String, FactValue)> {
+    pub(super) fn tag(&mut self, name: &str, value: &str) -> Option<(String, FactValue)> {
         if self.odd(15) {
             // Names are case-sensitive: this is another tag, and the wanted one is missing.
             let other = name.to_ascii_uppercase();
@@ -204,7 +204,7 @@ impl Draft<'_> {
         }
     }
 
-    pub fn array(&mut self, value: &str) {
+    pub(super) fn array(&mut self, value: &str) {
         self.out.push('[');
         self.string(value);
         self.out.push(']');

@@ -151,7 +151,7 @@ const FOREIGN_ENTRIES: [&str; 8] = [
 
 impl RecordWriter {
     /// Writes one of these values and counts its effect.
-    pub fn fault(&mut self) {
+    pub(super) fn fault(&mut self) {
         match self.rng.u32(0..17) {
             0 | 1 => {
                 let torn = self.torn();

@@ -28,7 +28,7 @@ const NOT_BASE64: [&str; 10] = [
 
 impl RecordWriter {
     /// A Firehose request of several records of different kinds.
-    pub fn odd_firehose(&mut self) {
+    pub(super) fn odd_firehose(&mut self) {
         let id = uuid(&mut self.rng);
         let mut json =
             format!("{{\"requestId\":\"{id}\",\"timestamp\":1795176000000,\"records\":[");

@@ -16,7 +16,7 @@ const FIELDS: usize = 10;
 pub(super) const DECOY: &str = r#"{"timestamp":"2001-01-01T00:00:00Z","headers":[{"name":"X-Mailer-Pool","value":"decoy"}],"tags":{"ses:configuration-set":["decoy"],"campaign":["decoy"],"only-here":["decoy"]}}"#;
 
 impl Draft<'_> {
-    pub fn mail(&mut self) {
+    pub(super) fn mail(&mut self) {
         self.key("mail");
         self.out.push('{');
         // SES writes its fields in one order for some types and sorted for others.
@@ -322,7 +322,7 @@ impl Draft<'_> {
     }
 
     /// A subject; an awkward one may look like JSON or like a tag.
-    pub fn choose_subject(&mut self, plain: &'static str) {
+    pub(super) fn choose_subject(&mut self, plain: &'static str) {
         self.subject = if self.odd(40) { pick(self.rng, &DECOY_SUBJECTS) } else { plain };
     }
 }

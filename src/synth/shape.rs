@@ -10,7 +10,7 @@ use super::text::push_string_escaped;
 use crate::ses::EventType;
 
 impl Draft<'_> {
-    pub fn choose_block_time(&mut self) {
+    pub(super) fn choose_block_time(&mut self) {
         let timeless = matches!(
             self.event_type,
             EventType::Send | EventType::Reject | EventType::RenderingFailure
@@ -22,7 +22,7 @@ impl Draft<'_> {
         }
     }
 
-    pub fn write(&mut self) {
+    pub(super) fn write(&mut self) {
         self.out.push('{');
         let parts = match self.rng.u32(0..10) {
             0 => [2, 0, 1],
@@ -88,7 +88,7 @@ impl Draft<'_> {
     }
 
     /// An event of a type that SES does not publish, or without a mail.
-    pub fn unknown(mut self) -> SynthEvent {
+    pub(super) fn unknown(mut self) -> SynthEvent {
         self.facts = Facts::new(None, self.facts.time_ms);
         self.out.push('{');
         match self.rng.u32(0..5) {

@@ -114,37 +114,37 @@ impl RecordWriter {
         }
     }
 
-    pub fn count(&mut self, other: Other, count: u64) {
+    pub(super) fn count(&mut self, other: Other, count: u64) {
         *self.stream.others.entry(other).or_default() += count;
     }
 
     /// An event whose facts are part of the stream.
-    pub fn event(&mut self) -> SynthEvent {
+    pub(super) fn event(&mut self) -> SynthEvent {
         let event = self.events.next().expect("the sequence has no end");
         self.stream.facts.push(event.facts.clone());
         event
     }
 
     /// The text of an ordinary event that will not be counted.
-    pub fn plain_event(&mut self) -> String {
+    pub(super) fn plain_event(&mut self) -> String {
         self.plain.next().expect("the sequence has no end").json
     }
 
     /// White space, or nothing, before a value that starts with a brace, bracket, quote or letter.
-    pub fn separate(&mut self) {
+    pub(super) fn separate(&mut self) {
         let between = ["", "", "\n", "\n", "\r\n", " ", "\t \n\n"];
         let between = between[self.rng.usize(0..between.len())];
         self.stream.bytes.extend_from_slice(between.as_bytes());
     }
 
     /// A valid value.
-    pub fn value(&mut self, json: &str) {
+    pub(super) fn value(&mut self, json: &str) {
         self.separate();
         self.stream.bytes.extend_from_slice(json.as_bytes());
     }
 
     /// A value that ends its line: a malformed one, or one that would merge with the next.
-    pub fn line(&mut self, bytes: &[u8]) {
+    pub(super) fn line(&mut self, bytes: &[u8]) {
         self.separate();
         self.stream.bytes.extend_from_slice(bytes);
         self.stream.bytes.push(b'\n');
@@ -181,7 +181,7 @@ impl RecordWriter {
     }
 
     /// The beginning of a value.
-    pub fn torn(&mut self) -> Vec<u8> {
+    pub(super) fn torn(&mut self) -> Vec<u8> {
         let event = self.plain_event();
         let whole = match self.rng.u32(0..4) {
             0 => Wrapping::SnsEnvelope.wrap(&mut self.rng, &[&event]),

@@ -14,7 +14,7 @@ use crate::support::process::Daemon;
 use crate::support::traffic::{Traffic, assert_held, held, send_of};
 
 /// How long CloudWatch is unavailable; `POSTMETER_TEST_OUTAGE_SECONDS=20` for a longer outage.
-pub fn outage() -> Duration {
+pub(crate) fn outage() -> Duration {
     let seconds = std::env::var("POSTMETER_TEST_OUTAGE_SECONDS").ok();
     Duration::from_secs_f64(seconds.map_or(1.5, |seconds| seconds.parse().expect("seconds")))
 }

@@ -13,7 +13,7 @@ use crate::definitions::{ConfigurationSet, Destination, EventDestination, Target
 const FRESH_START: &str = "LastFreshStart";
 
 /// The body of a response.
-pub fn answer(asked: &Asked, answer: &Answer, request_id: &str) -> String {
+pub(crate) fn answer(asked: &Asked, answer: &Answer, request_id: &str) -> String {
     let result = match answer {
         Answer::Set(set) => describe(set, &asked.attributes),
         Answer::Sets { names, next } => {
@@ -35,7 +35,7 @@ pub fn answer(asked: &Asked, answer: &Answer, request_id: &str) -> String {
 }
 
 /// The status and the body of an error.
-pub fn error(error: &ApiError, request_id: &str) -> (StatusCode, String) {
+pub(crate) fn error(error: &ApiError, request_id: &str) -> (StatusCode, String) {
     let (status, code) = error.v1_code();
     let blames = if status.is_server_error() { "Receiver" } else { "Sender" };
     let elements = vec![

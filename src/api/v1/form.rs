@@ -29,23 +29,23 @@ const DESTINATIONS: [(Names, &[Names]); 2] = [
 // === impl Form ===
 
 impl RequestForm {
-    pub fn new(pairs: Vec<(String, String)>) -> Self {
+    pub(super) fn new(pairs: Vec<(String, String)>) -> Self {
         Self(pairs.into_iter().collect())
     }
 
-    pub fn text(&self, name: &str) -> Option<&str> {
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|text| !text.is_empty())
     }
 
-    pub fn require(&self, name: &str, member: &str) -> Result<&str, ApiError> {
+    pub(super) fn require(&self, name: &str, member: &str) -> Result<&str, ApiError> {
         self.text(name).ok_or_else(|| ApiError::missing(member))
     }
 
-    pub fn set(&self) -> Result<String, ApiError> {
+    pub(super) fn set(&self) -> Result<String, ApiError> {
         self.require("ConfigurationSetName", "configurationSetName").map(str::to_owned)
     }
 
-    pub fn boolean(&self, name: &str) -> Result<bool, ApiError> {
+    pub(super) fn boolean(&self, name: &str) -> Result<bool, ApiError> {
         match self.require(name, name)? {
             "true" => Ok(true),
             "false" => Ok(false),
@@ -54,7 +54,7 @@ impl RequestForm {
     }
 
     /// The texts of `NAME.member.1`, `NAME.member.2`, …
-    pub fn members(&self, name: &str) -> Vec<String> {
+    pub(super) fn members(&self, name: &str) -> Vec<String> {
         let prefix = format!("{name}.member.");
         let members = self.numbered(&prefix).into_iter();
         members.filter_map(|number| self.0.get(&format!("{prefix}{number}")).cloned()).collect()
@@ -71,7 +71,7 @@ impl RequestForm {
     }
 
     /// The event destination that the form describes.
-    pub fn destination(&self) -> Result<EventDestination, ApiError> {
+    pub(super) fn destination(&self) -> Result<EventDestination, ApiError> {
         let name = self.require("EventDestination.Name", "eventDestination.name")?;
         let types = self.members("EventDestination.MatchingEventTypes");
         let is_known = |name: &String| {

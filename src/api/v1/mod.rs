@@ -9,7 +9,7 @@ mod form;
 use axum::http::Method;
 use serde_json::{Value, json};
 
-pub use answer::{answer, error};
+pub(super) use answer::{answer, error};
 use form::RequestForm;
 
 use super::error::{ApiError, ErrorKind};
@@ -25,7 +25,7 @@ const ATTRIBUTES: [&str; 4] =
 
 /// A parsed request of version 1.
 #[derive(Debug)]
-pub struct Asked {
+pub(super) struct Asked {
     pub action: String,
     pub operation: Operation,
     /// The requested parts of a set.
@@ -36,7 +36,7 @@ pub struct Asked {
 ///
 /// # Errors
 /// The action is unknown, or a parameter is invalid.
-pub fn operation(request: &Request) -> Result<Asked, ApiError> {
+pub(super) fn operation(request: &Request) -> Result<Asked, ApiError> {
     let form = RequestForm::new(request.form()?);
     let action = form.text("Action").unwrap_or_default().to_owned();
     let mut attributes = Vec::new();

@@ -19,13 +19,13 @@ use super::parse;
 /// to it, then run `postmeter-load firehose-http` with --verify and --admin.
 #[derive(Debug, Parser)]
 #[command(name = "postmeter-load", version, max_term_width = 100)]
-pub struct Args {
+pub(crate) struct Args {
     #[command(subcommand)]
     pub command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     FirehoseHttp(Box<FirehoseHttpArgs>),
     FirehoseStream(Box<FirehoseStreamArgs>),
     File(Box<FileArgs>),
@@ -45,7 +45,7 @@ pub enum Command {
   postmeter-load firehose-http http://127.0.0.1:8127/firehose --gzip --duration 20s
   postmeter-load firehose-http http://127.0.0.1:8127/firehose --rate 50000 --connections 16 \\
     --admin http://127.0.0.1:9127 --verify http://127.0.0.1:8129 --json report.json")]
-pub struct FirehoseHttpArgs {
+pub(crate) struct FirehoseHttpArgs {
     /// Endpoint, such as `http://127.0.0.1:8127/firehose`
     #[arg(value_parser = parse::url)]
     pub url: Uri,
@@ -84,7 +84,7 @@ pub struct FirehoseHttpArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   postmeter-load firehose-stream postmeter --rate 1000 --duration 5m --verify aws --settle 3m")]
-pub struct FirehoseStreamArgs {
+pub(crate) struct FirehoseStreamArgs {
     /// Name of the stream
     pub name: String,
     /// Approximate bytes of records per call, at most 3MiB (and at most 500 records)
@@ -109,7 +109,7 @@ pub struct FirehoseStreamArgs {
 #[command(after_help = "Examples:
   postmeter-load file events.json.gz --gzip --bytes 1GB --truth truth.ndjson
   postmeter-load file /dev/stdout --events 3 --wrapping sns")]
-pub struct FileArgs {
+pub(crate) struct FileArgs {
     /// File to write; an existing file is replaced
     pub path: PathBuf,
     /// Write gzip (one member)
@@ -130,7 +130,7 @@ pub struct FileArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Traffic")]
-pub struct TrafficArgs {
+pub(crate) struct TrafficArgs {
     /// Seed; the same seed, options and --at generate the same events
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -185,7 +185,7 @@ pub struct TrafficArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Pace")]
-pub struct PaceArgs {
+pub(crate) struct PaceArgs {
     /// Events per second, at send times fixed in advance [default: as fast as possible]
     #[arg(long, value_name = "EVENTS", value_parser = parse::rate)]
     pub rate: Option<f64>,
@@ -208,7 +208,7 @@ pub struct PaceArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Report")]
-pub struct CheckArgs {
+pub(crate) struct CheckArgs {
     /// Compare the expected counts with those held there: the address of `postmeter-load record`, or
     /// `aws` for CloudWatch (or an emulator at `AWS_ENDPOINT_URL`), where only the expected series
     /// are queried
@@ -244,7 +244,7 @@ pub struct CheckArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   postmeter-load record --latency 20ms --jitter 10ms --throttle 0.05 --fail-after-accept 0.01")]
-pub struct RecordArgs {
+pub(crate) struct RecordArgs {
     /// Listen address; port 0 picks a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8129")]
     pub listen: SocketAddr,
@@ -307,7 +307,7 @@ pub enum Envelope {
 
 /// Where the counts to compare are held.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum VerifyAt {
+pub(crate) enum VerifyAt {
     Recorder(Uri),
     Aws,
 }
@@ -316,7 +316,7 @@ pub enum VerifyAt {
 
 impl RecordArgs {
     /// Sum of the shares of all faults.
-    pub fn faults(&self) -> f64 {
+    pub(crate) fn faults(&self) -> f64 {
         self.throttle + self.fail + self.fail_after_accept + self.hang + self.hang_after_accept
     }
 }

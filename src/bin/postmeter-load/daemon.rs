@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// The daemon's `/metrics`.
 #[derive(Clone)]
-pub struct Daemon {
+pub(crate) struct Daemon {
     web: Web<Bytes>,
     uri: Uri,
     /// The admin token, as a header.
@@ -31,11 +31,11 @@ pub struct Daemon {
 
 /// Metrics at one point in time, by name and labels.
 #[derive(Clone, Debug)]
-pub struct Snapshot(BTreeMap<String, f64>);
+pub(crate) struct Snapshot(BTreeMap<String, f64>);
 
 /// Changes of the daemon's metrics during a run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Since {
+pub(crate) struct Since {
     /// Counts in doubt, all causes.
     pub doubtful_counts: u64,
     /// Counts that were dropped for a reason other than the event itself.
@@ -48,7 +48,7 @@ pub struct Since {
 }
 
 /// Samples the daemon's memory.
-pub struct Sampling {
+pub(crate) struct Sampling {
     task: JoinHandle<u64>,
     stop: CancellationToken,
 }
@@ -61,7 +61,7 @@ impl Daemon {
     ///
     /// # Errors
     /// There is no daemon, or it is not idle in time.
-    pub async fn meet(
+    pub(crate) async fn meet(
         admin: &Uri,
         authorization: Option<HeaderValue>,
         idle_within: Option<Duration>,
@@ -89,7 +89,7 @@ impl Daemon {
     ///
     /// # Errors
     /// The daemon does not respond, or was restarted.
-    pub async fn since(&self) -> anyhow::Result<Since> {
+    pub(crate) async fn since(&self) -> anyhow::Result<Since> {
         let now = self.look().await?;
         now.since(&self.before).context("the daemon was restarted during the run")
     }
@@ -99,7 +99,7 @@ impl Daemon {
     }
 
     /// Samples the memory until stopped.
-    pub fn sample(&self, every: Duration) -> Sampling {
+    pub(crate) fn sample(&self, every: Duration) -> Sampling {
         let (daemon, stop) = (self.clone(), CancellationToken::new());
         let stopped = stop.clone();
         let task = tokio::spawn(async move {
@@ -124,7 +124,7 @@ impl Daemon {
 
 impl Sampling {
     /// The peak in bytes.
-    pub async fn stop(self) -> u64 {
+    pub(crate) async fn stop(self) -> u64 {
         self.stop.cancel();
         self.task.await.unwrap_or(0)
     }

@@ -12,7 +12,7 @@ use super::output::complain;
 
 /// An empty truth under the definitions of the command line; `None` if those are invalid, after an
 /// error message.
-pub fn truth(args: &TrafficArgs) -> Option<Truth> {
+pub(crate) fn truth(args: &TrafficArgs) -> Option<Truth> {
     if let Some((what, fix)) = namespace_fault(&args.namespace) {
         complain(&format!("--namespace: {what}; {fix}"));
         return None;

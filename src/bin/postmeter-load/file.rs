@@ -34,7 +34,7 @@ enum Chunk {
 ///
 /// # Errors
 /// A file cannot be written.
-pub fn run(args: &FileArgs) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &FileArgs) -> anyhow::Result<Exit> {
     let Some(truth) = definitions::truth(&args.traffic) else { return Ok(Exit::Usage) };
     let name = args.path.display().to_string();
     let file = File::create(&args.path).with_context(|| format!("cannot write {name}"))?;

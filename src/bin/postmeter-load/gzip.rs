@@ -7,27 +7,27 @@
 use flate2::{Compress, Compression, Crc, FlushCompress};
 
 /// The header of a member: deflate, no name, no time, unknown system.
-pub const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+pub(crate) const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
 /// Maximum bytes of a stored block.
 const STORED_MAX: usize = 0xffff;
 
 /// Compressed content.
 #[derive(Debug)]
-pub struct Part {
+pub(crate) struct Part {
     pub deflate: Vec<u8>,
     crc: Crc,
 }
 
 /// The checksum of the parts of a member so far.
 #[derive(Debug, Default)]
-pub struct Member(Crc);
+pub(crate) struct Member(Crc);
 
 // === impl Part ===
 
 impl Part {
     /// Compresses content at the fastest level.
-    pub fn compress(content: &[u8]) -> Self {
+    pub(crate) fn compress(content: &[u8]) -> Self {
         // Reserves the worst case by miniz's own bound, because a flush that is split for lack of
         // space can be invalid.
         let mut deflate = Vec::with_capacity(content.len() + content.len() / 10 + 256);
@@ -42,7 +42,7 @@ impl Part {
     }
 
     /// Stores short content uncompressed, which costs nothing; content after 64 KiB is cut.
-    pub fn store(content: &[u8]) -> Self {
+    pub(crate) fn store(content: &[u8]) -> Self {
         let content = &content[..content.len().min(STORED_MAX)];
         let len = u16::try_from(content.len()).unwrap_or(u16::MAX);
         let mut deflate = Vec::with_capacity(5 + content.len());
@@ -64,12 +64,12 @@ fn crc_of(content: &[u8]) -> Crc {
 
 impl Member {
     /// Adds the next part to the checksum.
-    pub fn add(&mut self, part: &Part) {
+    pub(crate) fn add(&mut self, part: &Part) {
         self.0.combine(&part.crc);
     }
 
     /// The end of a member: an empty last block, checksum and length.
-    pub fn trailer(&self) -> [u8; 13] {
+    pub(crate) fn trailer(&self) -> [u8; 13] {
         let mut trailer = [1, 0, 0, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0];
         trailer[5..9].copy_from_slice(&self.0.sum().to_le_bytes());
         trailer[9..].copy_from_slice(&self.0.amount().to_le_bytes());

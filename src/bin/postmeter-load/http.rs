@@ -28,23 +28,23 @@ use super::web::Web;
 
 /// The body after its head, which has the id and the time.
 #[derive(Debug)]
-pub enum Tail {
+pub(crate) enum Tail {
     Plain(Bytes),
     Gzip { part: Part, deflate: Bytes },
 }
 
 /// Head, tail and trailer of a body, never copied together.
-pub type Chunks = Chain<Bytes, Chain<Bytes, Bytes>>;
+pub(crate) type Chunks = Chain<Bytes, Chain<Bytes, Bytes>>;
 
 /// One connection to the endpoint.
-pub struct HttpSender {
+pub(crate) struct HttpSender {
     pub web: Web<Chunks>,
     pub stream: Arc<HttpStream>,
 }
 
 /// State shared by the connections.
 #[derive(Debug)]
-pub struct HttpStream {
+pub(crate) struct HttpStream {
     uri: Uri,
     headers: HeaderMap,
     ids: Ids,
@@ -89,7 +89,7 @@ const REQUEST_ID: &str = "x-amz-firehose-request-id";
 const RECORD_BYTES: usize = 12;
 
 /// Bytes of a record in a body.
-pub fn cost(record_bytes: usize) -> usize {
+pub(crate) fn cost(record_bytes: usize) -> usize {
     record_bytes.div_ceil(3) * 4 + RECORD_BYTES
 }
 
@@ -97,7 +97,7 @@ pub fn cost(record_bytes: usize) -> usize {
 
 impl Tail {
     /// The records of a body and its end.
-    pub fn new(records: &[Record], gzip: bool) -> Self {
+    pub(crate) fn new(records: &[Record], gzip: bool) -> Self {
         let bytes = records.iter().map(|record| cost(record.bytes.len())).sum::<usize>();
         let mut json = String::with_capacity(bytes + 2);
         for (at, record) in records.iter().enumerate() {
@@ -137,7 +137,7 @@ impl Tail {
 impl HttpStream {
     /// # Errors
     /// The access key or the ARN is not a valid header value.
-    pub fn new(
+    pub(crate) fn new(
         args: &FirehoseHttpArgs,
         notices: Notices,
         live: Arc<Live>,

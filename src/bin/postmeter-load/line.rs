@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// One metric, time and sum, in the format of `aws cloudwatch put-metric-data`.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Line<'a> {
+pub(crate) struct Line<'a> {
     pub namespace: Cow<'a, str>,
     pub metric_name: Cow<'a, str>,
     pub dimensions: Vec<Dimension<'a>>,
@@ -22,7 +22,7 @@ pub struct Line<'a> {
 
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Dimension<'a> {
+pub(crate) struct Dimension<'a> {
     pub name: Cow<'a, str>,
     pub value: Cow<'a, str>,
 }
@@ -31,7 +31,7 @@ pub struct Dimension<'a> {
 
 impl Line<'_> {
     /// The series, minute and count; `None` for a sum that is not a count.
-    pub fn into_count(self) -> Option<(SeriesMinute, u64)> {
+    pub(crate) fn into_count(self) -> Option<(SeriesMinute, u64)> {
         if self.values[0].as_u64() != Some(1) {
             return None;
         }

@@ -8,12 +8,12 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Prints a line to stderr. A failure to print must not stop the work.
-pub fn complain(line: &str) {
+pub(crate) fn complain(line: &str) {
     let _ = writeln!(std::io::stderr(), "postmeter-load: {line}");
 }
 
 /// A progress bar on stderr, shown only on a terminal.
-pub fn bar(length: Option<u64>, template: &str) -> ProgressBar {
+pub(crate) fn bar(length: Option<u64>, template: &str) -> ProgressBar {
     let bar = length.map_or_else(ProgressBar::no_length, ProgressBar::new);
     let bar = ProgressStyle::with_template(template).map_or(bar.clone(), |it| bar.with_style(it));
     bar.enable_steady_tick(Duration::from_millis(250));
@@ -22,7 +22,7 @@ pub fn bar(length: Option<u64>, template: &str) -> ProgressBar {
 
 /// Reports each kind of rejection once, when it first occurs.
 #[derive(Debug)]
-pub struct Notices {
+pub(crate) struct Notices {
     said: Mutex<BTreeSet<String>>,
     bar: ProgressBar,
 }
@@ -33,11 +33,11 @@ const MESSAGE_CHARS_MAX: usize = 300;
 // === impl Notices ===
 
 impl Notices {
-    pub fn new(bar: ProgressBar) -> Self {
+    pub(crate) fn new(bar: ProgressBar) -> Self {
         Self { said: Mutex::default(), bar }
     }
 
-    pub fn refusal(&self, kind: &str, message: &str) {
+    pub(crate) fn refusal(&self, kind: &str, message: &str) {
         let new = {
             let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
             said.insert(kind.to_owned())

@@ -12,14 +12,14 @@ use tokio::time::Instant;
 use super::plan::Plan;
 
 /// How long late parcels are still sent after the end.
-pub const OVERRUN_MAX: Duration = Duration::from_secs(10);
+pub(crate) const OVERRUN_MAX: Duration = Duration::from_secs(10);
 
 /// Ten years, because an instant cannot be arbitrarily far ahead.
 const FAR_SECONDS: f64 = 3e8;
 
 /// How fast to send, and for how long.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
+pub(crate) struct Pace {
     /// Events a second; `None`: as fast as possible.
     pub rate: Option<f64>,
     /// `None`: until the plan ends.
@@ -29,7 +29,7 @@ pub struct Pace {
 
 /// Deals out parcels to connections.
 #[derive(Debug)]
-pub struct Schedule {
+pub(crate) struct Schedule {
     pace: Pace,
     start: Instant,
     next: AtomicU64,
@@ -37,7 +37,7 @@ pub struct Schedule {
 
 /// A parcel to send.
 #[derive(Debug)]
-pub struct Due {
+pub(crate) struct Due {
     pub place: u64,
     /// When to send it, or when it should have been sent; without a rate, now.
     pub at: Instant,
@@ -48,17 +48,17 @@ pub struct Due {
 // === impl Schedule ===
 
 impl Schedule {
-    pub fn new(pace: Pace, start: Instant) -> Self {
+    pub(crate) fn new(pace: Pace, start: Instant) -> Self {
         Self { pace, start, next: AtomicU64::new(0) }
     }
 
     /// The start of the measurement.
-    pub fn measured_from(&self) -> Instant {
+    pub(crate) fn measured_from(&self) -> Instant {
         self.start + self.pace.warm_up
     }
 
     /// The next parcel; `None` at the end of the plan or of the time.
-    pub fn next<P>(&self, plan: &Plan<P>, now: Instant) -> Option<Due> {
+    pub(crate) fn next<P>(&self, plan: &Plan<P>, now: Instant) -> Option<Due> {
         let place = self.next.fetch_add(1, Ordering::Relaxed);
         let at = if self.pace.rate.is_some() { self.due(plan, place) } else { now };
         let end = self.end();
@@ -72,7 +72,7 @@ impl Schedule {
     }
 
     /// Events that were due but never handed out.
-    pub fn unsent<P>(&self, plan: &Plan<P>) -> u64 {
+    pub(crate) fn unsent<P>(&self, plan: &Plan<P>) -> u64 {
         let (Some(_), Some(end)) = (self.pace.rate, self.end()) else { return 0 };
         let first = self.next.load(Ordering::Relaxed);
         let mut place = first;

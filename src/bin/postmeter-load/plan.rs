@@ -10,7 +10,7 @@ use super::traffic::Record;
 
 /// The content of one request.
 #[derive(Debug)]
-pub struct Parcel<P> {
+pub(crate) struct Parcel<P> {
     pub content: P,
     /// Events in it, including those of unknown type.
     pub events: u64,
@@ -19,7 +19,7 @@ pub struct Parcel<P> {
 
 /// A pool and the order in which it is sent.
 #[derive(Debug)]
-pub struct Plan<P> {
+pub(crate) struct Plan<P> {
     pool: Vec<Parcel<P>>,
     /// Sent after `parcels` of the pool, so that the number of events is exact.
     last: Vec<Parcel<P>>,
@@ -33,7 +33,12 @@ pub struct Plan<P> {
 // === impl Parcel ===
 
 impl<P> Parcel<P> {
-    pub fn new(content: P, records: &[Record], truth: &Truth, series: &mut SeriesTable) -> Self {
+    pub(crate) fn new(
+        content: P,
+        records: &[Record],
+        truth: &Truth,
+        series: &mut SeriesTable,
+    ) -> Self {
         let mut truth = truth.clone();
         for record in records {
             record.tell(&mut truth);
@@ -48,7 +53,7 @@ impl<P> Parcel<P> {
 impl<P> Plan<P> {
     /// Generates a pool of `many` parcels, sent in turn without end or until `events` were sent.
     /// `make` generates a parcel of at least one event and at most the given number.
-    pub fn new(
+    pub(crate) fn new(
         many: usize,
         events: Option<u64>,
         mut make: impl FnMut(u64, &mut SeriesTable) -> Parcel<P>,
@@ -79,7 +84,7 @@ impl<P> Plan<P> {
     }
 
     /// The parcel with this index; `None` after the last.
-    pub fn parcel(&self, place: u64) -> Option<&Parcel<P>> {
+    pub(crate) fn parcel(&self, place: u64) -> Option<&Parcel<P>> {
         match self.parcels {
             Some(parcels) if place >= parcels => {
                 self.last.get(usize::try_from(place - parcels).ok()?)
@@ -89,7 +94,7 @@ impl<P> Plan<P> {
     }
 
     /// Events that are sent before the parcel with this index.
-    pub fn events_before(&self, place: u64) -> u64 {
+    pub(crate) fn events_before(&self, place: u64) -> u64 {
         let from_pool = self.parcels.map_or(place, |parcels| place.min(parcels));
         let all = self.before.last().copied().unwrap_or(0);
         let rounds = from_pool / self.pool.len() as u64 * all + self.before[self.at(from_pool)];

@@ -16,7 +16,7 @@ use super::verify::{Comparison, Settled};
 
 /// The report of a run. Its fields are those of the JSON.
 #[derive(Debug, Serialize)]
-pub struct Report {
+pub(crate) struct Report {
     pub target: String,
     pub seed: u64,
     pub connections: u16,
@@ -36,7 +36,7 @@ pub struct Report {
 }
 
 #[derive(Debug, Serialize)]
-pub struct Events {
+pub(crate) struct Events {
     pub taken: u64,
     /// Given up, possibly accepted.
     pub in_doubt: u64,
@@ -49,7 +49,7 @@ pub struct Events {
 
 /// After the warm-up.
 #[derive(Debug, Serialize)]
-pub struct Throughput {
+pub(crate) struct Throughput {
     pub seconds: f64,
     pub requests_per_second: f64,
     pub events_per_second: f64,
@@ -58,7 +58,7 @@ pub struct Throughput {
 
 /// In microseconds.
 #[derive(Debug, Serialize)]
-pub struct Latency {
+pub(crate) struct Latency {
     /// `due` with a rate, else `sent`.
     pub from: &'static str,
     pub requests: u64,
@@ -72,13 +72,13 @@ pub struct Latency {
 }
 
 #[derive(Debug, Serialize)]
-pub struct Cost {
+pub(crate) struct Cost {
     pub cpu_seconds: Option<f64>,
     pub cpu_seconds_per_million_events: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
-pub struct DaemonCost {
+pub(crate) struct DaemonCost {
     #[serde(flatten)]
     pub cost: Cost,
     pub resident_bytes: Option<u64>,
@@ -91,7 +91,12 @@ pub struct DaemonCost {
 // === impl Report ===
 
 impl Report {
-    pub fn new(job: &Job<'_>, ran: &Ran, settled: Settled, resident_bytes_peak: u64) -> Self {
+    pub(crate) fn new(
+        job: &Job<'_>,
+        ran: &Ran,
+        settled: Settled,
+        resident_bytes_peak: u64,
+    ) -> Self {
         let Ran { tally, .. } = ran;
         let sent = tally.events + tally.in_doubt;
         let daemon = settled.daemon.map(|since| DaemonCost {
@@ -128,7 +133,7 @@ impl Report {
     }
 
     /// Whether nothing was given up or unsent, and all differences are within the reported doubt.
-    pub fn is_good(&self) -> bool {
+    pub(crate) fn is_good(&self) -> bool {
         let given_up = self.events.in_doubt + self.events.not_delivered + self.events.unsent;
         let pending = self.daemon.as_ref().map_or(0, |daemon| daemon.pending_entries);
         given_up + pending == 0 && self.verify.as_ref().is_none_or(|verify| verify.passed)
@@ -138,7 +143,7 @@ impl Report {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn write(&self, path: &Path) -> anyhow::Result<()> {
+    pub(crate) fn write(&self, path: &Path) -> anyhow::Result<()> {
         let mut json = serde_json::to_string(self)?;
         json.push('\n');
         std::fs::write(path, json).with_context(|| format!("cannot write {}", path.display()))
@@ -148,7 +153,7 @@ impl Report {
     ///
     /// # Errors
     /// Stdout is closed.
-    pub fn print(&self) -> anyhow::Result<()> {
+    pub(crate) fn print(&self) -> anyhow::Result<()> {
         let mut out = std::io::stdout().lock();
         writeln!(out, "{}", self.table())?;
         for difference in self.verify.iter().flat_map(|verify| &verify.differences) {

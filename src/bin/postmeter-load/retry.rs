@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 /// The attempts for one parcel.
-pub struct Retry<'a> {
+pub(crate) struct Retry<'a> {
     backoff: Backoff,
     started: Instant,
     patience: Duration,
@@ -19,12 +19,12 @@ pub struct Retry<'a> {
 impl<'a> Retry<'a> {
     /// Starts with the first attempt. No other attempt starts after `patience`, or after the run is
     /// aborted.
-    pub fn new(patience: Duration, abort: &'a CancellationToken) -> Self {
+    pub(crate) fn new(patience: Duration, abort: &'a CancellationToken) -> Self {
         Self { backoff: Backoff::default(), started: Instant::now(), patience, abort }
     }
 
     /// Waits until the next attempt; `false` if there is none.
-    pub async fn pause(&mut self) -> bool {
+    pub(crate) async fn pause(&mut self) -> bool {
         let pause = self.backoff.pause();
         if self.started.elapsed() + pause > self.patience {
             return false;

@@ -33,7 +33,7 @@ use super::verify::{self, Settled, Verifier};
 use super::web::Connector;
 
 /// Sends parcels over one connection, each until it is accepted or given up.
-pub trait Sender: Send + 'static {
+pub(crate) trait Sender: Send + 'static {
     type Content: Send + Sync + 'static;
 
     /// Sends a parcel and records its truth.
@@ -47,7 +47,7 @@ pub trait Sender: Send + 'static {
 
 /// The outcome of sending a parcel.
 #[derive(Clone, Copy, Debug)]
-pub struct Sent {
+pub(crate) struct Sent {
     /// Bytes on the wire.
     pub bytes: u64,
     /// Whether the whole parcel was accepted.
@@ -75,7 +75,7 @@ struct Surroundings {
 }
 
 /// The options of a run.
-pub struct Job<'a> {
+pub(crate) struct Job<'a> {
     pub target: String,
     pub traffic: &'a TrafficArgs,
     pub pace: &'a PaceArgs,
@@ -83,7 +83,7 @@ pub struct Job<'a> {
 }
 
 /// The result of a run.
-pub struct Ran {
+pub(crate) struct Ran {
     pub tally: Tally,
     pub interrupted: bool,
     /// Events that were due but never sent.
@@ -97,11 +97,11 @@ pub struct Ran {
 // === impl Sent ===
 
 impl Sent {
-    pub const NOTHING: Self = Self { bytes: 0, whole: false };
+    pub(crate) const NOTHING: Self = Self { bytes: 0, whole: false };
 }
 
 /// Runs the command `firehose-http`.
-pub async fn firehose_http(args: &FirehoseHttpArgs) -> anyhow::Result<Exit> {
+pub(crate) async fn firehose_http(args: &FirehoseHttpArgs) -> anyhow::Result<Exit> {
     let Some(truth) = definitions::truth(&args.traffic) else { return Ok(Exit::Usage) };
     if !pool_fits(args.traffic.pool, args.body_bytes) {
         return Ok(Exit::Usage);
@@ -135,7 +135,7 @@ pub async fn firehose_http(args: &FirehoseHttpArgs) -> anyhow::Result<Exit> {
 }
 
 /// Runs the command `firehose-stream`.
-pub async fn firehose_stream(args: &FirehoseStreamArgs) -> anyhow::Result<Exit> {
+pub(crate) async fn firehose_stream(args: &FirehoseStreamArgs) -> anyhow::Result<Exit> {
     let Some(truth) = definitions::truth(&args.traffic) else { return Ok(Exit::Usage) };
     if !pool_fits(args.traffic.pool, args.body_bytes) {
         return Ok(Exit::Usage);

@@ -5,24 +5,24 @@ use std::collections::{BTreeMap, HashMap};
 use postmeter::synth::SeriesMinute;
 
 /// The counts of each series and minute in a generated parcel.
-pub type Counts = Box<[(u32, u64)]>;
+pub(crate) type Counts = Box<[(u32, u64)]>;
 
 /// Numbers for the series and minutes of a pool.
 #[derive(Debug, Default)]
-pub struct SeriesTable {
+pub(crate) struct SeriesTable {
     numbers: HashMap<SeriesMinute, u32>,
 }
 
 /// The expected counts: a minimum, and a possible surplus.
 #[derive(Clone, Debug, Default)]
-pub struct Account {
+pub(crate) struct Account {
     sure: Vec<u64>,
     perhaps: Vec<u64>,
 }
 
 /// The range of valid counts of a series and minute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Range {
+pub(crate) struct Range {
     pub least: u64,
     pub most: u64,
 }
@@ -34,7 +34,7 @@ impl SeriesTable {
     ///
     /// # Panics
     /// After four billion series, for which memory does not suffice.
-    pub fn counts(&mut self, series: BTreeMap<SeriesMinute, u64>) -> Counts {
+    pub(crate) fn counts(&mut self, series: BTreeMap<SeriesMinute, u64>) -> Counts {
         let counts = series.into_iter().map(|(series, count)| {
             let next = u32::try_from(self.numbers.len()).expect("memory ends first");
             (*self.numbers.entry(series).or_insert(next), count)
@@ -42,12 +42,12 @@ impl SeriesTable {
         counts.collect()
     }
 
-    pub fn keys(&self) -> impl Iterator<Item = &SeriesMinute> {
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &SeriesMinute> {
         self.numbers.keys()
     }
 
     /// The range of each series in an account; series that were never sent are omitted.
-    pub fn ranges(&self, account: &Account) -> BTreeMap<SeriesMinute, Range> {
+    pub(crate) fn ranges(&self, account: &Account) -> BTreeMap<SeriesMinute, Range> {
         let ranges = self.numbers.iter().filter_map(|(series, number)| {
             let range = account.range(*number);
             (range.most > 0).then(|| (series.clone(), range))
@@ -60,16 +60,16 @@ impl SeriesTable {
 
 impl Account {
     /// Adds accepted counts.
-    pub fn sure(&mut self, counts: &[(u32, u64)]) {
+    pub(crate) fn sure(&mut self, counts: &[(u32, u64)]) {
         add(&mut self.sure, counts);
     }
 
     /// Adds counts that were possibly accepted, or accepted once more.
-    pub fn perhaps(&mut self, counts: &[(u32, u64)]) {
+    pub(crate) fn perhaps(&mut self, counts: &[(u32, u64)]) {
         add(&mut self.perhaps, counts);
     }
 
-    pub fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         for (mine, theirs) in [(&mut self.sure, &other.sure), (&mut self.perhaps, &other.perhaps)] {
             mine.resize(mine.len().max(theirs.len()), 0);
             for (mine, theirs) in mine.iter_mut().zip(theirs) {

@@ -27,24 +27,24 @@ use super::tally::{Live, Tally};
 use super::traffic::Record;
 
 /// Maximum records of one call.
-pub const RECORDS_MAX: usize = 500;
+pub(crate) const RECORDS_MAX: usize = 500;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// One record, which may fail alone.
 #[derive(Debug)]
-pub struct Item {
+pub(crate) struct Item {
     data: Vec<u8>,
     events: u64,
     counts: Counts,
 }
 
 /// One sender of batches.
-pub struct StreamSender(pub Arc<DeliveryStream>);
+pub(crate) struct StreamSender(pub Arc<DeliveryStream>);
 
 /// State shared by the senders.
 #[derive(Debug)]
-pub struct DeliveryStream {
+pub(crate) struct DeliveryStream {
     client: Client,
     name: String,
     retry_for: Duration,
@@ -62,7 +62,7 @@ struct Refused {
 }
 
 /// Records as the items of a batch.
-pub fn batch(records: &[Record], truth: &Truth, series: &mut SeriesTable) -> Vec<Item> {
+pub(crate) fn batch(records: &[Record], truth: &Truth, series: &mut SeriesTable) -> Vec<Item> {
     let mut truth = truth.clone();
     let items = records.iter().map(|record| {
         record.tell(&mut truth);
@@ -82,7 +82,7 @@ impl DeliveryStream {
     ///
     /// # Errors
     /// No region is configured anywhere.
-    pub async fn new(
+    pub(crate) async fn new(
         args: &FirehoseStreamArgs,
         notices: Notices,
         live: Arc<Live>,

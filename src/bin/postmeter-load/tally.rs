@@ -14,7 +14,7 @@ const MICROSECONDS_MAX: u64 = 600_000_000;
 
 /// Figures of one connection, added up at the end.
 #[derive(Debug)]
-pub struct Tally {
+pub(crate) struct Tally {
     pub account: Account,
     /// Latencies of measured, accepted requests in microseconds.
     pub latency: Histogram<u64>,
@@ -37,7 +37,7 @@ pub struct Tally {
 
 /// The basis for throughput.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Measured {
+pub(crate) struct Measured {
     pub requests: u64,
     pub events: u64,
     pub bytes: u64,
@@ -46,7 +46,7 @@ pub struct Measured {
 
 /// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub(crate) enum Fate {
     Taken,
     InDoubt,
     NotDelivered,
@@ -54,7 +54,7 @@ pub enum Fate {
 
 /// Figures that are shown during the run.
 #[derive(Debug, Default)]
-pub struct Live {
+pub(crate) struct Live {
     pub events: AtomicU64,
     pub refusals: AtomicU64,
 }
@@ -62,7 +62,7 @@ pub struct Live {
 // === impl Tally ===
 
 impl Tally {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             account: Account::default(),
             latency: Histogram::new_with_max(MICROSECONDS_MAX, 3)
@@ -79,7 +79,7 @@ impl Tally {
         }
     }
 
-    pub fn refused(&mut self, kind: &str, live: &Live) {
+    pub(crate) fn refused(&mut self, kind: &str, live: &Live) {
         live.refusals.fetch_add(1, Ordering::Relaxed);
         match self.refusals.get_mut(kind) {
             Some(count) => *count += 1,
@@ -90,7 +90,7 @@ impl Tally {
     }
 
     /// Records the truth of a parcel that was sent as a whole.
-    pub fn settle<P>(&mut self, parcel: &Parcel<P>, fate: Fate) {
+    pub(crate) fn settle<P>(&mut self, parcel: &Parcel<P>, fate: Fate) {
         match fate {
             Fate::Taken => {
                 self.account.sure(&parcel.counts);
@@ -105,7 +105,7 @@ impl Tally {
     }
 
     /// Records a request that was accepted completely, after the warm-up.
-    pub fn measure(&mut self, events: u64, bytes: u64, due: Instant, now: Instant) {
+    pub(crate) fn measure(&mut self, events: u64, bytes: u64, due: Instant, now: Instant) {
         let took = u64::try_from((now - due).as_micros()).unwrap_or(u64::MAX);
         self.latency.saturating_record(took.max(1));
         self.measured.requests += 1;
@@ -114,7 +114,7 @@ impl Tally {
         self.measured.last = self.measured.last.max(Some(now));
     }
 
-    pub fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         self.account.merge(&other.account);
         self.latency.add(&other.latency).expect("both have the same bounds");
         self.requests += other.requests;

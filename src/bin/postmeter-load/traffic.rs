@@ -7,7 +7,7 @@ use super::args::TrafficArgs;
 
 /// An endless source of records with their facts.
 #[derive(Debug)]
-pub struct Traffic {
+pub(crate) struct Traffic {
     events: Generator,
     rng: Rng,
     wrappings: Vec<Wrapping>,
@@ -15,7 +15,7 @@ pub struct Traffic {
 
 /// One or more wrapped events, with a newline at the end.
 #[derive(Debug)]
-pub struct Record {
+pub(crate) struct Record {
     pub bytes: Vec<u8>,
     pub facts: Vec<Facts>,
 }
@@ -26,7 +26,7 @@ const USUAL_EVENT_BYTES: usize = 1800;
 // === impl Traffic ===
 
 impl Traffic {
-    pub fn new(args: &TrafficArgs, now_ms: i64) -> Self {
+    pub(crate) fn new(args: &TrafficArgs, now_ms: i64) -> Self {
         let profile = Profile {
             seed: args.seed,
             start_ms: args.at.unwrap_or(now_ms),
@@ -48,7 +48,7 @@ impl Traffic {
     }
 
     /// A record of as many events as its wrapping holds, at most `events_max`.
-    pub fn record(&mut self, events_max: u64) -> Record {
+    pub(crate) fn record(&mut self, events_max: u64) -> Record {
         let wrapping = self.rng.choice(&self.wrappings).copied().unwrap_or(Wrapping::Bare);
         let many = usize::try_from(events_max).unwrap_or(usize::MAX).min(wrapping.capacity());
         let events: Vec<_> = self.events.by_ref().take(many).collect();
@@ -63,7 +63,7 @@ impl Traffic {
 
     /// Records until their cost reaches `cost_max`, there are `records_max` of them, or they hold
     /// `events_max` events.
-    pub fn fill(
+    pub(crate) fn fill(
         &mut self,
         cost_max: usize,
         records_max: usize,
@@ -84,7 +84,7 @@ impl Traffic {
 // === impl Record ===
 
 impl Record {
-    pub fn tell(&self, truth: &mut Truth) {
+    pub(crate) fn tell(&self, truth: &mut Truth) {
         for facts in &self.facts {
             truth.add(facts);
         }

@@ -38,7 +38,7 @@ const QUERIES_MAX: usize = 500;
 type Held = BTreeMap<SeriesMinute, u64>;
 
 /// The holder of the counts to compare, and its counts before the run.
-pub struct Verifier {
+pub(crate) struct Verifier {
     place: Place,
     namespaces: BTreeSet<String>,
     before: Held,
@@ -51,14 +51,14 @@ enum Place {
 
 /// How a run was settled.
 #[derive(Debug, Default)]
-pub struct Settled {
+pub(crate) struct Settled {
     pub daemon: Option<Since>,
     pub comparison: Option<Comparison>,
 }
 
 /// The outcome of a comparison.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Comparison {
+pub(crate) struct Comparison {
     /// Whether all differences are within the reported doubt.
     pub passed: bool,
     /// Whether there are no differences.
@@ -75,7 +75,7 @@ pub struct Comparison {
 
 /// A series and minute with an unexpected count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Difference {
+pub(crate) struct Difference {
     pub namespace: String,
     pub metric: String,
     pub dimensions: Vec<(String, String)>,
@@ -92,7 +92,7 @@ pub struct Difference {
 ///
 /// # Errors
 /// The daemon, or the holder of the counts, does not respond.
-pub async fn settle(
+pub(crate) async fn settle(
     patience: Duration,
     verifier: Option<&Verifier>,
     daemon: Option<&Daemon>,
@@ -141,7 +141,7 @@ impl Verifier {
     ///
     /// # Errors
     /// The holder of the counts does not respond.
-    pub async fn prepare(
+    pub(crate) async fn prepare(
         at_place: &VerifyAt,
         namespace: &str,
         series: &SeriesTable,

@@ -16,14 +16,14 @@ use tokio::time::timeout;
 
 /// Connects to a server. Plain HTTP does not need the system's certificates.
 #[derive(Clone, Debug)]
-pub enum Connector {
+pub(crate) enum Connector {
     Plain(HttpConnector),
     Tls(HttpsConnector<HttpConnector>),
 }
 
 /// A client with connections of its own, whose bodies are `B`.
 #[derive(Clone, Debug)]
-pub enum Web<B> {
+pub(crate) enum Web<B> {
     Plain(Client<HttpConnector, Full<B>>),
     Tls(Client<HttpsConnector<HttpConnector>, Full<B>>),
 }
@@ -40,7 +40,7 @@ impl Connector {
     ///
     /// # Errors
     /// The system's certificates are needed and cannot be read.
-    pub fn to(uri: &Uri) -> anyhow::Result<Self> {
+    pub(crate) fn to(uri: &Uri) -> anyhow::Result<Self> {
         let mut tcp = HttpConnector::new();
         tcp.set_nodelay(true);
         tcp.enforce_http(false);
@@ -57,7 +57,7 @@ impl Connector {
         Ok(Self::Tls(tls))
     }
 
-    pub fn client<B: Buf + Send + 'static>(&self) -> Web<B> {
+    pub(crate) fn client<B: Buf + Send + 'static>(&self) -> Web<B> {
         let builder = Client::builder(TokioExecutor::new());
         match self.clone() {
             Self::Plain(tcp) => Web::Plain(builder.build(tcp)),
@@ -69,7 +69,7 @@ impl Connector {
 // === impl Web ===
 
 impl<B: Buf + Send + 'static> Web<B> {
-    pub fn request(&self, request: Request<Full<B>>) -> ResponseFuture {
+    pub(crate) fn request(&self, request: Request<Full<B>>) -> ResponseFuture {
         match self {
             Self::Plain(client) => client.request(request),
             Self::Tls(client) => client.request(request),
@@ -82,12 +82,12 @@ impl<B: Buf + Send + 'static> Web<B> {
 /// # Errors
 /// No response, a status other than 200, or a response that is too large; the message names the
 /// address.
-pub async fn get(web: &Web<Bytes>, uri: &Uri) -> anyhow::Result<String> {
+pub(crate) async fn get(web: &Web<Bytes>, uri: &Uri) -> anyhow::Result<String> {
     get_as(web, uri, None).await
 }
 
 /// Like [`get`], with an `Authorization` header if there is one.
-pub async fn get_as(
+pub(crate) async fn get_as(
     web: &Web<Bytes>,
     uri: &Uri,
     authorization: Option<&HeaderValue>,
@@ -109,7 +109,7 @@ pub async fn get_as(
 }
 
 /// The same server with another path.
-pub fn at(base: &Uri, path: &str) -> anyhow::Result<Uri> {
+pub(crate) fn at(base: &Uri, path: &str) -> anyhow::Result<Uri> {
     let mut parts = base.clone().into_parts();
     parts.path_and_query = Some(path.parse()?);
     Ok(Uri::from_parts(parts)?)

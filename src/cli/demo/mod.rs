@@ -32,7 +32,7 @@ use sender::Sender;
 ///
 /// # Errors
 /// Loopback does not work, or the output cannot be written.
-pub fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
     Runtime::new().context("cannot start threads")?.block_on(demo(args))
 }
 

@@ -18,7 +18,7 @@ use crate::telemetry::{DropReason, read_metrics};
 
 /// The metrics and series of one moment.
 #[derive(Debug)]
-pub struct Scrape {
+pub(super) struct Scrape {
     /// By name and labels, such as `postmeter_events_total{routing="matched"}`.
     metrics: BTreeMap<String, f64>,
     /// The output of `GET /series`.
@@ -28,13 +28,13 @@ pub struct Scrape {
 
 /// Posts to the daemon's event listener over persistent connections.
 #[derive(Debug)]
-pub struct Poster(Client<HttpConnector, Full<Bytes>>);
+pub(super) struct Poster(Client<HttpConnector, Full<Bytes>>);
 
 // === impl Scrape ===
 
 impl Scrape {
     /// Queries the admin listener.
-    pub async fn take(admin: SocketAddr) -> anyhow::Result<Self> {
+    pub(super) async fn take(admin: SocketAddr) -> anyhow::Result<Self> {
         let metrics = get(admin, "/metrics").await?;
         let lines = get(admin, "/series").await?;
         let series = lines.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
@@ -47,7 +47,7 @@ impl Scrape {
         clippy::cast_sign_loss,
         reason = "counters are whole and not negative"
     )]
-    pub fn count(&self, name: &str) -> u64 {
+    pub(super) fn count(&self, name: &str) -> u64 {
         self.metrics.get(name).map_or(0, |value| *value as u64)
     }
 
@@ -59,7 +59,7 @@ impl Scrape {
         self.count(&format!("postmeter_events_total{{routing=\"{routing}\"}}"))
     }
 
-    pub fn dropped(&self) -> BTreeMap<&'static str, u64> {
+    pub(super) fn dropped(&self) -> BTreeMap<&'static str, u64> {
         let dropped = DropReason::ALL.iter().map(|reason| {
             let label = reason.as_str();
             (label, self.count(&format!("postmeter_dropped_total{{reason=\"{label}\"}}")))
@@ -67,12 +67,12 @@ impl Scrape {
         dropped.filter(|(reason, count)| *count > 0 || *reason == "invalid_value").collect()
     }
 
-    pub fn events(&self) -> u64 {
+    pub(super) fn events(&self) -> u64 {
         self.value("event")
     }
 
     /// The totals, as `--summary` writes them.
-    pub fn summary(&self) -> Summary {
+    pub(super) fn summary(&self) -> Summary {
         let same_series = |a: &Value, b: &Value| {
             ["Namespace", "MetricName", "Dimensions"].iter().all(|key| a[*key] == b[*key])
         };
@@ -97,7 +97,7 @@ impl Scrape {
 }
 
 /// The count of a line of `/series`.
-pub fn count_of(line: &Value) -> u64 {
+pub(super) fn count_of(line: &Value) -> u64 {
     line["Counts"][0].as_u64().unwrap_or(0)
 }
 
@@ -111,12 +111,12 @@ async fn get(admin: SocketAddr, path: &str) -> anyhow::Result<String> {
 // === impl Poster ===
 
 impl Poster {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(Client::builder(TokioExecutor::new()).build_http())
     }
 
     /// Posts a Firehose delivery and returns the status.
-    pub async fn post(
+    pub(super) async fn post(
         &self,
         http: SocketAddr,
         key: &str,

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::scrape::{Scrape, count_of};
 
 /// The state of the display.
-pub struct Screen {
+pub(super) struct Screen {
     terminal: bool,
     /// Destinations by the names of their dimensions, which identify the destination of a series.
     destinations: BTreeMap<String, String>,
@@ -30,7 +30,7 @@ struct Row {
 // === impl Screen ===
 
 impl Screen {
-    pub fn new(terminal: bool, definitions: &Value) -> Self {
+    pub(super) fn new(terminal: bool, definitions: &Value) -> Self {
         let mut destinations: BTreeMap<String, String> = BTreeMap::new();
         let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
         for set in list(&definitions["ConfigurationSets"]) {
@@ -49,7 +49,7 @@ impl Screen {
     }
 
     /// Shows the figures of one second.
-    pub fn show(
+    pub(super) fn show(
         &mut self,
         scrape: &Scrape,
         latency: &Histogram<u64>,
@@ -87,7 +87,7 @@ impl Screen {
     }
 
     /// Shows the final figures.
-    pub fn end(&mut self, scrape: &Scrape) -> anyhow::Result<()> {
+    pub(super) fn end(&mut self, scrape: &Scrape) -> anyhow::Result<()> {
         let mut out = std::io::stdout().lock();
         if self.terminal && self.lines > 0 {
             write!(out, "\x1b[{}A\x1b[J", self.lines)?;

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::scrape::{Poster, Scrape};
 use crate::synth::{Generator, Other, Profile, Truth, firehose_body};
 
-pub const REQUESTS_PER_SECOND: u32 = 10;
+pub(super) const REQUESTS_PER_SECOND: u32 = 10;
 const EVENTS_PER_REQUEST: u32 = 200;
 /// One in this many requests is sent twice, as Firehose does when a response is lost.
 const REPEAT_ONE_IN: u32 = 10;
@@ -22,7 +22,7 @@ const SPOIL_ONE_IN: u32 = 5;
 const MICROSECONDS_MAX: u64 = 60_000_000;
 
 /// A sender of seeded traffic.
-pub struct Sender {
+pub(super) struct Sender {
     http: SocketAddr,
     key: String,
     poster: Poster,
@@ -34,12 +34,18 @@ pub struct Sender {
 }
 
 /// The expected counts.
-pub struct Expected(Truth);
+pub(super) struct Expected(Truth);
 
 // === impl Sender ===
 
 impl Sender {
-    pub fn new(http: SocketAddr, key: &str, seed: u64, start_ms: i64, definitions: &Value) -> Self {
+    pub(super) fn new(
+        http: SocketAddr,
+        key: &str,
+        seed: u64,
+        start_ms: i64,
+        definitions: &Value,
+    ) -> Self {
         let profile = Profile {
             seed,
             start_ms,
@@ -62,7 +68,7 @@ impl Sender {
     }
 
     /// Sends one request, and sometimes sends it twice.
-    pub async fn send(&mut self) -> anyhow::Result<()> {
+    pub(super) async fn send(&mut self) -> anyhow::Result<()> {
         self.sent += 1;
         let mut records: Vec<Vec<u8>> = Vec::new();
         for event in self.events.by_ref().take(EVENTS_PER_REQUEST as usize) {
@@ -96,11 +102,11 @@ impl Sender {
     }
 
     /// Response times in microseconds.
-    pub fn latency(&self) -> &Histogram<u64> {
+    pub(super) fn latency(&self) -> &Histogram<u64> {
         &self.latency
     }
 
-    pub fn truth(&self) -> &Expected {
+    pub(super) fn truth(&self) -> &Expected {
         &self.expected
     }
 }
@@ -109,7 +115,7 @@ impl Sender {
 
 impl Expected {
     /// The first difference; `None` if all figures match.
-    pub fn difference(&self, scrape: &Scrape) -> Option<String> {
+    pub(super) fn difference(&self, scrape: &Scrape) -> Option<String> {
         let lines = self.0.to_lines();
         let mut pairs = lines.lines().zip(scrape.lines.lines());
         if let Some((sent, counted)) = pairs.find(|(sent, counted)| sent != counted) {

@@ -14,7 +14,7 @@ use crate::replay::{Figures, ReplayProgress};
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// A bar; it is not drawn if stderr is not a terminal.
-pub struct Bar {
+pub(super) struct Bar {
     bar: ProgressBar,
     drawing: OnceLock<AbortHandle>,
 }
@@ -22,7 +22,7 @@ pub struct Bar {
 // === impl Bar ===
 
 impl Bar {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         // Shown until the objects are listed.
         let bar = ProgressBar::no_length();
         if let Ok(style) = ProgressStyle::with_template("{spinner} looking for objects {elapsed}") {
@@ -33,13 +33,13 @@ impl Bar {
     }
 
     /// Prints lines above the bar.
-    pub fn say(&self) -> impl Fn(&str) + Send + Sync + 'static {
+    pub(super) fn say(&self) -> impl Fn(&str) + Send + Sync + 'static {
         let bar = self.bar.clone();
         move |line| bar.suspend(|| complain(line))
     }
 
     /// Shows the progress in objects and bytes.
-    pub fn follow(&self, (objects, bytes): (u64, u64), progress: Arc<ReplayProgress>) {
+    pub(super) fn follow(&self, (objects, bytes): (u64, u64), progress: Arc<ReplayProgress>) {
         let bar = self.bar.clone();
         bar.disable_steady_tick();
         bar.set_length(bytes);
@@ -64,7 +64,7 @@ impl Bar {
         let _ = self.drawing.set(drawing.abort_handle());
     }
 
-    pub fn end(&self) {
+    pub(super) fn end(&self) {
         if let Some(drawing) = self.drawing.get() {
             drawing.abort();
         }

@@ -23,7 +23,7 @@ use crate::telemetry::init_logs;
 ///
 /// # Errors
 /// Threads or signal handlers cannot be created, or the output cannot be written.
-pub fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
     if args.state.is_none() && !args.dry_run {
         complain(
             "--state is required: it records progress, so that the same command can resume an \

@@ -14,7 +14,7 @@ use crate::cli::summary::write_line;
 /// The totals of [`Summary`], and figures that only a replay has. `destination_matches` plus the
 /// resumed counts equals `counts +` the sum of `dropped`.
 #[derive(Clone, Debug, Serialize)]
-pub struct RunReport {
+pub(super) struct RunReport {
     #[serde(flatten)]
     summary: Summary,
     replay: ReplayReport,
@@ -63,7 +63,7 @@ const VERSION: u32 = 1;
 // === impl Report ===
 
 impl RunReport {
-    pub fn new(replayed: &Replayed) -> Self {
+    pub(super) fn new(replayed: &Replayed) -> Self {
         let Replayed { totals, passed_over, left, interrupted, outcome } = replayed;
         let objects = ObjectsReport {
             read: totals.read,
@@ -113,12 +113,12 @@ impl RunReport {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn write(&self, path: &Path) -> anyhow::Result<()> {
+    pub(super) fn write(&self, path: &Path) -> anyhow::Result<()> {
         write_line(self, path)
     }
 
     /// Whether the replay is complete.
-    pub fn is_whole(&self) -> bool {
+    pub(super) fn is_whole(&self) -> bool {
         let ReplayReport { interrupted, pending, objects, .. } = &self.replay;
         !interrupted && *pending == 0 && objects.missing + objects.failed + objects.left == 0
     }

@@ -17,12 +17,12 @@ pub(super) struct Names<'t> {
 }
 
 impl<'t> Names<'t> {
-    pub fn new(noun: &'static str) -> Self {
+    pub(super) fn new(noun: &'static str) -> Self {
         Self { noun, seen: HashSet::new() }
     }
 
     /// Adds a name; a repeated name is an error at its second place.
-    pub fn insert(
+    pub(super) fn insert(
         &mut self,
         name: &'t str,
         spot: &Spot,

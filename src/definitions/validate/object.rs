@@ -31,25 +31,25 @@ pub(super) struct JsonObject<'t> {
 // === impl Node ===
 
 impl<'t> Node<'t> {
-    pub fn root(value: &'t Value<'t>) -> Self {
+    pub(super) fn root(value: &'t Value<'t>) -> Self {
         Self { value, spot: Spot { offset: value.start(), path: String::new() } }
     }
 
-    pub fn text(&self, noun: &str, report: &mut FindingReport) -> Checked<&'t str> {
+    pub(super) fn text(&self, noun: &str, report: &mut FindingReport) -> Checked<&'t str> {
         match self.value {
             Value::StringLit(text) => Ok(&text.value),
             _ => Err(self.wrong_kind(noun, "a string", report)),
         }
     }
 
-    pub fn boolean(&self, noun: &str, report: &mut FindingReport) -> Checked<bool> {
+    pub(super) fn boolean(&self, noun: &str, report: &mut FindingReport) -> Checked<bool> {
         match self.value {
             Value::BooleanLit(boolean) => Ok(boolean.value),
             _ => Err(self.wrong_kind(noun, "true or false", report)),
         }
     }
 
-    pub fn number(&self, noun: &str, report: &mut FindingReport) -> Checked<Number> {
+    pub(super) fn number(&self, noun: &str, report: &mut FindingReport) -> Checked<Number> {
         match self.value {
             // A number that is too large for a float is certainly a mistake.
             Value::NumberLit(number) => serde_json::from_str(number.value).map_err(|_| {
@@ -61,7 +61,7 @@ impl<'t> Node<'t> {
     }
 
     /// The elements; a `null` is skipped with a warning.
-    pub fn list(&self, noun: &str, report: &mut FindingReport) -> Checked<List<'t>> {
+    pub(super) fn list(&self, noun: &str, report: &mut FindingReport) -> Checked<List<'t>> {
         let Value::Array(array) = self.value else {
             return Err(self.wrong_kind(noun, "a list", report));
         };
@@ -75,7 +75,7 @@ impl<'t> Node<'t> {
         Ok(List { elements: &array.elements, spot: self.spot.clone() })
     }
 
-    pub fn object(&self, noun: &str, report: &mut FindingReport) -> Checked<JsonObject<'t>> {
+    pub(super) fn object(&self, noun: &str, report: &mut FindingReport) -> Checked<JsonObject<'t>> {
         let Value::Object(object) = self.value else {
             return Err(self.wrong_kind(noun, "an object", report));
         };
@@ -99,11 +99,11 @@ impl<'t> Node<'t> {
 // === impl List ===
 
 impl<'t> List<'t> {
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.elements.iter().filter(|element| !is_null(element)).count()
     }
 
-    pub fn nodes(&self) -> impl Iterator<Item = Node<'t>> {
+    pub(super) fn nodes(&self) -> impl Iterator<Item = Node<'t>> {
         let elements = self.elements.iter().enumerate();
         elements.filter(|(_, element)| !is_null(element)).map(|(index, value)| Node {
             value,
@@ -116,7 +116,7 @@ impl<'t> List<'t> {
 
 impl<'t> JsonObject<'t> {
     /// A member; `null` is the same as absent.
-    pub fn take(&mut self, key: &'static str) -> Option<Node<'t>> {
+    pub(super) fn take(&mut self, key: &'static str) -> Option<Node<'t>> {
         self.known.push(key);
         let mut taken = None;
         self.rest.retain(|member| {
@@ -132,17 +132,21 @@ impl<'t> JsonObject<'t> {
     }
 
     /// A required member.
-    pub fn require(&mut self, key: &'static str, report: &mut FindingReport) -> Checked<Node<'t>> {
+    pub(super) fn require(
+        &mut self,
+        key: &'static str,
+        report: &mut FindingReport,
+    ) -> Checked<Node<'t>> {
         self.take(key).ok_or_else(|| self.missing(key, report))
     }
 
-    pub fn missing(&self, key: &str, report: &mut FindingReport) -> Reported {
+    pub(super) fn missing(&self, key: &str, report: &mut FindingReport) -> Reported {
         let spot = self.spot.absent_member(key);
         report.error(&spot, format!("{key} is missing"), format!("add {key} to the object"))
     }
 
     /// The first member that was not taken, if any.
-    pub fn first_unknown_key(&self) -> Option<(Spot, String)> {
+    pub(super) fn first_unknown_key(&self) -> Option<(Spot, String)> {
         let name = self.rest.first()?.name.as_str();
         let spot = Spot { offset: self.spot.offset, path: join(&self.spot.path, name) };
         Some((spot, format!("unknown key {}", quote(name))))
@@ -150,7 +154,7 @@ impl<'t> JsonObject<'t> {
 
     /// Warns about members that were not taken. They are not errors, because output of AWS has keys
     /// that have no meaning here.
-    pub fn report_unknown_keys(&self, report: &mut FindingReport) {
+    pub(super) fn report_unknown_keys(&self, report: &mut FindingReport) {
         for member in &self.rest {
             let name = member.name.as_str();
             let spot = Spot { offset: member.name.start(), path: join(&self.spot.path, name) };

@@ -54,7 +54,7 @@ struct FoundFault {
 // === impl Report ===
 
 impl FindingReport {
-    pub fn error(
+    pub(super) fn error(
         &mut self,
         spot: &Spot,
         what: impl Into<String>,
@@ -65,7 +65,7 @@ impl FindingReport {
     }
 
     /// An error for which the message of SES is known; clients of the API receive that one.
-    pub fn error_as_ses(
+    pub(super) fn error_as_ses(
         &mut self,
         spot: &Spot,
         what: impl Into<String>,
@@ -77,16 +77,16 @@ impl FindingReport {
         Reported(())
     }
 
-    pub fn warning(&mut self, spot: &Spot, what: impl Into<String>, fix: impl Into<String>) {
+    pub(super) fn warning(&mut self, spot: &Spot, what: impl Into<String>, fix: impl Into<String>) {
         self.warnings.add(Severity::Warning, spot, what.into(), fix.into(), None);
     }
 
-    pub fn has_errors(&self) -> bool {
+    pub(super) fn has_errors(&self) -> bool {
         !self.errors.listed.is_empty()
     }
 
     /// The first error: its path and its message.
-    pub fn into_first_error(self) -> Option<(String, String)> {
+    pub(super) fn into_first_error(self) -> Option<(String, String)> {
         let first = self.errors.listed.into_iter().next()?;
         let FoundFault { spot, what, fix, wording, .. } = first;
         let words = wording.unwrap_or_else(|| match spot.path.as_str() {
@@ -98,7 +98,7 @@ impl FindingReport {
 
     /// The findings sorted by place. One pass over the text finds all lines and columns; otherwise
     /// a large document on one line would be scanned again for each finding.
-    pub fn into_findings(self, file: &str, text: &str) -> Vec<Finding> {
+    pub(super) fn into_findings(self, file: &str, text: &str) -> Vec<Finding> {
         let mut faults = self.errors.listed_with_rest("errors");
         faults.extend(self.warnings.listed_with_rest("warnings"));
         faults.sort_by_key(|fault| fault.spot.offset);
@@ -159,7 +159,7 @@ impl FoundFaults {
 
 impl Spot {
     /// The spot of a missing member: the enclosing object, with the path of the member.
-    pub fn absent_member(&self, key: &str) -> Self {
+    pub(super) fn absent_member(&self, key: &str) -> Self {
         Self { offset: self.offset, path: join(&self.path, key) }
     }
 }

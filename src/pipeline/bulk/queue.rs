@@ -6,7 +6,7 @@ use super::lock;
 use super::text::Text;
 
 /// The texts of a run.
-pub struct WorkQueue {
+pub(super) struct WorkQueue {
     texts: usize,
     state: Mutex<QueueState>,
 }
@@ -23,12 +23,12 @@ struct QueueState {
 
 impl WorkQueue {
     /// A queue of texts numbered from 0.
-    pub fn new(texts: usize) -> Self {
+    pub(super) fn new(texts: usize) -> Self {
         Self { texts, state: Mutex::default() }
     }
 
     /// A new text, or else the one with the fewest workers. `None`: nothing is left.
-    pub fn next(&self) -> Option<Arc<Text>> {
+    pub(super) fn next(&self) -> Option<Arc<Text>> {
         let mut state = lock(&self.state);
         let text = if state.next < self.texts {
             let text = Arc::new(Text::new(state.next));
@@ -43,7 +43,7 @@ impl WorkQueue {
     }
 
     /// Removes a text whose blocks are all taken.
-    pub fn drained(&self, text: &Arc<Text>) {
+    pub(super) fn drained(&self, text: &Arc<Text>) {
         lock(&self.state).begun.retain(|begun| !Arc::ptr_eq(begun, text));
     }
 }

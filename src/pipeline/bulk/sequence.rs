@@ -7,7 +7,7 @@ use crate::ses::{Block, Scan};
 
 /// The state of a text before the next block to settle.
 #[derive(Debug, Default)]
-pub struct PartHead {
+pub(super) struct PartHead {
     pub scan: Scan,
     /// The position of the first unreadable value.
     pub first_malformed: Option<u64>,
@@ -15,7 +15,7 @@ pub struct PartHead {
 
 /// A block that is not settled.
 #[derive(Debug)]
-pub struct TextPart {
+pub(super) struct TextPart {
     pub block: Block,
     /// Its content if it starts between two values; `None` when it was not guessed.
     pub guess: Option<Guess>,
@@ -23,7 +23,7 @@ pub struct TextPart {
 
 /// A block that was read as if the previous one ended between two values.
 #[derive(Debug)]
-pub struct Guess {
+pub(super) struct Guess {
     /// The scan state after the block.
     pub scan: Scan,
     pub batch: Batch,
@@ -31,14 +31,14 @@ pub struct Guess {
 
 /// The holder of the turn settles a block, alone and in the order of the text.
 #[derive(Debug)]
-pub struct Turn {
+pub(super) struct Turn {
     pub head: PartHead,
     pub part: TextPart,
 }
 
 /// The order of the blocks, numbered from 0.
 #[derive(Debug)]
-pub struct Sequence {
+pub(super) struct Sequence {
     /// `None` while a worker holds the turn.
     head: Option<PartHead>,
     /// The next block to settle.
@@ -57,14 +57,14 @@ impl Default for Sequence {
 
 impl Sequence {
     /// Takes the head if all blocks before this one are settled.
-    pub fn begin(&mut self, number: u64) -> Option<PartHead> {
+    pub(super) fn begin(&mut self, number: u64) -> Option<PartHead> {
         let head = self.head.take_if(|_| self.next == number)?;
         self.next += 1;
         Some(head)
     }
 
     /// Hands in a block. Returns its turn, or stores it for the worker that holds an earlier turn.
-    pub fn hand_in(&mut self, number: u64, part: TextPart) -> Option<Turn> {
+    pub(super) fn hand_in(&mut self, number: u64, part: TextPart) -> Option<Turn> {
         let Some(head) = self.begin(number) else {
             self.early.insert(number, part);
             return None;
@@ -73,14 +73,14 @@ impl Sequence {
     }
 
     /// Ends a turn; returns the next one if its block is waiting.
-    pub fn end(&mut self, head: PartHead) -> Option<Turn> {
+    pub(super) fn end(&mut self, head: PartHead) -> Option<Turn> {
         self.head = Some(head);
         let part = self.early.remove(&self.next)?;
         self.hand_in(self.next, part)
     }
 
     /// The number of blocks that wait for their turn.
-    pub fn early(&self) -> usize {
+    pub(super) fn early(&self) -> usize {
         self.early.len()
     }
 }

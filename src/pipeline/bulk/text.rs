@@ -9,10 +9,10 @@ use super::{Open, lock};
 use crate::ses::{Block, Blocks};
 
 /// Maximum number of blocks waiting for their turn, per worker of the text.
-pub const EARLY_MAX: usize = 2;
+pub(super) const EARLY_MAX: usize = 2;
 
 /// A text. Locks are taken in the order of the fields; a turn is held without any lock.
-pub struct Text {
+pub(super) struct Text {
     /// Its number in the run.
     pub number: usize,
     input: Mutex<TextInput>,
@@ -35,12 +35,12 @@ enum TextInput {
 }
 
 /// Abandons a text when its worker panics, so that other workers do not wait for it.
-pub struct Alarm<'t>(&'t Text);
+pub(super) struct Alarm<'t>(&'t Text);
 
 // === impl Text ===
 
 impl Text {
-    pub fn new(number: usize) -> Self {
+    pub(super) fn new(number: usize) -> Self {
         Self {
             number,
             input: Mutex::new(TextInput::Unopened),
@@ -52,16 +52,16 @@ impl Text {
     }
 
     /// Adds a worker.
-    pub fn join(&self) {
+    pub(super) fn join(&self) {
         self.workers.fetch_add(1, Ordering::Relaxed);
     }
 
     /// How many workers have joined.
-    pub fn workers(&self) -> usize {
+    pub(super) fn workers(&self) -> usize {
         self.workers.load(Ordering::Relaxed)
     }
 
-    pub fn alarm(&self) -> Alarm<'_> {
+    pub(super) fn alarm(&self) -> Alarm<'_> {
         Alarm(self)
     }
 
@@ -69,7 +69,7 @@ impl Text {
     ///
     /// # Errors
     /// The text cannot be opened; reported once.
-    pub fn take(
+    pub(super) fn take(
         &self,
         buffer: &mut Vec<u8>,
         open: &Open<'_>,
@@ -106,17 +106,17 @@ impl Text {
     }
 
     /// As [`Sequence::begin`].
-    pub fn begin(&self, number: u64) -> Option<PartHead> {
+    pub(super) fn begin(&self, number: u64) -> Option<PartHead> {
         lock(&self.sequence).begin(number)
     }
 
     /// As [`Sequence::hand_in`].
-    pub fn hand_in(&self, number: u64, part: TextPart) -> Option<Turn> {
+    pub(super) fn hand_in(&self, number: u64, part: TextPart) -> Option<Turn> {
         lock(&self.sequence).hand_in(number, part)
     }
 
     /// As [`Sequence::end`].
-    pub fn end(&self, head: PartHead) -> Option<Turn> {
+    pub(super) fn end(&self, head: PartHead) -> Option<Turn> {
         let turn = lock(&self.sequence).end(head);
         if turn.is_some() {
             self.room.notify_one();

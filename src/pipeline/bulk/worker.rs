@@ -15,7 +15,7 @@ use crate::ses::{Block, Scan};
 const OWN_KEYS_MAX: usize = 1 << 14;
 
 /// State shared by the workers of a run.
-pub struct BulkShared<'b> {
+pub(super) struct BulkShared<'b> {
     pub bulk: &'b Bulk,
     pub open: &'b Open<'b>,
     pub queue: WorkQueue,
@@ -25,7 +25,7 @@ pub struct BulkShared<'b> {
     pub batches: Mutex<Vec<Batch>>,
 }
 
-pub struct Worker<'b> {
+pub(super) struct Worker<'b> {
     shared: &'b BulkShared<'b>,
     /// Counts that are settled but not in the total yet.
     own: Batch,
@@ -36,12 +36,12 @@ pub struct Worker<'b> {
 // === impl Worker ===
 
 impl<'b> Worker<'b> {
-    pub fn new(shared: &'b BulkShared<'b>, finished: SyncSender<(usize, Finished)>) -> Self {
+    pub(super) fn new(shared: &'b BulkShared<'b>, finished: SyncSender<(usize, Finished)>) -> Self {
         Self { shared, own: shared.bulk.batch(), buffer: Vec::new(), finished }
     }
 
     /// Reads until nothing is left to take.
-    pub fn run(mut self) {
+    pub(super) fn run(mut self) {
         while let Some(text) = self.shared.queue.next() {
             let alarm = text.alarm();
             self.read(&text);

@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::ses::Fingerprint;
 use recent::RecentEvents;
-pub use sift::{Sample, Sift};
+pub(super) use sift::{Sample, Sift};
 
 /// How long and how many events are remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use crate::ses::Fingerprint;
 /// A queue with lookup. An event costs its fingerprint and 5 bytes in a table of positions, both
 /// with spare capacity: 21 to 42 bytes.
 #[derive(Debug)]
-pub struct RecentEvents {
+pub(super) struct RecentEvents {
     queue: VecDeque<Fingerprint>,
     /// The number of events ever removed, modulo 2^32: the position of the queue's first event.
     start: u32,
@@ -32,7 +32,7 @@ const EXPIRED_AT_ONCE: usize = 10_000;
 
 impl RecentEvents {
     /// Holds at most `most` events, from 1 to 2^32 - 1; above it the oldest are evicted.
-    pub fn new(most: usize) -> Self {
+    pub(super) fn new(most: usize) -> Self {
         Self {
             queue: VecDeque::new(),
             start: 0,
@@ -44,14 +44,14 @@ impl RecentEvents {
         }
     }
 
-    pub fn contains(&self, fingerprint: &Fingerprint) -> bool {
+    pub(super) fn contains(&self, fingerprint: &Fingerprint) -> bool {
         let Self { queue, start, .. } = self;
         let same = |place: &u32| queue[place.wrapping_sub(*start) as usize] == *fingerprint;
         self.places.find(self.hasher.hash_one(fingerprint), same).is_some()
     }
 
     /// Adds events that it does not hold yet.
-    pub fn add(&mut self, at_ms: i64, fingerprints: &[Fingerprint]) {
+    pub(super) fn add(&mut self, at_ms: i64, fingerprints: &[Fingerprint]) {
         for fingerprint in fingerprints {
             if self.contains(fingerprint) {
                 continue;
@@ -74,7 +74,7 @@ impl RecentEvents {
     }
 
     /// Removes events that were added at or before a time; a limited number at once.
-    pub fn expire(&mut self, until_ms: i64) {
+    pub(super) fn expire(&mut self, until_ms: i64) {
         for _ in 0..EXPIRED_AT_ONCE {
             if self.spans.front().is_none_or(|(at_ms, _)| *at_ms > until_ms) {
                 return;
@@ -83,18 +83,18 @@ impl RecentEvents {
         }
     }
 
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.queue.len()
     }
 
     /// The number of events evicted early.
-    pub fn forgotten(&self) -> u64 {
+    pub(super) fn forgotten(&self) -> u64 {
         self.forgotten
     }
 
     /// Allocated memory, except for the times of requests.
     #[cfg(test)]
-    pub fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.queue.capacity() * Fingerprint::BYTES + self.places.allocation_size()
     }
 

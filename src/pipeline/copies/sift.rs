@@ -9,7 +9,7 @@ use crate::ses::{Event, EventType, Fingerprint};
 
 /// Distinguishes the events of one request from duplicates.
 #[derive(Clone, Debug, Default)]
-pub struct Sift {
+pub(crate) struct Sift {
     /// Events that other requests have counted.
     known: Vec<Fingerprint>,
     /// Those events and the request's own.
@@ -30,7 +30,7 @@ pub struct Sample {
 
 impl Sift {
     /// Whether an event duplicates an earlier one. Never true without a fingerprint.
-    pub fn is_copy(&mut self, event: &Event<'_>) -> bool {
+    pub(crate) fn is_copy(&mut self, event: &Event<'_>) -> bool {
         let Some(fingerprint) = event.fingerprint() else { return false };
         if self.seen.insert(fingerprint) {
             self.own.push(fingerprint);
@@ -41,29 +41,29 @@ impl Sift {
     }
 
     /// The events that were not duplicates.
-    pub fn fingerprints(&self) -> &[Fingerprint] {
+    pub(crate) fn fingerprints(&self) -> &[Fingerprint] {
         &self.own
     }
 
     /// Memory used, in bytes.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         (self.known.capacity() + self.own.capacity()) * size_of::<Fingerprint>()
             + self.seen.capacity() * 8 / 7 * (size_of::<Fingerprint>() + 1)
     }
 
     /// The first duplicate.
-    pub fn sample(&self) -> Option<&Sample> {
+    pub(crate) fn sample(&self) -> Option<&Sample> {
         self.sample.as_ref()
     }
 
     /// Clears the state, to read the request again without some more events.
-    pub fn leave_out(&mut self, known: Known) {
+    pub(crate) fn leave_out(&mut self, known: Known) {
         self.known.extend(known.0);
         self.clear();
     }
 
     /// Forgets the events that were read.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.seen.clear();
         self.seen.extend(&self.known);
         self.own.clear();

@@ -43,7 +43,12 @@ const DENIED: [&str; 16] = [
 ];
 
 /// Interprets a response. `datums` is the number of datums in the call.
-pub fn answered(status: u16, code: Option<&str>, message: Option<&str>, datums: usize) -> Failure {
+pub(super) fn answered(
+    status: u16,
+    code: Option<&str>,
+    message: Option<&str>,
+    datums: usize,
+) -> Failure {
     let code = code.unwrap_or_default();
     let why = || match message {
         Some(message) if !message.is_empty() => format!("{status} {code}: {}", shorten(message)),

@@ -17,7 +17,12 @@ struct AnswerJson<'a> {
 
 /// A response with the request's ID and the time in milliseconds, also for errors.
 #[must_use]
-pub fn answer(status: u16, request_id: &str, now_ms: i64, error: Option<&str>) -> Response<Body> {
+pub(super) fn answer(
+    status: u16,
+    request_id: &str,
+    now_ms: i64,
+    error: Option<&str>,
+) -> Response<Body> {
     let error = error.map(|error| {
         let end = error.char_indices().nth(FIREHOSE_ERROR_CHARS_MAX);
         &error[..end.map_or(error.len(), |(end, _)| end)]

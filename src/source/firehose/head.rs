@@ -4,16 +4,16 @@ use axum::http::{HeaderMap, header};
 
 use crate::ack::{Refusal, RefusalReason};
 
-pub const REQUEST_ID: &str = "x-amz-firehose-request-id";
-pub const ACCESS_KEY: &str = "x-amz-firehose-access-key";
+pub(super) const REQUEST_ID: &str = "x-amz-firehose-request-id";
+pub(super) const ACCESS_KEY: &str = "x-amz-firehose-access-key";
 const SOURCE_ARN: &str = "x-amz-firehose-source-arn";
 const PROTOCOL_VERSION: &str = "x-amz-firehose-protocol-version";
 
 /// Request IDs are GUIDs; a longer ID is invalid.
-pub const REQUEST_ID_BYTES_MAX: usize = 1024;
+pub(super) const REQUEST_ID_BYTES_MAX: usize = 1024;
 
 /// A delivery's headers.
-pub struct Head {
+pub(super) struct Head {
     /// The stream's ARN, or the path of the endpoint.
     pub source: Vec<u8>,
     pub request_id: Option<String>,
@@ -28,7 +28,7 @@ impl Head {
     ///
     /// # Errors
     /// They are not the headers of a Firehose delivery.
-    pub fn read(headers: &HeaderMap, path: &str) -> Result<Self, Refusal> {
+    pub(super) fn read(headers: &HeaderMap, path: &str) -> Result<Self, Refusal> {
         let bad = |message: &'static str| Err(Refusal::new(RefusalReason::BadRequest, message));
         let version = headers.get(PROTOCOL_VERSION);
         if version.is_some_and(|version| version != "1.0") {
@@ -52,6 +52,6 @@ impl Head {
 }
 
 /// A header as text; `None` when it is missing or not text.
-pub fn header_text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+pub(super) fn header_text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name)?.to_str().ok()
 }

@@ -150,7 +150,7 @@ impl Objects {
     ///
     /// # Errors
     /// The object cannot be read completely, or exceeds its budget.
-    pub async fn read(
+    pub(crate) async fn read(
         &self,
         object: &Object,
         bytes_max: Option<u64>,

@@ -27,7 +27,7 @@ const CA_ISSUERS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7
 
 /// The content of a file, not verified yet.
 #[derive(Debug)]
-pub struct Offered {
+pub(super) struct Offered {
     leaf: CertificateDer<'static>,
     issuers: Vec<CertificateDer<'static>>,
     parsed: Certificate,
@@ -35,7 +35,7 @@ pub struct Offered {
 
 /// A signing key of SNS, and its validity.
 #[derive(Clone, Debug)]
-pub struct SigningKey {
+pub(super) struct SigningKey {
     /// `SubjectPublicKeyInfo` in DER.
     public_key: Vec<u8>,
     /// Start and end, in Unix milliseconds.
@@ -45,7 +45,7 @@ pub struct SigningKey {
 /// The location of an issuer's certificate, through plain HTTP: what is fetched from there is
 /// verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IssuerUrl {
+pub(super) struct IssuerUrl {
     pub host: String,
     pub path: String,
 }
@@ -57,7 +57,7 @@ impl Offered {
     ///
     /// # Errors
     /// Why the file is not valid.
-    pub fn read(pem: &[u8]) -> Result<Self, &'static str> {
+    pub(super) fn read(pem: &[u8]) -> Result<Self, &'static str> {
         let mut all = Vec::new();
         for certificate in CertificateDer::pem_slice_iter(pem) {
             all.push(certificate.map_err(|_| "the file is not in PEM format")?);
@@ -74,7 +74,7 @@ impl Offered {
 
     /// The whole content in PEM, as [`Offered::read`] accepts it.
     #[must_use]
-    pub fn to_pem(&self) -> Vec<u8> {
+    pub(super) fn to_pem(&self) -> Vec<u8> {
         let mut pem = String::new();
         for certificate in [&self.leaf].into_iter().chain(&self.issuers) {
             pem.push_str("-----BEGIN CERTIFICATE-----\n");
@@ -90,13 +90,13 @@ impl Offered {
 
     /// Whether the file contains issuers.
     #[must_use]
-    pub fn has_issuers(&self) -> bool {
+    pub(super) fn has_issuers(&self) -> bool {
         !self.issuers.is_empty()
     }
 
     /// The location of the issuer's certificate, if given and at Amazon.
     #[must_use]
-    pub fn issuer_url(&self) -> Option<IssuerUrl> {
+    pub(super) fn issuer_url(&self) -> Option<IssuerUrl> {
         let tbs = self.parsed.tbs_certificate();
         let (_, access) = tbs.get_extension::<AuthorityInfoAccessSyntax>().ok()??;
         access.0.iter().filter(|one| one.access_method == CA_ISSUERS).find_map(|one| {
@@ -108,7 +108,7 @@ impl Offered {
     }
 
     /// Adds the issuer's certificate, in DER or PEM.
-    pub fn add_issuer(&mut self, bytes: Vec<u8>) {
+    pub(super) fn add_issuer(&mut self, bytes: Vec<u8>) {
         let issuer = CertificateDer::from_pem_slice(&bytes);
         self.issuers.push(issuer.unwrap_or_else(|_| bytes.into()));
     }
@@ -118,7 +118,7 @@ impl Offered {
     ///
     /// # Errors
     /// Why it is not accepted.
-    pub fn judge(
+    pub(super) fn judge(
         &self,
         topic: &Topic,
         roots: Option<&RootCertStore>,
@@ -166,13 +166,13 @@ impl Offered {
 
 impl SigningKey {
     #[must_use]
-    pub fn public_key(&self) -> &[u8] {
+    pub(super) fn public_key(&self) -> &[u8] {
         &self.public_key
     }
 
     /// Whether it is valid at this time, in Unix milliseconds.
     #[must_use]
-    pub fn is_valid_at(&self, now_ms: i64) -> bool {
+    pub(super) fn is_valid_at(&self, now_ms: i64) -> bool {
         let (first, last) = self.valid_ms;
         (first..=last).contains(&now_ms)
     }
@@ -181,7 +181,7 @@ impl SigningKey {
 #[cfg(test)]
 impl SigningKey {
     /// A key that is always valid.
-    pub fn eternal() -> Self {
+    pub(super) fn eternal() -> Self {
         Self { public_key: Vec::new(), valid_ms: (i64::MIN, i64::MAX) }
     }
 }

@@ -51,7 +51,7 @@ const FILE_BYTES_MAX: usize = 64 << 10;
 
 /// Why there is no key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NoKey {
+pub(super) enum NoKey {
     /// SNS could not be reached.
     Away(String),
     /// SNS responded without a certificate.
@@ -64,7 +64,7 @@ type Fetched = Result<Arc<SigningKey>, NoKey>;
 
 /// What is needed to fetch and verify certificates.
 #[derive(Debug)]
-pub struct CertificateParts {
+pub(super) struct CertificateParts {
     pub web: Web,
     /// Whether chains are verified.
     pub chain: bool,
@@ -76,7 +76,7 @@ pub struct CertificateParts {
 
 /// The signing keys. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Certificates(Arc<CertificatesShared>);
+pub(super) struct Certificates(Arc<CertificatesShared>);
 
 #[derive(Debug)]
 struct CertificatesShared {
@@ -131,7 +131,7 @@ struct PendingFetch {
 impl Certificates {
     /// Also loads the stored certificates.
     #[must_use]
-    pub fn new(parts: CertificateParts, topics: &[Arc<Topic>]) -> Self {
+    pub(super) fn new(parts: CertificateParts, topics: &[Arc<Topic>]) -> Self {
         let warnings = LogLimiter::new(Duration::from_secs(10), Arc::clone(&parts.metrics));
         let certificates = Self(Arc::new(CertificatesShared {
             parts,
@@ -183,7 +183,12 @@ impl Certificates {
     ///
     /// # Errors
     /// There is no key.
-    pub async fn key(&self, url: &CertificateUrl, topic: &Arc<Topic>, group: PeerGroup) -> Fetched {
+    pub(super) async fn key(
+        &self,
+        url: &CertificateUrl,
+        topic: &Arc<Topic>,
+        group: PeerGroup,
+    ) -> Fetched {
         let shared = &self.0;
         let key = match self.look_up(url, topic, group) {
             Looked::Known(key) => key,

@@ -20,7 +20,7 @@ const ANSWER_BYTES_MAX: usize = 64 << 10;
 
 /// Confirms subscriptions.
 #[derive(Debug)]
-pub struct Confirmer {
+pub(super) struct Confirmer {
     web: Web,
     done: Ledger,
     at_once: Arc<Semaphore>,
@@ -32,7 +32,7 @@ pub struct Confirmer {
 impl Confirmer {
     /// Remembers confirmed subscriptions for `life`.
     #[must_use]
-    pub fn new(web: Web, life: Duration, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new(web: Web, life: Duration, metrics: Arc<Metrics>) -> Self {
         let done = Ledger::new(DoneWhen::Merged, life, DONE_MAX);
         Self { web, done, at_once: Arc::new(Semaphore::new(AT_ONCE)), metrics }
     }
@@ -41,7 +41,7 @@ impl Confirmer {
     ///
     /// # Errors
     /// SNS has not confirmed it; a retry is possible.
-    pub async fn confirm(
+    pub(super) async fn confirm(
         &self,
         id: RequestId,
         topic: &str,

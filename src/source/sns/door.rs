@@ -36,15 +36,15 @@ const HEAD_BYTES: u128 = 4096;
 /// The sender's network: an IPv4 address, or the /64 network of an IPv6 address, which a single
 /// host may own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct PeerGroup(IpAddr);
+pub(super) struct PeerGroup(IpAddr);
 
 /// The door. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Door(Arc<Mutex<DoorState>>);
+pub(super) struct Door(Arc<Mutex<DoorState>>);
 
 /// A message's place at the door; released when dropped.
 #[derive(Debug)]
-pub struct DoorPlace {
+pub(super) struct DoorPlace {
     door: Door,
     number: u64,
     group: PeerGroup,
@@ -86,7 +86,7 @@ enum Phase {
 
 impl PeerGroup {
     #[must_use]
-    pub fn of(address: IpAddr) -> Self {
+    pub(super) fn of(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
             IpAddr::V6(address) => {
                 let network = address.to_bits() & !u128::from(u64::MAX);
@@ -104,7 +104,7 @@ impl Door {
     ///
     /// # Errors
     /// Every place has a message that is being verified.
-    pub fn enter(&self, group: PeerGroup) -> Result<DoorPlace, Doubted> {
+    pub(super) fn enter(&self, group: PeerGroup) -> Result<DoorPlace, Doubted> {
         let now = Instant::now();
         let mut state = self.state();
         if state.slow(|held| held.group == group).count() >= PEER_PLACES_MAX {
@@ -140,7 +140,7 @@ impl Door {
 
 impl DoorPlace {
     #[must_use]
-    pub fn group(&self) -> PeerGroup {
+    pub(super) fn group(&self) -> PeerGroup {
         self.group
     }
 
@@ -148,7 +148,7 @@ impl DoorPlace {
     ///
     /// # Errors
     /// The body is too long, too slow, or evicted.
-    pub async fn read(
+    pub(super) async fn read(
         &self,
         body: &mut Body,
         announced: Option<u64>,
@@ -195,7 +195,7 @@ impl DoorPlace {
     ///
     /// # Errors
     /// It was evicted.
-    pub async fn wait_for<T>(&self, needed: impl Future<Output = T>) -> Result<T, Doubted> {
+    pub(super) async fn wait_for<T>(&self, needed: impl Future<Output = T>) -> Result<T, Doubted> {
         self.enter_phase(Phase::Waiting)?;
         let done = tokio::select! {
             biased;

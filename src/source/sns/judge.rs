@@ -31,14 +31,14 @@ const TOPIC_ARN: &str = "x-amz-sns-topic-arn";
 
 /// Why a message is rejected.
 #[derive(Debug)]
-pub struct Doubted {
+pub(super) struct Doubted {
     pub doubt: SnsDoubt,
     pub why: Cow<'static, str>,
 }
 
 /// What messages are verified against.
 #[derive(Debug)]
-pub struct Judge {
+pub(super) struct Judge {
     pub topics: HashMap<String, Arc<Topic>>,
     /// `user:password` of raw deliveries; `None`: they are rejected.
     pub credentials: Option<AccessKeys>,
@@ -59,7 +59,7 @@ impl Judge {
     ///
     /// # Errors
     /// The message is rejected.
-    pub async fn believe(
+    pub(super) async fn believe(
         &self,
         body: Bytes,
         place: &DoorPlace,
@@ -103,7 +103,7 @@ impl Judge {
     ///
     /// # Errors
     /// The message is rejected.
-    pub fn believe_raw(&self, headers: &HeaderMap) -> Result<(Arc<Topic>, String), Doubted> {
+    pub(super) fn believe_raw(&self, headers: &HeaderMap) -> Result<(Arc<Topic>, String), Doubted> {
         let Some(credentials) = &self.credentials else {
             let why = "raw deliveries are not signed, and sns.credentials is empty";
             return doubted(SnsDoubt::Credentials, why);
@@ -170,7 +170,7 @@ impl Judge {
 impl Doubted {
     /// SNS retries after a 503, and after no other status.
     #[must_use]
-    pub fn reason(&self) -> RefusalReason {
+    pub(super) fn reason(&self) -> RefusalReason {
         match self.doubt {
             SnsDoubt::Envelope | SnsDoubt::TooLarge => RefusalReason::BadRequest,
             SnsDoubt::Credentials => RefusalReason::Unauthorized,
@@ -188,6 +188,6 @@ impl Doubted {
 }
 
 /// Whether the headers mark a raw delivery, which has no envelope and no signature.
-pub fn is_raw(headers: &HeaderMap) -> bool {
+pub(super) fn is_raw(headers: &HeaderMap) -> bool {
     headers.get(RAW).is_some_and(|raw| raw.as_bytes().eq_ignore_ascii_case(b"true"))
 }

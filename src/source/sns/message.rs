@@ -12,7 +12,7 @@ const LINE_BYTES_MAX: usize = 4096;
 /// are not signed and are ignored.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Envelope {
+pub(super) struct Envelope {
     #[serde(rename = "Type")]
     pub kind: MessageKind,
     pub message_id: String,
@@ -30,7 +30,7 @@ pub struct Envelope {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub enum MessageKind {
+pub(super) enum MessageKind {
     Notification,
     SubscriptionConfirmation,
     UnsubscribeConfirmation,
@@ -38,7 +38,7 @@ pub enum MessageKind {
 
 /// The hash of the signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub enum Version {
+pub(super) enum Version {
     #[serde(rename = "1")]
     Sha1,
     #[serde(rename = "2")]
@@ -52,7 +52,7 @@ impl Envelope {
     ///
     /// # Errors
     /// Why SNS would not send this body.
-    pub fn read(body: &[u8]) -> Result<Self, &'static str> {
+    pub(super) fn read(body: &[u8]) -> Result<Self, &'static str> {
         let envelope: Self =
             serde_json::from_slice(body).map_err(|_| "the body is not an SNS message")?;
         let always = [&envelope.topic_arn, &envelope.timestamp, &envelope.certificate_url];
@@ -78,7 +78,7 @@ impl Envelope {
     /// The signed text: names and values, one per line. No other envelope that passes `read` has
     /// the same text.
     #[must_use]
-    pub fn signed_text(&self) -> String {
+    pub(super) fn signed_text(&self) -> String {
         let kind = match self.kind {
             MessageKind::Notification => "Notification",
             MessageKind::SubscriptionConfirmation => "SubscriptionConfirmation",
@@ -108,7 +108,7 @@ impl Envelope {
 
 /// Letters, digits and hyphens, as in a GUID.
 #[must_use]
-pub fn is_message_id(text: &str) -> bool {
+pub(super) fn is_message_id(text: &str) -> bool {
     (1..=ID_BYTES_MAX).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }

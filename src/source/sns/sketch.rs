@@ -10,7 +10,7 @@ const SPAN: Duration = Duration::from_mins(1);
 
 /// Counts by hash. Two keys may share a cell, but an attacker can neither predict nor choose that.
 #[derive(Debug)]
-pub struct Sketch {
+pub(super) struct Sketch {
     cells: Box<[u32]>,
     hasher: RandomState,
     halved: Instant,
@@ -20,19 +20,19 @@ pub struct Sketch {
 
 impl Sketch {
     #[must_use]
-    pub fn new(now: Instant) -> Self {
+    pub(super) fn new(now: Instant) -> Self {
         Self { cells: vec![0; CELLS].into(), hasher: RandomState::new(), halved: now }
     }
 
     /// Counts one more; returns the recent count including this one.
-    pub fn add(&mut self, what: &impl Hash, now: Instant) -> u32 {
+    pub(super) fn add(&mut self, what: &impl Hash, now: Instant) -> u32 {
         let cell = self.cell(what, now);
         *cell = cell.saturating_add(1);
         *cell
     }
 
     /// The recent count.
-    pub fn get(&mut self, what: &impl Hash, now: Instant) -> u32 {
+    pub(super) fn get(&mut self, what: &impl Hash, now: Instant) -> u32 {
         *self.cell(what, now)
     }
 

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 /// Identifies a message to SQS, to delete it or to change its visibility.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MessageGuard {
+pub(super) struct MessageGuard {
     pub id: Arc<str>,
     /// The newest receipt handle: older ones may not work any more.
     pub receipt: String,
@@ -18,7 +18,7 @@ pub struct MessageGuard {
 
 /// The messages in flight, by their ID.
 #[derive(Debug)]
-pub struct Hand {
+pub(super) struct Hand {
     held: Mutex<HashMap<Arc<str>, MessageInFlight>>,
     room: Arc<Semaphore>,
     visibility: Duration,
@@ -40,7 +40,7 @@ struct MessageInFlight {
 // === impl Hand ===
 
 impl Hand {
-    pub fn new(messages_max: usize, visibility: Duration) -> Self {
+    pub(super) fn new(messages_max: usize, visibility: Duration) -> Self {
         Self {
             held: Mutex::default(),
             room: Arc::new(Semaphore::new(messages_max)),
@@ -51,7 +51,7 @@ impl Hand {
     }
 
     /// Waits for room for this many messages.
-    pub async fn room(&self, messages: u32) -> OwnedSemaphorePermit {
+    pub(super) async fn room(&self, messages: u32) -> OwnedSemaphorePermit {
         match Arc::clone(&self.room).acquire_many_owned(messages).await {
             Ok(room) => room,
             // The semaphore is never closed.
@@ -61,7 +61,7 @@ impl Hand {
 
     /// Adds a message that was requested at a time. `None`: it is in flight already, and was
     /// redelivered.
-    pub fn take(
+    pub(super) fn take(
         &self,
         id: &str,
         receipt: String,
@@ -83,7 +83,7 @@ impl Hand {
     }
 
     /// Marks a message as ready to be deleted.
-    pub fn settled(&self, id: &str) {
+    pub(super) fn settled(&self, id: &str) {
         if let Some(held) = self.held().get_mut(id)
             && !std::mem::replace(&mut held.settled, true)
         {
@@ -92,14 +92,14 @@ impl Hand {
     }
 
     /// Removes a message that was deleted, or that SQS will redeliver.
-    pub fn release(&self, id: &str) {
+    pub(super) fn release(&self, id: &str) {
         if self.held().remove(id).is_some_and(|held| held.settled) {
             self.deleting.send_modify(|deleting| *deleting -= 1);
         }
     }
 
     /// The newest handles of these messages.
-    pub fn handles(&self, ids: &[Arc<str>]) -> Vec<MessageGuard> {
+    pub(super) fn handles(&self, ids: &[Arc<str>]) -> Vec<MessageGuard> {
         let held = self.held();
         let handle = |id: &Arc<str>| {
             let receipt = held.get(id)?.receipt.clone();
@@ -109,18 +109,18 @@ impl Hand {
     }
 
     /// Messages with less than half of their visibility timeout left.
-    pub fn due(&self) -> Vec<MessageGuard> {
+    pub(super) fn due(&self) -> Vec<MessageGuard> {
         let soon = Instant::now() + self.visibility / 2;
         self.filtered(|held| held.visible_at <= soon)
     }
 
     /// Messages that are not settled.
-    pub fn unsettled(&self) -> Vec<MessageGuard> {
+    pub(super) fn unsettled(&self) -> Vec<MessageGuard> {
         self.filtered(|held| !held.settled)
     }
 
     /// Messages that are settled and not deleted yet.
-    pub fn deletable(&self) -> Vec<MessageGuard> {
+    pub(super) fn deletable(&self) -> Vec<MessageGuard> {
         self.filtered(|held| held.settled)
     }
 
@@ -135,28 +135,28 @@ impl Hand {
     }
 
     /// Records that the visibility timeout of a message was extended at a time.
-    pub fn lengthened(&self, id: &str, at: Instant) {
+    pub(super) fn lengthened(&self, id: &str, at: Instant) {
         if let Some(held) = self.held().get_mut(id) {
             held.visible_at = at + self.visibility;
         }
     }
 
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.held().len()
     }
 
     /// Waits until every settled message is deleted.
-    pub async fn deleted(&self) {
+    pub(super) async fn deleted(&self) {
         // The sender lives as long as `self`.
         let _ = self.deleting.subscribe().wait_for(|deleting| *deleting == 0).await;
     }
 
     /// The number of running pollers.
-    pub fn pollers(&self) -> u64 {
+    pub(super) fn pollers(&self) -> u64 {
         self.pollers.load(Ordering::Relaxed)
     }
 
-    pub fn set_pollers(&self, pollers: usize) {
+    pub(super) fn set_pollers(&self, pollers: usize) {
         self.pollers.store(pollers as u64, Ordering::Relaxed);
     }
 

@@ -26,7 +26,7 @@ const WAIT_MAX: Duration = Duration::from_mins(5);
 
 /// A message in flight. Dropping it lets SQS redeliver the message after its visibility timeout.
 #[derive(Debug)]
-pub struct Hold {
+pub(super) struct Hold {
     shared: Arc<SqsShared>,
     id: Arc<str>,
     is_kept: bool,
@@ -34,7 +34,7 @@ pub struct Hold {
 
 /// The content that SQS delivered.
 #[derive(Debug)]
-pub struct Content {
+pub(super) struct Content {
     pub body: String,
     /// How often SQS has delivered it, including this time.
     pub receives: u32,
@@ -46,7 +46,7 @@ type Waiters = (Vec<Waiter>, RequestOutcome);
 // === impl Hold ===
 
 impl Hold {
-    pub fn new(shared: Arc<SqsShared>, id: Arc<str>) -> Self {
+    pub(super) fn new(shared: Arc<SqsShared>, id: Arc<str>) -> Self {
         Self { shared, id, is_kept: false }
     }
 
@@ -90,7 +90,7 @@ fn hidden_for(visibility: Duration, receives: u32) -> Duration {
 
 /// Counts a message, waits for the acknowledgement, and deletes it. `place` limits the messages in
 /// progress; it is released when only the wait for the counts remains.
-pub async fn handle(hold: Hold, content: Content, place: OwnedSemaphorePermit) {
+pub(super) async fn handle(hold: Hold, content: Content, place: OwnedSemaphorePermit) {
     let started = Instant::now();
     let shared = Arc::clone(&hold.shared);
     let id = Arc::clone(&hold.id);

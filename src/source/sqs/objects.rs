@@ -22,7 +22,7 @@ pub struct ObjectSource {
 
 /// Counts the objects that a message names, each as its own request. A rejection of one does not
 /// undo the others, which are known when the message is redelivered. Returns what to wait for.
-pub async fn merge_objects(
+pub(super) async fn merge_objects(
     shared: &Arc<SqsShared>,
     from: &ObjectSource,
     notification: Notification,

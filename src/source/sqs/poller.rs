@@ -31,7 +31,7 @@ enum Round {
 }
 
 /// Polls until the daemon drains.
-pub async fn poll(shared: Arc<SqsShared>) {
+pub(super) async fn poll(shared: Arc<SqsShared>) {
     let mut rounds = JoinSet::new();
     let mut backoff = Backoff::default();
     let mut pollers = 1;

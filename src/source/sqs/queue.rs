@@ -20,7 +20,7 @@ use crate::aws::CONNECT_TIMEOUT;
 /// Maximum number of messages in one call.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>,
 /// 2026-11-21.
-pub const MESSAGES_MAX: usize = 10;
+pub(super) const MESSAGES_MAX: usize = 10;
 /// The longest wait for messages that SQS allows, in seconds.
 const WAIT_SECONDS: i32 = 20;
 /// Longer than the longest wait.
@@ -31,7 +31,7 @@ const RECEIVES: MessageSystemAttributeName = MessageSystemAttributeName::Approxi
 
 /// A client of one queue.
 #[derive(Debug)]
-pub struct Queue {
+pub(super) struct Queue {
     client: Client,
     url: String,
     visibility: i32,
@@ -39,7 +39,7 @@ pub struct Queue {
 
 /// A delivered message.
 #[derive(Debug)]
-pub struct Received {
+pub(super) struct Received {
     pub id: String,
     pub handle: String,
     pub content: Content,
@@ -47,7 +47,7 @@ pub struct Received {
 
 /// A failed entry of a call; possibly all entries failed.
 #[derive(Debug)]
-pub struct Failed {
+pub(super) struct Failed {
     /// Its position in the call.
     pub at: usize,
     /// A retry would fail again.
@@ -75,7 +75,7 @@ pub fn region_of(queue_url: &str) -> Option<&str> {
 // === impl Queue ===
 
 impl Queue {
-    pub fn new(sdk: &SdkConfig, settings: &SqsSettings) -> Self {
+    pub(super) fn new(sdk: &SdkConfig, settings: &SqsSettings) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(CALL_TIMEOUT)
@@ -95,7 +95,7 @@ impl Queue {
         Self { client, url: settings.queue_url.clone(), visibility: seconds(settings.visibility) }
     }
 
-    pub fn url(&self) -> &str {
+    pub(super) fn url(&self) -> &str {
         &self.url
     }
 
@@ -103,7 +103,7 @@ impl Queue {
     ///
     /// # Errors
     /// The error of the SDK.
-    pub async fn receive(&self) -> Result<Vec<Received>, String> {
+    pub(super) async fn receive(&self) -> Result<Vec<Received>, String> {
         let call = self.client.receive_message().queue_url(&self.url);
         let call = call.max_number_of_messages(10).wait_time_seconds(WAIT_SECONDS);
         let call = call.message_system_attribute_names(RECEIVES);
@@ -127,7 +127,7 @@ impl Queue {
     ///
     /// # Errors
     /// The error of the SDK.
-    pub async fn has_redrive_policy(&self) -> Result<bool, String> {
+    pub(super) async fn has_redrive_policy(&self) -> Result<bool, String> {
         let name = QueueAttributeName::RedrivePolicy;
         let call = self.client.get_queue_attributes().queue_url(&self.url);
         let answer = call.attribute_names(name.clone()).send().await;
@@ -136,7 +136,7 @@ impl Queue {
     }
 
     /// Deletes at most ten messages; returns those that failed.
-    pub async fn delete(&self, handles: &[MessageGuard]) -> Vec<Failed> {
+    pub(super) async fn delete(&self, handles: &[MessageGuard]) -> Vec<Failed> {
         let entries = handles.iter().enumerate().map(|(at, handle)| {
             let entry = DeleteMessageBatchRequestEntry::builder().id(at.to_string());
             let entry = entry.receipt_handle(&handle.receipt).build();
@@ -150,7 +150,11 @@ impl Queue {
     }
 
     /// Sets the visibility timeout of at most ten messages, from now on; returns those that failed.
-    pub async fn show_in(&self, handles: &[MessageGuard], visibility: Duration) -> Vec<Failed> {
+    pub(super) async fn show_in(
+        &self,
+        handles: &[MessageGuard],
+        visibility: Duration,
+    ) -> Vec<Failed> {
         let entries = handles.iter().enumerate().map(|(at, handle)| {
             let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(at.to_string());
             let entry = entry.receipt_handle(&handle.receipt);

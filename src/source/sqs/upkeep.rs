@@ -24,7 +24,10 @@ const CALLS_MAX: usize = 16;
 ///
 /// # Panics
 /// Panics when a deletion panics.
-pub async fn delete(shared: Weak<SqsShared>, mut deletions: mpsc::UnboundedReceiver<Arc<str>>) {
+pub(super) async fn delete(
+    shared: Weak<SqsShared>,
+    mut deletions: mpsc::UnboundedReceiver<Arc<str>>,
+) {
     let mut calls = JoinSet::new();
     let mut ids = Vec::with_capacity(MESSAGES_MAX);
     loop {
@@ -58,7 +61,7 @@ pub async fn delete(shared: Weak<SqsShared>, mut deletions: mpsc::UnboundedRecei
 }
 
 /// Deletes the messages that the deleting task left when it panicked, in another task.
-pub async fn delete_left(shared: &Arc<SqsShared>) {
+pub(super) async fn delete_left(shared: &Arc<SqsShared>) {
     let shared = Arc::clone(shared);
     let deleting = tokio::spawn(async move {
         for handles in shared.hand.deletable().chunks(MESSAGES_MAX) {
@@ -114,7 +117,7 @@ async fn delete_all(shared: &SqsShared, mut ids: Vec<Arc<str>>) {
 
 /// Extends the visibility timeout of messages in flight before it ends, as long as the source
 /// exists.
-pub async fn lengthen(shared: Weak<SqsShared>) {
+pub(super) async fn lengthen(shared: Weak<SqsShared>) {
     loop {
         let Some(alive) = shared.upgrade() else { return };
         let pause = alive.settings.visibility / 8;
@@ -143,7 +146,7 @@ async fn lengthen_all(shared: Arc<SqsShared>, handles: Vec<MessageGuard>) {
 }
 
 /// Makes messages visible at once.
-pub async fn give_back(shared: &SqsShared, handles: &[MessageGuard]) {
+pub(super) async fn give_back(shared: &SqsShared, handles: &[MessageGuard]) {
     for handles in handles.chunks(MESSAGES_MAX) {
         let failed = shared.queue.show_in(handles, Duration::ZERO).await;
         shared.complain(

@@ -16,13 +16,13 @@ use super::command::project_file;
 use super::fake_cloudwatch::FakeCloudWatch;
 use super::firehose::{Firehose, get};
 
-pub const KEY: &str = "a-key-for-tests-only";
+pub(crate) const KEY: &str = "a-key-for-tests-only";
 
 /// Timeout for a condition; far longer than it takes.
-pub const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running daemon. Stops when it is dropped.
-pub struct TestApp {
+pub(crate) struct TestApp {
     pub http: SocketAddr,
     pub admin: SocketAddr,
     /// The address of the SES API, if it is served.
@@ -33,7 +33,7 @@ pub struct TestApp {
 }
 
 /// A configuration with short waits.
-pub fn config() -> Config {
+pub(crate) fn config() -> Config {
     let definitions = DefinitionsSource::Path(project_file("config/definitions.json"));
     let mut config = Config { definitions: Some(definitions), ..Config::default() };
     config.listen.http = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -48,12 +48,12 @@ pub fn config() -> Config {
 
 impl TestApp {
     /// Publishes to a fake.
-    pub async fn start(fake: &FakeCloudWatch, change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn start(fake: &FakeCloudWatch, change: impl FnOnce(&mut Config)) -> Self {
         Self::start_at(&fake.url(), Clock::System, change).await
     }
 
     /// Publishes to memory.
-    pub async fn in_memory(change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn in_memory(change: impl FnOnce(&mut Config)) -> Self {
         let url = "http://127.0.0.1:9"; // never asked
         Self::start_at(url, Clock::System, |config| {
             config.cloudwatch.publish = Publish::Memory;
@@ -62,12 +62,16 @@ impl TestApp {
         .await
     }
 
-    pub async fn start_at(url: &str, clock: Clock, change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn start_at(
+        url: &str,
+        clock: Clock,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let aws = AwsEnvironment::Endpoint { url: url.to_owned() };
         Self::start_in(Surroundings { clock, aws, ..Surroundings::default() }, change).await
     }
 
-    pub async fn start_in(around: Surroundings, change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn start_in(around: Surroundings, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = config();
         change(&mut config);
         let started = tokio::time::Instant::now();
@@ -93,47 +97,47 @@ impl TestApp {
     }
 
     /// Posts as Firehose does, with the right key.
-    pub fn firehose(&self) -> Firehose {
+    pub(crate) fn firehose(&self) -> Firehose {
         Firehose::new(self.http, KEY)
     }
 
     /// Requests the stop, without waiting for the end.
-    pub fn signal(&mut self) {
+    pub(crate) fn signal(&mut self) {
         self.stop.take();
     }
 
     /// Stops the daemon and waits for its end.
-    pub async fn stop(mut self) -> Drained {
+    pub(crate) async fn stop(mut self) -> Drained {
         self.signal();
         timeout(PATIENCE, self.task).await.expect("it ends").expect("it does not panic")
     }
 
     /// A counter or gauge of `/metrics`, by name and labels; 0 when there is none.
-    pub async fn metric(&self, name: &str) -> u64 {
+    pub(crate) async fn metric(&self, name: &str) -> u64 {
         metric_of(&get(self.admin, "/metrics").await.1, name)
     }
 
-    pub async fn doubtful(&self) -> u64 {
+    pub(crate) async fn doubtful(&self) -> u64 {
         self.metric("postmeter_doubtful_counts_total{cause=\"ambiguous\"}").await
     }
 
-    pub async fn dropped(&self, reason: &str) -> u64 {
+    pub(crate) async fn dropped(&self, reason: &str) -> u64 {
         self.metric(&format!("postmeter_dropped_total{{reason=\"{reason}\"}}")).await
     }
 
     /// Waits until all merged counts are accepted or dropped.
-    pub async fn settled(&self) {
+    pub(crate) async fn settled(&self) {
         self.until_metric("postmeter_pending_counts", |counts| counts == 0).await;
     }
 
     /// Polls a metric until it meets a condition; panics if that takes too long.
-    pub async fn until_metric(&self, name: &str, is_there: impl Fn(u64) -> bool) {
+    pub(crate) async fn until_metric(&self, name: &str, is_there: impl Fn(u64) -> bool) {
         until_metric(self.admin, name, is_there).await;
     }
 }
 
 /// Polls a metric of a daemon until it meets a condition.
-pub async fn until_metric(admin: SocketAddr, name: &str, is_there: impl Fn(u64) -> bool) {
+pub(crate) async fn until_metric(admin: SocketAddr, name: &str, is_there: impl Fn(u64) -> bool) {
     let there = async {
         while !is_there(metric_of(&get(admin, "/metrics").await.1, name)) {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -143,7 +147,7 @@ pub async fn until_metric(admin: SocketAddr, name: &str, is_there: impl Fn(u64) 
 }
 
 /// A counter or gauge in the text that Prometheus scrapes, by name and labels; 0 if missing.
-pub fn metric_of(text: &str, name: &str) -> u64 {
+pub(crate) fn metric_of(text: &str, name: &str) -> u64 {
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole")]
     line.map_or(0, |value| value.parse::<f64>().expect("a number") as u64)

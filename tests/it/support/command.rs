@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 /// A command with a clean environment, independent of a developer's settings. `POSTMETER_BINARY`
 /// names another build of it, such as a release.
-pub fn postmeter(args: &[&str]) -> Command {
+pub(crate) fn postmeter(args: &[&str]) -> Command {
     let other = std::env::var_os("POSTMETER_BINARY");
     let mut command = Command::new(other.unwrap_or_else(|| env!("CARGO_BIN_EXE_postmeter").into()));
     command.args(args).env_clear().current_dir(root());
@@ -14,7 +14,7 @@ pub fn postmeter(args: &[&str]) -> Command {
 }
 
 /// Runs a command to its end with bytes on stdin.
-pub fn run_with_stdin(args: &[&str], stdin: &[u8]) -> Output {
+pub(crate) fn run_with_stdin(args: &[&str], stdin: &[u8]) -> Output {
     let mut child = postmeter(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -32,20 +32,20 @@ pub fn run_with_stdin(args: &[&str], stdin: &[u8]) -> Output {
     output
 }
 
-pub fn run(args: &[&str]) -> Output {
+pub(crate) fn run(args: &[&str]) -> Output {
     run_with_stdin(args, b"")
 }
 
 /// The project's folder.
-pub fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// A file of the project.
-pub fn project_file(path: &str) -> PathBuf {
+pub(crate) fn project_file(path: &str) -> PathBuf {
     root().join(path)
 }
 
-pub fn text(bytes: &[u8]) -> &str {
+pub(crate) fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect("output is UTF-8")
 }

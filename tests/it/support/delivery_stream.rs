@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::endpoint::Received;
 
 /// The records of a `PutRecordBatch`.
-pub fn records(received: &Received) -> Vec<Vec<u8>> {
+pub(crate) fn records(received: &Received) -> Vec<Vec<u8>> {
     assert_eq!(received.header("x-amz-target"), "Firehose_20150804.PutRecordBatch");
     let call: Value = serde_json::from_slice(&received.body).expect("JSON");
     assert_eq!(call["DeliveryStreamName"], "ses");
@@ -18,7 +18,7 @@ pub fn records(received: &Received) -> Vec<Vec<u8>> {
 }
 
 /// A response that accepts the records for which `takes` is true.
-pub fn answer(records: &[Vec<u8>], takes: impl Fn(usize) -> bool) -> (u16, String) {
+pub(crate) fn answer(records: &[Vec<u8>], takes: impl Fn(usize) -> bool) -> (u16, String) {
     let answers: Vec<_> = (0..records.len())
         .map(|at| {
             if takes(at) {

@@ -13,7 +13,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// One received request.
 #[derive(Clone, Debug)]
-pub struct Received {
+pub(crate) struct Received {
     pub method: Method,
     /// Path and query.
     pub path: String,
@@ -22,7 +22,7 @@ pub struct Received {
 }
 
 /// A server on loopback. Ends when it is dropped.
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     pub address: SocketAddr,
     received: Arc<Mutex<Vec<Received>>>,
     _end: DropGuard,
@@ -32,7 +32,7 @@ const BODY_BYTES_MAX: usize = 64 << 20;
 
 impl Endpoint {
     /// `answer` maps the number of the request, from 0, and the request to status and body.
-    pub async fn start<F, A>(answer: F) -> Self
+    pub(crate) async fn start<F, A>(answer: F) -> Self
     where
         F: Fn(usize, Received) -> A + Clone + Send + Sync + 'static,
         A: Future<Output = (u16, String)> + Send + 'static,
@@ -51,7 +51,7 @@ impl Endpoint {
 
     /// As [`Endpoint::start`], but `answer` returns the whole response.
     #[expect(clippy::unused_async, reason = "every fake is started in the same way")]
-    pub async fn with<F, A>(answer: F) -> Self
+    pub(crate) async fn with<F, A>(answer: F) -> Self
     where
         F: Fn(usize, Received) -> A + Clone + Send + Sync + 'static,
         A: Future<Output = Response<Body>> + Send + 'static,
@@ -85,14 +85,14 @@ impl Endpoint {
     }
 
     /// The received requests, in order.
-    pub fn received(&self) -> Vec<Received> {
+    pub(crate) fn received(&self) -> Vec<Received> {
         self.received.lock().expect("nobody panics with it").clone()
     }
 }
 
 impl Received {
     /// A header's text; empty when it is missing.
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().expect("text"))
     }
 }

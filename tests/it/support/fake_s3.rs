@@ -22,7 +22,7 @@ use super::app::PATIENCE;
 use super::endpoint::{Endpoint, Received};
 
 /// The buckets. They end when this is dropped.
-pub struct FakeS3 {
+pub(crate) struct FakeS3 {
     endpoint: Endpoint,
     objects: Arc<Mutex<BTreeMap<String, Object>>>,
 }
@@ -37,7 +37,7 @@ struct Object {
 
 /// How an object fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     Denied,
     /// Its body ends in the middle, this many times.
     BreaksOff(usize),
@@ -49,7 +49,7 @@ pub enum Fault {
 const PAGE: usize = 20;
 
 impl FakeS3 {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let objects: Arc<Mutex<BTreeMap<String, Object>>> = Arc::default();
         let shared = Arc::clone(&objects);
         let endpoint = Endpoint::with(move |_, received| {
@@ -65,12 +65,12 @@ impl FakeS3 {
         Self { endpoint, objects }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.endpoint.address)
     }
 
     /// The number of requests for objects.
-    pub fn requests(&self) -> usize {
+    pub(crate) fn requests(&self) -> usize {
         self.endpoint
             .received()
             .iter()
@@ -79,18 +79,18 @@ impl FakeS3 {
     }
 
     /// A header of each request for an object; empty where it is missing.
-    pub fn headers(&self, name: &str) -> Vec<String> {
+    pub(crate) fn headers(&self, name: &str) -> Vec<String> {
         self.endpoint.received().iter().map(|request| request.header(name).to_owned()).collect()
     }
 
     /// The prefixes that were listed.
-    pub fn listed(&self) -> BTreeSet<String> {
+    pub(crate) fn listed(&self) -> BTreeSet<String> {
         let received = self.endpoint.received();
         received.iter().filter_map(|request| query(&request.path).remove("prefix")).collect()
     }
 
     /// Waits until this many objects were requested.
-    pub async fn until_requests(&self, requests: usize) {
+    pub(crate) async fn until_requests(&self, requests: usize) {
         let there = async {
             while self.requests() < requests {
                 sleep(Duration::from_millis(2)).await;
@@ -100,7 +100,7 @@ impl FakeS3 {
     }
 
     /// Puts an object into the bucket `mail`; returns the record of a notification.
-    pub fn put(&self, key: &str, bytes: Vec<u8>) -> Value {
+    pub(crate) fn put(&self, key: &str, bytes: Vec<u8>) -> Value {
         let etag = format!("{:08x}", crc32fast::hash(&bytes));
         let written = Minute::of_ms(Clock::System.now_ms()).to_string();
         let object = Object { etag: etag.clone(), written, bytes: bytes.into(), fault: None };
@@ -115,28 +115,28 @@ impl FakeS3 {
     }
 
     /// An object's text.
-    pub fn text(&self, key: &str) -> String {
+    pub(crate) fn text(&self, key: &str) -> String {
         let objects = self.objects.lock().expect("nobody panics with it");
         let bytes = objects.get(&path(key)).expect("it is there").bytes.to_vec();
         String::from_utf8(bytes).expect("text")
     }
 
-    pub fn remove(&self, key: &str) {
+    pub(crate) fn remove(&self, key: &str) {
         self.objects.lock().expect("nobody panics with it").remove(&path(key));
     }
 
-    pub fn set_fault(&self, key: &str, fault: Option<Fault>) {
+    pub(crate) fn set_fault(&self, key: &str, fault: Option<Fault>) {
         let mut objects = self.objects.lock().expect("nobody panics with it");
         objects.get_mut(&path(key)).expect("it is there").fault = fault;
     }
 }
 
 /// The notification that S3 sends to a queue.
-pub fn notification(records: &[Value]) -> String {
+pub(crate) fn notification(records: &[Value]) -> String {
     json!({ "Records": records }).to_string()
 }
 
-pub fn gzip(text: &str) -> Vec<u8> {
+pub(crate) fn gzip(text: &str) -> Vec<u8> {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
     gzip.write_all(text.as_bytes()).expect("memory");
     gzip.finish().expect("memory")

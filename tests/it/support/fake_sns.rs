@@ -32,21 +32,21 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::endpoint::Endpoint;
 
-pub const TOPIC: &str = "arn:aws:sns:us-east-1:123456789012:ses-events";
-pub const HOST: &str = "sns.us-east-1.amazonaws.com";
+pub(crate) const TOPIC: &str = "arn:aws:sns:us-east-1:123456789012:ses-events";
+pub(crate) const HOST: &str = "sns.us-east-1.amazonaws.com";
 /// The certificate that messages are signed by.
-pub const CERTIFICATE: &str = "/SimpleNotificationService-0a1b2c.pem";
+pub(crate) const CERTIFICATE: &str = "/SimpleNotificationService-0a1b2c.pem";
 
 /// The response of SNS to a path: status, body, and an optional redirect.
 #[derive(Clone, Debug, Default)]
-pub struct Answer {
+pub(crate) struct Answer {
     pub status: u16,
     pub body: Vec<u8>,
     pub location: Option<String>,
 }
 
 /// The servers. They end when this is dropped.
-pub struct FakeSns {
+pub(crate) struct FakeSns {
     https: SocketAddr,
     /// Serves issuers' certificates, and everything else over plain HTTP.
     pub http: Endpoint,
@@ -58,13 +58,13 @@ pub struct FakeSns {
 }
 
 /// Signs messages, with a key and its certificate.
-pub struct Signer {
+pub(crate) struct Signer {
     key: RsaKeyPair,
     pub pem: String,
 }
 
 /// Issues certificates: a root, and an intermediate authority.
-pub struct Authority {
+pub(crate) struct Authority {
     pub root: rcgen::Certificate,
     pub between: rcgen::Certificate,
     between_params: CertificateParams,
@@ -74,7 +74,7 @@ pub struct Authority {
 // === impl Authority ===
 
 impl Authority {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let authority = |name: &str| {
             let mut params = CertificateParams::new([]).expect("no names");
             params.distinguished_name.push(DnType::CommonName, name);
@@ -93,7 +93,7 @@ impl Authority {
     }
 
     /// A certificate for a name, from one year to another, as SNS has them.
-    pub fn signer(&self, name: &str, years: (i32, i32)) -> Signer {
+    pub(crate) fn signer(&self, name: &str, years: (i32, i32)) -> Signer {
         let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.not_before = date_time_ymd(years.0, 1, 1);
@@ -137,7 +137,7 @@ fn issuer_at(url: &str) -> CustomExtension {
 
 impl Signer {
     /// Signs a message (version 2), as in SNS's documentation.
-    pub fn sign(&self, mut message: Value) -> Value {
+    pub(crate) fn sign(&self, mut message: Value) -> Value {
         let names: &[&str] = if message["Type"] == "Notification" {
             &["Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"]
         } else {
@@ -158,7 +158,7 @@ impl Signer {
 // === impl FakeSns ===
 
 impl FakeSns {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let authority = Authority::new();
         let signer = authority.signer("sns.amazonaws.com", (2020, 2100));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
@@ -185,51 +185,51 @@ impl FakeSns {
     }
 
     /// The environment for a daemon.
-    pub fn web(&self) -> WebEnvironment {
+    pub(crate) fn web(&self) -> WebEnvironment {
         self.web_with(&[self.authority.root.der().clone()])
     }
 
-    pub fn web_with(&self, roots: &[CertificateDer<'static>]) -> WebEnvironment {
+    pub(crate) fn web_with(&self, roots: &[CertificateDer<'static>]) -> WebEnvironment {
         let http = self.http.address;
         WebEnvironment::StandIn { https: self.https, http, roots: roots.to_vec() }
     }
 
-    pub fn authority(&self) -> &Authority {
+    pub(crate) fn authority(&self) -> &Authority {
         &self.authority
     }
 
     /// Sets the response to paths with this prefix.
-    pub fn answer(&self, path: &str, status: u16, body: impl Into<Vec<u8>>) {
+    pub(crate) fn answer(&self, path: &str, status: u16, body: impl Into<Vec<u8>>) {
         self.answer_with(path, Answer { status, body: body.into(), location: None });
     }
 
-    pub fn answer_with(&self, path: &str, answer: Answer) {
+    pub(crate) fn answer_with(&self, path: &str, answer: Answer) {
         self.answers.lock().expect("nobody panics with it").insert(path.to_owned(), answer);
     }
 
     /// The paths requested over HTTPS, in order.
-    pub fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().expect("nobody panics with it").clone()
     }
 
     /// How often a path was requested.
-    pub fn asked_for(&self, path: &str) -> usize {
+    pub(crate) fn asked_for(&self, path: &str) -> usize {
         self.asked().iter().filter(|asked| asked.starts_with(path)).count()
     }
 
     /// A signed notification with the current time.
-    pub fn notification(&self, id: &str, text: &str) -> Value {
+    pub(crate) fn notification(&self, id: &str, text: &str) -> Value {
         self.signer.sign(notification(id, text))
     }
 
     /// A signed request to confirm a subscription.
-    pub fn confirmation(&self, id: &str, topic: &str) -> Value {
+    pub(crate) fn confirmation(&self, id: &str, topic: &str) -> Value {
         self.signer.sign(confirmation(id, topic))
     }
 }
 
 /// An unsigned notification.
-pub fn notification(id: &str, text: &str) -> Value {
+pub(crate) fn notification(id: &str, text: &str) -> Value {
     json!({
         "Type": "Notification",
         "MessageId": id,
@@ -243,7 +243,7 @@ pub fn notification(id: &str, text: &str) -> Value {
 }
 
 /// An unsigned request to confirm a subscription.
-pub fn confirmation(id: &str, topic: &str) -> Value {
+pub(crate) fn confirmation(id: &str, topic: &str) -> Value {
     let token = format!("token{}", id.replace('-', ""));
     let query = format!("Action=ConfirmSubscription&TopicArn={topic}&Token={token}");
     json!({
@@ -259,7 +259,7 @@ pub fn confirmation(id: &str, topic: &str) -> Value {
 }
 
 /// A time as SNS writes it, to the second.
-pub fn time_of(ms: i64) -> String {
+pub(crate) fn time_of(ms: i64) -> String {
     let minute = Minute::of_ms(ms).to_string();
     format!("{}{:02}.{:03}Z", &minute[..17], ms / 1000 % 60, ms % 1000)
 }

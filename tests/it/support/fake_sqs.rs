@@ -15,7 +15,7 @@ use super::app::PATIENCE;
 use super::endpoint::{Endpoint, Received};
 
 /// The queue. Ends when it is dropped.
-pub struct FakeSqs {
+pub(crate) struct FakeSqs {
     endpoint: Endpoint,
     state: Arc<State>,
 }
@@ -28,7 +28,7 @@ struct State {
 
 /// The messages in the queue, and its history.
 #[derive(Default)]
-pub struct Queue {
+pub(crate) struct Queue {
     messages: BTreeMap<String, Message>,
     sent: u64,
     receipts: u64,
@@ -52,7 +52,7 @@ pub struct Queue {
 
 /// How the queue fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
+pub(crate) enum Mode {
     #[default]
     Well,
     /// Every call fails with 503.
@@ -75,7 +75,7 @@ struct Message {
 }
 
 impl FakeSqs {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let state: Arc<State> = Arc::default();
         let shared = Arc::clone(&state);
         let endpoint = Endpoint::start(move |_, received| {
@@ -86,15 +86,15 @@ impl FakeSqs {
         Self { endpoint, state }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}/123456789012/mail", self.endpoint.address)
     }
 
-    pub fn queue(&self) -> MutexGuard<'_, Queue> {
+    pub(crate) fn queue(&self) -> MutexGuard<'_, Queue> {
         self.state.queue.lock().expect("nobody panics with it")
     }
 
-    pub fn send(&self, bodies: impl IntoIterator<Item = String>) {
+    pub(crate) fn send(&self, bodies: impl IntoIterator<Item = String>) {
         let mut queue = self.queue();
         for body in bodies {
             queue.sent += 1;
@@ -107,7 +107,7 @@ impl FakeSqs {
     }
 
     /// Redelivers messages in flight, as a standard queue may at any time.
-    pub fn repeat(&self) {
+    pub(crate) fn repeat(&self) {
         for message in self.queue().messages.values_mut() {
             message.visible_at = Instant::now();
         }
@@ -115,7 +115,7 @@ impl FakeSqs {
     }
 
     /// Waits until the queue meets a condition.
-    pub async fn until(&self, what: &str, is_there: impl Fn(&Queue) -> bool) {
+    pub(crate) async fn until(&self, what: &str, is_there: impl Fn(&Queue) -> bool) {
         let there = async {
             loop {
                 let changed = self.state.changed.notified();
@@ -132,11 +132,11 @@ impl FakeSqs {
 
     /// Waits until every message is deleted, and nothing was against the rules.
     /// Removes all messages, as a redrive policy does.
-    pub fn clear(&self) {
+    pub(crate) fn clear(&self) {
         self.queue().messages.clear();
     }
 
-    pub async fn until_empty(&self) {
+    pub(crate) async fn until_empty(&self) {
         self.until("empty", |queue| queue.messages.is_empty()).await;
         assert_eq!(self.queue().faults, [""; 0]);
     }
@@ -144,7 +144,7 @@ impl FakeSqs {
 
 impl Queue {
     /// Messages that are not deleted.
-    pub fn left(&self) -> u64 {
+    pub(crate) fn left(&self) -> u64 {
         self.messages.len() as u64
     }
 
@@ -160,7 +160,7 @@ impl Queue {
     }
 
     /// Messages that are not in flight.
-    pub fn visible(&self) -> usize {
+    pub(crate) fn visible(&self) -> usize {
         let now = Instant::now();
         self.messages.values().filter(|message| message.visible_at <= now).count()
     }

@@ -18,13 +18,13 @@ use tokio::time::{sleep, timeout};
 use super::app::PATIENCE;
 use super::endpoint::{Endpoint, Received};
 
-pub const STREAM: &str = "arn:aws:firehose:eu-west-1:111122223333:deliverystream/events";
-pub const TOPIC: &str = "arn:aws:sns:eu-west-1:111122223333:events";
-pub const BUS: &str = "arn:aws:events:eu-west-1:111122223333:event-bus/default";
+pub(crate) const STREAM: &str = "arn:aws:firehose:eu-west-1:111122223333:deliverystream/events";
+pub(crate) const TOPIC: &str = "arn:aws:sns:eu-west-1:111122223333:events";
+pub(crate) const BUS: &str = "arn:aws:events:eu-west-1:111122223333:event-bus/default";
 
 /// An accepted entry.
 #[derive(Clone, Debug)]
-pub struct Taken {
+pub(crate) struct Taken {
     pub service: &'static str,
     /// The stream's name, or the ARN.
     pub target: String,
@@ -37,7 +37,7 @@ pub struct Taken {
 
 /// How a target responds to a call or an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mood {
+pub(crate) enum Mood {
     Takes,
     /// Each entry fails with this percentage.
     Fails(u8),
@@ -51,12 +51,12 @@ pub enum Mood {
     Hangs,
 }
 
-pub struct FakeTargets {
+pub(crate) struct FakeTargets {
     endpoint: Endpoint,
     state: Arc<Mutex<State>>,
 }
 
-pub struct State {
+pub(crate) struct State {
     pub taken: Vec<Taken>,
     pub calls: BTreeMap<&'static str, usize>,
     /// Calls that AWS would have rejected.
@@ -68,7 +68,7 @@ pub struct State {
 type Answer = (u16, String);
 
 impl FakeTargets {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let state = State {
             taken: Vec::new(),
             calls: BTreeMap::new(),
@@ -93,20 +93,20 @@ impl FakeTargets {
         Self { endpoint, state }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.endpoint.address)
     }
 
-    pub fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("nobody panics with it")
     }
 
-    pub fn set(&self, service: &'static str, mood: Mood) {
+    pub(crate) fn set(&self, service: &'static str, mood: Mood) {
         self.state().moods.insert(service, mood);
     }
 
     /// The events that a service accepted, sorted.
-    pub fn taken(&self, service: &str) -> Vec<String> {
+    pub(crate) fn taken(&self, service: &str) -> Vec<String> {
         let state = self.state();
         let of = state.taken.iter().filter(|taken| taken.service == service);
         let mut texts: Vec<_> =
@@ -115,7 +115,7 @@ impl FakeTargets {
         texts
     }
 
-    pub async fn until_taken(&self, service: &str, events: usize) {
+    pub(crate) async fn until_taken(&self, service: &str, events: usize) {
         let there = async {
             while self.taken(service).len() < events {
                 sleep(Duration::from_millis(10)).await;

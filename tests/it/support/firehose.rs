@@ -15,11 +15,11 @@ use hyper_util::rt::TokioExecutor;
 use postmeter::synth::firehose_body;
 use serde_json::Value;
 
-pub const SOURCE_ARN: &str = "arn:aws:firehose:us-east-1:000000000000:deliverystream/ses";
+pub(crate) const SOURCE_ARN: &str = "arn:aws:firehose:us-east-1:000000000000:deliverystream/ses";
 
 /// A stream that delivers to one endpoint.
 #[derive(Clone)]
-pub struct Firehose {
+pub(crate) struct Firehose {
     http: SocketAddr,
     client: Client<HttpConnector, Full<Bytes>>,
     headers: HeaderMap,
@@ -28,14 +28,14 @@ pub struct Firehose {
 
 /// A response.
 #[derive(Debug)]
-pub struct Reply {
+pub(crate) struct Reply {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: String,
 }
 
 impl Firehose {
-    pub fn new(http: SocketAddr, key: &str) -> Self {
+    pub(crate) fn new(http: SocketAddr, key: &str) -> Self {
         let client = Client::builder(TokioExecutor::new()).build_http();
         let stream = Self { http, client, headers: HeaderMap::new(), path: "/firehose".to_owned() };
         stream
@@ -46,34 +46,34 @@ impl Firehose {
     }
 
     /// Sends an additional or replaced header.
-    pub fn with(mut self, name: &'static str, value: &str) -> Self {
+    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
         let value = HeaderValue::from_str(value).expect("a header's value");
         self.headers.insert(HeaderName::from_static(name), value);
         self
     }
 
-    pub fn without(mut self, name: &'static str) -> Self {
+    pub(crate) fn without(mut self, name: &'static str) -> Self {
         self.headers.remove(name);
         self
     }
 
     /// Delivers records under an id.
-    pub async fn deliver(&self, id: &str, records: &[impl AsRef<[u8]>]) -> Reply {
+    pub(crate) async fn deliver(&self, id: &str, records: &[impl AsRef<[u8]>]) -> Reply {
         self.clone().with("x-amz-firehose-request-id", id).post(body_of(id, records)).await
     }
 
     /// The same as gzip.
-    pub async fn deliver_gzip(&self, id: &str, records: &[impl AsRef<[u8]>]) -> Reply {
+    pub(crate) async fn deliver_gzip(&self, id: &str, records: &[impl AsRef<[u8]>]) -> Reply {
         let stream = self.clone().with("x-amz-firehose-request-id", id);
         stream.with("content-encoding", "gzip").post(gzip(&body_of(id, records))).await
     }
 
     /// Posts a body unchanged.
-    pub async fn post(&self, body: Vec<u8>) -> Reply {
+    pub(crate) async fn post(&self, body: Vec<u8>) -> Reply {
         self.try_post(body).await.expect("an answer")
     }
 
-    pub async fn try_post(&self, body: Vec<u8>) -> Result<Reply, String> {
+    pub(crate) async fn try_post(&self, body: Vec<u8>) -> Result<Reply, String> {
         let mut request = Request::post(format!("http://{}{}", self.http, self.path))
             .body(Full::new(Bytes::from(body)))
             .expect("a request");
@@ -83,12 +83,12 @@ impl Firehose {
 }
 
 impl Reply {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).expect("the answer is JSON")
     }
 
     /// Asserts Firehose's requirements for any response, and returns the error message.
-    pub fn assert_by_the_letter(&self, id: &str) -> Option<String> {
+    pub(crate) fn assert_by_the_letter(&self, id: &str) -> Option<String> {
         let json = self.json();
         let keys: Vec<_> = json.as_object().expect("an object").keys().cloned().collect();
         assert!(
@@ -109,18 +109,18 @@ impl Reply {
 }
 
 /// A delivery of records under an id.
-pub fn body_of(id: &str, records: &[impl AsRef<[u8]>]) -> Vec<u8> {
+pub(crate) fn body_of(id: &str, records: &[impl AsRef<[u8]>]) -> Vec<u8> {
     firehose_body(id, 1_795_176_000_000, records.iter().map(AsRef::as_ref)).into_bytes()
 }
 
-pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).expect("gzip in memory");
     encoder.finish().expect("gzip in memory")
 }
 
 /// Sends a GET; returns status and body.
-pub async fn get(address: SocketAddr, path: &str) -> (u16, String) {
+pub(crate) async fn get(address: SocketAddr, path: &str) -> (u16, String) {
     let client = Client::builder(TokioExecutor::new()).build_http();
     let request = Request::builder().method(Method::GET).uri(format!("http://{address}{path}"));
     let request = request.body(Full::new(Bytes::new())).expect("a request");
@@ -129,7 +129,7 @@ pub async fn get(address: SocketAddr, path: &str) -> (u16, String) {
 }
 
 /// Posts a body with headers, over its own connection.
-pub async fn post(
+pub(crate) async fn post(
     address: SocketAddr,
     path: &str,
     headers: &[(&str, &str)],
@@ -139,7 +139,7 @@ pub async fn post(
 }
 
 /// As [`post`], to a daemon that may be closing its connections.
-pub async fn try_post(
+pub(crate) async fn try_post(
     address: SocketAddr,
     path: &str,
     headers: &[(&str, &str)],
@@ -149,7 +149,7 @@ pub async fn try_post(
 }
 
 /// As [`try_post`], with any method.
-pub async fn try_send(
+pub(crate) async fn try_send(
     address: SocketAddr,
     method: &str,
     path: &str,

@@ -15,14 +15,14 @@ use super::command::root;
 use super::process::Daemon;
 
 /// A command with a clean environment.
-pub fn load(args: &[&str]) -> Command {
+pub(crate) fn load(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_postmeter-load"));
     command.args(args).env_clear().current_dir(root());
     command
 }
 
 /// Runs it to the end without blocking the test's servers. The load generator bounds its own waits.
-pub async fn run(args: &[&str], variables: &[(&str, &str)]) -> Output {
+pub(crate) async fn run(args: &[&str], variables: &[(&str, &str)]) -> Output {
     let mut command = load(args);
     command.envs(variables.iter().copied());
     let ran = tokio::task::spawn_blocking(move || command.output());
@@ -30,7 +30,7 @@ pub async fn run(args: &[&str], variables: &[(&str, &str)]) -> Output {
 }
 
 /// The result of running a target.
-pub struct Ran {
+pub(crate) struct Ran {
     pub exit: i32,
     pub stdout: String,
     pub stderr: String,
@@ -39,7 +39,7 @@ pub struct Ran {
 }
 
 /// Runs a target with a report.
-pub async fn report(args: &[&str], variables: &[(&str, &str)]) -> Ran {
+pub(crate) async fn report(args: &[&str], variables: &[(&str, &str)]) -> Ran {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("report.json");
     let path = path.to_str().expect("a name in UTF-8");
@@ -55,7 +55,7 @@ pub async fn report(args: &[&str], variables: &[(&str, &str)]) -> Ran {
 }
 
 /// `postmeter-load record`. Killed when it is dropped.
-pub struct Recorder {
+pub(crate) struct Recorder {
     child: Child,
     stderr: Receiver<String>,
     stdout: NamedTempFile,
@@ -64,7 +64,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    pub fn start(args: &[&str]) -> Self {
+    pub(crate) fn start(args: &[&str]) -> Self {
         let stdout = NamedTempFile::new().expect("a file");
         let mut child = load(&[&["record", "--listen", "127.0.0.1:0"], args].concat())
             .stdin(Stdio::null())
@@ -88,13 +88,13 @@ impl Recorder {
     }
 
     /// A daemon that publishes to this recorder.
-    pub fn daemon(&self, variables: &[(&str, &str)]) -> Daemon {
+    pub(crate) fn daemon(&self, variables: &[(&str, &str)]) -> Daemon {
         let here = [("AWS_ENDPOINT_URL_CLOUDWATCH", self.url.as_str())];
         Daemon::start(&[&here, variables].concat())
     }
 
     /// Stops it with SIGTERM; returns its output.
-    pub fn stop(mut self) -> String {
+    pub(crate) fn stop(mut self) -> String {
         let id = self.child.id().to_string();
         let killed = Command::new("kill").args(["-TERM", &id]).status().expect("kill runs");
         assert!(killed.success());
@@ -121,6 +121,6 @@ impl Drop for Recorder {
     }
 }
 
-pub fn read(path: &Path) -> String {
+pub(crate) fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

@@ -1,18 +1,18 @@
 //! Code that the tests share.
 
-pub mod app;
-pub mod command;
-pub mod delivery_stream;
-pub mod endpoint;
-pub mod fake_cloudwatch;
-pub mod fake_s3;
-pub mod fake_sns;
-pub mod fake_sqs;
-pub mod fake_targets;
-pub mod firehose;
-pub mod load;
-pub mod process;
-pub mod raw;
-pub mod ses_client;
-pub mod signed;
-pub mod traffic;
+pub(crate) mod app;
+pub(crate) mod command;
+pub(crate) mod delivery_stream;
+pub(crate) mod endpoint;
+pub(crate) mod fake_cloudwatch;
+pub(crate) mod fake_s3;
+pub(crate) mod fake_sns;
+pub(crate) mod fake_sqs;
+pub(crate) mod fake_targets;
+pub(crate) mod firehose;
+pub(crate) mod load;
+pub(crate) mod process;
+pub(crate) mod raw;
+pub(crate) mod ses_client;
+pub(crate) mod signed;
+pub(crate) mod traffic;

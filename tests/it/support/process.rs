@@ -13,7 +13,7 @@ use super::command::postmeter;
 use super::firehose::{Firehose, get};
 
 /// A daemon. Killed when it is dropped.
-pub struct Daemon {
+pub(crate) struct Daemon {
     child: Child,
     stderr: Receiver<String>,
     seen: Vec<String>,
@@ -25,19 +25,19 @@ pub struct Daemon {
 
 /// Resident memory of a process.
 #[derive(Clone, Copy, Debug)]
-pub struct Memory {
+pub(crate) struct Memory {
     pub now: u64,
     pub peak: u64,
 }
 
 impl Daemon {
     /// Starts `postmeter serve` with these variables, and waits until it serves.
-    pub fn start(variables: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(variables: &[(&str, &str)]) -> Self {
         Self::spawn(&mut postmeter(&["serve"]), variables)
     }
 
     /// Starts a command that becomes `postmeter serve`.
-    pub fn spawn(command: &mut Command, variables: &[(&str, &str)]) -> Self {
+    pub(crate) fn spawn(command: &mut Command, variables: &[(&str, &str)]) -> Self {
         let mut child = command
             .envs([
                 ("AWS_ACCESS_KEY_ID", "AKID"),
@@ -85,17 +85,17 @@ impl Daemon {
     }
 
     /// A counter or gauge of `/metrics`, by name and labels; 0 when there is none.
-    pub async fn metric(&self, name: &str) -> u64 {
+    pub(crate) async fn metric(&self, name: &str) -> u64 {
         metric_of(&get(self.admin, "/metrics").await.1, name)
     }
 
     /// Polls a metric until it meets a condition; panics if that takes too long.
-    pub async fn until_metric(&self, name: &str, is_there: impl Fn(u64) -> bool) {
+    pub(crate) async fn until_metric(&self, name: &str, is_there: impl Fn(u64) -> bool) {
         until_metric(self.admin, name, is_there).await;
     }
 
     /// SIGTERM, and a successful exit.
-    pub async fn end(self) {
+    pub(crate) async fn end(self) {
         self.signal("TERM");
         let (status, took, stderr) =
             tokio::task::spawn_blocking(|| self.wait()).await.expect("it ends");
@@ -104,17 +104,17 @@ impl Daemon {
     }
 
     /// SIGKILL.
-    pub async fn kill(self) {
+    pub(crate) async fn kill(self) {
         self.signal("KILL");
         tokio::task::spawn_blocking(|| self.wait()).await.expect("it ends");
     }
 
-    pub fn firehose(&self) -> Firehose {
+    pub(crate) fn firehose(&self) -> Firehose {
         Firehose::new(self.http, "")
     }
 
     /// Resident memory now and its peak, in bytes; `None` without `/proc`.
-    pub fn memory(&self) -> Option<Memory> {
+    pub(crate) fn memory(&self) -> Option<Memory> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
         let bytes = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name))?;
@@ -126,7 +126,7 @@ impl Daemon {
     }
 
     /// User and system time so far, in seconds; `None` without `/proc`.
-    pub fn cpu_seconds(&self) -> Option<f64> {
+    pub(crate) fn cpu_seconds(&self) -> Option<f64> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
         // After the name, which may contain anything: the state is the third field, and the times
         // are the 14th and 15th. A tick is a hundredth of a second on every Linux.
@@ -136,7 +136,7 @@ impl Daemon {
     }
 
     /// Waits for a line on stderr that contains a text.
-    pub fn wait_for_line(&mut self, text: &str) -> String {
+    pub(crate) fn wait_for_line(&mut self, text: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
             match self.stderr.recv_timeout(deadline - Instant::now()) {
@@ -152,14 +152,14 @@ impl Daemon {
         }
     }
 
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let status =
             Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status();
         assert!(status.expect("kill runs").success());
     }
 
     /// Waits for the exit; returns the status, how long it took, and all of stderr.
-    pub fn wait(mut self) -> (ExitStatus, Duration, Vec<String>) {
+    pub(crate) fn wait(mut self) -> (ExitStatus, Duration, Vec<String>) {
         let started = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().expect("it can be waited for") {

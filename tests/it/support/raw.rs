@@ -10,11 +10,11 @@ use tokio::time::timeout;
 use super::app::PATIENCE;
 
 /// A connection of a malicious sender.
-pub struct Raw(TcpStream);
+pub(crate) struct Raw(TcpStream);
 
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub(crate) enum End {
     /// After a response with this status.
     Answered(u16),
     /// Without a response.
@@ -22,13 +22,13 @@ pub enum End {
 }
 
 impl Raw {
-    pub async fn connect(address: SocketAddr) -> Self {
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
         let connected = timeout(PATIENCE, TcpStream::connect(address)).await;
         Self(connected.expect("in time").expect("it listens"))
     }
 
     /// As [`Raw::connect`], with a receive buffer of about this size.
-    pub async fn connect_with_buffer(address: SocketAddr, bytes: u32) -> Self {
+    pub(crate) async fn connect_with_buffer(address: SocketAddr, bytes: u32) -> Self {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(bytes).expect("a size");
         let connected = timeout(PATIENCE, socket.connect(address)).await;
@@ -36,7 +36,7 @@ impl Raw {
     }
 
     /// As [`Raw::connect`], from a given loopback address, where there are several.
-    pub async fn connect_from(source: Ipv4Addr, address: SocketAddr) -> Self {
+    pub(crate) async fn connect_from(source: Ipv4Addr, address: SocketAddr) -> Self {
         let socket = TcpSocket::new_v4().expect("a socket");
         if socket.bind((source, 0).into()).is_err() {
             return Self::connect(address).await;
@@ -46,12 +46,12 @@ impl Raw {
     }
 
     /// Sends bytes; returns whether the other side accepted them.
-    pub async fn send(&mut self, bytes: &[u8]) -> bool {
+    pub(crate) async fn send(&mut self, bytes: &[u8]) -> bool {
         timeout(PATIENCE, self.0.write_all(bytes)).await.expect("in time").is_ok()
     }
 
     /// Starts a delivery of this many bytes, with an optional key.
-    pub async fn begin(&mut self, id: &str, key: &str, announced: usize) -> bool {
+    pub(crate) async fn begin(&mut self, id: &str, key: &str, announced: usize) -> bool {
         let head = format!(
             "POST /firehose HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Amz-Firehose-Request-Id: {id}\r\n\
              X-Amz-Firehose-Access-Key: {key}\r\nContent-Length: {announced}\r\n\r\n"
@@ -60,7 +60,7 @@ impl Raw {
     }
 
     /// The status of the response; `None` when the connection closes without one.
-    pub async fn status(&mut self) -> Option<u16> {
+    pub(crate) async fn status(&mut self) -> Option<u16> {
         let mut heard = Vec::new();
         while !heard.contains(&b'\n') {
             let mut piece = [0; 256];
@@ -75,12 +75,12 @@ impl Raw {
     }
 
     /// The status, if it arrives within this time.
-    pub async fn status_within(&mut self, patience: Duration) -> Option<u16> {
+    pub(crate) async fn status_within(&mut self, patience: Duration) -> Option<u16> {
         timeout(patience, self.status()).await.ok().flatten()
     }
 
     /// Everything until the other side closes.
-    pub async fn read_to_end(mut self) -> String {
+    pub(crate) async fn read_to_end(mut self) -> String {
         let mut all = Vec::new();
         // A reset is an end too.
         let _ = timeout(PATIENCE, self.0.read_to_end(&mut all)).await.expect("it is closed");
@@ -88,7 +88,7 @@ impl Raw {
     }
 
     /// Waits until the other side closes.
-    pub async fn end(mut self) -> End {
+    pub(crate) async fn end(mut self) -> End {
         let status = self.status().await;
         let mut rest = Vec::new();
         // A reset is an end too.

@@ -11,7 +11,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 
 /// Uses connections that stay open.
-pub struct SesClient {
+pub(crate) struct SesClient {
     address: SocketAddr,
     client: Client<HttpConnector, Full<Bytes>>,
 }
@@ -19,17 +19,22 @@ pub struct SesClient {
 const SETS: &str = "/v2/email/configuration-sets";
 
 impl SesClient {
-    pub fn new(address: SocketAddr) -> Self {
+    pub(crate) fn new(address: SocketAddr) -> Self {
         Self { address, client: Client::builder(TokioExecutor::new()).build_http() }
     }
 
     /// Status, error type and body of a response.
-    pub async fn ask(&self, method: Method, path: &str, body: &Value) -> (u16, String, Value) {
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> (u16, String, Value) {
         self.try_ask(method, path, body).await.expect("an answer")
     }
 
     /// As [`SesClient::ask`], for a daemon that may be gone.
-    pub async fn try_ask(
+    pub(crate) async fn try_ask(
         &self,
         method: Method,
         path: &str,
@@ -54,32 +59,32 @@ impl SesClient {
         assert_eq!((answer.0, answer.1.as_str()), (200, ""), "{path}: {}", answer.2);
     }
 
-    pub async fn create_set(&self, set: &str) {
+    pub(crate) async fn create_set(&self, set: &str) {
         self.done(Method::POST, SETS, &json!({ "ConfigurationSetName": set })).await;
     }
 
-    pub async fn delete_set(&self, set: &str) {
+    pub(crate) async fn delete_set(&self, set: &str) {
         self.done(Method::DELETE, &format!("{SETS}/{set}"), &Value::Null).await;
     }
 
-    pub async fn create(&self, set: &str, name: &str, definition: &Value) {
+    pub(crate) async fn create(&self, set: &str, name: &str, definition: &Value) {
         let body = json!({ "EventDestinationName": name, "EventDestination": definition });
         self.done(Method::POST, &format!("{SETS}/{set}/event-destinations"), &body).await;
     }
 
-    pub async fn update(&self, set: &str, name: &str, definition: &Value) {
+    pub(crate) async fn update(&self, set: &str, name: &str, definition: &Value) {
         let path = format!("{SETS}/{set}/event-destinations/{name}");
         self.done(Method::PUT, &path, &json!({ "EventDestination": definition })).await;
     }
 
-    pub async fn destinations(&self, set: &str) -> Value {
+    pub(crate) async fn destinations(&self, set: &str) -> Value {
         let path = format!("{SETS}/{set}/event-destinations");
         let (status, _, mut body) = self.ask(Method::GET, &path, &Value::Null).await;
         assert_eq!(status, 200, "{body}");
         body["EventDestinations"].take()
     }
 
-    pub async fn sets(&self) -> Value {
+    pub(crate) async fn sets(&self) -> Value {
         let path = "/v2/email/list-configuration-sets";
         let (status, _, mut body) = self.ask(Method::POST, path, &json!({})).await;
         assert_eq!(status, 200, "{body}");
@@ -88,7 +93,7 @@ impl SesClient {
 }
 
 /// A destination that counts Send events by these message tags.
-pub fn counts_by(tags: &[&str]) -> Value {
+pub(crate) fn counts_by(tags: &[&str]) -> Value {
     let dimensions = tags.iter().map(|tag| {
         json!({
             "DimensionName": tag,

@@ -12,14 +12,14 @@ use super::firehose::{Reply, try_send};
 
 /// An access key of the SES API.
 #[derive(Clone, Copy, Debug)]
-pub struct Signer {
+pub(crate) struct Signer {
     pub id: &'static str,
     pub secret: &'static str,
 }
 
 impl Signer {
     /// The headers of a signed request.
-    pub fn headers(
+    pub(crate) fn headers(
         self,
         address: SocketAddr,
         method: &str,
@@ -47,7 +47,7 @@ impl Signer {
     }
 
     /// Sends a signed request; `None` when the connection breaks.
-    pub async fn send(
+    pub(crate) async fn send(
         self,
         address: SocketAddr,
         method: &str,

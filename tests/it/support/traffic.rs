@@ -11,20 +11,20 @@ use super::command::project_file;
 use super::fake_cloudwatch::{FakeCloudWatch, FakeSeries};
 
 /// Seeded events of the last ten minutes, with the expected counts of those that were generated.
-pub struct Traffic {
+pub(crate) struct Traffic {
     events: Generator,
     pub truth: Truth,
 }
 
 /// Counts by series and minute.
-pub type Sums = BTreeMap<FakeSeries, u64>;
+pub(crate) type Sums = BTreeMap<FakeSeries, u64>;
 
 impl Traffic {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self::with(Profile { seed, awkward: true, ..Profile::default() }, "config/definitions.json")
     }
 
-    pub fn with(profile: Profile, definitions: &str) -> Self {
+    pub(crate) fn with(profile: Profile, definitions: &str) -> Self {
         let definitions = std::fs::read_to_string(project_file(definitions)).expect("the file");
         let definitions: Value = serde_json::from_str(&definitions).expect("JSON");
         let start_ms = Clock::System.now_ms() - 600_000;
@@ -35,7 +35,7 @@ impl Traffic {
     }
 
     /// Records of events that are counted from now on.
-    pub fn records(&mut self, events: usize) -> Vec<String> {
+    pub(crate) fn records(&mut self, events: usize) -> Vec<String> {
         let events: Vec<_> = self.events.by_ref().take(events).collect();
         for event in &events {
             self.truth.add(&event.facts);
@@ -44,17 +44,17 @@ impl Traffic {
     }
 
     /// Records of events that must not be counted.
-    pub fn records_not_counted(&mut self, events: usize) -> Vec<String> {
+    pub(crate) fn records_not_counted(&mut self, events: usize) -> Vec<String> {
         self.events.by_ref().take(events).map(|event| event.json + "\n").collect()
     }
 
     /// Sum of all counts.
-    pub fn counts(&self) -> u64 {
+    pub(crate) fn counts(&self) -> u64 {
         self.truth.series.values().sum()
     }
 
     /// The expected content of CloudWatch.
-    pub fn sums(&self) -> Sums {
+    pub(crate) fn sums(&self) -> Sums {
         let series = self.truth.series.iter().map(|(key, count)| {
             let series = FakeSeries {
                 namespace: key.namespace.clone(),
@@ -70,12 +70,12 @@ impl Traffic {
 
 /// The content of a fake.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts are whole")]
-pub fn held(fake: &FakeCloudWatch) -> Sums {
+pub(crate) fn held(fake: &FakeCloudWatch) -> Sums {
     fake.totals().into_iter().map(|(series, sum)| (series, sum as u64)).collect()
 }
 
 /// Asserts that a fake has exactly this content, as this many values of 1.
-pub fn assert_held(fake: &FakeCloudWatch, sums: &Sums) {
+pub(crate) fn assert_held(fake: &FakeCloudWatch, sums: &Sums) {
     let held = held(fake);
     let wrong = sums.iter().find(|(series, sum)| held.get(series) != Some(sum));
     assert_eq!(wrong, None, "held: {:?}", wrong.map(|(series, _)| held.get(series)));
@@ -84,14 +84,14 @@ pub fn assert_held(fake: &FakeCloudWatch, sums: &Sums) {
 }
 
 /// Asserts equality of two texts line by line; shows only the first difference.
-pub fn assert_same_lines(counted: &str, truth: &str) {
+pub(crate) fn assert_same_lines(counted: &str, truth: &str) {
     let difference = counted.lines().zip(truth.lines()).find(|(counted, truth)| counted != truth);
     assert_eq!(difference, None, "first difference (counted, truth)");
     assert_eq!(counted.lines().count(), truth.lines().count());
 }
 
 /// A Send event of a campaign in the set `prod`.
-pub fn send_of(campaign: &str) -> String {
+pub(crate) fn send_of(campaign: &str) -> String {
     format!(
         "{{\"eventType\":\"Send\",\"send\":{{}},\"mail\":{{\"tags\":{{\"ses:configuration-set\":[\"prod\"],\
          \"campaign\":[\"{campaign}\"]}},\"timestamp\":\"{}\"}}}}\n",
@@ -100,7 +100,7 @@ pub fn send_of(campaign: &str) -> String {
 }
 
 /// The content of a fake for a campaign.
-pub fn held_of(fake: &FakeCloudWatch, campaign: &str) -> u64 {
+pub(crate) fn held_of(fake: &FakeCloudWatch, campaign: &str) -> u64 {
     let dimensions = [("campaign".to_owned(), campaign.to_owned())];
     held(fake)
         .iter()

@@ -6,7 +6,7 @@ use crate::args::RecordArgs;
 
 /// What happens to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub(super) enum Fault {
     None,
     Throttle,
     Fail,
@@ -17,7 +17,7 @@ pub enum Fault {
 
 /// A seeded source of faults.
 #[derive(Debug)]
-pub struct Faults {
+pub(super) struct Faults {
     rng: Rng,
     shares: [(f64, Fault); 5],
 }
@@ -25,7 +25,7 @@ pub struct Faults {
 // === impl Faults ===
 
 impl Faults {
-    pub fn new(args: &RecordArgs) -> Self {
+    pub(super) fn new(args: &RecordArgs) -> Self {
         Self {
             rng: Rng::with_seed(args.seed),
             shares: [
@@ -38,7 +38,7 @@ impl Faults {
         }
     }
 
-    pub fn draw(&mut self) -> Fault {
+    pub(super) fn draw(&mut self) -> Fault {
         let mut at = self.rng.f64();
         for (share, fault) in self.shares {
             if at < share {

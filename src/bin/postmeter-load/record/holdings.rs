@@ -10,18 +10,18 @@ use crate::line::{Dimension, Line};
 
 /// Sums by series and time. The amounts of a call are added completely or not at all.
 #[derive(Clone, Debug)]
-pub struct Holdings {
+pub(super) struct Holdings {
     sums: HashMap<Box<[u8]>, Amount>,
     entries_max: usize,
 }
 
 /// The call would exceed the limit of series and times.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Full;
+pub(super) struct Full;
 
 /// Keys and amounts of a call, computed before the lock is taken.
 #[derive(Debug)]
-pub struct Entries(Vec<(Vec<u8>, Amount)>);
+pub(super) struct Entries(Vec<(Vec<u8>, Amount)>);
 
 /// A sum without rounding: doubles lose units above 2^53.
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,7 +45,7 @@ struct Key<'k> {
 
 impl Entries {
     /// The entries of a call; a datum without a time gets the current time.
-    pub fn new(call: &Call<'_>, now_seconds: i64) -> Self {
+    pub(super) fn new(call: &Call<'_>, now_seconds: i64) -> Self {
         let entries = call.datums.iter().map(|datum| {
             let mut amount = Amount::default();
             for (value, times) in &datum.amounts {
@@ -60,7 +60,7 @@ impl Entries {
 // === impl Holdings ===
 
 impl Holdings {
-    pub fn new(entries_max: usize) -> Self {
+    pub(super) fn new(entries_max: usize) -> Self {
         Self { sums: HashMap::new(), entries_max }
     }
 
@@ -68,7 +68,7 @@ impl Holdings {
     ///
     /// # Errors
     /// The limit would be exceeded; nothing was added.
-    pub fn add(&mut self, entries: Entries) -> Result<(), Full> {
+    pub(super) fn add(&mut self, entries: Entries) -> Result<(), Full> {
         let new = entries.0.iter().filter(|(key, _)| !self.sums.contains_key(&key[..])).count();
         if self.sums.len() + new > self.entries_max {
             return Err(Full);
@@ -84,17 +84,17 @@ impl Holdings {
         Ok(())
     }
 
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.sums.len()
     }
 
     /// Sum of all sums that are counts.
-    pub fn counts(&self) -> u64 {
+    pub(super) fn counts(&self) -> u64 {
         self.sums.values().map(|sum| sum.whole).sum()
     }
 
     /// Lines of JSON, sorted as `count --format json` sorts them.
-    pub fn to_lines(&self) -> String {
+    pub(super) fn to_lines(&self) -> String {
         let mut keys: Vec<_> =
             self.sums.iter().filter_map(|(bytes, sum)| Some((Key::read(bytes)?, sum))).collect();
         keys.sort_by(|(a, _), (b, _)| a.cmp(b));

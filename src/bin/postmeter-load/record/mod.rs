@@ -86,7 +86,7 @@ struct Stats {
 ///
 /// # Errors
 /// The address cannot be bound, or the output cannot be written.
-pub async fn run(args: &RecordArgs) -> anyhow::Result<Exit> {
+pub(crate) async fn run(args: &RecordArgs) -> anyhow::Result<Exit> {
     if args.faults() > 1.0 {
         complain("the shares of all faults add up to more than 1; reduce them");
         return Ok(Exit::Usage);

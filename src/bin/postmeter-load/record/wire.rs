@@ -16,13 +16,13 @@ use minicbor::{Decoder, Encoder};
 
 /// A call, borrowed from its body.
 #[derive(Debug, Default)]
-pub struct Call<'b> {
+pub(super) struct Call<'b> {
     pub namespace: Cow<'b, str>,
     pub datums: Vec<Datum<'b>>,
 }
 
 #[derive(Debug, Default)]
-pub struct Datum<'b> {
+pub(super) struct Datum<'b> {
     pub metric: Cow<'b, str>,
     pub dimensions: Vec<(Cow<'b, str>, Cow<'b, str>)>,
     /// Unix seconds; `None`: the time of arrival.
@@ -34,7 +34,7 @@ pub struct Datum<'b> {
 
 /// A response before it is encoded as HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub(super) enum Answer {
     Accepted,
     Error { status: u16, code: &'static str, message: String },
 }
@@ -43,7 +43,11 @@ pub enum Answer {
 ///
 /// # Errors
 /// The encoding is broken or unknown.
-pub fn inflate(body: Bytes, encoding: Option<&[u8]>, bytes_max: usize) -> Result<Bytes, String> {
+pub(super) fn inflate(
+    body: Bytes,
+    encoding: Option<&[u8]>,
+    bytes_max: usize,
+) -> Result<Bytes, String> {
     match encoding {
         None | Some(b"identity") => Ok(body),
         Some(b"gzip") => {
@@ -62,7 +66,7 @@ pub fn inflate(body: Bytes, encoding: Option<&[u8]>, bytes_max: usize) -> Result
 ///
 /// # Errors
 /// It is not valid CBOR, or not a `PutMetricData` call.
-pub fn decode(body: &[u8]) -> Result<Call<'_>, Error> {
+pub(super) fn decode(body: &[u8]) -> Result<Call<'_>, Error> {
     let mut d = Decoder::new(body);
     let mut call = Call::default();
     each_member(&mut d, |name, d| {
@@ -211,11 +215,11 @@ fn more(d: &mut Decoder<'_>, left: &mut Option<u64>) -> Result<bool, Error> {
 // === impl Answer ===
 
 impl Answer {
-    pub fn error(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+    pub(super) fn error(status: u16, code: &'static str, message: impl Into<String>) -> Self {
         Self::Error { status, code, message: message.into() }
     }
 
-    pub fn into_response(self) -> Response<Body> {
+    pub(super) fn into_response(self) -> Response<Body> {
         let mut response = Response::builder()
             .header("smithy-protocol", "rpc-v2-cbor")
             .header("content-type", "application/cbor")

@@ -16,14 +16,14 @@ use std::collections::HashSet;
 use super::wire::{Answer, Dimension, MetricDatum, PutMetricData, StatisticSet};
 
 /// The documentation does not say whether this is before or after gzip; this is before.
-pub const BODY_BYTES_MAX: usize = 1_000_000;
-pub const DATUMS_MAX: usize = 1000;
-pub const DIMENSIONS_MAX: usize = 30;
-pub const VALUES_MAX: usize = 150;
-pub const NAME_CHARS_MAX: usize = 255;
-pub const DIMENSION_VALUE_CHARS_MAX: usize = 1024;
-pub const PAST_MS_MAX: i64 = 14 * 24 * 3600 * 1000;
-pub const FUTURE_MS_MAX: i64 = 2 * 3600 * 1000;
+pub(super) const BODY_BYTES_MAX: usize = 1_000_000;
+pub(super) const DATUMS_MAX: usize = 1000;
+pub(super) const DIMENSIONS_MAX: usize = 30;
+pub(super) const VALUES_MAX: usize = 150;
+pub(super) const NAME_CHARS_MAX: usize = 255;
+pub(super) const DIMENSION_VALUE_CHARS_MAX: usize = 1024;
+pub(super) const PAST_MS_MAX: i64 = 14 * 24 * 3600 * 1000;
+pub(super) const FUTURE_MS_MAX: i64 = 2 * 3600 * 1000;
 
 const UNITS: [&str; 27] = [
     "Seconds",
@@ -93,7 +93,7 @@ impl Violations {
 }
 
 /// Returns an error for an invalid call.
-pub fn check(call: &PutMetricData, now_ms: i64) -> Result<(), Answer> {
+pub(super) fn check(call: &PutMetricData, now_ms: i64) -> Result<(), Answer> {
     let mut found = Violations { code: "", lines: Vec::new() };
     check_namespace(&mut found, call.namespace.as_deref());
     if call.metric_data.is_empty() {

@@ -32,11 +32,11 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
-pub use script::{Fault, Hold};
-pub use state::{Call, FakeSeries, Outcome, State};
+pub(crate) use script::{Fault, Hold};
+pub(crate) use state::{Call, FakeSeries, Outcome, State};
 use wire::{Answer, PutMetricData};
 
-pub struct FakeCloudWatch {
+pub(crate) struct FakeCloudWatch {
     address: SocketAddr,
     shared: Arc<Shared>,
     listening: Mutex<Option<Listening>>,
@@ -55,7 +55,7 @@ struct Listening {
 
 impl FakeCloudWatch {
     /// Listens on a free port of 127.0.0.1.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared::default());
@@ -64,12 +64,12 @@ impl FakeCloudWatch {
     }
 
     /// For the client's endpoint URL.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// Closes the listener and every connection; new connections are refused.
-    pub async fn pause_listening(&self) {
+    pub(crate) async fn pause_listening(&self) {
         let listening = self.listening.lock().unwrap().take();
         let Some(Listening { stop, task }) = listening else { return };
         // Both fail only if the task has already ended.
@@ -78,7 +78,7 @@ impl FakeCloudWatch {
     }
 
     /// Listens on the same port again.
-    pub async fn resume_listening(&self) {
+    pub(crate) async fn resume_listening(&self) {
         if self.listening.lock().unwrap().is_some() {
             return;
         }
@@ -96,22 +96,22 @@ impl FakeCloudWatch {
     }
 
     /// Sets the clock for checking timestamps, instead of the system's.
-    pub fn set_now_ms(&self, now_ms: i64) {
+    pub(crate) fn set_now_ms(&self, now_ms: i64) {
         self.shared.lock().now_ms = Some(now_ms);
     }
 
     /// Appends faults for the next calls, one each.
-    pub fn script(&self, faults: Vec<Fault>) {
+    pub(crate) fn script(&self, faults: Vec<Fault>) {
         self.shared.lock().script.queue.extend(faults);
     }
 
     /// The fault of all calls without a more specific one; `None` ends it.
-    pub fn set_mode(&self, fault: impl Into<Option<Fault>>) {
+    pub(crate) fn set_mode(&self, fault: impl Into<Option<Fault>>) {
         self.set_mode_of(None, fault.into());
     }
 
     /// The fault of one namespace's calls.
-    pub fn set_mode_for(&self, namespace: &str, fault: impl Into<Option<Fault>>) {
+    pub(crate) fn set_mode_for(&self, namespace: &str, fault: impl Into<Option<Fault>>) {
         self.set_mode_of(Some(namespace.to_owned()), fault.into());
     }
 
@@ -125,46 +125,46 @@ impl FakeCloudWatch {
 
     /// Draws a fault for each call from now on; the rest of the shares up to 1 succeeds. The same
     /// seed gives the same faults in the order of arrival. Without shares this ends.
-    pub fn set_random(&self, seed: u64, shares: Vec<(f64, Fault)>) {
+    pub(crate) fn set_random(&self, seed: u64, shares: Vec<(f64, Fault)>) {
         self.shared.lock().script.random = Some(script::Mix::new(seed, shares));
     }
 
     /// Rejects calls that are signed with this access key.
-    pub fn expire_key(&self, key: &str) {
+    pub(crate) fn expire_key(&self, key: &str) {
         self.shared.lock().script.expired_key = Some(key.to_owned());
     }
 
-    pub fn totals(&self) -> BTreeMap<FakeSeries, f64> {
+    pub(crate) fn totals(&self) -> BTreeMap<FakeSeries, f64> {
         self.shared.lock().totals()
     }
 
-    pub fn total_in(&self, namespace: &str) -> u64 {
+    pub(crate) fn total_in(&self, namespace: &str) -> u64 {
         self.shared.lock().total_in(namespace)
     }
 
-    pub fn sample_counts(&self) -> BTreeMap<FakeSeries, f64> {
+    pub(crate) fn sample_counts(&self) -> BTreeMap<FakeSeries, f64> {
         self.shared.lock().sample_counts()
     }
 
-    pub fn units(&self) -> BTreeMap<(String, String), Vec<String>> {
+    pub(crate) fn units(&self) -> BTreeMap<(String, String), Vec<String>> {
         self.shared.lock().units()
     }
 
-    pub fn calls(&self) -> Vec<Call> {
+    pub(crate) fn calls(&self) -> Vec<Call> {
         self.shared.lock().calls().to_vec()
     }
 
-    pub fn in_flight(&self) -> usize {
+    pub(crate) fn in_flight(&self) -> usize {
         self.shared.lock().in_flight()
     }
 
-    pub fn max_in_flight(&self) -> usize {
+    pub(crate) fn max_in_flight(&self) -> usize {
         self.shared.lock().max_in_flight()
     }
 
     /// Checks the state now and after every change until the condition holds. Returns false if it
     /// did not within this time.
-    pub async fn wait_until(
+    pub(crate) async fn wait_until(
         &self,
         mut condition: impl FnMut(&State) -> bool,
         within: Duration,

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::wire::{Answer, PutMetricData};
 
 #[derive(Clone, Debug)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// No fault: fills a place in a script, or exempts a namespace from the mode for all.
     Accept,
     /// 400 `Throttling`; not ingested.
@@ -51,15 +51,15 @@ pub enum Fault {
 
 /// Keeps calls waiting, before they are ingested, until released. Clones share one state.
 #[derive(Clone, Debug)]
-pub struct Hold(watch::Sender<bool>);
+pub(crate) struct Hold(watch::Sender<bool>);
 
 impl Hold {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(watch::Sender::new(false))
     }
 
     /// Releases all waiting and all later calls.
-    pub fn release(&self) {
+    pub(crate) fn release(&self) {
         self.0.send_replace(true);
     }
 
@@ -174,7 +174,7 @@ pub(super) struct Mix {
 }
 
 impl Mix {
-    pub fn new(seed: u64, shares: Vec<(f64, Fault)>) -> Self {
+    pub(super) fn new(seed: u64, shares: Vec<(f64, Fault)>) -> Self {
         let total: f64 = shares.iter().map(|(probability, _)| probability).sum();
         assert!(total <= 1.0 + 1e-9, "the probabilities add up to {total}");
         Self { rng: fastrand::Rng::with_seed(seed), shares }
@@ -194,12 +194,12 @@ impl Mix {
 
 impl Script {
     /// Whether a call with this `Authorization` is refused.
-    pub fn has_expired(&self, authorization: &str) -> bool {
+    pub(super) fn has_expired(&self, authorization: &str) -> bool {
         let expired = self.expired_key.as_ref();
         expired.is_some_and(|key| authorization.contains(&format!("Credential={key}/")))
     }
 
-    pub fn next(&mut self, namespace: Option<&str>) -> Fault {
+    pub(super) fn next(&mut self, namespace: Option<&str>) -> Fault {
         if let Some(fault) = self.queue.pop_front() {
             return fault;
         }

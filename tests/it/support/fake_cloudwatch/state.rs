@@ -8,7 +8,7 @@ use super::wire::{MetricDatum, PutMetricData};
 
 /// One minute (or second) of one metric, the key of [`State::totals`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct FakeSeries {
+pub(crate) struct FakeSeries {
     pub namespace: String,
     pub metric: String,
     /// Sorted by name, because their order is irrelevant in CloudWatch.
@@ -19,7 +19,7 @@ pub struct FakeSeries {
 
 /// One request whose whole body arrived.
 #[derive(Clone, Debug)]
-pub struct Call {
+pub(crate) struct Call {
     pub when: Instant,
     /// Empty when the body could not be read.
     pub namespace: String,
@@ -37,7 +37,7 @@ pub struct Call {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     InFlight,
     /// The code is empty for 200 and for a response without a body.
     Answered {
@@ -96,7 +96,7 @@ impl Amount {
 }
 
 #[derive(Debug, Default)]
-pub struct State {
+pub(crate) struct State {
     /// The unit is part of the key, because another unit is another stream of the same metric.
     series: BTreeMap<(FakeSeries, String), Amount>,
     calls: Vec<Call>,
@@ -108,12 +108,12 @@ pub struct State {
 
 impl State {
     /// The ingested sums, with units combined.
-    pub fn totals(&self) -> BTreeMap<FakeSeries, f64> {
+    pub(crate) fn totals(&self) -> BTreeMap<FakeSeries, f64> {
         self.collect(Amount::sum)
     }
 
     /// The ingested `SampleCount`s, with units combined.
-    pub fn sample_counts(&self) -> BTreeMap<FakeSeries, f64> {
+    pub(crate) fn sample_counts(&self) -> BTreeMap<FakeSeries, f64> {
         self.collect(|amount| amount.sample_count)
     }
 
@@ -126,7 +126,7 @@ impl State {
     }
 
     /// The exact sum of a namespace. Panics if it is not a whole number.
-    pub fn total_in(&self, namespace: &str) -> u64 {
+    pub(crate) fn total_in(&self, namespace: &str) -> u64 {
         let mut total = 0;
         for ((series, _), amount) in &self.series {
             if series.namespace == namespace {
@@ -138,7 +138,7 @@ impl State {
     }
 
     /// The units in which a metric was published: more than one is a bug.
-    pub fn units(&self) -> BTreeMap<(String, String), Vec<String>> {
+    pub(crate) fn units(&self) -> BTreeMap<(String, String), Vec<String>> {
         let mut units: BTreeMap<_, Vec<String>> = BTreeMap::new();
         for (series, unit) in self.series.keys() {
             let of_metric = units.entry((series.namespace.clone(), series.metric.clone()));
@@ -150,16 +150,16 @@ impl State {
         units
     }
 
-    pub fn calls(&self) -> &[Call] {
+    pub(crate) fn calls(&self) -> &[Call] {
         &self.calls
     }
 
     /// Requests in progress.
-    pub fn in_flight(&self) -> usize {
+    pub(crate) fn in_flight(&self) -> usize {
         self.in_flight
     }
 
-    pub fn max_in_flight(&self) -> usize {
+    pub(crate) fn max_in_flight(&self) -> usize {
         self.max_in_flight
     }
 

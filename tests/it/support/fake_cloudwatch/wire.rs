@@ -20,13 +20,13 @@ use minicbor::{Decoder, Encoder};
 const INFLATED_BYTES_MAX: u64 = 64 << 20;
 
 #[derive(Debug, Default)]
-pub struct PutMetricData {
+pub(super) struct PutMetricData {
     pub namespace: Option<String>,
     pub metric_data: Vec<MetricDatum>,
 }
 
 #[derive(Clone, Debug, Default)]
-pub struct MetricDatum {
+pub(super) struct MetricDatum {
     pub metric_name: Option<String>,
     pub dimensions: Vec<Dimension>,
     pub timestamp_ms: Option<i64>,
@@ -39,13 +39,13 @@ pub struct MetricDatum {
 }
 
 #[derive(Clone, Debug, Default)]
-pub struct Dimension {
+pub(super) struct Dimension {
     pub name: Option<String>,
     pub value: Option<String>,
 }
 
 #[derive(Clone, Debug, Default)]
-pub struct StatisticSet {
+pub(super) struct StatisticSet {
     pub sample_count: Option<f64>,
     pub sum: Option<f64>,
     pub minimum: Option<f64>,
@@ -54,7 +54,7 @@ pub struct StatisticSet {
 
 /// A response before it is encoded as HTTP.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub(super) struct Answer {
     pub status: u16,
     /// The code of the query protocol, which the SDK prefers to `__type`. Empty: no error code.
     pub code: &'static str,
@@ -64,11 +64,11 @@ pub struct Answer {
 }
 
 impl Answer {
-    pub fn accepted() -> Self {
+    pub(super) fn accepted() -> Self {
         Self { status: 200, code: "", shape: "", message: String::new() }
     }
 
-    pub fn error(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+    pub(super) fn error(status: u16, code: &'static str, message: impl Into<String>) -> Self {
         // The modeled errors have different names as shapes and as query codes.
         let shape = match code {
             "InvalidParameterValue" => "InvalidParameterValueException",
@@ -81,11 +81,11 @@ impl Answer {
     }
 
     /// The response of a proxy or load balancer: a status and nothing else.
-    pub fn bare(status: u16) -> Self {
+    pub(super) fn bare(status: u16) -> Self {
         Self { status, code: "", shape: "", message: String::new() }
     }
 
-    pub fn into_response(self) -> Response<Full<Bytes>> {
+    pub(super) fn into_response(self) -> Response<Full<Bytes>> {
         let mut response = Response::builder()
             .status(self.status)
             .header("x-amzn-requestid", "00000000-0000-4000-8000-000000000000");
@@ -110,7 +110,7 @@ impl Answer {
 }
 
 /// Undoes `Content-Encoding`.
-pub fn inflate(body: &Bytes, encoding: Option<&str>) -> Result<Bytes, String> {
+pub(super) fn inflate(body: &Bytes, encoding: Option<&str>) -> Result<Bytes, String> {
     match encoding {
         None | Some("identity") => Ok(body.clone()),
         Some("gzip") => {
@@ -126,13 +126,13 @@ pub fn inflate(body: &Bytes, encoding: Option<&str>) -> Result<Bytes, String> {
 }
 
 /// Distinguishes bodies; std's hasher has fixed keys, so equal bodies agree between processes.
-pub fn hash(body: &[u8]) -> u64 {
+pub(super) fn hash(body: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(body);
     hasher.finish()
 }
 
-pub fn decode(body: &[u8]) -> Result<PutMetricData, Error> {
+pub(super) fn decode(body: &[u8]) -> Result<PutMetricData, Error> {
     let mut d = Decoder::new(body);
     let mut call = PutMetricData::default();
     each_member(&mut d, |name, d| {
