@@ -29,7 +29,7 @@ pub(crate) fn hit(point: &str) {
 
 /// Does nothing in a release build.
 #[cfg(not(debug_assertions))]
-pub const fn hit(_point: &str) {}
+pub(crate) const fn hit(_point: &str) {}
 
 #[cfg(debug_assertions)]
 mod injected {
