@@ -94,7 +94,7 @@ impl<S: MetricSink> Publisher<S> {
     /// The caller bounds the time this takes, and reads [`Publisher::left`] afterwards.
     pub async fn run(&self, stop: impl Future<Output = ()>) {
         // A random phase, so that daemons that started together do not flush together.
-        let phase = self.0.flush_interval.mul_f64(fastrand::f64());
+        let phase = self.0.flush_interval.mul_f64(0.5 + fastrand::f64() / 2.0);
         let mut ticks = interval_at(Instant::now() + phase, self.0.flush_interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut epochs = JoinSet::new();

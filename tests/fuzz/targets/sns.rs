@@ -7,7 +7,7 @@
 mod message;
 
 use libfuzzer_sys::fuzz_target;
-use message::{Envelope, Kind};
+use message::{Envelope, MessageKind};
 use serde_json::Value;
 
 fuzz_target!(|body: &[u8]| {
@@ -22,7 +22,7 @@ fuzz_target!(|body: &[u8]| {
     };
     assert_eq!(last("Type"), format!("{:?}", envelope.kind));
     assert_eq!(last("TopicArn"), envelope.topic_arn);
-    let is_notification = envelope.kind == Kind::Notification;
+    let is_notification = envelope.kind == MessageKind::Notification;
     if !is_notification {
         assert_eq!(Some(last("Token")), envelope.token);
     }
