@@ -16,7 +16,7 @@ use crate::ses::Fingerprint;
 
 /// What reading found besides valid records.
 #[derive(Debug, Default)]
-pub(super) struct JournalReport {
+pub(crate) struct JournalReport {
     /// Bytes at the end of the last log that were not completely written.
     pub torn_bytes: u64,
     /// Files with unreadable bytes in the middle, and the number of these bytes. The files are
@@ -42,7 +42,7 @@ const ASIDE: &str = ".set-aside";
 /// Counts and IDs in one record of a checkpoint.
 const PER_RECORD: usize = 1000;
 
-pub(super) fn log_name(number: u64) -> String {
+pub(crate) fn log_name(number: u64) -> String {
     format!("{number:016}.log")
 }
 
@@ -51,7 +51,7 @@ fn checkpoint_name(number: u64) -> String {
 }
 
 /// The name of a journal file after it is set aside.
-pub(super) fn aside_name(file: &str) -> String {
+pub(crate) fn aside_name(file: &str) -> String {
     format!("{file}{ASIDE}")
 }
 
@@ -61,7 +61,7 @@ pub(super) fn aside_name(file: &str) -> String {
 ///
 /// # Errors
 /// Errors of the system. Invalid content is never an error.
-pub(super) fn read(
+pub(crate) fn read(
     disk: &dyn Disk,
     layouts: &Layouts,
     last: u64,
@@ -196,7 +196,7 @@ impl LogFile<'_> {
 ///
 /// # Errors
 /// Errors of the system; the previous files are then still valid.
-pub(super) fn write_checkpoint(
+pub(crate) fn write_checkpoint(
     disk: &dyn Disk,
     layouts: &Layouts,
     number: u64,
@@ -229,7 +229,7 @@ pub(super) fn write_checkpoint(
 ///
 /// # Errors
 /// Errors of the system.
-pub(super) fn write_aside(
+pub(crate) fn write_aside(
     disk: &dyn Disk,
     layouts: &Layouts,
     number: u64,
@@ -283,7 +283,7 @@ fn write_state(file: &mut dyn Append, layouts: &Layouts, state: &State) -> io::R
 }
 
 /// Concatenates fingerprints.
-pub(super) fn joined(fingerprints: &[Fingerprint]) -> Vec<u8> {
+pub(crate) fn joined(fingerprints: &[Fingerprint]) -> Vec<u8> {
     fingerprints.iter().flat_map(Fingerprint::bytes).copied().collect()
 }
 
@@ -296,7 +296,7 @@ fn flush(file: &mut dyn Append, out: &mut Vec<u8>, beyond: usize) -> io::Result<
 }
 
 /// Writes a record that defines the number of a layout.
-pub(super) fn put_layout(out: &mut Vec<u8>, layouts: &Layouts, id: LayoutId) {
+pub(crate) fn put_layout(out: &mut Vec<u8>, layouts: &Layouts, id: LayoutId) {
     // Every number in a key comes from these layouts.
     let Some(layout) = layouts.get(id) else { return };
     let record = Record::Layout {

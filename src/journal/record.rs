@@ -21,7 +21,7 @@ const RECORD_BYTES_MAX: usize = 512 << 20;
 
 /// A record that borrows the bytes it was read from.
 #[derive(Debug, Decode, Encode)]
-pub(super) enum Record<'b> {
+pub(crate) enum Record<'b> {
     /// The first record of a file. Each file named here may be read only up to the given size,
     /// because writing after that failed.
     #[n(0)]
@@ -102,7 +102,7 @@ pub(super) enum Record<'b> {
 
 /// How much of a file may be read.
 #[derive(Clone, Copy, Debug, Decode, Encode, PartialEq, Eq)]
-pub(super) struct Trusted {
+pub(crate) struct Trusted {
     #[n(0)]
     pub file: u64,
     #[n(1)]
@@ -111,7 +111,7 @@ pub(super) struct Trusted {
 
 /// A key as [`crate::aggregate::KeyBuilder`] makes it, and its count.
 #[derive(Clone, Copy, Debug, Decode, Encode)]
-pub(super) struct Count<'b> {
+pub(crate) struct Count<'b> {
     #[b(0)]
     pub key: &'b ByteSlice,
     #[n(1)]
@@ -120,7 +120,7 @@ pub(super) struct Count<'b> {
 
 /// The ID of a request, and when (Unix milliseconds) it was counted.
 #[derive(Clone, Copy, Debug, Decode, Encode)]
-pub(super) struct KnownId<'b> {
+pub(crate) struct KnownId<'b> {
     #[b(0)]
     pub id: &'b ByteSlice,
     #[n(1)]
@@ -132,7 +132,7 @@ pub(super) struct KnownId<'b> {
 
 /// The concatenated fingerprints of events, and when (Unix milliseconds) they were counted.
 #[derive(Clone, Copy, Debug, Decode, Encode)]
-pub(super) struct KnownEvents<'b> {
+pub(crate) struct KnownEvents<'b> {
     #[b(0)]
     pub fingerprints: &'b ByteSlice,
     #[n(1)]
@@ -154,7 +154,7 @@ pub enum Verdict {
 
 /// The result of reading the next record.
 #[derive(Debug)]
-pub(super) enum Next<'b> {
+pub(crate) enum Next<'b> {
     Record(Record<'b>),
     /// The file ends after a complete record.
     End,
@@ -163,7 +163,7 @@ pub(super) enum Next<'b> {
 }
 
 /// Iterates over the records of a file.
-pub(super) struct Records<R> {
+pub(crate) struct Records<R> {
     file: R,
     frame: Vec<u8>,
     /// Bytes of complete records so far.
@@ -173,17 +173,17 @@ pub(super) struct Records<R> {
 // === impl Count ===
 
 impl<'b> Count<'b> {
-    pub(super) fn new(key: &'b [u8], count: u64) -> Self {
+    pub(crate) fn new(key: &'b [u8], count: u64) -> Self {
         Self { key: key.into(), count }
     }
 
-    pub(super) fn list(counts: &'b [(Key, u64)]) -> Vec<Self> {
+    pub(crate) fn list(counts: &'b [(Key, u64)]) -> Vec<Self> {
         counts.iter().map(|(key, count)| Self::new(key, *count)).collect()
     }
 }
 
 /// Appends a record in its frame.
-pub(super) fn put_record(to: &mut Vec<u8>, record: &Record<'_>) {
+pub(crate) fn put_record(to: &mut Vec<u8>, record: &Record<'_>) {
     let start = to.len();
     to.extend_from_slice(&MARK);
     to.extend_from_slice(&[0; HEAD_BYTES - MARK.len()]);
@@ -197,7 +197,7 @@ pub(super) fn put_record(to: &mut Vec<u8>, record: &Record<'_>) {
 }
 
 /// The start of the first complete, valid record after the first byte.
-pub(super) fn next_record(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn next_record(bytes: &[u8]) -> Option<usize> {
     let mut marks = memchr::memmem::find_iter(bytes.get(1..)?, &MARK);
     marks
         .find(|at| matches!(Records::new(&bytes[at + 1..]).next(), Ok(Next::Record(_))))
@@ -207,7 +207,7 @@ pub(super) fn next_record(bytes: &[u8]) -> Option<usize> {
 // === impl Records ===
 
 impl<R: Read> Records<R> {
-    pub(super) fn new(file: R) -> Self {
+    pub(crate) fn new(file: R) -> Self {
         Self { file, frame: Vec::new(), read: 0 }
     }
 
@@ -215,7 +215,7 @@ impl<R: Read> Records<R> {
     ///
     /// # Errors
     /// Errors of the system; never because of the file's content.
-    pub(super) fn next(&mut self) -> io::Result<Next<'_>> {
+    pub(crate) fn next(&mut self) -> io::Result<Next<'_>> {
         let mut head = [0; HEAD_BYTES];
         match self.fill(&mut head)? {
             0 => return Ok(Next::End),

@@ -49,7 +49,7 @@ enum StartProgress {
 
 /// A disk that records each file read as a part of the start.
 #[derive(Debug)]
-pub(super) struct Watched<'g>(pub &'g StartGuard);
+pub(crate) struct Watched<'g>(pub &'g StartGuard);
 
 /// The number of starts that may end at the same part before it is set aside.
 const STARTS_MAX: u32 = 2;

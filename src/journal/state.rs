@@ -13,7 +13,7 @@ use crate::ses::{EventType, Fingerprint};
 
 /// The sum of a journal's records.
 #[derive(Debug, Default)]
-pub(super) struct State {
+pub(crate) struct State {
     /// Neither accepted nor dropped, including those in calls.
     pub outstanding: HashMap<Key, u64, RandomState>,
     /// Calls without a verdict.
@@ -30,14 +30,14 @@ pub(super) struct State {
 /// When (Unix milliseconds) a request was counted, and how long its ID is remembered, if not for
 /// the default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Counted {
+pub(crate) struct Counted {
     pub at_ms: i64,
     pub life_ms: Option<u64>,
 }
 
 /// Translates the keys of one file into keys of this process.
 #[derive(Debug)]
-pub(super) struct SeriesKeys<'l> {
+pub(crate) struct SeriesKeys<'l> {
     layouts: &'l Layouts,
     known: HashMap<u64, LayoutId, RandomState>,
 }
@@ -47,13 +47,13 @@ const COUNT_MAX: u64 = 1 << 40;
 
 /// A record with this time panics, for tests.
 #[cfg(test)]
-pub(super) const PANICS_AT_MS: i64 = i64::MIN;
+pub(crate) const PANICS_AT_MS: i64 = i64::MIN;
 
 // === impl State ===
 
 impl State {
     /// Applies a record of a file.
-    pub(super) fn apply(&mut self, record: &Record<'_>, keys: &mut SeriesKeys<'_>) {
+    pub(crate) fn apply(&mut self, record: &Record<'_>, keys: &mut SeriesKeys<'_>) {
         #[cfg(test)]
         assert!(
             !matches!(record, Record::Delta { at_ms: PANICS_AT_MS, .. }),
@@ -129,7 +129,7 @@ impl State {
 
     /// Removes expired requests, events counted before a time (Unix milliseconds), and the oldest
     /// events above their limit. Most IDs have the lifetime `id_life`.
-    pub(super) fn forget(
+    pub(crate) fn forget(
         &mut self,
         now_ms: i64,
         id_life: Duration,
@@ -177,7 +177,7 @@ impl State {
 
     /// Restarts the lifetimes of IDs that have their own from where they stood when the previous
     /// process died, because their sender retries only while the daemon runs.
-    pub(super) fn resume(&mut self, now_ms: i64) {
+    pub(crate) fn resume(&mut self, now_ms: i64) {
         let last_ms = self.ids.values().map(|counted| counted.at_ms).max().unwrap_or(now_ms);
         let down_ms = now_ms.saturating_sub(last_ms).max(0);
         for counted in self.ids.values_mut().filter(|counted| counted.life_ms.is_some()) {
@@ -187,7 +187,7 @@ impl State {
 
     /// Decides on the calls without a verdict: their counts are sent again, or dropped. Returns the
     /// counts.
-    pub(super) fn end_calls(&mut self, send_again: bool) -> u64 {
+    pub(crate) fn end_calls(&mut self, send_again: bool) -> u64 {
         let calls = std::mem::take(&mut self.calls);
         let counts = calls.values().flatten().map(|(_, count)| count).sum();
         if !send_again {
@@ -204,7 +204,7 @@ impl State {
 
 impl Counted {
     /// The remaining lifetime; `id_life` by default.
-    pub(super) fn left(&self, now_ms: i64, id_life: Duration) -> Duration {
+    pub(crate) fn left(&self, now_ms: i64, id_life: Duration) -> Duration {
         let life = self.life_ms.map_or(id_life, Duration::from_millis);
         let age_ms = now_ms.saturating_sub(self.at_ms);
         life.saturating_sub(Duration::from_millis(u64::try_from(age_ms).unwrap_or(0)))
@@ -214,7 +214,7 @@ impl Counted {
 // === impl Keys ===
 
 impl<'l> SeriesKeys<'l> {
-    pub(super) fn new(layouts: &'l Layouts) -> Self {
+    pub(crate) fn new(layouts: &'l Layouts) -> Self {
         Self { layouts, known: HashMap::default() }
     }
 

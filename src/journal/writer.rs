@@ -21,7 +21,7 @@ use crate::telemetry::{LogLimiter, Metrics};
 
 /// A record to write.
 #[derive(Debug)]
-pub(super) struct Order {
+pub(crate) struct Order {
     /// The framed record.
     pub frame: Vec<u8>,
     /// The layouts that its keys use.
@@ -38,7 +38,7 @@ const LOGS_MAX: u64 = 16;
 
 /// Writes orders to logs.
 #[derive(Debug)]
-pub(super) struct Writer {
+pub(crate) struct Writer {
     disk: Arc<dyn Disk>,
     layouts: Layouts,
     clock: Clock,
@@ -78,7 +78,7 @@ struct Checkpoint {
 
 impl Writer {
     /// Writes after a checkpoint that covers all logs up to `number`.
-    pub(super) fn new(
+    pub(crate) fn new(
         disk: Arc<dyn Disk>,
         layouts: Layouts,
         number: u64,
@@ -107,7 +107,7 @@ impl Writer {
     ///
     /// # Panics
     /// Panics when writing panics.
-    pub(super) async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
+    pub(crate) async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
         loop {
             let mut batch = Vec::new();
             if orders.recv_many(&mut batch, ORDERS_PER_SYNC).await == 0 {
@@ -134,7 +134,7 @@ impl Writer {
     }
 
     /// Keeps a record without layouts until others are written.
-    pub(super) fn keep(&mut self, frame: Vec<u8>) {
+    pub(crate) fn keep(&mut self, frame: Vec<u8>) {
         self.kept.push(Order { frame, layouts: Vec::new(), done: None });
     }
 

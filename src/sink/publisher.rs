@@ -93,7 +93,8 @@ impl<S: MetricSink> Publisher<S> {
     /// Flushes periodically until `stop`; then flushes once more and works until nothing is left.
     /// The caller bounds the time this takes, and reads [`Publisher::left`] afterwards.
     pub async fn run(&self, stop: impl Future<Output = ()>) {
-        // A random phase, so that daemons that started together do not flush together.
+        // A random phase, so that daemons that started together do not flush together; in the second
+        // half of the interval, so that the first flush never comes right after the start.
         let phase = self.0.flush_interval.mul_f64(0.5 + fastrand::f64() / 2.0);
         let mut ticks = interval_at(Instant::now() + phase, self.0.flush_interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
