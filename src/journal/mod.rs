@@ -95,11 +95,7 @@ pub(crate) struct Writing {
 /// Maximum number of queued orders; above it their senders wait.
 const ORDERS_MAX: usize = 1024;
 
-/// Reads a journal, decides what happens to counts in doubt, and starts to write after a new
-/// checkpoint. Blocks.
-///
-/// # Errors
-/// Errors of the system. Invalid content is never an error: it is reported and kept.
+/// As [`open_watched`], without the watch over the start.
 #[cfg(test)]
 pub(crate) fn open(
     disk: Arc<dyn Disk>,
@@ -112,11 +108,12 @@ pub(crate) fn open(
     open_read(disk, layouts, settings, clock, metrics, read)
 }
 
-/// As [`open`], but sets aside a part of the journal at which two starts ended. The start lasts
+/// Reads a journal, decides what happens to counts in doubt, and starts to write after a new
+/// checkpoint. Blocks. Sets aside a part of the journal at which two starts ended; the start lasts
 /// until the returned guard is dropped.
 ///
 /// # Errors
-/// As for [`open`].
+/// Errors of the system. Invalid content is never an error: it is reported and kept.
 pub(crate) fn open_watched(
     disk: Arc<dyn Disk>,
     layouts: &Layouts,

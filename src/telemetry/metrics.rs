@@ -79,7 +79,7 @@ metrics! {
     requests: Family<RequestOutcome> = "postmeter_requests_total",
         "Requests by outcome";
     refused: Family<FinalReason> = "postmeter_refused_total",
-        "Requests, messages and objects rejected for good: a retry gets the same response, unread";
+        "Requests, messages and objects rejected permanently: a retry gets the same response, unread";
     overdue_requests: Total = "postmeter_overdue_requests_total",
         "Merged requests that got a 503 because their counts were not settled in time";
     request_bytes: Total = "postmeter_request_bytes_total",
