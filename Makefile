@@ -50,7 +50,6 @@ test: $(STAMP) ## run every test, those against the AWS emulator too; print the 
 lint: toolchain deploy-check licenses ## format, clippy, Dockerfile, deploy/, licenses
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
-	cargo clippy --no-default-features --locked -- -D warnings
 
 ci: lint test docs fuzz-smoke ## everything that CI runs
 

@@ -46,7 +46,6 @@ pub(super) async fn open(
     Ok(Some(letters))
 }
 
-#[cfg(feature = "to-firehose")]
 async fn stream(name: &str, aws: &AwsEnvironment) -> Result<LetterPlace, StartError> {
     use crate::aws::Stream;
     use crate::dead_letters::LetterStream;
@@ -57,14 +56,6 @@ async fn stream(name: &str, aws: &AwsEnvironment) -> Result<LetterPlace, StartEr
         StartError::Configuration(what.to_owned())
     })?;
     Ok(LetterPlace::Stream(LetterStream::new(Stream::new(&sdk, name))))
-}
-
-#[cfg(not(feature = "to-firehose"))]
-#[expect(clippy::unused_async, reason = "as the other")]
-async fn stream(_: &str, _: &AwsEnvironment) -> Result<LetterPlace, StartError> {
-    Err(StartError::Configuration(
-        "this build has no Firehose support (feature `to-firehose`)".to_owned(),
-    ))
 }
 
 /// Waits until pending letters are written. Called when nothing is merged any more.

@@ -10,7 +10,6 @@ use crate::rules::Layouts;
 ///
 /// # Errors
 /// It is in S3, and no region is configured or this build has no S3 support.
-#[cfg_attr(not(feature = "s3"), expect(clippy::unused_async, reason = "S3 alone is waited for"))]
 pub(super) async fn document(
     config: &Config,
     aws: &AwsEnvironment,
@@ -30,7 +29,6 @@ pub(super) async fn document(
                 FileDocument::read_only(path)
             }))
         }
-        #[cfg(feature = "s3")]
         Some(DefinitionsSource::S3 { bucket, key }) => {
             let sdk = aws.load(None).await.ok_or_else(|| {
                 let what = "no AWS region for the definitions in S3: set AWS_REGION";
@@ -39,13 +37,6 @@ pub(super) async fn document(
             let client = crate::source::s3::client(&sdk);
             let remote = crate::catalog::Remote::new(client, bucket, key, is_changed_here);
             Ok(Document::Remote(remote))
-        }
-        #[cfg(not(feature = "s3"))]
-        Some(source @ DefinitionsSource::S3 { .. }) => {
-            let _ = aws;
-            let why = "this build has no S3 support (feature `s3`)";
-            let what = format!("cannot read the definitions {source}: {why}");
-            Err(StartError::Configuration(what))
         }
     }
 }

@@ -10,11 +10,9 @@ mod definitions;
 mod engine;
 mod journal;
 mod listeners;
-#[cfg(feature = "sqs")]
 mod queues;
 mod replay;
 mod ses_api;
-#[cfg(feature = "sns")]
 mod sns;
 
 use std::io;
@@ -73,7 +71,6 @@ pub enum StartError {
 pub struct Surroundings {
     pub clock: Clock,
     pub aws: AwsEnvironment,
-    #[cfg(feature = "sns")]
     pub web: crate::source::sns::WebEnvironment,
 }
 
@@ -93,9 +90,7 @@ pub struct App {
     tls: Option<Tls>,
     engine: Engine<Sink>,
     book: Book,
-    #[cfg(feature = "sqs")]
     queues: queues::Queues,
-    #[cfg(feature = "sns")]
     certificates: Option<sns::CertificateSource>,
     dead_letters: Option<DeadLetters>,
     own_totals: Option<OwnTotals>,
@@ -146,9 +141,7 @@ impl App {
                 supervisor: supervisor.clone(),
             },
         );
-        #[cfg(feature = "sqs")]
         let queues = queues::Queues::new(&config, &aws).await?;
-        #[cfg(feature = "sns")]
         let certificates = sns::certificates(&config, around.web)?;
         let to_aws = config.cloudwatch.publish == Publish::Aws;
         let sink = if to_aws { cloudwatch(&config, aws).await? } else { Sink::Memory(Memory) };
@@ -182,9 +175,7 @@ impl App {
             tls,
             engine,
             book,
-            #[cfg(feature = "sqs")]
             queues,
-            #[cfg(feature = "sns")]
             certificates,
             dead_letters,
             own_totals,
@@ -262,9 +253,7 @@ impl App {
         let _end = end.clone().drop_guard();
         let supervisor = engine.supervisor.clone();
         let gauges = engine.gauges();
-        #[cfg(feature = "sqs")]
         let queues = self.queues.start(&engine, &drain);
-        #[cfg(feature = "sqs")]
         let gauges = {
             let queues = queues.clone();
             move || {
@@ -287,7 +276,6 @@ impl App {
             }),
         );
         let events = listeners::guard(events, &config, &engine.metrics);
-        #[cfg(feature = "sns")]
         let events = events.merge(sns::router(&config, self.certificates, &engine));
         let admin_routes = admin_router(Admin {
             metrics: Arc::clone(&engine.metrics),
@@ -322,7 +310,6 @@ impl App {
             let (settle_by, end) = time.two_steps();
             forwarder.finish(settle_by, end).await;
         }
-        #[cfg(feature = "sqs")]
         queues.finish(time).await;
         if let Some(totals) = totals {
             // The last own totals include the counts in doubt of this shutdown.

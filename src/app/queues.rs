@@ -10,12 +10,9 @@ use super::engine::TimeLeft;
 use super::{Engine, StartError};
 use crate::aws::AwsEnvironment;
 use crate::config::Config;
-#[cfg(feature = "s3")]
 use crate::config::{BucketOwner, SqsConfig};
 use crate::sink::MetricSink;
-#[cfg(feature = "s3")]
 use crate::source::s3::{Objects, Permit};
-#[cfg(feature = "s3")]
 use crate::source::sqs::ObjectSource;
 use crate::source::sqs::{SqsParts, SqsSettings, SqsSource, region_of};
 use crate::telemetry::Gauges;
@@ -29,10 +26,8 @@ pub(super) struct Queues(Vec<Unstarted>);
 struct Unstarted {
     sdk: SdkConfig,
     settings: SqsSettings,
-    #[cfg(feature = "s3")]
     permit: Permit,
     /// The account that its buckets belong to.
-    #[cfg(feature = "s3")]
     owner: Option<String>,
 }
 
@@ -63,9 +58,7 @@ impl Queues {
             queues.push(Unstarted {
                 sdk,
                 settings,
-                #[cfg(feature = "s3")]
                 permit: Permit::new(sqs.buckets.clone()),
-                #[cfg(feature = "s3")]
                 owner: owner_of(sqs),
             });
         }
@@ -84,7 +77,6 @@ impl Queues {
                 source: source.clone(),
                 metrics: Arc::clone(&engine.metrics),
                 supervisor: engine.supervisor.clone(),
-                #[cfg(feature = "s3")]
                 objects: Some(ObjectSource {
                     objects: Objects::new(&sdk, queue.owner, Arc::clone(&engine.metrics)),
                     permit: queue.permit,
@@ -99,7 +91,6 @@ impl Queues {
 }
 
 /// The account that a queue's buckets belong to: the queue's own unless configured otherwise.
-#[cfg(feature = "s3")]
 fn owner_of(sqs: &SqsConfig) -> Option<String> {
     match &sqs.bucket_owner {
         BucketOwner::Any => None,

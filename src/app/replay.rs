@@ -27,7 +27,6 @@ use crate::replay::{
     Work,
 };
 use crate::rules::{Layouts, RuleSet};
-#[cfg(feature = "s3")]
 use crate::source::s3::{Objects, client};
 use crate::supervisor::Supervisor;
 use crate::telemetry::{DoubtCause, DropReason, Metrics};
@@ -267,7 +266,6 @@ async fn list(
     aws: &AwsEnvironment,
     metrics: &Arc<Metrics>,
 ) -> Result<(Plan, ObjectReader), ReplayError> {
-    #[cfg(feature = "s3")]
     let s3 = if settings.inputs.iter().any(|input| matches!(input, Input::Bucket { .. })) {
         let sdk = match aws.load(None).await {
             None => aws.load(config.cloudwatch.region.as_deref()).await,
@@ -278,11 +276,8 @@ async fn list(
     } else {
         None
     };
-    #[cfg(not(feature = "s3"))]
-    let _ = (config, aws, metrics);
     for input in &settings.inputs {
         match input {
-            #[cfg(feature = "s3")]
             Input::Bucket { bucket, prefix } => {
                 let Some(client) = &s3 else { continue };
                 let range = plan.range;
@@ -302,7 +297,6 @@ async fn list(
     }
     plan.sort();
     let reader = ObjectReader {
-        #[cfg(feature = "s3")]
         objects: s3.map(|s3| Objects::with(s3, settings.objects_at_once, Arc::clone(metrics))),
     };
     Ok((plan, reader))

@@ -5,13 +5,11 @@ use std::time::Duration;
 mod calls;
 mod environment;
 mod failure;
-#[cfg(feature = "to-firehose")]
 mod stream;
 
 pub use calls::{CallLimits, calls};
 pub use environment::{AwsEnvironment, assume_role};
 pub use failure::CallFailure;
-#[cfg(feature = "to-firehose")]
 pub use stream::Stream;
 
 /// Connect timeout, except for CloudWatch, which has a key for it.

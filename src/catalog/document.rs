@@ -6,7 +6,6 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::file::FileDocument;
-#[cfg(feature = "s3")]
 use super::remote::Remote;
 use crate::offload::offload;
 
@@ -28,7 +27,6 @@ pub enum Document {
     /// The environment variable that holds it.
     Env(String),
     File(FileDocument),
-    #[cfg(feature = "s3")]
     Remote(Remote),
 }
 
@@ -50,7 +48,6 @@ impl Document {
             Self::Fixed { name, .. } => (*name).to_owned(),
             Self::Env(variable) => format!("env:{variable}"),
             Self::File(file) => file.name(),
-            #[cfg(feature = "s3")]
             Self::Remote(remote) => remote.url(),
         }
     }
@@ -70,7 +67,6 @@ impl Document {
                 let file = file.clone();
                 offload(move || file.read()).await.map_err(|error| error.to_string())?
             }
-            #[cfg(feature = "s3")]
             Self::Remote(remote) => remote.read().await,
         }
     }
@@ -104,7 +100,6 @@ impl Document {
                 let written = offload(move || file.write(text)).await;
                 written.map_err(|error| WriteError::Failed(error.to_string()))?
             }
-            #[cfg(feature = "s3")]
             Self::Remote(remote) => remote.write(text).await,
             Self::Fixed { .. } | Self::Env(_) => {
                 Err(WriteError::Failed(format!("{} cannot be written", self.name())))
@@ -118,7 +113,6 @@ impl Document {
         match self {
             Self::Fixed { .. } | Self::Env(_) => false,
             Self::File(file) => file.tells_changes(),
-            #[cfg(feature = "s3")]
             Self::Remote(_) => true,
         }
     }

@@ -8,12 +8,10 @@ mod book;
 mod compiler;
 mod document;
 mod file;
-#[cfg(feature = "s3")]
 mod remote;
 
 pub use book::{Book, BookParts, ChangeError};
 pub use compiler::{Compiled, Compiler, DefinitionsError};
 pub use document::{Document, WriteError};
 pub use file::FileDocument;
-#[cfg(feature = "s3")]
 pub use remote::Remote;

@@ -20,21 +20,10 @@ pub struct Args {
     pub command: Command,
 }
 
-/// Version, commit (if `POSTMETER_COMMIT` was set at build time) and features.
+/// Version and commit (if `POSTMETER_COMMIT` was set at build time).
 static VERSION: LazyLock<String> = LazyLock::new(|| {
     let commit = option_env!("POSTMETER_COMMIT").unwrap_or("unknown");
-    let features = [
-        ("sns", cfg!(feature = "sns")),
-        ("sqs", cfg!(feature = "sqs")),
-        ("s3", cfg!(feature = "s3")),
-        ("to-firehose", cfg!(feature = "to-firehose")),
-        ("to-sns", cfg!(feature = "to-sns")),
-        ("to-event-bridge", cfg!(feature = "to-event-bridge")),
-    ];
-    let built: Vec<_> =
-        features.iter().filter(|(_, is_in)| *is_in).map(|(name, _)| *name).collect();
-    let features = if built.is_empty() { "none".to_owned() } else { built.join(" ") };
-    format!("{} (commit {commit}, features: {features})", env!("CARGO_PKG_VERSION"))
+    format!("{} (commit {commit})", env!("CARGO_PKG_VERSION"))
 });
 
 #[derive(Debug, Subcommand)]

@@ -171,7 +171,7 @@ fn explain_rule(rule: &Rule, event: &Event<'_>, minute: Minute) -> ExplainedDest
     let metrics = match &rule.action {
         Action::Count(metrics) => metrics,
         Action::Forward(_) => return not_counted("`serve` forwards it unchanged"),
-        Action::Nothing => return not_counted("matches, but receives nothing in this build"),
+        Action::Nothing => return not_counted("matches, but receives nothing"),
     };
     let explain = |dimension| explain_dimension(metrics, dimension, event);
     let dimensions: Vec<_> = metrics.dimensions.iter().map(explain).collect();

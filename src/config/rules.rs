@@ -21,7 +21,7 @@ type Rule = fn(&Config, &Given) -> Option<Finding>;
 
 /// Adds the findings of all rules.
 pub(super) fn check(config: &Config, given: &Given, findings: &mut Vec<Finding>) {
-    let rules: [Rule; 23] = [
+    let rules: [Rule; 20] = [
         no_definitions,
         open_to_strangers,
         same_address,
@@ -37,14 +37,11 @@ pub(super) fn check(config: &Config, given: &Given, findings: &mut Vec<Finding>)
         two_places,
         nothing_kept,
         same_queue,
-        no_queues_in_this_build,
         forwarded_too_late,
-        no_stream_in_this_build,
         answered_too_late_for_sns,
         same_path,
         no_topics,
         no_signature_versions,
-        no_sns_in_this_build,
     ];
     let rules = rules.iter().chain(ses_api::RULES);
     findings.extend(rules.filter_map(|rule| rule(config, given)));
@@ -300,19 +297,6 @@ fn same_queue(config: &Config, given: &Given) -> Option<Finding> {
     )
 }
 
-fn no_queues_in_this_build(config: &Config, given: &Given) -> Option<Finding> {
-    if cfg!(feature = "sqs") || config.sqs.is_empty() {
-        return None;
-    }
-    finding(
-        Severity::Error,
-        given,
-        &["sqs.queue_url"],
-        "this build does not support queues".to_owned(),
-        "build with the feature `sqs`, or remove the section",
-    )
-}
-
 fn forwarded_too_late(config: &Config, given: &Given) -> Option<Finding> {
     let (forward, patience) = (config.forward_patience, config.firehose.patience);
     if forward < patience {
@@ -328,19 +312,6 @@ fn forwarded_too_late(config: &Config, given: &Given) -> Option<Finding> {
             duration(patience)
         ),
         "reduce forward_patience, or Firehose retries requests whose events cannot be forwarded",
-    )
-}
-
-fn no_stream_in_this_build(config: &Config, given: &Given) -> Option<Finding> {
-    if cfg!(feature = "to-firehose") || config.dead_letters.stream.is_none() {
-        return None;
-    }
-    finding(
-        Severity::Error,
-        given,
-        &["dead_letters.stream"],
-        "this build cannot send to Firehose".to_owned(),
-        "build with the feature `to-firehose`, or set dead_letters.directory instead",
     )
 }
 
@@ -399,19 +370,6 @@ fn no_signature_versions(config: &Config, given: &Given) -> Option<Finding> {
         &["sns.signature_versions"],
         "no signature version is accepted, so every signed message would be rejected".to_owned(),
         "set it to [1, 2], or to [2] to reject SHA-1",
-    )
-}
-
-fn no_sns_in_this_build(config: &Config, given: &Given) -> Option<Finding> {
-    if cfg!(feature = "sns") || config.sns.topics.is_empty() {
-        return None;
-    }
-    finding(
-        Severity::Error,
-        given,
-        &["sns.topics"],
-        "this build has no SNS endpoint".to_owned(),
-        "build with the feature `sns`, or remove the section",
     )
 }
 

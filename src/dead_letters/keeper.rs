@@ -9,11 +9,9 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use super::files::{Files, Written};
 use super::letters::Letter;
 use super::line::{Origin, Refused, raw_bytes_max};
-#[cfg(feature = "to-firehose")]
 use super::stream::{LetterStream, send_to};
 use super::unforwarded::Unforwarded;
 use crate::fault;
-#[cfg(feature = "to-firehose")]
 use crate::limits::FIREHOSE_RECORD_BYTES_MAX;
 use crate::offload::offload;
 use crate::ses::VALUE_BYTES_MAX;
@@ -26,7 +24,6 @@ pub(super) const PARCELS_MAX: usize = 256;
 #[derive(Debug)]
 pub enum LetterPlace {
     Files(Files),
-    #[cfg(feature = "to-firehose")]
     Stream(LetterStream),
 }
 
@@ -75,7 +72,6 @@ impl LetterPlace {
         match self {
             // A longer line could not be read back.
             Self::Files(_) => raw_bytes_max(VALUE_BYTES_MAX),
-            #[cfg(feature = "to-firehose")]
             Self::Stream(_) => raw_bytes_max(FIREHOSE_RECORD_BYTES_MAX),
         }
     }
@@ -126,7 +122,6 @@ impl Keeper {
         let Self { place, mut queue, outcomes } = self;
         match place {
             LetterPlace::Files(files) => write_to(files, &mut queue, &outcomes).await,
-            #[cfg(feature = "to-firehose")]
             LetterPlace::Stream(stream) => send_to(&stream, &mut queue, &outcomes).await,
         }
     }
@@ -189,7 +184,6 @@ impl Outcomes {
     }
 
     /// Logs that letters are waiting because their destination does not accept them.
-    #[cfg(feature = "to-firehose")]
     pub(super) fn delayed(&self, letters: usize, why: &str) {
         if self.errors.allow() {
             tracing::error!(letters, why, "sending dead letters failed; retrying");

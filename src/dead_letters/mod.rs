@@ -16,7 +16,6 @@ mod files;
 mod keeper;
 mod letters;
 mod line;
-#[cfg(feature = "to-firehose")]
 mod stream;
 mod unforwarded;
 
@@ -27,7 +26,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 pub(crate) use files::Files;
 pub(crate) use keeper::{Keeper, LetterPlace};
 pub(crate) use letters::Letters;
-#[cfg(feature = "to-firehose")]
 pub(crate) use stream::LetterStream;
 
 use self::keeper::{Contents, Outcomes, Parcel};

@@ -52,26 +52,6 @@ impl TargetKind {
         }
     }
 
-    /// The Cargo feature that is required to forward to it.
-    #[must_use]
-    pub const fn feature(self) -> &'static str {
-        match self {
-            Self::Firehose => "to-firehose",
-            Self::Sns => "to-sns",
-            Self::EventBridge => "to-event-bridge",
-        }
-    }
-
-    /// Whether this build can forward to it.
-    #[must_use]
-    pub const fn is_built_in(self) -> bool {
-        match self {
-            Self::Firehose => cfg!(feature = "to-firehose"),
-            Self::Sns => cfg!(feature = "to-sns"),
-            Self::EventBridge => cfg!(feature = "to-event-bridge"),
-        }
-    }
-
     /// The service in an ARN, the prefix of the name, the characters allowed in a name besides
     /// letters and digits, and the maximum length of a name.
     /// <https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>,

@@ -1,19 +1,11 @@
 //! The client of one target, whatever its kind.
-#![cfg_attr(
-    not(all(feature = "to-firehose", feature = "to-sns", feature = "to-event-bridge")),
-    allow(dead_code, clippy::unused_async, reason = "what remains depends on the features")
-)]
-
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{Region, SdkConfig};
 
-#[cfg(feature = "to-event-bridge")]
 use super::event_bridge::EventBridge;
-#[cfg(feature = "to-firehose")]
 use super::firehose::Firehose;
 use super::forwards::RawEvent;
-#[cfg(feature = "to-sns")]
 use super::sns::Sns;
 use crate::aws::{AwsEnvironment, CONNECT_TIMEOUT, CallFailure, CallLimits, assume_role};
 use crate::definitions::Target;
@@ -39,11 +31,8 @@ pub(super) struct CallShape {
 /// The client of a target.
 #[derive(Debug)]
 pub(super) enum Client {
-    #[cfg(feature = "to-firehose")]
     Firehose(Firehose),
-    #[cfg(feature = "to-sns")]
     Sns(Sns),
-    #[cfg(feature = "to-event-bridge")]
     EventBridge(EventBridge),
     /// This build does not support the kind, so no rule forwards to it.
     NotBuiltIn,
@@ -66,13 +55,10 @@ impl Client {
         let sdk = sdk.into_builder().retry_config(RetryConfig::disabled());
         let sdk = sdk.timeout_config(timeouts).build();
         match target.kind {
-            #[cfg(feature = "to-firehose")]
             crate::definitions::TargetKind::Firehose => {
                 Self::Firehose(Firehose::new(&sdk, &target.arn))
             }
-            #[cfg(feature = "to-sns")]
             crate::definitions::TargetKind::Sns => Self::Sns(Sns::new(&sdk, &target.arn)),
-            #[cfg(feature = "to-event-bridge")]
             crate::definitions::TargetKind::EventBridge => {
                 Self::EventBridge(EventBridge::new(&sdk, &target.arn, source))
             }
@@ -86,11 +72,8 @@ impl Client {
 
     pub(super) fn shape(&self) -> CallShape {
         match self {
-            #[cfg(feature = "to-firehose")]
             Self::Firehose(_) => Firehose::SHAPE,
-            #[cfg(feature = "to-sns")]
             Self::Sns(_) => Sns::SHAPE,
-            #[cfg(feature = "to-event-bridge")]
             Self::EventBridge(_) => EventBridge::SHAPE,
             Self::NotBuiltIn => {
                 CallShape { limits: CallLimits { entries: 1, bytes: 0 }, event_bytes: 0 }
@@ -104,11 +87,8 @@ impl Client {
     /// No event was accepted, or the outcome is unknown.
     pub(super) async fn put(&self, events: &[RawEvent]) -> Result<Vec<SendOutcome>, CallFailure> {
         match self {
-            #[cfg(feature = "to-firehose")]
             Self::Firehose(firehose) => firehose.put(events).await,
-            #[cfg(feature = "to-sns")]
             Self::Sns(sns) => sns.put(events).await,
-            #[cfg(feature = "to-event-bridge")]
             Self::EventBridge(bus) => bus.put(events).await,
             Self::NotBuiltIn => {
                 let _ = events;

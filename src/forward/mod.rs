@@ -9,13 +9,10 @@
 //! in one outcome of `postmeter_forwards_total`.
 
 mod client;
-#[cfg(feature = "to-event-bridge")]
 mod event_bridge;
-#[cfg(feature = "to-firehose")]
 mod firehose;
 mod forwards;
 mod lane;
-#[cfg(feature = "to-sns")]
 mod sns;
 mod waiting;
 

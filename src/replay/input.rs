@@ -7,7 +7,6 @@ use std::str::FromStr;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
     /// All keys that begin with the prefix.
-    #[cfg(feature = "s3")]
     Bucket { bucket: String, prefix: String },
     /// A file, or a folder with everything in it.
     Path(PathBuf),
@@ -27,9 +26,6 @@ impl FromStr for Input {
         }
         match text.strip_prefix("s3://") {
             None => Ok(Self::Path(text.into())),
-            #[cfg(not(feature = "s3"))]
-            Some(_) => Err("this build has no S3 support (feature `s3`)".to_owned()),
-            #[cfg(feature = "s3")]
             Some(place) => {
                 let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
                 if bucket.is_empty() {
@@ -49,7 +45,6 @@ mod tests {
     fn buckets_and_paths_are_told_apart() {
         assert_eq!("a/b".parse(), Ok(Input::Path("a/b".into())));
         assert!("-".parse::<Input>().is_err());
-        #[cfg(feature = "s3")]
         {
             let bucket = |bucket: &str, prefix: &str| {
                 Ok(Input::Bucket { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
@@ -59,7 +54,5 @@ mod tests {
             assert_eq!("s3://mail/events/2026".parse(), bucket("mail", "events/2026"));
             assert!("s3:///x".parse::<Input>().is_err());
         }
-        #[cfg(not(feature = "s3"))]
-        assert!("s3://mail/".parse::<Input>().is_err());
     }
 }

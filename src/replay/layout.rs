@@ -20,7 +20,6 @@ const SECOND_MS: i64 = 1000;
 pub(super) const HOUR_MS: i64 = 3600 * SECOND_MS;
 pub(super) const DAY_MS: i64 = 24 * HOUR_MS;
 /// At most.
-#[cfg(feature = "s3")]
 const MONTH_MS: i64 = 31 * DAY_MS;
 
 /// `YYYY-MM-dd-HH-MM-SS`
@@ -41,7 +40,6 @@ pub(super) fn of_folder(path: &str) -> Option<Span> {
 }
 
 /// The month of a folder that contains folders of days.
-#[cfg(feature = "s3")]
 #[must_use]
 pub(super) fn of_month(path: &str) -> Option<Span> {
     let mut folders = path.rsplit('/').filter(|folder| !folder.is_empty());
@@ -176,7 +174,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(feature = "s3")]
     fn a_month_is_two_folders_at_the_end() {
         let of = |path: &str| of_month(path).map(|span| Minute::of_ms(span.start_ms).to_string());
         assert_eq!(of("p/2026/11/").as_deref(), Some("2026-11-01T00:00:00Z"));
@@ -200,7 +197,6 @@ mod tests {
             junk in "\\PC{0,40}",
         ) {
             let _ = (of_object(&junk), of_folder(&junk));
-            #[cfg(feature = "s3")]
             let _ = of_month(&junk);
             let time = Minute::of_ms(at * 1000).to_string();
             let (date, hour, minute) = (&time[..10], &time[11..13], &time[14..16]);

@@ -5,7 +5,6 @@
 //! merged in one step. With a journal that knows the IDs, an interrupted replay is resumed. Events
 //! count at their own times.
 
-#[cfg(feature = "s3")]
 pub(crate) mod bucket;
 pub(crate) mod folder;
 mod input;

@@ -8,16 +8,17 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use crate::ack::{RequestId, SourceKind};
-#[cfg(feature = "s3")]
 use crate::source::s3::Object;
 
 /// One version of an object.
 #[derive(Clone, Debug)]
 pub(crate) enum ObjectPlace {
-    #[cfg(feature = "s3")]
     Bucket(Object),
     /// A file by its canonical path.
-    File { path: PathBuf, stamp: ObjectStamp },
+    File {
+        path: PathBuf,
+        stamp: ObjectStamp,
+    },
 }
 
 /// Identifies the version of a file: a rewritten file is another version.
@@ -35,7 +36,6 @@ impl ObjectPlace {
     #[must_use]
     pub(crate) fn key(&self) -> Cow<'_, str> {
         match self {
-            #[cfg(feature = "s3")]
             Self::Bucket(object) => Cow::Borrowed(&object.key),
             Self::File { path, .. } => path.to_string_lossy(),
         }
@@ -45,7 +45,6 @@ impl ObjectPlace {
     #[must_use]
     pub(crate) fn version(&self) -> String {
         match self {
-            #[cfg(feature = "s3")]
             Self::Bucket(object) => object.version().unwrap_or_default().to_owned(),
             Self::File { stamp, .. } => format!("{} bytes of {}", stamp.bytes, stamp.written_ns),
         }
@@ -55,7 +54,6 @@ impl ObjectPlace {
     #[must_use]
     pub(crate) fn id(&self) -> RequestId {
         match self {
-            #[cfg(feature = "s3")]
             Self::Bucket(object) => object.id(),
             Self::File { path, .. } => RequestId::new(
                 SourceKind::File,
@@ -69,7 +67,6 @@ impl ObjectPlace {
 impl fmt::Display for ObjectPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            #[cfg(feature = "s3")]
             Self::Bucket(object) => f.write_str(&object.url()),
             Self::File { path, .. } => path.display().fmt(f),
         }

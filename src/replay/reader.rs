@@ -7,7 +7,6 @@ use tokio::time::sleep;
 use super::object::{ObjectPlace, ObjectStamp};
 use crate::backoff::Backoff;
 use crate::intake::{MeteredBatch, ReadError, read_stream};
-#[cfg(feature = "s3")]
 use crate::source::s3::Objects;
 
 /// How often reading a file is attempted.
@@ -19,7 +18,6 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub(crate) struct ObjectReader {
     /// The S3 client, if any input is in S3.
-    #[cfg(feature = "s3")]
     pub objects: Option<Objects>,
 }
 
@@ -38,7 +36,6 @@ impl ObjectReader {
     ) -> Result<Option<MeteredBatch>, ReadError> {
         let mut backoff = Backoff::default();
         match place {
-            #[cfg(feature = "s3")]
             ObjectPlace::Bucket(object) => {
                 let none = || {
                     ReadError::Failed(

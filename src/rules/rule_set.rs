@@ -47,7 +47,7 @@ pub enum Action {
     Count(MetricRule),
     /// Forward it to the target with this index in [`RuleSet::targets`].
     Forward(usize),
-    /// Do nothing: such a destination receives nothing, at least in this build.
+    /// Do nothing: such a destination receives nothing.
     Nothing,
 }
 
@@ -132,10 +132,10 @@ impl RuleSet {
                                 MetricRule::new(cloudwatch, namespace, types, &interest, layouts);
                             Action::Count(metrics)
                         }
-                        Destination::Forward(target) if target.kind.is_built_in() => {
+                        Destination::Forward(target) => {
                             Action::Forward(place_of(&mut targets, target))
                         }
-                        Destination::Forward(_) | Destination::Pinpoint { .. } => Action::Nothing,
+                        Destination::Pinpoint { .. } => Action::Nothing,
                     },
                 })
                 .collect();

@@ -593,5 +593,5 @@ fn help_of_every_command_shows_an_example() {
 fn the_version_is_that_of_the_package() {
     let (stdout, _) = outcome(&["--version"], b"", 0);
     let start = concat!("postmeter ", env!("CARGO_PKG_VERSION"), " (commit ");
-    assert!(stdout.starts_with(start) && stdout.contains("features: "), "{stdout}");
+    assert!(stdout.starts_with(start), "{stdout}");
 }

@@ -65,7 +65,7 @@ pub(super) fn definition(
     let matching_event_types = matching_event_types(object, &mut types, report);
     let destination = destination(object, &types, report);
     let destination = destination.map(|(spot, destination)| {
-        forwarding::warn_if_inert(&destination, matches!(enabled, Ok(true)), &spot, report);
+        forwarding::warn_if_inert(&destination, &spot, report);
         destination
     });
     Ok(Definition {

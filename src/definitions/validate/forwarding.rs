@@ -43,24 +43,11 @@ pub(super) fn pinpoint(node: &Node, report: &mut FindingReport) -> Checked<Desti
 }
 
 /// Warns that a destination receives nothing.
-pub(super) fn warn_if_inert(
-    destination: &Destination,
-    enabled: bool,
-    spot: &Spot,
-    report: &mut FindingReport,
-) {
-    match destination {
-        Destination::Pinpoint { .. } => {
-            // https://docs.aws.amazon.com/pinpoint/latest/userguide/migrate.html, 2026-11-21.
-            let what = "Pinpoint destination receives nothing: AWS ended Pinpoint on 2026-10-30";
-            report.warning(spot, what, "remove the destination, or use another kind");
-        }
-        Destination::Forward(target) if enabled && !target.kind.is_built_in() => {
-            let (name, feature) = (target.kind.name(), target.kind.feature());
-            let what = format!("{name} destination receives nothing in this build");
-            report.warning(spot, what, format!("build postmeter with the feature `{feature}`"));
-        }
-        Destination::CloudWatch(_) | Destination::Forward(_) => {}
+pub(super) fn warn_if_inert(destination: &Destination, spot: &Spot, report: &mut FindingReport) {
+    if let Destination::Pinpoint { .. } = destination {
+        // https://docs.aws.amazon.com/pinpoint/latest/userguide/migrate.html, 2026-11-21.
+        let what = "Pinpoint destination receives nothing: AWS ended Pinpoint on 2026-10-30";
+        report.warning(spot, what, "remove the destination, or use another kind");
     }
 }
 

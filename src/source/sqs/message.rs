@@ -9,13 +9,11 @@ use tokio::time::Instant;
 
 use super::SqsShared;
 use super::hand::MessageGuard;
-#[cfg(feature = "s3")]
 use super::objects::merge_objects;
 use crate::ack::{Admission, Refusal, RefusalReason, RequestId, SourceKind, Stage, Ticket, Waiter};
 use crate::intake::{LetterContent, Named, Patience};
 use crate::limits::SQS_VISIBILITY_MAX;
 use crate::pipeline::Batch;
-#[cfg(feature = "s3")]
 use crate::source::s3::Notification;
 use crate::telemetry::RequestOutcome;
 
@@ -134,7 +132,6 @@ async fn merge(
     request: RequestId,
     body: Bytes,
 ) -> Result<Waiters, Refusal> {
-    #[cfg(feature = "s3")]
     if let Some(source) = &shared.objects
         && let Some(notification) = Notification::read(&body)
     {

@@ -10,7 +10,6 @@
 
 mod hand;
 mod message;
-#[cfg(feature = "s3")]
 mod objects;
 mod poller;
 mod queue;
@@ -31,7 +30,6 @@ use crate::intake::SourceIntake;
 use crate::supervisor::Supervisor;
 use crate::telemetry::{LogLimiter, Metrics, TaskName};
 
-#[cfg(feature = "s3")]
 pub use objects::ObjectSource;
 pub use queue::region_of;
 
@@ -53,7 +51,6 @@ pub struct SqsParts {
     pub metrics: Arc<Metrics>,
     pub supervisor: Supervisor,
     /// Reads the objects that messages name.
-    #[cfg(feature = "s3")]
     pub objects: Option<ObjectSource>,
     /// Cancelled when the daemon drains.
     pub drain: CancellationToken,
@@ -73,7 +70,6 @@ struct SqsShared {
     /// Messages to delete.
     deletions: mpsc::UnboundedSender<Arc<str>>,
     warnings: LogLimiter,
-    #[cfg(feature = "s3")]
     objects: Option<ObjectSource>,
     drain: CancellationToken,
     /// Limits the messages in progress, each with its body in memory.
@@ -115,7 +111,6 @@ impl SqsSource {
             warnings: LogLimiter::new(Duration::from_secs(10), Arc::clone(&metrics)),
             metrics,
             deletions,
-            #[cfg(feature = "s3")]
             objects: parts.objects,
             drain,
             working: Arc::new(Semaphore::new(WORKING_MAX)),
