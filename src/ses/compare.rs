@@ -3,15 +3,18 @@
 
 use serde::de::IgnoredAny;
 
-use super::delivery::by_parser;
+use super::envelope::delivery::{by_parser, read_request};
+use super::envelope::path::Path;
+use super::envelope::text::Progress;
+use super::envelope::unwrap::Reading;
+use super::envelope::visitor::{Other, Visit};
 use super::event::Event;
-use super::gunzip::{gunzip, stream};
-use super::interest::{Interest, InterestBuilder, ValueKind};
-use super::json::{DEPTH_MAX, Step, VALUE_BYTES_MAX, ValueReader, read_by_reference};
-use super::text::Progress;
-use super::unwrap::{Other, Path, Reading, Visit};
-use super::value::{Block, Value};
-use super::{is_gzip, read_request};
+use super::event::block::Block;
+use super::event::interest::{Interest, InterestBuilder, ValueKind};
+use super::event::value::Value;
+use super::event::value_reader::{ValueReader, read_by_reference};
+use super::gunzip::{gunzip, is_gzip, stream};
+use super::json::step::{DEPTH_MAX, Step, VALUE_BYTES_MAX};
 
 /// What fuzzing reads from events.
 #[must_use]
@@ -153,7 +156,7 @@ fn plain_delivery(body: &[u8], interest: &Interest) -> Result<(), String> {
 }
 
 /// Everything that can be seen of a value.
-pub(super) fn told(step: Step, value: &Value<'_>, interest: &Interest) -> String {
+pub(crate) fn told(step: Step, value: &Value<'_>, interest: &Interest) -> String {
     if !matches!(step, Step::Value { .. }) {
         return format!("{step:?}");
     }

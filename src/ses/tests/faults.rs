@@ -1,7 +1,7 @@
 //! Which input is a fault, and where reading restarts.
 
-use super::super::json::{DEPTH_MAX, VALUE_BYTES_MAX};
 use super::*;
+use crate::ses::json::step::DEPTH_MAX;
 
 /// A fault on its own line between two events counts as one `malformed`, and both events are read.
 #[track_caller]

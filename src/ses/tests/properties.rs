@@ -8,10 +8,11 @@ use serde::de::IgnoredAny;
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
-use super::super::compare;
-use super::super::json::{DEPTH_MAX, Step, VALUE_BYTES_MAX, ValueReader};
-use super::super::value::Value;
 use super::*;
+use crate::ses::compare;
+use crate::ses::event::value::Value;
+use crate::ses::event::value_reader::ValueReader;
+use crate::ses::json::step::{DEPTH_MAX, Step};
 use crate::synth::{Generator, Profile, StreamOptions, stream};
 
 /// Returns bytes in pieces of the given sizes, repeatedly.

@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::super::unwrap::{GZIPS_MAX, LEVELS_MAX};
 use super::properties::{mutated_stream, soup};
 use super::*;
+use crate::ses::envelope::path::{GZIPS_MAX, LEVELS_MAX};
 use crate::synth::{Profile, StreamOptions, stream};
 
 /// Keeps all values.

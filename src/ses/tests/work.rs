@@ -2,10 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::super::json::VALUE_BYTES_MAX;
-use super::super::work;
 use super::properties::soup;
 use super::*;
+use crate::ses::work;
 
 /// Counts visits.
 #[derive(Default)]

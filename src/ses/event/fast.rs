@@ -1,6 +1,6 @@
 //! The fast reader for objects: `sonic-rs`, which uses SIMD to skip what no rule reads.
 //!
-//! It returns a result only where [`super::json`] certainly returns the same. What `sonic-rs`
+//! It returns a result only where [`super::value_reader::read_by_reference`] certainly returns the same. What `sonic-rs`
 //! judges differently from RFC 8259 is checked here, and everything it rejects is read again by the
 //! reference, which alone reports faults.
 
@@ -11,15 +11,15 @@ use memchr::memmem::Finder;
 use serde::de::DeserializeSeed;
 
 use super::interest::Interest;
-use super::json::DEPTH_MAX;
 use super::plain::EventSeed;
 use super::value::Value;
-use super::work;
+use crate::ses::json::step::DEPTH_MAX;
+use crate::ses::work;
 
 /// How far to look for the end of an object. Bytes beyond the end are checked in vain, so the
 /// window must stay a small multiple of an object. It follows the length of recent objects.
 #[derive(Debug)]
-pub(super) struct Window {
+pub(crate) struct Window {
     /// Approximately the longest recent object.
     len: usize,
 }
@@ -35,14 +35,14 @@ impl Window {
     const LEN_MIN: usize = 128;
 
     /// Records the length of an object.
-    pub(super) fn follow(&mut self, len: usize) {
+    pub(crate) fn follow(&mut self, len: usize) {
         self.len = len.max(self.len - self.len / 4);
     }
 }
 
 /// Reads the object at the start of `input` into an empty value and returns its length; `None` when
 /// the reference must read it.
-pub(super) fn read_object<'a>(
+pub(crate) fn read_object<'a>(
     input: &'a [u8],
     interest: &Interest,
     bytes_max: usize,
@@ -76,7 +76,7 @@ pub(super) fn read_object<'a>(
 }
 
 /// Reads a valid object into an empty value; returns whether that was possible.
-pub(super) fn read_valid_object<'a>(
+pub(crate) fn read_valid_object<'a>(
     object: &'a [u8],
     interest: &Interest,
     value: &mut Value<'a>,

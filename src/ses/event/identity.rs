@@ -7,8 +7,8 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use super::raw::Raw;
-use super::value::{Block, Text};
+use super::block::Block;
+use crate::ses::json::raw::{Raw, Text};
 
 /// 128 bits of a SHA-256 over the identity of an event. An attacker who can create a collision
 /// could hide an event, hence a cryptographic hash. It is the same in every process.
@@ -17,7 +17,7 @@ pub struct Fingerprint([u8; Self::BYTES]);
 
 /// A field of a block that is part of the identity. Its number is hashed and never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
+pub(crate) enum Part {
     MessageId = 1,
     Recipient = 2,
     Link = 3,
@@ -27,7 +27,7 @@ pub(super) enum Part {
 }
 
 /// A text of a block; recipients are in order.
-pub(super) type Told<'a> = (Block, Part, Text<'a>);
+pub(crate) type Told<'a> = (Block, Part, Text<'a>);
 
 /// Hashed first. Must change when the hashed fields change.
 const VERSION: &[u8] = b"postmeter event 1";
@@ -49,7 +49,7 @@ impl Fingerprint {
 
     /// The fingerprint of an event of a type at a time. `None` without the mail's ID, which is
     /// needed to identify it.
-    pub(super) fn of(
+    pub(crate) fn of(
         kind: &str,
         time: &[u8],
         told: &[Told<'_>],
@@ -91,7 +91,7 @@ impl fmt::Debug for Fingerprint {
 }
 
 /// The mail's ID in SES.
-pub(super) fn message_id<'v>(told: &'v [Told<'_>]) -> Option<&'v [u8]> {
+pub(crate) fn message_id<'v>(told: &'v [Told<'_>]) -> Option<&'v [u8]> {
     let id = told.iter().find(|(_, part, _)| *part == Part::MessageId);
     id.map(|(.., text)| &**text).filter(|text| !text.is_empty())
 }
@@ -105,7 +105,7 @@ const fn names_recipients(block: Block) -> bool {
 
 impl Part {
     /// Every part, by its number.
-    pub(super) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::MessageId,
         Self::Recipient,
         Self::Link,
@@ -115,11 +115,11 @@ impl Part {
     ];
 
     /// The place among [`Self::ALL`].
-    pub(super) const fn index(self) -> usize {
+    pub(crate) const fn index(self) -> usize {
         self as usize - 1
     }
 
-    pub(super) fn of(key: &[u8], block: Block) -> Option<Self> {
+    pub(crate) fn of(key: &[u8], block: Block) -> Option<Self> {
         Some(match (block, key) {
             (Block::Mail, b"messageId") => Self::MessageId,
             (Block::Mail, b"destination")
@@ -137,6 +137,6 @@ impl Part {
 }
 
 /// A recipient: an address, or an object with an `emailAddress`.
-pub(super) fn recipient(raw: Raw<'_>) -> Option<Text<'_>> {
+pub(crate) fn recipient(raw: Raw<'_>) -> Option<Text<'_>> {
     raw.text().or_else(|| raw.member("emailAddress").text())
 }

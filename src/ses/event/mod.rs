@@ -1,10 +1,28 @@
-//! An SES sending event: a borrowed view of the fields that the rules can read.
+//! Sending events: which fields have a meaning, how they are read, and the [`Event`] that is a view
+//! of them.
+//!
+//! [`value_reader`] reads a JSON value into a [`Value`]; [`fast`] and [`plain`] read the usual form,
+//! [`members`] any form. [`interest`] says which values are wanted, [`identity`] what makes an event
+//! different from all others, [`wrapper`] which fields are those of a wrapping.
 
-use super::event_type::EventType;
-use super::identity::{Fingerprint, message_id};
-use super::interest::Slot;
-use super::time::parse_ms;
-use super::value::{Block, Fields, Value};
+pub(crate) mod block;
+pub(crate) mod event_type;
+mod fast;
+pub(crate) mod identity;
+pub(crate) mod interest;
+mod members;
+mod plain;
+pub mod time;
+pub(crate) mod value;
+pub(crate) mod value_reader;
+pub(crate) mod wrapper;
+
+use self::block::Block;
+use self::event_type::EventType;
+use self::identity::{Fingerprint, message_id};
+use self::interest::Slot;
+use self::time::parse_ms;
+use self::value::{Fields, Value};
 
 /// One sending event. Lives while its record is read; never stored.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +43,7 @@ pub enum TimeOrigin {
 // === impl Event ===
 
 impl<'v> Event<'v> {
-    pub(super) fn new(event_type: EventType, value: &'v Value<'_>) -> Self {
+    pub(crate) fn new(event_type: EventType, value: &'v Value<'_>) -> Self {
         Self { event_type, fields: value.fields() }
     }
 

@@ -11,13 +11,15 @@ use serde::de::{
     DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor,
 };
 
+use super::block::Block;
 use super::identity::Part;
 use super::interest::{Interest, Slot};
 use super::members::{BlockField, HeaderField, ValueField};
-use super::value::{Block, Text, Value};
+use super::value::Value;
+use crate::ses::json::raw::Text;
 
 /// Reads an object that may be an event into an empty value.
-pub(super) struct EventSeed<'v, 'i, 'a> {
+pub(crate) struct EventSeed<'v, 'i, 'a> {
     pub value: &'v mut Value<'a>,
     pub interest: &'i Interest,
 }

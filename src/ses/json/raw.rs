@@ -4,22 +4,19 @@ use std::borrow::Cow;
 
 use memchr::memchr;
 
-use super::gunzip::is_gzip;
 use super::strings::{decode, end_of_valid};
-use super::text::BYTE_ORDER_MARK;
-use super::value::Text;
-use super::work;
+use crate::ses::work;
 
-/// Stands for a truncated gzip stream whose readable part was kept: gzip that ends at once.
-pub(super) const TORN_GZIP: &[u8] = &[0x1f, 0x8b];
+/// A JSON string as bytes. UTF-8 except for lone surrogates, which take three bytes each.
+pub type Text<'a> = Cow<'a, [u8]>;
 
 /// One valid JSON value without white space around it, or nothing.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Raw<'a>(&'a [u8]);
+pub(crate) struct Raw<'a>(&'a [u8]);
 
 /// The elements of a list.
 #[derive(Clone, Debug)]
-pub(super) struct Elements<'a, 'k> {
+pub(crate) struct Elements<'a, 'k> {
     rest: &'a [u8],
     /// The end of `rest`, as a position in the text that `long` refers to.
     end: usize,
@@ -28,33 +25,33 @@ pub(super) struct Elements<'a, 'k> {
 }
 
 /// The first byte of a value, and the position after its last one.
-pub(super) type Span = (usize, usize);
+pub(crate) type Span = (usize, usize);
 
 /// The members of an object, with their names.
 #[derive(Clone, Debug)]
-pub(super) struct Members<'a, 'k>(Elements<'a, 'k>);
+pub(crate) struct Members<'a, 'k>(Elements<'a, 'k>);
 
 // === impl Raw ===
 
 impl<'a> Raw<'a> {
     /// Wraps bytes that are known to be one valid JSON value.
-    pub(super) fn new(json: &'a [u8]) -> Self {
+    pub(crate) fn new(json: &'a [u8]) -> Self {
         Self(json)
     }
 
-    pub(super) fn bytes(self) -> &'a [u8] {
+    pub(crate) fn bytes(self) -> &'a [u8] {
         self.0
     }
 
-    pub(super) fn is_text(self) -> bool {
+    pub(crate) fn is_text(self) -> bool {
         self.0.first() == Some(&b'"')
     }
 
-    pub(super) fn is_object(self) -> bool {
+    pub(crate) fn is_object(self) -> bool {
         self.0.first() == Some(&b'{')
     }
 
-    pub(super) fn is_list(self) -> bool {
+    pub(crate) fn is_list(self) -> bool {
         self.0.first() == Some(&b'[')
     }
 
@@ -66,7 +63,7 @@ impl<'a> Raw<'a> {
     }
 
     /// The decoded bytes of a string.
-    pub(super) fn text(self) -> Option<Text<'a>> {
+    pub(crate) fn text(self) -> Option<Text<'a>> {
         let (content, is_plain) = self.content()?;
         if is_plain {
             return Some(Cow::Borrowed(content));
@@ -77,7 +74,7 @@ impl<'a> Raw<'a> {
     }
 
     /// The same, with a reusable buffer for strings that must be decoded.
-    pub(super) fn text_in<'b>(self, buffer: &'b mut Vec<u8>) -> Option<&'b [u8]>
+    pub(crate) fn text_in<'b>(self, buffer: &'b mut Vec<u8>) -> Option<&'b [u8]>
     where
         'a: 'b,
     {
@@ -91,23 +88,23 @@ impl<'a> Raw<'a> {
     }
 
     /// The elements, if it is a list.
-    pub(super) fn elements(self) -> Elements<'a, 'static> {
+    pub(crate) fn elements(self) -> Elements<'a, 'static> {
         Elements { rest: if self.is_list() { &self.0[1..] } else { &[] }, end: 0, long: &[] }
     }
 
     /// The members, if it is an object.
-    pub(super) fn members(self) -> Members<'a, 'static> {
+    pub(crate) fn members(self) -> Members<'a, 'static> {
         self.members_beside(0, &[])
     }
 
     /// The same, with the known long values of the text, in which this value starts at `start`.
-    pub(super) fn members_beside(self, start: usize, long: &[Span]) -> Members<'a, '_> {
+    pub(crate) fn members_beside(self, start: usize, long: &[Span]) -> Members<'a, '_> {
         let rest = if self.is_object() { &self.0[1..] } else { &[] };
         Members(Elements { rest, end: start + self.0.len(), long })
     }
 
     /// The last member with a name; nothing if this is not an object.
-    pub(super) fn member(self, name: &str) -> Self {
+    pub(crate) fn member(self, name: &str) -> Self {
         let named = self.members().filter(|(key, _)| **key == *name.as_bytes());
         named.last().map(|(_, member)| member).unwrap_or_default()
     }
@@ -133,7 +130,7 @@ impl<'a> Elements<'a, '_> {
     }
 
     /// If the next element is an object, passes its members and returns it, in one pass.
-    pub(super) fn next_object(&mut self, mut found: impl FnMut(&[u8], Raw<'a>)) -> Option<Raw<'a>> {
+    pub(crate) fn next_object(&mut self, mut found: impl FnMut(&[u8], Raw<'a>)) -> Option<Raw<'a>> {
         let rest = self.skip_between()?;
         if rest[0] != b'{' {
             return self.next();
@@ -221,28 +218,6 @@ fn len_of_value(json: &[u8]) -> usize {
         at += 1;
     }
     at
-}
-
-// === what is kept of a value ===
-
-/// Wraps an entry of `Records` in a list, because alone it would be read as a value.
-pub(super) fn in_notifications(entry: &[u8]) -> Vec<u8> {
-    [b"{\"Records\":[", entry, b"]}"].concat()
-}
-
-/// Wraps a record of a Firehose request in a request.
-pub(super) fn in_request(record: &[u8]) -> Vec<u8> {
-    [b"{\"requestId\":\"\",\"records\":[", record, b"]}"].concat()
-}
-
-/// A fault as it was inside a text. At the start of a text some bytes have a special meaning; after
-/// a space they do not.
-pub(super) fn in_text(fault: &[u8]) -> Cow<'_, [u8]> {
-    if is_gzip(fault) || fault.starts_with(BYTE_ORDER_MARK) {
-        [b" ", fault].concat().into()
-    } else {
-        fault.into()
-    }
 }
 
 #[cfg(test)]

@@ -6,11 +6,14 @@
 use memchr::{memchr, memchr2};
 
 use super::data::Buffer;
-use super::interest::Interest;
-use super::json::{Step, read_by_reference};
-use super::raw::Raw;
-use super::unwrap::{Path, Reading, Visit, each_data};
-use super::value::{Text, Value};
+use super::path::Path;
+use super::unwrap::{Reading, each_data};
+use super::visitor::Visit;
+use crate::ses::event::interest::Interest;
+use crate::ses::event::value::Value;
+use crate::ses::event::value_reader::read_by_reference;
+use crate::ses::json::raw::{Raw, Text};
+use crate::ses::json::step::Step;
 
 /// A Firehose delivery whose records are not read yet.
 #[derive(Debug)]
@@ -51,7 +54,7 @@ pub fn read_request<'a>(
 }
 
 /// As [`read_request`], with the parser only.
-pub(super) fn by_parser<'a>(
+pub(crate) fn by_parser<'a>(
     body: &'a [u8],
     interest: &Interest,
 ) -> Result<FirehoseRequest<'a>, &'static str> {

@@ -7,14 +7,15 @@
 
 use std::collections::VecDeque;
 
-use super::json::{DEPTH_MAX, Step};
 use super::raw::Span;
+use super::scalar::inner_scalar;
+use super::step::{DEPTH_MAX, Step, at_end};
 use super::strings::{Token, string};
-use super::work;
+use crate::ses::work;
 
 /// The state of the grammar at one position of a text.
 #[derive(Debug)]
-pub(super) struct Frames {
+pub(crate) struct Frames {
     /// The positions of the open brackets, outermost first.
     opens: VecDeque<usize>,
     /// The first byte that is not checked; outside of strings.
@@ -57,7 +58,7 @@ enum Stop {
 
 /// What is known about a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum KnownShape {
+pub(crate) enum KnownShape {
     /// A value starts here that was open when checking stopped.
     Open,
     /// A value started here and ended before that position.
@@ -82,14 +83,14 @@ impl Default for Frames {
 
 impl Frames {
     /// Resets the state for another text.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.opens.clear();
         self.at = 0;
     }
 
     /// What is known about a position. Positions must be ascending.
     #[inline]
-    pub(super) fn known(&mut self, place: usize) -> KnownShape {
+    pub(crate) fn known(&mut self, place: usize) -> KnownShape {
         if place >= self.at {
             return KnownShape::Unknown;
         }
@@ -100,7 +101,7 @@ impl Frames {
     }
 
     /// Checks an unknown object or list that starts at `start`.
-    pub(super) fn read(&mut self, text: &[u8], start: usize, bytes_max: usize) -> Step {
+    pub(crate) fn read(&mut self, text: &[u8], start: usize, bytes_max: usize) -> Step {
         self.opens.clear();
         self.long.clear();
         self.at = start;
@@ -109,7 +110,7 @@ impl Frames {
     }
 
     /// Continues with the value at `start`, which was open when checking stopped.
-    pub(super) fn resume(&mut self, text: &[u8], start: usize, bytes_max: usize) -> Step {
+    pub(crate) fn resume(&mut self, text: &[u8], start: usize, bytes_max: usize) -> Step {
         match self.stop {
             Stop::Value | Stop::Fault => Step::Fault,
             Stop::End => at_end(text, start, bytes_max),
@@ -118,7 +119,7 @@ impl Frames {
     }
 
     /// The positions of some known values.
-    pub(super) fn long(&self) -> &[Span] {
+    pub(crate) fn long(&self) -> &[Span] {
         &self.long
     }
 
@@ -189,7 +190,7 @@ impl Frames {
                     at += 1;
                     continue;
                 }
-                (_, NextFrame::Value | NextFrame::FirstElement) => scalar(text, at),
+                (_, NextFrame::Value | NextFrame::FirstElement) => inner_scalar(text, at),
                 _ => break Stop::Fault,
             };
             match token {
@@ -210,64 +211,4 @@ impl Frames {
         (self.at, self.next) = (at, next);
         stop
     }
-}
-
-/// A text that ends inside a value.
-pub(super) fn at_end(text: &[u8], start: usize, bytes_max: usize) -> Step {
-    if text.len() - start > bytes_max { Step::Fault } else { Step::Incomplete }
-}
-
-/// Checks a number or literal inside a list or object.
-fn scalar(text: &[u8], at: usize) -> Token {
-    match text[at] {
-        b't' => literal(text, at, b"true"),
-        b'f' => literal(text, at, b"false"),
-        b'n' => literal(text, at, b"null"),
-        b'-' | b'0'..=b'9' => number(text, at),
-        _ => Token::Fault,
-    }
-}
-
-pub(super) fn literal(text: &[u8], at: usize, literal: &[u8]) -> Token {
-    let found = &text[at..];
-    if found.starts_with(literal) {
-        Token::End(at + literal.len())
-    } else if literal.starts_with(found) {
-        Token::Incomplete
-    } else {
-        Token::Fault
-    }
-}
-
-/// The grammar of RFC 8259 section 6. At the end of the text, more digits may follow.
-fn number(text: &[u8], at: usize) -> Token {
-    let mut end = at + usize::from(text[at] == b'-');
-    match text.get(end) {
-        Some(b'0') => end += 1,
-        Some(b'1'..=b'9') => end = digits(text, end),
-        Some(_) => return Token::Fault,
-        None => return Token::Incomplete,
-    }
-    if text.get(end) == Some(&b'.') {
-        match text.get(end + 1) {
-            Some(b'0'..=b'9') => end = digits(text, end + 1),
-            Some(_) => return Token::Fault,
-            None => return Token::Incomplete,
-        }
-    }
-    if let Some(b'e' | b'E') = text.get(end) {
-        end += 1 + usize::from(matches!(text.get(end + 1), Some(b'+' | b'-')));
-        match text.get(end) {
-            Some(b'0'..=b'9') => end = digits(text, end),
-            Some(_) => return Token::Fault,
-            None => return Token::Incomplete,
-        }
-    }
-    Token::End(end)
-}
-
-/// The position after the digits at `at`.
-pub(super) fn digits(text: &[u8], at: usize) -> usize {
-    let rest = &text[at..];
-    at + rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len())
 }

@@ -1,10 +1,12 @@
 //! Reads a text block by block.
 
 use super::blocks::{Block, End};
-use super::interest::Interest;
-use super::raw::TORN_GZIP;
-use super::text::Progress;
-use super::unwrap::{Other, Path, Reading, Visit};
+use crate::ses::envelope::kept::TORN_GZIP;
+use crate::ses::envelope::path::Path;
+use crate::ses::envelope::text::Progress;
+use crate::ses::envelope::unwrap::Reading;
+use crate::ses::envelope::visitor::{Other, Visit};
+use crate::ses::event::interest::Interest;
 
 /// The position in a text that is read in blocks. Keeps the unfinished value: at most one and a
 /// half times the longest value, plus a block.

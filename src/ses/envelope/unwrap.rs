@@ -1,145 +1,29 @@
 //! Unwraps events from the wrappings of SNS, SQS, EventBridge and Firehose.
 
 use super::data::Buffer;
-use super::event::Event;
-use super::event_type::{EventType, EventTypeSet};
-use super::gunzip::{gunzip, is_gzip};
-use super::interest::Interest;
-use super::json::read_valid;
-use super::raw::{Raw, TORN_GZIP, in_notifications, in_request, in_text};
+use super::kept::{TORN_GZIP, in_notifications, in_request, in_text};
+use super::path::{GZIPS_MAX, LEVELS_MAX, Path, Wrapping};
 use super::text::{Found, Progress};
-use super::value::{Value, Wrapper};
-
-/// Maximum number of nested wrappings; anything deeper is `foreign`.
-pub(super) const LEVELS_MAX: u8 = 8;
-
-/// Maximum number of gzip levels on a path, including that of a file or body; anything deeper is
-/// `malformed`. Firehose writes gzip objects, and Lambda or a producer may write gzip records.
-pub(super) const GZIPS_MAX: u8 = 2;
+use super::visitor::{Other, Visit};
+use crate::ses::event::Event;
+use crate::ses::event::event_type::{EventType, EventTypeSet};
+use crate::ses::event::interest::Interest;
+use crate::ses::event::value::Value;
+use crate::ses::event::value_reader::read_valid;
+use crate::ses::event::wrapper::Wrapper;
+use crate::ses::gunzip::{gunzip, is_gzip};
+use crate::ses::json::raw::Raw;
 
 /// Maximum size of one gzip below the outermost level, whatever the visitor admits: 128 MiB.
 /// Firehose accepts records of 1 MB and sends at most 64 MiB at once (limits of Amazon Data
 /// Firehose, 2026-11).
-pub(super) const GZIP_BYTES_MAX: usize = 128 << 20;
+pub(crate) const GZIP_BYTES_MAX: usize = 128 << 20;
 
 /// The types of legacy feedback notifications.
 fn is_notification_type(event_type: EventType) -> bool {
     let types = [EventType::Bounce, EventType::Complaint, EventType::Delivery];
     types.into_iter().collect::<EventTypeSet>().contains(event_type)
 }
-
-/// What an innermost value is, if not an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Other {
-    /// An event of an unknown type, or without a `mail` object.
-    UnknownType,
-    /// Not JSON, not Base64, or truncated.
-    Malformed,
-    /// JSON that is not an event.
-    Foreign,
-    /// An SNS subscription message.
-    Control,
-    /// The text that SES sends to validate an SNS topic.
-    Notice,
-}
-
-/// One wrapping that was removed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wrapping {
-    Sns,
-    EventBridge,
-    Sqs,
-    LambdaSns,
-    FirehoseRequest,
-    FirehoseFailure,
-    Gzip,
-}
-
-/// The wrappings around a value, outermost first.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Path {
-    wrappings: [Option<Wrapping>; Self::LEN],
-    len: usize,
-    /// The number of gzip levels, including that of the file or body. These are not wrappings.
-    gzips: u8,
-}
-
-/// Receives the innermost values of a text, one after another.
-pub trait Visit {
-    /// `raw` holds only the event's bytes as received, for a visitor that keeps them.
-    fn event(&mut self, event: &Event<'_>, path: &Path, raw: &[u8]);
-
-    /// `at` is the offset of the outermost value in the text. `raw` holds only the bytes of the
-    /// value, for a visitor that keeps them: read as a record they give exactly this value again,
-    /// unless it was nested too deep in wrappings or gzip.
-    fn other(&mut self, other: Other, path: &Path, at: u64, raw: &[u8]);
-
-    /// Whether the visitor uses `raw`; if not, `raw` may hold more than the value.
-    fn keeps(&self) -> bool {
-        false
-    }
-
-    /// Asks whether `bytes` more may be expanded from gzip below the outermost level. `false` means
-    /// that the request is beyond its budget: the visitor reports [`Visit::is_over`] from then on.
-    fn expand(&mut self, _bytes: usize) -> bool {
-        true
-    }
-
-    /// Reports that an unfinished value of a stream takes `bytes` more of memory.
-    fn hold(&mut self, _bytes: usize) {}
-
-    /// Whether the request is beyond its budget. Checked between values, list elements and records:
-    /// reading then stops and returns normally, and the caller rejects the request.
-    fn is_over(&self) -> bool {
-        false
-    }
-}
-
-// === impl Path ===
-
-impl Path {
-    const LEN: usize = (LEVELS_MAX + GZIPS_MAX) as usize;
-
-    /// The wrappings, outermost first.
-    pub fn iter(&self) -> impl Iterator<Item = Wrapping> {
-        self.wrappings[..self.len].iter().flatten().copied()
-    }
-
-    /// The path of a whole file or body, gzip or not.
-    pub(super) fn outermost(gzip: bool) -> Self {
-        Self { gzips: gzip.into(), ..Self::default() }
-    }
-
-    fn with(&self, wrapping: Wrapping) -> Self {
-        let mut path = *self;
-        path.gzips += u8::from(wrapping == Wrapping::Gzip);
-        if let Some(place) = path.wrappings.get_mut(path.len) {
-            *place = Some(wrapping);
-            path.len += 1;
-        }
-        path
-    }
-}
-
-// === impl Wrapping ===
-
-impl Wrapping {
-    /// The name that `explain` prints.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Sns => "SNS envelope",
-            Self::EventBridge => "EventBridge envelope",
-            Self::Sqs => "SQS message",
-            Self::LambdaSns => "SNS record of a Lambda batch",
-            Self::FirehoseRequest => "Firehose request",
-            Self::FirehoseFailure => "Firehose failed-delivery object",
-            Self::Gzip => "gzip",
-        }
-    }
-}
-
-// === reading ===
 
 /// Reads a text that is whole in memory.
 pub fn read_all(text: &[u8], interest: &Interest, visit: &mut impl Visit) {
@@ -154,7 +38,7 @@ pub fn read_record(bytes: &[u8], interest: &Interest, visit: &mut impl Visit) {
 
 /// Reads the data at one place of a file or request, down to the last level. The functions that
 /// return a bool return false when the visitor is over its budget, and then nothing more is read.
-pub(super) struct Reading<'r, V> {
+pub(crate) struct Reading<'r, V> {
     interest: &'r Interest,
     visit: &'r mut V,
     at: u64,
@@ -165,7 +49,7 @@ pub(super) struct Reading<'r, V> {
 // === impl Reading ===
 
 impl<'r, V: Visit> Reading<'r, V> {
-    pub(super) fn new(interest: &'r Interest, at: u64, visit: &'r mut V) -> Self {
+    pub(crate) fn new(interest: &'r Interest, at: u64, visit: &'r mut V) -> Self {
         Self { interest, visit, at, offsets: false }
     }
 
@@ -199,10 +83,10 @@ impl<'r, V: Visit> Reading<'r, V> {
     }
 
     /// Bytes that may be gzip.
-    pub(super) fn data(&mut self, bytes: &[u8], path: &Path) -> bool {
+    pub(crate) fn data(&mut self, bytes: &[u8], path: &Path) -> bool {
         if !is_gzip(bytes) {
             self.text(bytes, None, path);
-        } else if path.gzips == GZIPS_MAX {
+        } else if path.gzips() == GZIPS_MAX {
             self.other(Other::Malformed, path, bytes);
         } else {
             let out = gunzip(bytes, GZIP_BYTES_MAX, |more| self.visit.expand(more));
@@ -217,7 +101,7 @@ impl<'r, V: Visit> Reading<'r, V> {
     }
 
     /// Handles what was found where a value of a text may start.
-    pub(super) fn found(&mut self, found: Found<'_, '_>, raw: &[u8], path: &Path) -> bool {
+    pub(crate) fn found(&mut self, found: Found<'_, '_>, raw: &[u8], path: &Path) -> bool {
         match found {
             Found::Value(value) => self.judge(value, raw, path),
             Found::Notice => self.other(Other::Notice, path, raw),
@@ -335,7 +219,7 @@ impl<'r, V: Visit> Reading<'r, V> {
     }
 
     /// A record of a Firehose request whose `data` is not valid.
-    pub(super) fn not_base64(&mut self, record: Raw<'_>, path: &Path) -> bool {
+    pub(crate) fn not_base64(&mut self, record: Raw<'_>, path: &Path) -> bool {
         let raw = if self.visit.keeps() { in_request(record.bytes()) } else { Vec::new() };
         self.other(Other::Malformed, path, &raw);
         self.goes_on()
@@ -349,7 +233,7 @@ fn holds(member: Raw<'_>) -> bool {
 
 /// Passes the decoded `data` of each record in a list, with the record and its number, while `take`
 /// returns true.
-pub(super) fn each_data(
+pub(crate) fn each_data(
     records: Raw<'_>,
     mut take: impl FnMut(Option<&[u8]>, Raw<'_>, u64) -> bool,
 ) {
@@ -367,13 +251,5 @@ pub(super) fn each_data(
         if !take(text.and_then(|text| buffer.decode(text)), record, at) {
             return;
         }
-    }
-}
-
-impl Path {
-    /// The number of wrappings, without gzip.
-    fn levels(&self) -> u8 {
-        let levels = self.iter().filter(|wrapping| *wrapping != Wrapping::Gzip).count();
-        u8::try_from(levels).unwrap_or(LEVELS_MAX)
     }
 }

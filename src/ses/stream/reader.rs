@@ -3,9 +3,9 @@
 use std::io::Read;
 
 use super::blocks::Blocks;
-use super::interest::Interest;
 use super::scan::Scan;
-use super::unwrap::Visit;
+use crate::ses::envelope::visitor::Visit;
+use crate::ses::event::interest::Interest;
 
 /// Reads a text of any length from a stream; keeps one block and one value in memory.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ impl<R: Read> Reader<R> {
     }
 
     #[cfg(test)]
-    pub(super) fn with_block_bytes(input: R, block_bytes: usize) -> Self {
+    pub(crate) fn with_block_bytes(input: R, block_bytes: usize) -> Self {
         Self { input, block_bytes }
     }
 

@@ -2,20 +2,21 @@
 
 use memchr::memchr;
 
-use super::interest::Interest;
-use super::json::{Step, VALUE_BYTES_MAX, ValueReader};
-use super::value::Value;
+use crate::ses::event::interest::Interest;
+use crate::ses::event::value::Value;
+use crate::ses::event::value_reader::ValueReader;
+use crate::ses::json::step::{Step, VALUE_BYTES_MAX};
 
 /// What SES publishes to an SNS topic when a destination is created: not JSON, but not a fault
 /// either.
 pub const VALIDATION_NOTICE: &str =
     "Successfully validated SNS topic for Amazon SES event publishing.";
 
-pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What was found where a value may start.
 #[derive(Clone, Copy)]
-pub(super) enum Found<'v, 'a> {
+pub(crate) enum Found<'v, 'a> {
     Value(&'v Value<'a>),
     Notice,
     Fault,
@@ -23,11 +24,11 @@ pub(super) enum Found<'v, 'a> {
 
 /// The position in a text. One per text, kept while its bytes arrive in pieces.
 #[derive(Debug, Default)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     begun: bool,
     /// Searching for the newline after the first byte of a faulty value.
     skipping: bool,
-    pub(super) values: ValueReader,
+    pub(crate) values: ValueReader,
     /// The text ended inside a value.
     pub ended_inside: bool,
 }
@@ -36,12 +37,12 @@ pub(super) struct Progress {
 
 impl Progress {
     /// The state at a position where no value is unfinished.
-    pub(super) fn between_values() -> Self {
+    pub(crate) fn between_values() -> Self {
         Self { begun: true, ..Self::default() }
     }
 
     /// Whether the following bytes are read as in [`Progress::between_values`].
-    pub(super) fn is_between_values(&self) -> bool {
+    pub(crate) fn is_between_values(&self) -> bool {
         self.begun && !self.skipping
     }
 
@@ -50,7 +51,7 @@ impl Progress {
     /// passed again with more bytes after it. A fault extends to the end of its line; if `bytes`
     /// end before that and are not the last, only the part in `bytes` is passed. When `found`
     /// returns false, all bytes count as consumed.
-    pub(super) fn read<'a>(
+    pub(crate) fn read<'a>(
         &mut self,
         bytes: &'a [u8],
         last: bool,

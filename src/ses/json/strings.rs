@@ -1,10 +1,10 @@
 //! JSON strings: where one ends, whether it is valid, and its bytes.
 
-use super::work;
+use crate::ses::work;
 
 /// A token at a position of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Token {
+pub(crate) enum Token {
     /// A valid token; the position after it.
     End(usize),
     Fault,
@@ -13,7 +13,7 @@ pub(super) enum Token {
 }
 
 /// Checks the string whose opening quote is before `start`.
-pub(super) fn string(text: &[u8], start: usize) -> Token {
+pub(crate) fn string(text: &[u8], start: usize) -> Token {
     let mut at = start;
     let mut wide = 0;
     let end = loop {
@@ -66,7 +66,7 @@ fn escape(text: &[u8], at: usize) -> Token {
 }
 
 /// The position after the closing quote of a valid string whose opening quote is before `at`.
-pub(super) fn end_of_valid(text: &[u8], mut at: usize) -> usize {
+pub(crate) fn end_of_valid(text: &[u8], mut at: usize) -> usize {
     loop {
         at = plain_run(text, at, &mut 0);
         match text.get(at) {
@@ -84,7 +84,7 @@ pub(super) fn end_of_valid(text: &[u8], mut at: usize) -> usize {
 
 /// Appends the decoded bytes of a valid string; `text` is between its quotes. A lone surrogate
 /// becomes three bytes, which are not UTF-8.
-pub(super) fn decode(text: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn decode(text: &[u8], out: &mut Vec<u8>) {
     work::scanned(text.len());
     out.reserve(text.len());
     let mut rest = text;

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use foldhash::fast::RandomState;
 
 /// The message tag that names an event's configuration set.
-pub(super) const CONFIGURATION_SET_TAG: &str = "ses:configuration-set";
+pub(crate) const CONFIGURATION_SET_TAG: &str = "ses:configuration-set";
 
 /// Where in an event to look up a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,7 +56,7 @@ pub struct InterestBuilder {
 // === impl Slot ===
 
 impl Slot {
-    pub(super) const fn index(self) -> usize {
+    pub(crate) const fn index(self) -> usize {
         self.0 as usize
     }
 }
@@ -153,15 +153,15 @@ impl Interest {
         self.configuration_set
     }
 
-    pub(super) fn tag(&self, name: &[u8]) -> Option<Slot> {
+    pub(crate) fn tag(&self, name: &[u8]) -> Option<Slot> {
         self.tags.get(name)
     }
 
-    pub(super) fn link_tag(&self, name: &[u8]) -> Option<Slot> {
+    pub(crate) fn link_tag(&self, name: &[u8]) -> Option<Slot> {
         self.link_tags.get(name)
     }
 
-    pub(super) fn header(&self, name: &[u8]) -> Option<Slot> {
+    pub(crate) fn header(&self, name: &[u8]) -> Option<Slot> {
         if !self.headers.may_have(name.len()) {
             return None;
         }
@@ -174,12 +174,12 @@ impl Interest {
     }
 
     #[cfg(any(test, fuzzing))]
-    pub(super) fn every_slot(&self) -> impl Iterator<Item = Slot> {
+    pub(crate) fn every_slot(&self) -> impl Iterator<Item = Slot> {
         let slots = self.tags.len() + self.headers.len() + self.link_tags.len();
         (0..).map(Slot).take(slots)
     }
 
-    pub(super) fn has_headers(&self) -> bool {
+    pub(crate) fn has_headers(&self) -> bool {
         self.headers.len() > 0
     }
 }

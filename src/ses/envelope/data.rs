@@ -7,7 +7,7 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::GeneralPurposeConfig;
 use base64::engine::simd::Simd;
 
-use super::work;
+use crate::ses::work;
 
 static ENGINE: LazyLock<Simd> = LazyLock::new(|| {
     Simd::standard(
@@ -19,13 +19,13 @@ static ENGINE: LazyLock<Simd> = LazyLock::new(|| {
 
 /// A reusable buffer for decoded texts.
 #[derive(Debug, Default)]
-pub(super) struct Buffer(Vec<u8>);
+pub(crate) struct Buffer(Vec<u8>);
 
 // === impl Buffer ===
 
 impl Buffer {
     /// The decoded bytes; `None` when the text is not Base64.
-    pub(super) fn decode(&mut self, text: &[u8]) -> Option<&[u8]> {
+    pub(crate) fn decode(&mut self, text: &[u8]) -> Option<&[u8]> {
         work::scanned(text.len());
         let len = base64::decoded_len_estimate(text.len());
         if self.0.len() < len {

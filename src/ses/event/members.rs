@@ -3,14 +3,16 @@
 //! A field with an unexpected type counts as absent. A repeated key replaces the whole earlier
 //! value, so all members of an object are scanned before any of them is read.
 
+use super::block::Block;
 use super::identity::{Part, recipient};
 use super::interest::Interest;
-use super::raw::{Raw, Span};
-use super::value::{Block, Text, Value};
+use super::value::Value;
+use super::wrapper::WrapperField;
+use crate::ses::json::raw::{Raw, Span, Text};
 
 /// Reads an object into an empty value. Other values have no fields. `start` and `long` give the
 /// object's position in the text, and the known long values there.
-pub(super) fn read<'a>(
+pub(crate) fn read<'a>(
     raw: Raw<'a>,
     (start, long): (usize, &[Span]),
     interest: &Interest,
@@ -39,32 +41,16 @@ pub(super) fn read<'a>(
 }
 
 /// The members of an object that have a meaning.
-pub(super) enum ValueField {
+pub(crate) enum ValueField {
     EventType,
     NotificationType,
     Block(Block),
     Wrapper(WrapperField),
 }
 
-/// The members that identify wrappings.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum WrapperField {
-    Kind,
-    TopicArn,
-    Message,
-    DetailType,
-    Source,
-    Detail,
-    Notifications,
-    RequestId,
-    Records,
-    RawData,
-    ErrorCode,
-}
-
 impl ValueField {
     #[inline]
-    pub(super) fn of(key: &[u8]) -> Option<Self> {
+    pub(crate) fn of(key: &[u8]) -> Option<Self> {
         Some(match key {
             b"eventType" => Self::EventType,
             b"notificationType" => Self::NotificationType,
@@ -93,7 +79,7 @@ impl ValueField {
 }
 
 /// The members of a block that have a meaning.
-pub(super) enum BlockField {
+pub(crate) enum BlockField {
     Timestamp,
     Tags,
     Headers,
@@ -104,7 +90,7 @@ pub(super) enum BlockField {
 
 impl BlockField {
     #[inline]
-    pub(super) fn of(key: &[u8], block: Block, interest: &Interest) -> Option<Self> {
+    pub(crate) fn of(key: &[u8], block: Block, interest: &Interest) -> Option<Self> {
         match (block, key) {
             (_, b"timestamp") => Some(Self::Timestamp),
             (Block::Mail, b"tags") => Some(Self::Tags),
@@ -166,14 +152,14 @@ fn tag_value(raw: Raw<'_>) -> Option<Text<'_>> {
 
 /// The members of a header that have a meaning.
 #[derive(Clone, Copy)]
-pub(super) enum HeaderField {
+pub(crate) enum HeaderField {
     Name,
     Value,
 }
 
 impl HeaderField {
     #[inline]
-    pub(super) fn of(key: &[u8]) -> Option<Self> {
+    pub(crate) fn of(key: &[u8]) -> Option<Self> {
         match key {
             b"name" => Some(Self::Name),
             b"value" => Some(Self::Value),
