@@ -10,7 +10,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::compiler::{Compiled, Compiler, DefinitionsError, panicked};
-use super::document::{Document, WriteError};
+use super::document::Document;
+use super::error::WriteError;
 use crate::definitions::{DOCUMENT_BYTES_MAX, Definitions, to_document};
 use crate::offload::offload;
 use crate::rules::RuleSet;

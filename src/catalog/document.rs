@@ -5,12 +5,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::error::WriteError;
 use super::file::FileDocument;
 use super::remote::Remote;
 use crate::offload::offload;
-
-/// The content of a document that does not exist yet.
-pub(super) const EMPTY: &str = "{\"ConfigurationSets\": []}\n";
 
 /// How long a change waits for another process that is changing the file.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
@@ -28,15 +26,6 @@ pub enum Document {
     Env(String),
     File(FileDocument),
     Remote(Remote),
-}
-
-/// Why a document was not replaced.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WriteError {
-    /// Another process changed it, or is changing it.
-    Conflict,
-    /// What the system or the SDK says.
-    Failed(String),
 }
 
 // === impl Document ===

@@ -6,7 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::document::{EMPTY, WriteError};
+use super::error::WriteError;
+use crate::definitions::EMPTY_DOCUMENT;
 use crate::private;
 
 /// A file with a text. Cheap to clone; clones share the known version.
@@ -86,7 +87,7 @@ impl FileDocument {
                 return match *seen {
                     FileVersion::Nothing => {
                         *seen = FileVersion::Absent;
-                        Ok(Some(EMPTY.to_owned()))
+                        Ok(Some(EMPTY_DOCUMENT.to_owned()))
                     }
                     FileVersion::Absent => Ok(None),
                     FileVersion::Text(_) => Err("it no longer exists; restore it".to_owned()),
@@ -178,7 +179,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("d.json");
         let file = store(path.clone());
-        assert_eq!(file.read(), Ok(Some(EMPTY.to_owned())));
+        assert_eq!(file.read(), Ok(Some(EMPTY_DOCUMENT.to_owned())));
         assert_eq!(file.read(), Ok(None));
         file.write("one".to_owned()).expect("it is written");
         assert_eq!(file.read(), Ok(None), "it is ours");

@@ -7,11 +7,13 @@
 mod book;
 mod compiler;
 mod document;
+mod error;
 mod file;
 mod remote;
 
 pub use book::{Book, BookParts, ChangeError};
 pub use compiler::{Compiled, Compiler, DefinitionsError};
-pub use document::{Document, WriteError};
+pub use document::Document;
+pub use error::WriteError;
 pub use file::FileDocument;
 pub use remote::Remote;

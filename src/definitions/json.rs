@@ -91,6 +91,9 @@ struct DimensionJson<'a> {
     default_dimension_value: &'a str,
 }
 
+/// The text of a document that does not exist yet.
+pub const EMPTY_DOCUMENT: &str = "{\"ConfigurationSets\": []}\n";
+
 /// The definitions document, including extensions, formatted for people.
 ///
 /// # Errors

@@ -9,16 +9,18 @@
 //! predecessor left. While the daemon runs, only checkpoints read the files.
 
 mod disk;
+mod error;
 mod files;
 mod local_disk;
 mod record;
+mod report;
+mod settings;
 #[cfg(test)]
 pub(crate) mod simulated;
 mod start;
 mod state;
 mod writer;
 
-use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,8 +29,10 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use disk::Disk;
+pub(crate) use error::JournalError;
 pub(crate) use local_disk::LocalDisk;
 pub(crate) use record::Verdict;
+pub(crate) use settings::JournalSettings;
 pub(crate) use start::StartGuard;
 
 use crate::ack::RequestId;
@@ -42,25 +46,6 @@ use record::{Count, Record, put_record};
 use start::{StartPart, Watched};
 use state::State;
 use writer::{Order, Writer};
-
-/// Why a record is not in the journal.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("the journal cannot be written: {0}")]
-pub struct JournalError(Cow<'static, str>);
-
-/// Settings of the journal.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct JournalSettings {
-    /// How long the IDs of requests are remembered, unless a request has its own lifetime.
-    pub id_life: Duration,
-    /// How long and how many events are remembered, to remove duplicates.
-    pub event_life: Duration,
-    pub events_max: usize,
-    /// Whether the counts of a call without a verdict are sent again; otherwise they are dropped.
-    pub send_again: bool,
-    /// Size at which a log is full and is compacted into a checkpoint.
-    pub log_bytes: u64,
-}
 
 /// Accepts records. Shared by all tasks that count and publish.
 #[derive(Debug)]
@@ -233,17 +218,6 @@ fn open_read(
     Ok((opened, Writing { writer, orders: receiver }))
 }
 
-// === impl JournalSettings ===
-
-impl JournalSettings {
-    /// Removes what is older than its lifetime.
-    fn forget(&self, state: &mut State, now_ms: i64) {
-        let event_life_ms = i64::try_from(self.event_life.as_millis()).unwrap_or(i64::MAX);
-        let events_since_ms = now_ms.saturating_sub(event_life_ms);
-        state.forget(now_ms, self.id_life, events_since_ms, self.events_max);
-    }
-}
-
 // === impl Writing ===
 
 impl Writing {
@@ -354,20 +328,6 @@ fn layouts_of<'k>(keys: impl Iterator<Item = &'k [u8]>) -> Vec<LayoutId> {
     layouts.sort_unstable();
     layouts.dedup();
     layouts
-}
-
-// === impl Report ===
-
-impl JournalReport {
-    fn log(&self) {
-        if self.torn_bytes > 0 {
-            let bytes = self.torn_bytes;
-            tracing::warn!(bytes, "incomplete end of the journal truncated");
-        }
-        for (file, bytes) in &self.corrupt {
-            tracing::error!(file, bytes, "corrupt journal file kept as FILE.corrupt");
-        }
-    }
 }
 
 #[cfg(test)]

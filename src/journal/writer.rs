@@ -10,9 +10,10 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::disk::{Append, Disk};
+use super::error::JournalError;
 use super::files::{self, log_name, put_layout};
 use super::record::{Record, Trusted, put_record};
-use super::{JournalError, JournalSettings};
+use super::settings::JournalSettings;
 use crate::clock::Clock;
 use crate::fault;
 use crate::offload::offload;

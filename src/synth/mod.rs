@@ -7,6 +7,7 @@
 
 mod block;
 mod clock;
+mod destination;
 mod draft;
 mod event;
 mod facts;
@@ -14,6 +15,7 @@ mod fault;
 mod firehose;
 mod mail;
 mod mix;
+mod profile;
 mod shape;
 mod stream;
 mod summary;
@@ -22,9 +24,10 @@ mod truth;
 mod words;
 mod wrap;
 
-pub use event::{Generator, Profile, SynthEvent};
+pub use event::{Generator, SynthEvent};
 pub use facts::{FactValue, Facts};
 pub use mix::Mix;
+pub use profile::Profile;
 pub use stream::{EventStream, StreamOptions, stream};
 pub use summary::Summary;
 pub use truth::{Other, SeriesMinute, Truth};

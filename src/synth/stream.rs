@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 
 use fastrand::Rng;
 
-use super::event::{Generator, Profile, SynthEvent};
+use super::event::{Generator, SynthEvent};
 use super::facts::Facts;
+use super::profile::Profile;
 use super::text::indented;
 use super::truth::{Other, Truth};
 use super::wrap::Wrapping;

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::metrics::{Metric, MetricKind};
+use super::metric::{Metric, MetricKind};
 
 /// The metrics of [`Process`].
 pub(super) const PROCESS_METRICS: [Metric; 4] = [

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::lock;
+use super::lock::lock;
 use super::text::Text;
 
 /// The texts of a run.

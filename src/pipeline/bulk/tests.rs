@@ -1,21 +1,24 @@
 //! For every text, cut and order, the result equals that of one thread reading the whole text.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{self, Read, Write};
+use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use flate2::Compression;
-
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+use super::lock::lock;
 use super::sequence::{TextPart, Turn};
+use super::settings::BLOCK_BYTES;
 use super::text::Text;
 use super::*;
 use crate::definitions;
-use crate::pipeline::Tally;
-use crate::rules::Layouts;
+use crate::pipeline::{Tally, Times};
+use crate::rules::{Layouts, RuleSet};
 use crate::ses::{self, GzipReader, Reader};
 use crate::synth::{Profile, StreamOptions, stream};
 

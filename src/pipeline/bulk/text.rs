@@ -4,8 +4,9 @@ use std::io::Read;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
+use super::lock::lock;
 use super::sequence::{PartHead, Sequence, TextPart, Turn};
-use super::{Open, lock};
+use super::source::Open;
 use crate::ses::{Block, Blocks};
 
 /// Maximum number of blocks waiting for their turn, per worker of the text.

@@ -3,10 +3,12 @@
 use std::sync::Mutex;
 use std::sync::mpsc::SyncSender;
 
+use super::lock::lock;
 use super::queue::WorkQueue;
 use super::sequence::{Guess, PartHead, TextPart, Turn};
+use super::settings::Bulk;
+use super::source::{Finished, Open};
 use super::text::Text;
-use super::{Bulk, Finished, Open, lock};
 use crate::pipeline::Batch;
 use crate::ses::{Block, Scan};
 

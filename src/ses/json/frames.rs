@@ -137,14 +137,11 @@ impl Frames {
     /// Continues until the outermost value ends, which must be before `end_max`.
     fn judge(&mut self, text: &[u8], end_max: usize) -> Stop {
         let Self { opens, long, .. } = self;
-        let opened_object =
-            |opens: &VecDeque<usize>| opens.back().map(|open| text[*open]) == Some(b'{');
         // Local variables, because access through `self` is twice as slow.
-        let (mut at, mut next, mut in_object) = (self.at, self.next, opened_object(opens));
+        let (mut at, mut next) = (self.at, self.next);
+        let mut in_object = is_in_object(text, opens);
         let stop = loop {
-            while let Some(b' ' | b'\n' | b'\r' | b'\t') = text.get(at) {
-                at += 1;
-            }
+            at = after_white_space(text, at);
             let Some(byte) = text.get(at) else { break Stop::End };
             if at >= end_max {
                 break Stop::TooLarge;
@@ -176,7 +173,7 @@ impl Frames {
                     if opens.is_empty() {
                         break Stop::Value;
                     }
-                    in_object = opened_object(opens);
+                    in_object = is_in_object(text, opens);
                     next = NextFrame::Comma;
                     continue;
                 }
@@ -203,12 +200,36 @@ impl Frames {
                 Token::Fault => break Stop::Fault,
                 Token::Incomplete => break Stop::End,
             }
-            next = match next {
-                NextFrame::Key | NextFrame::FirstKey => NextFrame::Colon,
-                _ => NextFrame::Comma,
-            };
+            next = next.after_token();
         };
         (self.at, self.next) = (at, next);
         stop
+    }
+}
+
+#[inline]
+fn after_white_space(text: &[u8], mut at: usize) -> usize {
+    while let Some(b' ' | b'\n' | b'\r' | b'\t') = text.get(at) {
+        at += 1;
+    }
+    at
+}
+
+/// Whether the innermost open bracket is that of an object.
+#[inline]
+fn is_in_object(text: &[u8], opens: &VecDeque<usize>) -> bool {
+    opens.back().is_some_and(|open| text[*open] == b'{')
+}
+
+// === impl NextFrame ===
+
+impl NextFrame {
+    /// What may come after a string or scalar.
+    #[inline]
+    fn after_token(self) -> Self {
+        match self {
+            Self::Key | Self::FirstKey => Self::Colon,
+            _ => Self::Comma,
+        }
     }
 }
