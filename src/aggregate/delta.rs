@@ -105,7 +105,7 @@ mod tests {
     proptest! {
         /// For every list of keys and counts, the delta equals a plain map.
         #[test]
-        fn a_delta_is_a_map(adds in prop::collection::vec((prop::collection::vec(0_u8..4, 0..4), 1_u64..9), 0..200)) {
+        fn delta_behaves_like_a_map(adds in prop::collection::vec((prop::collection::vec(0_u8..4, 0..4), 1_u64..9), 0..200)) {
             let mut delta = Delta::default();
             let mut map = BTreeMap::new();
             for round in 0..2 {

@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_go_three_hours_after_their_last_count() {
+    fn entries_are_evicted_three_hours_after_their_last_count() {
         let mut recent = recent(10);
         let (first, second) =
             (counts(&recent, &[(b"a", 7, 1), (b"b", 7, 1)]), counts(&recent, &[(b"b", 7, 1)]));
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn beyond_the_limit_the_oldest_go_first() {
+    fn oldest_entries_are_evicted_first_beyond_the_limit() {
         let mut recent = recent(2);
         let mut evicted = 0;
         for at in 0..5_u8 {
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn another_table_takes_all_entries_with_their_ages() {
+    fn entries_keep_their_ages_in_another_table() {
         let mut recent = recent(10);
         let (first, second) = (
             counts(&recent, &[(b"a", -7, 1), (b"b", 7, 300)]),

@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_as_the_same() {
+    fn written_document_reads_as_the_same_definitions() {
         let definitions = definitions(FULL);
         let written = to_document(&definitions).unwrap();
         assert_eq!(self::definitions(&written), definitions);
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn extensions_are_left_out_of_what_ses_has() {
+    fn extensions_are_left_out_of_the_json_of_ses() {
         let definitions = definitions(FULL);
         let destination = &definitions.configuration_sets[0].event_destinations[0];
         let shown = EventDestinationJson::new(destination, Extensions::Shown);
@@ -280,7 +280,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_texts_survive(key in "\\PC{1,20}", value in "\\PC{0,20}", domain in "\\PC{1,20}") {
+        fn texts_of_any_kind_survive_writing_and_reading(key in "\\PC{1,20}", value in "\\PC{0,20}", domain in "\\PC{1,20}") {
             let text = serde_json::json!({"ConfigurationSets": [{
                 "ConfigurationSetName": "a",
                 "TrackingOptions": {"CustomRedirectDomain": domain},

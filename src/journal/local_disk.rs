@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_written_or_read_through_a_link() {
+    fn links_are_neither_written_nor_read_through() {
         let outer = tempfile::tempdir().expect("a directory");
         let (path, victim) = (outer.path().join("journal"), outer.path().join("victim"));
         fs::write(&victim, "kept").expect("it is written");

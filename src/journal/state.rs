@@ -255,7 +255,7 @@ mod tests {
     /// A valid checksum is not enough: a count must belong to a series that can be published, and
     /// must not overflow.
     #[test]
-    fn counts_that_cannot_be_are_contradictions_and_not_counted() {
+    fn impossible_counts_are_contradictions_and_not_counted() {
         let layouts = Layouts::default();
         let dimensions = vec!["campaign".to_owned()];
         let layout =

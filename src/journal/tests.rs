@@ -171,7 +171,7 @@ proptest! {
     /// what was accepted; they exceed that only by counts in doubt; and a rejected request that was
     /// written anyway is known. Exactly the events of known requests are known.
     #[test]
-    fn what_was_acknowledged_is_outstanding_until_it_is_accepted(
+    fn acknowledged_counts_are_outstanding_until_they_are_accepted(
         steps in prop::collection::vec(step(), 1..60),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
@@ -315,7 +315,7 @@ async fn three_logs(bench: &Bench) -> Process {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_corrupt_is_reported_and_kept_and_the_rest_is_read() {
+async fn corrupt_part_is_reported_and_kept_and_the_rest_is_read() {
     let bench = Bench::new();
     drop(three_logs(&bench).await);
     let name = files::log_name(2);
@@ -336,7 +336,7 @@ async fn what_is_corrupt_is_reported_and_kept_and_the_rest_is_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_torn_end_is_cut_without_a_word_of_corruption() {
+async fn torn_end_is_cut_without_a_report_of_corruption() {
     let bench = Bench::new();
     let process = bench.start(SETTINGS, 0);
     for number in 0..3 {
@@ -350,7 +350,7 @@ async fn a_torn_end_is_cut_without_a_word_of_corruption() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_journal_stays_as_large_as_what_is_outstanding_and_known() {
+async fn journal_stays_as_large_as_what_is_outstanding_and_known() {
     let bench = Bench::new();
     let process = bench.start(SETTINGS, 0);
     for number in 0..500 {
@@ -381,7 +381,7 @@ async fn a_journal_stays_as_large_as_what_is_outstanding_and_known() {
 /// The sender of a message retries only while the daemon runs, so the lifetime of its ID stops
 /// during a downtime. Firehose retries by the clock.
 #[tokio::test(start_paused = true)]
-async fn an_id_with_a_life_of_its_own_outlives_a_downtime() {
+async fn id_with_a_lifetime_of_its_own_outlives_a_downtime() {
     let bench = Bench::new();
     let process = bench.start(SETTINGS, 0);
     let (own, minute) = (Some(Duration::from_mins(15)), 60_000);
@@ -410,7 +410,7 @@ async fn an_id_with_a_life_of_its_own_outlives_a_downtime() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_too_many_events_the_last_are_known() {
+async fn newest_events_are_known_when_there_are_too_many() {
     let bench = Bench::new();
     let process = bench.start(SETTINGS, 0);
     for number in 0..30 {
@@ -428,7 +428,7 @@ async fn of_too_many_events_the_last_are_known() {
 /// A journal of a version without duplicate detection is still readable; and without it, the same
 /// bytes are written.
 #[test]
-fn a_record_without_events_is_what_it_always_was() {
+fn record_without_events_has_the_same_bytes_as_before() {
     #[derive(minicbor::Encode)]
     enum Before<'b> {
         #[n(2)]
@@ -471,7 +471,7 @@ fn a_record_without_events_is_what_it_always_was() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_in_doubt_is_sent_again_or_given_up_as_told() {
+async fn doubtful_counts_are_sent_again_or_given_up_as_configured() {
     for (send_again, left) in [(true, 7), (false, 4)] {
         let bench = Bench::new();
         let process = bench.start(SETTINGS, 0);
@@ -493,7 +493,7 @@ async fn what_is_in_doubt_is_sent_again_or_given_up_as_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_checkpoints_logs_are_few_and_writing_goes_on_with_the_next_one() {
+async fn logs_without_a_checkpoint_are_bounded_and_writing_resumes_with_the_next_one() {
     let bench = Bench::new();
     let process = bench.start(JournalSettings { log_bytes: 1, ..SETTINGS }, 0);
     bench.disk.set_faults(Faults { renames_fail: true, ..Faults::default() });
@@ -521,7 +521,7 @@ async fn without_checkpoints_logs_are_few_and_writing_goes_on_with_the_next_one(
 
 /// A start on a corrupt log may end anywhere: the readable part is there at the next start.
 #[tokio::test(start_paused = true)]
-async fn what_is_read_of_a_corrupt_log_is_never_lost_to_a_crash() {
+async fn readable_part_of_a_corrupt_log_is_never_lost_to_a_crash() {
     for changes in 0..12 {
         let bench = Bench::new();
         let process = bench.start(SETTINGS, 0);
@@ -678,7 +678,7 @@ async fn restored_counts_that_end_two_starts_are_set_aside_and_can_be_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn start_that_ends_in_order_is_no_reason_to_set_anything_aside() {
+async fn start_that_succeeds_sets_nothing_aside() {
     let bench = Bench::new();
     let process = bench.start(SETTINGS, 0);
     process.delta(1, &Counts::from([(1, 7)])).await.expect("the disk works");

@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_found_in_folders_of_folders_but_for_hidden_ones() {
+    fn files_are_found_in_nested_folders_except_hidden_ones() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path();
         fs::create_dir_all(path.join("2026/11/21")).expect("folders");

@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn buckets_and_paths_are_told_apart() {
+    fn buckets_and_paths_are_distinguished() {
         assert_eq!("a/b".parse(), Ok(Input::Path("a/b".into())));
         assert!("-".parse::<Input>().is_err());
         {

@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_month_is_two_folders_at_the_end() {
+    fn month_is_read_from_the_last_two_folders() {
         let of = |path: &str| of_month(path).map(|span| Minute::of_ms(span.start_ms).to_string());
         assert_eq!(of("p/2026/11/").as_deref(), Some("2026-11-01T00:00:00Z"));
         assert_eq!(of("p/year=2026/month=3").as_deref(), Some("2026-03-01T00:00:00Z"));
@@ -190,7 +190,7 @@ mod tests {
         /// No key causes a panic, and neither the stream's name nor the prefix changes what the
         /// layout says.
         #[test]
-        fn the_innermost_layout_counts_whatever_surrounds_it(
+        fn innermost_layout_counts_whatever_surrounds_it(
             before in "([a-z0-9=é/-]{0,12}/)?",
             stream in "[A-Za-z0-9_.-]{1,20}",
             at in 0_i64..253_402_300_800,

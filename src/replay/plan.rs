@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_is_chosen_once_by_its_time_and_in_its_order() {
+    fn object_is_chosen_once_by_its_time_and_in_its_order() {
         let ms = |text: &str| crate::ses::time::parse_ms(text.as_bytes()).expect("a time");
         let range =
             Range { from_ms: ms("2026-11-17T07:00:00Z"), to_ms: ms("2026-11-17T09:00:00Z") };
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_surely_too_old_is_passed_over_and_never_without_a_clock() {
+    fn objects_certainly_too_old_are_skipped_but_never_without_a_clock() {
         // Two weeks earlier is the fourth, 11:06:40. The tolerance for names is twelve hours and a
         // quarter.
         let names = ["/2026/11/03/22/a", "/2026/11/03/21/a", "/2026/11/02/a", "/2026/11/03/a"];
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn objects_are_remembered_up_to_a_limit_those_of_before_included() {
+    fn objects_are_remembered_up_to_a_limit_that_includes_earlier_runs() {
         let mut plan = plan(Range::ALL, &["/k1", "/k2"]);
         plan.objects_max = 3;
         plan.offer(found("/k1")).expect("it is known");
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_up_to_a_day_beside_the_range_are_looked_at() {
+    fn folders_up_to_a_day_outside_the_range_are_listed() {
         let range = Range { from_ms: 0, to_ms: layout::DAY_MS };
         let day = |at: i64| Span { start_ms: at * layout::DAY_MS, len_ms: layout::DAY_MS };
         let touched: Vec<_> = (-3..5).filter(|at| range.touches(day(*at))).collect();

@@ -91,7 +91,7 @@ fn live_through(seed: u64, told: bool) -> Result<Story, String> {
 /// For every seed: acknowledged events are counted once or reported in doubt, and everything
 /// settles.
 #[test]
-fn every_history_is_counted_once_or_named_in_doubt() {
+fn histories_are_counted_once_or_named_in_doubt() {
     if let Some(seed) = number("POSTMETER_SEED") {
         let log = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).without_time();
         let _log = tracing::subscriber::set_default(log.finish());
@@ -130,7 +130,7 @@ fn every_history_is_counted_once_or_named_in_doubt() {
 
 /// A history must be reproducible to be debugged.
 #[test]
-fn a_seed_goes_the_same_way_every_time() {
+fn seed_gives_the_same_history_every_time() {
     for seed in 0..20 {
         let [one, other] = [(); 2].map(|()| live_through(seed, false));
         let [one, other] = [one, other].map(|story| story.unwrap_or_else(|why| panic!("{why}")));

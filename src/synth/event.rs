@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn same_seed_same_bytes() {
+    fn seed_gives_the_same_bytes() {
         for awkward in [false, true] {
             assert_eq!(events(5, awkward, 300), events(5, awkward, 300));
             assert_ne!(events(5, awkward, 300), events(6, awkward, 300));
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_events_say_what_their_facts_say() {
+    fn plain_events_equal_their_facts() {
         for event in events(11, false, 3000) {
             let value: Value = serde_json::from_str(&event.json).unwrap();
             let event_type = EventType::parse(value["eventType"].as_str().unwrap().as_bytes());
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn awkward_events_say_what_their_facts_say_where_serde_can_read_them() {
+    fn awkward_events_equal_their_facts_where_serde_can_read_them() {
         let (mut read, mut unread) = (0, 0);
         for event in events(12, true, 5000) {
             assert!(!event.json.contains('\n'));
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn every_type_occurs_and_events_have_a_realistic_size() {
+    fn types_all_occur_and_events_have_a_realistic_size() {
         let events = events(13, false, 6000);
         let types: BTreeSet<_> = events.iter().map(|event| event.facts.event_type).collect();
         assert_eq!(types.len(), 10);
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn more_headers_make_larger_events() {
+    fn header_bytes_make_larger_events() {
         let size = |header_bytes| {
             let profile = Profile { header_bytes, ..Profile::default() };
             let events: Vec<_> = Generator::new(profile).take(2000).collect();
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_have_the_cardinality_asked_for() {
+    fn tags_have_the_requested_cardinality() {
         let profile = Profile { campaigns: 30, genres: 9, ..Profile::default() };
         let mut campaigns = BTreeSet::new();
         let mut genres = BTreeSet::new();

@@ -201,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn same_seed_same_stream() {
+    fn seed_gives_the_same_stream() {
         let profile = Profile { awkward: true, ..Profile::default() };
         let make = || stream(profile.clone(), 300, &StreamOptions::default());
         let (one, two) = (make(), make());
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_without_faults_is_a_sequence_of_json_values() {
+    fn stream_without_faults_is_a_sequence_of_json_values() {
         let options = StreamOptions {
             faults_per_mille: 0,
             byte_order_mark: false,
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_value_occurs() {
+    fn values_of_every_kind_occur() {
         let made = stream(Profile::default(), 3000, &StreamOptions::default());
         let kinds: Vec<_> = made.others.keys().copied().collect();
         assert_eq!(kinds, [Other::Malformed, Other::Foreign, Other::Control, Other::Notice]);
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_end_is_one_more_fault() {
+    fn torn_end_is_one_more_fault() {
         let sound = StreamOptions { faults_per_mille: 0, ..StreamOptions::default() };
         let torn = StreamOptions { torn_end: true, ..sound.clone() };
         let (sound, torn) =

@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_click_and_a_send_by_hand() {
+    fn click_and_send_are_counted_as_by_hand() {
         let mut truth = Truth::new(&definitions("DROP"), None, "SES");
         truth.add(&facts(EventType::Click, "spring"));
         truth.add(&facts(EventType::Send, "spring"));
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn routing_by_hand() {
+    fn routing_equals_that_by_hand() {
         let mut other = Truth::new(&definitions("DROP"), None, "SES");
         other.add(&facts(EventType::Reject, "a")); // matched, but no CloudWatch destination
         other.add(&facts(EventType::Open, "a")); // the destination is not enabled

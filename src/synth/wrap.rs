@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn every_wrapping_holds_what_was_put_in() {
+    fn wrappings_contain_what_was_wrapped() {
         let mut rng = Rng::with_seed(3);
         let line = json!(format!("{EVENT}\n"));
         for wrapping in Wrapping::ALL {
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn several_events_share_a_value_up_to_its_capacity() {
+    fn events_share_a_value_up_to_its_capacity() {
         let mut rng = Rng::with_seed(3);
         for wrapping in Wrapping::ALL {
             let events = vec![EVENT; wrapping.capacity() + 1];
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_firehose_body_echoes_its_arguments() {
+    fn firehose_body_contains_its_arguments() {
         let body = firehose_body("id-1", 1_795_176_000_123, [&b"{}"[..], b"\xff"].into_iter());
         assert_eq!(
             body,

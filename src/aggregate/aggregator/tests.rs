@@ -36,7 +36,7 @@ fn merge(aggregator: &Aggregator, delta: &Delta) -> Result<Merge, Full> {
 }
 
 #[test]
-fn entries_are_taken_up_to_the_limit_whole_or_not_at_all() {
+fn requests_are_merged_whole_up_to_the_limit_of_entries_or_not_at_all() {
     let (aggregator, id) = aggregator(None, 3);
     assert!(merge(&aggregator, &delta(id, &[("a", 1, 1), ("a", 2, 1)])).is_ok());
     // Two new entries exceed the limit by one: nothing is merged, and existing entries stay the
@@ -56,7 +56,7 @@ fn entries_are_taken_up_to_the_limit_whole_or_not_at_all() {
 }
 
 #[test]
-fn room_that_is_not_used_is_given_back_and_what_was_taken_in_before_needs_none() {
+fn room_is_given_back_when_unused_and_restored_counts_need_none() {
     let (aggregator, id) = aggregator(None, 2);
     let two = delta(id, &[("a", 1, 1), ("b", 1, 1)]);
     let room = aggregator.reserve(&two).expect("it fits");
@@ -78,7 +78,7 @@ fn room_that_is_not_used_is_given_back_and_what_was_taken_in_before_needs_none()
 }
 
 #[test]
-fn series_are_made_up_to_the_limit_and_minutes_cost_none() {
+fn series_are_made_up_to_the_limit_and_minutes_need_none() {
     let (aggregator, id) = aggregator(Some(2), 100);
     let merged =
         merge(&aggregator, &delta(id, &[("a", 1, 1), ("a", 2, 1), ("b", 1, 1), ("c", 1, 7)]));
@@ -127,7 +127,7 @@ fn merge_series(aggregator: &Aggregator, layout: LayoutId, series: u64, minute: 
 }
 
 #[test]
-fn a_series_takes_at_most_100_bytes() {
+fn series_takes_at_most_100_bytes() {
     const SERIES: u64 = 100_000;
     let (aggregator, id) = aggregator(Some(1_000_000), 1_000_000);
     merge_series(&aggregator, id, SERIES, 29_000_000);
@@ -142,7 +142,7 @@ fn a_series_takes_at_most_100_bytes() {
 }
 
 #[test]
-fn what_a_burst_took_is_given_back() {
+fn memory_of_a_burst_is_given_back() {
     let (aggregator, id) = aggregator(None, 1_000_000);
     let before = aggregator.bytes();
     for minute in 0..5 {
@@ -165,7 +165,7 @@ fn what_a_burst_took_is_given_back() {
 }
 
 #[test]
-fn the_limit_of_an_hour_holds_over_a_new_table() {
+fn hourly_limit_holds_across_a_new_table() {
     let (aggregator, id) = aggregator(Some(5000), 100_000);
     merge_series(&aggregator, id, 5000, 1);
     assert_eq!(
@@ -197,7 +197,7 @@ fn the_limit_of_an_hour_holds_over_a_new_table() {
 /// receipt is in the epoch of its counts and namespaces. Tables are replaced throughout, because no
 /// series stays alive.
 #[test]
-fn merges_side_by_side_with_seals_lose_nothing() {
+fn merges_concurrent_with_seals_lose_nothing() {
     let (aggregator, id) = aggregator(None, 1_000_000);
     let other = layout(&aggregator.layouts, "Other");
     let ledger = Ledger::new(DoneWhen::Settled, Duration::from_mins(1), 100_000);
@@ -256,7 +256,7 @@ fn merges_side_by_side_with_seals_lose_nothing() {
 }
 
 #[test]
-fn an_epoch_is_as_old_as_its_first_merge_of_counts() {
+fn epoch_is_as_old_as_its_first_merge_of_counts() {
     let layouts = Layouts::default();
     let id = layout(&layouts, "SES");
     let clock = Clock::manual(1000);

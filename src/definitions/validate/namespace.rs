@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn namespaces_that_cloudwatch_takes_have_no_fault() {
+    fn namespaces_that_cloudwatch_accepts_have_no_fault() {
         let longest = "n".repeat(255);
         for namespace in ["SES", "a", "My-App/prod_1.2#x:y", "AWS", "AWSome", "/AWS/SES", &longest]
         {
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn each_fault_of_a_namespace_is_named() {
+    fn namespace_faults_are_each_named() {
         for (namespace, expected) in [
             ("", "namespace is empty"),
             (" \t", "namespace is blank"),

@@ -269,7 +269,7 @@ fn gzipped(text: &[u8]) -> Vec<u8> {
 // === limits and failures ===
 
 #[test]
-fn a_value_may_have_16_mib_however_many_blocks_that_is() {
+fn value_may_have_16_mib_in_any_number_of_blocks() {
     let event = r#"{"eventType":"Send","mail":{"tags":{"ses:configuration-set":["prod"]}}}"#;
     for len in [16 << 20, (16 << 20) + 1] {
         let long = format!("[\n\"{}\"]", "x".repeat(len - 5));
@@ -296,7 +296,7 @@ impl Read for Failing {
 }
 
 #[test]
-fn texts_that_fail_are_told_in_order_and_what_came_before_is_counted() {
+fn texts_that_fail_are_reported_in_order_and_counted_up_to_the_failure() {
     let text = stream(Profile::default(), 200, &StreamOptions::default()).bytes;
     let bulk = bulk(4, 1000);
     let open = |number: usize| {
@@ -323,7 +323,7 @@ fn texts_that_fail_are_told_in_order_and_what_came_before_is_counted() {
 }
 
 #[test]
-fn many_keys_are_added_to_the_total_while_reading() {
+fn keys_beyond_a_workers_own_limit_are_added_to_the_total_while_reading() {
     let event = |minute: i64| {
         let time = ses::Minute(minute).to_string();
         format!(
@@ -338,7 +338,7 @@ fn many_keys_are_added_to_the_total_while_reading() {
 }
 
 #[test]
-fn blocks_wait_in_a_bounded_number_and_no_longer_than_their_worker_lives() {
+fn waiting_blocks_are_bounded_and_end_with_their_worker() {
     let bulk = bulk(1, 10);
     let open = |_: usize| Ok(Source { bytes: Box::new(io::repeat(b' ')), gzip: false });
     let shared = shared(&bulk, &open);
@@ -366,7 +366,7 @@ fn blocks_wait_in_a_bounded_number_and_no_longer_than_their_worker_lives() {
 }
 
 #[test]
-fn a_panic_ends_the_run() {
+fn panic_ends_the_run() {
     struct Panics;
     impl Read for Panics {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {

@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_spelling_of_a_type_is_read() {
+    fn type_is_read_in_every_spelling() {
         for event_type in EventType::ALL {
             for name in [event_type.metric_name(), event_type.api_name()] {
                 assert_eq!(EventType::parse(name.as_bytes()), Some(event_type), "{name}");
@@ -178,14 +178,14 @@ mod tests {
     }
 
     #[test]
-    fn other_names_are_no_type() {
+    fn other_names_are_not_a_type() {
         for name in ["", "TEXT_DELIVERED", "Received", "Sendx", "RenderingFailures", "S\u{e9}nd"] {
             assert_eq!(EventType::parse(name.as_bytes()), None, "{name}");
         }
     }
 
     #[test]
-    fn a_set_holds_what_was_put_in() {
+    fn set_contains_what_was_inserted() {
         let set: EventTypeSet = [EventType::Send, EventType::Subscription].into_iter().collect();
         assert_eq!(set.iter().collect::<Vec<_>>(), [EventType::Send, EventType::Subscription]);
         assert!(!set.contains(EventType::Click));

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn every_accepted_form_gives_its_minute() {
+    fn accepted_forms_give_their_minute() {
         for (text, expected) in [
             ("2026-11-20T12:00:59.999Z", "2026-11-20T12:00:00Z"),
             ("2026-11-20t12:00:00z", "2026-11-20T12:00:00Z"),
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn other_forms_are_unreadable() {
+    fn other_forms_are_rejected() {
         for text in [
             "",
             "2026-11-20",

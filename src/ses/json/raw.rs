@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_is_the_last_of_its_name_whatever_stands_around_it() {
+    fn member_is_the_last_of_its_name_in_any_surroundings() {
         let object = br#"{ "a" : 1 , "b":"}\"," ,"a":[{"a":2},"]"]
             ,"\u0063" :null, "\ud800":0,"d":{ "e" : -1.5e3 } }"#;
         let object = Raw::new(object);
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn elements_are_handed_out_without_what_stands_between_them() {
+    fn elements_are_returned_without_separators() {
         let list = Raw::new(br#"[0,"1",{"2":[2]}, [ ] ,4]"#);
         let elements: Vec<_> = list.elements().map(text).collect();
         assert_eq!(elements, ["0", "\"1\"", "{\"2\":[2]}", "[ ]", "4"]);
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_decoded_once_and_in_the_buffer_that_is_given() {
+    fn text_is_decoded_only_if_needed_and_into_the_given_buffer() {
         let mut buffer = Vec::new();
         assert_eq!(Raw::new(b"\"a\"").text_in(&mut buffer), Some(&b"a"[..]));
         assert_eq!(buffer.capacity(), 0);

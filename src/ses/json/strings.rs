@@ -234,7 +234,7 @@ mod tests {
 
         /// A string is checked, ended and decoded as by `serde_json`.
         #[test]
-        fn a_string_is_that_of_serde_json(parts in prop::collection::vec(part(), 0..12)) {
+        fn string_reads_as_by_serde_json(parts in prop::collection::vec(part(), 0..12)) {
             let text = [b"\"", &parts.concat()[..]].concat();
             let mut json = serde_json::Deserializer::from_slice(&text);
             let expected = json.deserialize_bytes(Bytes);

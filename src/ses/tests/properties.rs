@@ -253,7 +253,7 @@ proptest! {
 
     /// A stream in pieces has the same visits as the whole text, whatever the pieces.
     #[test]
-    fn a_stream_in_pieces_gives_the_same_visits(
+    fn stream_in_pieces_gives_the_same_visits(
         bytes in awkward_stream(),
         chunk in 1..2000_usize,
         sizes in prop::collection::vec(1..700_usize, 1..5),
@@ -263,7 +263,7 @@ proptest! {
 
     /// The same for a damaged stream.
     #[test]
-    fn a_damaged_stream_in_pieces_gives_the_same_visits(
+    fn damaged_stream_in_pieces_gives_the_same_visits(
         bytes in mutated_stream(),
         chunk in 1..2000_usize,
         sizes in prop::collection::vec(1..700_usize, 1..5),
@@ -277,7 +277,7 @@ proptest! {
 
     /// The same for any sequence of fragments.
     #[test]
-    fn a_soup_in_pieces_gives_the_same_visits(
+    fn soup_in_pieces_gives_the_same_visits(
         bytes in soup(),
         chunk in 1..40_usize,
         sizes in prop::collection::vec(1..9_usize, 1..5),
@@ -287,7 +287,7 @@ proptest! {
 
     /// Nothing panics, whatever the bytes and the way they are read.
     #[test]
-    fn no_bytes_make_the_reader_panic(
+    fn reader_never_panics(
         bytes in prop_oneof![prop::collection::vec(any::<u8>(), 0..200), soup()],
     ) {
         let interest = interest();
@@ -306,7 +306,7 @@ proptest! {
 
     /// More bytes never change an earlier result: before the end, a step is final or incomplete.
     #[test]
-    fn a_step_is_final_or_incomplete(text in soup(), more in soup()) {
+    fn step_is_final_or_incomplete(text in soup(), more in soup()) {
         let interest = interest();
         let longer = [&text[..], &more].concat();
         let read = |text: &[u8]| {
@@ -420,7 +420,7 @@ fn reference(json: &Json) -> Option<Seen> {
 }
 
 #[test]
-fn what_is_read_from_awkward_events_is_what_a_tree_of_them_shows() {
+fn awkward_events_read_as_their_tree_shows() {
     let (mut compared, mut told) = (0, 0);
     for event in awkward_events(3000) {
         let Ok(json) = serde_json::from_str::<Json>(&event) else { continue };
@@ -437,7 +437,7 @@ proptest! {
 
     /// Reading any event gives the same result as a tree, and nothing else is an event.
     #[test]
-    fn what_is_read_from_any_event_is_what_a_tree_of_it_shows(
+    fn events_of_any_kind_read_as_their_tree_shows(
         mut json in json_value(),
         event_type in prop::sample::select(&EventType::ALL[..]),
         mail in json_value(),
@@ -455,7 +455,7 @@ proptest! {
 
     /// A value ends where `serde_json` ends it, and what `serde_json` rejects is not a value.
     #[test]
-    fn the_grammar_is_that_of_serde_json(text in soup()) {
+    fn grammar_is_that_of_serde_json(text in soup()) {
         let interest = interest();
         let mut value = Value::default();
         let step = ValueReader::default().read(&text, 0, &interest, VALUE_BYTES_MAX, &mut value);
@@ -549,7 +549,7 @@ fn event_like() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn the_fast_way_is_the_reference_for_what_looks_like_an_event(
+    fn fast_reader_equals_the_reference_for_event_like_objects(
         event in event_like(),
         behind in prop::sample::select(vec!["", "\n", " {\"eventType\":\"Send\"}", "}", "\u{0}"]),
     ) {
@@ -557,12 +557,12 @@ proptest! {
     }
 
     #[test]
-    fn the_fast_way_is_the_reference_in_streams_with_faults(bytes in mutated_stream()) {
+    fn fast_reader_equals_the_reference_in_streams_with_faults(bytes in mutated_stream()) {
         compare::text(&bytes, &interest()).map_err(TestCaseError::fail)?;
     }
 
     #[test]
-    fn a_delivery_is_read_alike_by_the_walk_and_by_the_parser(
+    fn delivery_reads_the_same_by_walk_and_by_parser(
         records in prop::collection::vec(soup(), 0..4),
         mutations in prop::collection::vec(mutation(), 0..3),
         gzip in any::<bool>(),
@@ -582,7 +582,7 @@ proptest! {
     }
 
     #[test]
-    fn the_fast_way_is_the_reference_for_any_tokens(text in soup(), bytes_max in 1..60_usize) {
+    fn fast_reader_equals_the_reference_for_any_tokens(text in soup(), bytes_max in 1..60_usize) {
         let object = [b"{\"mail\":{", &text[..]].concat();
         compare::text(&text, &interest()).map_err(TestCaseError::fail)?;
         assert_fast_is_reference(&object, VALUE_BYTES_MAX)?;
@@ -591,7 +591,7 @@ proptest! {
 }
 
 #[test]
-fn the_fast_way_is_the_reference_around_the_depth_limit() {
+fn fast_reader_equals_the_reference_around_the_depth_limit() {
     for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
         for depth in [1, 125, 126, 127, 128, 129, 255, 256, 5000, 100_000] {
             let value = format!("{}1{}", open.repeat(depth), close.repeat(depth));
