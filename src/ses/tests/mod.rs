@@ -1,14 +1,17 @@
 //! Bytes in, visits out: examples and properties of reading.
 
 mod blocks;
+mod fast;
 mod faults;
 mod fields;
 mod gzip;
 mod hostile;
 mod identity;
-mod properties;
+mod inputs;
+mod pieces;
 mod raw;
 mod scalars;
+mod tree;
 mod work;
 mod wrappings;
 

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::properties::{mutated_stream, soup};
+use super::inputs::{mutated_stream, soup};
 use super::*;
 use crate::ses::envelope::path::{GZIPS_MAX, LEVELS_MAX};
 use crate::synth::{Profile, StreamOptions, stream};

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::properties::soup;
+use super::inputs::soup;
 use super::*;
 use crate::ses::work;
 
