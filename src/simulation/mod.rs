@@ -84,7 +84,7 @@ fn live_through(seed: u64, told: bool) -> Result<Story, String> {
         Ok(Err(why)) => why,
         Err(_) => "the history panicked".to_owned(),
     };
-    let again = "cargo test --lib simulation::every -- --nocapture";
+    let again = "cargo test --lib simulation::histories -- --nocapture";
     Err(format!("seed {seed}: {why}\n  again: POSTMETER_SEED={seed} {again}"))
 }
 
