@@ -12,7 +12,7 @@ use crate::definitions::{self, Definitions, namespace_fault};
 use crate::finding::Finding;
 use crate::pipeline::bulk::Source;
 use crate::rules::{Layouts, RuleSet};
-use crate::ses::{self, Interest, Visit};
+use crate::ses::{self, Interest, Visitor};
 
 /// Whether a path means stdin.
 #[must_use]
@@ -41,10 +41,10 @@ pub(super) fn open(path: &Path) -> anyhow::Result<Box<dyn Read + Send>> {
 pub(super) fn read_events(
     input: impl Read + Send + 'static,
     interest: &Interest,
-    visit: &mut impl Visit,
+    visitor: &mut impl Visitor,
 ) -> std::io::Result<()> {
     let Source { bytes, gzip } = Source::new(input)?;
-    ses::Reader::new(bytes).read(gzip, interest, visit)
+    ses::Reader::new(bytes).read(gzip, interest, visitor)
 }
 
 /// Compiles the definitions of a command; prints errors. `None`: wrong usage or invalid

@@ -7,7 +7,7 @@ use super::envelope::delivery::{by_parser, read_request};
 use super::envelope::path::Path;
 use super::envelope::text::Progress;
 use super::envelope::unwrap::Reading;
-use super::envelope::visitor::{Other, Visit};
+use super::envelope::visitor::{NonEvent, Visitor};
 use super::event::Event;
 use super::event::block::Block;
 use super::event::interest::{Interest, InterestBuilder, ValueKind};
@@ -184,7 +184,7 @@ struct Log<'i> {
     seen: Vec<String>,
 }
 
-impl Visit for Log<'_> {
+impl Visitor for Log<'_> {
     fn event(&mut self, event: &Event<'_>, path: &Path, _: &[u8]) {
         let texts: Vec<_> = self.interest.every_slot().map(|slot| event.get(slot)).collect();
         let path: Vec<_> = path.iter().collect();
@@ -193,7 +193,7 @@ impl Visit for Log<'_> {
         self.seen.push(seen);
     }
 
-    fn other(&mut self, other: Other, path: &Path, at: u64, _: &[u8]) {
+    fn non_event(&mut self, other: NonEvent, path: &Path, at: u64, _: &[u8]) {
         self.seen.push(format!("{other:?} {:?} {at}", path.iter().collect::<Vec<_>>()));
     }
 }

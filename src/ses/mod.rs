@@ -9,8 +9,8 @@
 //!
 //! Each of these folders imports only those above it.
 //!
-//! [`read_all`], [`Reader`] and [`Scan`] walk a text and pass every innermost value to a [`Visit`]:
-//! an [`Event`], or one of the [`Other`] outcomes. Every value that is read leads to a call.
+//! [`read_all`], [`Reader`] and [`Scan`] walk a text and pass every innermost value to a [`Visitor`]:
+//! an [`Event`], or one of the [`NonEvent`] outcomes. Every value that is read leads to a call.
 
 #[cfg(any(test, fuzzing))]
 pub mod compare;
@@ -25,7 +25,7 @@ pub use envelope::delivery::{FirehoseRequest, Unusual, read_request};
 pub use envelope::path::{Path, Wrapping};
 pub use envelope::text::VALIDATION_NOTICE;
 pub use envelope::unwrap::{read_all, read_record};
-pub use envelope::visitor::{Other, Visit};
+pub use envelope::visitor::{NonEvent, Visitor};
 pub use event::event_type::{EventType, EventTypeSet};
 pub use event::identity::Fingerprint;
 pub use event::interest::{Interest, InterestBuilder, Slot, ValueKind};

@@ -30,5 +30,6 @@ pub use mix::Mix;
 pub use profile::Profile;
 pub use stream::{EventStream, StreamOptions, stream};
 pub use summary::Summary;
-pub use truth::{Other, SeriesMinute, Truth};
+pub use truth::{SeriesMinute, Truth};
+
 pub use wrap::{Wrapping, firehose_body};

@@ -13,8 +13,9 @@ use super::event::{Generator, SynthEvent};
 use super::facts::Facts;
 use super::profile::Profile;
 use super::text::indented;
-use super::truth::{Other, Truth};
+use super::truth::Truth;
 use super::wrap::Wrapping;
+use crate::ses::NonEvent;
 
 /// Options of a stream.
 #[derive(Clone, Debug)]
@@ -39,7 +40,7 @@ pub struct EventStream {
     /// The events in it, including those of unknown type, in order.
     pub facts: Vec<Facts>,
     /// The number of innermost values of other kinds.
-    pub others: BTreeMap<Other, u64>,
+    pub non_events: BTreeMap<NonEvent, u64>,
 }
 
 /// A stream being written.
@@ -65,7 +66,7 @@ pub fn stream(profile: Profile, events: usize, options: &StreamOptions) -> Event
         writer.separate();
         let torn = writer.torn();
         writer.stream.bytes.extend_from_slice(&torn);
-        writer.count(Other::Malformed, 1);
+        writer.count(NonEvent::Malformed, 1);
     }
     writer.stream
 }
@@ -92,9 +93,9 @@ impl EventStream {
         for facts in &self.facts {
             truth.add(facts);
         }
-        for (other, count) in &self.others {
+        for (other, count) in &self.non_events {
             for _ in 0..*count {
-                truth.add_other(*other);
+                truth.add_non_event(*other);
             }
         }
     }
@@ -109,14 +110,14 @@ impl RecordWriter {
         let bytes = if options.byte_order_mark { b"\xef\xbb\xbf".to_vec() } else { Vec::new() };
         Self {
             rng,
-            stream: EventStream { bytes, facts: Vec::new(), others: BTreeMap::new() },
+            stream: EventStream { bytes, facts: Vec::new(), non_events: BTreeMap::new() },
             events: Generator::new(profile),
             plain: Generator::new(plain),
         }
     }
 
-    pub(super) fn count(&mut self, other: Other, count: u64) {
-        *self.stream.others.entry(other).or_default() += count;
+    pub(super) fn count(&mut self, other: NonEvent, count: u64) {
+        *self.stream.non_events.entry(other).or_default() += count;
     }
 
     /// An event whose facts are part of the stream.
@@ -206,7 +207,7 @@ mod tests {
         let make = || stream(profile.clone(), 300, &StreamOptions::default());
         let (one, two) = (make(), make());
         assert_eq!(one.bytes, two.bytes);
-        assert_eq!((one.facts, one.others), (two.facts, two.others));
+        assert_eq!((one.facts, one.non_events), (two.facts, two.non_events));
     }
 
     #[test]
@@ -217,7 +218,7 @@ mod tests {
             ..StreamOptions::default()
         };
         let made = stream(Profile::default(), 500, &options);
-        assert_eq!((made.facts.len(), made.others.len()), (500, 0));
+        assert_eq!((made.facts.len(), made.non_events.len()), (500, 0));
         let values: Result<Vec<Value>, _> =
             serde_json::Deserializer::from_slice(&made.bytes).into_iter().collect();
         let values = values.unwrap();
@@ -228,14 +229,17 @@ mod tests {
     #[test]
     fn values_of_every_kind_occur() {
         let made = stream(Profile::default(), 3000, &StreamOptions::default());
-        let kinds: Vec<_> = made.others.keys().copied().collect();
-        assert_eq!(kinds, [Other::Malformed, Other::Foreign, Other::Control, Other::Notice]);
+        let kinds: Vec<_> = made.non_events.keys().copied().collect();
+        assert_eq!(
+            kinds,
+            [NonEvent::Malformed, NonEvent::Foreign, NonEvent::Control, NonEvent::Notice]
+        );
         assert!(made.facts.len() > 3000);
         assert!(made.bytes.starts_with(b"\xef\xbb\xbf"));
         let mut truth = Truth::new(&Value::Null, None, "SES");
         made.tell(&mut truth);
         assert_eq!(truth.summary().events, made.facts.len() as u64);
-        assert_eq!(truth.summary().malformed, made.others[&Other::Malformed]);
+        assert_eq!(truth.summary().malformed, made.non_events[&NonEvent::Malformed]);
     }
 
     #[test]
@@ -245,6 +249,6 @@ mod tests {
         let (sound, torn) =
             (stream(Profile::default(), 20, &sound), stream(Profile::default(), 20, &torn));
         assert!(torn.bytes.starts_with(&sound.bytes));
-        assert_eq!(torn.others, BTreeMap::from([(Other::Malformed, 1)]));
+        assert_eq!(torn.non_events, BTreeMap::from([(NonEvent::Malformed, 1)]));
     }
 }

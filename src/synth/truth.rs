@@ -13,6 +13,7 @@ use super::destination::{dimensions, items, receives};
 use super::facts::{FactValue, Facts};
 use super::summary::Summary;
 use super::text::push_string;
+use crate::ses::NonEvent;
 
 /// The identity of a datum: a resolved series and a UTC minute, ordered as in the output.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,21 +26,6 @@ pub struct SeriesMinute {
     pub dimensions: Vec<(String, String)>,
     /// Minutes since 1970-01-01T00:00Z.
     pub minute: i64,
-}
-
-/// The kind of an innermost value that is not an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Other {
-    /// Broken JSON, base64 or gzip.
-    Malformed,
-    /// Valid JSON that is not from SES.
-    Foreign,
-    /// An event of a type that SES does not publish, or without a `mail` object.
-    UnknownType,
-    /// A subscription or unsubscribe confirmation.
-    Control,
-    /// The text that SES sends when a topic is attached.
-    Notice,
 }
 
 /// Counts facts under a definitions document.
@@ -75,7 +61,7 @@ impl Truth {
     /// Counts one event, or one value of unknown type.
     pub fn add(&mut self, facts: &Facts) {
         let Some(event_type) = facts.event_type else {
-            self.add_other(Other::UnknownType);
+            self.add_non_event(NonEvent::UnknownType);
             return;
         };
         let Self { series, sets, default_set, namespace, tally } = self;
@@ -118,13 +104,13 @@ impl Truth {
     }
 
     /// Counts one value that is not an event.
-    pub fn add_other(&mut self, other: Other) {
+    pub fn add_non_event(&mut self, other: NonEvent) {
         match other {
-            Other::Malformed => self.tally.malformed += 1,
-            Other::Foreign => self.tally.foreign += 1,
-            Other::UnknownType => self.tally.unknown_type += 1,
-            Other::Control => self.tally.control += 1,
-            Other::Notice => self.tally.notice += 1,
+            NonEvent::Malformed => self.tally.malformed += 1,
+            NonEvent::Foreign => self.tally.foreign += 1,
+            NonEvent::UnknownType => self.tally.unknown_type += 1,
+            NonEvent::Control => self.tally.control += 1,
+            NonEvent::Notice => self.tally.notice += 1,
         }
     }
 
@@ -311,7 +297,7 @@ mod tests {
         unknown.configuration_set = Some("nowhere".to_owned());
         other.add(&unknown);
         other.add(&Facts::new(None, NOON));
-        other.add_other(Other::Notice);
+        other.add_non_event(NonEvent::Notice);
         let mut truth = Truth::new(&definitions("DROP"), Some("prod"), "SES");
         truth.add(&setless);
         truth.add(&unknown);

@@ -7,7 +7,7 @@ use super::*;
 use crate::aggregate::sorted_lines;
 use crate::definitions::read;
 use crate::pipeline::{Batch, Times};
-use crate::ses::{Other, Path, Visit, read_all};
+use crate::ses::{NonEvent, Path, Visitor, read_all};
 
 const ARRIVAL_MS: i64 = 1_763_640_000_000;
 
@@ -49,7 +49,7 @@ fn of_set(set: &str) -> Value {
 /// For each event: its set, or `-`, then the names of the destinations that receive it.
 struct Routes<'r>(&'r RuleSet, Vec<String>);
 
-impl Visit for Routes<'_> {
+impl Visitor for Routes<'_> {
     fn event(&mut self, event: &Event<'_>, _: &Path, _: &[u8]) {
         self.1.push(match self.0.route(event) {
             Route::Unrouted => "-".to_owned(),
@@ -60,7 +60,7 @@ impl Visit for Routes<'_> {
         });
     }
 
-    fn other(&mut self, other: Other, _: &Path, _: u64, _: &[u8]) {
+    fn non_event(&mut self, other: NonEvent, _: &Path, _: u64, _: &[u8]) {
         panic!("{other:?}");
     }
 }
@@ -93,7 +93,7 @@ fn counted(sets: &Value, events: &[Value]) -> (Vec<String>, crate::pipeline::Tal
 /// The value and the origin of the one dimension, or the invalid text.
 struct Values<'r>(&'r RuleSet, Vec<Result<(String, ValueOrigin), String>>);
 
-impl Visit for Values<'_> {
+impl Visitor for Values<'_> {
     fn event(&mut self, event: &Event<'_>, _: &Path, _: &[u8]) {
         let Route::Set(set) = self.0.route(event) else { panic!("unrouted") };
         let Action::Count(metrics) = &set.rules[0].action else { panic!("nothing is counted") };
@@ -104,7 +104,7 @@ impl Visit for Values<'_> {
         });
     }
 
-    fn other(&mut self, other: Other, _: &Path, _: u64, _: &[u8]) {
+    fn non_event(&mut self, other: NonEvent, _: &Path, _: u64, _: &[u8]) {
         panic!("{other:?}");
     }
 }

@@ -8,7 +8,7 @@ use memchr::{memchr, memchr2};
 use super::data::Buffer;
 use super::path::Path;
 use super::unwrap::{Reading, each_data};
-use super::visitor::Visit;
+use super::visitor::Visitor;
 use crate::ses::event::interest::Interest;
 use crate::ses::event::value::Value;
 use crate::ses::event::value_reader::read_by_reference;
@@ -103,38 +103,39 @@ impl FirehoseRequest<'_> {
     ///
     /// # Errors
     /// Why the body is not a delivery.
-    pub fn read<V: Visit>(
+    pub fn read<V: Visitor>(
         &self,
         interest: &Interest,
         mut fresh: impl FnMut() -> V,
     ) -> Result<V, &'static str> {
         let path = &self.path;
-        let read =
-            |visit: &mut V, bytes: &[u8], at| Reading::new(interest, at, visit).data(bytes, path);
-        let mut visit = fresh();
+        let read = |visitor: &mut V, bytes: &[u8], at| {
+            Reading::new(interest, at, visitor).data(bytes, path)
+        };
+        let mut visitor = fresh();
         let records = match &self.records {
             RecordList::Known(records) => *records,
             RecordList::Ahead(walk) => {
-                let walked = walk.clone().each_record(|bytes, at| read(&mut visit, bytes, at));
+                let walked = walk.clone().each_record(|bytes, at| read(&mut visitor, bytes, at));
                 if walked.is_ok() {
-                    return Ok(visit);
+                    return Ok(visitor);
                 }
                 let (request_id, records) = parse(self.body, interest)?;
                 if request_id != self.request_id {
                     return Err("the body has two requestIds");
                 }
-                visit = fresh();
+                visitor = fresh();
                 records
             }
         };
         each_data(records, |data, record, at| {
-            let mut reading = Reading::new(interest, at, &mut visit);
+            let mut reading = Reading::new(interest, at, &mut visitor);
             match data {
                 Some(bytes) => reading.data(bytes, path),
                 None => reading.not_base64(record, path),
             }
         });
-        Ok(visit)
+        Ok(visitor)
     }
 
     /// Passes the bytes of every record, or `None` if they are not Base64, with the record's

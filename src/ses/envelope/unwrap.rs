@@ -4,7 +4,7 @@ use super::data::Buffer;
 use super::kept::{TORN_GZIP, in_notifications, in_request, in_text};
 use super::path::{GZIPS_MAX, LEVELS_MAX, Path, Wrapping};
 use super::text::{Found, Progress};
-use super::visitor::{Other, Visit};
+use super::visitor::{NonEvent, Visitor};
 use crate::ses::event::Event;
 use crate::ses::event::event_type::{EventType, EventTypeSet};
 use crate::ses::event::interest::Interest;
@@ -26,21 +26,21 @@ fn is_notification_type(event_type: EventType) -> bool {
 }
 
 /// Reads a text that is whole in memory.
-pub fn read_all(text: &[u8], interest: &Interest, visit: &mut impl Visit) {
-    let mut reading = Reading { offsets: true, ..Reading::new(interest, 0, visit) };
+pub fn read_all(text: &[u8], interest: &Interest, visitor: &mut impl Visitor) {
+    let mut reading = Reading { offsets: true, ..Reading::new(interest, 0, visitor) };
     reading.text(text, None, &Path::default());
 }
 
 /// Reads the bytes of a record: the content of a Firehose `data` or an S3 object, gzip or not.
-pub fn read_record(bytes: &[u8], interest: &Interest, visit: &mut impl Visit) {
-    Reading { offsets: true, ..Reading::new(interest, 0, visit) }.data(bytes, &Path::default());
+pub fn read_record(bytes: &[u8], interest: &Interest, visitor: &mut impl Visitor) {
+    Reading { offsets: true, ..Reading::new(interest, 0, visitor) }.data(bytes, &Path::default());
 }
 
 /// Reads the data at one place of a file or request, down to the last level. The functions that
 /// return a bool return false when the visitor is over its budget, and then nothing more is read.
 pub(crate) struct Reading<'r, V> {
     interest: &'r Interest,
-    visit: &'r mut V,
+    visitor: &'r mut V,
     at: u64,
     /// Whether `at` is the offset of values in the outermost text.
     offsets: bool,
@@ -48,17 +48,17 @@ pub(crate) struct Reading<'r, V> {
 
 // === impl Reading ===
 
-impl<'r, V: Visit> Reading<'r, V> {
-    pub(crate) fn new(interest: &'r Interest, at: u64, visit: &'r mut V) -> Self {
-        Self { interest, visit, at, offsets: false }
+impl<'r, V: Visitor> Reading<'r, V> {
+    pub(crate) fn new(interest: &'r Interest, at: u64, visitor: &'r mut V) -> Self {
+        Self { interest, visitor, at, offsets: false }
     }
 
     fn goes_on(&self) -> bool {
-        !self.visit.is_over()
+        !self.visitor.is_over()
     }
 
-    fn other(&mut self, other: Other, path: &Path, raw: &[u8]) {
-        self.visit.other(other, path, self.at, raw);
+    fn non_event(&mut self, other: NonEvent, path: &Path, raw: &[u8]) {
+        self.visitor.non_event(other, path, self.at, raw);
     }
 
     /// `tear`: the text ends where a gzip stream is truncated, and these bytes stand for it.
@@ -78,7 +78,7 @@ impl<'r, V: Visit> Reading<'r, V> {
             && !progress.ended_inside
             && self.goes_on()
         {
-            self.other(Other::Malformed, path, tear);
+            self.non_event(NonEvent::Malformed, path, tear);
         }
     }
 
@@ -87,9 +87,9 @@ impl<'r, V: Visit> Reading<'r, V> {
         if !is_gzip(bytes) {
             self.text(bytes, None, path);
         } else if path.gzips() == GZIPS_MAX {
-            self.other(Other::Malformed, path, bytes);
+            self.non_event(NonEvent::Malformed, path, bytes);
         } else {
-            let out = gunzip(bytes, GZIP_BYTES_MAX, |more| self.visit.expand(more));
+            let out = gunzip(bytes, GZIP_BYTES_MAX, |more| self.visitor.expand(more));
             if self.goes_on() {
                 // The decompressed part is read, so it must not be kept as part of the remainder.
                 let tear = if out.bytes.is_empty() { bytes } else { TORN_GZIP };
@@ -104,9 +104,11 @@ impl<'r, V: Visit> Reading<'r, V> {
     pub(crate) fn found(&mut self, found: Found<'_, '_>, raw: &[u8], path: &Path) -> bool {
         match found {
             Found::Value(value) => self.judge(value, raw, path),
-            Found::Notice => self.other(Other::Notice, path, raw),
-            Found::Fault if self.visit.keeps() => self.other(Other::Malformed, path, &in_text(raw)),
-            Found::Fault => self.other(Other::Malformed, path, raw),
+            Found::Notice => self.non_event(NonEvent::Notice, path, raw),
+            Found::Fault if self.visitor.keeps() => {
+                self.non_event(NonEvent::Malformed, path, &in_text(raw))
+            }
+            Found::Fault => self.non_event(NonEvent::Malformed, path, raw),
         }
         self.goes_on()
     }
@@ -122,21 +124,21 @@ impl<'r, V: Visit> Reading<'r, V> {
         };
         match (event_type, &value.wrapper) {
             (Some(Some(event_type)), _) if value.has_mail => {
-                self.visit.event(&Event::new(event_type, value), path, raw);
+                self.visitor.event(&Event::new(event_type, value), path, raw);
             }
-            (Some(_), _) => self.other(Other::UnknownType, path, raw),
+            (Some(_), _) => self.non_event(NonEvent::UnknownType, path, raw),
             (None, Some(wrapper)) => self.unwrap(wrapper, raw, path),
-            (None, None) => self.other(Other::Foreign, path, raw),
+            (None, None) => self.non_event(NonEvent::Foreign, path, raw),
         }
     }
 
     fn unwrap(&mut self, wrapper: &Wrapper<'_>, raw: &[u8], path: &Path) {
         let kind = wrapper.kind.text().unwrap_or_default();
         if matches!(&*kind, b"SubscriptionConfirmation" | b"UnsubscribeConfirmation") {
-            return self.other(Other::Control, path, raw);
+            return self.non_event(NonEvent::Control, path, raw);
         }
         if path.levels() == LEVELS_MAX {
-            return self.other(Other::Foreign, path, raw);
+            return self.non_event(NonEvent::Foreign, path, raw);
         }
         let is_notification = wrapper.topic_arn.is_text() || &*kind == b"Notification";
         if is_notification && holds(wrapper.message) {
@@ -159,10 +161,10 @@ impl<'r, V: Visit> Reading<'r, V> {
                 Some(bytes) => {
                     self.data(bytes, &path);
                 }
-                None => self.other(Other::Malformed, &path, raw),
+                None => self.non_event(NonEvent::Malformed, &path, raw),
             }
         } else {
-            self.other(Other::Foreign, path, raw);
+            self.non_event(NonEvent::Foreign, path, raw);
         }
     }
 
@@ -188,7 +190,7 @@ impl<'r, V: Visit> Reading<'r, V> {
                 return self.judge(&detail, wrapper.detail.bytes(), &path);
             }
         }
-        self.other(Other::Foreign, path, raw);
+        self.non_event(NonEvent::Foreign, path, raw);
     }
 
     /// The entries of `Records`, from SQS or SNS.
@@ -207,10 +209,10 @@ impl<'r, V: Visit> Reading<'r, V> {
                 self.member(body, &path.with(Wrapping::Sqs), &mut buffer);
             } else if holds(sns) {
                 self.member(sns, &path.with(Wrapping::LambdaSns), &mut buffer);
-            } else if self.visit.keeps() {
-                self.other(Other::Foreign, path, &in_notifications(entry.bytes()));
+            } else if self.visitor.keeps() {
+                self.non_event(NonEvent::Foreign, path, &in_notifications(entry.bytes()));
             } else {
-                self.other(Other::Foreign, path, entry.bytes());
+                self.non_event(NonEvent::Foreign, path, entry.bytes());
             }
             if !self.goes_on() {
                 return;
@@ -220,8 +222,8 @@ impl<'r, V: Visit> Reading<'r, V> {
 
     /// A record of a Firehose request whose `data` is not valid.
     pub(crate) fn not_base64(&mut self, record: Raw<'_>, path: &Path) -> bool {
-        let raw = if self.visit.keeps() { in_request(record.bytes()) } else { Vec::new() };
-        self.other(Other::Malformed, path, &raw);
+        let raw = if self.visitor.keeps() { in_request(record.bytes()) } else { Vec::new() };
+        self.non_event(NonEvent::Malformed, path, &raw);
         self.goes_on()
     }
 }

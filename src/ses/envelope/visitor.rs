@@ -5,7 +5,7 @@ use crate::ses::event::Event;
 
 /// What an innermost value is, if not an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Other {
+pub enum NonEvent {
     /// An event of an unknown type, or without a `mail` object.
     UnknownType,
     /// Not JSON, not Base64, or truncated.
@@ -19,14 +19,14 @@ pub enum Other {
 }
 
 /// Receives the innermost values of a text, one after another.
-pub trait Visit {
+pub trait Visitor {
     /// `raw` holds only the event's bytes as received, for a visitor that keeps them.
     fn event(&mut self, event: &Event<'_>, path: &Path, raw: &[u8]);
 
     /// `at` is the offset of the outermost value in the text. `raw` holds only the bytes of the
     /// value, for a visitor that keeps them: read as a record they give exactly this value again,
     /// unless it was nested too deep in wrappings or gzip.
-    fn other(&mut self, other: Other, path: &Path, at: u64, raw: &[u8]);
+    fn non_event(&mut self, other: NonEvent, path: &Path, at: u64, raw: &[u8]);
 
     /// Whether the visitor uses `raw`; if not, `raw` may hold more than the value.
     fn keeps(&self) -> bool {
@@ -34,7 +34,7 @@ pub trait Visit {
     }
 
     /// Asks whether `bytes` more may be expanded from gzip below the outermost level. `false` means
-    /// that the request is beyond its budget: the visitor reports [`Visit::is_over`] from then on.
+    /// that the request is beyond its budget: the visitor reports [`Visitor::is_over`] from then on.
     fn expand(&mut self, _bytes: usize) -> bool {
         true
     }

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use super::blocks::Blocks;
 use super::scan::Scan;
-use crate::ses::envelope::visitor::Visit;
+use crate::ses::envelope::visitor::Visitor;
 use crate::ses::event::interest::Interest;
 
 /// Reads a text of any length from a stream; keeps one block and one value in memory.
@@ -38,18 +38,18 @@ impl<R: Read> Reader<R> {
         self,
         gzip: bool,
         interest: &Interest,
-        visit: &mut impl Visit,
+        visitor: &mut impl Visitor,
     ) -> std::io::Result<()> {
         let mut blocks = Blocks::new(self.input, gzip, self.block_bytes);
         let mut scan = Scan::default();
         let mut buffer = Vec::new();
         while let Some(block) = blocks.next(buffer) {
-            scan.read(&block, interest, visit);
-            if visit.is_over() {
+            scan.read(&block, interest, visitor);
+            if visitor.is_over() {
                 break;
             }
             if let Some(end) = block.end {
-                return scan.end(end, visit);
+                return scan.end(end, visitor);
             }
             buffer = block.bytes;
         }

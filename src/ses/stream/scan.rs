@@ -5,7 +5,7 @@ use crate::ses::envelope::kept::TORN_GZIP;
 use crate::ses::envelope::path::Path;
 use crate::ses::envelope::text::Progress;
 use crate::ses::envelope::unwrap::Reading;
-use crate::ses::envelope::visitor::{Other, Visit};
+use crate::ses::envelope::visitor::{NonEvent, Visitor};
 use crate::ses::event::interest::Interest;
 
 /// The position in a text that is read in blocks. Keeps the unfinished value: at most one and a
@@ -39,36 +39,36 @@ impl Scan {
     }
 
     /// Reads the next block. Does nothing once the request is over its budget.
-    pub fn read(&mut self, block: &Block, interest: &Interest, visit: &mut impl Visit) {
-        if visit.is_over() {
+    pub fn read(&mut self, block: &Block, interest: &Interest, visitor: &mut impl Visitor) {
+        if visitor.is_over() {
             return;
         }
         let last = block.end.is_some();
         self.path = Path::outermost(block.gzip);
         if self.unread.is_empty() {
-            let done = self.walk(&block.bytes, last, interest, visit);
+            let done = self.walk(&block.bytes, last, interest, visitor);
             self.unread.extend_from_slice(&block.bytes[done..]);
         } else {
             self.unread.extend_from_slice(&block.bytes);
             // The value is read again from its start, but only after it has grown by half, so that
             // all attempts together cost a small multiple of its length.
             if !last && self.unread.len() < self.tried + self.tried / 2 {
-                return self.hold(visit);
+                return self.hold(visitor);
             }
             let mut unread = std::mem::take(&mut self.unread);
-            let done = self.walk(&unread, last, interest, visit);
+            let done = self.walk(&unread, last, interest, visitor);
             unread.drain(..done);
             self.unread = unread;
         }
         self.tried = self.unread.len();
-        self.hold(visit);
+        self.hold(visitor);
     }
 
     /// Reports the memory of the unfinished value.
-    fn hold(&mut self, visit: &mut impl Visit) {
+    fn hold(&mut self, visitor: &mut impl Visitor) {
         if let Some(more) = self.unread.capacity().checked_sub(self.held).filter(|more| *more > 0) {
             self.held += more;
-            visit.hold(more);
+            visitor.hold(more);
         }
     }
 
@@ -78,12 +78,12 @@ impl Scan {
         bytes: &[u8],
         last: bool,
         interest: &Interest,
-        visit: &mut impl Visit,
+        visitor: &mut impl Visitor,
     ) -> usize {
         let offset = self.offset;
         let path = self.path;
         let done = self.progress.read(bytes, last, interest, |found, at, raw| {
-            Reading::new(interest, offset + at as u64, visit).found(found, raw, &path)
+            Reading::new(interest, offset + at as u64, visitor).found(found, raw, &path)
         });
         self.offset += done as u64;
         done
@@ -94,12 +94,12 @@ impl Scan {
     ///
     /// # Errors
     /// Reading the text failed.
-    pub fn end(&self, end: End, visit: &mut impl Visit) -> std::io::Result<()> {
+    pub fn end(&self, end: End, visitor: &mut impl Visitor) -> std::io::Result<()> {
         match end {
             End::Whole => Ok(()),
             End::Torn => {
                 if !self.progress.ended_inside {
-                    visit.other(Other::Malformed, &self.path, self.offset, TORN_GZIP);
+                    visitor.non_event(NonEvent::Malformed, &self.path, self.offset, TORN_GZIP);
                 }
                 Ok(())
             }

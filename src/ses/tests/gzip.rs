@@ -200,13 +200,13 @@ struct Budget<'i> {
     over: bool,
 }
 
-impl Visit for Budget<'_> {
+impl Visitor for Budget<'_> {
     fn event(&mut self, event: &Event<'_>, path: &Path, raw: &[u8]) {
         self.log.event(event, path, raw);
     }
 
-    fn other(&mut self, other: Other, path: &Path, at: u64, raw: &[u8]) {
-        self.log.other(other, path, at, raw);
+    fn non_event(&mut self, other: NonEvent, path: &Path, at: u64, raw: &[u8]) {
+        self.log.non_event(other, path, at, raw);
     }
 
     fn expand(&mut self, bytes: usize) -> bool {
@@ -224,9 +224,9 @@ impl Visit for Budget<'_> {
 fn within(budget: usize, read: impl FnOnce(&Interest, &mut Budget<'_>)) -> (String, usize, bool) {
     let interest = interest();
     let log = Log { interest: &interest, seen: Vec::new() };
-    let mut visit = Budget { log, left: budget, over: false };
-    read(&interest, &mut visit);
-    (names(&visit.log.seen), visit.left, visit.over)
+    let mut visitor = Budget { log, left: budget, over: false };
+    read(&interest, &mut visitor);
+    (names(&visitor.log.seen), visitor.left, visitor.over)
 }
 
 /// Data below the outermost level is charged to the byte, for one member and for several. Nothing
@@ -240,17 +240,18 @@ fn inner_gzip_is_charged_and_ends_reading_beyond_the_budget() {
     let texts = [body.clone(), sns(&body), format!("{send}\n{}\n{send}", sqs(&body))];
     for (text, before, after) in [(&texts[0], 0, 0), (&texts[1], 0, 0), (&texts[2], 1, 1)] {
         let sends = |count: usize| vec!["Send"; count].join(" ");
-        let read =
-            |budget| within(budget, |interest, visit| read_all(text.as_bytes(), interest, visit));
+        let read = |budget| {
+            within(budget, |interest, visitor| read_all(text.as_bytes(), interest, visitor))
+        };
         assert_eq!(read(3 * len), (sends(before + 4 + after), 0, false));
         let (seen, _, over) = read(3 * len - 1);
         assert_eq!((seen, over), (sends(before + 3), true));
         let (seen, _, over) = read(2 * len - 1);
         assert_eq!((seen, over), (sends(before + 2), true));
         assert_eq!(read(0), (sends(before), 0, true));
-        let blocks = within(0, |interest, visit| {
+        let blocks = within(0, |interest, visitor| {
             let reader = Reader::with_block_bytes(text.as_bytes(), 100);
-            reader.read(false, interest, visit).unwrap();
+            reader.read(false, interest, visitor).unwrap();
         });
         assert_eq!(blocks, (sends(before), 0, true));
     }
@@ -261,9 +262,9 @@ fn inner_gzip_is_charged_and_ends_reading_beyond_the_budget() {
             left: budget,
             over: false,
         };
-        let visit =
+        let visitor =
             read_request(body.as_bytes(), &interest).unwrap().read(&interest, fresh).unwrap();
-        (names(&visit.log.seen), visit.over)
+        (names(&visitor.log.seen), visitor.over)
     };
     assert_eq!(request(3 * len), ("Send Send Send Send".into(), false));
     assert_eq!(request(2 * len - 1), ("Send Send".into(), true));

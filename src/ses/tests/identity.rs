@@ -153,13 +153,13 @@ fn fingerprint_of_an_event_stays_the_same() {
 /// Counts events, none of which exposes its identity.
 struct Look<'r>(&'r mut usize);
 
-impl Visit for Look<'_> {
+impl Visitor for Look<'_> {
     fn event(&mut self, event: &Event<'_>, _: &Path, _: &[u8]) {
         assert_eq!((event.fingerprint(), event.message_id()), (None, None));
         *self.0 += 1;
     }
 
-    fn other(&mut self, _: Other, _: &Path, _: u64, _: &[u8]) {}
+    fn non_event(&mut self, _: NonEvent, _: &Path, _: u64, _: &[u8]) {}
 }
 
 #[test]

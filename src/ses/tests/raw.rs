@@ -11,15 +11,15 @@ use crate::synth::{Profile, StreamOptions, stream};
 #[derive(Default)]
 struct Kept {
     events: Vec<Vec<u8>>,
-    others: Vec<(Other, Vec<Wrapping>, Vec<u8>)>,
+    others: Vec<(NonEvent, Vec<Wrapping>, Vec<u8>)>,
 }
 
-impl Visit for Kept {
+impl Visitor for Kept {
     fn event(&mut self, _: &Event<'_>, _: &Path, raw: &[u8]) {
         self.events.push(raw.to_vec());
     }
 
-    fn other(&mut self, other: Other, path: &Path, _: u64, raw: &[u8]) {
+    fn non_event(&mut self, other: NonEvent, path: &Path, _: u64, raw: &[u8]) {
         self.others.push((other, path.iter().collect(), raw.to_vec()));
     }
 
@@ -35,7 +35,7 @@ impl Kept {
         kept
     }
 
-    fn kinds(&self) -> Vec<Other> {
+    fn kinds(&self) -> Vec<NonEvent> {
         self.others.iter().map(|(other, ..)| *other).collect()
     }
 
@@ -51,11 +51,11 @@ fn again(raw: &[u8]) -> Kept {
     Kept::record(letter.to_string().as_bytes())
 }
 
-fn is_too_deep(other: Other, path: &[Wrapping]) -> bool {
+fn is_too_deep(other: NonEvent, path: &[Wrapping]) -> bool {
     let gzips = path.iter().filter(|wrapping| **wrapping == Wrapping::Gzip).count();
     match other {
-        Other::Foreign => path.len() - gzips >= usize::from(LEVELS_MAX),
-        Other::Malformed => gzips >= usize::from(GZIPS_MAX),
+        NonEvent::Foreign => path.len() - gzips >= usize::from(LEVELS_MAX),
+        NonEvent::Malformed => gzips >= usize::from(GZIPS_MAX),
         _ => false,
     }
 }
@@ -119,7 +119,7 @@ fn fault_with_another_meaning_at_the_start_of_a_text_is_kept_after_a_space() {
     for start in [&b"\xef\xbb\xbf"[..], &packed[..10]] {
         let record = [b"7 ", start, send.as_bytes()].concat();
         let kept = Kept::record(&record);
-        assert_eq!(kept.kinds(), [Other::Foreign, Other::Malformed]);
+        assert_eq!(kept.kinds(), [NonEvent::Foreign, NonEvent::Malformed]);
         assert!(kept.others[1].2.starts_with(&[b" ", start].concat()));
         assert_reads_alone_as_in_its_place(&record);
     }
@@ -163,7 +163,7 @@ fn torn_gzip_is_kept_only_if_nothing_was_decompressed() {
     assert_eq!(Kept::record(nothing).others[0].2, nothing);
     let torn = &packed[..packed.len() - 3];
     let kept = Kept::record(torn);
-    assert_eq!((kept.events.len(), kept.kinds()), (1, vec![Other::Malformed]));
+    assert_eq!((kept.events.len(), kept.kinds()), (1, vec![NonEvent::Malformed]));
     assert_eq!(kept.others[0].2, [0x1f, 0x8b]);
     for len in 2..packed.len() {
         assert_eq!(assert_reads_alone_as_in_its_place(&packed[..len]), 1);

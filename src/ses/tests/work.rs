@@ -10,12 +10,12 @@ use crate::ses::work;
 #[derive(Default)]
 struct Count(usize);
 
-impl Visit for Count {
+impl Visitor for Count {
     fn event(&mut self, _: &Event<'_>, _: &Path, _: &[u8]) {
         self.0 += 1;
     }
 
-    fn other(&mut self, _: Other, _: &Path, _: u64, _: &[u8]) {
+    fn non_event(&mut self, _: NonEvent, _: &Path, _: u64, _: &[u8]) {
         self.0 += 1;
     }
 }
