@@ -17,7 +17,7 @@ use super::epoch::Epoch;
 use super::hour::HourlyLimit;
 use super::key::{Key, layout_of, minute_of, series_of};
 use super::lines::{Line, RecentLines};
-use super::pending::{Full, Pending, Room};
+use super::pending::{EntryRoom, Full, Pending};
 use super::recent::Recent;
 use super::table::SeriesTable;
 use crate::ack::Receipt;
@@ -118,7 +118,7 @@ impl Aggregator {
     ///
     /// # Errors
     /// As for [`Aggregator::merge`].
-    pub fn reserve(&self, delta: &Delta) -> Result<Room, Full> {
+    pub fn reserve(&self, delta: &Delta) -> Result<EntryRoom, Full> {
         self.pending.reserve(delta.len() as u64, self.entries_max).or_else(|Full| {
             let new = self.with_active(|epoch| epoch.new_entries(delta));
             self.pending.reserve(new, self.entries_max)
@@ -127,13 +127,13 @@ impl Aggregator {
 
     /// Adds counts that were accepted earlier, ignoring the limit of entries.
     pub fn restore(&self, delta: &Delta) -> Merge {
-        self.merge_into(Room::none(&self.pending), delta, || None)
+        self.merge_into(EntryRoom::none(&self.pending), delta, || None)
     }
 
     /// As [`Aggregator::merge`], with room that was already reserved.
     pub fn merge_into(
         &self,
-        room: Room,
+        room: EntryRoom,
         delta: &Delta,
         receipt: impl FnOnce() -> Option<Receipt>,
     ) -> Merge {
@@ -145,7 +145,7 @@ impl Aggregator {
         &self,
         epoch: &Epoch,
         now_ms: i64,
-        room: Room,
+        room: EntryRoom,
         delta: &Delta,
         receipt: impl FnOnce() -> Option<Receipt>,
     ) -> Merge {

@@ -27,6 +27,6 @@ pub use key::{
     Key, KeyBuilder, SeriesMinute, is_of_layout, key_of, layout_of, minute_of, resolve, series_of,
 };
 pub use lines::{Line, RecentLines, lines_of, sorted_lines};
-pub use pending::{Full, Pending, Room};
+pub use pending::{EntryRoom, Full, Pending};
 pub use table::{SeriesId, SeriesTable};
 pub use varint::{put_varint, varint};

@@ -13,7 +13,7 @@ use super::{Exit, Summary};
 use crate::aggregate::{Line, sorted_lines};
 use crate::clock::Clock;
 use crate::pipeline::Times;
-use crate::pipeline::bulk::{Bulk, Source};
+use crate::pipeline::bulk::{Bulk, TextSource};
 use crate::rules::Layouts;
 
 /// Runs the command.
@@ -32,7 +32,7 @@ pub(super) fn run(args: &CountArgs) -> anyhow::Result<Exit> {
     let mut exit = Exit::Done;
     let mut first_malformed = None;
     let progress = progress_bar(inputs);
-    let open = |number: usize| Ok(Source::new(progress.wrap_read(input_of(inputs, number)?))?);
+    let open = |number: usize| Ok(TextSource::new(progress.wrap_read(input_of(inputs, number)?))?);
     let batch = Bulk::new(rules, times).read(inputs.len(), &open, |number, finished| {
         let path = &inputs[number];
         if let Err(error) = finished.result {

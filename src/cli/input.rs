@@ -10,7 +10,7 @@ use anyhow::Context;
 use super::output::{complain, print_findings};
 use crate::definitions::{self, Definitions, namespace_fault};
 use crate::finding::Finding;
-use crate::pipeline::bulk::Source;
+use crate::pipeline::bulk::TextSource;
 use crate::rules::{Layouts, RuleSet};
 use crate::ses::{self, Interest, Visitor};
 
@@ -43,7 +43,7 @@ pub(super) fn read_events(
     interest: &Interest,
     visitor: &mut impl Visitor,
 ) -> std::io::Result<()> {
-    let Source { bytes, gzip } = Source::new(input)?;
+    let TextSource { bytes, gzip } = TextSource::new(input)?;
     ses::Reader::new(bytes).read(gzip, interest, visitor)
 }
 

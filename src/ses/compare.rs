@@ -6,10 +6,10 @@ use serde::de::IgnoredAny;
 use super::envelope::delivery::{by_parser, read_request};
 use super::envelope::path::Path;
 use super::envelope::text::Progress;
-use super::envelope::unwrap::Reading;
+use super::envelope::unwrap::Unwrapper;
 use super::envelope::visitor::{NonEvent, Visitor};
 use super::event::Event;
-use super::event::block::Block;
+use super::event::block::EventBlock;
 use super::event::interest::{Interest, InterestBuilder, ValueKind};
 use super::event::value::Value;
 use super::event::value_reader::{ValueReader, read_by_reference};
@@ -36,7 +36,7 @@ pub fn value(text: &[u8], interest: &Interest, bytes_max: usize) -> Result<(), S
     let (mut fast, mut reference) = (Value::default(), Value::default());
     let step = ValueReader::default().read(text, 0, interest, bytes_max, &mut fast);
     let expected = read_by_reference(text, interest, bytes_max, &mut reference);
-    same(&told(step, &fast, interest), &told(expected, &reference, interest), text)
+    same(&describe(step, &fast, interest), &describe(expected, &reference, interest), text)
 }
 
 /// The first hundred values that may start in a text, and the text as a whole.
@@ -115,7 +115,7 @@ pub fn restarts(text: &[u8], interest: &Interest) -> Result<(), String> {
         let mut progress = Progress::default();
         progress.values.forgetful = forgetful;
         progress.read(text, true, interest, |found, at, raw| {
-            Reading::new(interest, at as u64, &mut log).found(found, raw, &Path::default())
+            Unwrapper::new(interest, at as u64, &mut log).found(found, raw, &Path::default())
         });
         format!("{:?} {}", log.seen, progress.ended_inside)
     };
@@ -134,9 +134,9 @@ pub fn delivery(body: &[u8], interest: &Interest) -> Result<(), String> {
     let (whole, streamed) = (gunzip(body, LIMIT, |_| true), stream(body, LIMIT, |_| true));
     // Data after the only member is not an event; only the stream may see that it exists.
     if whole.bytes != streamed.bytes || (whole.torn && !streamed.torn) {
-        let told = |torn, bytes: &[u8]| format!("torn {torn}: {}", bytes.escape_ascii());
+        let describe = |torn, bytes: &[u8]| format!("torn {torn}: {}", bytes.escape_ascii());
         let (whole, streamed) =
-            (told(whole.torn, &whole.bytes), told(streamed.torn, &streamed.bytes));
+            (describe(whole.torn, &whole.bytes), describe(streamed.torn, &streamed.bytes));
         return same(&whole, &streamed, body);
     }
     plain_delivery(&whole.bytes, interest)
@@ -156,13 +156,13 @@ fn plain_delivery(body: &[u8], interest: &Interest) -> Result<(), String> {
 }
 
 /// Everything that can be seen of a value.
-pub(crate) fn told(step: Step, value: &Value<'_>, interest: &Interest) -> String {
+pub(crate) fn describe(step: Step, value: &Value<'_>, interest: &Interest) -> String {
     if !matches!(step, Step::Value { .. }) {
         return format!("{step:?}");
     }
     let Value { event_type, notification_type, has_mail, wrapper, .. } = value;
     let fields = value.fields();
-    let times: Vec<_> = Block::ALL.iter().map(|block| fields.time(*block)).collect();
+    let times: Vec<_> = EventBlock::ALL.iter().map(|block| fields.time(*block)).collect();
     let texts: Vec<_> = interest.every_slot().map(|slot| fields.get(slot)).collect();
     let mut identity = fields.identity.to_vec();
     identity.sort_by_key(|(block, part, _)| (*block as u8, *part as u8));

@@ -34,7 +34,7 @@ pub use event::{Event, TimeOrigin};
 pub use gunzip::{Gunzipped, GzipReader, gunzip, is_gzip};
 pub use json::raw::Text;
 pub use json::step::VALUE_BYTES_MAX;
-pub use stream::blocks::{Block, Blocks, End};
+pub use stream::blocks::{Block, Blocks, TextEnd};
 pub use stream::reader::Reader;
 pub use stream::scan::Scan;
 

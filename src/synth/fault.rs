@@ -1,7 +1,7 @@
 //! Values between events: malformed, foreign, control and notice values.
 
 use super::stream::RecordWriter;
-use super::wrap::{Wrapping, push_sns, push_sqs, quoted};
+use super::wrap::{SynthWrapping, push_sns, push_sqs, quoted};
 use crate::ses::NonEvent;
 
 pub(super) const NOTICE: &str = "Successfully validated SNS topic for Amazon SES event publishing.";
@@ -237,14 +237,14 @@ impl RecordWriter {
                 self.value(&json);
             }
             3 => {
-                let json = Wrapping::SqsBody.wrap(&mut self.rng, &[NOTICE]);
+                let json = SynthWrapping::SqsBody.wrap(&mut self.rng, &[NOTICE]);
                 self.value(&json);
             }
             _ => {
                 // Text is a stream: a notice and an event in one message.
                 let event = self.event().json;
                 let text = format!(" {NOTICE}{event}");
-                let json = Wrapping::SnsEnvelope.wrap(&mut self.rng, &[&text]);
+                let json = SynthWrapping::SnsEnvelope.wrap(&mut self.rng, &[&text]);
                 self.value(&json);
             }
         }
@@ -261,7 +261,12 @@ impl RecordWriter {
         json.push_str(
             "\\\"mail\\\":{}}\",\"SubscribeURL\":\"https://sns.eu-west-1.amazonaws.com/\"}",
         );
-        let wrapping = [Wrapping::Bare, Wrapping::Bare, Wrapping::SqsBody, Wrapping::SqsBodyObject];
+        let wrapping = [
+            SynthWrapping::Bare,
+            SynthWrapping::Bare,
+            SynthWrapping::SqsBody,
+            SynthWrapping::SqsBodyObject,
+        ];
         let wrapping = wrapping[self.rng.usize(0..wrapping.len())];
         let json = wrapping.wrap(&mut self.rng, &[&json]);
         self.value(&json);
@@ -275,12 +280,12 @@ impl RecordWriter {
         for level in 0..levels {
             // Text inside text doubles its backslashes, so most levels are objects or base64.
             let wrappings = [
-                Wrapping::SnsEnvelopeObject,
-                Wrapping::SqsBodyObject,
-                Wrapping::FirehoseFailed,
-                Wrapping::FirehoseRequest,
-                Wrapping::SnsEnvelope,
-                Wrapping::SqsBody,
+                SynthWrapping::SnsEnvelopeObject,
+                SynthWrapping::SqsBodyObject,
+                SynthWrapping::FirehoseFailed,
+                SynthWrapping::FirehoseRequest,
+                SynthWrapping::SnsEnvelope,
+                SynthWrapping::SqsBody,
             ];
             let few = if level % 4 == 0 { wrappings.len() } else { 3 };
             json = wrappings[self.rng.usize(0..few)].wrap(&mut self.rng, &[&json]);
@@ -319,7 +324,8 @@ impl RecordWriter {
                 format!("{} NaN\n", self.event().json)
             }
         };
-        let wrapping = [Wrapping::SnsEnvelope, Wrapping::SqsBody, Wrapping::LambdaSns];
+        let wrapping =
+            [SynthWrapping::SnsEnvelope, SynthWrapping::SqsBody, SynthWrapping::LambdaSns];
         let wrapping = wrapping[self.rng.usize(0..wrapping.len())];
         let json = wrapping.wrap(&mut self.rng, &[&text]);
         self.value(&json);

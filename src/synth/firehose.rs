@@ -9,7 +9,7 @@ use flate2::write::GzEncoder;
 
 use super::fault::NOTICE;
 use super::stream::RecordWriter;
-use super::wrap::{Wrapping, uuid};
+use super::wrap::{SynthWrapping, uuid};
 use crate::ses::NonEvent;
 
 /// Members of a record whose `data` is not valid base64 (standard alphabet, padding optional).
@@ -87,7 +87,7 @@ impl RecordWriter {
             }
             10 => {
                 let event = self.event().json;
-                Wrapping::LambdaSqsSns.wrap(&mut self.rng, &[&event]).into_bytes()
+                SynthWrapping::LambdaSqsSns.wrap(&mut self.rng, &[&event]).into_bytes()
             }
             _ => self.lines(),
         }

@@ -1,6 +1,6 @@
 //! Generated SES sending events with known counts, for `demo`, the load-test harness and the tests.
 //!
-//! [`Generator`] yields events with their [`Facts`]; [`Wrapping`] puts them into the envelopes of
+//! [`Generator`] yields events with their [`Facts`]; [`SynthWrapping`] puts them into the envelopes of
 //! SNS, SQS, Lambda, `EventBridge` and Firehose; [`stream`] generates one long byte stream of all
 //! this, with faults; [`Truth`] computes the expected counts under given definitions, without the
 //! rules engine. Everything is a function of a seed: the same seed generates the same bytes.
@@ -29,7 +29,7 @@ pub use facts::{FactValue, Facts};
 pub use mix::Mix;
 pub use profile::Profile;
 pub use stream::{EventStream, StreamOptions, stream};
-pub use summary::Summary;
-pub use truth::{SeriesMinute, Truth};
+pub use summary::TruthSummary;
+pub use truth::{DatumKey, Truth};
 
-pub use wrap::{Wrapping, firehose_body};
+pub use wrap::{SynthWrapping, firehose_body};

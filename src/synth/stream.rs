@@ -14,14 +14,14 @@ use super::facts::Facts;
 use super::profile::Profile;
 use super::text::indented;
 use super::truth::Truth;
-use super::wrap::Wrapping;
+use super::wrap::SynthWrapping;
 use crate::ses::NonEvent;
 
 /// Options of a stream.
 #[derive(Clone, Debug)]
 pub struct StreamOptions {
     /// The wrappings to use; none means bare events only.
-    pub wrappings: Vec<Wrapping>,
+    pub wrappings: Vec<SynthWrapping>,
     /// Faults, foreign values, notices and the like for each thousand wrapped values.
     pub faults_per_mille: u32,
     /// Prints some values over several lines.
@@ -76,7 +76,7 @@ pub fn stream(profile: Profile, events: usize, options: &StreamOptions) -> Event
 impl Default for StreamOptions {
     fn default() -> Self {
         Self {
-            wrappings: Wrapping::ALL.to_vec(),
+            wrappings: SynthWrapping::ALL.to_vec(),
             faults_per_mille: 400,
             pretty: true,
             byte_order_mark: true,
@@ -155,16 +155,17 @@ impl RecordWriter {
     /// Writes a value with events in it and returns how many.
     fn wrapped(&mut self, left: usize, options: &StreamOptions) -> usize {
         let wrapping = match self.rng.u32(0..3) {
-            0 => Wrapping::Bare,
-            _ => self.rng.choice(&options.wrappings).copied().unwrap_or(Wrapping::Bare),
+            0 => SynthWrapping::Bare,
+            _ => self.rng.choice(&options.wrappings).copied().unwrap_or(SynthWrapping::Bare),
         };
         let many = self.rng.usize(1..=wrapping.capacity()).min(left);
         let events: Vec<_> = (0..many).map(|_| self.event()).collect();
         let texts: Vec<_> = events.iter().map(|event| event.json.as_str()).collect();
-        let lawful = wrapping != Wrapping::EventBridge || events.iter().all(|event| !event.legacy);
-        let wrapping = if lawful { wrapping } else { Wrapping::Bare };
+        let lawful =
+            wrapping != SynthWrapping::EventBridge || events.iter().all(|event| !event.legacy);
+        let wrapping = if lawful { wrapping } else { SynthWrapping::Bare };
         let mut json = wrapping.wrap(&mut self.rng, &texts);
-        if wrapping != Wrapping::Bare && self.rng.u32(0..8) == 0 {
+        if wrapping != SynthWrapping::Bare && self.rng.u32(0..8) == 0 {
             json = self.wrapped_again(&json, options);
         }
         if options.pretty && self.rng.u32(0..8) == 0 {
@@ -177,7 +178,7 @@ impl RecordWriter {
     /// Puts a wrapping into a wrapping; `EventBridge` carries only events.
     fn wrapped_again(&mut self, json: &str, options: &StreamOptions) -> String {
         match self.rng.choice(&options.wrappings).copied() {
-            None | Some(Wrapping::EventBridge) => json.to_owned(),
+            None | Some(SynthWrapping::EventBridge) => json.to_owned(),
             Some(outer) => outer.wrap(&mut self.rng, &[json]),
         }
     }
@@ -186,8 +187,8 @@ impl RecordWriter {
     pub(super) fn torn(&mut self) -> Vec<u8> {
         let event = self.plain_event();
         let whole = match self.rng.u32(0..4) {
-            0 => Wrapping::SnsEnvelope.wrap(&mut self.rng, &[&event]),
-            1 => Wrapping::FirehoseRequest.wrap(&mut self.rng, &[&event]),
+            0 => SynthWrapping::SnsEnvelope.wrap(&mut self.rng, &[&event]),
+            1 => SynthWrapping::FirehoseRequest.wrap(&mut self.rng, &[&event]),
             _ => event,
         };
         let end = self.rng.usize(1..whole.len());

@@ -11,13 +11,13 @@ use serde_json::Value;
 use super::clock::{MINUTE_MS, push_seconds};
 use super::destination::{dimensions, items, receives};
 use super::facts::{FactValue, Facts};
-use super::summary::Summary;
+use super::summary::TruthSummary;
 use super::text::push_string;
 use crate::ses::NonEvent;
 
 /// The identity of a datum: a resolved series and a UTC minute, ordered as in the output.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SeriesMinute {
+pub struct DatumKey {
     /// Namespace of the metric.
     pub namespace: String,
     /// Metric name, such as `Send`.
@@ -32,11 +32,11 @@ pub struct SeriesMinute {
 #[derive(Clone, Debug)]
 pub struct Truth {
     /// Events counted, by series and minute.
-    pub series: BTreeMap<SeriesMinute, u64>,
+    pub series: BTreeMap<DatumKey, u64>,
     sets: BTreeMap<String, Value>,
     default_set: Option<String>,
     namespace: String,
-    tally: Summary,
+    tally: TruthSummary,
 }
 
 // === impl Truth ===
@@ -54,7 +54,7 @@ impl Truth {
             sets,
             default_set: default_set.map(str::to_owned),
             namespace: namespace.to_owned(),
-            tally: Summary::default(),
+            tally: TruthSummary::default(),
         }
     }
 
@@ -87,7 +87,7 @@ impl Truth {
             };
             dimensions.sort();
             let own = cloudwatch["Namespace"].as_str().or(set["Namespace"].as_str());
-            let key = SeriesMinute {
+            let key = DatumKey {
                 namespace: own.unwrap_or(namespace).to_owned(),
                 metric: event_type.metric_name().to_owned(),
                 dimensions,
@@ -123,10 +123,10 @@ impl Truth {
     }
 
     /// The counters so far.
-    pub fn summary(&self) -> Summary {
+    pub fn summary(&self) -> TruthSummary {
         let distinct: BTreeSet<_> =
             self.series.keys().map(|key| (&key.namespace, &key.metric, &key.dimensions)).collect();
-        Summary {
+        TruthSummary {
             series: distinct.len() as u64,
             datums: self.series.len() as u64,
             ..self.tally.clone()
@@ -302,7 +302,7 @@ mod tests {
         truth.add(&setless);
         truth.add(&unknown);
         truth.merge(other);
-        let expected = Summary {
+        let expected = TruthSummary {
             events: 6,
             matched: 2,
             unmatched: 1,
@@ -313,7 +313,7 @@ mod tests {
             counts: 2,
             series: 2,
             datums: 2,
-            ..Summary::default()
+            ..TruthSummary::default()
         };
         assert_eq!(truth.summary(), expected);
 

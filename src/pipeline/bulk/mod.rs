@@ -29,7 +29,7 @@ use self::worker::{BulkShared, Worker};
 use super::batch::Batch;
 
 pub use self::settings::Bulk;
-pub use self::source::{Finished, Open, Source};
+pub use self::source::{FinishedText, OpenText, TextSource};
 
 // === impl Bulk ===
 
@@ -40,8 +40,8 @@ impl Bulk {
     pub fn read(
         &self,
         texts: usize,
-        open: &Open<'_>,
-        mut finished: impl FnMut(usize, Finished),
+        open: &OpenText<'_>,
+        mut finished: impl FnMut(usize, FinishedText),
     ) -> Batch {
         let shared = BulkShared {
             bulk: self,

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use crate::ses::GzipReader;
 
 /// The decompressed bytes of a text.
-pub struct Source {
+pub struct TextSource {
     pub bytes: Box<dyn Read + Send>,
     /// The text was gzip, which may be truncated.
     pub gzip: bool,
@@ -16,7 +16,7 @@ const BUFFER_BYTES: usize = 256 << 10;
 
 /// The result of reading a text.
 #[derive(Debug)]
-pub struct Finished {
+pub struct FinishedText {
     /// The position of the first unreadable value in the text.
     pub first_malformed: Option<u64>,
     /// An error when the text could not be opened or read to its end. Everything before the error
@@ -25,11 +25,11 @@ pub struct Finished {
 }
 
 /// Opens a text by its number.
-pub type Open<'a> = dyn Fn(usize) -> anyhow::Result<Source> + Sync + 'a;
+pub type OpenText<'a> = dyn Fn(usize) -> anyhow::Result<TextSource> + Sync + 'a;
 
-// === impl Source ===
+// === impl TextSource ===
 
-impl Source {
+impl TextSource {
     /// The text of an input, decompressed if it is gzip.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use proptest::sample::Index;
 use super::lock::lock;
 use super::sequence::{TextPart, Turn};
 use super::settings::BLOCK_BYTES;
-use super::text::Text;
+use super::text::SharedText;
 use super::*;
 use crate::definitions;
 use crate::pipeline::{Tally, Times};
@@ -64,7 +64,7 @@ fn alone(bulk: &Bulk, texts: &[impl AsRef<[u8]>]) -> Counted {
 fn together(bulk: &Bulk, texts: &[impl AsRef<[u8]> + Sync]) -> Counted {
     let open = |number: usize| {
         let bytes: Vec<u8> = texts[number].as_ref().to_vec();
-        Ok(Source { bytes: Box::new(io::Cursor::new(bytes)), gzip: false })
+        Ok(TextSource { bytes: Box::new(io::Cursor::new(bytes)), gzip: false })
     };
     let mut first_malformed = Vec::new();
     let batch = bulk.read(texts.len(), &open, |number, finished| {
@@ -75,7 +75,7 @@ fn together(bulk: &Bulk, texts: &[impl AsRef<[u8]> + Sync]) -> Counted {
     counted(&batch, first_malformed)
 }
 
-fn shared<'b>(bulk: &'b Bulk, open: &'b Open<'b>) -> BulkShared<'b> {
+fn shared<'b>(bulk: &'b Bulk, open: &'b OpenText<'b>) -> BulkShared<'b> {
     BulkShared {
         bulk,
         open,
@@ -89,11 +89,11 @@ fn shared<'b>(bulk: &'b Bulk, open: &'b Open<'b>) -> BulkShared<'b> {
 /// Guesses every block; `picks` chooses the order in which `window` taken blocks are handed in.
 fn shuffled(bulk: &Bulk, bytes: &[u8], window: usize, picks: &[Index]) -> Counted {
     let open =
-        |_: usize| Ok(Source { bytes: Box::new(io::Cursor::new(bytes.to_vec())), gzip: false });
+        |_: usize| Ok(TextSource { bytes: Box::new(io::Cursor::new(bytes.to_vec())), gzip: false });
     let shared = shared(bulk, &open);
     let (sender, receiver) = sync_channel(1);
     let mut worker = Worker::new(&shared, sender);
-    let text = Text::new(0);
+    let text = SharedText::new(0);
     // Room for all blocks, because no other worker makes room.
     (0..=bytes.len()).for_each(|_| text.join());
     let (mut taken, mut picks) = (Vec::new(), picks.iter().cycle());
@@ -249,7 +249,7 @@ proptest! {
 
         let open = |_: usize| {
             let bytes = GzipReader::new(io::Cursor::new(zipped.clone()));
-            Ok(Source { bytes: Box::new(bytes), gzip: true })
+            Ok(TextSource { bytes: Box::new(bytes), gzip: true })
         };
         let mut first_malformed = Vec::new();
         let batch = bulk.read(1, &open, |_, finished| {
@@ -302,8 +302,8 @@ fn texts_that_fail_are_reported_in_order_and_counted_up_to_the_failure() {
     let open = |number: usize| {
         let bytes = io::Cursor::new(text.clone());
         match number % 3 {
-            0 => Ok(Source { bytes: Box::new(bytes), gzip: false }),
-            1 => Ok(Source { bytes: Box::new(Failing(bytes)), gzip: false }),
+            0 => Ok(TextSource { bytes: Box::new(bytes), gzip: false }),
+            1 => Ok(TextSource { bytes: Box::new(Failing(bytes)), gzip: false }),
             _ => Err(anyhow::anyhow!("there is no number {number}")),
         }
     };
@@ -340,11 +340,11 @@ fn keys_beyond_a_workers_own_limit_are_added_to_the_total_while_reading() {
 #[test]
 fn waiting_blocks_are_bounded_and_end_with_their_worker() {
     let bulk = bulk(1, 10);
-    let open = |_: usize| Ok(Source { bytes: Box::new(io::repeat(b' ')), gzip: false });
+    let open = |_: usize| Ok(TextSource { bytes: Box::new(io::repeat(b' ')), gzip: false });
     let shared = shared(&bulk, &open);
     let (sender, _receiver) = sync_channel(1);
     let mut worker = Worker::new(&shared, sender);
-    let text = Text::new(0);
+    let text = SharedText::new(0);
     text.join();
     let first = worker.take(&text).expect("a block");
     for _ in 0..text::EARLY_MAX {
@@ -374,6 +374,6 @@ fn panic_ends_the_run() {
         }
     }
     let bulk = bulk(3, 10);
-    let open = |_: usize| Ok(Source { bytes: Box::new(Panics), gzip: false });
+    let open = |_: usize| Ok(TextSource { bytes: Box::new(Panics), gzip: false });
     assert!(catch_unwind(AssertUnwindSafe(|| bulk.read(5, &open, |_, _| {}))).is_err());
 }

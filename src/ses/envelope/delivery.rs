@@ -7,7 +7,7 @@ use memchr::{memchr, memchr2};
 
 use super::data::Buffer;
 use super::path::Path;
-use super::unwrap::{Reading, each_data};
+use super::unwrap::{Unwrapper, each_data};
 use super::visitor::Visitor;
 use crate::ses::event::interest::Interest;
 use crate::ses::event::value::Value;
@@ -110,7 +110,7 @@ impl FirehoseRequest<'_> {
     ) -> Result<V, &'static str> {
         let path = &self.path;
         let read = |visitor: &mut V, bytes: &[u8], at| {
-            Reading::new(interest, at, visitor).data(bytes, path)
+            Unwrapper::new(interest, at, visitor).data(bytes, path)
         };
         let mut visitor = fresh();
         let records = match &self.records {
@@ -129,10 +129,10 @@ impl FirehoseRequest<'_> {
             }
         };
         each_data(records, |data, record, at| {
-            let mut reading = Reading::new(interest, at, &mut visitor);
+            let mut unwrapper = Unwrapper::new(interest, at, &mut visitor);
             match data {
-                Some(bytes) => reading.data(bytes, path),
-                None => reading.not_base64(record, path),
+                Some(bytes) => unwrapper.data(bytes, path),
+                None => unwrapper.not_base64(record, path),
             }
         });
         Ok(visitor)

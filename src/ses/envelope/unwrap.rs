@@ -27,18 +27,19 @@ fn is_notification_type(event_type: EventType) -> bool {
 
 /// Reads a text that is whole in memory.
 pub fn read_all(text: &[u8], interest: &Interest, visitor: &mut impl Visitor) {
-    let mut reading = Reading { offsets: true, ..Reading::new(interest, 0, visitor) };
-    reading.text(text, None, &Path::default());
+    let mut unwrapper = Unwrapper { offsets: true, ..Unwrapper::new(interest, 0, visitor) };
+    unwrapper.text(text, None, &Path::default());
 }
 
 /// Reads the bytes of a record: the content of a Firehose `data` or an S3 object, gzip or not.
 pub fn read_record(bytes: &[u8], interest: &Interest, visitor: &mut impl Visitor) {
-    Reading { offsets: true, ..Reading::new(interest, 0, visitor) }.data(bytes, &Path::default());
+    Unwrapper { offsets: true, ..Unwrapper::new(interest, 0, visitor) }
+        .data(bytes, &Path::default());
 }
 
 /// Reads the data at one place of a file or request, down to the last level. The functions that
 /// return a bool return false when the visitor is over its budget, and then nothing more is read.
-pub(crate) struct Reading<'r, V> {
+pub(crate) struct Unwrapper<'r, V> {
     interest: &'r Interest,
     visitor: &'r mut V,
     at: u64,
@@ -46,9 +47,9 @@ pub(crate) struct Reading<'r, V> {
     offsets: bool,
 }
 
-// === impl Reading ===
+// === impl Unwrapper ===
 
-impl<'r, V: Visitor> Reading<'r, V> {
+impl<'r, V: Visitor> Unwrapper<'r, V> {
     pub(crate) fn new(interest: &'r Interest, at: u64, visitor: &'r mut V) -> Self {
         Self { interest, visitor, at, offsets: false }
     }

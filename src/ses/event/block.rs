@@ -2,7 +2,7 @@
 
 /// The blocks of an event that have a time of their own, and `mail`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Block {
+pub(crate) enum EventBlock {
     Mail,
     Bounce,
     Complaint,
@@ -13,7 +13,7 @@ pub(crate) enum Block {
     Subscription,
 }
 
-impl Block {
+impl EventBlock {
     /// Every block, in the order of the enum.
     pub(crate) const ALL: [Self; 8] = [
         Self::Mail,

@@ -7,7 +7,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use super::block::Block;
+use super::block::EventBlock;
 use crate::ses::json::raw::{Raw, Text};
 
 /// 128 bits of a SHA-256 over the identity of an event. An attacker who can create a collision
@@ -27,7 +27,7 @@ pub(crate) enum Part {
 }
 
 /// A text of a block; recipients are in order.
-pub(crate) type Told<'a> = (Block, Part, Text<'a>);
+pub(crate) type IdentityText<'a> = (EventBlock, Part, Text<'a>);
 
 /// Hashed first. Must change when the hashed fields change.
 const VERSION: &[u8] = b"postmeter event 1";
@@ -52,11 +52,11 @@ impl Fingerprint {
     pub(crate) fn of(
         kind: &str,
         time: &[u8],
-        told: &[Told<'_>],
-        own: Option<Block>,
+        texts: &[IdentityText<'_>],
+        own: Option<EventBlock>,
     ) -> Option<Self> {
-        message_id(told)?;
-        let recipients = own.filter(|block| names_recipients(*block)).unwrap_or(Block::Mail);
+        message_id(texts)?;
+        let recipients = own.filter(|block| names_recipients(*block)).unwrap_or(EventBlock::Mail);
         let mut digest = Sha256::new();
         // Each text with its length, so that different sequences never hash the same bytes.
         let mut put = |bytes: &[u8]| {
@@ -68,11 +68,11 @@ impl Fingerprint {
         put(time);
         for wanted in Part::ALL {
             let block = match wanted {
-                Part::MessageId => Some(Block::Mail),
+                Part::MessageId => Some(EventBlock::Mail),
                 Part::Recipient => Some(recipients),
                 _ => own,
             };
-            for (_, part, text) in told.iter().filter(|(of, ..)| Some(*of) == block) {
+            for (_, part, text) in texts.iter().filter(|(of, ..)| Some(*of) == block) {
                 if *part == wanted {
                     put(&[*part as u8]);
                     put(text);
@@ -91,14 +91,20 @@ impl fmt::Debug for Fingerprint {
 }
 
 /// The mail's ID in SES.
-pub(crate) fn message_id<'v>(told: &'v [Told<'_>]) -> Option<&'v [u8]> {
-    let id = told.iter().find(|(_, part, _)| *part == Part::MessageId);
+pub(crate) fn message_id<'v>(texts: &'v [IdentityText<'_>]) -> Option<&'v [u8]> {
+    let id = texts.iter().find(|(_, part, _)| *part == Part::MessageId);
     id.map(|(.., text)| &**text).filter(|text| !text.is_empty())
 }
 
 /// Whether a block names its recipients; the other blocks concern all recipients of the mail.
-const fn names_recipients(block: Block) -> bool {
-    matches!(block, Block::Bounce | Block::Complaint | Block::Delivery | Block::DeliveryDelay)
+const fn names_recipients(block: EventBlock) -> bool {
+    matches!(
+        block,
+        EventBlock::Bounce
+            | EventBlock::Complaint
+            | EventBlock::Delivery
+            | EventBlock::DeliveryDelay
+    )
 }
 
 // === impl Part ===
@@ -119,18 +125,18 @@ impl Part {
         self as usize - 1
     }
 
-    pub(crate) fn of(key: &[u8], block: Block) -> Option<Self> {
+    pub(crate) fn of(key: &[u8], block: EventBlock) -> Option<Self> {
         Some(match (block, key) {
-            (Block::Mail, b"messageId") => Self::MessageId,
-            (Block::Mail, b"destination")
-            | (Block::Bounce, b"bouncedRecipients")
-            | (Block::Complaint, b"complainedRecipients")
-            | (Block::Delivery, b"recipients")
-            | (Block::DeliveryDelay, b"delayedRecipients") => Self::Recipient,
-            (Block::Bounce | Block::Complaint, b"feedbackId") => Self::FeedbackId,
-            (Block::Click, b"link") => Self::Link,
-            (Block::Open | Block::Click, b"ipAddress") => Self::IpAddress,
-            (Block::Open | Block::Click, b"userAgent") => Self::UserAgent,
+            (EventBlock::Mail, b"messageId") => Self::MessageId,
+            (EventBlock::Mail, b"destination")
+            | (EventBlock::Bounce, b"bouncedRecipients")
+            | (EventBlock::Complaint, b"complainedRecipients")
+            | (EventBlock::Delivery, b"recipients")
+            | (EventBlock::DeliveryDelay, b"delayedRecipients") => Self::Recipient,
+            (EventBlock::Bounce | EventBlock::Complaint, b"feedbackId") => Self::FeedbackId,
+            (EventBlock::Click, b"link") => Self::Link,
+            (EventBlock::Open | EventBlock::Click, b"ipAddress") => Self::IpAddress,
+            (EventBlock::Open | EventBlock::Click, b"userAgent") => Self::UserAgent,
             _ => return None,
         })
     }

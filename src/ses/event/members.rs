@@ -3,23 +3,23 @@
 //! A field with an unexpected type counts as absent. A repeated key replaces the whole earlier
 //! value, so all members of an object are scanned before any of them is read.
 
-use super::block::Block;
+use super::block::EventBlock;
 use super::identity::{Part, recipient};
 use super::interest::Interest;
 use super::value::Value;
 use super::wrapper::WrapperField;
-use crate::ses::json::raw::{Raw, Span, Text};
+use crate::ses::json::raw::{ByteSpan, Raw, Text};
 
 /// Reads an object into an empty value. Other values have no fields. `start` and `long` give the
 /// object's position in the text, and the known long values there.
 pub(crate) fn read<'a>(
     raw: Raw<'a>,
-    (start, long): (usize, &[Span]),
+    (start, long): (usize, &[ByteSpan]),
     interest: &Interest,
     value: &mut Value<'a>,
 ) {
     let (mut event_type, mut notification_type) = (Raw::default(), Raw::default());
-    let mut blocks = [Raw::default(); Block::ALL.len()];
+    let mut blocks = [Raw::default(); EventBlock::ALL.len()];
     for (key, member) in raw.members_beside(start, long) {
         let Some(field) = ValueField::of(&key) else { continue };
         let place = match field {
@@ -32,8 +32,8 @@ pub(crate) fn read<'a>(
     }
     value.event_type = event_type.text();
     value.notification_type = notification_type.text();
-    value.has_mail = blocks[Block::Mail as usize].is_object();
-    for (block, raw) in Block::ALL.into_iter().zip(blocks) {
+    value.has_mail = blocks[EventBlock::Mail as usize].is_object();
+    for (block, raw) in EventBlock::ALL.into_iter().zip(blocks) {
         if raw.is_object() {
             read_block(raw, block, interest, value);
         }
@@ -44,7 +44,7 @@ pub(crate) fn read<'a>(
 pub(crate) enum ValueField {
     EventType,
     NotificationType,
-    Block(Block),
+    Block(EventBlock),
     Wrapper(WrapperField),
 }
 
@@ -54,14 +54,14 @@ impl ValueField {
         Some(match key {
             b"eventType" => Self::EventType,
             b"notificationType" => Self::NotificationType,
-            b"mail" => Self::Block(Block::Mail),
-            b"bounce" => Self::Block(Block::Bounce),
-            b"complaint" => Self::Block(Block::Complaint),
-            b"delivery" => Self::Block(Block::Delivery),
-            b"deliveryDelay" => Self::Block(Block::DeliveryDelay),
-            b"open" => Self::Block(Block::Open),
-            b"click" => Self::Block(Block::Click),
-            b"subscription" => Self::Block(Block::Subscription),
+            b"mail" => Self::Block(EventBlock::Mail),
+            b"bounce" => Self::Block(EventBlock::Bounce),
+            b"complaint" => Self::Block(EventBlock::Complaint),
+            b"delivery" => Self::Block(EventBlock::Delivery),
+            b"deliveryDelay" => Self::Block(EventBlock::DeliveryDelay),
+            b"open" => Self::Block(EventBlock::Open),
+            b"click" => Self::Block(EventBlock::Click),
+            b"subscription" => Self::Block(EventBlock::Subscription),
             b"Type" => Self::Wrapper(WrapperField::Kind),
             b"TopicArn" => Self::Wrapper(WrapperField::TopicArn),
             b"Message" => Self::Wrapper(WrapperField::Message),
@@ -90,12 +90,12 @@ pub(crate) enum BlockField {
 
 impl BlockField {
     #[inline]
-    pub(crate) fn of(key: &[u8], block: Block, interest: &Interest) -> Option<Self> {
+    pub(crate) fn of(key: &[u8], block: EventBlock, interest: &Interest) -> Option<Self> {
         match (block, key) {
             (_, b"timestamp") => Some(Self::Timestamp),
-            (Block::Mail, b"tags") => Some(Self::Tags),
-            (Block::Mail, b"headers") if interest.has_headers() => Some(Self::Headers),
-            (Block::Click, b"linkTags") => Some(Self::LinkTags),
+            (EventBlock::Mail, b"tags") => Some(Self::Tags),
+            (EventBlock::Mail, b"headers") if interest.has_headers() => Some(Self::Headers),
+            (EventBlock::Click, b"linkTags") => Some(Self::LinkTags),
             _ if interest.has_identity() => Part::of(key, block).map(Self::Identity),
             _ => None,
         }
@@ -103,7 +103,7 @@ impl BlockField {
 }
 
 /// Reads `mail`, `click` or another block.
-fn read_block<'a>(raw: Raw<'a>, block: Block, interest: &Interest, value: &mut Value<'a>) {
+fn read_block<'a>(raw: Raw<'a>, block: EventBlock, interest: &Interest, value: &mut Value<'a>) {
     let [mut timestamp, mut tags, mut headers, mut link_tags] = [Raw::default(); 4];
     let mut parts = [Raw::default(); Part::ALL.len()];
     for (key, member) in raw.members() {
@@ -136,10 +136,10 @@ fn read_block<'a>(raw: Raw<'a>, block: Block, interest: &Interest, value: &mut V
     for (part, raw) in Part::ALL.into_iter().zip(parts) {
         if part == Part::Recipient {
             for text in raw.elements().filter_map(recipient) {
-                value.tell(block, part, text);
+                value.add_identity(block, part, text);
             }
         } else if let Some(text) = raw.text() {
-            value.tell(block, part, text);
+            value.add_identity(block, part, text);
         }
     }
 }

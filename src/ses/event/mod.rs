@@ -17,7 +17,7 @@ pub(crate) mod value;
 pub(crate) mod value_reader;
 pub(crate) mod wrapper;
 
-use self::block::Block;
+use self::block::EventBlock;
 use self::event_type::EventType;
 use self::identity::{Fingerprint, message_id};
 use self::interest::Slot;
@@ -61,20 +61,20 @@ impl<'v> Event<'v> {
         self.own_block()
             .and_then(read)
             .map(|ms| (ms, TimeOrigin::Block))
-            .or_else(|| read(Block::Mail).map(|ms| (ms, TimeOrigin::Mail)))
+            .or_else(|| read(EventBlock::Mail).map(|ms| (ms, TimeOrigin::Mail)))
     }
 
     /// The block with the event's own time.
-    fn own_block(&self) -> Option<Block> {
+    fn own_block(&self) -> Option<EventBlock> {
         match self.event_type {
             EventType::Send | EventType::Reject | EventType::RenderingFailure => None,
-            EventType::Bounce => Some(Block::Bounce),
-            EventType::Complaint => Some(Block::Complaint),
-            EventType::Delivery => Some(Block::Delivery),
-            EventType::Open => Some(Block::Open),
-            EventType::Click => Some(Block::Click),
-            EventType::DeliveryDelay => Some(Block::DeliveryDelay),
-            EventType::Subscription => Some(Block::Subscription),
+            EventType::Bounce => Some(EventBlock::Bounce),
+            EventType::Complaint => Some(EventBlock::Complaint),
+            EventType::Delivery => Some(EventBlock::Delivery),
+            EventType::Open => Some(EventBlock::Open),
+            EventType::Click => Some(EventBlock::Click),
+            EventType::DeliveryDelay => Some(EventBlock::DeliveryDelay),
+            EventType::Subscription => Some(EventBlock::Subscription),
         }
     }
 
@@ -85,7 +85,7 @@ impl<'v> Event<'v> {
     #[must_use]
     pub fn fingerprint(&self) -> Option<Fingerprint> {
         let own = self.own_block();
-        let time = self.fields.time(own.unwrap_or(Block::Mail))?;
+        let time = self.fields.time(own.unwrap_or(EventBlock::Mail))?;
         Fingerprint::of(self.event_type.metric_name(), time, self.fields.identity, own)
     }
 

@@ -11,7 +11,7 @@ use serde::de::{
     DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor,
 };
 
-use super::block::Block;
+use super::block::EventBlock;
 use super::identity::Part;
 use super::interest::{Interest, Slot};
 use super::members::{BlockField, HeaderField, ValueField};
@@ -120,7 +120,7 @@ impl<'de> Visitor<'de> for EventSeed<'_, '_, 'de> {
                 }
                 Some(ValueField::Block(block)) => {
                     once(&mut seen_blocks[block as usize])?;
-                    value.has_mail |= block == Block::Mail;
+                    value.has_mail |= block == EventBlock::Mail;
                     map.next_value_seed(BlockSeed { value, interest, block })?;
                 }
                 None => {
@@ -138,7 +138,7 @@ impl<'de> Visitor<'de> for EventSeed<'_, '_, 'de> {
 struct BlockSeed<'v, 'i, 'a> {
     value: &'v mut Value<'a>,
     interest: &'i Interest,
-    block: Block,
+    block: EventBlock,
 }
 
 seed!(BlockSeed<'_, '_, 'de> as deserialize_map -> ());
@@ -178,7 +178,7 @@ impl<'de> Visitor<'de> for BlockSeed<'_, '_, 'de> {
                     if part == Part::Recipient {
                         map.next_value_seed(RecipientsSeed { value, block })?;
                     } else {
-                        value.tell(block, part, map.next_value_seed(PlainText)?);
+                        value.add_identity(block, part, map.next_value_seed(PlainText)?);
                     }
                 }
                 None => {
@@ -344,7 +344,7 @@ impl<'de> Visitor<'de> for HeaderSeed<'_> {
 /// The recipients that a block names.
 struct RecipientsSeed<'v, 'a> {
     value: &'v mut Value<'a>,
-    block: Block,
+    block: EventBlock,
 }
 
 seed!(RecipientsSeed<'_, 'de> as deserialize_seq -> ());
@@ -356,7 +356,7 @@ impl<'de> Visitor<'de> for RecipientsSeed<'_, 'de> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         while let Some(text) = list.next_element_seed(RecipientSeed)? {
-            self.value.tell(self.block, Part::Recipient, text);
+            self.value.add_identity(self.block, Part::Recipient, text);
         }
         Ok(())
     }

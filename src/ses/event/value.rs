@@ -2,8 +2,8 @@
 
 use smallvec::SmallVec;
 
-use super::block::Block;
-use super::identity::{Part, Told};
+use super::block::EventBlock;
+use super::identity::{IdentityText, Part};
 use super::interest::Slot;
 use super::wrapper::Wrapper;
 use crate::ses::json::raw::Text;
@@ -15,11 +15,11 @@ pub(crate) struct Value<'a> {
     pub notification_type: Option<Text<'a>>,
     pub has_mail: bool,
     /// At most one per block.
-    times: SmallVec<[(Block, Text<'a>); 2]>,
+    times: SmallVec<[(EventBlock, Text<'a>); 2]>,
     /// By slot, up to the last one that is present.
     values: SmallVec<[Option<Text<'a>>; 8]>,
     /// Empty unless requested.
-    pub(crate) identity: Vec<Told<'a>>,
+    pub(crate) identity: Vec<IdentityText<'a>>,
     /// Present only if a key of some wrapping was seen, because most values are bare events.
     pub wrapper: Option<Box<Wrapper<'a>>>,
 }
@@ -27,9 +27,9 @@ pub(crate) struct Value<'a> {
 /// The fields of a value from which an event is made.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fields<'v> {
-    times: &'v [(Block, Text<'v>)],
+    times: &'v [(EventBlock, Text<'v>)],
     values: &'v [Option<Text<'v>>],
-    pub(crate) identity: &'v [Told<'v>],
+    pub(crate) identity: &'v [IdentityText<'v>],
 }
 
 // === impl Value ===
@@ -41,12 +41,12 @@ impl<'a> Value<'a> {
     }
 
     /// Sets the `timestamp` of a block, once.
-    pub(crate) fn set_time(&mut self, block: Block, text: Text<'a>) {
+    pub(crate) fn set_time(&mut self, block: EventBlock, text: Text<'a>) {
         self.times.push((block, text));
     }
 
     /// Adds a text of a block to the event's identity.
-    pub(crate) fn tell(&mut self, block: Block, part: Part, text: Text<'a>) {
+    pub(crate) fn add_identity(&mut self, block: EventBlock, part: Part, text: Text<'a>) {
         self.identity.push((block, part, text));
     }
 
@@ -68,7 +68,7 @@ impl<'a> Value<'a> {
 // === impl Fields ===
 
 impl<'v> Fields<'v> {
-    pub(crate) fn time(&self, block: Block) -> Option<&'v [u8]> {
+    pub(crate) fn time(&self, block: EventBlock) -> Option<&'v [u8]> {
         self.times.iter().find(|(of, _)| *of == block).map(|(_, text)| &**text)
     }
 

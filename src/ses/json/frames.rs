@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use super::raw::Span;
+use super::raw::ByteSpan;
 use super::scalar::inner_scalar;
 use super::step::{DEPTH_MAX, Step, at_end};
 use super::strings::{Token, string};
@@ -23,7 +23,7 @@ pub(crate) struct Frames {
     next: NextFrame,
     stop: Stop,
     /// Values of at least [`LONG`] bytes inside the outermost value, in order.
-    long: Vec<Span>,
+    long: Vec<ByteSpan>,
 }
 
 /// Shorter values are cheaper to search again than to remember.
@@ -119,7 +119,7 @@ impl Frames {
     }
 
     /// The positions of some known values.
-    pub(crate) fn long(&self) -> &[Span] {
+    pub(crate) fn long(&self) -> &[ByteSpan] {
         &self.long
     }
 

@@ -21,11 +21,11 @@ pub(crate) struct Elements<'a, 'k> {
     /// The end of `rest`, as a position in the text that `long` refers to.
     end: usize,
     /// The sorted positions of long values, which need not be searched again.
-    long: &'k [Span],
+    long: &'k [ByteSpan],
 }
 
 /// The first byte of a value, and the position after its last one.
-pub(crate) type Span = (usize, usize);
+pub(crate) type ByteSpan = (usize, usize);
 
 /// The members of an object, with their names.
 #[derive(Clone, Debug)]
@@ -98,7 +98,7 @@ impl<'a> Raw<'a> {
     }
 
     /// The same, with the known long values of the text, in which this value starts at `start`.
-    pub(crate) fn members_beside(self, start: usize, long: &[Span]) -> Members<'a, '_> {
+    pub(crate) fn members_beside(self, start: usize, long: &[ByteSpan]) -> Members<'a, '_> {
         let rest = if self.is_object() { &self.0[1..] } else { &[] };
         Members(Elements { rest, end: start + self.0.len(), long })
     }

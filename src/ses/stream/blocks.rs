@@ -26,12 +26,12 @@ pub struct Block {
     /// The text was gzip.
     pub gzip: bool,
     /// How the text ends; set on the last block only.
-    pub end: Option<End>,
+    pub end: Option<TextEnd>,
 }
 
 /// How a text ends.
 #[derive(Debug)]
-pub enum End {
+pub enum TextEnd {
     Whole,
     /// Inside a gzip stream, or at damage in one. The text is what was decompressed before.
     Torn,
@@ -68,13 +68,13 @@ impl<R: Read> Blocks<R> {
     }
 
     /// Reads until the block is full, or returns the end of the text.
-    fn fill(&mut self, block: &mut Vec<u8>) -> Option<End> {
+    fn fill(&mut self, block: &mut Vec<u8>) -> Option<TextEnd> {
         let missing = self.block_bytes - block.len();
         match (&mut self.input).take(missing as u64).read_to_end(block) {
             Ok(_) if block.len() == self.block_bytes => None,
-            Ok(_) => Some(End::Whole),
-            Err(error) if self.gzip && is_torn_gzip(&error) => Some(End::Torn),
-            Err(error) => Some(End::Failed(error)),
+            Ok(_) => Some(TextEnd::Whole),
+            Err(error) if self.gzip && is_torn_gzip(&error) => Some(TextEnd::Torn),
+            Err(error) => Some(TextEnd::Failed(error)),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Reads a text block by block.
 
-use super::blocks::{Block, End};
+use super::blocks::{Block, TextEnd};
 use crate::ses::envelope::kept::TORN_GZIP;
 use crate::ses::envelope::path::Path;
 use crate::ses::envelope::text::Progress;
-use crate::ses::envelope::unwrap::Reading;
+use crate::ses::envelope::unwrap::Unwrapper;
 use crate::ses::envelope::visitor::{NonEvent, Visitor};
 use crate::ses::event::interest::Interest;
 
@@ -83,7 +83,7 @@ impl Scan {
         let offset = self.offset;
         let path = self.path;
         let done = self.progress.read(bytes, last, interest, |found, at, raw| {
-            Reading::new(interest, offset + at as u64, visitor).found(found, raw, &path)
+            Unwrapper::new(interest, offset + at as u64, visitor).found(found, raw, &path)
         });
         self.offset += done as u64;
         done
@@ -94,16 +94,16 @@ impl Scan {
     ///
     /// # Errors
     /// Reading the text failed.
-    pub fn end(&self, end: End, visitor: &mut impl Visitor) -> std::io::Result<()> {
+    pub fn end(&self, end: TextEnd, visitor: &mut impl Visitor) -> std::io::Result<()> {
         match end {
-            End::Whole => Ok(()),
-            End::Torn => {
+            TextEnd::Whole => Ok(()),
+            TextEnd::Torn => {
                 if !self.progress.ended_inside {
                     visitor.non_event(NonEvent::Malformed, &self.path, self.offset, TORN_GZIP);
                 }
                 Ok(())
             }
-            End::Failed(error) => Err(error),
+            TextEnd::Failed(error) => Err(error),
         }
     }
 }

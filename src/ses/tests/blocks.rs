@@ -60,9 +60,9 @@ fn last_block_says_how_the_text_ended() {
         blocks.next(Vec::new()).and_then(|block| block.end)
     };
     let torn = &zipped[..zipped.len() - 1];
-    assert!(matches!(end(&zipped, true), Some(End::Whole)));
-    assert!(matches!(end(torn, true), Some(End::Torn)));
-    assert!(matches!(end(torn, false), Some(End::Failed(_))));
+    assert!(matches!(end(&zipped, true), Some(TextEnd::Whole)));
+    assert!(matches!(end(torn, true), Some(TextEnd::Torn)));
+    assert!(matches!(end(torn, false), Some(TextEnd::Failed(_))));
 }
 
 proptest! {

@@ -110,7 +110,7 @@ proptest! {
         let read = |text: &[u8]| {
             let mut value = Value::default();
             let step = ValueReader::default().read(text, 0, &interest, VALUE_BYTES_MAX, &mut value);
-            compare::told(step, &value, &interest)
+            compare::describe(step, &value, &interest)
         };
         let step = read(&text);
         let is_number = matches!(text.first(), Some(b'-' | b'0'..=b'9'));
