@@ -14,7 +14,7 @@ pub enum Exit {
 
 /// The exit code of a command; prints the error, if there is one.
 #[must_use]
-pub fn exit_code(outcome: anyhow::Result<Exit>, complain: impl FnOnce(&str)) -> ExitCode {
+pub fn exit_code(outcome: anyhow::Result<Exit>, warn_user: impl FnOnce(&str)) -> ExitCode {
     ExitCode::from(match outcome {
         Ok(Exit::Done) => 0,
         Ok(Exit::Failed) => 1,
@@ -22,7 +22,7 @@ pub fn exit_code(outcome: anyhow::Result<Exit>, complain: impl FnOnce(&str)) -> 
         // The reader of stdout closed the pipe; that is not an error.
         Err(error) if is_broken_pipe(&error) => 0,
         Err(error) => {
-            complain(&format!("{error:#}"));
+            warn_user(&format!("{error:#}"));
             1
         }
     })

@@ -41,5 +41,5 @@ pub fn run() -> ExitCode {
         Command::Import(args) => import::run(&args),
         Command::Export(args) => export::run(&args),
     };
-    exit_code(outcome, output::complain)
+    exit_code(outcome, output::warn_user)
 }

@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::ServeArgs;
-use super::output::{complain, print_findings};
+use super::output::{print_findings, warn_user};
 use super::watchdog::Watchdog;
 use super::{Exit, settings};
 use crate::app::{App, Drained, StartError, Surroundings};
@@ -106,7 +106,7 @@ fn serve(config: Config, work: &Runtime, control: &Runtime) -> anyhow::Result<Ex
 
 /// Logs why the daemon does not start.
 pub(super) fn refuse_start(error: &StartError) -> Exit {
-    complain(&error.to_string());
+    warn_user(&error.to_string());
     match error {
         StartError::Definitions(findings) => {
             print_findings(findings);

@@ -28,12 +28,12 @@ pub enum Extensions {
 #[serde(rename_all = "PascalCase")]
 struct DocumentJson<'a> {
     version: u64,
-    configuration_sets: Vec<Set<'a>>,
+    configuration_sets: Vec<ConfigurationSetJson<'a>>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Set<'a> {
+struct ConfigurationSetJson<'a> {
     configuration_set_name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     namespace: Option<&'a str>,
@@ -104,9 +104,9 @@ pub fn to_document(definitions: &Definitions) -> Result<String, serde_json::Erro
     serde_json::to_string_pretty(&document).map(|text| text + "\n")
 }
 
-fn set(set: &ConfigurationSet) -> Set<'_> {
+fn set(set: &ConfigurationSet) -> ConfigurationSetJson<'_> {
     let destinations = set.event_destinations.iter();
-    Set {
+    ConfigurationSetJson {
         configuration_set_name: &set.name,
         namespace: set.namespace.as_deref(),
         options: &set.options.0,

@@ -1,9 +1,9 @@
 //! Generated SES sending events with known counts, for `demo`, the load-test harness and the tests.
 //!
-//! [`Generator`] yields events with their [`Facts`]; [`SynthWrapping`] puts them into the envelopes of
-//! SNS, SQS, Lambda, `EventBridge` and Firehose; [`stream`] generates one long byte stream of all
-//! this, with faults; [`Truth`] computes the expected counts under given definitions, without the
-//! rules engine. Everything is a function of a seed: the same seed generates the same bytes.
+//! [`Generator`] yields events with their [`Facts`]; [`SynthWrapping`] puts them into the envelopes
+//! of SNS, SQS, Lambda, `EventBridge` and Firehose; [`stream`] generates one long byte stream of
+//! all this, with faults; [`Truth`] computes the expected counts under given definitions, without
+//! the rules engine. Everything is a function of a seed: the same seed generates the same bytes.
 
 mod block;
 mod clock;

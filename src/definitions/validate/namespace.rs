@@ -1,7 +1,7 @@
 //! CloudWatch namespaces, an extension of sets and destinations and a key of the configuration.
 
 use super::name::text_fault;
-use super::object::Node;
+use super::object::JsonNode;
 use super::report::{Checked, FindingReport, quote};
 
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>,
@@ -36,7 +36,7 @@ pub fn namespace_fault(namespace: &str) -> Option<(String, String)> {
     None
 }
 
-pub(super) fn namespace(node: &Node, report: &mut FindingReport) -> Checked<String> {
+pub(super) fn namespace(node: &JsonNode, report: &mut FindingReport) -> Checked<String> {
     let namespace = node.text("namespace", report)?;
     if let Some((what, fix)) = namespace_fault(namespace) {
         return Err(report.error(&node.spot, what, fix));

@@ -7,7 +7,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::object::{JsonObject, Node};
+use super::object::{JsonNode, JsonObject};
 use super::report::{Checked, FindingReport, quote};
 use crate::definitions::model::SetOptions;
 
@@ -140,7 +140,7 @@ pub(super) fn options(object: &mut JsonObject, report: &mut FindingReport) -> Ch
     checked.map(|()| options)
 }
 
-fn value(node: &Node, name: &str, shape: &Shape, report: &mut FindingReport) -> Checked<Value> {
+fn value(node: &JsonNode, name: &str, shape: &Shape, report: &mut FindingReport) -> Checked<Value> {
     match shape {
         Shape::Text(shortest, longest) => text_value(node, name, (*shortest, *longest), report),
         Shape::Boolean => node.boolean(name, report).map(Value::Bool),
@@ -186,7 +186,7 @@ fn value(node: &Node, name: &str, shape: &Shape, report: &mut FindingReport) -> 
 }
 
 fn text_value(
-    node: &Node,
+    node: &JsonNode,
     name: &str,
     (shortest, longest): (usize, usize),
     report: &mut FindingReport,
@@ -205,7 +205,7 @@ fn text_value(
 }
 
 fn members_value(
-    node: &Node,
+    node: &JsonNode,
     name: &str,
     members: &[Member],
     report: &mut FindingReport,
