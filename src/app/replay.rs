@@ -17,7 +17,7 @@ use crate::aggregate::{Line, sorted_lines};
 use crate::aws::AwsEnvironment;
 use crate::config::{Acknowledge, Ambiguous, Config, DeadLettersConfig, Publish, SesApiConfig};
 use crate::intake::SourceIntake;
-use crate::journal::Opened;
+use crate::journal::OpenedJournal;
 use crate::label::Label;
 use crate::limits::{DATUMS_PER_CALL_MAX, REPLAY_ID_LIFE};
 use crate::offload::offload;
@@ -309,7 +309,7 @@ fn total(rules: RuleSet, times: Times) -> BatchTarget {
 // === impl Publishing ===
 
 impl Publishing {
-    async fn start(making: Making<'_>, rules: RuleSet, sink: Sink, opened: Opened) -> Self {
+    async fn start(making: Making<'_>, rules: RuleSet, sink: Sink, opened: OpenedJournal) -> Self {
         let mut resumed: u64 = opened.outstanding.iter().map(|(_, count)| count).sum();
         if making.config.cloudwatch.ambiguous == Ambiguous::Drop {
             // They are dropped in this run and reported as dropped.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::state::State;
+use super::state::JournalState;
 
 /// Settings of the journal.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +22,7 @@ pub(crate) struct JournalSettings {
 
 impl JournalSettings {
     /// Removes what is older than its lifetime.
-    pub(super) fn forget(&self, state: &mut State, now_ms: i64) {
+    pub(super) fn forget(&self, state: &mut JournalState, now_ms: i64) {
         let event_life_ms = i64::try_from(self.event_life.as_millis()).unwrap_or(i64::MAX);
         let events_since_ms = now_ms.saturating_sub(event_life_ms);
         state.forget(now_ms, self.id_life, events_since_ms, self.events_max);

@@ -10,7 +10,7 @@ async fn corrupt_part_is_reported_and_kept_and_the_rest_is_read() {
     // Inside the delta, which is the last record.
     bench.disk.damage(&name, bench.disk.len_of(&name) - 1);
     bench.disk.crash(|_| 0);
-    bench.disk.set_faults(Faults::default());
+    bench.disk.set_faults(DiskFaults::default());
     let process = bench.start(SETTINGS, 0);
     assert_eq!(process.outstanding, Counts::from([(0, 1), (2, 3)]));
     assert_eq!(process.ids.len(), 2);
@@ -41,7 +41,7 @@ async fn torn_end_is_cut_without_a_report_of_corruption() {
 async fn logs_without_a_checkpoint_are_bounded_and_writing_resumes_with_the_next_one() {
     let bench = Bench::new();
     let process = bench.start(JournalSettings { log_bytes: 1, ..SETTINGS }, 0);
-    bench.disk.set_faults(Faults { renames_fail: true, ..Faults::default() });
+    bench.disk.set_faults(DiskFaults { renames_fail: true, ..DiskFaults::default() });
     let one = Counts::from([(0, 1)]);
     let mut taken = 0;
     while process.delta(taken, &one).await.is_ok() {
@@ -51,7 +51,7 @@ async fn logs_without_a_checkpoint_are_bounded_and_writing_resumes_with_the_next
     let logs = bench.disk.mounted().list().expect("names");
     let logs = logs.iter().filter(|name| name.contains(".log")).count();
     assert_eq!((taken, logs), (16, 17));
-    bench.disk.set_faults(Faults::default());
+    bench.disk.set_faults(DiskFaults::default());
     // The first is still rejected, and triggers the checkpoint.
     let mut refused = 0;
     while process.delta(1000 + refused, &one).await.is_err() {
@@ -82,13 +82,13 @@ async fn readable_part_of_a_corrupt_log_is_never_lost_to_a_crash() {
         let one = bench.disk.len_of(&name) - before;
         bench.disk.damage(&name, before - one / 2);
         bench.disk.crash(|_| 0);
-        bench.disk.set_faults(Faults { changes_left: Some(changes), ..Faults::default() });
+        bench.disk.set_faults(DiskFaults { changes_left: Some(changes), ..DiskFaults::default() });
         let disk = Arc::new(bench.disk.mounted());
         let clock = bench.clock.clone();
         let layouts = Layouts::default();
         let opened = open(disk, &layouts, SETTINGS, clock, Arc::clone(&bench.metrics));
         drop(opened);
-        bench.disk.set_faults(Faults::default());
+        bench.disk.set_faults(DiskFaults::default());
         bench.disk.crash(|changes| changes);
         let process = bench.start(SETTINGS, 0);
         assert_eq!(process.outstanding, Counts::from([(0, 2)]), "{changes} changes");

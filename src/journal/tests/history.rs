@@ -87,14 +87,17 @@ async fn history(steps: Vec<Step>) -> Result<(), TestCaseError> {
                 model
                     .bench
                     .disk
-                    .set_faults(Faults { syncs_left: Some(after), ..Faults::default() });
+                    .set_faults(DiskFaults { syncs_left: Some(after), ..DiskFaults::default() });
                 while model.delta(&Counts::from([(0, 1)])).await {}
-                model.bench.disk.set_faults(Faults::default());
+                model.bench.disk.set_faults(DiskFaults::default());
             }
             Step::Full(room) => {
-                model.bench.disk.set_faults(Faults { full_at: Some(room), ..Faults::default() });
+                model
+                    .bench
+                    .disk
+                    .set_faults(DiskFaults { full_at: Some(room), ..DiskFaults::default() });
                 model.delta(&Counts::from([(1, 1)])).await;
-                model.bench.disk.set_faults(Faults::default());
+                model.bench.disk.set_faults(DiskFaults::default());
             }
             Step::Crash(seed) => model.crash(seed, at % 3)?,
         }

@@ -91,7 +91,7 @@ fn record_without_events_has_the_same_bytes_as_before() {
             #[n(1)]
             at_ms: i64,
             #[b(2)]
-            counts: Vec<Count<'b>>,
+            counts: Vec<RecordCount<'b>>,
         },
         #[n(7)]
         Known {
@@ -99,7 +99,7 @@ fn record_without_events_has_the_same_bytes_as_before() {
             ids: Vec<record::KnownId<'b>>,
         },
     }
-    let (id, counts) = ([1; 16], vec![Count::new(b"key", 7)]);
+    let (id, counts) = ([1; 16], vec![RecordCount::new(b"key", 7)]);
     let id = || (&id[..]).into();
     let ids = vec![record::KnownId { id: id(), at_ms: 9, life_ms: None }];
     for (before, now) in [

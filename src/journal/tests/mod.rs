@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::disk::Append;
-use super::simulated::{Faults, SimulatedDisk};
+use super::disk::AppendFile;
+use super::simulated::{DiskFaults, SimulatedDisk};
 use super::*;
 use crate::ack::SourceKind;
 use crate::aggregate::KeyBuilder;
@@ -62,7 +62,7 @@ impl Bench {
         let disk = Arc::new(self.disk.mounted());
         let opened = open(disk, &layouts, settings, self.clock.clone(), Arc::clone(&self.metrics));
         let (opened, writing) = opened.expect("it is read");
-        let Opened { journal, outstanding, doubtful, ids, events, .. } = opened;
+        let OpenedJournal { journal, outstanding, doubtful, ids, events, .. } = opened;
         tokio::spawn(writing.run());
         let mut counts = Counts::new();
         for (key, count) in outstanding {
@@ -124,7 +124,7 @@ impl Process {
 async fn three_logs(bench: &Bench) -> Process {
     let process = bench.start(JournalSettings { log_bytes: 1, ..SETTINGS }, 0);
     // Without renames no checkpoint replaces them.
-    bench.disk.set_faults(Faults { renames_fail: true, ..Faults::default() });
+    bench.disk.set_faults(DiskFaults { renames_fail: true, ..DiskFaults::default() });
     for number in 0..3 {
         let counts = Counts::from([(u8::try_from(number).expect("few"), 1 + number)]);
         process.delta(number, &counts).await.expect("the disk works");

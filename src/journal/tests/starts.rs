@@ -19,7 +19,7 @@ impl Disk for Deadly {
         self.disk.read(name)
     }
 
-    fn create(&self, name: &str) -> io::Result<Box<dyn Append>> {
+    fn create(&self, name: &str) -> io::Result<Box<dyn AppendFile>> {
         self.disk.create(name)
     }
 
@@ -37,7 +37,7 @@ impl Disk for Deadly {
 }
 
 impl Bench {
-    fn open_watched(&self, disk: Arc<dyn Disk>) -> io::Result<Opened> {
+    fn open_watched(&self, disk: Arc<dyn Disk>) -> io::Result<OpenedJournal> {
         let (layouts, clock) = (Layouts::default(), self.clock.clone());
         let metrics = Arc::clone(&self.metrics);
         Ok(open_watched(disk, &layouts, SETTINGS, clock, metrics)?.0)
@@ -49,7 +49,7 @@ async fn file_that_ends_two_starts_is_set_aside_by_the_third() {
     let bench = Bench::new();
     drop(three_logs(&bench).await);
     bench.disk.crash(|all| all);
-    bench.disk.set_faults(Faults::default());
+    bench.disk.set_faults(DiskFaults::default());
     let file = files::log_name(2);
     let deadly = || Arc::new(Deadly { disk: bench.disk.mounted(), file: file.clone() });
     for _ in 0..2 {
