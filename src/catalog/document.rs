@@ -98,10 +98,10 @@ impl Document {
 
     /// Whether it can report changes.
     #[must_use]
-    pub fn tells_changes(&self) -> bool {
+    pub fn reports_changes(&self) -> bool {
         match self {
             Self::Fixed { .. } | Self::Env(_) => false,
-            Self::File(file) => file.tells_changes(),
+            Self::File(file) => file.reports_changes(),
             Self::Remote(_) => true,
         }
     }

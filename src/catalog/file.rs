@@ -17,7 +17,7 @@ pub struct FileDocument {
     /// Whether to start with an empty document if there is no file.
     may_be_absent: bool,
     /// Whether an unchanged text is not returned again.
-    tells_changes: bool,
+    reports_changes: bool,
     seen: Arc<Mutex<FileVersion>>,
 }
 
@@ -37,7 +37,7 @@ impl FileDocument {
     /// A file that people change, and that is read on request.
     #[must_use]
     pub fn read_only(path: PathBuf) -> Self {
-        Self { path, may_be_absent: false, tells_changes: false, seen: Arc::default() }
+        Self { path, may_be_absent: false, reports_changes: false, seen: Arc::default() }
     }
 
     /// A file that this process also changes, and that need not exist yet.
@@ -46,7 +46,7 @@ impl FileDocument {
     /// The path is a symbolic link. Replacing the link would detach it from its owner (such as a
     /// Kubernetes `ConfigMap`); following it would write to a place that others choose.
     pub fn store(path: PathBuf) -> io::Result<Self> {
-        let file = Self { path, may_be_absent: true, tells_changes: true, seen: Arc::default() };
+        let file = Self { path, may_be_absent: true, reports_changes: true, seen: Arc::default() };
         file.refuse_link()?;
         Ok(file)
     }
@@ -68,8 +68,8 @@ impl FileDocument {
 
     /// Whether it can report changes.
     #[must_use]
-    pub fn tells_changes(&self) -> bool {
-        self.tells_changes
+    pub fn reports_changes(&self) -> bool {
+        self.reports_changes
     }
 
     pub fn name(&self) -> String {
@@ -95,7 +95,7 @@ impl FileDocument {
             }
             Err(error) => return Err(error.to_string()),
         };
-        if self.tells_changes && matches!(&*seen, FileVersion::Text(known) if *known == text) {
+        if self.reports_changes && matches!(&*seen, FileVersion::Text(known) if *known == text) {
             return Ok(None);
         }
         *seen = FileVersion::Text(text.clone());
