@@ -84,6 +84,11 @@ impl Cloud {
         }
     }
 
+    /// The ingested counts of a series.
+    pub(super) fn held(&self, series: &SeriesMinute) -> u64 {
+        self.ingested.get(series).copied().unwrap_or(0)
+    }
+
     fn fate(&mut self, sent: &SentCall) -> CallFate {
         let rng = &mut self.rng;
         let ms = |ms| Duration::from_millis(ms);

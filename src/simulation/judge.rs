@@ -72,32 +72,7 @@ pub(super) fn judge(
     requests: &[SenderRequest],
     accounts: &Accounts,
 ) {
-    let held = |series: &SeriesMinute| cloud.ingested.get(series).copied().unwrap_or(0);
-    let mut expected: BTreeMap<&SeriesMinute, u64> = BTreeMap::new();
-    let (mut over, mut missing) = (0, 0);
-    for request in requests {
-        for (series, count) in &request.always {
-            *expected.entry(series).or_insert(0) += count;
-        }
-        over += request
-            .also
-            .iter()
-            .map(|(series, count)| held(series).saturating_sub(*count))
-            .sum::<u64>();
-    }
-    for (series, count) in &expected {
-        over += held(series).saturating_sub(*count);
-        missing += count.saturating_sub(held(series));
-    }
-    let known: BTreeSet<_> = expected
-        .keys()
-        .copied()
-        .chain(requests.iter().flat_map(|request| request.also.keys()))
-        .collect();
-    if let Some(stranger) = cloud.ingested.keys().find(|series| !known.contains(series)) {
-        world.violation(|| format!("counted but never sent: {stranger:?}"));
-    }
-
+    let (over, missing) = differences(world, cloud, requests);
     let Accounts { doubtful_ambiguous, doubtful_crash, dropped, lost, crashes, lives, .. } =
         *accounts;
     // Without a journal a new life knows no IDs, so a retry of a request from an earlier life is
@@ -123,7 +98,7 @@ pub(super) fn judge(
     if doubt + again + dropped + lost == 0 && plan.copies == 0 {
         for request in requests {
             // The later definitions count all of it, the earlier ones nothing.
-            let held: Vec<_> = request.also.keys().map(held).collect();
+            let held: Vec<_> = request.also.keys().map(|series| cloud.held(series)).collect();
             if !held.iter().all(|held| *held == 0) && !request.also.values().eq(&held) {
                 world.violation(|| format!("counted by two versions of the definitions: {held:?}"));
             }
@@ -141,4 +116,34 @@ pub(super) fn judge(
     if doubtful_crash > 0 && (crashes == 0 && lives == 1) {
         world.violation(|| format!("{doubtful_crash} in doubt without a crash"));
     }
+}
+
+/// The counts that CloudWatch has too many, and those that it lacks.
+fn differences(world: &World, cloud: &Cloud, requests: &[SenderRequest]) -> (u64, u64) {
+    let held = |series: &SeriesMinute| cloud.held(series);
+    let mut expected: BTreeMap<&SeriesMinute, u64> = BTreeMap::new();
+    let (mut over, mut missing) = (0, 0);
+    for request in requests {
+        for (series, count) in &request.always {
+            *expected.entry(series).or_insert(0) += count;
+        }
+        over += request
+            .also
+            .iter()
+            .map(|(series, count)| held(series).saturating_sub(*count))
+            .sum::<u64>();
+    }
+    for (series, count) in &expected {
+        over += held(series).saturating_sub(*count);
+        missing += count.saturating_sub(held(series));
+    }
+    let known: BTreeSet<_> = expected
+        .keys()
+        .copied()
+        .chain(requests.iter().flat_map(|request| request.also.keys()))
+        .collect();
+    if let Some(stranger) = cloud.ingested.keys().find(|series| !known.contains(series)) {
+        world.violation(|| format!("counted but never sent: {stranger:?}"));
+    }
+    (over, missing)
 }

@@ -11,7 +11,7 @@ use crate::ses::EventType;
 /// The timestamp in the block of the event.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum BlockTime {
-    Told,
+    Valid,
     Unreadable,
     Absent,
 }

@@ -100,7 +100,7 @@ impl Generator {
             facts: Facts::new(Some(event_type), own_ms),
             event_type,
             legacy: false,
-            block_time: BlockTime::Told,
+            block_time: BlockTime::Valid,
             mail_ms,
             message_id: String::new(),
             recipients: (0..several).map(|_| recipient(rng)).collect(),

@@ -23,11 +23,11 @@ enum Shape {
     OneOf(&'static [&'static str]),
     /// A list with this maximum number of entries.
     List(usize, &'static Shape),
-    Members(&'static [Member]),
+    Members(&'static [MemberShape]),
 }
 
 /// A member of an object: its name, whether it is required, and its shape.
-type Member = (&'static str, bool, Shape);
+type MemberShape = (&'static str, bool, Shape);
 
 const STATUS: Shape = Shape::OneOf(&["ENABLED", "DISABLED"]);
 /// The year 10000, which clients cannot format.
@@ -207,7 +207,7 @@ fn text_value(
 fn members_value(
     node: &JsonNode,
     name: &str,
-    members: &[Member],
+    members: &[MemberShape],
     report: &mut FindingReport,
 ) -> Checked<Value> {
     let mut object = node.object(name, report)?;

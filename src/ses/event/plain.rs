@@ -57,9 +57,9 @@ macro_rules! expecting {
 }
 
 /// Maps a key to its meaning.
-struct Key<F>(F);
+struct KeySeed<F>(F);
 
-impl<'de, T, F: FnOnce(&[u8]) -> T> DeserializeSeed<'de> for Key<F> {
+impl<'de, T, F: FnOnce(&[u8]) -> T> DeserializeSeed<'de> for KeySeed<F> {
     type Value = T;
 
     #[inline]
@@ -68,7 +68,7 @@ impl<'de, T, F: FnOnce(&[u8]) -> T> DeserializeSeed<'de> for Key<F> {
     }
 }
 
-impl<T, F: FnOnce(&[u8]) -> T> Visitor<'_> for Key<F> {
+impl<T, F: FnOnce(&[u8]) -> T> Visitor<'_> for KeySeed<F> {
     type Value = T;
 
     expecting!("a key");
@@ -110,7 +110,7 @@ impl<'de> Visitor<'de> for EventSeed<'_, '_, 'de> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Self { value, interest } = self;
         let mut seen_blocks = [false; 8];
-        while let Some(field) = map.next_key_seed(Key(ValueField::of))? {
+        while let Some(field) = map.next_key_seed(KeySeed(ValueField::of))? {
             match field {
                 Some(ValueField::EventType) if value.event_type.is_none() => {
                     value.event_type = Some(map.next_value_seed(PlainText)?);
@@ -153,7 +153,7 @@ impl<'de> Visitor<'de> for BlockSeed<'_, '_, 'de> {
         let (mut seen_timestamp, mut seen_tags, mut seen_headers) = (false, false, false);
         let mut seen_parts = [false; Part::UserAgent as usize + 1];
         let field = |key: &[u8]| BlockField::of(key, block, interest);
-        while let Some(field) = map.next_key_seed(Key(field))? {
+        while let Some(field) = map.next_key_seed(KeySeed(field))? {
             match field {
                 Some(BlockField::Timestamp) => {
                     once(&mut seen_timestamp)?;
@@ -235,7 +235,7 @@ impl<'de, F: Fn(&[u8]) -> Option<Slot>> Visitor<'de> for TagsSeed<'_, 'de, F> {
     expecting!("tags");
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(slot) = map.next_key_seed(Key(&self.slot))? {
+        while let Some(slot) = map.next_key_seed(KeySeed(&self.slot))? {
             match slot {
                 Some(slot) => self.value.put(slot, map.next_value_seed(TagSeed)?),
                 None => {
@@ -321,7 +321,7 @@ impl<'de> Visitor<'de> for HeaderSeed<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let (mut slot, mut named) = (None, false);
         let mut text = None;
-        while let Some(field) = map.next_key_seed(Key(HeaderField::of))? {
+        while let Some(field) = map.next_key_seed(KeySeed(HeaderField::of))? {
             match field {
                 Some(HeaderField::Name) => {
                     once(&mut named)?;
@@ -384,7 +384,9 @@ impl<'de> Visitor<'de> for RecipientSeed {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Text<'de>, A::Error> {
         let mut address = None;
-        while let Some(is_address) = map.next_key_seed(Key(|key: &[u8]| key == b"emailAddress"))? {
+        while let Some(is_address) =
+            map.next_key_seed(KeySeed(|key: &[u8]| key == b"emailAddress"))?
+        {
             if !is_address {
                 map.next_value::<IgnoredAny>()?;
             } else if address.replace(map.next_value_seed(PlainText)?).is_some() {
