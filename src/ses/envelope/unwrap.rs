@@ -107,7 +107,7 @@ impl<'r, V: Visitor> Unwrapper<'r, V> {
             Found::Value(value) => self.judge(value, raw, path),
             Found::Notice => self.non_event(NonEvent::Notice, path, raw),
             Found::Fault if self.visitor.keeps() => {
-                self.non_event(NonEvent::Malformed, path, &in_text(raw))
+                self.non_event(NonEvent::Malformed, path, &in_text(raw));
             }
             Found::Fault => self.non_event(NonEvent::Malformed, path, raw),
         }
