@@ -108,7 +108,7 @@ load: build ## 20 s of verified load on this machine: recorder, daemon and harne
 SOAK_SECONDS ?= 600
 soak: ## run simulated histories for SOAK_SECONDS (600)
 	POSTMETER_SOAK_SECONDS=$(SOAK_SECONDS) POSTMETER_FIRST_SEED=$${POSTMETER_FIRST_SEED:-2000} \
-	    cargo test --release --locked --lib simulation::every -- --nocapture
+	    cargo test --release --locked --lib simulation::histories -- --nocapture
 
 # Each patch is a bug. The copy shares all that was built but our own code.
 planted: ## find each planted bug of tests/planted within 200 simulated histories (minutes)
@@ -118,7 +118,7 @@ planted: ## find each planted bug of tests/planted within 200 simulated historie
 	    patch --quiet --strip=1 --directory=target/planted <$$bug || exit 1; \
 	    cargo test --manifest-path target/planted/Cargo.toml --target-dir target --locked --lib --no-run 2>target/planted.log \
 	        || { cat target/planted.log >&2; exit 1; }; \
-	    if found=$$(POSTMETER_SEEDS=200 cargo test --manifest-path target/planted/Cargo.toml --target-dir target --locked --lib simulation::every 2>&1); then \
+	    if found=$$(POSTMETER_SEEDS=200 cargo test --manifest-path target/planted/Cargo.toml --target-dir target --locked --lib simulation::histories 2>&1); then \
 	        echo "not found: $$bug" >&2; exit 1; \
 	    fi; \
 	    echo "$$(basename $$bug .patch): $$(grep -m 1 '^seed ' <<<"$$found")"; \

@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
 use postmeter::aggregate::Delta;
-use postmeter::ses::{Event, Other, Path, Visit, gunzip, read_record, read_request};
+use postmeter::ses::{Event, NonEvent, Path, Visitor, gunzip, read_record, read_request};
 
 use super::corpus::{Corpus, EVENTS_PER_BODY};
 use super::{Engine, GUNZIP_MAX, turns};
@@ -13,12 +13,12 @@ use super::{Engine, GUNZIP_MAX, turns};
 /// Receives events and ignores them.
 struct Blind;
 
-impl Visit for Blind {
+impl Visitor for Blind {
     fn event(&mut self, event: &Event<'_>, _: &Path, _: &[u8]) {
         black_box(event);
     }
 
-    fn other(&mut self, other: Other, _: &Path, _: u64, _: &[u8]) {
+    fn non_event(&mut self, other: NonEvent, _: &Path, _: u64, _: &[u8]) {
         panic!("{other:?} in the corpus");
     }
 }

@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_arena_takes_nothing_more_and_loses_nothing() {
+    fn full_arena_takes_nothing_more_and_loses_nothing() {
         let mut arena = Arena::default();
         let bytes = vec![7; 60_000];
         let mut places = Vec::new();

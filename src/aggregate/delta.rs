@@ -9,13 +9,13 @@ use hashbrown::HashTable;
 #[derive(Clone, Debug, Default)]
 pub struct Delta {
     arena: Vec<u8>,
-    entries: Vec<Entry>,
+    entries: Vec<DeltaEntry>,
     table: HashTable<u32>,
     hasher: RandomState,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Entry {
+struct DeltaEntry {
     hash: u64,
     start: usize,
     end: usize,
@@ -50,7 +50,7 @@ impl Delta {
         let Ok(at) = u32::try_from(entries.len()) else { return false };
         let start = arena.len();
         arena.extend_from_slice(key);
-        entries.push(Entry { hash, start, end: arena.len(), count });
+        entries.push(DeltaEntry { hash, start, end: arena.len(), count });
         table.insert_unique(hash, at, |at| entries[*at as usize].hash);
         true
     }
@@ -76,7 +76,7 @@ impl Delta {
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.arena.capacity()
-            + self.entries.capacity() * size_of::<Entry>()
+            + self.entries.capacity() * size_of::<DeltaEntry>()
             // Each bucket holds an index and a control byte; seven of eight buckets are used.
             + self.table.capacity() * 8 / 7 * (size_of::<u32>() + 1)
     }
@@ -105,7 +105,7 @@ mod tests {
     proptest! {
         /// For every list of keys and counts, the delta equals a plain map.
         #[test]
-        fn a_delta_is_a_map(adds in prop::collection::vec((prop::collection::vec(0_u8..4, 0..4), 1_u64..9), 0..200)) {
+        fn delta_behaves_like_a_map(adds in prop::collection::vec((prop::collection::vec(0_u8..4, 0..4), 1_u64..9), 0..200)) {
             let mut delta = Delta::default();
             let mut map = BTreeMap::new();
             for round in 0..2 {

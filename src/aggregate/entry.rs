@@ -201,7 +201,7 @@ mod tests {
 
         /// The parts together hold the whole, and each part holds only its own counts.
         #[test]
-        fn parts_make_the_whole(whole in any_map()) {
+        fn parts_of_counts_add_up_to_the_whole(whole in any_map()) {
             let parts = counts(&Arc::default(), &whole).split(|series| series[0]);
             let mut all = Map::new();
             for (first, part) in &parts {
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn every_minute_that_can_be_read_fits_in_a_key() {
+    fn minutes_that_can_be_read_fit_in_a_key() {
         // 0001-01-01T00:00Z, 1969-12-31T23:59Z and 9999-12-31T23:59Z.
         for minute in [-1_035_593_280, -1, 4_223_371_679].map(Minute) {
             for id in [0, 1, (1 << SeriesId::BITS) - 1] {

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use foldhash::quality::RandomState;
 
+use super::aggregator::Aggregator;
 use super::delta::Delta;
-use super::epoch::Aggregator;
 use super::key::series_of;
 
 /// A request with less than this many bytes of keys is not checked: most requests stay below. 256
@@ -22,6 +22,7 @@ const UNGUARDED_BYTES: usize = 256 << 10;
 #[derive(Debug)]
 pub struct SeriesGuard {
     aggregator: Arc<Aggregator>,
+    /// The number of series that can be new.
     new_max: usize,
     /// Hashes of series that are new in this hour. `None` until the request is large.
     new: Option<HashSet<u64, RandomState>>,
@@ -30,15 +31,17 @@ pub struct SeriesGuard {
 // === impl SeriesGuard ===
 
 impl SeriesGuard {
-    /// `new_max`: the number of series that can still be new.
-    pub(super) fn new(aggregator: Arc<Aggregator>, new_max: usize) -> Self {
-        Self { aggregator, new_max, new: None }
+    /// The guard of one request; `None` when series are not limited.
+    #[must_use]
+    pub fn new(aggregator: &Arc<Aggregator>) -> Option<Self> {
+        let new_max = aggregator.series_max()?;
+        Some(Self { aggregator: Arc::clone(aggregator), new_max, new: None })
     }
 
     /// A guard for another request.
     #[must_use]
     pub fn fresh(&self) -> Self {
-        Self::new(Arc::clone(&self.aggregator), self.new_max)
+        Self { aggregator: Arc::clone(&self.aggregator), new_max: self.new_max, new: None }
     }
 
     /// Whether a key that is new to a request's counts may be added to them.

@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_limit_holds_for_an_hour() {
+    fn limit_holds_for_an_hour() {
         let limit = HourlyLimit::new(Some(2));
         let first = limit.turn(0);
         assert_ne!(first, Stamp::NONE);
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_limit_every_series_is_let_in_uncounted() {
+    fn series_are_admitted_uncounted_without_a_limit() {
         let limit = HourlyLimit::new(None);
         assert_eq!(limit.turn(5 * MS_PER_HOUR), Stamp::NONE);
         assert_eq!(limit.admit(), Some(Stamp::NONE));

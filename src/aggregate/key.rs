@@ -117,7 +117,7 @@ mod tests {
     proptest! {
         /// For every layout, values and minute, a key resolves to what it was built from.
         #[test]
-        fn a_key_resolves_to_what_it_was_built_from(
+        fn key_resolves_to_what_it_was_built_from(
             values in prop::collection::vec("[A-Za-z0-9_.@-]{1,255}", 1..10),
             minute in -2_000_000_000_i64..5_000_000_000,
         ) {

@@ -207,7 +207,7 @@ mod tests {
     proptest! {
         /// Lines created one by one have the same order as lines sorted together.
         #[test]
-        fn lines_made_one_by_one_are_sorted_as_all_lines_are(
+        fn recent_lines_are_sorted_as_all_lines_are(
             series in prop::collection::vec((0_usize..6, "[ab]{0,2}", "[ab]{0,2}", -2_i64..2), 0..60),
         ) {
             let layouts = Layouts::default();

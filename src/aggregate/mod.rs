@@ -1,9 +1,10 @@
-//! Counting: a request's private [`Delta`], and the shared [`Epoch`]s that deltas are merged into.
+//! Counting: a request's private [`Delta`], and the shared [`Aggregator`] that deltas are merged into.
 //!
 //! An epoch is one flush unit in processing time; a minute is what a datum belongs to in event
 //! time. An epoch holds many minutes when events are late or replayed. Invariant: a request's
 //! counts and its receipt are in the same epoch.
 
+mod aggregator;
 mod arena;
 mod by_shard;
 mod delta;
@@ -18,14 +19,14 @@ mod recent;
 mod table;
 mod varint;
 
+pub use aggregator::{Aggregator, Limits, Merge, Sealed};
 pub use delta::Delta;
 pub use entry::{Counts, Entry, EntryKey, Joined};
-pub use epoch::{Aggregator, Limits, Merge, Sealed};
 pub use guard::SeriesGuard;
 pub use key::{
     Key, KeyBuilder, SeriesMinute, is_of_layout, key_of, layout_of, minute_of, resolve, series_of,
 };
 pub use lines::{Line, RecentLines, lines_of, sorted_lines};
-pub use pending::{Full, Pending, Room};
+pub use pending::{EntryRoom, Full, Pending};
 pub use table::{SeriesId, SeriesTable};
 pub use varint::{put_varint, varint};

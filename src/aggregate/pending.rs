@@ -16,14 +16,14 @@ pub struct Pending {
 
 /// Room for entries that are about to be merged; returned when dropped.
 #[derive(Debug)]
-pub struct Room {
+pub struct EntryRoom {
     pending: Arc<Pending>,
     entries: u64,
 }
 
-// === impl Room ===
+// === impl EntryRoom ===
 
-impl Room {
+impl EntryRoom {
     /// For counts that are accepted regardless of the limit.
     pub(super) fn none(pending: &Arc<Pending>) -> Self {
         Self { pending: Arc::clone(pending), entries: 0 }
@@ -42,7 +42,7 @@ impl Room {
     }
 }
 
-impl Drop for Room {
+impl Drop for EntryRoom {
     fn drop(&mut self) {
         self.give_back();
     }
@@ -53,13 +53,13 @@ impl Drop for Room {
 impl Pending {
     /// Reserves room for entries up to a limit. A request that is alone gets as much as it needs,
     /// so that a request above the limit is not rejected forever.
-    pub(super) fn reserve(self: &Arc<Self>, entries: u64, limit: u64) -> Result<Room, Full> {
+    pub(super) fn reserve(self: &Arc<Self>, entries: u64, limit: u64) -> Result<EntryRoom, Full> {
         let fits = |held: u64| {
             let room = held.checked_add(entries).filter(|sum| *sum <= limit || held == 0);
             room.or_else(|| (entries == 0).then_some(held))
         };
         let held = self.entries.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits);
-        held.map_or(Err(Full), |_| Ok(Room { pending: Arc::clone(self), entries }))
+        held.map_or(Err(Full), |_| Ok(EntryRoom { pending: Arc::clone(self), entries }))
     }
 
     /// Entries that were merged into others with the same series and minute.

@@ -21,7 +21,7 @@ const MINUTES_MAX: u8 = 180;
 #[derive(Debug)]
 pub(super) struct Recent {
     table: Arc<SeriesTable>,
-    run: Run,
+    run: RecentRun,
     /// The minute of processing time at which the run was written.
     written: i64,
     limit: usize,
@@ -29,7 +29,7 @@ pub(super) struct Recent {
 
 /// Entries as bytes: difference from the previous key, minutes since the last count, count.
 #[derive(Debug, Default)]
-struct Run {
+struct RecentRun {
     bytes: Vec<u8>,
     last: EntryKey,
     len: usize,
@@ -37,7 +37,7 @@ struct Run {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Aged {
+struct AgedEntry {
     entry: Entry,
     /// Minutes of processing time since the last count.
     age: u8,
@@ -48,7 +48,7 @@ struct Aged {
 impl Recent {
     /// Keeps at most `limit` entries.
     pub(super) fn new(table: Arc<SeriesTable>, limit: usize) -> Self {
-        Self { table, run: Run::default(), written: 0, limit }
+        Self { table, run: RecentRun::default(), written: 0, limit }
     }
 
     /// Adds the counts of an epoch, then removes expired entries and the oldest ones above the
@@ -62,12 +62,12 @@ impl Recent {
         let kept = self.run.iter().filter_map(|aged| {
             let age = i64::from(aged.age).saturating_add(passed);
             let age = u8::try_from(age).ok().filter(|age| *age <= MINUTES_MAX)?;
-            Some(Aged { age, ..aged })
+            Some(AgedEntry { age, ..aged })
         });
-        let new = counts.entries().iter().map(|entry| Aged { entry: *entry, age: 0 });
+        let new = counts.entries().iter().map(|entry| AgedEntry { entry: *entry, age: 0 });
         let mut ages = [0; MINUTES_MAX as usize + 1];
         let all = joined(kept, new).inspect(|aged| ages[usize::from(aged.age)] += 1);
-        let mut run = Run::of(all, self.run.bytes.len() + 8 * counts.entries().len());
+        let mut run = RecentRun::of(all, self.run.bytes.len() + 8 * counts.entries().len());
         let excess = run.len.saturating_sub(self.limit);
         if excess > 0 {
             run = run.without_oldest(excess, &ages);
@@ -87,11 +87,11 @@ impl Recent {
             }
             let Some((_, Some(new))) = series else { continue };
             let key = EntryKey::new(new, aged.entry.key.minute());
-            all.push(Aged { entry: Entry { key, ..aged.entry }, ..aged });
+            all.push(AgedEntry { entry: Entry { key, ..aged.entry }, ..aged });
         }
         let lost = self.run.len - all.len();
         all.sort_unstable_by_key(|aged| aged.entry.key);
-        self.run = Run::of(all, self.run.bytes.len());
+        self.run = RecentRun::of(all, self.run.bytes.len());
         self.table = Arc::clone(table);
         lost
     }
@@ -100,7 +100,7 @@ impl Recent {
     pub(super) fn entries_with(&self, active: &Counts) -> Vec<Entry> {
         let active = active.entries();
         let mut all = Vec::with_capacity(self.run.len + active.len());
-        let active = active.iter().map(|entry| Aged { entry: *entry, age: 0 });
+        let active = active.iter().map(|entry| AgedEntry { entry: *entry, age: 0 });
         all.extend(joined(self.run.iter(), active).map(|aged| aged.entry));
         all
     }
@@ -116,11 +116,11 @@ impl Recent {
     }
 }
 
-// === impl Run ===
+// === impl RecentRun ===
 
-impl Run {
+impl RecentRun {
     /// Stores entries sorted by key; `bytes` is the estimated size.
-    fn of(all: impl IntoIterator<Item = Aged>, bytes: usize) -> Self {
+    fn of(all: impl IntoIterator<Item = AgedEntry>, bytes: usize) -> Self {
         let mut run = Self { bytes: Vec::with_capacity(bytes), ..Self::default() };
         for aged in all {
             run.push(aged);
@@ -130,7 +130,7 @@ impl Run {
     }
 
     /// Appends an entry after all others.
-    fn push(&mut self, Aged { entry, age }: Aged) {
+    fn push(&mut self, AgedEntry { entry, age }: AgedEntry) {
         self.series += usize::from(self.len == 0 || entry.key.series() != self.last.series());
         put_varint(&mut self.bytes, entry.key.0 - self.last.0);
         self.bytes.push(age);
@@ -156,7 +156,7 @@ impl Run {
         Self::of(kept, self.bytes.len())
     }
 
-    fn iter(&self) -> impl Iterator<Item = Aged> {
+    fn iter(&self) -> impl Iterator<Item = AgedEntry> {
         let (mut rest, mut key) = (self.bytes.as_slice(), 0);
         iter::from_fn(move || {
             let (step, after) = varint(rest)?;
@@ -164,16 +164,16 @@ impl Run {
             let (count, after) = varint(after)?;
             rest = after;
             key += step;
-            Some(Aged { entry: Entry { key: EntryKey(key), count }, age: *age })
+            Some(AgedEntry { entry: Entry { key: EntryKey(key), count }, age: *age })
         })
     }
 }
 
 /// Merges two sorted lists; entries with the same key are added up and take the age of the second.
 fn joined(
-    old: impl Iterator<Item = Aged>,
-    new: impl Iterator<Item = Aged>,
-) -> impl Iterator<Item = Aged> {
+    old: impl Iterator<Item = AgedEntry>,
+    new: impl Iterator<Item = AgedEntry>,
+) -> impl Iterator<Item = AgedEntry> {
     let (mut old, mut new) = (old.peekable(), new.peekable());
     iter::from_fn(move || {
         let (Some(a), Some(b)) = (old.peek(), new.peek()) else { return old.next().or(new.next()) };
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_go_three_hours_after_their_last_count() {
+    fn entries_are_evicted_three_hours_after_their_last_count() {
         let mut recent = recent(10);
         let (first, second) =
             (counts(&recent, &[(b"a", 7, 1), (b"b", 7, 1)]), counts(&recent, &[(b"b", 7, 1)]));
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn beyond_the_limit_the_oldest_go_first() {
+    fn oldest_entries_are_evicted_first_beyond_the_limit() {
         let mut recent = recent(2);
         let mut evicted = 0;
         for at in 0..5_u8 {
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn another_table_takes_all_entries_with_their_ages() {
+    fn entries_keep_their_ages_in_another_table() {
         let mut recent = recent(10);
         let (first, second) = (
             counts(&recent, &[(b"a", -7, 1), (b"b", 7, 300)]),

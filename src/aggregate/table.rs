@@ -257,7 +257,7 @@ mod tests {
     proptest! {
         /// Each series keeps one ID, no two series share one, and the bytes round-trip.
         #[test]
-        fn a_series_has_one_id(all in prop::collection::vec(prop::collection::vec(0_u8..3, 0..6), 0..300)) {
+        fn series_has_one_id(all in prop::collection::vec(prop::collection::vec(0_u8..3, 0..6), 0..300)) {
             let table = SeriesTable::default();
             let mut ids = HashMap::new();
             for series in &all {
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_follows_another_knows_what_was_counted_in_this_hour() {
+    fn next_table_knows_what_was_counted_in_this_hour() {
         let (table, limit) = (Arc::new(SeriesTable::default()), HourlyLimit::new(Some(3)));
         limit.turn(0);
         table.admit(b"old", &limit).expect("there is room");

@@ -39,7 +39,7 @@ mod tests {
     proptest! {
         /// Every number round-trips, and the remaining bytes are returned.
         #[test]
-        fn a_number_reads_as_it_was_put(number: u64, bits in 0_u32..64, rest: Vec<u8>) {
+        fn number_reads_as_it_was_put(number: u64, bits in 0_u32..64, rest: Vec<u8>) {
             let number = number >> bits;
             let mut bytes = Vec::new();
             put_varint(&mut bytes, number);

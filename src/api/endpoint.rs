@@ -21,7 +21,7 @@ use super::request::Request;
 use super::signature::{Caller, Keys, SignatureClaim};
 use super::unverified::Unverified;
 use super::{extensions, head, origin, v1, v2};
-use crate::catalog::Book;
+use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::offload::offload;
 use crate::telemetry::{ApiOutcome, Metrics};
@@ -48,7 +48,7 @@ pub(crate) struct ApiSettings {
 /// The state of the API.
 #[derive(Clone, Debug)]
 pub(crate) struct ApiParts {
-    pub book: Book,
+    pub catalog: Catalog,
     pub metrics: Arc<Metrics>,
     pub clock: Clock,
 }
@@ -125,10 +125,10 @@ impl Api {
             admitted.await.inspect_err(|error| self.audit.log(&entry, Some(error)))?;
         // In a task of its own, so that a change completes and is logged even if the client
         // disconnects.
-        let (book, audit) = (self.parts.book.clone(), Arc::clone(&self.audit));
+        let (catalog, audit) = (self.parts.catalog.clone(), Arc::clone(&self.audit));
         let (operation, of_task) = (asked.operation().clone(), entry.clone());
         let running = tokio::spawn(async move {
-            let answer = operation.run(&book).await;
+            let answer = operation.run(&catalog).await;
             audit.log(&of_task, answer.as_ref().err());
             drop(place);
             answer

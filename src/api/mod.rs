@@ -5,7 +5,7 @@
 //! (`unverified`), and its signature is verified (`signature`; without keys, its origin by
 //! `origin`). Its format is that of version 2 (`v2`, JSON), of version 1 (`v1`, a form and XML) or
 //! of the extensions (`extensions`). It becomes an [`Operation`](operation::Operation), which reads
-//! or changes the definitions in their [`Book`](crate::catalog::Book) within the limits of the
+//! or changes the definitions in their [`Catalog`](crate::catalog::Catalog) within the limits of the
 //! caller (`rate`). The response has the format of the request; changes and rejections are logged
 //! (`audit`).
 

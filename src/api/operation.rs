@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::changes::{self, TAGS};
 use super::error::ApiError;
-use crate::catalog::Book;
+use crate::catalog::Catalog;
 use crate::definitions::{
     ANY_CONFIGURATION_SET, ConfigurationSet, Definitions, DestinationExtensions, EventDestination,
     SetOptions,
@@ -193,11 +193,11 @@ impl Operation {
     ///
     /// # Errors
     /// It conflicts with the current definitions, or cannot be stored.
-    pub(super) async fn run(self, book: &Book) -> Result<Answer, ApiError> {
+    pub(super) async fn run(self, catalog: &Catalog) -> Result<Answer, ApiError> {
         if self.only_reads() {
-            return self.read(&book.in_force());
+            return self.read(&catalog.in_force());
         }
-        book.change(move |definitions| self.change(definitions)).await?;
+        catalog.change(move |definitions| self.change(definitions)).await?;
         Ok(Answer::Done)
     }
 

@@ -18,7 +18,7 @@ use crate::config::{Acknowledge, Config, Publish, SnsConfig, SqsConfig, Timestam
 use crate::dead_letters::DeadLetters;
 use crate::forward::Forwarder;
 use crate::intake::{AccessKeys, Intake, IntakeParts, IntakeSettings, SourceIntake};
-use crate::journal::{Journal, Opened, StartGuard};
+use crate::journal::{Journal, OpenedJournal, StartGuard};
 use crate::limits::{FIREHOSE_ID_LIFE, S3_ID_LIFE, SNS_ID_MARGIN, SQS_ID_LIFE};
 use crate::pipeline::CopiesSettings;
 use crate::rules::{Layouts, RuleSet};
@@ -96,7 +96,7 @@ impl<S: MetricSink> Engine<S> {
         making: Making<'_>,
         rules: RuleSet,
         sink: S,
-        opened: Option<Opened>,
+        opened: Option<OpenedJournal>,
     ) -> Self {
         let Making {
             config,

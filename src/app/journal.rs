@@ -9,7 +9,9 @@ use crate::clock::Clock;
 use crate::config::{Acknowledge, Ambiguous};
 use crate::fault;
 use crate::intake::Intake;
-use crate::journal::{self, Disk, JournalSettings, LocalDisk, Opened, StartGuard, Writing};
+use crate::journal::{
+    self, Disk, JournalSettings, JournalTask, LocalDisk, OpenedJournal, StartGuard,
+};
 use crate::limits::FIREHOSE_ID_LIFE;
 use crate::offload::offload;
 use crate::rules::Layouts;
@@ -19,7 +21,7 @@ use crate::telemetry::{DoubtCause, DropReason, Metrics, TaskName};
 const LOG_BYTES: u64 = 16 << 20;
 
 /// Reads the journal, if one is configured, and starts to write it.
-pub(super) async fn open(making: &Making<'_>) -> Result<Option<Opened>, StartError> {
+pub(super) async fn open(making: &Making<'_>) -> Result<Option<OpenedJournal>, StartError> {
     let config = making.config;
     let journaled = config.has(Acknowledge::Journaled);
     let Some(directory) = config.journal.directory.clone().filter(|_| journaled) else {
@@ -44,7 +46,7 @@ pub async fn open_on(
     disk: impl FnOnce() -> io::Result<Arc<dyn Disk>> + Send + 'static,
     making: &Making<'_>,
     log_bytes: u64,
-) -> io::Result<Opened> {
+) -> io::Result<OpenedJournal> {
     open_by(disk, making, log_bytes, journal::open).await
 }
 
@@ -55,14 +57,14 @@ type Open = fn(
     JournalSettings,
     Clock,
     Arc<Metrics>,
-) -> io::Result<(Opened, Writing)>;
+) -> io::Result<(OpenedJournal, JournalTask)>;
 
 async fn open_by(
     disk: impl FnOnce() -> io::Result<Arc<dyn Disk>> + Send + 'static,
     making: &Making<'_>,
     log_bytes: u64,
     open: Open,
-) -> io::Result<Opened> {
+) -> io::Result<OpenedJournal> {
     let copies = &making.config.copies;
     let settings = JournalSettings {
         id_life: FIREHOSE_ID_LIFE,
@@ -83,13 +85,13 @@ async fn open_by(
 
 /// Restores what an earlier process left. Returns the guard of the start, if it is watched.
 pub(super) async fn restore(
-    opened: Opened,
+    opened: OpenedJournal,
     intake: &Intake,
     ledgers: &[&Ledger],
     metrics: &Metrics,
     ambiguous: Ambiguous,
 ) -> Option<StartGuard> {
-    let Opened { journal, outstanding, doubtful, ids, events, start } = opened;
+    let OpenedJournal { journal, outstanding, doubtful, ids, events, start } = opened;
     let requests = ids.len();
     // A source only looks up IDs of its own, so each ledger may hold all of them.
     for ledger in ledgers {

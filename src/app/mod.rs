@@ -35,7 +35,7 @@ pub use replay::{Published, Replay, ReplayError, ReplayOutcome, ReplaySettings, 
 
 use crate::aggregate::Line;
 use crate::aws::AwsEnvironment;
-use crate::catalog::{Book, BookParts, Compiled};
+use crate::catalog::{Catalog, CatalogParts, Compiled};
 use crate::clock::Clock;
 use crate::config::{Config, Publish};
 use crate::dead_letters::DeadLetters;
@@ -89,7 +89,7 @@ pub struct App {
     ses_api: Option<Listener>,
     tls: Option<Tls>,
     engine: Engine<Sink>,
-    book: Book,
+    catalog: Catalog,
     queues: queues::Queues,
     certificates: Option<sns::CertificateSource>,
     dead_letters: Option<DeadLetters>,
@@ -157,7 +157,7 @@ impl App {
         };
         let opened = journal::open(&making).await?;
         let engine = Engine::start(making, rules, sink, opened).await;
-        let book = Book::new(BookParts {
+        let catalog = Catalog::new(CatalogParts {
             document,
             compiler,
             definitions,
@@ -174,7 +174,7 @@ impl App {
             ses_api,
             tls,
             engine,
-            book,
+            catalog,
             queues,
             certificates,
             dead_letters,
@@ -216,8 +216,8 @@ impl App {
 
     /// The definitions in use; a handle to reload them while the daemon runs.
     #[must_use]
-    pub fn book(&self) -> Book {
-        self.book.clone()
+    pub fn catalog(&self) -> Catalog {
+        self.catalog.clone()
     }
 
     /// Owns the long-lived tasks and knows whether one has failed.
@@ -240,7 +240,7 @@ impl App {
             ses_api,
             tls,
             engine,
-            book,
+            catalog,
             dead_letters,
             own_totals,
             clock,
@@ -288,11 +288,11 @@ impl App {
         supervisor.spawn(TaskName::HttpListener, tasks.track_future(http_task));
         admin::serve(admin, admin_routes.merge(health), end.clone(), &supervisor, &tasks);
         if let Some(listener) = ses_api {
-            let router = ses_api::router(&config, &book, &engine.metrics, clock);
+            let router = ses_api::router(&config, &catalog, &engine.metrics, clock);
             let serving = listener.serve(router, drain.clone(), end.clone());
             supervisor.spawn(TaskName::SesApiListener, tasks.track_future(serving));
         }
-        let watching = book.watch(end.clone());
+        let watching = catalog.watch(end.clone());
         supervisor.spawn(TaskName::Definitions, tasks.track_future(watching));
         if let Some(tls) = tls {
             supervisor.spawn(TaskName::TlsReload, tasks.track_future(tls.watch(end.clone())));

@@ -17,14 +17,14 @@ use crate::aggregate::{Line, sorted_lines};
 use crate::aws::AwsEnvironment;
 use crate::config::{Acknowledge, Ambiguous, Config, DeadLettersConfig, Publish, SesApiConfig};
 use crate::intake::SourceIntake;
-use crate::journal::Opened;
+use crate::journal::OpenedJournal;
 use crate::label::Label;
 use crate::limits::{DATUMS_PER_CALL_MAX, REPLAY_ID_LIFE};
 use crate::offload::offload;
 use crate::pipeline::{Batch, Times};
 use crate::replay::{
-    self, Input, ObjectReader, PassedOver, Plan, Range, ReplayProgress, Taker, TooMany, Totals,
-    Work,
+    self, BatchTarget, ObjectReader, ReplayInput, ReplayPlan, ReplayProgress, ReplayTotals,
+    ReplayWork, SkippedObjects, TimeRange, TooManyObjects,
 };
 use crate::rules::{Layouts, RuleSet};
 use crate::source::s3::{Objects, client};
@@ -34,8 +34,8 @@ use crate::telemetry::{DoubtCause, DropReason, Metrics};
 /// What is to be replayed, and how.
 #[derive(Clone, Debug)]
 pub struct ReplaySettings {
-    pub inputs: Vec<Input>,
-    pub range: Range,
+    pub inputs: Vec<ReplayInput>,
+    pub range: TimeRange,
     pub objects_at_once: usize,
     /// The state directory; `None`: nothing is published or stored.
     pub state: Option<PathBuf>,
@@ -59,9 +59,9 @@ pub enum ReplayError {
 /// A replay that is planned but not running yet.
 #[derive(Debug)]
 pub struct Replay {
-    work: Arc<Work>,
+    work: Arc<ReplayWork>,
     at_once: usize,
-    passed_over: PassedOver,
+    skipped: SkippedObjects,
     publishing: Option<Publishing>,
     layouts: Layouts,
     now_ms: i64,
@@ -77,8 +77,8 @@ struct Publishing {
 /// The result of a replay.
 #[derive(Debug)]
 pub struct Replayed {
-    pub totals: Totals,
-    pub passed_over: PassedOver,
+    pub totals: ReplayTotals,
+    pub skipped: SkippedObjects,
     /// Objects of the plan that were not started or not merged.
     pub left: u64,
     /// The replay was stopped before its end.
@@ -120,8 +120,8 @@ impl From<String> for ReplayError {
     }
 }
 
-impl From<TooMany> for ReplayError {
-    fn from(TooMany { known, max }: TooMany) -> Self {
+impl From<TooManyObjects> for ReplayError {
+    fn from(TooManyObjects { known, max }: TooManyObjects) -> Self {
         Self::TooMany { known, max }
     }
 }
@@ -168,22 +168,22 @@ impl Replay {
             tracing::info!(objects = known.len(), "state read");
         }
         let now_ms = clock.now_ms();
-        let plan = Plan::new(settings.range, opened.is_some().then_some(now_ms), known);
+        let plan = ReplayPlan::new(settings.range, opened.is_some().then_some(now_ms), known);
         let (plan, reader) = list(plan, &settings, &config, &aws, &metrics).await?;
-        let Plan { chosen, passed_over, .. } = plan;
+        let ReplayPlan { chosen, skipped, .. } = plan;
 
         let stop = CancellationToken::new();
         let times = Times { arrival_ms: now_ms, use_arrival: false };
-        let (taker, publishing) = if let Some(opened) = opened {
+        let (target, publishing) = if let Some(opened) = opened {
             let sink = cloudwatch(&config, aws.clone()).await?;
             let publishing = Publishing::start(making, rules, sink, opened).await;
-            (publishing.taker(), Some(publishing))
+            (publishing.target(), Some(publishing))
         } else {
             (total(rules, times), None)
         };
-        let work = Work::new(chosen, reader, taker, stop, Box::new(say));
+        let work = ReplayWork::new(chosen, reader, target, stop, Box::new(say));
         let (at_once, grace) = (settings.objects_at_once, config.shutdown.grace);
-        Ok(Self { work: Arc::new(work), at_once, passed_over, publishing, layouts, now_ms, grace })
+        Ok(Self { work: Arc::new(work), at_once, skipped, publishing, layouts, now_ms, grace })
     }
 
     /// The number of objects to read, and their bytes.
@@ -201,7 +201,7 @@ impl Replay {
     /// Reads and publishes everything; after `stop`, publishes what is merged by then, within the
     /// grace period.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Replayed {
-        let Self { work, at_once, passed_over, publishing, layouts, now_ms, grace } = self;
+        let Self { work, at_once, skipped, publishing, layouts, now_ms, grace } = self;
         let mut working = tokio::spawn(Arc::clone(&work).run(at_once));
         let mut interrupted = true;
         let outcome = if let Some(Publishing { engine, resumed }) = publishing {
@@ -224,7 +224,7 @@ impl Replay {
                 () = stop => {}
                 _ = &mut working => interrupted = false,
             }
-            let lines = lines(&work.taker, &layouts);
+            let lines = lines(&work.target, &layouts);
             ReplayOutcome::Counted { too_old: replay::counts_too_old(&lines, now_ms), lines }
         };
         // At the end of the grace period a worker may still be reading.
@@ -232,7 +232,7 @@ impl Replay {
         let totals = work.progress.totals();
         let done = totals.read + totals.missing + totals.failed;
         let left = (work.objects.len() as u64).saturating_sub(done);
-        Replayed { totals, passed_over, left, interrupted, outcome }
+        Replayed { totals, skipped, left, interrupted, outcome }
     }
 }
 
@@ -260,13 +260,13 @@ fn for_replay(mut config: Config, settings: &ReplaySettings) -> Result<Config, S
 
 /// Lists all inputs.
 async fn list(
-    mut plan: Plan,
+    mut plan: ReplayPlan,
     settings: &ReplaySettings,
     config: &Config,
     aws: &AwsEnvironment,
     metrics: &Arc<Metrics>,
-) -> Result<(Plan, ObjectReader), ReplayError> {
-    let s3 = if settings.inputs.iter().any(|input| matches!(input, Input::Bucket { .. })) {
+) -> Result<(ReplayPlan, ObjectReader), ReplayError> {
+    let s3 = if settings.inputs.iter().any(|input| matches!(input, ReplayInput::Bucket { .. })) {
         let sdk = match aws.load(None).await {
             None => aws.load(config.cloudwatch.region.as_deref()).await,
             found => found,
@@ -278,13 +278,13 @@ async fn list(
     };
     for input in &settings.inputs {
         match input {
-            Input::Bucket { bucket, prefix } => {
+            ReplayInput::Bucket { bucket, prefix } => {
                 let Some(client) = &s3 else { continue };
                 let range = plan.range;
                 let mut offer = |found| plan.offer(found).map_err(ReplayError::from);
                 replay::bucket::list(client, bucket, prefix, range, &mut offer).await?;
             }
-            Input::Path(path) => {
+            ReplayInput::Path(path) => {
                 let path = path.clone();
                 let listing = offload(move || {
                     let mut offer = |found| plan.offer(found).map_err(ReplayError::from);
@@ -302,14 +302,14 @@ async fn list(
     Ok((plan, reader))
 }
 
-fn total(rules: RuleSet, times: Times) -> Taker {
-    Taker::Total(Box::new(Mutex::new(Batch::new(Arc::new(rules), times))))
+fn total(rules: RuleSet, times: Times) -> BatchTarget {
+    BatchTarget::Total(Box::new(Mutex::new(Batch::new(Arc::new(rules), times))))
 }
 
 // === impl Publishing ===
 
 impl Publishing {
-    async fn start(making: Making<'_>, rules: RuleSet, sink: Sink, opened: Opened) -> Self {
+    async fn start(making: Making<'_>, rules: RuleSet, sink: Sink, opened: OpenedJournal) -> Self {
         let mut resumed: u64 = opened.outstanding.iter().map(|(_, count)| count).sum();
         if making.config.cloudwatch.ambiguous == Ambiguous::Drop {
             // They are dropped in this run and reported as dropped.
@@ -318,9 +318,9 @@ impl Publishing {
         Self { engine: Engine::start(making, rules, sink, Some(opened)).await, resumed }
     }
 
-    fn taker(&self) -> Taker {
+    fn target(&self) -> BatchTarget {
         let publisher = self.engine.publisher.clone();
-        Taker::Engine(replay::ReplayEngine {
+        BatchTarget::Engine(replay::ReplayEngine {
             source: SourceIntake {
                 intake: Arc::clone(&self.engine.intake),
                 // Each ID is used once, so done IDs need not be kept.
@@ -352,10 +352,10 @@ impl Published {
 }
 
 /// The totals, if they were collected.
-fn lines(taker: &Taker, layouts: &Layouts) -> Vec<Line> {
-    match taker {
-        Taker::Engine(_) => Vec::new(),
-        Taker::Total(total) => {
+fn lines(target: &BatchTarget, layouts: &Layouts) -> Vec<Line> {
+    match target {
+        BatchTarget::Engine(_) => Vec::new(),
+        BatchTarget::Total(total) => {
             let total = total.lock().unwrap_or_else(PoisonError::into_inner);
             sorted_lines(total.delta.iter(), layouts)
         }

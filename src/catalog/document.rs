@@ -5,12 +5,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::error::WriteError;
 use super::file::FileDocument;
 use super::remote::Remote;
 use crate::offload::offload;
-
-/// The content of a document that does not exist yet.
-pub(super) const EMPTY: &str = "{\"ConfigurationSets\": []}\n";
 
 /// How long a change waits for another process that is changing the file.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
@@ -28,15 +26,6 @@ pub enum Document {
     Env(String),
     File(FileDocument),
     Remote(Remote),
-}
-
-/// Why a document was not replaced.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WriteError {
-    /// Another process changed it, or is changing it.
-    Conflict,
-    /// What the system or the SDK says.
-    Failed(String),
 }
 
 // === impl Document ===
@@ -109,10 +98,10 @@ impl Document {
 
     /// Whether it can report changes.
     #[must_use]
-    pub fn tells_changes(&self) -> bool {
+    pub fn reports_changes(&self) -> bool {
         match self {
             Self::Fixed { .. } | Self::Env(_) => false,
-            Self::File(file) => file.tells_changes(),
+            Self::File(file) => file.reports_changes(),
             Self::Remote(_) => true,
         }
     }

@@ -6,7 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::document::{EMPTY, WriteError};
+use super::error::WriteError;
+use crate::definitions::EMPTY_DOCUMENT;
 use crate::private;
 
 /// A file with a text. Cheap to clone; clones share the known version.
@@ -16,7 +17,7 @@ pub struct FileDocument {
     /// Whether to start with an empty document if there is no file.
     may_be_absent: bool,
     /// Whether an unchanged text is not returned again.
-    tells_changes: bool,
+    reports_changes: bool,
     seen: Arc<Mutex<FileVersion>>,
 }
 
@@ -36,7 +37,7 @@ impl FileDocument {
     /// A file that people change, and that is read on request.
     #[must_use]
     pub fn read_only(path: PathBuf) -> Self {
-        Self { path, may_be_absent: false, tells_changes: false, seen: Arc::default() }
+        Self { path, may_be_absent: false, reports_changes: false, seen: Arc::default() }
     }
 
     /// A file that this process also changes, and that need not exist yet.
@@ -45,7 +46,7 @@ impl FileDocument {
     /// The path is a symbolic link. Replacing the link would detach it from its owner (such as a
     /// Kubernetes `ConfigMap`); following it would write to a place that others choose.
     pub fn store(path: PathBuf) -> io::Result<Self> {
-        let file = Self { path, may_be_absent: true, tells_changes: true, seen: Arc::default() };
+        let file = Self { path, may_be_absent: true, reports_changes: true, seen: Arc::default() };
         file.refuse_link()?;
         Ok(file)
     }
@@ -67,8 +68,8 @@ impl FileDocument {
 
     /// Whether it can report changes.
     #[must_use]
-    pub fn tells_changes(&self) -> bool {
-        self.tells_changes
+    pub fn reports_changes(&self) -> bool {
+        self.reports_changes
     }
 
     pub fn name(&self) -> String {
@@ -86,7 +87,7 @@ impl FileDocument {
                 return match *seen {
                     FileVersion::Nothing => {
                         *seen = FileVersion::Absent;
-                        Ok(Some(EMPTY.to_owned()))
+                        Ok(Some(EMPTY_DOCUMENT.to_owned()))
                     }
                     FileVersion::Absent => Ok(None),
                     FileVersion::Text(_) => Err("it no longer exists; restore it".to_owned()),
@@ -94,7 +95,7 @@ impl FileDocument {
             }
             Err(error) => return Err(error.to_string()),
         };
-        if self.tells_changes && matches!(&*seen, FileVersion::Text(known) if *known == text) {
+        if self.reports_changes && matches!(&*seen, FileVersion::Text(known) if *known == text) {
             return Ok(None);
         }
         *seen = FileVersion::Text(text.clone());
@@ -178,7 +179,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("d.json");
         let file = store(path.clone());
-        assert_eq!(file.read(), Ok(Some(EMPTY.to_owned())));
+        assert_eq!(file.read(), Ok(Some(EMPTY_DOCUMENT.to_owned())));
         assert_eq!(file.read(), Ok(None));
         file.write("one".to_owned()).expect("it is written");
         assert_eq!(file.read(), Ok(None), "it is ours");

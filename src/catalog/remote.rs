@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{DisplayErrorContext, SdkError};
 
-use super::document::{EMPTY, WriteError};
-use crate::definitions::DOCUMENT_BYTES_MAX;
+use super::error::WriteError;
+use crate::definitions::{DOCUMENT_BYTES_MAX, EMPTY_DOCUMENT};
 
 /// An object with a text. Cheap to clone; clones share the known version.
 #[derive(Clone, Debug)]
@@ -58,7 +58,7 @@ impl Remote {
                     404 if self.may_be_absent && seen == ObjectVersion::Absent => Ok(None),
                     404 if self.may_be_absent && seen == ObjectVersion::Nothing => {
                         *self.seen() = ObjectVersion::Absent;
-                        Ok(Some(EMPTY.to_owned()))
+                        Ok(Some(EMPTY_DOCUMENT.to_owned()))
                     }
                     _ => Err(DisplayErrorContext(error).to_string()),
                 };

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::replay::Input;
+use crate::replay::ReplayInput;
 
 /// Turns Amazon SES sending events into CloudWatch metrics. Each event is counted exactly once, or
 /// named in a counter of doubt.
@@ -187,7 +187,7 @@ pub struct ReplayArgs {
     pub requests_per_second: Option<u32>,
     /// `s3://BUCKET/PREFIX`, a directory, or a file
     #[arg(value_name = "INPUT", required = true)]
-    pub inputs: Vec<Input>,
+    pub inputs: Vec<ReplayInput>,
 }
 
 /// Explain for each event what is counted, and why.
@@ -274,11 +274,11 @@ pub struct ExportArgs {
     #[arg(long, value_name = "NAME")]
     pub configuration_set: Option<String>,
     #[arg(long, value_enum, default_value = "json")]
-    pub format: ExportFormat,
+    pub format: ExportFormatArg,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ExportFormat {
+pub enum ExportFormatArg {
     /// Output of `aws sesv2 get-configuration-set-event-destinations`
     Json,
     /// Commands of the AWS CLI that create the sets and their destinations

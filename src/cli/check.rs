@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use super::args::{CheckArgs, TextFormat};
-use super::output::complain;
+use super::output::warn_user;
 use super::{Exit, input, settings};
 use crate::app::check_tls;
 use crate::config::{self, Config, DefinitionsSource};
@@ -41,14 +41,14 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
 
 /// Returns false if something could not be read.
 fn check_config(path: &Path, findings: &mut Vec<Finding>) -> bool {
-    let Some(text) = input::text_or_complain(path) else { return false };
+    let Some(text) = input::text_or_warn(path) else { return false };
     let name = path.display().to_string();
     let loaded = config::load(Some((&name, &text)), settings::environment());
     findings.extend(loaded.findings);
     let Some(config) = loaded.config else { return true };
     let tls = check_tls(&config);
     if let Err(error) = &tls {
-        complain(error);
+        warn_user(error);
     }
     tls.is_ok() & check_definitions_of(config, findings)
 }
@@ -69,12 +69,12 @@ fn check_definitions_of(config: Config, findings: &mut Vec<Finding>) -> bool {
                 true
             }
             Err(error) => {
-                complain(&format!("cannot read the definitions in env:{name}: {error}"));
+                warn_user(&format!("cannot read the definitions in env:{name}: {error}"));
                 false
             }
         },
         Some(source @ DefinitionsSource::S3 { .. }) => {
-            complain(&format!("the definitions in {source} were not checked; check a local copy"));
+            warn_user(&format!("the definitions in {source} were not checked; check a local copy"));
             true
         }
         None => true,
@@ -82,7 +82,7 @@ fn check_definitions_of(config: Config, findings: &mut Vec<Finding>) -> bool {
 }
 
 fn check_definitions(path: &Path, findings: &mut Vec<Finding>) -> bool {
-    let Some(text) = input::text_or_complain(path) else { return false };
+    let Some(text) = input::text_or_warn(path) else { return false };
     findings.extend(definitions::read(&path.display().to_string(), &text).findings);
     true
 }

@@ -8,12 +8,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::{CountArgs, CountFormat};
 use super::input;
-use super::output::complain;
+use super::output::warn_user;
 use super::{Exit, Summary};
 use crate::aggregate::{Line, sorted_lines};
 use crate::clock::Clock;
 use crate::pipeline::Times;
-use crate::pipeline::bulk::{Bulk, Source};
+use crate::pipeline::bulk::{Bulk, TextSource};
 use crate::rules::Layouts;
 
 /// Runs the command.
@@ -32,11 +32,11 @@ pub(super) fn run(args: &CountArgs) -> anyhow::Result<Exit> {
     let mut exit = Exit::Done;
     let mut first_malformed = None;
     let progress = progress_bar(inputs);
-    let open = |number: usize| Ok(Source::new(progress.wrap_read(input_of(inputs, number)?))?);
+    let open = |number: usize| Ok(TextSource::new(progress.wrap_read(input_of(inputs, number)?))?);
     let batch = Bulk::new(rules, times).read(inputs.len(), &open, |number, finished| {
         let path = &inputs[number];
         if let Err(error) = finished.result {
-            progress.suspend(|| complain(&format!("{error:#} ({})", path.display())));
+            progress.suspend(|| warn_user(&format!("{error:#} ({})", path.display())));
             exit = Exit::Failed;
         }
         if first_malformed.is_none() {
@@ -54,7 +54,7 @@ pub(super) fn run(args: &CountArgs) -> anyhow::Result<Exit> {
     print(&lines, args.format)?;
     if let Some((at, path)) = first_malformed {
         let (malformed, path) = (summary.malformed, path.display());
-        complain(&format!(
+        warn_user(&format!(
             "{malformed} values could not be read (malformed); the first is at byte {at} of the \
              text in {path}"
         ));

@@ -13,7 +13,7 @@ use crate::definitions::ValueSource;
 use crate::rules::{
     Action, InvalidValue, Layouts, MetricRule, Route, Rule, RuleDimension, RuleSet, ValueOrigin,
 };
-use crate::ses::{self, Event, Minute, Other, TimeOrigin, Visit};
+use crate::ses::{self, Event, Minute, NonEvent, TimeOrigin, Visitor};
 
 /// One value of the input, explained.
 #[derive(Debug, Serialize)]
@@ -113,7 +113,7 @@ impl<W: Write> Explainer<W> {
     }
 }
 
-impl<W: Write> Visit for Explainer<W> {
+impl<W: Write> Visitor for Explainer<W> {
     fn event(&mut self, event: &Event<'_>, path: &ses::Path, _: &[u8]) {
         let rules = Arc::clone(&self.rules);
         let set = rules.configuration_set(event).map(shown);
@@ -144,13 +144,13 @@ impl<W: Write> Visit for Explainer<W> {
         });
     }
 
-    fn other(&mut self, other: Other, path: &ses::Path, _: u64, _: &[u8]) {
+    fn non_event(&mut self, other: NonEvent, path: &ses::Path, _: u64, _: &[u8]) {
         let kind = match other {
-            Other::UnknownType => "unknown_type",
-            Other::Malformed => "malformed",
-            Other::Foreign => "foreign",
-            Other::Control => "control",
-            Other::Notice => "notice",
+            NonEvent::UnknownType => "unknown_type",
+            NonEvent::Malformed => "malformed",
+            NonEvent::Foreign => "foreign",
+            NonEvent::Control => "control",
+            NonEvent::Notice => "notice",
         };
         let wrappings = path.iter().map(ses::Wrapping::name).collect();
         self.write(&Explanation { kind, wrappings, event: None });

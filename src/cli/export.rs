@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use super::args::{ExportArgs, ExportFormat};
-use super::output::complain;
+use super::args::{ExportArgs, ExportFormatArg};
+use super::output::warn_user;
 use super::{Exit, input};
 use crate::definitions;
 use crate::definitions::{ConfigurationSet, Exported};
@@ -22,21 +22,21 @@ pub(super) fn run(args: &ExportArgs) -> anyhow::Result<Exit> {
     };
     let chosen: Vec<&ConfigurationSet> = sets.iter().filter(wanted).collect();
     if let Some(name) = args.configuration_set.as_ref().filter(|_| chosen.is_empty()) {
-        complain(&format!("configuration set {name} does not exist; there are: {}", names(sets)));
+        warn_user(&format!("configuration set {name} does not exist; there are: {}", names(sets)));
         return Ok(Exit::Usage);
     }
     let format = match args.format {
-        ExportFormat::Json => definitions::ExportFormat::Json,
-        ExportFormat::Cli => definitions::ExportFormat::Cli,
-        ExportFormat::Cloudformation => definitions::ExportFormat::CloudFormation,
+        ExportFormatArg::Json => definitions::ExportFormat::Json,
+        ExportFormatArg::Cli => definitions::ExportFormat::Cli,
+        ExportFormatArg::Cloudformation => definitions::ExportFormat::CloudFormation,
     };
     if format == definitions::ExportFormat::Json && chosen.len() != 1 {
-        complain(&format!("choose one set with --configuration-set; there are: {}", names(sets)));
+        warn_user(&format!("choose one set with --configuration-set; there are: {}", names(sets)));
         return Ok(Exit::Usage);
     }
     let Exported { text, left_out } = definitions::export(&chosen, format)?;
     for line in left_out {
-        complain(&line);
+        warn_user(&line);
     }
     std::io::stdout().write_all(text.as_bytes())?;
     Ok(Exit::Done)

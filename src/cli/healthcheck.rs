@@ -13,7 +13,7 @@ use rustls::{
 };
 
 use super::args::HealthcheckArgs;
-use super::output::complain;
+use super::output::warn_user;
 use super::{Exit, settings};
 
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -30,7 +30,7 @@ pub(super) fn run(args: &HealthcheckArgs) -> Exit {
         Ok(true) => Exit::Done,
         Ok(false) => Exit::Failed,
         Err(error) => {
-            complain(&format!("no response from {}: {error}", config.listen.admin));
+            warn_user(&format!("no response from {}: {error}", config.listen.admin));
             Exit::Failed
         }
     }

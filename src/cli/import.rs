@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use super::args::ImportArgs;
-use super::output::{complain, print_findings};
+use super::output::{print_findings, warn_user};
 use super::{Exit, input};
 use crate::definitions;
 
@@ -14,13 +14,13 @@ use crate::definitions;
 /// The output cannot be written.
 pub(super) fn run(args: &ImportArgs) -> anyhow::Result<Exit> {
     let path = args.input.as_deref().unwrap_or(Path::new("-"));
-    let Some(text) = input::text_or_complain(path) else {
+    let Some(text) = input::text_or_warn(path) else {
         return Ok(Exit::Usage);
     };
     let document = match definitions::import(&args.configuration_set, &text) {
         Ok(document) => document,
         Err(error) => {
-            complain(&error.to_string());
+            warn_user(&error.to_string());
             return Ok(Exit::Usage);
         }
     };

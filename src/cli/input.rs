@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
-use super::output::{complain, print_findings};
+use super::output::{print_findings, warn_user};
 use crate::definitions::{self, Definitions, namespace_fault};
 use crate::finding::Finding;
-use crate::pipeline::bulk::Source;
+use crate::pipeline::bulk::TextSource;
 use crate::rules::{Layouts, RuleSet};
-use crate::ses::{self, Interest, Visit};
+use crate::ses::{self, Interest, Visitor};
 
 /// Whether a path means stdin.
 #[must_use]
@@ -41,10 +41,10 @@ pub(super) fn open(path: &Path) -> anyhow::Result<Box<dyn Read + Send>> {
 pub(super) fn read_events(
     input: impl Read + Send + 'static,
     interest: &Interest,
-    visit: &mut impl Visit,
+    visitor: &mut impl Visitor,
 ) -> std::io::Result<()> {
-    let Source { bytes, gzip } = Source::new(input)?;
-    ses::Reader::new(bytes).read(gzip, interest, visit)
+    let TextSource { bytes, gzip } = TextSource::new(input)?;
+    ses::Reader::new(bytes).read(gzip, interest, visitor)
 }
 
 /// Compiles the definitions of a command; prints errors. `None`: wrong usage or invalid
@@ -57,7 +57,7 @@ pub(super) fn rules(
     layouts: &Layouts,
 ) -> Option<Arc<RuleSet>> {
     if let Some((what, fix)) = namespace_fault(namespace) {
-        complain(&format!("--namespace: {what}; {fix}"));
+        warn_user(&format!("--namespace: {what}; {fix}"));
         return None;
     }
     let definitions = read_definitions(definitions)?;
@@ -67,7 +67,7 @@ pub(super) fn rules(
 /// Reads a definitions document for a command; prints its errors, and an error if it cannot be
 /// read.
 pub(super) fn read_definitions(path: &Path) -> Option<Definitions> {
-    let text = text_or_complain(path)?;
+    let text = text_or_warn(path)?;
     let reading = definitions::read(&path.display().to_string(), &text);
     print_findings(&reading.findings);
     reading.definitions
@@ -75,8 +75,8 @@ pub(super) fn read_definitions(path: &Path) -> Option<Definitions> {
 
 /// Reads a whole file as text; prints an error if it cannot be read.
 #[must_use]
-pub(super) fn text_or_complain(path: &Path) -> Option<String> {
-    read_text(path).map_err(|error| complain(&format!("{error:#}"))).ok()
+pub(super) fn text_or_warn(path: &Path) -> Option<String> {
+    read_text(path).map_err(|error| warn_user(&format!("{error:#}"))).ok()
 }
 
 fn read_text(path: &Path) -> anyhow::Result<String> {

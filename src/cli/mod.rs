@@ -6,6 +6,7 @@ mod args;
 mod check;
 mod count;
 mod demo;
+mod exit;
 mod explain;
 mod export;
 mod healthcheck;
@@ -23,17 +24,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 pub use args::{Args, Command};
+pub use exit::{Exit, exit_code};
 pub use summary::Summary;
-
-/// How a command ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
-    Done,
-    /// Failure while running, or counts left at shutdown.
-    Failed,
-    /// Wrong usage, configuration or definitions.
-    Usage,
-}
 
 /// Runs the command that the process was started with.
 #[must_use]
@@ -49,27 +41,5 @@ pub fn run() -> ExitCode {
         Command::Import(args) => import::run(&args),
         Command::Export(args) => export::run(&args),
     };
-    exit_code(outcome, output::complain)
-}
-
-/// The exit code of a command; prints the error, if there is one.
-#[must_use]
-pub fn exit_code(outcome: anyhow::Result<Exit>, complain: impl FnOnce(&str)) -> ExitCode {
-    ExitCode::from(match outcome {
-        Ok(Exit::Done) => 0,
-        Ok(Exit::Failed) => 1,
-        Ok(Exit::Usage) => 2,
-        // The reader of stdout closed the pipe; that is not an error.
-        Err(error) if is_broken_pipe(&error) => 0,
-        Err(error) => {
-            complain(&format!("{error:#}"));
-            1
-        }
-    })
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<std::io::Error>()
-        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    exit_code(outcome, output::warn_user)
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use crate::finding::Finding;
 
 /// Prints a line to stderr. A failure to print must not stop the work.
-pub(super) fn complain(line: &str) {
+pub(super) fn warn_user(line: &str) {
     let _ = writeln!(std::io::stderr(), "postmeter: {line}");
 }
 

@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::ServeArgs;
-use super::output::{complain, print_findings};
+use super::output::{print_findings, warn_user};
 use super::watchdog::Watchdog;
 use super::{Exit, settings};
 use crate::app::{App, Drained, StartError, Surroundings};
@@ -63,15 +63,15 @@ fn serve(config: Config, work: &Runtime, control: &Runtime) -> anyhow::Result<Ex
         let (http, admin) = (app.http_address()?, app.admin_address()?);
         let ses_api = app.ses_api_address()?.map(tracing::field::display);
         tracing::info!(%http, %admin, ses_api, version = env!("CARGO_PKG_VERSION"), "serving");
-        let (book, tls, supervisor) = (app.book(), app.tls(), app.supervisor());
+        let (catalog, tls, supervisor) = (app.catalog(), app.tls(), app.supervisor());
         let reloading = async {
             while hangup.recv().await.is_some() {
-                let (book, tls) = (book.clone(), tls.clone());
+                let (catalog, tls) = (catalog.clone(), tls.clone());
                 work.spawn(async move {
                     if let Some(tls) = &tls {
                         tls.reload().await;
                     }
-                    book.reload_and_say().await;
+                    catalog.reload_and_log().await;
                 });
             }
             pending().await
@@ -106,7 +106,7 @@ fn serve(config: Config, work: &Runtime, control: &Runtime) -> anyhow::Result<Ex
 
 /// Logs why the daemon does not start.
 pub(super) fn refuse_start(error: &StartError) -> Exit {
-    complain(&error.to_string());
+    warn_user(&error.to_string());
     match error {
         StartError::Definitions(findings) => {
             print_findings(findings);

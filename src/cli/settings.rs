@@ -10,7 +10,7 @@ use crate::config::{self, Loaded};
 #[must_use]
 pub(super) fn load(file: Option<&Path>) -> Option<Loaded> {
     let text = match file {
-        Some(file) => Some((file.display().to_string(), input::text_or_complain(file)?)),
+        Some(file) => Some((file.display().to_string(), input::text_or_warn(file)?)),
         None => None,
     };
     let text = text.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));

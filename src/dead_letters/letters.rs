@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::Unread;
-use crate::ses::{Other, Path, Wrapping};
+use crate::ses::{NonEvent, Path, Wrapping};
 
 /// Approximate memory of a letter besides its bytes.
 pub(super) const LETTER_BYTES: usize = 128;
@@ -56,7 +56,7 @@ impl Letters {
     }
 
     /// Takes a value that is not an event, if its kind is kept. Copies its bytes.
-    pub fn take(&mut self, other: Other, path: &Path, record: u64, raw: &[u8]) {
+    pub fn take(&mut self, other: NonEvent, path: &Path, record: u64, raw: &[u8]) {
         let Some(kind) = kind_of(other).filter(|kind| self.keep.contains(kind)) else { return };
         // Otherwise a stream of dead letters that is delivered to this daemon would loop forever.
         if path.iter().any(|wrapping| wrapping == Wrapping::FirehoseFailure) {
@@ -83,12 +83,12 @@ impl Letters {
     }
 }
 
-fn kind_of(other: Other) -> Option<Unread> {
+fn kind_of(other: NonEvent) -> Option<Unread> {
     match other {
-        Other::Malformed => Some(Unread::Malformed),
-        Other::UnknownType => Some(Unread::UnknownType),
-        Other::Foreign => Some(Unread::Foreign),
-        Other::Control | Other::Notice => None,
+        NonEvent::Malformed => Some(Unread::Malformed),
+        NonEvent::UnknownType => Some(Unread::UnknownType),
+        NonEvent::Foreign => Some(Unread::Foreign),
+        NonEvent::Control | NonEvent::Notice => None,
     }
 }
 
@@ -105,19 +105,19 @@ mod tests {
         let room = Arc::new(Semaphore::new(2 * LETTER_BYTES + 100));
         let path = Path::default();
         let mut one = letters(&room);
-        one.take(Other::Foreign, &path, 0, b"[]");
-        one.take(Other::Notice, &path, 0, b"Successfully");
-        one.take(Other::Malformed, &path, 0, &[b'x'; 101]);
-        one.take(Other::Malformed, &path, 3, &[b'x'; 100]);
+        one.take(NonEvent::Foreign, &path, 0, b"[]");
+        one.take(NonEvent::Notice, &path, 0, b"Successfully");
+        one.take(NonEvent::Malformed, &path, 0, &[b'x'; 101]);
+        one.take(NonEvent::Malformed, &path, 3, &[b'x'; 100]);
         assert_eq!((one.full, one.too_large, one.found.len()), (0, 1, 1));
         let mut other = letters(&room);
-        other.take(Other::UnknownType, &path, 4, b"");
-        other.take(Other::UnknownType, &path, 5, b"");
+        other.take(NonEvent::UnknownType, &path, 4, b"");
+        other.take(NonEvent::UnknownType, &path, 5, b"");
         assert_eq!((other.full, other.found.len()), (1, 1));
         let empty = Letter { kind: Unread::UnknownType, record: 4, raw: Some([].into()) };
         assert_eq!(other.found, [empty]);
         drop(one);
-        other.take(Other::UnknownType, &path, 5, &[b'x'; 100]);
+        other.take(NonEvent::UnknownType, &path, 5, &[b'x'; 100]);
         assert_eq!((other.full, other.found.len()), (1, 2));
         drop(other);
         assert_eq!(room.available_permits(), 2 * LETTER_BYTES + 100);
@@ -128,7 +128,7 @@ mod tests {
         let room = Arc::new(Semaphore::new(2 * LETTER_BYTES));
         let path = Path::default();
         let mut letters = letters(&room).of_places();
-        letters.take(Other::Malformed, &path, 7, &[b'x'; 1000]);
+        letters.take(NonEvent::Malformed, &path, 7, &[b'x'; 1000]);
         assert_eq!(letters.found, [Letter { kind: Unread::Malformed, record: 7, raw: None }]);
         assert_eq!(room.available_permits(), LETTER_BYTES);
     }

@@ -3,7 +3,7 @@
 use super::letters::Letter;
 use super::*;
 use crate::clock::Clock;
-use crate::ses::{Other, Path};
+use crate::ses::{NonEvent, Path};
 use crate::telemetry::Gauges;
 
 fn metrics() -> Arc<Metrics> {
@@ -34,7 +34,7 @@ async fn what_finds_no_room_is_full_and_room_comes_back_when_letters_are_kept() 
     let collect = |values: usize| {
         let mut letters = dead_letters.letters();
         for number in 0..values {
-            letters.take(Other::Malformed, &Path::default(), number as u64, &value);
+            letters.take(NonEvent::Malformed, &Path::default(), number as u64, &value);
         }
         letters
     };
@@ -51,7 +51,7 @@ async fn what_finds_no_room_is_full_and_room_comes_back_when_letters_are_kept() 
     assert_eq!(outcomes(&metrics), [0, 0, 6, 0, 0]);
     assert_eq!(collect(4).found.len(), 3);
     let mut short = dead_letters.letters();
-    short.take(Other::Malformed, &Path::default(), 7, b"{");
+    short.take(NonEvent::Malformed, &Path::default(), 7, b"{");
     assert_eq!(
         short.found,
         [Letter { kind: Unread::Malformed, record: 7, raw: Some((*b"{").into()) }]
@@ -70,7 +70,7 @@ async fn what_is_left_at_the_end_has_failed() {
         DeadLetters::new(&[Unread::Malformed], files(&directory), Arc::clone(&metrics));
     let mut letters = dead_letters.letters();
     for number in 0..3 {
-        letters.take(Other::Malformed, &Path::default(), number, b"{");
+        letters.take(NonEvent::Malformed, &Path::default(), number, b"{");
     }
     dead_letters.keep(letters, b"source", "1", 0);
     drop(keeper);
@@ -80,7 +80,7 @@ async fn what_is_left_at_the_end_has_failed() {
 
     // A letter that arrives after the keeper has ended fails at once.
     let mut late = dead_letters.letters();
-    late.take(Other::Malformed, &Path::default(), 0, b"{");
+    late.take(NonEvent::Malformed, &Path::default(), 0, b"{");
     assert!(dead_letters.keep(late, b"source", "2", 0).is_none());
     assert_eq!(outcomes(&metrics), [0, 0, 0, 0, 4]);
     dead_letters.settled().await;

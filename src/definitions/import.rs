@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_and_an_empty_list_are_taken() {
+    fn byte_order_mark_and_empty_list_are_accepted() {
         let document = import("prod", "\u{feff}{\"EventDestinations\": []}").unwrap();
         assert!(read("f", &document).definitions.is_some());
     }
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn other_input_is_refused() {
+    fn other_input_is_rejected() {
         assert!(matches!(import("prod", "{"), Err(ImportError::Json(_))));
         assert!(matches!(import("prod", ""), Err(ImportError::Json(_))));
         assert!(matches!(import("prod", &"[".repeat(500_000)), Err(ImportError::Json(_))));

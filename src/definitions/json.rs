@@ -28,12 +28,12 @@ pub enum Extensions {
 #[serde(rename_all = "PascalCase")]
 struct DocumentJson<'a> {
     version: u64,
-    configuration_sets: Vec<Set<'a>>,
+    configuration_sets: Vec<ConfigurationSetJson<'a>>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Set<'a> {
+struct ConfigurationSetJson<'a> {
     configuration_set_name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     namespace: Option<&'a str>,
@@ -91,6 +91,9 @@ struct DimensionJson<'a> {
     default_dimension_value: &'a str,
 }
 
+/// The text of a document that does not exist yet.
+pub const EMPTY_DOCUMENT: &str = "{\"ConfigurationSets\": []}\n";
+
 /// The definitions document, including extensions, formatted for people.
 ///
 /// # Errors
@@ -101,9 +104,9 @@ pub fn to_document(definitions: &Definitions) -> Result<String, serde_json::Erro
     serde_json::to_string_pretty(&document).map(|text| text + "\n")
 }
 
-fn set(set: &ConfigurationSet) -> Set<'_> {
+fn set(set: &ConfigurationSet) -> ConfigurationSetJson<'_> {
     let destinations = set.event_destinations.iter();
-    Set {
+    ConfigurationSetJson {
         configuration_set_name: &set.name,
         namespace: set.namespace.as_deref(),
         options: &set.options.0,
@@ -249,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_as_the_same() {
+    fn written_document_reads_as_the_same_definitions() {
         let definitions = definitions(FULL);
         let written = to_document(&definitions).unwrap();
         assert_eq!(self::definitions(&written), definitions);
@@ -261,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn extensions_are_left_out_of_what_ses_has() {
+    fn extensions_are_left_out_of_the_json_of_ses() {
         let definitions = definitions(FULL);
         let destination = &definitions.configuration_sets[0].event_destinations[0];
         let shown = EventDestinationJson::new(destination, Extensions::Shown);
@@ -277,7 +280,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_texts_survive(key in "\\PC{1,20}", value in "\\PC{0,20}", domain in "\\PC{1,20}") {
+        fn texts_of_any_kind_survive_writing_and_reading(key in "\\PC{1,20}", value in "\\PC{0,20}", domain in "\\PC{1,20}") {
             let text = serde_json::json!({"ConfigurationSets": [{
                 "ConfigurationSetName": "a",
                 "TrackingOptions": {"CustomRedirectDomain": domain},

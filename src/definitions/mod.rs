@@ -12,7 +12,7 @@ mod validate;
 
 pub use export::{ExportFormat, Exported, export};
 pub use import::{ImportError, import};
-pub use json::{EventDestinationJson, Extensions, to_document};
+pub use json::{EMPTY_DOCUMENT, EventDestinationJson, Extensions, to_document};
 pub use model::{
     ANY_CONFIGURATION_SET, CloudWatchDestination, ConfigurationSet, Definitions, Destination,
     Dimension, EVENT_DESTINATIONS_MAX, EventDestination, OnInvalidValue, SetOptions, ValueSource,

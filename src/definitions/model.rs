@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_dimension_value_has_1_to_255_allowed_bytes() {
+    fn dimension_value_has_1_to_255_allowed_bytes() {
         assert!(is_dimension_value(b"a"));
         assert!(is_dimension_value(&[b'x'; 255]));
         assert!(is_dimension_value(b"first.last@example-1.com_A"));
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn exactly_66_bytes_may_stand_in_a_dimension_value() {
+    fn dimension_value_may_contain_exactly_66_bytes() {
         let allowed: Vec<u8> = (0..=255).filter(|byte| is_dimension_value_byte(*byte)).collect();
         let expected = b"-.0123456789@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz";
         assert_eq!(allowed, expected);

@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_arn_has_its_service_a_region_and_a_name() {
+    fn arn_has_its_service_a_region_and_a_name() {
         let stream = "arn:aws-cn:firehose:cn-north-1:111122223333:deliverystream/a.b-c_D";
         let arn = Arn::parse(TargetKind::Firehose, stream).expect("an ARN");
         assert_eq!((arn.region(), arn.name(), arn.as_str()), ("cn-north-1", "a.b-c_D", stream));

@@ -11,7 +11,7 @@ use super::Charge;
 use super::cores::QUICK_BYTES_MAX;
 use crate::ack::{Refusal, RefusalReason};
 use crate::pipeline::Batch;
-use crate::ses::{Event, Other, Path, Visit};
+use crate::ses::{Event, NonEvent, Path, Visitor};
 
 /// Memory that a request allocates is charged in steps of this size.
 const STEP: usize = 64 << 10;
@@ -230,7 +230,7 @@ impl MeteredBatch {
     }
 }
 
-impl Visit for MeteredBatch {
+impl Visitor for MeteredBatch {
     #[inline]
     fn event(&mut self, event: &Event<'_>, path: &Path, raw: &[u8]) {
         self.batch.event(event, path, raw);
@@ -243,8 +243,8 @@ impl Visit for MeteredBatch {
         }
     }
 
-    fn other(&mut self, other: Other, path: &Path, at: u64, raw: &[u8]) {
-        self.batch.other(other, path, at, raw);
+    fn non_event(&mut self, other: NonEvent, path: &Path, at: u64, raw: &[u8]) {
+        self.batch.non_event(other, path, at, raw);
     }
 
     fn keeps(&self) -> bool {

@@ -31,7 +31,7 @@ use arc_swap::ArcSwap;
 
 use self::cores::Cores;
 use crate::ack::Ledger;
-use crate::aggregate::{Aggregator, Delta, Key, Merge};
+use crate::aggregate::{Aggregator, Delta, Key, Merge, SeriesGuard};
 use crate::clock::Clock;
 use crate::dead_letters::{DeadLetters, Letters};
 use crate::forward::Forwarder;
@@ -183,7 +183,8 @@ impl Intake {
 
     fn batch_of(&self, use_arrival: bool) -> Batch {
         let times = Times { arrival_ms: self.clock.now_ms(), use_arrival };
-        let batch = Batch::new(self.rules.load_full(), times).guarded(self.aggregator.guard());
+        let batch =
+            Batch::new(self.rules.load_full(), times).guarded(SeriesGuard::new(&self.aggregator));
         if self.forwarder.is_some() { batch.forwarding() } else { batch }
     }
 

@@ -11,7 +11,7 @@ use super::cores::is_quick;
 use super::{Charge, Intake, SourceIntake};
 use crate::ack::{Refusal, RefusalReason};
 use crate::pipeline::Batch;
-use crate::pipeline::bulk::Source;
+use crate::pipeline::bulk::TextSource;
 use crate::ses::{Reader, read_all};
 
 /// Why a stream was not read to its end.
@@ -117,7 +117,7 @@ pub(crate) async fn read_stream(
     mut reading: MeteredBatch,
 ) -> Result<MeteredBatch, ReadError> {
     let work = move || {
-        let Source { bytes, gzip } = Source::new(stream)?;
+        let TextSource { bytes, gzip } = TextSource::new(stream)?;
         let bounded = Bounded { stream: bytes, left: bytes_max.unwrap_or(u64::MAX) };
         let rules = reading.batch.rules();
         let read = Reader::new(bounded).read(gzip, rules.interest(), &mut reading);

@@ -13,7 +13,7 @@ pub trait Disk: fmt::Debug + Send + Sync {
     fn read(&self, name: &str) -> io::Result<Box<dyn Read + Send>>;
 
     /// Creates a file, or truncates an existing one.
-    fn create(&self, name: &str) -> io::Result<Box<dyn Append>>;
+    fn create(&self, name: &str) -> io::Result<Box<dyn AppendFile>>;
 
     /// Renames a file, replacing the target.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
@@ -25,7 +25,7 @@ pub trait Disk: fmt::Debug + Send + Sync {
 }
 
 /// An append-only file.
-pub trait Append: fmt::Debug + Send {
+pub trait AppendFile: fmt::Debug + Send {
     /// Appends bytes. After an error any part of them may have been written.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
 

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::disk::{Append, Disk};
+use super::disk::{AppendFile, Disk};
 use super::record::{
-    Count, KnownEvents, KnownId, Next, Record, Records, Trusted, next_record, put_record,
+    KnownEvents, KnownId, NextRecord, Record, RecordCount, Records, TrustedSize, next_record,
+    put_record,
 };
-use super::state::{Counted, SeriesKeys, State};
+use super::state::{JournalState, KnownRequest, SeriesKeys};
 use crate::aggregate::layout_of;
 use crate::rules::{LayoutId, Layouts};
 use crate::ses::Fingerprint;
@@ -65,11 +66,11 @@ pub(crate) fn read(
     disk: &dyn Disk,
     layouts: &Layouts,
     last: u64,
-    suspects: &[Trusted],
-) -> io::Result<(State, JournalReport, u64)> {
+    suspects: &[TrustedSize],
+) -> io::Result<(JournalState, JournalReport, u64)> {
     let names = JournalNames::of(disk)?;
     let mut report = JournalReport::default();
-    let (mut state, mut base) = (State::default(), 0);
+    let (mut state, mut base) = (JournalState::default(), 0);
     for number in names.checkpoints.iter().rev().copied().filter(|number| *number <= last) {
         if let Some(sound) = read_checkpoint(disk, layouts, number)? {
             (state, base) = (sound, number);
@@ -81,7 +82,7 @@ pub(crate) fn read(
         suspects.iter().map(|suspect| (suspect.file, suspect.bytes)).collect();
     for number in &names.logs {
         let mut records = Records::new(disk.read(&log_name(*number))?);
-        if let Next::Record(Record::Begin { trusted: told }) = records.next()? {
+        if let NextRecord::Record(Record::Begin { trusted: told }) = records.next()? {
             trusted.extend(told.iter().map(|told| (told.file, told.bytes)));
         }
     }
@@ -96,24 +97,30 @@ pub(crate) fn read(
 }
 
 /// Reads a checkpoint; `None` when it is incomplete.
-fn read_checkpoint(disk: &dyn Disk, layouts: &Layouts, number: u64) -> io::Result<Option<State>> {
+fn read_checkpoint(
+    disk: &dyn Disk,
+    layouts: &Layouts,
+    number: u64,
+) -> io::Result<Option<JournalState>> {
     let mut records = Records::new(io::BufReader::new(disk.read(&checkpoint_name(number))?));
-    let (mut state, mut keys) = (State::default(), SeriesKeys::new(layouts));
+    let (mut state, mut keys) = (JournalState::default(), SeriesKeys::new(layouts));
     loop {
         match records.next()? {
-            Next::Record(Record::End) => return Ok((state.contradictions == 0).then_some(state)),
-            Next::Record(record) => {
+            NextRecord::Record(Record::End) => {
+                return Ok((state.contradictions == 0).then_some(state));
+            }
+            NextRecord::Record(record) => {
                 if !apply(&mut state, &record, &mut keys) {
                     return Ok(None);
                 }
             }
-            Next::End | Next::Unreadable => return Ok(None),
+            NextRecord::End | NextRecord::Unreadable => return Ok(None),
         }
     }
 }
 
 /// Applies a record. Returns false if it panicked, which is treated as damage.
-fn apply(state: &mut State, record: &Record<'_>, keys: &mut SeriesKeys<'_>) -> bool {
+fn apply(state: &mut JournalState, record: &Record<'_>, keys: &mut SeriesKeys<'_>) -> bool {
     catch_unwind(AssertUnwindSafe(|| state.apply(record, keys))).is_ok()
 }
 
@@ -130,7 +137,7 @@ struct LogFile<'d> {
 impl LogFile<'_> {
     fn read(
         &mut self,
-        state: &mut State,
+        state: &mut JournalState,
         layouts: &Layouts,
         report: &mut JournalReport,
     ) -> io::Result<()> {
@@ -143,13 +150,13 @@ impl LogFile<'_> {
             }
             let before = records.read;
             match records.next()? {
-                Next::Record(record) => {
+                NextRecord::Record(record) => {
                     if !apply(state, &record, &mut keys) {
                         self.corrupt(report, records.read - before);
                     }
                 }
-                Next::End => return Ok(()),
-                Next::Unreadable => break records.read,
+                NextRecord::End => return Ok(()),
+                NextRecord::Unreadable => break records.read,
             }
         };
         // Rare: the rest of the file is searched in memory.
@@ -173,13 +180,13 @@ impl LogFile<'_> {
             let read = loop {
                 let before = records.read;
                 match records.next()? {
-                    Next::Record(record) => {
+                    NextRecord::Record(record) => {
                         if !apply(state, &record, &mut keys) {
                             self.corrupt(report, records.read - before);
                         }
                     }
-                    Next::End => return Ok(()),
-                    Next::Unreadable => break records.read,
+                    NextRecord::End => return Ok(()),
+                    NextRecord::Unreadable => break records.read,
                 }
             };
             rest = &rest[skip + usize::try_from(read).unwrap_or(usize::MAX)..];
@@ -200,7 +207,7 @@ pub(crate) fn write_checkpoint(
     disk: &dyn Disk,
     layouts: &Layouts,
     number: u64,
-    state: &State,
+    state: &JournalState,
     report: &JournalReport,
 ) -> io::Result<()> {
     let (name, unfinished) = (checkpoint_name(number), format!("{number:016}.unfinished"));
@@ -233,7 +240,7 @@ pub(crate) fn write_aside(
     disk: &dyn Disk,
     layouts: &Layouts,
     number: u64,
-    state: &State,
+    state: &JournalState,
 ) -> io::Result<String> {
     let name = aside_name(&checkpoint_name(number));
     let mut file = disk.create(&name)?;
@@ -243,7 +250,11 @@ pub(crate) fn write_aside(
     Ok(name)
 }
 
-fn write_state(file: &mut dyn Append, layouts: &Layouts, state: &State) -> io::Result<()> {
+fn write_state(
+    file: &mut dyn AppendFile,
+    layouts: &Layouts,
+    state: &JournalState,
+) -> io::Result<()> {
     let mut out = Vec::new();
     put_record(&mut out, &Record::Begin { trusted: Vec::new() });
     let outstanding: Vec<_> = state.outstanding.iter().collect();
@@ -254,17 +265,17 @@ fn write_state(file: &mut dyn Append, layouts: &Layouts, state: &State) -> io::R
         put_layout(&mut out, layouts, id);
     }
     for chunk in outstanding.chunks(PER_RECORD) {
-        let counts = chunk.iter().map(|(key, held)| Count::new(key, **held)).collect();
+        let counts = chunk.iter().map(|(key, held)| RecordCount::new(key, **held)).collect();
         put_record(&mut out, &Record::Outstanding { counts });
         flush(file, &mut out, CHUNK)?;
     }
     for (call, counts) in &state.calls {
-        put_record(&mut out, &Record::Call { call: *call, counts: Count::list(counts) });
+        put_record(&mut out, &Record::Call { call: *call, counts: RecordCount::list(counts) });
         flush(file, &mut out, CHUNK)?;
     }
     let ids: Vec<_> = state.ids.iter().map(|(id, counted)| (id.to_bytes(), *counted)).collect();
     for chunk in ids.chunks(PER_RECORD) {
-        let ids = chunk.iter().map(|(id, Counted { at_ms, life_ms })| KnownId {
+        let ids = chunk.iter().map(|(id, KnownRequest { at_ms, life_ms })| KnownId {
             id: id[..].into(),
             at_ms: *at_ms,
             life_ms: *life_ms,
@@ -287,7 +298,7 @@ pub(crate) fn joined(fingerprints: &[Fingerprint]) -> Vec<u8> {
     fingerprints.iter().flat_map(Fingerprint::bytes).copied().collect()
 }
 
-fn flush(file: &mut dyn Append, out: &mut Vec<u8>, beyond: usize) -> io::Result<()> {
+fn flush(file: &mut dyn AppendFile, out: &mut Vec<u8>, beyond: usize) -> io::Result<()> {
     if out.len() > beyond {
         file.append(out)?;
         out.clear();

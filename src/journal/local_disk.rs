@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::disk::{Append, Disk};
+use super::disk::{AppendFile, Disk};
 use crate::private;
 
 /// A local directory, locked for this process.
@@ -50,7 +50,7 @@ impl Disk for LocalDisk {
         Ok(Box::new(file))
     }
 
-    fn create(&self, name: &str) -> io::Result<Box<dyn Append>> {
+    fn create(&self, name: &str) -> io::Result<Box<dyn AppendFile>> {
         let mut options = private::options();
         options.create(true).truncate(true).write(true);
         let file = private::open(&options, &self.directory.join(name))?;
@@ -71,7 +71,7 @@ impl Disk for LocalDisk {
     }
 }
 
-impl Append for LocalFile {
+impl AppendFile for LocalFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.0.write_all(bytes)
     }
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_written_or_read_through_a_link() {
+    fn links_are_neither_written_nor_read_through() {
         let outer = tempfile::tempdir().expect("a directory");
         let (path, victim) = (outer.path().join("journal"), outer.path().join("victim"));
         fs::write(&victim, "kept").expect("it is written");

@@ -9,16 +9,18 @@
 //! predecessor left. While the daemon runs, only checkpoints read the files.
 
 mod disk;
+mod error;
 mod files;
 mod local_disk;
 mod record;
+mod report;
+mod settings;
 #[cfg(test)]
 pub(crate) mod simulated;
 mod start;
 mod state;
 mod writer;
 
-use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,8 +29,10 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use disk::Disk;
+pub(crate) use error::JournalError;
 pub(crate) use local_disk::LocalDisk;
 pub(crate) use record::Verdict;
+pub(crate) use settings::JournalSettings;
 pub(crate) use start::StartGuard;
 
 use crate::ack::RequestId;
@@ -38,40 +42,21 @@ use crate::rules::{LayoutId, Layouts};
 use crate::ses::Fingerprint;
 use crate::telemetry::{DoubtCause, Metrics};
 use files::{JournalReport, joined};
-use record::{Count, Record, put_record};
-use start::{StartPart, Watched};
-use state::State;
-use writer::{Order, Writer};
-
-/// Why a record is not in the journal.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("the journal cannot be written: {0}")]
-pub struct JournalError(Cow<'static, str>);
-
-/// Settings of the journal.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct JournalSettings {
-    /// How long the IDs of requests are remembered, unless a request has its own lifetime.
-    pub id_life: Duration,
-    /// How long and how many events are remembered, to remove duplicates.
-    pub event_life: Duration,
-    pub events_max: usize,
-    /// Whether the counts of a call without a verdict are sent again; otherwise they are dropped.
-    pub send_again: bool,
-    /// Size at which a log is full and is compacted into a checkpoint.
-    pub log_bytes: u64,
-}
+use record::{Record, RecordCount, put_record};
+use start::{StartPart, WatchedDisk};
+use state::JournalState;
+use writer::{WriteOrder, Writer};
 
 /// Accepts records. Shared by all tasks that count and publish.
 #[derive(Debug)]
 pub struct Journal {
-    orders: mpsc::Sender<Order>,
+    orders: mpsc::Sender<WriteOrder>,
     next_call: AtomicU64,
 }
 
 /// A journal that was read, and its contents.
 #[derive(Debug)]
-pub struct Opened {
+pub struct OpenedJournal {
     pub journal: Arc<Journal>,
     /// Counts that remain to be published.
     pub outstanding: Vec<(Key, u64)>,
@@ -87,9 +72,9 @@ pub struct Opened {
 
 /// The task that writes, not started yet.
 #[derive(Debug)]
-pub(crate) struct Writing {
+pub(crate) struct JournalTask {
     writer: Writer,
-    orders: mpsc::Receiver<Order>,
+    orders: mpsc::Receiver<WriteOrder>,
 }
 
 /// Maximum number of queued orders; above it their senders wait.
@@ -103,7 +88,7 @@ pub(crate) fn open(
     settings: JournalSettings,
     clock: Clock,
     metrics: Arc<Metrics>,
-) -> io::Result<(Opened, Writing)> {
+) -> io::Result<(OpenedJournal, JournalTask)> {
     let read = files::read(&*disk, layouts, u64::MAX, &[])?;
     open_read(disk, layouts, settings, clock, metrics, read)
 }
@@ -120,12 +105,12 @@ pub(crate) fn open_watched(
     settings: JournalSettings,
     clock: Clock,
     metrics: Arc<Metrics>,
-) -> io::Result<(Opened, Writing)> {
+) -> io::Result<(OpenedJournal, JournalTask)> {
     let guard = StartGuard::new(Arc::clone(&disk))?;
     if let Some(StartPart::Read(file)) = guard.culprit() {
         set_file_aside(&*disk, file, &metrics)?;
     }
-    let mut read = files::read(&Watched(&guard), layouts, u64::MAX, &[])?;
+    let mut read = files::read(&WatchedDisk(&guard), layouts, u64::MAX, &[])?;
     let (state, _, number) = &mut read;
     guard.enter(StartPart::Restore);
     if matches!(guard.culprit(), Some(StartPart::Restore)) {
@@ -162,13 +147,13 @@ fn set_counts_aside(
     disk: &dyn Disk,
     layouts: &Layouts,
     number: u64,
-    state: &mut State,
+    state: &mut JournalState,
     metrics: &Metrics,
 ) -> io::Result<()> {
-    let aside = State {
+    let aside = JournalState {
         outstanding: std::mem::take(&mut state.outstanding),
         calls: std::mem::take(&mut state.calls),
-        ..State::default()
+        ..JournalState::default()
     };
     let counts = aside.outstanding.values().sum();
     if counts == 0 {
@@ -191,8 +176,8 @@ fn open_read(
     settings: JournalSettings,
     clock: Clock,
     metrics: Arc<Metrics>,
-    (mut state, report, number): (State, JournalReport, u64),
-) -> io::Result<(Opened, Writing)> {
+    (mut state, report, number): (JournalState, JournalReport, u64),
+) -> io::Result<(OpenedJournal, JournalTask)> {
     report.log();
     metrics.journal_corrupt_bytes.add(report.corrupt.values().sum());
     if state.contradictions > 0 {
@@ -222,7 +207,7 @@ fn open_read(
     outstanding.sort_unstable();
     let known = state.ids.into_iter();
     let known = known.map(|(id, counted)| (id, counted.left(now_ms, settings.id_life)));
-    let opened = Opened {
+    let opened = OpenedJournal {
         journal: Arc::new(Journal { orders, next_call: AtomicU64::new(next_call) }),
         outstanding,
         doubtful,
@@ -230,23 +215,12 @@ fn open_read(
         events: state.events,
         start: None,
     };
-    Ok((opened, Writing { writer, orders: receiver }))
+    Ok((opened, JournalTask { writer, orders: receiver }))
 }
 
-// === impl JournalSettings ===
+// === impl JournalTask ===
 
-impl JournalSettings {
-    /// Removes what is older than its lifetime.
-    fn forget(&self, state: &mut State, now_ms: i64) {
-        let event_life_ms = i64::try_from(self.event_life.as_millis()).unwrap_or(i64::MAX);
-        let events_since_ms = now_ms.saturating_sub(event_life_ms);
-        state.forget(now_ms, self.id_life, events_since_ms, self.events_max);
-    }
-}
-
-// === impl Writing ===
-
-impl Writing {
+impl JournalTask {
     /// Writes until the journal is dropped.
     pub(crate) async fn run(self) {
         self.writer.run(self.orders).await;
@@ -273,7 +247,7 @@ impl Journal {
         let ids: Vec<_> = ids.iter().flat_map(|id| id.to_bytes()).collect();
         let (id, also) = ids.split_at(ids.len().min(16));
         let also = (!also.is_empty()).then(|| also.into());
-        let counts = delta.iter().map(|(key, count)| Count::new(key, count)).collect();
+        let counts = delta.iter().map(|(key, count)| RecordCount::new(key, count)).collect();
         let layouts = layouts_of(delta.iter().map(|(key, _)| key));
         let events = joined(events);
         let fingerprints = (!events.is_empty()).then(|| events[..].into());
@@ -289,7 +263,7 @@ impl Journal {
     pub async fn call(&self, counts: &[(Key, u64)]) -> Result<u64, JournalError> {
         let call = self.next_call.fetch_add(1, Ordering::Relaxed);
         let layouts = layouts_of(counts.iter().map(|(key, _)| &**key));
-        self.write(&Record::Call { call, counts: Count::list(counts) }, layouts).await?;
+        self.write(&Record::Call { call, counts: RecordCount::list(counts) }, layouts).await?;
         Ok(call)
     }
 
@@ -301,7 +275,7 @@ impl Journal {
     /// Records counts that were dropped without a call. It reaches the disk some time later.
     pub async fn given_up(&self, counts: &[(Key, u64)]) {
         let layouts = layouts_of(counts.iter().map(|(key, _)| &**key));
-        self.note(&Record::GivenUp { counts: Count::list(counts) }, layouts).await;
+        self.note(&Record::GivenUp { counts: RecordCount::list(counts) }, layouts).await;
     }
 
     /// Waits until all earlier records are on disk.
@@ -330,13 +304,13 @@ impl Journal {
     async fn order(&self, frame: Vec<u8>, layouts: Vec<LayoutId>) -> Result<(), JournalError> {
         let gone = || JournalError("the journal has stopped".into());
         let (done, written) = oneshot::channel();
-        let order = Order { frame, layouts, done: Some(done) };
+        let order = WriteOrder { frame, layouts, done: Some(done) };
         self.orders.send(order).await.map_err(|_| gone())?;
         written.await.map_err(|_| gone())?
     }
 
     async fn note(&self, record: &Record<'_>, layouts: Vec<LayoutId>) {
-        let order = Order { frame: frame(record), layouts, done: None };
+        let order = WriteOrder { frame: frame(record), layouts, done: None };
         if self.orders.send(order).await.is_err() {
             tracing::error!("record not written: the journal has stopped");
         }
@@ -354,20 +328,6 @@ fn layouts_of<'k>(keys: impl Iterator<Item = &'k [u8]>) -> Vec<LayoutId> {
     layouts.sort_unstable();
     layouts.dedup();
     layouts
-}
-
-// === impl Report ===
-
-impl JournalReport {
-    fn log(&self) {
-        if self.torn_bytes > 0 {
-            let bytes = self.torn_bytes;
-            tracing::warn!(bytes, "incomplete end of the journal truncated");
-        }
-        for (file, bytes) in &self.corrupt {
-            tracing::error!(file, bytes, "corrupt journal file kept as FILE.corrupt");
-        }
-    }
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ pub(crate) enum Record<'b> {
     #[n(0)]
     Begin {
         #[n(0)]
-        trusted: Vec<Trusted>,
+        trusted: Vec<TrustedSize>,
     },
     /// Defines a layout number that keys in this file use.
     #[n(1)]
@@ -49,7 +49,7 @@ pub(crate) enum Record<'b> {
         #[n(1)]
         at_ms: i64,
         #[b(2)]
-        counts: Vec<Count<'b>>,
+        counts: Vec<RecordCount<'b>>,
         /// The concatenated fingerprints of its events, if duplicates are removed.
         #[b(3)]
         fingerprints: Option<&'b ByteSlice>,
@@ -66,7 +66,7 @@ pub(crate) enum Record<'b> {
         #[n(0)]
         call: u64,
         #[b(1)]
-        counts: Vec<Count<'b>>,
+        counts: Vec<RecordCount<'b>>,
     },
     #[n(4)]
     Verdict {
@@ -79,13 +79,13 @@ pub(crate) enum Record<'b> {
     #[n(5)]
     GivenUp {
         #[b(0)]
-        counts: Vec<Count<'b>>,
+        counts: Vec<RecordCount<'b>>,
     },
     /// Counts neither accepted nor dropped; in a checkpoint.
     #[n(6)]
     Outstanding {
         #[b(0)]
-        counts: Vec<Count<'b>>,
+        counts: Vec<RecordCount<'b>>,
     },
     /// Known requests and events; in a checkpoint.
     #[n(7)]
@@ -102,7 +102,7 @@ pub(crate) enum Record<'b> {
 
 /// How much of a file may be read.
 #[derive(Clone, Copy, Debug, Decode, Encode, PartialEq, Eq)]
-pub(crate) struct Trusted {
+pub(crate) struct TrustedSize {
     #[n(0)]
     pub file: u64,
     #[n(1)]
@@ -111,7 +111,7 @@ pub(crate) struct Trusted {
 
 /// A key as [`crate::aggregate::KeyBuilder`] makes it, and its count.
 #[derive(Clone, Copy, Debug, Decode, Encode)]
-pub(crate) struct Count<'b> {
+pub(crate) struct RecordCount<'b> {
     #[b(0)]
     pub key: &'b ByteSlice,
     #[n(1)]
@@ -154,7 +154,7 @@ pub enum Verdict {
 
 /// The result of reading the next record.
 #[derive(Debug)]
-pub(crate) enum Next<'b> {
+pub(crate) enum NextRecord<'b> {
     Record(Record<'b>),
     /// The file ends after a complete record.
     End,
@@ -170,9 +170,9 @@ pub(crate) struct Records<R> {
     pub read: u64,
 }
 
-// === impl Count ===
+// === impl RecordCount ===
 
-impl<'b> Count<'b> {
+impl<'b> RecordCount<'b> {
     pub(crate) fn new(key: &'b [u8], count: u64) -> Self {
         Self { key: key.into(), count }
     }
@@ -200,7 +200,7 @@ pub(crate) fn put_record(to: &mut Vec<u8>, record: &Record<'_>) {
 pub(crate) fn next_record(bytes: &[u8]) -> Option<usize> {
     let mut marks = memchr::memmem::find_iter(bytes.get(1..)?, &MARK);
     marks
-        .find(|at| matches!(Records::new(&bytes[at + 1..]).next(), Ok(Next::Record(_))))
+        .find(|at| matches!(Records::new(&bytes[at + 1..]).next(), Ok(NextRecord::Record(_))))
         .map(|at| at + 1)
 }
 
@@ -215,30 +215,30 @@ impl<R: Read> Records<R> {
     ///
     /// # Errors
     /// Errors of the system; never because of the file's content.
-    pub(crate) fn next(&mut self) -> io::Result<Next<'_>> {
+    pub(crate) fn next(&mut self) -> io::Result<NextRecord<'_>> {
         let mut head = [0; HEAD_BYTES];
         match self.fill(&mut head)? {
-            0 => return Ok(Next::End),
+            0 => return Ok(NextRecord::End),
             HEAD_BYTES if head.starts_with(&MARK) => {}
-            _ => return Ok(Next::Unreadable),
+            _ => return Ok(NextRecord::Unreadable),
         }
         let number =
             |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
         let (len, crc) = (number(4) as usize, number(8));
         if len > RECORD_BYTES_MAX {
-            return Ok(Next::Unreadable);
+            return Ok(NextRecord::Unreadable);
         }
         self.frame.clear();
         // Reads only the bytes that exist, whatever the length says.
         let read = self.file.by_ref().take(len as u64).read_to_end(&mut self.frame)?;
         if read < len || crc32fast::hash(&self.frame) != crc {
-            return Ok(Next::Unreadable);
+            return Ok(NextRecord::Unreadable);
         }
         // A panic is treated as damage.
         let decoding = catch_unwind(AssertUnwindSafe(|| minicbor::decode(&self.frame)));
-        let Ok(Ok(record)) = decoding else { return Ok(Next::Unreadable) };
+        let Ok(Ok(record)) = decoding else { return Ok(NextRecord::Unreadable) };
         self.read += (HEAD_BYTES + len) as u64;
-        Ok(Next::Record(record))
+        Ok(NextRecord::Record(record))
     }
 
     fn fill(&mut self, bytes: &mut [u8]) -> io::Result<usize> {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{self, Cursor, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::disk::{Append, Disk};
+use super::disk::{AppendFile, Disk};
 
 /// Cheap to clone; all clones share one disk.
 #[derive(Clone, Default)]
@@ -17,30 +17,30 @@ pub(crate) struct SimulatedDisk {
 
 #[derive(Default)]
 struct FileContent {
-    files: Vec<Data>,
+    files: Vec<FileData>,
     names: BTreeMap<String, usize>,
     /// The directory as it was last synced, and the changes since then.
     synced_names: BTreeMap<String, usize>,
-    changes: Vec<Change>,
+    changes: Vec<DiskChange>,
     mount: u64,
-    faults: Faults,
+    faults: DiskFaults,
     /// After this many changes the mounted handle dies.
-    death: Option<Death>,
+    death: Option<DiskDeath>,
 }
 
-struct Death {
+struct DiskDeath {
     changes_left: usize,
     died: Option<Box<dyn FnOnce() + Send>>,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Data {
+struct FileData {
     bytes: Vec<u8>,
     synced: usize,
 }
 
 #[derive(Clone, Debug)]
-enum Change {
+enum DiskChange {
     Name(String, usize),
     Rename(String, String),
     Remove(String),
@@ -48,7 +48,7 @@ enum Change {
 
 /// Faults to inject.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Faults {
+pub(crate) struct DiskFaults {
     /// Maximum size of all files together.
     pub full_at: Option<usize>,
     /// The number of file syncs that succeed before the following ones fail.
@@ -70,14 +70,14 @@ struct SimulatedFile {
 // === impl SimulatedDisk ===
 
 impl SimulatedDisk {
-    pub(crate) fn set_faults(&self, faults: Faults) {
+    pub(crate) fn set_faults(&self, faults: DiskFaults) {
         self.content().faults = faults;
     }
 
     /// Makes the current handle die after this many changes: the last one takes effect, and `died`
     /// is called.
     pub(crate) fn die_after(&self, changes: usize, died: impl FnOnce() + Send + 'static) {
-        let death = Death { changes_left: changes.max(1), died: Some(Box::new(died)) };
+        let death = DiskDeath { changes_left: changes.max(1), died: Some(Box::new(died)) };
         self.content().death = Some(death);
     }
 
@@ -167,7 +167,7 @@ impl fmt::Debug for SimulatedDisk {
     }
 }
 
-impl Change {
+impl DiskChange {
     fn apply(self, names: &mut BTreeMap<String, usize>) {
         match self {
             Self::Name(name, file) => _ = names.insert(name, file),
@@ -184,7 +184,7 @@ impl Change {
 // === impl Content ===
 
 impl FileContent {
-    fn change(&mut self, change: Change) -> io::Result<()> {
+    fn change(&mut self, change: DiskChange) -> io::Result<()> {
         if let Some(left) = &mut self.faults.changes_left {
             *left = left.checked_sub(1).ok_or_else(|| io::Error::other("input/output error"))?;
         }
@@ -209,11 +209,11 @@ impl Disk for SimulatedDisk {
         Ok(Box::new(Cursor::new(content.files[file].bytes.clone())))
     }
 
-    fn create(&self, name: &str) -> io::Result<Box<dyn Append>> {
+    fn create(&self, name: &str) -> io::Result<Box<dyn AppendFile>> {
         let mut content = self.changing()?;
         let file = content.files.len();
-        content.files.push(Data::default());
-        content.change(Change::Name(name.to_owned(), file))?;
+        content.files.push(FileData::default());
+        content.change(DiskChange::Name(name.to_owned(), file))?;
         Ok(Box::new(SimulatedFile { disk: self.clone(), file }))
     }
 
@@ -223,14 +223,14 @@ impl Disk for SimulatedDisk {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         content.file(from)?;
-        content.change(Change::Rename(from.to_owned(), to.to_owned()))?;
+        content.change(DiskChange::Rename(from.to_owned(), to.to_owned()))?;
         Ok(())
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
         let mut content = self.changing()?;
         content.file(name)?;
-        content.change(Change::Remove(name.to_owned()))?;
+        content.change(DiskChange::Remove(name.to_owned()))?;
         Ok(())
     }
 
@@ -244,7 +244,7 @@ impl Disk for SimulatedDisk {
     }
 }
 
-impl Append for SimulatedFile {
+impl AppendFile for SimulatedFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut content = self.disk.changing()?;
         let used: usize = content.names.values().map(|file| content.files[*file].bytes.len()).sum();

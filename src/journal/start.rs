@@ -12,14 +12,14 @@
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::disk::{Append, Disk};
+use super::disk::{AppendFile, Disk};
 
 /// Records the progress of a start in the directory. Dropping it without a panic ends the start.
 #[derive(Debug)]
 pub struct StartGuard {
     disk: Arc<dyn Disk>,
     /// Where the previous start ended, if it did not finish.
-    before: Option<Marker>,
+    before: Option<StartMarker>,
     now: Mutex<StartProgress>,
 }
 
@@ -31,7 +31,7 @@ pub enum StartPart {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Marker {
+struct StartMarker {
     /// The number of starts in a row that began this part.
     starts: u32,
     part: StartPart,
@@ -49,7 +49,7 @@ enum StartProgress {
 
 /// A disk that records each file read as a part of the start.
 #[derive(Debug)]
-pub(crate) struct Watched<'g>(pub &'g StartGuard);
+pub(crate) struct WatchedDisk<'g>(pub &'g StartGuard);
 
 /// The number of starts that may end at the same part before it is set aside.
 const STARTS_MAX: u32 = 2;
@@ -69,7 +69,7 @@ impl StartGuard {
         let before = if disk.list()?.iter().any(|name| name == MARKER) {
             let mut text = Vec::new();
             disk.read(MARKER)?.take(MARKER_BYTES_MAX).read_to_end(&mut text)?;
-            Marker::parse(&String::from_utf8_lossy(&text))
+            StartMarker::parse(&String::from_utf8_lossy(&text))
         } else {
             None
         };
@@ -99,7 +99,7 @@ impl StartGuard {
     fn mark(&self, part: &StartPart) {
         let known = self.before.as_ref().filter(|before| before.part == *part);
         let starts = known.map_or(0, |before| before.starts) + 1;
-        let marker = Marker { starts, part: part.clone() };
+        let marker = StartMarker { starts, part: part.clone() };
         // Not synced: a process crash loses nothing, and a machine crash says nothing about this
         // part.
         let written = self.disk.create(UNFINISHED).and_then(|mut file| {
@@ -159,9 +159,9 @@ impl Drop for StartGuard {
     }
 }
 
-// === impl Marker ===
+// === impl StartMarker ===
 
-impl Marker {
+impl StartMarker {
     fn to_text(&self) -> String {
         match &self.part {
             StartPart::Read(file) => format!("{} read {file}\n", self.starts),
@@ -180,9 +180,9 @@ impl Marker {
     }
 }
 
-// === impl Watched ===
+// === impl WatchedDisk ===
 
-impl Disk for Watched<'_> {
+impl Disk for WatchedDisk<'_> {
     fn list(&self) -> io::Result<Vec<String>> {
         self.0.disk.list()
     }
@@ -192,7 +192,7 @@ impl Disk for Watched<'_> {
         self.0.disk.read(name)
     }
 
-    fn create(&self, name: &str) -> io::Result<Box<dyn Append>> {
+    fn create(&self, name: &str) -> io::Result<Box<dyn AppendFile>> {
         self.0.disk.create(name)
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
-use super::record::{Count, Record, Verdict};
+use super::record::{Record, RecordCount, Verdict};
 use crate::ack::RequestId;
 use crate::aggregate::{Key, is_of_layout, put_varint, varint};
 use crate::rules::{Layout, LayoutId, Layouts};
@@ -13,13 +13,13 @@ use crate::ses::{EventType, Fingerprint};
 
 /// The sum of a journal's records.
 #[derive(Debug, Default)]
-pub(crate) struct State {
+pub(crate) struct JournalState {
     /// Neither accepted nor dropped, including those in calls.
     pub outstanding: HashMap<Key, u64, RandomState>,
     /// Calls without a verdict.
     pub calls: BTreeMap<u64, Vec<(Key, u64)>>,
     /// Known requests.
-    pub ids: HashMap<RequestId, Counted, RandomState>,
+    pub ids: HashMap<RequestId, KnownRequest, RandomState>,
     /// Events of requests and when they were counted, in the order of the records.
     pub events: Vec<(i64, Vec<Fingerprint>)>,
     /// Records that contradict earlier ones, or hold impossible counts. Only a damaged journal has
@@ -30,7 +30,7 @@ pub(crate) struct State {
 /// When (Unix milliseconds) a request was counted, and how long its ID is remembered, if not for
 /// the default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Counted {
+pub(crate) struct KnownRequest {
     pub at_ms: i64,
     pub life_ms: Option<u64>,
 }
@@ -49,9 +49,9 @@ const COUNT_MAX: u64 = 1 << 40;
 #[cfg(test)]
 pub(crate) const PANICS_AT_MS: i64 = i64::MIN;
 
-// === impl State ===
+// === impl JournalState ===
 
-impl State {
+impl JournalState {
     /// Applies a record of a file.
     pub(crate) fn apply(&mut self, record: &Record<'_>, keys: &mut SeriesKeys<'_>) {
         #[cfg(test)]
@@ -66,7 +66,7 @@ impl State {
             }
             Record::Delta { id, at_ms, counts, fingerprints, life_ms, also } => {
                 let (known, counted) =
-                    (self.ids.len(), Counted { at_ms: *at_ms, life_ms: *life_ms });
+                    (self.ids.len(), KnownRequest { at_ms: *at_ms, life_ms: *life_ms });
                 let fingerprints = fingerprints.map_or(&[][..], |bytes| bytes);
                 let sound = self.delta(id, counted, counts, fingerprints, keys);
                 let also = also.filter(|_| self.ids.len() > known).map_or(&[][..], |bytes| bytes);
@@ -80,7 +80,7 @@ impl State {
                 let mut sound = true;
                 for known in ids {
                     let id = RequestId::from_bytes(known.id);
-                    let counted = Counted { at_ms: known.at_ms, life_ms: known.life_ms };
+                    let counted = KnownRequest { at_ms: known.at_ms, life_ms: known.life_ms };
                     sound &= id.is_some_and(|id| self.ids.insert(id, counted).is_none());
                 }
                 let events = events.map(|events| self.events(events.at_ms, events.fingerprints));
@@ -105,8 +105,8 @@ impl State {
     fn delta(
         &mut self,
         id: &[u8],
-        counted: Counted,
-        counts: &[Count<'_>],
+        counted: KnownRequest,
+        counts: &[RecordCount<'_>],
         fingerprints: &[u8],
         keys: &SeriesKeys<'_>,
     ) -> bool {
@@ -148,7 +148,7 @@ impl State {
         self.events.retain(|(_, fingerprints)| !fingerprints.is_empty());
     }
 
-    fn add(&mut self, counts: &[Count<'_>], keys: &SeriesKeys<'_>) -> bool {
+    fn add(&mut self, counts: &[RecordCount<'_>], keys: &SeriesKeys<'_>) -> bool {
         let mut sound = true;
         for count in counts {
             let Some((key, count)) = keys.count(count) else {
@@ -200,9 +200,9 @@ impl State {
     }
 }
 
-// === impl Counted ===
+// === impl KnownRequest ===
 
-impl Counted {
+impl KnownRequest {
     /// The remaining lifetime; `id_life` by default.
     pub(crate) fn left(&self, now_ms: i64, id_life: Duration) -> Duration {
         let life = self.life_ms.map_or(id_life, Duration::from_millis);
@@ -227,12 +227,12 @@ impl<'l> SeriesKeys<'l> {
     }
 
     /// All valid counts.
-    fn all(&self, counts: &[Count<'_>]) -> Vec<(Key, u64)> {
+    fn all(&self, counts: &[RecordCount<'_>]) -> Vec<(Key, u64)> {
         counts.iter().filter_map(|count| self.count(count)).collect()
     }
 
     /// `None` for a key without a known layout, and for an impossible count.
-    fn count(&self, of: &Count<'_>) -> Option<(Key, u64)> {
+    fn count(&self, of: &RecordCount<'_>) -> Option<(Key, u64)> {
         let (layout, rest) = varint(of.key)?;
         let layout = self.known.get(&layout)?;
         let is_sound = is_of_layout(rest, &*self.layouts.get(*layout)?) && of.count <= COUNT_MAX;
@@ -255,7 +255,7 @@ mod tests {
     /// A valid checksum is not enough: a count must belong to a series that can be published, and
     /// must not overflow.
     #[test]
-    fn counts_that_cannot_be_are_contradictions_and_not_counted() {
+    fn impossible_counts_are_contradictions_and_not_counted() {
         let layouts = Layouts::default();
         let dimensions = vec!["campaign".to_owned()];
         let layout =
@@ -276,11 +276,11 @@ mod tests {
         let never = [&sound[..sound.len() - 8], &i64::MAX.to_le_bytes()].concat();
         let impossible = [(cut, 1), (&longer, 1), (&unknown, 1), (&never, 1), (&sound, u64::MAX)];
         for (key, count) in impossible {
-            let (mut state, mut keys) = (State::default(), SeriesKeys::new(&layouts));
+            let (mut state, mut keys) = (JournalState::default(), SeriesKeys::new(&layouts));
             state.apply(&learn, &mut keys);
             for (key, count) in [(&*sound, 1 << 40), (key, count)] {
                 state.apply(
-                    &Record::Outstanding { counts: vec![Count::new(key, count)] },
+                    &Record::Outstanding { counts: vec![RecordCount::new(key, count)] },
                     &mut keys,
                 );
             }
@@ -289,9 +289,9 @@ mod tests {
             assert_eq!(outstanding, [(sound.clone(), 1 << 40)], "{key:?} {count}");
         }
         // Nor may the sum exceed the limit.
-        let (mut state, mut keys) = (State::default(), SeriesKeys::new(&layouts));
+        let (mut state, mut keys) = (JournalState::default(), SeriesKeys::new(&layouts));
         state.apply(&learn, &mut keys);
-        let twice = vec![Count::new(&sound, 1 << 40); 2];
+        let twice = vec![RecordCount::new(&sound, 1 << 40); 2];
         state.apply(&Record::Outstanding { counts: twice }, &mut keys);
         assert_eq!((state.contradictions, state.outstanding[&sound]), (1, 1 << 40));
     }

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::disk::{Append, Disk};
+use super::disk::{AppendFile, Disk};
+use super::error::JournalError;
 use super::files::{self, log_name, put_layout};
-use super::record::{Record, Trusted, put_record};
-use super::{JournalError, JournalSettings};
+use super::record::{Record, TrustedSize, put_record};
+use super::settings::JournalSettings;
 use crate::clock::Clock;
 use crate::fault;
 use crate::offload::offload;
@@ -21,7 +22,7 @@ use crate::telemetry::{LogLimiter, Metrics};
 
 /// A record to write.
 #[derive(Debug)]
-pub(crate) struct Order {
+pub(crate) struct WriteOrder {
     /// The framed record.
     pub frame: Vec<u8>,
     /// The layouts that its keys use.
@@ -49,17 +50,17 @@ pub(crate) struct Writer {
     /// The number of the last log that was started, or failed to start.
     number: u64,
     /// What the next log records about earlier logs.
-    suspects: Vec<Trusted>,
+    suspects: Vec<TrustedSize>,
     /// Records without a waiting task that are not on disk yet. There are few: while writing fails,
     /// nothing is merged and no call is sent that would produce such records.
-    kept: Vec<Order>,
+    kept: Vec<WriteOrder>,
     checkpoint: Arc<Checkpoint>,
 }
 
 /// The open log.
 #[derive(Debug)]
 struct OpenLog {
-    file: Box<dyn Append>,
+    file: Box<dyn AppendFile>,
     number: u64,
     /// Bytes that are certainly on disk.
     bytes: u64,
@@ -107,7 +108,7 @@ impl Writer {
     ///
     /// # Panics
     /// Panics when writing panics.
-    pub(crate) async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
+    pub(crate) async fn run(mut self, mut orders: mpsc::Receiver<WriteOrder>) {
         loop {
             let mut batch = Vec::new();
             if orders.recv_many(&mut batch, ORDERS_PER_SYNC).await == 0 {
@@ -135,11 +136,11 @@ impl Writer {
 
     /// Keeps a record without layouts until others are written.
     pub(crate) fn keep(&mut self, frame: Vec<u8>) {
-        self.kept.push(Order { frame, layouts: Vec::new(), done: None });
+        self.kept.push(WriteOrder { frame, layouts: Vec::new(), done: None });
     }
 
     /// Writes orders together; returns the number of a log that is full.
-    fn commit(&mut self, batch: Vec<Order>) -> Option<u64> {
+    fn commit(&mut self, batch: Vec<WriteOrder>) -> Option<u64> {
         let mut orders = std::mem::take(&mut self.kept);
         orders.extend(batch);
         let outcome = self.write(&orders).inspect_err(|error| self.failed(error));
@@ -151,7 +152,7 @@ impl Writer {
                     _ = done.send(Err(JournalError(error.to_string().into())));
                 }
                 (None, Ok(())) => {}
-                (None, Err(_)) => self.kept.push(Order { done: None, ..order }),
+                (None, Err(_)) => self.kept.push(WriteOrder { done: None, ..order }),
             }
         }
         let full = self.open.as_ref().filter(|log| log.bytes > self.settings.log_bytes)?.number;
@@ -167,7 +168,7 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, orders: &[Order]) -> io::Result<()> {
+    fn write(&mut self, orders: &[WriteOrder]) -> io::Result<()> {
         if self.number - self.checkpoint.number.load(Ordering::Acquire) > LOGS_MAX {
             self.begin_checkpoint(self.number);
             return Err(io::Error::other("no checkpoint could be written for a long time"));
@@ -212,7 +213,7 @@ impl Writer {
                 Ok(OpenLog { file, number, bytes: out.len() as u64, layouts: HashSet::new() })
             }
             Err(error) => {
-                self.suspects.push(Trusted { file: number, bytes: 0 });
+                self.suspects.push(TrustedSize { file: number, bytes: 0 });
                 Err(error)
             }
         }
@@ -221,7 +222,7 @@ impl Writer {
     /// After a failure the open log is trusted only up to the bytes that are certainly on disk.
     fn failed(&mut self, error: &io::Error) {
         if let Some(log) = self.open.take() {
-            self.suspects.push(Trusted { file: log.number, bytes: log.bytes });
+            self.suspects.push(TrustedSize { file: log.number, bytes: log.bytes });
         }
         self.metrics.journal_failures.add(1);
         if self.warnings.allow() {

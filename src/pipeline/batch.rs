@@ -8,7 +8,7 @@ use crate::aggregate::{Delta, KeyBuilder, SeriesGuard};
 use crate::dead_letters::Letters;
 use crate::forward::Forwards;
 use crate::rules::{Action, MetricRule, Route, RuleSet};
-use crate::ses::{Event, Fingerprint, Minute, Other, Path, Visit};
+use crate::ses::{Event, Fingerprint, Minute, NonEvent, Path, Visitor};
 
 /// Determines the time under which an event counts.
 #[derive(Clone, Copy, Debug)]
@@ -169,7 +169,7 @@ fn key<'k>(
     Some(builder.finish(minute))
 }
 
-impl Visit for Batch {
+impl Visitor for Batch {
     fn event(&mut self, event: &Event<'_>, _: &Path, raw: &[u8]) {
         // The rules are borrowed: a reference count per event would make all reading cores contend
         // for it.
@@ -222,12 +222,12 @@ impl Visit for Batch {
         }
     }
 
-    fn other(&mut self, other: Other, path: &Path, at: u64, raw: &[u8]) {
-        self.tally.other(other);
+    fn non_event(&mut self, other: NonEvent, path: &Path, at: u64, raw: &[u8]) {
+        self.tally.non_event(other);
         if let Some(letters) = &mut self.letters {
             letters.take(other, path, at, raw);
         }
-        if other == Other::Malformed {
+        if other == NonEvent::Malformed {
             self.first_malformed.get_or_insert(at);
         }
     }

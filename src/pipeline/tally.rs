@@ -1,6 +1,6 @@
 //! Plain counters that are updated while a batch is read, and applied to the metrics once.
 
-use crate::ses::Other;
+use crate::ses::NonEvent;
 use crate::telemetry::{DropReason, LATENESS_BOUNDS, Metrics, Routing, ValueClass};
 
 /// What happened to the values of a batch.
@@ -111,13 +111,13 @@ impl Tally {
         }
     }
 
-    pub fn other(&mut self, other: Other) {
+    pub fn non_event(&mut self, other: NonEvent) {
         *match other {
-            Other::UnknownType => &mut self.unknown_type,
-            Other::Malformed => &mut self.malformed,
-            Other::Foreign => &mut self.foreign,
-            Other::Control => &mut self.control,
-            Other::Notice => &mut self.notice,
+            NonEvent::UnknownType => &mut self.unknown_type,
+            NonEvent::Malformed => &mut self.malformed,
+            NonEvent::Foreign => &mut self.foreign,
+            NonEvent::Control => &mut self.control,
+            NonEvent::Notice => &mut self.notice,
         } += 1;
     }
 }

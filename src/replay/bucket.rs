@@ -6,7 +6,7 @@ use aws_sdk_s3::operation::list_objects_v2::{ListObjectsV2Error, ListObjectsV2Ou
 
 use super::layout;
 use super::object::ObjectPlace;
-use super::plan::{FoundObjects, Range};
+use super::plan::{FoundObject, TimeRange};
 use crate::source::s3::Object;
 
 /// Folders whose names contain no time are listed one by one down to this depth, and only up to
@@ -29,10 +29,10 @@ pub(crate) async fn list<E: From<String>>(
     client: &Client,
     bucket: &str,
     prefix: &str,
-    range: Range,
-    each: &mut impl FnMut(FoundObjects) -> Result<(), E>,
+    range: TimeRange,
+    each: &mut impl FnMut(FoundObject) -> Result<(), E>,
 ) -> Result<(), E> {
-    let depth = if range == Range::ALL { 0 } else { DEPTH_MAX };
+    let depth = if range == TimeRange::ALL { 0 } else { DEPTH_MAX };
     let mut prefixes = vec![Prefix { text: prefix.to_owned(), depth }];
     while let Some(Prefix { text, depth }) = prefixes.pop() {
         let delimiter = (depth > 0).then(|| "/".to_owned());
@@ -57,7 +57,7 @@ pub(crate) async fn list<E: From<String>>(
 }
 
 /// How to list a folder; `None`: everything in it is outside of the range.
-fn below(folder: String, depth: usize, is_wide: bool, range: Range) -> Option<Prefix> {
+fn below(folder: String, depth: usize, is_wide: bool, range: TimeRange) -> Option<Prefix> {
     if let Some(span) = layout::of_folder(&folder) {
         return range.touches(span).then_some(Prefix { text: folder, depth: 0 });
     }
@@ -70,7 +70,7 @@ fn below(folder: String, depth: usize, is_wide: bool, range: Range) -> Option<Pr
 fn offer_all<E>(
     bucket: &str,
     page: &ListObjectsV2Output,
-    each: &mut impl FnMut(FoundObjects) -> Result<(), E>,
+    each: &mut impl FnMut(FoundObject) -> Result<(), E>,
 ) -> Result<(), E> {
     for object in page.contents() {
         let Some(key) = object.key() else { continue };
@@ -87,7 +87,7 @@ fn offer_all<E>(
             ..Object::default()
         });
         let written = object.last_modified().and_then(|time| time.to_millis().ok());
-        each(FoundObjects { place, bytes, written_ms: written.unwrap_or(0) })?;
+        each(FoundObject { place, bytes, written_ms: written.unwrap_or(0) })?;
     }
     Ok(())
 }
@@ -109,7 +109,7 @@ mod tests {
     fn folders_outside_of_the_range_are_not_listed() {
         let ms = |text: &str| crate::ses::time::parse_ms(text.as_bytes()).expect("a time");
         let range =
-            Range { from_ms: ms("2026-11-10T00:00:00Z"), to_ms: ms("2026-11-11T00:00:00Z") };
+            TimeRange { from_ms: ms("2026-11-10T00:00:00Z"), to_ms: ms("2026-11-11T00:00:00Z") };
         let depth = |folder: &str, is_wide| {
             below(folder.to_owned(), 3, is_wide, range).map(|one| one.depth)
         };

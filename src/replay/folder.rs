@@ -4,7 +4,7 @@ use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 
 use super::object::{ObjectPlace, ObjectStamp};
-use super::plan::FoundObjects;
+use super::plan::FoundObject;
 
 /// Finds a file, or all files below a folder except hidden ones. Follows links to files, but links
 /// to folders only at the top.
@@ -13,7 +13,7 @@ use super::plan::FoundObjects;
 /// What cannot be read; or an error of `each`.
 pub(crate) fn list<E: From<String>>(
     path: &Path,
-    each: &mut impl FnMut(FoundObjects) -> Result<(), E>,
+    each: &mut impl FnMut(FoundObject) -> Result<(), E>,
 ) -> Result<(), E> {
     let failed =
         |path: &Path, error: std::io::Error| format!("cannot read {}: {error}", path.display());
@@ -48,10 +48,10 @@ pub(crate) fn list<E: From<String>>(
     Ok(())
 }
 
-fn found(path: PathBuf, metadata: &Metadata) -> FoundObjects {
+fn found(path: PathBuf, metadata: &Metadata) -> FoundObject {
     let stamp = ObjectStamp::of(metadata);
     let written_ms = i64::try_from(stamp.written_ns / 1_000_000).unwrap_or(0);
-    FoundObjects { place: ObjectPlace::File { path, stamp }, bytes: stamp.bytes, written_ms }
+    FoundObject { place: ObjectPlace::File { path, stamp }, bytes: stamp.bytes, written_ms }
 }
 
 #[cfg(test)]
@@ -60,7 +60,7 @@ mod tests {
 
     fn names(path: &Path) -> Result<Vec<String>, String> {
         let mut names = Vec::new();
-        list(path, &mut |found: FoundObjects| {
+        list(path, &mut |found: FoundObject| {
             names.push(found.place.key().rsplit('/').next().unwrap_or_default().to_owned());
             Ok::<_, String>(())
         })?;
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_found_in_folders_of_folders_but_for_hidden_ones() {
+    fn files_are_found_in_nested_folders_except_hidden_ones() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path();
         fs::create_dir_all(path.join("2026/11/21")).expect("folders");

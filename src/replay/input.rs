@@ -5,16 +5,16 @@ use std::str::FromStr;
 
 /// Where objects are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Input {
+pub enum ReplayInput {
     /// All keys that begin with the prefix.
     Bucket { bucket: String, prefix: String },
     /// A file, or a folder with everything in it.
     Path(PathBuf),
 }
 
-// === impl Input ===
+// === impl ReplayInput ===
 
-impl FromStr for Input {
+impl FromStr for ReplayInput {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -42,17 +42,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn buckets_and_paths_are_told_apart() {
-        assert_eq!("a/b".parse(), Ok(Input::Path("a/b".into())));
-        assert!("-".parse::<Input>().is_err());
+    fn buckets_and_paths_are_distinguished() {
+        assert_eq!("a/b".parse(), Ok(ReplayInput::Path("a/b".into())));
+        assert!("-".parse::<ReplayInput>().is_err());
         {
             let bucket = |bucket: &str, prefix: &str| {
-                Ok(Input::Bucket { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
+                Ok(ReplayInput::Bucket { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
             };
             assert_eq!("s3://mail".parse(), bucket("mail", ""));
             assert_eq!("s3://mail/".parse(), bucket("mail", ""));
             assert_eq!("s3://mail/events/2026".parse(), bucket("mail", "events/2026"));
-            assert!("s3:///x".parse::<Input>().is_err());
+            assert!("s3:///x".parse::<ReplayInput>().is_err());
         }
     }
 }

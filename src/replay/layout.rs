@@ -10,7 +10,7 @@ use crate::ses::time::parse_ms;
 
 /// The period that a name stands for: a second, an hour, a day or a month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
+pub struct TimeSpan {
     /// Unix milliseconds.
     pub start_ms: i64,
     pub len_ms: i64,
@@ -27,29 +27,29 @@ const STAMP_BYTES: usize = 19;
 
 /// The period of an object: from its file name, else from its folders.
 #[must_use]
-pub(super) fn of_object(key: &str) -> Option<Span> {
+pub(super) fn of_object(key: &str) -> Option<TimeSpan> {
     let (folders, name) = key.rsplit_once('/').unwrap_or(("", key));
     of_name(name).or_else(|| of_folder(folders))
 }
 
 /// The day or hour of the innermost dated folder.
 #[must_use]
-pub(super) fn of_folder(path: &str) -> Option<Span> {
+pub(super) fn of_folder(path: &str) -> Option<TimeSpan> {
     let folders: Vec<_> = path.split('/').filter(|folder| !folder.is_empty()).collect();
     (0..folders.len()).rev().find_map(|at| day(&folders[at..]))
 }
 
 /// The month of a folder that contains folders of days.
 #[must_use]
-pub(super) fn of_month(path: &str) -> Option<Span> {
+pub(super) fn of_month(path: &str) -> Option<TimeSpan> {
     let mut folders = path.rsplit('/').filter(|folder| !folder.is_empty());
     let (month, year) = (folders.next()?, folders.next()?);
     span(year_of(year)?, number(month, "month")?, 1, None)
-        .map(|span| Span { len_ms: MONTH_MS, ..span })
+        .map(|span| TimeSpan { len_ms: MONTH_MS, ..span })
 }
 
 /// The timestamp in a file name; the last one, in case the stream's name looks like one.
-fn of_name(name: &str) -> Option<Span> {
+fn of_name(name: &str) -> Option<TimeSpan> {
     let name = name.as_bytes();
     let starts = (0..=name.len().checked_sub(STAMP_BYTES)?).rev();
     starts.filter(|start| *start == 0 || name[start - 1] == b'-').find_map(|start| {
@@ -59,12 +59,12 @@ fn of_name(name: &str) -> Option<Span> {
         let mut time = *stamp;
         (time[10], time[13], time[16]) = (b'T', b':', b':');
         let start_ms = parse_ms(&time).filter(|_| ends && dashes)?;
-        Some(Span { start_ms, len_ms: SECOND_MS })
+        Some(TimeSpan { start_ms, len_ms: SECOND_MS })
     })
 }
 
 /// The day or hour that the folder names start with.
-fn day(folders: &[&str]) -> Option<Span> {
+fn day(folders: &[&str]) -> Option<TimeSpan> {
     let first = *folders.first()?;
     let whole = first.split_once('=').map_or(first, |(_, value)| value);
     let hour = |folder: Option<&&str>| folder.and_then(|folder| number(folder, "hour"));
@@ -99,12 +99,12 @@ fn number(folder: &str, name: &str) -> Option<u16> {
 }
 
 /// An hour, or the day if no hour is given. `None`: that day or hour does not exist.
-fn span(year: u16, month: u16, day: u16, hour: Option<u16>) -> Option<Span> {
+fn span(year: u16, month: u16, day: u16, hour: Option<u16>) -> Option<TimeSpan> {
     let start =
         |hour| parse_ms(format!("{year:04}-{month:02}-{day:02}T{hour:02}:00:00Z").as_bytes());
     // A folder whose name is not an hour has another meaning.
-    let of_hour = hour.and_then(start).map(|start_ms| Span { start_ms, len_ms: HOUR_MS });
-    of_hour.or_else(|| start(0).map(|start_ms| Span { start_ms, len_ms: DAY_MS }))
+    let of_hour = hour.and_then(start).map(|start_ms| TimeSpan { start_ms, len_ms: HOUR_MS });
+    of_hour.or_else(|| start(0).map(|start_ms| TimeSpan { start_ms, len_ms: DAY_MS }))
 }
 
 #[cfg(test)]
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_month_is_two_folders_at_the_end() {
+    fn month_is_read_from_the_last_two_folders() {
         let of = |path: &str| of_month(path).map(|span| Minute::of_ms(span.start_ms).to_string());
         assert_eq!(of("p/2026/11/").as_deref(), Some("2026-11-01T00:00:00Z"));
         assert_eq!(of("p/year=2026/month=3").as_deref(), Some("2026-03-01T00:00:00Z"));
@@ -190,7 +190,7 @@ mod tests {
         /// No key causes a panic, and neither the stream's name nor the prefix changes what the
         /// layout says.
         #[test]
-        fn the_innermost_layout_counts_whatever_surrounds_it(
+        fn innermost_layout_counts_whatever_surrounds_it(
             before in "([a-z0-9=é/-]{0,12}/)?",
             stream in "[A-Za-z0-9_.-]{1,20}",
             at in 0_i64..253_402_300_800,
@@ -205,9 +205,9 @@ mod tests {
             let key = format!(
                 "{before}{folders}/{hour}/{stream}-1-{date}-{hour}-{minute}-00-01234567-89ab-cdef-0123-456789abcdef.gz"
             );
-            prop_assert_eq!(of_object(&key), Some(Span { start_ms, len_ms: SECOND_MS }));
+            prop_assert_eq!(of_object(&key), Some(TimeSpan { start_ms, len_ms: SECOND_MS }));
             let hour_ms = start_ms / HOUR_MS * HOUR_MS;
-            let expected = Some(Span { start_ms: hour_ms, len_ms: HOUR_MS });
+            let expected = Some(TimeSpan { start_ms: hour_ms, len_ms: HOUR_MS });
             prop_assert_eq!(of_object(&format!("{before}{folders}/{hour}/x")), expected);
             let hive = format!(
                 "{before}year={}/month={}/day={}/hour={hour}/x", &date[..4], &date[5..7], &date[8..]

@@ -1,9 +1,9 @@
 //! Replays archives: objects in S3 and files in folders, each counted once.
 //!
-//! A [`Plan`] holds the objects to read: those in the chosen time range that were not counted
-//! before and are not too old. [`Work`] reads many of them at once, each into its own batch that is
-//! merged in one step. With a journal that knows the IDs, an interrupted replay is resumed. Events
-//! count at their own times.
+//! A [`ReplayPlan`] holds the objects to read: those in the chosen time range that were not counted
+//! before and are not too old. [`ReplayWork`] reads many of them at once, each into its own batch
+//! that is merged in one step. With a journal that knows the IDs, an interrupted replay is resumed.
+//! Events count at their own times.
 
 pub(crate) mod bucket;
 pub(crate) mod folder;
@@ -15,8 +15,8 @@ mod progress;
 mod reader;
 mod work;
 
-pub(crate) use input::Input;
-pub(crate) use plan::{PassedOver, Plan, Range, TooMany, counts_too_old};
-pub(crate) use progress::{Figures, ReplayProgress, Totals};
+pub(crate) use input::ReplayInput;
+pub(crate) use plan::{ReplayPlan, SkippedObjects, TimeRange, TooManyObjects, counts_too_old};
+pub(crate) use progress::{ProgressFigures, ReplayProgress, ReplayTotals};
 pub(crate) use reader::ObjectReader;
-pub(crate) use work::{ReplayEngine, Taker, Work};
+pub(crate) use work::{BatchTarget, ReplayEngine, ReplayWork};

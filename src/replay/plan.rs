@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use foldhash::fast::RandomState;
 
-use super::layout::{self, HOUR_MS, Span};
+use super::layout::{self, HOUR_MS, TimeSpan};
 use super::object::ObjectPlace;
 use crate::ack::RequestId;
 use crate::aggregate::Line;
@@ -20,14 +20,14 @@ const NAME_LAG_MS: i64 = 900_000 + 12 * HOUR_MS;
 
 /// The chosen times: from the first (inclusive) to the second (exclusive), in Unix milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Range {
+pub struct TimeRange {
     pub from_ms: i64,
     pub to_ms: i64,
 }
 
 /// A listed object.
 #[derive(Clone, Debug)]
-pub(crate) struct FoundObjects {
+pub(crate) struct FoundObject {
     pub place: ObjectPlace,
     pub bytes: u64,
     /// When it was last written: Unix milliseconds.
@@ -36,7 +36,7 @@ pub(crate) struct FoundObjects {
 
 /// An object to read.
 #[derive(Debug)]
-pub(crate) struct Chosen {
+pub(crate) struct ChosenObject {
     pub place: ObjectPlace,
     pub bytes: u64,
     at_ms: i64,
@@ -44,22 +44,22 @@ pub(crate) struct Chosen {
 
 /// What is chosen of what was found.
 #[derive(Debug)]
-pub(crate) struct Plan {
-    pub range: Range,
+pub(crate) struct ReplayPlan {
+    pub range: TimeRange,
     /// Objects that arrived before this are too old to publish (Unix milliseconds).
     oldest_ms: i64,
     objects_max: usize,
     /// In the order of their times.
-    pub chosen: Vec<Chosen>,
+    pub chosen: Vec<ChosenObject>,
     ids: HashSet<RequestId, RandomState>,
     /// Counted by an earlier process.
     known: HashSet<RequestId, RandomState>,
-    pub passed_over: PassedOver,
+    pub skipped: SkippedObjects,
 }
 
 /// Objects that are skipped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PassedOver {
+pub struct SkippedObjects {
     /// Counted before.
     pub known: u64,
     /// Outside of the range; does not include folders that were not listed.
@@ -70,14 +70,14 @@ pub struct PassedOver {
 
 /// There are more objects than a plan can hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooMany {
+pub struct TooManyObjects {
     pub known: usize,
     pub max: usize,
 }
 
-// === impl Range ===
+// === impl TimeRange ===
 
-impl Range {
+impl TimeRange {
     pub const ALL: Self = Self { from_ms: i64::MIN, to_ms: i64::MAX };
 
     #[must_use]
@@ -87,20 +87,20 @@ impl Range {
 
     /// Whether a folder may hold objects of the range, with a tolerance of one day on both sides.
     #[must_use]
-    pub fn touches(&self, folder: Span) -> bool {
+    pub fn touches(&self, folder: TimeSpan) -> bool {
         let (start_ms, end_ms) = (folder.start_ms, folder.start_ms + folder.len_ms);
         self.from_ms < end_ms.saturating_add(layout::DAY_MS)
             && start_ms.saturating_sub(layout::DAY_MS) < self.to_ms
     }
 }
 
-// === impl Plan ===
+// === impl ReplayPlan ===
 
-impl Plan {
+impl ReplayPlan {
     /// An empty plan. Without `now_ms` no object is too old.
     #[must_use]
     pub(crate) fn new(
-        range: Range,
+        range: TimeRange,
         now_ms: Option<i64>,
         known: impl IntoIterator<Item = RequestId>,
     ) -> Self {
@@ -111,7 +111,7 @@ impl Plan {
             chosen: Vec::new(),
             ids: HashSet::default(),
             known: known.into_iter().collect(),
-            passed_over: PassedOver::default(),
+            skipped: SkippedObjects::default(),
         }
     }
 
@@ -119,32 +119,32 @@ impl Plan {
     ///
     /// # Errors
     /// There are too many objects.
-    pub(crate) fn offer(&mut self, found: FoundObjects) -> Result<(), TooMany> {
-        let FoundObjects { place, bytes, written_ms } = found;
+    pub(crate) fn offer(&mut self, found: FoundObject) -> Result<(), TooManyObjects> {
+        let FoundObject { place, bytes, written_ms } = found;
         let said = layout::of_object(&place.key());
         let at_ms = said.map_or(written_ms, |span| span.start_ms);
         if !self.range.holds(at_ms) {
-            self.passed_over.outside += 1;
+            self.skipped.outside += 1;
         } else if said.is_some_and(|span| self.is_too_old(span)) {
-            self.passed_over.too_old += 1;
+            self.skipped.too_old += 1;
         } else {
             let id = place.id();
             if !self.ids.insert(id) {
                 return Ok(());
             }
             if self.known.contains(&id) {
-                self.passed_over.known += 1;
+                self.skipped.known += 1;
                 return Ok(());
             }
             if self.known.len() + self.chosen.len() >= self.objects_max {
-                return Err(TooMany { known: self.known.len(), max: self.objects_max });
+                return Err(TooManyObjects { known: self.known.len(), max: self.objects_max });
             }
-            self.chosen.push(Chosen { place, bytes, at_ms });
+            self.chosen.push(ChosenObject { place, bytes, at_ms });
         }
         Ok(())
     }
 
-    fn is_too_old(&self, span: Span) -> bool {
+    fn is_too_old(&self, span: TimeSpan) -> bool {
         span.start_ms + span.len_ms + NAME_LAG_MS < self.oldest_ms
     }
 
@@ -177,28 +177,28 @@ mod tests {
 
     const NOW_MS: i64 = 1_795_000_000_000; // 2026-11-18T11:06:40Z
 
-    fn found(path: &str) -> FoundObjects {
+    fn found(path: &str) -> FoundObject {
         let stamp = ObjectStamp { bytes: 7, written_ns: 0 };
-        FoundObjects {
+        FoundObject {
             place: ObjectPlace::File { path: path.into(), stamp },
             bytes: 7,
             written_ms: NOW_MS,
         }
     }
 
-    fn plan(range: Range, known: &[&str]) -> Plan {
-        Plan::new(range, Some(NOW_MS), known.iter().map(|path| found(path).place.id()))
+    fn plan(range: TimeRange, known: &[&str]) -> ReplayPlan {
+        ReplayPlan::new(range, Some(NOW_MS), known.iter().map(|path| found(path).place.id()))
     }
 
-    fn keys(plan: &Plan) -> Vec<String> {
+    fn keys(plan: &ReplayPlan) -> Vec<String> {
         plan.chosen.iter().map(|object| object.place.key().into_owned()).collect()
     }
 
     #[test]
-    fn an_object_is_chosen_once_by_its_time_and_in_its_order() {
+    fn object_is_chosen_once_by_its_time_and_in_its_order() {
         let ms = |text: &str| crate::ses::time::parse_ms(text.as_bytes()).expect("a time");
         let range =
-            Range { from_ms: ms("2026-11-17T07:00:00Z"), to_ms: ms("2026-11-17T09:00:00Z") };
+            TimeRange { from_ms: ms("2026-11-17T07:00:00Z"), to_ms: ms("2026-11-17T09:00:00Z") };
         let mut plan = plan(range, &["/a/2026/11/17/08/known"]);
         for path in [
             "/a/2026/11/17/08/b",
@@ -223,23 +223,23 @@ mod tests {
                 "/a/2026/11/17/09/m-1-2026-11-17-08-59-59-x",
             ]
         );
-        assert_eq!(plan.passed_over, PassedOver { known: 1, outside: 3, too_old: 0 });
+        assert_eq!(plan.skipped, SkippedObjects { known: 1, outside: 3, too_old: 0 });
         assert_eq!(plan.chosen.iter().map(|object| object.bytes).sum::<u64>(), 28);
     }
 
     #[test]
-    fn what_is_surely_too_old_is_passed_over_and_never_without_a_clock() {
+    fn objects_certainly_too_old_are_skipped_but_never_without_a_clock() {
         // Two weeks earlier is the fourth, 11:06:40. The tolerance for names is twelve hours and a
         // quarter.
         let names = ["/2026/11/03/22/a", "/2026/11/03/21/a", "/2026/11/02/a", "/2026/11/03/a"];
-        let mut plan = plan(Range::ALL, &[]);
+        let mut plan = plan(TimeRange::ALL, &[]);
         for name in names {
             plan.offer(found(name)).expect("there is room");
         }
         plan.sort();
         assert_eq!(keys(&plan), ["/2026/11/03/a", "/2026/11/03/22/a"]);
-        assert_eq!(plan.passed_over.too_old, 2);
-        let mut plan = Plan::new(Range::ALL, None, []);
+        assert_eq!(plan.skipped.too_old, 2);
+        let mut plan = ReplayPlan::new(TimeRange::ALL, None, []);
         for name in names {
             plan.offer(found(name)).expect("there is room");
         }
@@ -247,21 +247,21 @@ mod tests {
     }
 
     #[test]
-    fn objects_are_remembered_up_to_a_limit_those_of_before_included() {
-        let mut plan = plan(Range::ALL, &["/k1", "/k2"]);
+    fn objects_are_remembered_up_to_a_limit_that_includes_earlier_runs() {
+        let mut plan = plan(TimeRange::ALL, &["/k1", "/k2"]);
         plan.objects_max = 3;
         plan.offer(found("/k1")).expect("it is known");
         plan.offer(found("/a")).expect("the third");
         plan.offer(found("/a")).expect("the same");
-        assert_eq!(plan.offer(found("/b")), Err(TooMany { known: 2, max: 3 }));
+        assert_eq!(plan.offer(found("/b")), Err(TooManyObjects { known: 2, max: 3 }));
     }
 
     #[test]
-    fn folders_up_to_a_day_beside_the_range_are_looked_at() {
-        let range = Range { from_ms: 0, to_ms: layout::DAY_MS };
-        let day = |at: i64| Span { start_ms: at * layout::DAY_MS, len_ms: layout::DAY_MS };
+    fn folders_up_to_a_day_outside_the_range_are_listed() {
+        let range = TimeRange { from_ms: 0, to_ms: layout::DAY_MS };
+        let day = |at: i64| TimeSpan { start_ms: at * layout::DAY_MS, len_ms: layout::DAY_MS };
         let touched: Vec<_> = (-3..5).filter(|at| range.touches(day(*at))).collect();
         assert_eq!(touched, [-1, 0, 1]);
-        assert!(Range::ALL.touches(day(0)));
+        assert!(TimeRange::ALL.touches(day(0)));
     }
 }

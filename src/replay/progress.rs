@@ -16,12 +16,12 @@ pub struct ReplayProgress {
     objects: AtomicU64,
     bytes: AtomicU64,
     events: AtomicU64,
-    totals: Mutex<Totals>,
+    totals: Mutex<ReplayTotals>,
 }
 
 /// The progress at one moment.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Figures {
+pub struct ProgressFigures {
     /// Objects that were read or failed, and their bytes.
     pub objects: u64,
     pub bytes: u64,
@@ -30,7 +30,7 @@ pub struct Figures {
 
 /// Totals of the objects, and of the events in those that were read.
 #[derive(Clone, Debug, Default)]
-pub struct Totals {
+pub struct ReplayTotals {
     pub read: u64,
     /// No longer existing, or changed.
     pub missing: u64,
@@ -46,8 +46,8 @@ pub struct Totals {
 
 impl ReplayProgress {
     #[must_use]
-    pub fn figures(&self) -> Figures {
-        Figures {
+    pub fn figures(&self) -> ProgressFigures {
+        ProgressFigures {
             objects: self.objects.load(Ordering::Relaxed),
             bytes: self.bytes.load(Ordering::Relaxed),
             events: self.events.load(Ordering::Relaxed),
@@ -55,7 +55,7 @@ impl ReplayProgress {
     }
 
     #[must_use]
-    pub fn totals(&self) -> Totals {
+    pub fn totals(&self) -> ReplayTotals {
         self.lock().clone()
     }
 
@@ -90,7 +90,7 @@ impl ReplayProgress {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Totals> {
+    fn lock(&self) -> MutexGuard<'_, ReplayTotals> {
         self.totals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -100,9 +100,9 @@ fn hashes(delta: &Delta) -> impl Iterator<Item = u64> {
     delta.iter().map(move |(key, _)| hasher.hash_one(series_of(key)))
 }
 
-// === impl Totals ===
+// === impl ReplayTotals ===
 
-impl Totals {
+impl ReplayTotals {
     /// Distinct metrics.
     #[must_use]
     pub fn series(&self) -> u64 {

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::object::ObjectPlace;
-use super::plan::Chosen;
+use super::plan::ChosenObject;
 use super::progress::ReplayProgress;
 use super::reader::ObjectReader;
 use crate::ack::{Admission, Refusal, RefusalReason};
@@ -22,10 +22,10 @@ const NAMED_MAX: u64 = 1000;
 const FAILURES_IN_A_ROW_MAX: u64 = 100;
 
 /// The work of a replay.
-pub(crate) struct Work {
-    pub objects: Vec<Chosen>,
+pub(crate) struct ReplayWork {
+    pub objects: Vec<ChosenObject>,
     pub reader: ObjectReader,
-    pub taker: Taker,
+    pub target: BatchTarget,
     pub progress: Arc<ReplayProgress>,
     /// Cancelled to start no more objects.
     pub stop: CancellationToken,
@@ -37,7 +37,7 @@ pub(crate) struct Work {
 
 /// What happens to a batch that was read.
 #[derive(Debug)]
-pub(crate) enum Taker {
+pub(crate) enum BatchTarget {
     /// Its counts are only added up.
     Total(Box<Mutex<Batch>>),
     Engine(ReplayEngine),
@@ -60,21 +60,21 @@ enum ObjectEnd {
     Left,
 }
 
-// === impl Work ===
+// === impl ReplayWork ===
 
-impl Work {
+impl ReplayWork {
     #[must_use]
     pub(crate) fn new(
-        objects: Vec<Chosen>,
+        objects: Vec<ChosenObject>,
         reader: ObjectReader,
-        taker: Taker,
+        target: BatchTarget,
         stop: CancellationToken,
         say: Box<dyn Fn(&str) + Send + Sync>,
     ) -> Self {
         Self {
             objects,
             reader,
-            taker,
+            target,
             progress: Arc::default(),
             stop,
             say,
@@ -101,9 +101,9 @@ impl Work {
         while !self.stop.is_cancelled() {
             let next = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(object) = self.objects.get(next) else { return };
-            let end = match &self.taker {
-                Taker::Total(total) => self.add(object, total).await,
-                Taker::Engine(engine) => self.merge(object, engine).await,
+            let end = match &self.target {
+                BatchTarget::Total(total) => self.add(object, total).await,
+                BatchTarget::Engine(engine) => self.merge(object, engine).await,
             };
             match end {
                 ObjectEnd::Done => self.failures_in_a_row.store(0, Ordering::Relaxed),
@@ -120,7 +120,7 @@ impl Work {
         }
     }
 
-    async fn add(&self, object: &Chosen, total: &Mutex<Batch>) -> ObjectEnd {
+    async fn add(&self, object: &ChosenObject, total: &Mutex<Batch>) -> ObjectEnd {
         let blank = total.lock().unwrap_or_else(PoisonError::into_inner).blank(None);
         let fresh = || MeteredBatch::unbounded(blank.blank(None));
         let mut batch = match read(&self.reader, &object.place, fresh).await {
@@ -133,7 +133,7 @@ impl Work {
         ObjectEnd::Done
     }
 
-    async fn merge(&self, object: &Chosen, engine: &ReplayEngine) -> ObjectEnd {
+    async fn merge(&self, object: &ChosenObject, engine: &ReplayEngine) -> ObjectEnd {
         let source = &engine.source;
         let Ok(charge) = source.enter(0) else { return ObjectEnd::Left };
         let id = object.place.id();
@@ -176,7 +176,7 @@ impl Work {
         ObjectEnd::Done
     }
 
-    fn failed(&self, object: &Chosen, why: &str) {
+    fn failed(&self, object: &ChosenObject, why: &str) {
         let failed = self.progress.failed(object.bytes);
         if failed <= NAMED_MAX {
             (self.say)(why);
@@ -214,7 +214,7 @@ async fn read_again(
     read.ok_or_else(gone)
 }
 
-impl fmt::Debug for Work {
+impl fmt::Debug for ReplayWork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Work").field("objects", &self.objects.len()).finish_non_exhaustive()
     }

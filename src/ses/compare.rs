@@ -3,15 +3,18 @@
 
 use serde::de::IgnoredAny;
 
-use super::delivery::by_parser;
+use super::envelope::delivery::{by_parser, read_request};
+use super::envelope::path::Path;
+use super::envelope::text::Progress;
+use super::envelope::unwrap::Unwrapper;
+use super::envelope::visitor::{NonEvent, Visitor};
 use super::event::Event;
-use super::gunzip::{gunzip, stream};
-use super::interest::{Interest, InterestBuilder, ValueKind};
-use super::json::{DEPTH_MAX, Step, VALUE_BYTES_MAX, ValueReader, read_by_reference};
-use super::text::Progress;
-use super::unwrap::{Other, Path, Reading, Visit};
-use super::value::{Block, Value};
-use super::{is_gzip, read_request};
+use super::event::block::EventBlock;
+use super::event::interest::{Interest, InterestBuilder, ValueKind};
+use super::event::value::Value;
+use super::event::value_reader::{ValueReader, read_by_reference};
+use super::gunzip::{gunzip, is_gzip, stream};
+use super::json::step::{DEPTH_MAX, Step, VALUE_BYTES_MAX};
 
 /// What fuzzing reads from events.
 #[must_use]
@@ -33,7 +36,7 @@ pub fn value(text: &[u8], interest: &Interest, bytes_max: usize) -> Result<(), S
     let (mut fast, mut reference) = (Value::default(), Value::default());
     let step = ValueReader::default().read(text, 0, interest, bytes_max, &mut fast);
     let expected = read_by_reference(text, interest, bytes_max, &mut reference);
-    same(&told(step, &fast, interest), &told(expected, &reference, interest), text)
+    same(&describe(step, &fast, interest), &describe(expected, &reference, interest), text)
 }
 
 /// The first hundred values that may start in a text, and the text as a whole.
@@ -112,7 +115,7 @@ pub fn restarts(text: &[u8], interest: &Interest) -> Result<(), String> {
         let mut progress = Progress::default();
         progress.values.forgetful = forgetful;
         progress.read(text, true, interest, |found, at, raw| {
-            Reading::new(interest, at as u64, &mut log).found(found, raw, &Path::default())
+            Unwrapper::new(interest, at as u64, &mut log).found(found, raw, &Path::default())
         });
         format!("{:?} {}", log.seen, progress.ended_inside)
     };
@@ -131,9 +134,9 @@ pub fn delivery(body: &[u8], interest: &Interest) -> Result<(), String> {
     let (whole, streamed) = (gunzip(body, LIMIT, |_| true), stream(body, LIMIT, |_| true));
     // Data after the only member is not an event; only the stream may see that it exists.
     if whole.bytes != streamed.bytes || (whole.torn && !streamed.torn) {
-        let told = |torn, bytes: &[u8]| format!("torn {torn}: {}", bytes.escape_ascii());
+        let describe = |torn, bytes: &[u8]| format!("torn {torn}: {}", bytes.escape_ascii());
         let (whole, streamed) =
-            (told(whole.torn, &whole.bytes), told(streamed.torn, &streamed.bytes));
+            (describe(whole.torn, &whole.bytes), describe(streamed.torn, &streamed.bytes));
         return same(&whole, &streamed, body);
     }
     plain_delivery(&whole.bytes, interest)
@@ -153,13 +156,13 @@ fn plain_delivery(body: &[u8], interest: &Interest) -> Result<(), String> {
 }
 
 /// Everything that can be seen of a value.
-pub(super) fn told(step: Step, value: &Value<'_>, interest: &Interest) -> String {
+pub(crate) fn describe(step: Step, value: &Value<'_>, interest: &Interest) -> String {
     if !matches!(step, Step::Value { .. }) {
         return format!("{step:?}");
     }
     let Value { event_type, notification_type, has_mail, wrapper, .. } = value;
     let fields = value.fields();
-    let times: Vec<_> = Block::ALL.iter().map(|block| fields.time(*block)).collect();
+    let times: Vec<_> = EventBlock::ALL.iter().map(|block| fields.time(*block)).collect();
     let texts: Vec<_> = interest.every_slot().map(|slot| fields.get(slot)).collect();
     let mut identity = fields.identity.to_vec();
     identity.sort_by_key(|(block, part, _)| (*block as u8, *part as u8));
@@ -181,7 +184,7 @@ struct Log<'i> {
     seen: Vec<String>,
 }
 
-impl Visit for Log<'_> {
+impl Visitor for Log<'_> {
     fn event(&mut self, event: &Event<'_>, path: &Path, _: &[u8]) {
         let texts: Vec<_> = self.interest.every_slot().map(|slot| event.get(slot)).collect();
         let path: Vec<_> = path.iter().collect();
@@ -190,7 +193,7 @@ impl Visit for Log<'_> {
         self.seen.push(seen);
     }
 
-    fn other(&mut self, other: Other, path: &Path, at: u64, _: &[u8]) {
+    fn non_event(&mut self, other: NonEvent, path: &Path, at: u64, _: &[u8]) {
         self.seen.push(format!("{other:?} {:?} {at}", path.iter().collect::<Vec<_>>()));
     }
 }

@@ -100,7 +100,7 @@ impl<R: BufRead> Read for GzipReader<R> {
 }
 
 /// As [`gunzip`], with the stream only.
-pub(super) fn stream(
+pub(crate) fn stream(
     bytes: &[u8],
     limit: usize,
     mut admit: impl FnMut(usize) -> bool,

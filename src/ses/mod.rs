@@ -1,52 +1,42 @@
 //! Parses bytes into SES sending events, without sockets, clock or shared state.
 //!
 //! ```text
-//! bytes --text--> JSON values --json--> Value (only what the rules can read)
-//!       --unwrap--> SNS, SQS, EventBridge, Firehose wrappings peeled off --> Event
+//! json      bytes without a meaning: what is valid, and where it ends
+//! event     a JSON value to a Value (only what the rules can read), and to an Event
+//! envelope  the values of a text, their wrappings (SNS, SQS, EventBridge, Firehose) removed
+//! stream    texts of any length, in blocks
 //! ```
 //!
-//! [`read_all`], [`Reader`] and [`Scan`] walk a text and pass every innermost value to a [`Visit`]:
-//! an [`Event`], or one of the [`Other`] outcomes. Every value that is read leads to a call.
+//! Each of these folders imports only those above it.
+//!
+//! [`read_all`], [`Reader`] and [`Scan`] walk a text and pass every innermost value to a [`Visitor`]:
+//! an [`Event`], or one of the [`NonEvent`] outcomes. Every value that is read leads to a call.
 
-mod blocks;
 #[cfg(any(test, fuzzing))]
 pub mod compare;
-mod data;
-mod delivery;
+mod envelope;
 mod event;
-mod event_type;
-mod fast;
-mod frames;
 mod gunzip;
-mod identity;
-mod interest;
 mod json;
-mod members;
-mod plain;
-mod raw;
-mod reader;
-mod scan;
-mod strings;
-mod text;
-pub mod time;
-mod unwrap;
-mod value;
+mod stream;
 mod work;
 
-pub use blocks::{Block, Blocks, End};
-pub use delivery::{FirehoseRequest, Unusual, read_request};
+pub use envelope::delivery::{FirehoseRequest, Unusual, read_request};
+pub use envelope::path::{Path, Wrapping};
+pub use envelope::text::VALIDATION_NOTICE;
+pub use envelope::unwrap::{read_all, read_record};
+pub use envelope::visitor::{NonEvent, Visitor};
+pub use event::event_type::{EventType, EventTypeSet};
+pub use event::identity::Fingerprint;
+pub use event::interest::{Interest, InterestBuilder, Slot, ValueKind};
+pub use event::time::{self, Minute};
 pub use event::{Event, TimeOrigin};
-pub use event_type::{EventType, EventTypeSet};
 pub use gunzip::{Gunzipped, GzipReader, gunzip, is_gzip};
-pub use identity::Fingerprint;
-pub use interest::{Interest, InterestBuilder, Slot, ValueKind};
-pub use json::VALUE_BYTES_MAX;
-pub use reader::Reader;
-pub use scan::Scan;
-pub use text::VALIDATION_NOTICE;
-pub use time::Minute;
-pub use unwrap::{Other, Path, Visit, Wrapping, read_all, read_record};
-pub use value::Text;
+pub use json::raw::Text;
+pub use json::step::VALUE_BYTES_MAX;
+pub use stream::blocks::{Block, Blocks, TextEnd};
+pub use stream::reader::Reader;
+pub use stream::scan::Scan;
 
 #[cfg(test)]
 mod tests;

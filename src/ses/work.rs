@@ -8,18 +8,18 @@ thread_local! {
 
 /// Records that this many bytes were scanned.
 #[cfg(test)]
-pub(super) fn scanned(bytes: usize) {
+pub(crate) fn scanned(bytes: usize) {
     SCANNED.set(SCANNED.get() + bytes as u64);
 }
 
 /// Does nothing outside of tests.
 #[cfg(not(test))]
 #[inline]
-pub(super) fn scanned(_: usize) {}
+pub(crate) fn scanned(_: usize) {}
 
 /// The bytes that a closure scans on this thread.
 #[cfg(test)]
-pub(super) fn of(read: impl FnOnce()) -> u64 {
+pub(crate) fn of(read: impl FnOnce()) -> u64 {
     let before = SCANNED.get();
     read();
     SCANNED.get() - before

@@ -32,17 +32,17 @@ pub(super) struct Cloud {
 
 /// The connection of one life to the cloud. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(super) struct Link {
+pub(super) struct CloudLink {
     cloud: Arc<Mutex<Cloud>>,
     alive: Alive,
     world: World,
-    manner: Manner,
-    calls: Arc<Mutex<Calls>>,
+    rules: CallRules,
+    calls: Arc<Mutex<OpenCalls>>,
 }
 
 /// How the engine must behave.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Manner {
+pub(super) struct CallRules {
     pub datums_per_call: usize,
     pub concurrency: usize,
     pub ambiguous: Ambiguous,
@@ -50,17 +50,17 @@ pub(super) struct Manner {
 
 /// Calls in flight and in doubt.
 #[derive(Debug, Default)]
-struct Calls {
-    on_their_way: Vec<Sent>,
-    in_doubt: Vec<Sent>,
+struct OpenCalls {
+    in_flight: Vec<SentCall>,
+    in_doubt: Vec<SentCall>,
     /// When the last call ended.
     last_ms: i64,
 }
 
-type Sent = Vec<(SeriesMinute, u64)>;
+type SentCall = Vec<(SeriesMinute, u64)>;
 
 /// What happens to a call.
-struct Fate {
+struct CallFate {
     ingested: bool,
     answer: Result<(), Failure>,
     takes: Duration,
@@ -84,11 +84,16 @@ impl Cloud {
         }
     }
 
-    fn fate(&mut self, sent: &Sent) -> Fate {
+    /// The ingested counts of a series.
+    pub(super) fn held(&self, series: &SeriesMinute) -> u64 {
+        self.ingested.get(series).copied().unwrap_or(0)
+    }
+
+    fn fate(&mut self, sent: &SentCall) -> CallFate {
         let rng = &mut self.rng;
         let ms = |ms| Duration::from_millis(ms);
         let takes = ms(rng.u64(5..if self.weather == Weather::Slow { 5000 } else { 200 }));
-        let refused = |answer| Fate { ingested: false, answer: Err(answer), takes };
+        let refused = |answer| CallFate { ingested: false, answer: Err(answer), takes };
         let poisoned = |(series, _): &(SeriesMinute, u64)| {
             series.dimensions.iter().any(|(_, value)| Some(value.as_str()) == self.poison)
         };
@@ -103,7 +108,7 @@ impl Cloud {
             Weather::Throttling => refused(Failure::NotIngested("throttled".to_owned())),
             Weather::Away => refused(Failure::NotIngested("CloudWatch is unreachable".to_owned())),
             Weather::Denying => refused(Failure::Denied("not allowed".to_owned())),
-            Weather::Ambiguous | Weather::Silent => Fate {
+            Weather::Ambiguous | Weather::Silent => CallFate {
                 ingested: rng.bool(),
                 answer: Err(Failure::Unknown("no answer".to_owned())),
                 takes: ms(rng.u64(100..8000)),
@@ -111,7 +116,7 @@ impl Cloud {
             Weather::Picky => {
                 let culprits: BTreeSet<_> = (0..sent.len()).filter(|_| rng.u8(0..4) == 0).collect();
                 if culprits.is_empty() {
-                    return Fate { ingested: true, answer: Ok(()), takes };
+                    return CallFate { ingested: true, answer: Ok(()), takes };
                 }
                 self.blamed += culprits.iter().map(|at| sent[*at].1).sum::<u64>();
                 refused(Failure::Invalid(Culprit::Datums(culprits)))
@@ -120,34 +125,34 @@ impl Cloud {
                 refused(Failure::TooLarge("too large".to_owned()))
             }
             Weather::Fair | Weather::Slow | Weather::TooLarge => {
-                Fate { ingested: true, answer: Ok(()), takes }
+                CallFate { ingested: true, answer: Ok(()), takes }
             }
             Weather::Refusing => refused(Failure::Invalid(Culprit::Other("namespace".to_owned()))),
         }
     }
 
-    fn ingest(&mut self, sent: &Sent) {
+    fn ingest(&mut self, sent: &SentCall) {
         for (series, count) in sent {
             *self.ingested.entry(series.clone()).or_insert(0) += count;
         }
     }
 }
 
-fn counts(sent: &Sent) -> u64 {
+fn counts(sent: &SentCall) -> u64 {
     sent.iter().map(|(_, count)| count).sum()
 }
 
-// === impl Link ===
+// === impl CloudLink ===
 
-impl Link {
+impl CloudLink {
     pub(super) fn new(
         cloud: Arc<Mutex<Cloud>>,
         alive: Alive,
         world: World,
-        manner: Manner,
+        rules: CallRules,
         crash: Option<(usize, CallMoment)>,
     ) -> Self {
-        let link = Self { cloud, alive, world, manner, calls: Arc::default() };
+        let link = Self { cloud, alive, world, rules, calls: Arc::default() };
         link.cloud().calls_left = crash;
         link
     }
@@ -155,7 +160,7 @@ impl Link {
     /// Calls that are in flight or in doubt.
     pub(super) fn open_calls(&self) -> usize {
         let calls = self.calls();
-        calls.on_their_way.len() + calls.in_doubt.len()
+        calls.in_flight.len() + calls.in_doubt.len()
     }
 
     /// Whether a call was open at that time or later.
@@ -167,15 +172,15 @@ impl Link {
         self.cloud.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn calls(&self) -> MutexGuard<'_, Calls> {
+    fn calls(&self) -> MutexGuard<'_, OpenCalls> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Checks that the engine follows the rules for calls.
-    fn judge(&self, namespace: &str, sent: &Sent) {
+    fn judge(&self, namespace: &str, sent: &SentCall) {
         let mut calls = self.calls();
         let distinct: BTreeSet<_> = sent.iter().map(|(series, _)| series).collect();
-        let Manner { datums_per_call, concurrency, .. } = self.manner;
+        let CallRules { datums_per_call, concurrency, .. } = self.rules;
         let fits = (1..=datums_per_call).contains(&sent.len()) && distinct.len() == sent.len();
         let at_home =
             sent.iter().all(|(series, count)| &*series.namespace == namespace && *count > 0);
@@ -186,14 +191,14 @@ impl Link {
         if let Some(at) = calls.in_doubt.iter().position(|doubt| doubt == sent) {
             calls.in_doubt.swap_remove(at);
         }
-        let open = calls.on_their_way.iter().chain(&calls.in_doubt);
+        let open = calls.in_flight.iter().chain(&calls.in_doubt);
         if let Some(twice) = open.flatten().find(|(series, _)| distinct.contains(series)) {
             self.world.violation(|| format!("two calls at once carry {:?}", twice.0));
         }
-        if calls.on_their_way.len() + calls.in_doubt.len() >= concurrency {
+        if calls.in_flight.len() + calls.in_doubt.len() >= concurrency {
             self.world.violation(|| format!("more than {concurrency} calls are open"));
         }
-        calls.on_their_way.push(sent.clone());
+        calls.in_flight.push(sent.clone());
     }
 
     /// Whether the life ends with this call.
@@ -208,7 +213,7 @@ impl Link {
     }
 
     /// The engine is dead and never gets a response.
-    async fn silence(&self, sent: &Sent) -> ! {
+    async fn silence(&self, sent: &SentCall) -> ! {
         self.cloud().unanswered += counts(sent);
         loop {
             std::future::pending::<()>().await;
@@ -216,12 +221,12 @@ impl Link {
     }
 }
 
-impl MetricSink for Link {
+impl MetricSink for CloudLink {
     async fn put(&self, namespace: &str, datums: &[Datum]) -> Result<(), Failure> {
         if self.alive.is_dead() {
             std::future::pending::<()>().await;
         }
-        let sent: Sent = datums
+        let sent: SentCall = datums
             .iter()
             .map(|datum| match datum.amount {
                 Amount::Ones(count) => (datum.series.clone(), count),
@@ -233,7 +238,7 @@ impl MetricSink for Link {
             self.alive.die();
             self.silence(&sent).await;
         }
-        let Fate { ingested, answer, takes } = self.cloud().fate(&sent);
+        let CallFate { ingested, answer, takes } = self.cloud().fate(&sent);
         self.world.tell(&format!("call {namespace} of {}: {ingested} {answer:?}", counts(&sent)));
         if ingested {
             self.cloud().ingest(&sent);
@@ -242,19 +247,19 @@ impl MetricSink for Link {
                 self.silence(&sent).await;
             }
         }
-        let hearing = Hearing { link: self, sent: &sent, heard: false };
+        let wait = ResponseWait { link: self, sent: &sent, received: false };
         tokio::time::sleep(takes).await;
         if self.alive.is_dead() {
             std::future::pending::<()>().await;
         }
-        hearing.end();
+        wait.end();
         let mut calls = self.calls();
-        let at = calls.on_their_way.iter().position(|other| *other == sent);
-        let sent = at.map(|at| calls.on_their_way.swap_remove(at)).unwrap_or_default();
+        let at = calls.in_flight.iter().position(|other| *other == sent);
+        let sent = at.map(|at| calls.in_flight.swap_remove(at)).unwrap_or_default();
         calls.last_ms = self.world.now_ms();
         if let Err(Failure::Unknown(_)) = &answer {
             self.cloud().unknown_counts += counts(&sent);
-            if self.manner.ambiguous == Ambiguous::Retry {
+            if self.rules.ambiguous == Ambiguous::Retry {
                 calls.in_doubt.push(sent);
             }
         }
@@ -276,21 +281,21 @@ impl MetricSink for Link {
 }
 
 /// Waits for a response; a dead engine never gets it.
-struct Hearing<'s> {
-    link: &'s Link,
-    sent: &'s Sent,
-    heard: bool,
+struct ResponseWait<'s> {
+    link: &'s CloudLink,
+    sent: &'s SentCall,
+    received: bool,
 }
 
-impl Hearing<'_> {
+impl ResponseWait<'_> {
     fn end(mut self) {
-        self.heard = true;
+        self.received = true;
     }
 }
 
-impl Drop for Hearing<'_> {
+impl Drop for ResponseWait<'_> {
     fn drop(&mut self) {
-        if !self.heard {
+        if !self.received {
             self.link.cloud().unanswered += counts(self.sent);
         }
     }

@@ -11,17 +11,17 @@ use tokio::runtime::Builder;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::cloud::{Cloud, Link, Manner};
-use super::judge::{Books, judge};
-use super::plan::{End, Life, Plan, Weather, definitions};
-use super::sender::{Post, millis};
+use super::cloud::{CallRules, Cloud, CloudLink};
+use super::judge::{Accounts, judge};
+use super::plan::{HistoryPlan, Life, PlannedEnd, Weather, definitions};
+use super::sender::{SenderRequests, millis};
 use super::world::{Alive, START_MS, World};
 use crate::app::{Engine, Making, open_journal_on};
 use crate::clock::Clock;
 use crate::config::Acknowledge;
 use crate::definitions;
 use crate::journal::simulated::SimulatedDisk;
-use crate::journal::{Disk, Opened};
+use crate::journal::{Disk, OpenedJournal};
 use crate::limits::FIREHOSE_ID_LIFE;
 use crate::offload::pauses;
 use crate::rules::{Layouts, RuleSet};
@@ -30,7 +30,7 @@ use crate::telemetry::Metrics;
 
 /// The report of a history without violations.
 #[derive(Debug)]
-pub(super) struct Story {
+pub(super) struct HistoryReport {
     pub lives: u64,
     pub faults: BTreeMap<&'static str, u64>,
     /// A hash of everything that happened.
@@ -39,22 +39,22 @@ pub(super) struct Story {
 
 /// State shared by all lives.
 struct History<'p> {
-    plan: &'p Plan,
+    plan: &'p HistoryPlan,
     rng: Rng,
     world: World,
     disk: SimulatedDisk,
     cloud: Arc<Mutex<Cloud>>,
-    post: Post,
+    post: SenderRequests,
     /// The number of entries (series and minutes) in all requests.
     distinct: u64,
-    books: Books,
+    accounts: Accounts,
     also: bool,
     /// The time from which the disk had no faults.
     disk_well_ms: i64,
 }
 
 /// How a life ended.
-enum Ended {
+enum LifeOutcome {
     Crashed,
     Stopped,
 }
@@ -66,10 +66,10 @@ const SETTLES_WITHIN: Duration = Duration::from_mins(30);
 ///
 /// # Errors
 /// The first violated invariant.
-pub(super) fn live(plan: &Plan, told: bool) -> Result<Story, String> {
+pub(super) fn live(plan: &HistoryPlan, told: bool) -> Result<HistoryReport, String> {
     fastrand::seed(plan.seed);
     pauses::set_longest(plan.pause);
-    let post = Post::new(plan);
+    let post = SenderRequests::new(plan);
     let mut history = History {
         plan,
         rng: Rng::with_seed(plan.seed ^ 0x6c69_6665),
@@ -78,7 +78,7 @@ pub(super) fn live(plan: &Plan, told: bool) -> Result<Story, String> {
         cloud: Arc::new(Mutex::new(Cloud::new(plan.seed ^ 0x636c_6f75))),
         distinct: distinct(&post),
         post,
-        books: Books::default(),
+        accounts: Accounts::default(),
         also: false,
         disk_well_ms: START_MS,
     };
@@ -95,19 +95,19 @@ pub(super) fn live(plan: &Plan, told: bool) -> Result<Story, String> {
         now_ms = end_ms + life.map_or(0, |life| millis(life.pause));
     }
     history.restored_nothing(now_ms);
-    let History { world, cloud, post, books, .. } = history;
+    let History { world, cloud, post, accounts, .. } = history;
     let cloud = cloud.lock().unwrap_or_else(PoisonError::into_inner);
-    judge(plan, &world, &cloud, &post.letters(), &books);
+    judge(plan, &world, &cloud, &post.requests(), &accounts);
     let (violation, faults, trace) = world.end();
     match violation {
         Some(what) => Err(what),
-        None => Ok(Story { lives: plan.lives.len() as u64 + 1, faults, trace }),
+        None => Ok(HistoryReport { lives: plan.lives.len() as u64 + 1, faults, trace }),
     }
 }
 
-fn distinct(post: &Post) -> u64 {
-    let letters = post.letters();
-    let keys = letters.iter().flat_map(|letter| letter.always.keys().chain(letter.also.keys()));
+fn distinct(post: &SenderRequests) -> u64 {
+    let requests = post.requests();
+    let keys = requests.iter().flat_map(|request| request.always.keys().chain(request.also.keys()));
     keys.collect::<BTreeSet<_>>().len() as u64
 }
 
@@ -118,7 +118,12 @@ fn rules(also: bool, layouts: &Layouts) -> RuleSet {
 }
 
 impl History<'_> {
-    async fn life(&mut self, number: usize, life: Option<&Life>, now_ms: i64) -> (Ended, i64) {
+    async fn life(
+        &mut self,
+        number: usize,
+        life: Option<&Life>,
+        now_ms: i64,
+    ) -> (LifeOutcome, i64) {
         let clock = self.world.go_on_from(now_ms);
         let alive = Alive::default();
         let disk = self.disk.mounted();
@@ -126,22 +131,22 @@ impl History<'_> {
             self.heal_disk();
         }
         let crash = match life.map(|life| life.end) {
-            Some(End::CrashAtDisk(changes)) => {
+            Some(PlannedEnd::CrashAtDisk(changes)) => {
                 let alive = alive.clone();
                 disk.die_after(changes, move || alive.die());
                 None
             }
-            Some(End::CrashAtCall(calls, moment)) => Some((calls, moment)),
+            Some(PlannedEnd::CrashAtCall(calls, moment)) => Some((calls, moment)),
             _ => None,
         };
         let cloudwatch = &self.plan.config.cloudwatch;
-        let manner = Manner {
+        let rules = CallRules {
             datums_per_call: self.plan.datums_per_call,
             concurrency: cloudwatch.concurrency,
             ambiguous: cloudwatch.ambiguous,
         };
         let (cloud, world) = (Arc::clone(&self.cloud), self.world.clone());
-        let link = Link::new(cloud, alive.clone(), world, manner, crash);
+        let link = CloudLink::new(cloud, alive.clone(), world, rules, crash);
         self.world.tell(&format!("life {number} begins"));
         let metrics = Metrics::new().expect("the bounds are valid");
         let making = Making {
@@ -168,10 +173,10 @@ impl History<'_> {
                 self.world
                     .violation(|| "the engine does not start although nothing failed".to_owned());
             }
-            Ended::Crashed
+            LifeOutcome::Crashed
         };
         alive.die();
-        self.books.close(&metrics);
+        self.accounts.close(&metrics);
         let end_ms = self.world.now_ms();
         self.world.tell(&format!("life {number} ends"));
         (ended, end_ms)
@@ -182,19 +187,19 @@ impl History<'_> {
         &mut self,
         number: usize,
         life: Option<&Life>,
-        engine: Engine<Link>,
+        engine: Engine<CloudLink>,
         alive: &Alive,
-        link: &Link,
-    ) -> Ended {
+        link: &CloudLink,
+    ) -> LifeOutcome {
         let engine = Arc::new(engine);
-        self.books.open(&engine, &self.world);
+        self.accounts.open(&engine, &self.world);
         for _ in 0..self.plan.senders {
             let (post, endpoint) = (self.post.clone(), engine.endpoint.clone());
             let (alive, world, rng) = (alive.clone(), self.world.clone(), self.rng.fork());
             tokio::spawn(post.send(endpoint, alive, world, number, rng));
         }
         let grace = match life.map(|life| life.end) {
-            Some(End::Stop(grace_s)) => Duration::from_secs(grace_s),
+            Some(PlannedEnd::Stop(grace_s)) => Duration::from_secs(grace_s),
             _ => Duration::from_mins(1),
         };
         let stop = CancellationToken::new();
@@ -204,9 +209,9 @@ impl History<'_> {
         });
         let lasts = life.map_or(self.plan.trouble, |life| life.lasts);
         let died = self.trouble(&engine, alive, Instant::now() + lasts).await;
-        if died || life.is_some_and(|life| !matches!(life.end, End::Stop(_))) {
+        if died || life.is_some_and(|life| !matches!(life.end, PlannedEnd::Stop(_))) {
             self.crashed(&engine, link);
-            return Ended::Crashed;
+            return LifeOutcome::Crashed;
         }
         if life.is_none() {
             self.settles(&engine, link).await;
@@ -217,7 +222,7 @@ impl History<'_> {
         match running.await {
             Ok(ended) => {
                 self.world.tell(&format!("stopped, {} left", ended.counts));
-                self.books.stopped(self.plan, &ended);
+                self.accounts.stopped(self.plan, &ended);
                 let (left, pending) = (ended.counts, engine.aggregator.pending.counts());
                 if left != pending && self.plan.acknowledge() != Acknowledge::Journaled {
                     self.world.violation(|| format!("{left} counts are left, {pending} pending"));
@@ -227,11 +232,11 @@ impl History<'_> {
         }
         // Pending responses are sent before the connections are closed.
         sleep(Duration::from_secs(1)).await;
-        Ended::Stopped
+        LifeOutcome::Stopped
     }
 
     /// Ends all faults, and waits until everything is acknowledged and published.
-    async fn settles(&mut self, engine: &Engine<Link>, link: &Link) {
+    async fn settles(&mut self, engine: &Engine<CloudLink>, link: &CloudLink) {
         {
             let mut cloud = self.cloud();
             (cloud.weather, cloud.poison) = (Weather::Fair, None);
@@ -241,8 +246,8 @@ impl History<'_> {
         let until = Instant::now() + SETTLES_WITHIN;
         while !(self.post.is_done() && engine.publisher.is_idle()) {
             if Instant::now() > until {
-                let waiting: Vec<_> = self.post.letters();
-                let waiting = waiting.iter().filter(|letter| !letter.acknowledged).count();
+                let waiting: Vec<_> = self.post.requests();
+                let waiting = waiting.iter().filter(|request| !request.acknowledged).count();
                 let (entries, calls) = (engine.aggregator.pending.entries(), link.open_calls());
                 self.world.violation(|| {
                     format!("{waiting} requests, {entries} entries, {calls} calls never settle")
@@ -254,7 +259,7 @@ impl History<'_> {
         self.within_limits(engine);
     }
 
-    fn crashed(&mut self, engine: &Engine<Link>, link: &Link) {
+    fn crashed(&mut self, engine: &Engine<CloudLink>, link: &CloudLink) {
         let (entries, counts) =
             (engine.aggregator.pending.entries(), engine.aggregator.pending.counts());
         self.world.tell(&format!("crash with {entries} entries pending"));
@@ -266,23 +271,23 @@ impl History<'_> {
         });
         let quiet_ms = self.world.now_ms() - 60_000;
         let quiet = entries == 0 && !link.called_since(quiet_ms) && self.disk_well_ms < quiet_ms;
-        self.books.crashed(self.plan, counts, quiet);
+        self.accounts.crashed(self.plan, counts, quiet);
     }
 
     /// Simulates what happens to the machine after a life of the engine.
-    fn after(&mut self, ended: &Ended) {
+    fn after(&mut self, ended: &LifeOutcome) {
         self.post.all_back();
         let Self { rng, disk, .. } = self;
         match ended {
-            Ended::Stopped => disk.crash(|all| all),
+            LifeOutcome::Stopped => disk.crash(|all| all),
             // Either the process dies, or the whole machine.
-            Ended::Crashed if rng.bool() => disk.crash(|all| all),
-            Ended::Crashed => disk.crash(|all| rng.usize(0..=all)),
+            LifeOutcome::Crashed if rng.bool() => disk.crash(|all| all),
+            LifeOutcome::Crashed => disk.crash(|all| rng.usize(0..=all)),
         }
     }
 
     /// Nothing exceeds its limit.
-    fn within_limits(&self, engine: &Engine<Link>) {
+    fn within_limits(&self, engine: &Engine<CloudLink>) {
         let gauges = engine.gauges()();
         let limits = &self.plan.config.limits;
         let distinct = self.distinct;
@@ -351,7 +356,11 @@ impl History<'_> {
     }
 }
 
-async fn open(disk: SimulatedDisk, making: &Making<'_>, log_bytes: u64) -> std::io::Result<Opened> {
+async fn open(
+    disk: SimulatedDisk,
+    making: &Making<'_>,
+    log_bytes: u64,
+) -> std::io::Result<OpenedJournal> {
     open_journal_on(|| Ok(Arc::new(disk) as Arc<dyn Disk>), making, log_bytes).await
 }
 
@@ -359,10 +368,10 @@ async fn open(disk: SimulatedDisk, making: &Making<'_>, log_bytes: u64) -> std::
 async fn start(
     making: Making<'_>,
     disk: SimulatedDisk,
-    plan: &Plan,
-    link: Link,
+    plan: &HistoryPlan,
+    link: CloudLink,
     also: bool,
-) -> Option<Engine<Link>> {
+) -> Option<Engine<CloudLink>> {
     let opened = match plan.acknowledge() {
         Acknowledge::Journaled => Some(open(disk, &making, plan.log_bytes).await.ok()?),
         _ => None,

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::cloud::{Cloud, Link};
-use super::plan::Plan;
-use super::sender::Letter;
+use super::cloud::{Cloud, CloudLink};
+use super::plan::HistoryPlan;
+use super::sender::SenderRequest;
 use super::world::World;
 use crate::aggregate::SeriesMinute;
 use crate::app::{Ended, Engine};
@@ -13,7 +13,7 @@ use crate::telemetry::{DoubtCause, DropReason, Metrics};
 
 /// The engine's own metrics, summed over all its lives.
 #[derive(Debug, Default)]
-pub(super) struct Books {
+pub(super) struct Accounts {
     doubtful_ambiguous: u64,
     doubtful_crash: u64,
     dropped: u64,
@@ -27,11 +27,11 @@ pub(super) struct Books {
     quiet: bool,
 }
 
-// === impl Books ===
+// === impl Accounts ===
 
-impl Books {
+impl Accounts {
     /// A life of the engine begins.
-    pub(super) fn open(&mut self, engine: &Engine<Link>, world: &World) {
+    pub(super) fn open(&mut self, engine: &Engine<CloudLink>, world: &World) {
         let doubtful = engine.metrics.doubtful.get(DoubtCause::Crash);
         if self.quiet && doubtful > 0 {
             world.violation(|| format!("{doubtful} counts in doubt after a quiet crash"));
@@ -39,7 +39,7 @@ impl Books {
         self.quiet = false;
     }
 
-    pub(super) fn crashed(&mut self, plan: &Plan, pending: u64, quiet: bool) {
+    pub(super) fn crashed(&mut self, plan: &HistoryPlan, pending: u64, quiet: bool) {
         self.crashes += 1;
         self.quiet = quiet;
         if plan.acknowledge() == Acknowledge::Merged {
@@ -47,7 +47,7 @@ impl Books {
         }
     }
 
-    pub(super) fn stopped(&mut self, plan: &Plan, ended: &Ended) {
+    pub(super) fn stopped(&mut self, plan: &HistoryPlan, ended: &Ended) {
         self.quiet = false;
         if plan.acknowledge() != Acknowledge::Journaled {
             self.lost += ended.counts;
@@ -65,41 +65,23 @@ impl Books {
 }
 
 /// Judges a finished history: everything was acknowledged, and nothing is pending.
-pub(super) fn judge(plan: &Plan, world: &World, cloud: &Cloud, letters: &[Letter], books: &Books) {
-    let held = |series: &SeriesMinute| cloud.ingested.get(series).copied().unwrap_or(0);
-    let mut expected: BTreeMap<&SeriesMinute, u64> = BTreeMap::new();
-    let (mut over, mut missing) = (0, 0);
-    for letter in letters {
-        for (series, count) in &letter.always {
-            *expected.entry(series).or_insert(0) += count;
-        }
-        over += letter
-            .also
-            .iter()
-            .map(|(series, count)| held(series).saturating_sub(*count))
-            .sum::<u64>();
-    }
-    for (series, count) in &expected {
-        over += held(series).saturating_sub(*count);
-        missing += count.saturating_sub(held(series));
-    }
-    let known: BTreeSet<_> = expected
-        .keys()
-        .copied()
-        .chain(letters.iter().flat_map(|letter| letter.also.keys()))
-        .collect();
-    if let Some(stranger) = cloud.ingested.keys().find(|series| !known.contains(series)) {
-        world.violation(|| format!("counted but never sent: {stranger:?}"));
-    }
-
-    let Books { doubtful_ambiguous, doubtful_crash, dropped, lost, crashes, lives, .. } = *books;
+pub(super) fn judge(
+    plan: &HistoryPlan,
+    world: &World,
+    cloud: &Cloud,
+    requests: &[SenderRequest],
+    accounts: &Accounts,
+) {
+    let (over, missing) = differences(world, cloud, requests);
+    let Accounts { doubtful_ambiguous, doubtful_crash, dropped, lost, crashes, lives, .. } =
+        *accounts;
     // Without a journal a new life knows no IDs, so a retry of a request from an earlier life is
     // counted again.
     let again: u64 = match plan.acknowledge() {
         Acknowledge::Journaled => 0,
-        _ => letters
+        _ => requests
             .iter()
-            .map(|letter| (letter.lives.len() as u64).saturating_sub(1) * letter.counts())
+            .map(|request| (request.lives.len() as u64).saturating_sub(1) * request.counts())
             .sum(),
     };
     let doubt = doubtful_ambiguous + doubtful_crash;
@@ -109,15 +91,15 @@ pub(super) fn judge(plan: &Plan, world: &World, cloud: &Cloud, letters: &[Letter
     if missing > dropped + lost {
         world.violation(|| format!("{missing} counts missing, {dropped} dropped, {lost} lost"));
     }
-    let (refused, blamed) = (books.refused, cloud.blamed);
+    let (refused, blamed) = (accounts.refused, cloud.blamed);
     if refused > blamed {
         world.violation(|| format!("{refused} counts dropped as refused, {blamed} were blamed"));
     }
     if doubt + again + dropped + lost == 0 && plan.copies == 0 {
-        for letter in letters {
+        for request in requests {
             // The later definitions count all of it, the earlier ones nothing.
-            let held: Vec<_> = letter.also.keys().map(held).collect();
-            if !held.iter().all(|held| *held == 0) && !letter.also.values().eq(&held) {
+            let held: Vec<_> = request.also.keys().map(|series| cloud.held(series)).collect();
+            if !held.iter().all(|held| *held == 0) && !request.also.values().eq(&held) {
                 world.violation(|| format!("counted by two versions of the definitions: {held:?}"));
             }
         }
@@ -134,4 +116,34 @@ pub(super) fn judge(plan: &Plan, world: &World, cloud: &Cloud, letters: &[Letter
     if doubtful_crash > 0 && (crashes == 0 && lives == 1) {
         world.violation(|| format!("{doubtful_crash} in doubt without a crash"));
     }
+}
+
+/// The counts that CloudWatch has too many, and those that it lacks.
+fn differences(world: &World, cloud: &Cloud, requests: &[SenderRequest]) -> (u64, u64) {
+    let held = |series: &SeriesMinute| cloud.held(series);
+    let mut expected: BTreeMap<&SeriesMinute, u64> = BTreeMap::new();
+    let (mut over, mut missing) = (0, 0);
+    for request in requests {
+        for (series, count) in &request.always {
+            *expected.entry(series).or_insert(0) += count;
+        }
+        over += request
+            .also
+            .iter()
+            .map(|(series, count)| held(series).saturating_sub(*count))
+            .sum::<u64>();
+    }
+    for (series, count) in &expected {
+        over += held(series).saturating_sub(*count);
+        missing += count.saturating_sub(held(series));
+    }
+    let known: BTreeSet<_> = expected
+        .keys()
+        .copied()
+        .chain(requests.iter().flat_map(|request| request.also.keys()))
+        .collect();
+    if let Some(stranger) = cloud.ingested.keys().find(|series| !known.contains(series)) {
+        world.violation(|| format!("counted but never sent: {stranger:?}"));
+    }
+    (over, missing)
 }

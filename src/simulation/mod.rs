@@ -24,11 +24,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use history::{Story, live};
-use plan::Plan;
+use history::{HistoryReport, live};
+use plan::HistoryPlan;
 
 /// The settings of a run, from environment variables.
-struct Run {
+struct RunSettings {
     /// The first seed, and the maximum number of seeds after it.
     first: u64,
     seeds: u64,
@@ -41,7 +41,7 @@ const FAILURES_MAX: usize = 5;
 
 /// The results of all threads of a run.
 #[derive(Default)]
-struct Seen {
+struct RunTotals {
     histories: u64,
     lives: u64,
     faults: BTreeMap<&'static str, u64>,
@@ -53,7 +53,7 @@ fn number(variable: &str) -> Option<u64> {
     Some(value.parse().unwrap_or_else(|_| panic!("{variable}={value} is not a number")))
 }
 
-impl Run {
+impl RunSettings {
     fn of_environment(seeds: u64) -> Self {
         let time = number("POSTMETER_SOAK_SECONDS").map(Duration::from_secs);
         let seeds = number("POSTMETER_SEEDS").unwrap_or(seeds);
@@ -62,13 +62,13 @@ impl Run {
     }
 }
 
-impl Seen {
-    fn add(&mut self, story: Result<Story, String>) {
+impl RunTotals {
+    fn add(&mut self, report: Result<HistoryReport, String>) {
         self.histories += 1;
-        match story {
-            Ok(story) => {
-                self.lives += story.lives;
-                for (fault, times) in story.faults {
+        match report {
+            Ok(report) => {
+                self.lives += report.lives;
+                for (fault, times) in report.faults {
                     *self.faults.entry(fault).or_insert(0) += times;
                 }
             }
@@ -77,30 +77,31 @@ impl Seen {
     }
 }
 
-fn live_through(seed: u64, told: bool) -> Result<Story, String> {
-    let lived = catch_unwind(AssertUnwindSafe(|| live(&Plan::of(seed), told)));
+fn live_through(seed: u64, told: bool) -> Result<HistoryReport, String> {
+    let lived = catch_unwind(AssertUnwindSafe(|| live(&HistoryPlan::of(seed), told)));
     let why = match lived {
-        Ok(Ok(story)) => return Ok(story),
+        Ok(Ok(report)) => return Ok(report),
         Ok(Err(why)) => why,
         Err(_) => "the history panicked".to_owned(),
     };
-    let again = "cargo test --lib simulation::every -- --nocapture";
+    let again = "cargo test --lib simulation::histories -- --nocapture";
     Err(format!("seed {seed}: {why}\n  again: POSTMETER_SEED={seed} {again}"))
 }
 
 /// For every seed: acknowledged events are counted once or reported in doubt, and everything
 /// settles.
 #[test]
-fn every_history_is_counted_once_or_named_in_doubt() {
+fn histories_are_counted_once_or_named_in_doubt() {
     if let Some(seed) = number("POSTMETER_SEED") {
         let log = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).without_time();
         let _log = tracing::subscriber::set_default(log.finish());
-        let story = live_through(seed, true).unwrap_or_else(|why| panic!("{why}"));
-        println!("seed {seed}: {:?}", story.faults);
+        let report = live_through(seed, true).unwrap_or_else(|why| panic!("{why}"));
+        println!("seed {seed}: {:?}", report.faults);
         return;
     }
-    let run = Run::of_environment(2000);
-    let (started, next, seen) = (Instant::now(), AtomicU64::new(0), Mutex::new(Seen::default()));
+    let run = RunSettings::of_environment(2000);
+    let (started, next, seen) =
+        (Instant::now(), AtomicU64::new(0), Mutex::new(RunTotals::default()));
     let seen_now = || seen.lock().unwrap_or_else(PoisonError::into_inner);
     let work = || {
         while seen_now().failures.len() < FAILURES_MAX
@@ -110,8 +111,8 @@ fn every_history_is_counted_once_or_named_in_doubt() {
             if at >= run.seeds {
                 break;
             }
-            let story = live_through(run.first + at, false);
-            seen_now().add(story);
+            let report = live_through(run.first + at, false);
+            seen_now().add(report);
         }
     };
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -120,7 +121,7 @@ fn every_history_is_counted_once_or_named_in_doubt() {
             scope.spawn(work);
         }
     });
-    let Seen { histories, lives, ref faults, ref failures } = *seen_now();
+    let RunTotals { histories, lives, ref faults, ref failures } = *seen_now();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
     println!("{histories} histories, {lives} lives of the engine; what went wrong in them:");
     for (fault, times) in faults {
@@ -130,10 +131,10 @@ fn every_history_is_counted_once_or_named_in_doubt() {
 
 /// A history must be reproducible to be debugged.
 #[test]
-fn a_seed_goes_the_same_way_every_time() {
+fn seed_gives_the_same_history_every_time() {
     for seed in 0..20 {
         let [one, other] = [(); 2].map(|()| live_through(seed, false));
-        let [one, other] = [one, other].map(|story| story.unwrap_or_else(|why| panic!("{why}")));
+        let [one, other] = [one, other].map(|report| report.unwrap_or_else(|why| panic!("{why}")));
         assert_eq!((one.trace, one.faults), (other.trace, other.faults), "seed {seed}");
     }
 }

@@ -10,7 +10,7 @@ use crate::config::{Acknowledge, Ambiguous, Config};
 /// A history before it runs.
 #[expect(clippy::struct_excessive_bools, reason = "each is a trouble of its own")]
 #[derive(Clone, Debug)]
-pub(super) struct Plan {
+pub(super) struct HistoryPlan {
     pub seed: u64,
     pub config: Config,
     pub datums_per_call: usize,
@@ -41,13 +41,13 @@ pub(super) struct Plan {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Life {
     pub lasts: Duration,
-    pub end: End,
+    pub end: PlannedEnd,
     /// How long the engine stays down after it.
     pub pause: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum PlannedEnd {
     /// When its time is over.
     Crash,
     /// At this change of the disk, or when its time is over.
@@ -124,9 +124,9 @@ pub(super) fn definitions(also: bool) -> String {
     )
 }
 
-// === impl Plan ===
+// === impl HistoryPlan ===
 
-impl Plan {
+impl HistoryPlan {
     pub(super) fn of(seed: u64) -> Self {
         let rng = &mut Rng::with_seed(seed);
         let config = config(rng);
@@ -196,14 +196,14 @@ fn grace(rng: &mut Rng) -> u64 {
 
 fn life(rng: &mut Rng, journaled: bool, crashes: bool) -> Life {
     let end = match rng.u8(0..4) {
-        _ if !crashes => End::Stop(grace(rng)),
-        0 if journaled => End::CrashAtDisk(rng.usize(1..60)),
+        _ if !crashes => PlannedEnd::Stop(grace(rng)),
+        0 if journaled => PlannedEnd::CrashAtDisk(rng.usize(1..60)),
         1 => {
             let moment = if rng.bool() { CallMoment::Arrives } else { CallMoment::Ingested };
-            End::CrashAtCall(rng.usize(1..15), moment)
+            PlannedEnd::CrashAtCall(rng.usize(1..15), moment)
         }
-        2 => End::Stop(grace(rng)),
-        _ => End::Crash,
+        2 => PlannedEnd::Stop(grace(rng)),
+        _ => PlannedEnd::Crash,
     };
     let longest = if rng.bool() { 20_000 } else { 300_000 };
     let lasts = Duration::from_millis(rng.u64(0..longest));

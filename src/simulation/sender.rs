@@ -14,7 +14,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use tokio::time::sleep;
 
-use super::plan::Plan;
+use super::plan::HistoryPlan;
 use super::world::{Alive, START_MS, World};
 use crate::aggregate::SeriesMinute;
 use crate::ses::Minute;
@@ -22,17 +22,17 @@ use crate::source::firehose::FirehoseEndpoint;
 
 /// All requests. Cheap to clone; all clones share them.
 #[derive(Clone, Debug)]
-pub(super) struct Post(Arc<Mutex<Inner>>);
+pub(super) struct SenderRequests(Arc<Mutex<SenderState>>);
 
 #[derive(Debug)]
-struct Inner {
-    letters: Vec<Letter>,
+struct SenderState {
+    requests: Vec<SenderRequest>,
     repeats: usize,
 }
 
 /// A request.
 #[derive(Clone, Debug)]
-pub(super) struct Letter {
+pub(super) struct SenderRequest {
     id: String,
     body: Vec<u8>,
     events: Vec<String>,
@@ -44,17 +44,17 @@ pub(super) struct Letter {
     pub acknowledged: bool,
     /// The lives of the engine in which it was sent.
     pub lives: BTreeSet<usize>,
-    on_its_way: usize,
+    in_flight: usize,
 }
 
 /// The maximum age of an event that can be published: two weeks.
 const TWO_WEEKS_MS: i64 = 14 * 24 * 3_600_000;
 
-// === impl Letter ===
+// === impl SenderRequest ===
 
-impl Letter {
-    fn new(at: usize, plan: &Plan, span: Duration, rng: &mut Rng) -> Self {
-        let mut letter = Self {
+impl SenderRequest {
+    fn new(at: usize, plan: &HistoryPlan, span: Duration, rng: &mut Rng) -> Self {
+        let mut request = Self {
             id: format!("id-{at}"),
             body: Vec::new(),
             events: Vec::new(),
@@ -63,18 +63,18 @@ impl Letter {
             also: BTreeMap::new(),
             acknowledged: false,
             lives: BTreeSet::new(),
-            on_its_way: 0,
+            in_flight: 0,
         };
         for number in 0..rng.usize(1..9) {
             let old = plan.old_events && rng.u8(0..6) == 0;
             let from_ms = if old { START_MS - TWO_WEEKS_MS } else { START_MS - 120_000 };
             let minute = Minute::of_ms(from_ms + rng.i64(0..600_000));
             let metric = if rng.bool() { "Send" } else { "Delivery" };
-            let (request, campaign) = (format!("r{at}"), format!("c{}", rng.u8(0..4)));
+            let (tag, campaign) = (format!("r{at}"), format!("c{}", rng.u8(0..4)));
             let delivery = format!(r#","delivery":{{"timestamp":"{minute}"}}"#);
             let block = if metric == "Delivery" { &*delivery } else { "" };
-            letter.events.push(format!(
-                r#"{{"eventType":"{metric}","mail":{{"timestamp":"{minute}","messageId":"{request}-{number}","tags":{{"ses:configuration-set":["sim"],"request":["{request}"],"campaign":["{campaign}"]}}}}{block}}}"#
+            request.events.push(format!(
+                r#"{{"eventType":"{metric}","mail":{{"timestamp":"{minute}","messageId":"{tag}-{number}","tags":{{"ses:configuration-set":["sim"],"request":["{tag}"],"campaign":["{campaign}"]}}}}{block}}}"#
             ));
             let count =
                 |counts: &mut BTreeMap<_, u64>, namespace: &str, name: &str, value: &str| {
@@ -86,12 +86,12 @@ impl Letter {
                     };
                     *counts.entry(series).or_insert(0) += 1;
                 };
-            count(&mut letter.always, "A", "request", &request);
-            count(&mut letter.always, "A", "campaign", &campaign);
-            count(&mut letter.always, "C", "ses:configuration-set", "sim");
-            count(&mut letter.also, "B", "request", &request);
+            count(&mut request.always, "A", "request", &tag);
+            count(&mut request.always, "A", "campaign", &campaign);
+            count(&mut request.always, "C", "ses:configuration-set", "sim");
+            count(&mut request.also, "B", "request", &tag);
         }
-        letter
+        request
     }
 
     /// Puts the events into the body of a delivery, sometimes with a truncated one.
@@ -133,42 +133,42 @@ pub(super) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).expect("histories are short")
 }
 
-// === impl Post ===
+// === impl SenderRequests ===
 
-impl Post {
-    pub(super) fn new(plan: &Plan) -> Self {
+impl SenderRequests {
+    pub(super) fn new(plan: &HistoryPlan) -> Self {
         let mut rng = Rng::with_seed(plan.seed ^ 0x706f_7374);
         let lives = plan.lives.iter().map(|life| life.lasts + life.pause);
         let span = lives.sum::<Duration>() + plan.trouble;
-        let letters = (0..plan.requests).map(|at| Letter::new(at, plan, span, &mut rng));
-        let mut letters: Vec<_> = letters.collect();
+        let requests = (0..plan.requests).map(|at| SenderRequest::new(at, plan, span, &mut rng));
+        let mut requests: Vec<_> = requests.collect();
         for _ in 0..plan.copies {
-            let from = &letters[rng.usize(0..plan.requests)].events;
+            let from = &requests[rng.usize(0..plan.requests)].events;
             let copy = from[rng.usize(0..from.len())].clone();
-            letters[rng.usize(0..plan.requests)].events.push(copy);
+            requests[rng.usize(0..plan.requests)].events.push(copy);
         }
-        for letter in &mut letters {
-            letter.seal(&mut rng);
+        for request in &mut requests {
+            request.seal(&mut rng);
         }
-        Self(Arc::new(Mutex::new(Inner { letters, repeats: plan.repeats })))
+        Self(Arc::new(Mutex::new(SenderState { requests, repeats: plan.repeats })))
     }
 
-    pub(super) fn letters(&self) -> Vec<Letter> {
-        self.inner().letters.clone()
+    pub(super) fn requests(&self) -> Vec<SenderRequest> {
+        self.inner().requests.clone()
     }
 
     /// Whether everything was acknowledged, and nothing will be sent again.
     pub(super) fn is_done(&self) -> bool {
         let inner = self.inner();
         let answered =
-            inner.letters.iter().all(|letter| letter.acknowledged && letter.on_its_way == 0);
+            inner.requests.iter().all(|request| request.acknowledged && request.in_flight == 0);
         answered && inner.repeats == 0
     }
 
     /// Nothing is in flight any more, because the engine died.
     pub(super) fn all_back(&self) {
-        for letter in &mut self.inner().letters {
-            letter.on_its_way = 0;
+        for request in &mut self.inner().requests {
+            request.in_flight = 0;
         }
     }
 
@@ -201,9 +201,9 @@ impl Post {
                 return;
             }
             let mut inner = self.inner();
-            let letter = &mut inner.letters[at];
-            letter.on_its_way -= 1;
-            letter.acknowledged |= answer == Some(200);
+            let request = &mut inner.requests[at];
+            request.in_flight -= 1;
+            request.acknowledged |= answer == Some(200);
             world.tell(&format!("id-{at} answered {answer:?}"));
             match answer {
                 Some(200) => {}
@@ -226,18 +226,18 @@ impl Post {
     ) -> Option<(usize, Request<Body>, Duration)> {
         let now_ms = world.now_ms();
         let mut inner = self.inner();
-        let Inner { letters, repeats } = &mut *inner;
-        let due = |letter: &Letter| letter.not_before_ms <= now_ms;
+        let SenderState { requests, repeats } = &mut *inner;
+        let due = |request: &SenderRequest| request.not_before_ms <= now_ms;
         let again = *repeats > 0 && rng.u8(0..3) == 0;
-        let wanted = |letter: &Letter| {
-            due(letter)
+        let wanted = |request: &SenderRequest| {
+            due(request)
                 && if again {
-                    letter.acknowledged || letter.on_its_way > 0
+                    request.acknowledged || request.in_flight > 0
                 } else {
-                    !letter.acknowledged && letter.on_its_way == 0
+                    !request.acknowledged && request.in_flight == 0
                 }
         };
-        let mut wanted: Vec<_> = (0..letters.len()).filter(|at| wanted(&letters[*at])).collect();
+        let mut wanted: Vec<_> = (0..requests.len()).filter(|at| wanted(&requests[*at])).collect();
         if wanted.is_empty() {
             return None;
         }
@@ -248,14 +248,14 @@ impl Post {
         }
         let longest = if rng.bool() { 3000 } else { 90_000 };
         let patience = Duration::from_millis(rng.u64(1..longest));
-        let request = letters[at].request(rng);
-        letters[at].on_its_way += 1;
-        letters[at].lives.insert(life);
+        let request = requests[at].request(rng);
+        requests[at].in_flight += 1;
+        requests[at].lives.insert(life);
         world.tell(&format!("id-{at} sent"));
         Some((at, request, patience))
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner> {
+    fn inner(&self) -> MutexGuard<'_, SenderState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

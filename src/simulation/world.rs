@@ -13,10 +13,10 @@ use crate::clock::Clock;
 
 /// Cheap to clone; all clones share one world.
 #[derive(Clone, Debug)]
-pub(super) struct World(Arc<Mutex<Inner>>);
+pub(super) struct World(Arc<Mutex<WorldState>>);
 
 #[derive(Debug)]
-struct Inner {
+struct WorldState {
     clock: Clock,
     told: bool,
     hash: u64,
@@ -41,7 +41,7 @@ pub(super) const START_MS: i64 = 1_795_176_000_000;
 
 impl World {
     pub(super) fn new(told: bool) -> Self {
-        Self(Arc::new(Mutex::new(Inner {
+        Self(Arc::new(Mutex::new(WorldState {
             clock: Clock::manual(START_MS),
             told,
             hash: 0,
@@ -96,7 +96,7 @@ impl World {
         (inner.violation.clone(), inner.faults.clone(), inner.hash)
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner> {
+    fn inner(&self) -> MutexGuard<'_, WorldState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

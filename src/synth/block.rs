@@ -74,7 +74,7 @@ impl Draft<'_> {
 
     fn block_timestamp(&mut self) {
         match self.block_time {
-            BlockTime::Told => {}
+            BlockTime::Valid => {}
             BlockTime::Unreadable => {
                 let text = pick(self.rng, &UNREADABLE);
                 self.member("timestamp", text);

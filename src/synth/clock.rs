@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn the_usual_spellings() {
+    fn usual_times_are_written_as_ses_writes_them() {
         let ms = 1_795_176_000_123;
         assert_eq!(written(|out| push_timestamp(out, ms)), "2026-11-20T12:00:00.123Z");
         assert_eq!(written(|out| push_seconds(out, ms)), "2026-11-20T12:00:00Z");

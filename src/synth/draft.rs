@@ -2,8 +2,8 @@
 
 use fastrand::Rng;
 
-use super::event::Profile;
 use super::facts::{FactValue, Facts};
+use super::profile::Profile;
 use super::text::{push_hex, push_string, push_string_escaped};
 use super::words::{ABSENT, BLANK, BROKEN, INVALID, UNREAD, UNREAD_NAMES};
 use crate::ses::EventType;
@@ -11,7 +11,7 @@ use crate::ses::EventType;
 /// The timestamp in the block of the event.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum BlockTime {
-    Told,
+    Valid,
     Unreadable,
     Absent,
 }

@@ -9,34 +9,9 @@ use fastrand::Rng;
 use super::clock::MINUTE_MS;
 use super::draft::{BlockTime, Draft, pick};
 use super::facts::Facts;
-use super::mix::Mix;
+use super::profile::Profile;
 use super::words::{CAMPAIGNS, GENRES, PEOPLE, SENDERS, SUBJECTS};
 use crate::ses::EventType;
-
-/// What to generate.
-#[derive(Clone, Debug)]
-pub struct Profile {
-    /// Same seed, same events.
-    pub seed: u64,
-    /// Unix milliseconds at which the first event is published.
-    pub start_ms: i64,
-    /// Spacing of the times at which events are published.
-    pub events_per_second: f64,
-    /// Names for the tag `ses:configuration-set`; if empty, no event has a set.
-    pub configuration_sets: Vec<String>,
-    /// Distinct values of the tag `campaign`, at least one.
-    pub campaigns: usize,
-    /// Distinct values of the tag `genre`, at least one.
-    pub genres: usize,
-    /// The maximum age of an event when it is published.
-    pub minutes_late: u32,
-    /// The shares of the event types.
-    pub mix: Mix,
-    /// Approximate bytes of additional e-mail headers, in events that have headers.
-    pub header_bytes: usize,
-    /// Adds valid but unusual events.
-    pub awkward: bool,
-}
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,25 +38,6 @@ pub struct Generator {
 struct EventNames {
     campaigns: Vec<String>,
     genres: Vec<String>,
-}
-
-// === impl Profile ===
-
-impl Default for Profile {
-    fn default() -> Self {
-        Self {
-            seed: 1,
-            start_ms: 1_795_176_000_000, // 2026-11-20T12:00:00Z
-            events_per_second: 100.0,
-            configuration_sets: vec!["prod".to_owned(), "staging".to_owned()],
-            campaigns: 12,
-            genres: 4,
-            minutes_late: 0,
-            mix: Mix::default(),
-            header_bytes: 0,
-            awkward: false,
-        }
-    }
 }
 
 // === impl Generator ===
@@ -144,7 +100,7 @@ impl Generator {
             facts: Facts::new(Some(event_type), own_ms),
             event_type,
             legacy: false,
-            block_time: BlockTime::Told,
+            block_time: BlockTime::Valid,
             mail_ms,
             message_id: String::new(),
             recipients: (0..several).map(|_| recipient(rng)).collect(),
@@ -255,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn same_seed_same_bytes() {
+    fn seed_gives_the_same_bytes() {
         for awkward in [false, true] {
             assert_eq!(events(5, awkward, 300), events(5, awkward, 300));
             assert_ne!(events(5, awkward, 300), events(6, awkward, 300));
@@ -263,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_events_say_what_their_facts_say() {
+    fn plain_events_equal_their_facts() {
         for event in events(11, false, 3000) {
             let value: Value = serde_json::from_str(&event.json).unwrap();
             let event_type = EventType::parse(value["eventType"].as_str().unwrap().as_bytes());
@@ -286,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn awkward_events_say_what_their_facts_say_where_serde_can_read_them() {
+    fn awkward_events_equal_their_facts_where_serde_can_read_them() {
         let (mut read, mut unread) = (0, 0);
         for event in events(12, true, 5000) {
             assert!(!event.json.contains('\n'));
@@ -304,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn every_type_occurs_and_events_have_a_realistic_size() {
+    fn types_all_occur_and_events_have_a_realistic_size() {
         let events = events(13, false, 6000);
         let types: BTreeSet<_> = events.iter().map(|event| event.facts.event_type).collect();
         assert_eq!(types.len(), 10);
@@ -315,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn more_headers_make_larger_events() {
+    fn header_bytes_make_larger_events() {
         let size = |header_bytes| {
             let profile = Profile { header_bytes, ..Profile::default() };
             let events: Vec<_> = Generator::new(profile).take(2000).collect();
@@ -329,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_have_the_cardinality_asked_for() {
+    fn tags_have_the_requested_cardinality() {
         let profile = Profile { campaigns: 30, genres: 9, ..Profile::default() };
         let mut campaigns = BTreeSet::new();
         let mut genres = BTreeSet::new();

@@ -1,8 +1,8 @@
 //! Values between events: malformed, foreign, control and notice values.
 
 use super::stream::RecordWriter;
-use super::truth::Other;
-use super::wrap::{Wrapping, push_sns, push_sqs, quoted};
+use super::wrap::{SynthWrapping, push_sns, push_sqs, quoted};
+use crate::ses::NonEvent;
 
 pub(super) const NOTICE: &str = "Successfully validated SNS topic for Amazon SES event publishing.";
 
@@ -166,7 +166,7 @@ impl RecordWriter {
             7 | 8 => {
                 let value = FOREIGN[self.rng.usize(0..FOREIGN.len())];
                 self.line(value.as_bytes());
-                self.count(Other::Foreign, 1);
+                self.count(NonEvent::Foreign, 1);
             }
             9 => {
                 let value = NOTHING[self.rng.usize(0..NOTHING.len())];
@@ -183,7 +183,7 @@ impl RecordWriter {
 
     fn malformed(&mut self, line: &[u8]) {
         self.line(line);
-        self.count(Other::Malformed, 1);
+        self.count(NonEvent::Malformed, 1);
     }
 
     /// An event that is valid except for bytes inside one of its strings.
@@ -200,7 +200,7 @@ impl RecordWriter {
     /// 128 levels are allowed, 129 are not.
     fn levels(&mut self) {
         let levels = if self.rng.bool() { 128 } else { 129 };
-        let other = if levels == 128 { Other::Foreign } else { Other::Malformed };
+        let other = if levels == 128 { NonEvent::Foreign } else { NonEvent::Malformed };
         match self.rng.u32(0..4) {
             0 => {
                 let line = format!("{}0{}", "[".repeat(levels), "]".repeat(levels));
@@ -221,7 +221,7 @@ impl RecordWriter {
                 if levels == 128 {
                     self.stream.facts.push(event.facts);
                 } else {
-                    self.count(Other::Malformed, 1);
+                    self.count(NonEvent::Malformed, 1);
                 }
             }
         }
@@ -237,18 +237,18 @@ impl RecordWriter {
                 self.value(&json);
             }
             3 => {
-                let json = Wrapping::SqsBody.wrap(&mut self.rng, &[NOTICE]);
+                let json = SynthWrapping::SqsBody.wrap(&mut self.rng, &[NOTICE]);
                 self.value(&json);
             }
             _ => {
                 // Text is a stream: a notice and an event in one message.
                 let event = self.event().json;
                 let text = format!(" {NOTICE}{event}");
-                let json = Wrapping::SnsEnvelope.wrap(&mut self.rng, &[&text]);
+                let json = SynthWrapping::SnsEnvelope.wrap(&mut self.rng, &[&text]);
                 self.value(&json);
             }
         }
-        self.count(Other::Notice, 1);
+        self.count(NonEvent::Notice, 1);
     }
 
     fn control(&mut self) {
@@ -261,11 +261,16 @@ impl RecordWriter {
         json.push_str(
             "\\\"mail\\\":{}}\",\"SubscribeURL\":\"https://sns.eu-west-1.amazonaws.com/\"}",
         );
-        let wrapping = [Wrapping::Bare, Wrapping::Bare, Wrapping::SqsBody, Wrapping::SqsBodyObject];
+        let wrapping = [
+            SynthWrapping::Bare,
+            SynthWrapping::Bare,
+            SynthWrapping::SqsBody,
+            SynthWrapping::SqsBodyObject,
+        ];
         let wrapping = wrapping[self.rng.usize(0..wrapping.len())];
         let json = wrapping.wrap(&mut self.rng, &[&json]);
         self.value(&json);
-        self.count(Other::Control, 1);
+        self.count(NonEvent::Control, 1);
     }
 
     /// An event in eight wrappings is read; in nine, it is foreign.
@@ -275,19 +280,19 @@ impl RecordWriter {
         for level in 0..levels {
             // Text inside text doubles its backslashes, so most levels are objects or base64.
             let wrappings = [
-                Wrapping::SnsEnvelopeObject,
-                Wrapping::SqsBodyObject,
-                Wrapping::FirehoseFailed,
-                Wrapping::FirehoseRequest,
-                Wrapping::SnsEnvelope,
-                Wrapping::SqsBody,
+                SynthWrapping::SnsEnvelopeObject,
+                SynthWrapping::SqsBodyObject,
+                SynthWrapping::FirehoseFailed,
+                SynthWrapping::FirehoseRequest,
+                SynthWrapping::SnsEnvelope,
+                SynthWrapping::SqsBody,
             ];
             let few = if level % 4 == 0 { wrappings.len() } else { 3 };
             json = wrappings[self.rng.usize(0..few)].wrap(&mut self.rng, &[&json]);
         }
         self.value(&json);
         if levels == 9 {
-            self.count(Other::Foreign, 1);
+            self.count(NonEvent::Foreign, 1);
         }
     }
 
@@ -295,31 +300,32 @@ impl RecordWriter {
     fn sns_text(&mut self) {
         let text = match self.rng.u32(0..6) {
             0 => {
-                self.count(Other::Malformed, 1);
+                self.count(NonEvent::Malformed, 1);
                 "plain words, not JSON".to_owned()
             }
             1 => {
                 let event = self.plain_event();
-                self.count(Other::Malformed, 1);
+                self.count(NonEvent::Malformed, 1);
                 event[..event.len() - 1].to_owned()
             }
             2 => {
-                self.count(Other::Malformed, 1);
+                self.count(NonEvent::Malformed, 1);
                 let event = self.event().json;
                 format!("{{\"eventType\":\"Send\",\"mail\":\n{event}\n")
             }
             3 => format!("\u{feff}{}", self.event().json),
             4 => {
                 let (one, two) = (self.event().json, self.event().json);
-                self.count(Other::Foreign, 2);
+                self.count(NonEvent::Foreign, 2);
                 format!("{one}{two}\n7\n[]")
             }
             _ => {
-                self.count(Other::Malformed, 1);
+                self.count(NonEvent::Malformed, 1);
                 format!("{} NaN\n", self.event().json)
             }
         };
-        let wrapping = [Wrapping::SnsEnvelope, Wrapping::SqsBody, Wrapping::LambdaSns];
+        let wrapping =
+            [SynthWrapping::SnsEnvelope, SynthWrapping::SqsBody, SynthWrapping::LambdaSns];
         let wrapping = wrapping[self.rng.usize(0..wrapping.len())];
         let json = wrapping.wrap(&mut self.rng, &[&text]);
         self.value(&json);
@@ -334,7 +340,7 @@ impl RecordWriter {
             }
             if self.rng.bool() {
                 json.push_str(FOREIGN_ENTRIES[self.rng.usize(0..FOREIGN_ENTRIES.len())]);
-                self.count(Other::Foreign, 1);
+                self.count(NonEvent::Foreign, 1);
             } else {
                 let event = self.event().json;
                 push_sqs(&mut json, &mut self.rng, &quoted(&event));

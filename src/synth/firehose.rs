@@ -9,8 +9,8 @@ use flate2::write::GzEncoder;
 
 use super::fault::NOTICE;
 use super::stream::RecordWriter;
-use super::truth::Other;
-use super::wrap::{Wrapping, uuid};
+use super::wrap::{SynthWrapping, uuid};
+use crate::ses::NonEvent;
 
 /// Members of a record whose `data` is not valid base64 (standard alphabet, padding optional).
 const NOT_BASE64: [&str; 10] = [
@@ -36,7 +36,7 @@ impl RecordWriter {
             json.push_str(if at == 0 { "{" } else { ",{" });
             if self.rng.u32(0..5) == 0 {
                 json.push_str(NOT_BASE64[self.rng.usize(0..NOT_BASE64.len())]);
-                self.count(Other::Malformed, 1);
+                self.count(NonEvent::Malformed, 1);
             } else {
                 let data = self.record();
                 let engine = if self.rng.bool() { &STANDARD } else { &STANDARD_NO_PAD };
@@ -62,32 +62,32 @@ impl RecordWriter {
             }
             2 | 3 => self.torn_gzip(),
             4 => {
-                self.count(Other::Malformed, 1);
+                self.count(NonEvent::Malformed, 1);
                 let (mut torn, events) = (self.torn(), self.lines());
                 torn.push(b'\n');
                 [torn, events].concat()
             }
             5 => {
-                self.count(Other::Malformed, 1);
+                self.count(NonEvent::Malformed, 1);
                 let (events, torn) = (self.lines(), self.torn());
                 [events, torn].concat()
             }
             6 => {
-                self.count(Other::Notice, 1);
+                self.count(NonEvent::Notice, 1);
                 NOTICE.as_bytes().to_vec()
             }
             7 => {
-                self.count(Other::Malformed, 1);
+                self.count(NonEvent::Malformed, 1);
                 b"{\"eventType\":\"Send\",\"mail\":{\"source\":\"\xe9\"}}\n".to_vec()
             }
             8 => [b"\xef\xbb\xbf".to_vec(), self.lines()].concat(),
             9 => {
-                self.count(Other::Foreign, 2);
+                self.count(NonEvent::Foreign, 2);
                 b"{\"level\":\"info\"}\ntrue".to_vec()
             }
             10 => {
                 let event = self.event().json;
-                Wrapping::LambdaSqsSns.wrap(&mut self.rng, &[&event]).into_bytes()
+                SynthWrapping::LambdaSqsSns.wrap(&mut self.rng, &[&event]).into_bytes()
             }
             _ => self.lines(),
         }
@@ -102,7 +102,7 @@ impl RecordWriter {
     /// A truncated gzip stream. It is cut where no value is incomplete: in the header, after a
     /// flushed block, or in the trailer.
     fn torn_gzip(&mut self) -> Vec<u8> {
-        self.count(Other::Malformed, 1);
+        self.count(NonEvent::Malformed, 1);
         match self.rng.u32(0..3) {
             0 => {
                 let mut bytes = gzip(self.plain_event().as_bytes()).0;

@@ -72,7 +72,7 @@ impl Draft<'_> {
         if self.odd(10) {
             self.raw("timestamp", "\"2001-01-01T00:00:00Z\"");
         }
-        if !own && self.block_time == BlockTime::Told && self.odd(20) {
+        if !own && self.block_time == BlockTime::Valid && self.odd(20) {
             self.member("timestamp", UNREADABLE[0]);
             return;
         }
@@ -80,7 +80,7 @@ impl Draft<'_> {
         self.out.push('"');
         if self.odd(200) {
             let meant = push_odd_timestamp(&mut self.out, self.mail_ms, self.rng);
-            if own || self.block_time != BlockTime::Told {
+            if own || self.block_time != BlockTime::Valid {
                 self.facts.time_ms = meant;
             }
         } else {

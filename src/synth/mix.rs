@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn types_come_in_their_shares() {
+    fn types_occur_in_their_shares() {
         let mix: Mix = "send=3,DELIVERY_DELAY=0.5, rendering failure = 0.5,open=0".parse().unwrap();
         let mut rng = Rng::with_seed(4);
         let drawn: Vec<_> = (0..8000).map(|_| mix.draw(&mut rng)).collect();

@@ -1,12 +1,13 @@
 //! Generated SES sending events with known counts, for `demo`, the load-test harness and the tests.
 //!
-//! [`Generator`] yields events with their [`Facts`]; [`Wrapping`] puts them into the envelopes of
-//! SNS, SQS, Lambda, `EventBridge` and Firehose; [`stream`] generates one long byte stream of all
-//! this, with faults; [`Truth`] computes the expected counts under given definitions, without the
-//! rules engine. Everything is a function of a seed: the same seed generates the same bytes.
+//! [`Generator`] yields events with their [`Facts`]; [`SynthWrapping`] puts them into the envelopes
+//! of SNS, SQS, Lambda, `EventBridge` and Firehose; [`stream`] generates one long byte stream of
+//! all this, with faults; [`Truth`] computes the expected counts under given definitions, without
+//! the rules engine. Everything is a function of a seed: the same seed generates the same bytes.
 
 mod block;
 mod clock;
+mod destination;
 mod draft;
 mod event;
 mod facts;
@@ -14,6 +15,7 @@ mod fault;
 mod firehose;
 mod mail;
 mod mix;
+mod profile;
 mod shape;
 mod stream;
 mod summary;
@@ -22,10 +24,12 @@ mod truth;
 mod words;
 mod wrap;
 
-pub use event::{Generator, Profile, SynthEvent};
+pub use event::{Generator, SynthEvent};
 pub use facts::{FactValue, Facts};
 pub use mix::Mix;
+pub use profile::Profile;
 pub use stream::{EventStream, StreamOptions, stream};
-pub use summary::Summary;
-pub use truth::{Other, SeriesMinute, Truth};
-pub use wrap::{Wrapping, firehose_body};
+pub use summary::TruthSummary;
+pub use truth::{DatumKey, Truth};
+
+pub use wrap::{SynthWrapping, firehose_body};

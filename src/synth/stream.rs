@@ -9,17 +9,19 @@ use std::collections::BTreeMap;
 
 use fastrand::Rng;
 
-use super::event::{Generator, Profile, SynthEvent};
+use super::event::{Generator, SynthEvent};
 use super::facts::Facts;
+use super::profile::Profile;
 use super::text::indented;
-use super::truth::{Other, Truth};
-use super::wrap::Wrapping;
+use super::truth::Truth;
+use super::wrap::SynthWrapping;
+use crate::ses::NonEvent;
 
 /// Options of a stream.
 #[derive(Clone, Debug)]
 pub struct StreamOptions {
     /// The wrappings to use; none means bare events only.
-    pub wrappings: Vec<Wrapping>,
+    pub wrappings: Vec<SynthWrapping>,
     /// Faults, foreign values, notices and the like for each thousand wrapped values.
     pub faults_per_mille: u32,
     /// Prints some values over several lines.
@@ -38,7 +40,7 @@ pub struct EventStream {
     /// The events in it, including those of unknown type, in order.
     pub facts: Vec<Facts>,
     /// The number of innermost values of other kinds.
-    pub others: BTreeMap<Other, u64>,
+    pub non_events: BTreeMap<NonEvent, u64>,
 }
 
 /// A stream being written.
@@ -64,7 +66,7 @@ pub fn stream(profile: Profile, events: usize, options: &StreamOptions) -> Event
         writer.separate();
         let torn = writer.torn();
         writer.stream.bytes.extend_from_slice(&torn);
-        writer.count(Other::Malformed, 1);
+        writer.count(NonEvent::Malformed, 1);
     }
     writer.stream
 }
@@ -74,7 +76,7 @@ pub fn stream(profile: Profile, events: usize, options: &StreamOptions) -> Event
 impl Default for StreamOptions {
     fn default() -> Self {
         Self {
-            wrappings: Wrapping::ALL.to_vec(),
+            wrappings: SynthWrapping::ALL.to_vec(),
             faults_per_mille: 400,
             pretty: true,
             byte_order_mark: true,
@@ -91,9 +93,9 @@ impl EventStream {
         for facts in &self.facts {
             truth.add(facts);
         }
-        for (other, count) in &self.others {
+        for (other, count) in &self.non_events {
             for _ in 0..*count {
-                truth.add_other(*other);
+                truth.add_non_event(*other);
             }
         }
     }
@@ -108,14 +110,14 @@ impl RecordWriter {
         let bytes = if options.byte_order_mark { b"\xef\xbb\xbf".to_vec() } else { Vec::new() };
         Self {
             rng,
-            stream: EventStream { bytes, facts: Vec::new(), others: BTreeMap::new() },
+            stream: EventStream { bytes, facts: Vec::new(), non_events: BTreeMap::new() },
             events: Generator::new(profile),
             plain: Generator::new(plain),
         }
     }
 
-    pub(super) fn count(&mut self, other: Other, count: u64) {
-        *self.stream.others.entry(other).or_default() += count;
+    pub(super) fn count(&mut self, other: NonEvent, count: u64) {
+        *self.stream.non_events.entry(other).or_default() += count;
     }
 
     /// An event whose facts are part of the stream.
@@ -153,16 +155,17 @@ impl RecordWriter {
     /// Writes a value with events in it and returns how many.
     fn wrapped(&mut self, left: usize, options: &StreamOptions) -> usize {
         let wrapping = match self.rng.u32(0..3) {
-            0 => Wrapping::Bare,
-            _ => self.rng.choice(&options.wrappings).copied().unwrap_or(Wrapping::Bare),
+            0 => SynthWrapping::Bare,
+            _ => self.rng.choice(&options.wrappings).copied().unwrap_or(SynthWrapping::Bare),
         };
         let many = self.rng.usize(1..=wrapping.capacity()).min(left);
         let events: Vec<_> = (0..many).map(|_| self.event()).collect();
         let texts: Vec<_> = events.iter().map(|event| event.json.as_str()).collect();
-        let lawful = wrapping != Wrapping::EventBridge || events.iter().all(|event| !event.legacy);
-        let wrapping = if lawful { wrapping } else { Wrapping::Bare };
+        let lawful =
+            wrapping != SynthWrapping::EventBridge || events.iter().all(|event| !event.legacy);
+        let wrapping = if lawful { wrapping } else { SynthWrapping::Bare };
         let mut json = wrapping.wrap(&mut self.rng, &texts);
-        if wrapping != Wrapping::Bare && self.rng.u32(0..8) == 0 {
+        if wrapping != SynthWrapping::Bare && self.rng.u32(0..8) == 0 {
             json = self.wrapped_again(&json, options);
         }
         if options.pretty && self.rng.u32(0..8) == 0 {
@@ -175,7 +178,7 @@ impl RecordWriter {
     /// Puts a wrapping into a wrapping; `EventBridge` carries only events.
     fn wrapped_again(&mut self, json: &str, options: &StreamOptions) -> String {
         match self.rng.choice(&options.wrappings).copied() {
-            None | Some(Wrapping::EventBridge) => json.to_owned(),
+            None | Some(SynthWrapping::EventBridge) => json.to_owned(),
             Some(outer) => outer.wrap(&mut self.rng, &[json]),
         }
     }
@@ -184,8 +187,8 @@ impl RecordWriter {
     pub(super) fn torn(&mut self) -> Vec<u8> {
         let event = self.plain_event();
         let whole = match self.rng.u32(0..4) {
-            0 => Wrapping::SnsEnvelope.wrap(&mut self.rng, &[&event]),
-            1 => Wrapping::FirehoseRequest.wrap(&mut self.rng, &[&event]),
+            0 => SynthWrapping::SnsEnvelope.wrap(&mut self.rng, &[&event]),
+            1 => SynthWrapping::FirehoseRequest.wrap(&mut self.rng, &[&event]),
             _ => event,
         };
         let end = self.rng.usize(1..whole.len());
@@ -200,23 +203,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn same_seed_same_stream() {
+    fn seed_gives_the_same_stream() {
         let profile = Profile { awkward: true, ..Profile::default() };
         let make = || stream(profile.clone(), 300, &StreamOptions::default());
         let (one, two) = (make(), make());
         assert_eq!(one.bytes, two.bytes);
-        assert_eq!((one.facts, one.others), (two.facts, two.others));
+        assert_eq!((one.facts, one.non_events), (two.facts, two.non_events));
     }
 
     #[test]
-    fn a_stream_without_faults_is_a_sequence_of_json_values() {
+    fn stream_without_faults_is_a_sequence_of_json_values() {
         let options = StreamOptions {
             faults_per_mille: 0,
             byte_order_mark: false,
             ..StreamOptions::default()
         };
         let made = stream(Profile::default(), 500, &options);
-        assert_eq!((made.facts.len(), made.others.len()), (500, 0));
+        assert_eq!((made.facts.len(), made.non_events.len()), (500, 0));
         let values: Result<Vec<Value>, _> =
             serde_json::Deserializer::from_slice(&made.bytes).into_iter().collect();
         let values = values.unwrap();
@@ -225,25 +228,28 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_value_occurs() {
+    fn values_of_every_kind_occur() {
         let made = stream(Profile::default(), 3000, &StreamOptions::default());
-        let kinds: Vec<_> = made.others.keys().copied().collect();
-        assert_eq!(kinds, [Other::Malformed, Other::Foreign, Other::Control, Other::Notice]);
+        let kinds: Vec<_> = made.non_events.keys().copied().collect();
+        assert_eq!(
+            kinds,
+            [NonEvent::Malformed, NonEvent::Foreign, NonEvent::Control, NonEvent::Notice]
+        );
         assert!(made.facts.len() > 3000);
         assert!(made.bytes.starts_with(b"\xef\xbb\xbf"));
         let mut truth = Truth::new(&Value::Null, None, "SES");
         made.tell(&mut truth);
         assert_eq!(truth.summary().events, made.facts.len() as u64);
-        assert_eq!(truth.summary().malformed, made.others[&Other::Malformed]);
+        assert_eq!(truth.summary().malformed, made.non_events[&NonEvent::Malformed]);
     }
 
     #[test]
-    fn a_torn_end_is_one_more_fault() {
+    fn torn_end_is_one_more_fault() {
         let sound = StreamOptions { faults_per_mille: 0, ..StreamOptions::default() };
         let torn = StreamOptions { torn_end: true, ..sound.clone() };
         let (sound, torn) =
             (stream(Profile::default(), 20, &sound), stream(Profile::default(), 20, &torn));
         assert!(torn.bytes.starts_with(&sound.bytes));
-        assert_eq!(torn.others, BTreeMap::from([(Other::Malformed, 1)]));
+        assert_eq!(torn.non_events, BTreeMap::from([(NonEvent::Malformed, 1)]));
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 /// The counters of `--summary FILE`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
+pub struct TruthSummary {
     /// Events of one of the ten types.
     pub events: u64,
     /// Events that match an enabled destination.
@@ -37,9 +37,9 @@ pub struct Summary {
     pub dropped_invalid_value: u64,
 }
 
-// === impl Summary ===
+// === impl TruthSummary ===
 
-impl Summary {
+impl TruthSummary {
     /// Adds the tallies of another summary; `series` and `datums` are not sums and stay unchanged.
     pub(super) fn merge(&mut self, other: &Self) {
         self.events += other.events;

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_written_whole() {
+    fn numbers_are_written_in_full() {
         let mut out = String::new();
         for number in [0, 7, 10, 99, 100, 123_456] {
             push_number(&mut out, number);
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn indenting_changes_no_meaning() {
+    fn indenting_keeps_the_meaning() {
         let json = r#"{"a":[1,{"b":"x\"{,}"}],"c":{},"d":[]}"#;
         let before: serde_json::Value = serde_json::from_str(json).unwrap();
         let text = indented(json);

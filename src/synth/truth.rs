@@ -9,14 +9,15 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::clock::{MINUTE_MS, push_seconds};
+use super::destination::{dimensions, items, receives};
 use super::facts::{FactValue, Facts};
-use super::summary::Summary;
+use super::summary::TruthSummary;
 use super::text::push_string;
-use crate::ses::EventType;
+use crate::ses::NonEvent;
 
 /// The identity of a datum: a resolved series and a UTC minute, ordered as in the output.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SeriesMinute {
+pub struct DatumKey {
     /// Namespace of the metric.
     pub namespace: String,
     /// Metric name, such as `Send`.
@@ -27,30 +28,15 @@ pub struct SeriesMinute {
     pub minute: i64,
 }
 
-/// The kind of an innermost value that is not an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Other {
-    /// Broken JSON, base64 or gzip.
-    Malformed,
-    /// Valid JSON that is not from SES.
-    Foreign,
-    /// An event of a type that SES does not publish, or without a `mail` object.
-    UnknownType,
-    /// A subscription or unsubscribe confirmation.
-    Control,
-    /// The text that SES sends when a topic is attached.
-    Notice,
-}
-
 /// Counts facts under a definitions document.
 #[derive(Clone, Debug)]
 pub struct Truth {
     /// Events counted, by series and minute.
-    pub series: BTreeMap<SeriesMinute, u64>,
+    pub series: BTreeMap<DatumKey, u64>,
     sets: BTreeMap<String, Value>,
     default_set: Option<String>,
     namespace: String,
-    tally: Summary,
+    tally: TruthSummary,
 }
 
 // === impl Truth ===
@@ -68,14 +54,14 @@ impl Truth {
             sets,
             default_set: default_set.map(str::to_owned),
             namespace: namespace.to_owned(),
-            tally: Summary::default(),
+            tally: TruthSummary::default(),
         }
     }
 
     /// Counts one event, or one value of unknown type.
     pub fn add(&mut self, facts: &Facts) {
         let Some(event_type) = facts.event_type else {
-            self.add_other(Other::UnknownType);
+            self.add_non_event(NonEvent::UnknownType);
             return;
         };
         let Self { series, sets, default_set, namespace, tally } = self;
@@ -101,7 +87,7 @@ impl Truth {
             };
             dimensions.sort();
             let own = cloudwatch["Namespace"].as_str().or(set["Namespace"].as_str());
-            let key = SeriesMinute {
+            let key = DatumKey {
                 namespace: own.unwrap_or(namespace).to_owned(),
                 metric: event_type.metric_name().to_owned(),
                 dimensions,
@@ -118,13 +104,13 @@ impl Truth {
     }
 
     /// Counts one value that is not an event.
-    pub fn add_other(&mut self, other: Other) {
+    pub fn add_non_event(&mut self, other: NonEvent) {
         match other {
-            Other::Malformed => self.tally.malformed += 1,
-            Other::Foreign => self.tally.foreign += 1,
-            Other::UnknownType => self.tally.unknown_type += 1,
-            Other::Control => self.tally.control += 1,
-            Other::Notice => self.tally.notice += 1,
+            NonEvent::Malformed => self.tally.malformed += 1,
+            NonEvent::Foreign => self.tally.foreign += 1,
+            NonEvent::UnknownType => self.tally.unknown_type += 1,
+            NonEvent::Control => self.tally.control += 1,
+            NonEvent::Notice => self.tally.notice += 1,
         }
     }
 
@@ -137,10 +123,10 @@ impl Truth {
     }
 
     /// The counters so far.
-    pub fn summary(&self) -> Summary {
+    pub fn summary(&self) -> TruthSummary {
         let distinct: BTreeSet<_> =
             self.series.keys().map(|key| (&key.namespace, &key.metric, &key.dimensions)).collect();
-        Summary {
+        TruthSummary {
             series: distinct.len() as u64,
             datums: self.series.len() as u64,
             ..self.tally.clone()
@@ -182,72 +168,12 @@ fn set_of<'a>(
     sets.get(name).or_else(|| sets.get("*"))
 }
 
-fn items(list: &Value) -> &[Value] {
-    list.as_array().map_or(&[], Vec::as_slice)
-}
-
-fn receives(destination: &Value, event_type: EventType) -> bool {
-    destination["Enabled"] == Value::Bool(true)
-        && items(&destination["MatchingEventTypes"]).iter().any(|name| {
-            EventType::parse(name.as_str().unwrap_or_default().as_bytes()) == Some(event_type)
-        })
-}
-
-/// All dimensions of a destination, or `None` if one has an invalid value.
-fn dimensions(
-    cloudwatch: &Value,
-    event_type: EventType,
-    facts: &Facts,
-) -> Option<Vec<(String, String)>> {
-    let on_invalid = cloudwatch["OnInvalidValue"].as_str().unwrap_or("DROP").to_ascii_uppercase();
-    let mut dimensions = Vec::new();
-    for dimension in items(&cloudwatch["DimensionConfigurations"]) {
-        let name = dimension["DimensionName"].as_str().unwrap_or_default();
-        let default = dimension["DefaultDimensionValue"].as_str().unwrap_or_default();
-        let source = dimension["DimensionValueSource"].as_str().unwrap_or_default();
-        let found = match source.replace('_', "").to_ascii_lowercase().as_str() {
-            "messagetag" => facts.tags.get(name),
-            "emailheader" => facts
-                .headers
-                .iter()
-                .find(|(header, _)| header.eq_ignore_ascii_case(name))
-                .map(|(_, value)| value),
-            "linktag" if event_type == EventType::Click => facts.link_tags.get(name),
-            _ => None,
-        };
-        let value = match found {
-            Some(value) if !value.is_blank() => value.clone(),
-            _ => FactValue::from(default),
-        };
-        let sendable = match on_invalid.as_str() {
-            _ if is_valid(&value) => value.text().to_owned(),
-            "DEFAULT" if is_valid(&FactValue::from(default)) => default.to_owned(),
-            "SANITIZE" => sanitized(value.text()),
-            _ => return None,
-        };
-        dimensions.push((name.to_owned(), sendable));
-    }
-    Some(dimensions)
-}
-
-fn is_allowed(letter: char) -> bool {
-    letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '@' | '-')
-}
-
-fn is_valid(value: &FactValue) -> bool {
-    matches!(value, FactValue::Text(text)
-        if (1..=255).contains(&text.len()) && text.chars().all(is_allowed))
-}
-
-fn sanitized(text: &str) -> String {
-    text.chars().take(255).map(|letter| if is_allowed(letter) { letter } else { '_' }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::ses::EventType;
 
     const NOON: i64 = 1_795_176_000_000;
 
@@ -299,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_click_and_a_send_by_hand() {
+    fn click_and_send_are_counted_as_by_hand() {
         let mut truth = Truth::new(&definitions("DROP"), None, "SES");
         truth.add(&facts(EventType::Click, "spring"));
         truth.add(&facts(EventType::Send, "spring"));
@@ -360,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn routing_by_hand() {
+    fn routing_equals_that_by_hand() {
         let mut other = Truth::new(&definitions("DROP"), None, "SES");
         other.add(&facts(EventType::Reject, "a")); // matched, but no CloudWatch destination
         other.add(&facts(EventType::Open, "a")); // the destination is not enabled
@@ -371,12 +297,12 @@ mod tests {
         unknown.configuration_set = Some("nowhere".to_owned());
         other.add(&unknown);
         other.add(&Facts::new(None, NOON));
-        other.add_other(Other::Notice);
+        other.add_non_event(NonEvent::Notice);
         let mut truth = Truth::new(&definitions("DROP"), Some("prod"), "SES");
         truth.add(&setless);
         truth.add(&unknown);
         truth.merge(other);
-        let expected = Summary {
+        let expected = TruthSummary {
             events: 6,
             matched: 2,
             unmatched: 1,
@@ -387,7 +313,7 @@ mod tests {
             counts: 2,
             series: 2,
             datums: 2,
-            ..Summary::default()
+            ..TruthSummary::default()
         };
         assert_eq!(truth.summary(), expected);
 

@@ -12,7 +12,7 @@ const ARRIVAL_MS: i64 = 1_795_176_000_000;
 
 /// One way of wrapping events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Wrapping {
+pub enum SynthWrapping {
     /// The event itself.
     Bare,
     /// An SNS envelope, the event as text in `Message`.
@@ -35,7 +35,7 @@ pub enum Wrapping {
     FirehoseFailed,
 }
 
-impl Wrapping {
+impl SynthWrapping {
     /// Every wrapping.
     pub const ALL: [Self; 10] = [
         Self::Bare,
@@ -59,7 +59,7 @@ impl Wrapping {
         }
     }
 
-    /// Wraps events, each a JSON value without a newline. More than [`Wrapping::capacity`] of them
+    /// Wraps events, each a JSON value without a newline. More than [`SynthWrapping::capacity`] of them
     /// make several values back to back.
     pub fn wrap(self, rng: &mut Rng, events: &[&str]) -> String {
         let size: usize = events.iter().map(|event| event.len()).sum();
@@ -235,27 +235,27 @@ mod tests {
     }
 
     #[test]
-    fn every_wrapping_holds_what_was_put_in() {
+    fn wrappings_contain_what_was_wrapped() {
         let mut rng = Rng::with_seed(3);
         let line = json!(format!("{EVENT}\n"));
-        for wrapping in Wrapping::ALL {
+        for wrapping in SynthWrapping::ALL {
             let value = read(&wrapping.wrap(&mut rng, &[EVENT]));
             let entry = &value["Records"][0];
             match wrapping {
-                Wrapping::Bare => assert_eq!(value, read(EVENT)),
-                Wrapping::SnsEnvelope => assert_eq!(value["Message"], line),
-                Wrapping::SnsEnvelopeObject => assert_eq!(value["Message"], read(EVENT)),
-                Wrapping::EventBridge => assert_eq!(value["detail"], read(EVENT)),
-                Wrapping::SqsBody => assert_eq!(entry["body"], line),
-                Wrapping::SqsBodyObject => assert_eq!(entry["body"], read(EVENT)),
-                Wrapping::LambdaSns => assert_eq!(entry["Sns"]["Message"], line),
-                Wrapping::LambdaSqsSns => {
+                SynthWrapping::Bare => assert_eq!(value, read(EVENT)),
+                SynthWrapping::SnsEnvelope => assert_eq!(value["Message"], line),
+                SynthWrapping::SnsEnvelopeObject => assert_eq!(value["Message"], read(EVENT)),
+                SynthWrapping::EventBridge => assert_eq!(value["detail"], read(EVENT)),
+                SynthWrapping::SqsBody => assert_eq!(entry["body"], line),
+                SynthWrapping::SqsBodyObject => assert_eq!(entry["body"], read(EVENT)),
+                SynthWrapping::LambdaSns => assert_eq!(entry["Sns"]["Message"], line),
+                SynthWrapping::LambdaSqsSns => {
                     assert_eq!(read(entry["body"].as_str().unwrap())["Message"], line);
                 }
-                Wrapping::FirehoseRequest => {
+                SynthWrapping::FirehoseRequest => {
                     assert_eq!(decoded(&value["records"][0]["data"]), line.as_str().unwrap());
                 }
-                Wrapping::FirehoseFailed => {
+                SynthWrapping::FirehoseFailed => {
                     assert_eq!(decoded(&value["rawData"]), line.as_str().unwrap());
                 }
             }
@@ -263,23 +263,23 @@ mod tests {
     }
 
     #[test]
-    fn several_events_share_a_value_up_to_its_capacity() {
+    fn events_share_a_value_up_to_its_capacity() {
         let mut rng = Rng::with_seed(3);
-        for wrapping in Wrapping::ALL {
+        for wrapping in SynthWrapping::ALL {
             let events = vec![EVENT; wrapping.capacity() + 1];
             let text = wrapping.wrap(&mut rng, &events);
             let values: Result<Vec<Value>, _> =
                 serde_json::Deserializer::from_str(&text).into_iter().collect();
             assert_eq!(values.unwrap().len(), 2, "{wrapping:?}");
         }
-        let full = read(&Wrapping::FirehoseRequest.wrap(&mut rng, &[EVENT; 20]));
+        let full = read(&SynthWrapping::FirehoseRequest.wrap(&mut rng, &[EVENT; 20]));
         let held: String =
             full["records"].as_array().unwrap().iter().map(|r| decoded(&r["data"])).collect();
         assert_eq!(held, format!("{EVENT}\n").repeat(20));
     }
 
     #[test]
-    fn a_firehose_body_echoes_its_arguments() {
+    fn firehose_body_contains_its_arguments() {
         let body = firehose_body("id-1", 1_795_176_000_123, [&b"{}"[..], b"\xff"].into_iter());
         assert_eq!(
             body,

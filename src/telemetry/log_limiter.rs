@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn one_line_is_let_through_in_each_span_and_the_others_are_counted() {
+    async fn line_is_allowed_once_in_each_span_and_others_are_counted() {
         let metrics = Metrics::new().expect("metrics");
         let limit = LogLimiter::new(Duration::from_secs(10), Arc::clone(&metrics));
         let mut allowed = 0;

@@ -15,28 +15,11 @@ use super::labels::{
     ForwardOutcome, LetterOutcome, ObjectOutcome, RejectReason, Reload, RequestOutcome, Routing,
     SnsDoubt, SubscriptionOutcome, TaskName, TlsReload, ValueClass,
 };
+use super::metric::{Metric, MetricKind};
 use super::process::{PROCESS_METRICS, Process};
 use super::total::Total;
 use crate::ack::FinalReason;
 use crate::label::Label;
-
-/// What a metric measures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MetricKind {
-    Counter,
-    Gauge,
-    Histogram,
-}
-
-/// The documentation of a metric.
-#[derive(Clone, Copy, Debug)]
-pub struct Metric {
-    pub name: &'static str,
-    pub kind: MetricKind,
-    /// Its label and all values of the label.
-    pub label: Option<(&'static str, &'static [&'static str])>,
-    pub help: &'static str,
-}
 
 /// A field of [`Metrics`], which knows how to register itself.
 trait MetricHandle {

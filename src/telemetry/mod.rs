@@ -3,14 +3,15 @@
 //! Names follow one grammar, `postmeter_<noun>_<unit>[_total]`, except for process metrics, whose
 //! names are standard. A metric is one row of `metrics!`, a label value one row of `labels!`;
 //! registration, help texts and the documentation are generated from these rows.
+
 mod exposition;
 mod family;
 mod labels;
 mod log_limiter;
 mod logs;
+mod metric;
 mod metrics;
 mod process;
-
 mod total;
 
 pub use exposition::read_metrics;
@@ -22,6 +23,7 @@ pub use labels::{
 };
 pub use log_limiter::LogLimiter;
 pub use logs::{LogFormat, init_logs};
-pub use metrics::{Gauges, LATENESS_BOUNDS, Metric, MetricKind, Metrics, markdown_table};
+pub use metric::{Metric, MetricKind};
+pub use metrics::{Gauges, LATENESS_BOUNDS, Metrics, markdown_table};
 pub use process::Process;
 pub use total::Total;

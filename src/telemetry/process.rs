@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::metrics::{Metric, MetricKind};
+use super::metric::{Metric, MetricKind};
 
 /// The metrics of [`Process`].
 pub(super) const PROCESS_METRICS: [Metric; 4] = [
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     #[cfg_attr(not(target_os = "linux"), ignore = "Linux alone tells")]
-    fn the_process_is_this_one() {
+    fn process_is_this_one() {
         let process = Process::read().expect("Linux tells");
         #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
         let now = Clock::System.now_ms() as f64 / 1000.0;
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn each_metric_is_shown_with_its_kind() {
+    fn metrics_are_shown_with_their_kind() {
         let process = Process {
             cpu_seconds: 1.25,
             resident_bytes: 4096,

@@ -169,7 +169,7 @@ fn say(ended: &Ended) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn kills_lose_nothing_and_double_no_more_than_is_in_doubt() {
+async fn kills_lose_nothing_and_duplicate_no_more_than_is_in_doubt() {
     let mut chaos = Chaos::new().await;
     let mut daemon = chaos.start();
     let load = Load::start(daemon.firehose());
@@ -189,7 +189,7 @@ async fn kills_lose_nothing_and_double_no_more_than_is_in_doubt() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn kills_without_a_call_on_its_way_change_nothing() {
+async fn kills_without_a_call_in_flight_change_nothing() {
     let mut chaos = Chaos::new().await;
     chaos.fake.pause_listening().await;
     let mut daemon = chaos.start();

@@ -145,7 +145,7 @@ fn most_attributes() -> String {
 /// Every form of request in the protocol, in sequence on one connection, each twice: a retry has
 /// the same ID, and is counted once.
 #[tokio::test]
-async fn every_form_of_request_is_answered_by_the_letter_and_counted_once() {
+async fn requests_of_every_form_get_the_specified_response_and_are_counted_once() {
     let app = TestApp::in_memory(|config| config.limits.series = 100_000).await;
     let mut traffic = Traffic::new(500);
     let nothing: [&str; 0] = [];
@@ -204,7 +204,7 @@ async fn every_form_of_request_is_answered_by_the_letter_and_counted_once() {
 /// A second implementation: moto's Firehose, which delivers to endpoints by itself, without
 /// Firehose's headers and with seconds instead of milliseconds.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_emulators_stream_delivers_is_counted() {
+async fn deliveries_of_the_emulators_stream_are_counted() {
     let Some(emulator) = std::env::var_os("POSTMETER_MINISTACK") else {
         println!("skipped: POSTMETER_MINISTACK names no emulator; `make test` provides one");
         return;

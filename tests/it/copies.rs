@@ -217,7 +217,7 @@ async fn definitions_that_are_read_again_leave_copies_out_as_before() {
     let mut traffic = plain_traffic(85);
     let records = traffic.records(50);
     assert_eq!(app.firehose().deliver("before", &records).await.status, 200);
-    app.book.reload().await.expect("sound definitions");
+    app.catalog.reload().await.expect("sound definitions");
     assert_eq!(app.firehose().deliver("after", &records).await.status, 200);
     assert_counted(&app, &traffic, 100).await;
 }

@@ -87,12 +87,12 @@ fn count_and_compare(
 }
 
 #[test]
-fn a_hundred_thousand_events_in_every_wrapping_and_with_every_fault_equal_the_truth() {
+fn counts_of_100000_events_in_every_wrapping_and_with_every_fault_equal_the_truth() {
     count_and_compare(1, EVENTS, "config/definitions.json", None, false);
 }
 
 #[test]
-fn gzip_a_default_set_and_the_extensions_equal_the_truth() {
+fn counts_with_gzip_default_set_and_extensions_equal_the_truth() {
     for seed in 2..6 {
         let gzip = seed % 2 == 0;
         count_and_compare(seed, 5_000, "config/examples/extensions.json", Some("newsletter"), gzip);
@@ -101,7 +101,7 @@ fn gzip_a_default_set_and_the_extensions_equal_the_truth() {
 }
 
 #[test]
-fn many_inputs_are_counted_as_one_and_those_that_cannot_be_read_are_named_in_order() {
+fn inputs_are_counted_as_one_and_unreadable_ones_are_named_in_order() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).display().to_string();
     let mut truth = Truth::new(&definitions(DEFINITIONS), None, "SES");
@@ -140,7 +140,7 @@ fn many_inputs_are_counted_as_one_and_those_that_cannot_be_read_are_named_in_ord
 }
 
 #[test]
-fn the_first_value_that_could_not_be_read_is_named_by_its_place() {
+fn first_unreadable_value_is_named_with_its_place() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).display().to_string();
     let (sound, faulty, later) = (path("sound"), path("faulty.gz"), path("later"));
@@ -162,7 +162,7 @@ fn the_first_value_that_could_not_be_read_is_named_by_its_place() {
 }
 
 #[test]
-fn who_names_stdin_first_has_all_of_it() {
+fn stdin_named_several_times_is_read_once() {
     let events =
         "{\"eventType\":\"Send\",\"mail\":{\"tags\":{\"ses:configuration-set\":\"prod\"}}}\n"
             .repeat(50_000);

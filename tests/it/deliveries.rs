@@ -442,10 +442,10 @@ async fn definitions_are_swapped_whole_and_a_faulty_document_changes_nothing() {
     let firehose = app.firehose();
     assert_eq!(firehose.deliver("1", &[send_of("a")]).await.status, 200);
     std::fs::write(&path, only("NONSENSE")).expect("a file");
-    assert!(app.book.reload().await.is_err());
+    assert!(app.catalog.reload().await.is_err());
     assert_eq!(firehose.deliver("2", &[send_of("a")]).await.status, 200);
     std::fs::write(&path, only("BOUNCE")).expect("a file");
-    app.book.reload().await.expect("it is sound");
+    app.catalog.reload().await.expect("it is sound");
     assert_eq!(firehose.deliver("3", &[send_of("a")]).await.status, 200);
     assert_eq!(app.metric("postmeter_events_total{routing=\"matched\"}").await, 2);
     assert_eq!(app.metric("postmeter_events_total{routing=\"unmatched\"}").await, 1);

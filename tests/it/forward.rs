@@ -413,12 +413,12 @@ async fn new_definitions_forward_elsewhere() {
     let (before, after) = (events(9, 20), events(10, 20));
     assert_eq!(app.firehose().deliver("1", &before).await.status, 200);
     place.define(&[to_firehose()]);
-    app.book.reload().await.expect("they are sound");
+    app.catalog.reload().await.expect("they are sound");
     assert_eq!(app.firehose().deliver("2", &after).await.status, 200);
     assert_taken(&fake, "sns", &lines(&before));
     assert_taken(&fake, "firehose", &lines(&after));
     place.define(&[]);
-    app.book.reload().await.expect("they are sound");
+    app.catalog.reload().await.expect("they are sound");
     assert_eq!(app.firehose().deliver("3", &after).await.status, 200);
     assert_eq!((forwards(&app, "sent").await, counted(&app).await), (40, 60));
     app.stop().await;
@@ -432,7 +432,7 @@ async fn definitions_that_forward_to_where_events_come_from_are_refused() {
     let topic = TopicArn::parse(TOPIC).expect("an ARN");
     let app = place.app(&fake, |config| config.sns.topics = vec![topic]).await;
     place.define(&[to_sns()]);
-    let refused = app.book.reload().await.expect_err("it is a circle");
+    let refused = app.catalog.reload().await.expect_err("it is a circle");
     assert!(refused.to_string().contains("this would loop events back"), "{refused}");
     let all = events(11, 5);
     assert_eq!(app.firehose().deliver("1", &all).await.status, 200);

@@ -37,7 +37,7 @@ async fn crash_doubt(daemon: &Daemon) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_answered_survives_kill_and_is_counted_once() {
+async fn acknowledged_requests_survive_kill_and_are_counted_once() {
     let directory = tempfile::tempdir().expect("a directory");
     let fake = FakeCloudWatch::start().await;
     let mut traffic = Traffic::new(70);
@@ -76,7 +76,7 @@ async fn what_was_answered_survives_kill_and_is_counted_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_on_its_way_at_a_kill_is_in_doubt_as_told() {
+async fn call_in_flight_at_a_kill_is_in_doubt_as_configured() {
     for (ambiguous, held) in [("retry", 2 * 30), ("drop", 30)] {
         let directory = tempfile::tempdir().expect("a directory");
         let fake = FakeCloudWatch::start().await;
@@ -109,7 +109,7 @@ async fn a_call_on_its_way_at_a_kill_is_in_doubt_as_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_published_in_time_stays_in_the_journal() {
+async fn counts_not_published_in_time_stay_in_the_journal() {
     let mut doubts = Vec::new();
     // A call in flight at the very end of the grace period is in doubt and reported so: not in all
     // five rounds.
@@ -136,7 +136,7 @@ async fn what_cannot_be_published_in_time_stays_in_the_journal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_journal_belongs_to_one_process() {
+async fn journal_belongs_to_one_process() {
     let directory = tempfile::tempdir().expect("a directory");
     let fake = FakeCloudWatch::start().await;
     let _first = start(&fake, directory.path(), &[]);
@@ -157,7 +157,7 @@ async fn a_journal_belongs_to_one_process() {
 
 /// No file of this process may exceed 32 KiB, so writing more fails as on a full disk.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_disk_does_not_take_is_refused_and_counted_when_it_comes_again() {
+async fn requests_that_the_disk_does_not_take_are_rejected_and_counted_when_retried() {
     let directory = tempfile::tempdir().expect("a directory");
     let fake = FakeCloudWatch::start().await;
     let mut limited = Command::new("bash");

@@ -39,7 +39,7 @@ fn events(report: &Value) -> [u64; 5] {
 }
 
 #[tokio::test]
-async fn what_a_daemon_publishes_is_verified_to_the_count() {
+async fn published_counts_are_verified_exactly() {
     let recorder = Recorder::start(&["--latency", "1ms", "--jitter", "2ms"]);
     let daemon = recorder.daemon(&[]);
     let (url, admin) = (firehose(&daemon), admin(&daemon));
@@ -94,7 +94,7 @@ async fn what_a_daemon_publishes_is_verified_to_the_count() {
 const FIRST_TAKEN_TWICE: [&str; 4] = ["--fail-after-accept", "0.5", "--seed", "4"];
 
 #[tokio::test]
-async fn counts_too_many_pass_up_to_the_doubt_that_the_daemon_names() {
+async fn excess_counts_pass_up_to_the_doubt_that_the_daemon_reports() {
     // Of the first calls one is accepted with a 500, the next two are throttled, then again.
     let recorder =
         Recorder::start(&["--throttle", "0.2", "--fail-after-accept", "0.5", "--seed", "8"]);
@@ -113,7 +113,7 @@ async fn counts_too_many_pass_up_to_the_doubt_that_the_daemon_names() {
 }
 
 #[tokio::test]
-async fn counts_too_many_without_a_named_doubt_are_a_failure() {
+async fn excess_counts_without_reported_doubt_are_a_failure() {
     let recorder = Recorder::start(&FIRST_TAKEN_TWICE);
     let daemon = recorder.daemon(&[]);
     let url = firehose(&daemon);
@@ -126,7 +126,7 @@ async fn counts_too_many_without_a_named_doubt_are_a_failure() {
 }
 
 #[tokio::test]
-async fn what_an_earlier_run_left_to_publish_is_waited_for() {
+async fn counts_left_by_an_earlier_run_are_waited_for() {
     let recorder = Recorder::start(&[]);
     let daemon = recorder.daemon(&[("POSTMETER__CLOUDWATCH__FLUSH_INTERVAL", "3s")]);
     let (url, admin) = (firehose(&daemon), admin(&daemon));
@@ -147,7 +147,7 @@ async fn what_an_earlier_run_left_to_publish_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_truth_by_other_definitions_is_a_difference() {
+async fn truth_by_other_definitions_is_a_difference() {
     let recorder = Recorder::start(&[]);
     let daemon = recorder.daemon(&[]);
     let (url, admin) = (firehose(&daemon), admin(&daemon));
@@ -183,7 +183,7 @@ fn acknowledged(received: &Received) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn a_refused_delivery_comes_again_under_its_own_id() {
+async fn rejected_delivery_is_retried_under_its_own_id() {
     for gzip in [false, true] {
         // For each request the first attempt is rejected, and the second gets the response to
         // another one.
@@ -231,7 +231,7 @@ async fn a_refused_delivery_comes_again_under_its_own_id() {
 }
 
 #[tokio::test]
-async fn what_is_refused_for_too_long_is_in_doubt_and_a_failure() {
+async fn delivery_rejected_for_too_long_is_in_doubt_and_a_failure() {
     let daemon = Daemon::start(&[
         ("POSTMETER__FIREHOSE__ACCESS_KEYS", "right"),
         ("POSTMETER__CLOUDWATCH__PUBLISH", "memory"),
@@ -250,7 +250,7 @@ async fn what_is_refused_for_too_long_is_in_doubt_and_a_failure() {
 /// One connection, a response after 50 ms, a request due every 10 ms: the 20th is due after 190 ms
 /// and gets its response after 1000 ms at the earliest, though that takes only 50 ms.
 #[tokio::test]
-async fn with_a_rate_latency_counts_from_when_a_request_was_due() {
+async fn latency_at_a_rate_is_measured_from_when_a_request_was_due() {
     let endpoint = Endpoint::start(|_, received| async move {
         sleep(Duration::from_millis(50)).await;
         acknowledged(&received)
@@ -272,7 +272,7 @@ async fn with_a_rate_latency_counts_from_when_a_request_was_due() {
 }
 
 #[tokio::test]
-async fn an_interrupt_ends_the_sending_and_what_was_sent_is_reported() {
+async fn interrupt_ends_the_sending_and_the_report_covers_what_was_sent() {
     let endpoint = Endpoint::start(|_, received| async move { acknowledged(&received) }).await;
     let url = format!("http://{}/firehose", endpoint.address);
     let folder = TempDir::new().expect("a folder");
@@ -300,7 +300,7 @@ async fn an_interrupt_ends_the_sending_and_what_was_sent_is_reported() {
 }
 
 #[tokio::test]
-async fn a_daemon_that_goes_away_costs_the_comparison_and_not_the_report() {
+async fn daemon_that_disappears_prevents_the_comparison_but_not_the_report() {
     // The first request gets the admin listener's response, later ones do not.
     let asked = Arc::new(AtomicBool::new(false));
     let endpoint = Endpoint::start(move |_, received| {
@@ -323,7 +323,7 @@ async fn a_daemon_that_goes_away_costs_the_comparison_and_not_the_report() {
 }
 
 #[test]
-fn a_file_is_counted_as_its_truth_says() {
+fn file_is_counted_as_its_truth_says() {
     let folder = TempDir::new().expect("a folder");
     let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
     let (truth, summary) = (path("truth"), path("summary"));
@@ -370,7 +370,7 @@ fn a_file_is_counted_as_its_truth_says() {
 }
 
 #[test]
-fn wrong_usage_says_what_is_wrong_and_exits_with_2() {
+fn wrong_usage_is_explained_and_exits_with_2() {
     let http = ["firehose-http", "http://127.0.0.1:9/firehose"];
     for (args, said) in [
         (&["firehose-http"][..], "<URL>"),
@@ -400,7 +400,7 @@ fn wrong_usage_says_what_is_wrong_and_exits_with_2() {
 }
 
 #[test]
-fn each_command_has_help_with_an_example() {
+fn commands_have_help_with_an_example() {
     for command in ["firehose-http", "firehose-stream", "file", "record"] {
         let output = load(&[command, "--help"]).output().expect("the harness starts");
         assert!(output.status.success());

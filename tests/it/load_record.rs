@@ -58,7 +58,7 @@ async fn stats_of(recorder: &Recorder) -> Value {
 }
 
 #[tokio::test]
-async fn sums_are_exact_whatever_form_the_amounts_have() {
+async fn sums_are_exact_for_every_form_of_amounts() {
     let recorder = Recorder::start(&[]);
     let client = client(&recorder);
     let statistics =
@@ -92,7 +92,7 @@ async fn sums_are_exact_whatever_form_the_amounts_have() {
 }
 
 #[tokio::test]
-async fn faults_are_what_the_client_takes_them_for() {
+async fn faults_are_what_the_client_reads_them_as() {
     for (option, code, is_held) in [
         ("--throttle", "Throttling", false),
         ("--fail", "InternalServiceError", false),
@@ -109,7 +109,7 @@ async fn faults_are_what_the_client_takes_them_for() {
 }
 
 #[tokio::test]
-async fn a_call_without_room_is_refused_whole() {
+async fn call_without_room_is_rejected_as_a_whole() {
     let recorder = Recorder::start(&["--entries", "2"]);
     let client = client(&recorder);
     let datums = |names: &[&str]| -> Vec<_> {
@@ -123,7 +123,7 @@ async fn a_call_without_room_is_refused_whole() {
 }
 
 #[tokio::test]
-async fn what_is_no_call_is_refused() {
+async fn requests_that_are_not_calls_are_rejected() {
     let recorder = Recorder::start(&[]);
     let (status, said) = get(recorder.address, "/somewhere").await;
     assert_eq!((status, said.contains("/series")), (404, true), "{said}");

@@ -34,7 +34,7 @@ fn counted(taken: &[Vec<u8>]) -> u64 {
 
 /// For every call, the next records on its connection are those that failed, in order.
 #[tokio::test]
-async fn only_the_records_that_failed_are_sent_again() {
+async fn failed_records_alone_are_sent_again() {
     let taken: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
     let list = Arc::clone(&taken);
     let endpoint = Endpoint::start(move |number, received| {
@@ -75,7 +75,7 @@ async fn only_the_records_that_failed_are_sent_again() {
 }
 
 #[tokio::test]
-async fn a_call_of_unknown_outcome_is_repeated_and_told_of_but_a_throttled_one_is_sure() {
+async fn call_of_unknown_outcome_is_retried_and_doubtful_and_a_throttled_one_is_not() {
     let endpoint = Endpoint::start(|number, received| async move {
         match number {
             0 => (400, json!({"__type": "ThrottlingException"}).to_string()),
@@ -99,7 +99,7 @@ async fn a_call_of_unknown_outcome_is_repeated_and_told_of_but_a_throttled_one_i
 }
 
 #[tokio::test]
-async fn what_fails_for_too_long_is_not_delivered_and_a_failure() {
+async fn records_that_fail_for_too_long_are_not_delivered_and_a_failure() {
     let endpoint =
         Endpoint::start(|_, received| async move { answer(&records(&received), |at| at > 4) })
             .await;

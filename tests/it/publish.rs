@@ -34,7 +34,7 @@ async fn send(app: &TestApp, traffic: &mut Traffic, requests: usize, name: &str)
 }
 
 #[tokio::test]
-async fn what_was_sent_is_published_exactly() {
+async fn sent_events_are_published_exactly() {
     let fake = FakeCloudWatch::start().await;
     let app = TestApp::start(&fake, |_| {}).await;
     let mut traffic = Traffic::new(11);
@@ -49,7 +49,7 @@ async fn what_was_sent_is_published_exactly() {
 /// Throttling, 429, 408, 413, refused connections and rejected credentials are certainly not
 /// ingested: everything is published once, and nothing is in doubt.
 #[tokio::test]
-async fn what_was_surely_not_ingested_is_repeated_until_it_is() {
+async fn data_certainly_not_ingested_is_retried_until_it_is() {
     let faults = [
         Fault::Throttle,
         Fault::TooManyRequests429,
@@ -91,7 +91,7 @@ async fn refused_connections_leave_no_doubt() {
 
 /// The gauge is 1 while any namespace is denied, even if another is accepted.
 #[tokio::test]
-async fn a_refusal_shows_in_the_gauge_and_ends_with_it() {
+async fn denied_permissions_show_in_the_gauge_until_they_are_fixed() {
     let fake = FakeCloudWatch::start().await;
     fake.set_mode_for("Mail/Reputation", Fault::AccessDenied403);
     let app = TestApp::start(&fake, |config| {
@@ -114,7 +114,7 @@ async fn a_refusal_shows_in_the_gauge_and_ends_with_it() {
 
 /// Rejected credentials are fetched again, although they claim to be valid for years.
 #[tokio::test(flavor = "multi_thread")]
-async fn refused_credentials_are_fetched_anew() {
+async fn rejected_credentials_are_fetched_again() {
     let fake = FakeCloudWatch::start().await;
     fake.expire_key("OLD");
     let credentials = Endpoint::start(|number, _| async move {
@@ -142,7 +142,7 @@ async fn refused_credentials_are_fetched_anew() {
 /// However often a call is denied, one log line per minute names the action, the namespace and the
 /// identity.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_is_said_once_a_minute_with_all_that_mends_it() {
+async fn denied_permissions_are_logged_once_a_minute_with_the_fix() {
     let fake = FakeCloudWatch::start().await;
     fake.set_mode(Fault::AccessDenied403);
     let variables = [("AWS_ENDPOINT_URL", &*fake.url()), ("POSTMETER__SHUTDOWN__GRACE", "100ms")];
@@ -162,7 +162,7 @@ async fn a_refusal_is_said_once_a_minute_with_all_that_mends_it() {
 /// One datum that CloudWatch rejects, named or not, is dropped with its reason; every other one is
 /// published exactly.
 #[tokio::test]
-async fn one_refused_datum_costs_only_itself() {
+async fn rejected_datum_costs_only_itself() {
     let faults = [Fault::RefuseNamed("opera".to_owned()), Fault::RefuseUnnamed("opera".to_owned())];
     for (seed, fault) in (40..).zip(faults) {
         let fake = FakeCloudWatch::start().await;
@@ -184,7 +184,7 @@ async fn one_refused_datum_costs_only_itself() {
 
 /// A rejection that names no datum drops none, however long it lasts.
 #[tokio::test]
-async fn a_refusal_of_everything_gives_up_nothing() {
+async fn rejection_without_a_named_datum_gives_up_nothing() {
     for message in ["The value Mail for parameter Namespace is invalid.", "The request is invalid."]
     {
         let fake = FakeCloudWatch::start().await;
@@ -201,7 +201,7 @@ async fn a_refusal_of_everything_gives_up_nothing() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_too_large_is_cut() {
+async fn call_that_is_too_large_is_split() {
     let fake = FakeCloudWatch::start().await;
     fake.script(vec![Fault::TooLarge413, Fault::TooLarge413]);
     let app = TestApp::start(&fake, |_| {}).await;
@@ -230,7 +230,7 @@ fn faults_in_doubt() -> [(Fault, bool); 7] {
 /// ingested, and is never more; with `drop`, published and doubtful counts together are what was
 /// sent.
 #[tokio::test]
-async fn what_is_in_doubt_is_counted_and_bounds_the_error() {
+async fn doubt_is_counted_and_bounds_the_error() {
     for (seed, (fault, ingested)) in (60..).zip(faults_in_doubt()) {
         for ambiguous in [Ambiguous::Retry, Ambiguous::Drop] {
             let fake = FakeCloudWatch::start().await;
@@ -262,7 +262,7 @@ async fn what_is_in_doubt_is_counted_and_bounds_the_error() {
 }
 
 #[tokio::test]
-async fn a_call_in_doubt_is_repeated_byte_for_byte_before_its_slot_takes_another() {
+async fn call_in_doubt_is_retried_byte_for_byte_before_its_slot_takes_another() {
     let fake = FakeCloudWatch::start().await;
     fake.set_mode(Fault::Http500After);
     let app = TestApp::start(&fake, |config| config.cloudwatch.concurrency = 1).await;

@@ -24,7 +24,7 @@ async fn published(fake: &FakeCloudWatch, settle_deadline: Duration) -> TestApp 
 }
 
 #[tokio::test]
-async fn an_answer_comes_when_its_counts_are_accepted_and_not_before() {
+async fn response_comes_when_its_counts_are_accepted_and_not_before() {
     let fake = FakeCloudWatch::start().await;
     let hold = Hold::new();
     fake.set_mode(Fault::HoldUntilReleased(hold.clone()));
@@ -42,7 +42,7 @@ async fn an_answer_comes_when_its_counts_are_accepted_and_not_before() {
 
 /// A request with counts in one namespace does not wait for another that is denied.
 #[tokio::test]
-async fn an_answer_waits_only_for_the_namespaces_that_its_request_wrote_to() {
+async fn response_waits_only_for_the_namespaces_that_its_request_wrote_to() {
     let fake = FakeCloudWatch::start().await;
     fake.set_mode_for("Mail/Reputation", Fault::AccessDenied403);
     let app = TestApp::start(&fake, |config| {
@@ -82,7 +82,7 @@ async fn an_answer_waits_only_for_the_namespaces_that_its_request_wrote_to() {
 /// While CloudWatch is unavailable, a merged request gets 503 at the deadline, a retry joins it,
 /// and new ones are rejected before the merge. Afterwards everything merged is published once.
 #[tokio::test]
-async fn an_outage_stops_the_intake_and_doubles_nothing() {
+async fn outage_stops_the_intake_and_duplicates_nothing() {
     let fake = FakeCloudWatch::start().await;
     let deadline = settle_deadline();
     let app = published(&fake, deadline).await;
@@ -133,7 +133,7 @@ async fn an_outage_stops_the_intake_and_doubles_nothing() {
 /// Many requests, one fault after another: every request that got 200 is counted once, also if its
 /// sender retried until then.
 #[tokio::test]
-async fn senders_that_repeat_until_they_hear_200_are_counted_once() {
+async fn senders_that_retry_until_they_get_200_are_counted_once() {
     let fake = FakeCloudWatch::start().await;
     fake.set_random(81, vec![(0.4, Fault::Throttle), (0.2, Fault::AccessDenied403)]);
     let app = published(&fake, Duration::from_secs(1)).await;
@@ -161,7 +161,7 @@ async fn senders_that_repeat_until_they_hear_200_are_counted_once() {
 /// Processing continues when the connection closes: the request of a disconnected sender is
 /// counted, and a retry is acknowledged.
 #[tokio::test]
-async fn a_sender_that_goes_away_while_it_waits_is_counted_once() {
+async fn sender_that_disconnects_while_it_waits_is_counted_once() {
     let fake = FakeCloudWatch::start().await;
     let hold = Hold::new();
     fake.set_mode(Fault::HoldUntilReleased(hold.clone()));

@@ -148,7 +148,7 @@ fn signal(child: &Child, name: &str) {
 
 /// The SES API would create the document; a replay without it would count nothing, permanently.
 #[test]
-fn definitions_must_be_there_even_where_the_api_is_to_make_them() {
+fn definitions_must_exist_even_with_the_api() {
     let folder = tempfile::tempdir().expect("a folder");
     let config = folder.path().join("c.toml");
     let toml = format!(
@@ -165,7 +165,7 @@ fn definitions_must_be_there_even_where_the_api_is_to_make_them() {
 /// Interrupted by SIGTERM and by `kill -9`, an archive is published once, except for what is
 /// reported.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_archive_is_counted_once_though_it_is_interrupted_twice() {
+async fn archive_is_counted_once_though_it_is_interrupted_twice() {
     let bench = Bench::start().await;
     let mut traffic = Traffic::new(700);
     let keys: Vec<_> = (0..150).map(|at| key(at, 0)).collect();
@@ -218,7 +218,7 @@ async fn an_archive_is_counted_once_though_it_is_interrupted_twice() {
 /// Merged counts that could not be published in time are in the state, and published by the next
 /// run.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_published_in_time_is_left_in_the_state() {
+async fn counts_not_published_in_time_are_left_in_the_state() {
     let bench = Bench::start().await;
     let mut traffic = Traffic::new(701);
     for at in 0..40 {
@@ -248,7 +248,7 @@ async fn what_cannot_be_published_in_time_is_left_in_the_state() {
 /// A dry run prints the same as `count` for these bytes, sends nothing to CloudWatch and writes
 /// nothing.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dry_run_prints_what_count_prints() {
+async fn dry_run_prints_what_count_prints() {
     let bench = Bench::start().await;
     let mut traffic = Traffic::new(702);
     let mut files = Vec::new();
@@ -340,7 +340,7 @@ async fn objects_are_chosen_by_the_times_in_their_names() {
 
 /// Objects too old for CloudWatch are not read, and counts too old for it are dropped and reported.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_too_old_is_named() {
+async fn objects_that_are_too_old_are_named() {
     let bench = Bench::start().await;
     let send = |days_ago: i64| {
         let mut event: Value = serde_json::from_str(&send_of("old")).expect("JSON");
@@ -364,7 +364,7 @@ async fn what_is_too_old_is_named() {
 
 /// An unreadable object is reported and fails the run; the others count, and the next run reads it.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_object_that_cannot_be_read_is_named_and_taken_by_the_next_run() {
+async fn unreadable_object_is_named_and_counted_by_the_next_run() {
     let bench = Bench::start().await;
     for name in ["denied", "torn", "whole", "replaced"] {
         bench.s3.put(&format!("a/{name}"), send_of(name).into_bytes());
@@ -388,7 +388,7 @@ async fn an_object_that_cannot_be_read_is_named_and_taken_by_the_next_run() {
 
 /// An outage in which nothing can be read ends the run early.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_failures_in_a_row_end_it() {
+async fn replay_ends_after_a_hundred_failures_in_a_row() {
     let bench = Bench::start().await;
     for at in 0..300 {
         let key = format!("a/{at}");
@@ -403,7 +403,7 @@ async fn a_hundred_failures_in_a_row_end_it() {
 
 /// The limit of entries delays reading, and loses nothing.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_memory_makes_it_wait() {
+async fn replay_waits_while_memory_is_full() {
     let bench = Bench::start().await;
     let mut traffic = Traffic::new(703);
     for at in 0..60 {
@@ -420,7 +420,7 @@ async fn a_full_memory_makes_it_wait() {
 
 /// Duplicates under other keys count as configured.
 #[tokio::test(flavor = "multi_thread")]
-async fn copies_in_other_objects_are_left_out_if_asked_for() {
+async fn duplicates_in_other_objects_are_left_out_if_configured() {
     let bench = Bench::start().await;
     let profile = Profile { seed: 704, ..Profile::default() };
     let mut traffic = Traffic::with(profile, DEFINITIONS);
@@ -438,7 +438,7 @@ async fn copies_in_other_objects_are_left_out_if_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wrong_usage_is_said_before_anything_is_done() {
+async fn wrong_usage_is_reported_before_anything_is_done() {
     let bench = Bench::start().await;
     bench.write("one", send_of("x"));
     let one = bench.path("one").display().to_string();
@@ -471,7 +471,7 @@ async fn wrong_usage_is_said_before_anything_is_done() {
 
 /// Two replays with one state would count twice: the second is rejected.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_state_belongs_to_one_replay_at_a_time() {
+async fn state_belongs_to_one_replay_at_a_time() {
     let bench = Bench::start().await;
     bench.s3.put("a/x", send_of("x").into_bytes());
     bench.s3.set_fault("a/x", Some(Fault::Hangs));

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use postmeter::config::{Acknowledge, Config, SqsConfig};
-use postmeter::synth::Wrapping;
+use postmeter::synth::SynthWrapping;
 use tokio::time::{Instant, sleep};
 
 use crate::support::app::TestApp;
@@ -26,7 +26,7 @@ async fn reading(cloudwatch: &FakeCloudWatch, queue: SqsConfig) -> TestApp {
 /// Each event in its own message: bare, from SNS and from `EventBridge`.
 fn wrapped(traffic: &mut Traffic, events: usize, seed: u64) -> Vec<String> {
     let mut rng = fastrand::Rng::with_seed(seed);
-    let wrappings = [Wrapping::Bare, Wrapping::SnsEnvelope, Wrapping::EventBridge];
+    let wrappings = [SynthWrapping::Bare, SynthWrapping::SnsEnvelope, SynthWrapping::EventBridge];
     let records = traffic.records(events).into_iter();
     records
         .map(|record| {

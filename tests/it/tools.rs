@@ -171,7 +171,7 @@ fn warnings_alone_pass_unless_check_is_strict() {
 }
 
 #[test]
-fn check_says_nothing_about_files_without_findings() {
+fn check_prints_nothing_about_files_without_findings() {
     for args in [
         ["check", "--definitions", "config/definitions.json"],
         ["check", "--config", "config/postmeter.toml"],
@@ -199,7 +199,7 @@ fn check_of_a_configuration_reads_the_environment_and_the_definitions_too() {
 
 #[test]
 #[cfg(unix)]
-fn a_strange_variable_in_the_environment_is_no_reason_to_stop() {
+fn environment_variable_that_is_not_utf_8_is_ignored() {
     use std::os::unix::ffi::OsStrExt;
     let strange = std::ffi::OsStr::from_bytes(b"\xff");
     let mut command = postmeter(&["check", "--config", "config/postmeter.toml"]);
@@ -223,7 +223,7 @@ fn printed_by_aws() -> String {
 }
 
 #[test]
-fn what_aws_prints_is_imported_and_counts_the_same() {
+fn output_of_the_aws_cli_is_imported_and_counts_the_same() {
     let printed = printed_by_aws();
     let import = ["import", "--configuration-set", "prod"];
     let (document, stderr) = outcome(&import, printed.as_bytes(), 0);
@@ -241,7 +241,7 @@ fn what_aws_prints_is_imported_and_counts_the_same() {
 }
 
 #[test]
-fn what_was_imported_is_exported_and_the_other_forms_name_the_same() {
+fn imported_definitions_are_exported_in_forms_that_name_the_same() {
     let definitions = "config/examples/extensions.json";
     let export = ["export", "--definitions", definitions];
     let (_, stderr) = outcome(&export, b"", 2);
@@ -266,7 +266,7 @@ fn what_was_imported_is_exported_and_the_other_forms_name_the_same() {
 }
 
 #[test]
-fn import_refuses_other_input_and_prints_no_document() {
+fn import_rejects_other_input_and_prints_no_document() {
     let import = ["import", "--configuration-set", "prod"];
     let faulty = r#"{"EventDestinations":[{"Name":"two words"}]}"#;
     for input in ["", "{", "[]", "{}", faulty, "\u{feff}"] {
@@ -374,7 +374,7 @@ fn explain_says_why_a_value_is_invalid() {
 }
 
 #[test]
-fn explain_names_what_is_no_event_and_what_is_unrouted() {
+fn explain_names_values_that_are_not_events_and_unrouted_events() {
     let unknown = event("x").replace("prod", "b\\u001b[31m");
     let nameless = event("x").replace("ses:configuration-set", "other");
     let input = format!("{{}}{{\"eventType\":\"X\"}}{unknown}{nameless}?");
@@ -406,7 +406,7 @@ fn csv_has_a_head_and_a_line_for_each_series_and_minute() {
 }
 
 #[test]
-fn a_table_is_aligned_with_counts_to_the_right() {
+fn table_is_aligned_with_counts_to_the_right() {
     let input = [event("a"), event("a-much-longer-campaign").repeat(12)].concat();
     let args = [&COUNT[..], &["--format", "table", "-"]].concat();
     let (stdout, _) = outcome(&args, input.as_bytes(), 0);
@@ -423,7 +423,7 @@ fn a_table_is_aligned_with_counts_to_the_right() {
 }
 
 #[test]
-fn the_summary_has_exactly_the_promised_keys() {
+fn summary_has_exactly_the_promised_keys() {
     let (_folder, path) = file("summary.json", "old");
     let args = [&COUNT[..], &["--summary", &path, "-"]].concat();
     let input =
@@ -449,7 +449,7 @@ fn stdin_is_read_by_a_dash_and_by_default() {
 }
 
 #[test]
-fn an_unreadable_input_is_named_and_the_others_are_counted() {
+fn unreadable_input_is_named_and_the_others_are_counted() {
     let twice = outcome(&[&COUNT[..], &[SEND, SEND]].concat(), b"", 0).0;
     assert!(twice.contains("\"Counts\":[2]"), "{twice}");
     for bad in ["tests/no-such-file.json", "tests"] {
@@ -460,7 +460,7 @@ fn an_unreadable_input_is_named_and_the_others_are_counted() {
 }
 
 #[test]
-fn malformed_input_fails_a_strict_count_alone() {
+fn malformed_input_fails_only_a_strict_count() {
     let input = format!("{}\n{{\"to\":\"reader@example.net\n{}", event("a"), event("a"));
     let (lines, stderr) = outcome(&COUNT, input.as_bytes(), 0);
     assert!(lines.contains("\"Counts\":[2]"), "{lines}");
@@ -471,7 +471,7 @@ fn malformed_input_fails_a_strict_count_alone() {
 }
 
 #[test]
-fn an_event_without_a_time_is_counted_at_the_given_arrival_and_named() {
+fn event_without_a_time_is_counted_at_the_given_arrival_and_named() {
     let (_folder, path) = file("summary.json", "");
     let input = event("a").replace("2026-11-20T12:00:00Z", "yesterday")
         + &event("a").replace("2026-11-20T12:00:00Z", "").replace("prod", "unknown");
@@ -486,7 +486,7 @@ fn an_event_without_a_time_is_counted_at_the_given_arrival_and_named() {
 }
 
 #[test]
-fn the_namespace_and_the_default_set_can_be_given() {
+fn namespace_and_default_set_can_be_given() {
     let nameless = event("a").replace("ses:configuration-set", "other");
     let options = ["--default-set", "prod", "--namespace", "Mail"];
     let (stdout, _) = outcome(&[&COUNT[..], &options].concat(), nameless.as_bytes(), 0);
@@ -499,7 +499,7 @@ fn the_namespace_and_the_default_set_can_be_given() {
 }
 
 #[test]
-fn definitions_that_are_missing_or_faulty_stop_a_command() {
+fn missing_or_invalid_definitions_stop_a_command() {
     for command in ["count", "explain", "check"] {
         let output = run(&[command, "--definitions", "no-such-file.json"]);
         assert!(!output.status.success());
@@ -551,7 +551,7 @@ fn without_reader(args: &[&str], stdin: PathBuf) -> (Option<i32>, String) {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_failure() {
+fn closed_stdout_is_not_a_failure() {
     let faulty = "tests/fixtures/faulty/definitions.json";
     let quiet = |args: &[&str], stdin: &str, code| {
         let expected = (Some(code), String::new());
@@ -567,7 +567,7 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
 }
 
 #[test]
-fn the_summary_is_written_though_nobody_reads_the_counts() {
+fn summary_is_written_even_if_stdout_is_closed() {
     let (_folder, path) = file("summary.json", "");
     let args = [&COUNT[..], &["--summary", &path]].concat();
     assert_eq!(without_reader(&args, project_file(SEND)).0, Some(0));
@@ -590,7 +590,7 @@ fn help_of_every_command_shows_an_example() {
 }
 
 #[test]
-fn the_version_is_that_of_the_package() {
+fn version_is_that_of_the_package() {
     let (stdout, _) = outcome(&["--version"], b"", 0);
     let start = concat!("postmeter ", env!("CARGO_PKG_VERSION"), " (commit ");
     assert!(stdout.starts_with(start), "{stdout}");

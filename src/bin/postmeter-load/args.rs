@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum, value_parser};
 use hyper::Uri;
 use hyper::header::HeaderValue;
-use postmeter::synth::{Mix, Wrapping};
+use postmeter::synth::{Mix, SynthWrapping};
 
 use super::parse;
 
@@ -323,7 +323,7 @@ impl RecordArgs {
 
 // === impl Envelope ===
 
-impl From<Envelope> for Wrapping {
+impl From<Envelope> for SynthWrapping {
     fn from(envelope: Envelope) -> Self {
         match envelope {
             Envelope::Bare => Self::Bare,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use postmeter::ses::Minute;
 use postmeter::ses::time::parse_ms;
-use postmeter::synth::SeriesMinute;
+use postmeter::synth::DatumKey;
 use serde::{Deserialize, Serialize};
 
 /// One metric, time and sum, in the format of `aws cloudwatch put-metric-data`.
@@ -31,7 +31,7 @@ pub(crate) struct Dimension<'a> {
 
 impl Line<'_> {
     /// The series, minute and count; `None` for a sum that is not a count.
-    pub(crate) fn into_count(self) -> Option<(SeriesMinute, u64)> {
+    pub(crate) fn into_count(self) -> Option<(DatumKey, u64)> {
         if self.values[0].as_u64() != Some(1) {
             return None;
         }
@@ -41,7 +41,7 @@ impl Line<'_> {
             .map(|dimension| (dimension.name.into_owned(), dimension.value.into_owned()))
             .collect();
         dimensions.sort();
-        let series = SeriesMinute {
+        let series = DatumKey {
             namespace: self.namespace.into_owned(),
             metric: self.metric_name.into_owned(),
             dimensions,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use postmeter::synth::SeriesMinute;
+use postmeter::synth::DatumKey;
 
 /// The counts of each series and minute in a generated parcel.
 pub(crate) type Counts = Box<[(u32, u64)]>;
@@ -10,7 +10,7 @@ pub(crate) type Counts = Box<[(u32, u64)]>;
 /// Numbers for the series and minutes of a pool.
 #[derive(Debug, Default)]
 pub(crate) struct SeriesTable {
-    numbers: HashMap<SeriesMinute, u32>,
+    numbers: HashMap<DatumKey, u32>,
 }
 
 /// The expected counts: a minimum, and a possible surplus.
@@ -34,7 +34,7 @@ impl SeriesTable {
     ///
     /// # Panics
     /// After four billion series, for which memory does not suffice.
-    pub(crate) fn counts(&mut self, series: BTreeMap<SeriesMinute, u64>) -> Counts {
+    pub(crate) fn counts(&mut self, series: BTreeMap<DatumKey, u64>) -> Counts {
         let counts = series.into_iter().map(|(series, count)| {
             let next = u32::try_from(self.numbers.len()).expect("memory ends first");
             (*self.numbers.entry(series).or_insert(next), count)
@@ -42,12 +42,12 @@ impl SeriesTable {
         counts.collect()
     }
 
-    pub(crate) fn keys(&self) -> impl Iterator<Item = &SeriesMinute> {
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &DatumKey> {
         self.numbers.keys()
     }
 
     /// The range of each series in an account; series that were never sent are omitted.
-    pub(crate) fn ranges(&self, account: &Account) -> BTreeMap<SeriesMinute, Range> {
+    pub(crate) fn ranges(&self, account: &Account) -> BTreeMap<DatumKey, Range> {
         let ranges = self.numbers.iter().filter_map(|(series, number)| {
             let range = account.range(*number);
             (range.most > 0).then(|| (series.clone(), range))

@@ -1,7 +1,7 @@
 //! Records of generated events in the requested wrappings.
 
 use fastrand::Rng;
-use postmeter::synth::{Facts, Generator, Profile, Truth, Wrapping};
+use postmeter::synth::{Facts, Generator, Profile, SynthWrapping, Truth};
 
 use super::args::TrafficArgs;
 
@@ -10,7 +10,7 @@ use super::args::TrafficArgs;
 pub(crate) struct Traffic {
     events: Generator,
     rng: Rng,
-    wrappings: Vec<Wrapping>,
+    wrappings: Vec<SynthWrapping>,
 }
 
 /// One or more wrapped events, with a newline at the end.
@@ -43,19 +43,20 @@ impl Traffic {
         Self {
             events: Generator::new(profile),
             rng: Rng::with_seed(args.seed ^ 0x10ad),
-            wrappings: args.wrapping.iter().copied().map(Wrapping::from).collect(),
+            wrappings: args.wrapping.iter().copied().map(SynthWrapping::from).collect(),
         }
     }
 
     /// A record of as many events as its wrapping holds, at most `events_max`.
     pub(crate) fn record(&mut self, events_max: u64) -> Record {
-        let wrapping = self.rng.choice(&self.wrappings).copied().unwrap_or(Wrapping::Bare);
+        let wrapping = self.rng.choice(&self.wrappings).copied().unwrap_or(SynthWrapping::Bare);
         let many = usize::try_from(events_max).unwrap_or(usize::MAX).min(wrapping.capacity());
         let events: Vec<_> = self.events.by_ref().take(many).collect();
         let texts: Vec<_> = events.iter().map(|event| event.json.as_str()).collect();
         // EventBridge does not carry events in the old format.
-        let lawful = wrapping != Wrapping::EventBridge || events.iter().all(|event| !event.legacy);
-        let wrapping = if lawful { wrapping } else { Wrapping::Bare };
+        let lawful =
+            wrapping != SynthWrapping::EventBridge || events.iter().all(|event| !event.legacy);
+        let wrapping = if lawful { wrapping } else { SynthWrapping::Bare };
         let mut bytes = wrapping.wrap(&mut self.rng, &texts).into_bytes();
         bytes.push(b'\n');
         Record { bytes, facts: events.into_iter().map(|event| event.facts).collect() }

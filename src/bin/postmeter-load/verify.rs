@@ -15,7 +15,7 @@ use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat};
 use bytes::Bytes;
 use hyper::Uri;
-use postmeter::synth::SeriesMinute;
+use postmeter::synth::DatumKey;
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
@@ -35,7 +35,7 @@ const LISTED_MAX: usize = 10;
 const QUERIES_MAX: usize = 500;
 
 /// Counts by series and minute.
-type Held = BTreeMap<SeriesMinute, u64>;
+type Held = BTreeMap<DatumKey, u64>;
 
 /// The holder of the counts to compare, and its counts before the run.
 pub(crate) struct Verifier {
@@ -96,7 +96,7 @@ pub(crate) async fn settle(
     patience: Duration,
     verifier: Option<&Verifier>,
     daemon: Option<&Daemon>,
-    truth: &BTreeMap<SeriesMinute, Range>,
+    truth: &BTreeMap<DatumKey, Range>,
 ) -> anyhow::Result<Settled> {
     let bar = bar(None, "{spinner} {elapsed} {msg}");
     let deadline = Instant::now() + patience;
@@ -166,7 +166,7 @@ impl Verifier {
     }
 
     /// The current counts. CloudWatch is queried for these series; a recorder also returns others.
-    async fn held(&self, series: impl Iterator<Item = &SeriesMinute>) -> anyhow::Result<Held> {
+    async fn held(&self, series: impl Iterator<Item = &DatumKey>) -> anyhow::Result<Held> {
         match &self.place {
             Place::Recorder { web, uri } => {
                 let mut held = Held::new();
@@ -188,11 +188,11 @@ impl Verifier {
 
     fn compare(
         &self,
-        truth: &BTreeMap<SeriesMinute, Range>,
+        truth: &BTreeMap<DatumKey, Range>,
         held: &Held,
         daemon: Option<Since>,
     ) -> Comparison {
-        let mut all: BTreeMap<&SeriesMinute, (Range, u64)> =
+        let mut all: BTreeMap<&DatumKey, (Range, u64)> =
             truth.iter().map(|(series, range)| (series, (*range, 0))).collect();
         for (series, count) in held {
             let before = self.before.get(series).copied().unwrap_or(0);
@@ -229,7 +229,7 @@ impl Verifier {
 // === impl Difference ===
 
 impl Difference {
-    fn new(series: &SeriesMinute, range: Range, held: u64) -> Self {
+    fn new(series: &DatumKey, range: Range, held: u64) -> Self {
         Self {
             namespace: series.namespace.clone(),
             metric: series.metric.clone(),
@@ -245,7 +245,7 @@ impl Difference {
 /// Sums by minute, by `GetMetricData`.
 async fn read_cloudwatch(
     client: &Client,
-    series: impl Iterator<Item = &SeriesMinute>,
+    series: impl Iterator<Item = &DatumKey>,
 ) -> anyhow::Result<Held> {
     let series: BTreeSet<_> = series.collect();
     let minutes = || series.iter().map(|series| series.minute);
@@ -289,7 +289,7 @@ async fn read_cloudwatch(
                 let (namespace, metric, dimensions) =
                     metric.context("CloudWatch returned an unexpected metric")?;
                 for (time, sum) in result.timestamps().iter().zip(result.values()) {
-                    let series = SeriesMinute {
+                    let series = DatumKey {
                         namespace: (*namespace).clone(),
                         metric: (*metric).clone(),
                         dimensions: (*dimensions).clone(),
@@ -312,8 +312,8 @@ fn whole(sum: f64) -> u64 {
 mod tests {
     use super::*;
 
-    fn series(metric: &str) -> SeriesMinute {
-        SeriesMinute {
+    fn series(metric: &str) -> DatumKey {
+        DatumKey {
             namespace: "SES".to_owned(),
             metric: metric.to_owned(),
             dimensions: Vec::new(),

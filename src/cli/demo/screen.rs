@@ -22,7 +22,7 @@ pub(super) struct Screen {
 }
 
 #[derive(Default)]
-struct Row {
+struct ScreenRow {
     counts: u64,
     metrics: BTreeMap<String, u64>,
 }
@@ -114,7 +114,7 @@ impl Screen {
     }
 
     fn table(&mut self, scrape: &Scrape, rates: bool) -> Table {
-        let mut rows: BTreeMap<&str, (Row, usize)> = BTreeMap::new();
+        let mut rows: BTreeMap<&str, (ScreenRow, usize)> = BTreeMap::new();
         let mut last = String::new();
         for line in &scrape.series {
             let dimensions = line["Dimensions"].as_array().map_or(&[][..], Vec::as_slice);

@@ -9,7 +9,8 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::scrape::{Poster, Scrape};
-use crate::synth::{Generator, Other, Profile, Truth, firehose_body};
+use crate::ses::NonEvent;
+use crate::synth::{Generator, Profile, Truth, firehose_body};
 
 pub(super) const REQUESTS_PER_SECOND: u32 = 10;
 const EVENTS_PER_REQUEST: u32 = 200;
@@ -79,7 +80,7 @@ impl Sender {
             let at = self.rng.usize(..records.len());
             let torn = records[at][..records[at].len() / 2].to_vec();
             records.push(torn);
-            self.expected.0.add_other(Other::Malformed);
+            self.expected.0.add_non_event(NonEvent::Malformed);
         }
         let id = format!("{:032x}", self.rng.u128(..));
         let timestamp_ms = self.events.next_ms();

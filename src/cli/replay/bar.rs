@@ -7,21 +7,21 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::task::AbortHandle;
 use tokio::time::interval;
 
-use crate::cli::output::complain;
-use crate::replay::{Figures, ReplayProgress};
+use crate::cli::output::warn_user;
+use crate::replay::{ProgressFigures, ReplayProgress};
 
 /// How often it is updated.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// A bar; it is not drawn if stderr is not a terminal.
-pub(super) struct Bar {
+pub(super) struct ReplayBar {
     bar: ProgressBar,
     drawing: OnceLock<AbortHandle>,
 }
 
-// === impl Bar ===
+// === impl ReplayBar ===
 
-impl Bar {
+impl ReplayBar {
     pub(super) fn new() -> Self {
         // Shown until the objects are listed.
         let bar = ProgressBar::no_length();
@@ -35,7 +35,7 @@ impl Bar {
     /// Prints lines above the bar.
     pub(super) fn say(&self) -> impl Fn(&str) + Send + Sync + 'static {
         let bar = self.bar.clone();
-        move |line| bar.suspend(|| complain(line))
+        move |line| bar.suspend(|| warn_user(line))
     }
 
     /// Shows the progress in objects and bytes.
@@ -72,14 +72,14 @@ impl Bar {
     }
 }
 
-impl Drop for Bar {
+impl Drop for ReplayBar {
     fn drop(&mut self) {
         self.end();
     }
 }
 
-fn message(figures: Figures, objects: u64, elapsed: Duration) -> String {
-    let Figures { objects: done, events, .. } = figures;
+fn message(figures: ProgressFigures, objects: u64, elapsed: Duration) -> String {
+    let ProgressFigures { objects: done, events, .. } = figures;
     if done == objects {
         return format!("{done}/{objects} objects  publishing");
     }
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn message_has_progress_and_rate() {
-        let figures = Figures { objects: 3, bytes: 7, events: 5000 };
+        let figures = ProgressFigures { objects: 3, bytes: 7, events: 5000 };
         assert_eq!(message(figures, 4, Duration::from_secs(2)), "3/4 objects  2500 events/s");
         assert_eq!(message(figures, 4, Duration::ZERO), "3/4 objects  5000000 events/s");
         assert_eq!(message(figures, 3, Duration::from_secs(2)), "3/3 objects  publishing");

@@ -7,16 +7,16 @@ use anyhow::Context;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
-use self::bar::Bar;
+use self::bar::ReplayBar;
 use self::report::RunReport;
 use super::args::ReplayArgs;
 use super::count::print;
-use super::output::{complain, print_lines};
+use super::output::{print_lines, warn_user};
 use super::serve::refuse_start;
 use super::{Exit, settings};
 use crate::app::{Replay, ReplayError, ReplayOutcome, ReplaySettings, Surroundings};
 use crate::config::Config;
-use crate::replay::Range;
+use crate::replay::TimeRange;
 use crate::telemetry::init_logs;
 
 /// Runs the command until it is done, or until SIGTERM or SIGINT.
@@ -25,18 +25,18 @@ use crate::telemetry::init_logs;
 /// Threads or signal handlers cannot be created, or the output cannot be written.
 pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
     if args.state.is_none() && !args.dry_run {
-        complain(
+        warn_user(
             "--state is required: it records progress, so that the same command can resume an \
              interrupted run; pass a new directory, or use --dry-run",
         );
         return Ok(Exit::Usage);
     }
-    let range = Range {
-        from_ms: args.from.unwrap_or(Range::ALL.from_ms),
-        to_ms: args.to.unwrap_or(Range::ALL.to_ms),
+    let range = TimeRange {
+        from_ms: args.from.unwrap_or(TimeRange::ALL.from_ms),
+        to_ms: args.to.unwrap_or(TimeRange::ALL.to_ms),
     };
     if range.from_ms >= range.to_ms {
-        complain("--to must be later than --from");
+        warn_user("--to must be later than --from");
         return Ok(Exit::Usage);
     }
     let loaded = settings::load(args.config.as_deref());
@@ -74,14 +74,14 @@ async fn replay(
         }
     };
     tokio::pin!(stop);
-    let bar = Bar::new();
+    let bar = ReplayBar::new();
     let say = bar.say();
     // Boxed, because the future is large and used only once.
     let plan = Box::pin(Replay::plan(config, Surroundings::default(), settings, say));
     let replay = tokio::select! {
         replay = plan => replay,
         () = &mut stop => {
-            complain("interrupted before the first object; nothing was counted");
+            warn_user("interrupted before the first object; nothing was counted");
             return Ok(Exit::Failed);
         }
     };
@@ -103,7 +103,7 @@ async fn replay(
         ReplayOutcome::Counted { lines, too_old } => {
             print(lines, args.format)?;
             if *too_old > 0 {
-                complain(&format!(
+                warn_user(&format!(
                     "{too_old} counts are older than two weeks; CloudWatch would reject them"
                 ));
             }
@@ -115,7 +115,7 @@ async fn replay(
         return Ok(Exit::Done);
     }
     if !args.dry_run {
-        complain("not finished; run the same command again to resume");
+        warn_user("not finished; run the same command again to resume");
     }
     Ok(Exit::Failed)
 }
@@ -124,11 +124,11 @@ fn refuse(error: &ReplayError) -> Exit {
     match error {
         ReplayError::Start(error) => refuse_start(error),
         ReplayError::TooMany { .. } => {
-            complain(&error.to_string());
+            warn_user(&error.to_string());
             Exit::Usage
         }
         ReplayError::Listing(_) => {
-            complain(&error.to_string());
+            warn_user(&error.to_string());
             Exit::Failed
         }
     }

@@ -38,7 +38,7 @@ struct ReplayReport {
     accepted: u64,
     /// Counts that are left in the state directory.
     pending: u64,
-    doubtful: Doubtful,
+    doubtful: DoubtfulReport,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -53,7 +53,7 @@ struct ObjectsReport {
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-struct Doubtful {
+struct DoubtfulReport {
     ambiguous: u64,
     crash: u64,
 }
@@ -64,12 +64,12 @@ const VERSION: u32 = 1;
 
 impl RunReport {
     pub(super) fn new(replayed: &Replayed) -> Self {
-        let Replayed { totals, passed_over, left, interrupted, outcome } = replayed;
+        let Replayed { totals, skipped, left, interrupted, outcome } = replayed;
         let objects = ObjectsReport {
             read: totals.read,
-            known: passed_over.known,
-            outside: passed_over.outside,
-            too_old: passed_over.too_old,
+            known: skipped.known,
+            outside: skipped.outside,
+            too_old: skipped.too_old,
             missing: totals.missing,
             failed: totals.failed,
             left: *left,
@@ -84,7 +84,7 @@ impl RunReport {
             resumed: 0,
             accepted: 0,
             pending: 0,
-            doubtful: Doubtful::default(),
+            doubtful: DoubtfulReport::default(),
         };
         let summary = match outcome {
             ReplayOutcome::Counted { lines, .. } => Summary::new(&totals.tally, lines),
@@ -93,7 +93,7 @@ impl RunReport {
                 replay.resumed = published.resumed;
                 replay.accepted = published.accepted;
                 replay.pending = published.pending;
-                replay.doubtful = Doubtful {
+                replay.doubtful = DoubtfulReport {
                     ambiguous: published.doubtful_ambiguous,
                     crash: published.doubtful_crash,
                 };
@@ -160,7 +160,7 @@ impl RunReport {
         rows.push(("dropped", "all", dropped.iter().map(|(_, sum)| sum).sum()));
         seldom(&mut rows, &dropped);
         if !replay.dry_run {
-            let Doubtful { ambiguous, crash } = replay.doubtful;
+            let DoubtfulReport { ambiguous, crash } = replay.doubtful;
             rows.push(("doubtful", "all", ambiguous + crash));
             seldom(&mut rows, &[("ambiguous", ambiguous), ("crash", crash)]);
         }

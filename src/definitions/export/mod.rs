@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_what_import_reads() {
+    fn exported_json_is_what_import_reads() {
         let Exported { text, left_out } = exported(ExportFormat::Json);
         let imported = import("pro-d", &text).expect("it is read");
         let mut expected = definitions().configuration_sets.remove(0);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_has_a_resource_for_each_and_says_what_it_cannot() {
+    fn template_has_a_resource_for_each_and_warns_of_what_it_leaves_out() {
         let Exported { text, left_out } = exported(ExportFormat::CloudFormation);
         let template: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         let resources = template["Resources"].as_object().expect("resources");

@@ -1,8 +1,8 @@
 //! A CloudWatch destination and its dimensions.
 
-use super::name::{Names, text_fault};
+use super::name::{UniqueNames, text_fault};
 use super::namespace;
-use super::object::{JsonObject, Node};
+use super::object::{JsonNode, JsonObject};
 use super::report::{Checked, FindingReport, quote};
 use crate::definitions::model::{
     CloudWatchDestination, DIMENSION_LENGTH_MAX, Destination, Dimension, OnInvalidValue,
@@ -18,7 +18,7 @@ const DIMENSIONS_MAX: usize = 10;
 const REFUSED_HEADERS: [&str; 7] =
     ["Received", "To", "From", "DKIM-Signature", "CC", "message-id", "Return-Path"];
 
-pub(super) fn cloud_watch(node: &Node, report: &mut FindingReport) -> Checked<Destination> {
+pub(super) fn cloud_watch(node: &JsonNode, report: &mut FindingReport) -> Checked<Destination> {
     let mut object = node.object("CloudWatchDestination", report)?;
     let namespace =
         object.take("Namespace").map(|node| namespace::namespace(&node, report)).transpose();
@@ -35,7 +35,10 @@ pub(super) fn cloud_watch(node: &Node, report: &mut FindingReport) -> Checked<De
     }))
 }
 
-pub(super) fn on_invalid_value(node: &Node, report: &mut FindingReport) -> Checked<OnInvalidValue> {
+pub(super) fn on_invalid_value(
+    node: &JsonNode,
+    report: &mut FindingReport,
+) -> Checked<OnInvalidValue> {
     let text = node.text("OnInvalidValue", report)?;
     match text.to_ascii_uppercase().as_str() {
         "DROP" => Ok(OnInvalidValue::Drop),
@@ -58,7 +61,7 @@ fn dimensions(object: &mut JsonObject, report: &mut FindingReport) -> Checked<Ve
         let what = "DimensionConfigurations is empty";
         return Err(report.error_as_ses(&list.spot, what, fix, wording));
     }
-    let mut names = Names::new("dimension");
+    let mut names = UniqueNames::new("dimension");
     let read: Vec<_> = list.nodes().map(|node| dimension(&node, &mut names, report)).collect();
     if read.len() > DIMENSIONS_MAX {
         let what = format!("CloudWatch destination has {} dimensions", read.len());
@@ -68,8 +71,8 @@ fn dimensions(object: &mut JsonObject, report: &mut FindingReport) -> Checked<Ve
 }
 
 fn dimension<'t>(
-    node: &Node<'t>,
-    names: &mut Names<'t>,
+    node: &JsonNode<'t>,
+    names: &mut UniqueNames<'t>,
     report: &mut FindingReport,
 ) -> Checked<Dimension> {
     let mut object = node.object("dimension", report)?;
@@ -87,9 +90,9 @@ fn dimension<'t>(
 }
 
 fn dimension_name<'t>(
-    node: &Node<'t>,
+    node: &JsonNode<'t>,
     is_header: bool,
-    names: &mut Names<'t>,
+    names: &mut UniqueNames<'t>,
     report: &mut FindingReport,
 ) -> Checked<String> {
     let noun = "dimension name";
@@ -115,7 +118,7 @@ fn dimension_name<'t>(
 }
 
 /// Reads the v2 spelling (`MESSAGE_TAG`) and the v1 spelling (`messageTag`).
-fn value_source(node: &Node, report: &mut FindingReport) -> Checked<ValueSource> {
+fn value_source(node: &JsonNode, report: &mut FindingReport) -> Checked<ValueSource> {
     let text = node.text("DimensionValueSource", report)?;
     let folded: String = text.chars().filter(|character| *character != '_').collect();
     match folded.to_ascii_lowercase().as_str() {
@@ -129,7 +132,7 @@ fn value_source(node: &Node, report: &mut FindingReport) -> Checked<ValueSource>
     }
 }
 
-fn default_value(node: &Node, report: &mut FindingReport) -> Checked<String> {
+fn default_value(node: &JsonNode, report: &mut FindingReport) -> Checked<String> {
     let noun = "DefaultDimensionValue";
     let value = node.text(noun, report)?;
     if is_dimension_value(value.as_bytes()) {

@@ -1,13 +1,13 @@
 //! An event destination: its name, its types, and exactly one kind of destination.
 
-use super::name::{self, Names};
-use super::object::{JsonObject, Node};
+use super::name::{self, UniqueNames};
+use super::object::{JsonNode, JsonObject};
 use super::report::{Checked, FindingReport, Spot, quote};
 use super::{cloudwatch, forwarding};
 use crate::definitions::model::{Destination, EventDestination};
 use crate::ses::{EventType, EventTypeSet};
 
-type ReadKind = fn(&Node, &mut FindingReport) -> Checked<Destination>;
+type ReadKind = fn(&JsonNode, &mut FindingReport) -> Checked<Destination>;
 
 const CLOUD_WATCH: &str = "CloudWatchDestination";
 const KINESIS_FIREHOSE: &str = "KinesisFirehoseDestination";
@@ -33,8 +33,8 @@ const KINDS: [(&str, ReadKind); 5] = [
 const NOT_FOR_PINPOINT: [EventType; 2] = [EventType::DeliveryDelay, EventType::Subscription];
 
 pub(super) fn event_destination<'t>(
-    node: &Node<'t>,
-    names: &mut Names<'t>,
+    node: &JsonNode<'t>,
+    names: &mut UniqueNames<'t>,
     report: &mut FindingReport,
 ) -> Checked<EventDestination> {
     let mut object = node.object("event destination", report)?;
@@ -110,7 +110,7 @@ fn matching_event_types(
     checked.map(|()| set)
 }
 
-fn event_type(node: &Node, report: &mut FindingReport) -> Checked<EventType> {
+fn event_type(node: &JsonNode, report: &mut FindingReport) -> Checked<EventType> {
     let name = node.text("event type", report)?;
     EventType::parse(name.as_bytes()).ok_or_else(|| {
         let known: Vec<&str> = EventType::ALL.iter().map(|known| known.api_name()).collect();

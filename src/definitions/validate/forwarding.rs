@@ -1,6 +1,6 @@
 //! Destinations that forward events unchanged, and Pinpoint, which no longer receives any.
 
-use super::object::{JsonObject, Node};
+use super::object::{JsonNode, JsonObject};
 use super::report::{Checked, FindingReport, Spot, quote, shorten};
 use crate::definitions::model::Destination;
 use crate::definitions::target::{Arn, Target, TargetKind};
@@ -11,7 +11,10 @@ const ARN_PARTS_MIN: usize = 6;
 
 const PINPOINT_ARN: &str = "ApplicationArn";
 
-pub(super) fn kinesis_firehose(node: &Node, report: &mut FindingReport) -> Checked<Destination> {
+pub(super) fn kinesis_firehose(
+    node: &JsonNode,
+    report: &mut FindingReport,
+) -> Checked<Destination> {
     let mut object = node.object("KinesisFirehoseDestination", report)?;
     // SES requires the role; here it may be the task's own role.
     let role_arn = optional_arn(&mut object, "IamRoleArn", report);
@@ -21,21 +24,21 @@ pub(super) fn kinesis_firehose(node: &Node, report: &mut FindingReport) -> Check
     Ok(Destination::Forward(target))
 }
 
-pub(super) fn sns(node: &Node, report: &mut FindingReport) -> Checked<Destination> {
+pub(super) fn sns(node: &JsonNode, report: &mut FindingReport) -> Checked<Destination> {
     let mut object = node.object("SnsDestination", report)?;
     let arn = target_arn(&mut object, "TopicArn", TargetKind::Sns, report);
     object.report_unknown_keys(report);
     Ok(Destination::Forward(Target { kind: TargetKind::Sns, arn: arn?, role_arn: None }))
 }
 
-pub(super) fn event_bridge(node: &Node, report: &mut FindingReport) -> Checked<Destination> {
+pub(super) fn event_bridge(node: &JsonNode, report: &mut FindingReport) -> Checked<Destination> {
     let mut object = node.object("EventBridgeDestination", report)?;
     let arn = target_arn(&mut object, "EventBusArn", TargetKind::EventBridge, report);
     object.report_unknown_keys(report);
     Ok(Destination::Forward(Target { kind: TargetKind::EventBridge, arn: arn?, role_arn: None }))
 }
 
-pub(super) fn pinpoint(node: &Node, report: &mut FindingReport) -> Checked<Destination> {
+pub(super) fn pinpoint(node: &JsonNode, report: &mut FindingReport) -> Checked<Destination> {
     let mut object = node.object("PinpointDestination", report)?;
     let application_arn = optional_arn(&mut object, PINPOINT_ARN, report);
     object.report_unknown_keys(report);
@@ -80,7 +83,7 @@ fn optional_arn(
     object.take(key).map(|node| arn(&node, key, report)).transpose()
 }
 
-fn arn(node: &Node, key: &str, report: &mut FindingReport) -> Checked<String> {
+fn arn(node: &JsonNode, key: &str, report: &mut FindingReport) -> Checked<String> {
     let text = node.text(key, report)?;
     let is_odd = |character: char| character.is_control() || character.is_whitespace();
     let parts = text.split(':').count();

@@ -33,8 +33,8 @@ pub use request::{
 };
 pub use syntax::DOCUMENT_BYTES_MAX;
 
-use self::name::Names;
-use self::object::Node;
+use self::name::UniqueNames;
+use self::object::JsonNode;
 use self::report::{Checked, FindingReport};
 use super::model::Definitions;
 use crate::finding::Finding;
@@ -61,7 +61,7 @@ pub fn read(file: &str, text: &str) -> Reading {
 /// The version of the document format, also assumed for a document without a version.
 pub(in crate::definitions) const DOCUMENT_VERSION: u64 = 1;
 
-fn version(node: &Node, report: &mut FindingReport) -> Checked<()> {
+fn version(node: &JsonNode, report: &mut FindingReport) -> Checked<()> {
     let version = node.number("Version", report)?;
     if version.as_u64() == Some(DOCUMENT_VERSION) {
         return Ok(());
@@ -74,7 +74,7 @@ fn version(node: &Node, report: &mut FindingReport) -> Checked<()> {
 fn document(text: &str, report: &mut FindingReport) -> Checked<Definitions> {
     let root = syntax::parse(text, report)?;
     duplicates::report_duplicate_keys(&root, report);
-    let mut root = Node::root(&root).object("document", report)?;
+    let mut root = JsonNode::root(&root).object("document", report)?;
     let sets = root.take("ConfigurationSets");
     let bare = if sets.is_none() { root.take("EventDestinations") } else { None };
     if let Some(bare) = bare {
@@ -92,7 +92,7 @@ fn document(text: &str, report: &mut FindingReport) -> Checked<Definitions> {
         return Err(root.missing("ConfigurationSets", report));
     };
     let sets = sets.list("ConfigurationSets", report)?;
-    let mut names = Names::new("configuration set");
+    let mut names = UniqueNames::new("configuration set");
     let sets: Vec<_> =
         sets.nodes().map(|node| set::configuration_set(&node, &mut names, report)).collect();
     let configuration_sets = sets.into_iter().collect::<Checked<_>>()?;

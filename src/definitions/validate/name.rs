@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::object::Node;
+use super::object::JsonNode;
 use super::report::{Checked, FindingReport, Spot, quote, shorten};
 use crate::definitions::model::ANY_CONFIGURATION_SET;
 
@@ -11,12 +11,12 @@ use crate::definitions::model::ANY_CONFIGURATION_SET;
 const NAME_LENGTH_MAX: usize = 64;
 
 /// Names that must be unique, such as the names of destinations of one set.
-pub(super) struct Names<'t> {
+pub(super) struct UniqueNames<'t> {
     noun: &'static str,
     seen: HashSet<&'t str>,
 }
 
-impl<'t> Names<'t> {
+impl<'t> UniqueNames<'t> {
     pub(super) fn new(noun: &'static str) -> Self {
         Self { noun, seen: HashSet::new() }
     }
@@ -37,8 +37,8 @@ impl<'t> Names<'t> {
 }
 
 pub(super) fn configuration_set_name<'t>(
-    node: &Node<'t>,
-    names: &mut Names<'t>,
+    node: &JsonNode<'t>,
+    names: &mut UniqueNames<'t>,
     report: &mut FindingReport,
 ) -> Checked<String> {
     let name = node.text("configuration set name", report)?;
@@ -51,8 +51,8 @@ pub(super) fn configuration_set_name<'t>(
 }
 
 pub(super) fn event_destination_name<'t>(
-    node: &Node<'t>,
-    names: &mut Names<'t>,
+    node: &JsonNode<'t>,
+    names: &mut UniqueNames<'t>,
     report: &mut FindingReport,
 ) -> Checked<String> {
     let name = node.text("event destination name", report)?;
@@ -91,11 +91,11 @@ pub fn quote_name(name: &str) -> String {
 
 /// The name of a set that SES allows, so not `*`.
 pub(super) fn ses_configuration_set_name(
-    node: &Node,
+    node: &JsonNode,
     report: &mut FindingReport,
 ) -> Checked<String> {
     let noun = "configuration set name";
-    let name = configuration_set_name(node, &mut Names::new("configuration set"), report)?;
+    let name = configuration_set_name(node, &mut UniqueNames::new("configuration set"), report)?;
     if name == ANY_CONFIGURATION_SET {
         let what = "* is not a configuration set of SES";
         let fix = "create it by putting its extensions";

@@ -1,7 +1,7 @@
 //! CloudWatch namespaces, an extension of sets and destinations and a key of the configuration.
 
 use super::name::text_fault;
-use super::object::Node;
+use super::object::JsonNode;
 use super::report::{Checked, FindingReport, quote};
 
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>,
@@ -36,7 +36,7 @@ pub fn namespace_fault(namespace: &str) -> Option<(String, String)> {
     None
 }
 
-pub(super) fn namespace(node: &Node, report: &mut FindingReport) -> Checked<String> {
+pub(super) fn namespace(node: &JsonNode, report: &mut FindingReport) -> Checked<String> {
     let namespace = node.text("namespace", report)?;
     if let Some((what, fix)) = namespace_fault(namespace) {
         return Err(report.error(&node.spot, what, fix));
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn namespaces_that_cloudwatch_takes_have_no_fault() {
+    fn namespaces_that_cloudwatch_accepts_have_no_fault() {
         let longest = "n".repeat(255);
         for namespace in ["SES", "a", "My-App/prod_1.2#x:y", "AWS", "AWSome", "/AWS/SES", &longest]
         {
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn each_fault_of_a_namespace_is_named() {
+    fn namespace_faults_are_each_named() {
         for (namespace, expected) in [
             ("", "namespace is empty"),
             (" \t", "namespace is blank"),

@@ -8,14 +8,14 @@ use super::report::{Checked, FindingReport, Reported, Spot, join, quote};
 
 /// A value and its place.
 #[derive(Debug)]
-pub(super) struct Node<'t> {
+pub(super) struct JsonNode<'t> {
     value: &'t Value<'t>,
     pub spot: Spot,
 }
 
 /// A list whose elements keep their indices.
 #[derive(Debug)]
-pub(super) struct List<'t> {
+pub(super) struct JsonList<'t> {
     elements: &'t [Value<'t>],
     pub spot: Spot,
 }
@@ -28,9 +28,9 @@ pub(super) struct JsonObject<'t> {
     pub spot: Spot,
 }
 
-// === impl Node ===
+// === impl JsonNode ===
 
-impl<'t> Node<'t> {
+impl<'t> JsonNode<'t> {
     pub(super) fn root(value: &'t Value<'t>) -> Self {
         Self { value, spot: Spot { offset: value.start(), path: String::new() } }
     }
@@ -61,7 +61,7 @@ impl<'t> Node<'t> {
     }
 
     /// The elements; a `null` is skipped with a warning.
-    pub(super) fn list(&self, noun: &str, report: &mut FindingReport) -> Checked<List<'t>> {
+    pub(super) fn list(&self, noun: &str, report: &mut FindingReport) -> Checked<JsonList<'t>> {
         let Value::Array(array) = self.value else {
             return Err(self.wrong_kind(noun, "a list", report));
         };
@@ -72,7 +72,7 @@ impl<'t> Node<'t> {
                 report.warning(&spot, "null in a list is ignored", "remove it");
             }
         }
-        Ok(List { elements: &array.elements, spot: self.spot.clone() })
+        Ok(JsonList { elements: &array.elements, spot: self.spot.clone() })
     }
 
     pub(super) fn object(&self, noun: &str, report: &mut FindingReport) -> Checked<JsonObject<'t>> {
@@ -96,16 +96,16 @@ impl<'t> Node<'t> {
     }
 }
 
-// === impl List ===
+// === impl JsonList ===
 
-impl<'t> List<'t> {
+impl<'t> JsonList<'t> {
     pub(super) fn len(&self) -> usize {
         self.elements.iter().filter(|element| !is_null(element)).count()
     }
 
-    pub(super) fn nodes(&self) -> impl Iterator<Item = Node<'t>> {
+    pub(super) fn nodes(&self) -> impl Iterator<Item = JsonNode<'t>> {
         let elements = self.elements.iter().enumerate();
-        elements.filter(|(_, element)| !is_null(element)).map(|(index, value)| Node {
+        elements.filter(|(_, element)| !is_null(element)).map(|(index, value)| JsonNode {
             value,
             spot: Spot { offset: value.start(), path: format!("{}[{index}]", self.spot.path) },
         })
@@ -116,7 +116,7 @@ impl<'t> List<'t> {
 
 impl<'t> JsonObject<'t> {
     /// A member; `null` is the same as absent.
-    pub(super) fn take(&mut self, key: &'static str) -> Option<Node<'t>> {
+    pub(super) fn take(&mut self, key: &'static str) -> Option<JsonNode<'t>> {
         self.known.push(key);
         let mut taken = None;
         self.rest.retain(|member| {
@@ -128,7 +128,7 @@ impl<'t> JsonObject<'t> {
         });
         let value = &taken?.value;
         let spot = Spot { offset: value.start(), path: join(&self.spot.path, key) };
-        if is_null(value) { None } else { Some(Node { value, spot }) }
+        if is_null(value) { None } else { Some(JsonNode { value, spot }) }
     }
 
     /// A required member.
@@ -136,7 +136,7 @@ impl<'t> JsonObject<'t> {
         &mut self,
         key: &'static str,
         report: &mut FindingReport,
-    ) -> Checked<Node<'t>> {
+    ) -> Checked<JsonNode<'t>> {
         self.take(key).ok_or_else(|| self.missing(key, report))
     }
 

@@ -7,7 +7,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::object::{JsonObject, Node};
+use super::object::{JsonNode, JsonObject};
 use super::report::{Checked, FindingReport, quote};
 use crate::definitions::model::SetOptions;
 
@@ -23,11 +23,11 @@ enum Shape {
     OneOf(&'static [&'static str]),
     /// A list with this maximum number of entries.
     List(usize, &'static Shape),
-    Members(&'static [Member]),
+    Members(&'static [MemberShape]),
 }
 
 /// A member of an object: its name, whether it is required, and its shape.
-type Member = (&'static str, bool, Shape);
+type MemberShape = (&'static str, bool, Shape);
 
 const STATUS: Shape = Shape::OneOf(&["ENABLED", "DISABLED"]);
 /// The year 10000, which clients cannot format.
@@ -140,21 +140,9 @@ pub(super) fn options(object: &mut JsonObject, report: &mut FindingReport) -> Ch
     checked.map(|()| options)
 }
 
-fn value(node: &Node, name: &str, shape: &Shape, report: &mut FindingReport) -> Checked<Value> {
+fn value(node: &JsonNode, name: &str, shape: &Shape, report: &mut FindingReport) -> Checked<Value> {
     match shape {
-        Shape::Text(shortest, longest) => {
-            let text = node.text(name, report)?;
-            let length = text.chars().count();
-            if text.contains(char::is_control) {
-                let what = format!("{name} {} contains a control character", quote(text));
-                return Err(report.error(&node.spot, what, "remove it"));
-            }
-            if (*shortest..=*longest).contains(&length) {
-                return Ok(json!(text));
-            }
-            let what = format!("{name} {} has {length} characters", quote(text));
-            Err(report.error(&node.spot, what, format!("use {shortest} to {longest}")))
-        }
+        Shape::Text(shortest, longest) => text_value(node, name, (*shortest, *longest), report),
         Shape::Boolean => node.boolean(name, report).map(Value::Bool),
         Shape::Number(least, most) => {
             let number = node.number(name, report)?;
@@ -193,23 +181,49 @@ fn value(node: &Node, name: &str, shape: &Shape, report: &mut FindingReport) -> 
             }
             list.nodes().map(|node| value(&node, name, element, report)).collect()
         }
-        Shape::Members(members) => {
-            let mut object = node.object(name, report)?;
-            let mut read = Map::new();
-            let mut checked = Ok(());
-            for (member, required, shape) in *members {
-                let taken = match object.take(member) {
-                    Some(node) => value(&node, member, shape, report),
-                    None if *required => Err(object.missing(member, report)),
-                    None => continue,
-                };
-                match taken {
-                    Ok(value) => _ = read.insert((*member).to_owned(), value),
-                    Err(reported) => checked = Err(reported),
-                }
-            }
-            object.report_unknown_keys(report);
-            checked.map(|()| Value::Object(read))
+        Shape::Members(members) => members_value(node, name, members, report),
+    }
+}
+
+fn text_value(
+    node: &JsonNode,
+    name: &str,
+    (shortest, longest): (usize, usize),
+    report: &mut FindingReport,
+) -> Checked<Value> {
+    let text = node.text(name, report)?;
+    let length = text.chars().count();
+    if text.contains(char::is_control) {
+        let what = format!("{name} {} contains a control character", quote(text));
+        return Err(report.error(&node.spot, what, "remove it"));
+    }
+    if (shortest..=longest).contains(&length) {
+        return Ok(json!(text));
+    }
+    let what = format!("{name} {} has {length} characters", quote(text));
+    Err(report.error(&node.spot, what, format!("use {shortest} to {longest}")))
+}
+
+fn members_value(
+    node: &JsonNode,
+    name: &str,
+    members: &[MemberShape],
+    report: &mut FindingReport,
+) -> Checked<Value> {
+    let mut object = node.object(name, report)?;
+    let mut read = Map::new();
+    let mut checked = Ok(());
+    for (member, required, shape) in members {
+        let taken = match object.take(member) {
+            Some(node) => value(&node, member, shape, report),
+            None if *required => Err(object.missing(member, report)),
+            None => continue,
+        };
+        match taken {
+            Ok(value) => _ = read.insert((*member).to_owned(), value),
+            Err(reported) => checked = Err(reported),
         }
     }
+    object.report_unknown_keys(report);
+    checked.map(|()| Value::Object(read))
 }

@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_those_of_place_in_text() {
+    fn places_equal_those_of_place_in_text() {
         let text = "\u{e9}a\r\nb\n\n\u{1f600}c";
         let mut report = FindingReport::default();
         let offsets: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn beyond_the_limit_faults_are_counted_and_no_error_hides_behind_warnings() {
+    fn faults_beyond_the_limit_are_counted_and_warnings_hide_no_error() {
         let mut report = FindingReport::default();
         for offset in 0..LISTED_MAX + 7 {
             report.warning(&spot(offset), "w", "m");

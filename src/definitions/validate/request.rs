@@ -6,8 +6,8 @@
 use serde_json::{Map, Value};
 
 use super::event_destination::{self, Definition};
-use super::name::Names;
-use super::object::{JsonObject, Node};
+use super::name::UniqueNames;
+use super::object::{JsonNode, JsonObject};
 use super::report::{Checked, FindingReport};
 use super::{cloudwatch, duplicates, name, namespace, options, syntax};
 use crate::definitions::model::{
@@ -72,7 +72,7 @@ pub fn read_set(text: &str) -> Result<ConfigurationSet, RequestFault> {
 /// The first fault.
 pub fn read_destination(text: &str) -> Result<RequestedDestination, RequestFault> {
     read(text, |object, report| {
-        let mut names = Names::new("event destination");
+        let mut names = UniqueNames::new("event destination");
         let name = object
             .take("EventDestinationName")
             .map(|node| name::event_destination_name(&node, &mut names, report))
@@ -162,7 +162,7 @@ fn members<T>(
 ) -> Checked<T> {
     let root = syntax::parse(text, report)?;
     duplicates::report_duplicate_keys(&root, report);
-    let mut object = Node::root(&root).object("body", report)?;
+    let mut object = JsonNode::root(&root).object("body", report)?;
     take(&mut object, report)
 }
 

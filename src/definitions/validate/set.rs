@@ -1,15 +1,15 @@
 //! A configuration set.
 
-use super::name::{self, Names};
+use super::name::{self, UniqueNames};
 use super::namespace;
-use super::object::{JsonObject, Node};
+use super::object::{JsonNode, JsonObject};
 use super::report::{Checked, FindingReport, Spot};
 use super::{event_destination, options, overlap};
 use crate::definitions::model::{ConfigurationSet, EVENT_DESTINATIONS_MAX, EventDestination};
 
 pub(super) fn configuration_set<'t>(
-    node: &Node<'t>,
-    names: &mut Names<'t>,
+    node: &JsonNode<'t>,
+    names: &mut UniqueNames<'t>,
     report: &mut FindingReport,
 ) -> Checked<ConfigurationSet> {
     let mut object = node.object("configuration set", report)?;
@@ -41,7 +41,7 @@ fn event_destinations(
         report.warning(&spot, "configuration set has no event destinations", fix);
         return Ok(Vec::new());
     };
-    let mut names = Names::new("event destination");
+    let mut names = UniqueNames::new("event destination");
     let mut read = Vec::new();
     for node in list.nodes() {
         let destination = event_destination::event_destination(&node, &mut names, report);

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::lock;
-use super::text::Text;
+use super::lock::lock;
+use super::text::SharedText;
 
 /// The texts of a run.
 pub(super) struct WorkQueue {
@@ -16,7 +16,7 @@ struct QueueState {
     /// The first text that no worker has started.
     next: usize,
     /// Texts that still have blocks to take: at most one per worker.
-    begun: Vec<Arc<Text>>,
+    begun: Vec<Arc<SharedText>>,
 }
 
 // === impl Queue ===
@@ -28,10 +28,10 @@ impl WorkQueue {
     }
 
     /// A new text, or else the one with the fewest workers. `None`: nothing is left.
-    pub(super) fn next(&self) -> Option<Arc<Text>> {
+    pub(super) fn next(&self) -> Option<Arc<SharedText>> {
         let mut state = lock(&self.state);
         let text = if state.next < self.texts {
-            let text = Arc::new(Text::new(state.next));
+            let text = Arc::new(SharedText::new(state.next));
             state.next += 1;
             state.begun.push(Arc::clone(&text));
             text
@@ -43,7 +43,7 @@ impl WorkQueue {
     }
 
     /// Removes a text whose blocks are all taken.
-    pub(super) fn drained(&self, text: &Arc<Text>) {
+    pub(super) fn drained(&self, text: &Arc<SharedText>) {
         lock(&self.state).begun.retain(|begun| !Arc::ptr_eq(begun, text));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::batch::Batch;
+use crate::pipeline::Batch;
 use crate::ses::{Block, Scan};
 
 /// The state of a text before the next block to settle.

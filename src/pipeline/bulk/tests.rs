@@ -1,21 +1,24 @@
 //! For every text, cut and order, the result equals that of one thread reading the whole text.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{self, Read, Write};
+use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use flate2::Compression;
-
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+use super::lock::lock;
 use super::sequence::{TextPart, Turn};
-use super::text::Text;
+use super::settings::BLOCK_BYTES;
+use super::text::SharedText;
 use super::*;
 use crate::definitions;
-use crate::pipeline::Tally;
-use crate::rules::Layouts;
+use crate::pipeline::{Tally, Times};
+use crate::rules::{Layouts, RuleSet};
 use crate::ses::{self, GzipReader, Reader};
 use crate::synth::{Profile, StreamOptions, stream};
 
@@ -61,7 +64,7 @@ fn alone(bulk: &Bulk, texts: &[impl AsRef<[u8]>]) -> Counted {
 fn together(bulk: &Bulk, texts: &[impl AsRef<[u8]> + Sync]) -> Counted {
     let open = |number: usize| {
         let bytes: Vec<u8> = texts[number].as_ref().to_vec();
-        Ok(Source { bytes: Box::new(io::Cursor::new(bytes)), gzip: false })
+        Ok(TextSource { bytes: Box::new(io::Cursor::new(bytes)), gzip: false })
     };
     let mut first_malformed = Vec::new();
     let batch = bulk.read(texts.len(), &open, |number, finished| {
@@ -72,7 +75,7 @@ fn together(bulk: &Bulk, texts: &[impl AsRef<[u8]> + Sync]) -> Counted {
     counted(&batch, first_malformed)
 }
 
-fn shared<'b>(bulk: &'b Bulk, open: &'b Open<'b>) -> BulkShared<'b> {
+fn shared<'b>(bulk: &'b Bulk, open: &'b OpenText<'b>) -> BulkShared<'b> {
     BulkShared {
         bulk,
         open,
@@ -86,11 +89,11 @@ fn shared<'b>(bulk: &'b Bulk, open: &'b Open<'b>) -> BulkShared<'b> {
 /// Guesses every block; `picks` chooses the order in which `window` taken blocks are handed in.
 fn shuffled(bulk: &Bulk, bytes: &[u8], window: usize, picks: &[Index]) -> Counted {
     let open =
-        |_: usize| Ok(Source { bytes: Box::new(io::Cursor::new(bytes.to_vec())), gzip: false });
+        |_: usize| Ok(TextSource { bytes: Box::new(io::Cursor::new(bytes.to_vec())), gzip: false });
     let shared = shared(bulk, &open);
     let (sender, receiver) = sync_channel(1);
     let mut worker = Worker::new(&shared, sender);
-    let text = Text::new(0);
+    let text = SharedText::new(0);
     // Room for all blocks, because no other worker makes room.
     (0..=bytes.len()).for_each(|_| text.join());
     let (mut taken, mut picks) = (Vec::new(), picks.iter().cycle());
@@ -246,7 +249,7 @@ proptest! {
 
         let open = |_: usize| {
             let bytes = GzipReader::new(io::Cursor::new(zipped.clone()));
-            Ok(Source { bytes: Box::new(bytes), gzip: true })
+            Ok(TextSource { bytes: Box::new(bytes), gzip: true })
         };
         let mut first_malformed = Vec::new();
         let batch = bulk.read(1, &open, |_, finished| {
@@ -266,7 +269,7 @@ fn gzipped(text: &[u8]) -> Vec<u8> {
 // === limits and failures ===
 
 #[test]
-fn a_value_may_have_16_mib_however_many_blocks_that_is() {
+fn value_may_have_16_mib_in_any_number_of_blocks() {
     let event = r#"{"eventType":"Send","mail":{"tags":{"ses:configuration-set":["prod"]}}}"#;
     for len in [16 << 20, (16 << 20) + 1] {
         let long = format!("[\n\"{}\"]", "x".repeat(len - 5));
@@ -293,14 +296,14 @@ impl Read for Failing {
 }
 
 #[test]
-fn texts_that_fail_are_told_in_order_and_what_came_before_is_counted() {
+fn texts_that_fail_are_reported_in_order_and_counted_up_to_the_failure() {
     let text = stream(Profile::default(), 200, &StreamOptions::default()).bytes;
     let bulk = bulk(4, 1000);
     let open = |number: usize| {
         let bytes = io::Cursor::new(text.clone());
         match number % 3 {
-            0 => Ok(Source { bytes: Box::new(bytes), gzip: false }),
-            1 => Ok(Source { bytes: Box::new(Failing(bytes)), gzip: false }),
+            0 => Ok(TextSource { bytes: Box::new(bytes), gzip: false }),
+            1 => Ok(TextSource { bytes: Box::new(Failing(bytes)), gzip: false }),
             _ => Err(anyhow::anyhow!("there is no number {number}")),
         }
     };
@@ -320,7 +323,7 @@ fn texts_that_fail_are_told_in_order_and_what_came_before_is_counted() {
 }
 
 #[test]
-fn many_keys_are_added_to_the_total_while_reading() {
+fn keys_beyond_a_workers_own_limit_are_added_to_the_total_while_reading() {
     let event = |minute: i64| {
         let time = ses::Minute(minute).to_string();
         format!(
@@ -335,13 +338,13 @@ fn many_keys_are_added_to_the_total_while_reading() {
 }
 
 #[test]
-fn blocks_wait_in_a_bounded_number_and_no_longer_than_their_worker_lives() {
+fn waiting_blocks_are_bounded_and_end_with_their_worker() {
     let bulk = bulk(1, 10);
-    let open = |_: usize| Ok(Source { bytes: Box::new(io::repeat(b' ')), gzip: false });
+    let open = |_: usize| Ok(TextSource { bytes: Box::new(io::repeat(b' ')), gzip: false });
     let shared = shared(&bulk, &open);
     let (sender, _receiver) = sync_channel(1);
     let mut worker = Worker::new(&shared, sender);
-    let text = Text::new(0);
+    let text = SharedText::new(0);
     text.join();
     let first = worker.take(&text).expect("a block");
     for _ in 0..text::EARLY_MAX {
@@ -363,7 +366,7 @@ fn blocks_wait_in_a_bounded_number_and_no_longer_than_their_worker_lives() {
 }
 
 #[test]
-fn a_panic_ends_the_run() {
+fn panic_ends_the_run() {
     struct Panics;
     impl Read for Panics {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
@@ -371,6 +374,6 @@ fn a_panic_ends_the_run() {
         }
     }
     let bulk = bulk(3, 10);
-    let open = |_: usize| Ok(Source { bytes: Box::new(Panics), gzip: false });
+    let open = |_: usize| Ok(TextSource { bytes: Box::new(Panics), gzip: false });
     assert!(catch_unwind(AssertUnwindSafe(|| bulk.read(5, &open, |_, _| {}))).is_err());
 }

@@ -4,15 +4,16 @@ use std::io::Read;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
+use super::lock::lock;
 use super::sequence::{PartHead, Sequence, TextPart, Turn};
-use super::{Open, lock};
+use super::source::OpenText;
 use crate::ses::{Block, Blocks};
 
 /// Maximum number of blocks waiting for their turn, per worker of the text.
 pub(super) const EARLY_MAX: usize = 2;
 
 /// A text. Locks are taken in the order of the fields; a turn is held without any lock.
-pub(super) struct Text {
+pub(super) struct SharedText {
     /// Its number in the run.
     pub number: usize,
     input: Mutex<TextInput>,
@@ -35,11 +36,11 @@ enum TextInput {
 }
 
 /// Abandons a text when its worker panics, so that other workers do not wait for it.
-pub(super) struct Alarm<'t>(&'t Text);
+pub(super) struct PanicAlarm<'t>(&'t SharedText);
 
-// === impl Text ===
+// === impl SharedText ===
 
-impl Text {
+impl SharedText {
     pub(super) fn new(number: usize) -> Self {
         Self {
             number,
@@ -61,8 +62,8 @@ impl Text {
         self.workers.load(Ordering::Relaxed)
     }
 
-    pub(super) fn alarm(&self) -> Alarm<'_> {
-        Alarm(self)
+    pub(super) fn alarm(&self) -> PanicAlarm<'_> {
+        PanicAlarm(self)
     }
 
     /// Takes the next block with its number, in the given buffer. The first caller opens the text.
@@ -72,7 +73,7 @@ impl Text {
     pub(super) fn take(
         &self,
         buffer: &mut Vec<u8>,
-        open: &Open<'_>,
+        open: &OpenText<'_>,
         block_bytes: usize,
     ) -> anyhow::Result<Option<(u64, Block)>> {
         let mut input = lock(&self.input);
@@ -125,9 +126,9 @@ impl Text {
     }
 }
 
-// === impl Alarm ===
+// === impl PanicAlarm ===
 
-impl Drop for Alarm<'_> {
+impl Drop for PanicAlarm<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.0.abandoned.store(true, Ordering::Relaxed);

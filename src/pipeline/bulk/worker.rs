@@ -3,10 +3,12 @@
 use std::sync::Mutex;
 use std::sync::mpsc::SyncSender;
 
+use super::lock::lock;
 use super::queue::WorkQueue;
 use super::sequence::{Guess, PartHead, TextPart, Turn};
-use super::text::Text;
-use super::{Bulk, Finished, Open, lock};
+use super::settings::Bulk;
+use super::source::{FinishedText, OpenText};
+use super::text::SharedText;
 use crate::pipeline::Batch;
 use crate::ses::{Block, Scan};
 
@@ -17,7 +19,7 @@ const OWN_KEYS_MAX: usize = 1 << 14;
 /// State shared by the workers of a run.
 pub(super) struct BulkShared<'b> {
     pub bulk: &'b Bulk,
-    pub open: &'b Open<'b>,
+    pub open: &'b OpenText<'b>,
     pub queue: WorkQueue,
     pub total: Mutex<Batch>,
     /// Buffers for reuse; at most as many as were ever in use at once.
@@ -30,13 +32,16 @@ pub(super) struct Worker<'b> {
     /// Counts that are settled but not in the total yet.
     own: Batch,
     buffer: Vec<u8>,
-    finished: SyncSender<(usize, Finished)>,
+    finished: SyncSender<(usize, FinishedText)>,
 }
 
 // === impl Worker ===
 
 impl<'b> Worker<'b> {
-    pub(super) fn new(shared: &'b BulkShared<'b>, finished: SyncSender<(usize, Finished)>) -> Self {
+    pub(super) fn new(
+        shared: &'b BulkShared<'b>,
+        finished: SyncSender<(usize, FinishedText)>,
+    ) -> Self {
         Self { shared, own: shared.bulk.batch(), buffer: Vec::new(), finished }
     }
 
@@ -55,7 +60,7 @@ impl<'b> Worker<'b> {
         lock(&self.shared.total).absorb(&mut self.own);
     }
 
-    fn read(&mut self, text: &Text) {
+    fn read(&mut self, text: &SharedText) {
         while let Some((number, block)) = self.take(text) {
             let mut turn = if let Some(head) = text.begin(number) {
                 Some(Turn { head, part: TextPart { block, guess: None } })
@@ -70,13 +75,13 @@ impl<'b> Worker<'b> {
         }
     }
 
-    pub(super) fn take(&mut self, text: &Text) -> Option<(u64, Block)> {
+    pub(super) fn take(&mut self, text: &SharedText) -> Option<(u64, Block)> {
         let BulkShared { bulk, open, buffers, .. } = self.shared;
         if self.buffer.capacity() == 0 {
             self.buffer = lock(buffers).pop().unwrap_or_default();
         }
         text.take(&mut self.buffer, *open, bulk.block_bytes).unwrap_or_else(|error| {
-            self.tell(text, Finished { first_malformed: None, result: Err(error) });
+            self.tell(text, FinishedText { first_malformed: None, result: Err(error) });
             None
         })
     }
@@ -92,7 +97,7 @@ impl<'b> Worker<'b> {
     }
 
     /// Counts the block that has the turn.
-    pub(super) fn settle(&mut self, text: &Text, head: &mut PartHead, part: TextPart) {
+    pub(super) fn settle(&mut self, text: &SharedText, head: &mut PartHead, part: TextPart) {
         let TextPart { block, guess } = part;
         let BulkShared { bulk, buffers, batches, .. } = self.shared;
         let guessed = match guess {
@@ -124,11 +129,11 @@ impl<'b> Worker<'b> {
         }
         if let Some(result) = result {
             let first_malformed = head.first_malformed;
-            self.tell(text, Finished { first_malformed, result: result.map_err(Into::into) });
+            self.tell(text, FinishedText { first_malformed, result: result.map_err(Into::into) });
         }
     }
 
-    fn tell(&self, text: &Text, finished: Finished) {
+    fn tell(&self, text: &SharedText, finished: FinishedText) {
         // The receiver lives until all workers have ended.
         let _ = self.finished.send((text.number, finished));
     }

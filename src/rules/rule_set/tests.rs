@@ -7,7 +7,7 @@ use super::*;
 use crate::aggregate::sorted_lines;
 use crate::definitions::read;
 use crate::pipeline::{Batch, Times};
-use crate::ses::{Other, Path, Visit, read_all};
+use crate::ses::{NonEvent, Path, Visitor, read_all};
 
 const ARRIVAL_MS: i64 = 1_763_640_000_000;
 
@@ -49,7 +49,7 @@ fn of_set(set: &str) -> Value {
 /// For each event: its set, or `-`, then the names of the destinations that receive it.
 struct Routes<'r>(&'r RuleSet, Vec<String>);
 
-impl Visit for Routes<'_> {
+impl Visitor for Routes<'_> {
     fn event(&mut self, event: &Event<'_>, _: &Path, _: &[u8]) {
         self.1.push(match self.0.route(event) {
             Route::Unrouted => "-".to_owned(),
@@ -60,7 +60,7 @@ impl Visit for Routes<'_> {
         });
     }
 
-    fn other(&mut self, other: Other, _: &Path, _: u64, _: &[u8]) {
+    fn non_event(&mut self, other: NonEvent, _: &Path, _: u64, _: &[u8]) {
         panic!("{other:?}");
     }
 }
@@ -93,7 +93,7 @@ fn counted(sets: &Value, events: &[Value]) -> (Vec<String>, crate::pipeline::Tal
 /// The value and the origin of the one dimension, or the invalid text.
 struct Values<'r>(&'r RuleSet, Vec<Result<(String, ValueOrigin), String>>);
 
-impl Visit for Values<'_> {
+impl Visitor for Values<'_> {
     fn event(&mut self, event: &Event<'_>, _: &Path, _: &[u8]) {
         let Route::Set(set) = self.0.route(event) else { panic!("unrouted") };
         let Action::Count(metrics) = &set.rules[0].action else { panic!("nothing is counted") };
@@ -104,7 +104,7 @@ impl Visit for Values<'_> {
         });
     }
 
-    fn other(&mut self, other: Other, _: &Path, _: u64, _: &[u8]) {
+    fn non_event(&mut self, other: NonEvent, _: &Path, _: u64, _: &[u8]) {
         panic!("{other:?}");
     }
 }
@@ -136,7 +136,7 @@ fn from_event(value: &str) -> Result<(String, ValueOrigin), String> {
 // === routing ===
 
 #[test]
-fn an_event_goes_to_the_set_that_its_tag_names() {
+fn event_is_routed_to_the_set_that_its_tag_names() {
     let sets =
         json!([set("a", &[by_campaign("x", &["SEND"])]), set("b", &[by_campaign("y", &["SEND"])])]);
     assert_eq!(route(&sets, None, &of_set("a")), "a x");
@@ -149,7 +149,7 @@ fn an_event_goes_to_the_set_that_its_tag_names() {
 }
 
 #[test]
-fn without_a_set_the_default_set_takes_the_event_if_there_is_one() {
+fn event_without_a_set_is_routed_to_the_default_set() {
     let sets = json!([set("a", &[by_campaign("x", &["SEND"])])]);
     let blanks = ["", " ", "\t\r\n "].map(of_set);
     let absent = [
@@ -166,7 +166,7 @@ fn without_a_set_the_default_set_takes_the_event_if_there_is_one() {
 }
 
 #[test]
-fn a_blank_default_set_is_none() {
+fn blank_default_set_is_none() {
     let sets = json!([set("*", &[by_campaign("any", &["SEND"])])]);
     for blank in ["", " "] {
         assert_eq!(route(&sets, Some(blank), &event("Send", &json!({}))), "-");
@@ -174,7 +174,7 @@ fn a_blank_default_set_is_none() {
 }
 
 #[test]
-fn an_unknown_set_is_unrouted_and_never_the_default_one() {
+fn event_of_an_unknown_set_is_unrouted() {
     let sets = json!([set("a", &[by_campaign("x", &["SEND"])])]);
     for name in ["b", "A", "a ", " a", "caf\u{e9}", "*"] {
         assert_eq!(route(&sets, Some("a"), &of_set(name)), "-", "{name}");
@@ -182,7 +182,7 @@ fn an_unknown_set_is_unrouted_and_never_the_default_one() {
 }
 
 #[test]
-fn the_set_of_all_takes_what_is_not_listed_and_nothing_without_a_set() {
+fn any_set_takes_unlisted_sets_but_no_event_without_a_set() {
     let sets = json!([
         set("a", &[by_campaign("x", &["OPEN"])]),
         set("*", &[by_campaign("any", &["SEND"])]),
@@ -196,7 +196,7 @@ fn the_set_of_all_takes_what_is_not_listed_and_nothing_without_a_set() {
 }
 
 #[test]
-fn every_enabled_destination_that_takes_the_type_receives_the_event() {
+fn enabled_destinations_of_the_type_all_receive_the_event() {
     let mut disabled = by_campaign("off", &["SEND", "OPEN"]);
     disabled["Enabled"] = false.into();
     let mut unsaid = by_campaign("unsaid", &["SEND"]);
@@ -212,7 +212,7 @@ fn every_enabled_destination_that_takes_the_type_receives_the_event() {
 }
 
 #[test]
-fn unmatched_and_unrouted_events_are_told_apart() {
+fn unmatched_and_unrouted_events_are_distinguished() {
     let bus = json!({"Name": "bus", "Enabled": true, "MatchingEventTypes": ["OPEN"],
         "SnsDestination": {"TopicArn": "arn:aws:sns:eu-west-1:111122223333:t"}});
     let sets = json!([set("a", &[by_campaign("x", &["SEND"]), bus]), set("empty", &[])]);
@@ -228,7 +228,7 @@ fn unmatched_and_unrouted_events_are_told_apart() {
 // === values ===
 
 #[test]
-fn a_value_comes_from_its_source() {
+fn value_comes_from_its_source() {
     let event = r#"{"eventType":"Click","mail":{"tags":{"place":["tag"]},"headers":[{"name":"PLACE",
         "value":"header"}]},"click":{"linkTags":{"place":["link"]}}}"#;
     assert_eq!(resolve("MESSAGE_TAG:place:none", "DROP", event), from_event("tag"));
@@ -264,7 +264,7 @@ fn link_tags_are_read_on_click_events_only() {
 }
 
 #[test]
-fn missing_and_blank_values_become_the_default_whatever_is_asked_for_invalid_ones() {
+fn missing_and_blank_values_become_the_default_under_any_on_invalid_value() {
     let missing = event("Send", &json!({"other": ["x"]})).to_string();
     for on_invalid in ["DROP", "DEFAULT", "SANITIZE"] {
         let resolve = |event: &str| resolve("MESSAGE_TAG:campaign:none", on_invalid, event);
@@ -277,7 +277,7 @@ fn missing_and_blank_values_become_the_default_whatever_is_asked_for_invalid_one
 }
 
 #[test]
-fn an_invalid_value_is_dropped_replaced_or_sanitized() {
+fn invalid_value_is_dropped_replaced_or_sanitized() {
     for (value, sanitized) in [
         ("two words", "two_words"),
         (" x", "_x"),
@@ -298,7 +298,7 @@ fn an_invalid_value_is_dropped_replaced_or_sanitized() {
 }
 
 #[test]
-fn a_lone_surrogate_is_one_invalid_character() {
+fn lone_surrogate_is_one_invalid_character() {
     let event = r#"{"eventType":"Send","mail":{"tags":{"campaign":["a\ud800b\udc00"]}}}"#;
     let resolve = |on_invalid| resolve("MESSAGE_TAG:campaign:none", on_invalid, event);
     assert!(resolve("DROP").is_err());
@@ -307,7 +307,7 @@ fn a_lone_surrogate_is_one_invalid_character() {
 }
 
 #[test]
-fn a_value_has_at_most_255_characters() {
+fn value_has_at_most_255_characters() {
     let dimension = "MESSAGE_TAG:campaign:none";
     let (longest, too_long) = ("x".repeat(255), "x".repeat(256));
     for on_invalid in ["DROP", "DEFAULT", "SANITIZE"] {
@@ -323,7 +323,7 @@ fn a_value_has_at_most_255_characters() {
 }
 
 #[test]
-fn a_default_of_255_characters_is_sent_whole() {
+fn default_of_255_characters_is_sent_whole() {
     let default = "d".repeat(255);
     let (lines, _) = counted(
         &json!([set(
@@ -339,7 +339,7 @@ proptest! {
     /// The result is always a valid dimension value, and a valid value of an event is never
     /// changed.
     #[test]
-    fn what_is_resolved_is_a_dimension_value(
+    fn resolved_values_are_dimension_values(
         value in prop_oneof![".{0,300}", "[a-z0-9_.@-]{0,300}"],
         on_invalid in prop::sample::select(&["DROP", "DEFAULT", "SANITIZE"][..]),
     ) {
@@ -360,7 +360,7 @@ proptest! {
 // === series ===
 
 #[test]
-fn one_invalid_dimension_drops_the_datum_of_its_destination_alone() {
+fn invalid_dimension_drops_only_the_datum_of_its_destination() {
     let two = ["MESSAGE_TAG:campaign:none", "MESSAGE_TAG:genre:none"];
     let sets = json!([set(
         "a",
@@ -379,7 +379,7 @@ fn one_invalid_dimension_drops_the_datum_of_its_destination_alone() {
 }
 
 #[test]
-fn all_dimensions_of_a_destination_go_on_one_metric_sorted_by_name() {
+fn dimensions_of_a_destination_are_on_one_metric_sorted_by_name() {
     let dimensions = ["MESSAGE_TAG:b:x", "EMAIL_HEADER:a:y", "LINK_TAG:C:z"];
     let sets = json!([set("a", &[destination("d", &["SEND"], &dimensions)])]);
     assert_eq!(counted(&sets, &[of_set("a")]).0, ["SES Send C=z;a=y;b=x 1"]);
@@ -403,7 +403,7 @@ fn destinations_that_write_the_same_series_add_to_it() {
 }
 
 #[test]
-fn series_of_other_names_values_metrics_or_namespaces_are_others() {
+fn series_differ_by_name_value_metric_and_namespace() {
     let mut elsewhere = by_campaign("z", &["SEND"]);
     elsewhere["CloudWatchDestination"]["Namespace"] = "Mail".into();
     let sets = json!([set(
@@ -432,7 +432,7 @@ fn series_of_other_names_values_metrics_or_namespaces_are_others() {
 }
 
 #[test]
-fn the_namespace_is_that_of_the_destination_else_of_the_set_else_the_common_one() {
+fn namespace_is_that_of_the_destination_else_of_the_set_else_the_default() {
     let mut own = by_campaign("own", &["SEND"]);
     own["CloudWatchDestination"]["Namespace"] = "Own".into();
     let mut of_its_set = set("a", &[own.clone(), by_campaign("plain", &["SEND"])]);
@@ -446,7 +446,7 @@ fn the_namespace_is_that_of_the_destination_else_of_the_set_else_the_common_one(
 }
 
 #[test]
-fn an_event_counts_once_per_destination_however_many_recipients_it_names() {
+fn event_counts_once_per_destination_for_any_number_of_recipients() {
     let sets = json!([set("a", &[by_campaign("x", &["BOUNCE"])])]);
     let mut bounce = event("Bounce", &json!({"ses:configuration-set": ["a"]}));
     bounce["mail"]["destination"] = json!(["a@example.com", "b@example.com", "c@example.net"]);

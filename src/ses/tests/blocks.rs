@@ -12,7 +12,7 @@ fn blocks(text: &str, block_bytes: usize) -> Vec<String> {
 }
 
 #[test]
-fn a_block_ends_where_an_object_ends_and_another_begins() {
+fn block_ends_where_an_object_ends_and_another_begins() {
     // The text, and the cut of a block that holds everything except its last byte.
     for (text, cut) in [
         // On a new line, even if there is a later candidate of another kind.
@@ -40,7 +40,7 @@ fn a_block_ends_where_an_object_ends_and_another_begins() {
 }
 
 #[test]
-fn the_last_block_says_how_the_text_ended() {
+fn last_block_says_how_the_text_ended() {
     let ends = |text: &[u8], gzip, block_bytes| {
         let mut blocks = Blocks::new(text, gzip, block_bytes);
         let next = || blocks.next(Vec::new());
@@ -60,9 +60,9 @@ fn the_last_block_says_how_the_text_ended() {
         blocks.next(Vec::new()).and_then(|block| block.end)
     };
     let torn = &zipped[..zipped.len() - 1];
-    assert!(matches!(end(&zipped, true), Some(End::Whole)));
-    assert!(matches!(end(torn, true), Some(End::Torn)));
-    assert!(matches!(end(torn, false), Some(End::Failed(_))));
+    assert!(matches!(end(&zipped, true), Some(TextEnd::Whole)));
+    assert!(matches!(end(torn, true), Some(TextEnd::Torn)));
+    assert!(matches!(end(torn, false), Some(TextEnd::Failed(_))));
 }
 
 proptest! {
@@ -71,7 +71,7 @@ proptest! {
     /// The blocks add up to the text, none is too long, and four in a row are at least as long as
     /// one may be. So splitting any text takes time proportional to its length.
     #[test]
-    fn blocks_are_the_text_and_not_too_many(
+    fn blocks_make_up_the_text_and_are_few(
         parts in prop::collection::vec(
             (prop::sample::select(&["}\n{", "}{", "\n", "x", "{", "}", " "][..]), 1..30_usize),
             0..30,

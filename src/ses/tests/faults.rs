@@ -1,7 +1,7 @@
 //! Which input is a fault, and where reading restarts.
 
-use super::super::json::{DEPTH_MAX, VALUE_BYTES_MAX};
 use super::*;
+use crate::ses::json::step::DEPTH_MAX;
 
 /// A fault on its own line between two events counts as one `malformed`, and both events are read.
 #[track_caller]
@@ -66,7 +66,7 @@ fn broken_grammar_is_a_fault() {
 }
 
 #[test]
-fn nan_and_infinity_are_faults_wherever_they_stand() {
+fn nan_and_infinity_are_faults_anywhere() {
     for word in ["NaN", "Infinity", "-Infinity", "nan", "inf"] {
         assert_fault(word);
         assert_fault(format!("[{word}]"));
@@ -106,7 +106,7 @@ fn raw_control_characters_are_faults() {
 }
 
 #[test]
-fn a_value_may_have_128_levels_and_no_more() {
+fn value_may_have_128_levels_and_no_more() {
     assert_eq!(DEPTH_MAX, 128);
     for depth in [1, 126, 127, 128] {
         assert_foreign(&nested(depth));
@@ -122,19 +122,19 @@ fn a_value_may_have_128_levels_and_no_more() {
 }
 
 #[test]
-fn brackets_in_strings_are_no_levels() {
+fn brackets_in_strings_are_not_levels() {
     assert_foreign(&format!(r#"{{"a":"{}"}}"#, "[{".repeat(200)));
     assert_foreign(&format!(r#"["\"{}\\"]"#, "[".repeat(200)));
     assert_foreign(&format!(r#"[["\ud800{}"]]"#, "[".repeat(200)));
 }
 
 #[test]
-fn many_shallow_levels_are_no_deep_one() {
+fn siblings_do_not_add_to_the_depth() {
     assert_foreign(&format!("[{}[]]", "[[]],{},".replace("{}", "[]").repeat(500)));
 }
 
 #[test]
-fn a_string_is_not_judged_by_what_follows_it() {
+fn string_is_valid_whatever_follows_it() {
     let deep = nested(129);
     for string in [r#""x""#, r#""\ud800""#, r#""\"[""#] {
         assert_eq!(kinds(format!("{string}{deep}")), "foreign malformed", "{string}");
@@ -143,7 +143,7 @@ fn a_string_is_not_judged_by_what_follows_it() {
 }
 
 #[test]
-fn a_value_may_have_16_mib_and_no_more() {
+fn value_may_have_16_mib_and_no_more() {
     assert_eq!(VALUE_BYTES_MAX, 16 << 20);
     let string = |len: usize| format!("\"{}\"", "x".repeat(len - 2));
     let list = |len: usize| format!("[{}]", " ".repeat(len - 2));
@@ -168,7 +168,7 @@ fn read_in_chunks(text: &str) -> Vec<Seen> {
 }
 
 #[test]
-fn a_firehose_request_as_a_body_may_be_longer_than_a_value_in_a_stream() {
+fn firehose_request_as_a_body_may_be_longer_than_a_value_in_a_stream() {
     let record = format!("\"{}\"", "x".repeat(1 << 20));
     let mut data = vec![record; 16];
     data.push(event("Send"));
@@ -183,7 +183,7 @@ fn a_firehose_request_as_a_body_may_be_longer_than_a_value_in_a_stream() {
 }
 
 #[test]
-fn numbers_of_any_size_pass_where_nothing_reads_them() {
+fn numbers_of_any_size_are_valid_where_nothing_reads_them() {
     let digits = "9".repeat(2000);
     for number in ["1e999", "-1e-999", "1E+400000", &digits, &format!("0.{digits}e-{digits}")] {
         assert_foreign(number);
@@ -196,7 +196,7 @@ fn numbers_of_any_size_pass_where_nothing_reads_them() {
 }
 
 #[test]
-fn a_number_of_any_size_in_a_used_field_is_a_field_of_an_unexpected_kind() {
+fn number_in_a_used_field_is_a_field_of_an_unexpected_type() {
     let digits = "9".repeat(2000);
     for number in ["1e999", "-1e-999", &digits] {
         for member in [
@@ -218,7 +218,7 @@ fn a_number_of_any_size_in_a_used_field_is_a_field_of_an_unexpected_kind() {
 }
 
 #[test]
-fn a_lone_surrogate_is_no_fault_in_any_string_or_key() {
+fn lone_surrogate_is_valid_in_any_string_or_key() {
     for escape in [r"\ud800", r"\udfff", r"a\uDC00\ud800b", r"\ud800\ud800", r"\ud83dx"] {
         assert_foreign(&format!("\"{escape}\""));
         assert_foreign(&format!(r#"{{"{escape}":["{escape}"]}}"#));
@@ -242,14 +242,14 @@ fn a_lone_surrogate_is_no_fault_in_any_string_or_key() {
 }
 
 #[test]
-fn a_surrogate_pair_and_other_escapes_are_read() {
+fn surrogate_pair_and_other_escapes_are_read() {
     let text = with_mail_member(br#""tags":{"camp\u0061ign":["\ud83d\ude00\u0041\/\n"]}"#);
     assert_eq!(value(text, ValueKind::MessageTag, "campaign").as_deref(), Some("\u{1f600}A/\n"));
     assert_eq!(kinds(r#"{"event\u0054ype":"Send","m\u0061il":{}}"#), "Send");
 }
 
 #[test]
-fn reading_starts_again_after_the_first_newline_behind_the_first_byte_of_the_fault() {
+fn reading_resumes_after_the_first_newline_of_a_fault() {
     let send = event("Send");
     // The rest of the fault's first line is lost, whatever it contains.
     assert_eq!(kinds(format!("? {send}{send}\n{send}")), "malformed Send");
@@ -268,7 +268,7 @@ fn reading_starts_again_after_the_first_newline_behind_the_first_byte_of_the_fau
 }
 
 #[test]
-fn the_end_inside_a_value_is_one_fault() {
+fn end_inside_a_value_is_one_fault() {
     let send = event("Send");
     for len in 1..send.len() {
         assert_eq!(kinds(&send[..len]), "malformed", "{}", &send[..len]);
@@ -278,7 +278,7 @@ fn the_end_inside_a_value_is_one_fault() {
 }
 
 #[test]
-fn a_fault_inside_a_wrapped_text_ends_with_that_text() {
+fn fault_inside_a_wrapped_text_ends_with_that_text() {
     let send = event("Send");
     assert_eq!(kinds(sns(&format!("{send}?{send}")) + &send), "Send malformed Send");
     assert_eq!(kinds(sns(&format!("?\n{send}")) + &send), "malformed Send Send");
@@ -287,7 +287,7 @@ fn a_fault_inside_a_wrapped_text_ends_with_that_text() {
 }
 
 #[test]
-fn a_visit_gives_the_offset_of_the_outermost_value() {
+fn visitor_gets_the_offset_of_the_outermost_value() {
     let text = format!("{}\n  []\n {}?", event("Send"), sns("{} 1 ?"));
     let offsets: Vec<_> = seen(&text)
         .into_iter()

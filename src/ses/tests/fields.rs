@@ -22,7 +22,7 @@ fn link_tag(text: &str) -> Option<String> {
 // === types ===
 
 #[test]
-fn type_names_are_compared_without_regard_to_case_spaces_underscores_and_hyphens() {
+fn type_names_ignore_case_spaces_underscores_and_hyphens() {
     for (name, expected) in [
         ("Rendering Failure", "RenderingFailure"),
         ("RENDERING_FAILURE", "RenderingFailure"),
@@ -60,7 +60,7 @@ fn legacy_notifications_have_three_types() {
 }
 
 #[test]
-fn the_event_type_wins_over_the_notification_type() {
+fn event_type_wins_over_the_notification_type() {
     for (event_type, notification_type, expected) in [
         (r#""Send""#, r#""Bounce""#, "Send"),
         (r#""Nonsense""#, r#""Bounce""#, "unknown_type"),
@@ -80,7 +80,7 @@ fn the_event_type_wins_over_the_notification_type() {
 }
 
 #[test]
-fn an_event_without_a_mail_object_is_of_unknown_type() {
+fn event_without_a_mail_object_is_of_unknown_type() {
     for mail in ["", r#","mail":null"#, r#","mail":[]"#, r#","mail":"x""#, r#","Mail":{}"#] {
         assert_eq!(kinds(format!(r#"{{"eventType":"Send"{mail}}}"#)), "unknown_type", "{mail}");
     }
@@ -92,7 +92,7 @@ fn an_event_without_a_mail_object_is_of_unknown_type() {
 // === decoys ===
 
 #[test]
-fn a_decoy_never_counts() {
+fn decoy_never_counts() {
     let decoys = r#"{"campaign":["decoy"],"tags":{"campaign":["decoy"]},"name":"X-Pool","value":"decoy",
         "timestamp":"2001-01-01T00:00:00Z","eventType":"Open","linkTags":{"placement":["decoy"]},
         "mail":{"tags":{"campaign":["decoy"]},"headers":[{"name":"X-Pool","value":"decoy"}]},
@@ -123,7 +123,7 @@ fn a_decoy_never_counts() {
 // === duplicate keys ===
 
 #[test]
-fn of_duplicate_keys_the_last_wins_as_a_whole() {
+fn last_of_duplicate_keys_wins_as_a_whole() {
     let mail = |tags: &str| format!(r#"{{"eventType":"Send","mail":{{{tags}}}}}"#);
     let spring_jazz = r#""tags":{"campaign":["spring"],"genre":["jazz"]}"#;
     for (text, campaign, genre) in [
@@ -149,7 +149,7 @@ fn of_duplicate_keys_the_last_wins_as_a_whole() {
 }
 
 #[test]
-fn of_two_mails_the_last_wins_with_its_headers_and_time() {
+fn last_of_two_mails_wins_with_its_headers_and_time() {
     let first = r#"{"timestamp":"2026-11-20T12:00:00Z","headers":[{"name":"X-Pool","value":"a"}]}"#;
     let text = |second| format!(r#"{{"eventType":"Send","mail":{first},"mail":{second}}}"#);
     let second = r#"{"headers":[{"name":"Subject","value":"b"}]}"#;
@@ -162,7 +162,7 @@ fn of_two_mails_the_last_wins_with_its_headers_and_time() {
 }
 
 #[test]
-fn of_two_clicks_or_types_the_last_wins() {
+fn last_of_two_clicks_or_types_wins() {
     let tags = r#""linkTags":{"placement":["top"]}"#;
     let time = r#""timestamp":"2026-11-20T12:00:00Z""#;
     assert_eq!(link_tag(&click(&format!("{{{tags},\"linkTags\":null}}"))), None);
@@ -183,7 +183,7 @@ fn of_two_clicks_or_types_the_last_wins() {
 }
 
 #[test]
-fn of_duplicate_keys_of_wrappings_the_last_wins() {
+fn last_of_duplicate_keys_of_wrappings_wins() {
     let (send, open) = (event("Send"), event("Open"));
     let message = |send: &str| json!(send).to_string();
     let (send_text, open_text) = (message(&send), message(&open));
@@ -206,7 +206,7 @@ fn of_duplicate_keys_of_wrappings_the_last_wins() {
 // === tags ===
 
 #[test]
-fn a_tag_is_the_first_element_of_a_list_if_a_string_or_a_bare_string() {
+fn tag_is_a_bare_string_or_the_first_string_of_a_list() {
     for (form, expected) in [
         (r#"["spring"]"#, Some("spring")),
         (r#"["spring","summer"]"#, Some("spring")),
@@ -245,7 +245,7 @@ fn tag_names_are_compared_exactly() {
 }
 
 #[test]
-fn a_message_tag_and_a_link_tag_of_one_name_are_two_values() {
+fn message_tag_and_link_tag_of_one_name_are_two_values() {
     let text = r#"{"eventType":"Click","mail":{"tags":{"campaign":["mail"]}},"click":{"linkTags":{"campaign":["link"]}}}"#;
     assert_eq!(tag(text, "campaign").as_deref(), Some("mail"));
     assert_eq!(value(text, ValueKind::LinkTag, "campaign").as_deref(), Some("link"));
@@ -254,7 +254,7 @@ fn a_message_tag_and_a_link_tag_of_one_name_are_two_values() {
 // === headers ===
 
 #[test]
-fn the_first_header_of_a_name_counts_whatever_its_case() {
+fn first_header_of_a_name_counts_in_any_case() {
     for (headers, expected) in [
         (r#"[{"name":"X-Pool","value":"a"}]"#, Some("a")),
         (r#"[{"value":"a","name":"x-pOOL"}]"#, Some("a")),
@@ -282,7 +282,7 @@ fn the_first_header_of_a_name_counts_whatever_its_case() {
 }
 
 #[test]
-fn only_the_case_of_ascii_is_ignored_in_header_names() {
+fn header_names_ignore_the_case_of_ascii_only() {
     // The Kelvin sign is a `k` in lower case.
     let mut wanted = InterestBuilder::default();
     wanted.want(ValueKind::EmailHeader, "X-Kind");
@@ -295,7 +295,7 @@ fn only_the_case_of_ascii_is_ignored_in_header_names() {
 }
 
 #[test]
-fn a_header_is_read_whatever_its_value_holds() {
+fn header_is_read_whatever_its_value_contains() {
     let read =
         header(r#"[{"name":"Subject","value":"Caf\u00e9 \ud83d\ude00 \"\\\r\n x"}]"#, "Subject");
     assert_eq!(read.as_deref(), Some("Caf\u{e9} \u{1f600} \"\\\r\n x"));
@@ -304,7 +304,7 @@ fn a_header_is_read_whatever_its_value_holds() {
 // === times ===
 
 #[test]
-fn each_type_takes_the_time_of_its_own_block_and_then_that_of_mail() {
+fn time_is_that_of_the_own_block_or_else_of_mail() {
     for (event_type, block) in [
         ("Bounce", Some("bounce")),
         ("Complaint", Some("complaint")),

@@ -37,7 +37,7 @@ fn gzip_of_several_members_is_one_text() {
 }
 
 #[test]
-fn of_a_torn_gzip_stream_what_came_out_is_read_and_the_tear_is_one_malformed() {
+fn torn_gzip_is_read_up_to_the_tear_which_is_one_malformed() {
     let send = event("Send");
     assert_gzip(&torn_after(""), "malformed");
     assert_gzip(&torn_after(&send), "Send malformed");
@@ -48,7 +48,7 @@ fn of_a_torn_gzip_stream_what_came_out_is_read_and_the_tear_is_one_malformed() {
 }
 
 #[test]
-fn a_tear_inside_a_number_is_one_malformed_too() {
+fn tear_inside_a_number_is_one_malformed_too() {
     for torn in ["[-", "[1.", "[1e", "[1E+", "[1.5e-", r#"{"eventType":"Send","x":-"#, "-"] {
         assert_gzip(&torn_after(torn), "malformed");
         assert_gzip(&torn_after(&format!("{}\n{torn}", event("Send"))), "Send malformed");
@@ -86,7 +86,7 @@ fn damaged_gzip_is_malformed() {
 }
 
 #[test]
-fn gzip_is_a_wrapping_but_no_level() {
+fn gzip_is_a_wrapping_but_not_a_level() {
     let seen = visits(|interest, log| {
         read_record(&gzipped(firehose(&[gzipped(event("Send"))])), interest, log);
     });
@@ -95,7 +95,7 @@ fn gzip_is_a_wrapping_but_no_level() {
 
 /// Whatever wrappings are in between, and however the outermost level is read.
 #[test]
-fn gzip_stands_twice_on_a_path_and_no_deeper() {
+fn gzip_is_allowed_twice_on_a_path() {
     let once = firehose(&[gzipped(event("Send"))]);
     let twice = firehose(&[gzipped(sns(&once))]);
     let thrice = firehose(&[gzipped(&twice)]);
@@ -129,7 +129,7 @@ fn gzip_is_recognised_in_the_rawdata_of_a_failed_delivery_and_not_in_texts() {
 }
 
 #[test]
-fn gzip_expands_to_a_limit_and_says_so() {
+fn gzip_expands_to_a_limit_and_reports_it() {
     let zeros = gzipped(vec![b' '; 1000]);
     let whole = gunzip(&zeros, 1000, |_| true);
     assert_eq!((whole.bytes.len(), whole.torn, whole.over_limit), (1000, false, false));
@@ -157,7 +157,7 @@ fn gzip_expands_step_by_step_as_long_as_it_is_admitted() {
 }
 
 #[test]
-fn two_members_alike_are_two() {
+fn equal_members_are_all_read() {
     let member = gzipped("the same text ".repeat(50));
     for members in 1..4 {
         let out = gunzip(&member.repeat(members), 1 << 20, |_| true);
@@ -167,7 +167,7 @@ fn two_members_alike_are_two() {
 }
 
 #[test]
-fn a_member_that_lies_about_its_length_is_torn_and_no_more_is_asked_for_than_can_come_of_it() {
+fn member_with_a_false_length_is_torn_and_allocates_only_what_is_possible() {
     let text = "some text ".repeat(300);
     let member = gzipped(&text);
     let end = member.len() - 4;
@@ -185,7 +185,7 @@ fn a_member_that_lies_about_its_length_is_torn_and_no_more_is_asked_for_than_can
 }
 
 #[test]
-fn what_stands_behind_the_last_member_is_torn() {
+fn bytes_after_the_last_member_are_torn() {
     let member = gzipped("a text");
     for behind in ["x", "12345678", "\x1f\x1f"] {
         let out = gunzip(&[&member[..], behind.as_bytes()].concat(), 1 << 20, |_| true);
@@ -200,13 +200,13 @@ struct Budget<'i> {
     over: bool,
 }
 
-impl Visit for Budget<'_> {
+impl Visitor for Budget<'_> {
     fn event(&mut self, event: &Event<'_>, path: &Path, raw: &[u8]) {
         self.log.event(event, path, raw);
     }
 
-    fn other(&mut self, other: Other, path: &Path, at: u64, raw: &[u8]) {
-        self.log.other(other, path, at, raw);
+    fn non_event(&mut self, other: NonEvent, path: &Path, at: u64, raw: &[u8]) {
+        self.log.non_event(other, path, at, raw);
     }
 
     fn expand(&mut self, bytes: usize) -> bool {
@@ -224,15 +224,15 @@ impl Visit for Budget<'_> {
 fn within(budget: usize, read: impl FnOnce(&Interest, &mut Budget<'_>)) -> (String, usize, bool) {
     let interest = interest();
     let log = Log { interest: &interest, seen: Vec::new() };
-    let mut visit = Budget { log, left: budget, over: false };
-    read(&interest, &mut visit);
-    (names(&visit.log.seen), visit.left, visit.over)
+    let mut visitor = Budget { log, left: budget, over: false };
+    read(&interest, &mut visitor);
+    (names(&visitor.log.seen), visitor.left, visitor.over)
 }
 
 /// Data below the outermost level is charged to the byte, for one member and for several. Nothing
 /// beyond the budget is read, and nothing after it.
 #[test]
-fn gzip_below_the_outermost_level_is_charged_and_ends_reading_beyond_the_budget() {
+fn inner_gzip_is_charged_and_ends_reading_beyond_the_budget() {
     let send = event("Send");
     let len = send.len();
     let members = [gzipped(&send[..10]), gzipped(&send[10..])].concat();
@@ -240,17 +240,18 @@ fn gzip_below_the_outermost_level_is_charged_and_ends_reading_beyond_the_budget(
     let texts = [body.clone(), sns(&body), format!("{send}\n{}\n{send}", sqs(&body))];
     for (text, before, after) in [(&texts[0], 0, 0), (&texts[1], 0, 0), (&texts[2], 1, 1)] {
         let sends = |count: usize| vec!["Send"; count].join(" ");
-        let read =
-            |budget| within(budget, |interest, visit| read_all(text.as_bytes(), interest, visit));
+        let read = |budget| {
+            within(budget, |interest, visitor| read_all(text.as_bytes(), interest, visitor))
+        };
         assert_eq!(read(3 * len), (sends(before + 4 + after), 0, false));
         let (seen, _, over) = read(3 * len - 1);
         assert_eq!((seen, over), (sends(before + 3), true));
         let (seen, _, over) = read(2 * len - 1);
         assert_eq!((seen, over), (sends(before + 2), true));
         assert_eq!(read(0), (sends(before), 0, true));
-        let blocks = within(0, |interest, visit| {
+        let blocks = within(0, |interest, visitor| {
             let reader = Reader::with_block_bytes(text.as_bytes(), 100);
-            reader.read(false, interest, visit).unwrap();
+            reader.read(false, interest, visitor).unwrap();
         });
         assert_eq!(blocks, (sends(before), 0, true));
     }
@@ -261,9 +262,9 @@ fn gzip_below_the_outermost_level_is_charged_and_ends_reading_beyond_the_budget(
             left: budget,
             over: false,
         };
-        let visit =
+        let visitor =
             read_request(body.as_bytes(), &interest).unwrap().read(&interest, fresh).unwrap();
-        (names(&visit.log.seen), visit.over)
+        (names(&visitor.log.seen), visitor.over)
     };
     assert_eq!(request(3 * len), ("Send Send Send Send".into(), false));
     assert_eq!(request(2 * len - 1), ("Send Send".into(), true));
@@ -271,7 +272,7 @@ fn gzip_below_the_outermost_level_is_charged_and_ends_reading_beyond_the_budget(
 
 /// A record that expands endlessly is read up to the maximum length.
 #[test]
-fn a_record_expands_to_128_mib() {
+fn record_expands_to_128_mib() {
     let send = event("Send");
     let padded = |mib: usize| format!("{send}{}{send}", " ".repeat((mib << 20) - 2 * send.len()));
     assert_eq!(record_kinds(gzipped(padded(128))), "Send Send");
@@ -280,7 +281,7 @@ fn a_record_expands_to_128_mib() {
 
 /// libdeflate accepts a member with a wrong header CRC, which the stream rejects.
 #[test]
-fn a_header_with_a_wrong_crc_is_torn_for_both_ways() {
+fn header_with_a_wrong_crc_is_torn_for_both_readers() {
     let mut member = gzipped("{}");
     member[3] |= 0x02;
     for crc in [[0, 0], [0xff, 0xff]] {

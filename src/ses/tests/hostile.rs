@@ -15,14 +15,14 @@ fn counts(text: &str) -> (usize, usize) {
 }
 
 #[test]
-fn a_deep_value_on_many_lines_is_a_fault_for_each_line() {
+fn deep_value_on_many_lines_is_a_fault_for_each_line() {
     assert_eq!(counts(&"{\"a\":[\n".repeat(100_000)), (100_000, 0));
     assert_eq!(counts(&"[\n".repeat(100_000)), (100_000, 0));
     assert_eq!(counts(&"{\"mail\":{\n".repeat(50_000)), (50_000, 0));
 }
 
 #[test]
-fn a_deep_value_on_one_line_is_one_fault() {
+fn deep_value_on_one_line_is_one_fault() {
     for part in
         ["[", "{\"a\":", "{\"mail\":{", "{\"Records\":[{\"body\":", "{\"Message\":", "[[1],"]
     {
@@ -38,7 +38,7 @@ fn strings_after_a_fault_cost_no_more_than_their_length() {
 }
 
 #[test]
-fn many_small_values_and_many_faults_cost_no_more_than_their_length() {
+fn small_values_and_faults_cost_no_more_than_their_length() {
     assert_eq!(counts(&"0 ".repeat(100_000)), (0, 100_000));
     assert_eq!(counts(&"[]{}".repeat(50_000)), (0, 100_000));
     assert_eq!(counts(&"?\n".repeat(100_000)), (100_000, 0));
@@ -50,7 +50,7 @@ fn many_small_values_and_many_faults_cost_no_more_than_their_length() {
 }
 
 #[test]
-fn an_object_of_many_keys_or_duplicates_costs_no_more_than_its_length() {
+fn object_of_many_keys_or_duplicates_costs_no_more_than_its_length() {
     let many = |member: &str| {
         let members = vec![member; 50_000].join(",");
         format!("{{{members}}}")

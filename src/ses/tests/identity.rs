@@ -56,7 +56,7 @@ fn changed(event: &serde_json::Value, place: &str, to: serde_json::Value) -> Str
 }
 
 #[test]
-fn what_happened_another_time_or_to_another_is_another_event() {
+fn fingerprint_differs_by_time_and_recipient() {
     for (event, place, to) in [
         (click(), "/mail/messageId", json!("0102019aa0b1c2d3-1-000001")),
         // A second open or click a second later, and one within the same second.
@@ -79,7 +79,7 @@ fn what_happened_another_time_or_to_another_is_another_event() {
 }
 
 #[test]
-fn what_does_not_tell_events_apart_changes_nothing() {
+fn fingerprint_ignores_fields_that_do_not_identify() {
     for (event, place, to) in [
         (click(), "/mail/tags", json!({})),
         (click(), "/mail/timestamp", json!("2026-11-20T12:00:00Z")),
@@ -97,7 +97,7 @@ fn what_does_not_tell_events_apart_changes_nothing() {
 }
 
 #[test]
-fn a_copy_may_come_in_any_wrapping_and_spelling() {
+fn fingerprint_is_the_same_in_any_wrapping_and_spelling() {
     let event = click().to_string();
     let expected = fingerprint(&event);
     let pretty = format!("{:#}", click());
@@ -111,7 +111,7 @@ fn a_copy_may_come_in_any_wrapping_and_spelling() {
 }
 
 #[test]
-fn without_an_id_of_the_mail_or_a_time_of_its_own_an_event_is_like_no_other() {
+fn fingerprint_needs_a_mail_id_and_a_time() {
     for (event, place) in [
         (click(), "/mail/messageId"),
         // The mail's time is the same for all of its opens and clicks.
@@ -126,7 +126,7 @@ fn without_an_id_of_the_mail_or_a_time_of_its_own_an_event_is_like_no_other() {
 }
 
 #[test]
-fn no_two_lists_of_recipients_are_the_same() {
+fn fingerprint_differs_for_different_lists_of_recipients() {
     let of = |recipients: serde_json::Value| {
         fingerprint(changed(&bounce(), "/bounce/bouncedRecipients", recipients))
     };
@@ -145,7 +145,7 @@ fn no_two_lists_of_recipients_are_the_same() {
 /// Journals contain fingerprints of earlier versions. If this test must change, `VERSION` must
 /// change too.
 #[test]
-fn the_fingerprint_of_an_event_stays_what_it_is() {
+fn fingerprint_of_an_event_stays_the_same() {
     let fingerprint = fingerprint(click().to_string());
     assert_eq!(format!("{fingerprint:?}"), "Some(380cd8a7a41b1e0fc3e0a981f3aa2206)");
 }
@@ -153,17 +153,17 @@ fn the_fingerprint_of_an_event_stays_what_it_is() {
 /// Counts events, none of which exposes its identity.
 struct Look<'r>(&'r mut usize);
 
-impl Visit for Look<'_> {
+impl Visitor for Look<'_> {
     fn event(&mut self, event: &Event<'_>, _: &Path, _: &[u8]) {
         assert_eq!((event.fingerprint(), event.message_id()), (None, None));
         *self.0 += 1;
     }
 
-    fn other(&mut self, _: Other, _: &Path, _: u64, _: &[u8]) {}
+    fn non_event(&mut self, _: NonEvent, _: &Path, _: u64, _: &[u8]) {}
 }
 
 #[test]
-fn nothing_is_kept_that_nobody_asked_for() {
+fn fields_that_were_not_requested_are_not_kept() {
     let interest = InterestBuilder::default().build();
     let mut read = 0;
     let text = format!("{}{}", click(), bounce());

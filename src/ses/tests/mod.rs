@@ -1,14 +1,17 @@
 //! Bytes in, visits out: examples and properties of reading.
 
 mod blocks;
+mod fast;
 mod faults;
 mod fields;
 mod gzip;
 mod hostile;
 mod identity;
-mod properties;
+mod inputs;
+mod pieces;
 mod raw;
 mod scalars;
+mod tree;
 mod work;
 mod wrappings;
 
@@ -34,7 +37,7 @@ enum Seen {
         path: Vec<Wrapping>,
     },
     Other {
-        other: Other,
+        other: NonEvent,
         path: Vec<Wrapping>,
         at: u64,
     },
@@ -57,7 +60,7 @@ struct Log<'i> {
     seen: Vec<Seen>,
 }
 
-impl Visit for Log<'_> {
+impl Visitor for Log<'_> {
     fn event(&mut self, event: &Event<'_>, path: &Path, _: &[u8]) {
         let value = |(kind, name): (ValueKind, &str)| {
             event.get(self.interest.slot(kind, name).unwrap()).map(<[u8]>::to_vec)
@@ -71,7 +74,7 @@ impl Visit for Log<'_> {
         });
     }
 
-    fn other(&mut self, other: Other, path: &Path, at: u64, _: &[u8]) {
+    fn non_event(&mut self, other: NonEvent, path: &Path, at: u64, _: &[u8]) {
         self.seen.push(Seen::Other { other, path: path.iter().collect(), at });
     }
 }
@@ -81,11 +84,11 @@ impl Seen {
         match self {
             Self::Event { event_type, .. } => event_type.metric_name(),
             Self::Other { other, .. } => match other {
-                Other::UnknownType => "unknown_type",
-                Other::Malformed => "malformed",
-                Other::Foreign => "foreign",
-                Other::Control => "control",
-                Other::Notice => "notice",
+                NonEvent::UnknownType => "unknown_type",
+                NonEvent::Malformed => "malformed",
+                NonEvent::Foreign => "foreign",
+                NonEvent::Control => "control",
+                NonEvent::Notice => "notice",
             },
         }
     }

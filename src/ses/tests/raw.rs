@@ -2,24 +2,24 @@
 
 use proptest::prelude::*;
 
-use super::super::unwrap::{GZIPS_MAX, LEVELS_MAX};
-use super::properties::{mutated_stream, soup};
+use super::inputs::{mutated_stream, soup};
 use super::*;
+use crate::ses::envelope::path::{GZIPS_MAX, LEVELS_MAX};
 use crate::synth::{Profile, StreamOptions, stream};
 
 /// Keeps all values.
 #[derive(Default)]
 struct Kept {
     events: Vec<Vec<u8>>,
-    others: Vec<(Other, Vec<Wrapping>, Vec<u8>)>,
+    others: Vec<(NonEvent, Vec<Wrapping>, Vec<u8>)>,
 }
 
-impl Visit for Kept {
+impl Visitor for Kept {
     fn event(&mut self, _: &Event<'_>, _: &Path, raw: &[u8]) {
         self.events.push(raw.to_vec());
     }
 
-    fn other(&mut self, other: Other, path: &Path, _: u64, raw: &[u8]) {
+    fn non_event(&mut self, other: NonEvent, path: &Path, _: u64, raw: &[u8]) {
         self.others.push((other, path.iter().collect(), raw.to_vec()));
     }
 
@@ -35,7 +35,7 @@ impl Kept {
         kept
     }
 
-    fn kinds(&self) -> Vec<Other> {
+    fn kinds(&self) -> Vec<NonEvent> {
         self.others.iter().map(|(other, ..)| *other).collect()
     }
 
@@ -51,11 +51,11 @@ fn again(raw: &[u8]) -> Kept {
     Kept::record(letter.to_string().as_bytes())
 }
 
-fn is_too_deep(other: Other, path: &[Wrapping]) -> bool {
+fn is_too_deep(other: NonEvent, path: &[Wrapping]) -> bool {
     let gzips = path.iter().filter(|wrapping| **wrapping == Wrapping::Gzip).count();
     match other {
-        Other::Foreign => path.len() - gzips >= usize::from(LEVELS_MAX),
-        Other::Malformed => gzips >= usize::from(GZIPS_MAX),
+        NonEvent::Foreign => path.len() - gzips >= usize::from(LEVELS_MAX),
+        NonEvent::Malformed => gzips >= usize::from(GZIPS_MAX),
         _ => false,
     }
 }
@@ -87,7 +87,7 @@ fn assert_reads_alone_as_in_its_place(record: &[u8]) -> usize {
 }
 
 #[test]
-fn a_fault_is_kept_from_its_first_byte_to_the_end_of_its_line() {
+fn fault_is_kept_from_its_first_byte_to_the_end_of_its_line() {
     let send = event("Send");
     let torn = &send[..40];
     let kept = Kept::record(format!("{send}\n {torn}\n{send}\n[1,\n \n{send}{torn}").as_bytes());
@@ -96,7 +96,7 @@ fn a_fault_is_kept_from_its_first_byte_to_the_end_of_its_line() {
 
 /// With any wrapping around an event, and any white space in it.
 #[test]
-fn an_event_is_handed_out_as_it_came() {
+fn event_is_passed_as_received() {
     let send = event("Send").replacen('{', "{\n  ", 1).replace(':', " : ");
     let (quoted, data) = (json!(format!(" {send}\n")), STANDARD.encode(format!("{send}\n\n")));
     for wrapped in [
@@ -113,20 +113,20 @@ fn an_event_is_handed_out_as_it_came() {
 }
 
 #[test]
-fn what_means_something_else_at_the_start_of_a_text_is_kept_behind_a_space() {
+fn fault_with_another_meaning_at_the_start_of_a_text_is_kept_after_a_space() {
     let send = event("Send");
     let packed = gzipped(&send);
     for start in [&b"\xef\xbb\xbf"[..], &packed[..10]] {
         let record = [b"7 ", start, send.as_bytes()].concat();
         let kept = Kept::record(&record);
-        assert_eq!(kept.kinds(), [Other::Foreign, Other::Malformed]);
+        assert_eq!(kept.kinds(), [NonEvent::Foreign, NonEvent::Malformed]);
         assert!(kept.others[1].2.starts_with(&[b" ", start].concat()));
         assert_reads_alone_as_in_its_place(&record);
     }
 }
 
 #[test]
-fn of_entries_of_a_list_only_the_one_that_could_not_be_read_is_kept() {
+fn entry_that_cannot_be_read_is_kept_without_its_neighbors() {
     let (send, new) = (event("Send"), event("New"));
     let record = format!(
         r#"{{"Records":[{{"body":{send}}},{{"body":{new}}},{{"x":{send}}},
@@ -139,7 +139,7 @@ fn of_entries_of_a_list_only_the_one_that_could_not_be_read_is_kept() {
 }
 
 #[test]
-fn records_that_are_not_base64_are_kept_as_they_are_in_a_request_of_their_own() {
+fn records_that_are_not_base64_are_kept_in_a_request_of_their_own() {
     let good = STANDARD.encode(event("Send"));
     let odd = [r#"{"data":"not base64!"}"#, "{}", r#"{"data" : 7}"#, "7", r#"{"data":"\ud800"}"#];
     let records: Vec<_> = odd.iter().map(|odd| format!(r#"{odd},{{"data":"{good}"}}"#)).collect();
@@ -157,13 +157,13 @@ fn records_that_are_not_base64_are_kept_as_they_are_in_a_request_of_their_own() 
 }
 
 #[test]
-fn torn_gzip_is_kept_only_if_nothing_came_out_of_it() {
+fn torn_gzip_is_kept_only_if_nothing_was_decompressed() {
     let packed = gzipped(event("Send"));
     let nothing = &packed[..5];
     assert_eq!(Kept::record(nothing).others[0].2, nothing);
     let torn = &packed[..packed.len() - 3];
     let kept = Kept::record(torn);
-    assert_eq!((kept.events.len(), kept.kinds()), (1, vec![Other::Malformed]));
+    assert_eq!((kept.events.len(), kept.kinds()), (1, vec![NonEvent::Malformed]));
     assert_eq!(kept.others[0].2, [0x1f, 0x8b]);
     for len in 2..packed.len() {
         assert_eq!(assert_reads_alone_as_in_its_place(&packed[..len]), 1);
@@ -171,7 +171,7 @@ fn torn_gzip_is_kept_only_if_nothing_came_out_of_it() {
 }
 
 #[test]
-fn every_kind_of_fault_reads_alone_as_in_its_place() {
+fn faults_of_every_kind_read_alone_as_in_place() {
     let profile = Profile { awkward: true, ..Profile::default() };
     let made = stream(profile, 2000, &StreamOptions { torn_end: true, ..StreamOptions::default() });
     assert!(assert_reads_alone_as_in_its_place(&made.bytes) > 300);
@@ -181,7 +181,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn damaged_streams_read_alone_as_in_their_place(bytes in mutated_stream()) {
+    fn values_of_damaged_streams_read_alone_as_in_place(bytes in mutated_stream()) {
         assert_reads_alone_as_in_its_place(&bytes);
         assert_reads_alone_as_in_its_place(&gzipped(&bytes));
         let packed = gzipped(&bytes);
@@ -190,7 +190,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_read_alone_as_in_their_place(bytes in soup()) {
+    fn values_of_any_bytes_read_alone_as_in_place(bytes in soup()) {
         assert_reads_alone_as_in_its_place(&bytes);
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn values_stand_back_to_back_with_any_json_white_space_or_none() {
+fn values_are_separated_by_any_json_white_space_or_none() {
     assert_eq!(
         kinds(r#"12true"x"[]{}null-0.5e+3false"#),
         "foreign foreign foreign foreign foreign foreign foreign foreign"
@@ -18,7 +18,7 @@ fn values_stand_back_to_back_with_any_json_white_space_or_none() {
 }
 
 #[test]
-fn one_value_may_span_lines_and_one_line_may_hold_many() {
+fn value_may_span_lines_and_a_line_may_hold_many() {
     let pretty = serde_json::from_str::<serde_json::Value>(&event("Open")).unwrap();
     let pretty = serde_json::to_string_pretty(&pretty).unwrap();
     assert!(pretty.lines().count() > 5);
@@ -26,7 +26,7 @@ fn one_value_may_span_lines_and_one_line_may_hold_many() {
 }
 
 #[test]
-fn other_white_space_than_that_of_json_is_a_fault() {
+fn white_space_other_than_that_of_json_is_a_fault() {
     for space in ["\u{b}", "\u{c}", "\u{a0}", "\u{2028}", "\u{feff}", "\0"] {
         let text = format!("{}{space}{}", event("Send"), event("Send"));
         assert_eq!(kinds(text), "Send malformed", "{space:?}");
@@ -34,14 +34,14 @@ fn other_white_space_than_that_of_json_is_a_fault() {
 }
 
 #[test]
-fn blank_text_holds_nothing() {
+fn blank_text_has_no_values() {
     for text in ["", " ", "\n\n\r\n\t ", "\u{feff}", "\u{feff}\n"] {
         assert_eq!(kinds(text), "", "{text:?}");
     }
 }
 
 #[test]
-fn a_byte_order_mark_is_skipped_at_the_start_alone() {
+fn byte_order_mark_is_skipped_only_at_the_start() {
     let send = event("Send");
     assert_eq!(kinds(format!("\u{feff}{send}")), "Send");
     assert_eq!(kinds(format!("\u{feff}\u{feff}{send}\n{send}")), "malformed Send");
@@ -51,7 +51,7 @@ fn a_byte_order_mark_is_skipped_at_the_start_alone() {
 }
 
 #[test]
-fn a_byte_order_mark_is_skipped_at_the_start_of_every_record_and_text() {
+fn byte_order_mark_is_skipped_at_the_start_of_every_record_and_text() {
     let marked = format!("\u{feff}{}", event("Send"));
     assert_eq!(kinds(sns(&marked)), "Send");
     assert_eq!(kinds(sqs(&marked)), "Send");
@@ -60,7 +60,7 @@ fn a_byte_order_mark_is_skipped_at_the_start_of_every_record_and_text() {
 }
 
 #[test]
-fn a_number_ends_where_its_grammar_does() {
+fn number_ends_where_its_grammar_does() {
     assert_eq!(kinds("01"), "foreign foreign");
     assert_eq!(kinds("1-1"), "foreign foreign");
     assert_eq!(kinds("1.5.5"), "foreign malformed");
@@ -73,7 +73,7 @@ fn a_number_ends_where_its_grammar_does() {
 }
 
 #[test]
-fn a_word_ends_where_its_spelling_does() {
+fn literal_ends_where_its_spelling_does() {
     assert_eq!(kinds("truefalsenull"), "foreign foreign foreign");
     assert_eq!(kinds("nulll"), "foreign malformed");
     for fault in ["tru", "True", "undefined", "NaN", "Infinity", "-Infinity", "nan", "'x'"] {
@@ -82,7 +82,7 @@ fn a_word_ends_where_its_spelling_does() {
 }
 
 #[test]
-fn the_validation_notice_is_consumed_where_a_value_may_begin() {
+fn validation_notice_is_consumed_where_a_value_may_begin() {
     let send = event("Send");
     let notice = VALIDATION_NOTICE;
     assert_eq!(kinds(notice), "notice");
@@ -96,7 +96,7 @@ fn the_validation_notice_is_consumed_where_a_value_may_begin() {
 }
 
 #[test]
-fn anything_near_the_validation_notice_is_a_fault() {
+fn text_like_the_validation_notice_is_a_fault() {
     let torn = &VALIDATION_NOTICE[..VALIDATION_NOTICE.len() - 1];
     assert_eq!(kinds(torn), "malformed");
     assert_eq!(kinds(VALIDATION_NOTICE.to_lowercase()), "malformed");

@@ -2,21 +2,20 @@
 
 use proptest::prelude::*;
 
-use super::super::json::VALUE_BYTES_MAX;
-use super::super::work;
-use super::properties::soup;
+use super::inputs::soup;
 use super::*;
+use crate::ses::work;
 
 /// Counts visits.
 #[derive(Default)]
 struct Count(usize);
 
-impl Visit for Count {
+impl Visitor for Count {
     fn event(&mut self, _: &Event<'_>, _: &Path, _: &[u8]) {
         self.0 += 1;
     }
 
-    fn other(&mut self, _: Other, _: &Path, _: u64, _: &[u8]) {
+    fn non_event(&mut self, _: NonEvent, _: &Path, _: u64, _: &[u8]) {
         self.0 += 1;
     }
 }
@@ -110,7 +109,7 @@ fn faults_cost_a_few_times_their_length() {
 
 /// A value that is too long is detected once, not again for each value inside it.
 #[test]
-fn a_value_beyond_the_longest_costs_no_more_for_each_value_that_it_opens() {
+fn value_that_is_too_long_costs_no_more_for_each_value_that_it_opens() {
     let opened = "[\n".repeat(127);
     for part in ["{},\n", "0,", "\"x\",\n", " "] {
         let text = format!("{opened}{}", part.repeat((VALUE_BYTES_MAX + (1 << 20)) / part.len()));
@@ -122,7 +121,7 @@ fn a_value_beyond_the_longest_costs_no_more_for_each_value_that_it_opens() {
 }
 
 #[test]
-fn sound_values_cost_a_few_times_their_length() {
+fn valid_values_cost_a_few_times_their_length() {
     let send = event("Send");
     let growing = (0..500).map(|n| json!({"a": "x".repeat(n)}).to_string()).collect::<String>();
     let many = |member: &str| format!("{{{}\"x\":0}}", long(&format!("{member},")));
@@ -158,7 +157,7 @@ fn sound_values_cost_a_few_times_their_length() {
 
 /// Eight levels of any wrapping around anything.
 #[test]
-fn nested_wrappings_cost_a_pass_for_each_level() {
+fn nested_wrappings_cost_one_pass_per_level() {
     for payload in [long("{\"a\":[{}]}"), long("0,"), long(&event("Send")), "x".repeat(LEN)] {
         for wrap in 0..5 {
             let mut text = format!("[{}0]", payload.replace('}', "},").replace(",,", ","));
@@ -187,7 +186,7 @@ proptest! {
 
     /// Any fragment, repeated many times after some other text.
     #[test]
-    fn anything_repeated_costs_a_few_times_its_length(
+    fn repeated_text_costs_a_few_times_its_length(
         before in soup(),
         part in soup(),
         after in soup(),

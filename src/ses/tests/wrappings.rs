@@ -46,7 +46,7 @@ fn merged(objects: &[Value]) -> String {
 }
 
 #[test]
-fn every_wrapping_gives_its_event_and_is_seen() {
+fn wrappings_all_give_their_event_and_are_in_its_path() {
     for (wrapping, text) in envelopes(&event("Delivery")) {
         let seen = seen(&text);
         assert_eq!(names(&seen), "Delivery", "{text}");
@@ -59,7 +59,7 @@ fn every_wrapping_gives_its_event_and_is_seen() {
 }
 
 #[test]
-fn every_wrapping_in_every_wrapping_gives_its_event() {
+fn wrappings_in_any_other_give_their_event() {
     for (inner, text) in envelopes(&event("Delivery")) {
         for (outer, text) in envelopes(&text) {
             let seen = seen(&text);
@@ -70,7 +70,7 @@ fn every_wrapping_in_every_wrapping_gives_its_event() {
 }
 
 #[test]
-fn an_event_lies_8_wrappings_deep_and_no_deeper() {
+fn event_is_found_up_to_8_wrappings_deep() {
     let kinds_of_envelope = envelopes("{}").len();
     for at in 0..kinds_of_envelope {
         let mut text = event("Send");
@@ -87,7 +87,7 @@ fn an_event_lies_8_wrappings_deep_and_no_deeper() {
 }
 
 #[test]
-fn what_lies_too_deep_is_one_foreign_value_whatever_it_holds() {
+fn value_nested_too_deep_is_one_foreign_value() {
     let send = object(&event("Send"));
     let mut value = json!({"Records": [{"body": send}, {"body": send}]});
     for _ in 0..8 {
@@ -104,7 +104,7 @@ fn what_lies_too_deep_is_one_foreign_value_whatever_it_holds() {
 }
 
 #[test]
-fn control_and_notice_are_known_at_any_level() {
+fn control_and_notice_are_recognized_at_any_level() {
     let mut control = json!({"Type": "SubscriptionConfirmation", "TopicArn": TOPIC});
     for _ in 0..8 {
         control = json!({"Records": [{"body": control}]});
@@ -114,7 +114,7 @@ fn control_and_notice_are_known_at_any_level() {
 }
 
 #[test]
-fn rows_are_tried_from_the_top() {
+fn rules_of_classification_are_tried_in_order() {
     let send = object(&event("Send"));
     let open = object(&event("Open"));
     let control = json!({"Type": "SubscriptionConfirmation"});
@@ -147,7 +147,7 @@ fn rows_are_tried_from_the_top() {
 }
 
 #[test]
-fn an_event_with_records_is_an_event() {
+fn event_with_records_is_an_event() {
     let text = merged(&[object(&event("Send")), json!({"Records": [{"body": event("Open")}]})]);
     assert_eq!(kinds(text), "Send");
     // Including one that is not counted.
@@ -158,7 +158,7 @@ fn an_event_with_records_is_an_event() {
 }
 
 #[test]
-fn a_field_that_is_null_or_of_an_unexpected_kind_is_absent() {
+fn field_that_is_null_or_of_an_unexpected_type_is_absent() {
     let send = event("Send");
     let data = STANDARD.encode(&send);
     for odd in [Value::Null, json!(1), json!(true), json!([]), json!([send])] {
@@ -211,7 +211,7 @@ fn sns_subscription_messages_are_control() {
 }
 
 #[test]
-fn an_sns_message_is_a_stream_or_one_value() {
+fn sns_message_is_a_stream_or_one_value() {
     let send = event("Send");
     assert_eq!(kinds(sns(&format!("{send}\n"))), "Send");
     assert_eq!(kinds(sns(&format!("{send}{send} 1 ?"))), "Send Send foreign malformed");
@@ -224,7 +224,7 @@ fn an_sns_message_is_a_stream_or_one_value() {
 }
 
 #[test]
-fn an_event_bridge_envelope_needs_the_source_and_an_event_type() {
+fn event_bridge_envelope_needs_the_source_and_an_event_type() {
     let send = object(&event("Send"));
     assert_eq!(kinds(event_bridge(&json!("aws.ses"), &send)), "Send");
     for source in ["aws.SES", "aws.s3", "", "aws.ses "] {
@@ -243,7 +243,7 @@ fn an_event_bridge_envelope_needs_the_source_and_an_event_type() {
 }
 
 #[test]
-fn records_hold_bodies_or_sns_messages_and_each_other_entry_is_foreign() {
+fn records_contain_bodies_or_sns_messages_and_other_entries_are_foreign() {
     let send = event("Send");
     let records = json!({"Records": [
         {"body": send, "Sns": {"Message": "?", "TopicArn": TOPIC}},
@@ -264,7 +264,7 @@ fn records_hold_bodies_or_sns_messages_and_each_other_entry_is_foreign() {
 }
 
 #[test]
-fn a_lambda_record_holds_the_sns_envelope() {
+fn lambda_record_contains_the_sns_envelope() {
     let envelope = json!({"Type": "Notification", "TopicArn": TOPIC, "Message": event("Send")});
     let text = json!({"Records": [{"EventSource": "aws:sns", "Sns": envelope}]}).to_string();
     assert_eq!(seen(&text)[0].path(), [Wrapping::LambdaSns, Wrapping::Sns]);
@@ -296,7 +296,7 @@ fn firehose_data_is_base64_of_the_standard_alphabet_with_padding_optional() {
 }
 
 #[test]
-fn a_firehose_request_may_hold_nothing_or_much() {
+fn firehose_request_may_have_no_records_or_many() {
     let send = event("Send");
     assert_eq!(kinds(firehose(&[""; 0])), "");
     assert_eq!(kinds(firehose(&["", " \n"])), "");
@@ -307,7 +307,7 @@ fn a_firehose_request_may_hold_nothing_or_much() {
 }
 
 #[test]
-fn a_firehose_request_is_read_as_a_body() {
+fn firehose_request_is_read_as_a_body() {
     let read = |body: &str| -> Result<String, &'static str> {
         let interest = interest();
         let request = read_request(body.as_bytes(), &interest)?;
@@ -336,7 +336,7 @@ fn a_firehose_request_is_read_as_a_body() {
 }
 
 #[test]
-fn in_a_firehose_body_a_record_has_all_levels_to_itself_and_is_found_by_its_number() {
+fn record_of_a_firehose_body_has_all_levels_and_its_number() {
     let mut text = event("Send");
     for _ in 0..8 {
         text = sqs_object(&text);
@@ -355,7 +355,7 @@ fn sqs_object(body: &str) -> String {
 }
 
 #[test]
-fn everything_else_is_foreign() {
+fn other_values_are_foreign() {
     for value in [
         "{}",
         "[]",

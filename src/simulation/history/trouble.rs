@@ -6,8 +6,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{History, rules};
 use crate::app::Engine;
-use crate::journal::simulated::Faults;
-use crate::simulation::cloud::{Link, POISON};
+use crate::journal::simulated::DiskFaults;
+use crate::simulation::cloud::{CloudLink, POISON};
 use crate::simulation::plan::Weather;
 use crate::simulation::world::Alive;
 
@@ -15,7 +15,7 @@ impl History<'_> {
     /// Injects faults until a time; returns whether the engine died meanwhile.
     pub(super) async fn trouble(
         &mut self,
-        engine: &Engine<Link>,
+        engine: &Engine<CloudLink>,
         alive: &Alive,
         until: Instant,
     ) -> bool {
@@ -57,16 +57,16 @@ impl History<'_> {
         let (faults, what) = match self.rng.u8(0..6) {
             0 => {
                 let full_at = Some(self.disk.used() + self.rng.usize(0..2000));
-                (Faults { full_at, ..Faults::default() }, "disk full")
+                (DiskFaults { full_at, ..DiskFaults::default() }, "disk full")
             }
             1 => {
                 let syncs_left = Some(self.rng.usize(0..4));
-                (Faults { syncs_left, ..Faults::default() }, "syncs fail")
+                (DiskFaults { syncs_left, ..DiskFaults::default() }, "syncs fail")
             }
-            2 => (Faults { renames_fail: true, ..Faults::default() }, "renames fail"),
+            2 => (DiskFaults { renames_fail: true, ..DiskFaults::default() }, "renames fail"),
             3 => {
                 let changes_left = Some(self.rng.usize(0..4));
-                (Faults { changes_left, ..Faults::default() }, "files cannot be made")
+                (DiskFaults { changes_left, ..DiskFaults::default() }, "files cannot be made")
             }
             _ => return self.heal_disk(),
         };
@@ -77,7 +77,7 @@ impl History<'_> {
     }
 
     pub(super) fn heal_disk(&mut self) {
-        self.disk.set_faults(Faults::default());
+        self.disk.set_faults(DiskFaults::default());
         self.disk_well_ms = self.disk_well_ms.min(self.world.now_ms());
     }
 }

@@ -42,9 +42,9 @@ use clock::Clock;
 use rules::{Layout, Layouts};
 use journal::disk::Disk;
 use journal::files::{self, JournalReport};
-use journal::record::{Next, Record, Records};
+use journal::record::{NextRecord, Record, Records};
 use journal::simulated::SimulatedDisk;
-use journal::state::State;
+use journal::state::JournalState;
 use libfuzzer_sys::fuzz_target;
 
 const FILE_MARK: &[u8] = b"pmj!";
@@ -150,10 +150,10 @@ fn judge(bytes: &[u8]) -> (bool, bool) {
     let mut tells = false;
     loop {
         match records.next().expect("memory can be read") {
-            Next::Record(Record::Begin { trusted }) => tells |= !trusted.is_empty(),
-            Next::Record(_) => {}
-            Next::End => return (true, tells),
-            Next::Unreadable => return (false, tells),
+            NextRecord::Record(Record::Begin { trusted }) => tells |= !trusted.is_empty(),
+            NextRecord::Record(_) => {}
+            NextRecord::End => return (true, tells),
+            NextRecord::Unreadable => return (false, tells),
         }
     }
 }
@@ -178,7 +178,7 @@ fn assert_reported(files: &[File], report: &JournalReport) {
     }
 }
 
-fn told(state: &State, layouts: &Layouts) -> Told {
+fn told(state: &JournalState, layouts: &Layouts) -> Told {
     let series = |key: &Key| {
         let layout = layouts.get(layout_of(key)).expect("it was learnt");
         let (_, rest) = varint(key).expect("a key begins with its layout");
@@ -200,7 +200,7 @@ fn told(state: &State, layouts: &Layouts) -> Told {
 }
 
 /// What is left is counted, each key as itself.
-fn assert_counted(state: &State, layouts: Layouts) {
+fn assert_counted(state: &JournalState, layouts: Layouts) {
     let limits = Limits { series: None, entries: u64::MAX };
     let aggregator = Aggregator::new(limits, layouts, Clock::manual(0));
     let mut delta = Delta::default();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use postmeter::app::{App, Drained, StartError, Surroundings};
 use postmeter::aws::AwsEnvironment;
-use postmeter::catalog::Book;
+use postmeter::catalog::Catalog;
 use postmeter::clock::Clock;
 use postmeter::config::{AccessKey, Config, DefinitionsSource, Publish};
 use tokio::sync::oneshot;
@@ -27,7 +27,7 @@ pub(crate) struct TestApp {
     pub admin: SocketAddr,
     /// The address of the SES API, if it is served.
     pub ses_api: Option<SocketAddr>,
-    pub book: Book,
+    pub catalog: Catalog,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<Drained>,
 }
@@ -88,12 +88,12 @@ impl TestApp {
             }
         };
         let (http, admin) = (app.http_address().unwrap(), app.admin_address().unwrap());
-        let (ses_api, book) = (app.ses_api_address().unwrap(), app.book());
+        let (ses_api, catalog) = (app.ses_api_address().unwrap(), app.catalog());
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(app.run(async {
             let _ = stopped.await;
         }));
-        Self { http, admin, ses_api, book, stop: Some(stop), task }
+        Self { http, admin, ses_api, catalog, stop: Some(stop), task }
     }
 
     /// Posts as Firehose does, with the right key.

@@ -44,7 +44,7 @@ fn hostile_names_make_short_printable_messages() {
 }
 
 #[test]
-fn a_million_faults_are_listed_in_part_and_counted_in_whole() {
+fn million_faults_are_listed_in_part_and_counted_in_full() {
     let types = vec!["x"; 1_000_000].join("\",\"");
     let sets = "\"ConfigurationSets\":[{\"ConfigurationSetName\":\"a\",\"EventDestinations\":[";
     let text = format!("{{{sets}{{\"Name\":\"d\",\"MatchingEventTypes\":[\"{types}\"]}}]}}]}}");
@@ -152,7 +152,7 @@ proptest! {
     }
 
     #[test]
-    fn a_document_with_characters_changed_never_panics(
+    fn document_with_changed_characters_never_panics(
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<char>(), 0..3_u8), 1..6)
     ) {
         let mut characters: Vec<char> = sample().chars().collect();
@@ -168,7 +168,7 @@ proptest! {
     }
 
     #[test]
-    fn a_document_with_values_changed_never_panics(
+    fn document_with_changed_values_never_panics(
         index in any::<prop::sample::Index>(), replacement in any_json()
     ) {
         let mut value: Value = serde_json::from_str(&sample()).unwrap();
@@ -181,7 +181,7 @@ proptest! {
 
     /// The parser that keeps places accepts all JSON that `serde_json` writes.
     #[test]
-    fn any_json_is_read_without_a_syntax_fault(value in any_json()) {
+    fn json_of_any_kind_is_read_without_a_syntax_fault(value in any_json()) {
         let text = json!({"ConfigurationSets": [], "x": value}).to_string();
         let reading = read("f", &text);
         prop_assert!(reading.definitions.is_some(), "{:?}", reading.findings);

@@ -22,7 +22,7 @@ fn changed(pointer: &str, value: Value) -> Value {
 }
 
 #[test]
-fn the_same_dimensions_in_any_order_write_the_same_series() {
+fn dimensions_in_any_order_write_the_same_series() {
     let warning = "event destinations first and second write the same series";
     assert_warned(&document(&[first(), second()]), &format!("{PATH}: {warning}"));
     let one_shared_type = changed("/MatchingEventTypes", json!(["BOUNCE", "OPEN"]));
@@ -30,7 +30,7 @@ fn the_same_dimensions_in_any_order_write_the_same_series() {
 }
 
 #[test]
-fn other_sources_defaults_or_a_spelt_out_default_namespace_may_write_the_same_series() {
+fn destinations_with_other_sources_or_defaults_may_write_the_same_series() {
     let warning = format!("{PATH}: event destinations first and second may write the same series");
     let dimension = "/CloudWatchDestination/DimensionConfigurations/0";
     for second in [
@@ -43,7 +43,7 @@ fn other_sources_defaults_or_a_spelt_out_default_namespace_may_write_the_same_se
 }
 
 #[test]
-fn a_namespace_of_the_set_is_that_of_its_destinations() {
+fn namespace_of_the_set_is_that_of_its_destinations() {
     let mut value = document(&[first(), changed("/CloudWatchDestination/Namespace", json!("M"))]);
     clean(&value);
     value["ConfigurationSets"][0]["Namespace"] = json!("M");
@@ -51,7 +51,7 @@ fn a_namespace_of_the_set_is_that_of_its_destinations() {
 }
 
 #[test]
-fn destinations_that_cannot_write_the_same_series_are_not_warned_of() {
+fn destinations_that_never_write_the_same_series_have_no_warning() {
     let dimension = "/CloudWatchDestination/DimensionConfigurations/0";
     for second in [
         changed("/Enabled", json!(false)),
@@ -65,7 +65,7 @@ fn destinations_that_cannot_write_the_same_series_are_not_warned_of() {
 }
 
 #[test]
-fn every_pair_is_named() {
+fn overlapping_pairs_are_all_named() {
     let third = cloud_watch("third", &[dimension("a"), dimension("b")]);
     let findings = super::findings_of(&document(&[first(), second(), third]).to_string());
     assert_eq!(findings.len(), 3, "{findings:#?}");

@@ -69,7 +69,7 @@ fn ten_faults_are_ten_findings_with_exact_places() {
 }
 
 #[test]
-fn missing_members_stand_at_the_object_that_lacks_them() {
+fn missing_members_are_reported_at_their_object() {
     let text = "{\"ConfigurationSets\":[\n {\"EventDestinations\":[\n  {}]}]}";
     let findings = findings_of(text);
     assert_eq!(findings.len(), 4, "{findings:#?}");
@@ -86,7 +86,7 @@ fn missing_members_stand_at_the_object_that_lacks_them() {
 }
 
 #[test]
-fn the_root_must_be_an_object_with_a_list_of_sets() {
+fn root_must_be_an_object_with_a_list_of_sets() {
     assert_eq!(findings_of("[]"), ["f:1:1: document is a list; write an object"]);
     assert_eq!(findings_of(" null"), ["f:1:2: document is null; write an object"]);
     let missing = "ConfigurationSets is missing; add ConfigurationSets to the object";
@@ -107,7 +107,7 @@ fn the_root_must_be_an_object_with_a_list_of_sets() {
 }
 
 #[test]
-fn bare_output_of_the_aws_cli_is_told_how_to_be_wrapped() {
+fn bare_output_of_the_aws_cli_is_rejected_with_the_command_that_wraps_it() {
     assert_eq!(
         findings_of("{\"EventDestinations\":[{\"Name\":1}]}"),
         ["f:1:22: EventDestinations: event destinations without a configuration set; wrap the \

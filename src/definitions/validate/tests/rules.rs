@@ -26,7 +26,7 @@ fn only_cloud_watch(document: &Value) -> CloudWatchDestination {
 }
 
 #[test]
-fn a_valid_document_is_read_as_written() {
+fn valid_document_is_read_as_written() {
     let mut value = document(&[cloud_watch("by-campaign", &[dimension("ses:from-domain")])]);
     value["ConfigurationSets"][0]["Namespace"] = json!("Mail");
     let definitions = clean(&value);
@@ -73,7 +73,7 @@ fn names_of_sets_and_destinations_have_1_to_64_characters() {
 }
 
 #[test]
-fn a_name_used_twice_is_refused_at_its_second_place() {
+fn duplicate_name_is_rejected_at_its_second_place() {
     let destination = cloud_watch("d", &[dimension("a")]);
     let sets: Vec<Value> = ["prod", "Prod", "prod"]
         .iter()
@@ -93,7 +93,7 @@ fn a_name_used_twice_is_refused_at_its_second_place() {
 }
 
 #[test]
-fn a_set_has_at_most_10_destinations() {
+fn set_has_at_most_10_destinations() {
     let destinations: Vec<Value> =
         (0..11).map(|n| cloud_watch(&format!("d{n}"), &[dimension(&format!("tag{n}"))])).collect();
     let definitions = clean(&document(&destinations[..10]));
@@ -105,7 +105,7 @@ fn a_set_has_at_most_10_destinations() {
 }
 
 #[test]
-fn a_set_without_destinations_is_warned_of() {
+fn set_without_destinations_has_a_warning() {
     let start = "ConfigurationSets[0].EventDestinations: configuration set has no event";
     assert_warned(&document(&[]), start);
     assert_warned(&json!({"ConfigurationSets": [{"ConfigurationSetName": "a"}]}), start);
@@ -117,7 +117,7 @@ fn a_set_without_destinations_is_warned_of() {
 }
 
 #[test]
-fn a_destination_has_1_to_10_dimensions_of_different_names() {
+fn destination_has_1_to_10_dimensions_of_different_names() {
     let dimensions: Vec<Value> = (0..11).map(|n| dimension(&format!("tag{n}"))).collect();
     let path = "ConfigurationSets[0].EventDestinations[0].CloudWatchDestination\
                 .DimensionConfigurations";
@@ -156,7 +156,7 @@ fn dimension_names_have_1_to_255_characters_and_no_colon_first() {
 }
 
 #[test]
-fn header_names_that_ses_refuses_are_refused_for_headers_only() {
+fn header_names_that_ses_rejects_are_rejected_for_headers_only() {
     for name in ["Received", "to", "FROM", "dkim-signature", "Cc", "Message-ID", "return-path"] {
         let tag = with_dimension("DimensionName", json!(name));
         assert_eq!(only_cloud_watch(&tag).dimensions[0].name, name);
@@ -252,7 +252,7 @@ fn namespaces_are_checked_in_both_places() {
 }
 
 #[test]
-fn enabled_left_out_is_false_and_a_disabled_destination_is_not_warned_of() {
+fn enabled_is_false_by_default_and_disabled_destinations_have_no_warning() {
     assert!(!only_destination(&document(&[with("/Enabled", Value::Null)])).enabled);
     assert!(!only_destination(&document(&[with("/Enabled", json!(false))])).enabled);
     for wrong in [json!("true"), json!(1), json!([])] {
@@ -286,7 +286,7 @@ fn matching_event_types_are_known_and_at_least_one() {
 }
 
 #[test]
-fn null_in_a_list_is_warned_of_and_passed_over() {
+fn null_in_a_list_is_skipped_with_a_warning() {
     let path = "ConfigurationSets[0].EventDestinations[0].MatchingEventTypes";
     assert_warned(
         &document(&[with("/MatchingEventTypes", json!(["SEND", null]))]),
@@ -299,7 +299,7 @@ fn null_in_a_list_is_warned_of_and_passed_over() {
 }
 
 #[test]
-fn exactly_one_kind_of_destination_is_given() {
+fn destination_has_exactly_one_kind() {
     let path = "ConfigurationSets[0].EventDestinations[0]";
     assert_refused(
         &document(&[with("/CloudWatchDestination", Value::Null)]),
@@ -388,7 +388,7 @@ fn pinpoint_is_kept_with_a_warning_and_takes_neither_delays_nor_subscriptions() 
 }
 
 #[test]
-fn unknown_keys_are_warned_of_with_a_hint() {
+fn unknown_keys_have_a_warning_with_a_hint() {
     let path = "ConfigurationSets[0].EventDestinations[0]";
     let mut value = document(&[cloud_watch("d", &[dimension("a")])]);
     value["NextToken"] = json!("x");

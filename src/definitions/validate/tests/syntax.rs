@@ -12,7 +12,7 @@ fn only_error(text: &str) -> String {
 }
 
 #[test]
-fn what_other_languages_allow_is_refused() {
+fn syntax_of_other_languages_is_rejected() {
     for text in [
         "// c\n{\"ConfigurationSets\":[]}",
         "{\"ConfigurationSets\":[] /* c */}",
@@ -51,7 +51,7 @@ fn what_other_languages_allow_is_refused() {
 }
 
 #[test]
-fn syntax_faults_have_their_place() {
+fn syntax_faults_have_exact_places() {
     let fix = "fix the syntax here; comments and trailing commas are not allowed";
     assert_eq!(
         only_error("{\n  \"ConfigurationSets\": [],\n}"),
@@ -77,7 +77,7 @@ fn syntax_faults_have_their_place() {
 }
 
 #[test]
-fn a_byte_order_mark_is_skipped_and_takes_no_column() {
+fn byte_order_mark_is_skipped_and_takes_no_column() {
     assert_eq!(findings_of("\u{feff}{\"ConfigurationSets\":[]}"), [""; 0]);
     assert!(only_error("\u{feff}[]").starts_with("f:1:1: document is a list"));
 }
@@ -92,7 +92,7 @@ fn escapes_are_decoded_before_names_are_compared() {
 }
 
 #[test]
-fn duplicate_keys_are_refused_wherever_they_stand() {
+fn duplicate_keys_are_rejected_at_any_level() {
     let text = "{\"ConfigurationSets\":[],\n\"x\":[{\"a\":1,\n \"b\":{\"c\":1,\"c\":1},\"a\":2}]}";
     let findings = findings_of(text);
     assert_eq!(findings.len(), 3, "{findings:#?}");
@@ -120,7 +120,7 @@ fn values_nest_up_to_128_levels() {
 }
 
 #[test]
-fn a_document_has_at_most_16_mib() {
+fn document_has_at_most_16_mib() {
     let mut text = "{\"ConfigurationSets\":[]}".to_owned();
     text.push_str(&" ".repeat(DOCUMENT_BYTES_MAX - text.len()));
     assert!(read("f", &text).definitions.is_some());

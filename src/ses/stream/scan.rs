@@ -1,0 +1,109 @@
+//! Reads a text block by block.
+
+use super::blocks::{Block, TextEnd};
+use crate::ses::envelope::kept::TORN_GZIP;
+use crate::ses::envelope::path::Path;
+use crate::ses::envelope::text::Progress;
+use crate::ses::envelope::unwrap::Unwrapper;
+use crate::ses::envelope::visitor::{NonEvent, Visitor};
+use crate::ses::event::interest::Interest;
+
+/// The position in a text that is read in blocks. Keeps the unfinished value: at most one and a
+/// half times the longest value, plus a block.
+#[derive(Debug, Default)]
+pub struct Scan {
+    progress: Progress,
+    /// From the first byte of the unfinished value.
+    unread: Vec<u8>,
+    /// The length of `unread` at the last failed attempt to read it.
+    tried: usize,
+    /// The offset of `unread` in the text.
+    offset: u64,
+    /// Whether the text was gzip.
+    path: Path,
+    /// Memory that the visitor was told about, in bytes.
+    held: usize,
+}
+
+// === impl Scan ===
+
+impl Scan {
+    /// A state in which everything before `offset` is read and no value is unfinished.
+    pub fn between_values(offset: u64) -> Self {
+        Self { progress: Progress::between_values(), offset, ..Self::default() }
+    }
+
+    /// Whether the next block is read as in [`Scan::between_values`].
+    pub fn is_between_values(&self) -> bool {
+        self.unread.is_empty() && self.progress.is_between_values()
+    }
+
+    /// Reads the next block. Does nothing once the request is over its budget.
+    pub fn read(&mut self, block: &Block, interest: &Interest, visitor: &mut impl Visitor) {
+        if visitor.is_over() {
+            return;
+        }
+        let last = block.end.is_some();
+        self.path = Path::outermost(block.gzip);
+        if self.unread.is_empty() {
+            let done = self.walk(&block.bytes, last, interest, visitor);
+            self.unread.extend_from_slice(&block.bytes[done..]);
+        } else {
+            self.unread.extend_from_slice(&block.bytes);
+            // The value is read again from its start, but only after it has grown by half, so that
+            // all attempts together cost a small multiple of its length.
+            if !last && self.unread.len() < self.tried + self.tried / 2 {
+                return self.hold(visitor);
+            }
+            let mut unread = std::mem::take(&mut self.unread);
+            let done = self.walk(&unread, last, interest, visitor);
+            unread.drain(..done);
+            self.unread = unread;
+        }
+        self.tried = self.unread.len();
+        self.hold(visitor);
+    }
+
+    /// Reports the memory of the unfinished value.
+    fn hold(&mut self, visitor: &mut impl Visitor) {
+        if let Some(more) = self.unread.capacity().checked_sub(self.held).filter(|more| *more > 0) {
+            self.held += more;
+            visitor.hold(more);
+        }
+    }
+
+    /// Reads the values at the start of `bytes`; returns how many bytes were consumed.
+    fn walk(
+        &mut self,
+        bytes: &[u8],
+        last: bool,
+        interest: &Interest,
+        visitor: &mut impl Visitor,
+    ) -> usize {
+        let offset = self.offset;
+        let path = self.path;
+        let done = self.progress.read(bytes, last, interest, |found, at, raw| {
+            Unwrapper::new(interest, offset + at as u64, visitor).found(found, raw, &path)
+        });
+        self.offset += done as u64;
+        done
+    }
+
+    /// Ends the text after its last block. A truncated gzip stream counts as one `malformed`,
+    /// unless it truncated a value, which is counted instead.
+    ///
+    /// # Errors
+    /// Reading the text failed.
+    pub fn end(&self, end: TextEnd, visitor: &mut impl Visitor) -> std::io::Result<()> {
+        match end {
+            TextEnd::Whole => Ok(()),
+            TextEnd::Torn => {
+                if !self.progress.ended_inside {
+                    visitor.non_event(NonEvent::Malformed, &self.path, self.offset, TORN_GZIP);
+                }
+                Ok(())
+            }
+            TextEnd::Failed(error) => Err(error),
+        }
+    }
+}
