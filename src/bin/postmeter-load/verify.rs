@@ -13,8 +13,8 @@ use aws_config::BehaviorVersion;
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat};
-use bytes::Bytes;
 use hyper::Uri;
+use postmeter::http::HttpClient;
 use postmeter::synth::SeriesMinute;
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
@@ -24,7 +24,7 @@ use super::daemon::{Daemon, Since};
 use super::line::Line;
 use super::output::bar;
 use super::series::{Range, SeriesTable};
-use super::web::{Connector, Web, at, get};
+use super::web::{at, client, get};
 
 /// Without a daemon to ask, how long the counts must stay correct, because a retried call may still
 /// arrive.
@@ -45,7 +45,7 @@ pub(crate) struct Verifier {
 }
 
 enum Place {
-    Recorder { web: Box<Web<Bytes>>, uri: Uri },
+    Recorder { client: Box<HttpClient>, uri: Uri },
     Aws(Client),
 }
 
@@ -147,10 +147,9 @@ impl Verifier {
         series: &SeriesTable,
     ) -> anyhow::Result<Self> {
         let place = match at_place {
-            VerifyAt::Recorder(uri) => Place::Recorder {
-                web: Box::new(Connector::to(uri)?.client()),
-                uri: at(uri, "/series")?,
-            },
+            VerifyAt::Recorder(uri) => {
+                Place::Recorder { client: Box::new(client(uri)?), uri: at(uri, "/series")? }
+            }
             VerifyAt::Aws => {
                 let sdk = aws_config::load_defaults(BehaviorVersion::v2026_01_12()).await;
                 sdk.region().context("no AWS region: set AWS_REGION")?;
@@ -168,9 +167,9 @@ impl Verifier {
     /// The current counts. CloudWatch is queried for these series; a recorder also returns others.
     async fn held(&self, series: impl Iterator<Item = &SeriesMinute>) -> anyhow::Result<Held> {
         match &self.place {
-            Place::Recorder { web, uri } => {
+            Place::Recorder { client, uri } => {
                 let mut held = Held::new();
-                for line in get(web, uri).await?.lines() {
+                for line in get(client, uri).await?.lines() {
                     let line: Line = serde_json::from_str(line)
                         .with_context(|| format!("{uri} is not a recorder's"))?;
                     if !self.namespaces.contains(&*line.namespace) {

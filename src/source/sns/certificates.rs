@@ -19,8 +19,9 @@ use super::certificate_store::{CertificateStore, KeptCertificate};
 use super::door::PeerGroup;
 use super::sketch::Sketch;
 use super::topic::{CertificateUrl, Topic};
-use super::web::Web;
+use super::web::{Web, WebError};
 use crate::clock::Clock;
+use crate::http::ClientResponse;
 use crate::offload::offload;
 use crate::telemetry::{CertificateOutcome, LogLimiter, Metrics};
 
@@ -515,16 +516,17 @@ impl CertificatesState {
 
 /// The body of a successful response.
 fn body_of(
-    answer: Result<super::web::WebResponse, String>,
+    answer: Result<ClientResponse, WebError>,
     host: &str,
     path: &str,
 ) -> Result<Vec<u8>, NoKey> {
-    let answer = answer.map_err(NoKey::Away)?;
-    if answer.status == 200 {
+    let answer = answer.map_err(|error| NoKey::Away(error.to_string()))?;
+    let status = answer.status.as_u16();
+    if status == 200 {
         return Ok(answer.body.into());
     }
-    let why = format!("{host}{path} responded with status {}", answer.status);
-    Err(if answer.status < 500 { NoKey::Missing(why) } else { NoKey::Away(why) })
+    let why = format!("{host}{path} responded with status {status}");
+    Err(if status < 500 { NoKey::Missing(why) } else { NoKey::Away(why) })
 }
 
 #[cfg(test)]
