@@ -1,12 +1,18 @@
 //! Reads and replaces the document, wherever it is.
 
+use std::env::VarError;
 use std::fs::File;
+use std::io;
 use std::time::Duration;
 
+use aws_sdk_s3::primitives::ByteStreamError;
+use tokio::task::JoinError;
 use tokio::time::{Instant, sleep};
 
 use super::file::FileDocument;
 use super::remote::Remote;
+use crate::aws::AwsError;
+use crate::definitions::DOCUMENT_BYTES_MAX;
 use crate::offload::offload;
 
 /// The content of a document that does not exist yet.
@@ -28,6 +34,28 @@ pub enum Document {
     Env(String),
     File(FileDocument),
     Remote(Remote),
+}
+
+/// Why a document was not read.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    #[error("it no longer exists; restore it")]
+    Gone,
+    #[error("it is larger than {DOCUMENT_BYTES_MAX} bytes")]
+    TooLarge,
+    #[error("it is not UTF-8")]
+    NotText,
+    #[error(transparent)]
+    File(#[from] io::Error),
+    #[error(transparent)]
+    Variable(#[from] VarError),
+    #[error(transparent)]
+    Call(#[from] AwsError),
+    /// The download broke off.
+    #[error(transparent)]
+    Body(#[from] ByteStreamError),
+    #[error(transparent)]
+    Panicked(#[from] JoinError),
 }
 
 /// Why a document was not replaced.
@@ -57,15 +85,13 @@ impl Document {
     ///
     /// # Errors
     /// What the system or the SDK says.
-    pub async fn read(&self) -> Result<Option<String>, String> {
+    pub async fn read(&self) -> Result<Option<String>, DocumentError> {
         match self {
             Self::Fixed { text, .. } => Ok(Some((*text).to_owned())),
-            Self::Env(variable) => {
-                std::env::var(variable).map(Some).map_err(|error| error.to_string())
-            }
+            Self::Env(variable) => Ok(Some(std::env::var(variable)?)),
             Self::File(file) => {
                 let file = file.clone();
-                offload(move || file.read()).await.map_err(|error| error.to_string())?
+                offload(move || file.read()).await?
             }
             Self::Remote(remote) => remote.read().await,
         }

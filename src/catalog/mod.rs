@@ -12,6 +12,6 @@ mod remote;
 
 pub use book::{Book, BookParts, ChangeError};
 pub use compiler::{Compiled, Compiler, DefinitionsError};
-pub use document::{Document, WriteError};
+pub use document::{Document, DocumentError, WriteError};
 pub use file::FileDocument;
 pub use remote::Remote;

@@ -8,7 +8,7 @@ use super::firehose::Firehose;
 use super::forwards::RawEvent;
 use super::sns::Sns;
 use crate::aws::{AwsEnvironment, CONNECT_TIMEOUT, CallFailure, CallLimits, assume_role};
-use crate::definitions::Target;
+use crate::definitions::{Target, TargetKind};
 
 /// The result of forwarding one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,8 +34,6 @@ pub(super) enum Client {
     Firehose(Firehose),
     Sns(Sns),
     EventBridge(EventBridge),
-    /// This build does not support the kind, so no rule forwards to it.
-    NotBuiltIn,
 }
 
 // === impl Client ===
@@ -55,17 +53,10 @@ impl Client {
         let sdk = sdk.into_builder().retry_config(RetryConfig::disabled());
         let sdk = sdk.timeout_config(timeouts).build();
         match target.kind {
-            crate::definitions::TargetKind::Firehose => {
-                Self::Firehose(Firehose::new(&sdk, &target.arn))
-            }
-            crate::definitions::TargetKind::Sns => Self::Sns(Sns::new(&sdk, &target.arn)),
-            crate::definitions::TargetKind::EventBridge => {
+            TargetKind::Firehose => Self::Firehose(Firehose::new(&sdk, &target.arn)),
+            TargetKind::Sns => Self::Sns(Sns::new(&sdk, &target.arn)),
+            TargetKind::EventBridge => {
                 Self::EventBridge(EventBridge::new(&sdk, &target.arn, source))
-            }
-            #[allow(unreachable_patterns, reason = "which arms remain depends on the features")]
-            _ => {
-                let _ = (&sdk, source);
-                Self::NotBuiltIn
             }
         }
     }
@@ -75,9 +66,6 @@ impl Client {
             Self::Firehose(_) => Firehose::SHAPE,
             Self::Sns(_) => Sns::SHAPE,
             Self::EventBridge(_) => EventBridge::SHAPE,
-            Self::NotBuiltIn => {
-                CallShape { limits: CallLimits { entries: 1, bytes: 0 }, event_bytes: 0 }
-            }
         }
     }
 
@@ -90,10 +78,6 @@ impl Client {
             Self::Firehose(firehose) => firehose.put(events).await,
             Self::Sns(sns) => sns.put(events).await,
             Self::EventBridge(bus) => bus.put(events).await,
-            Self::NotBuiltIn => {
-                let _ = events;
-                Err(CallFailure::Other("this build does not support the destination".to_owned()))
-            }
         }
     }
 }

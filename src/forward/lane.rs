@@ -162,15 +162,15 @@ impl TargetSender {
                         backoff = Backoff::default();
                     }
                 }
-                Err(CallFailure::Invalid(_)) if call.len() > 1 => {
+                Err(failure) if failure.is_final() && call.len() > 1 => {
                     let second = call.split_off(call.len() / 2);
                     return Some([second, call]);
                 }
-                Err(CallFailure::Invalid(refused)) => {
-                    self.give_up(call, ForwardOutcome::Refused, &refused).await;
+                Err(failure) if failure.is_final() => {
+                    self.give_up(call, ForwardOutcome::Refused, &failure.to_string()).await;
                     return None;
                 }
-                Err(CallFailure::Other(failed)) => why = failed,
+                Err(failure) => why = failure.to_string(),
             }
             if call.is_empty() {
                 return None;
@@ -198,18 +198,14 @@ impl TargetSender {
         let events: Vec<_> = call.iter().map(|outgoing| outgoing.event.clone()).collect();
         tokio::select! {
             answer = timeout(limit, self.client.put(&events)) => {
-                let answers = answer.unwrap_or_else(|_| {
-                    Err(CallFailure::Other(format!("no response within {limit:?}")))
-                })?;
+                let answers = answer.unwrap_or(Err(CallFailure::Timeout(limit)))?;
                 if answers.len() == call.len() {
                     Ok(answers)
                 } else {
-                    let (told, sent) = (answers.len(), call.len());
-                    let why = format!("the response has {told} entries for {sent} events");
-                    Err(CallFailure::Other(why))
+                    Err(CallFailure::Results { answers: answers.len(), sent: call.len() })
                 }
             }
-            () = self.lane.end.cancelled() => Err(CallFailure::Other("shutting down".to_owned())),
+            () = self.lane.end.cancelled() => Err(CallFailure::ShuttingDown),
         }
     }
 

@@ -23,7 +23,7 @@ pub use client::{
 pub use handles::connections_within;
 pub use listener::{Listener, ListenerSettings, Peer};
 pub use same_site::{NotSameSite, SameSiteOnly, same_site};
-pub use tls::{ListenerTls, Tls, TlsFiles};
+pub use tls::{ListenerTls, Tls, TlsError, TlsFiles};
 
 const LIVEZ: &str = "/livez";
 const READYZ: &str = "/readyz";

@@ -9,6 +9,7 @@ pub(crate) mod bucket;
 pub(crate) mod folder;
 mod input;
 mod layout;
+mod listing_error;
 mod object;
 mod plan;
 mod progress;
@@ -16,7 +17,8 @@ mod reader;
 mod work;
 
 pub(crate) use input::Input;
-pub(crate) use plan::{PassedOver, Plan, Range, TooMany, counts_too_old};
+pub(crate) use listing_error::ListingError;
+pub(crate) use plan::{PassedOver, Plan, Range, counts_too_old};
 pub(crate) use progress::{Figures, ReplayProgress, Totals};
 pub(crate) use reader::ObjectReader;
 pub(crate) use work::{ReplayEngine, Taker, Work};

@@ -14,6 +14,7 @@ use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat};
 use hyper::Uri;
+use postmeter::aws::AwsError;
 use postmeter::http::HttpClient;
 use postmeter::synth::SeriesMinute;
 use serde::Serialize;
@@ -279,7 +280,7 @@ async fn read_cloudwatch(
             .send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| {
-                let why = aws_sdk_cloudwatch::error::DisplayErrorContext(error);
+                let why = AwsError::of(&error, "cloudwatch:GetMetricData");
                 anyhow::anyhow!("cannot read CloudWatch: {why}")
             })?;
             for result in page.metric_data_results() {

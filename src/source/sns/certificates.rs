@@ -159,7 +159,7 @@ impl Certificates {
         let now = Instant::now();
         let mut state = self.state();
         for KeptCertificate { url, topic, pem } in files {
-            let offered = Offered::read(&pem).map_err(str::to_owned);
+            let offered = Offered::read(&pem);
             // Without a chain, the connection to SNS was the proof of whose certificate it is.
             let roots = chain.then(|| web.roots());
             match offered.and_then(|offered| offered.judge(&topic, roots, clock.now_ms())) {
@@ -171,9 +171,9 @@ impl Certificates {
                         .insert(url, KnownCertificate { key, fetch_at: now, fetched_at: now });
                 }
                 Ok(_) => _ = state.held.insert(url),
-                Err(why) => {
+                Err(error) => {
                     metrics.sns_certificates.increment(CertificateOutcome::Wrong);
-                    tracing::info!(path = url.path(), why, "saved SNS certificate removed");
+                    tracing::info!(path = url.path(), why = %error, "saved SNS certificate removed");
                     store.remove(&url);
                 }
             }
@@ -325,7 +325,7 @@ impl Certificates {
         let CertificateParts { web, chain, clock, .. } = &self.0.parts;
         let answer = web.get_https(url.host(), url.path(), FILE_BYTES_MAX).await;
         let pem = body_of(answer, url.host(), url.path())?;
-        let mut offered = Offered::read(&pem).map_err(|why| NoKey::Wrong(why.to_owned()))?;
+        let mut offered = Offered::read(&pem).map_err(|error| NoKey::Wrong(error.to_string()))?;
         if *chain
             && !offered.has_issuers()
             && let Some(IssuerUrl { host, path }) = offered.issuer_url()
@@ -334,7 +334,8 @@ impl Certificates {
             offered.add_issuer(body_of(answer, &host, &path)?);
         }
         let roots = chain.then(|| web.roots());
-        let key = offered.judge(topic, roots, clock.now_ms()).map_err(NoKey::Wrong)?;
+        let key = offered.judge(topic, roots, clock.now_ms());
+        let key = key.map_err(|error| NoKey::Wrong(error.to_string()))?;
         Ok((key, offered.to_pem()))
     }
 
