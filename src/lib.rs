@@ -45,6 +45,7 @@ mod offload;
 pub mod pipeline;
 mod printable;
 mod private;
+mod rate_limiter;
 mod replay;
 pub mod rules;
 pub mod ses;

@@ -101,7 +101,7 @@ async fn attempt<S: MetricSink>(
         if slot.is_none() {
             slot = Some(enter(shared, gate).await);
         }
-        shared.pacer.turn().await;
+        shared.turn().await;
         if !in_doubt {
             name = shared.name(call).await;
         }

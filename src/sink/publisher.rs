@@ -18,7 +18,6 @@ use tracing::Instrument;
 use super::MetricSink;
 use super::call::{Flight, pack};
 use super::deliver::deliver;
-use super::gate::Pacer;
 use super::lane::NamespaceQueue;
 use super::shared::PublisherShared;
 use crate::ack::Share;
@@ -27,6 +26,7 @@ use crate::clock::Clock;
 use crate::config::Ambiguous;
 use crate::journal::Journal;
 use crate::offload::offload;
+use crate::rate_limiter::RateLimiter;
 use crate::telemetry::{DoubtCause, DropReason, LogLimiter, Metrics};
 
 /// Settings of a publisher.
@@ -67,11 +67,12 @@ impl<S: MetricSink> Publisher<S> {
         journal: Option<Arc<Journal>>,
         settings: &PublisherSettings,
     ) -> Self {
+        let between_calls = Duration::from_secs(1) / settings.requests_per_second.max(1);
         Self(Arc::new(PublisherShared {
             sink,
             metrics: Arc::clone(&metrics),
             slots: Arc::new(Semaphore::new(settings.concurrency)),
-            pacer: Pacer::new(settings.requests_per_second),
+            rate: Mutex::new(RateLimiter::new(between_calls, 1)),
             ambiguous: settings.ambiguous,
             journal,
             aggregator,

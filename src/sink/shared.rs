@@ -10,7 +10,6 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::call::Call;
-use super::gate::Pacer;
 use super::lane::NamespaceQueue;
 use super::{Failure, MetricSink};
 use crate::aggregate::Aggregator;
@@ -19,6 +18,7 @@ use crate::clock::Clock;
 use crate::config::Ambiguous;
 use crate::fault;
 use crate::journal::{Journal, Verdict};
+use crate::rate_limiter::RateLimiter;
 use crate::telemetry::{DoubtCause, DropReason, LogLimiter, Metrics};
 
 /// See the [module](self).
@@ -27,7 +27,8 @@ pub(super) struct PublisherShared<S> {
     pub sink: S,
     pub metrics: Arc<Metrics>,
     pub slots: Arc<Semaphore>,
-    pub pacer: Pacer,
+    /// Spreads calls evenly.
+    pub rate: Mutex<RateLimiter>,
     pub ambiguous: Ambiguous,
     pub journal: Option<Arc<Journal>>,
     pub aggregator: Arc<Aggregator>,
@@ -59,6 +60,12 @@ impl<S: MetricSink> PublisherShared<S> {
 
     pub(super) fn is_hurrying(&self) -> bool {
         self.hurry.is_cancelled()
+    }
+
+    /// Waits for the turn of a call.
+    pub(super) async fn turn(&self) {
+        let at = self.rate.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now());
+        sleep_until(at).await;
     }
 
     /// Sleeps until a moment; while the daemon drains, half a second at most.
