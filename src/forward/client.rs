@@ -1,4 +1,5 @@
 //! The client of one target, whatever its kind.
+
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{Region, SdkConfig};
@@ -7,38 +8,21 @@ use super::event_bridge::EventBridge;
 use super::firehose::Firehose;
 use super::forwards::RawEvent;
 use super::sns::Sns;
-use crate::aws::{AwsEnvironment, CONNECT_TIMEOUT, CallFailure, CallLimits, assume_role};
+use super::target_call::{CallShape, SendOutcome};
+use crate::aws::{AwsEnvironment, CONNECT_TIMEOUT, CallFailure, assume_role};
 use crate::definitions::{Target, TargetKind};
-
-/// The result of forwarding one event.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum SendOutcome {
-    Taken,
-    /// Not accepted; a retry may succeed.
-    Again(String),
-    /// Rejected permanently.
-    Refused(String),
-}
-
-/// The limits of a kind of target.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct CallShape {
-    pub limits: CallLimits,
-    /// Maximum size of an event.
-    pub event_bytes: usize,
-}
 
 /// The client of a target.
 #[derive(Debug)]
-pub(super) enum Client {
+pub(super) enum TargetClient {
     Firehose(Firehose),
     Sns(Sns),
     EventBridge(EventBridge),
 }
 
-// === impl Client ===
+// === impl TargetClient ===
 
-impl Client {
+impl TargetClient {
     /// Finds credentials at the first call. `source`: the source of events for EventBridge.
     pub(super) async fn new(target: &Target, source: &str, aws: &AwsEnvironment) -> Self {
         let region = target.arn.region();
@@ -80,12 +64,4 @@ impl Client {
             Self::EventBridge(bus) => bus.put(events).await,
         }
     }
-}
-
-/// The event followed by a newline, as SES writes it.
-pub(super) fn line(event: &RawEvent) -> Vec<u8> {
-    let mut line = Vec::with_capacity(event.bytes.len() + 1);
-    line.extend_from_slice(&event.bytes);
-    line.push(b'\n');
-    line
 }

@@ -7,8 +7,8 @@ use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use serde::Deserialize;
 
-use super::client::{CallShape, SendOutcome};
 use super::forwards::RawEvent;
+use super::target_call::{CallShape, SendOutcome};
 use crate::aws::{CallFailure, CallLimits, EntryError};
 use crate::definitions::Arn;
 use crate::limits::{EVENTS_CALL_BYTES_MAX, EVENTS_CALL_ENTRIES_MAX};

@@ -2,8 +2,8 @@
 
 use aws_config::SdkConfig;
 
-use super::client::{CallShape, SendOutcome, line};
 use super::forwards::RawEvent;
+use super::target_call::{CallShape, SendOutcome, line};
 use crate::aws::{CallFailure, CallLimits, EntryError, Stream};
 use crate::definitions::Arn;
 use crate::limits::{

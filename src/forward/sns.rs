@@ -7,8 +7,8 @@ use aws_config::SdkConfig;
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::PublishBatchRequestEntry;
 
-use super::client::{CallShape, SendOutcome, line};
 use super::forwards::RawEvent;
+use super::target_call::{CallShape, SendOutcome, line};
 use crate::aws::{CallFailure, CallLimits, EntryError};
 use crate::definitions::Arn;
 use crate::limits::{SNS_CALL_BYTES_MAX, SNS_CALL_ENTRIES_MAX, SNS_MESSAGE_BYTES_MAX};

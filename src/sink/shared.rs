@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::call::Call;
-use super::lane::NamespaceQueue;
+use super::namespace_queue::NamespaceQueue;
 use super::{Failure, MetricSink};
 use crate::aggregate::Aggregator;
 use crate::backoff::Backoff;
@@ -36,7 +36,7 @@ pub(super) struct PublisherShared<S> {
     pub flush_interval: Duration,
     pub judge_age: bool,
     pub datums_per_call: usize,
-    pub lanes: Mutex<BTreeMap<Arc<str>, NamespaceQueue>>,
+    pub queues: Mutex<BTreeMap<Arc<str>, NamespaceQueue>>,
     /// Notified to flush before the interval is over.
     pub flush_now: Notify,
     /// An epoch was settled.
@@ -54,8 +54,8 @@ pub(super) struct PublisherShared<S> {
 // === impl Shared ===
 
 impl<S: MetricSink> PublisherShared<S> {
-    pub(super) fn lanes(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, NamespaceQueue>> {
-        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn queues(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, NamespaceQueue>> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn is_hurrying(&self) -> bool {
@@ -167,9 +167,9 @@ impl<S: MetricSink> PublisherShared<S> {
     }
 
     fn set_denied(&self, namespace: &Arc<str>, denied: bool) {
-        let mut lanes = self.lanes();
-        lanes.entry(Arc::clone(namespace)).or_default().denied = denied;
-        let any = lanes.values().any(|lane| lane.denied);
+        let mut queues = self.queues();
+        queues.entry(Arc::clone(namespace)).or_default().denied = denied;
+        let any = queues.values().any(|queue| queue.denied);
         self.metrics.publish_denied.set(if any { 1.0 } else { 0.0 });
     }
 }

@@ -9,17 +9,17 @@ use crate::backoff::Backoff;
 /// Closes after a failure for all calls of a namespace, so that a long outage costs a few attempts
 /// instead of one per call.
 #[derive(Debug, Default)]
-pub(super) struct Gate(Mutex<GateState>);
+pub(super) struct BackoffGate(Mutex<BackoffGateState>);
 
 #[derive(Debug, Default)]
-struct GateState {
+struct BackoffGateState {
     backoff: Backoff,
     shut_until: Option<Instant>,
 }
 
-// === impl Gate ===
+// === impl BackoffGate ===
 
-impl Gate {
+impl BackoffGate {
     /// When the gate opens; `None` when it is open.
     pub(super) fn shut_until(&self) -> Option<Instant> {
         self.state().shut_until.filter(|until| *until > Instant::now())
@@ -35,10 +35,10 @@ impl Gate {
     }
 
     pub(super) fn open(&self) {
-        *self.state() = GateState::default();
+        *self.state() = BackoffGateState::default();
     }
 
-    fn state(&self) -> MutexGuard<'_, GateState> {
+    fn state(&self) -> MutexGuard<'_, BackoffGateState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -53,7 +53,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn failures_side_by_side_shut_a_gate_once_and_a_success_forgets_them() {
-        let gate = Gate::default();
+        let gate = BackoffGate::default();
         assert_eq!(gate.shut_until(), None);
         gate.shut();
         let until = gate.shut_until().expect("it is shut");
