@@ -186,7 +186,7 @@ impl AwsError {
     /// Describes a call without a response. Credentials are found before it is sent.
     fn unanswered(what: &str, kind: AwsErrorKind, error: &(dyn Error + 'static)) -> Self {
         let cause = innermost(error);
-        let is_without_credentials = causes(error).any(|cause| cause.is::<CredentialsError>());
+        let is_without_credentials = causes(error).any(<dyn Error>::is::<CredentialsError>);
         let (what, kind, message) = match cause.downcast_ref::<ErrorMetadata>() {
             // A response of STS.
             Some(fault) => {

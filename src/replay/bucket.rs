@@ -47,7 +47,7 @@ pub(crate) async fn list(
             let page = page.map_err(|error| ListingError::Bucket {
                 bucket: bucket.to_owned(),
                 prefix: text.clone(),
-                error: AwsError::of(&error, ACTIONS),
+                error: Box::new(AwsError::of(&error, ACTIONS)),
             })?;
             offer_all(bucket, &page, each)?;
             folders.extend(

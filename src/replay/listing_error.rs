@@ -10,7 +10,7 @@ use crate::aws::AwsError;
 #[derive(Debug, thiserror::Error)]
 pub enum ListingError {
     #[error("cannot list s3://{bucket}/{prefix}: {error}")]
-    Bucket { bucket: String, prefix: String, error: AwsError },
+    Bucket { bucket: String, prefix: String, error: Box<AwsError> },
     #[error("cannot read {path}: {error}")]
     Path { path: PathBuf, error: io::Error },
     #[error("listing a folder panicked")]

@@ -164,7 +164,7 @@ impl State {
             for datum in &content.metric_data {
                 amount.add_datum(datum);
             }
-            call.namespace = content.namespace().to_owned();
+            content.namespace().clone_into(&mut call.namespace);
             call.datums = content.metric_data.len();
             call.sum = amount.sum();
         }
