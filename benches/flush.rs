@@ -11,7 +11,7 @@ use criterion::{BatchSize, Criterion, Throughput};
 use postmeter::aggregate::{Aggregator, Delta};
 use postmeter::limits::DATUMS_PER_CALL_MAX;
 use postmeter::rules::Layouts;
-use postmeter::sink::{Call, Flight, pack};
+use postmeter::sink::{Call, PublishBatch, pack};
 
 use crate::{counting, say};
 
@@ -37,7 +37,7 @@ pub fn flush(criterion: &mut Criterion) {
     };
     let snapshot = || {
         fill();
-        settled(&aggregator, Arc::new(Flight::new(aggregator.seal().counts)))
+        settled(&aggregator, Arc::new(PublishBatch::new(aggregator.seal().counts)))
     };
     let layouts = aggregator.layouts();
 
@@ -48,8 +48,8 @@ pub fn flush(criterion: &mut Criterion) {
         aggregator.pending.done(aggregator.pending.entries(), aggregator.pending.counts());
     });
     group.bench_function("pack", |bench| {
-        let flight = snapshot();
-        bench.iter(|| pack(&flight, "SES", layouts, None, DATUMS_PER_CALL_MAX));
+        let batch = snapshot();
+        bench.iter(|| pack(&batch, "SES", layouts, None, DATUMS_PER_CALL_MAX));
     });
     group.bench_function("encode", |bench| {
         let calls = pack(&snapshot(), "SES", layouts, None, DATUMS_PER_CALL_MAX).calls;
@@ -64,9 +64,9 @@ pub fn flush(criterion: &mut Criterion) {
     }
 }
 
-fn settled(aggregator: &Aggregator, flight: Arc<Flight>) -> Arc<Flight> {
-    aggregator.pending.done(flight.len() as u64, 0);
-    flight
+fn settled(aggregator: &Aggregator, batch: Arc<PublishBatch>) -> Arc<PublishBatch> {
+    aggregator.pending.done(batch.len() as u64, 0);
+    batch
 }
 
 /// Creates the datums of one call at a time; returns their number.
@@ -110,8 +110,8 @@ fn longest_merge(aggregator: &Aggregator, requests: &[Delta]) {
                 }
                 let started = Instant::now();
                 let sealed = aggregator.seal();
-                let flight = settled(aggregator, Arc::new(Flight::new(sealed.counts)));
-                let packed = pack(&flight, "SES", aggregator.layouts(), None, DATUMS_PER_CALL_MAX);
+                let batch = settled(aggregator, Arc::new(PublishBatch::new(sealed.counts)));
+                let packed = pack(&batch, "SES", aggregator.layouts(), None, DATUMS_PER_CALL_MAX);
                 entries += encode(&packed.calls, aggregator.layouts());
                 flushes.push(started.elapsed());
             }

@@ -45,6 +45,8 @@ mod offload;
 pub mod pipeline;
 mod printable;
 mod private;
+pub mod put_metric_data;
+mod rate_limiter;
 mod replay;
 pub mod rules;
 pub mod ses;

@@ -11,6 +11,22 @@ pub const DATUMS_PER_CALL_MAX: usize = 1000;
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>
 pub const CALL_BYTES_MAX: usize = 1_000_000;
 
+/// Dimensions of one datum.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html>
+pub const DIMENSIONS_PER_DATUM_MAX: usize = 30;
+
+/// Values of one datum.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html>
+pub const VALUES_PER_DATUM_MAX: usize = 150;
+
+/// Characters of a namespace, of a metric's name, and of a dimension's name.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>
+pub const METRIC_NAME_CHARS_MAX: usize = 255;
+
+/// Characters of a dimension's value.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_Dimension.html>
+pub const DIMENSION_VALUE_CHARS_MAX: usize = 1024;
+
 /// How far back a datum's timestamp may lie: two weeks.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html>
 pub const DATUM_AGE_MAX: Duration = Duration::from_hours(336);

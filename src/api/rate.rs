@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
+use crate::rate_limiter::RateLimiter;
+
 /// Requests of one key at once.
 const PER_KEY: usize = 16;
 /// Concurrent reads, and concurrent changes, of all keys together: each may have a body of 1 MiB.
@@ -34,29 +36,21 @@ pub(super) struct CallerLimits {
 
 #[derive(Debug)]
 struct KeyLimits {
-    reads: Rate,
-    changes: Rate,
+    reads: Mutex<RateLimiter>,
+    changes: Mutex<RateLimiter>,
     places: Arc<Semaphore>,
 }
 
 /// The place of a request; freed on drop.
 pub(super) type CallerPlace = OwnedSemaphorePermit;
 
-/// A token bucket of one second.
-#[derive(Debug)]
-struct Rate {
-    per_second: f64,
-    /// Remaining tokens, and when they were computed.
-    state: Mutex<(f64, Instant)>,
-}
-
 // === impl CallerLimits ===
 
 impl CallerLimits {
     pub(super) fn new<'k>(ids: impl Iterator<Item = &'k str>, per_second: u32) -> Self {
         let limits = |_: &str| KeyLimits {
-            reads: Rate::new(per_second),
-            changes: Rate::new(per_second),
+            reads: Mutex::new(RateLimiter::per_second(per_second)),
+            changes: Mutex::new(RateLimiter::per_second(per_second)),
             places: Arc::new(Semaphore::new(PER_KEY)),
         };
         Self {
@@ -81,7 +75,7 @@ impl CallerLimits {
             Access::Read => (&limits.reads, &self.reads),
             Access::Change => (&limits.changes, &self.changes),
         };
-        if !rate.allows() {
+        if !rate.lock().unwrap_or_else(PoisonError::into_inner).allows(Instant::now()) {
             return None;
         }
         Arc::clone(places).try_acquire_owned().ok()
@@ -92,45 +86,9 @@ impl CallerLimits {
     }
 }
 
-// === impl Rate ===
-
-impl Rate {
-    fn new(per_second: u32) -> Self {
-        let per_second = f64::from(per_second);
-        Self { per_second, state: Mutex::new((per_second, Instant::now())) }
-    }
-
-    /// Whether one more request is allowed now; an allowed request is counted.
-    fn allows(&self) -> bool {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let (left, seen) = *state;
-        let now = Instant::now();
-        let left = (left + now.duration_since(seen).as_secs_f64() * self.per_second)
-            .min(self.per_second.max(1.0));
-        let allowed = left >= 1.0;
-        *state = (if allowed { left - 1.0 } else { left }, now);
-        allowed
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use tokio::time::advance;
-
     use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_second_lets_so_many_through_and_quiet_is_not_saved_up() {
-        let rate = Rate::new(5);
-        let count = || (0..100).filter(|_| rate.allows()).count();
-        assert_eq!(count(), 5);
-        advance(Duration::from_millis(400)).await;
-        assert_eq!(count(), 2);
-        advance(Duration::from_mins(5)).await;
-        assert_eq!(count(), 5);
-    }
 
     #[tokio::test(start_paused = true)]
     async fn each_key_has_its_own_rates_and_reads_leave_those_of_changes() {

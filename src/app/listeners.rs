@@ -9,7 +9,8 @@ use axum::middleware::from_fn_with_state;
 use super::StartError;
 use crate::config::{Config, ListenConfig};
 use crate::http::{
-    AdminAccess, Listener, ListenerSettings, SameSiteOnly, Tls, TlsFiles, connections_within,
+    AdminAccess, Listener, ListenerSettings, SameSiteOnly, Tls, TlsError, TlsFiles,
+    connections_within,
 };
 use crate::intake::AccessKeys;
 use crate::telemetry::Metrics;
@@ -34,7 +35,7 @@ pub(super) fn tls(
     metrics: &Arc<Metrics>,
 ) -> Result<Option<Tls>, StartError> {
     let tls = tls_files(listen).map(|files| Tls::load(files, Arc::clone(metrics)));
-    tls.transpose().map_err(StartError::Configuration)
+    tls.transpose().map_err(|error| StartError::Configuration(error.to_string()))
 }
 
 /// Binds the configured addresses.
@@ -65,7 +66,7 @@ pub(super) fn bind(
 ///
 /// # Errors
 /// The file that cannot be used, and why.
-pub fn check_tls(config: &Config) -> Result<(), String> {
+pub fn check_tls(config: &Config) -> Result<(), TlsError> {
     tls_files(&config.listen).map_or(Ok(()), |files| files.check())
 }
 

@@ -23,8 +23,8 @@ use crate::limits::{DATUMS_PER_CALL_MAX, REPLAY_ID_LIFE};
 use crate::offload::offload;
 use crate::pipeline::{Batch, Times};
 use crate::replay::{
-    self, BatchTarget, ObjectReader, ReplayInput, ReplayPlan, ReplayProgress, ReplayTotals,
-    ReplayWork, SkippedObjects, TimeRange, TooManyObjects,
+    self, BatchTarget, ListingError, ObjectReader, ReplayInput, ReplayPlan, ReplayProgress,
+    ReplayTotals, ReplayWork, SkippedObjects, TimeRange,
 };
 use crate::rules::{Layouts, RuleSet};
 use crate::source::s3::{Objects, client};
@@ -47,13 +47,8 @@ pub enum ReplayError {
     #[error(transparent)]
     Start(#[from] StartError),
     /// The inputs cannot be listed.
-    #[error("{0}")]
-    Listing(String),
-    #[error(
-        "more than {max} objects, {known} of them recorded in the state: split the replay with \
-         --from and --to, each part with its own --state"
-    )]
-    TooMany { known: usize, max: usize },
+    #[error(transparent)]
+    Listing(#[from] ListingError),
 }
 
 /// A replay that is planned but not running yet.
@@ -112,18 +107,6 @@ pub struct Published {
     pub doubtful_ambiguous: u64,
     /// In calls that an earlier process was making when it died.
     pub doubtful_crash: u64,
-}
-
-impl From<String> for ReplayError {
-    fn from(why: String) -> Self {
-        Self::Listing(why)
-    }
-}
-
-impl From<TooManyObjects> for ReplayError {
-    fn from(TooManyObjects { known, max }: TooManyObjects) -> Self {
-        Self::TooMany { known, max }
-    }
 }
 
 // === impl Replay ===
@@ -281,17 +264,15 @@ async fn list(
             ReplayInput::Bucket { bucket, prefix } => {
                 let Some(client) = &s3 else { continue };
                 let range = plan.range;
-                let mut offer = |found| plan.offer(found).map_err(ReplayError::from);
+                let mut offer = |found| plan.offer(found);
                 replay::bucket::list(client, bucket, prefix, range, &mut offer).await?;
             }
             ReplayInput::Path(path) => {
                 let path = path.clone();
                 let listing = offload(move || {
-                    let mut offer = |found| plan.offer(found).map_err(ReplayError::from);
-                    replay::folder::list(&path, &mut offer).map(|()| plan)
+                    replay::folder::list(&path, &mut |found| plan.offer(found)).map(|()| plan)
                 });
-                let panicked = || ReplayError::Listing("listing a folder panicked".into());
-                plan = listing.await.map_err(|_| panicked())??;
+                plan = listing.await.map_err(|_| ListingError::Panicked)??;
             }
         }
     }

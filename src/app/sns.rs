@@ -32,7 +32,8 @@ pub(super) fn certificates(
     if sns.topics.is_empty() {
         return Ok(None);
     }
-    let web = Web::new(environment).map_err(StartError::Configuration)?;
+    let web =
+        Web::new(environment).map_err(|error| StartError::Configuration(error.to_string()))?;
     let of_journal = || Some(config.journal.directory.as_ref()?.join("certificates"));
     let directory = sns.certificate_directory.clone().or_else(of_journal);
     let store = directory.map(|directory| {

@@ -1,15 +1,31 @@
-//! Why a call to AWS failed.
+//! Why a call with several entries failed as a whole.
+
+use std::time::Duration;
 
 use aws_sdk_cloudwatch::config::http::HttpResponse;
-use aws_sdk_cloudwatch::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_cloudwatch::error::{BuildError, ProvideErrorMetadata, SdkError};
+
+use super::AwsError;
 
 /// Why a whole call failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, thiserror::Error)]
 pub enum CallFailure {
     /// A retry of the same call cannot succeed.
-    Invalid(String),
+    #[error(transparent)]
+    Invalid(AwsError),
+    /// An entry cannot be built.
+    #[error(transparent)]
+    Entry(#[from] BuildError),
     /// A retry may succeed; or the call succeeded and its response was lost.
-    Other(String),
+    #[error(transparent)]
+    Other(AwsError),
+    /// The response does not tell which entries were accepted.
+    #[error("the response has {answers} results for {sent} entries")]
+    Results { answers: usize, sent: usize },
+    #[error("no response within {0:?}")]
+    Timeout(Duration),
+    #[error("shutting down")]
+    ShuttingDown,
 }
 
 /// Error codes that mean that the request itself is invalid.
@@ -28,18 +44,21 @@ const INVALID: &[&str] = &[
 // === impl CallFailure ===
 
 impl CallFailure {
-    /// Describes the SDK's error.
+    /// Describes the SDK's error. `action`: the permission that the call requires.
     #[must_use]
-    pub fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
+    pub fn of<E>(error: &SdkError<E, HttpResponse>, action: &str) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        let SdkError::ServiceError(answer) = error else {
-            return Self::Other(DisplayErrorContext(error).to_string());
-        };
-        let (status, fault) = (answer.raw().status().as_u16(), answer.err());
-        let code = fault.code().unwrap_or_default();
-        let why = format!("{status} {code}: {}", fault.message().unwrap_or_default());
-        if INVALID.contains(&code) || status == 413 { Self::Invalid(why) } else { Self::Other(why) }
+        let said = AwsError::of(error, action);
+        let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
+        let is_invalid = code.is_some_and(|code| INVALID.contains(&code));
+        if is_invalid || said.status == Some(413) { Self::Invalid(said) } else { Self::Other(said) }
+    }
+
+    /// Whether a retry of the same call cannot succeed.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Invalid(_) | Self::Entry(_))
     }
 }

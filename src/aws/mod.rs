@@ -4,11 +4,13 @@ use std::time::Duration;
 
 mod calls;
 mod environment;
+mod error;
 mod failure;
 mod stream;
 
 pub use calls::{CallLimits, calls};
 pub use environment::{AwsEnvironment, assume_role};
+pub use error::{AwsError, AwsErrorKind, EntryError};
 pub use failure::CallFailure;
 pub use stream::Stream;
 

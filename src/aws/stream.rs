@@ -10,7 +10,7 @@ use aws_sdk_firehose::config::timeout::TimeoutConfig;
 use aws_sdk_firehose::primitives::Blob;
 use aws_sdk_firehose::types::Record;
 
-use super::{CONNECT_TIMEOUT, CallFailure};
+use super::{CONNECT_TIMEOUT, CallFailure, EntryError};
 
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -48,23 +48,20 @@ impl Stream {
     pub async fn put(
         &self,
         records: impl Iterator<Item = Vec<u8>>,
-    ) -> Result<Vec<Result<(), String>>, CallFailure> {
+    ) -> Result<Vec<Result<(), EntryError>>, CallFailure> {
         let records = records.map(|record| Record::builder().data(Blob::new(record)).build());
-        let records: Vec<_> = records
-            .collect::<Result<_, _>>()
-            .map_err(|error| CallFailure::Invalid(error.to_string()))?;
+        let records = records.collect::<Result<Vec<_>, _>>()?;
         let sent = records.len();
         let call = self.client.put_record_batch().delivery_stream_name(&self.name);
         let answer = call.set_records(Some(records)).send().await;
-        let answer = answer.map_err(|error| CallFailure::of(&error))?;
+        let answer = answer.map_err(|error| CallFailure::of(&error, "firehose:PutRecordBatch"))?;
         let answers = answer.request_responses();
         if answers.len() != sent {
-            let why = format!("the response has {} entries for {sent} records", answers.len());
-            return Err(CallFailure::Other(why));
+            return Err(CallFailure::Results { answers: answers.len(), sent });
         }
         let each = answers.iter().map(|answer| match answer.error_code() {
             None => Ok(()),
-            Some(code) => Err(format!("{code}: {}", answer.error_message().unwrap_or_default())),
+            Some(code) => Err(EntryError::new(code, answer.error_message())),
         });
         Ok(each.collect())
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::document::Document;
+use super::error::DocumentError;
 use crate::definitions::{self, Definitions, Target};
 use crate::finding::Finding;
 use crate::offload::offload;
@@ -47,9 +48,9 @@ impl Compiler {
     /// # Errors
     /// The document cannot be read or is invalid.
     pub async fn load(&self, document: &Document) -> Result<Option<Compiled>, DefinitionsError> {
-        let failed = |why| {
+        let failed = |error: DocumentError| {
             let name = document.name();
-            DefinitionsError::Unreadable(format!("cannot read the definitions {name}: {why}"))
+            DefinitionsError::Unreadable(format!("cannot read the definitions {name}: {error}"))
         };
         let Some(text) = document.read().await.map_err(failed)? else { return Ok(None) };
         let (maker, name) = (self.clone(), document.name());

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::error::WriteError;
+use super::error::{DocumentError, WriteError};
 use super::file::FileDocument;
 use super::remote::Remote;
 use crate::offload::offload;
@@ -46,15 +46,13 @@ impl Document {
     ///
     /// # Errors
     /// What the system or the SDK says.
-    pub async fn read(&self) -> Result<Option<String>, String> {
+    pub async fn read(&self) -> Result<Option<String>, DocumentError> {
         match self {
             Self::Fixed { text, .. } => Ok(Some((*text).to_owned())),
-            Self::Env(variable) => {
-                std::env::var(variable).map(Some).map_err(|error| error.to_string())
-            }
+            Self::Env(variable) => Ok(Some(std::env::var(variable)?)),
             Self::File(file) => {
                 let file = file.clone();
-                offload(move || file.read()).await.map_err(|error| error.to_string())?
+                offload(move || file.read()).await?
             }
             Self::Remote(remote) => remote.read().await,
         }

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::error::WriteError;
+use super::error::{DocumentError, WriteError};
 use crate::definitions::EMPTY_DOCUMENT;
 use crate::private;
 
@@ -78,7 +78,7 @@ impl FileDocument {
 
     /// See [`Document::read`](super::Document::read). A file that has disappeared is an error,
     /// because a missing file must not delete all definitions.
-    pub fn read(&self) -> Result<Option<String>, String> {
+    pub fn read(&self) -> Result<Option<String>, DocumentError> {
         let read = fs::read_to_string(&self.path);
         let mut seen = self.seen();
         let text = match read {
@@ -90,10 +90,10 @@ impl FileDocument {
                         Ok(Some(EMPTY_DOCUMENT.to_owned()))
                     }
                     FileVersion::Absent => Ok(None),
-                    FileVersion::Text(_) => Err("it no longer exists; restore it".to_owned()),
+                    FileVersion::Text(_) => Err(DocumentError::Gone),
                 };
             }
-            Err(error) => return Err(error.to_string()),
+            Err(error) => return Err(error.into()),
         };
         if self.reports_changes && matches!(&*seen, FileVersion::Text(known) if *known == text) {
             return Ok(None);
@@ -179,20 +179,21 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("d.json");
         let file = store(path.clone());
-        assert_eq!(file.read(), Ok(Some(EMPTY_DOCUMENT.to_owned())));
-        assert_eq!(file.read(), Ok(None));
+        let read = |file: &FileDocument| file.read().expect("it is there");
+        assert_eq!(read(&file).as_deref(), Some(EMPTY_DOCUMENT));
+        assert_eq!(read(&file), None);
         file.write("one".to_owned()).expect("it is written");
-        assert_eq!(file.read(), Ok(None), "it is ours");
+        assert_eq!(read(&file), None, "it is ours");
         fs::write(&path, "two").expect("a hand edits it");
-        assert_eq!(file.read(), Ok(Some("two".to_owned())));
-        assert_eq!(file.read(), Ok(None));
+        assert_eq!(read(&file).as_deref(), Some("two"));
+        assert_eq!(read(&file), None);
         fs::remove_file(&path).expect("it is there");
-        assert!(file.read().is_err());
+        assert!(matches!(file.read(), Err(DocumentError::Gone)));
         // A file that is read on request always returns its text.
         fs::write(&path, "three").expect("it is written");
         let plain = FileDocument::read_only(path);
-        assert_eq!(plain.read(), Ok(Some("three".to_owned())));
-        assert_eq!(plain.read(), Ok(Some("three".to_owned())));
+        assert_eq!(read(&plain).as_deref(), Some("three"));
+        assert_eq!(read(&plain).as_deref(), Some("three"));
     }
 
     #[test]

@@ -27,7 +27,7 @@ use crate::telemetry::{LogLimiter, Metrics, Reload};
 
 pub use compiler::{Compiled, Compiler, DefinitionsError};
 pub use document::Document;
-pub use error::WriteError;
+pub use error::{DocumentError, WriteError};
 pub use file::FileDocument;
 pub use remote::Remote;
 

@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::{DisplayErrorContext, SdkError};
+use aws_sdk_s3::error::SdkError;
 
-use super::error::WriteError;
+use super::error::{DocumentError, WriteError};
+use crate::aws::AwsError;
 use crate::definitions::{DOCUMENT_BYTES_MAX, EMPTY_DOCUMENT};
 
 /// An object with a text. Cheap to clone; clones share the known version.
@@ -45,7 +46,7 @@ impl Remote {
     }
 
     /// See [`Document::read`](super::Document::read). An object that has disappeared is an error.
-    pub async fn read(&self) -> Result<Option<String>, String> {
+    pub async fn read(&self) -> Result<Option<String>, DocumentError> {
         let seen = self.seen().clone();
         let known =
             if let ObjectVersion::Version(etag) = &seen { Some(etag.clone()) } else { None };
@@ -60,17 +61,17 @@ impl Remote {
                         *self.seen() = ObjectVersion::Absent;
                         Ok(Some(EMPTY_DOCUMENT.to_owned()))
                     }
-                    _ => Err(DisplayErrorContext(error).to_string()),
+                    _ => Err(AwsError::of(&error, "s3:GetObject").into()),
                 };
             }
         };
         let len = answer.content_length().and_then(|len| usize::try_from(len).ok());
         if len.is_none_or(|len| len > DOCUMENT_BYTES_MAX) {
-            return Err(format!("it is larger than {DOCUMENT_BYTES_MAX} bytes"));
+            return Err(DocumentError::TooLarge);
         }
         let etag = answer.e_tag().map(str::to_owned);
-        let bytes = answer.body.collect().await.map_err(|error| error.to_string())?;
-        let text = String::from_utf8(bytes.to_vec()).map_err(|_| "it is not UTF-8".to_owned())?;
+        let bytes = answer.body.collect().await?;
+        let text = String::from_utf8(bytes.to_vec()).map_err(|_| DocumentError::NotText)?;
         // An invalid version is not read again either, because it cannot become valid.
         *self.seen() = etag.map_or(ObjectVersion::Nothing, ObjectVersion::Version);
         Ok(Some(text))
@@ -98,7 +99,7 @@ impl Remote {
             }
             // 404: it was deleted meanwhile.
             Err(error) if matches!(status(&error), 404 | 409 | 412) => Err(WriteError::Conflict),
-            Err(error) => Err(WriteError::Failed(DisplayErrorContext(error).to_string())),
+            Err(error) => Err(WriteError::Failed(AwsError::of(&error, "s3:PutObject").to_string())),
         }
     }
 

@@ -48,7 +48,7 @@ fn check_config(path: &Path, findings: &mut Vec<Finding>) -> bool {
     let Some(config) = loaded.config else { return true };
     let tls = check_tls(&config);
     if let Err(error) = &tls {
-        warn_user(error);
+        warn_user(&error.to_string());
     }
     tls.is_ok() & check_definitions_of(config, findings)
 }

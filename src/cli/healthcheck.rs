@@ -1,22 +1,24 @@
 //! `postmeter healthcheck`: checks the local daemon, for containers without a shell.
 
-use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use anyhow::Context;
+use bytes::Bytes;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme, StreamOwned,
-};
+use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use tokio::runtime::Builder;
 
 use super::args::HealthcheckArgs;
 use super::output::warn_user;
 use super::{Exit, settings};
+use crate::http::{HttpClient, HttpClientSettings, ResponseLimits};
 
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Only the status of the response matters.
+const LIMITS: ResponseLimits = ResponseLimits { bytes: 4096, patience: Duration::from_secs(2) };
 
 /// Runs the command.
 pub(super) fn run(args: &HealthcheckArgs) -> Exit {
@@ -30,7 +32,7 @@ pub(super) fn run(args: &HealthcheckArgs) -> Exit {
         Ok(true) => Exit::Done,
         Ok(false) => Exit::Failed,
         Err(error) => {
-            warn_user(&format!("no response from {}: {error}", config.listen.admin));
+            warn_user(&format!("{error:#}"));
             Exit::Failed
         }
     }
@@ -46,42 +48,28 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-fn ask(address: SocketAddr, is_tls: bool, path: &str) -> io::Result<bool> {
-    // Prepared before connecting, because the daemon does not wait long for a handshake.
-    let tls = if is_tls { Some(tls_client(address)?) } else { None };
-    let deadline = Instant::now() + PATIENCE;
-    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    // A timeout of zero would mean no timeout.
-    let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-    stream.set_read_timeout(Some(left))?;
-    stream.set_write_timeout(Some(left))?;
-    match tls {
-        Some(client) => exchange(StreamOwned::new(client, stream), path),
-        None => exchange(stream, path),
-    }
-}
-
 /// Whether the response is 200.
-fn exchange(mut stream: impl Read + Write, path: &str) -> io::Result<bool> {
-    // Health checks are served under any host name.
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-    stream.flush()?;
-    let mut status = [0; 12];
-    stream.read_exact(&mut status)?;
-    Ok(status.ends_with(b" 200"))
+fn ask(address: SocketAddr, is_tls: bool, path: &str) -> anyhow::Result<bool> {
+    let scheme = if is_tls { "https" } else { "http" };
+    let uri = format!("{scheme}://{address}{path}").parse()?;
+    let tls = if is_tls { Some(any_certificate()?) } else { None };
+    let settings = HttpClientSettings { tls, ..HttpClientSettings::default() };
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("cannot start a runtime")?;
+    let response =
+        runtime.block_on(async { HttpClient::<Bytes>::new(settings).get(&uri, LIMITS).await })?;
+    Ok(response.status == 200)
 }
 
-fn tls_client(address: SocketAddr) -> io::Result<ClientConnection> {
+fn any_certificate() -> Result<Arc<ClientConfig>, Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let verifier = Arc::new(AnyCertificate(Arc::clone(&provider)));
     let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
+        .with_safe_default_protocol_versions()?
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
-    let name = ServerName::from(address.ip());
-    ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)
+    Ok(Arc::new(config))
 }
 
 /// Accepts every certificate: the daemon's certificate names its public host, not loopback, and its

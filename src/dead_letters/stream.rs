@@ -7,7 +7,7 @@
 use tokio::sync::mpsc;
 
 use super::keeper::{Outcomes, PARCELS_MAX, Parcel};
-use crate::aws::{CallFailure, CallLimits, Stream, calls};
+use crate::aws::{CallFailure, CallLimits, EntryError, Stream, calls};
 use crate::backoff::Backoff;
 use crate::limits::{FIREHOSE_CALL_BYTES_MAX, FIREHOSE_CALL_RECORDS_MAX};
 use crate::telemetry::LetterOutcome;
@@ -52,12 +52,13 @@ impl LetterStream {
             let before = left.len();
             match self.put(&mut left).await {
                 Ok(None) => {}
-                Ok(Some(why)) | Err(CallFailure::Other(why)) => outcomes.delayed(left.len(), &why),
-                Err(CallFailure::Invalid(why)) => {
-                    outcomes.not_kept(LetterOutcome::Failed, before as u64, &why);
+                Ok(Some(error)) => outcomes.delayed(left.len(), &error.to_string()),
+                Err(failure) if failure.is_final() => {
+                    outcomes.not_kept(LetterOutcome::Failed, before as u64, &failure.to_string());
                     outcomes.settle(before as u64);
                     return;
                 }
+                Err(failure) => outcomes.delayed(left.len(), &failure.to_string()),
             }
             let taken = (before - left.len()) as u64;
             outcomes.add(LetterOutcome::Kept, taken);
@@ -73,7 +74,7 @@ impl LetterStream {
     }
 
     /// Makes one call. Removes the accepted records, and returns the first error.
-    async fn put(&self, records: &mut Vec<Vec<u8>>) -> Result<Option<String>, CallFailure> {
+    async fn put(&self, records: &mut Vec<Vec<u8>>) -> Result<Option<EntryError>, CallFailure> {
         let answers = self.0.put(records.iter().cloned()).await?;
         let why = answers.iter().find_map(|answer| answer.clone().err());
         let mut answers = answers.iter();

@@ -1,4 +1,5 @@
 //! The client of one target, whatever its kind.
+
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{Region, SdkConfig};
@@ -7,40 +8,21 @@ use super::event_bridge::EventBridge;
 use super::firehose::Firehose;
 use super::forwards::RawEvent;
 use super::sns::Sns;
-use crate::aws::{AwsEnvironment, CONNECT_TIMEOUT, CallFailure, CallLimits, assume_role};
-use crate::definitions::Target;
-
-/// The result of forwarding one event.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum SendOutcome {
-    Taken,
-    /// Not accepted; a retry may succeed.
-    Again(String),
-    /// Rejected permanently.
-    Refused(String),
-}
-
-/// The limits of a kind of target.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct CallShape {
-    pub limits: CallLimits,
-    /// Maximum size of an event.
-    pub event_bytes: usize,
-}
+use super::target_call::{CallShape, SendOutcome};
+use crate::aws::{AwsEnvironment, CONNECT_TIMEOUT, CallFailure, assume_role};
+use crate::definitions::{Target, TargetKind};
 
 /// The client of a target.
 #[derive(Debug)]
-pub(super) enum Client {
+pub(super) enum TargetClient {
     Firehose(Firehose),
     Sns(Sns),
     EventBridge(EventBridge),
-    /// This build does not support the kind, so no rule forwards to it.
-    NotBuiltIn,
 }
 
-// === impl Client ===
+// === impl TargetClient ===
 
-impl Client {
+impl TargetClient {
     /// Finds credentials at the first call. `source`: the source of events for EventBridge.
     pub(super) async fn new(target: &Target, source: &str, aws: &AwsEnvironment) -> Self {
         let region = target.arn.region();
@@ -55,17 +37,10 @@ impl Client {
         let sdk = sdk.into_builder().retry_config(RetryConfig::disabled());
         let sdk = sdk.timeout_config(timeouts).build();
         match target.kind {
-            crate::definitions::TargetKind::Firehose => {
-                Self::Firehose(Firehose::new(&sdk, &target.arn))
-            }
-            crate::definitions::TargetKind::Sns => Self::Sns(Sns::new(&sdk, &target.arn)),
-            crate::definitions::TargetKind::EventBridge => {
+            TargetKind::Firehose => Self::Firehose(Firehose::new(&sdk, &target.arn)),
+            TargetKind::Sns => Self::Sns(Sns::new(&sdk, &target.arn)),
+            TargetKind::EventBridge => {
                 Self::EventBridge(EventBridge::new(&sdk, &target.arn, source))
-            }
-            #[allow(unreachable_patterns, reason = "which arms remain depends on the features")]
-            _ => {
-                let _ = (&sdk, source);
-                Self::NotBuiltIn
             }
         }
     }
@@ -75,9 +50,6 @@ impl Client {
             Self::Firehose(_) => Firehose::SHAPE,
             Self::Sns(_) => Sns::SHAPE,
             Self::EventBridge(_) => EventBridge::SHAPE,
-            Self::NotBuiltIn => {
-                CallShape { limits: CallLimits { entries: 1, bytes: 0 }, event_bytes: 0 }
-            }
         }
     }
 
@@ -90,18 +62,6 @@ impl Client {
             Self::Firehose(firehose) => firehose.put(events).await,
             Self::Sns(sns) => sns.put(events).await,
             Self::EventBridge(bus) => bus.put(events).await,
-            Self::NotBuiltIn => {
-                let _ = events;
-                Err(CallFailure::Other("this build does not support the destination".to_owned()))
-            }
         }
     }
-}
-
-/// The event followed by a newline, as SES writes it.
-pub(super) fn line(event: &RawEvent) -> Vec<u8> {
-    let mut line = Vec::with_capacity(event.bytes.len() + 1);
-    line.extend_from_slice(&event.bytes);
-    line.push(b'\n');
-    line
 }

@@ -7,9 +7,9 @@ use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use serde::Deserialize;
 
-use super::client::{CallShape, SendOutcome};
 use super::forwards::RawEvent;
-use crate::aws::{CallFailure, CallLimits};
+use super::target_call::{CallShape, SendOutcome};
+use crate::aws::{CallFailure, CallLimits, EntryError};
 use crate::definitions::Arn;
 use crate::limits::{EVENTS_CALL_BYTES_MAX, EVENTS_CALL_ENTRIES_MAX};
 use crate::ses::EventType;
@@ -98,11 +98,12 @@ impl EventBridge {
                 .build()
         });
         let call = self.client.put_events().set_entries(Some(entries.collect()));
-        let answer = call.send().await.map_err(|error| CallFailure::of(&error))?;
+        let answer =
+            call.send().await.map_err(|error| CallFailure::of(&error, "events:PutEvents"))?;
         let each = answer.entries().iter().map(|entry| match entry.error_code() {
             None => SendOutcome::Taken,
             Some(code) => {
-                let why = format!("{code}: {}", entry.error_message().unwrap_or_default());
+                let why = EntryError::new(code, entry.error_message()).to_string();
                 if REFUSED.contains(&code) {
                     SendOutcome::Refused(why)
                 } else {

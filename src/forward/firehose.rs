@@ -2,9 +2,9 @@
 
 use aws_config::SdkConfig;
 
-use super::client::{CallShape, SendOutcome, line};
 use super::forwards::RawEvent;
-use crate::aws::{CallFailure, CallLimits, Stream};
+use super::target_call::{CallShape, SendOutcome, line};
+use crate::aws::{CallFailure, CallLimits, EntryError, Stream};
 use crate::definitions::Arn;
 use crate::limits::{
     FIREHOSE_CALL_BYTES_MAX, FIREHOSE_CALL_RECORDS_MAX, FIREHOSE_RECORD_BYTES_MAX,
@@ -32,9 +32,9 @@ impl Firehose {
     /// Every failed record is retried: Firehose reports single records only when it is busy.
     pub(super) async fn put(&self, events: &[RawEvent]) -> Result<Vec<SendOutcome>, CallFailure> {
         let answers = self.0.put(events.iter().map(line)).await?;
-        let answer = |answer: Result<(), String>| match answer {
+        let answer = |answer: Result<(), EntryError>| match answer {
             Ok(()) => SendOutcome::Taken,
-            Err(why) => SendOutcome::Again(why),
+            Err(error) => SendOutcome::Again(error.to_string()),
         };
         Ok(answers.into_iter().map(answer).collect())
     }

@@ -12,8 +12,9 @@ mod client;
 mod event_bridge;
 mod firehose;
 mod forwards;
-mod lane;
 mod sns;
+mod target_call;
+mod target_queue;
 mod waiting;
 
 use std::collections::HashMap;
@@ -24,7 +25,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use self::lane::{LaneParts, TargetQueue};
+use self::target_queue::{TargetQueue, TargetQueueParts};
 use self::waiting::Waiting;
 use crate::ack::{Receipt, Refusal, RefusalReason};
 use crate::aws::AwsEnvironment;
@@ -69,7 +70,7 @@ pub struct Forwarder(Arc<ForwarderShared>);
 struct ForwarderShared {
     settings: ForwardSettings,
     parts: ForwardParts,
-    lanes: Mutex<HashMap<Target, Arc<TargetQueue>>>,
+    queues: Mutex<HashMap<Target, Arc<TargetQueue>>>,
     waiting: Arc<Waiting>,
     errors: Arc<LogLimiter>,
     /// Cancelled when no more retries are allowed.
@@ -89,7 +90,7 @@ impl Forwarder {
         Self(Arc::new(ForwarderShared {
             settings,
             parts,
-            lanes: Mutex::default(),
+            queues: Mutex::default(),
             waiting: Arc::default(),
             errors: Arc::new(errors),
             end: CancellationToken::new(),
@@ -108,13 +109,13 @@ impl Forwarder {
         let mut room = Vec::new();
         for (place, bytes) in forwards.bytes_by_target() {
             let Some(target) = rules.targets().get(place) else { continue };
-            let lane = self.lane(target);
-            let Some(permit) = lane.reserve(bytes) else {
+            let queue = self.queue(target);
+            let Some(permit) = queue.reserve(bytes) else {
                 let message =
                     "too many events are waiting to be forwarded (limits.forward_bytes); retry";
                 return Err(Refusal::new(RefusalReason::Forwards, message));
             };
-            room.push((place, lane, permit));
+            room.push((place, queue, permit));
         }
         Ok(Room(room))
     }
@@ -124,10 +125,10 @@ impl Forwarder {
     pub fn send(&self, room: Room, forwards: Forwards, receipt: Receipt) {
         let deadline = Instant::now() + self.0.settings.patience;
         let mut shares = receipt.split(forwards.events()).into_iter();
-        let mut queues = forwards.into_queues();
-        for (place, lane, permit) in room.0 {
-            if let Some(events) = queues.get_mut(place).map(std::mem::take) {
-                lane.send(events, permit, deadline, &mut shares);
+        let mut collected = forwards.into_queues();
+        for (place, queue, permit) in room.0 {
+            if let Some(events) = collected.get_mut(place).map(std::mem::take) {
+                queue.send(events, permit, deadline, &mut shares);
             }
         }
     }
@@ -135,7 +136,7 @@ impl Forwarder {
     /// Closes the queues of targets that these rules do not name; they end once they are empty.
     pub fn keep_only(&self, rules: &RuleSet) {
         let named = |target: &Target| rules.targets().iter().any(|named| **named == *target);
-        self.lanes().retain(|target, _| named(target));
+        self.queues().retain(|target, _| named(target));
     }
 
     /// Events that are waiting or in flight.
@@ -154,10 +155,10 @@ impl Forwarder {
         }
     }
 
-    fn lane(&self, target: &Target) -> Arc<TargetQueue> {
+    fn queue(&self, target: &Target) -> Arc<TargetQueue> {
         let shared = &self.0;
         let make = || {
-            Arc::new(TargetQueue::start(LaneParts {
+            Arc::new(TargetQueue::start(TargetQueueParts {
                 target: target.clone(),
                 settings: shared.settings.clone(),
                 parts: shared.parts.clone(),
@@ -166,10 +167,10 @@ impl Forwarder {
                 end: shared.end.clone(),
             }))
         };
-        Arc::clone(self.lanes().entry(target.clone()).or_insert_with(make))
+        Arc::clone(self.queues().entry(target.clone()).or_insert_with(make))
     }
 
-    fn lanes(&self) -> MutexGuard<'_, HashMap<Target, Arc<TargetQueue>>> {
-        self.0.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn queues(&self) -> MutexGuard<'_, HashMap<Target, Arc<TargetQueue>>> {
+        self.0.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

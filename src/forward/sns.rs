@@ -7,9 +7,9 @@ use aws_config::SdkConfig;
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::PublishBatchRequestEntry;
 
-use super::client::{CallShape, SendOutcome, line};
 use super::forwards::RawEvent;
-use crate::aws::{CallFailure, CallLimits};
+use super::target_call::{CallShape, SendOutcome, line};
+use crate::aws::{CallFailure, CallLimits, EntryError};
 use crate::definitions::Arn;
 use crate::limits::{SNS_CALL_BYTES_MAX, SNS_CALL_ENTRIES_MAX, SNS_MESSAGE_BYTES_MAX};
 
@@ -50,13 +50,13 @@ impl Sns {
         });
         let call = self.client.publish_batch().topic_arn(&self.topic_arn);
         let call = call.set_publish_batch_request_entries(Some(entries.collect()));
-        let answer = call.send().await.map_err(|error| CallFailure::of(&error))?;
+        let answer = call.send().await.map_err(|error| CallFailure::of(&error, "sns:Publish"))?;
         let taken = answer
             .successful()
             .iter()
             .filter_map(|entry| Some((entry.id()?.to_owned(), SendOutcome::Taken)));
         let failed = answer.failed().iter().map(|entry| {
-            let why = format!("{}: {}", entry.code(), entry.message().unwrap_or_default());
+            let why = EntryError::new(entry.code(), entry.message()).to_string();
             let is_invalid = entry.sender_fault() && entry.code().starts_with("InvalidParameter");
             let answer =
                 if is_invalid { SendOutcome::Refused(why) } else { SendOutcome::Again(why) };

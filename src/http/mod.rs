@@ -1,7 +1,8 @@
-//! Listeners: HTTP/1.1, with TLS if a certificate is configured, else behind a load balancer that
-//! terminates it.
+//! HTTP/1.1. Listeners, with TLS if a certificate is configured, else behind a load balancer that
+//! terminates it; and the client for the few requests that the project makes itself.
 
 mod admin;
+mod client;
 mod handles;
 mod heads;
 mod listener;
@@ -15,10 +16,14 @@ use axum::http::StatusCode;
 use axum::routing::get;
 
 pub use admin::{Admin, AdminAccess, admin_router};
+pub use client::{
+    ClientResponse, ClientTlsError, HttpClient, HttpClientError, HttpClientSettings,
+    ResponseLimits, system_roots, trust,
+};
 pub use handles::connections_within;
 pub use listener::{Listener, ListenerSettings, Peer};
 pub use same_site::{NotSameSite, SameSiteOnly, same_site};
-pub use tls::{ListenerTls, Tls, TlsFiles};
+pub use tls::{ListenerTls, Tls, TlsError, TlsFiles};
 
 const LIVEZ: &str = "/livez";
 const READYZ: &str = "/readyz";

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -45,7 +45,7 @@ struct TlsShared {
     files: TlsFiles,
     in_use: ArcSwap<Configs>,
     /// The last contents read, or why they could not be read.
-    last_read: Mutex<Result<TlsContents, String>>,
+    last_read: Mutex<Result<TlsContents, TlsError>>,
     metrics: Arc<Metrics>,
 }
 
@@ -63,6 +63,27 @@ struct TlsContents {
     client_ca: Option<Vec<u8>>,
 }
 
+/// Why TLS files cannot be used. No text contains bytes of a file.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum TlsError {
+    #[error("cannot read {path} ({key}): {why}")]
+    Unreadable { key: &'static str, path: PathBuf, why: String },
+    #[error("{path} ({key}) is larger than {FILE_BYTES_MAX} bytes")]
+    TooLarge { key: &'static str, path: PathBuf },
+    #[error("{0} does not contain a certificate in PEM format")]
+    NoCertificate(PathBuf),
+    #[error("{path} is not valid PEM: {why}")]
+    NotPem { path: PathBuf, why: &'static str },
+    #[error("{path} does not contain a private key in PEM format: {why}")]
+    NoKey { path: PathBuf, why: &'static str },
+    #[error("{certificate} and {key} cannot be used: {error}")]
+    Unfit { certificate: PathBuf, key: PathBuf, error: rustls::Error },
+    #[error("{path} cannot be used: {why}")]
+    UnfitAuthority { path: PathBuf, why: String },
+    #[error("cannot set up TLS: {0}")]
+    Setup(#[from] rustls::Error),
+}
+
 /// The TLS configuration of one listener. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ListenerTls {
@@ -77,11 +98,11 @@ impl TlsFiles {
     ///
     /// # Errors
     /// The file that cannot be used, and why.
-    pub fn check(&self) -> Result<(), String> {
+    pub fn check(&self) -> Result<(), TlsError> {
         self.configs(&self.read()?).map(|_| ())
     }
 
-    fn read(&self) -> Result<TlsContents, String> {
+    fn read(&self) -> Result<TlsContents, TlsError> {
         Ok(TlsContents {
             certificate: read("listen.tls_certificate", &self.certificate)?,
             key: read("listen.tls_key", &self.key)?,
@@ -92,19 +113,20 @@ impl TlsFiles {
         })
     }
 
-    fn configs(&self, contents: &TlsContents) -> Result<Configs, String> {
-        let (certificate, key) = (self.certificate.display(), self.key.display());
+    fn configs(&self, contents: &TlsContents) -> Result<Configs, TlsError> {
         let chain = certificates(&self.certificate, &contents.certificate)?;
-        let private_key = PrivateKeyDer::from_pem_slice(&contents.key).map_err(|error| {
-            format!("{key} does not contain a private key in PEM format: {}", said(&error))
-        })?;
+        let private_key = PrivateKeyDer::from_pem_slice(&contents.key)
+            .map_err(|error| TlsError::NoKey { path: self.key.clone(), why: said(&error) })?;
         let provider = Arc::new(aws_lc_rs::default_provider());
         let builder = || {
             ServerConfig::builder_with_provider(Arc::clone(&provider))
                 .with_safe_default_protocol_versions()
-                .map_err(|error| format!("cannot set up TLS: {error}"))
         };
-        let unfit = |error| format!("{certificate} and {key} cannot be used: {error}");
+        let unfit = |error| TlsError::Unfit {
+            certificate: self.certificate.clone(),
+            key: self.key.clone(),
+            error,
+        };
         let open = builder()?.with_no_client_auth();
         let open = open.with_single_cert(chain.clone(), private_key.clone_key()).map_err(unfit)?;
         let open = with_http1(open);
@@ -129,8 +151,11 @@ fn client_verifier(
     path: &Path,
     authorities: &[u8],
     provider: &Arc<CryptoProvider>,
-) -> Result<Arc<dyn rustls::server::danger::ClientCertVerifier>, String> {
-    let unfit = |error: &dyn fmt::Display| format!("{} cannot be used: {error}", path.display());
+) -> Result<Arc<dyn rustls::server::danger::ClientCertVerifier>, TlsError> {
+    let unfit = |error: &dyn fmt::Display| {
+        let (path, why) = (path.to_owned(), error.to_string());
+        TlsError::UnfitAuthority { path, why }
+    };
     let mut roots = RootCertStore::empty();
     for authority in certificates(path, authorities)? {
         roots.add(authority).map_err(|error| unfit(&error))?;
@@ -140,23 +165,27 @@ fn client_verifier(
         .map_err(|error| unfit(&error))
 }
 
-fn read(key: &str, path: &Path) -> Result<Vec<u8>, String> {
-    let failed = |error| format!("cannot read {} ({key}): {error}", path.display());
+fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
+    let failed = |error: io::Error| TlsError::Unreadable {
+        key,
+        path: path.to_owned(),
+        why: error.to_string(),
+    };
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(failed)?;
     file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(format!("{} ({key}) is larger than {FILE_BYTES_MAX} bytes", path.display()));
+        return Err(TlsError::TooLarge { key, path: path.to_owned() });
     }
     Ok(bytes)
 }
 
-fn certificates(path: &Path, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+fn certificates(path: &Path, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
     match all {
         Ok(all) if !all.is_empty() => Ok(all),
-        Ok(_) => Err(format!("{} does not contain a certificate in PEM format", path.display())),
-        Err(error) => Err(format!("{} is not valid PEM: {}", path.display(), said(&error))),
+        Ok(_) => Err(TlsError::NoCertificate(path.to_owned())),
+        Err(error) => Err(TlsError::NotPem { path: path.to_owned(), why: said(&error) }),
     }
 }
 
@@ -179,7 +208,7 @@ impl Tls {
     ///
     /// # Errors
     /// The file that cannot be used, and why.
-    pub fn load(files: TlsFiles, metrics: Arc<Metrics>) -> Result<Self, String> {
+    pub fn load(files: TlsFiles, metrics: Arc<Metrics>) -> Result<Self, TlsError> {
         let contents = files.read()?;
         let in_use = ArcSwap::from_pointee(files.configs(&contents)?);
         let last_read = Mutex::new(Ok(contents));
@@ -242,7 +271,7 @@ impl TlsShared {
                 tracing::info!(%path, "TLS certificate reloaded");
             }
             Err(error) => {
-                tracing::error!(%path, error, "TLS files rejected; keeping the current certificate");
+                tracing::error!(%path, %error, "TLS files rejected; keeping the current certificate");
             }
         }
     }
@@ -322,7 +351,7 @@ mod tests {
             ),
         ];
         for (files, expected) in cases {
-            let said = files.check().expect_err(expected);
+            let said = files.check().expect_err(expected).to_string();
             assert!(said.contains(expected), "{said}");
             assert!(!said.contains("SECRET"), "{said}");
         }

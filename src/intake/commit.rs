@@ -10,6 +10,7 @@ use crate::aggregate::Full;
 use crate::dead_letters::DeadLetters;
 use crate::forward::{Forwarder, Forwards, Room};
 use crate::pipeline::{Batch, Claim, Known};
+use crate::printable::shown;
 
 /// A request, as its sender names it.
 #[derive(Clone, Copy, Debug)]
@@ -252,10 +253,10 @@ impl Intake {
             self.metrics.refused.increment(reason);
         }
         if self.refusals.allow() {
-            let source = String::from_utf8_lossy(named.source);
-            let (request, reason) = (named.request, refusal.reason.as_str());
+            let source = shown(&String::from_utf8_lossy(named.source));
+            let (request, reason) = (shown(named.request), refusal.reason.as_str());
             let why = &*refusal.message;
-            tracing::warn!(%source, request, reason, why, "request rejected permanently");
+            tracing::warn!(source, request, reason, why, "request rejected permanently");
         }
         let raw = match letter {
             LetterContent::None => return,
@@ -273,7 +274,7 @@ impl Intake {
             && self.warnings.allow()
         {
             let malformed = batch.tally.malformed;
-            let request = named.request;
+            let request = shown(named.request);
             tracing::warn!(malformed, request, first_at = at, "unreadable values skipped");
         }
     }
@@ -282,7 +283,7 @@ impl Intake {
         if let Some(sample) = batch.copy_sample()
             && self.samples.allow()
         {
-            let (copies, message_id) = (batch.tally.copies, &sample.message_id);
+            let (copies, message_id) = (batch.tally.copies, shown(&sample.message_id));
             let event_type = sample.event_type.metric_name();
             tracing::info!(copies, event_type, message_id, "duplicate events skipped");
         }

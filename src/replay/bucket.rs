@@ -1,18 +1,22 @@
 //! Objects in S3.
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::{DisplayErrorContext, SdkError};
-use aws_sdk_s3::operation::list_objects_v2::{ListObjectsV2Error, ListObjectsV2Output};
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 
 use super::layout;
+use super::listing_error::ListingError;
 use super::object::ObjectPlace;
-use super::plan::{FoundObject, TimeRange};
+use super::plan::{FoundObject, TimeRange, TooManyObjects};
+use crate::aws::AwsError;
 use crate::source::s3::Object;
 
 /// Folders whose names contain no time are listed one by one down to this depth, and only up to
 /// this many. Below that, listing all their objects costs no more.
 const DEPTH_MAX: usize = 4;
 const FOLDERS_MAX: usize = 32;
+
+/// What replaying a bucket requires.
+const ACTIONS: &str = "s3:ListBucket on the bucket and s3:GetObject on its objects";
 
 /// A prefix to list.
 struct Prefix {
@@ -25,13 +29,13 @@ struct Prefix {
 ///
 /// # Errors
 /// What cannot be listed; or an error of `each`.
-pub(crate) async fn list<E: From<String>>(
+pub(crate) async fn list(
     client: &Client,
     bucket: &str,
     prefix: &str,
     range: TimeRange,
-    each: &mut impl FnMut(FoundObject) -> Result<(), E>,
-) -> Result<(), E> {
+    each: &mut impl FnMut(FoundObject) -> Result<(), TooManyObjects>,
+) -> Result<(), ListingError> {
     let depth = if range == TimeRange::ALL { 0 } else { DEPTH_MAX };
     let mut prefixes = vec![Prefix { text: prefix.to_owned(), depth }];
     while let Some(Prefix { text, depth }) = prefixes.pop() {
@@ -40,7 +44,11 @@ pub(crate) async fn list<E: From<String>>(
         let mut pages = call.into_paginator().send();
         let mut folders = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| why(bucket, &text, error))?;
+            let page = page.map_err(|error| ListingError::Bucket {
+                bucket: bucket.to_owned(),
+                prefix: text.clone(),
+                error: Box::new(AwsError::of(&error, ACTIONS)),
+            })?;
             offer_all(bucket, &page, each)?;
             folders.extend(
                 page.common_prefixes.unwrap_or_default().into_iter().filter_map(|one| one.prefix),
@@ -67,11 +75,11 @@ fn below(folder: String, depth: usize, is_wide: bool, range: TimeRange) -> Optio
     Some(Prefix { text: folder, depth: if is_wide { 0 } else { depth } })
 }
 
-fn offer_all<E>(
+fn offer_all(
     bucket: &str,
     page: &ListObjectsV2Output,
-    each: &mut impl FnMut(FoundObject) -> Result<(), E>,
-) -> Result<(), E> {
+    each: &mut impl FnMut(FoundObject) -> Result<(), TooManyObjects>,
+) -> Result<(), TooManyObjects> {
     for object in page.contents() {
         let Some(key) = object.key() else { continue };
         let bytes = object.size().and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0);
@@ -90,15 +98,6 @@ fn offer_all<E>(
         each(FoundObject { place, bytes, written_ms: written.unwrap_or(0) })?;
     }
     Ok(())
-}
-
-fn why(bucket: &str, prefix: &str, error: SdkError<ListObjectsV2Error>) -> String {
-    let fix = match error.raw_response().map(|answer| answer.status().as_u16()) {
-        Some(301) => "; set AWS_REGION to the region of the bucket",
-        Some(403) => "; this requires s3:ListBucket on the bucket and s3:GetObject on its objects",
-        _ => "",
-    };
-    format!("cannot list s3://{bucket}/{prefix}: {}{fix}", DisplayErrorContext(error))
 }
 
 #[cfg(test)]

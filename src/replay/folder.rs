@@ -3,30 +3,29 @@
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 
+use super::listing_error::ListingError;
 use super::object::{ObjectPlace, ObjectStamp};
-use super::plan::FoundObject;
+use super::plan::{FoundObject, TooManyObjects};
 
 /// Finds a file, or all files below a folder except hidden ones. Follows links to files, but links
 /// to folders only at the top.
 ///
 /// # Errors
 /// What cannot be read; or an error of `each`.
-pub(crate) fn list<E: From<String>>(
+pub(crate) fn list(
     path: &Path,
-    each: &mut impl FnMut(FoundObject) -> Result<(), E>,
-) -> Result<(), E> {
-    let failed =
-        |path: &Path, error: std::io::Error| format!("cannot read {}: {error}", path.display());
-    let path = fs::canonicalize(path).map_err(|error| failed(path, error))?;
-    let metadata = fs::metadata(&path).map_err(|error| failed(&path, error))?;
+    each: &mut impl FnMut(FoundObject) -> Result<(), TooManyObjects>,
+) -> Result<(), ListingError> {
+    let path = fs::canonicalize(path).map_err(ListingError::at(path))?;
+    let metadata = fs::metadata(&path).map_err(ListingError::at(&path))?;
     if !metadata.is_dir() {
-        return each(found(path, &metadata));
+        return Ok(each(found(path, &metadata))?);
     }
     let mut folders = vec![path];
     while let Some(folder) = folders.pop() {
-        let entries = fs::read_dir(&folder).map_err(|error| failed(&folder, error))?;
+        let entries = fs::read_dir(&folder).map_err(ListingError::at(&folder))?;
         for entry in entries {
-            let entry = entry.map_err(|error| failed(&folder, error))?;
+            let entry = entry.map_err(ListingError::at(&folder))?;
             if entry.file_name().as_encoded_bytes().starts_with(b".") {
                 continue;
             }
@@ -39,7 +38,7 @@ pub(crate) fn list<E: From<String>>(
             let path = if is_link { fs::canonicalize(path) } else { Ok(path) };
             // A broken link is skipped.
             let Ok(path) = path else { continue };
-            let metadata = fs::metadata(&path).map_err(|error| failed(&path, error))?;
+            let metadata = fs::metadata(&path).map_err(ListingError::at(&path))?;
             if metadata.is_file() {
                 each(found(path, &metadata))?;
             }
@@ -58,11 +57,11 @@ fn found(path: PathBuf, metadata: &Metadata) -> FoundObject {
 mod tests {
     use super::*;
 
-    fn names(path: &Path) -> Result<Vec<String>, String> {
+    fn names(path: &Path) -> Result<Vec<String>, ListingError> {
         let mut names = Vec::new();
         list(path, &mut |found: FoundObject| {
             names.push(found.place.key().rsplit('/').next().unwrap_or_default().to_owned());
-            Ok::<_, String>(())
+            Ok(())
         })?;
         names.sort();
         Ok(names)
@@ -79,9 +78,9 @@ mod tests {
         }
         std::os::unix::fs::symlink(path, path.join("2026/loop")).expect("a link");
         std::os::unix::fs::symlink(path.join("gone"), path.join("nowhere")).expect("a link");
-        assert_eq!(names(path), Ok(vec!["a".to_owned(), "b".to_owned(), "c".to_owned()]));
-        assert_eq!(names(&path.join(".hidden")), Ok(vec![".hidden".to_owned()]), "it is named");
-        let error = names(&path.join("gone")).expect_err("it is not there");
+        assert_eq!(names(path).expect("it is there"), ["a", "b", "c"]);
+        assert_eq!(names(&path.join(".hidden")).expect("it is named"), [".hidden"]);
+        let error = names(&path.join("gone")).expect_err("it is not there").to_string();
         assert!(error.contains("gone"), "{error}");
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod bucket;
 pub(crate) mod folder;
 mod input;
 mod layout;
+mod listing_error;
 mod object;
 mod plan;
 mod progress;
@@ -16,7 +17,8 @@ mod reader;
 mod work;
 
 pub(crate) use input::ReplayInput;
-pub(crate) use plan::{ReplayPlan, SkippedObjects, TimeRange, TooManyObjects, counts_too_old};
+pub(crate) use listing_error::ListingError;
+pub(crate) use plan::{ReplayPlan, SkippedObjects, TimeRange, counts_too_old};
 pub(crate) use progress::{ProgressFigures, ReplayProgress, ReplayTotals};
 pub(crate) use reader::ObjectReader;
 pub(crate) use work::{BatchTarget, ReplayEngine, ReplayWork};

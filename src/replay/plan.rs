@@ -69,7 +69,11 @@ pub struct SkippedObjects {
 }
 
 /// There are more objects than a plan can hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "more than {max} objects, {known} of them recorded in the state: split the replay with --from \
+     and --to, each part with its own --state"
+)]
 pub struct TooManyObjects {
     pub known: usize,
     pub max: usize,

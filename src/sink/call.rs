@@ -1,6 +1,6 @@
 //! Splits sealed counts into calls: pure code, without a client or a clock.
 //!
-//! A [`Flight`] holds the counts of one namespace once. Its calls hold indices into it, and are
+//! A [`PublishBatch`] holds the counts of one namespace once. Its calls hold indices into it, and are
 //! turned into datums only when they are sent. So counts in flight take little more memory than
 //! waiting ones.
 
@@ -22,16 +22,16 @@ const CALL_OVERHEAD: usize = 128;
 
 /// Counts of one namespace that are published together, and which of them are settled.
 #[derive(Debug)]
-pub struct Flight {
+pub struct PublishBatch {
     counts: Counts,
     /// For each entry: accepted, or dropped for a counted reason.
     settled: Vec<AtomicBool>,
 }
 
-/// One `PutMetricData` request: some entries of a flight. Every attempt sends the same datums.
+/// One `PutMetricData` request: some entries of a batch. Every attempt sends the same datums.
 #[derive(Clone, Debug)]
 pub struct Call {
-    flight: Arc<Flight>,
+    batch: Arc<PublishBatch>,
     places: Vec<u32>,
 }
 
@@ -45,25 +45,25 @@ pub struct Packed {
     pub unresolved: Call,
 }
 
-/// Splits a flight of a namespace into calls within CloudWatch's limits. With `now_ms`, datums that
+/// Splits a batch of a namespace into calls within CloudWatch's limits. With `now_ms`, datums that
 /// are too old or too far in the future are set aside; `None` keeps them all. A call holds at most
 /// `datums_max` datums.
 #[must_use]
 pub fn pack(
-    flight: &Arc<Flight>,
+    batch: &Arc<PublishBatch>,
     namespace: &str,
     layouts: &Layouts,
     now_ms: Option<i64>,
     datums_max: usize,
 ) -> Packed {
-    let empty = || Call { flight: Arc::clone(flight), places: Vec::new() };
+    let empty = || Call { batch: Arc::clone(batch), places: Vec::new() };
     let mut packed =
         Packed { calls: Vec::new(), too_old: empty(), too_new: empty(), unresolved: empty() };
     let mut open = empty();
     let start = CALL_OVERHEAD + namespace.len();
     let mut bytes = start;
     let mut sizes = HashMap::new();
-    for (place, entry) in (0..).zip(flight.counts.entries()) {
+    for (place, entry) in (0..).zip(batch.counts.entries()) {
         match now_ms.map_or(Age::Fits, |now_ms| age(entry.key.minute(), now_ms)) {
             Age::TooOld => {
                 packed.too_old.places.push(place);
@@ -75,7 +75,7 @@ pub fn pack(
             }
             Age::Fits => {}
         }
-        let size = flight.counts.table.with(entry.key.series(), |series| {
+        let size = batch.counts.table.with(entry.key.series(), |series| {
             let layout = layout_of(series);
             let head = *sizes.entry(layout).or_insert_with(|| head_size(layout, layouts));
             // The values, each with one byte of length, follow the layout's ID.
@@ -125,9 +125,9 @@ fn head_size(layout: LayoutId, layouts: &Layouts) -> Option<usize> {
     Some(96 + layout.metric.metric_name().len() + names.sum::<usize>())
 }
 
-// === impl Flight ===
+// === impl PublishBatch ===
 
-impl Flight {
+impl PublishBatch {
     #[must_use]
     pub fn new(counts: Counts) -> Self {
         let settled = counts.entries().iter().map(|_| AtomicBool::new(false)).collect();
@@ -176,7 +176,7 @@ impl Call {
     /// The datums to send.
     #[must_use]
     pub fn datums(&self, layouts: &Layouts) -> Vec<Datum> {
-        let table = &self.flight.counts.table;
+        let table = &self.batch.counts.table;
         // A series without a layout is never in a call, so nothing is skipped here.
         let datum = |entry: &Entry| {
             let (id, minute) = (entry.key.series(), entry.key.minute());
@@ -189,7 +189,7 @@ impl Call {
     /// Marks the entries as accepted or dropped.
     pub fn settle(&self) {
         for place in &self.places {
-            self.flight.settled[*place as usize].store(true, Ordering::Release);
+            self.batch.settled[*place as usize].store(true, Ordering::Release);
         }
     }
 
@@ -197,7 +197,7 @@ impl Call {
     #[must_use]
     pub fn halves(mut self) -> (Self, Self) {
         let places = self.places.split_off(self.len() / 2);
-        let second = Self { flight: Arc::clone(&self.flight), places };
+        let second = Self { batch: Arc::clone(&self.batch), places };
         (self, second)
     }
 
@@ -208,11 +208,11 @@ impl Call {
         for (at, place) in self.places.into_iter().enumerate() {
             if taken.contains(&at) { &mut out } else { &mut rest }.push(place);
         }
-        let call = |places| Self { flight: Arc::clone(&self.flight), places };
+        let call = |places| Self { batch: Arc::clone(&self.batch), places };
         (call(rest), call(out))
     }
 
-    /// Appends the datums of another call of the same flight.
+    /// Appends the datums of another call of the same batch.
     pub fn append(&mut self, mut other: Self) {
         self.places.append(&mut other.places);
     }
@@ -220,7 +220,7 @@ impl Call {
     /// The contents as keys and counts.
     #[must_use]
     pub fn keyed(&self) -> Vec<(Key, u64)> {
-        let table = &self.flight.counts.table;
+        let table = &self.batch.counts.table;
         let keyed = |entry: &Entry| {
             let key = |series: &[u8]| key_of(series, entry.key.minute());
             (table.with(entry.key.series(), key), entry.count)
@@ -229,7 +229,7 @@ impl Call {
     }
 
     fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.places.iter().map(|place| &self.flight.counts.entries()[*place as usize])
+        self.places.iter().map(|place| &self.batch.counts.entries()[*place as usize])
     }
 }
 
@@ -246,8 +246,8 @@ mod tests {
     /// Unix milliseconds of a minute's start.
     const NOW_MS: i64 = 29_000_000 * 60_000;
 
-    /// A flight with these minutes, one per series, with this many dimensions.
-    fn flight(layouts: &Layouts, minutes: &[i64], dimensions: usize) -> Arc<Flight> {
+    /// A batch with these minutes, one per series, with this many dimensions.
+    fn batch(layouts: &Layouts, minutes: &[i64], dimensions: usize) -> Arc<PublishBatch> {
         let dimensions: Vec<_> = (0..dimensions).map(|at| format!("campaign-{at}")).collect();
         let others = dimensions.len() - 1;
         let id =
@@ -262,7 +262,7 @@ mod tests {
             Entry { key, count: 1 + at as u64 }
         };
         let entries = minutes.iter().enumerate().map(entry).collect();
-        Arc::new(Flight::new(Counts::new(table, entries)))
+        Arc::new(PublishBatch::new(Counts::new(table, entries)))
     }
 
     fn places(calls: &[&Call]) -> Vec<u32> {
@@ -283,8 +283,8 @@ mod tests {
         ) {
             let minutes: Vec<_> = minutes.iter().map(|minute| 29_000_000 + minute).collect();
             let layouts = Layouts::default();
-            let flight = flight(&layouts, &minutes, dimensions);
-            let packed = pack(&flight, "SES", &layouts, Some(NOW_MS), DATUMS_PER_CALL_MAX);
+            let batch = batch(&layouts, &minutes, dimensions);
+            let packed = pack(&batch, "SES", &layouts, Some(NOW_MS), DATUMS_PER_CALL_MAX);
             let mut all: Vec<_> = packed.calls.iter().collect();
             all.extend([&packed.too_old, &packed.too_new, &packed.unresolved]);
             let every: Vec<_> = (0..).take(minutes.len()).collect();
@@ -320,40 +320,40 @@ mod tests {
     #[test]
     fn what_no_call_settled_is_left() {
         let layouts = Layouts::default();
-        let flight = flight(&layouts, &[29_000_000; 7], 1);
-        let mut calls = pack(&flight, "SES", &layouts, None, DATUMS_PER_CALL_MAX).calls;
-        assert_eq!((calls.len(), flight.left().entries().len()), (1, 7));
+        let batch = batch(&layouts, &[29_000_000; 7], 1);
+        let mut calls = pack(&batch, "SES", &layouts, None, DATUMS_PER_CALL_MAX).calls;
+        assert_eq!((calls.len(), batch.left().entries().len()), (1, 7));
         let keyed = calls[0].keyed();
         let lines = |keys: &[(Key, u64)]| {
             let keys = keys.iter().map(|(key, count)| (&**key, *count));
             crate::aggregate::sorted_lines(keys, &layouts)
         };
-        assert_eq!(lines(&keyed), crate::aggregate::lines_of(&[flight.left()], &layouts));
+        assert_eq!(lines(&keyed), crate::aggregate::lines_of(&[batch.left()], &layouts));
         let (first, second) = calls.remove(0).halves();
         assert_eq!((first.len(), second.len()), (3, 4));
         first.settle();
-        assert_eq!(flight.left().sum(), second.counts());
+        assert_eq!(batch.left().sum(), second.counts());
         let (rest, out) = second.without(&BTreeSet::from([0, 3]));
         assert_eq!(
             (rest.places.as_slice(), out.places.as_slice()),
             ([4, 5].as_slice(), [3, 6].as_slice())
         );
         out.settle();
-        assert_eq!(flight.left().sum(), rest.counts());
+        assert_eq!(batch.left().sum(), rest.counts());
         let values: Vec<_> = rest.datums(&layouts).iter().map(|datum| datum.amount).collect();
         let entries: Vec<_> =
-            flight.left().entries().iter().map(|entry| Amount::Ones(entry.count)).collect();
+            batch.left().entries().iter().map(|entry| Amount::Ones(entry.count)).collect();
         assert_eq!(values, entries);
         let mut both = rest.clone();
         both.append(out);
         both.settle();
-        assert!(flight.left().is_empty());
+        assert!(batch.left().is_empty());
     }
 
     #[test]
     fn series_of_unknown_layouts_are_set_aside() {
-        let flight = flight(&Layouts::default(), &[29_000_000; 3], 1);
-        let packed = pack(&flight, "SES", &Layouts::default(), None, DATUMS_PER_CALL_MAX);
+        let batch = batch(&Layouts::default(), &[29_000_000; 3], 1);
+        let packed = pack(&batch, "SES", &Layouts::default(), None, DATUMS_PER_CALL_MAX);
         assert_eq!((packed.calls.len(), packed.unresolved.len()), (0, 3));
     }
 }

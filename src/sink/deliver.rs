@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
+use super::backoff_gate::BackoffGate;
 use super::call::Call;
-use super::gate::Gate;
 use super::shared::PublisherShared;
 use super::{Culprit, Failure, MetricSink};
 use crate::backoff::Backoff;
@@ -28,7 +28,7 @@ enum CallEnd {
 pub(super) async fn deliver<S: MetricSink>(
     shared: &PublisherShared<S>,
     namespace: &Arc<str>,
-    gate: &Gate,
+    gate: &BackoffGate,
     call: Call,
 ) {
     let mut backoff = Backoff::default();
@@ -90,7 +90,7 @@ fn together(refused: Option<Call>, part: Call) -> Call {
 async fn attempt<S: MetricSink>(
     shared: &PublisherShared<S>,
     namespace: &Arc<str>,
-    gate: &Gate,
+    gate: &BackoffGate,
     call: &Call,
 ) -> CallEnd {
     let mut backoff = Backoff::default();
@@ -101,7 +101,7 @@ async fn attempt<S: MetricSink>(
         if slot.is_none() {
             slot = Some(enter(shared, gate).await);
         }
-        shared.pacer.turn().await;
+        shared.turn().await;
         if !in_doubt {
             name = shared.name(call).await;
         }
@@ -160,7 +160,10 @@ async fn attempt<S: MetricSink>(
 }
 
 /// Waits for both the namespace's gate and a slot.
-async fn enter<S: MetricSink>(shared: &PublisherShared<S>, gate: &Gate) -> OwnedSemaphorePermit {
+async fn enter<S: MetricSink>(
+    shared: &PublisherShared<S>,
+    gate: &BackoffGate,
+) -> OwnedSemaphorePermit {
     loop {
         while let Some(until) = gate.shut_until() {
             shared.sleep(until).await;

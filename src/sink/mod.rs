@@ -4,11 +4,11 @@
 //! doubt, and settled shares. The [`Publisher`] makes all retries; a [`MetricSink`] attempts each
 //! call once.
 
+mod backoff_gate;
 mod call;
 pub mod cloudwatch;
 mod deliver;
-mod gate;
-mod lane;
+mod namespace_queue;
 mod own;
 mod publisher;
 mod shared;
@@ -18,7 +18,7 @@ use std::future::Future;
 
 use crate::aggregate::SeriesMinute;
 
-pub use call::{Call, Flight, Packed, pack};
+pub use call::{Call, Packed, PublishBatch, pack};
 pub use own::OwnTotals;
 pub use publisher::{Publisher, PublisherSettings};
 

@@ -16,10 +16,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::MetricSink;
-use super::call::{Flight, pack};
+use super::call::{PublishBatch, pack};
 use super::deliver::deliver;
-use super::gate::Pacer;
-use super::lane::NamespaceQueue;
+use super::namespace_queue::NamespaceQueue;
 use super::shared::PublisherShared;
 use crate::ack::Share;
 use crate::aggregate::{Aggregator, Joined, Line, Sealed, layout_of, lines_of};
@@ -27,6 +26,7 @@ use crate::clock::Clock;
 use crate::config::Ambiguous;
 use crate::journal::Journal;
 use crate::offload::offload;
+use crate::rate_limiter::RateLimiter;
 use crate::telemetry::{DoubtCause, DropReason, LogLimiter, Metrics};
 
 /// Settings of a publisher.
@@ -67,11 +67,12 @@ impl<S: MetricSink> Publisher<S> {
         journal: Option<Arc<Journal>>,
         settings: &PublisherSettings,
     ) -> Self {
+        let between_calls = Duration::from_secs(1) / settings.requests_per_second.max(1);
         Self(Arc::new(PublisherShared {
             sink,
             metrics: Arc::clone(&metrics),
             slots: Arc::new(Semaphore::new(settings.concurrency)),
-            pacer: Pacer::new(settings.requests_per_second),
+            rate: Mutex::new(RateLimiter::new(between_calls, 1)),
             ambiguous: settings.ambiguous,
             journal,
             aggregator,
@@ -79,7 +80,7 @@ impl<S: MetricSink> Publisher<S> {
             flush_interval: settings.flush_interval,
             judge_age: settings.judge_age,
             datums_per_call: settings.datums_per_call,
-            lanes: Mutex::default(),
+            queues: Mutex::default(),
             flush_now: Notify::new(),
             epoch_ended: Notify::new(),
             hurry: CancellationToken::new(),
@@ -169,19 +170,19 @@ impl<S: MetricSink> Publisher<S> {
 
     /// Starts an epoch in every namespace that has counts waiting and none in flight.
     fn begin(&self, epochs: &mut JoinSet<()>) {
-        for (namespace, lane) in self.0.lanes().iter_mut() {
-            let Some((flight, waiters)) = lane.begin() else { continue };
+        for (namespace, queue) in self.0.queues().iter_mut() {
+            let Some((batch, waiters)) = queue.begin() else { continue };
             let (shared, namespace) = (Arc::clone(&self.0), Arc::clone(namespace));
-            let span = tracing::info_span!("flush", %namespace, entries = flight.len());
-            epochs.spawn(publish_epoch(shared, namespace, flight, waiters).instrument(span));
+            let span = tracing::info_span!("flush", %namespace, entries = batch.len());
+            epochs.spawn(publish_epoch(shared, namespace, batch, waiters).instrument(span));
         }
     }
 
     /// The first merge (Unix milliseconds) of the oldest unsettled epoch.
     #[must_use]
     pub fn first_merge_ms(&self) -> Option<i64> {
-        let lanes = self.0.lanes();
-        let oldest = lanes.values().filter_map(NamespaceQueue::first_merge_ms).min();
+        let queues = self.0.queues();
+        let oldest = queues.values().filter_map(NamespaceQueue::first_merge_ms).min();
         oldest.into_iter().chain(self.0.aggregator.first_merge_ms()).min()
     }
 
@@ -189,7 +190,7 @@ impl<S: MetricSink> Publisher<S> {
     #[must_use]
     pub fn left(&self) -> Vec<Line> {
         self.0.seal();
-        let left: Vec<_> = self.0.lanes().values().flat_map(NamespaceQueue::left).collect();
+        let left: Vec<_> = self.0.queues().values().flat_map(NamespaceQueue::left).collect();
         lines_of(&left, self.0.aggregator.layouts())
     }
 
@@ -218,14 +219,14 @@ impl<S: MetricSink> Publisher<S> {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.0.aggregator.pending.entries() == 0
-            && self.0.lanes().values().all(NamespaceQueue::is_idle)
+            && self.0.queues().values().all(NamespaceQueue::is_idle)
     }
 }
 
 async fn publish_epoch<S: MetricSink>(
     shared: Arc<PublisherShared<S>>,
     namespace: Arc<str>,
-    flight: Arc<Flight>,
+    batch: Arc<PublishBatch>,
     waiters: Vec<Share>,
 ) {
     let started = Instant::now();
@@ -233,7 +234,7 @@ async fn publish_epoch<S: MetricSink>(
     let layouts = shared.aggregator.layouts().clone();
     let own_namespace = Arc::clone(&namespace);
     let datums = shared.datums_per_call;
-    let packing = offload(move || pack(&flight, &own_namespace, &layouts, now_ms, datums));
+    let packing = offload(move || pack(&batch, &own_namespace, &layouts, now_ms, datums));
     let Ok(packed) = packing.await else {
         tracing::error!("packing an epoch panicked");
         shared.end_epoch(&namespace, true);
@@ -248,7 +249,7 @@ async fn publish_epoch<S: MetricSink>(
             shared.give_up(&namespace, &call, reason).await;
         }
     }
-    let gate = Arc::clone(&shared.lanes().entry(Arc::clone(&namespace)).or_default().gate);
+    let gate = Arc::clone(&shared.queues().entry(Arc::clone(&namespace)).or_default().gate);
     let calls = packed.calls.len();
     let mut deliveries = JoinSet::new();
     for call in packed.calls {
@@ -303,21 +304,21 @@ impl<S: MetricSink> PublisherShared<S> {
             .into_iter()
             .map(|(namespace, mut part)| {
                 let waiting =
-                    self.lanes().get_mut(&namespace).and_then(NamespaceQueue::take_waiting);
+                    self.queues().get_mut(&namespace).and_then(NamespaceQueue::take_waiting);
                 joined.extend(waiting.map(|waiting| part.join(waiting)));
                 (namespace, part)
             })
             .collect();
-        let mut lanes = self.lanes();
+        let mut queues = self.queues();
         for (namespace, part) in parts {
-            joined.push(lanes.entry(namespace).or_default().add(part, first_merge_ms));
+            joined.push(queues.entry(namespace).or_default().add(part, first_merge_ms));
         }
         for (receipt, namespaces) in receipts {
             for (share, namespace) in receipt.split(namespaces.len()).into_iter().zip(namespaces) {
-                lanes.entry(namespace).or_default().add_share(share);
+                queues.entry(namespace).or_default().add_share(share);
             }
         }
-        drop(lanes);
+        drop(queues);
         for joined in joined {
             self.joined(&joined);
         }
@@ -339,13 +340,13 @@ impl<S: MetricSink> PublisherShared<S> {
     /// because a call may have been in flight. If they cannot be sent again, they stay until the
     /// end.
     fn end_epoch(&self, namespace: &Arc<str>, has_panicked: bool) {
-        let mut lanes = self.lanes();
-        let lane = lanes.entry(Arc::clone(namespace)).or_default();
+        let mut queues = self.queues();
+        let queue = queues.entry(Arc::clone(namespace)).or_default();
         // If the policy is to drop ambiguous counts, they are not sent again.
         let panics_max = if self.ambiguous == Ambiguous::Drop { 1 } else { PANICS_MAX };
-        let is_broken = has_panicked && lane.panicked(panics_max);
-        let (counts, joined) = lane.end();
-        drop(lanes);
+        let is_broken = has_panicked && queue.panicked(panics_max);
+        let (counts, joined) = queue.end();
+        drop(queues);
         if is_broken {
             tracing::error!(
                 namespace = &**namespace,

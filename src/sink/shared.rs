@@ -10,8 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::call::Call;
-use super::gate::Pacer;
-use super::lane::NamespaceQueue;
+use super::namespace_queue::NamespaceQueue;
 use super::{Failure, MetricSink};
 use crate::aggregate::Aggregator;
 use crate::backoff::Backoff;
@@ -19,6 +18,7 @@ use crate::clock::Clock;
 use crate::config::Ambiguous;
 use crate::fault;
 use crate::journal::{Journal, Verdict};
+use crate::rate_limiter::RateLimiter;
 use crate::telemetry::{DoubtCause, DropReason, LogLimiter, Metrics};
 
 /// See the [module](self).
@@ -27,7 +27,8 @@ pub(super) struct PublisherShared<S> {
     pub sink: S,
     pub metrics: Arc<Metrics>,
     pub slots: Arc<Semaphore>,
-    pub pacer: Pacer,
+    /// Spreads calls evenly.
+    pub rate: Mutex<RateLimiter>,
     pub ambiguous: Ambiguous,
     pub journal: Option<Arc<Journal>>,
     pub aggregator: Arc<Aggregator>,
@@ -35,7 +36,7 @@ pub(super) struct PublisherShared<S> {
     pub flush_interval: Duration,
     pub judge_age: bool,
     pub datums_per_call: usize,
-    pub lanes: Mutex<BTreeMap<Arc<str>, NamespaceQueue>>,
+    pub queues: Mutex<BTreeMap<Arc<str>, NamespaceQueue>>,
     /// Notified to flush before the interval is over.
     pub flush_now: Notify,
     /// An epoch was settled.
@@ -53,12 +54,18 @@ pub(super) struct PublisherShared<S> {
 // === impl Shared ===
 
 impl<S: MetricSink> PublisherShared<S> {
-    pub(super) fn lanes(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, NamespaceQueue>> {
-        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn queues(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, NamespaceQueue>> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn is_hurrying(&self) -> bool {
         self.hurry.is_cancelled()
+    }
+
+    /// Waits for the turn of a call.
+    pub(super) async fn turn(&self) {
+        let at = self.rate.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now());
+        sleep_until(at).await;
     }
 
     /// Sleeps until a moment; while the daemon drains, half a second at most.
@@ -160,9 +167,9 @@ impl<S: MetricSink> PublisherShared<S> {
     }
 
     fn set_denied(&self, namespace: &Arc<str>, denied: bool) {
-        let mut lanes = self.lanes();
-        lanes.entry(Arc::clone(namespace)).or_default().denied = denied;
-        let any = lanes.values().any(|lane| lane.denied);
+        let mut queues = self.queues();
+        queues.entry(Arc::clone(namespace)).or_default().denied = denied;
+        let any = queues.values().any(|queue| queue.denied);
         self.metrics.publish_denied.set(if any { 1.0 } else { 0.0 });
     }
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::metrics::Metrics;
+use crate::rate_limiter::RateLimiter;
 
 /// Allows one line in each interval.
 #[derive(Debug)]
 pub struct LogLimiter {
-    span: Duration,
-    last: Mutex<Option<Instant>>,
+    lines: Mutex<RateLimiter>,
     metrics: Arc<Metrics>,
 }
 
@@ -20,19 +20,17 @@ pub struct LogLimiter {
 impl LogLimiter {
     #[must_use]
     pub fn new(span: Duration, metrics: Arc<Metrics>) -> Self {
-        Self { span, last: Mutex::default(), metrics }
+        Self { lines: Mutex::new(RateLimiter::new(span, 1)), metrics }
     }
 
     /// Whether a line may be written now. If not, it is counted as suppressed.
     pub fn allow(&self) -> bool {
-        let now = Instant::now();
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.is_some_and(|last| now < last + self.span) {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_allowed = lines.allows(Instant::now());
+        if !is_allowed {
             self.metrics.log_lines_suppressed.add(1);
-            return false;
         }
-        *last = Some(now);
-        true
+        is_allowed
     }
 }
 

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context;
-use bytes::Bytes;
 use hyper::Uri;
 use hyper::header::HeaderValue;
+use postmeter::http::HttpClient;
 use postmeter::telemetry::read_metrics;
 use serde::Serialize;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::web::{Connector, Web, at, get_as};
+use super::web::{at, client, get_as};
 
 /// Time between two checks of a daemon that is not idle yet.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// The daemon's `/metrics`.
 #[derive(Clone)]
 pub(crate) struct Daemon {
-    web: Web<Bytes>,
+    client: HttpClient,
     uri: Uri,
     /// The admin token, as a header.
     authorization: Option<HeaderValue>,
@@ -66,15 +66,15 @@ impl Daemon {
         authorization: Option<HeaderValue>,
         idle_within: Option<Duration>,
     ) -> anyhow::Result<Self> {
-        let (web, uri) = (Connector::to(admin)?.client(), at(admin, "/metrics")?);
+        let (client, uri) = (client(admin)?, at(admin, "/metrics")?);
         let deadline = idle_within.map(|patience| Instant::now() + patience);
         loop {
-            let before = Snapshot::take(&web, &uri, authorization.as_ref()).await?;
+            let before = Snapshot::take(&client, &uri, authorization.as_ref()).await?;
             let Some(pending) = before.0.get("postmeter_pending_entries").copied() else {
                 anyhow::bail!("{uri} is not postmeter's admin listener (listen.admin)");
             };
             let Some(deadline) = deadline.filter(|_| pending > 0.0) else {
-                return Ok(Self { web, uri, authorization, before });
+                return Ok(Self { client, uri, authorization, before });
             };
             anyhow::ensure!(
                 Instant::now() < deadline,
@@ -95,7 +95,7 @@ impl Daemon {
     }
 
     async fn look(&self) -> anyhow::Result<Snapshot> {
-        Snapshot::take(&self.web, &self.uri, self.authorization.as_ref()).await
+        Snapshot::take(&self.client, &self.uri, self.authorization.as_ref()).await
     }
 
     /// Samples the memory until stopped.
@@ -134,11 +134,11 @@ impl Sampling {
 
 impl Snapshot {
     async fn take(
-        web: &Web<Bytes>,
+        client: &HttpClient,
         uri: &Uri,
         authorization: Option<&HeaderValue>,
     ) -> anyhow::Result<Self> {
-        Ok(Self(read_metrics(&get_as(web, uri, authorization).await?)))
+        Ok(Self(read_metrics(&get_as(client, uri, authorization).await?)))
     }
 
     /// `None`: not the same process.

@@ -9,11 +9,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::buf::Chain;
 use bytes::{Buf, Bytes};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use hyper::{Request, StatusCode, Uri};
+use postmeter::http::{HttpClient, HttpClientError, ResponseLimits};
 use serde::Deserialize;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::args::FirehoseHttpArgs;
@@ -24,7 +24,6 @@ use super::retry::Retry;
 use super::run::{Sender, Sent};
 use super::tally::{Fate, Live, Tally};
 use super::traffic::Record;
-use super::web::Web;
 
 /// The body after its head, which has the id and the time.
 #[derive(Debug)]
@@ -38,7 +37,7 @@ pub(crate) type Chunks = Chain<Bytes, Chain<Bytes, Bytes>>;
 
 /// One connection to the endpoint.
 pub(crate) struct HttpSender {
-    pub web: Web<Chunks>,
+    pub client: HttpClient<Chunks>,
     pub stream: Arc<HttpStream>,
 }
 
@@ -48,7 +47,7 @@ pub(crate) struct HttpStream {
     uri: Uri,
     headers: HeaderMap,
     ids: Ids,
-    answer_timeout: Duration,
+    limits: ResponseLimits,
     retry_for: Duration,
     pub notices: Notices,
     pub live: Arc<Live>,
@@ -162,7 +161,7 @@ impl HttpStream {
             uri: args.url.clone(),
             headers,
             ids: Ids { run: fastrand::u64(..), next: AtomicU64::new(0) },
-            answer_timeout: args.answer_timeout,
+            limits: ResponseLimits { bytes: ANSWER_BYTES_MAX, patience: args.answer_timeout },
             retry_for: args.pace.retry_for,
             notices,
             live,
@@ -200,21 +199,20 @@ impl HttpSender {
         if let Ok(id) = HeaderValue::from_str(id) {
             request.headers_mut().insert(REQUEST_ID, id);
         }
-        let answer = async {
-            let response = self.web.request(request).await;
-            let response = response.map_err(|error| (chain(&error), !error.is_connect()))?;
-            let status = response.status();
-            let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
-            let body = body.map_err(|error| (error.to_string(), true))?;
-            Ok::<_, (String, bool)>((status, body.to_bytes()))
+        let response = match self.client.send(request, stream.limits).await {
+            Ok(response) => response,
+            Err(error) => {
+                let (arrived, message) = (error.may_have_arrived(), error.to_string());
+                let kind = match error {
+                    HttpClientError::Timeout { .. } => "response timeout",
+                    _ if arrived => "no response",
+                    _ => "no connection",
+                };
+                return refused(kind, message, arrived);
+            }
         };
-        let (status, body) = match timeout(stream.answer_timeout, answer).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err((error, false))) => return refused("no connection", error, false),
-            Ok(Err((error, true))) => return refused("no response", error, true),
-            Err(_) => return refused("response timeout", stream.answer_timeout_text(), true),
-        };
-        let answer: Option<Answer> = serde_json::from_slice(&body).ok();
+        let status = response.status;
+        let answer: Option<Answer> = serde_json::from_slice(&response.body).ok();
         match answer {
             Some(answer) if status == StatusCode::OK && answer.request_id == id => Ok(bytes),
             Some(answer) if status == StatusCode::OK => {
@@ -230,24 +228,6 @@ impl HttpSender {
             None => refused(status.as_str(), "not a Firehose response".to_owned(), true),
         }
     }
-}
-
-impl HttpStream {
-    fn answer_timeout_text(&self) -> String {
-        humantime::format_duration(self.answer_timeout).to_string()
-    }
-}
-
-/// An error with its causes: hyper's own text says no more than "client error".
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 impl Sender for HttpSender {

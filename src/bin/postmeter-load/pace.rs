@@ -2,7 +2,8 @@
 //!
 //! With a rate, the send time depends only on the index of the parcel: a slow response delays no
 //! other parcel, and latency is measured from the due time. The queue of late parcels is only a
-//! number; parcels not sent within `OVERRUN_MAX` after the end are reported as unsent.
+//! number; parcels not sent within `OVERRUN_MAX` after the end are reported as unsent. So this is a
+//! timetable and no token bucket, which would forget how late it is.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

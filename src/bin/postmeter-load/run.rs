@@ -10,6 +10,7 @@ use hyper::Uri;
 use indicatif::{HumanCount, ProgressBar};
 use postmeter::cli::Exit;
 use postmeter::clock::Clock;
+use postmeter::http::HttpClient;
 use postmeter::telemetry::Process;
 use tokio::net::TcpStream;
 use tokio::signal::unix::{SignalKind, signal};
@@ -30,7 +31,7 @@ use super::stream::{self, DeliveryStream, StreamSender};
 use super::tally::{Live, Tally};
 use super::traffic::Traffic;
 use super::verify::{self, Settled, Verifier};
-use super::web::Connector;
+use super::web;
 
 /// Sends parcels over one connection, each until it is accepted or given up.
 pub(crate) trait Sender: Send + 'static {
@@ -122,9 +123,11 @@ pub(crate) async fn firehose_http(args: &FirehoseHttpArgs) -> anyhow::Result<Exi
         let records = traffic.fill(args.body_bytes, usize::MAX, events_max, http::cost);
         Parcel::new(Tail::new(&records, args.gzip), &records, &truth, series)
     });
-    let connector = Connector::to(&args.url)?;
-    let senders = (0..args.pace.connections)
-        .map(|_| HttpSender { web: connector.client(), stream: Arc::clone(&stream) });
+    let settings = web::settings(&args.url)?;
+    let senders = (0..args.pace.connections).map(|_| HttpSender {
+        client: HttpClient::new(settings.clone()),
+        stream: Arc::clone(&stream),
+    });
     let job = Job {
         target: format!("firehose-http {}{}", args.url, if args.gzip { " gzip" } else { "" }),
         traffic: &args.traffic,
@@ -170,7 +173,7 @@ fn pool_fits(pool: usize, body_bytes: usize) -> bool {
     fits
 }
 
-/// Waits until the endpoint listens, so that a wrong address is reported at once and not after
+/// Waits until the endpoint accepts a TCP connection, so that a wrong address is reported at once and not after
 /// minutes of retries.
 async fn reach(uri: &Uri) -> anyhow::Result<()> {
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);

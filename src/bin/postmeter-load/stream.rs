@@ -10,10 +10,11 @@ use aws_config::BehaviorVersion;
 use aws_sdk_firehose::Client;
 use aws_sdk_firehose::config::retry::RetryConfig;
 use aws_sdk_firehose::config::timeout::TimeoutConfig;
-use aws_sdk_firehose::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_firehose::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_firehose::operation::put_record_batch::{PutRecordBatchError, PutRecordBatchOutput};
 use aws_sdk_firehose::primitives::Blob;
 use hyper_util::client::legacy::Error as HttpClientError;
+use postmeter::aws::AwsError;
 use postmeter::synth::Truth;
 use tokio_util::sync::CancellationToken;
 
@@ -123,7 +124,7 @@ impl DeliveryStream {
 }
 
 fn classify(error: &SdkError<PutRecordBatchError>) -> Refused {
-    let message = DisplayErrorContext(error).to_string();
+    let message = AwsError::of(error, "firehose:PutRecordBatch").to_string();
     if let SdkError::ServiceError(answer) = error {
         let (code, status) = (answer.err().code(), answer.raw().status().as_u16());
         // The error code of Firehose for throttling.

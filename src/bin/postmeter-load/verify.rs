@@ -13,8 +13,9 @@ use aws_config::BehaviorVersion;
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat};
-use bytes::Bytes;
 use hyper::Uri;
+use postmeter::aws::AwsError;
+use postmeter::http::HttpClient;
 use postmeter::synth::DatumKey;
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
@@ -24,7 +25,7 @@ use super::daemon::{Daemon, Since};
 use super::line::Line;
 use super::output::bar;
 use super::series::{Range, SeriesTable};
-use super::web::{Connector, Web, at, get};
+use super::web::{at, client, get};
 
 /// Without a daemon to ask, how long the counts must stay correct, because a retried call may still
 /// arrive.
@@ -45,7 +46,7 @@ pub(crate) struct Verifier {
 }
 
 enum Place {
-    Recorder { web: Box<Web<Bytes>>, uri: Uri },
+    Recorder { client: Box<HttpClient>, uri: Uri },
     Aws(Client),
 }
 
@@ -147,10 +148,9 @@ impl Verifier {
         series: &SeriesTable,
     ) -> anyhow::Result<Self> {
         let place = match at_place {
-            VerifyAt::Recorder(uri) => Place::Recorder {
-                web: Box::new(Connector::to(uri)?.client()),
-                uri: at(uri, "/series")?,
-            },
+            VerifyAt::Recorder(uri) => {
+                Place::Recorder { client: Box::new(client(uri)?), uri: at(uri, "/series")? }
+            }
             VerifyAt::Aws => {
                 let sdk = aws_config::load_defaults(BehaviorVersion::v2026_01_12()).await;
                 sdk.region().context("no AWS region: set AWS_REGION")?;
@@ -168,9 +168,9 @@ impl Verifier {
     /// The current counts. CloudWatch is queried for these series; a recorder also returns others.
     async fn held(&self, series: impl Iterator<Item = &DatumKey>) -> anyhow::Result<Held> {
         match &self.place {
-            Place::Recorder { web, uri } => {
+            Place::Recorder { client, uri } => {
                 let mut held = Held::new();
-                for line in get(web, uri).await?.lines() {
+                for line in get(client, uri).await?.lines() {
                     let line: Line = serde_json::from_str(line)
                         .with_context(|| format!("{uri} is not a recorder's"))?;
                     if !self.namespaces.contains(&*line.namespace) {
@@ -280,7 +280,7 @@ async fn read_cloudwatch(
             .send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| {
-                let why = aws_sdk_cloudwatch::error::DisplayErrorContext(error);
+                let why = AwsError::of(&error, "cloudwatch:GetMetricData");
                 anyhow::anyhow!("cannot read CloudWatch: {why}")
             })?;
             for result in page.metric_data_results() {

@@ -2,19 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Full};
+use http_body_util::Full;
 use hyper::Request;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
 use crate::cli::Summary;
+use crate::http::{HttpClient, HttpClientSettings, ResponseLimits};
 use crate::label::Label;
 use crate::telemetry::{DropReason, read_metrics};
+
+/// The series of a long demo take a few MiB.
+const LIMITS: ResponseLimits = ResponseLimits { bytes: 64 << 20, patience: Duration::from_mins(1) };
 
 /// The metrics and series of one moment.
 #[derive(Debug)]
@@ -28,7 +30,7 @@ pub(super) struct Scrape {
 
 /// Posts to the daemon's event listener over persistent connections.
 #[derive(Debug)]
-pub(super) struct Poster(Client<HttpConnector, Full<Bytes>>);
+pub(super) struct Poster(HttpClient);
 
 // === impl Scrape ===
 
@@ -102,17 +104,16 @@ pub(super) fn count_of(line: &Value) -> u64 {
 }
 
 async fn get(admin: SocketAddr, path: &str) -> anyhow::Result<String> {
-    let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
-    let response = client.get(format!("http://{admin}{path}").parse()?).await?;
-    let body = response.into_body().collect().await?.to_bytes();
-    String::from_utf8(body.to_vec()).context("the response is not text")
+    let client = HttpClient::<Bytes>::new(HttpClientSettings::default());
+    let response = client.get(&format!("http://{admin}{path}").parse()?, LIMITS).await?;
+    String::from_utf8(response.body.into()).context("the response is not text")
 }
 
 // === impl Poster ===
 
 impl Poster {
     pub(super) fn new() -> Self {
-        Self(Client::builder(TokioExecutor::new()).build_http())
+        Self(HttpClient::new(HttpClientSettings { keep_alive: true, ..Default::default() }))
     }
 
     /// Posts a Firehose delivery and returns the status.
@@ -129,9 +130,6 @@ impl Poster {
             .header("x-amz-firehose-request-id", id)
             .header("x-amz-firehose-access-key", key)
             .body(Full::new(body))?;
-        let response = self.0.request(request).await?;
-        let status = response.status().as_u16();
-        response.into_body().collect().await?;
-        Ok(status)
+        Ok(self.0.send(request, LIMITS).await?.status.as_u16())
     }
 }

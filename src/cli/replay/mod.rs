@@ -16,7 +16,7 @@ use super::serve::refuse_start;
 use super::{Exit, settings};
 use crate::app::{Replay, ReplayError, ReplayOutcome, ReplaySettings, Surroundings};
 use crate::config::Config;
-use crate::replay::TimeRange;
+use crate::replay::{ListingError, TimeRange};
 use crate::telemetry::init_logs;
 
 /// Runs the command until it is done, or until SIGTERM or SIGINT.
@@ -123,7 +123,7 @@ async fn replay(
 fn refuse(error: &ReplayError) -> Exit {
     match error {
         ReplayError::Start(error) => refuse_start(error),
-        ReplayError::TooMany { .. } => {
+        ReplayError::Listing(ListingError::TooMany(_)) => {
             warn_user(&error.to_string());
             Exit::Usage
         }

@@ -2,45 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use crate::aws::{AwsError, AwsErrorKind};
 use crate::sink::{Culprit, Failure};
 
-/// Error codes that mean throttling, whatever the status.
-/// <https://github.com/awslabs/aws-sdk-rust>, retry classifiers of the SDK; read 2026-11-21.
-const THROTTLING: [&str; 13] = [
-    "Throttling",
-    "ThrottlingException",
-    "ThrottledException",
-    "RequestThrottled",
-    "RequestThrottledException",
-    "TooManyRequestsException",
-    "RequestLimitExceeded",
-    "BandwidthLimitExceeded",
-    "LimitExceededException",
-    "LimitExceeded",
-    "PriorRequestNotComplete",
-    "EC2ThrottledException",
-    "SlowDown",
-];
-
-/// Error codes that reject the caller, whatever the status.
-const DENIED: [&str; 16] = [
-    "AccessDenied",
-    "AccessDeniedException",
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "RequestExpired",
-    "UnrecognizedClientException",
-    "UnrecognizedClient",
-    "InvalidClientTokenId",
-    "InvalidSignatureException",
-    "SignatureDoesNotMatch",
-    "IncompleteSignature",
-    "MissingAuthenticationToken",
-    "MissingAuthenticationTokenException",
-    "NotAuthorized",
-    "NotAuthorizedException",
-    "OptInRequired",
-];
+/// The permission that publishing requires.
+pub(super) const ACTION: &str = "cloudwatch:PutMetricData";
 
 /// Interprets a response. `datums` is the number of datums in the call.
 pub(super) fn answered(
@@ -49,27 +15,23 @@ pub(super) fn answered(
     message: Option<&str>,
     datums: usize,
 ) -> Failure {
-    let code = code.unwrap_or_default();
-    let why = || match message {
-        Some(message) if !message.is_empty() => format!("{status} {code}: {}", shorten(message)),
-        _ => format!("{status} {code}"),
-    };
-    if THROTTLING.contains(&code) || matches!(status, 408 | 429) {
-        return Failure::NotIngested(why());
+    let error = AwsError::answered(status, code, message, ACTION);
+    if error.kind == AwsErrorKind::Throttled || status == 408 {
+        return Failure::NotIngested(error.to_string());
     }
     if status >= 500 {
-        return Failure::Unknown(why());
+        return Failure::Unknown(error.to_string());
     }
-    if status == 413 || code == "RequestEntityTooLarge" {
-        return Failure::TooLarge(why());
+    if status == 413 || code == Some("RequestEntityTooLarge") {
+        return Failure::TooLarge(error.to_string());
     }
-    if matches!(status, 401 | 403) || DENIED.contains(&code) {
-        return Failure::Denied(why());
+    if error.kind.is_of_caller() {
+        return Failure::Denied(error.to_string());
     }
     if status == 400 {
-        // An error message may quote values of events, which must not be logged.
+        // The message may quote values of events, which must not be logged.
+        let why = || AwsError::answered(status, code, None, ACTION).to_string();
         let message = message.unwrap_or_default();
-        let why = || format!("{status} {code}");
         let named = named_datums(message, datums);
         return Failure::Invalid(if !named.is_empty() {
             Culprit::Datums(named)
@@ -80,7 +42,7 @@ pub(super) fn answered(
         });
     }
     // A redirect, or a proxy's 404: this is not a response of CloudWatch.
-    Failure::Unknown(why())
+    Failure::Unknown(error.to_string())
 }
 
 /// The datums that a message names as `MetricData.member.N`, N from 1.
@@ -93,11 +55,6 @@ fn named_datums(message: &str, datums: usize) -> BTreeSet<usize> {
         })
         .filter(|at| *at < datums)
         .collect()
-}
-
-/// Shortens a message for a log line.
-fn shorten(message: &str) -> String {
-    message.chars().take(300).collect()
 }
 
 #[cfg(test)]

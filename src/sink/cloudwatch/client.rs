@@ -12,14 +12,14 @@ use aws_sdk_cloudwatch::config::interceptors::BeforeTransmitInterceptorContextRe
 use aws_sdk_cloudwatch::config::retry::RetryConfig;
 use aws_sdk_cloudwatch::config::timeout::TimeoutConfig;
 use aws_sdk_cloudwatch::config::{ConfigBag, IdentityCache, Intercept, RuntimeComponents};
-use aws_sdk_cloudwatch::error::{BoxError, DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_cloudwatch::error::{BoxError, ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudwatch::operation::put_metric_data::PutMetricDataError;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
 use hyper_util::client::legacy::Error as HttpClientError;
 
-use super::classify::answered;
-use crate::aws::{AwsEnvironment, assume_role};
+use super::classify::{ACTION, answered};
+use crate::aws::{AwsEnvironment, AwsError, assume_role};
 use crate::sink::{Amount, Datum, Failure, MetricSink};
 
 /// How to reach CloudWatch.
@@ -127,7 +127,7 @@ fn classify(error: &SdkError<PutMetricDataError>, transmitted: bool, datums: usi
     if let SdkError::ResponseError(answer) = error {
         return answered(answer.raw().status().as_u16(), None, None, datums);
     }
-    let why = DisplayErrorContext(error).to_string();
+    let why = AwsError::of(error, ACTION).to_string();
     let mut cause: Option<&(dyn Error + 'static)> = error.source();
     while let Some(error) = cause {
         if error.is::<CredentialsError>() {

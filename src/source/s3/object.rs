@@ -1,7 +1,6 @@
 //! Reading objects as they arrive.
 
 use std::collections::HashMap;
-use std::error::Error;
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,13 +9,13 @@ use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Region;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use tokio::sync::Semaphore;
 use tokio_util::io::SyncIoBridge;
 
 use super::notification::Object;
-use crate::aws::CONNECT_TIMEOUT;
+use crate::aws::{AwsError, CONNECT_TIMEOUT};
 use crate::backoff::Backoff;
 use crate::intake::{MeteredBatch, ReadError, read_stream};
 use crate::printable::shown;
@@ -186,14 +185,14 @@ impl Objects {
         bytes_max: Option<u64>,
         reading: MeteredBatch,
     ) -> Result<Option<MeteredBatch>, ReadError> {
-        match self.open(object).await.map_err(ReadError::Failed)? {
+        match self.open(object).await.map_err(|error| ReadError::Failed(error.to_string()))? {
             Some(body) => read_stream(body, bytes_max, reading).await.map(Some),
             None => Ok(None),
         }
     }
 
     /// `None`: it no longer exists, or its content has changed.
-    async fn open(&self, object: &Object) -> Result<Option<impl Read + Send + 'static>, String> {
+    async fn open(&self, object: &Object) -> Result<Option<impl Read + Send + 'static>, AwsError> {
         let client = self.clients.of(object.region.as_deref());
         let call = client.get_object().bucket(&object.bucket).key(&object.key);
         let call = call.set_version_id(object.version.clone());
@@ -218,32 +217,26 @@ impl Objects {
     }
 }
 
-/// Why an object cannot be read, in one line.
-fn why(error: &SdkError<GetObjectError>, region: &str, owner: Option<&str>) -> String {
-    let SdkError::ServiceError(answer) = error else {
-        // The innermost cause is the most specific, such as a refused connection.
-        let mut cause: &dyn Error = error;
-        while let Some(deeper) = cause.source() {
-            cause = deeper;
+/// Why an object cannot be read, with what is known about its bucket.
+fn why(error: &SdkError<GetObjectError>, region: &str, owner: Option<&str>) -> AwsError {
+    let said = AwsError::of(error, "s3:GetObject");
+    let headers = error.raw_response().map(aws_sdk_s3::config::http::HttpResponse::headers);
+    let own_region = headers.and_then(|headers| headers.get("x-amz-bucket-region"));
+    match (said.status, own_region.filter(|own| *own != region)) {
+        (Some(_), Some(own)) => {
+            said.advise(format!("the bucket is in {}, not in {region}", shown(own)))
         }
-        return shown(&format!("{error}: {cause}"));
-    };
-    let (raw, fault) = (answer.raw(), answer.err());
-    let status = raw.status().as_u16();
-    let code = shown(fault.code().unwrap_or("no error code"));
-    let own_region = raw.headers().get("x-amz-bucket-region").filter(|own| *own != region);
-    let fix = match (status, own_region) {
-        (_, Some(own)) => format!("; the bucket is in {}, not in {region}", shown(own)),
-        (301, None) => format!("; the bucket is not in {region}"),
-        (403, None) => {
+        (Some(301), None) => said.advise(format!("the bucket is not in {region}")),
+        (Some(403), None) => {
             let owner = owner.map_or_else(String::new, |owner| {
                 format!(", and the bucket must belong to account {owner} (sqs.bucket_owner)")
             });
-            format!("; this requires s3:GetObject{owner}; Requester Pays buckets are not supported")
+            said.advise(format!(
+                "this requires s3:GetObject{owner}; Requester Pays buckets are not supported"
+            ))
         }
-        _ => String::new(),
-    };
-    format!("{status} {code}{fix}")
+        _ => said,
+    }
 }
 
 // === impl Download ===

@@ -50,6 +50,29 @@ pub(super) struct IssuerUrl {
     pub path: String,
 }
 
+/// Why a file has no key of SNS.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub(super) enum CertificateError {
+    #[error("the file is not in PEM format")]
+    NotPem,
+    #[error("the file contains too many certificates")]
+    TooMany,
+    #[error("the file contains no certificate")]
+    Empty,
+    #[error("the certificate cannot be parsed")]
+    Unreadable,
+    #[error("the certificate does not belong to SNS in the topic's region")]
+    NotOfSns,
+    #[error("the certificate's key cannot be parsed")]
+    Key,
+    #[error("the certificate is not valid now")]
+    NotNow,
+    #[error("the certificate cannot be parsed: {0}")]
+    Unfit(rustls::Error),
+    #[error("the certificate's issuer is not trusted: {0}")]
+    Issuer(rustls::Error),
+}
+
 // === impl Offered ===
 
 impl Offered {
@@ -57,18 +80,17 @@ impl Offered {
     ///
     /// # Errors
     /// Why the file is not valid.
-    pub(super) fn read(pem: &[u8]) -> Result<Self, &'static str> {
+    pub(super) fn read(pem: &[u8]) -> Result<Self, CertificateError> {
         let mut all = Vec::new();
         for certificate in CertificateDer::pem_slice_iter(pem) {
-            all.push(certificate.map_err(|_| "the file is not in PEM format")?);
+            all.push(certificate.map_err(|_| CertificateError::NotPem)?);
             if all.len() > IN_FILE_MAX {
-                return Err("the file contains too many certificates");
+                return Err(CertificateError::TooMany);
             }
         }
         let mut all = all.into_iter();
-        let leaf = all.next().ok_or("the file contains no certificate")?;
-        let parsed =
-            Certificate::from_der(&leaf).map_err(|_| "the certificate cannot be parsed")?;
+        let leaf = all.next().ok_or(CertificateError::Empty)?;
+        let parsed = Certificate::from_der(&leaf).map_err(|_| CertificateError::Unreadable)?;
         Ok(Self { leaf, issuers: all.collect(), parsed })
     }
 
@@ -123,7 +145,7 @@ impl Offered {
         topic: &Topic,
         roots: Option<&RootCertStore>,
         now_ms: i64,
-    ) -> Result<SigningKey, String> {
+    ) -> Result<SigningKey, CertificateError> {
         let tbs = self.parsed.tbs_certificate();
         let names = tbs.get_extension::<SubjectAltName>().ok().flatten();
         let is_of_sns = names.is_some_and(|(_, names)| {
@@ -133,17 +155,17 @@ impl Offered {
             })
         });
         if !is_of_sns {
-            return Err("the certificate does not belong to SNS in the topic's region".to_owned());
+            return Err(CertificateError::NotOfSns);
         }
         let public_key = tbs.subject_public_key_info().to_der();
-        let public_key = public_key.map_err(|_| "the certificate's key cannot be parsed")?;
+        let public_key = public_key.map_err(|_| CertificateError::Key)?;
         let validity = tbs.validity();
         let ms = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         let first = ms(validity.not_before.to_unix_duration());
         let last = ms(validity.not_after.to_unix_duration());
         let key = SigningKey { public_key, valid_ms: (first, last) };
         if !key.is_valid_at(now_ms) {
-            return Err("the certificate is not valid now".to_owned());
+            return Err(CertificateError::NotNow);
         }
         if let Some(roots) = roots {
             self.check_chain(roots, now_ms)?;
@@ -151,14 +173,13 @@ impl Offered {
         Ok(key)
     }
 
-    fn check_chain(&self, roots: &RootCertStore, now_ms: i64) -> Result<(), String> {
-        let leaf = ParsedCertificate::try_from(&self.leaf)
-            .map_err(|error| format!("the certificate cannot be parsed: {error}"))?;
+    fn check_chain(&self, roots: &RootCertStore, now_ms: i64) -> Result<(), CertificateError> {
+        let leaf = ParsedCertificate::try_from(&self.leaf).map_err(CertificateError::Unfit)?;
         let now = Duration::from_millis(u64::try_from(now_ms).unwrap_or(0));
         let now = UnixTime::since_unix_epoch(now);
         let ways = default_provider().signature_verification_algorithms.all;
         verify_server_cert_signed_by_trust_anchor(&leaf, roots, &self.issuers, now, ways)
-            .map_err(|error| format!("the certificate's issuer is not trusted: {error}"))
+            .map_err(CertificateError::Issuer)
     }
 }
 
@@ -262,8 +283,8 @@ mod tests {
         }
     }
 
-    fn why(result: Result<SigningKey, String>) -> String {
-        result.map(|_| ()).unwrap_err()
+    fn why(result: Result<SigningKey, CertificateError>) -> String {
+        result.map(|_| ()).unwrap_err().to_string()
     }
 
     #[test]

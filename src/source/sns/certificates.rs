@@ -12,23 +12,25 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::certificate::{IssuerUrl, Offered, SigningKey};
 use super::certificate_store::{CertificateStore, KeptCertificate};
 use super::door::PeerGroup;
 use super::sketch::Sketch;
 use super::topic::{CertificateUrl, Topic};
-use super::web::Web;
+use super::web::{Web, WebError};
 use crate::clock::Clock;
+use crate::http::ClientResponse;
 use crate::offload::offload;
+use crate::rate_limiter::RateLimiter;
 use crate::telemetry::{CertificateOutcome, LogLimiter, Metrics};
 
 /// Maximum number of known certificates. SNS uses one at a time in each region, for months.
 const KNOWN_MAX: usize = 32;
-/// Interval of fetches of new names, and the burst allowed after a pause.
+/// Interval of fetches of new names, and how many are allowed at once after a pause.
 const FETCH_EVERY: Duration = Duration::from_secs(3);
-const FETCHES_AHEAD: u32 = 9;
+const FETCHES_AT_ONCE: u32 = 10;
 /// Maximum number of new names waiting to be fetched.
 const ASKED_MAX: usize = 64;
 /// Maximum number of names known to have no key.
@@ -99,8 +101,7 @@ struct CertificatesState {
     asked_before: u64,
     /// Names that were valid before and are being fetched for waiting messages.
     again: HashMap<CertificateUrl, watch::Receiver<Option<Fetched>>>,
-    /// When the fetch budget is full again.
-    budget_whole: Instant,
+    fetches: RateLimiter,
     is_fetching: bool,
     /// How often names were requested, and how many fetches for a peer failed.
     askings: Sketch,
@@ -158,7 +159,7 @@ impl Certificates {
         let now = Instant::now();
         let mut state = self.state();
         for KeptCertificate { url, topic, pem } in files {
-            let offered = Offered::read(&pem).map_err(str::to_owned);
+            let offered = Offered::read(&pem);
             // Without a chain, the connection to SNS was the proof of whose certificate it is.
             let roots = chain.then(|| web.roots());
             match offered.and_then(|offered| offered.judge(&topic, roots, clock.now_ms())) {
@@ -170,9 +171,9 @@ impl Certificates {
                         .insert(url, KnownCertificate { key, fetch_at: now, fetched_at: now });
                 }
                 Ok(_) => _ = state.held.insert(url),
-                Err(why) => {
+                Err(error) => {
                     metrics.sns_certificates.increment(CertificateOutcome::Wrong);
-                    tracing::info!(path = url.path(), why, "saved SNS certificate removed");
+                    tracing::info!(path = url.path(), why = %error, "saved SNS certificate removed");
                     store.remove(&url);
                 }
             }
@@ -280,8 +281,8 @@ impl Certificates {
     /// Fetches new names until none is left.
     async fn fetch_asked(self) {
         loop {
-            let pause = self.state().budget_pause(Instant::now());
-            sleep(pause).await;
+            let turn = self.state().fetches.next_at(Instant::now());
+            sleep_until(turn).await;
             let Some((url, topic)) = self.state().begin(Instant::now()) else { return };
             let fetched = self.fetch(&url, &topic).await;
             let fetched = self.keep(&url, fetched).await;
@@ -324,7 +325,7 @@ impl Certificates {
         let CertificateParts { web, chain, clock, .. } = &self.0.parts;
         let answer = web.get_https(url.host(), url.path(), FILE_BYTES_MAX).await;
         let pem = body_of(answer, url.host(), url.path())?;
-        let mut offered = Offered::read(&pem).map_err(|why| NoKey::Wrong(why.to_owned()))?;
+        let mut offered = Offered::read(&pem).map_err(|error| NoKey::Wrong(error.to_string()))?;
         if *chain
             && !offered.has_issuers()
             && let Some(IssuerUrl { host, path }) = offered.issuer_url()
@@ -333,7 +334,8 @@ impl Certificates {
             offered.add_issuer(body_of(answer, &host, &path)?);
         }
         let roots = chain.then(|| web.roots());
-        let key = offered.judge(topic, roots, clock.now_ms()).map_err(NoKey::Wrong)?;
+        let key = offered.judge(topic, roots, clock.now_ms());
+        let key = key.map_err(|error| NoKey::Wrong(error.to_string()))?;
         Ok((key, offered.to_pem()))
     }
 
@@ -393,7 +395,7 @@ impl CertificatesState {
             asked: HashMap::new(),
             asked_before: 0,
             again: HashMap::new(),
-            budget_whole: now,
+            fetches: RateLimiter::new(FETCH_EVERY, FETCHES_AT_ONCE),
             is_fetching: false,
             askings: Sketch::new(now),
             in_vain: Sketch::new(now),
@@ -443,19 +445,13 @@ impl CertificatesState {
         })
     }
 
-    /// How long until the budget allows a fetch.
-    fn budget_pause(&self, now: Instant) -> Duration {
-        let missing = self.budget_whole.saturating_duration_since(now);
-        missing.saturating_sub(FETCH_EVERY * FETCHES_AHEAD)
-    }
-
     /// Takes the next name to fetch; `None` when none is left.
     fn begin(&mut self, now: Instant) -> Option<(CertificateUrl, Arc<Topic>)> {
         let Some((_, url)) = self.ranked(now).min() else {
             self.is_fetching = false;
             return None;
         };
-        self.budget_whole = self.budget_whole.max(now) + FETCH_EVERY;
+        self.fetches.take(now);
         let asked = self.asked.get_mut(&url)?;
         asked.is_begun = true;
         let topic = Arc::clone(&asked.topic);
@@ -515,21 +511,24 @@ impl CertificatesState {
 
 /// The body of a successful response.
 fn body_of(
-    answer: Result<super::web::WebResponse, String>,
+    answer: Result<ClientResponse, WebError>,
     host: &str,
     path: &str,
 ) -> Result<Vec<u8>, NoKey> {
-    let answer = answer.map_err(NoKey::Away)?;
-    if answer.status == 200 {
+    let answer = answer.map_err(|error| NoKey::Away(error.to_string()))?;
+    let status = answer.status.as_u16();
+    if status == 200 {
         return Ok(answer.body.into());
     }
-    let why = format!("{host}{path} responded with status {}", answer.status);
-    Err(if answer.status < 500 { NoKey::Missing(why) } else { NoKey::Away(why) })
+    let why = format!("{host}{path} responded with status {status}");
+    Err(if status < 500 { NoKey::Missing(why) } else { NoKey::Away(why) })
 }
 
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
+
+    use tokio::time::sleep;
 
     use super::super::web::WebEnvironment;
     use super::*;
@@ -611,7 +610,9 @@ mod tests {
         let (certificates, topic) = away().await;
         let url = url_of(&topic, 1);
         certificates.state().held.insert(url.clone());
-        certificates.state().budget_whole = Instant::now() + Duration::from_hours(1);
+        for _ in 0..1000 {
+            certificates.state().fetches.take(Instant::now());
+        }
         for number in 100..1000 {
             certificates.look_up(&url_of(&topic, number), &topic, peer(2));
         }
@@ -646,7 +647,7 @@ mod tests {
     ) -> Vec<CertificateUrl> {
         let (mut fetched, end) = (Vec::new(), *now + time);
         loop {
-            *now += state.budget_pause(*now);
+            *now = state.fetches.next_at(*now);
             if *now > end {
                 return fetched;
             }

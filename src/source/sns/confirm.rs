@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
 
 use super::topic::Confirmation;
-use super::web::Web;
+use super::web::{Web, WebError};
 use crate::ack::{Admission, DoneWhen, Ledger, Refusal, RefusalReason, RequestId, Stage};
 use crate::telemetry::{Metrics, SubscriptionOutcome};
 
@@ -15,8 +14,7 @@ use crate::telemetry::{Metrics, SubscriptionOutcome};
 const AT_ONCE: usize = 4;
 /// Maximum number of confirmations remembered.
 const DONE_MAX: usize = 1000;
-const PATIENCE: Duration = Duration::from_secs(8);
-const ANSWER_BYTES_MAX: usize = 64 << 10;
+const RESPONSE_BYTES_MAX: usize = 64 << 10;
 
 /// Confirms subscriptions.
 #[derive(Debug)]
@@ -25,6 +23,17 @@ pub(super) struct Confirmer {
     done: Ledger,
     at_once: Arc<Semaphore>,
     metrics: Arc<Metrics>,
+}
+
+/// Why SNS has not confirmed a subscription.
+#[derive(Debug, thiserror::Error)]
+enum ConfirmError {
+    #[error(transparent)]
+    Web(#[from] WebError),
+    #[error("it responded with a redirect ({0}), which is not followed")]
+    Redirect(u16),
+    #[error("it responded with status {0}")]
+    Status(u16),
 }
 
 // === impl Confirmer ===
@@ -62,8 +71,7 @@ impl Confirmer {
             ticket.refuse(refusal.clone());
             return Err(refusal);
         };
-        let asked = timeout(PATIENCE, self.ask(what)).await;
-        match asked.unwrap_or_else(|_| Err("no response in time".to_owned())) {
+        match self.ask(what).await {
             Ok(()) => {
                 // A confirmation has no counts to wait for.
                 drop(ticket.merged(false));
@@ -71,11 +79,11 @@ impl Confirmer {
                 tracing::info!(topic, "SNS subscription confirmed");
                 Ok(())
             }
-            Err(why) => {
+            Err(error) => {
                 self.metrics.sns_subscriptions.increment(SubscriptionOutcome::Failed);
                 tracing::error!(
                     topic,
-                    why,
+                    why = %error,
                     "confirming an SNS subscription failed; SNS will resend the request"
                 );
                 let refusal =
@@ -86,15 +94,12 @@ impl Confirmer {
         }
     }
 
-    async fn ask(&self, what: &Confirmation) -> Result<(), String> {
-        let answer = self.web.get_https(&what.host, &what.path, ANSWER_BYTES_MAX).await?;
-        match answer.status {
+    async fn ask(&self, what: &Confirmation) -> Result<(), ConfirmError> {
+        let response = self.web.get_https(&what.host, &what.path, RESPONSE_BYTES_MAX).await?;
+        match response.status.as_u16() {
             200 => Ok(()),
-            300..400 => Err(format!(
-                "it responded with a redirect ({}), which is not followed",
-                answer.status
-            )),
-            status => Err(format!("it responded with status {status}")),
+            status @ 300..400 => Err(ConfirmError::Redirect(status)),
+            status => Err(ConfirmError::Status(status)),
         }
     }
 }

@@ -1,21 +1,25 @@
 //! The few requests that the endpoint sends: for certificates, their issuers, and confirmations.
 //!
-//! Each uses a new connection, with no proxy, no cookies and no redirects.
+//! Each uses a new connection.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::client::conn::http1;
-use hyper::header::{CONNECTION, HOST, USER_AGENT};
-use hyper::{Request, rt};
-use hyper_util::rt::TokioIo;
-use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::pki_types::{CertificateDer, ServerName};
+use http_body_util::Full;
+use hyper::Request;
+use hyper::header::{HOST, USER_AGENT};
+use rustls::pki_types::{CertificateDer, InvalidDnsNameError, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
+
+use crate::http::{
+    ClientResponse, ClientTlsError, HttpClient, HttpClientError, HttpClientSettings,
+    ResponseLimits, system_roots, trust,
+};
+
+/// Timeout of a request.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// How hosts are resolved.
 #[derive(Clone, Debug, Default)]
@@ -27,13 +31,6 @@ pub enum WebEnvironment {
     StandIn { https: SocketAddr, http: SocketAddr, roots: Vec<CertificateDer<'static>> },
 }
 
-/// A response.
-#[derive(Clone, Debug)]
-pub struct WebResponse {
-    pub status: u16,
-    pub body: Bytes,
-}
-
 /// A client. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Web {
@@ -42,36 +39,33 @@ pub struct Web {
     roots: Arc<RootCertStore>,
 }
 
+/// Why a request has no response.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum WebError {
+    #[error(transparent)]
+    Client(#[from] HttpClientError),
+    #[error(transparent)]
+    Host(#[from] InvalidDnsNameError),
+}
+
 // === impl Web ===
 
 impl Web {
     /// Loads the root certificates.
     ///
     /// # Errors
-    /// There are none; explains how to fix that.
-    pub fn new(environment: WebEnvironment) -> Result<Self, String> {
-        let mut roots = RootCertStore::empty();
-        match &environment {
-            WebEnvironment::World => {
-                // Some of them may be unreadable, which does not matter.
-                roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            }
+    /// There are none.
+    pub fn new(environment: WebEnvironment) -> Result<Self, ClientTlsError> {
+        let roots = match &environment {
+            WebEnvironment::World => system_roots(),
             WebEnvironment::StandIn { roots: own, .. } => {
+                let mut roots = RootCertStore::empty();
                 roots.add_parsable_certificates(own.iter().cloned());
+                roots
             }
-        }
-        if roots.is_empty() {
-            let fix =
-                "install the system's root certificates, or set SSL_CERT_FILE to a file of them";
-            return Err(format!("no root certificates found, but HTTPS to SNS needs them: {fix}"));
-        }
+        };
         let roots = Arc::new(roots);
-        let tls = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| format!("cannot set up TLS: {error}"))?
-            .with_root_certificates(Arc::clone(&roots))
-            .with_no_client_auth();
-        Ok(Self { environment, tls: Arc::new(tls), roots })
+        Ok(Self { environment, tls: trust(Arc::clone(&roots))?, roots })
     }
 
     #[must_use]
@@ -79,75 +73,56 @@ impl Web {
         &self.roots
     }
 
-    /// Sends a request over HTTPS. The caller bounds the time.
+    /// Sends a request over HTTPS.
     ///
     /// # Errors
-    /// There was no response within the size limit; explains why.
-    pub async fn get_https(
+    /// There was no response of at most `bytes` in time.
+    pub(super) async fn get_https(
         &self,
         host: &str,
         path: &str,
-        most: usize,
-    ) -> Result<WebResponse, String> {
-        let place = match &self.environment {
-            WebEnvironment::World => TcpStream::connect((host, 443)).await,
-            WebEnvironment::StandIn { https, .. } => TcpStream::connect(https).await,
+        bytes: usize,
+    ) -> Result<ClientResponse, WebError> {
+        let address = match &self.environment {
+            WebEnvironment::World => host.to_owned(),
+            WebEnvironment::StandIn { https, .. } => https.to_string(),
         };
-        let stream = place.map_err(|error| format!("cannot connect to {host}: {error}"))?;
-        let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
-        let stream = TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await;
-        let stream =
-            stream.map_err(|error| format!("TLS handshake with {host} failed: {error}"))?;
-        ask(TokioIo::new(stream), host, path, most).await
+        let name = ServerName::try_from(host.to_owned())?;
+        let tls = Some(Arc::clone(&self.tls));
+        let settings = HttpClientSettings { tls, server_name: Some(name), keep_alive: false };
+        get(settings, &format!("https://{address}{path}"), host, bytes).await
     }
 
-    /// Sends a request over plain HTTP. The caller bounds the time, and must not trust the
-    /// response.
+    /// Sends a request over plain HTTP. The caller must not trust the response.
     ///
     /// # Errors
-    /// There was no response within the size limit; explains why.
-    pub async fn get_http(
+    /// There was no response of at most `bytes` in time.
+    pub(super) async fn get_http(
         &self,
         host: &str,
         path: &str,
-        most: usize,
-    ) -> Result<WebResponse, String> {
-        let place = match &self.environment {
-            WebEnvironment::World => TcpStream::connect((host, 80)).await,
-            WebEnvironment::StandIn { http, .. } => TcpStream::connect(http).await,
+        bytes: usize,
+    ) -> Result<ClientResponse, WebError> {
+        let address = match &self.environment {
+            WebEnvironment::World => host.to_owned(),
+            WebEnvironment::StandIn { http, .. } => http.to_string(),
         };
-        let stream = place.map_err(|error| format!("cannot connect to {host}: {error}"))?;
-        ask(TokioIo::new(stream), host, path, most).await
+        let settings = HttpClientSettings::default();
+        get(settings, &format!("http://{address}{path}"), host, bytes).await
     }
 }
 
-async fn ask(
-    stream: impl rt::Read + rt::Write + Unpin + Send + 'static,
+async fn get(
+    settings: HttpClientSettings,
+    url: &str,
     host: &str,
-    path: &str,
-    most: usize,
-) -> Result<WebResponse, String> {
-    let failed = |error: hyper::Error| format!("no response from {host}: {error}");
-    let (mut sender, connection) = http1::handshake(stream).await.map_err(failed)?;
-    let request = Request::get(path)
+    bytes: usize,
+) -> Result<ClientResponse, WebError> {
+    let request = Request::get(url)
         .header(HOST, host)
         .header(USER_AGENT, concat!("postmeter/", env!("CARGO_PKG_VERSION")))
-        .header(CONNECTION, "close")
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| error.to_string())?;
-    let answer = async {
-        let (head, body) = sender.send_request(request).await.map_err(failed)?.into_parts();
-        let body = Limited::new(body, most).collect().await;
-        let body = body.map_err(|error| format!("incomplete response from {host}: {error}"))?;
-        Ok(WebResponse { status: head.status.as_u16(), body: body.to_bytes() })
-    };
-    tokio::pin!(answer);
-    // The connection is driven here, so that it ends with the caller.
-    tokio::select! {
-        answer = &mut answer => answer,
-        ended = connection => {
-            ended.map_err(failed)?;
-            answer.await
-        }
-    }
+        .body(Full::<Bytes>::default());
+    let request = request.map_err(HttpClientError::from)?;
+    let limits = ResponseLimits { bytes, patience: PATIENCE };
+    Ok(HttpClient::new(settings).send(request, limits).await?)
 }

@@ -91,7 +91,7 @@ async fn warn_without_redrive_policy(shared: Arc<SqsShared>) {
             "the queue has no redrive policy: permanently rejected messages are redelivered until \
              their retention ends; set RedrivePolicy"
         ),
-        Err(why) => tracing::debug!(queue, why, "reading the queue's attributes failed"),
+        Err(error) => tracing::debug!(queue, why = %error, "reading the queue's attributes failed"),
     }
 }
 

@@ -92,7 +92,7 @@ async fn round(shared: Arc<SqsShared>) -> Round {
     };
     let received = match received {
         Ok(received) => received,
-        Err(why) => return Round::Failed(why),
+        Err(error) => return Round::Failed(error.to_string()),
     };
     let count = received.len();
     shared.metrics.sqs_messages_received.add(count as u64);

@@ -6,7 +6,6 @@ use aws_config::{Region, SdkConfig};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
-use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::{
     BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry,
     DeleteMessageBatchRequestEntry, MessageSystemAttributeName, QueueAttributeName,
@@ -15,7 +14,7 @@ use aws_sdk_sqs::types::{
 use super::SqsSettings;
 use super::hand::MessageGuard;
 use super::message::Content;
-use crate::aws::CONNECT_TIMEOUT;
+use crate::aws::{AwsError, CONNECT_TIMEOUT, EntryError};
 
 /// Maximum number of messages in one call.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>,
@@ -103,12 +102,12 @@ impl Queue {
     ///
     /// # Errors
     /// The error of the SDK.
-    pub(super) async fn receive(&self) -> Result<Vec<Received>, String> {
+    pub(super) async fn receive(&self) -> Result<Vec<Received>, AwsError> {
         let call = self.client.receive_message().queue_url(&self.url);
         let call = call.max_number_of_messages(10).wait_time_seconds(WAIT_SECONDS);
         let call = call.message_system_attribute_names(RECEIVES);
         let answer = call.visibility_timeout(self.visibility).send().await;
-        let answer = answer.map_err(|error| DisplayErrorContext(error).to_string())?;
+        let answer = answer.map_err(|error| AwsError::of(&error, "sqs:ReceiveMessage"))?;
         let messages = answer.messages.unwrap_or_default().into_iter();
         // SQS returns all three with every message.
         Ok(messages
@@ -127,11 +126,11 @@ impl Queue {
     ///
     /// # Errors
     /// The error of the SDK.
-    pub(super) async fn has_redrive_policy(&self) -> Result<bool, String> {
+    pub(super) async fn has_redrive_policy(&self) -> Result<bool, AwsError> {
         let name = QueueAttributeName::RedrivePolicy;
         let call = self.client.get_queue_attributes().queue_url(&self.url);
         let answer = call.attribute_names(name.clone()).send().await;
-        let answer = answer.map_err(|error| DisplayErrorContext(error).to_string())?;
+        let answer = answer.map_err(|error| AwsError::of(&error, "sqs:GetQueueAttributes"))?;
         Ok(answer.attributes.is_some_and(|attributes| attributes.contains_key(&name)))
     }
 
@@ -145,7 +144,7 @@ impl Queue {
         let call = self.client.delete_message_batch().queue_url(&self.url);
         match call.set_entries(Some(entries.collect())).send().await {
             Ok(answer) => failed(answer.failed()),
-            Err(error) => all_failed(handles, &DisplayErrorContext(error).to_string()),
+            Err(error) => all_failed(handles, &AwsError::of(&error, "sqs:DeleteMessage")),
         }
     }
 
@@ -164,7 +163,7 @@ impl Queue {
         let call = self.client.change_message_visibility_batch().queue_url(&self.url);
         match call.set_entries(Some(entries.collect())).send().await {
             Ok(answer) => failed(answer.failed()),
-            Err(error) => all_failed(handles, &DisplayErrorContext(error).to_string()),
+            Err(error) => all_failed(handles, &AwsError::of(&error, "sqs:ChangeMessageVisibility")),
         }
     }
 }
@@ -172,14 +171,14 @@ impl Queue {
 /// The failed entries, by the positions in their IDs.
 fn failed(entries: &[BatchResultErrorEntry]) -> Vec<Failed> {
     let failed = entries.iter().filter_map(|entry| {
-        let why = format!("{}: {}", entry.code(), entry.message().unwrap_or_default());
+        let why = EntryError::new(entry.code(), entry.message()).to_string();
         Some(Failed { at: entry.id().parse().ok()?, for_good: entry.sender_fault, why })
     });
     failed.collect()
 }
 
-fn all_failed(handles: &[MessageGuard], why: &str) -> Vec<Failed> {
-    let failed = |at| Failed { at, for_good: false, why: why.to_owned() };
+fn all_failed(handles: &[MessageGuard], error: &AwsError) -> Vec<Failed> {
+    let failed = |at| Failed { at, for_good: false, why: error.to_string() };
     (0..handles.len()).map(failed).collect()
 }
 

@@ -2,16 +2,16 @@
 
 use std::collections::HashMap;
 
+use postmeter::put_metric_data::{ExactSum, PutDatum, PutMetricData};
 use postmeter::ses::Minute;
 use serde_json::Number;
 
-use super::wire::{Call, Datum};
 use crate::line::{Dimension, Line};
 
 /// Sums by series and time. The amounts of a call are added completely or not at all.
 #[derive(Clone, Debug)]
 pub(super) struct Holdings {
-    sums: HashMap<Box<[u8]>, Amount>,
+    sums: HashMap<Box<[u8]>, ExactSum>,
     entries_max: usize,
 }
 
@@ -21,15 +21,7 @@ pub(super) struct Full;
 
 /// Keys and amounts of a call, computed before the lock is taken.
 #[derive(Debug)]
-pub(super) struct Entries(Vec<(Vec<u8>, Amount)>);
-
-/// A sum without rounding: doubles lose units above 2^53.
-#[derive(Clone, Copy, Debug, Default)]
-struct Amount {
-    whole: u64,
-    /// The part that is negative, fractional or too large for `whole`.
-    rest: f64,
-}
+pub(super) struct Entries(Vec<(Vec<u8>, ExactSum)>);
 
 /// The parts of a key, borrowed from it.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -45,13 +37,13 @@ struct Key<'k> {
 
 impl Entries {
     /// The entries of a call; a datum without a time gets the current time.
-    pub(super) fn new(call: &Call<'_>, now_seconds: i64) -> Self {
-        let entries = call.datums.iter().map(|datum| {
-            let mut amount = Amount::default();
-            for (value, times) in &datum.amounts {
-                amount.add(*value, *times);
+    pub(super) fn new(call: &PutMetricData<'_>, now_ms: i64) -> Self {
+        let entries = call.metric_data.iter().map(|datum| {
+            let mut sum = ExactSum::default();
+            for (value, times) in datum.amounts() {
+                sum.add(value, times);
             }
-            (key(&call.namespace, datum, now_seconds), amount)
+            (key(call.namespace(), datum, now_ms), sum)
         });
         Self(entries.collect())
     }
@@ -108,45 +100,18 @@ impl Holdings {
     }
 }
 
-// === impl Amount ===
-
-impl Amount {
-    fn add(&mut self, value: f64, times: f64) {
-        const EXACT: f64 = 9_007_199_254_740_992.0; // 2^53
-        let is_whole = |x: f64| (0.0..=EXACT).contains(&x) && x.fract() == 0.0;
-        if !is_whole(value) || !is_whole(times) {
-            self.rest += value * times;
-            return;
-        }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole")]
-        let product = (value as u64).checked_mul(times as u64);
-        match product.and_then(|product| self.whole.checked_add(product)) {
-            Some(whole) => self.whole = whole,
-            None => self.rest += value * times,
-        }
-    }
-
-    fn merge(&mut self, other: Self) {
-        self.rest += other.rest;
-        match self.whole.checked_add(other.whole) {
-            Some(whole) => self.whole = whole,
-            #[expect(clippy::cast_precision_loss, reason = "it does not fit otherwise")]
-            None => self.rest += other.whole as f64,
-        }
-    }
-}
-
 /// Texts, each after its length, then the time.
-fn key(namespace: &str, datum: &Datum<'_>, now_seconds: i64) -> Vec<u8> {
+fn key(namespace: &str, datum: &PutDatum<'_>, now_ms: i64) -> Vec<u8> {
     let mut key = Vec::with_capacity(128);
     push(&mut key, namespace);
-    push(&mut key, &datum.metric);
-    push(&mut key, datum.unit.as_deref().unwrap_or("None"));
-    for (name, value) in &datum.dimensions {
+    push(&mut key, datum.metric_name());
+    push(&mut key, datum.unit());
+    for (name, value) in datum.dimensions() {
         push(&mut key, name);
         push(&mut key, value);
     }
-    key.extend_from_slice(&datum.timestamp.unwrap_or(now_seconds).to_le_bytes());
+    let seconds = datum.timestamp_ms.unwrap_or(now_ms).div_euclid(1000);
+    key.extend_from_slice(&seconds.to_le_bytes());
     key
 }
 
@@ -178,14 +143,12 @@ impl<'k> Key<'k> {
         Some(Self { namespace, metric, dimensions, timestamp, unit })
     }
 
-    fn line(&self, sum: Amount) -> Line<'k> {
+    fn line(&self, sum: ExactSum) -> Line<'k> {
         // A sum that is not a whole count is one value.
-        #[expect(clippy::cast_precision_loss, reason = "such a sum is none of ours")]
         let (value, count) = if sum.rest == 0.0 {
             (Number::from(1), sum.whole)
         } else {
-            let value = Number::from_f64(sum.whole as f64 + sum.rest);
-            (value.unwrap_or_else(|| 0.into()), 1)
+            (Number::from_f64(sum.rounded()).unwrap_or_else(|| 0.into()), 1)
         };
         Line {
             namespace: self.namespace.into(),
@@ -215,26 +178,39 @@ impl<'k> Key<'k> {
 
 #[cfg(test)]
 mod tests {
+    use postmeter::put_metric_data::PutDimension;
+
     use super::*;
 
     fn datum(
         metric: &'static str,
-        timestamp: Option<i64>,
+        timestamp_ms: Option<i64>,
         amounts: &[(f64, f64)],
-    ) -> Datum<'static> {
-        let dimensions = vec![("a".into(), "1".into()), ("b".into(), "x y".into())];
-        let unit = Some("Count".into());
-        Datum { metric: metric.into(), dimensions, timestamp, unit, amounts: amounts.to_vec() }
+    ) -> PutDatum<'static> {
+        let dimension = |name: &'static str, value: &'static str| PutDimension {
+            name: Some(name.into()),
+            value: Some(value.into()),
+        };
+        PutDatum {
+            metric_name: Some(metric.into()),
+            dimensions: vec![dimension("b", "x y"), dimension("a", "1")],
+            timestamp_ms,
+            values: Some(amounts.iter().map(|(value, _)| *value).collect()),
+            counts: Some(amounts.iter().map(|(_, times)| *times).collect()),
+            unit: Some("Count".into()),
+            ..PutDatum::default()
+        }
     }
 
-    fn call(datums: Vec<Datum<'static>>) -> Entries {
-        Entries::new(&Call { namespace: "SES".into(), datums }, 1_795_176_007)
+    fn call(metric_data: Vec<PutDatum<'static>>) -> Entries {
+        let call = PutMetricData { namespace: Some("SES".into()), metric_data };
+        Entries::new(&call, 1_795_176_007_000)
     }
 
     #[test]
     fn sums_are_printed_as_count_prints_them() {
         let mut holdings = Holdings::new(10);
-        let noon = Some(1_795_176_000);
+        let noon = Some(1_795_176_000_000);
         let ones = [(1.0, 4.0)];
         holdings.add(call(vec![datum("Send", noon, &ones), datum("Open", None, &ones)])).unwrap();
         holdings.add(call(vec![datum("Send", noon, &[(1.0, 3.0), (2.0, 2.0)])])).unwrap();

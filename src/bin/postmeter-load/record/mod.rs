@@ -1,12 +1,11 @@
-//! `postmeter-load record`: a stand-in for CloudWatch that accepts everything at full speed.
+//! `postmeter-load record`: a stand-in for CloudWatch at full speed.
 //!
-//! It speaks `PutMetricData` over Smithy RPC v2 CBOR, as the Rust SDK does, and validates neither
-//! signatures nor datums. It does not test what CloudWatch would reject, only whether the sent
-//! counts arrive. A call is stored completely or not at all.
+//! It speaks `PutMetricData` over Smithy RPC v2 CBOR, as the Rust SDK does, and rejects what breaks a
+//! limit of CloudWatch. It checks neither signatures nor the age of datums, so that recorded traffic
+//! can be sent at any time. A call is stored completely or not at all.
 
 mod faults;
 mod holdings;
-mod wire;
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,11 +20,15 @@ use axum::http::request::Parts;
 use axum::http::{Method, Response, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use postmeter::cli::Exit;
 use postmeter::clock::Clock;
 use postmeter::http::{Listener, ListenerSettings};
 use postmeter::limits::CALL_BYTES_MAX;
+use postmeter::put_metric_data::{
+    PutDecodeError, PutResponse, UnknownMembers, decode, inflate, validate,
+};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{sleep, timeout};
@@ -35,11 +38,12 @@ use super::args::RecordArgs;
 use super::output::complain;
 use faults::{Fault, Faults};
 use holdings::{Entries, Full, Holdings};
-use wire::Answer;
 
 /// Idle connections are kept for longer than an SDK keeps them.
 const SETTINGS: ListenerSettings =
     ListenerSettings { keep_alive: Duration::from_secs(75), connections_max: 10_000 };
+/// Bytes of a body that are read.
+const READ_BYTES_MAX: usize = 16 * CALL_BYTES_MAX;
 /// How long connections may take to close at the end.
 const CLOSING: Duration = Duration::from_secs(2);
 
@@ -161,31 +165,14 @@ async fn put(State(recorder): State<Arc<Recorder>>, request: Request) -> Respons
         return (StatusCode::NOT_FOUND, here).into_response();
     }
     // Too large a body is also read, so that the response is not lost in a connection reset.
-    let Ok(body) = Limited::new(body, 16 * CALL_BYTES_MAX).collect().await else {
-        return recorder.invalid(too_large()).into_response();
+    let Ok(body) = Limited::new(body, READ_BYTES_MAX).collect().await else {
+        return recorder.invalid(PutResponse::too_large(READ_BYTES_MAX)).into_http();
     };
     let body = body.to_bytes();
     let wire_bytes = body.len() as u64;
-    let plain = match readable(&head).and_then(|()| {
-        let encoding = head.headers.get(CONTENT_ENCODING).map(AsRef::as_ref);
-        wire::inflate(body, encoding, CALL_BYTES_MAX)
-            .map_err(|error| Answer::error(400, "SerializationException", error))
-    }) {
-        Ok(plain) if plain.len() > CALL_BYTES_MAX => {
-            return recorder.invalid(too_large()).into_response();
-        }
-        Ok(plain) => plain,
-        Err(answer) => return recorder.invalid(answer).into_response(),
-    };
-    let (entries, datums) = match wire::decode(&plain) {
-        Ok(call) => {
-            let now_seconds = Clock::System.now_ms().div_euclid(1000);
-            (Entries::new(&call, now_seconds), call.datums.len() as u64)
-        }
-        Err(error) => {
-            let answer = Answer::error(400, "SerializationException", error.to_string());
-            return recorder.invalid(answer).into_response();
-        }
+    let (entries, datums) = match read(&head, &body) {
+        Ok(read) => read,
+        Err(response) => return recorder.invalid(response).into_http(),
     };
     let (fault, answer) = recorder.take(entries, datums, wire_bytes);
     let delay = recorder.latency + recorder.jitter.mul_f64(fastrand::f64());
@@ -200,22 +187,29 @@ async fn put(State(recorder): State<Arc<Recorder>>, request: Request) -> Respons
         () = answered => {}
         () = recorder.end.cancelled() => {}
     }
-    answer.into_response()
+    answer.into_http()
 }
 
-fn readable(head: &Parts) -> Result<(), Answer> {
+/// The entries and the datums of a valid call.
+fn read(head: &Parts, body: &Bytes) -> Result<(Entries, u64), PutResponse> {
     let protocol = head.headers.get("smithy-protocol").map(AsRef::as_ref);
     let is_operation = head.uri.path().ends_with("/operation/PutMetricData");
-    if head.method == Method::POST && is_operation && protocol == Some(b"rpc-v2-cbor") {
-        return Ok(());
+    if head.method != Method::POST || !is_operation || protocol != Some(b"rpc-v2-cbor") {
+        let message = "only PutMetricData over Smithy RPC v2 CBOR is supported";
+        return Err(PutResponse::error(404, "UnknownOperationException", message));
     }
-    let message = "only PutMetricData over Smithy RPC v2 CBOR is supported";
-    Err(Answer::error(404, "UnknownOperationException", message))
-}
-
-fn too_large() -> Answer {
-    let message = format!("the request is larger than {CALL_BYTES_MAX} bytes");
-    Answer::error(413, "RequestEntityTooLarge", message)
+    let unreadable = |error: PutDecodeError| {
+        PutResponse::error(400, "SerializationException", error.to_string())
+    };
+    let encoding = head.headers.get(CONTENT_ENCODING).map(AsRef::as_ref);
+    let plain = inflate(body, encoding, CALL_BYTES_MAX).map_err(unreadable)?;
+    if plain.len() > CALL_BYTES_MAX {
+        return Err(PutResponse::too_large(plain.len()));
+    }
+    let call = decode(&plain, UnknownMembers::Skip).map_err(unreadable)?;
+    validate(&call, None)?;
+    let now_ms = Clock::System.now_ms();
+    Ok((Entries::new(&call, now_ms), call.metric_data.len() as u64))
 }
 
 // === impl Recorder ===
@@ -225,24 +219,24 @@ impl Recorder {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn invalid(&self, answer: Answer) -> Answer {
+    fn invalid(&self, response: PutResponse) -> PutResponse {
         self.lock().stats.refused_invalid += 1;
-        answer
+        response
     }
 
     /// Draws the fault of a call, stores the call unless the fault prevents it, and returns the
     /// response.
-    fn take(&self, entries: Entries, datums: u64, bytes: u64) -> (Fault, Answer) {
+    fn take(&self, entries: Entries, datums: u64, bytes: u64) -> (Fault, PutResponse) {
         let mut state = self.lock();
         let Held { holdings, faults, stats } = &mut *state;
         stats.calls += 1;
         stats.bytes += bytes;
         let fault = faults.draw();
-        let failed = || Answer::error(500, "InternalServiceError", "an injected fault");
+        let failed = || PutResponse::error(500, "InternalServiceError", "an injected fault");
         match fault {
             Fault::Throttle => {
                 stats.throttled += 1;
-                return (fault, Answer::error(400, "Throttling", "Rate exceeded"));
+                return (fault, PutResponse::error(400, "Throttling", "Rate exceeded"));
             }
             Fault::Fail => {
                 stats.failed += 1;
@@ -260,7 +254,7 @@ impl Recorder {
                 complain("rejecting calls: too many series and minutes; increase --entries");
             }
             let message = "too many series and minutes; increase --entries";
-            return (Fault::None, Answer::error(400, "LimitExceeded", message));
+            return (Fault::None, PutResponse::error(400, "LimitExceeded", message));
         }
         stats.calls_held += 1;
         stats.datums_held += datums;
@@ -273,7 +267,7 @@ impl Recorder {
                 stats.hung_after_accept += 1;
                 (fault, failed())
             }
-            _ => (fault, Answer::Accepted),
+            _ => (fault, PutResponse::accepted()),
         }
     }
 }

@@ -2,17 +2,15 @@
 //!
 //! A request is read, recorded as a [`Call`], given the due [`Fault`], checked against AWS's limits
 //! as a whole, and added to the totals or rejected. Tests compare events with the totals, so the
-//! fake shares no code with the code under test.
+//! fake shares no code with the code under test: `put_metric_data` is for stand-ins alone.
 //!
 //! Invariant: a call's figures are in the totals if and only if its `ingested` is true, and then
 //! all of them are. Everything ends with the handle.
 
-mod limits;
 mod script;
 mod sdk;
 mod state;
 mod tests;
-mod wire;
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -32,9 +30,16 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
+use postmeter::limits::CALL_BYTES_MAX;
+use postmeter::put_metric_data::{
+    PutMetricData, PutResponse, UnknownMembers, decode, inflate, validate,
+};
+
 pub(crate) use script::{Fault, Hold};
 pub(crate) use state::{Call, FakeSeries, Outcome, State};
-use wire::{Answer, PutMetricData};
+
+/// A body that inflates beyond this is truncated: it is far over the limit of a request already.
+const INFLATED_BYTES_MAX: usize = 64 << 20;
 
 pub(crate) struct FakeCloudWatch {
     address: SocketAddr,
@@ -251,10 +256,10 @@ async fn handle(
 
     let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
     let encoding = header("content-encoding");
-    let plain = wire::inflate(&body, encoding);
+    let plain = inflate(&body, encoding.map(str::as_bytes), INFLATED_BYTES_MAX);
     let decoded = match &plain {
-        Ok(plain) => wire::decode(plain).map_err(|error| error.to_string()),
-        Err(error) => Err(error.clone()),
+        Ok(plain) => decode(plain, UnknownMembers::Reject).map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
     };
     let plain = plain.as_ref().unwrap_or(&body);
     let call = Call {
@@ -264,7 +269,7 @@ async fn handle(
         uncompressed_bytes: plain.len(),
         wire_bytes: body.len(),
         gzip: encoding == Some("gzip"),
-        hash: wire::hash(plain),
+        hash: state::hash(plain),
         sum: 0.0,
         ingested: false,
         outcome: Outcome::InFlight,
@@ -275,30 +280,34 @@ async fn handle(
         && head.uri.path().ends_with("/operation/PutMetricData")
         && header("smithy-protocol") == Some("rpc-v2-cbor");
     let answer = if !is_operation {
-        Answer::error(404, "UnknownOperationException", "not PutMetricData over rpc-v2-cbor")
+        PutResponse::error(404, "UnknownOperationException", "not PutMetricData over rpc-v2-cbor")
     } else if header("authorization").is_none() {
-        Answer::error(403, "MissingAuthenticationToken", "Request is missing Authentication Token")
+        PutResponse::error(
+            403,
+            "MissingAuthenticationToken",
+            "Request is missing Authentication Token",
+        )
     } else if shared.lock().script.has_expired(header("authorization").unwrap_or_default()) {
         script::expired_token()
     } else {
         match decoded {
             Ok(content) => act(&shared, call, &content, plain.len()).await?,
             // A body that is too large need not be readable.
-            Err(_) if plain.len() > limits::BODY_BYTES_MAX => script::too_large(plain.len()),
-            Err(error) => Answer::error(400, "SerializationException", error),
+            Err(_) if plain.len() > CALL_BYTES_MAX => PutResponse::too_large(plain.len()),
+            Err(error) => PutResponse::error(400, "SerializationException", error),
         }
     };
     presence.answered(&answer);
-    Ok(answer.into_response())
+    Ok(answer.into_http())
 }
 
 /// Processes one readable call with its fault: before the check, the check, and after it.
 async fn act(
     shared: &Shared,
     call: usize,
-    content: &PutMetricData,
+    content: &PutMetricData<'_>,
     bytes: usize,
-) -> Result<Answer, Reset> {
+) -> Result<PutResponse, Reset> {
     let fault = shared.lock().script.next(content.namespace.as_deref());
     match &fault {
         Fault::HangBefore => std::future::pending().await,
@@ -320,7 +329,7 @@ async fn act(
         Fault::ResetAfter => return Err(Reset),
         _ => {}
     }
-    Ok(Answer::accepted())
+    Ok(PutResponse::accepted())
 }
 
 impl Shared {
@@ -328,12 +337,17 @@ impl Shared {
         self.state.lock().unwrap()
     }
 
-    fn judge(&self, call: usize, content: &PutMetricData, bytes: usize) -> Result<(), Answer> {
-        if bytes > limits::BODY_BYTES_MAX {
-            return Err(script::too_large(bytes));
+    fn judge(
+        &self,
+        call: usize,
+        content: &PutMetricData<'_>,
+        bytes: usize,
+    ) -> Result<(), PutResponse> {
+        if bytes > CALL_BYTES_MAX {
+            return Err(PutResponse::too_large(bytes));
         }
         let mut state = self.lock();
-        limits::check(content, state.now_ms())?;
+        validate(content, Some(state.now_ms()))?;
         state.ingest(call, content);
         drop(state);
         self.changed.notify_waiters();
@@ -355,14 +369,14 @@ impl Presence {
         Self { shared, call: None, outcome: Outcome::Unanswered }
     }
 
-    fn record(&mut self, call: Call, content: Option<&PutMetricData>) -> usize {
+    fn record(&mut self, call: Call, content: Option<&PutMetricData<'_>>) -> usize {
         let index = self.shared.lock().record(call, content);
         self.call = Some(index);
         self.shared.changed.notify_waiters();
         index
     }
 
-    fn answered(&mut self, answer: &Answer) {
+    fn answered(&mut self, answer: &PutResponse) {
         self.outcome = Outcome::Answered { status: answer.status, code: answer.code };
     }
 }

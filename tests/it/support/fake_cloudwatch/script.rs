@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::wire::{Answer, PutMetricData};
+use postmeter::limits::CALL_BYTES_MAX;
+use postmeter::put_metric_data::{PutMetricData, PutResponse};
 
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
@@ -71,17 +72,17 @@ impl Hold {
 
 impl Fault {
     /// The error that this fault returns instead of the check, if any.
-    pub(super) fn refusal(&self, call: &PutMetricData) -> Option<Answer> {
+    pub(super) fn refusal(&self, call: &PutMetricData<'_>) -> Option<PutResponse> {
         let answer = match self {
-            Self::Throttle => Answer::error(400, "Throttling", "Rate exceeded"),
+            Self::Throttle => PutResponse::error(400, "Throttling", "Rate exceeded"),
             Self::TooManyRequests429 => {
-                Answer::error(429, "TooManyRequestsException", "Too many requests")
+                PutResponse::error(429, "TooManyRequestsException", "Too many requests")
             }
             Self::ServiceUnavailable503 => {
-                Answer::error(503, "ServiceUnavailable", "Service is unavailable")
+                PutResponse::error(503, "ServiceUnavailable", "Service is unavailable")
             }
             Self::Http500Before => internal_error(),
-            Self::AccessDenied403 => Answer::error(
+            Self::AccessDenied403 => PutResponse::error(
                 403,
                 "AccessDenied",
                 "User: arn:aws:sts::000000000000:assumed-role/test/test is not authorized to \
@@ -94,19 +95,19 @@ impl Fault {
                 if lines.is_empty() {
                     return None;
                 }
-                Answer::error(400, "InvalidParameterValue", lines.join("\n"))
+                PutResponse::error(400, "InvalidParameterValue", lines.join("\n"))
             }
             Self::RefuseUnnamed(value) => {
                 if lines_naming(call, value).is_empty() {
                     return None;
                 }
-                Answer::error(400, "InvalidParameterValue", "The request is invalid.")
+                PutResponse::error(400, "InvalidParameterValue", "The request is invalid.")
             }
             Self::RefuseAll(message) => {
-                Answer::error(400, "InvalidParameterValue", message.as_str())
+                PutResponse::error(400, "InvalidParameterValue", message.as_str())
             }
-            Self::TooLarge413 => too_large(super::limits::BODY_BYTES_MAX + 1),
-            Self::RequestTimeout408 => Answer::bare(408),
+            Self::TooLarge413 => PutResponse::too_large(CALL_BYTES_MAX + 1),
+            Self::RequestTimeout408 => PutResponse::bare(408),
             Self::Accept
             | Self::Http500After
             | Self::TimeoutAfter(_)
@@ -121,26 +122,20 @@ impl Fault {
     }
 }
 
-pub(super) fn internal_error() -> Answer {
-    Answer::error(
+pub(super) fn internal_error() -> PutResponse {
+    PutResponse::error(
         500,
         "InternalServiceError",
         "Request processing has failed due to some unknown error, exception, or failure.",
     )
 }
 
-pub(super) fn expired_token() -> Answer {
-    Answer::error(403, "ExpiredToken", "The security token included in the request is expired")
-}
-
-pub(super) fn too_large(bytes: usize) -> Answer {
-    let max = super::limits::BODY_BYTES_MAX;
-    let message = format!("Request size {bytes} exceeded {max} bytes");
-    Answer::error(413, "RequestEntityTooLarge", message)
+pub(super) fn expired_token() -> PutResponse {
+    PutResponse::error(403, "ExpiredToken", "The security token included in the request is expired")
 }
 
 /// The service's line for every dimension with this value.
-fn lines_naming(call: &PutMetricData, value: &str) -> Vec<String> {
+fn lines_naming(call: &PutMetricData<'_>, value: &str) -> Vec<String> {
     let mut lines = Vec::new();
     for (n, datum) in call.metric_data.iter().enumerate() {
         for (m, dimension) in datum.dimensions.iter().enumerate() {

@@ -1,10 +1,12 @@
 //! The state of the fake: the sums it ingested and the calls it received.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hasher as _};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use postmeter::put_metric_data::{ExactSum, PutDatum, PutMetricData};
+
 use super::script::Script;
-use super::wire::{MetricDatum, PutMetricData};
 
 /// One minute (or second) of one metric, the key of [`State::totals`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,51 +50,35 @@ pub(crate) enum Outcome {
     Unanswered,
 }
 
-/// A sum of counts without rounding: doubles lose integers beyond 2^53.
+/// The figures of a series.
 #[derive(Clone, Copy, Debug, Default)]
 struct Amount {
-    whole: u64,
-    /// Values that are negative, fractional or too large for `whole`.
-    rest: f64,
+    sum: ExactSum,
     sample_count: f64,
 }
 
 impl Amount {
-    fn add(&mut self, value: f64, times: f64) {
-        const EXACT: f64 = 9_007_199_254_740_992.0; // 2^53
-        let is_whole = |x: f64| (0.0..=EXACT).contains(&x) && x.fract() == 0.0;
-        self.sample_count += times;
-        if !is_whole(value) || !is_whole(times) {
-            self.rest += value * times;
-            return;
+    fn add_datum(&mut self, datum: &PutDatum<'_>) {
+        for (value, times) in datum.amounts() {
+            self.sum.add(value, times);
+            self.sample_count += times;
         }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole")]
-        let product = (value as u64).checked_mul(times as u64);
-        match product.and_then(|product| self.whole.checked_add(product)) {
-            Some(whole) => self.whole = whole,
-            None => self.rest += value * times,
-        }
-    }
-
-    fn add_datum(&mut self, datum: &MetricDatum) {
-        if let Some(value) = datum.value {
-            self.add(value, 1.0);
-        }
-        if let Some(set) = &datum.statistic_values {
-            self.add(set.sum.unwrap_or_default(), 1.0);
+        if let Some(set) = &datum.statistics {
+            // Its sum counts as one value.
             self.sample_count += set.sample_count.unwrap_or_default() - 1.0;
-        }
-        for (i, &value) in datum.values.iter().flatten().enumerate() {
-            let count = datum.counts.as_ref().and_then(|counts| counts.get(i));
-            self.add(value, count.copied().unwrap_or(1.0));
         }
     }
 
     fn sum(self) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "exact to 2^53; total_in has the rest")]
-        let whole = self.whole as f64;
-        whole + self.rest
+        self.sum.rounded()
     }
+}
+
+/// Distinguishes bodies; std's hasher has fixed keys, so equal bodies agree between processes.
+pub(super) fn hash(body: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(body);
+    hasher.finish()
 }
 
 #[derive(Debug, Default)]
@@ -130,8 +116,8 @@ impl State {
         let mut total = 0;
         for ((series, _), amount) in &self.series {
             if series.namespace == namespace {
-                assert!(amount.rest == 0.0, "{series:?} holds {amount:?}");
-                total += amount.whole;
+                assert!(amount.sum.rest == 0.0, "{series:?} holds {amount:?}");
+                total += amount.sum.whole;
             }
         }
         total
@@ -172,13 +158,13 @@ impl State {
         self.in_flight -= 1;
     }
 
-    pub(super) fn record(&mut self, mut call: Call, content: Option<&PutMetricData>) -> usize {
+    pub(super) fn record(&mut self, mut call: Call, content: Option<&PutMetricData<'_>>) -> usize {
         if let Some(content) = content {
             let mut amount = Amount::default();
             for datum in &content.metric_data {
                 amount.add_datum(datum);
             }
-            call.namespace = content.namespace.clone().unwrap_or_default();
+            content.namespace().clone_into(&mut call.namespace);
             call.datums = content.metric_data.len();
             call.sum = amount.sum();
         }
@@ -199,22 +185,17 @@ impl State {
     }
 
     /// Adds a valid call.
-    pub(super) fn ingest(&mut self, call: usize, content: &PutMetricData) {
+    pub(super) fn ingest(&mut self, call: usize, content: &PutMetricData<'_>) {
         let now_ms = self.now_ms();
         for datum in &content.metric_data {
-            let mut dimensions = Vec::new();
-            for dimension in &datum.dimensions {
-                let name = dimension.name.clone().unwrap_or_default();
-                dimensions.push((name, dimension.value.clone().unwrap_or_default()));
-            }
-            dimensions.sort();
+            let dimensions = datum.dimensions().into_iter();
             let series = FakeSeries {
-                namespace: content.namespace.clone().unwrap_or_default(),
-                metric: datum.metric_name.clone().unwrap_or_default(),
-                dimensions,
+                namespace: content.namespace().to_owned(),
+                metric: datum.metric_name().to_owned(),
+                dimensions: dimensions.map(|(n, v)| (n.to_owned(), v.to_owned())).collect(),
                 timestamp: datum.timestamp_ms.unwrap_or(now_ms).div_euclid(1000),
             };
-            let unit = datum.unit.clone().unwrap_or_else(|| "None".to_owned());
+            let unit = datum.unit().to_owned();
             self.series.entry((series, unit)).or_default().add_datum(datum);
         }
         self.calls[call].ingested = true;

@@ -13,32 +13,32 @@ use minicbor::data::{IanaTag, Tag};
 use minicbor::{Decoder, Encoder};
 
 use super::FakeCloudWatch;
-use super::wire::{Dimension, MetricDatum, PutMetricData};
+use postmeter::put_metric_data::{PutDatum, PutDimension, PutMetricData};
 
 const NOW_MS: i64 = 1_795_000_000_000;
 const PATH: &str = "/service/GraniteServiceVersion20100801/operation/PutMetricData";
 
-fn dimension(name: &str, value: &str) -> Dimension {
-    Dimension { name: Some(name.to_owned()), value: Some(value.to_owned()) }
+fn dimension(name: &str, value: &str) -> PutDimension<'static> {
+    PutDimension { name: Some(name.to_owned().into()), value: Some(value.to_owned().into()) }
 }
 
-fn datum(value: f64) -> MetricDatum {
-    MetricDatum {
-        metric_name: Some("Delivery".to_owned()),
+fn datum(value: f64) -> PutDatum<'static> {
+    PutDatum {
+        metric_name: Some("Delivery".into()),
         dimensions: vec![dimension("set", "a")],
         timestamp_ms: Some(NOW_MS),
         value: Some(value),
-        unit: Some("Count".to_owned()),
-        ..MetricDatum::default()
+        unit: Some("Count".into()),
+        ..PutDatum::default()
     }
 }
 
-fn call_of(metric_data: Vec<MetricDatum>) -> PutMetricData {
-    PutMetricData { namespace: Some("Mail".to_owned()), metric_data }
+fn call_of(metric_data: Vec<PutDatum<'static>>) -> PutMetricData<'static> {
+    PutMetricData { namespace: Some("Mail".into()), metric_data }
 }
 
 /// In the SDK's encoding: indefinite maps, doubles in full.
-fn encode(call: &PutMetricData) -> Vec<u8> {
+fn encode(call: &PutMetricData<'_>) -> Vec<u8> {
     let mut e = Encoder::new(Vec::new());
     e.begin_map().unwrap();
     if let Some(namespace) = &call.namespace {
@@ -52,7 +52,7 @@ fn encode(call: &PutMetricData) -> Vec<u8> {
     e.into_writer()
 }
 
-fn encode_datum(e: &mut Encoder<Vec<u8>>, datum: &MetricDatum) {
+fn encode_datum(e: &mut Encoder<Vec<u8>>, datum: &PutDatum<'_>) {
     e.begin_map().unwrap();
     if let Some(name) = &datum.metric_name {
         e.str("MetricName").unwrap().str(name).unwrap();
@@ -73,7 +73,7 @@ fn encode_datum(e: &mut Encoder<Vec<u8>>, datum: &MetricDatum) {
     if let Some(value) = datum.value {
         e.str("Value").unwrap().f64(value).unwrap();
     }
-    if let Some(set) = &datum.statistic_values {
+    if let Some(set) = &datum.statistics {
         e.str("StatisticValues").unwrap().begin_map().unwrap();
         e.str("SampleCount").unwrap().f64(set.sample_count.unwrap()).unwrap();
         e.str("Sum").unwrap().f64(set.sum.unwrap()).unwrap();
@@ -139,12 +139,12 @@ impl Caller {
         Ok(Told { status, code, message })
     }
 
-    async fn put(&self, call: &PutMetricData) -> Result<Told, SendError> {
+    async fn put(&self, call: &PutMetricData<'_>) -> Result<Told, SendError> {
         let headers = [("smithy-protocol", "rpc-v2-cbor"), ("authorization", "AWS4-HMAC-SHA256")];
         self.send(encode(call), &headers).await
     }
 
-    async fn status(&self, call: &PutMetricData) -> u16 {
+    async fn status(&self, call: &PutMetricData<'_>) -> u16 {
         self.put(call).await.unwrap().status
     }
 }

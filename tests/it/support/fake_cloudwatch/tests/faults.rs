@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::super::wire::PutMetricData;
 use super::super::{Fault, Hold, Outcome, State};
 use super::{Caller, call_of, datum, dimension};
+use postmeter::put_metric_data::PutMetricData;
 
 /// More than enough for an expected event.
 const SOON: Duration = Duration::from_secs(5);
@@ -142,7 +142,7 @@ async fn held_calls_wait_side_by_side_until_released() {
 async fn a_mode_can_be_one_namespaces_and_a_script_goes_first() {
     let caller = Caller::new().await;
     let mail = call_of(vec![datum(1.0)]);
-    let other = PutMetricData { namespace: Some("Other".to_owned()), ..call_of(vec![datum(1.0)]) };
+    let other = PutMetricData { namespace: Some("Other".into()), ..call_of(vec![datum(1.0)]) };
     caller.fake.set_mode_for("Mail", Fault::Throttle);
     caller.fake.script(vec![Fault::TooManyRequests429, Fault::Accept]);
     assert_eq!(caller.status(&mail).await, 429);

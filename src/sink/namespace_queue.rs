@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use super::call::Flight;
-use super::gate::Gate;
+use super::backoff_gate::BackoffGate;
+use super::call::PublishBatch;
 use crate::ack::Share;
 use crate::aggregate::{Counts, Joined};
 
@@ -15,7 +15,7 @@ use crate::aggregate::{Counts, Joined};
 pub(super) struct NamespaceQueue {
     waiting: WaitingCounts,
     on_its_way: Option<OnItsWay>,
-    pub gate: Arc<Gate>,
+    pub gate: Arc<BackoffGate>,
     /// The last call was denied.
     pub denied: bool,
     /// The number of epochs whose work panicked.
@@ -34,11 +34,11 @@ struct WaitingCounts {
 
 #[derive(Debug)]
 struct OnItsWay {
-    flight: Arc<Flight>,
+    batch: Arc<PublishBatch>,
     first_merge_ms: Option<i64>,
 }
 
-// === impl Lane ===
+// === impl NamespaceQueue ===
 
 impl NamespaceQueue {
     /// Takes the waiting counts out, to be combined with others and put back.
@@ -73,21 +73,21 @@ impl NamespaceQueue {
     }
 
     /// Takes the waiting counts, if nothing is in flight.
-    pub(super) fn begin(&mut self) -> Option<(Arc<Flight>, Vec<Share>)> {
+    pub(super) fn begin(&mut self) -> Option<(Arc<PublishBatch>, Vec<Share>)> {
         let idle = self.waiting.counts.is_none() && self.waiting.shares.is_empty();
         if idle || self.is_broken || self.on_its_way.is_some() {
             return None;
         }
         let WaitingCounts { counts, shares, first_merge_ms } = std::mem::take(&mut self.waiting);
-        let flight = Arc::new(Flight::new(counts.unwrap_or_default()));
-        self.on_its_way = Some(OnItsWay { flight: Arc::clone(&flight), first_merge_ms });
-        Some((flight, shares))
+        let batch = Arc::new(PublishBatch::new(counts.unwrap_or_default()));
+        self.on_its_way = Some(OnItsWay { batch: Arc::clone(&batch), first_merge_ms });
+        Some((batch, shares))
     }
 
     /// Ends the epoch in flight. Counts that are neither accepted nor dropped, because the work
     /// failed, wait again. Returns these counts, and the result of joining their entries.
     pub(super) fn end(&mut self) -> (u64, Joined) {
-        let left = self.on_its_way.take().map(|epoch| (epoch.flight.left(), epoch.first_merge_ms));
+        let left = self.on_its_way.take().map(|epoch| (epoch.batch.left(), epoch.first_merge_ms));
         let Some((left, first_merge_ms)) = left.filter(|(left, _)| !left.is_empty()) else {
             return (0, Joined::default());
         };
@@ -109,7 +109,7 @@ impl NamespaceQueue {
 
     /// All counts that are neither accepted nor dropped.
     pub(super) fn left(&self) -> impl Iterator<Item = Counts> {
-        let on_its_way = self.on_its_way.iter().map(|epoch| epoch.flight.left());
+        let on_its_way = self.on_its_way.iter().map(|epoch| epoch.batch.left());
         self.waiting.counts.iter().cloned().chain(on_its_way)
     }
 }
@@ -137,39 +137,39 @@ mod tests {
         Counts::new(Arc::clone(table), series.iter().map(entry).collect())
     }
 
-    fn sums(lane: &NamespaceQueue) -> Vec<u64> {
-        lane.left().map(|counts| counts.sum()).collect()
+    fn sums(queue: &NamespaceQueue) -> Vec<u64> {
+        queue.left().map(|counts| counts.sum()).collect()
     }
 
     #[test]
     fn what_waits_is_coalesced_and_joins_nothing_on_its_way() {
-        let (table, mut lane) = (Arc::default(), NamespaceQueue::default());
-        assert!(lane.is_idle() && lane.begin().is_none());
-        assert_eq!(lane.add(counts(&table, &[(b"a", 1)]), Some(5)), Joined::default());
-        let (flight, waiters) = lane.begin().expect("there are counts");
-        assert_eq!((flight.len(), waiters.len(), lane.begin().is_none()), (1, 0, true));
-        assert_eq!(lane.add(counts(&table, &[(b"a", 2), (b"b", 2)]), Some(6)).entries, 0);
-        assert_eq!(lane.add(counts(&table, &[(b"b", 4), (b"c", 4)]), Some(7)).entries, 1);
-        assert_eq!((sums(&lane), lane.first_merge_ms()), (vec![12, 1], Some(5)));
+        let (table, mut queue) = (Arc::default(), NamespaceQueue::default());
+        assert!(queue.is_idle() && queue.begin().is_none());
+        assert_eq!(queue.add(counts(&table, &[(b"a", 1)]), Some(5)), Joined::default());
+        let (batch, waiters) = queue.begin().expect("there are counts");
+        assert_eq!((batch.len(), waiters.len(), queue.begin().is_none()), (1, 0, true));
+        assert_eq!(queue.add(counts(&table, &[(b"a", 2), (b"b", 2)]), Some(6)).entries, 0);
+        assert_eq!(queue.add(counts(&table, &[(b"b", 4), (b"c", 4)]), Some(7)).entries, 1);
+        assert_eq!((sums(&queue), queue.first_merge_ms()), (vec![12, 1], Some(5)));
         // Its series have no layout, and are dropped.
-        pack(&flight, "", &Layouts::default(), None, 1).unresolved.settle();
-        assert_eq!((lane.end(), sums(&lane)), ((0, Joined::default()), vec![12]));
-        assert_eq!(lane.first_merge_ms(), Some(6));
+        pack(&batch, "", &Layouts::default(), None, 1).unresolved.settle();
+        assert_eq!((queue.end(), sums(&queue)), ((0, Joined::default()), vec![12]));
+        assert_eq!(queue.first_merge_ms(), Some(6));
     }
 
     #[test]
     fn what_an_epoch_left_undone_waits_again_under_the_newest_table() {
         let (old, new) = (Arc::default(), Arc::default());
-        let mut lane = NamespaceQueue::default();
-        lane.add(counts(&old, &[(b"a", 1), (b"b", 1)]), Some(5));
-        let _ = lane.begin().expect("there are counts");
-        lane.add(counts(&new, &[(b"c", 1), (b"b", 1)]), Some(6));
-        assert_eq!(lane.end(), (2, Joined { entries: 1, lost: (0, 0) }));
-        assert_eq!((sums(&lane), lane.first_merge_ms()), (vec![4], Some(5)));
-        let (flight, _) = lane.begin().expect("there are counts");
-        assert_eq!(flight.len(), 3);
+        let mut queue = NamespaceQueue::default();
+        queue.add(counts(&old, &[(b"a", 1), (b"b", 1)]), Some(5));
+        let _ = queue.begin().expect("there are counts");
+        queue.add(counts(&new, &[(b"c", 1), (b"b", 1)]), Some(6));
+        assert_eq!(queue.end(), (2, Joined { entries: 1, lost: (0, 0) }));
+        assert_eq!((sums(&queue), queue.first_merge_ms()), (vec![4], Some(5)));
+        let (batch, _) = queue.begin().expect("there are counts");
+        assert_eq!(batch.len(), 3);
         // No counts are waiting, so all of them are left once more.
-        assert_eq!(lane.end().0, 4);
-        assert_eq!(lane.take_waiting().map(|counts| counts.sum()), Some(4));
+        assert_eq!(queue.end().0, 4);
+        assert_eq!(queue.take_waiting().map(|counts| counts.sum()), Some(4));
     }
 }

@@ -1,33 +1,25 @@
-//! Pacing: how long a call or a retry must wait.
+//! How long retries wait after a failure.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use crate::backoff::Backoff;
 
 /// Closes after a failure for all calls of a namespace, so that a long outage costs a few attempts
 /// instead of one per call.
 #[derive(Debug, Default)]
-pub(super) struct Gate(Mutex<GateState>);
+pub(super) struct BackoffGate(Mutex<BackoffGateState>);
 
 #[derive(Debug, Default)]
-struct GateState {
+struct BackoffGateState {
     backoff: Backoff,
     shut_until: Option<Instant>,
 }
 
-/// Spreads calls evenly, up to a number per second.
-#[derive(Debug)]
-pub(super) struct Pacer {
-    next: Mutex<Option<Instant>>,
-    span: Duration,
-}
+// === impl BackoffGate ===
 
-// === impl Gate ===
-
-impl Gate {
+impl BackoffGate {
     /// When the gate opens; `None` when it is open.
     pub(super) fn shut_until(&self) -> Option<Instant> {
         self.state().shut_until.filter(|until| *until > Instant::now())
@@ -43,41 +35,25 @@ impl Gate {
     }
 
     pub(super) fn open(&self) {
-        *self.state() = GateState::default();
+        *self.state() = BackoffGateState::default();
     }
 
-    fn state(&self) -> MutexGuard<'_, GateState> {
+    fn state(&self) -> MutexGuard<'_, BackoffGateState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-// === impl Pacer ===
-
-impl Pacer {
-    pub(super) fn new(per_second: u32) -> Self {
-        Self { next: Mutex::new(None), span: Duration::from_secs(1) / per_second.max(1) }
-    }
-
-    /// Waits for this call's turn.
-    pub(super) async fn turn(&self) {
-        let at = {
-            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-            let now = Instant::now();
-            let at = next.map_or(now, |next| next.max(now));
-            *next = Some(at + self.span);
-            at
-        };
-        sleep_until(at).await;
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio::time::sleep_until;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
     async fn failures_side_by_side_shut_a_gate_once_and_a_success_forgets_them() {
-        let gate = Gate::default();
+        let gate = BackoffGate::default();
         assert_eq!(gate.shut_until(), None);
         gate.shut();
         let until = gate.shut_until().expect("it is shut");
@@ -92,21 +68,5 @@ mod tests {
         assert_eq!(gate.shut_until(), None);
         gate.shut();
         assert!(gate.shut_until() <= Some(Instant::now() + Duration::from_millis(200)));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn calls_have_their_turns_evenly_and_save_none_up() {
-        let pacer = Pacer::new(10);
-        let start = Instant::now();
-        for turn in 0..5 {
-            pacer.turn().await;
-            assert_eq!(start.elapsed(), Duration::from_millis(100 * turn));
-        }
-        tokio::time::advance(Duration::from_secs(10)).await;
-        let start = Instant::now();
-        for turn in 0..2 {
-            pacer.turn().await;
-            assert_eq!(start.elapsed(), Duration::from_millis(100 * turn));
-        }
     }
 }

@@ -7,8 +7,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::client::{CallShape, Client, SendOutcome};
+use super::client::TargetClient;
 use super::forwards::{Collected, RawEvent};
+use super::target_call::{CallShape, SendOutcome};
 use super::waiting::{Waiting, Waits};
 use super::{ForwardParts, ForwardSettings};
 use crate::ack::Share;
@@ -33,7 +34,7 @@ const WHY_CHARS_MAX: usize = 200;
 
 /// The parts of a queue.
 #[derive(Debug)]
-pub(super) struct LaneParts {
+pub(super) struct TargetQueueParts {
     pub target: Target,
     pub settings: ForwardSettings,
     pub parts: ForwardParts,
@@ -65,14 +66,14 @@ pub(super) struct Outgoing {
 /// Drains a queue.
 #[derive(Debug)]
 struct TargetSender {
-    client: Client,
-    lane: LaneParts,
+    client: TargetClient,
+    queue: TargetQueueParts,
 }
 
-// === impl Lane ===
+// === impl TargetQueue ===
 
 impl TargetQueue {
-    pub(super) fn start(parts: LaneParts) -> Self {
+    pub(super) fn start(parts: TargetQueueParts) -> Self {
         let (queue, events) = mpsc::unbounded_channel();
         let room_bytes = parts.settings.queue_bytes;
         let room = Arc::new(Semaphore::new(room_bytes as usize));
@@ -108,13 +109,13 @@ impl TargetQueue {
     }
 }
 
-async fn run(lane: LaneParts, mut queue: mpsc::UnboundedReceiver<Outgoing>) {
-    let client = Client::new(&lane.target, &lane.settings.source, &lane.parts.aws).await;
+async fn run(queue: TargetQueueParts, mut outgoing: mpsc::UnboundedReceiver<Outgoing>) {
+    let client = TargetClient::new(&queue.target, &queue.settings.source, &queue.parts.aws).await;
     let CallShape { limits, .. } = client.shape();
-    let sender = Arc::new(TargetSender { client, lane });
+    let sender = Arc::new(TargetSender { client, queue });
     let at_once = Arc::new(Semaphore::new(CALLS_AT_ONCE));
     let mut events = Vec::new();
-    while queue.recv_many(&mut events, TAKEN_MAX).await > 0 {
+    while outgoing.recv_many(&mut events, TAKEN_MAX).await > 0 {
         let bytes_of = |outgoing: &Outgoing| outgoing.event.bytes.len();
         for call in calls(events.drain(..), limits, bytes_of) {
             // The semaphore is never closed.
@@ -128,14 +129,14 @@ async fn run(lane: LaneParts, mut queue: mpsc::UnboundedReceiver<Outgoing>) {
     }
 }
 
-// === impl Sender ===
+// === impl TargetSender ===
 
 impl TargetSender {
     /// Sends events until each is accepted or given up.
     async fn deliver(&self, call: Vec<Outgoing>) {
         let longest = self.client.shape().event_bytes;
         let (call, too_large) = call.into_iter().partition(|out| out.event.bytes.len() <= longest);
-        let why = format!("the event is too long for {}", self.lane.target.kind.name());
+        let why = format!("the event is too long for {}", self.queue.target.kind.name());
         self.give_up(too_large, ForwardOutcome::TooLarge, &why).await;
         let mut calls = vec![call];
         while let Some(call) = calls.pop() {
@@ -162,28 +163,28 @@ impl TargetSender {
                         backoff = Backoff::default();
                     }
                 }
-                Err(CallFailure::Invalid(_)) if call.len() > 1 => {
+                Err(failure) if failure.is_final() && call.len() > 1 => {
                     let second = call.split_off(call.len() / 2);
                     return Some([second, call]);
                 }
-                Err(CallFailure::Invalid(refused)) => {
-                    self.give_up(call, ForwardOutcome::Refused, &refused).await;
+                Err(failure) if failure.is_final() => {
+                    self.give_up(call, ForwardOutcome::Refused, &failure.to_string()).await;
                     return None;
                 }
-                Err(CallFailure::Other(failed)) => why = failed,
+                Err(failure) => why = failure.to_string(),
             }
             if call.is_empty() {
                 return None;
             }
-            self.lane.parts.metrics.forward_repeats.add(call.len() as u64);
-            if self.lane.errors.allow() {
-                let destination = self.lane.target.arn.as_str();
+            self.queue.parts.metrics.forward_repeats.add(call.len() as u64);
+            if self.queue.errors.allow() {
+                let destination = self.queue.target.arn.as_str();
                 tracing::warn!(destination, why, "forwarding failed; retrying");
             }
             let again = (Instant::now() + backoff.pause()).min(last);
             tokio::select! {
                 () = sleep_until(again) => {}
-                () = self.lane.end.cancelled() => {}
+                () = self.queue.end.cancelled() => {}
             }
         }
     }
@@ -198,18 +199,14 @@ impl TargetSender {
         let events: Vec<_> = call.iter().map(|outgoing| outgoing.event.clone()).collect();
         tokio::select! {
             answer = timeout(limit, self.client.put(&events)) => {
-                let answers = answer.unwrap_or_else(|_| {
-                    Err(CallFailure::Other(format!("no response within {limit:?}")))
-                })?;
+                let answers = answer.unwrap_or(Err(CallFailure::Timeout(limit)))?;
                 if answers.len() == call.len() {
                     Ok(answers)
                 } else {
-                    let (told, sent) = (answers.len(), call.len());
-                    let why = format!("the response has {told} entries for {sent} events");
-                    Err(CallFailure::Other(why))
+                    Err(CallFailure::Results { answers: answers.len(), sent: call.len() })
                 }
             }
-            () = self.lane.end.cancelled() => Err(CallFailure::Other("shutting down".to_owned())),
+            () = self.queue.end.cancelled() => Err(CallFailure::ShuttingDown),
         }
     }
 
@@ -238,14 +235,14 @@ impl TargetSender {
                 }
             }
         }
-        self.lane.parts.metrics.forwards.add(ForwardOutcome::Sent, taken);
+        self.queue.parts.metrics.forwards.add(ForwardOutcome::Sent, taken);
         self.give_up(refused, ForwardOutcome::Refused, &why_refused).await;
         again
     }
 
     /// Removes the events whose deadline has passed; all of them when the process exits.
     fn late(&self, call: &mut Vec<Outgoing>) -> (Vec<Outgoing>, ForwardOutcome) {
-        if self.lane.end.is_cancelled() {
+        if self.queue.end.is_cancelled() {
             return (std::mem::take(call), ForwardOutcome::Shutdown);
         }
         let now = Instant::now();
@@ -257,7 +254,7 @@ impl TargetSender {
         if given_up.is_empty() {
             return;
         }
-        let LaneParts { target, parts, errors, .. } = &self.lane;
+        let TargetQueueParts { target, parts, errors, .. } = &self.queue;
         let events = given_up.len() as u64;
         parts.metrics.forwards.add(outcome, events);
         if errors.allow() {
