@@ -11,7 +11,7 @@
 //!
 //! Five invariants hold the parts together:
 //! 1. A request is merged as a whole or not at all, judged by one version of the definitions.
-//! 2. A request's counts and its receipt are in the same epoch.
+//! 2. A request's counts and its ack guard are in the same epoch.
 //! 3. After the merge the daemon owns the counts: nothing rejects, forgets or repeats them.
 //! 4. Success is explicit: dropping a guard without a result means failure.
 //! 5. Everything that is not counted has a counter with a reason.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::advance;
 
+use super::ticket::AckGuards;
 use super::*;
 use crate::label::Label;
 
@@ -28,8 +29,8 @@ fn known(ledger: &Ledger, name: &str) -> Waiter {
     }
 }
 
-fn settle(receipt: Option<Receipt>) {
-    for share in receipt.expect("a receipt for a waiting caller").split(2) {
+fn settle(guard: Option<AckGuard>) {
+    for share in guard.expect("a guard for a waiting caller").split(2) {
         share.settle();
     }
 }
@@ -57,9 +58,9 @@ async fn a_refusal_is_told_to_those_who_joined_and_forgets_the_id() {
 #[tokio::test]
 async fn a_merged_id_is_settled_by_its_last_share_and_never_forgotten_before() {
     let ledger = Ledger::new(DoneWhen::Settled, LIFE, 10);
-    let receipt = new(&ledger, "a").merged(false).counts;
+    let guard = new(&ledger, "a").merged(false).counts;
     assert_eq!(known(&ledger, "a").stage(), Stage::Merged);
-    let mut shares = receipt.expect("a receipt for a waiting caller").split(2);
+    let mut shares = guard.expect("a guard for a waiting caller").split(2);
     shares.pop().expect("two").settle();
     assert_eq!(known(&ledger, "a").stage(), Stage::Merged);
     shares.pop().expect("one").settle();
@@ -69,18 +70,15 @@ async fn a_merged_id_is_settled_by_its_last_share_and_never_forgotten_before() {
 #[tokio::test]
 async fn what_is_dropped_without_a_word_is_lost_and_its_id_stays() {
     let ledger = Ledger::new(DoneWhen::Settled, LIFE, 10);
-    drop(new(&ledger, "receipt").merged(false).counts);
-    assert_eq!(known(&ledger, "receipt").stage(), Stage::Lost);
-    let mut shares = new(&ledger, "share")
-        .merged(false)
-        .counts
-        .expect("a receipt for a waiting caller")
-        .split(2);
+    drop(new(&ledger, "dropped").merged(false).counts);
+    assert_eq!(known(&ledger, "dropped").stage(), Stage::Lost);
+    let mut shares =
+        new(&ledger, "share").merged(false).counts.expect("a guard for a waiting caller").split(2);
     shares.pop().expect("two").settle();
     drop(shares);
     assert_eq!(known(&ledger, "share").stage(), Stage::Lost);
     let nothing_to_wait_for =
-        new(&ledger, "none").merged(false).counts.expect("a receipt for a waiting caller").split(0);
+        new(&ledger, "none").merged(false).counts.expect("a guard for a waiting caller").split(0);
     assert!(nothing_to_wait_for.is_empty());
     assert_eq!(known(&ledger, "none").stage(), Stage::Settled);
 }
@@ -92,7 +90,7 @@ async fn a_request_is_not_answered_before_its_events_are_forwarded() {
     for done_when in [DoneWhen::Merged, DoneWhen::Settled] {
         for counts_first in [true, false] {
             let ledger = Ledger::new(done_when, LIFE, 10);
-            let Receipts { counts, forwarding } = new(&ledger, "a").merged(true);
+            let AckGuards { counts, forwarding } = new(&ledger, "a").merged(true);
             assert_eq!(counts.is_some(), done_when == DoneWhen::Settled);
             assert_eq!(known(&ledger, "a").stage(), Stage::Forwarding);
             let forwarded = || settle(forwarding);
@@ -115,7 +113,7 @@ async fn a_request_is_not_answered_before_its_events_are_forwarded() {
             assert_eq!(last, if settled { Stage::Settled } else { Stage::Merged });
         }
         let ledger = Ledger::new(done_when, LIFE, 10);
-        let Receipts { counts, forwarding } = new(&ledger, "lost").merged(true);
+        let AckGuards { counts, forwarding } = new(&ledger, "lost").merged(true);
         let mut shares = forwarding.expect("some are forwarded").split(2);
         shares.pop().expect("two").settle();
         drop((shares, counts.map(|counts| counts.split(0))));
@@ -127,14 +125,14 @@ async fn a_request_is_not_answered_before_its_events_are_forwarded() {
 async fn an_id_stays_its_full_time_from_when_it_is_done() {
     for done_when in [DoneWhen::Merged, DoneWhen::Settled] {
         let ledger = Ledger::new(done_when, LIFE, 10);
-        let receipt = new(&ledger, "a").merged(false).counts;
-        assert_eq!(receipt.is_some(), done_when == DoneWhen::Settled);
+        let guard = new(&ledger, "a").merged(false).counts;
+        assert_eq!(guard.is_some(), done_when == DoneWhen::Settled);
         advance(ALMOST).await;
         known(&ledger, "a");
-        if receipt.is_some() {
+        if guard.is_some() {
             advance(10 * LIFE).await;
             known(&ledger, "a");
-            settle(receipt);
+            settle(guard);
             advance(ALMOST).await;
             known(&ledger, "a");
         }
@@ -216,12 +214,12 @@ async fn a_held_id_is_known_until_its_time_after_the_release() {
         ledger.release(id("a"));
         advance(LIFE * 10).await;
         assert_eq!(known(&ledger, "a").stage(), Stage::Reading, "released while it is worked on");
-        let receipt = ticket.merged(false).counts;
+        let guard = ticket.merged(false).counts;
         if done_when == DoneWhen::Settled {
             ledger.release(id("a"));
             advance(LIFE * 10).await;
             assert_eq!(known(&ledger, "a").stage(), Stage::Merged, "released before it was done");
-            settle(receipt);
+            settle(guard);
         }
         let done = known(&ledger, "a").stage();
         assert_eq!(

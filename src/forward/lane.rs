@@ -11,7 +11,7 @@ use super::client::{CallShape, Client, SendOutcome};
 use super::forwards::{Collected, RawEvent};
 use super::waiting::{Waiting, Waits};
 use super::{ForwardParts, ForwardSettings};
-use crate::ack::Share;
+use crate::ack::AckShare;
 use crate::aws::{CallFailure, calls};
 use crate::backoff::Backoff;
 use crate::dead_letters::Unforwarded;
@@ -56,7 +56,7 @@ pub(super) struct TargetQueue {
 pub(super) struct Outgoing {
     pub event: RawEvent,
     deadline: Instant,
-    share: Share,
+    share: AckShare,
     _waits: Waits,
     /// Returned with the last event of its request.
     _room: Arc<OwnedSemaphorePermit>,
@@ -95,7 +95,7 @@ impl TargetQueue {
         events: Collected,
         room: OwnedSemaphorePermit,
         deadline: Instant,
-        shares: &mut impl Iterator<Item = Share>,
+        shares: &mut impl Iterator<Item = AckShare>,
     ) {
         let room = Arc::new(room);
         for (event, share) in events.into_events().zip(shares) {

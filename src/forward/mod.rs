@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::lane::{LaneParts, TargetQueue};
 use self::waiting::Waiting;
-use crate::ack::{Receipt, Refusal, RefusalReason};
+use crate::ack::{AckGuard, Refusal, RefusalReason};
 use crate::aws::AwsEnvironment;
 use crate::clock::Clock;
 use crate::dead_letters::DeadLetters;
@@ -119,11 +119,11 @@ impl Forwarder {
         Ok(Room(room))
     }
 
-    /// Sends the events of a merged request. The receipt is settled when each event was accepted,
+    /// Sends the events of a merged request. The guard is settled when each event was accepted,
     /// or was given up and counted.
-    pub fn send(&self, room: Room, forwards: Forwards, receipt: Receipt) {
+    pub fn send(&self, room: Room, forwards: Forwards, ack: AckGuard) {
         let deadline = Instant::now() + self.0.settings.patience;
-        let mut shares = receipt.split(forwards.events()).into_iter();
+        let mut shares = ack.split(forwards.events()).into_iter();
         let mut queues = forwards.into_queues();
         for (place, lane, permit) in room.0 {
             if let Some(events) = queues.get_mut(place).map(std::mem::take) {

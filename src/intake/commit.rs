@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::{Intake, Patience, SourceIntake};
-use crate::ack::{Receipt, Refusal, RefusalReason, RequestId, Ticket, Waiter};
+use crate::ack::{AckGuard, Refusal, RefusalReason, RequestId, Ticket, Waiter};
 use crate::aggregate::Full;
 use crate::dead_letters::DeadLetters;
 use crate::forward::{Forwarder, Forwards, Room};
@@ -74,12 +74,12 @@ impl SourceIntake {
             Err(refusal) => return Err((ticket, refusal)),
         };
         let (mut ticket, mut forwarding) = (Some(ticket), None);
-        let receipt = || {
-            let receipts = ticket.take()?.merged(outgoing.is_some());
-            forwarding = receipts.forwarding;
-            receipts.counts
+        let ack = || {
+            let acks = ticket.take()?.merged(outgoing.is_some());
+            forwarding = acks.forwarding;
+            acks.counts
         };
-        let merging = intake.merge(named.ids, self.id_life, batch, claim, receipt).await;
+        let merging = intake.merge(named.ids, self.id_life, batch, claim, ack).await;
         match (merging, ticket) {
             (Ok(claim), _) => end_claim(claim, waiter.clone(), self.until_settled),
             (Err(refusal), Some(ticket)) => {
@@ -87,13 +87,13 @@ impl SourceIntake {
                 batch.forwards = outgoing.map(|(.., events)| events);
                 return Err((ticket, refusal));
             }
-            // The receipt is created only when the merge can no longer fail.
+            // The guard is created only when the merge can no longer fail.
             (Err(refusal), None) => {
                 tracing::error!(why = %refusal.message, "request rejected after its merge");
             }
         }
-        if let Some(((forwarder, room, events), receipt)) = outgoing.zip(forwarding) {
-            forwarder.send(room, events, receipt);
+        if let Some(((forwarder, room, events), ack)) = outgoing.zip(forwarding) {
+            forwarder.send(room, events, ack);
         }
         let letters = intake.keep_letters(named, batch);
         intake.note_malformed(named, batch);
@@ -197,8 +197,8 @@ impl Intake {
         if self.journal.is_none() {
             return Ok(Some((forwarder, room, events)));
         }
-        let (receipt, told) = Receipt::told();
-        forwarder.send(room, events, receipt);
+        let (ack, told) = AckGuard::told();
+        forwarder.send(room, events, ack);
         if told.await.unwrap_or(false) {
             return Ok(None);
         }
@@ -207,7 +207,7 @@ impl Intake {
 
     /// Merges the batch of a request in one step, after writing it to the journal if there is one.
     /// Returns the claim, so that the caller can mark its events as counted. `life`: how long the
-    /// journal remembers the IDs, if not as long as those of Firehose. `receipt` is called when the
+    /// journal remembers the IDs, if not as long as those of Firehose. `ack` is called when the
     /// merge can no longer fail. This future must not be dropped early: the request would be in the
     /// journal but not counted before the next start.
     ///
@@ -220,7 +220,7 @@ impl Intake {
         life: Option<Duration>,
         batch: &Batch,
         claim: Claim,
-        receipt: impl FnOnce() -> Option<Receipt>,
+        ack: impl FnOnce() -> Option<AckGuard>,
     ) -> Result<Claim, Refusal> {
         let room = self.aggregator.reserve(&batch.delta).map_err(|Full| {
             let message = "too many counts are waiting to be published (limits.entries); retry";
@@ -234,7 +234,7 @@ impl Intake {
                 Refusal::new(RefusalReason::Journal, message)
             })?;
         }
-        let merge = self.aggregator.merge_into(room, &batch.delta, receipt);
+        let merge = self.aggregator.merge_into(room, &batch.delta, ack);
         batch.tally.record(&self.metrics, merge.series_limit());
         self.note_copies(batch);
         self.given_up(&merge).await;

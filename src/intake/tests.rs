@@ -107,7 +107,7 @@ async fn a_request_without_room_is_refused_and_leaves_no_trace() {
     let (entries, counts) =
         (intake.aggregator.pending.entries(), intake.aggregator.pending.counts());
     let id = RequestId::new(SourceKind::Sqs, b"source", b"id");
-    let asked = || panic!("no receipt is asked for when a request is refused");
+    let asked = || panic!("no guard is asked for when a request is refused");
     let refused = intake
         .merge(&[id], None, &batch, Claim::default(), asked)
         .await

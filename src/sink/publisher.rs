@@ -21,7 +21,7 @@ use super::deliver::deliver;
 use super::gate::Pacer;
 use super::lane::NamespaceQueue;
 use super::shared::PublisherShared;
-use crate::ack::Share;
+use crate::ack::AckShare;
 use crate::aggregate::{Aggregator, Joined, Line, Sealed, layout_of, lines_of};
 use crate::clock::Clock;
 use crate::config::Ambiguous;
@@ -226,7 +226,7 @@ async fn publish_epoch<S: MetricSink>(
     shared: Arc<PublisherShared<S>>,
     namespace: Arc<str>,
     flight: Arc<Flight>,
-    waiters: Vec<Share>,
+    waiters: Vec<AckShare>,
 ) {
     let started = Instant::now();
     let now_ms = shared.judge_age.then(|| shared.clock.now_ms());
@@ -286,7 +286,7 @@ impl<S: MetricSink> PublisherShared<S> {
 
     /// Distributes a sealed epoch in one step.
     fn take_in(&self, sealed: Sealed) {
-        let Sealed { counts, receipts, first_merge_ms, recent_evicted } = sealed;
+        let Sealed { counts, acks, first_merge_ms, recent_evicted } = sealed;
         self.metrics.recent_evicted.add(recent_evicted as u64);
         let mut namespaces = HashMap::new();
         let parts = counts.split(|series| {
@@ -312,8 +312,8 @@ impl<S: MetricSink> PublisherShared<S> {
         for (namespace, part) in parts {
             joined.push(lanes.entry(namespace).or_default().add(part, first_merge_ms));
         }
-        for (receipt, namespaces) in receipts {
-            for (share, namespace) in receipt.split(namespaces.len()).into_iter().zip(namespaces) {
+        for (ack, namespaces) in acks {
+            for (share, namespace) in ack.split(namespaces.len()).into_iter().zip(namespaces) {
                 lanes.entry(namespace).or_default().add_share(share);
             }
         }
