@@ -47,7 +47,7 @@ pub(crate) struct ApiSettings {
 
 /// The state of the API.
 #[derive(Clone, Debug)]
-pub(crate) struct ApiParts {
+pub(crate) struct ApiDeps {
     pub book: Book,
     pub metrics: Arc<Metrics>,
     pub clock: Clock,
@@ -56,7 +56,7 @@ pub(crate) struct ApiParts {
 #[derive(Debug)]
 struct Api {
     settings: ApiSettings,
-    parts: ApiParts,
+    parts: ApiDeps,
     unverified: Arc<Unverified>,
     limits: CallerLimits,
     long_bodies: Semaphore,
@@ -80,7 +80,7 @@ enum Asked {
 }
 
 /// Handles every path and method.
-pub(crate) fn api_router(settings: ApiSettings, parts: ApiParts) -> Router {
+pub(crate) fn api_router(settings: ApiSettings, parts: ApiDeps) -> Router {
     let ids = settings.keys.iter().flat_map(Keys::ids);
     let api = Arc::new(Api {
         limits: CallerLimits::new(ids, settings.requests_per_second),

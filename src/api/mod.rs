@@ -25,5 +25,5 @@ mod v1;
 mod v2;
 mod xml;
 
-pub(crate) use endpoint::{ApiParts, ApiSettings, api_router};
+pub(crate) use endpoint::{ApiDeps, ApiSettings, api_router};
 pub(crate) use signature::Keys;

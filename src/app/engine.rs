@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::config::{Acknowledge, Config, Publish, SnsConfig, SqsConfig, TimestampSource};
 use crate::dead_letters::DeadLetters;
 use crate::forward::Forwarder;
-use crate::intake::{AccessKeys, Intake, IntakeParts, IntakeSettings, SourceIntake};
+use crate::intake::{AccessKeys, Intake, IntakeDeps, IntakeSettings, SourceIntake};
 use crate::journal::{Journal, Opened, StartGuard};
 use crate::limits::{FIREHOSE_ID_LIFE, S3_ID_LIFE, SNS_ID_MARGIN, SQS_ID_LIFE};
 use crate::pipeline::CopiesSettings;
@@ -34,7 +34,7 @@ const DONE_IDS_MAX: usize = 250_000;
 
 /// The parts of an engine, except where its counts go.
 #[derive(Clone, Debug)]
-pub struct Making<'c> {
+pub struct EngineDeps<'c> {
     pub config: &'c Config,
     pub layouts: Layouts,
     pub metrics: Arc<Metrics>,
@@ -93,12 +93,12 @@ pub struct TimeLeft {
 impl<S: MetricSink> Engine<S> {
     /// Connects the parts, and restores the journal of an earlier process.
     pub async fn start(
-        making: Making<'_>,
+        deps: EngineDeps<'_>,
         rules: RuleSet,
         sink: S,
         opened: Option<Opened>,
     ) -> Self {
-        let Making {
+        let EngineDeps {
             config,
             layouts,
             metrics,
@@ -107,7 +107,7 @@ impl<S: MetricSink> Engine<S> {
             dead_letters,
             forwarder,
             supervisor,
-        } = making;
+        } = deps;
         let to_aws = config.cloudwatch.publish == Publish::Aws;
         let limits = Limits {
             series: to_aws.then_some(config.limits.series),
@@ -132,7 +132,7 @@ impl<S: MetricSink> Engine<S> {
             },
         );
         let behind = publisher.clone();
-        let parts = IntakeParts {
+        let parts = IntakeDeps {
             rules,
             aggregator: Arc::clone(&aggregator),
             metrics: Arc::clone(&metrics),
@@ -278,7 +278,7 @@ impl<S: MetricSink> Engine<S> {
             // It panicked. The epochs that it had not started can still be published.
             publishing = publish();
         }
-        publisher.hurry();
+        publisher.expedite();
         let merged = timeout_at(time.work_until, intake.in_flight.all_merged()).await.is_ok();
         if !merged {
             tracing::warn!("requests abandoned: still being read at the end of the grace period");

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use super::{Making, StartError};
+use super::{EngineDeps, StartError};
 use crate::ack::Ledger;
 use crate::clock::Clock;
 use crate::config::{Acknowledge, Ambiguous};
@@ -19,8 +19,8 @@ use crate::telemetry::{DoubtCause, DropReason, Metrics, TaskName};
 const LOG_BYTES: u64 = 16 << 20;
 
 /// Reads the journal, if one is configured, and starts to write it.
-pub(super) async fn open(making: &Making<'_>) -> Result<Option<Opened>, StartError> {
-    let config = making.config;
+pub(super) async fn open(deps: &EngineDeps<'_>) -> Result<Option<Opened>, StartError> {
+    let config = deps.config;
     let journaled = config.has(Acknowledge::Journaled);
     let Some(directory) = config.journal.directory.clone().filter(|_| journaled) else {
         return Ok(None);
@@ -30,7 +30,7 @@ pub(super) async fn open(making: &Making<'_>) -> Result<Option<Opened>, StartErr
         StartError::Configuration(format!("cannot use the journal in {place}: {why}"))
     };
     let disk = move || Ok(Arc::new(LocalDisk::open(&directory)?) as Arc<dyn Disk>);
-    let opened = open_by(disk, making, LOG_BYTES, journal::open_watched).await;
+    let opened = open_by(disk, deps, LOG_BYTES, journal::open_watched).await;
     opened.map(Some).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => failed("another process is using it".to_owned()),
         _ => failed(error.to_string()),
@@ -42,10 +42,10 @@ pub(super) async fn open(making: &Making<'_>) -> Result<Option<Opened>, StartErr
 #[cfg(test)]
 pub async fn open_on(
     disk: impl FnOnce() -> io::Result<Arc<dyn Disk>> + Send + 'static,
-    making: &Making<'_>,
+    deps: &EngineDeps<'_>,
     log_bytes: u64,
 ) -> io::Result<Opened> {
-    open_by(disk, making, log_bytes, journal::open).await
+    open_by(disk, deps, log_bytes, journal::open).await
 }
 
 /// A function that opens a journal.
@@ -59,25 +59,25 @@ type Open = fn(
 
 async fn open_by(
     disk: impl FnOnce() -> io::Result<Arc<dyn Disk>> + Send + 'static,
-    making: &Making<'_>,
+    deps: &EngineDeps<'_>,
     log_bytes: u64,
     open: Open,
 ) -> io::Result<Opened> {
-    let copies = &making.config.copies;
+    let copies = &deps.config.copies;
     let settings = JournalSettings {
         id_life: FIREHOSE_ID_LIFE,
         event_life: copies.window,
         events_max: if copies.remove { copies.events } else { 0 },
-        send_again: making.config.cloudwatch.ambiguous == Ambiguous::Retry,
+        send_again: deps.config.cloudwatch.ambiguous == Ambiguous::Retry,
         log_bytes,
     };
-    let (layouts, clock) = (making.layouts.clone(), making.clock.clone());
-    let metrics = Arc::clone(&making.metrics);
+    let (layouts, clock) = (deps.layouts.clone(), deps.clock.clone());
+    let metrics = Arc::clone(&deps.metrics);
     let opening = offload(move || open(disk()?, &layouts, settings, clock, metrics));
     let (opened, writing) =
         opening.await.map_err(|_| io::Error::other("reading it panicked"))??;
     // Ends when the journal is dropped everywhere.
-    making.supervisor.spawn_worker(TaskName::JournalWriter, writing.run());
+    deps.supervisor.spawn_worker(TaskName::JournalWriter, writing.run());
     Ok(opened)
 }
 

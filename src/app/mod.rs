@@ -26,7 +26,7 @@ use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use engine::{Ended, Engine, Making};
+pub use engine::{Ended, Engine, EngineDeps};
 #[cfg(test)]
 pub use journal::open_on as open_journal_on;
 use listeners::Listeners;
@@ -68,7 +68,7 @@ pub enum StartError {
 
 /// The environment of a daemon besides its settings; tests replace it.
 #[derive(Clone, Debug, Default)]
-pub struct Surroundings {
+pub struct Environment {
     pub clock: Clock,
     pub aws: AwsEnvironment,
     pub web: crate::source::sns::WebEnvironment,
@@ -114,8 +114,8 @@ impl App {
     ///
     /// # Errors
     /// The definitions are invalid or missing, AWS cannot be set up, or an address is in use.
-    pub async fn bind(config: Config, around: Surroundings) -> Result<Self, StartError> {
-        let Surroundings { clock, aws, .. } = around;
+    pub async fn bind(config: Config, around: Environment) -> Result<Self, StartError> {
+        let Environment { clock, aws, .. } = around;
         let metrics = Metrics::new()
             .map_err(|error| StartError::Configuration(format!("metrics: {error}")))?;
         let tls = listeners::tls(&config.listen, &metrics)?;
@@ -145,7 +145,7 @@ impl App {
         let certificates = sns::certificates(&config, around.web)?;
         let to_aws = config.cloudwatch.publish == Publish::Aws;
         let sink = if to_aws { cloudwatch(&config, aws).await? } else { Sink::Memory(Memory) };
-        let making = Making {
+        let deps = EngineDeps {
             config: &config,
             layouts,
             metrics: Arc::clone(&metrics),
@@ -155,8 +155,8 @@ impl App {
             forwarder: Some(forwarder.clone()),
             supervisor,
         };
-        let opened = journal::open(&making).await?;
-        let engine = Engine::start(making, rules, sink, opened).await;
+        let opened = journal::open(&deps).await?;
+        let engine = Engine::start(deps, rules, sink, opened).await;
         let book = Book::new(BookParts {
             document,
             compiler,

@@ -14,7 +14,7 @@ use crate::config::{BucketOwner, SqsConfig};
 use crate::sink::MetricSink;
 use crate::source::s3::{Objects, Permit};
 use crate::source::sqs::ObjectSource;
-use crate::source::sqs::{SqsParts, SqsSettings, SqsSource, region_of};
+use crate::source::sqs::{SqsDeps, SqsSettings, SqsSource, region_of};
 use crate::telemetry::Gauges;
 
 /// Queues that are not polled yet.
@@ -73,7 +73,7 @@ impl Queues {
     ) -> RunningQueues {
         let sources = self.0.into_iter().zip(&engine.queues).map(|(queue, source)| {
             let Unstarted { sdk, settings, .. } = queue;
-            let parts = SqsParts {
+            let parts = SqsDeps {
                 source: source.clone(),
                 metrics: Arc::clone(&engine.metrics),
                 supervisor: engine.supervisor.clone(),

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::definitions;
-use super::{Ended, Engine, Making, Sink, StartError, Surroundings, cloudwatch, journal};
+use super::{Ended, Engine, EngineDeps, Environment, Sink, StartError, cloudwatch, journal};
 use crate::ack::{DoneWhen, Ledger};
 use crate::aggregate::{Line, sorted_lines};
 use crate::aws::AwsEnvironment;
@@ -136,11 +136,11 @@ impl Replay {
     /// As for [`super::App::bind`]; or the inputs cannot be listed or hold too many objects.
     pub async fn plan(
         config: Config,
-        around: Surroundings,
+        around: Environment,
         settings: ReplaySettings,
         say: impl Fn(&str) + Send + Sync + 'static,
     ) -> Result<Self, ReplayError> {
-        let Surroundings { clock, aws, .. } = around;
+        let Environment { clock, aws, .. } = around;
         let config = for_replay(config, &settings)?;
         let metrics = Metrics::new()
             .map_err(|error| StartError::Configuration(format!("metrics: {error}")))?;
@@ -148,7 +148,7 @@ impl Replay {
         let document = definitions::document(&config, &aws).await?;
         let compiler = definitions::compiler(&config, &layouts);
         let rules = definitions::first(&compiler, &document).await?.rules;
-        let making = Making {
+        let deps = EngineDeps {
             config: &config,
             layouts: layouts.clone(),
             metrics: Arc::clone(&metrics),
@@ -160,7 +160,7 @@ impl Replay {
             supervisor: Supervisor::new(Arc::clone(&metrics)),
         };
         // First, because it takes the lock: two replays of the same objects would count them twice.
-        let mut opened = journal::open(&making).await?;
+        let mut opened = journal::open(&deps).await?;
         // Known objects are not read, so no ledger needs their IDs.
         let known = opened.as_mut().map(|opened| std::mem::take(&mut opened.ids));
         let known = known.unwrap_or_default().into_iter().map(|(id, _)| id);
@@ -176,7 +176,7 @@ impl Replay {
         let times = Times { arrival_ms: now_ms, use_arrival: false };
         let (taker, publishing) = if let Some(opened) = opened {
             let sink = cloudwatch(&config, aws.clone()).await?;
-            let publishing = Publishing::start(making, rules, sink, opened).await;
+            let publishing = Publishing::start(deps, rules, sink, opened).await;
             (publishing.taker(), Some(publishing))
         } else {
             (total(rules, times), None)
@@ -309,13 +309,13 @@ fn total(rules: RuleSet, times: Times) -> Taker {
 // === impl Publishing ===
 
 impl Publishing {
-    async fn start(making: Making<'_>, rules: RuleSet, sink: Sink, opened: Opened) -> Self {
+    async fn start(deps: EngineDeps<'_>, rules: RuleSet, sink: Sink, opened: Opened) -> Self {
         let mut resumed: u64 = opened.outstanding.iter().map(|(_, count)| count).sum();
-        if making.config.cloudwatch.ambiguous == Ambiguous::Drop {
+        if deps.config.cloudwatch.ambiguous == Ambiguous::Drop {
             // They are dropped in this run and reported as dropped.
             resumed += opened.doubtful;
         }
-        Self { engine: Engine::start(making, rules, sink, Some(opened)).await, resumed }
+        Self { engine: Engine::start(deps, rules, sink, Some(opened)).await, resumed }
     }
 
     fn taker(&self) -> Taker {
@@ -328,7 +328,7 @@ impl Publishing {
                 until_settled: false,
                 id_life: Some(REPLAY_ID_LIFE),
             },
-            make_room: Box::new(move || publisher.flush_now()),
+            make_room: Arc::new(move || publisher.flush_now()),
         })
     }
 }

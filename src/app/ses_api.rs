@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 
-use crate::api::{ApiParts, ApiSettings, Keys, api_router};
+use crate::api::{ApiDeps, ApiSettings, Keys, api_router};
 use crate::catalog::Book;
 use crate::clock::Clock;
 use crate::config::{ApiAuth, Config};
@@ -17,6 +17,6 @@ pub(super) fn router(config: &Config, book: &Book, metrics: &Arc<Metrics>, clock
         read_only: api.read_only_access_keys.clone(),
     });
     let settings = ApiSettings { keys, requests_per_second: api.requests_per_second };
-    let parts = ApiParts { book: book.clone(), metrics: Arc::clone(metrics), clock };
+    let parts = ApiDeps { book: book.clone(), metrics: Arc::clone(metrics), clock };
     api_router(settings, parts)
 }

@@ -10,7 +10,7 @@ use super::{Engine, StartError};
 use crate::config::Config;
 use crate::sink::MetricSink;
 use crate::source::sns::{
-    CertificateStore, SnsEndpoint, SnsParts, SnsSettings, Web, WebEnvironment,
+    CertificateStore, SnsDeps, SnsEndpoint, SnsSettings, Web, WebEnvironment,
 };
 
 /// The client that fetches certificates, and where they are stored.
@@ -64,7 +64,7 @@ pub(super) fn router<S: MetricSink>(
         patience: sns.patience,
     };
     let parts =
-        SnsParts { source: engine.sns.clone(), metrics: Arc::clone(&engine.metrics), web, store };
+        SnsDeps { source: engine.sns.clone(), metrics: Arc::clone(&engine.metrics), web, store };
     let endpoint = SnsEndpoint::new(settings, parts);
     let deliver = move |request: Request| async move { endpoint.deliver(request).await };
     Router::new().route(&sns.path, post(deliver))

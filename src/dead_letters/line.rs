@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-use super::letters::Letter;
+use super::batch::DeadLetter;
 use crate::config::Unread;
 
 /// Maximum size of a line without its `rawData`.
@@ -26,7 +26,7 @@ pub(super) struct Origin {
 
 /// A whole request that was rejected permanently.
 #[derive(Debug)]
-pub(super) struct Refused {
+pub(super) struct RefusedRequest {
     pub origin: Origin,
     pub why: String,
     /// Its content, if that may be stored.
@@ -61,7 +61,7 @@ impl Origin {
     }
 }
 
-impl Letter {
+impl DeadLetter {
     /// The letter as a line, with the newline.
     pub(super) fn line(&self, origin: &Origin) -> Vec<u8> {
         let error_message = match self.kind {
@@ -87,7 +87,7 @@ impl Letter {
     }
 }
 
-impl Refused {
+impl RefusedRequest {
     /// The letter as a line, with the newline.
     pub(super) fn line(&self) -> Vec<u8> {
         let why: String = self.why.chars().take(WHY_CHARS_MAX).collect();
@@ -121,7 +121,8 @@ mod tests {
     #[test]
     fn a_line_says_what_it_holds_where_it_came_from_and_why() {
         let origin = Origin::new(b"arn:\xff\"", "7", 1_795_176_000_123);
-        let letter = Letter { kind: Unread::Malformed, record: 2, raw: Some((*b"{\"a").into()) };
+        let letter =
+            DeadLetter { kind: Unread::Malformed, record: 2, raw: Some((*b"{\"a").into()) };
         let line = String::from_utf8(letter.line(&origin)).expect("text");
         let expected = concat!(
             r#"{"version":1,"attemptsMade":0,"arrivalTimestamp":1795176000123,"#,
@@ -131,7 +132,7 @@ mod tests {
             "\n"
         );
         assert_eq!(line, expected);
-        let place = Letter { kind: Unread::Foreign, record: 99, raw: None };
+        let place = DeadLetter { kind: Unread::Foreign, record: 99, raw: None };
         let line = String::from_utf8(place.line(&origin)).expect("text");
         assert!(line.ends_with("\"requestId\":\"7\",\"offset\":99}\n"), "{line}");
     }
@@ -141,7 +142,7 @@ mod tests {
         let line_bytes_max = 40_000;
         let raw = Some(vec![0; raw_bytes_max(line_bytes_max)].into());
         let origin = Origin::new(&[1; 10_000], &"\u{1}".repeat(1024), i64::MIN);
-        let line = Letter { kind: Unread::Malformed, record: u64::MAX, raw }.line(&origin);
+        let line = DeadLetter { kind: Unread::Malformed, record: u64::MAX, raw }.line(&origin);
         assert!(line.len() <= line_bytes_max, "{}", line.len());
     }
 }

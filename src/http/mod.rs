@@ -2,7 +2,7 @@
 //! terminates it.
 
 mod admin;
-mod handles;
+mod fd_limit;
 mod heads;
 mod listener;
 mod places;
@@ -15,7 +15,7 @@ use axum::http::StatusCode;
 use axum::routing::get;
 
 pub use admin::{Admin, AdminAccess, admin_router};
-pub use handles::connections_within;
+pub use fd_limit::connections_within;
 pub use listener::{Listener, ListenerSettings, Peer};
 pub use same_site::{NotSameSite, SameSiteOnly, same_site};
 pub use tls::{ListenerTls, Tls, TlsFiles};

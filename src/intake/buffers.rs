@@ -22,7 +22,7 @@ pub struct Buffers {
 }
 
 /// A body that was read. Its buffer returns to the pool when it is dropped.
-struct Body {
+struct PooledBody {
     bytes: Vec<u8>,
     buffers: Arc<Buffers>,
 }
@@ -52,7 +52,7 @@ impl Buffers {
 
     /// The bytes that were read. Their buffer returns to the pool when the last owner drops them.
     pub fn body(self: &Arc<Self>, bytes: Vec<u8>) -> Bytes {
-        Bytes::from_owner(Body { bytes, buffers: Arc::clone(self) })
+        Bytes::from_owner(PooledBody { bytes, buffers: Arc::clone(self) })
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Vec<Vec<u8>>) -> T) -> T {
@@ -75,15 +75,15 @@ impl Buffers {
     }
 }
 
-// === impl Body ===
+// === impl PooledBody ===
 
-impl AsRef<[u8]> for Body {
+impl AsRef<[u8]> for PooledBody {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
 }
 
-impl Drop for Body {
+impl Drop for PooledBody {
     fn drop(&mut self) {
         self.buffers.keep(std::mem::take(&mut self.bytes));
     }

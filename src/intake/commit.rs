@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::{Intake, Patience, SourceIntake};
+use super::entry::{Intake, SourceIntake};
+use super::patience::Patience;
 use crate::ack::{AckGuard, Refusal, RefusalReason, RequestId, Ticket, Waiter};
 use crate::aggregate::Full;
 use crate::dead_letters::DeadLetters;
@@ -13,7 +14,7 @@ use crate::pipeline::{Batch, Claim, Known};
 
 /// A request, as its sender names it.
 #[derive(Clone, Copy, Debug)]
-pub struct Named<'r> {
+pub struct RequestKey<'r> {
     /// A stream, queue or object.
     pub source: &'r [u8],
     /// The sender's id of the request.
@@ -24,7 +25,7 @@ pub struct Named<'r> {
 
 /// A request that is merged.
 #[derive(Debug)]
-pub struct Committed {
+pub struct CommittedRequest {
     pub waiter: Waiter,
     /// Closes when the request's dead letters are written.
     pub letters: Option<oneshot::Receiver<()>>,
@@ -54,11 +55,11 @@ impl SourceIntake {
     /// Nothing was merged; the caller must reject the ticket.
     pub async fn commit<A, F>(
         &self,
-        named: Named<'_>,
+        key: RequestKey<'_>,
         ticket: Ticket,
         batch: &mut Batch,
         again: A,
-    ) -> Result<Committed, (Ticket, Refusal)>
+    ) -> Result<CommittedRequest, (Ticket, Refusal)>
     where
         A: Fn(Batch) -> F + Send,
         F: Future<Output = Result<Batch, Refusal>> + Send,
@@ -79,7 +80,7 @@ impl SourceIntake {
             forwarding = acks.forwarding;
             acks.counts
         };
-        let merging = intake.merge(named.ids, self.id_life, batch, claim, ack).await;
+        let merging = intake.merge(key.ids, self.id_life, batch, claim, ack).await;
         match (merging, ticket) {
             (Ok(claim), _) => end_claim(claim, waiter.clone(), self.until_settled),
             (Err(refusal), Some(ticket)) => {
@@ -95,9 +96,9 @@ impl SourceIntake {
         if let Some(((forwarder, room, events), ack)) = outgoing.zip(forwarding) {
             forwarder.send(room, events, ack);
         }
-        let letters = intake.keep_letters(named, batch);
-        intake.note_malformed(named, batch);
-        Ok(Committed { waiter, letters })
+        let letters = intake.keep_letters(key, batch);
+        intake.note_malformed(key, batch);
+        Ok(CommittedRequest { waiter, letters })
     }
 
     /// As [`SourceIntake::commit`], but waits for room.
@@ -106,18 +107,18 @@ impl SourceIntake {
     /// As for [`SourceIntake::commit`], when waiting cannot help or the patience has ended.
     pub async fn commit_patiently<A, F>(
         &self,
-        named: Named<'_>,
+        key: RequestKey<'_>,
         mut ticket: Ticket,
         batch: &mut Batch,
         again: A,
         patience: &mut Patience,
-    ) -> Result<Committed, (Ticket, Refusal)>
+    ) -> Result<CommittedRequest, (Ticket, Refusal)>
     where
         A: Fn(Batch) -> F + Send + Sync,
         F: Future<Output = Result<Batch, Refusal>> + Send,
     {
         loop {
-            let refused = match self.commit(named, ticket, batch, &again).await {
+            let refused = match self.commit(key, ticket, batch, &again).await {
                 Ok(committed) => return Ok(committed),
                 Err((back, refusal)) => {
                     ticket = back;
@@ -134,13 +135,13 @@ impl SourceIntake {
     /// ID. It becomes a dead letter if `letter` asks for one and dead letters are kept.
     pub fn refuse(
         &self,
-        named: Named<'_>,
+        key: RequestKey<'_>,
         ticket: Ticket,
         refusal: Refusal,
         letter: LetterContent<'_>,
     ) -> Refusal {
         if refusal.reason.is_final() {
-            self.intake.note_final(named, &refusal, letter);
+            self.intake.note_final(key, &refusal, letter);
         }
         ticket.refuse(refusal)
     }
@@ -241,19 +242,23 @@ impl Intake {
         Ok(claim)
     }
 
-    fn keep_letters(&self, named: Named<'_>, batch: &mut Batch) -> Option<oneshot::Receiver<()>> {
+    fn keep_letters(
+        &self,
+        key: RequestKey<'_>,
+        batch: &mut Batch,
+    ) -> Option<oneshot::Receiver<()>> {
         let dead_letters: &DeadLetters = self.dead_letters.as_ref()?;
         let letters = batch.letters.take()?;
-        dead_letters.keep(letters, named.source, named.request, self.clock.now_ms())
+        dead_letters.keep(letters, key.source, key.request, self.clock.now_ms())
     }
 
-    fn note_final(&self, named: Named<'_>, refusal: &Refusal, letter: LetterContent<'_>) {
+    fn note_final(&self, key: RequestKey<'_>, refusal: &Refusal, letter: LetterContent<'_>) {
         if let Some(reason) = refusal.reason.final_reason() {
             self.metrics.refused.increment(reason);
         }
         if self.refusals.allow() {
-            let source = String::from_utf8_lossy(named.source);
-            let (request, reason) = (named.request, refusal.reason.as_str());
+            let source = String::from_utf8_lossy(key.source);
+            let (request, reason) = (key.request, refusal.reason.as_str());
             let why = &*refusal.message;
             tracing::warn!(%source, request, reason, why, "request rejected permanently");
         }
@@ -263,17 +268,17 @@ impl Intake {
             LetterContent::Whole(raw) => Some(raw),
         };
         if let Some(dead_letters) = &self.dead_letters {
-            let Named { source, request, .. } = named;
+            let RequestKey { source, request, .. } = key;
             dead_letters.keep_refused(source, request, self.clock.now_ms(), &refusal.message, raw);
         }
     }
 
-    fn note_malformed(&self, named: Named<'_>, batch: &Batch) {
+    fn note_malformed(&self, key: RequestKey<'_>, batch: &Batch) {
         if let Some(at) = batch.first_malformed
             && self.warnings.allow()
         {
             let malformed = batch.tally.malformed;
-            let request = named.request;
+            let request = key.request;
             tracing::warn!(malformed, request, first_at = at, "unreadable values skipped");
         }
     }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::budget::{Budget, MeteredBatch, Over};
+use super::budget::{Budget, MeteredBatch, StopReason};
 use super::cores::is_quick;
-use super::{Charge, Intake, SourceIntake};
+use super::entry::{Intake, SourceIntake};
+use super::in_flight::Charge;
 use crate::ack::{Refusal, RefusalReason};
 use crate::pipeline::Batch;
 use crate::pipeline::bulk::Source;
@@ -23,7 +24,7 @@ pub enum ReadError {
 }
 
 /// A reader that fails with [`TooLong`] beyond its limit.
-struct Bounded<R> {
+struct BoundedReader<R> {
     stream: R,
     left: u64,
 }
@@ -61,7 +62,8 @@ impl SourceIntake {
         let work = {
             let (intake, budget) = (Arc::clone(&self.intake), budget.clone());
             move || {
-                let mut reading = MeteredBatch::new(blank.blank(intake.letters()), &budget);
+                let mut reading =
+                    MeteredBatch::new(blank.blank(intake.dead_letter_batch()), &budget);
                 let rules = blank.rules();
                 read_all(&text, rules.interest(), &mut reading);
                 reading.finish()
@@ -70,7 +72,7 @@ impl SourceIntake {
         if is_quick {
             budget.set_quick(true);
             match catch_panic(&work)? {
-                Err(Over::NotQuick) => budget.set_quick(false),
+                Err(StopReason::NotQuick) => budget.set_quick(false),
                 read => return Ok(read?),
             }
         }
@@ -82,7 +84,7 @@ impl SourceIntake {
     /// # Errors
     /// Reading it panicked.
     pub async fn read_again(&self, text: Bytes, blank: Batch) -> Result<Batch, Refusal> {
-        let letters = self.intake.letters();
+        let letters = self.intake.dead_letter_batch();
         let work = move || {
             let mut batch = blank.blank(letters);
             read_all(&text, batch.rules().interest(), &mut batch);
@@ -118,7 +120,7 @@ pub(crate) async fn read_stream(
 ) -> Result<MeteredBatch, ReadError> {
     let work = move || {
         let Source { bytes, gzip } = Source::new(stream)?;
-        let bounded = Bounded { stream: bytes, left: bytes_max.unwrap_or(u64::MAX) };
+        let bounded = BoundedReader { stream: bytes, left: bytes_max.unwrap_or(u64::MAX) };
         let rules = reading.batch.rules();
         let read = Reader::new(bounded).read(gzip, rules.interest(), &mut reading);
         read.map(|()| reading)
@@ -168,9 +170,9 @@ impl From<ReadError> for Refusal {
     }
 }
 
-// === impl Bounded ===
+// === impl BoundedReader ===
 
-impl<R: Read> Read for Bounded<R> {
+impl<R: Read> Read for BoundedReader<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = self.stream.read(into)?;
         self.left = self.left.checked_sub(read as u64).ok_or_else(|| io::Error::other(TooLong))?;

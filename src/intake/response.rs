@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::SourceIntake;
+use super::entry::SourceIntake;
 use crate::ack::{Refusal, RefusalReason, Stage, Waiter};
 use crate::telemetry::RequestOutcome;
 

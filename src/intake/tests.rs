@@ -1,14 +1,18 @@
 //! Which requests are admitted, and with which rules.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use super::*;
 use crate::ack::{Refusal, RefusalReason, RequestId, SourceKind};
-use crate::aggregate::Limits;
+use crate::aggregate::{Aggregator, Limits};
+use crate::clock::Clock;
 use crate::definitions;
-use crate::pipeline::Claim;
-use crate::rules::Layouts;
+use crate::pipeline::{Batch, Claim};
+use crate::rules::{Layouts, RuleSet};
 use crate::ses::read_record;
+use crate::telemetry::Metrics;
 
 const DEFINITIONS: &str = include_str!("../../config/definitions.json");
 const EVENT: &str = r#"{"eventType":"Send","mail":{"timestamp":"2026-11-20T12:00:00Z",
@@ -36,7 +40,7 @@ fn intake(age_ms: i64, layouts: &Layouts) -> Intake {
         object_bytes: None,
     };
     let oldest = AtomicI64::new(1_000_000 - age_ms);
-    let parts = IntakeParts {
+    let parts = IntakeDeps {
         rules: rules(DEFINITIONS, layouts),
         aggregator,
         metrics: Metrics::new().expect("metrics"),

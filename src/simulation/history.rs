@@ -16,7 +16,7 @@ use super::judge::{Books, judge};
 use super::plan::{End, Life, Plan, Weather, definitions};
 use super::sender::{Post, millis};
 use super::world::{Alive, START_MS, World};
-use crate::app::{Engine, Making, open_journal_on};
+use crate::app::{Engine, EngineDeps, open_journal_on};
 use crate::clock::Clock;
 use crate::config::Acknowledge;
 use crate::definitions;
@@ -144,7 +144,7 @@ impl History<'_> {
         let link = Link::new(cloud, alive.clone(), world, manner, crash);
         self.world.tell(&format!("life {number} begins"));
         let metrics = Metrics::new().expect("the bounds are valid");
-        let making = Making {
+        let deps = EngineDeps {
             config: &self.plan.config,
             layouts: Layouts::default(),
             metrics: Arc::clone(&metrics),
@@ -154,7 +154,7 @@ impl History<'_> {
             forwarder: None,
             supervisor: Supervisor::new(Arc::clone(&metrics)),
         };
-        let starting = start(making, disk, self.plan, link.clone(), self.also);
+        let starting = start(deps, disk, self.plan, link.clone(), self.also);
         let engine = tokio::select! {
             biased;
             () = alive.died() => None,
@@ -317,7 +317,7 @@ impl History<'_> {
             let metrics = Metrics::new().expect("the bounds are valid");
             let config = &self.plan.config;
             let layouts = Layouts::default();
-            let making = Making {
+            let deps = EngineDeps {
                 config,
                 layouts,
                 supervisor: Supervisor::new(Arc::clone(&metrics)),
@@ -327,7 +327,7 @@ impl History<'_> {
                 dead_letters: None,
                 forwarder: None,
             };
-            open(self.disk.mounted(), &making, self.plan.log_bytes).await
+            open(self.disk.mounted(), &deps, self.plan.log_bytes).await
         });
         self.world.set_clock(Clock::manual(now_ms));
         match opened {
@@ -351,22 +351,26 @@ impl History<'_> {
     }
 }
 
-async fn open(disk: SimulatedDisk, making: &Making<'_>, log_bytes: u64) -> std::io::Result<Opened> {
-    open_journal_on(|| Ok(Arc::new(disk) as Arc<dyn Disk>), making, log_bytes).await
+async fn open(
+    disk: SimulatedDisk,
+    deps: &EngineDeps<'_>,
+    log_bytes: u64,
+) -> std::io::Result<Opened> {
+    open_journal_on(|| Ok(Arc::new(disk) as Arc<dyn Disk>), deps, log_bytes).await
 }
 
 /// Starts an engine; `None` when its journal cannot be used.
 async fn start(
-    making: Making<'_>,
+    deps: EngineDeps<'_>,
     disk: SimulatedDisk,
     plan: &Plan,
     link: Link,
     also: bool,
 ) -> Option<Engine<Link>> {
     let opened = match plan.acknowledge() {
-        Acknowledge::Journaled => Some(open(disk, &making, plan.log_bytes).await.ok()?),
+        Acknowledge::Journaled => Some(open(disk, &deps, plan.log_bytes).await.ok()?),
         _ => None,
     };
-    let rules = rules(also, &making.layouts);
-    Some(Engine::start(making, rules, link, opened).await)
+    let rules = rules(also, &deps.layouts);
+    Some(Engine::start(deps, rules, link, opened).await)
 }

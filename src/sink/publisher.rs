@@ -82,7 +82,7 @@ impl<S: MetricSink> Publisher<S> {
             lanes: Mutex::default(),
             flush_now: Notify::new(),
             epoch_ended: Notify::new(),
-            hurry: CancellationToken::new(),
+            expedite: CancellationToken::new(),
             sealing: Mutex::default(),
             panicked: CancellationToken::new(),
             warnings: LogLimiter::new(Duration::from_secs(10), Arc::clone(&metrics)),
@@ -99,7 +99,7 @@ impl<S: MetricSink> Publisher<S> {
         let mut ticks = interval_at(Instant::now() + phase, self.0.flush_interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut epochs = JoinSet::new();
-        let mut hurried = false;
+        let mut expedited = false;
         tokio::pin!(stop);
         loop {
             tokio::select! {
@@ -107,8 +107,8 @@ impl<S: MetricSink> Publisher<S> {
                 () = &mut stop => break,
                 Some(ended) = epochs.join_next() => self.ended(&ended),
                 // The daemon drains: flush now, and once more at the end.
-                () = self.0.hurry.cancelled(), if !hurried => {
-                    hurried = true;
+                () = self.0.expedite.cancelled(), if !expedited => {
+                    expedited = true;
                     self.flush().await;
                 }
                 _ = ticks.tick() => self.flush().await,
@@ -116,7 +116,7 @@ impl<S: MetricSink> Publisher<S> {
             }
             self.begin(&mut epochs);
         }
-        self.hurry();
+        self.expedite();
         self.flush().await;
         self.begin(&mut epochs);
         while let Some(ended) = epochs.join_next().await {
@@ -134,8 +134,8 @@ impl<S: MetricSink> Publisher<S> {
     }
 
     /// Publishes now, and from now on without waiting for retries or the flush interval.
-    pub fn hurry(&self) {
-        self.0.hurry.cancel();
+    pub fn expedite(&self) {
+        self.0.expedite.cancel();
     }
 
     /// Flushes before the interval is over.

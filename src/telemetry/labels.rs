@@ -5,7 +5,7 @@ use crate::label::{Label, labels};
 
 labels! {
     /// Why an SNS message is rejected.
-    pub enum SnsDoubt("reason") {
+    pub enum SnsRejection("reason") {
         /// It is not an SNS envelope.
         Envelope = "envelope",
         /// Its topic is not configured.

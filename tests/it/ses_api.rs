@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use hyper::Method;
-use postmeter::app::Surroundings;
+use postmeter::app::Environment;
 use postmeter::aws::AwsEnvironment;
 use postmeter::config::{ApiAuth, Config, DefinitionsSource, Publish};
 use postmeter::definitions::{DOCUMENT_BYTES_MAX, read, to_document};
@@ -189,9 +189,9 @@ async fn a_file_that_a_hand_edits_is_taken_in_and_never_overwritten_when_faulty(
 async fn daemons_share_an_object_in_s3_and_one_that_loses_a_race_says_so() {
     let s3 = FakeS3::start().await;
     let start = async || {
-        let around = Surroundings {
+        let around = Environment {
             aws: AwsEnvironment::Endpoint { url: s3.url() },
-            ..Surroundings::default()
+            ..Environment::default()
         };
         let app = TestApp::start_in(around, |config| {
             config.cloudwatch.publish = Publish::Memory;

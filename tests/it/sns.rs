@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use postmeter::app::Surroundings;
+use postmeter::app::Environment;
 use postmeter::aws::AwsEnvironment;
 use postmeter::clock::Clock;
 use postmeter::config::{AccessKey, Acknowledge, Config, Publish, SignatureVersion, TopicArn};
@@ -36,7 +36,7 @@ async fn start(
     change: impl FnOnce(&mut Config),
 ) -> TestApp {
     let aws = AwsEnvironment::Endpoint { url: cloudwatch.url() };
-    let around = Surroundings { clock: Clock::System, aws, web: sns.web() };
+    let around = Environment { clock: Clock::System, aws, web: sns.web() };
     TestApp::start_in(around, |config| {
         topics(config);
         change(config);
@@ -45,7 +45,7 @@ async fn start(
 }
 
 /// Counts into memory, at a given time.
-async fn start_at(around: Surroundings, change: impl FnOnce(&mut Config)) -> TestApp {
+async fn start_at(around: Environment, change: impl FnOnce(&mut Config)) -> TestApp {
     TestApp::start_in(around, |config| {
         topics(config);
         config.cloudwatch.publish = Publish::Memory;
@@ -55,7 +55,7 @@ async fn start_at(around: Surroundings, change: impl FnOnce(&mut Config)) -> Tes
 }
 
 async fn in_memory(sns: &FakeSns, change: impl FnOnce(&mut Config)) -> TestApp {
-    start_at(Surroundings { web: sns.web(), ..Surroundings::default() }, change).await
+    start_at(Environment { web: sns.web(), ..Environment::default() }, change).await
 }
 
 /// Posts as SNS does.
@@ -117,7 +117,7 @@ async fn signatures_of_version_1_are_believed_and_hold_for_their_message_alone()
     sns.answer("/SimpleNotificationService-01.pem", 200, fixture("leaf.pem"));
     let root = CertificateDer::from_pem_slice(&fixture("root.pem")).expect("a certificate");
     let web = sns.web_with(&[root, sns.authority().root.der().clone()]);
-    let around = Surroundings { clock: Clock::manual(NOW_MS), web, ..Surroundings::default() };
+    let around = Environment { clock: Clock::manual(NOW_MS), web, ..Environment::default() };
     let app = start_at(around, |_| {}).await;
     for name in ["notification-v1.json", "notification-v1-subject.json"] {
         let message: Value = serde_json::from_slice(&fixture(name)).expect("JSON");
@@ -299,7 +299,7 @@ async fn a_certificate_is_checked_up_to_a_root_and_for_name_and_time() {
     app.stop().await;
     // Where chains are not verified, the connection to SNS still is; here SNS has another root.
     let other = sns.web_with(&[stranger.root.der().clone()]);
-    let around = Surroundings { web: other, ..Surroundings::default() };
+    let around = Environment { web: other, ..Environment::default() };
     let app = start_at(around, |config| config.sns.chain = false).await;
     let message = sns.notification("m-1", &send_of("a"));
     assert_eq!(deliver(&app, &message).await.status, 503);

@@ -16,7 +16,7 @@ const AT_ONCE: usize = 4;
 /// Maximum number of confirmations remembered.
 const DONE_MAX: usize = 1000;
 const PATIENCE: Duration = Duration::from_secs(8);
-const ANSWER_BYTES_MAX: usize = 64 << 10;
+const RESPONSE_BYTES_MAX: usize = 64 << 10;
 
 /// Confirms subscriptions.
 #[derive(Debug)]
@@ -62,8 +62,8 @@ impl Confirmer {
             ticket.refuse(refusal.clone());
             return Err(refusal);
         };
-        let asked = timeout(PATIENCE, self.ask(what)).await;
-        match asked.unwrap_or_else(|_| Err("no response in time".to_owned())) {
+        let confirmed = timeout(PATIENCE, self.request(what)).await;
+        match confirmed.unwrap_or_else(|_| Err("no response in time".to_owned())) {
             Ok(()) => {
                 // A confirmation has no counts to wait for.
                 drop(ticket.merged(false));
@@ -86,13 +86,13 @@ impl Confirmer {
         }
     }
 
-    async fn ask(&self, what: &Confirmation) -> Result<(), String> {
-        let answer = self.web.get_https(&what.host, &what.path, ANSWER_BYTES_MAX).await?;
-        match answer.status {
+    async fn request(&self, what: &Confirmation) -> Result<(), String> {
+        let response = self.web.get_https(&what.host, &what.path, RESPONSE_BYTES_MAX).await?;
+        match response.status {
             200 => Ok(()),
             300..400 => Err(format!(
                 "it responded with a redirect ({}), which is not followed",
-                answer.status
+                response.status
             )),
             status => Err(format!("it responded with status {status}")),
         }

@@ -98,7 +98,7 @@ impl Web {
         let stream = TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await;
         let stream =
             stream.map_err(|error| format!("TLS handshake with {host} failed: {error}"))?;
-        ask(TokioIo::new(stream), host, path, most).await
+        send(TokioIo::new(stream), host, path, most).await
     }
 
     /// Sends a request over plain HTTP. The caller bounds the time, and must not trust the
@@ -117,11 +117,11 @@ impl Web {
             WebEnvironment::StandIn { http, .. } => TcpStream::connect(http).await,
         };
         let stream = place.map_err(|error| format!("cannot connect to {host}: {error}"))?;
-        ask(TokioIo::new(stream), host, path, most).await
+        send(TokioIo::new(stream), host, path, most).await
     }
 }
 
-async fn ask(
+async fn send(
     stream: impl rt::Read + rt::Write + Unpin + Send + 'static,
     host: &str,
     path: &str,
@@ -135,19 +135,19 @@ async fn ask(
         .header(CONNECTION, "close")
         .body(Empty::<Bytes>::new())
         .map_err(|error| error.to_string())?;
-    let answer = async {
+    let response = async {
         let (head, body) = sender.send_request(request).await.map_err(failed)?.into_parts();
         let body = Limited::new(body, most).collect().await;
         let body = body.map_err(|error| format!("incomplete response from {host}: {error}"))?;
         Ok(WebResponse { status: head.status.as_u16(), body: body.to_bytes() })
     };
-    tokio::pin!(answer);
+    tokio::pin!(response);
     // The connection is driven here, so that it ends with the caller.
     tokio::select! {
-        answer = &mut answer => answer,
+        response = &mut response => response,
         ended = connection => {
             ended.map_err(failed)?;
-            answer.await
+            response.await
         }
     }
 }

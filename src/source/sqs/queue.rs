@@ -12,9 +12,8 @@ use aws_sdk_sqs::types::{
     DeleteMessageBatchRequestEntry, MessageSystemAttributeName, QueueAttributeName,
 };
 
-use super::SqsSettings;
-use super::hand::MessageGuard;
-use super::message::Content;
+use super::in_flight::MessageHandle;
+use super::settings::SqsSettings;
 use crate::aws::CONNECT_TIMEOUT;
 
 /// Maximum number of messages in one call.
@@ -39,15 +38,23 @@ pub(super) struct Queue {
 
 /// A delivered message.
 #[derive(Debug)]
-pub(super) struct Received {
+pub(super) struct ReceivedMessage {
     pub id: String,
-    pub handle: String,
-    pub content: Content,
+    pub receipt_handle: String,
+    pub content: MessageContent,
+}
+
+/// The content that SQS delivered.
+#[derive(Debug)]
+pub(super) struct MessageContent {
+    pub body: String,
+    /// How often SQS has delivered it, including this time.
+    pub receives: u32,
 }
 
 /// A failed entry of a call; possibly all entries failed.
 #[derive(Debug)]
-pub(super) struct Failed {
+pub(super) struct FailedEntry {
     /// Its position in the call.
     pub at: usize,
     /// A retry would fail again.
@@ -103,7 +110,7 @@ impl Queue {
     ///
     /// # Errors
     /// The error of the SDK.
-    pub(super) async fn receive(&self) -> Result<Vec<Received>, String> {
+    pub(super) async fn receive(&self) -> Result<Vec<ReceivedMessage>, String> {
         let call = self.client.receive_message().queue_url(&self.url);
         let call = call.max_number_of_messages(10).wait_time_seconds(WAIT_SECONDS);
         let call = call.message_system_attribute_names(RECEIVES);
@@ -113,11 +120,11 @@ impl Queue {
         // SQS returns all three with every message.
         Ok(messages
             .filter_map(|message| {
-                let (id, handle) = (message.message_id?, message.receipt_handle?);
+                let (id, receipt_handle) = (message.message_id?, message.receipt_handle?);
                 let receives = message.attributes.as_ref().and_then(|all| all.get(&RECEIVES));
                 let receives = receives.and_then(|receives| receives.parse().ok()).unwrap_or(1);
-                let content = Content { body: message.body?, receives };
-                Some(Received { id, handle, content })
+                let content = MessageContent { body: message.body?, receives };
+                Some(ReceivedMessage { id, receipt_handle, content })
             })
             .collect())
     }
@@ -136,10 +143,10 @@ impl Queue {
     }
 
     /// Deletes at most ten messages; returns those that failed.
-    pub(super) async fn delete(&self, handles: &[MessageGuard]) -> Vec<Failed> {
+    pub(super) async fn delete(&self, handles: &[MessageHandle]) -> Vec<FailedEntry> {
         let entries = handles.iter().enumerate().map(|(at, handle)| {
             let entry = DeleteMessageBatchRequestEntry::builder().id(at.to_string());
-            let entry = entry.receipt_handle(&handle.receipt).build();
+            let entry = entry.receipt_handle(&handle.receipt_handle).build();
             entry.expect("an entry requires only an ID and a receipt handle")
         });
         let call = self.client.delete_message_batch().queue_url(&self.url);
@@ -150,14 +157,14 @@ impl Queue {
     }
 
     /// Sets the visibility timeout of at most ten messages, from now on; returns those that failed.
-    pub(super) async fn show_in(
+    pub(super) async fn change_visibility(
         &self,
-        handles: &[MessageGuard],
+        handles: &[MessageHandle],
         visibility: Duration,
-    ) -> Vec<Failed> {
+    ) -> Vec<FailedEntry> {
         let entries = handles.iter().enumerate().map(|(at, handle)| {
             let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(at.to_string());
-            let entry = entry.receipt_handle(&handle.receipt);
+            let entry = entry.receipt_handle(&handle.receipt_handle);
             let entry = entry.visibility_timeout(seconds(visibility)).build();
             entry.expect("an entry requires only an ID and a receipt handle")
         });
@@ -170,16 +177,16 @@ impl Queue {
 }
 
 /// The failed entries, by the positions in their IDs.
-fn failed(entries: &[BatchResultErrorEntry]) -> Vec<Failed> {
+fn failed(entries: &[BatchResultErrorEntry]) -> Vec<FailedEntry> {
     let failed = entries.iter().filter_map(|entry| {
         let why = format!("{}: {}", entry.code(), entry.message().unwrap_or_default());
-        Some(Failed { at: entry.id().parse().ok()?, for_good: entry.sender_fault, why })
+        Some(FailedEntry { at: entry.id().parse().ok()?, for_good: entry.sender_fault, why })
     });
     failed.collect()
 }
 
-fn all_failed(handles: &[MessageGuard], why: &str) -> Vec<Failed> {
-    let failed = |at| Failed { at, for_good: false, why: why.to_owned() };
+fn all_failed(handles: &[MessageHandle], why: &str) -> Vec<FailedEntry> {
+    let failed = |at| FailedEntry { at, for_good: false, why: why.to_owned() };
     (0..handles.len()).map(failed).collect()
 }
 
