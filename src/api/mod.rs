@@ -2,7 +2,7 @@
 //! of SES and changes the definitions.
 //!
 //! A request (`request`) passes the limits of its head (`head`), its body is read within limits
-//! (`unverified`), and its signature is verified (`signature`; without keys, its origin by
+//! (`unverified`), and its signature is verified (`keys`, `signature`; without keys, its origin by
 //! `origin`). Its format is that of version 2 (`v2`, JSON), of version 1 (`v1`, a form and XML) or
 //! of the extensions (`extensions`). It becomes an [`Operation`](operation::Operation), which reads
 //! or changes the definitions in their [`Book`](crate::catalog::Book) within the limits of the
@@ -10,13 +10,18 @@
 //! (`audit`).
 
 mod audit;
+mod authorization;
 mod changes;
 mod endpoint;
 mod error;
 mod extensions;
 mod head;
+mod keys;
 mod operation;
 mod origin;
+mod output;
+mod page;
+mod put_mode;
 mod rate;
 mod request;
 mod signature;
@@ -26,4 +31,4 @@ mod v2;
 mod xml;
 
 pub(crate) use endpoint::{ApiDeps, ApiSettings, api_router};
-pub(crate) use signature::Keys;
+pub(crate) use keys::ApiKeys;

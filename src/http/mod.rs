@@ -5,6 +5,7 @@ mod admin;
 mod fd_limit;
 mod heads;
 mod listener;
+mod peer_group;
 mod places;
 mod progress;
 mod same_site;
@@ -17,6 +18,7 @@ use axum::routing::get;
 pub use admin::{Admin, AdminAccess, admin_router};
 pub use fd_limit::connections_within;
 pub use listener::{Listener, ListenerSettings, Peer};
+pub(crate) use peer_group::PeerGroup;
 pub use same_site::{NotSameSite, SameSiteOnly, same_site};
 pub use tls::{ListenerTls, Tls, TlsFiles};
 

@@ -9,13 +9,13 @@
 //! because behind a load balancer every client has the balancer's address.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use super::peer_group::PeerGroup;
 use super::progress::Connection;
 use crate::telemetry::CloseReason;
 
@@ -41,9 +41,9 @@ pub(super) struct ConnectionPlace {
 #[derive(Debug, Default)]
 struct Strangers {
     /// Oldest first.
-    connections: BTreeMap<u64, (IpAddr, Arc<Connection>)>,
+    connections: BTreeMap<u64, (PeerGroup, Arc<Connection>)>,
     /// The number of connections of each peer.
-    by_peer: HashMap<IpAddr, usize>,
+    by_peer: HashMap<PeerGroup, usize>,
     next: u64,
 }
 
@@ -96,7 +96,7 @@ impl Drop for ConnectionPlace {
 
 impl Strangers {
     fn add(&mut self, connection: &Arc<Connection>) -> u64 {
-        let peer = peer_of(connection.peer().ip());
+        let peer = PeerGroup::of(connection.peer().ip());
         let number = self.next;
         self.next += 1;
         self.connections.insert(number, (peer, Arc::clone(connection)));
@@ -121,8 +121,8 @@ impl Strangers {
             return false;
         };
         let has_many =
-            |peer: &IpAddr| self.by_peer.get(peer).is_some_and(|number| *number >= average);
-        let waiting = |(peer, connection): &(IpAddr, Arc<Connection>)| {
+            |peer: &PeerGroup| self.by_peer.get(peer).is_some_and(|number| *number >= average);
+        let waiting = |(peer, connection): &(PeerGroup, Arc<Connection>)| {
             has_many(peer) && connection.awaits_head()
         };
         let oldest = self.connections.iter().find(|(_, stranger)| waiting(stranger));
@@ -133,17 +133,6 @@ impl Strangers {
         connection.report_close(CloseReason::Displaced);
         connection.displaced.notify_one();
         true
-    }
-}
-
-/// An IPv6 /64 network counts as one peer, because a host can use any address in it.
-fn peer_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => {
-            let network = u128::from(address) >> 64 << 64;
-            IpAddr::V6(Ipv6Addr::from(network))
-        }
     }
 }
 
@@ -216,14 +205,5 @@ mod tests {
         assert!(is_displaced(&working).await);
         drop(first);
         assert!(enter(&places, &from("10.0.0.2")).await.is_some());
-    }
-
-    #[test]
-    fn peer_is_an_ipv4_address_or_an_ipv6_network() {
-        let peer = |text: &str| peer_of(text.parse().expect("an address"));
-        assert_eq!(peer("10.0.0.1"), peer("::ffff:10.0.0.1"));
-        assert_ne!(peer("10.0.0.1"), peer("10.0.0.2"));
-        assert_eq!(peer("2001:db8::1"), peer("2001:db8::ffff:0:0:1"));
-        assert_ne!(peer("2001:db8::1"), peer("2001:db8:0:1::1"));
     }
 }

@@ -16,8 +16,8 @@ use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::peer_group::PeerGroup;
 use super::rejected::RejectedMessage;
+use crate::http::PeerGroup;
 use crate::limits::SNS_BODY_BYTES_MAX;
 use crate::telemetry::SnsRejection;
 

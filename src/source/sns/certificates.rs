@@ -18,8 +18,8 @@ use super::certificate_store::{CertificateStore, StoredCertificate};
 use super::fetch_queue::FetchQueue;
 use super::key_cache::{CachedKey, KeyCache};
 use super::no_key::{KeyResult, NoKey};
-use super::peer_group::PeerGroup;
 use super::topic::{CertificateUrl, Topic};
+use crate::http::PeerGroup;
 use crate::offload::offload;
 use crate::telemetry::{CertificateOutcome, LogLimiter};
 

@@ -12,9 +12,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::no_key::KeyResult;
-use super::peer_group::PeerGroup;
 use super::sketch::Sketch;
 use super::topic::{CertificateUrl, Topic};
+use crate::http::PeerGroup;
 
 /// Interval of fetches of new names, and the burst allowed after a pause.
 const FETCH_EVERY: Duration = Duration::from_secs(3);

@@ -20,7 +20,6 @@ mod fetch_queue;
 mod key_cache;
 mod message;
 mod no_key;
-mod peer_group;
 mod rejected;
 mod response;
 mod signature;

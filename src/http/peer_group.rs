@@ -1,17 +1,17 @@
-//! The network that a message comes from.
+//! The network that a connection or a message comes from.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 /// The sender's network: an IPv4 address, or the /64 network of an IPv6 address, which a single
 /// host may own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct PeerGroup(IpAddr);
+pub(crate) struct PeerGroup(IpAddr);
 
 // === impl PeerGroup ===
 
 impl PeerGroup {
     #[must_use]
-    pub(super) fn of(address: IpAddr) -> Self {
+    pub(crate) fn of(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
             IpAddr::V6(address) => {
                 let network = address.to_bits() & !u128::from(u64::MAX);
