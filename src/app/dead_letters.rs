@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tokio::time::timeout_at;
 
-use super::StartError;
-use super::engine::TimeLeft;
+use super::error::StartError;
+use super::time_left::TimeLeft;
 use crate::aws::AwsEnvironment;
 use crate::clock::Clock;
 use crate::config::Config;

@@ -3,7 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
-use super::{EngineDeps, StartError};
+use super::engine_deps::EngineDeps;
+use super::error::StartError;
 use crate::ack::Ledger;
 use crate::clock::Clock;
 use crate::config::{Acknowledge, Ambiguous};
@@ -49,7 +50,7 @@ pub async fn open_on(
 }
 
 /// A function that opens a journal.
-type Open = fn(
+type OpenJournal = fn(
     Arc<dyn Disk>,
     &Layouts,
     JournalSettings,
@@ -61,7 +62,7 @@ async fn open_by(
     disk: impl FnOnce() -> io::Result<Arc<dyn Disk>> + Send + 'static,
     deps: &EngineDeps<'_>,
     log_bytes: u64,
-    open: Open,
+    open: OpenJournal,
 ) -> io::Result<Opened> {
     let copies = &deps.config.copies;
     let settings = JournalSettings {

@@ -10,8 +10,13 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::definitions;
-use super::{Ended, Engine, EngineDeps, Environment, Sink, StartError, cloudwatch, journal};
+use super::drain::Ended;
+use super::engine::Engine;
+use super::engine_deps::EngineDeps;
+use super::environment::Environment;
+use super::error::StartError;
+use super::sink::AppSink;
+use super::{definitions, journal};
 use crate::ack::{DoneWhen, Ledger};
 use crate::aggregate::{Line, sorted_lines};
 use crate::aws::AwsEnvironment;
@@ -70,7 +75,7 @@ pub struct Replay {
 
 #[derive(Debug)]
 struct Publishing {
-    engine: Engine<Sink>,
+    engine: Engine<AppSink>,
     resumed: u64,
 }
 
@@ -136,11 +141,11 @@ impl Replay {
     /// As for [`super::App::bind`]; or the inputs cannot be listed or hold too many objects.
     pub async fn plan(
         config: Config,
-        around: Environment,
+        environment: Environment,
         settings: ReplaySettings,
         say: impl Fn(&str) + Send + Sync + 'static,
     ) -> Result<Self, ReplayError> {
-        let Environment { clock, aws, .. } = around;
+        let Environment { clock, aws, .. } = environment;
         let config = for_replay(config, &settings)?;
         let metrics = Metrics::new()
             .map_err(|error| StartError::Configuration(format!("metrics: {error}")))?;
@@ -175,7 +180,7 @@ impl Replay {
         let stop = CancellationToken::new();
         let times = Times { arrival_ms: now_ms, use_arrival: false };
         let (taker, publishing) = if let Some(opened) = opened {
-            let sink = cloudwatch(&config, aws.clone()).await?;
+            let sink = AppSink::new(&config, aws.clone()).await?;
             let publishing = Publishing::start(deps, rules, sink, opened).await;
             (publishing.taker(), Some(publishing))
         } else {
@@ -309,7 +314,7 @@ fn total(rules: RuleSet, times: Times) -> Taker {
 // === impl Publishing ===
 
 impl Publishing {
-    async fn start(deps: EngineDeps<'_>, rules: RuleSet, sink: Sink, opened: Opened) -> Self {
+    async fn start(deps: EngineDeps<'_>, rules: RuleSet, sink: AppSink, opened: Opened) -> Self {
         let mut resumed: u64 = opened.outstanding.iter().map(|(_, count)| count).sum();
         if deps.config.cloudwatch.ambiguous == Ambiguous::Drop {
             // They are dropped in this run and reported as dropped.

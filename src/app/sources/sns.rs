@@ -6,7 +6,8 @@ use axum::Router;
 use axum::extract::Request;
 use axum::routing::post;
 
-use super::{Engine, StartError};
+use crate::app::engine::Engine;
+use crate::app::error::StartError;
 use crate::config::Config;
 use crate::sink::MetricSink;
 use crate::source::sns::{
@@ -46,13 +47,17 @@ pub(super) fn certificates(
     Ok(Some(CertificateSource { web, store: store.transpose()? }))
 }
 
-/// The route of the endpoint; `None` without topics.
+/// The route of the endpoint; no route without topics.
 pub(super) fn router<S: MetricSink>(
     config: &Config,
     certificates: Option<CertificateSource>,
     engine: &Engine<S>,
 ) -> Router {
-    let Some(CertificateSource { web, store }) = certificates else { return Router::new() };
+    let Some((CertificateSource { web, store }, source)) =
+        certificates.zip(engine.sources.sns.clone())
+    else {
+        return Router::new();
+    };
     let sns = &config.sns;
     let settings = SnsSettings {
         topics: sns.topics.clone(),
@@ -63,9 +68,8 @@ pub(super) fn router<S: MetricSink>(
         signature_versions: sns.signature_versions.clone(),
         patience: sns.patience,
     };
-    let parts =
-        SnsDeps { source: engine.sns.clone(), metrics: Arc::clone(&engine.metrics), web, store };
-    let endpoint = SnsEndpoint::new(settings, parts);
+    let deps = SnsDeps { source, metrics: Arc::clone(&engine.metrics), web, store };
+    let endpoint = SnsEndpoint::new(settings, deps);
     let deliver = move |request: Request| async move { endpoint.deliver(request).await };
     Router::new().route(&sns.path, post(deliver))
 }
