@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::oneshot;
 
 use super::pending::PendingId;
-use super::stage::Outcome;
+use super::stage::RequestEnd;
 
 /// Carries the duty to report the outcome of a merged request. If it is dropped without [`AckGuard::split`],
 /// the request fails.
@@ -108,8 +108,8 @@ impl Drop for GuardState {
                 // An error means that the waiting task is gone.
                 let _ = tell.take().map(|tell| tell.send(!failed));
             }
-            GuardEnd::Request(pending) if failed => pending.finish(Outcome::Lost),
-            GuardEnd::Request(pending) => pending.finish(Outcome::Settled),
+            GuardEnd::Request(pending) if failed => pending.finish(RequestEnd::Lost),
+            GuardEnd::Request(pending) => pending.finish(RequestEnd::Settled),
             GuardEnd::Forwarding(of) if failed => of.failed.store(true, Ordering::Relaxed),
             GuardEnd::Forwarding(of) => of.forwarded(),
         }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::pending::PendingId;
 use super::request_id::RequestId;
-use super::stage::{DoneWhen, Outcome, Stage};
+use super::stage::{DoneWhen, RequestEnd, Stage};
 use super::table::{IdState, IdTable};
 use super::ticket::Ticket;
 use super::waiter::Waiter;
@@ -49,9 +49,9 @@ impl Ledger {
         let mut ids = self.0.ids();
         let Some(IdState::Pending(stage)) = ids.states.get(&id) else { return };
         let outcome = match *stage.borrow() {
-            Stage::Settled => Outcome::Settled,
-            Stage::Merged if *done_when == DoneWhen::Merged => Outcome::Settled,
-            Stage::Lost => Outcome::Lost,
+            Stage::Settled => RequestEnd::Settled,
+            Stage::Merged if *done_when == DoneWhen::Merged => RequestEnd::Settled,
+            Stage::Lost => RequestEnd::Lost,
             Stage::Reading | Stage::Forwarding | Stage::Merged | Stage::Refused(_) => return,
         };
         ids.states.insert(id, IdState::Done(*done_when, outcome));
@@ -76,7 +76,7 @@ impl Ledger {
         known.sort_unstable_by_key(|(_, left)| *left);
         let (now, mut ids) = (Instant::now(), self.0.ids());
         for (id, left) in known {
-            ids.states.insert(id, IdState::Done(DoneWhen::Merged, Outcome::Settled));
+            ids.states.insert(id, IdState::Done(DoneWhen::Merged, RequestEnd::Settled));
             ids.done(id, now + left, self.0.done_max);
         }
     }

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::refusal::Refusal;
 use super::request_id::RequestId;
-use super::stage::{DoneWhen, Outcome, Stage};
+use super::stage::{DoneWhen, RequestEnd, Stage};
 use super::table::{IdState, IdTable};
 
 /// An ID in progress: the only way to move it from stage to stage.
@@ -52,7 +52,7 @@ impl PendingId {
     }
 
     /// Starts the ID's lifetime, unless the ID is held.
-    pub(super) fn finish(&self, outcome: Outcome) {
+    pub(super) fn finish(&self, outcome: RequestEnd) {
         let IdTable { done_when, holds, life, done_max, .. } = &*self.table;
         let done = IdState::Done(*done_when, outcome);
         let stage = done.waiter().stage();

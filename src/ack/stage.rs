@@ -26,7 +26,7 @@ pub enum Stage {
 
 /// How a merged request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum RequestEnd {
     Settled,
     Lost,
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::refusal::Refusal;
 use super::request_id::RequestId;
-use super::stage::{DoneWhen, Outcome, Stage};
+use super::stage::{DoneWhen, RequestEnd, Stage};
 use super::waiter::Waiter;
 
 /// How long a permanently rejected request is remembered: one day. By then queues and streams have
@@ -44,7 +44,7 @@ pub(super) struct Ids {
 #[derive(Debug)]
 pub(super) enum IdState {
     Pending(watch::Sender<Stage>),
-    Done(DoneWhen, Outcome),
+    Done(DoneWhen, RequestEnd),
     /// Permanently rejected: retries get the same response without being read.
     Refused(Box<Refusal>),
 }
@@ -107,9 +107,9 @@ impl IdState {
         match self {
             Self::Pending(stage) => Waiter::pending(stage.subscribe()),
             Self::Refused(refusal) => Waiter::done(Stage::Refused((**refusal).clone())),
-            Self::Done(_, Outcome::Lost) => Waiter::done(Stage::Lost),
-            Self::Done(DoneWhen::Merged, Outcome::Settled) => Waiter::done(Stage::Merged),
-            Self::Done(DoneWhen::Settled, Outcome::Settled) => Waiter::done(Stage::Settled),
+            Self::Done(_, RequestEnd::Lost) => Waiter::done(Stage::Lost),
+            Self::Done(DoneWhen::Merged, RequestEnd::Settled) => Waiter::done(Stage::Merged),
+            Self::Done(DoneWhen::Settled, RequestEnd::Settled) => Waiter::done(Stage::Settled),
         }
     }
 }

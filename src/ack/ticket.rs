@@ -5,7 +5,7 @@ use tokio::sync::watch;
 use super::guard::AckGuard;
 use super::pending::PendingId;
 use super::refusal::{Refusal, RefusalReason};
-use super::stage::{DoneWhen, Outcome, Stage};
+use super::stage::{DoneWhen, RequestEnd, Stage};
 use super::waiter::Waiter;
 
 /// The right and the duty to process a request. Dropping it rejects the request.
@@ -47,7 +47,7 @@ impl Ticket {
         let Some(pending) = self.pending.take() else { return AckGuards::default() };
         let until_settled = pending.done_when() == DoneWhen::Settled;
         if !until_settled && !forwards {
-            pending.finish(Outcome::Settled);
+            pending.finish(RequestEnd::Settled);
             return AckGuards::default();
         }
         pending.merged(if forwards { Stage::Forwarding } else { Stage::Merged });

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::error::{ApiError, ErrorKind, Noun};
+use super::error::{ApiError, ApiResource, ErrorKind};
 use super::put_mode::PutMode;
 use crate::definitions::{
     ANY_CONFIGURATION_SET, ConfigurationSet, Definitions, Destination, DestinationExtensions,
@@ -21,7 +21,10 @@ pub(super) fn create_set(definitions: &mut Definitions, set: ConfigurationSet) -
     let sets = &mut definitions.configuration_sets;
     if sets.iter().any(|known| known.name == set.name) {
         let message = format!("Configuration set <{}> already exists.", set.name);
-        return Err(ApiError::new(ErrorKind::AlreadyExists(Noun::ConfigurationSet), message));
+        return Err(ApiError::new(
+            ErrorKind::AlreadyExists(ApiResource::ConfigurationSet),
+            message,
+        ));
     }
     if sets.iter().filter(|set| set.name != ANY_CONFIGURATION_SET).count() >= SETS_MAX {
         let message = format!("An account can have at most {SETS_MAX} configuration sets.");
@@ -63,7 +66,7 @@ pub(super) fn put_options(
 ) -> ChangeResult {
     let set = set_mut(definitions, name)?;
     let known = set.options.0.get_mut(member);
-    let noun = Noun::TrackingOptions;
+    let noun = ApiResource::TrackingOptions;
     match (mode, known.is_some()) {
         (PutMode::Create, true) => {
             let message = format!("Configuration set <{name}> already has {member}.");
@@ -132,7 +135,10 @@ pub(super) fn create_destination(
             "An event destination with name <{name}> already exists for configuration set \
              <{set_name}>."
         );
-        return Err(ApiError::new(ErrorKind::AlreadyExists(Noun::EventDestination), message));
+        return Err(ApiError::new(
+            ErrorKind::AlreadyExists(ApiResource::EventDestination),
+            message,
+        ));
     }
     if set.event_destinations.len() >= EVENT_DESTINATIONS_MAX {
         let message = format!(
@@ -230,7 +236,7 @@ fn destination_mut<'d>(
 
 fn no_set(name: &str) -> ApiError {
     let message = format!("Configuration set <{}> does not exist.", quote_name(name));
-    ApiError::new(ErrorKind::NotFound(Noun::ConfigurationSet), message)
+    ApiError::new(ErrorKind::NotFound(ApiResource::ConfigurationSet), message)
 }
 
 fn no_destination(set_name: &str, name: &str) -> ApiError {
@@ -238,7 +244,7 @@ fn no_destination(set_name: &str, name: &str) -> ApiError {
         "An event destination with name <{}> does not exist for configuration set <{set_name}>.",
         quote_name(name)
     );
-    ApiError::new(ErrorKind::NotFound(Noun::EventDestination), message)
+    ApiError::new(ErrorKind::NotFound(ApiResource::EventDestination), message)
 }
 
 #[cfg(test)]
@@ -266,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_has_10_000_sets_and_a_set_10_destinations() {
+    fn account_has_at_most_10_000_sets_and_a_set_10_destinations() {
         let mut definitions = Definitions::default();
         put_set_extensions(&mut definitions, "*", None).expect("it is no set of SES");
         for number in 0..SETS_MAX {
@@ -277,7 +283,7 @@ mod tests {
             kind(create_set(&mut definitions, set_of("more".to_owned()))),
             ErrorKind::LimitExceeded
         );
-        let exists = ErrorKind::AlreadyExists(Noun::ConfigurationSet);
+        let exists = ErrorKind::AlreadyExists(ApiResource::ConfigurationSet);
         assert_eq!(kind(create_set(&mut definitions, set_of("s7".to_owned()))), exists);
         for number in 0..EVENT_DESTINATIONS_MAX {
             let destination = destination_of(&format!("d{number}"), "a");
@@ -294,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn an_update_keeps_place_and_extensions_and_another_kind_drops_them() {
+    fn destination_update_keeps_place_and_extensions_and_another_kind_drops_them() {
         let mut definitions = Definitions::default();
         create_set(&mut definitions, set_of("prod".to_owned())).expect("there is room");
         for name in ["a", "b", "c"] {

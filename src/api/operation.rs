@@ -7,7 +7,7 @@ use serde_json::json;
 use super::changes::{self, TAGS};
 use super::error::ApiError;
 use super::output::OperationOutput;
-use super::page::Page;
+use super::page::SetsPage;
 use super::put_mode::PutMode;
 use crate::catalog::Book;
 use crate::definitions::{
@@ -21,7 +21,7 @@ pub(super) enum Operation {
     GetSet {
         set: String,
     },
-    ListSets(Page),
+    ListSets(SetsPage),
     DeleteSet {
         set: String,
     },

@@ -12,7 +12,7 @@ pub(super) const PAGE_MAX: usize = 1000;
 
 /// Selects the names to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Page {
+pub(super) struct SetsPage {
     /// Names that contain this, ignoring case.
     pub contains: Option<String>,
     pub size: usize,
@@ -20,9 +20,9 @@ pub(super) struct Page {
     pub token: Option<String>,
 }
 
-// === impl Page ===
+// === impl SetsPage ===
 
-impl Page {
+impl SetsPage {
     /// The names, sorted, so that pages stay consistent when sets are created or deleted between
     /// them. The set `*` is omitted, because SES does not have it.
     pub(super) fn of(&self, definitions: &Definitions) -> Result<OperationOutput, ApiError> {

@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn of_equal_peers_the_oldest_is_displaced() {
+    fn oldest_body_of_equal_peers_is_displaced() {
         let unverified = Arc::new(UnverifiedBodies::default());
         let places: Vec<BodyPlace> = (0..=32)
             .map(|last| unverified.enter(PeerGroup::of(peer(last)), "AKID".to_owned()))

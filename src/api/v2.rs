@@ -10,7 +10,7 @@ use super::changes::TAGS;
 use super::error::{ApiError, ErrorKind};
 use super::operation::Operation;
 use super::output::OperationOutput;
-use super::page::{PAGE_MAX, Page};
+use super::page::{PAGE_MAX, SetsPage};
 use super::put_mode::PutMode;
 use super::request::ApiRequest;
 use crate::definitions::{
@@ -190,7 +190,7 @@ fn list(list: ListPage) -> Result<Operation, ApiError> {
             .filter(|size| (1..=PAGE_MAX).contains(size))
             .ok_or_else(page_size_refusal)?,
     };
-    Ok(Operation::ListSets(Page { contains, size, token: list.next_token }))
+    Ok(Operation::ListSets(SetsPage { contains, size, token: list.next_token }))
 }
 
 fn page_size_refusal() -> ApiError {

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_to_be_kept_or_does_not_fit_is_not_and_room_comes_back() {
+    fn values_not_to_be_kept_or_without_room_are_left_out_and_room_is_returned() {
         let room = Arc::new(Semaphore::new(2 * LETTER_BYTES + 100));
         let path = Path::default();
         let mut one = letters(&room);

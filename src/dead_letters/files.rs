@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_directory_takes_nothing_and_loses_nothing_until_files_are_taken_out() {
+    fn full_directory_accepts_nothing_and_loses_nothing_until_files_are_moved_out() {
         let directory = tempfile::tempdir().expect("a directory");
         fs::write(directory.path().join("earlier.ndjson"), "12345\n").expect("written");
         fs::write(directory.path().join("of another program"), [0; 100]).expect("written");
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_taken_away_is_not_written_to_any_more() {
+    fn file_that_is_moved_away_is_not_written_any_more() {
         let (directory, elsewhere) =
             (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
         let mut files = files(&directory, 100, 1000);
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_written_has_failed_and_the_next_is_tried_anew() {
+    fn lines_that_cannot_be_written_fail_and_the_next_starts_a_new_file() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("letters");
         let mut files =

@@ -3,7 +3,7 @@
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::batch::DeadLetter;
-use super::line::{Origin, RefusedRequest};
+use super::line::{LetterOrigin, RefusedRequest};
 use super::unforwarded::Unforwarded;
 
 /// Maximum number of jobs written together.
@@ -21,7 +21,7 @@ pub(super) struct DeadLetterJob {
 
 #[derive(Debug)]
 pub(super) enum JobContents {
-    Unread(Vec<DeadLetter>, Origin),
+    Unread(Vec<DeadLetter>, LetterOrigin),
     Unforwarded(Vec<Unforwarded>),
     Refused(RefusedRequest),
 }

@@ -18,7 +18,7 @@ const WHY_CHARS_MAX: usize = 1000;
 
 /// The request that letters come from.
 #[derive(Clone, Debug)]
-pub(super) struct Origin {
+pub(super) struct LetterOrigin {
     source: String,
     request_id: String,
     arrival_ms: i64,
@@ -27,7 +27,7 @@ pub(super) struct Origin {
 /// A whole request that was rejected permanently.
 #[derive(Debug)]
 pub(super) struct RefusedRequest {
-    pub origin: Origin,
+    pub origin: LetterOrigin,
     pub why: String,
     /// Its content, if that may be stored.
     pub raw: Option<Box<[u8]>>,
@@ -52,9 +52,9 @@ struct LetterLine<'a> {
     raw_data: Option<String>,
 }
 
-// === impl Origin ===
+// === impl LetterOrigin ===
 
-impl Origin {
+impl LetterOrigin {
     pub(super) fn new(source: &[u8], request_id: &str, arrival_ms: i64) -> Self {
         let source = String::from_utf8_lossy(source).chars().take(SOURCE_CHARS_MAX).collect();
         Self { source, request_id: request_id.to_owned(), arrival_ms }
@@ -63,7 +63,7 @@ impl Origin {
 
 impl DeadLetter {
     /// The letter as a line, with the newline.
-    pub(super) fn line(&self, origin: &Origin) -> Vec<u8> {
+    pub(super) fn line(&self, origin: &LetterOrigin) -> Vec<u8> {
         let error_message = match self.kind {
             Unread::Malformed => "cannot be parsed: invalid JSON, Base64 or gzip, or truncated",
             Unread::UnknownType => "unknown event type, or an event without `mail`",
@@ -119,8 +119,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_says_what_it_holds_where_it_came_from_and_why() {
-        let origin = Origin::new(b"arn:\xff\"", "7", 1_795_176_000_123);
+    fn line_says_what_it_holds_where_it_came_from_and_why() {
+        let origin = LetterOrigin::new(b"arn:\xff\"", "7", 1_795_176_000_123);
         let letter =
             DeadLetter { kind: Unread::Malformed, record: 2, raw: Some((*b"{\"a").into()) };
         let line = String::from_utf8(letter.line(&origin)).expect("text");
@@ -138,10 +138,10 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_letter_of_the_longest_origin_is_within_its_bounds() {
+    fn largest_letter_of_the_longest_origin_is_within_its_limit() {
         let line_bytes_max = 40_000;
         let raw = Some(vec![0; raw_bytes_max(line_bytes_max)].into());
-        let origin = Origin::new(&[1; 10_000], &"\u{1}".repeat(1024), i64::MIN);
+        let origin = LetterOrigin::new(&[1; 10_000], &"\u{1}".repeat(1024), i64::MIN);
         let line = DeadLetter { kind: Unread::Malformed, record: u64::MAX, raw }.line(&origin);
         assert!(line.len() <= line_bytes_max, "{}", line.len());
     }

@@ -32,7 +32,7 @@ pub(crate) use writer::{DeadLetterWriter, LetterPlace};
 
 use self::batch::LETTER_BYTES;
 use self::job::{DeadLetterJob, JobContents};
-use self::line::{Origin, RefusedRequest};
+use self::line::{LetterOrigin, RefusedRequest};
 use self::outcomes::LetterOutcomes;
 pub(crate) use unforwarded::Unforwarded;
 
@@ -112,7 +112,7 @@ impl DeadLetters {
         if found.is_empty() {
             return None;
         }
-        let origin = Origin::new(source, request_id, arrival_ms);
+        let origin = LetterOrigin::new(source, request_id, arrival_ms);
         self.enqueue(JobContents::Unread(found, origin), room)
     }
 
@@ -140,7 +140,7 @@ impl DeadLetters {
                 "too many dead letters are waiting to be written",
             );
         };
-        let origin = Origin::new(source, request_id, arrival_ms);
+        let origin = LetterOrigin::new(source, request_id, arrival_ms);
         let refused = RefusedRequest { origin, why: why.to_owned(), raw: raw.map(Into::into) };
         // No task waits for it: the sender already has its response.
         let _ = self.enqueue(JobContents::Refused(refused), Some(room));

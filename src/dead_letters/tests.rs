@@ -26,7 +26,7 @@ fn files(directory: &tempfile::TempDir) -> LetterPlace {
 }
 
 #[tokio::test]
-async fn what_finds_no_room_is_full_and_room_comes_back_when_letters_are_kept() {
+async fn letters_without_room_are_full_and_room_is_returned_when_letters_are_kept() {
     let (directory, metrics) = (tempfile::tempdir().expect("a directory"), metrics());
     let (dead_letters, writer) =
         DeadLetters::new(&[Unread::Malformed], files(&directory), Arc::clone(&metrics));
@@ -64,7 +64,7 @@ async fn what_finds_no_room_is_full_and_room_comes_back_when_letters_are_kept() 
 }
 
 #[tokio::test]
-async fn what_is_left_at_the_end_has_failed() {
+async fn letters_left_at_the_end_have_failed() {
     let (directory, metrics) = (tempfile::tempdir().expect("a directory"), metrics());
     let (dead_letters, writer) =
         DeadLetters::new(&[Unread::Malformed], files(&directory), Arc::clone(&metrics));

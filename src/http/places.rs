@@ -24,7 +24,7 @@ const DISPLACE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The places of a listener. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(super) struct Places {
+pub(super) struct ConnectionPlaces {
     permits: Arc<Semaphore>,
     strangers: Arc<Mutex<Strangers>>,
 }
@@ -47,9 +47,9 @@ struct Strangers {
     next: u64,
 }
 
-// === impl Places ===
+// === impl ConnectionPlaces ===
 
-impl Places {
+impl ConnectionPlaces {
     pub(super) fn new(number: usize) -> Self {
         Self { permits: Arc::new(Semaphore::new(number)), strangers: Arc::default() }
     }
@@ -156,13 +156,16 @@ mod tests {
     }
 
     /// Asks for a place; returns it if it is free within a second.
-    async fn enter(places: &Places, connection: &Arc<Connection>) -> Option<ConnectionPlace> {
+    async fn enter(
+        places: &ConnectionPlaces,
+        connection: &Arc<Connection>,
+    ) -> Option<ConnectionPlace> {
         timeout(Duration::from_secs(1), places.enter(connection)).await.ok()
     }
 
     #[tokio::test(start_paused = true)]
     async fn oldest_stranger_gives_its_place_to_the_next_connection() {
-        let places = Places::new(2);
+        let places = ConnectionPlaces::new(2);
         let all = ["10.0.0.1", "10.0.0.1", "10.0.0.1"].map(from);
         let first = enter(&places, &all[0]).await.expect("a free place");
         let _second = enter(&places, &all[1]).await.expect("a free place");
@@ -176,7 +179,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn peer_with_few_connections_keeps_them_from_a_peer_with_many() {
-        let places = Places::new(4);
+        let places = ConnectionPlaces::new(4);
         let all = ["10.0.0.1", "10.0.0.2", "10.0.0.2", "10.0.0.2"].map(from);
         let mut entered = Vec::new();
         for connection in &all {
@@ -191,7 +194,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn connections_that_proved_themselves_or_work_keep_their_places() {
-        let places = Places::new(2);
+        let places = ConnectionPlaces::new(2);
         let (known, working) = (from("10.0.0.1"), from("10.0.0.1"));
         let first = enter(&places, &known).await.expect("a free place");
         first.keep();

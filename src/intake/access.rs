@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_of_several_keys_is_accepted_and_nothing_else() {
+    fn each_of_several_keys_is_accepted_and_nothing_else() {
         let keys = AccessKeys::new(&[AccessKey::new("old"), AccessKey::new("new")]);
         assert!(keys.accept(Some(b"old")));
         assert!(keys.accept(Some(b"new")));

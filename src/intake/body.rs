@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_that_comes_too_slowly_is_given_up() {
+    async fn body_that_arrives_too_slowly_is_given_up() {
         let slow = Err(RefusalReason::GivenUp);
         assert_eq!(read_slowly(Duration::from_secs(16), 10).await, (Ok(10), 160));
         // It never ends, whatever its pauses are.
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_left_of_a_refused_body_is_not_waited_for_long() {
+    async fn rest_of_a_rejected_body_is_read_for_a_limited_time() {
         for (pause_s, bytes_max, seconds) in [(1, 1000, 20), (60, 1000, 20), (1, 5, 5)] {
             let mut body = trickle(repeat_n((Duration::from_secs(pause_s), 1), 1000));
             let started = Instant::now();

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_comes_back_with_the_last_owner_and_is_used_again() {
+    fn buffer_returns_with_its_last_owner_and_is_reused() {
         let buffers = Buffers::keeping(2);
         let mut first = buffers.memory(100);
         first.extend_from_slice(b"one");
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_kept_than_allowed_and_what_is_too_large_goes_back() {
+    fn pool_keeps_a_limited_number_of_buffers_and_none_that_is_too_large() {
         let buffers = Buffers::keeping(2);
         let read = |room| buffers.body(Vec::with_capacity(room));
         drop([10, 30, 20, KEPT_BYTES_MAX + 1].map(read));

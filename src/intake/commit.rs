@@ -43,7 +43,7 @@ pub enum LetterContent<'r> {
 }
 
 /// Events of a request and the room reserved for them, sent after the merge.
-type Outgoing<'f> = Option<(&'f Forwarder, Room, Forwards)>;
+type ReservedForwards<'f> = Option<(&'f Forwarder, Room, Forwards)>;
 
 // === impl SourceIntake ===
 
@@ -188,7 +188,7 @@ impl Intake {
     /// Reserves room for the batch's events to forward, and takes them out of the batch. With a
     /// journal they are forwarded before the merge: after a crash a retry is known and not read, so
     /// its events would never be forwarded.
-    async fn forward_before(&self, batch: &mut Batch) -> Result<Outgoing<'_>, Refusal> {
+    async fn forward_before(&self, batch: &mut Batch) -> Result<ReservedForwards<'_>, Refusal> {
         let forwards = batch.forwards.as_ref().filter(|forwards| !forwards.is_empty());
         let Some((forwarder, forwards)) = self.forwarder.as_ref().zip(forwards) else {
             return Ok(None);

@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_are_taken_in_up_to_the_limit() {
+    fn requests_are_admitted_up_to_the_limit() {
         let in_flight = InFlight::new(2, 100);
         let first = in_flight.enter().expect("one of two");
         let _second = in_flight.enter().expect("two of two");

@@ -58,7 +58,7 @@ fn reason(admitted: Result<(), Refusal>) -> Option<RefusalReason> {
 }
 
 #[test]
-fn while_counts_are_overdue_nothing_new_is_taken_that_would_wait_for_them() {
+fn new_requests_that_wait_for_counts_are_rejected_while_counts_are_overdue() {
     let layouts = Layouts::default();
     for (age_ms, expected) in [(45_000, None), (45_001, Some(RefusalReason::Behind))] {
         let intake = intake(age_ms, &layouts);
@@ -68,7 +68,7 @@ fn while_counts_are_overdue_nothing_new_is_taken_that_would_wait_for_them() {
 }
 
 #[test]
-fn while_draining_nothing_new_is_taken() {
+fn new_requests_are_rejected_while_draining() {
     let intake = intake(0, &Layouts::default());
     assert_eq!(reason(intake.admit(false)), None);
     intake.drain();
@@ -78,7 +78,7 @@ fn while_draining_nothing_new_is_taken() {
 }
 
 #[tokio::test]
-async fn a_request_is_judged_to_its_end_by_the_rules_that_it_began_with() {
+async fn request_keeps_the_rules_that_it_began_with() {
     let layouts = Layouts::default();
     let intake = intake(0, &layouts);
     let merged = async |batch: Batch| {
@@ -100,7 +100,7 @@ async fn a_request_is_judged_to_its_end_by_the_rules_that_it_began_with() {
 }
 
 #[tokio::test]
-async fn a_request_without_room_is_refused_and_leaves_no_trace() {
+async fn request_without_room_is_rejected_and_leaves_no_trace() {
     let layouts = Layouts::default();
     let intake = intake(0, &layouts);
     let mut batch = intake.batch();

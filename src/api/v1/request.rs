@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::form::RequestForm;
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::operation::Operation;
-use crate::api::page::{PAGE_MAX, Page};
+use crate::api::page::{PAGE_MAX, SetsPage};
 use crate::api::put_mode::PutMode;
 use crate::api::request::ApiRequest;
 use crate::definitions::{quote_name, read_options, read_set};
@@ -47,7 +47,7 @@ pub(crate) fn parse(request: &ApiRequest) -> Result<V1Request, ApiError> {
         "ListConfigurationSets" => {
             let size = form.text("MaxItems").map(str::parse::<usize>).transpose();
             let size = size.map_err(|_| ApiError::bad_request("MaxItems must be a number."))?;
-            Operation::ListSets(Page {
+            Operation::ListSets(SetsPage {
                 contains: None,
                 size: size.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX),
                 token: form.text("NextToken").map(str::to_owned),

@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_held_before_is_taken_off_and_ranges_are_exact() {
+    fn counts_before_the_run_are_subtracted_and_ranges_are_exact() {
         for open in 4..=7 {
             let comparison = compare(&[("Send", 15), ("Open", open)], 0, 0);
             assert!(comparison.passed && comparison.exact, "{comparison:?}");
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn differences_pass_up_to_the_doubt_that_is_named() {
+    fn differences_pass_up_to_the_reported_doubt() {
         let too_many = [("Send", 18), ("Open", 4)];
         assert!(compare(&too_many, 3, 0).passed);
         assert!(!compare(&too_many, 3, 0).exact);
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn a_series_that_nobody_sent_is_a_difference() {
+    fn series_that_was_not_sent_is_a_difference() {
         let comparison = compare(&[("Send", 15), ("Open", 4), ("Click", 1)], 0, 0);
         assert!(!comparison.passed);
         assert_eq!(comparison.differences[0].metric, "Click");

@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 
-use super::head::{ACCESS_KEY, Head, REQUEST_ID, REQUEST_ID_BYTES_MAX, header_text};
+use super::head::{ACCESS_KEY, DeliveryHead, REQUEST_ID, REQUEST_ID_BYTES_MAX, header_text};
 use super::response::http_response;
 use crate::ack::{Admission, Refusal, RefusalReason, RequestId, SourceKind, Ticket, Waiter};
 use crate::intake::body::{ExpandedBody, discard, expand, read};
@@ -72,7 +72,7 @@ struct AdmittedRequest {
 
 /// A delivery whose body has arrived.
 struct ReceivedDelivery {
-    head: Head,
+    head: DeliveryHead,
     body: Bytes,
     budget: Budget,
     /// The ID from the header, or else from the body.
@@ -174,7 +174,7 @@ impl FirehoseEndpoint {
             let refusal = Refusal::new(RefusalReason::Unauthorized, "missing or wrong access key");
             return DeliveryResponse::refused(echo, refusal);
         }
-        let admitted = match Head::read(headers, path) {
+        let admitted = match DeliveryHead::read(headers, path) {
             Ok(head) => self.admit(head, body).await,
             Err(refusal) => Err((echo, refusal)),
         };
@@ -197,7 +197,11 @@ impl FirehoseEndpoint {
     }
 
     /// Looks up the ID, reads the body, and processes it even if the connection closes.
-    async fn admit(&self, head: Head, body: &mut Body) -> Result<AdmittedRequest, RefusedDelivery> {
+    async fn admit(
+        &self,
+        head: DeliveryHead,
+        body: &mut Body,
+    ) -> Result<AdmittedRequest, RefusedDelivery> {
         let mut ticket = None;
         if let Some(request_id) = &head.request_id {
             let id = RequestId::new(SourceKind::Firehose, &head.source, request_id.as_bytes());
@@ -260,7 +264,11 @@ impl FirehoseEndpoint {
     }
 
     /// Checks the limits and the drain, then reads the body.
-    async fn read_body(&self, head: &Head, body: &mut Body) -> Result<(Bytes, Charge), Refusal> {
+    async fn read_body(
+        &self,
+        head: &DeliveryHead,
+        body: &mut Body,
+    ) -> Result<(Bytes, Charge), Refusal> {
         let shared = &self.0;
         let mut charge = shared.source.enter(0)?;
         let bytes_max = shared.settings.body_bytes;

@@ -12,4 +12,4 @@ mod permit;
 
 pub use notification::{Notification, Object};
 pub use object::{Objects, client};
-pub use permit::{Forbidden, Permit};
+pub use permit::{ForbiddenObject, Permit};

@@ -34,7 +34,7 @@ pub struct Notification {
 
 /// All formats at once; the fields that are present tell which one it is.
 #[derive(Deserialize)]
-struct Message {
+struct NotificationMessage {
     #[serde(rename = "Records")]
     records: Option<Vec<NotificationRecord>>,
     #[serde(rename = "Event")]
@@ -47,7 +47,7 @@ struct Message {
     region: Option<String>,
     #[serde(rename = "detail-type")]
     detail_type: Option<String>,
-    detail: Option<Detail>,
+    detail: Option<NotificationDetail>,
 }
 
 #[derive(Deserialize)]
@@ -56,11 +56,11 @@ struct NotificationRecord {
     event_source: String,
     event_name: String,
     aws_region: Option<String>,
-    s3: Detail,
+    s3: NotificationDetail,
 }
 
 #[derive(Deserialize)]
-struct Detail {
+struct NotificationDetail {
     bucket: Bucket,
     object: NamedObject,
 }
@@ -102,7 +102,7 @@ impl Notification {
         if !MARKS.iter().any(|mark| memmem::find(body, mark.as_bytes()).is_some()) {
             return None;
         }
-        let message: Message = serde_json::from_slice(body).ok()?;
+        let message: NotificationMessage = serde_json::from_slice(body).ok()?;
         if let Some(inner) = message.inner.filter(|_| level == 0) {
             return Self::read_at(inner.as_bytes(), 1);
         }
@@ -137,7 +137,7 @@ impl Notification {
         Some(notification)
     }
 
-    fn add(&mut self, is_made: bool, of: Detail, key: String, region: Option<String>) {
+    fn add(&mut self, is_made: bool, of: NotificationDetail, key: String, region: Option<String>) {
         if !is_made {
             self.others += 1;
             return;
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn events_that_speak_of_s3_are_no_notifications() {
+    fn events_that_mention_s3_are_not_notifications() {
         for body in [
             r#"{"eventType":"Send","mail":{"headers":[{"name":"X","value":"aws:s3"}]}}"#,
             r#"{"Records":[{"eventSource":"aws:sqs","body":"aws:s3"}]}"#,
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_of_a_version() {
+    fn object_id_depends_on_the_version() {
         let of = |key, version, etag| object(key, version, etag).id();
         assert_eq!(of("a", Some("v"), Some("e")), of("a", Some("v"), None));
         assert_ne!(of("a", Some("v"), None), of("a", Some("w"), None));

@@ -30,7 +30,7 @@ pub struct Permit {
 
 /// Why the objects of a message are not read. Always permanent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Forbidden {
+pub enum ForbiddenObject {
     #[error("{object} is in a bucket that is not listed in sqs.buckets")]
     NotListed { object: String },
     #[error(
@@ -56,27 +56,27 @@ impl Permit {
     ///
     /// # Errors
     /// One of them is forbidden, so none may be read.
-    pub fn judge(&self, notification: &Notification) -> Result<(), Forbidden> {
+    pub fn judge(&self, notification: &Notification) -> Result<(), ForbiddenObject> {
         let objects = &notification.objects;
         if objects.len() > OBJECTS_MAX {
-            return Err(Forbidden::TooMany { objects: objects.len() });
+            return Err(ForbiddenObject::TooMany { objects: objects.len() });
         }
         objects.iter().try_for_each(|object| self.judge_one(object))
     }
 
-    fn judge_one(&self, object: &Object) -> Result<(), Forbidden> {
+    fn judge_one(&self, object: &Object) -> Result<(), ForbiddenObject> {
         let shown = || object.shown();
         let is_listed = self.buckets.contains(&object.bucket);
         if !is_listed && !self.buckets.is_empty() {
-            return Err(Forbidden::NotListed { object: shown() });
+            return Err(ForbiddenObject::NotListed { object: shown() });
         }
         if !is_listed && !is_plain(&object.bucket) {
-            return Err(Forbidden::NotPlain { object: shown() });
+            return Err(ForbiddenObject::NotPlain { object: shown() });
         }
         let texts = [&object.version, &object.etag, &object.sequencer];
         let is_sound = (1..=KEY_BYTES_MAX).contains(&object.key.len())
             && texts.into_iter().flatten().all(|text| text.len() <= VERSION_BYTES_MAX);
-        if is_sound { Ok(()) } else { Err(Forbidden::Name { object: shown() }) }
+        if is_sound { Ok(()) } else { Err(ForbiddenObject::Name { object: shown() }) }
     }
 }
 
@@ -135,7 +135,7 @@ mod tests {
             "m\u{e4}il",
         ] {
             let why = any.judge(&naming(name, "a"));
-            assert!(matches!(why, Err(Forbidden::NotPlain { .. })), "{name:?}: {why:?}");
+            assert!(matches!(why, Err(ForbiddenObject::NotPlain { .. })), "{name:?}: {why:?}");
         }
         let arn = "arn:aws:s3:eu-west-1:123456789012:accesspoint/mine";
         let listed = Permit::new(vec!["mail".into(), arn.into()]);
@@ -143,22 +143,22 @@ mod tests {
         assert_eq!(listed.judge(&naming(arn, "a")), Ok(()));
         for name in ["mail2", "mine--ol-s3", "arn:aws:s3:::mail"] {
             let why = listed.judge(&naming(name, "a"));
-            assert!(matches!(why, Err(Forbidden::NotListed { .. })), "{name}: {why:?}");
+            assert!(matches!(why, Err(ForbiddenObject::NotListed { .. })), "{name}: {why:?}");
         }
     }
 
     #[test]
-    fn names_that_s3_does_not_allow_are_refused_and_shown_shortly() {
+    fn names_that_s3_does_not_allow_are_rejected_and_shown_shortened() {
         let any = Permit::default();
         assert_eq!(any.judge(&naming("mail", &"k".repeat(1024))), Ok(()));
         for key in ["", &"k".repeat(1025), &"\u{1b}".repeat(1 << 20)] {
             let why = any.judge(&naming("mail", key)).expect_err("it is refused");
-            assert!(matches!(why, Forbidden::Name { .. }));
+            assert!(matches!(why, ForbiddenObject::Name { .. }));
             let text = why.to_string();
             assert!(text.len() < 2500 && !text.contains('\u{1b}'), "{text}");
         }
         let mut many = naming("mail", "a");
         many.objects = vec![many.objects[0].clone(); OBJECTS_MAX + 1];
-        assert_eq!(any.judge(&many), Err(Forbidden::TooMany { objects: OBJECTS_MAX + 1 }));
+        assert_eq!(any.judge(&many), Err(ForbiddenObject::TooMany { objects: OBJECTS_MAX + 1 }));
     }
 }

@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_of_sns_is_known_up_to_a_root() {
+    fn certificate_of_sns_is_verified_up_to_a_root() {
         let Chain { root, between, leaf } = chain(&leaf("sns.amazonaws.com"));
         let roots = roots(&[&root]);
         let whole =
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_of_sns_now_and_by_a_known_issuer_is_refused() {
+    fn certificate_of_another_name_time_or_issuer_is_rejected() {
         let good = chain(&leaf("sns.amazonaws.com"));
         let known = roots(&[&good.root]);
         let read = |chain: &Chain| {
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_are_no_certificates_are_refused() {
+    fn files_without_a_certificate_are_rejected() {
         let good = chain(&leaf("sns.amazonaws.com")).leaf.pem();
         for bytes in [
             "",
@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn issuers_are_looked_for_at_amazons_authority_alone() {
+    fn issuers_are_fetched_from_amazons_authority_only() {
         let url_of = |url: &str| {
             let mut params = leaf("sns.amazonaws.com");
             params.custom_extensions = vec![access(url)];

@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn known_key_stays_while_it_cannot_be_fetched_anew_and_nobody_waits_for_that() {
+    async fn known_key_stays_while_it_cannot_be_refreshed_and_no_message_waits_for_that() {
         let (certificates, topic) = away().await;
         let url = url_of(&topic, 1);
         let eternal = Ok(Arc::new(SigningKey::eternal()));

@@ -134,7 +134,7 @@ mod tests {
     const ARN: &str = "arn:aws:sns:us-east-1:123456789012:ses-events";
 
     #[test]
-    fn a_certificate_is_at_the_host_of_its_topics_region() {
+    fn certificate_url_is_at_the_host_of_its_topics_region() {
         for (arn, url) in [
             (ARN, "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-0a1B.pem"),
             (ARN, "https://sns.us-east-1.amazonaws.com:443/SimpleNotificationService-0a1B.pem"),
@@ -155,7 +155,7 @@ mod tests {
 
     /// Known attacks: a host that only starts, ends or looks like SNS's, S3 in particular.
     #[test]
-    fn every_other_address_of_a_certificate_is_refused() {
+    fn certificate_url_at_any_other_address_is_rejected() {
         let good = "/SimpleNotificationService-0a1b.pem";
         for host in [
             "http://sns.us-east-1.amazonaws.com",
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_is_named_after_sns() {
+    fn certificate_names_are_those_of_sns() {
         for (arn, name) in [
             (ARN, "sns.amazonaws.com"),
             (ARN, "sns.us-east-1.amazonaws.com"),
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subscription_is_confirmed_at_the_same_host_for_this_topic_and_token_alone() {
+    fn subscription_is_confirmed_at_the_same_host_for_this_topic_and_token_only() {
         let host = "https://sns.us-east-1.amazonaws.com";
         let plain = format!("/?Action=ConfirmSubscription&TopicArn={ARN}&Token=2336abc");
         for path in [

@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_is_hidden_twice_as_long_each_time_and_never_longer_than_sqs_can() {
+    fn message_is_hidden_twice_as_long_each_time_and_never_longer_than_sqs_allows() {
         let visibility = Duration::from_mins(1);
         let minutes = |receives| hidden_for(visibility, receives).as_secs() / 60;
         assert_eq!([0, 1, 2, 3, 7].map(minutes), [1, 1, 2, 4, 64]);

@@ -8,7 +8,7 @@ use crate::ack::{Admission, Refusal, RefusalReason, Ticket, Waiter};
 use crate::dead_letters::DeadLetterBatch;
 use crate::intake::{LetterContent, MeteredBatch, Patience, RequestKey, SourceIntake};
 use crate::pipeline::Batch;
-use crate::source::s3::{Forbidden, Notification, Object};
+use crate::source::s3::{ForbiddenObject, Notification, Object};
 use crate::telemetry::ObjectOutcome;
 
 /// Counts the objects that a message names, each as its own request. A rejection of one does not
@@ -40,7 +40,7 @@ pub(super) async fn merge_objects(
 }
 
 /// Leaves the message in the queue until its redrive policy moves it.
-fn refusal(why: &Forbidden) -> Refusal {
+fn refusal(why: &ForbiddenObject) -> Refusal {
     Refusal::new(RefusalReason::Forbidden, why.to_string())
 }
 

@@ -21,7 +21,7 @@ const LAST_ANSWER: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 /// How a round of polling ended.
-enum Round {
+enum PollRound {
     /// As many messages as one call can return.
     Full,
     Some,
@@ -41,12 +41,12 @@ pub(super) async fn poll(shared: Arc<SqsShared>) {
         }
         shared.in_flight.set_pollers(rounds.len());
         let Some(ended) = rounds.join_next().await else { break };
-        match ended.unwrap_or_else(|_| Round::Failed("receiving panicked".to_owned())) {
-            Round::Full => pollers = (pollers + 1).min(shared.settings.pollers),
-            Round::Some => {}
-            Round::Empty => pollers = (pollers - 1).max(1),
-            Round::Draining => continue,
-            Round::Failed(why) => {
+        match ended.unwrap_or_else(|_| PollRound::Failed("receiving panicked".to_owned())) {
+            PollRound::Full => pollers = (pollers + 1).min(shared.settings.pollers),
+            PollRound::Some => {}
+            PollRound::Empty => pollers = (pollers - 1).max(1),
+            PollRound::Draining => continue,
+            PollRound::Failed(why) => {
                 pollers = 1;
                 shared.metrics.sqs_failed_calls.add(1);
                 if shared.warnings.allow() {
@@ -65,21 +65,21 @@ pub(super) async fn poll(shared: Arc<SqsShared>) {
     shared.in_flight.set_pollers(0);
 }
 
-async fn round(shared: Arc<SqsShared>) -> Round {
+async fn round(shared: Arc<SqsShared>) -> PollRound {
     let room = tokio::select! {
-        () = shared.drain.cancelled() => return Round::Draining,
+        () = shared.drain.cancelled() => return PollRound::Draining,
         room = shared.in_flight.room(10) => room,
     };
     let mut room = Some(room);
     let places = Arc::clone(&shared.working).acquire_many_owned(10);
     let mut places = tokio::select! {
-        () = shared.drain.cancelled() => return Round::Draining,
+        () = shared.drain.cancelled() => return PollRound::Draining,
         // The semaphore is never closed.
         places = places => places.ok(),
     };
     while let Err(refusal) = shared.source.intake.admit(shared.source.until_settled) {
         if refusal.reason == RefusalReason::Draining {
-            return Round::Draining;
+            return PollRound::Draining;
         }
         sleep(LOOK_AGAIN).await;
     }
@@ -87,12 +87,12 @@ async fn round(shared: Arc<SqsShared>) -> Round {
     let received = tokio::select! {
         received = shared.queue.receive() => received,
         () = async { shared.drain.cancelled().await; sleep(LAST_ANSWER).await } => {
-            return Round::Draining;
+            return PollRound::Draining;
         }
     };
     let received = match received {
         Ok(received) => received,
-        Err(why) => return Round::Failed(why),
+        Err(why) => return PollRound::Failed(why),
     };
     let count = received.len();
     shared.metrics.sqs_messages_received.add(count as u64);
@@ -106,8 +106,8 @@ async fn round(shared: Arc<SqsShared>) -> Round {
         }
     }
     match count {
-        0 => Round::Empty,
-        MESSAGES_MAX => Round::Full,
-        _ => Round::Some,
+        0 => PollRound::Empty,
+        MESSAGES_MAX => PollRound::Full,
+        _ => PollRound::Some,
     }
 }

@@ -30,7 +30,7 @@ const RECEIVES: MessageSystemAttributeName = MessageSystemAttributeName::Approxi
 
 /// A client of one queue.
 #[derive(Debug)]
-pub(super) struct Queue {
+pub(super) struct QueueClient {
     client: Client,
     url: String,
     visibility: i32,
@@ -79,9 +79,9 @@ pub fn region_of(queue_url: &str) -> Option<&str> {
     region.strip_suffix(".amazonaws.com").or_else(|| region.strip_suffix(".amazonaws.com.cn"))
 }
 
-// === impl Queue ===
+// === impl QueueClient ===
 
-impl Queue {
+impl QueueClient {
     pub(super) fn new(sdk: &SdkConfig, settings: &SqsSettings) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_region_is_found_in_urls_of_aws_alone() {
+    fn region_is_found_in_urls_of_aws_only() {
         for (url, region) in [
             ("https://sqs.eu-west-1.amazonaws.com/123456789012/mail", Some("eu-west-1")),
             ("https://sqs.cn-north-1.amazonaws.com.cn/123456789012/mail", Some("cn-north-1")),
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_elsewhere_is_its_own_endpoint() {
+    fn queue_outside_aws_is_its_own_endpoint() {
         for (url, endpoint) in [
             ("https://sqs.eu-west-1.amazonaws.com/123456789012/mail", None),
             ("http://127.0.0.1:4566/000000000000/mail", Some("http://127.0.0.1:4566")),

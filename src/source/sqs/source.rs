@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::in_flight::InFlightMessages;
 use super::object_source::ObjectSource;
-use super::queue::Queue;
+use super::queue::QueueClient;
 use super::settings::SqsSettings;
 use super::shared::SqsShared;
 use super::{poller, upkeep};
@@ -49,7 +49,7 @@ impl SqsSource {
         let SqsDeps { source, metrics, supervisor, drain, .. } = parts;
         let (deletions, deleting) = mpsc::unbounded_channel();
         let shared = Arc::new(SqsShared {
-            queue: Queue::new(sdk, &settings),
+            queue: QueueClient::new(sdk, &settings),
             in_flight: InFlightMessages::new(settings.held_messages, settings.visibility),
             settings,
             source,
