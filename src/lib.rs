@@ -5,8 +5,8 @@
 //! source (Firehose, SNS, SQS, S3) or a file --bytes--> ses (values, wrappings, events)
 //!   --Event--> rules (which destinations take it) --series--> pipeline (a request's own counts)
 //!   --Delta--> aggregate (one merge into the epoch) --sealed epoch--> sink (PutMetricData)
-//!   --settled--> ack (the request is answered)
-//! pipeline --events as they came--> forward (Firehose, SNS, EventBridge) --taken--> ack
+//!   --settled--> ack (the request is acknowledged)
+//! pipeline --events as they came--> forward (Firehose, SNS, EventBridge) --accepted--> ack
 //! ```
 //!
 //! Five invariants hold the parts together:

@@ -108,7 +108,7 @@ async fn request_is_not_acknowledged_before_its_events_are_forwarded() {
                 assert_eq!(known(&ledger, "a").stage(), Stage::Merged);
                 published();
             }
-            let last = known(&ledger, "a").answered(done_when == DoneWhen::Settled).await;
+            let last = known(&ledger, "a").acknowledged(done_when == DoneWhen::Settled).await;
             let settled = done_when == DoneWhen::Settled;
             assert_eq!(last, if settled { Stage::Settled } else { Stage::Merged });
         }

@@ -36,7 +36,7 @@ impl Waiter {
 
     /// Waits until the request can be acknowledged: it is merged and forwarded and, with
     /// `until_settled`, its counts are settled. Also returns when that can no longer happen.
-    pub async fn answered(&mut self, until_settled: bool) -> Stage {
+    pub async fn acknowledged(&mut self, until_settled: bool) -> Stage {
         self.wait(|stage| match stage {
             Stage::Reading | Stage::Forwarding => false,
             Stage::Merged => !until_settled,

@@ -17,7 +17,7 @@ use crate::definitions::quote_name;
 use crate::http::Peer;
 use crate::telemetry::{LogLimiter, Metrics};
 
-/// LimitedLines lines are written at most this often.
+/// Limited lines are written at most this often.
 const LINE_SPAN: Duration = Duration::from_secs(1);
 /// Bytes of a path that are logged.
 const PATH_BYTES_MAX: usize = 64;

@@ -1,4 +1,4 @@
-//! The SES API for configuration sets and event destinations: it answers AWS clients in the format
+//! The SES API for configuration sets and event destinations: it responds to AWS clients in the format
 //! of SES and changes the definitions.
 //!
 //! A request (`request`) passes the limits of its head (`head`), its body is read within limits

@@ -13,7 +13,7 @@ use crate::telemetry::{LetterOutcome, LogLimiter, Metrics};
 pub(super) struct LetterOutcomes {
     metrics: Arc<Metrics>,
     errors: LogLimiter,
-    /// DeadLetterBatch without an outcome yet.
+    /// Letters without an outcome yet.
     unsettled: watch::Sender<u64>,
 }
 

@@ -74,10 +74,10 @@ impl LetterStream {
 
     /// Makes one call. Removes the accepted records, and returns the first error.
     async fn put(&self, records: &mut Vec<Vec<u8>>) -> Result<Option<String>, CallFailure> {
-        let answers = self.0.put(records.iter().cloned()).await?;
-        let why = answers.iter().find_map(|answer| answer.clone().err());
-        let mut answers = answers.iter();
-        records.retain(|_| answers.next().is_some_and(Result::is_err));
+        let results = self.0.put(records.iter().cloned()).await?;
+        let why = results.iter().find_map(|result| result.clone().err());
+        let mut results = results.iter();
+        records.retain(|_| results.next().is_some_and(Result::is_err));
         Ok(why)
     }
 }

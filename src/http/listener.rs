@@ -204,13 +204,13 @@ impl ListenerShared {
             let is_health = matches!(request.uri().path(), LIVEZ | READYZ);
             let mut request = request.map(|body| SteadyBody::new(body, Arc::clone(&connection)));
             request.extensions_mut().insert(Peer(connection.peer()));
-            let (place, answer) = (Arc::clone(&place), service.call(request));
+            let (place, response) = (Arc::clone(&place), service.call(request));
             async move {
-                let answer = answer.await?;
-                if answer.status().is_success() && !is_health {
+                let response = response.await?;
+                if response.status().is_success() && !is_health {
                     place.keep();
                 }
-                Ok::<_, std::convert::Infallible>(answer.map(|body| end.with(body)))
+                Ok::<_, std::convert::Infallible>(response.map(|body| end.with(body)))
             }
         });
         let draining = self.drain.is_cancelled();

@@ -301,7 +301,7 @@ fn end_claim(claim: Claim, mut waiter: Waiter, until_settled: bool) {
         return claim.counted();
     }
     tokio::spawn(async move {
-        waiter.answered(true).await;
+        waiter.acknowledged(true).await;
         claim.counted();
     });
 }

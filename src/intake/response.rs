@@ -27,7 +27,7 @@ impl SourceIntake {
         deadline: Instant,
         done: RequestOutcome,
     ) -> Response {
-        let stage = timeout_at(deadline, waiter.answered(self.until_settled)).await;
+        let stage = timeout_at(deadline, waiter.acknowledged(self.until_settled)).await;
         let failed = |outcome, error: &'static str| Response { outcome, error: Some(error.into()) };
         match stage.unwrap_or_else(|_| waiter.stage()) {
             Stage::Settled => Response { outcome: done, error: None },

@@ -156,7 +156,8 @@ impl Ministack {
     /// Whether a queue is empty, including messages in flight.
     async fn is_empty(&self, queue: &str) -> bool {
         use aws_sdk_sqs::types::QueueAttributeName::{
-            ApproximateNumberOfMessages as Visible, ApproximateNumberOfMessagesNotVisible as Taken,
+            ApproximateNumberOfMessages as Visible,
+            ApproximateNumberOfMessagesNotVisible as InFlight,
         };
         let config = aws_sdk_sqs::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
@@ -165,10 +166,12 @@ impl Ministack {
             .credentials_provider(Credentials::new("AKID", "secret", None, None, "tests"))
             .build();
         let call = aws_sdk_sqs::Client::from_conf(config).get_queue_attributes().queue_url(queue);
-        let answer = call.attribute_names(Visible).attribute_names(Taken).send().await;
+        let answer = call.attribute_names(Visible).attribute_names(InFlight).send().await;
         let answer = answer.expect("the emulator answers");
         let attributes = answer.attributes().expect("it has some");
-        [Visible, Taken].iter().all(|name| attributes.get(name).is_some_and(|count| count == "0"))
+        [Visible, InFlight]
+            .iter()
+            .all(|name| attributes.get(name).is_some_and(|count| count == "0"))
     }
 
     /// Deletes everything.

@@ -81,7 +81,7 @@ async fn subscriptions(app: &TestApp, outcome: &str) -> u64 {
     app.metric(&format!("postmeter_sns_subscriptions_total{{outcome=\"{outcome}\"}}")).await
 }
 
-// === what is believed ===
+// === accepted messages ===
 
 #[tokio::test(flavor = "multi_thread")]
 async fn signed_notifications_are_counted_and_their_certificate_is_fetched_once() {
@@ -203,7 +203,7 @@ async fn message_without_an_event_is_counted_and_kept() {
     assert!(letters.contains(TOPIC) && letters.contains("m-0"), "topic and message: {letters}");
 }
 
-// === what is refused ===
+// === rejected messages ===
 
 /// None of these is counted, and none of them causes a fetch except of SNS's own certificate.
 #[tokio::test(flavor = "multi_thread")]

@@ -203,10 +203,10 @@ impl Objects {
         let call = call.set_expected_bucket_owner(self.owner.clone());
         let etag = object.etag.as_ref().filter(|_| object.version.is_none());
         let call = call.set_if_match(etag.map(|etag| format!("\"{etag}\"")));
-        let answer = match call.send().await {
-            Ok(answer) => answer,
-            Err(SdkError::ServiceError(answer))
-                if matches!(answer.raw().status().as_u16(), 404 | 412) =>
+        let response = match call.send().await {
+            Ok(response) => response,
+            Err(SdkError::ServiceError(response))
+                if matches!(response.raw().status().as_u16(), 404 | 412) =>
             {
                 return Ok(None);
             }
@@ -215,10 +215,10 @@ impl Objects {
                 return Err(why(&error, region.unwrap_or_default(), self.owner.as_deref()));
             }
         };
-        let len = answer.content_length().and_then(|len| u64::try_from(len).ok()).unwrap_or(0);
+        let len = response.content_length().and_then(|len| u64::try_from(len).ok()).unwrap_or(0);
         self.metrics.s3_bytes.add(len);
         Ok(Some(ObjectDownload {
-            body: SyncIoBridge::new(answer.body.into_async_read()),
+            body: SyncIoBridge::new(response.body.into_async_read()),
             left: len,
         }))
     }
@@ -226,7 +226,7 @@ impl Objects {
 
 /// Why an object cannot be read, in one line.
 fn why(error: &SdkError<GetObjectError>, region: &str, owner: Option<&str>) -> String {
-    let SdkError::ServiceError(answer) = error else {
+    let SdkError::ServiceError(response) = error else {
         // The innermost cause is the most specific, such as a refused connection.
         let mut cause: &dyn Error = error;
         while let Some(deeper) = cause.source() {
@@ -234,7 +234,7 @@ fn why(error: &SdkError<GetObjectError>, region: &str, owner: Option<&str>) -> S
         }
         return shown(&format!("{error}: {cause}"));
     };
-    let (raw, fault) = (answer.raw(), answer.err());
+    let (raw, fault) = (response.raw(), response.err());
     let status = raw.status().as_u16();
     let code = shown(fault.code().unwrap_or("no error code"));
     let own_region = raw.headers().get("x-amz-bucket-region").filter(|own| *own != region);

@@ -56,15 +56,15 @@ impl Permit {
     ///
     /// # Errors
     /// One of them is forbidden, so none may be read.
-    pub fn judge(&self, notification: &Notification) -> Result<(), ForbiddenObject> {
+    pub fn check(&self, notification: &Notification) -> Result<(), ForbiddenObject> {
         let objects = &notification.objects;
         if objects.len() > OBJECTS_MAX {
             return Err(ForbiddenObject::TooMany { objects: objects.len() });
         }
-        objects.iter().try_for_each(|object| self.judge_one(object))
+        objects.iter().try_for_each(|object| self.check_one(object))
     }
 
-    fn judge_one(&self, object: &Object) -> Result<(), ForbiddenObject> {
+    fn check_one(&self, object: &Object) -> Result<(), ForbiddenObject> {
         let shown = || object.shown();
         let is_listed = self.buckets.contains(&object.bucket);
         if !is_listed && !self.buckets.is_empty() {
@@ -107,7 +107,7 @@ mod tests {
     fn only_plain_names_are_read_unless_buckets_are_listed() {
         let any = Permit::default();
         for name in ["mail", "mail-events.eu-west-1", "123", &"a".repeat(63)] {
-            assert_eq!(any.judge(&naming(name, "a")), Ok(()), "{name}");
+            assert_eq!(any.check(&naming(name, "a")), Ok(()), "{name}");
         }
         for name in [
             "",
@@ -134,15 +134,15 @@ mod tests {
             "ma\nil",
             "m\u{e4}il",
         ] {
-            let why = any.judge(&naming(name, "a"));
+            let why = any.check(&naming(name, "a"));
             assert!(matches!(why, Err(ForbiddenObject::NotPlain { .. })), "{name:?}: {why:?}");
         }
         let arn = "arn:aws:s3:eu-west-1:123456789012:accesspoint/mine";
         let listed = Permit::new(vec!["mail".into(), arn.into()]);
-        assert_eq!(listed.judge(&naming("mail", "a")), Ok(()));
-        assert_eq!(listed.judge(&naming(arn, "a")), Ok(()));
+        assert_eq!(listed.check(&naming("mail", "a")), Ok(()));
+        assert_eq!(listed.check(&naming(arn, "a")), Ok(()));
         for name in ["mail2", "mine--ol-s3", "arn:aws:s3:::mail"] {
-            let why = listed.judge(&naming(name, "a"));
+            let why = listed.check(&naming(name, "a"));
             assert!(matches!(why, Err(ForbiddenObject::NotListed { .. })), "{name}: {why:?}");
         }
     }
@@ -150,15 +150,15 @@ mod tests {
     #[test]
     fn names_that_s3_does_not_allow_are_rejected_and_shown_shortened() {
         let any = Permit::default();
-        assert_eq!(any.judge(&naming("mail", &"k".repeat(1024))), Ok(()));
+        assert_eq!(any.check(&naming("mail", &"k".repeat(1024))), Ok(()));
         for key in ["", &"k".repeat(1025), &"\u{1b}".repeat(1 << 20)] {
-            let why = any.judge(&naming("mail", key)).expect_err("it is refused");
+            let why = any.check(&naming("mail", key)).expect_err("it is refused");
             assert!(matches!(why, ForbiddenObject::Name { .. }));
             let text = why.to_string();
             assert!(text.len() < 2500 && !text.contains('\u{1b}'), "{text}");
         }
         let mut many = naming("mail", "a");
         many.objects = vec![many.objects[0].clone(); OBJECTS_MAX + 1];
-        assert_eq!(any.judge(&many), Err(ForbiddenObject::TooMany { objects: OBJECTS_MAX + 1 }));
+        assert_eq!(any.check(&many), Err(ForbiddenObject::TooMany { objects: OBJECTS_MAX + 1 }));
     }
 }

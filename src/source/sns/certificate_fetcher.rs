@@ -53,17 +53,17 @@ impl CertificateFetcher {
         let fetching = tokio::spawn(async move {
             timeout(FETCH_PATIENCE, fetcher.fetch_and_verify(&url, &topic)).await
         });
-        let fetched = match fetching.await {
-            Ok(fetched) => fetched.unwrap_or_else(|_| away("fetching it took too long")),
+        let result = match fetching.await {
+            Ok(result) => result.unwrap_or_else(|_| away("fetching it took too long")),
             Err(_) => away("reading it panicked"),
         };
-        let outcome = match &fetched {
+        let outcome = match &result {
             Ok(_) => CertificateOutcome::Fetched,
             Err(NoKey::Away(_) | NoKey::Missing(_)) => CertificateOutcome::Failed,
             Err(NoKey::Wrong(_)) => CertificateOutcome::Wrong,
         };
         self.metrics.sns_certificates.increment(outcome);
-        fetched
+        result
     }
 
     async fn fetch_and_verify(

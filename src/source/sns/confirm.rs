@@ -50,7 +50,7 @@ impl Confirmer {
         let ticket = match self.done.admit(id) {
             Admission::New(ticket) => ticket,
             Admission::Known(mut waiter) => {
-                return match waiter.answered(false).await {
+                return match waiter.acknowledged(false).await {
                     Stage::Refused(refusal) => Err(refusal),
                     _ => Ok(()),
                 };

@@ -122,7 +122,7 @@ async fn wait(
     mut outcome: RequestOutcome,
 ) -> Result<RequestOutcome, Refusal> {
     for mut waiter in waiters {
-        match waiter.answered(shared.source.until_settled).await {
+        match waiter.acknowledged(shared.source.until_settled).await {
             Stage::Settled | Stage::Merged => {}
             Stage::Lost => {
                 shared.source.ledger.release(request);

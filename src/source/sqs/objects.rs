@@ -18,7 +18,7 @@ pub(super) async fn merge_objects(
     from: &ObjectSource,
     notification: Notification,
 ) -> Result<Vec<Waiter>, Refusal> {
-    from.permit.judge(&notification).map_err(|why| {
+    from.permit.check(&notification).map_err(|why| {
         shared.metrics.s3_objects.add(ObjectOutcome::Forbidden, notification.objects.len() as u64);
         refusal(&why)
     })?;

@@ -114,9 +114,9 @@ impl QueueClient {
         let call = self.client.receive_message().queue_url(&self.url);
         let call = call.max_number_of_messages(10).wait_time_seconds(WAIT_SECONDS);
         let call = call.message_system_attribute_names(RECEIVES);
-        let answer = call.visibility_timeout(self.visibility).send().await;
-        let answer = answer.map_err(|error| DisplayErrorContext(error).to_string())?;
-        let messages = answer.messages.unwrap_or_default().into_iter();
+        let response = call.visibility_timeout(self.visibility).send().await;
+        let response = response.map_err(|error| DisplayErrorContext(error).to_string())?;
+        let messages = response.messages.unwrap_or_default().into_iter();
         // SQS returns all three with every message.
         Ok(messages
             .filter_map(|message| {
@@ -137,9 +137,9 @@ impl QueueClient {
     pub(super) async fn has_redrive_policy(&self) -> Result<bool, String> {
         let name = QueueAttributeName::RedrivePolicy;
         let call = self.client.get_queue_attributes().queue_url(&self.url);
-        let answer = call.attribute_names(name.clone()).send().await;
-        let answer = answer.map_err(|error| DisplayErrorContext(error).to_string())?;
-        Ok(answer.attributes.is_some_and(|attributes| attributes.contains_key(&name)))
+        let response = call.attribute_names(name.clone()).send().await;
+        let response = response.map_err(|error| DisplayErrorContext(error).to_string())?;
+        Ok(response.attributes.is_some_and(|attributes| attributes.contains_key(&name)))
     }
 
     /// Deletes at most ten messages; returns those that failed.
@@ -151,7 +151,7 @@ impl QueueClient {
         });
         let call = self.client.delete_message_batch().queue_url(&self.url);
         match call.set_entries(Some(entries.collect())).send().await {
-            Ok(answer) => failed(answer.failed()),
+            Ok(response) => failed(response.failed()),
             Err(error) => all_failed(handles, &DisplayErrorContext(error).to_string()),
         }
     }
@@ -170,7 +170,7 @@ impl QueueClient {
         });
         let call = self.client.change_message_visibility_batch().queue_url(&self.url);
         match call.set_entries(Some(entries.collect())).send().await {
-            Ok(answer) => failed(answer.failed()),
+            Ok(response) => failed(response.failed()),
             Err(error) => all_failed(handles, &DisplayErrorContext(error).to_string()),
         }
     }
