@@ -51,7 +51,7 @@ pub mod ses;
 #[cfg(test)]
 mod simulation;
 pub mod sink;
-pub mod source;
+mod source;
 mod supervisor;
 pub mod synth;
 pub mod telemetry;

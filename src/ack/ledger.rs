@@ -15,11 +15,11 @@ use super::waiter::Waiter;
 
 /// The requests that the daemon knows. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Ledger(Arc<IdTable>);
+pub(crate) struct Ledger(Arc<IdTable>);
 
 /// The ledger's verdict on an ID.
 #[derive(Debug)]
-pub enum Admission {
+pub(crate) enum Admission {
     /// Unknown or already forgotten: the caller must process it.
     New(Ticket),
     /// In progress or done: the caller waits for the result.
@@ -32,19 +32,19 @@ impl Ledger {
     /// Keeps each done ID for `life`, and at most `done_max` of them; beyond that the oldest are
     /// evicted. An ID in progress is never evicted.
     #[must_use]
-    pub fn new(done_when: DoneWhen, life: Duration, done_max: usize) -> Self {
+    pub(crate) fn new(done_when: DoneWhen, life: Duration, done_max: usize) -> Self {
         Self(Arc::new(IdTable::new(done_when, false, life, done_max)))
     }
 
     /// As [`Ledger::new`], but the lifetime of a done ID starts at its release, because its sender
     /// can retry until then.
     #[must_use]
-    pub fn holding(done_when: DoneWhen, life: Duration, done_max: usize) -> Self {
+    pub(crate) fn holding(done_when: DoneWhen, life: Duration, done_max: usize) -> Self {
         Self(Arc::new(IdTable::new(done_when, true, life, done_max)))
     }
 
     /// Releases a done ID. Has no effect on an ID that is in progress or unknown.
-    pub fn release(&self, id: RequestId) {
+    pub(crate) fn release(&self, id: RequestId) {
         let IdTable { done_when, life, done_max, .. } = &*self.0;
         let mut ids = self.0.ids();
         let Some(IdState::Pending(stage)) = ids.states.get(&id) else { return };
@@ -60,7 +60,7 @@ impl Ledger {
 
     /// Looks up an ID, and registers it if it is new.
     #[must_use]
-    pub fn admit(&self, id: RequestId) -> Admission {
+    pub(crate) fn admit(&self, id: RequestId) -> Admission {
         let mut ids = self.0.ids();
         ids.expire(Instant::now());
         if let Some(state) = ids.states.get(&id) {
@@ -72,7 +72,7 @@ impl Ledger {
     }
 
     /// Restores requests that an earlier process merged, each with its remaining lifetime.
-    pub fn restore(&self, mut known: Vec<(RequestId, Duration)>) {
+    pub(crate) fn restore(&self, mut known: Vec<(RequestId, Duration)>) {
         known.sort_unstable_by_key(|(_, left)| *left);
         let (now, mut ids) = (Instant::now(), self.0.ids());
         for (id, left) in known {
@@ -83,21 +83,21 @@ impl Ledger {
 
     /// The number of IDs in the ledger.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         let mut ids = self.0.ids();
         // Otherwise the IDs of a source without traffic would never expire.
         ids.expire(Instant::now());
         ids.states.len()
     }
 
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// The number of done IDs evicted before the end of their lifetime.
     #[must_use]
-    pub fn evicted(&self) -> u64 {
+    pub(crate) fn evicted(&self) -> u64 {
         self.0.ids().evicted
     }
 }

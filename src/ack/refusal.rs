@@ -43,7 +43,7 @@ labels! {
 
 /// A rejection before the merge: the request has no effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     pub reason: RefusalReason,
     pub message: Cow<'static, str>,
 }
@@ -99,7 +99,7 @@ impl RefusalReason {
 
 impl Refusal {
     #[must_use]
-    pub fn new(reason: RefusalReason, message: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn new(reason: RefusalReason, message: impl Into<Cow<'static, str>>) -> Self {
         Self { reason, message: message.into() }
     }
 }

@@ -4,14 +4,14 @@ use super::refusal::Refusal;
 
 /// When an ID is done. From then on its lifetime runs, and it may be evicted if there are too many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DoneWhen {
+pub(crate) enum DoneWhen {
     Merged,
     Settled,
 }
 
 /// The stage that a request has reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stage {
+pub(crate) enum Stage {
     Reading,
     /// Counted, and the ID is kept. Its events are still being forwarded, and the response waits
     /// for them.

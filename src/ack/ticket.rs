@@ -10,14 +10,14 @@ use super::waiter::Waiter;
 
 /// The right and the duty to process a request. Dropping it rejects the request.
 #[derive(Debug)]
-pub struct Ticket {
+pub(crate) struct Ticket {
     pending: Option<PendingId>,
     stage: watch::Receiver<Stage>,
 }
 
 /// What the caller must keep while it processes a merged request.
 #[derive(Debug, Default)]
-pub struct AckGuards {
+pub(crate) struct AckGuards {
     /// Travels with the counts; `None` when no caller waits for them.
     pub counts: Option<AckGuard>,
     /// Travels with the forwarded events; `None` when there are none.
@@ -33,7 +33,7 @@ impl Ticket {
 
     /// Rejects the request. The ID is forgotten unless the rejection is permanent. Returns the
     /// refusal for the sender.
-    pub fn refuse(mut self, refusal: Refusal) -> Refusal {
+    pub(crate) fn refuse(mut self, refusal: Refusal) -> Refusal {
         if let Some(pending) = self.pending.take() {
             pending.refuse(refusal.clone());
         }
@@ -43,7 +43,7 @@ impl Ticket {
     /// Marks the request as being merged, which cannot be undone. `forwards`: some of its events
     /// are forwarded.
     #[must_use]
-    pub fn merged(mut self, forwards: bool) -> AckGuards {
+    pub(crate) fn merged(mut self, forwards: bool) -> AckGuards {
         let Some(pending) = self.pending.take() else { return AckGuards::default() };
         let until_settled = pending.done_when() == DoneWhen::Settled;
         if !until_settled && !forwards {
@@ -63,7 +63,7 @@ impl Ticket {
 
     /// Waits for the request as a retry would.
     #[must_use]
-    pub fn waiter(&self) -> Waiter {
+    pub(crate) fn waiter(&self) -> Waiter {
         Waiter::pending(self.stage.clone())
     }
 }

@@ -6,7 +6,7 @@ use super::stage::Stage;
 
 /// Waits for a request that is in progress or done.
 #[derive(Clone, Debug)]
-pub struct Waiter(WaiterState);
+pub(crate) struct Waiter(WaiterState);
 
 #[derive(Clone, Debug)]
 enum WaiterState {
@@ -27,7 +27,7 @@ impl Waiter {
 
     /// The current stage of the request.
     #[must_use]
-    pub fn stage(&self) -> Stage {
+    pub(crate) fn stage(&self) -> Stage {
         match &self.0 {
             WaiterState::Pending(stage) => stage.borrow().clone(),
             WaiterState::Done(stage) => stage.clone(),
@@ -36,7 +36,7 @@ impl Waiter {
 
     /// Waits until the request can be acknowledged: it is merged and forwarded and, with
     /// `until_settled`, its counts are settled. Also returns when that can no longer happen.
-    pub async fn acknowledged(&mut self, until_settled: bool) -> Stage {
+    pub(crate) async fn acknowledged(&mut self, until_settled: bool) -> Stage {
         self.wait(|stage| match stage {
             Stage::Reading | Stage::Forwarding => false,
             Stage::Merged => !until_settled,
@@ -46,7 +46,7 @@ impl Waiter {
     }
 
     /// Waits until the request is at a stage that satisfies `enough`.
-    pub async fn wait(&mut self, enough: impl FnMut(&Stage) -> bool) -> Stage {
+    pub(crate) async fn wait(&mut self, enough: impl FnMut(&Stage) -> bool) -> Stage {
         if let WaiterState::Pending(stage) = &mut self.0 {
             // An error means that the ID has left the ledger; its last stage is still valid.
             let _ = stage.wait_for(enough).await;

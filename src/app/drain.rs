@@ -22,7 +22,7 @@ const START_LASTS: Duration = Duration::from_mins(10);
 
 /// How an engine ended.
 #[derive(Debug)]
-pub struct Ended {
+pub(crate) struct Ended {
     /// Counts that could not be published in time and are lost with the process.
     pub left: Vec<Line>,
     /// The sum of the counts that could not be published in time, on disk or lost.
@@ -36,7 +36,7 @@ impl<S: MetricSink> Engine<S> {
     /// Publishes until `stop`, or until a long-lived task fails. Then it cancels `drain`, so that
     /// sources stop, and publishes the rest. Part of the grace period is reserved for the steps
     /// that follow.
-    pub async fn run(
+    pub(crate) async fn run(
         &self,
         stop: impl Future<Output = ()>,
         drain: CancellationToken,

@@ -20,7 +20,7 @@ use crate::telemetry::{Gauges, Metrics};
 
 /// An engine that accepts deliveries; it publishes while it [runs](Engine::run).
 #[derive(Debug)]
-pub struct Engine<S> {
+pub(crate) struct Engine<S> {
     pub endpoint: FirehoseEndpoint,
     pub intake: Arc<Intake>,
     pub sources: SourceIntakes,
@@ -38,7 +38,7 @@ pub struct Engine<S> {
 
 impl<S: MetricSink> Engine<S> {
     /// Connects the parts, and restores the journal of an earlier process.
-    pub async fn start(
+    pub(crate) async fn start(
         deps: EngineDeps<'_>,
         rules: RuleSet,
         sink: S,
@@ -93,7 +93,7 @@ impl<S: MetricSink> Engine<S> {
     }
 
     /// Reads the gauges, except those of queues.
-    pub fn gauges(&self) -> impl Fn() -> Gauges + Send + Sync + 'static {
+    pub(crate) fn gauges(&self) -> impl Fn() -> Gauges + Send + Sync + 'static {
         let (metrics, intake) = (Arc::clone(&self.metrics), Arc::clone(&self.intake));
         let aggregator = Arc::clone(&self.aggregator);
         let ledgers: Vec<Ledger> = self.sources.ledgers().cloned().collect();

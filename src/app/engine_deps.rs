@@ -12,7 +12,7 @@ use crate::telemetry::Metrics;
 
 /// The parts of an engine, except where its counts go.
 #[derive(Clone, Debug)]
-pub struct EngineDeps<'c> {
+pub(crate) struct EngineDeps<'c> {
     pub config: &'c Config,
     pub layouts: Layouts,
     pub metrics: Arc<Metrics>,

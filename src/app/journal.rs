@@ -41,7 +41,7 @@ pub(super) async fn open(deps: &EngineDeps<'_>) -> Result<Option<Opened>, StartE
 /// Reads the journal on a disk and starts to write it; a log file is full at `log_bytes`. The start
 /// is not watched.
 #[cfg(test)]
-pub async fn open_on(
+pub(crate) async fn open_on(
     disk: impl FnOnce() -> io::Result<Arc<dyn Disk>> + Send + 'static,
     deps: &EngineDeps<'_>,
     log_bytes: u64,

@@ -61,7 +61,7 @@ pub(super) fn bind(
 ///
 /// # Errors
 /// The file that cannot be used, and why.
-pub fn check_tls(config: &Config) -> Result<(), String> {
+pub(crate) fn check_tls(config: &Config) -> Result<(), String> {
     tls_files(&config.listen).map_or(Ok(()), |files| files.check())
 }
 

@@ -23,12 +23,19 @@ mod time_left;
 
 pub use daemon::{App, Drained};
 pub use definitions::EXAMPLE_DEFINITIONS;
-pub use drain::Ended;
-pub use engine::Engine;
-pub use engine_deps::EngineDeps;
 pub use environment::Environment;
 pub use error::StartError;
+pub(crate) use listeners::check_tls;
+pub(crate) use replay::{Replay, ReplayError, ReplayOutcome, ReplaySettings, Replayed};
+
+// The simulation runs an engine without a daemon.
 #[cfg(test)]
-pub use journal::open_on as open_journal_on;
-pub use listeners::check_tls;
-pub use replay::{Published, Replay, ReplayError, ReplayOutcome, ReplaySettings, Replayed};
+pub(crate) use drain::Ended;
+#[cfg(test)]
+pub(crate) use engine::Engine;
+#[cfg(test)]
+pub(crate) use engine_deps::EngineDeps;
+#[cfg(test)]
+pub(crate) use journal::open_on as open_journal_on;
+
+pub use crate::source::sns::WebEnvironment;

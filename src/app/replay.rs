@@ -38,7 +38,7 @@ use crate::telemetry::{DoubtCause, DropReason, Metrics};
 
 /// What is to be replayed, and how.
 #[derive(Clone, Debug)]
-pub struct ReplaySettings {
+pub(crate) struct ReplaySettings {
     pub inputs: Vec<Input>,
     pub range: Range,
     pub objects_at_once: usize,
@@ -48,7 +48,7 @@ pub struct ReplaySettings {
 
 /// Why a replay does not start.
 #[derive(Debug, thiserror::Error)]
-pub enum ReplayError {
+pub(crate) enum ReplayError {
     #[error(transparent)]
     Start(#[from] StartError),
     /// The inputs cannot be listed.
@@ -63,7 +63,7 @@ pub enum ReplayError {
 
 /// A replay that is planned but not running yet.
 #[derive(Debug)]
-pub struct Replay {
+pub(crate) struct Replay {
     work: Arc<Work>,
     at_once: usize,
     passed_over: PassedOver,
@@ -81,7 +81,7 @@ struct Publishing {
 
 /// The result of a replay.
 #[derive(Debug)]
-pub struct Replayed {
+pub(crate) struct Replayed {
     pub totals: Totals,
     pub passed_over: PassedOver,
     /// Objects of the plan that were not started or not merged.
@@ -93,7 +93,7 @@ pub struct Replayed {
 
 /// What happened to the counts.
 #[derive(Debug)]
-pub enum ReplayOutcome {
+pub(crate) enum ReplayOutcome {
     /// Nothing: they were only counted.
     Counted {
         lines: Vec<Line>,
@@ -105,7 +105,7 @@ pub enum ReplayOutcome {
 
 /// Sums of counts, and where they went.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Published {
+pub(crate) struct Published {
     /// Left in the state by an earlier run.
     pub resumed: u64,
     pub accepted: u64,
@@ -139,7 +139,7 @@ impl Replay {
     ///
     /// # Errors
     /// As for [`super::App::bind`]; or the inputs cannot be listed or hold too many objects.
-    pub async fn plan(
+    pub(crate) async fn plan(
         config: Config,
         environment: Environment,
         settings: ReplaySettings,
@@ -193,19 +193,19 @@ impl Replay {
 
     /// The number of objects to read, and their bytes.
     #[must_use]
-    pub fn size(&self) -> (u64, u64) {
+    pub(crate) fn size(&self) -> (u64, u64) {
         let objects = &self.work.objects;
         (objects.len() as u64, objects.iter().map(|object| object.bytes).sum())
     }
 
     #[must_use]
-    pub fn progress(&self) -> Arc<ReplayProgress> {
+    pub(crate) fn progress(&self) -> Arc<ReplayProgress> {
         Arc::clone(&self.work.progress)
     }
 
     /// Reads and publishes everything; after `stop`, publishes what is merged by then, within the
     /// grace period.
-    pub async fn run(self, stop: impl Future<Output = ()>) -> Replayed {
+    pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> Replayed {
         let Self { work, at_once, passed_over, publishing, layouts, now_ms, grace } = self;
         let mut working = tokio::spawn(Arc::clone(&work).run(at_once));
         let mut interrupted = true;

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 /// The rest of the grace period.
 #[derive(Clone, Copy, Debug)]
-pub struct TimeLeft {
+pub(crate) struct TimeLeft {
     /// Until then a step may take as long as it needs.
     pub work_until: Instant,
     /// The end of the grace period.
@@ -24,12 +24,12 @@ impl TimeLeft {
     }
 
     /// Deadline of the next step: near the end, half of the remaining time.
-    pub fn step(&self) -> Instant {
+    pub(super) fn step(&self) -> Instant {
         self.work_until.max(half_way(Instant::now(), self.end))
     }
 
     /// Deadlines of a step and of the cleanup after it.
-    pub fn two_steps(&self) -> (Instant, Instant) {
+    pub(super) fn two_steps(&self) -> (Instant, Instant) {
         let first = self.step();
         (first, half_way(first, self.end))
     }

@@ -21,7 +21,7 @@ const LAST_MS: u64 = 253_402_300_799_999;
 /// A directory of dead letters. Other processes may use it too, and files may be moved out at any
 /// time.
 #[derive(Debug)]
-pub struct LetterFiles {
+pub(crate) struct LetterFiles {
     directory: PathBuf,
     file_bytes: u64,
     bytes: u64,
@@ -34,7 +34,7 @@ pub struct LetterFiles {
 
 /// The result of writing some lines.
 #[derive(Debug, Default)]
-pub struct WriteOutcome {
+pub(crate) struct WriteOutcome {
     pub kept: u64,
     /// The directory is at its limit.
     pub full: u64,
@@ -58,7 +58,12 @@ impl LetterFiles {
     ///
     /// # Errors
     /// The directory cannot be created, read or written.
-    pub fn open(directory: &Path, file_bytes: u64, bytes: u64, clock: Clock) -> io::Result<Self> {
+    pub(crate) fn open(
+        directory: &Path,
+        file_bytes: u64,
+        bytes: u64,
+        clock: Clock,
+    ) -> io::Result<Self> {
         let directory = private::directory(directory, "dead_letters.directory")?;
         let probe = directory.join(format!(".probe-{}", std::process::id()));
         private::create_anew(&probe)?;
@@ -73,7 +78,7 @@ impl LetterFiles {
 
     /// Appends lines, each with its newline. The file is closed after each write, so that a file
     /// that was moved away is not written any more.
-    pub fn write(&mut self, lines: impl Iterator<Item = Vec<u8>>) -> WriteOutcome {
+    pub(crate) fn write(&mut self, lines: impl Iterator<Item = Vec<u8>>) -> WriteOutcome {
         let mut written = WriteOutcome::default();
         let mut open = None;
         for line in lines {

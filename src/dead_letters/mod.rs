@@ -44,7 +44,7 @@ const WAITING_BYTES_MAX: usize = 32 << 20;
 
 /// Accepts dead letters. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct DeadLetters(Arc<DeadLettersShared>);
+pub(crate) struct DeadLetters(Arc<DeadLettersShared>);
 
 #[derive(Debug)]
 struct DeadLettersShared {
@@ -62,7 +62,7 @@ impl DeadLetters {
     /// `keep`: the kinds to store. The caller must run the writer, which ends when every clone of
     /// this is dropped.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         keep: &[Unread],
         place: LetterPlace,
         metrics: Arc<Metrics>,
@@ -82,13 +82,13 @@ impl DeadLetters {
 
     /// An empty collection for a batch.
     #[must_use]
-    pub fn batch(&self) -> DeadLetterBatch {
+    pub(crate) fn batch(&self) -> DeadLetterBatch {
         DeadLetterBatch::new(&self.0.keep, self.0.raw_bytes_max, Arc::clone(&self.0.room))
     }
 
     /// Takes the letters of a merged request. The returned receiver closes when they are written;
     /// `None` when there is nothing to wait for.
-    pub fn keep(
+    pub(crate) fn keep(
         &self,
         letters: DeadLetterBatch,
         source: &[u8],
@@ -117,7 +117,7 @@ impl DeadLetters {
     }
 
     /// Takes a request that was rejected permanently.
-    pub fn keep_refused(
+    pub(crate) fn keep_refused(
         &self,
         source: &[u8],
         request_id: &str,
@@ -148,7 +148,10 @@ impl DeadLetters {
 
     /// Takes the events of one call that were counted but could not be forwarded. The returned
     /// receiver is as that of [`DeadLetters::keep`].
-    pub fn keep_unforwarded(&self, mut events: Vec<Unforwarded>) -> Option<oneshot::Receiver<()>> {
+    pub(crate) fn keep_unforwarded(
+        &self,
+        mut events: Vec<Unforwarded>,
+    ) -> Option<oneshot::Receiver<()>> {
         let shared = &self.0;
         let all = events.len();
         events.retain(|event| event.bytes() <= shared.raw_bytes_max);
@@ -193,12 +196,12 @@ impl DeadLetters {
     }
 
     /// Waits until every letter has an outcome.
-    pub async fn settled(&self) {
+    pub(crate) async fn settled(&self) {
         self.0.outcomes.settled().await;
     }
 
     /// Counts the remaining letters as failed, because the process exits.
-    pub fn give_up(&self) {
+    pub(crate) fn give_up(&self) {
         self.0.outcomes.give_up();
     }
 }

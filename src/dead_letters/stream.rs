@@ -18,7 +18,7 @@ const CALL: CallLimits =
 
 /// A delivery stream for dead letters.
 #[derive(Debug)]
-pub struct LetterStream(Stream);
+pub(crate) struct LetterStream(Stream);
 
 /// Sends queued letters until every sender is dropped.
 pub(super) async fn send_to(
@@ -41,7 +41,7 @@ pub(super) async fn send_to(
 
 impl LetterStream {
     #[must_use]
-    pub fn new(stream: Stream) -> Self {
+    pub(crate) fn new(stream: Stream) -> Self {
         Self(stream)
     }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// The event as received, and why it was not accepted.
 #[derive(Clone, Debug)]
-pub struct Unforwarded {
+pub(crate) struct Unforwarded {
     /// The ARN of its destination.
     pub destination: String,
     /// A fixed text, or an error code from AWS.

@@ -17,14 +17,14 @@ use crate::ses::VALUE_BYTES_MAX;
 
 /// Where dead letters are stored.
 #[derive(Debug)]
-pub enum LetterPlace {
+pub(crate) enum LetterPlace {
     Files(LetterFiles),
     Stream(LetterStream),
 }
 
 /// Writes the dead letters that it receives.
 #[derive(Debug)]
-pub struct DeadLetterWriter {
+pub(crate) struct DeadLetterWriter {
     place: LetterPlace,
     queue: mpsc::UnboundedReceiver<DeadLetterJob>,
     outcomes: Arc<LetterOutcomes>,
@@ -61,7 +61,7 @@ impl DeadLetterWriter {
     ///
     /// # Panics
     /// Panics when the work on letters panics; the letters in progress are then counted as failed.
-    pub async fn run(self) {
+    pub(crate) async fn run(self) {
         // Declared before the queue, so that it is dropped after it: no more letters can arrive
         // then.
         let _end = EndOfWriting(Arc::clone(&self.outcomes));

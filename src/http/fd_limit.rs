@@ -12,7 +12,7 @@ const KEPT: u64 = 256;
 /// How many connections each listener may have: as many as wanted if there are enough descriptors.
 /// First raises the limit as far as the system allows.
 #[must_use]
-pub fn connections_within<const LISTENERS: usize>(
+pub(crate) fn connections_within<const LISTENERS: usize>(
     wanted: [usize; LISTENERS],
 ) -> [usize; LISTENERS] {
     let limit = getrlimit(Resource::Nofile);

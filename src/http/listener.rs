@@ -36,7 +36,7 @@ pub struct ListenerSettings {
 
 /// The address of the client that sent a request; an extension of each request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peer(pub SocketAddr);
+pub(crate) struct Peer(pub SocketAddr);
 
 /// A bound socket.
 #[derive(Debug)]

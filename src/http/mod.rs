@@ -15,18 +15,19 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 
-pub use admin::{Admin, AdminAccess, admin_router};
-pub use fd_limit::connections_within;
-pub use listener::{Listener, ListenerSettings, Peer};
+pub(crate) use admin::{Admin, AdminAccess, admin_router};
+pub(crate) use fd_limit::connections_within;
+pub(crate) use listener::Peer;
+pub use listener::{Listener, ListenerSettings};
 pub(crate) use peer_group::PeerGroup;
-pub use same_site::{NotSameSite, SameSiteOnly, same_site};
-pub use tls::{ListenerTls, Tls, TlsFiles};
+pub(crate) use same_site::{SameSiteOnly, same_site};
+pub(crate) use tls::{Tls, TlsFiles};
 
 const LIVEZ: &str = "/livez";
 const READYZ: &str = "/readyz";
 
 /// `/livez` and `/readyz`, without authentication: the process runs; it accepts requests.
-pub fn health_router(is_ready: impl Fn() -> bool + Clone + Send + Sync + 'static) -> Router {
+pub(crate) fn health_router(is_ready: impl Fn() -> bool + Clone + Send + Sync + 'static) -> Router {
     let ready = move || {
         let ready = is_ready();
         async move {

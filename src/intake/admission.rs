@@ -11,12 +11,12 @@ use crate::ack::{Refusal, RefusalReason};
 
 impl Intake {
     /// Rejects every new request from now on.
-    pub fn drain(&self) {
+    pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
 
     #[must_use]
-    pub fn is_draining(&self) -> bool {
+    pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }
 
@@ -25,7 +25,7 @@ impl Intake {
     /// # Errors
     /// The daemon is draining; or, for a source that acknowledges settled counts, an epoch is older
     /// than the settle deadline.
-    pub fn admit(&self, until_settled: bool) -> Result<(), Refusal> {
+    pub(crate) fn admit(&self, until_settled: bool) -> Result<(), Refusal> {
         if self.is_draining() {
             return Err(Refusal::new(RefusalReason::Draining, "shutting down; retry"));
         }
@@ -44,7 +44,7 @@ impl SourceIntake {
     ///
     /// # Errors
     /// As for [`Intake::admit`]; or the limits are reached.
-    pub fn enter(&self, bytes: usize) -> Result<Charge, Refusal> {
+    pub(crate) fn enter(&self, bytes: usize) -> Result<Charge, Refusal> {
         // Taken first: a drain that sees nothing in flight is then visible to every later request.
         let Some(mut charge) = self.intake.in_flight.enter() else {
             let message = "too many requests in flight (limits.in_flight_requests); retry";
@@ -59,7 +59,7 @@ impl SourceIntake {
     ///
     /// # Errors
     /// No room became free before the patience ended.
-    pub async fn enter_patiently(
+    pub(crate) async fn enter_patiently(
         &self,
         bytes: usize,
         patience: &mut Patience,

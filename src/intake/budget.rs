@@ -21,7 +21,7 @@ const MADE_BYTES_LEAST: usize = 16 << 20;
 
 /// The limits of one request.
 #[derive(Clone, Copy, Debug)]
-pub struct BudgetLimits {
+pub(crate) struct BudgetLimits {
     /// Maximum size of all decompressed data, on all levels together (`limits.expanded_bytes`).
     pub expanded_bytes: usize,
     /// Maximum number of entries (series times minutes) that it may add to (`limits.entries`).
@@ -32,7 +32,7 @@ pub struct BudgetLimits {
 
 /// The remaining budget of a request. Cheap to clone: all clones share one budget.
 #[derive(Clone, Debug)]
-pub struct Budget(Arc<Mutex<BudgetState>>);
+pub(crate) struct Budget(Arc<Mutex<BudgetState>>);
 
 /// What a request has used so far.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ struct BudgetState {
 
 /// Why reading a request stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StopReason {
+pub(crate) enum StopReason {
     Refused(Refusal),
     /// It needs a thread of its own.
     NotQuick,
@@ -71,7 +71,7 @@ pub(crate) struct MeteredBatch {
 
 impl Budget {
     #[must_use]
-    pub fn new(limits: BudgetLimits, charge: Charge) -> Self {
+    pub(crate) fn new(limits: BudgetLimits, charge: Charge) -> Self {
         Self(Arc::new(Mutex::new(BudgetState {
             limits,
             charge: Some(charge),
@@ -85,7 +85,7 @@ impl Budget {
 
     /// Whether the work blocks its thread, and so ends early with [`StopReason::NotQuick`]. Expansion
     /// that was charged so far is reset.
-    pub fn set_quick(&self, is_quick: bool) {
+    pub(crate) fn set_quick(&self, is_quick: bool) {
         let mut state = self.state();
         let BudgetState { outermost, expanded, over, .. } = &mut *state;
         (*outermost, *expanded, *over) = (0, 0, None);
@@ -94,14 +94,14 @@ impl Budget {
 
     /// Clears the temporary refusal, so that the request can be read again from its start. Charges
     /// are kept and not repeated.
-    pub fn renew(&self) {
+    pub(crate) fn renew(&self) {
         let mut state = self.state();
         (state.expanded, state.over) = (state.outermost, None);
     }
 
     /// Charges decompressed bytes of the outermost level.
     #[must_use]
-    pub fn expand_outermost(&self, bytes: usize) -> bool {
+    pub(crate) fn expand_outermost(&self, bytes: usize) -> bool {
         let mut state = self.state();
         let granted = state.expand(bytes);
         state.outermost = state.expanded;
@@ -112,13 +112,13 @@ impl Budget {
     ///
     /// # Errors
     /// Why it exceeds the budget.
-    pub fn check(&self) -> Result<(), StopReason> {
+    pub(crate) fn check(&self) -> Result<(), StopReason> {
         self.state().over.clone().map_or(Ok(()), Err)
     }
 
     /// The request is committed: returns its charge, without the bytes. `None` at the second call.
     #[must_use]
-    pub fn committed(&self) -> Option<Charge> {
+    pub(crate) fn committed(&self) -> Option<Charge> {
         let mut charge = self.state().charge.take()?;
         charge.merged();
         Some(charge)

@@ -16,7 +16,7 @@ const NEW_BYTES_MAX: usize = 2 << 20;
 
 /// A pool of buffers for bodies.
 #[derive(Debug)]
-pub struct Buffers {
+pub(crate) struct Buffers {
     kept: Mutex<Vec<Vec<u8>>>,
     kept_max: usize,
 }
@@ -31,7 +31,7 @@ struct PooledBody {
 
 impl Buffers {
     /// Keeps one buffer per core.
-    pub fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Self::keeping(cores::number())
     }
 
@@ -40,7 +40,7 @@ impl Buffers {
     }
 
     /// An empty buffer: one from the pool with enough room, else new memory that grows with use.
-    pub fn memory(&self, room: usize) -> Vec<u8> {
+    pub(crate) fn memory(&self, room: usize) -> Vec<u8> {
         let smallest = self.with(|kept| {
             // Of equal buffers the one that was returned last, which is still in the core's cache.
             let fits = (0..kept.len()).rev().filter(|at| kept[*at].capacity() >= room);
@@ -51,7 +51,7 @@ impl Buffers {
     }
 
     /// The bytes that were read. Their buffer returns to the pool when the last owner drops them.
-    pub fn body(self: &Arc<Self>, bytes: Vec<u8>) -> Bytes {
+    pub(crate) fn body(self: &Arc<Self>, bytes: Vec<u8>) -> Bytes {
         Bytes::from_owner(PooledBody { bytes, buffers: Arc::clone(self) })
     }
 

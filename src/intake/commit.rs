@@ -14,7 +14,7 @@ use crate::pipeline::{Batch, Claim, Known};
 
 /// A request, as its sender names it.
 #[derive(Clone, Copy, Debug)]
-pub struct RequestKey<'r> {
+pub(crate) struct RequestKey<'r> {
     /// A stream, queue or object.
     pub source: &'r [u8],
     /// The sender's id of the request.
@@ -25,7 +25,7 @@ pub struct RequestKey<'r> {
 
 /// A request that is merged.
 #[derive(Debug)]
-pub struct CommittedRequest {
+pub(crate) struct CommittedRequest {
     pub waiter: Waiter,
     /// Closes when the request's dead letters are written.
     pub letters: Option<oneshot::Receiver<()>>,
@@ -33,7 +33,7 @@ pub struct CommittedRequest {
 
 /// The part of a permanently rejected request that is stored.
 #[derive(Clone, Copy, Debug)]
-pub enum LetterContent<'r> {
+pub(crate) enum LetterContent<'r> {
     /// Nothing: its sender keeps it.
     None,
     /// Its name only, because this daemon may not be allowed to store the content.
@@ -53,7 +53,7 @@ impl SourceIntake {
     ///
     /// # Errors
     /// Nothing was merged; the caller must reject the ticket.
-    pub async fn commit<A, F>(
+    pub(crate) async fn commit<A, F>(
         &self,
         key: RequestKey<'_>,
         ticket: Ticket,
@@ -105,7 +105,7 @@ impl SourceIntake {
     ///
     /// # Errors
     /// As for [`SourceIntake::commit`], when waiting cannot help or the patience has ended.
-    pub async fn commit_patiently<A, F>(
+    pub(crate) async fn commit_patiently<A, F>(
         &self,
         key: RequestKey<'_>,
         mut ticket: Ticket,
@@ -133,7 +133,7 @@ impl SourceIntake {
 
     /// Rejects a request. A permanent rejection is counted, logged and remembered by the request's
     /// ID. It becomes a dead letter if `letter` asks for one and dead letters are kept.
-    pub fn refuse(
+    pub(crate) fn refuse(
         &self,
         key: RequestKey<'_>,
         ticket: Ticket,
@@ -152,7 +152,7 @@ impl SourceIntake {
 impl Intake {
     /// Whether a commit may wait for other requests or for the disk.
     #[must_use]
-    pub fn commit_may_wait(&self) -> bool {
+    pub(crate) fn commit_may_wait(&self) -> bool {
         self.journal.is_some() || self.copies.is_some()
     }
 

@@ -23,7 +23,7 @@ use crate::telemetry::{DropReason, LogLimiter, Metrics};
 
 /// Settings for all requests.
 #[derive(Clone, Copy, Debug)]
-pub struct IntakeSettings {
+pub(crate) struct IntakeSettings {
     /// Count events at their arrival, whatever their own time.
     pub use_arrival: bool,
     /// Sources that acknowledge settled counts reject new requests while counts are older than
@@ -42,7 +42,7 @@ pub struct IntakeSettings {
 }
 
 /// The parts of an intake.
-pub struct IntakeDeps {
+pub(crate) struct IntakeDeps {
     pub rules: RuleSet,
     pub aggregator: Arc<Aggregator>,
     pub metrics: Arc<Metrics>,
@@ -56,7 +56,7 @@ pub struct IntakeDeps {
 }
 
 /// The entry point for all sources.
-pub struct Intake {
+pub(crate) struct Intake {
     pub clock: Clock,
     pub in_flight: Arc<InFlight>,
     pub(super) rules: ArcSwap<RuleSet>,
@@ -84,7 +84,7 @@ pub struct Intake {
 
 /// The entry point for one source. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct SourceIntake {
+pub(crate) struct SourceIntake {
     pub intake: Arc<Intake>,
     /// The known requests of this source.
     pub ledger: Ledger,
@@ -104,7 +104,7 @@ const REFUSAL_LOG_SPAN: Duration = Duration::from_millis(100);
 
 impl Intake {
     #[must_use]
-    pub fn new(parts: IntakeDeps, settings: IntakeSettings) -> Self {
+    pub(crate) fn new(parts: IntakeDeps, settings: IntakeSettings) -> Self {
         let IntakeDeps { rules, aggregator, metrics, clock, .. } = parts;
         let copies = settings.copies.map(|copies| Arc::new(Copies::new(copies, clock.clone())));
         let rules = if copies.is_some() { rules.without_copies() } else { rules };
@@ -136,20 +136,20 @@ impl Intake {
     }
 
     /// Installs new rules for later requests. Requests in progress keep the old ones.
-    pub fn set_rules(&self, rules: RuleSet) {
+    pub(crate) fn set_rules(&self, rules: RuleSet) {
         let rules = if self.copies.is_some() { rules.without_copies() } else { rules };
         self.rules.store(Arc::new(rules));
     }
 
     /// An empty batch with the current rules.
     #[must_use]
-    pub fn batch(&self) -> Batch {
+    pub(crate) fn batch(&self) -> Batch {
         self.batch_of(self.use_arrival)
     }
 
     /// As [`Intake::batch`], for events of an archive, whose arrival time means nothing.
     #[must_use]
-    pub fn archived_batch(&self) -> Batch {
+    pub(crate) fn archived_batch(&self) -> Batch {
         self.batch_of(false)
     }
 
@@ -161,32 +161,32 @@ impl Intake {
 
     /// Collects unreadable values, if those are kept.
     #[must_use]
-    pub fn dead_letter_batch(&self) -> Option<DeadLetterBatch> {
+    pub(crate) fn dead_letter_batch(&self) -> Option<DeadLetterBatch> {
         self.dead_letters.as_ref().map(DeadLetters::batch)
     }
 
     /// The age of the oldest merged count that is not settled.
     #[must_use]
-    pub fn oldest_age(&self) -> Duration {
+    pub(crate) fn oldest_age(&self) -> Duration {
         let age_ms = (self.oldest)().map_or(0, |oldest_ms| self.clock.now_ms() - oldest_ms);
         Duration::from_millis(u64::try_from(age_ms).unwrap_or(0))
     }
 
     /// The number of remembered events, and of those evicted early.
     #[must_use]
-    pub fn remembered(&self) -> (u64, u64) {
+    pub(crate) fn remembered(&self) -> (u64, u64) {
         self.copies.as_ref().map_or((0, 0), |copies| (copies.len() as u64, copies.forgotten()))
     }
 
     /// Restores events that an earlier process counted, and when (Unix milliseconds).
-    pub fn restore_events(&self, counted: Vec<(i64, Vec<Fingerprint>)>) {
+    pub(crate) fn restore_events(&self, counted: Vec<(i64, Vec<Fingerprint>)>) {
         if let Some(copies) = &self.copies {
             copies.restore(counted);
         }
     }
 
     /// Restores counts that an earlier process left in the journal.
-    pub async fn restore(&self, counts: &[(Key, u64)]) {
+    pub(crate) async fn restore(&self, counts: &[(Key, u64)]) {
         let mut delta = Delta::default();
         for (key, count) in counts {
             delta.add(key, *count);

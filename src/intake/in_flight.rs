@@ -11,7 +11,7 @@ use crate::ack::{Refusal, RefusalReason};
 
 /// The limits, and what is in flight.
 #[derive(Debug)]
-pub struct InFlight {
+pub(crate) struct InFlight {
     requests_max: u64,
     bytes_max: u64,
     requests: AtomicU64,
@@ -26,7 +26,7 @@ pub struct InFlight {
 
 /// The resources of one request; returned when dropped.
 #[derive(Debug)]
-pub struct Charge {
+pub(crate) struct Charge {
     in_flight: Arc<InFlight>,
     number: u64,
     bytes: u64,
@@ -37,7 +37,7 @@ pub struct Charge {
 
 impl InFlight {
     #[must_use]
-    pub fn new(requests_max: usize, bytes_max: usize) -> Arc<Self> {
+    pub(crate) fn new(requests_max: usize, bytes_max: usize) -> Arc<Self> {
         Arc::new(Self {
             requests_max: requests_max as u64,
             bytes_max: bytes_max as u64,
@@ -52,7 +52,7 @@ impl InFlight {
 
     /// Admits a request; `None` when there are too many.
     #[must_use]
-    pub fn enter(self: &Arc<Self>) -> Option<Charge> {
+    pub(crate) fn enter(self: &Arc<Self>) -> Option<Charge> {
         let fits = |held: u64| (held < self.requests_max).then_some(held + 1);
         self.requests.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).ok()?;
         self.unmerged.send_modify(|unmerged| *unmerged += 1);
@@ -60,19 +60,13 @@ impl InFlight {
         Some(Charge { in_flight: Arc::clone(self), number, bytes: 0, merged: false })
     }
 
-    /// The limit that all requests share.
     #[must_use]
-    pub fn bytes_max(&self) -> u64 {
-        self.bytes_max
-    }
-
-    #[must_use]
-    pub fn requests(&self) -> u64 {
+    pub(crate) fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
     }
 
     #[must_use]
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
 
@@ -81,7 +75,7 @@ impl InFlight {
     }
 
     /// Waits until every request in flight is merged or rejected.
-    pub async fn all_merged(&self) {
+    pub(crate) async fn all_merged(&self) {
         // The sender lives as long as `self`.
         let _ = self.unmerged.subscribe().wait_for(|unmerged| *unmerged == 0).await;
     }
@@ -94,7 +88,7 @@ impl Charge {
     /// more, so that one request always makes progress. The limit of a single request is its own
     /// budget.
     #[must_use]
-    pub fn grow(&mut self, bytes: usize) -> bool {
+    pub(crate) fn grow(&mut self, bytes: usize) -> bool {
         let (in_flight, bytes) = (&*self.in_flight, bytes as u64);
         if bytes == 0 {
             return true;
@@ -122,7 +116,7 @@ impl Charge {
     ///
     /// # Errors
     /// The limit is reached.
-    pub fn charge(&mut self, bytes: usize) -> Result<(), Refusal> {
+    pub(crate) fn charge(&mut self, bytes: usize) -> Result<(), Refusal> {
         if self.grow(bytes) {
             return Ok(());
         }
@@ -131,12 +125,12 @@ impl Charge {
     }
 
     /// The buffers for granted bytes.
-    pub fn buffers(&self) -> Arc<Buffers> {
+    pub(crate) fn buffers(&self) -> Arc<Buffers> {
         Arc::clone(&self.in_flight.buffers)
     }
 
     /// Returns the bytes: the request is merged, but in flight until its response is sent.
-    pub fn merged(&mut self) {
+    pub(crate) fn merged(&mut self) {
         if self.bytes > 0 {
             self.in_flight.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
             self.in_flight.holders().remove(&self.number);

@@ -11,7 +11,7 @@ use crate::ack::{Refusal, RefusalReason};
 use crate::backoff::Backoff;
 
 /// Retries after temporary refusals, until it is stopped or the time is up.
-pub struct Patience {
+pub(crate) struct Patience {
     stop: CancellationToken,
     backoff: Backoff,
     deadline: Option<Instant>,
@@ -25,13 +25,13 @@ pub(crate) type MakeRoom = Arc<dyn Fn() + Send + Sync>;
 
 impl Patience {
     #[must_use]
-    pub fn new(stop: CancellationToken) -> Self {
+    pub(crate) fn new(stop: CancellationToken) -> Self {
         Self { stop, backoff: Backoff::default(), deadline: None, make_room: None }
     }
 
     /// Limits the total time of all waits.
     #[must_use]
-    pub fn at_most(mut self, time: Duration) -> Self {
+    pub(crate) fn at_most(mut self, time: Duration) -> Self {
         self.deadline = Some(Instant::now() + time);
         self
     }
@@ -39,7 +39,7 @@ impl Patience {
     /// Calls this when too many counts are waiting to be published. They are published soon then,
     /// so each such wait is short.
     #[must_use]
-    pub fn making_room(mut self, make_room: MakeRoom) -> Self {
+    pub(crate) fn making_room(mut self, make_room: MakeRoom) -> Self {
         self.make_room = Some(make_room);
         self
     }
@@ -48,7 +48,7 @@ impl Patience {
     ///
     /// # Errors
     /// A retry cannot succeed, the time is up, or the patience was stopped.
-    pub async fn wait(&mut self, refusal: Refusal) -> Result<(), Refusal> {
+    pub(crate) async fn wait(&mut self, refusal: Refusal) -> Result<(), Refusal> {
         let time_is_up = self.deadline.is_some_and(|deadline| deadline <= Instant::now());
         if time_is_up || !refusal.reason.is_temporary() {
             return Err(refusal);
@@ -71,7 +71,11 @@ impl Patience {
     ///
     /// # Errors
     /// As for [`Patience::wait`].
-    pub async fn read<T, F>(&mut self, budget: &Budget, read: impl Fn() -> F) -> Result<T, Refusal>
+    pub(crate) async fn read<T, F>(
+        &mut self,
+        budget: &Budget,
+        read: impl Fn() -> F,
+    ) -> Result<T, Refusal>
     where
         F: Future<Output = Result<T, Refusal>>,
     {

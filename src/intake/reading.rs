@@ -17,7 +17,7 @@ use crate::ses::{Reader, read_all};
 
 /// Why a stream was not read to its end.
 #[derive(Debug)]
-pub enum ReadError {
+pub(crate) enum ReadError {
     /// The stream failed.
     Failed(String),
     Refused(Refusal),
@@ -34,7 +34,7 @@ struct BoundedReader<R> {
 impl Intake {
     /// The budget of a request in flight.
     #[must_use]
-    pub fn budget(&self, charge: Charge) -> Budget {
+    pub(crate) fn budget(&self, charge: Charge) -> Budget {
         Budget::new(self.budget, charge)
     }
 
@@ -42,7 +42,7 @@ impl Intake {
     ///
     /// # Errors
     /// The work panicked, which rejects the request permanently.
-    pub async fn run<T: Send + 'static>(
+    pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Refusal> {
@@ -57,7 +57,12 @@ impl SourceIntake {
     ///
     /// # Errors
     /// The request exceeds its budget, or reading it panicked.
-    pub async fn read(&self, text: Bytes, blank: Batch, budget: &Budget) -> Result<Batch, Refusal> {
+    pub(crate) async fn read(
+        &self,
+        text: Bytes,
+        blank: Batch,
+        budget: &Budget,
+    ) -> Result<Batch, Refusal> {
         let is_quick = is_quick(&text);
         let work = {
             let (intake, budget) = (Arc::clone(&self.intake), budget.clone());
@@ -83,7 +88,7 @@ impl SourceIntake {
     ///
     /// # Errors
     /// Reading it panicked.
-    pub async fn read_again(&self, text: Bytes, blank: Batch) -> Result<Batch, Refusal> {
+    pub(crate) async fn read_again(&self, text: Bytes, blank: Batch) -> Result<Batch, Refusal> {
         let letters = self.intake.dead_letter_batch();
         let work = move || {
             let mut batch = blank.blank(letters);
@@ -151,7 +156,7 @@ fn is_too_long(error: &io::Error) -> bool {
 impl ReadError {
     /// The same error, prefixed with the name of the source.
     #[must_use]
-    pub fn of(self, name: &str) -> Self {
+    pub(crate) fn of(self, name: &str) -> Self {
         match self {
             Self::Failed(why) => Self::Failed(format!("{name} cannot be read: {why}")),
             Self::Refused(Refusal { reason, message }) => {

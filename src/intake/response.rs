@@ -10,7 +10,7 @@ use crate::telemetry::RequestOutcome;
 
 /// The outcome of a request for its sender.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Response {
+pub(crate) struct Response {
     pub outcome: RequestOutcome,
     /// The error message for the sender.
     pub error: Option<Cow<'static, str>>,
@@ -21,7 +21,7 @@ pub struct Response {
 impl SourceIntake {
     /// Waits until a request may be acknowledged, at most until the deadline. `done` is the outcome
     /// of an acknowledged request.
-    pub async fn wait(
+    pub(crate) async fn wait(
         &self,
         mut waiter: Waiter,
         deadline: Instant,
@@ -54,7 +54,7 @@ impl SourceIntake {
 impl Response {
     /// The HTTP status. Never 413: Firehose would drop the batch without a backup.
     #[must_use]
-    pub const fn status(&self) -> u16 {
+    pub(crate) const fn status(&self) -> u16 {
         match self.outcome {
             RequestOutcome::Acknowledged | RequestOutcome::Repeated => 200,
             RequestOutcome::Overdue | RequestOutcome::Lost => 503,

@@ -71,7 +71,7 @@ pub struct Journal {
 
 /// A journal that was read, and its contents.
 #[derive(Debug)]
-pub struct Opened {
+pub(crate) struct Opened {
     pub journal: Arc<Journal>,
     /// Counts that remain to be published.
     pub outstanding: Vec<(Key, u64)>,

@@ -13,7 +13,7 @@ const DONE_IDS_MAX: usize = 250_000;
 
 /// The intakes of all sources.
 #[derive(Debug)]
-pub struct SourceIntakes {
+pub(crate) struct SourceIntakes {
     pub firehose: SourceIntake,
     /// Messages posted by SNS; `None` without topics.
     pub sns: Option<SourceIntake>,

@@ -34,7 +34,7 @@ const LETTERS_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Settings of the endpoint.
 #[derive(Clone, Debug)]
-pub struct FirehoseSettings {
+pub(crate) struct FirehoseSettings {
     pub access_keys: AccessKeys,
     pub body_bytes: usize,
     /// Maximum time until the response: `settle_deadline` when it waits for counts.
@@ -43,7 +43,7 @@ pub struct FirehoseSettings {
 
 /// The endpoint. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct FirehoseEndpoint(Arc<FirehoseShared>);
+pub(crate) struct FirehoseEndpoint(Arc<FirehoseShared>);
 
 #[derive(Debug)]
 struct FirehoseShared {
@@ -114,7 +114,11 @@ fn read_again(body: &ExpandedBody, blank: &Batch, intake: &Intake) -> Result<Bat
 
 impl FirehoseEndpoint {
     #[must_use]
-    pub fn new(settings: FirehoseSettings, source: SourceIntake, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(
+        settings: FirehoseSettings,
+        source: SourceIntake,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         let warnings = LogLimiter::new(Duration::from_secs(10), Arc::clone(&metrics));
         let unauthorized = Semaphore::new(UNAUTHORIZED_AT_ONCE);
         Self(Arc::new(FirehoseShared { settings, source, metrics, unauthorized, warnings }))
@@ -140,7 +144,7 @@ impl FirehoseEndpoint {
     }
 
     /// Processes one delivery.
-    pub async fn deliver(&self, request: Request<Body>) -> axum::http::Response<Body> {
+    pub(crate) async fn deliver(&self, request: Request<Body>) -> axum::http::Response<Body> {
         let shared = &self.0;
         let started = Instant::now();
         let (head, mut body) = request.into_parts();

@@ -8,4 +8,4 @@ mod endpoint;
 mod head;
 mod response;
 
-pub use endpoint::{FirehoseEndpoint, FirehoseSettings};
+pub(crate) use endpoint::{FirehoseEndpoint, FirehoseSettings};

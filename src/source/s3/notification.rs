@@ -10,7 +10,7 @@ use crate::printable::shown;
 
 /// A version of an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Object {
+pub(crate) struct Object {
     pub bucket: String,
     pub key: String,
     /// In a bucket with versioning.
@@ -25,7 +25,7 @@ pub struct Object {
 
 /// The content of an S3 notification.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Notification {
+pub(crate) struct Notification {
     /// Created objects. Empty for the message with which S3 tests a queue.
     pub objects: Vec<Object>,
     /// Other changes, such as deletions.
@@ -93,7 +93,7 @@ const MARKS: [&str; 5] = ["aws:s3", "aws.s3", "s3:TestEvent", "minio:s3", CEPH];
 impl Notification {
     /// `None` for any other message.
     #[must_use]
-    pub fn read(body: &[u8]) -> Option<Self> {
+    pub(crate) fn read(body: &[u8]) -> Option<Self> {
         Self::read_at(body, 0)
     }
 
@@ -161,26 +161,26 @@ impl Notification {
 impl Object {
     /// `s3://bucket/key`.
     #[must_use]
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("s3://{}/{}", self.bucket, self.key)
     }
 
     /// As [`Object::url`], escaped and shortened for logs and messages.
     #[must_use]
-    pub fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         shown(&self.url())
     }
 
     /// The version, or its substitute.
     #[must_use]
-    pub fn version(&self) -> Option<&str> {
+    pub(crate) fn version(&self) -> Option<&str> {
         self.version.as_deref().or(self.etag.as_deref()).or(self.sequencer.as_deref())
     }
 
     /// The identity: bucket, key and version; without a version the content's hash, and without
     /// that the sequencer.
     #[must_use]
-    pub fn id(&self) -> RequestId {
+    pub(crate) fn id(&self) -> RequestId {
         // In a bucket with suspended versioning, every object has this version.
         let version = self.version.as_deref().filter(|version| *version != "null");
         let (kind, text) = match (version, &self.etag, &self.sequencer) {

@@ -34,7 +34,7 @@ const OTHER_REGIONS_MAX: usize = 40;
 
 /// Reads objects. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Objects {
+pub(crate) struct Objects {
     clients: Arc<RegionalClients>,
     /// The account that must own the buckets; S3 rejects others. `None`: any account.
     owner: Option<String>,
@@ -60,7 +60,7 @@ struct ObjectDownload<R> {
 
 /// A client with timeouts.
 #[must_use]
-pub fn client(sdk: &SdkConfig) -> Client {
+pub(crate) fn client(sdk: &SdkConfig) -> Client {
     client_in(sdk, None)
 }
 
@@ -125,7 +125,7 @@ impl RegionalClients {
 
 impl Objects {
     #[must_use]
-    pub fn new(sdk: &SdkConfig, owner: Option<String>, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(sdk: &SdkConfig, owner: Option<String>, metrics: Arc<Metrics>) -> Self {
         let clients = RegionalClients {
             first: client(sdk),
             sdk: Some(sdk.clone()),
@@ -142,7 +142,7 @@ impl Objects {
     /// As [`Objects::new`], but with `at_once` concurrent reads, only this client, and any bucket
     /// owner.
     #[must_use]
-    pub fn with(client: Client, at_once: usize, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn with(client: Client, at_once: usize, metrics: Arc<Metrics>) -> Self {
         let clients = RegionalClients { first: client, sdk: None, others: Mutex::default() };
         let places = Arc::new(Semaphore::new(at_once));
         Self { clients: Arc::new(clients), owner: None, places, metrics }

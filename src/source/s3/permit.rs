@@ -23,14 +23,14 @@ const RESERVED_SUFFIXES: [&str; 5] = ["-s3alias", "--ol-s3", ".mrap", "--x-s3", 
 
 /// The objects that a queue's messages may name.
 #[derive(Clone, Debug, Default)]
-pub struct Permit {
+pub(crate) struct Permit {
     /// If empty, any bucket with a plain name.
     buckets: Vec<String>,
 }
 
 /// Why the objects of a message are not read. Always permanent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ForbiddenObject {
+pub(crate) enum ForbiddenObject {
     #[error("{object} is in a bucket that is not listed in sqs.buckets")]
     NotListed { object: String },
     #[error(
@@ -48,7 +48,7 @@ pub enum ForbiddenObject {
 
 impl Permit {
     #[must_use]
-    pub fn new(buckets: Vec<String>) -> Self {
+    pub(crate) fn new(buckets: Vec<String>) -> Self {
         Self { buckets }
     }
 
@@ -56,7 +56,7 @@ impl Permit {
     ///
     /// # Errors
     /// One of them is forbidden, so none may be read.
-    pub fn check(&self, notification: &Notification) -> Result<(), ForbiddenObject> {
+    pub(crate) fn check(&self, notification: &Notification) -> Result<(), ForbiddenObject> {
         let objects = &notification.objects;
         if objects.len() > OBJECTS_MAX {
             return Err(ForbiddenObject::TooMany { objects: objects.len() });

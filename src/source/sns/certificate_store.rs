@@ -20,11 +20,11 @@ const FILES_MAX: usize = 32;
 
 /// A directory of certificates. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct CertificateStore(Arc<Path>);
+pub(crate) struct CertificateStore(Arc<Path>);
 
 /// The content of a file, not verified.
 #[derive(Debug)]
-pub struct StoredCertificate {
+pub(crate) struct StoredCertificate {
     pub url: CertificateUrl,
     /// A topic that uses the certificate's host.
     pub topic: Arc<Topic>,
@@ -38,7 +38,7 @@ impl CertificateStore {
     ///
     /// # Errors
     /// Errors of the system.
-    pub fn open(directory: &Path) -> io::Result<Self> {
+    pub(crate) fn open(directory: &Path) -> io::Result<Self> {
         let directory = private::directory(directory, "sns.certificate_directory")?;
         Ok(Self(directory.into()))
     }
@@ -47,7 +47,7 @@ impl CertificateStore {
     ///
     /// # Errors
     /// The directory cannot be read; unreadable files are skipped.
-    pub fn load(&self, topics: &[Arc<Topic>]) -> io::Result<Vec<StoredCertificate>> {
+    pub(crate) fn load(&self, topics: &[Arc<Topic>]) -> io::Result<Vec<StoredCertificate>> {
         let mut found = Vec::new();
         for path in self.newest_first()?.into_iter().take(FILES_MAX) {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -64,7 +64,7 @@ impl CertificateStore {
     ///
     /// # Errors
     /// Errors of the system.
-    pub fn save(&self, url: &CertificateUrl, pem: &[u8]) -> io::Result<()> {
+    pub(crate) fn save(&self, url: &CertificateUrl, pem: &[u8]) -> io::Result<()> {
         let new = self.0.join(".new");
         let mut file = private::create_anew(&new)?;
         file.write_all(pem)?;
@@ -77,7 +77,7 @@ impl CertificateStore {
     }
 
     /// Removes a certificate.
-    pub fn remove(&self, url: &CertificateUrl) {
+    pub(crate) fn remove(&self, url: &CertificateUrl) {
         // If that fails, the file is rejected again at the next start.
         let _ = fs::remove_file(self.path_of(url));
     }

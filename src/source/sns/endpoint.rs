@@ -45,7 +45,7 @@ const RESPONSE_MARGIN: Duration = Duration::from_millis(250);
 
 /// Settings of the endpoint.
 #[derive(Clone, Debug)]
-pub struct SnsSettings {
+pub(crate) struct SnsSettings {
     pub topics: Vec<TopicArn>,
     pub credentials: Vec<AccessKey>,
     pub max_age: Duration,
@@ -60,7 +60,7 @@ pub struct SnsSettings {
 
 /// The parts of an endpoint.
 #[derive(Clone, Debug)]
-pub struct SnsDeps {
+pub(crate) struct SnsDeps {
     pub source: SourceIntake,
     pub metrics: Arc<Metrics>,
     pub web: Web,
@@ -70,7 +70,7 @@ pub struct SnsDeps {
 
 /// The endpoint. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct SnsEndpoint(Arc<SnsShared>);
+pub(crate) struct SnsEndpoint(Arc<SnsShared>);
 
 #[derive(Debug)]
 struct SnsShared {
@@ -91,7 +91,7 @@ struct SnsShared {
 
 impl SnsEndpoint {
     #[must_use]
-    pub fn new(settings: SnsSettings, deps: SnsDeps) -> Self {
+    pub(crate) fn new(settings: SnsSettings, deps: SnsDeps) -> Self {
         let SnsDeps { source, metrics, web, store } = deps;
         let id_life = settings.max_age + SNS_ID_MARGIN;
         let clock = source.intake.clock.clone();
@@ -133,7 +133,7 @@ impl SnsEndpoint {
     }
 
     /// Processes one message and responds within the patience.
-    pub async fn deliver(&self, request: Request<Body>) -> axum::http::Response<Body> {
+    pub(crate) async fn deliver(&self, request: Request<Body>) -> axum::http::Response<Body> {
         let shared = &self.0;
         let started = Instant::now();
         let (head, mut body) = request.into_parts();

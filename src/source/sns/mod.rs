@@ -29,6 +29,7 @@ mod verified;
 mod verifier;
 mod web;
 
-pub use certificate_store::CertificateStore;
-pub use endpoint::{SnsDeps, SnsEndpoint, SnsSettings};
-pub use web::{Web, WebEnvironment};
+pub(crate) use certificate_store::CertificateStore;
+pub(crate) use endpoint::{SnsDeps, SnsEndpoint, SnsSettings};
+pub(crate) use web::Web;
+pub use web::WebEnvironment;

@@ -29,14 +29,14 @@ pub enum WebEnvironment {
 
 /// A response.
 #[derive(Clone, Debug)]
-pub struct WebResponse {
+pub(crate) struct WebResponse {
     pub status: u16,
     pub body: Bytes,
 }
 
 /// A client. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Web {
+pub(crate) struct Web {
     environment: WebEnvironment,
     tls: Arc<ClientConfig>,
     roots: Arc<RootCertStore>,
@@ -49,7 +49,7 @@ impl Web {
     ///
     /// # Errors
     /// There are none; explains how to fix that.
-    pub fn new(environment: WebEnvironment) -> Result<Self, String> {
+    pub(crate) fn new(environment: WebEnvironment) -> Result<Self, String> {
         let mut roots = RootCertStore::empty();
         match &environment {
             WebEnvironment::World => {
@@ -75,7 +75,7 @@ impl Web {
     }
 
     #[must_use]
-    pub fn roots(&self) -> &RootCertStore {
+    pub(crate) fn roots(&self) -> &RootCertStore {
         &self.roots
     }
 
@@ -83,7 +83,7 @@ impl Web {
     ///
     /// # Errors
     /// There was no response within the size limit; explains why.
-    pub async fn get_https(
+    pub(crate) async fn get_https(
         &self,
         host: &str,
         path: &str,
@@ -106,7 +106,7 @@ impl Web {
     ///
     /// # Errors
     /// There was no response within the size limit; explains why.
-    pub async fn get_http(
+    pub(crate) async fn get_http(
         &self,
         host: &str,
         path: &str,

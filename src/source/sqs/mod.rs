@@ -20,7 +20,7 @@ mod shared;
 mod source;
 mod upkeep;
 
-pub use object_source::ObjectSource;
-pub use queue::region_of;
-pub use settings::SqsSettings;
-pub use source::{SqsDeps, SqsSource};
+pub(crate) use object_source::ObjectSource;
+pub(crate) use queue::region_of;
+pub(crate) use settings::SqsSettings;
+pub(crate) use source::{SqsDeps, SqsSource};

@@ -5,7 +5,7 @@ use crate::source::s3::{Objects, Permit};
 
 /// Reads the objects that messages name. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct ObjectSource {
+pub(crate) struct ObjectSource {
     pub objects: Objects,
     /// The objects that this queue's messages may name.
     pub permit: Permit,

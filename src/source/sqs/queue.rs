@@ -72,7 +72,7 @@ fn own_endpoint(queue_url: &str) -> Option<String> {
 
 /// The region in a queue's URL, if it is an AWS URL.
 #[must_use]
-pub fn region_of(queue_url: &str) -> Option<&str> {
+pub(crate) fn region_of(queue_url: &str) -> Option<&str> {
     let (_, rest) = queue_url.split_once("://")?;
     let host = rest.split('/').next()?;
     let region = host.strip_prefix("sqs.")?;

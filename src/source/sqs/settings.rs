@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// How a queue is polled.
 #[derive(Clone, Debug)]
-pub struct SqsSettings {
+pub(crate) struct SqsSettings {
     pub queue_url: String,
     /// The visibility timeout of a received message.
     pub visibility: Duration,

@@ -25,7 +25,7 @@ const WORKING_MAX: usize = 64;
 
 /// The parts of a source besides the queue.
 #[derive(Clone, Debug)]
-pub struct SqsDeps {
+pub(crate) struct SqsDeps {
     /// For this queue's messages.
     pub source: SourceIntake,
     pub metrics: Arc<Metrics>,
@@ -38,14 +38,14 @@ pub struct SqsDeps {
 
 /// A queue that is polled. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct SqsSource(Arc<SqsShared>);
+pub(crate) struct SqsSource(Arc<SqsShared>);
 
 // === impl SqsSource ===
 
 impl SqsSource {
     /// Starts to poll a queue, until the daemon drains.
     #[must_use]
-    pub fn start(sdk: &SdkConfig, settings: SqsSettings, parts: SqsDeps) -> Self {
+    pub(crate) fn start(sdk: &SdkConfig, settings: SqsSettings, parts: SqsDeps) -> Self {
         let SqsDeps { source, metrics, supervisor, drain, .. } = parts;
         let (deletions, deleting) = mpsc::unbounded_channel();
         let shared = Arc::new(SqsShared {
@@ -74,13 +74,13 @@ impl SqsSource {
 
     /// Messages between receipt and deletion, and running pollers.
     #[must_use]
-    pub fn gauges(&self) -> (u64, u64) {
+    pub(crate) fn gauges(&self) -> (u64, u64) {
         (self.0.in_flight.len() as u64, self.0.in_flight.pollers())
     }
 
     /// Waits until every settled message is deleted, and returns the others to the queue, which may
     /// take until `end`. Called when nothing is merged or settled any more.
-    pub async fn finish(&self, deadline: Instant, end: Instant) {
+    pub(crate) async fn finish(&self, deadline: Instant, end: Instant) {
         let shared = &self.0;
         shared.tasks.close();
         let done = async {
