@@ -74,10 +74,25 @@ async fn many_events_in_a_record_and_ten_thousand_records_are_counted() {
     assert_counted(&app, &traffic).await;
 }
 
-/// Each kind of bad input gets its documented response, its neighbors are counted, and a retry of a
-/// rejected request is counted once.
+/// Bodies that are not deliveries, with `#` for the request ID, and the error for each.
+const BROKEN_BODIES: [(&[u8], &str); 11] = [
+    (b"{\"requestId\":\"#\",\"records\":[{\"data\":\"e3", "not JSON"),
+    (b"", "not JSON"),
+    (b"\xff\xfe", "not JSON"),
+    (b"{\"requestId\":\"#\",\"records\":[{\"data\":\"\xc3\x28\"}]}", "not JSON"),
+    (b"{\"requestId\":\"#\",\"records\":[]} x", "not one JSON value"),
+    (b"[]", "no requestId"),
+    (b"{\"records\":[]}", "no requestId"),
+    (b"{\"requestId\":\"#\"}", "no `records` list"),
+    (b"{\"requestId\":\"#\",\"records\":{}}", "no `records` list"),
+    (b"{\"requestId\":\"b\",\"records\":[]}", "differ"),
+    (b"{\"requestId\":\"\",\"records\":[]}", "not a valid request ID"),
+];
+
+/// Each kind of invalid delivery gets its documented response, and a retry of a request rejected for its
+/// key is counted once.
 #[tokio::test]
-async fn bad_input_is_rejected_or_counted_and_costs_no_neighbour() {
+async fn invalid_delivery_is_rejected_with_its_reason_and_leaves_no_trace() {
     let app = TestApp::in_memory(|config| {
         config.limits.body_bytes = 4 << 20;
         config.limits.expanded_bytes = 8 << 20;
@@ -95,22 +110,7 @@ async fn bad_input_is_rejected_or_counted_and_costs_no_neighbour() {
     assert_refused(&no_key.clone().with(ID, "a").post(vec![]).await, 401, "a", "access key");
 
     // A permanently rejected request is remembered by its ID, so each has its own.
-    for (at, (broken, says)) in [
-        (&b"{\"requestId\":\"#\",\"records\":[{\"data\":\"e3"[..], "not JSON"),
-        (b"", "not JSON"),
-        (b"\xff\xfe", "not JSON"),
-        (b"{\"requestId\":\"#\",\"records\":[{\"data\":\"\xc3\x28\"}]}", "not JSON"),
-        (b"{\"requestId\":\"#\",\"records\":[]} x", "not one JSON value"),
-        (b"[]", "no requestId"),
-        (b"{\"records\":[]}", "no requestId"),
-        (b"{\"requestId\":\"#\"}", "no `records` list"),
-        (b"{\"requestId\":\"#\",\"records\":{}}", "no `records` list"),
-        (b"{\"requestId\":\"b\",\"records\":[]}", "differ"),
-        (b"{\"requestId\":\"\",\"records\":[]}", "not a valid request ID"),
-    ]
-    .into_iter()
-    .enumerate()
-    {
+    for (at, (broken, says)) in BROKEN_BODIES.into_iter().enumerate() {
         // As long as the ID in the bodies.
         let id = char::from(b'A' + u8::try_from(at).expect("a few")).to_string();
         let broken: Vec<_> = broken
@@ -146,8 +146,19 @@ async fn bad_input_is_rejected_or_counted_and_costs_no_neighbour() {
     for _ in 0..2 {
         assert_eq!(firehose.deliver("a", &good).await.status, 200);
     }
+    assert_counted(&app, &traffic).await;
+    assert_eq!(app.metric("postmeter_requests_total{outcome=\"unauthorized\"}").await, 3);
+    assert_eq!(app.metric("postmeter_refused_total{reason=\"over_budget\"}").await, 2);
+    assert_eq!(app.metric("postmeter_in_flight_bytes").await, 0);
+}
 
-    // Unreadable records are data, so the request continues.
+/// Unreadable records are data, so their request continues.
+#[tokio::test]
+async fn unreadable_records_are_counted_and_cost_no_neighbour() {
+    let app = TestApp::in_memory(|_| {}).await;
+    let mut traffic = Traffic::new(4);
+    let firehose = app.firehose();
+    let post = async |id: &str, body: Vec<u8>| firehose.clone().with(ID, id).post(body).await;
     let mut mixed = traffic.records(5);
     let data = body_of("mixed", &mixed);
     let data = String::from_utf8(data).expect("text").replacen(
@@ -163,8 +174,6 @@ async fn bad_input_is_rejected_or_counted_and_costs_no_neighbour() {
     assert_eq!(firehose.deliver("bytes", &bytes).await.status, 200);
     assert_counted(&app, &traffic).await;
     assert_eq!(app.metric("postmeter_values_total{kind=\"malformed\"}").await, 4 + 2);
-    assert_eq!(app.metric("postmeter_requests_total{outcome=\"unauthorized\"}").await, 3);
-    assert_eq!(app.metric("postmeter_refused_total{reason=\"over_budget\"}").await, 2);
     assert_eq!(app.metric("postmeter_in_flight_bytes").await, 0);
 }
 
