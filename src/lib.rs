@@ -5,13 +5,13 @@
 //! source (Firehose, SNS, SQS, S3) or a file --bytes--> ses (values, wrappings, events)
 //!   --Event--> rules (which destinations take it) --series--> pipeline (a request's own counts)
 //!   --Delta--> aggregate (one merge into the epoch) --sealed epoch--> sink (PutMetricData)
-//!   --settled--> ack (the request is answered)
-//! pipeline --events as they came--> forward (Firehose, SNS, EventBridge) --taken--> ack
+//!   --settled--> ack (the request is acknowledged)
+//! pipeline --events as they came--> forward (Firehose, SNS, EventBridge) --accepted--> ack
 //! ```
 //!
 //! Five invariants hold the parts together:
 //! 1. A request is merged as a whole or not at all, judged by one version of the definitions.
-//! 2. A request's counts and its receipt are in the same epoch.
+//! 2. A request's counts and its ack guard are in the same epoch.
 //! 3. After the merge the daemon owns the counts: nothing rejects, forgets or repeats them.
 //! 4. Success is explicit: dropping a guard without a result means failure.
 //! 5. Everything that is not counted has a counter with a reason.
@@ -53,7 +53,7 @@ pub mod ses;
 #[cfg(test)]
 mod simulation;
 pub mod sink;
-pub mod source;
+mod source;
 mod supervisor;
 pub mod synth;
 pub mod telemetry;

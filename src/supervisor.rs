@@ -25,10 +25,10 @@ use crate::telemetry::{Metrics, TaskName};
 
 /// Owns the long-lived tasks of a daemon. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Supervisor(Arc<Inner>);
+pub struct Supervisor(Arc<SupervisorShared>);
 
 #[derive(Debug)]
-struct Inner {
+struct SupervisorShared {
     runtime: Handle,
     metrics: Arc<Metrics>,
     /// Cancelled at the first failure.
@@ -38,7 +38,7 @@ struct Inner {
 }
 
 /// Turns a panic of a future into its result.
-struct Caught<F>(Pin<Box<F>>);
+struct CatchPanic<F>(Pin<Box<F>>);
 
 /// Maximum number of logged characters of a panic's message.
 const MESSAGE_CHARS_MAX: usize = 200;
@@ -52,7 +52,7 @@ impl Supervisor {
     /// Panics outside of a runtime.
     #[must_use]
     pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(SupervisorShared {
             runtime: Handle::current(),
             metrics,
             failed: CancellationToken::new(),
@@ -74,7 +74,7 @@ impl Supervisor {
     pub fn spawn_worker(&self, task: TaskName, work: impl Future<Output = ()> + Send + 'static) {
         let supervisor = self.clone();
         self.0.runtime.spawn(async move {
-            if let Err(panic) = Caught(Box::pin(work)).await {
+            if let Err(panic) = CatchPanic(Box::pin(work)).await {
                 supervisor.fail(task, message_of(&*panic));
             }
         });
@@ -88,7 +88,7 @@ impl Supervisor {
     ) -> impl Future<Output = Option<T>> + Send + 'static {
         let supervisor = self.clone();
         async move {
-            match Caught(Box::pin(work)).await {
+            match CatchPanic(Box::pin(work)).await {
                 Ok(output) => {
                     if !supervisor.0.is_stopping.load(Ordering::Acquire) {
                         supervisor.fail(task, "the task ended before the daemon stopped");
@@ -128,9 +128,9 @@ impl Supervisor {
     }
 }
 
-// === impl Caught ===
+// === impl CatchPanic ===
 
-impl<F: Future> Future for Caught<F> {
+impl<F: Future> Future for CatchPanic<F> {
     type Output = Result<F::Output, Box<dyn Any + Send>>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {

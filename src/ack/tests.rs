@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::advance;
 
+use super::ticket::AckGuards;
 use super::*;
 use crate::label::Label;
 
@@ -28,14 +29,14 @@ fn known(ledger: &Ledger, name: &str) -> Waiter {
     }
 }
 
-fn settle(receipt: Option<Receipt>) {
-    for share in receipt.expect("a receipt for a waiting caller").split(2) {
+fn settle(guard: Option<AckGuard>) {
+    for share in guard.expect("a guard for a waiting caller").split(2) {
         share.settle();
     }
 }
 
 #[test]
-fn ids_differ_by_source_and_id_and_by_where_one_ends() {
+fn request_ids_differ_by_source_and_id_and_by_their_boundary() {
     let ids = [(&b"a"[..], &b"bc"[..]), (b"ab", b"c"), (b"a", b"b"), (b"", b"abc")];
     let ids: std::collections::HashSet<_> =
         ids.iter().map(|(source, id)| RequestId::new(SourceKind::Sqs, source, id)).collect();
@@ -43,7 +44,7 @@ fn ids_differ_by_source_and_id_and_by_where_one_ends() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_to_those_who_joined_and_forgets_the_id() {
+async fn rejection_reaches_requests_that_joined_and_forgets_the_id() {
     let ledger = Ledger::new(DoneWhen::Settled, LIFE, 10);
     let ticket = new(&ledger, "a");
     let mut joined = known(&ledger, "a");
@@ -55,11 +56,11 @@ async fn a_refusal_is_told_to_those_who_joined_and_forgets_the_id() {
 }
 
 #[tokio::test]
-async fn a_merged_id_is_settled_by_its_last_share_and_never_forgotten_before() {
+async fn merged_id_is_settled_by_its_last_share_and_never_forgotten_before() {
     let ledger = Ledger::new(DoneWhen::Settled, LIFE, 10);
-    let receipt = new(&ledger, "a").merged(false).counts;
+    let guard = new(&ledger, "a").merged(false).counts;
     assert_eq!(known(&ledger, "a").stage(), Stage::Merged);
-    let mut shares = receipt.expect("a receipt for a waiting caller").split(2);
+    let mut shares = guard.expect("a guard for a waiting caller").split(2);
     shares.pop().expect("two").settle();
     assert_eq!(known(&ledger, "a").stage(), Stage::Merged);
     shares.pop().expect("one").settle();
@@ -67,20 +68,17 @@ async fn a_merged_id_is_settled_by_its_last_share_and_never_forgotten_before() {
 }
 
 #[tokio::test]
-async fn what_is_dropped_without_a_word_is_lost_and_its_id_stays() {
+async fn guard_dropped_silently_is_lost_and_its_id_stays() {
     let ledger = Ledger::new(DoneWhen::Settled, LIFE, 10);
-    drop(new(&ledger, "receipt").merged(false).counts);
-    assert_eq!(known(&ledger, "receipt").stage(), Stage::Lost);
-    let mut shares = new(&ledger, "share")
-        .merged(false)
-        .counts
-        .expect("a receipt for a waiting caller")
-        .split(2);
+    drop(new(&ledger, "dropped").merged(false).counts);
+    assert_eq!(known(&ledger, "dropped").stage(), Stage::Lost);
+    let mut shares =
+        new(&ledger, "share").merged(false).counts.expect("a guard for a waiting caller").split(2);
     shares.pop().expect("two").settle();
     drop(shares);
     assert_eq!(known(&ledger, "share").stage(), Stage::Lost);
     let nothing_to_wait_for =
-        new(&ledger, "none").merged(false).counts.expect("a receipt for a waiting caller").split(0);
+        new(&ledger, "none").merged(false).counts.expect("a guard for a waiting caller").split(0);
     assert!(nothing_to_wait_for.is_empty());
     assert_eq!(known(&ledger, "none").stage(), Stage::Settled);
 }
@@ -88,11 +86,11 @@ async fn what_is_dropped_without_a_word_is_lost_and_its_id_stays() {
 /// No response is sent before the events are forwarded, whatever else is awaited; and an ID is not
 /// done before both have ended, in either order.
 #[tokio::test]
-async fn a_request_is_not_answered_before_its_events_are_forwarded() {
+async fn request_is_not_acknowledged_before_its_events_are_forwarded() {
     for done_when in [DoneWhen::Merged, DoneWhen::Settled] {
         for counts_first in [true, false] {
             let ledger = Ledger::new(done_when, LIFE, 10);
-            let Receipts { counts, forwarding } = new(&ledger, "a").merged(true);
+            let AckGuards { counts, forwarding } = new(&ledger, "a").merged(true);
             assert_eq!(counts.is_some(), done_when == DoneWhen::Settled);
             assert_eq!(known(&ledger, "a").stage(), Stage::Forwarding);
             let forwarded = || settle(forwarding);
@@ -110,12 +108,12 @@ async fn a_request_is_not_answered_before_its_events_are_forwarded() {
                 assert_eq!(known(&ledger, "a").stage(), Stage::Merged);
                 published();
             }
-            let last = known(&ledger, "a").answered(done_when == DoneWhen::Settled).await;
+            let last = known(&ledger, "a").acknowledged(done_when == DoneWhen::Settled).await;
             let settled = done_when == DoneWhen::Settled;
             assert_eq!(last, if settled { Stage::Settled } else { Stage::Merged });
         }
         let ledger = Ledger::new(done_when, LIFE, 10);
-        let Receipts { counts, forwarding } = new(&ledger, "lost").merged(true);
+        let AckGuards { counts, forwarding } = new(&ledger, "lost").merged(true);
         let mut shares = forwarding.expect("some are forwarded").split(2);
         shares.pop().expect("two").settle();
         drop((shares, counts.map(|counts| counts.split(0))));
@@ -124,17 +122,17 @@ async fn a_request_is_not_answered_before_its_events_are_forwarded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_id_stays_its_full_time_from_when_it_is_done() {
+async fn id_stays_its_full_lifetime_from_when_it_is_done() {
     for done_when in [DoneWhen::Merged, DoneWhen::Settled] {
         let ledger = Ledger::new(done_when, LIFE, 10);
-        let receipt = new(&ledger, "a").merged(false).counts;
-        assert_eq!(receipt.is_some(), done_when == DoneWhen::Settled);
+        let guard = new(&ledger, "a").merged(false).counts;
+        assert_eq!(guard.is_some(), done_when == DoneWhen::Settled);
         advance(ALMOST).await;
         known(&ledger, "a");
-        if receipt.is_some() {
+        if guard.is_some() {
             advance(10 * LIFE).await;
             known(&ledger, "a");
-            settle(receipt);
+            settle(guard);
             advance(ALMOST).await;
             known(&ledger, "a");
         }
@@ -144,7 +142,7 @@ async fn an_id_stays_its_full_time_from_when_it_is_done() {
 }
 
 #[tokio::test]
-async fn beyond_the_bound_the_oldest_done_go_and_the_pending_stay() {
+async fn done_ids_above_the_limit_are_evicted_oldest_first_and_pending_ones_stay() {
     let ledger = Ledger::new(DoneWhen::Settled, LIFE, 2);
     let pending = new(&ledger, "pending").merged(false).counts;
     let reading = new(&ledger, "reading");
@@ -163,7 +161,7 @@ async fn beyond_the_bound_the_oldest_done_go_and_the_pending_stay() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn restored_ids_are_known_for_what_is_left_of_their_time_and_the_oldest_go_first() {
+async fn restored_ids_are_known_for_their_remaining_lifetime_and_the_oldest_go_first() {
     let ledger = Ledger::new(DoneWhen::Merged, LIFE, 2);
     let known_for = |name, seconds| (id(name), Duration::from_secs(seconds));
     ledger.restore(vec![known_for("new", 50), known_for("old", 10), known_for("middle", 20)]);
@@ -175,7 +173,7 @@ async fn restored_ids_are_known_for_what_is_left_of_their_time_and_the_oldest_go
 }
 
 #[test]
-fn an_id_is_read_from_its_bytes_and_depends_on_source_and_id() {
+fn request_id_is_read_from_its_bytes_and_depends_on_source_and_id() {
     let (one, other) = (id("a"), RequestId::new(SourceKind::Sqs, b"sourc", b"ea"));
     assert_ne!(one, other);
     for id in [one, other] {
@@ -188,7 +186,7 @@ fn an_id_is_read_from_its_bytes_and_depends_on_source_and_id() {
 
 /// Firehose retries on 503, writes the batch to its backup on 400, and would drop it on 413.
 #[test]
-fn every_refusal_has_its_status_and_a_label_of_its_own() {
+fn every_refusal_has_its_own_status_and_label() {
     let labels: std::collections::BTreeSet<_> =
         RefusalReason::ALL.iter().map(|one| one.as_str()).collect();
     assert_eq!(labels.len(), RefusalReason::ALL.len());
@@ -209,19 +207,19 @@ fn every_refusal_has_its_status_and_a_label_of_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_held_id_is_known_until_its_time_after_the_release() {
+async fn held_id_is_known_until_its_lifetime_after_the_release() {
     for done_when in [DoneWhen::Merged, DoneWhen::Settled] {
         let ledger = Ledger::holding(done_when, LIFE, 1);
         let ticket = new(&ledger, "a");
         ledger.release(id("a"));
         advance(LIFE * 10).await;
         assert_eq!(known(&ledger, "a").stage(), Stage::Reading, "released while it is worked on");
-        let receipt = ticket.merged(false).counts;
+        let guard = ticket.merged(false).counts;
         if done_when == DoneWhen::Settled {
             ledger.release(id("a"));
             advance(LIFE * 10).await;
             assert_eq!(known(&ledger, "a").stage(), Stage::Merged, "released before it was done");
-            settle(receipt);
+            settle(guard);
         }
         let done = known(&ledger, "a").stage();
         assert_eq!(
@@ -243,7 +241,7 @@ async fn a_held_id_is_known_until_its_time_after_the_release() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_held_id_whose_counts_are_lost_says_so_until_its_time_is_over() {
+async fn held_id_whose_counts_are_lost_says_so_until_its_lifetime_ends() {
     let ledger = Ledger::holding(DoneWhen::Settled, LIFE, 1);
     drop(new(&ledger, "a").merged(false).counts);
     ledger.release(id("a"));
@@ -255,7 +253,7 @@ async fn a_held_id_whose_counts_are_lost_says_so_until_its_time_is_over() {
 
 /// IDs also expire in a ledger that gets no requests.
 #[tokio::test(start_paused = true)]
-async fn an_id_is_gone_when_its_time_is_over() {
+async fn id_is_forgotten_when_its_lifetime_ends() {
     let ledger = Ledger::new(DoneWhen::Merged, LIFE, 10);
     ledger.restore(vec![(id("a"), LIFE), (id("b"), LIFE / 2)]);
     advance(ALMOST).await;

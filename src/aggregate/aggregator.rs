@@ -2,7 +2,7 @@
 //!
 //! A request's delta is merged under the read side of its epoch's lock, held for the merge only.
 //! Sealing swaps the active epoch for an empty one, then takes the write side of the old lock to
-//! wait for running merges. So a sealed epoch is complete, and its receipts are exactly those of
+//! wait for running merges. So a sealed epoch is complete, and its acks are exactly those of
 //! the requests it counted. No merge ever waits for a seal.
 
 use std::collections::BTreeSet;
@@ -20,7 +20,7 @@ use super::lines::{Line, RecentLines};
 use super::pending::{EntryRoom, Full, Pending};
 use super::recent::Recent;
 use super::table::SeriesTable;
-use crate::ack::Receipt;
+use crate::ack::AckGuard;
 use crate::clock::Clock;
 use crate::rules::{LayoutId, Layouts};
 
@@ -55,7 +55,7 @@ type EpochSlot = RwLock<Option<Epoch>>;
 pub struct Sealed {
     pub counts: Counts,
     /// Receipts of the requests counted here, each with the namespaces that its counts are in.
-    pub receipts: Vec<(Receipt, BTreeSet<Arc<str>>)>,
+    pub acks: Vec<(AckGuard, BTreeSet<Arc<str>>)>,
     /// Unix milliseconds of the first merge.
     pub first_merge_ms: Option<i64>,
     /// Entries of `GET /series` evicted before their three hours were over.
@@ -101,16 +101,16 @@ impl Aggregator {
         }
     }
 
-    /// Adds a request's counts, all in one epoch, and keeps its receipt until they are settled.
+    /// Adds a request's counts, all in one epoch, and keeps its ack until they are settled.
     ///
     /// # Errors
     /// [`Full`]: the pending entries would exceed their limit. Nothing was merged.
     pub fn merge(
         &self,
         delta: &Delta,
-        receipt: impl FnOnce() -> Option<Receipt>,
+        ack: impl FnOnce() -> Option<AckGuard>,
     ) -> Result<Merge, Full> {
-        Ok(self.merge_into(self.reserve(delta)?, delta, receipt))
+        Ok(self.merge_into(self.reserve(delta)?, delta, ack))
     }
 
     /// Reserves room for a request's counts: one entry for each, most of which is returned. Near
@@ -135,10 +135,10 @@ impl Aggregator {
         &self,
         room: EntryRoom,
         delta: &Delta,
-        receipt: impl FnOnce() -> Option<Receipt>,
+        ack: impl FnOnce() -> Option<AckGuard>,
     ) -> Merge {
         let now_ms = self.clock.now_ms();
-        self.with_active(|epoch| self.merge_into_epoch(epoch, now_ms, room, delta, receipt))
+        self.with_active(|epoch| self.merge_into_epoch(epoch, now_ms, room, delta, ack))
     }
 
     fn merge_into_epoch(
@@ -147,7 +147,7 @@ impl Aggregator {
         now_ms: i64,
         room: EntryRoom,
         delta: &Delta,
-        receipt: impl FnOnce() -> Option<Receipt>,
+        ack: impl FnOnce() -> Option<AckGuard>,
     ) -> Merge {
         let stamp = self.series.turn(now_ms);
         let mut merge = Merge::default();
@@ -172,9 +172,9 @@ impl Aggregator {
         }
         room.merged(merged, epoch.add(&entries));
 
-        let receipt = receipt().map(|receipt| (receipt, self.namespaces(&layouts)));
+        let ack = ack().map(|ack| (ack, self.namespaces(&layouts)));
         let mut contents = lock(&epoch.contents);
-        contents.receipts.extend(receipt);
+        contents.acks.extend(ack);
         if merged > 0 {
             contents.first_merge_ms.get_or_insert(now_ms);
         }
@@ -239,7 +239,7 @@ impl Aggregator {
         let contents = contents.into_inner().unwrap_or_else(PoisonError::into_inner);
         Sealed {
             counts,
-            receipts: contents.receipts,
+            acks: contents.acks,
             first_merge_ms: contents.first_merge_ms,
             recent_evicted,
         }

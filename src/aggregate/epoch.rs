@@ -13,9 +13,9 @@ use super::delta::Delta;
 use super::entry::{Counts, Entry, EntryKey};
 use super::key::{minute_of, series_of};
 use super::table::SeriesTable;
-use crate::ack::Receipt;
+use crate::ack::AckGuard;
 
-/// The counts of one flush, and the receipts of the requests in them.
+/// The counts of one flush, and the acks of the requests in them.
 #[derive(Debug)]
 pub(super) struct Epoch {
     pub table: Arc<SeriesTable>,
@@ -26,7 +26,7 @@ pub(super) struct Epoch {
 /// The contents of an epoch besides its counts.
 #[derive(Debug, Default)]
 pub(super) struct EpochContents {
-    pub receipts: Vec<(Receipt, BTreeSet<Arc<str>>)>,
+    pub acks: Vec<(AckGuard, BTreeSet<Arc<str>>)>,
     pub first_merge_ms: Option<i64>,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! An epoch is one flush unit in processing time; a minute is what a datum belongs to in event
 //! time. An epoch holds many minutes when events are late or replayed. Invariant: a request's
-//! counts and its receipt are in the same epoch.
+//! counts and its ack guard are in the same epoch.
 
 mod aggregator;
 mod arena;

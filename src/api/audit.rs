@@ -22,16 +22,30 @@ const LINE_SPAN: Duration = Duration::from_secs(1);
 /// Bytes of a path that are logged.
 const PATH_BYTES_MAX: usize = 64;
 
+/// One line at a level, with the fields that all lines have.
+macro_rules! log_line {
+    ($level:ident, $entry:expr, $key:expr, $($rest:tt)*) => {
+        tracing::$level!(
+            key = $key,
+            peer = $entry.peer.map(tracing::field::display),
+            operation = $entry.operation,
+            configuration_set = $entry.set,
+            destination = $entry.destination,
+            $($rest)*
+        )
+    };
+}
+
 /// Writes the lines.
 #[derive(Debug)]
 pub(super) struct Audit {
-    strangers: Limited,
-    throttled: Limited,
+    strangers: LimitedLines,
+    throttled: LimitedLines,
 }
 
 /// Lines that clients can cause without limit.
 #[derive(Debug)]
-struct Limited {
+struct LimitedLines {
     limit: LogLimiter,
     suppressed: AtomicU64,
 }
@@ -54,7 +68,7 @@ pub(super) struct AuditEntry {
 
 impl Audit {
     pub(super) fn new(metrics: &Arc<Metrics>) -> Self {
-        Self { strangers: Limited::new(metrics), throttled: Limited::new(metrics) }
+        Self { strangers: LimitedLines::new(metrics), throttled: LimitedLines::new(metrics) }
     }
 
     /// Logs a request. A successful read is not logged.
@@ -81,9 +95,9 @@ impl Audit {
     }
 }
 
-// === impl Limited ===
+// === impl LimitedLines ===
 
-impl Limited {
+impl LimitedLines {
     fn new(metrics: &Arc<Metrics>) -> Self {
         let limit = LogLimiter::new(LINE_SPAN, Arc::clone(metrics));
         Self { limit, suppressed: AtomicU64::new(0) }
@@ -99,7 +113,7 @@ impl Limited {
     }
 }
 
-// === impl Entry ===
+// === impl AuditEntry ===
 
 impl AuditEntry {
     pub(super) fn new(head: &Parts) -> Self {
@@ -129,43 +143,20 @@ impl AuditEntry {
     }
 
     fn log_change(&self) {
-        tracing::info!(
-            key = self.key,
-            peer = self.peer.map(tracing::field::display),
-            operation = self.operation,
-            configuration_set = self.set,
-            destination = self.destination,
-            outcome = "done",
-            "definitions changed"
-        );
+        let key = self.key.as_deref();
+        log_line!(info, self, key, outcome = "done", "definitions changed");
     }
 
     fn log_rejection(&self, error: &ApiError, suppressed: Option<u64>) {
+        const MESSAGE: &str = "SES API request rejected";
+        let (_, outcome) = error.v2_code();
         // Reads of missing objects are ordinary; other rejections may be an attack.
-        let (_, code) = error.v2_code();
         if self.is_verified && !self.is_change && !error.kind.is_denial() {
-            tracing::info!(
-                key = self.key,
-                peer = self.peer.map(tracing::field::display),
-                operation = self.operation,
-                configuration_set = self.set,
-                destination = self.destination,
-                outcome = code,
-                suppressed,
-                "SES API request rejected"
-            );
-            return;
+            let key = self.key.as_deref();
+            return log_line!(info, self, key, outcome, suppressed, "{MESSAGE}");
         }
-        tracing::warn!(
-            key = self.key.as_deref().map(quote_name),
-            verified = self.is_verified,
-            peer = self.peer.map(tracing::field::display),
-            operation = self.operation,
-            configuration_set = self.set,
-            destination = self.destination,
-            outcome = code,
-            suppressed,
-            "SES API request rejected"
-        );
+        // A claimed key is text of a stranger.
+        let (key, verified) = (self.key.as_deref().map(quote_name), self.is_verified);
+        log_line!(warn, self, key, verified, outcome, suppressed, "{MESSAGE}");
     }
 }

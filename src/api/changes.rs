@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::error::{ApiError, ErrorKind, Noun};
-use super::operation::PutHow;
+use super::error::{ApiError, ApiResource, ErrorKind};
+use super::put_mode::PutMode;
 use crate::definitions::{
     ANY_CONFIGURATION_SET, ConfigurationSet, Definitions, Destination, DestinationExtensions,
     EVENT_DESTINATIONS_MAX, EventDestination, SetOptions, quote_name,
@@ -15,13 +15,16 @@ const SETS_MAX: usize = 10_000;
 /// The member of a configuration set that holds its tags.
 pub(super) const TAGS: &str = "Tags";
 
-type Done<T = ()> = Result<T, ApiError>;
+type ChangeResult<T = ()> = Result<T, ApiError>;
 
-pub(super) fn create_set(definitions: &mut Definitions, set: ConfigurationSet) -> Done {
+pub(super) fn create_set(definitions: &mut Definitions, set: ConfigurationSet) -> ChangeResult {
     let sets = &mut definitions.configuration_sets;
     if sets.iter().any(|known| known.name == set.name) {
         let message = format!("Configuration set <{}> already exists.", set.name);
-        return Err(ApiError::new(ErrorKind::AlreadyExists(Noun::ConfigurationSet), message));
+        return Err(ApiError::new(
+            ErrorKind::AlreadyExists(ApiResource::ConfigurationSet),
+            message,
+        ));
     }
     if sets.iter().filter(|set| set.name != ANY_CONFIGURATION_SET).count() >= SETS_MAX {
         let message = format!("An account can have at most {SETS_MAX} configuration sets.");
@@ -31,18 +34,24 @@ pub(super) fn create_set(definitions: &mut Definitions, set: ConfigurationSet) -
     Ok(())
 }
 
-pub(super) fn delete_set(definitions: &mut Definitions, name: &str) -> Done {
+pub(super) fn delete_set(definitions: &mut Definitions, name: &str) -> ChangeResult {
     set(definitions, name)?;
     definitions.configuration_sets.retain(|set| set.name != name);
     Ok(())
 }
 
-pub(super) fn set<'d>(definitions: &'d Definitions, name: &str) -> Done<&'d ConfigurationSet> {
+pub(super) fn set<'d>(
+    definitions: &'d Definitions,
+    name: &str,
+) -> ChangeResult<&'d ConfigurationSet> {
     let found = definitions.configuration_sets.iter().find(|set| set.name == name);
     found.ok_or_else(|| no_set(name))
 }
 
-fn set_mut<'d>(definitions: &'d mut Definitions, name: &str) -> Done<&'d mut ConfigurationSet> {
+fn set_mut<'d>(
+    definitions: &'d mut Definitions,
+    name: &str,
+) -> ChangeResult<&'d mut ConfigurationSet> {
     let found = definitions.configuration_sets.iter_mut().find(|set| set.name == name);
     found.ok_or_else(|| no_set(name))
 }
@@ -53,25 +62,25 @@ pub(super) fn put_options(
     name: &str,
     member: &'static str,
     mut options: SetOptions,
-    how: PutHow,
-) -> Done {
+    mode: PutMode,
+) -> ChangeResult {
     let set = set_mut(definitions, name)?;
     let known = set.options.0.get_mut(member);
-    let noun = Noun::TrackingOptions;
-    match (how, known.is_some()) {
-        (PutHow::Create, true) => {
+    let noun = ApiResource::TrackingOptions;
+    match (mode, known.is_some()) {
+        (PutMode::Create, true) => {
             let message = format!("Configuration set <{name}> already has {member}.");
             return Err(ApiError::new(ErrorKind::AlreadyExists(noun), message));
         }
-        (PutHow::Update, false) => {
+        (PutMode::Update, false) => {
             let message = format!("Configuration set <{name}> has no {member}.");
             return Err(ApiError::new(ErrorKind::NotFound(noun), message));
         }
         _ => {}
     }
-    match (how, known, options.0.remove(member)) {
-        (PutHow::Merge, Some(Value::Object(known)), Some(Value::Object(own))) => known.extend(own),
-        (PutHow::Merge, _, None) => {}
+    match (mode, known, options.0.remove(member)) {
+        (PutMode::Merge, Some(Value::Object(known)), Some(Value::Object(own))) => known.extend(own),
+        (PutMode::Merge, _, None) => {}
         (_, _, Some(value)) => _ = set.options.0.insert(member, value),
         (_, _, None) => _ = set.options.0.remove(member),
     }
@@ -79,7 +88,11 @@ pub(super) fn put_options(
 }
 
 /// Adds tags; a tag with an existing key replaces the old one.
-pub(super) fn tag(definitions: &mut Definitions, name: &str, mut options: SetOptions) -> Done {
+pub(super) fn tag(
+    definitions: &mut Definitions,
+    name: &str,
+    mut options: SetOptions,
+) -> ChangeResult {
     let set = set_mut(definitions, name)?;
     let Some(Value::Array(new)) = options.0.remove(TAGS) else { return Ok(()) };
     let mut tags = tags(set);
@@ -90,7 +103,7 @@ pub(super) fn tag(definitions: &mut Definitions, name: &str, mut options: SetOpt
 }
 
 /// Removes tags with these keys, if they exist.
-pub(super) fn untag(definitions: &mut Definitions, name: &str, keys: &[String]) -> Done {
+pub(super) fn untag(definitions: &mut Definitions, name: &str, keys: &[String]) -> ChangeResult {
     let set = set_mut(definitions, name)?;
     let mut tags = tags(set);
     tags.retain(|tag| keys.iter().all(|key| tag["Key"] != **key));
@@ -114,7 +127,7 @@ pub(super) fn create_destination(
     definitions: &mut Definitions,
     set_name: &str,
     destination: EventDestination,
-) -> Done {
+) -> ChangeResult {
     let set = set_mut(definitions, set_name)?;
     let name = &destination.name;
     if set.event_destinations.iter().any(|known| known.name == *name) {
@@ -122,7 +135,10 @@ pub(super) fn create_destination(
             "An event destination with name <{name}> already exists for configuration set \
              <{set_name}>."
         );
-        return Err(ApiError::new(ErrorKind::AlreadyExists(Noun::EventDestination), message));
+        return Err(ApiError::new(
+            ErrorKind::AlreadyExists(ApiResource::EventDestination),
+            message,
+        ));
     }
     if set.event_destinations.len() >= EVENT_DESTINATIONS_MAX {
         let message = format!(
@@ -140,7 +156,7 @@ pub(super) fn update_destination(
     definitions: &mut Definitions,
     set_name: &str,
     mut destination: EventDestination,
-) -> Done {
+) -> ChangeResult {
     let known = destination_mut(definitions, set_name, &destination.name)?;
     if let (Destination::CloudWatch(before), Destination::CloudWatch(after)) =
         (&known.destination, &mut destination.destination)
@@ -156,7 +172,7 @@ pub(super) fn delete_destination(
     definitions: &mut Definitions,
     set_name: &str,
     name: &str,
-) -> Done {
+) -> ChangeResult {
     destination_mut(definitions, set_name, name)?;
     let set = set_mut(definitions, set_name)?;
     set.event_destinations.retain(|destination| destination.name != name);
@@ -168,7 +184,7 @@ pub(super) fn put_set_extensions(
     definitions: &mut Definitions,
     name: &str,
     namespace: Option<String>,
-) -> Done {
+) -> ChangeResult {
     if name == ANY_CONFIGURATION_SET && set(definitions, name).is_err() {
         let set = ConfigurationSet {
             name: name.to_owned(),
@@ -187,7 +203,7 @@ pub(super) fn put_destination_extensions(
     set_name: &str,
     name: &str,
     extensions: DestinationExtensions,
-) -> Done {
+) -> ChangeResult {
     let destination = destination_mut(definitions, set_name, name)?;
     let Destination::CloudWatch(cloudwatch) = &mut destination.destination else {
         let message = format!("Event destination {name} is not a CloudWatch destination.");
@@ -202,7 +218,7 @@ pub(super) fn destination<'d>(
     definitions: &'d Definitions,
     set_name: &str,
     name: &str,
-) -> Done<&'d EventDestination> {
+) -> ChangeResult<&'d EventDestination> {
     let mut destinations = set(definitions, set_name)?.event_destinations.iter();
     let found = destinations.find(|destination| destination.name == name);
     found.ok_or_else(|| no_destination(set_name, name))
@@ -212,7 +228,7 @@ fn destination_mut<'d>(
     definitions: &'d mut Definitions,
     set_name: &str,
     name: &str,
-) -> Done<&'d mut EventDestination> {
+) -> ChangeResult<&'d mut EventDestination> {
     let mut destinations = set_mut(definitions, set_name)?.event_destinations.iter_mut();
     let found = destinations.find(|destination| destination.name == name);
     found.ok_or_else(|| no_destination(set_name, name))
@@ -220,7 +236,7 @@ fn destination_mut<'d>(
 
 fn no_set(name: &str) -> ApiError {
     let message = format!("Configuration set <{}> does not exist.", quote_name(name));
-    ApiError::new(ErrorKind::NotFound(Noun::ConfigurationSet), message)
+    ApiError::new(ErrorKind::NotFound(ApiResource::ConfigurationSet), message)
 }
 
 fn no_destination(set_name: &str, name: &str) -> ApiError {
@@ -228,7 +244,7 @@ fn no_destination(set_name: &str, name: &str) -> ApiError {
         "An event destination with name <{}> does not exist for configuration set <{set_name}>.",
         quote_name(name)
     );
-    ApiError::new(ErrorKind::NotFound(Noun::EventDestination), message)
+    ApiError::new(ErrorKind::NotFound(ApiResource::EventDestination), message)
 }
 
 #[cfg(test)]
@@ -256,18 +272,18 @@ mod tests {
     }
 
     #[test]
-    fn an_account_has_10_000_sets_and_a_set_10_destinations() {
+    fn account_has_at_most_10_000_sets_and_a_set_10_destinations() {
         let mut definitions = Definitions::default();
         put_set_extensions(&mut definitions, "*", None).expect("it is no set of SES");
         for number in 0..SETS_MAX {
             create_set(&mut definitions, set_of(format!("s{number}"))).expect("there is room");
         }
-        let kind = |done: Done| done.expect_err("it is refused").kind;
+        let kind = |done: ChangeResult| done.expect_err("it is refused").kind;
         assert_eq!(
             kind(create_set(&mut definitions, set_of("more".to_owned()))),
             ErrorKind::LimitExceeded
         );
-        let exists = ErrorKind::AlreadyExists(Noun::ConfigurationSet);
+        let exists = ErrorKind::AlreadyExists(ApiResource::ConfigurationSet);
         assert_eq!(kind(create_set(&mut definitions, set_of("s7".to_owned()))), exists);
         for number in 0..EVENT_DESTINATIONS_MAX {
             let destination = destination_of(&format!("d{number}"), "a");
@@ -284,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn an_update_keeps_place_and_extensions_and_another_kind_drops_them() {
+    fn destination_update_keeps_place_and_extensions_and_another_kind_drops_them() {
         let mut definitions = Definitions::default();
         create_set(&mut definitions, set_of("prod".to_owned())).expect("there is room");
         for name in ["a", "b", "c"] {
@@ -323,19 +339,19 @@ mod tests {
         let options = |block: &Value| {
             read_options(&json!({ member: block }).to_string()).expect("they are sound")
         };
-        let mut put = |how, block: &Value| {
-            put_options(&mut definitions, "prod", member, options(block), how)?;
+        let mut put = |mode, block: &Value| {
+            put_options(&mut definitions, "prod", member, options(block), mode)?;
             let block = definitions.configuration_sets[0].options.0.get(member).cloned();
             Ok::<_, ApiError>(block)
         };
         let (tls, pool) = (json!({ "TlsPolicy": "REQUIRE" }), json!({ "SendingPoolName": "p" }));
         let both = json!({ "TlsPolicy": "REQUIRE", "SendingPoolName": "p" });
-        assert!(put(PutHow::Update, &tls).is_err());
-        assert_eq!(put(PutHow::Create, &tls), Ok(Some(tls.clone())));
-        assert!(put(PutHow::Create, &tls).is_err());
-        assert_eq!(put(PutHow::Merge, &pool), Ok(Some(both.clone())));
-        assert_eq!(put(PutHow::Merge, &Value::Null), Ok(Some(both)));
-        assert_eq!(put(PutHow::Replace, &pool), Ok(Some(pool)));
-        assert_eq!(put(PutHow::Update, &Value::Null), Ok(None));
+        assert!(put(PutMode::Update, &tls).is_err());
+        assert_eq!(put(PutMode::Create, &tls), Ok(Some(tls.clone())));
+        assert!(put(PutMode::Create, &tls).is_err());
+        assert_eq!(put(PutMode::Merge, &pool), Ok(Some(both.clone())));
+        assert_eq!(put(PutMode::Merge, &Value::Null), Ok(Some(both)));
+        assert_eq!(put(PutMode::Replace, &pool), Ok(Some(pool)));
+        assert_eq!(put(PutMode::Update, &Value::Null), Ok(None));
     }
 }

@@ -1,4 +1,4 @@
-//! The HTTP side: limits of the head, signature, rates, operation, audit, and the response in the form
+//! The HTTP side: limits of the head, signature, rates, operation, audit, and the response in the format
 //! of the request.
 //!
 //! The checks, in this order: limits of the head ([`head`]); signature or origin, from the head
@@ -15,11 +15,13 @@ use tokio::sync::Semaphore;
 
 use super::audit::{Audit, AuditEntry};
 use super::error::{ApiError, ErrorKind};
-use super::operation::{Answer, Operation};
+use super::keys::ApiKeys;
+use super::operation::Operation;
+use super::output::OperationOutput;
 use super::rate::{Access, CallerLimits};
-use super::request::Request;
-use super::signature::{Caller, Keys, SignatureClaim};
-use super::unverified::Unverified;
+use super::request::ApiRequest;
+use super::signature::{Caller, SignatureClaim};
+use super::unverified::UnverifiedBodies;
 use super::{extensions, head, origin, v1, v2};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
@@ -40,14 +42,14 @@ const JSON: &str = "application/json";
 #[derive(Clone, Debug)]
 pub(crate) struct ApiSettings {
     /// None: every local program may read and change definitions.
-    pub keys: Option<Keys>,
+    pub keys: Option<ApiKeys>,
     /// For each key, separately for reads and changes.
     pub requests_per_second: u32,
 }
 
 /// The state of the API.
 #[derive(Clone, Debug)]
-pub(crate) struct ApiParts {
+pub(crate) struct ApiDeps {
     pub catalog: Catalog,
     pub metrics: Arc<Metrics>,
     pub clock: Clock,
@@ -56,8 +58,8 @@ pub(crate) struct ApiParts {
 #[derive(Debug)]
 struct Api {
     settings: ApiSettings,
-    parts: ApiParts,
-    unverified: Arc<Unverified>,
+    deps: ApiDeps,
+    unverified: Arc<UnverifiedBodies>,
     limits: CallerLimits,
     long_bodies: Semaphore,
     audit: Arc<Audit>,
@@ -65,7 +67,7 @@ struct Api {
 
 /// The format of a request, and so of its response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+enum ApiFormat {
     V1,
     V2,
     Extensions,
@@ -73,34 +75,34 @@ enum Form {
 
 /// A parsed request.
 #[derive(Debug)]
-enum Asked {
-    V1(v1::Asked),
+enum ParsedRequest {
+    V1(v1::V1Request),
     V2(Operation),
     Extensions(Operation),
 }
 
 /// Handles every path and method.
-pub(crate) fn api_router(settings: ApiSettings, parts: ApiParts) -> Router {
-    let ids = settings.keys.iter().flat_map(Keys::ids);
+pub(crate) fn api_router(settings: ApiSettings, deps: ApiDeps) -> Router {
+    let ids = settings.keys.iter().flat_map(ApiKeys::ids);
     let api = Arc::new(Api {
         limits: CallerLimits::new(ids, settings.requests_per_second),
         unverified: Arc::default(),
         long_bodies: Semaphore::new(LONG_BODIES),
-        audit: Arc::new(Audit::new(&parts.metrics)),
+        audit: Arc::new(Audit::new(&deps.metrics)),
         settings,
-        parts,
+        deps,
     });
     Router::new().fallback(move |request: axum::extract::Request| async move {
         let (head, body) = request.into_parts();
-        let (form, rest) = Form::of(head.uri.path());
+        let (format, rest) = ApiFormat::of(head.uri.path());
         let request_id = request_id();
-        let answered = api.answer(form, &rest, &head, body).await;
-        api.parts.metrics.ses_api_requests.increment(outcome(&answered));
-        match answered {
-            Ok((asked, answer)) => response(&asked, &answer, &request_id),
+        let result = api.handle(format, &rest, &head, body).await;
+        api.deps.metrics.ses_api_requests.increment(outcome(&result));
+        match result {
+            Ok((request, output)) => response(&request, &output, &request_id),
             Err(error) => {
-                api.parts.metrics.ses_api_rejected.increment(error.kind.reason());
-                refusal(form, &error, &request_id)
+                api.deps.metrics.ses_api_rejected.increment(error.kind.reason());
+                refusal(format, &error, &request_id)
             }
         }
     })
@@ -109,37 +111,37 @@ pub(crate) fn api_router(settings: ApiSettings, parts: ApiParts) -> Router {
 // === impl Api ===
 
 impl Api {
-    async fn answer(
+    async fn handle(
         &self,
-        form: Form,
+        format: ApiFormat,
         rest: &str,
         head: &Parts,
         body: Body,
-    ) -> Result<(Asked, Answer), ApiError> {
+    ) -> Result<(ParsedRequest, OperationOutput), ApiError> {
         let mut entry = AuditEntry::new(head);
         let admitted = async {
             let (caller, body) = self.verify(head, body, &mut entry).await?;
-            self.admit(form, rest, head, body, caller, &mut entry).await
+            self.admit(format, rest, head, body, caller, &mut entry).await
         };
-        let (asked, place) =
+        let (request, place) =
             admitted.await.inspect_err(|error| self.audit.log(&entry, Some(error)))?;
         // In a task of its own, so that a change completes and is logged even if the client
         // disconnects.
-        let (catalog, audit) = (self.parts.catalog.clone(), Arc::clone(&self.audit));
-        let (operation, of_task) = (asked.operation().clone(), entry.clone());
+        let (catalog, audit) = (self.deps.catalog.clone(), Arc::clone(&self.audit));
+        let (operation, of_task) = (request.operation().clone(), entry.clone());
         let running = tokio::spawn(async move {
-            let answer = operation.run(&catalog).await;
-            audit.log(&of_task, answer.as_ref().err());
+            let output = operation.run(&catalog).await;
+            audit.log(&of_task, output.as_ref().err());
             drop(place);
-            answer
+            output
         });
-        let Ok(answer) = running.await else {
+        let Ok(output) = running.await else {
             let error =
                 ApiError::new(ErrorKind::Internal, "Internal error while processing the request.");
             self.audit.log(&entry, Some(&error));
             return Err(error);
         };
-        Ok((asked, answer?))
+        Ok((request, output?))
     }
 
     /// Authenticates a request and reads its body.
@@ -150,10 +152,10 @@ impl Api {
         entry: &mut AuditEntry,
     ) -> Result<(Caller, Vec<u8>), ApiError> {
         head::check(head)?;
-        let now_ms = self.parts.clock.now_ms();
+        let now_ms = self.deps.clock.now_ms();
         let keys = self.settings.keys.as_ref();
         let claim = keys.map(|keys| {
-            entry.key = Keys::claimed_id(head).map(str::to_owned);
+            entry.key = ApiKeys::claimed_id(head).map(str::to_owned);
             keys.claim(head, now_ms)
         });
         let claim = claim.transpose()?;
@@ -174,49 +176,53 @@ impl Api {
     /// Parses the request of a verified caller, and checks rate and permission.
     async fn admit(
         &self,
-        form: Form,
+        format: ApiFormat,
         rest: &str,
         head: &Parts,
         body: Vec<u8>,
         caller: Caller,
         entry: &mut AuditEntry,
-    ) -> Result<(Asked, impl Send + use<>), ApiError> {
+    ) -> Result<(ParsedRequest, impl Send + use<>), ApiError> {
         let too_many = || ApiError::new(ErrorKind::TooManyRequests, "Rate exceeded");
         let id = caller.id.as_deref();
         let own_place = self.limits.enter(id).ok_or_else(too_many)?;
-        let asked = match Request::new(head, rest, body) {
-            Ok(request) => self.parse(form, request).await,
+        let request = match ApiRequest::new(head, rest, body) {
+            Ok(request) => self.parse(format, request).await,
             Err(error) => Err(error),
         };
-        let access = match &asked {
-            Ok(asked) if !asked.operation().only_reads() => Access::Change,
+        let access = match &request {
+            Ok(request) if !request.operation().only_reads() => Access::Change,
             // Invalid requests count as reads, because they change nothing.
             _ => Access::Read,
         };
-        if let Ok(asked) = &asked {
-            entry.set_operation(asked.operation());
+        if let Ok(request) = &request {
+            entry.set_operation(request.operation());
         }
         let place = self.limits.admit(id, access).ok_or_else(too_many)?;
-        let asked = asked?;
+        let request = request?;
         if !caller.may_change && access == Access::Change {
             let message = format!(
                 "User: {} is not authorized to perform: ses:{}",
                 caller.id.unwrap_or_default(),
-                asked.operation().name()
+                request.operation().name()
             );
             return Err(ApiError::new(ErrorKind::AccessDenied, message));
         }
-        Ok((asked, (own_place, place)))
+        Ok((request, (own_place, place)))
     }
 
     /// Parses a request; a long one on a thread where it blocks no connection.
-    async fn parse(&self, form: Form, request: Request) -> Result<Asked, ApiError> {
+    async fn parse(
+        &self,
+        format: ApiFormat,
+        request: ApiRequest,
+    ) -> Result<ParsedRequest, ApiError> {
         if request.body_len() <= SHORT_BODY_BYTES {
-            return Asked::parse(form, &request);
+            return ParsedRequest::parse(format, &request);
         }
         // Never closed.
         let _turn = self.long_bodies.acquire().await;
-        let parsed = offload(move || Asked::parse(form, &request)).await;
+        let parsed = offload(move || ParsedRequest::parse(format, &request)).await;
         parsed
             .map_err(|_| ApiError::new(ErrorKind::Internal, "The request could not be parsed."))?
     }
@@ -227,15 +233,15 @@ fn request_id() -> String {
     format!("{}-{}-{}-{}-{}", &id[..8], &id[8..12], &id[12..16], &id[16..20], &id[20..])
 }
 
-// === impl Form ===
+// === impl ApiFormat ===
 
-impl Form {
+impl ApiFormat {
     /// The format of requests to a path, and the path without the prefix of the format.
     fn of(path: &str) -> (Self, String) {
         let prefixes = [(v2::PREFIX, Self::V2), (extensions::PREFIX, Self::Extensions)];
         let found = prefixes
             .into_iter()
-            .find_map(|(prefix, form)| Some((form, path.strip_prefix(prefix)?.to_owned())));
+            .find_map(|(prefix, format)| Some((format, path.strip_prefix(prefix)?.to_owned())));
         // Version 1 has one path.
         found.unwrap_or_else(|| match path {
             "/" | "" => (Self::V1, String::new()),
@@ -244,41 +250,41 @@ impl Form {
     }
 }
 
-// === impl Asked ===
+// === impl ParsedRequest ===
 
-impl Asked {
-    fn parse(form: Form, request: &Request) -> Result<Self, ApiError> {
-        Ok(match form {
-            Form::V1 => Self::V1(v1::operation(request)?),
-            Form::V2 => Self::V2(v2::operation(request)?),
-            Form::Extensions => Self::Extensions(extensions::operation(request)?),
+impl ParsedRequest {
+    fn parse(format: ApiFormat, request: &ApiRequest) -> Result<Self, ApiError> {
+        Ok(match format {
+            ApiFormat::V1 => Self::V1(v1::parse(request)?),
+            ApiFormat::V2 => Self::V2(v2::parse(request)?),
+            ApiFormat::Extensions => Self::Extensions(extensions::parse(request)?),
         })
     }
 
     fn operation(&self) -> &Operation {
         match self {
-            Self::V1(asked) => &asked.operation,
+            Self::V1(request) => &request.operation,
             Self::V2(operation) | Self::Extensions(operation) => operation,
         }
     }
 }
 
-fn response(asked: &Asked, answer: &Answer, request_id: &str) -> Response<Body> {
-    let (kind, body) = match asked {
-        Asked::V1(asked) => (XML, v1::answer(asked, answer, request_id)),
-        Asked::V2(operation) => (JSON, v2::answer(operation, answer).to_string()),
-        Asked::Extensions(_) => (JSON, extensions::answer(answer).to_string()),
+fn response(request: &ParsedRequest, output: &OperationOutput, request_id: &str) -> Response<Body> {
+    let (kind, body) = match request {
+        ParsedRequest::V1(request) => (XML, v1::response(request, output, request_id)),
+        ParsedRequest::V2(operation) => (JSON, v2::response(operation, output).to_string()),
+        ParsedRequest::Extensions(_) => (JSON, extensions::response(output).to_string()),
     };
     with(StatusCode::OK, kind, body, request_id)
 }
 
-fn refusal(form: Form, error: &ApiError, request_id: &str) -> Response<Body> {
-    let mut response = match form {
-        Form::V1 => {
+fn refusal(format: ApiFormat, error: &ApiError, request_id: &str) -> Response<Body> {
+    let mut response = match format {
+        ApiFormat::V1 => {
             let (status, body) = v1::error(error, request_id);
             with(status, XML, body, request_id)
         }
-        Form::V2 | Form::Extensions => {
+        ApiFormat::V2 | ApiFormat::Extensions => {
             let (status, code, body) = v2::error(error);
             let mut response = with(status, JSON, body.to_string(), request_id);
             response.headers_mut().insert(ERROR_TYPE, HeaderValue::from_static(code));
@@ -310,8 +316,8 @@ fn with(status: StatusCode, kind: &'static str, body: String, request_id: &str) 
     response
 }
 
-fn outcome(answered: &Result<(Asked, Answer), ApiError>) -> ApiOutcome {
-    let Err(error) = answered else { return ApiOutcome::Answered };
+fn outcome(result: &Result<(ParsedRequest, OperationOutput), ApiError>) -> ApiOutcome {
+    let Err(error) = result else { return ApiOutcome::Answered };
     match error.kind {
         ErrorKind::TooManyRequests | ErrorKind::Displaced => ApiOutcome::Throttled,
         kind if kind.is_denial() => ApiOutcome::Denied,

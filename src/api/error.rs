@@ -16,9 +16,9 @@ pub(crate) struct ApiError {
 /// What went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ErrorKind {
-    AlreadyExists(Noun),
-    NotFound(Noun),
-    BadRequest(Member),
+    AlreadyExists(ApiResource),
+    NotFound(ApiResource),
+    BadRequest(RequestMember),
     LimitExceeded,
     TooManyRequests,
     ConcurrentModification,
@@ -48,7 +48,7 @@ pub(crate) enum ErrorKind {
 
 /// The kind of object that exists or does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Noun {
+pub(crate) enum ApiResource {
     ConfigurationSet,
     EventDestination,
     TrackingOptions,
@@ -56,7 +56,7 @@ pub(crate) enum Noun {
 
 /// The part of a request that is wrong, as far as version 1 distinguishes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Member {
+pub(crate) enum RequestMember {
     CloudWatch,
     Firehose,
     Sns,
@@ -114,7 +114,7 @@ impl ApiError {
     }
 
     pub(crate) fn bad_request(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::BadRequest(Member::Other), message)
+        Self::new(ErrorKind::BadRequest(RequestMember::Other), message)
     }
 
     /// A required member is missing.
@@ -171,7 +171,7 @@ impl ApiError {
 
     /// As in version 1.
     pub(crate) const fn v1_code(&self) -> (StatusCode, &'static str) {
-        use Noun::{ConfigurationSet, EventDestination, TrackingOptions};
+        use ApiResource::{ConfigurationSet, EventDestination, TrackingOptions};
         const BAD: StatusCode = StatusCode::BAD_REQUEST;
         match self.kind {
             ErrorKind::AlreadyExists(ConfigurationSet) => (BAD, "ConfigurationSetAlreadyExists"),
@@ -182,11 +182,15 @@ impl ApiError {
             ErrorKind::NotFound(TrackingOptions) => (BAD, "TrackingOptionsDoesNotExistException"),
             ErrorKind::NotFound(ConfigurationSet) => (BAD, "ConfigurationSetDoesNotExist"),
             ErrorKind::NotFound(EventDestination) => (BAD, "EventDestinationDoesNotExist"),
-            ErrorKind::BadRequest(Member::CloudWatch) => (BAD, "InvalidCloudWatchDestination"),
-            ErrorKind::BadRequest(Member::Firehose) => (BAD, "InvalidFirehoseDestination"),
-            ErrorKind::BadRequest(Member::Sns) => (BAD, "InvalidSNSDestination"),
-            ErrorKind::BadRequest(Member::Set) => (BAD, "InvalidConfigurationSet"),
-            ErrorKind::BadRequest(Member::Other) | ErrorKind::TooMany => (BAD, "ValidationError"),
+            ErrorKind::BadRequest(RequestMember::CloudWatch) => {
+                (BAD, "InvalidCloudWatchDestination")
+            }
+            ErrorKind::BadRequest(RequestMember::Firehose) => (BAD, "InvalidFirehoseDestination"),
+            ErrorKind::BadRequest(RequestMember::Sns) => (BAD, "InvalidSNSDestination"),
+            ErrorKind::BadRequest(RequestMember::Set) => (BAD, "InvalidConfigurationSet"),
+            ErrorKind::BadRequest(RequestMember::Other) | ErrorKind::TooMany => {
+                (BAD, "ValidationError")
+            }
             ErrorKind::LimitExceeded => (BAD, "LimitExceeded"),
             ErrorKind::TooManyRequests | ErrorKind::Displaced => (BAD, "Throttling"),
             ErrorKind::ConcurrentModification => {
@@ -212,15 +216,15 @@ impl From<RequestFault> for ApiError {
     fn from(fault: RequestFault) -> Self {
         let RequestFault { path, words } = fault;
         let member = if path.contains("CloudWatchDestination") {
-            Member::CloudWatch
+            RequestMember::CloudWatch
         } else if path.contains("KinesisFirehoseDestination") {
-            Member::Firehose
+            RequestMember::Firehose
         } else if path.contains("SnsDestination") {
-            Member::Sns
+            RequestMember::Sns
         } else if path.starts_with("ConfigurationSetName") {
-            Member::Set
+            RequestMember::Set
         } else {
-            Member::Other
+            RequestMember::Other
         };
         Self::new(ErrorKind::BadRequest(member), words)
     }

@@ -9,8 +9,9 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::error::{ApiError, ErrorKind};
-use super::operation::{Answer, Operation};
-use super::request::Request;
+use super::operation::Operation;
+use super::output::OperationOutput;
+use super::request::ApiRequest;
 use crate::definitions::{Destination, read_destination_extensions, read_set_extensions};
 
 /// The prefix of their paths.
@@ -20,7 +21,7 @@ pub(super) const PREFIX: &str = "/postmeter/v1/";
 ///
 /// # Errors
 /// The path and method are unknown, or the body is invalid.
-pub(super) fn operation(request: &Request) -> Result<Operation, ApiError> {
+pub(super) fn parse(request: &ApiRequest) -> Result<Operation, ApiError> {
     let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
     let (set, name) = match path[..] {
         ["configuration-sets", set] => (set.to_owned(), None),
@@ -51,16 +52,19 @@ fn unknown_operation() -> ApiError {
 }
 
 /// The body of a response.
-pub(super) fn answer(answer: &Answer) -> Value {
-    match answer {
-        Answer::SetExtensions(namespace) => json!({ "Namespace": namespace }),
-        Answer::Destination(destination) => match &destination.destination {
+pub(super) fn response(output: &OperationOutput) -> Value {
+    match output {
+        OperationOutput::SetExtensions(namespace) => json!({ "Namespace": namespace }),
+        OperationOutput::Destination(destination) => match &destination.destination {
             Destination::CloudWatch(cloudwatch) => json!({
                 "Namespace": cloudwatch.namespace,
                 "OnInvalidValue": cloudwatch.on_invalid_value.api_name(),
             }),
             Destination::Forward(_) | Destination::Pinpoint { .. } => json!({}),
         },
-        Answer::Done | Answer::Set(_) | Answer::Sets { .. } | Answer::Tags(_) => json!({}),
+        OperationOutput::Done
+        | OperationOutput::Set(_)
+        | OperationOutput::Sets { .. }
+        | OperationOutput::Tags(_) => json!({}),
     }
 }

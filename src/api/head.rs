@@ -1,6 +1,7 @@
 //! Limits of a request's head. They are checked before the head is processed, so that a request
 //! with an unverified signature costs no more than its head.
 
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
 
 use super::error::{ApiError, ErrorKind};
@@ -44,6 +45,11 @@ pub(super) fn check(head: &Parts) -> Result<(), ApiError> {
 /// There are too many.
 pub(super) fn check_form(form: &str) -> Result<(), ApiError> {
     at_most(FORM_PAIRS_MAX, pairs(form), "form parameters")
+}
+
+/// A header as text; `None` when it is missing or not text.
+pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
 }
 
 fn pairs(text: &str) -> usize {

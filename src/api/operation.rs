@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::changes::{self, TAGS};
 use super::error::ApiError;
+use super::output::OperationOutput;
+use super::page::SetsPage;
+use super::put_mode::PutMode;
 use crate::catalog::Catalog;
 use crate::definitions::{
-    ANY_CONFIGURATION_SET, ConfigurationSet, Definitions, DestinationExtensions, EventDestination,
-    SetOptions,
+    ConfigurationSet, Definitions, DestinationExtensions, EventDestination, SetOptions,
 };
 
 /// An operation. `set` is the name of a configuration set, as in the request.
@@ -22,7 +21,7 @@ pub(super) enum Operation {
     GetSet {
         set: String,
     },
-    ListSets(Page),
+    ListSets(SetsPage),
     DeleteSet {
         set: String,
     },
@@ -31,7 +30,7 @@ pub(super) enum Operation {
         set: String,
         member: &'static str,
         options: SetOptions,
-        how: PutHow,
+        mode: PutMode,
     },
     ListTags {
         set: String,
@@ -76,46 +75,6 @@ pub(super) enum Operation {
         extensions: DestinationExtensions,
     },
 }
-
-/// How to treat existing options.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum PutHow {
-    Replace,
-    /// Members that are not named are kept.
-    Merge,
-    /// Existing options are an error.
-    Create,
-    /// Missing options are an error.
-    Update,
-}
-
-/// Selects the names to list.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Page {
-    /// Names that contain this, ignoring case.
-    pub contains: Option<String>,
-    pub size: usize,
-    /// Names after the last name of the previous page.
-    pub token: Option<String>,
-}
-
-/// The result of an operation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
-    /// Success without a value.
-    Done,
-    Set(ConfigurationSet),
-    Sets {
-        names: Vec<String>,
-        next: Option<String>,
-    },
-    Tags(Value),
-    SetExtensions(Option<String>),
-    Destination(EventDestination),
-}
-
-/// Maximum number of names on a page.
-pub(super) const PAGE_MAX: usize = 1000;
 
 // === impl Operation ===
 
@@ -193,32 +152,34 @@ impl Operation {
     ///
     /// # Errors
     /// It conflicts with the current definitions, or cannot be stored.
-    pub(super) async fn run(self, catalog: &Catalog) -> Result<Answer, ApiError> {
+    pub(super) async fn run(self, catalog: &Catalog) -> Result<OperationOutput, ApiError> {
         if self.only_reads() {
             return self.read(&catalog.in_force());
         }
         catalog.change(move |definitions| self.change(definitions)).await?;
-        Ok(Answer::Done)
+        Ok(OperationOutput::Done)
     }
 
-    fn read(self, definitions: &Arc<Definitions>) -> Result<Answer, ApiError> {
+    fn read(self, definitions: &Arc<Definitions>) -> Result<OperationOutput, ApiError> {
         let set = |name: &str| changes::set(definitions, name).cloned();
         match self {
             Self::GetSet { set: name } | Self::GetDestinations { set: name } => {
-                set(&name).map(Answer::Set)
+                set(&name).map(OperationOutput::Set)
             }
             Self::ListTags { set: name } => {
                 let tags = set(&name)?.options.0.remove(TAGS);
-                Ok(Answer::Tags(tags.unwrap_or_else(|| json!([]))))
+                Ok(OperationOutput::Tags(tags.unwrap_or_else(|| json!([]))))
             }
             Self::GetSetExtensions { set: name } => {
-                set(&name).map(|set| Answer::SetExtensions(set.namespace))
+                set(&name).map(|set| OperationOutput::SetExtensions(set.namespace))
             }
             Self::GetDestinationExtensions { set, name } => {
-                changes::destination(definitions, &set, &name).cloned().map(Answer::Destination)
+                changes::destination(definitions, &set, &name)
+                    .cloned()
+                    .map(OperationOutput::Destination)
             }
             Self::ListSets(page) => page.of(definitions),
-            _ => Ok(Answer::Done),
+            _ => Ok(OperationOutput::Done),
         }
     }
 
@@ -226,8 +187,8 @@ impl Operation {
         match self {
             Self::CreateSet(set) => changes::create_set(definitions, set),
             Self::DeleteSet { set } => changes::delete_set(definitions, &set),
-            Self::PutOptions { set, member, options, how } => {
-                changes::put_options(definitions, &set, member, options, how)
+            Self::PutOptions { set, member, options, mode } => {
+                changes::put_options(definitions, &set, member, options, mode)
             }
             Self::Tag { set, options } => changes::tag(definitions, &set, options),
             Self::Untag { set, keys } => changes::untag(definitions, &set, &keys),
@@ -254,32 +215,4 @@ impl Operation {
             | Self::GetDestinationExtensions { .. } => Ok(()),
         }
     }
-}
-
-// === impl Page ===
-
-impl Page {
-    /// The names, sorted, so that pages stay consistent when sets are created or deleted between
-    /// them. The set `*` is omitted, because SES does not have it.
-    fn of(&self, definitions: &Definitions) -> Result<Answer, ApiError> {
-        let after = self.token.as_deref().map(after).transpose()?;
-        let contains = self.contains.as_deref().unwrap_or_default().to_ascii_lowercase();
-        let is_wanted = |name: &str| name.to_ascii_lowercase().contains(&contains);
-        let names = definitions.configuration_sets.iter().map(|set| set.name.as_str());
-        let mut names: Vec<&str> = names
-            .filter(|name| *name != ANY_CONFIGURATION_SET && is_wanted(name))
-            .filter(|name| after.as_deref().is_none_or(|after| *name > after))
-            .collect();
-        names.sort_unstable();
-        let more = names.len() > self.size;
-        names.truncate(self.size);
-        let next = names.last().filter(|_| more).map(|last| URL_SAFE_NO_PAD.encode(last));
-        Ok(Answer::Sets { names: names.into_iter().map(str::to_owned).collect(), next })
-    }
-}
-
-/// The last name of the previous page.
-fn after(token: &str) -> Result<String, ApiError> {
-    let decoded = URL_SAFE_NO_PAD.decode(token).ok().and_then(|name| String::from_utf8(name).ok());
-    decoded.ok_or_else(|| ApiError::bad_request("The NextToken is not valid."))
 }

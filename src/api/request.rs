@@ -8,7 +8,7 @@ use super::head;
 
 /// A request whose body has arrived.
 #[derive(Debug)]
-pub(super) struct Request {
+pub(super) struct ApiRequest {
     pub method: Method,
     /// The segments after the prefix, each decoded.
     pub path: Vec<String>,
@@ -16,9 +16,9 @@ pub(super) struct Request {
     body: String,
 }
 
-// === impl Request ===
+// === impl ApiRequest ===
 
-impl Request {
+impl ApiRequest {
     /// Splits a request; `path` is the path after the prefix.
     ///
     /// # Errors

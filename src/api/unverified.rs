@@ -16,6 +16,7 @@ use tokio::time::{Duration, Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::error::{ApiError, ErrorKind};
+use crate::http::PeerGroup;
 
 /// The largest body. An event destination with ten dimensions has about 3000 bytes.
 pub(super) const BODY_BYTES_MAX: usize = 1 << 20;
@@ -26,23 +27,26 @@ const BODY_SLACK: Duration = Duration::from_secs(2);
 /// The minimum rate of a body in bytes per second: a body of 1 MiB must arrive within 18 s.
 const BODY_RATE_MIN: usize = 64 << 10;
 
+/// Stands for all peers when the address is unknown.
+const NO_PEER: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+
 /// The bodies that are being read.
 #[derive(Debug, Default)]
-pub(super) struct Unverified {
-    reading: Mutex<ReadingBody>,
+pub(super) struct UnverifiedBodies {
+    reading: Mutex<BodyPlaces>,
 }
 
 /// In order of arrival.
 #[derive(Debug, Default)]
-struct ReadingBody {
-    places: Vec<HeldBody>,
+struct BodyPlaces {
+    places: Vec<UnverifiedBody>,
     next: u64,
 }
 
 #[derive(Debug)]
-struct HeldBody {
+struct UnverifiedBody {
     id: u64,
-    peer: IpAddr,
+    peer: PeerGroup,
     key: String,
     displaced: CancellationToken,
 }
@@ -50,7 +54,7 @@ struct HeldBody {
 /// The place of a body; freed on drop.
 #[derive(Debug)]
 struct BodyPlace {
-    unverified: Arc<Unverified>,
+    unverified: Arc<UnverifiedBodies>,
     id: u64,
     displaced: CancellationToken,
 }
@@ -63,9 +67,9 @@ pub(super) struct ReadBody {
     pub sha256: [u8; 32],
 }
 
-// === impl Unverified ===
+// === impl UnverifiedBodies ===
 
-impl Unverified {
+impl UnverifiedBodies {
     /// Reads the body of a request that claims a key.
     ///
     /// # Errors
@@ -82,7 +86,7 @@ impl Unverified {
         if body.is_end_stream() {
             return read_all(body).await;
         }
-        let place = self.enter(group(peer), key.to_owned());
+        let place = self.enter(PeerGroup::of(peer.unwrap_or(NO_PEER)), key.to_owned());
         tokio::select! {
             biased;
             () = place.displaced.cancelled() => {
@@ -94,12 +98,12 @@ impl Unverified {
     }
 
     /// Takes a free place, or displaces another body if there is none.
-    fn enter(self: &Arc<Self>, peer: IpAddr, key: String) -> BodyPlace {
+    fn enter(self: &Arc<Self>, peer: PeerGroup, key: String) -> BodyPlace {
         let displaced = CancellationToken::new();
         let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let id = reading.next;
         reading.next += 1;
-        reading.places.push(HeldBody { id, peer, key, displaced: displaced.clone() });
+        reading.places.push(UnverifiedBody { id, peer, key, displaced: displaced.clone() });
         if reading.places.len() > PLACES {
             let at = reading.victim();
             reading.places.remove(at).displaced.cancel();
@@ -108,16 +112,16 @@ impl Unverified {
     }
 }
 
-// === impl Reading ===
+// === impl BodyPlaces ===
 
-impl ReadingBody {
+impl BodyPlaces {
     /// The oldest body of the key that the peer with the most bodies uses most. The new body is
     /// last; it is counted but never chosen.
     fn victim(&self) -> usize {
         let last = self.places.len() - 1;
-        let count = |held: &HeldBody| {
-            let same_peer = self.places.iter().filter(|other| other.peer == held.peer);
-            let same_key = same_peer.clone().filter(|other| other.key == held.key);
+        let count = |body: &UnverifiedBody| {
+            let same_peer = self.places.iter().filter(|other| other.peer == body.peer);
+            let same_key = same_peer.clone().filter(|other| other.key == body.key);
             (same_peer.count(), same_key.count())
         };
         // `max_by_key` returns the last of equal elements, so the oldest must come last.
@@ -126,22 +130,12 @@ impl ReadingBody {
     }
 }
 
-// === impl Place ===
+// === impl BodyPlace ===
 
 impl Drop for BodyPlace {
     fn drop(&mut self) {
         let mut reading = self.unverified.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        reading.places.retain(|held| held.id != self.id);
-    }
-}
-
-/// The identity of a peer: its address, or for IPv6 its /64 network, which one host may use in
-/// full.
-fn group(peer: Option<IpAddr>) -> IpAddr {
-    match peer.map(|peer| peer.to_canonical()) {
-        Some(IpAddr::V6(address)) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
-        Some(address) => address,
-        None => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        reading.places.retain(|body| body.id != self.id);
     }
 }
 
@@ -191,7 +185,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn body_must_keep_the_minimum_rate_and_the_maximum_length() {
         let read = async |piece, pause_ms, pieces| {
-            let unverified = Arc::new(Unverified::default());
+            let unverified = Arc::new(UnverifiedBodies::default());
             let begun = Instant::now();
             let body = trickle(repeat_n((Duration::from_millis(pause_ms), piece), pieces));
             let read = unverified.read(body, Some(peer(1)), "AKID").await;
@@ -212,7 +206,7 @@ mod tests {
 
     #[tokio::test]
     async fn digest_is_that_of_the_whole_body() {
-        let unverified = Arc::new(Unverified::default());
+        let unverified = Arc::new(UnverifiedBodies::default());
         let body = trickle(repeat_n((Duration::ZERO, 1000), 7));
         let read = unverified.read(body, None, "AKID").await.expect("it arrives");
         assert_eq!(read.sha256, <[u8; 32]>::from(Sha256::digest(vec![b'x'; 7000])));
@@ -222,8 +216,8 @@ mod tests {
 
     #[test]
     fn newcomer_displaces_the_oldest_of_the_peer_and_key_that_hold_most() {
-        let unverified = Arc::new(Unverified::default());
-        let enter = |last, key: &str| unverified.enter(peer(last), key.to_owned());
+        let unverified = Arc::new(UnverifiedBodies::default());
+        let enter = |last, key: &str| unverified.enter(PeerGroup::of(peer(last)), key.to_owned());
         let honest = enter(1, "AKID");
         let other_key = enter(2, "AKIDREAD");
         let mut greedy: Vec<BodyPlace> = (2..PLACES).map(|_| enter(2, "AKID")).collect();
@@ -242,21 +236,14 @@ mod tests {
     }
 
     #[test]
-    fn of_equal_peers_the_oldest_is_displaced() {
-        let unverified = Arc::new(Unverified::default());
-        let places: Vec<BodyPlace> =
-            (0..=32).map(|last| unverified.enter(peer(last), "AKID".to_owned())).collect();
+    fn oldest_body_of_equal_peers_is_displaced() {
+        let unverified = Arc::new(UnverifiedBodies::default());
+        let places: Vec<BodyPlace> = (0..=32)
+            .map(|last| unverified.enter(PeerGroup::of(peer(last)), "AKID".to_owned()))
+            .collect();
         assert_eq!(places.len(), PLACES + 1);
         let displaced: Vec<usize> =
             (0..places.len()).filter(|at| is_displaced(&places[*at])).collect();
         assert_eq!(displaced, [0]);
-    }
-
-    #[test]
-    fn peer_of_ipv6_is_its_network() {
-        let of = |text: &str| group(Some(text.parse().expect("an address")));
-        assert_eq!(of("2001:db8:1:2:3::4"), of("2001:db8:1:2::"));
-        assert_ne!(of("2001:db8:1:2::"), of("2001:db8:1:3::"));
-        assert_eq!(of("::ffff:192.0.2.1"), peer(1));
     }
 }

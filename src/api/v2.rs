@@ -8,8 +8,11 @@ use serde_json::{Map, Value, json};
 
 use super::changes::TAGS;
 use super::error::{ApiError, ErrorKind};
-use super::operation::{Answer, Operation, PAGE_MAX, Page, PutHow};
-use super::request::Request;
+use super::operation::Operation;
+use super::output::OperationOutput;
+use super::page::{PAGE_MAX, SetsPage};
+use super::put_mode::PutMode;
+use super::request::ApiRequest;
 use crate::definitions::{
     ConfigurationSet, EventDestinationJson, Extensions, SetOptions, event_destination_name_refusal,
     quote_name, read_destination, read_object, read_options, read_set,
@@ -51,7 +54,7 @@ struct ListPage {
 ///
 /// # Errors
 /// No operation has this path and method, or the body is invalid.
-pub(super) fn operation(request: &Request) -> Result<Operation, ApiError> {
+pub(super) fn parse(request: &ApiRequest) -> Result<Operation, ApiError> {
     let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
     match (&request.method, &path[..]) {
         (&Method::POST, ["configuration-sets"]) => {
@@ -63,7 +66,9 @@ pub(super) fn operation(request: &Request) -> Result<Operation, ApiError> {
             let next_token = request.queries("NextToken").next().map(str::to_owned);
             list(ListPage { filter: None, next_token, page_size })
         }
-        (&Method::POST, ["list-configuration-sets"]) => list(parse(read_object(request.json())?)?),
+        (&Method::POST, ["list-configuration-sets"]) => {
+            list(deserialize(read_object(request.json())?)?)
+        }
         (&Method::POST, ["update-configuration-sets"]) => update_set(request.json()),
         (&Method::GET, ["tags"]) => Ok(Operation::ListTags { set: tagged(request)? }),
         (&Method::POST, ["tags"]) => tag(request.json()),
@@ -117,8 +122,8 @@ fn put_options(set: &str, member: &'static str, body: &str) -> Result<Operation,
     };
     let options = read_options(&options.to_string())?;
     // Keep the member that no Put can set: the last fresh start of the reputation.
-    let how = if member == "ReputationOptions" { PutHow::Merge } else { PutHow::Replace };
-    Ok(Operation::PutOptions { set: owned(set), member, options, how })
+    let mode = if member == "ReputationOptions" { PutMode::Merge } else { PutMode::Replace };
+    Ok(Operation::PutOptions { set: owned(set), member, options, mode })
 }
 
 /// Members that are not named are kept; only one member can be set.
@@ -130,7 +135,7 @@ fn update_set(body: &str) -> Result<Operation, ApiError> {
     if body.contains_key(MEMBER) {
         options = read_options(&json!({ MEMBER: body[MEMBER] }).to_string())?;
     }
-    Ok(Operation::PutOptions { set, member: MEMBER, options, how: PutHow::Merge })
+    Ok(Operation::PutOptions { set, member: MEMBER, options, mode: PutMode::Merge })
 }
 
 fn tag(body: &str) -> Result<Operation, ApiError> {
@@ -140,7 +145,7 @@ fn tag(body: &str) -> Result<Operation, ApiError> {
     Ok(Operation::Tag { set, options })
 }
 
-fn tagged(request: &Request) -> Result<String, ApiError> {
+fn tagged(request: &ApiRequest) -> Result<String, ApiError> {
     set_of(request.queries("ResourceArn").next().unwrap_or_default())
 }
 
@@ -165,7 +170,7 @@ fn required(body: &Map<String, Value>, name: &str, member: &str) -> Result<Strin
     text.ok_or_else(|| ApiError::missing(member))
 }
 
-fn parse<T: DeserializeOwned>(body: Map<String, Value>) -> Result<T, ApiError> {
+fn deserialize<T: DeserializeOwned>(body: Map<String, Value>) -> Result<T, ApiError> {
     serde_json::from_value(Value::Object(body))
         .map_err(|error| ApiError::bad_request(format!("Invalid body: {error}.")))
 }
@@ -185,7 +190,7 @@ fn list(list: ListPage) -> Result<Operation, ApiError> {
             .filter(|size| (1..=PAGE_MAX).contains(size))
             .ok_or_else(page_size_refusal)?,
     };
-    Ok(Operation::ListSets(Page { contains, size, token: list.next_token }))
+    Ok(Operation::ListSets(SetsPage { contains, size, token: list.next_token }))
 }
 
 fn page_size_refusal() -> ApiError {
@@ -207,23 +212,28 @@ fn owned(text: &str) -> String {
 }
 
 /// The body of a response.
-pub(super) fn answer(operation: &Operation, answer: &Answer) -> Value {
-    match (operation, answer) {
-        (Operation::GetDestinations { .. }, Answer::Set(set)) => {
+pub(super) fn response(operation: &Operation, output: &OperationOutput) -> Value {
+    match (operation, output) {
+        (Operation::GetDestinations { .. }, OperationOutput::Set(set)) => {
             let destinations = set.event_destinations.iter();
             let shown = destinations.map(|one| EventDestinationJson::new(one, Extensions::Hidden));
             json!({ "EventDestinations": shown.collect::<Vec<_>>() })
         }
-        (_, Answer::Set(set)) => self::set(set),
-        (_, Answer::Sets { names, next }) => {
+        (_, OperationOutput::Set(set)) => self::set(set),
+        (_, OperationOutput::Sets { names, next }) => {
             let mut body = json!({ "ConfigurationSets": names });
             if let Some(next) = next {
                 body["NextToken"] = json!(next);
             }
             body
         }
-        (_, Answer::Tags(tags)) => json!({ TAGS: tags }),
-        (_, Answer::Done | Answer::SetExtensions(_) | Answer::Destination(_)) => json!({}),
+        (_, OperationOutput::Tags(tags)) => json!({ TAGS: tags }),
+        (
+            _,
+            OperationOutput::Done
+            | OperationOutput::SetExtensions(_)
+            | OperationOutput::Destination(_),
+        ) => json!({}),
     }
 }
 

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use tokio::time::timeout_at;
 
-use super::StartError;
-use super::engine::TimeLeft;
+use super::error::StartError;
+use super::time_left::TimeLeft;
 use crate::aws::AwsEnvironment;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::dead_letters::{DeadLetters, Files, LetterPlace};
+use crate::dead_letters::{DeadLetters, LetterFiles, LetterPlace};
 use crate::offload::offload;
 use crate::supervisor::Supervisor;
 use crate::telemetry::{Metrics, TaskName};
@@ -26,7 +26,7 @@ pub(super) async fn open(
     let place = if let Some(directory) = settings.directory.clone() {
         let (file_bytes, bytes, clock) = (settings.file_bytes, settings.bytes, clock.clone());
         let name = directory.display().to_string();
-        let opening = offload(move || Files::open(&directory, file_bytes, bytes, clock));
+        let opening = offload(move || LetterFiles::open(&directory, file_bytes, bytes, clock));
         let failed = |why: String| {
             let fix = "make it a directory that this process can write to, or choose another";
             let what = format!("cannot keep dead letters in {name} (dead_letters.directory)");
@@ -40,9 +40,9 @@ pub(super) async fn open(
     } else {
         return Ok(None);
     };
-    let (letters, keeper) = DeadLetters::new(&settings.keep, place, Arc::clone(metrics));
+    let (letters, writer) = DeadLetters::new(&settings.keep, place, Arc::clone(metrics));
     // Ends when every sender of letters is dropped.
-    supervisor.spawn_worker(TaskName::DeadLetters, keeper.run());
+    supervisor.spawn_worker(TaskName::DeadLetters, writer.run());
     Ok(Some(letters))
 }
 

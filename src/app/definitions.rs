@@ -1,15 +1,18 @@
 //! Where this daemon's definitions are, and how they are loaded first.
 
-use super::{EXAMPLE_DEFINITIONS, StartError};
+use super::error::StartError;
 use crate::aws::AwsEnvironment;
-use crate::catalog::{Compiled, Compiler, DefinitionsError, Document, FileDocument};
+use crate::catalog::{Compiled, Compiler, Document, FileDocument};
 use crate::config::{Config, DefinitionsSource};
 use crate::rules::Layouts;
+
+/// The definitions that `serve` uses when none are configured, and `demo` always.
+pub const EXAMPLE_DEFINITIONS: &str = include_str!("../../config/definitions.json");
 
 /// Locates the document without reading it.
 ///
 /// # Errors
-/// It is in S3, and no region is configured or this build has no S3 support.
+/// It is in S3, and no region is configured or the file cannot be changed.
 pub(super) async fn document(
     config: &Config,
     aws: &AwsEnvironment,
@@ -60,15 +63,4 @@ pub(super) async fn first(
 ) -> Result<Compiled, StartError> {
     let read = compiler.load(document).await?;
     read.ok_or_else(|| StartError::Configuration("no definitions".into()))
-}
-
-impl From<DefinitionsError> for StartError {
-    fn from(error: DefinitionsError) -> Self {
-        match error {
-            DefinitionsError::Faulty(findings) => Self::Definitions(findings),
-            DefinitionsError::Unfit(why) | DefinitionsError::Unreadable(why) => {
-                Self::Configuration(why)
-            }
-        }
-    }
 }

@@ -3,7 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
-use super::{Making, StartError};
+use super::engine_deps::EngineDeps;
+use super::error::StartError;
 use crate::ack::Ledger;
 use crate::clock::Clock;
 use crate::config::{Acknowledge, Ambiguous};
@@ -21,8 +22,8 @@ use crate::telemetry::{DoubtCause, DropReason, Metrics, TaskName};
 const LOG_BYTES: u64 = 16 << 20;
 
 /// Reads the journal, if one is configured, and starts to write it.
-pub(super) async fn open(making: &Making<'_>) -> Result<Option<OpenedJournal>, StartError> {
-    let config = making.config;
+pub(super) async fn open(deps: &EngineDeps<'_>) -> Result<Option<OpenedJournal>, StartError> {
+    let config = deps.config;
     let journaled = config.has(Acknowledge::Journaled);
     let Some(directory) = config.journal.directory.clone().filter(|_| journaled) else {
         return Ok(None);
@@ -32,7 +33,7 @@ pub(super) async fn open(making: &Making<'_>) -> Result<Option<OpenedJournal>, S
         StartError::Configuration(format!("cannot use the journal in {place}: {why}"))
     };
     let disk = move || Ok(Arc::new(LocalDisk::open(&directory)?) as Arc<dyn Disk>);
-    let opened = open_by(disk, making, LOG_BYTES, journal::open_watched).await;
+    let opened = open_by(disk, deps, LOG_BYTES, journal::open_watched).await;
     opened.map(Some).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => failed("another process is using it".to_owned()),
         _ => failed(error.to_string()),
@@ -42,16 +43,16 @@ pub(super) async fn open(making: &Making<'_>) -> Result<Option<OpenedJournal>, S
 /// Reads the journal on a disk and starts to write it; a log file is full at `log_bytes`. The start
 /// is not watched.
 #[cfg(test)]
-pub async fn open_on(
+pub(crate) async fn open_on(
     disk: impl FnOnce() -> io::Result<Arc<dyn Disk>> + Send + 'static,
-    making: &Making<'_>,
+    deps: &EngineDeps<'_>,
     log_bytes: u64,
 ) -> io::Result<OpenedJournal> {
-    open_by(disk, making, log_bytes, journal::open).await
+    open_by(disk, deps, log_bytes, journal::open).await
 }
 
 /// A function that opens a journal.
-type Open = fn(
+type OpenJournal = fn(
     Arc<dyn Disk>,
     &Layouts,
     JournalSettings,
@@ -61,25 +62,25 @@ type Open = fn(
 
 async fn open_by(
     disk: impl FnOnce() -> io::Result<Arc<dyn Disk>> + Send + 'static,
-    making: &Making<'_>,
+    deps: &EngineDeps<'_>,
     log_bytes: u64,
-    open: Open,
+    open: OpenJournal,
 ) -> io::Result<OpenedJournal> {
-    let copies = &making.config.copies;
+    let copies = &deps.config.copies;
     let settings = JournalSettings {
         id_life: FIREHOSE_ID_LIFE,
         event_life: copies.window,
         events_max: if copies.remove { copies.events } else { 0 },
-        send_again: making.config.cloudwatch.ambiguous == Ambiguous::Retry,
+        send_again: deps.config.cloudwatch.ambiguous == Ambiguous::Retry,
         log_bytes,
     };
-    let (layouts, clock) = (making.layouts.clone(), making.clock.clone());
-    let metrics = Arc::clone(&making.metrics);
+    let (layouts, clock) = (deps.layouts.clone(), deps.clock.clone());
+    let metrics = Arc::clone(&deps.metrics);
     let opening = offload(move || open(disk()?, &layouts, settings, clock, metrics));
     let (opened, writing) =
         opening.await.map_err(|_| io::Error::other("reading it panicked"))??;
     // Ends when the journal is dropped everywhere.
-    making.supervisor.spawn_worker(TaskName::JournalWriter, writing.run());
+    deps.supervisor.spawn_worker(TaskName::JournalWriter, writing.run());
     Ok(opened)
 }
 

@@ -3,14 +3,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::middleware::from_fn_with_state;
-
-use super::StartError;
+use super::error::StartError;
 use crate::config::{Config, ListenConfig};
 use crate::http::{
-    AdminAccess, Listener, ListenerSettings, SameSiteOnly, Tls, TlsError, TlsFiles,
-    connections_within,
+    AdminAccess, Listener, ListenerSettings, Tls, TlsError, TlsFiles, connections_within,
 };
 use crate::intake::AccessKeys;
 use crate::telemetry::Metrics;
@@ -19,6 +15,7 @@ use crate::telemetry::Metrics;
 const CONNECTIONS_MAX: [usize; 3] = [10_000, 1000, 500];
 
 /// The bound listeners and the certificate that they share.
+#[derive(Debug)]
 pub(super) struct Listeners {
     pub http: Listener,
     pub admin: Listener,
@@ -66,7 +63,7 @@ pub(super) fn bind(
 ///
 /// # Errors
 /// The file that cannot be used, and why.
-pub fn check_tls(config: &Config) -> Result<(), TlsError> {
+pub(crate) fn check_tls(config: &Config) -> Result<(), TlsError> {
     tls_files(&config.listen).map_or(Ok(()), |files| files.check())
 }
 
@@ -76,15 +73,6 @@ fn tls_files(listen: &ListenConfig) -> Option<TlsFiles> {
         key: listen.tls_key.clone()?,
         client_ca: listen.tls_client_ca.clone(),
     })
-}
-
-/// Rejects requests from web pages when the Firehose endpoint requires no key.
-pub(super) fn guard(firehose: Router, config: &Config, metrics: &Arc<Metrics>) -> Router {
-    if !config.firehose.access_keys.is_empty() {
-        return firehose;
-    }
-    let only = SameSiteOnly::new(Arc::clone(metrics));
-    firehose.route_layer(from_fn_with_state(only, SameSiteOnly::check))
 }
 
 /// Who may read metrics and series.

@@ -10,8 +10,13 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::definitions;
-use super::{Ended, Engine, Making, Sink, StartError, Surroundings, cloudwatch, journal};
+use super::drain::Ended;
+use super::engine::Engine;
+use super::engine_deps::EngineDeps;
+use super::environment::Environment;
+use super::error::StartError;
+use super::sink::AppSink;
+use super::{definitions, journal};
 use crate::ack::{DoneWhen, Ledger};
 use crate::aggregate::{Line, sorted_lines};
 use crate::aws::AwsEnvironment;
@@ -33,7 +38,7 @@ use crate::telemetry::{DoubtCause, DropReason, Metrics};
 
 /// What is to be replayed, and how.
 #[derive(Clone, Debug)]
-pub struct ReplaySettings {
+pub(crate) struct ReplaySettings {
     pub inputs: Vec<ReplayInput>,
     pub range: TimeRange,
     pub objects_at_once: usize,
@@ -43,7 +48,7 @@ pub struct ReplaySettings {
 
 /// Why a replay does not start.
 #[derive(Debug, thiserror::Error)]
-pub enum ReplayError {
+pub(crate) enum ReplayError {
     #[error(transparent)]
     Start(#[from] StartError),
     /// The inputs cannot be listed.
@@ -53,7 +58,7 @@ pub enum ReplayError {
 
 /// A replay that is planned but not running yet.
 #[derive(Debug)]
-pub struct Replay {
+pub(crate) struct Replay {
     work: Arc<ReplayWork>,
     at_once: usize,
     skipped: SkippedObjects,
@@ -65,13 +70,13 @@ pub struct Replay {
 
 #[derive(Debug)]
 struct Publishing {
-    engine: Engine<Sink>,
+    engine: Engine<AppSink>,
     resumed: u64,
 }
 
 /// The result of a replay.
 #[derive(Debug)]
-pub struct Replayed {
+pub(crate) struct Replayed {
     pub totals: ReplayTotals,
     pub skipped: SkippedObjects,
     /// Objects of the plan that were not started or not merged.
@@ -83,7 +88,7 @@ pub struct Replayed {
 
 /// What happened to the counts.
 #[derive(Debug)]
-pub enum ReplayOutcome {
+pub(crate) enum ReplayOutcome {
     /// Nothing: they were only counted.
     Counted {
         lines: Vec<Line>,
@@ -95,7 +100,7 @@ pub enum ReplayOutcome {
 
 /// Sums of counts, and where they went.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Published {
+pub(crate) struct Published {
     /// Left in the state by an earlier run.
     pub resumed: u64,
     pub accepted: u64,
@@ -117,13 +122,13 @@ impl Replay {
     ///
     /// # Errors
     /// As for [`super::App::bind`]; or the inputs cannot be listed or hold too many objects.
-    pub async fn plan(
+    pub(crate) async fn plan(
         config: Config,
-        around: Surroundings,
+        environment: Environment,
         settings: ReplaySettings,
         say: impl Fn(&str) + Send + Sync + 'static,
     ) -> Result<Self, ReplayError> {
-        let Surroundings { clock, aws, .. } = around;
+        let Environment { clock, aws, .. } = environment;
         let config = for_replay(config, &settings)?;
         let metrics = Metrics::new()
             .map_err(|error| StartError::Configuration(format!("metrics: {error}")))?;
@@ -131,7 +136,7 @@ impl Replay {
         let document = definitions::document(&config, &aws).await?;
         let compiler = definitions::compiler(&config, &layouts);
         let rules = definitions::first(&compiler, &document).await?.rules;
-        let making = Making {
+        let deps = EngineDeps {
             config: &config,
             layouts: layouts.clone(),
             metrics: Arc::clone(&metrics),
@@ -143,7 +148,7 @@ impl Replay {
             supervisor: Supervisor::new(Arc::clone(&metrics)),
         };
         // First, because it takes the lock: two replays of the same objects would count them twice.
-        let mut opened = journal::open(&making).await?;
+        let mut opened = journal::open(&deps).await?;
         // Known objects are not read, so no ledger needs their IDs.
         let known = opened.as_mut().map(|opened| std::mem::take(&mut opened.ids));
         let known = known.unwrap_or_default().into_iter().map(|(id, _)| id);
@@ -158,8 +163,8 @@ impl Replay {
         let stop = CancellationToken::new();
         let times = Times { arrival_ms: now_ms, use_arrival: false };
         let (target, publishing) = if let Some(opened) = opened {
-            let sink = cloudwatch(&config, aws.clone()).await?;
-            let publishing = Publishing::start(making, rules, sink, opened).await;
+            let sink = AppSink::new(&config, aws.clone()).await?;
+            let publishing = Publishing::start(deps, rules, sink, opened).await;
             (publishing.target(), Some(publishing))
         } else {
             (total(rules, times), None)
@@ -171,19 +176,19 @@ impl Replay {
 
     /// The number of objects to read, and their bytes.
     #[must_use]
-    pub fn size(&self) -> (u64, u64) {
+    pub(crate) fn size(&self) -> (u64, u64) {
         let objects = &self.work.objects;
         (objects.len() as u64, objects.iter().map(|object| object.bytes).sum())
     }
 
     #[must_use]
-    pub fn progress(&self) -> Arc<ReplayProgress> {
+    pub(crate) fn progress(&self) -> Arc<ReplayProgress> {
         Arc::clone(&self.work.progress)
     }
 
     /// Reads and publishes everything; after `stop`, publishes what is merged by then, within the
     /// grace period.
-    pub async fn run(self, stop: impl Future<Output = ()>) -> Replayed {
+    pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> Replayed {
         let Self { work, at_once, skipped, publishing, layouts, now_ms, grace } = self;
         let mut working = tokio::spawn(Arc::clone(&work).run(at_once));
         let mut interrupted = true;
@@ -290,13 +295,18 @@ fn total(rules: RuleSet, times: Times) -> BatchTarget {
 // === impl Publishing ===
 
 impl Publishing {
-    async fn start(making: Making<'_>, rules: RuleSet, sink: Sink, opened: OpenedJournal) -> Self {
+    async fn start(
+        deps: EngineDeps<'_>,
+        rules: RuleSet,
+        sink: AppSink,
+        opened: OpenedJournal,
+    ) -> Self {
         let mut resumed: u64 = opened.outstanding.iter().map(|(_, count)| count).sum();
-        if making.config.cloudwatch.ambiguous == Ambiguous::Drop {
+        if deps.config.cloudwatch.ambiguous == Ambiguous::Drop {
             // They are dropped in this run and reported as dropped.
             resumed += opened.doubtful;
         }
-        Self { engine: Engine::start(making, rules, sink, Some(opened)).await, resumed }
+        Self { engine: Engine::start(deps, rules, sink, Some(opened)).await, resumed }
     }
 
     fn target(&self) -> BatchTarget {
@@ -309,7 +319,7 @@ impl Publishing {
                 until_settled: false,
                 id_life: Some(REPLAY_ID_LIFE),
             },
-            make_room: Box::new(move || publisher.flush_now()),
+            make_room: Arc::new(move || publisher.flush_now()),
         })
     }
 }

@@ -15,7 +15,7 @@ use super::args::ServeArgs;
 use super::output::{print_findings, warn_user};
 use super::watchdog::Watchdog;
 use super::{Exit, settings};
-use crate::app::{App, Drained, StartError, Surroundings};
+use crate::app::{App, Drained, Environment, StartError};
 use crate::config::{Acknowledge, Config};
 use crate::telemetry::init_logs;
 
@@ -48,7 +48,7 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
 fn serve(config: Config, work: &Runtime, control: &Runtime) -> anyhow::Result<Exit> {
     let grace = config.shutdown.grace;
     let is_journaled = config.has(Acknowledge::Journaled);
-    let app = match work.block_on(App::bind(config, Surroundings::default())) {
+    let app = match work.block_on(App::bind(config, Environment::default())) {
         Ok(app) => app,
         Err(error) => return Ok(refuse_start(&error)),
     };

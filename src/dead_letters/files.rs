@@ -21,7 +21,7 @@ const LAST_MS: u64 = 253_402_300_799_999;
 /// A directory of dead letters. Other processes may use it too, and files may be moved out at any
 /// time.
 #[derive(Debug)]
-pub struct Files {
+pub(crate) struct LetterFiles {
     directory: PathBuf,
     file_bytes: u64,
     bytes: u64,
@@ -34,7 +34,7 @@ pub struct Files {
 
 /// The result of writing some lines.
 #[derive(Debug, Default)]
-pub struct Written {
+pub(crate) struct WriteOutcome {
     pub kept: u64,
     /// The directory is at its limit.
     pub full: u64,
@@ -45,20 +45,25 @@ pub struct Written {
 
 /// A file that is open for writing, and its length.
 #[derive(Debug)]
-struct Open {
+struct OpenFile {
     file: File,
     len: u64,
 }
 
-// === impl Files ===
+// === impl LetterFiles ===
 
-impl Files {
+impl LetterFiles {
     /// Opens a directory, creating it if it is missing. A new file is started when one reaches
     /// `file_bytes`; all files together have at most `bytes`.
     ///
     /// # Errors
     /// The directory cannot be created, read or written.
-    pub fn open(directory: &Path, file_bytes: u64, bytes: u64, clock: Clock) -> io::Result<Self> {
+    pub(crate) fn open(
+        directory: &Path,
+        file_bytes: u64,
+        bytes: u64,
+        clock: Clock,
+    ) -> io::Result<Self> {
         let directory = private::directory(directory, "dead_letters.directory")?;
         let probe = directory.join(format!(".probe-{}", std::process::id()));
         private::create_anew(&probe)?;
@@ -73,8 +78,8 @@ impl Files {
 
     /// Appends lines, each with its newline. The file is closed after each write, so that a file
     /// that was moved away is not written any more.
-    pub fn write(&mut self, lines: impl Iterator<Item = Vec<u8>>) -> Written {
-        let mut written = Written::default();
+    pub(crate) fn write(&mut self, lines: impl Iterator<Item = Vec<u8>>) -> WriteOutcome {
+        let mut written = WriteOutcome::default();
         let mut open = None;
         for line in lines {
             // After the first failure the remaining lines fail too.
@@ -100,7 +105,7 @@ impl Files {
     }
 
     /// Appends a line; returns false when the directory is full.
-    fn append(&mut self, open: &mut Option<Open>, line: &[u8]) -> io::Result<bool> {
+    fn append(&mut self, open: &mut Option<OpenFile>, line: &[u8]) -> io::Result<bool> {
         let len = line.len() as u64;
         if self.used + len > self.bytes {
             self.used = used(&self.directory)?;
@@ -112,7 +117,7 @@ impl Files {
             && let Some(path) = &self.current
         {
             let mut options = private::options();
-            *open = Some(Open::new(private::open(options.create(true).append(true), path)?)?);
+            *open = Some(OpenFile::new(private::open(options.create(true).append(true), path)?)?);
         }
         if open.as_ref().is_none_or(|open| open.len > 0 && open.len + len > self.file_bytes) {
             *open = Some(self.begin()?);
@@ -133,7 +138,7 @@ impl Files {
     }
 
     /// Starts a new file.
-    fn begin(&mut self) -> io::Result<Open> {
+    fn begin(&mut self) -> io::Result<OpenFile> {
         self.used = used(&self.directory)?;
         let now_ms = u64::try_from(self.clock.now_ms()).unwrap_or(0).min(LAST_MS);
         let time = humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(now_ms));
@@ -144,7 +149,7 @@ impl Files {
             match private::open(options.create_new(true).append(true), &path) {
                 Ok(file) => {
                     self.current = Some(path);
-                    return Open::new(file);
+                    return OpenFile::new(file);
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
@@ -167,9 +172,9 @@ fn used(directory: &Path) -> io::Result<u64> {
     Ok(bytes)
 }
 
-// === impl Open ===
+// === impl OpenFile ===
 
-impl Open {
+impl OpenFile {
     fn new(file: File) -> io::Result<Self> {
         let len = file.metadata()?.len();
         Ok(Self { file, len })
@@ -184,14 +189,14 @@ mod tests {
 
     use super::*;
 
-    fn files(directory: &TempDir, file_bytes: u64, bytes: u64) -> Files {
+    fn files(directory: &TempDir, file_bytes: u64, bytes: u64) -> LetterFiles {
         let clock = Clock::manual(1_795_176_000_123);
-        Files::open(directory.path(), file_bytes, bytes, clock).expect("it opens")
+        LetterFiles::open(directory.path(), file_bytes, bytes, clock).expect("it opens")
     }
 
-    fn write(files: &mut Files, lines: &[&str]) -> (u64, u64, u64) {
+    fn write(files: &mut LetterFiles, lines: &[&str]) -> (u64, u64, u64) {
         let lines = lines.iter().map(|line| line.as_bytes().to_vec());
-        let Written { kept, full, failed, .. } = files.write(lines);
+        let WriteOutcome { kept, full, failed, .. } = files.write(lines);
         (kept, full, failed)
     }
 
@@ -235,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_directory_takes_nothing_and_loses_nothing_until_files_are_taken_out() {
+    fn full_directory_accepts_nothing_and_loses_nothing_until_files_are_moved_out() {
         let directory = tempfile::tempdir().expect("a directory");
         fs::write(directory.path().join("earlier.ndjson"), "12345\n").expect("written");
         fs::write(directory.path().join("of another program"), [0; 100]).expect("written");
@@ -248,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_taken_away_is_not_written_to_any_more() {
+    fn file_that_is_moved_away_is_not_written_any_more() {
         let (directory, elsewhere) =
             (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
         let mut files = files(&directory, 100, 1000);
@@ -262,11 +267,11 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_written_has_failed_and_the_next_is_tried_anew() {
+    fn lines_that_cannot_be_written_fail_and_the_next_starts_a_new_file() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("letters");
         let mut files =
-            Files::open(&path, 100, 1000, Clock::manual(0)).expect("the directory is made");
+            LetterFiles::open(&path, 100, 1000, Clock::manual(0)).expect("the directory is made");
         let mode = fs::metadata(&path).expect("it is there").permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
         fs::remove_dir(&path).expect("it is empty");
@@ -280,7 +285,7 @@ mod tests {
         assert_eq!(write(&mut files, &["4\n"]), (0, 0, 1));
         assert_eq!(write(&mut files, &["5\n"]), (1, 0, 0));
         fs::remove_dir(&current).expect("it is empty");
-        assert!(Files::open(&paths(&path)[0], 1, 1, Clock::manual(0)).is_err());
+        assert!(LetterFiles::open(&paths(&path)[0], 1, 1, Clock::manual(0)).is_err());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-use super::letters::Letter;
+use super::batch::DeadLetter;
 use crate::config::Unread;
 
 /// Maximum size of a line without its `rawData`.
@@ -18,7 +18,7 @@ const WHY_CHARS_MAX: usize = 1000;
 
 /// The request that letters come from.
 #[derive(Clone, Debug)]
-pub(super) struct Origin {
+pub(super) struct LetterOrigin {
     source: String,
     request_id: String,
     arrival_ms: i64,
@@ -26,8 +26,8 @@ pub(super) struct Origin {
 
 /// A whole request that was rejected permanently.
 #[derive(Debug)]
-pub(super) struct Refused {
-    pub origin: Origin,
+pub(super) struct RefusedRequest {
+    pub origin: LetterOrigin,
     pub why: String,
     /// Its content, if that may be stored.
     pub raw: Option<Box<[u8]>>,
@@ -52,18 +52,18 @@ struct LetterLine<'a> {
     raw_data: Option<String>,
 }
 
-// === impl Origin ===
+// === impl LetterOrigin ===
 
-impl Origin {
+impl LetterOrigin {
     pub(super) fn new(source: &[u8], request_id: &str, arrival_ms: i64) -> Self {
         let source = String::from_utf8_lossy(source).chars().take(SOURCE_CHARS_MAX).collect();
         Self { source, request_id: request_id.to_owned(), arrival_ms }
     }
 }
 
-impl Letter {
+impl DeadLetter {
     /// The letter as a line, with the newline.
-    pub(super) fn line(&self, origin: &Origin) -> Vec<u8> {
+    pub(super) fn line(&self, origin: &LetterOrigin) -> Vec<u8> {
         let error_message = match self.kind {
             Unread::Malformed => "cannot be parsed: invalid JSON, Base64 or gzip, or truncated",
             Unread::UnknownType => "unknown event type, or an event without `mail`",
@@ -87,7 +87,7 @@ impl Letter {
     }
 }
 
-impl Refused {
+impl RefusedRequest {
     /// The letter as a line, with the newline.
     pub(super) fn line(&self) -> Vec<u8> {
         let why: String = self.why.chars().take(WHY_CHARS_MAX).collect();
@@ -119,9 +119,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_says_what_it_holds_where_it_came_from_and_why() {
-        let origin = Origin::new(b"arn:\xff\"", "7", 1_795_176_000_123);
-        let letter = Letter { kind: Unread::Malformed, record: 2, raw: Some((*b"{\"a").into()) };
+    fn line_says_what_it_holds_where_it_came_from_and_why() {
+        let origin = LetterOrigin::new(b"arn:\xff\"", "7", 1_795_176_000_123);
+        let letter =
+            DeadLetter { kind: Unread::Malformed, record: 2, raw: Some((*b"{\"a").into()) };
         let line = String::from_utf8(letter.line(&origin)).expect("text");
         let expected = concat!(
             r#"{"version":1,"attemptsMade":0,"arrivalTimestamp":1795176000123,"#,
@@ -131,17 +132,17 @@ mod tests {
             "\n"
         );
         assert_eq!(line, expected);
-        let place = Letter { kind: Unread::Foreign, record: 99, raw: None };
+        let place = DeadLetter { kind: Unread::Foreign, record: 99, raw: None };
         let line = String::from_utf8(place.line(&origin)).expect("text");
         assert!(line.ends_with("\"requestId\":\"7\",\"offset\":99}\n"), "{line}");
     }
 
     #[test]
-    fn the_largest_letter_of_the_longest_origin_is_within_its_bounds() {
+    fn largest_letter_of_the_longest_origin_is_within_its_limit() {
         let line_bytes_max = 40_000;
         let raw = Some(vec![0; raw_bytes_max(line_bytes_max)].into());
-        let origin = Origin::new(&[1; 10_000], &"\u{1}".repeat(1024), i64::MIN);
-        let line = Letter { kind: Unread::Malformed, record: u64::MAX, raw }.line(&origin);
+        let origin = LetterOrigin::new(&[1; 10_000], &"\u{1}".repeat(1024), i64::MIN);
+        let line = DeadLetter { kind: Unread::Malformed, record: u64::MAX, raw }.line(&origin);
         assert!(line.len() <= line_bytes_max, "{}", line.len());
     }
 }

@@ -6,7 +6,8 @@
 
 use tokio::sync::mpsc;
 
-use super::keeper::{Outcomes, PARCELS_MAX, Parcel};
+use super::job::{DeadLetterJob, JOBS_MAX};
+use super::outcomes::LetterOutcomes;
 use crate::aws::{CallFailure, CallLimits, EntryError, Stream, calls};
 use crate::backoff::Backoff;
 use crate::limits::{FIREHOSE_CALL_BYTES_MAX, FIREHOSE_CALL_RECORDS_MAX};
@@ -17,20 +18,19 @@ const CALL: CallLimits =
 
 /// A delivery stream for dead letters.
 #[derive(Debug)]
-pub struct LetterStream(Stream);
+pub(crate) struct LetterStream(Stream);
 
 /// Sends queued letters until every sender is dropped.
 pub(super) async fn send_to(
     stream: &LetterStream,
-    queue: &mut mpsc::UnboundedReceiver<Parcel>,
-    outcomes: &Outcomes,
+    queue: &mut mpsc::UnboundedReceiver<DeadLetterJob>,
+    outcomes: &LetterOutcomes,
 ) {
-    let mut parcels: Vec<Parcel> = Vec::new();
-    while queue.recv_many(&mut parcels, PARCELS_MAX).await > 0 {
+    let mut jobs: Vec<DeadLetterJob> = Vec::new();
+    while queue.recv_many(&mut jobs, JOBS_MAX).await > 0 {
         // Held until all letters are sent, because the lines use the reserved memory.
-        let _rooms: Vec<_> = parcels.iter_mut().map(|parcel| parcel.room.take()).collect();
-        let lines =
-            std::mem::take(&mut parcels).into_iter().flat_map(|parcel| parcel.contents.lines());
+        let _rooms: Vec<_> = jobs.iter_mut().map(|job| job.room.take()).collect();
+        let lines = std::mem::take(&mut jobs).into_iter().flat_map(|job| job.contents.lines());
         for records in calls(lines, CALL, Vec::len) {
             stream.send(records, outcomes).await;
         }
@@ -41,12 +41,12 @@ pub(super) async fn send_to(
 
 impl LetterStream {
     #[must_use]
-    pub fn new(stream: Stream) -> Self {
+    pub(crate) fn new(stream: Stream) -> Self {
         Self(stream)
     }
 
     /// Sends the records of one call until each is accepted or rejected permanently.
-    pub(super) async fn send(&self, mut left: Vec<Vec<u8>>, outcomes: &Outcomes) {
+    pub(super) async fn send(&self, mut left: Vec<Vec<u8>>, outcomes: &LetterOutcomes) {
         let mut backoff = Backoff::default();
         loop {
             let before = left.len();
@@ -75,10 +75,10 @@ impl LetterStream {
 
     /// Makes one call. Removes the accepted records, and returns the first error.
     async fn put(&self, records: &mut Vec<Vec<u8>>) -> Result<Option<EntryError>, CallFailure> {
-        let answers = self.0.put(records.iter().cloned()).await?;
-        let why = answers.iter().find_map(|answer| answer.clone().err());
-        let mut answers = answers.iter();
-        records.retain(|_| answers.next().is_some_and(Result::is_err));
+        let results = self.0.put(records.iter().cloned()).await?;
+        let why = results.iter().find_map(|result| result.clone().err());
+        let mut results = results.iter();
+        records.retain(|_| results.next().is_some_and(Result::is_err));
         Ok(why)
     }
 }

@@ -1,6 +1,6 @@
 //! Dead letters from the merge to their outcome, without a daemon.
 
-use super::letters::Letter;
+use super::batch::DeadLetter;
 use super::*;
 use crate::clock::Clock;
 use crate::ses::{NonEvent, Path};
@@ -21,24 +21,24 @@ fn outcomes(metrics: &Metrics) -> [u64; 5] {
 }
 
 fn files(directory: &tempfile::TempDir) -> LetterPlace {
-    let files = Files::open(directory.path(), 1 << 20, 1 << 20, Clock::manual(0));
+    let files = LetterFiles::open(directory.path(), 1 << 20, 1 << 20, Clock::manual(0));
     LetterPlace::Files(files.expect("the directory opens"))
 }
 
 #[tokio::test]
-async fn what_finds_no_room_is_full_and_room_comes_back_when_letters_are_kept() {
+async fn letters_without_room_are_full_and_room_is_returned_when_letters_are_kept() {
     let (directory, metrics) = (tempfile::tempdir().expect("a directory"), metrics());
-    let (dead_letters, keeper) =
+    let (dead_letters, writer) =
         DeadLetters::new(&[Unread::Malformed], files(&directory), Arc::clone(&metrics));
     let value = vec![b'x'; WAITING_BYTES_MAX / 4];
     let collect = |values: usize| {
-        let mut letters = dead_letters.letters();
+        let mut letters = dead_letters.batch();
         for number in 0..values {
             letters.take(NonEvent::Malformed, &Path::default(), number as u64, &value);
         }
         letters
     };
-    // No keeper runs yet, and no caller waits for one.
+    // No writer runs yet, and no caller waits for one.
     assert!(dead_letters.keep(collect(5), b"source", "1", 0).is_some());
     assert_eq!(outcomes(&metrics), [0, 0, 2, 0, 0]);
     drop(collect(1));
@@ -46,15 +46,15 @@ async fn what_finds_no_room_is_full_and_room_comes_back_when_letters_are_kept() 
     assert_eq!(outcomes(&metrics), [0, 0, 3, 0, 0]);
 
     // The directory has no room for lines of this length.
-    let keeping = tokio::spawn(keeper.run());
+    let keeping = tokio::spawn(writer.run());
     dead_letters.settled().await;
     assert_eq!(outcomes(&metrics), [0, 0, 6, 0, 0]);
     assert_eq!(collect(4).found.len(), 3);
-    let mut short = dead_letters.letters();
+    let mut short = dead_letters.batch();
     short.take(NonEvent::Malformed, &Path::default(), 7, b"{");
     assert_eq!(
         short.found,
-        [Letter { kind: Unread::Malformed, record: 7, raw: Some((*b"{").into()) }]
+        [DeadLetter { kind: Unread::Malformed, record: 7, raw: Some((*b"{").into()) }]
     );
     let written = dead_letters.keep(short, b"source", "3", 0).expect("it is said when");
     assert!(written.await.is_err(), "it ends without a word");
@@ -64,22 +64,22 @@ async fn what_finds_no_room_is_full_and_room_comes_back_when_letters_are_kept() 
 }
 
 #[tokio::test]
-async fn what_is_left_at_the_end_has_failed() {
+async fn letters_left_at_the_end_have_failed() {
     let (directory, metrics) = (tempfile::tempdir().expect("a directory"), metrics());
-    let (dead_letters, keeper) =
+    let (dead_letters, writer) =
         DeadLetters::new(&[Unread::Malformed], files(&directory), Arc::clone(&metrics));
-    let mut letters = dead_letters.letters();
+    let mut letters = dead_letters.batch();
     for number in 0..3 {
         letters.take(NonEvent::Malformed, &Path::default(), number, b"{");
     }
     dead_letters.keep(letters, b"source", "1", 0);
-    drop(keeper);
+    drop(writer);
     dead_letters.give_up();
     assert_eq!(outcomes(&metrics), [0, 0, 0, 0, 3]);
     dead_letters.settled().await;
 
-    // A letter that arrives after the keeper has ended fails at once.
-    let mut late = dead_letters.letters();
+    // A letter that arrives after the writer has ended fails at once.
+    let mut late = dead_letters.batch();
     late.take(NonEvent::Malformed, &Path::default(), 0, b"{");
     assert!(dead_letters.keep(late, b"source", "2", 0).is_none());
     assert_eq!(outcomes(&metrics), [0, 0, 0, 0, 4]);

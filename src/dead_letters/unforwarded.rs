@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// The event as received, and why it was not accepted.
 #[derive(Clone, Debug)]
-pub struct Unforwarded {
+pub(crate) struct Unforwarded {
     /// The ARN of its destination.
     pub destination: String,
     /// A fixed text, or an error code from AWS.
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_says_where_the_event_was_to_go_and_why_it_did_not() {
+    fn line_says_where_the_event_was_to_go_and_why_it_did_not() {
         let letter = Unforwarded {
             destination: "arn:aws:sns:eu-west-1:111122223333:mail".to_owned(),
             why: "not taken in time".to_owned(),

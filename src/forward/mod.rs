@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::target_queue::{TargetQueue, TargetQueueParts};
 use self::waiting::Waiting;
-use crate::ack::{Receipt, Refusal, RefusalReason};
+use crate::ack::{AckGuard, Refusal, RefusalReason};
 use crate::aws::AwsEnvironment;
 use crate::clock::Clock;
 use crate::dead_letters::DeadLetters;
@@ -43,7 +43,7 @@ const REQUEST_BYTES_MAX: usize = 256 << 20;
 
 /// Settings of forwarding.
 #[derive(Clone, Debug)]
-pub struct ForwardSettings {
+pub(crate) struct ForwardSettings {
     /// How long an event is retried.
     pub patience: Duration,
     /// Maximum size of waiting events, for each target.
@@ -54,7 +54,7 @@ pub struct ForwardSettings {
 
 /// The parts of a forwarder.
 #[derive(Clone, Debug)]
-pub struct ForwardParts {
+pub(crate) struct ForwardParts {
     pub aws: AwsEnvironment,
     pub metrics: Arc<Metrics>,
     pub clock: Clock,
@@ -64,7 +64,7 @@ pub struct ForwardParts {
 
 /// Accepts events to forward. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Forwarder(Arc<ForwarderShared>);
+pub(crate) struct Forwarder(Arc<ForwarderShared>);
 
 #[derive(Debug)]
 struct ForwarderShared {
@@ -79,13 +79,13 @@ struct ForwarderShared {
 
 /// Reserved room for the events of one request.
 #[derive(Debug)]
-pub struct Room(Vec<(usize, Arc<TargetQueue>, OwnedSemaphorePermit)>);
+pub(crate) struct Room(Vec<(usize, Arc<TargetQueue>, OwnedSemaphorePermit)>);
 
 // === impl Forwarder ===
 
 impl Forwarder {
     #[must_use]
-    pub fn new(settings: ForwardSettings, parts: ForwardParts) -> Self {
+    pub(crate) fn new(settings: ForwardSettings, parts: ForwardParts) -> Self {
         let errors = LogLimiter::new(Duration::from_secs(10), Arc::clone(&parts.metrics));
         Self(Arc::new(ForwarderShared {
             settings,
@@ -101,7 +101,7 @@ impl Forwarder {
     ///
     /// # Errors
     /// A queue is full for now; or the events exceed what any queue can ever hold.
-    pub fn reserve(&self, rules: &RuleSet, forwards: &Forwards) -> Result<Room, Refusal> {
+    pub(crate) fn reserve(&self, rules: &RuleSet, forwards: &Forwards) -> Result<Room, Refusal> {
         if forwards.bytes() > REQUEST_BYTES_MAX {
             let message = "more than 256 MiB of events to forward in one request";
             return Err(Refusal::new(RefusalReason::OverBudget, message));
@@ -120,11 +120,11 @@ impl Forwarder {
         Ok(Room(room))
     }
 
-    /// Sends the events of a merged request. The receipt is settled when each event was accepted,
+    /// Sends the events of a merged request. The guard is settled when each event was accepted,
     /// or was given up and counted.
-    pub fn send(&self, room: Room, forwards: Forwards, receipt: Receipt) {
+    pub(crate) fn send(&self, room: Room, forwards: Forwards, ack: AckGuard) {
         let deadline = Instant::now() + self.0.settings.patience;
-        let mut shares = receipt.split(forwards.events()).into_iter();
+        let mut shares = ack.split(forwards.events()).into_iter();
         let mut collected = forwards.into_queues();
         for (place, queue, permit) in room.0 {
             if let Some(events) = collected.get_mut(place).map(std::mem::take) {
@@ -134,20 +134,20 @@ impl Forwarder {
     }
 
     /// Closes the queues of targets that these rules do not name; they end once they are empty.
-    pub fn keep_only(&self, rules: &RuleSet) {
+    pub(crate) fn keep_only(&self, rules: &RuleSet) {
         let named = |target: &Target| rules.targets().iter().any(|named| **named == *target);
         self.queues().retain(|target, _| named(target));
     }
 
     /// Events that are waiting or in flight.
     #[must_use]
-    pub fn waiting(&self) -> u64 {
+    pub(crate) fn waiting(&self) -> u64 {
         self.0.waiting.events()
     }
 
     /// Waits until no event is left. At the deadline the remaining events are given up, which may
     /// take until `end`. Called when nothing is merged any more.
-    pub async fn finish(&self, deadline: Instant, end: Instant) {
+    pub(crate) async fn finish(&self, deadline: Instant, end: Instant) {
         if timeout_at(deadline, self.0.waiting.none()).await.is_err() {
             self.0.end.cancel();
             // Dead letters may still be written.

@@ -12,7 +12,7 @@ use super::forwards::{Collected, RawEvent};
 use super::target_call::{CallShape, SendOutcome};
 use super::waiting::{Waiting, Waits};
 use super::{ForwardParts, ForwardSettings};
-use crate::ack::Share;
+use crate::ack::AckShare;
 use crate::aws::{CallFailure, calls};
 use crate::backoff::Backoff;
 use crate::dead_letters::Unforwarded;
@@ -57,7 +57,7 @@ pub(super) struct TargetQueue {
 pub(super) struct Outgoing {
     pub event: RawEvent,
     deadline: Instant,
-    share: Share,
+    share: AckShare,
     _waits: Waits,
     /// Returned with the last event of its request.
     _room: Arc<OwnedSemaphorePermit>,
@@ -96,7 +96,7 @@ impl TargetQueue {
         events: Collected,
         room: OwnedSemaphorePermit,
         deadline: Instant,
-        shares: &mut impl Iterator<Item = Share>,
+        shares: &mut impl Iterator<Item = AckShare>,
     ) {
         let room = Arc::new(room);
         for (event, share) in events.into_events().zip(shares) {

@@ -35,7 +35,7 @@ const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What the admin listener serves.
 #[derive(Clone)]
-pub struct Admin {
+pub(crate) struct Admin {
     pub metrics: Arc<Metrics>,
     pub aggregator: Arc<Aggregator>,
     /// Reads the gauges.
@@ -48,7 +48,7 @@ pub(super) type AcceptsToken = dyn Fn(Option<&[u8]>) -> bool + Send + Sync;
 
 /// Who may read metrics and series.
 #[derive(Clone)]
-pub enum AdminAccess {
+pub(crate) enum AdminAccess {
     /// Clients whose bearer token this function accepts.
     Token(Arc<AcceptsToken>),
     /// Programs on this machine, but no web pages.
@@ -72,7 +72,7 @@ struct SeriesBody {
 }
 
 /// `/metrics` and `/series`.
-pub fn admin_router(admin: Admin) -> Router {
+pub(crate) fn admin_router(admin: Admin) -> Router {
     let log = Arc::new(LogLimiter::new(LOG_INTERVAL, Arc::clone(&admin.metrics)));
     let access = admin.access.clone();
     let same_site = SameSiteOnly::new(Arc::clone(&admin.metrics));

@@ -31,7 +31,7 @@ pub(super) struct HeadBudget(Arc<Semaphore>);
 /// A stream that ends when it is idle for too long. It fails when headers take too long, when long
 /// headers exceed the budget, or when the peer does not read.
 #[derive(Debug)]
-pub(super) struct Metered<S> {
+pub(super) struct MeteredStream<S> {
     stream: Take<S>,
     budget: HeadBudget,
     connection: Arc<Connection>,
@@ -56,9 +56,9 @@ impl HeadBudget {
     }
 }
 
-// === impl Metered ===
+// === impl MeteredStream ===
 
-impl<S: AsyncRead> Metered<S> {
+impl<S: AsyncRead> MeteredStream<S> {
     pub(super) fn new(
         stream: S,
         budget: HeadBudget,
@@ -151,7 +151,7 @@ impl<S: AsyncRead> Metered<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for MeteredStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -180,7 +180,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Metered<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for MeteredStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -230,18 +230,19 @@ mod tests {
     fn metered(
         bytes: usize,
         budget: &HeadBudget,
-    ) -> (Metered<io::Cursor<Vec<u8>>>, Arc<Connection>) {
+    ) -> (MeteredStream<io::Cursor<Vec<u8>>>, Arc<Connection>) {
         let connection = connection();
         let stream = io::Cursor::new(vec![b'x'; bytes]);
-        let stream = Metered::new(stream, budget.clone(), Arc::clone(&connection), KEEP_ALIVE);
+        let stream =
+            MeteredStream::new(stream, budget.clone(), Arc::clone(&connection), KEEP_ALIVE);
         (stream, connection)
     }
 
     /// A connection and its other end, which buffers this many bytes.
-    fn pair(bytes: usize) -> (Metered<DuplexStream>, DuplexStream, Arc<Connection>) {
+    fn pair(bytes: usize) -> (MeteredStream<DuplexStream>, DuplexStream, Arc<Connection>) {
         let (connection, (near, far)) = (connection(), duplex(bytes));
         let budget = HeadBudget::new(0);
-        (Metered::new(near, budget, Arc::clone(&connection), KEEP_ALIVE), far, connection)
+        (MeteredStream::new(near, budget, Arc::clone(&connection), KEEP_ALIVE), far, connection)
     }
 
     #[tokio::test]
@@ -306,7 +307,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn request_that_is_worked_on_for_long_is_left_alone() {
+    async fn request_in_progress_for_long_is_not_closed() {
         let (mut stream, mut far, connection) = pair(100);
         far.write_all(b"head").await.expect("it is open");
         stream.read_exact(&mut [0; 4]).await.expect("a head");

@@ -19,8 +19,8 @@ use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::heads::{HeadBudget, Metered};
-use super::places::{ConnectionPlace, Places};
+use super::heads::{HeadBudget, MeteredStream};
+use super::places::{ConnectionPlace, ConnectionPlaces};
 use super::progress::{CloseReporter, Connection, HEAD_PATIENCE, SteadyBody};
 use super::tls::ListenerTls;
 use super::{LIVEZ, READYZ};
@@ -36,7 +36,7 @@ pub struct ListenerSettings {
 
 /// The address of the client that sent a request; an extension of each request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peer(pub SocketAddr);
+pub(crate) struct Peer(pub SocketAddr);
 
 /// A bound socket.
 #[derive(Debug)]
@@ -49,16 +49,16 @@ pub struct Listener {
 
 /// State shared by all connections of a listener.
 #[derive(Clone)]
-struct Serving {
+struct ListenerShared {
     router: Router,
     settings: ListenerSettings,
     heads: HeadBudget,
-    handshakes: Places,
+    handshakes: ConnectionPlaces,
     tls: Option<ListenerTls>,
     drain: CancellationToken,
 }
 
-type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
+type ClientStream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
 /// Maximum size of a request line and its headers; Firehose's common attributes alone may have 64
 /// KiB.
@@ -139,10 +139,10 @@ impl Listener {
     pub async fn serve(self, router: Router, drain: CancellationToken, end: CancellationToken) {
         let Self { socket, settings, reporter, tls } = self;
         let connections = TaskTracker::new();
-        let places = Places::new(settings.connections_max);
+        let places = ConnectionPlaces::new(settings.connections_max);
         let heads = HeadBudget::new(LONG_HEADS_BYTES_MAX);
-        let handshakes = Places::new(TLS_HANDSHAKES_MAX);
-        let serving = Serving { router, settings, heads, handshakes, tls, drain };
+        let handshakes = ConnectionPlaces::new(TLS_HANDSHAKES_MAX);
+        let serving = ListenerShared { router, settings, heads, handshakes, tls, drain };
         loop {
             let accepted = tokio::select! {
                 accepted = socket.accept() => accepted,
@@ -176,9 +176,9 @@ fn set_options(stream: &TcpStream) {
     }
 }
 
-// === impl Serving ===
+// === impl ListenerShared ===
 
-impl Serving {
+impl ListenerShared {
     /// Serves one connection to its end.
     async fn connection(
         self,
@@ -197,20 +197,20 @@ impl Serving {
         let place = Arc::new(place);
         let Some(stream) = self.transport(stream, &connection, &place).await else { return };
         let keep_alive = self.settings.keep_alive;
-        let stream = Metered::new(stream, self.heads, Arc::clone(&connection), keep_alive);
+        let stream = MeteredStream::new(stream, self.heads, Arc::clone(&connection), keep_alive);
         let service = TowerToHyperService::new(self.router);
         let service = service_fn(move |request: Request<Incoming>| {
             let end = connection.begin();
             let is_health = matches!(request.uri().path(), LIVEZ | READYZ);
             let mut request = request.map(|body| SteadyBody::new(body, Arc::clone(&connection)));
             request.extensions_mut().insert(Peer(connection.peer()));
-            let (place, answer) = (Arc::clone(&place), service.call(request));
+            let (place, response) = (Arc::clone(&place), service.call(request));
             async move {
-                let answer = answer.await?;
-                if answer.status().is_success() && !is_health {
+                let response = response.await?;
+                if response.status().is_success() && !is_health {
                     place.keep();
                 }
-                Ok::<_, std::convert::Infallible>(answer.map(|body| end.with(body)))
+                Ok::<_, std::convert::Infallible>(response.map(|body| end.with(body)))
             }
         });
         let draining = self.drain.is_cancelled();
@@ -246,7 +246,7 @@ impl Serving {
         stream: TcpStream,
         connection: &Arc<Connection>,
         place: &ConnectionPlace,
-    ) -> Option<Stream> {
+    ) -> Option<ClientStream> {
         let Some(tls) = &self.tls else { return Some(Either::Left(stream)) };
         let _handshake = self.handshakes.enter(connection).await;
         match timeout(TLS_PATIENCE, tls.acceptor().accept(stream)).await {
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn beyond_the_connections_others_wait_until_one_closes() {
+    async fn connections_above_the_limit_wait_until_one_closes() {
         let (address, _end) = start(2);
         let mut both = Vec::new();
         for _ in 0..2 {
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_head_is_at_most_128_kib_long() {
+    async fn head_is_at_most_128_kib_long() {
         let (address, _end) = start(2);
         for (bytes, expected) in [(100 << 10, "HTTP/1.1 200 OK"), (129 << 10, "HTTP/1.1 431 ")] {
             let mut stream = TcpStream::connect(address).await.expect("it listens");

@@ -3,9 +3,10 @@
 
 mod admin;
 mod client;
-mod handles;
+mod fd_limit;
 mod heads;
 mod listener;
+mod peer_group;
 mod places;
 mod progress;
 mod same_site;
@@ -15,21 +16,23 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 
-pub use admin::{Admin, AdminAccess, admin_router};
-pub use client::{
+pub(crate) use admin::{Admin, AdminAccess, admin_router};
+pub(crate) use client::{
     ClientResponse, ClientTlsError, HttpClient, HttpClientError, HttpClientSettings,
     ResponseLimits, system_roots, trust,
 };
-pub use handles::connections_within;
-pub use listener::{Listener, ListenerSettings, Peer};
-pub use same_site::{NotSameSite, SameSiteOnly, same_site};
-pub use tls::{ListenerTls, Tls, TlsError, TlsFiles};
+pub(crate) use fd_limit::connections_within;
+pub(crate) use listener::Peer;
+pub use listener::{Listener, ListenerSettings};
+pub(crate) use peer_group::PeerGroup;
+pub(crate) use same_site::{SameSiteOnly, same_site};
+pub(crate) use tls::{Tls, TlsError, TlsFiles};
 
 const LIVEZ: &str = "/livez";
 const READYZ: &str = "/readyz";
 
 /// `/livez` and `/readyz`, without authentication: the process runs; it accepts requests.
-pub fn health_router(is_ready: impl Fn() -> bool + Clone + Send + Sync + 'static) -> Router {
+pub(crate) fn health_router(is_ready: impl Fn() -> bool + Clone + Send + Sync + 'static) -> Router {
     let ready = move || {
         let ready = is_ready();
         async move {

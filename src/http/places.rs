@@ -9,13 +9,13 @@
 //! because behind a load balancer every client has the balancer's address.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use super::peer_group::PeerGroup;
 use super::progress::Connection;
 use crate::telemetry::CloseReason;
 
@@ -24,7 +24,7 @@ const DISPLACE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The places of a listener. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(super) struct Places {
+pub(super) struct ConnectionPlaces {
     permits: Arc<Semaphore>,
     strangers: Arc<Mutex<Strangers>>,
 }
@@ -41,15 +41,15 @@ pub(super) struct ConnectionPlace {
 #[derive(Debug, Default)]
 struct Strangers {
     /// Oldest first.
-    connections: BTreeMap<u64, (IpAddr, Arc<Connection>)>,
+    connections: BTreeMap<u64, (PeerGroup, Arc<Connection>)>,
     /// The number of connections of each peer.
-    by_peer: HashMap<IpAddr, usize>,
+    by_peer: HashMap<PeerGroup, usize>,
     next: u64,
 }
 
-// === impl Places ===
+// === impl ConnectionPlaces ===
 
-impl Places {
+impl ConnectionPlaces {
     pub(super) fn new(number: usize) -> Self {
         Self { permits: Arc::new(Semaphore::new(number)), strangers: Arc::default() }
     }
@@ -96,7 +96,7 @@ impl Drop for ConnectionPlace {
 
 impl Strangers {
     fn add(&mut self, connection: &Arc<Connection>) -> u64 {
-        let peer = peer_of(connection.peer().ip());
+        let peer = PeerGroup::of(connection.peer().ip());
         let number = self.next;
         self.next += 1;
         self.connections.insert(number, (peer, Arc::clone(connection)));
@@ -121,8 +121,8 @@ impl Strangers {
             return false;
         };
         let has_many =
-            |peer: &IpAddr| self.by_peer.get(peer).is_some_and(|number| *number >= average);
-        let waiting = |(peer, connection): &(IpAddr, Arc<Connection>)| {
+            |peer: &PeerGroup| self.by_peer.get(peer).is_some_and(|number| *number >= average);
+        let waiting = |(peer, connection): &(PeerGroup, Arc<Connection>)| {
             has_many(peer) && connection.awaits_head()
         };
         let oldest = self.connections.iter().find(|(_, stranger)| waiting(stranger));
@@ -133,17 +133,6 @@ impl Strangers {
         connection.report_close(CloseReason::Displaced);
         connection.displaced.notify_one();
         true
-    }
-}
-
-/// An IPv6 /64 network counts as one peer, because a host can use any address in it.
-fn peer_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => {
-            let network = u128::from(address) >> 64 << 64;
-            IpAddr::V6(Ipv6Addr::from(network))
-        }
     }
 }
 
@@ -167,13 +156,16 @@ mod tests {
     }
 
     /// Asks for a place; returns it if it is free within a second.
-    async fn enter(places: &Places, connection: &Arc<Connection>) -> Option<ConnectionPlace> {
+    async fn enter(
+        places: &ConnectionPlaces,
+        connection: &Arc<Connection>,
+    ) -> Option<ConnectionPlace> {
         timeout(Duration::from_secs(1), places.enter(connection)).await.ok()
     }
 
     #[tokio::test(start_paused = true)]
     async fn oldest_stranger_gives_its_place_to_the_next_connection() {
-        let places = Places::new(2);
+        let places = ConnectionPlaces::new(2);
         let all = ["10.0.0.1", "10.0.0.1", "10.0.0.1"].map(from);
         let first = enter(&places, &all[0]).await.expect("a free place");
         let _second = enter(&places, &all[1]).await.expect("a free place");
@@ -187,7 +179,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn peer_with_few_connections_keeps_them_from_a_peer_with_many() {
-        let places = Places::new(4);
+        let places = ConnectionPlaces::new(4);
         let all = ["10.0.0.1", "10.0.0.2", "10.0.0.2", "10.0.0.2"].map(from);
         let mut entered = Vec::new();
         for connection in &all {
@@ -202,7 +194,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn connections_that_proved_themselves_or_work_keep_their_places() {
-        let places = Places::new(2);
+        let places = ConnectionPlaces::new(2);
         let (known, working) = (from("10.0.0.1"), from("10.0.0.1"));
         let first = enter(&places, &known).await.expect("a free place");
         first.keep();
@@ -216,14 +208,5 @@ mod tests {
         assert!(is_displaced(&working).await);
         drop(first);
         assert!(enter(&places, &from("10.0.0.2")).await.is_some());
-    }
-
-    #[test]
-    fn peer_is_an_ipv4_address_or_an_ipv6_network() {
-        let peer = |text: &str| peer_of(text.parse().expect("an address"));
-        assert_eq!(peer("10.0.0.1"), peer("::ffff:10.0.0.1"));
-        assert_ne!(peer("10.0.0.1"), peer("10.0.0.2"));
-        assert_eq!(peer("2001:db8::1"), peer("2001:db8::ffff:0:0:1"));
-        assert_ne!(peer("2001:db8::1"), peer("2001:db8:0:1::1"));
     }
 }

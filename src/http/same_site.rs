@@ -25,7 +25,7 @@ const SEC_FETCH_SITE: &str = "sec-fetch-site";
 
 /// Why a request is not accepted as local and same-site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotSameSite {
+pub(crate) enum NotSameSite {
     #[error(
         "Host must be localhost or a loopback address, because no key or token is configured here"
     )]
@@ -36,7 +36,7 @@ pub enum NotSameSite {
 
 /// Rejects requests that are not same-site, with a counter and a log line.
 #[derive(Clone, Debug)]
-pub struct SameSiteOnly(Arc<SameSiteShared>);
+pub(crate) struct SameSiteOnly(Arc<SameSiteShared>);
 
 #[derive(Debug)]
 struct SameSiteShared {
@@ -48,7 +48,7 @@ struct SameSiteShared {
 ///
 /// # Errors
 /// [`NotSameSite`]: the reason.
-pub fn same_site(uri: &Uri, headers: &HeaderMap) -> Result<(), NotSameSite> {
+pub(crate) fn same_site(uri: &Uri, headers: &HeaderMap) -> Result<(), NotSameSite> {
     let host = host_of(uri, headers).ok_or(NotSameSite::Host)?;
     let own_origin = |origin: &str| is_origin_of(origin, &host);
     let sites_are_own = headers
@@ -102,7 +102,7 @@ fn is_origin_of(origin: &str, host: &Authority) -> bool {
 impl NotSameSite {
     /// The status of the response.
     #[must_use]
-    pub const fn status(self) -> StatusCode {
+    pub(crate) const fn status(self) -> StatusCode {
         match self {
             Self::Host => StatusCode::MISDIRECTED_REQUEST,
             Self::CrossSite => StatusCode::FORBIDDEN,
@@ -111,7 +111,7 @@ impl NotSameSite {
 
     /// The label of the metric.
     #[must_use]
-    pub const fn reason(self) -> RejectReason {
+    pub(crate) const fn reason(self) -> RejectReason {
         match self {
             Self::Host => RejectReason::Host,
             Self::CrossSite => RejectReason::CrossSite,
@@ -123,13 +123,13 @@ impl NotSameSite {
 
 impl SameSiteOnly {
     #[must_use]
-    pub fn new(metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
         let log = LogLimiter::new(LOG_INTERVAL, Arc::clone(&metrics));
         Self(Arc::new(SameSiteShared { metrics, log }))
     }
 
     /// For [`axum::middleware::from_fn_with_state`].
-    pub async fn check(State(only): State<Self>, request: Request, next: Next) -> Response {
+    pub(crate) async fn check(State(only): State<Self>, request: Request, next: Next) -> Response {
         match same_site(request.uri(), request.headers()) {
             Ok(()) => next.run(request).await,
             Err(why) => only.reject(why),

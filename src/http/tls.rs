@@ -43,14 +43,14 @@ pub struct Tls(Arc<TlsShared>);
 
 struct TlsShared {
     files: TlsFiles,
-    in_use: ArcSwap<Configs>,
+    in_use: ArcSwap<TlsConfigs>,
     /// The last contents read, or why they could not be read.
     last_read: Mutex<Result<TlsContents, TlsError>>,
     metrics: Arc<Metrics>,
 }
 
 /// The TLS configurations with and without client certificates.
-struct Configs {
+struct TlsConfigs {
     open: Arc<ServerConfig>,
     /// Requires client certificates, if an authority is configured.
     with_clients: Arc<ServerConfig>,
@@ -113,7 +113,7 @@ impl TlsFiles {
         })
     }
 
-    fn configs(&self, contents: &TlsContents) -> Result<Configs, TlsError> {
+    fn configs(&self, contents: &TlsContents) -> Result<TlsConfigs, TlsError> {
         let chain = certificates(&self.certificate, &contents.certificate)?;
         let private_key = PrivateKeyDer::from_pem_slice(&contents.key)
             .map_err(|error| TlsError::NoKey { path: self.key.clone(), why: said(&error) })?;
@@ -138,7 +138,7 @@ impl TlsFiles {
             }
             _ => Arc::clone(&open),
         };
-        Ok(Configs { open, with_clients })
+        Ok(TlsConfigs { open, with_clients })
     }
 }
 
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn unfit_files_are_named_and_no_byte_of_them_is_said() {
+    fn invalid_tls_files_are_named_and_no_byte_of_them_is_shown() {
         let directory = tempfile::tempdir().expect("a directory");
         let good = write(directory.path(), "good");
         let other = write(directory.path(), "other");

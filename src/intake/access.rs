@@ -9,20 +9,20 @@ use crate::config::AccessKey;
 
 /// The accepted keys, as digests: all have the same length, and no secret is stored.
 #[derive(Clone)]
-pub struct AccessKeys(Vec<[u8; 32]>);
+pub(crate) struct AccessKeys(Vec<[u8; 32]>);
 
 // === impl AccessKeys ===
 
 impl AccessKeys {
     /// Without keys every sender is accepted; the configuration allows that only on loopback.
     #[must_use]
-    pub fn new(keys: &[AccessKey]) -> Self {
+    pub(crate) fn new(keys: &[AccessKey]) -> Self {
         Self(keys.iter().map(|key| Sha256::digest(key.as_bytes()).into()).collect())
     }
 
     /// Whether a key is accepted. Compares all keys, so that the time reveals nothing.
     #[must_use]
-    pub fn accept(&self, sent: Option<&[u8]>) -> bool {
+    pub(crate) fn accept(&self, sent: Option<&[u8]>) -> bool {
         if self.0.is_empty() {
             return true;
         }
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_of_several_keys_is_accepted_and_nothing_else() {
+    fn each_of_several_keys_is_accepted_and_nothing_else() {
         let keys = AccessKeys::new(&[AccessKey::new("old"), AccessKey::new("new")]);
         assert!(keys.accept(Some(b"old")));
         assert!(keys.accept(Some(b"new")));

@@ -1,61 +1,22 @@
-//! Admission: whether a request is accepted now, and how many requests and bytes may be in memory.
+//! Admission: whether a request is accepted now.
 
-use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
 
-use tokio::sync::watch;
-use tokio::time::{Duration, Instant, sleep};
-use tokio_util::sync::CancellationToken;
-
-use super::budget::Budget;
-use super::buffers::Buffers;
-use super::{Intake, SourceIntake};
+use super::entry::{Intake, SourceIntake};
+use super::in_flight::Charge;
+use super::patience::Patience;
 use crate::ack::{Refusal, RefusalReason};
-use crate::backoff::Backoff;
-
-/// The limits, and what is in flight.
-#[derive(Debug)]
-pub struct InFlight {
-    requests_max: u64,
-    bytes_max: u64,
-    requests: AtomicU64,
-    bytes: AtomicU64,
-    /// Requests that are neither merged nor rejected yet.
-    unmerged: watch::Sender<u64>,
-    /// Numbers of the requests that hold bytes, in order of arrival.
-    holders: Mutex<BTreeSet<u64>>,
-    next: AtomicU64,
-    buffers: Arc<Buffers>,
-}
-
-/// The resources of one request; returned when dropped.
-#[derive(Debug)]
-pub struct Charge {
-    in_flight: Arc<InFlight>,
-    number: u64,
-    bytes: u64,
-    merged: bool,
-}
-
-/// Retries after temporary refusals, until it is stopped or the time is up.
-#[derive(Debug)]
-pub struct Patience {
-    stop: CancellationToken,
-    backoff: Backoff,
-    deadline: Option<Instant>,
-}
 
 // === impl Intake ===
 
 impl Intake {
     /// Rejects every new request from now on.
-    pub fn drain(&self) {
+    pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
 
     #[must_use]
-    pub fn is_draining(&self) -> bool {
+    pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }
 
@@ -64,7 +25,7 @@ impl Intake {
     /// # Errors
     /// The daemon is draining; or, for a source that acknowledges settled counts, an epoch is older
     /// than the settle deadline.
-    pub fn admit(&self, until_settled: bool) -> Result<(), Refusal> {
+    pub(crate) fn admit(&self, until_settled: bool) -> Result<(), Refusal> {
         if self.is_draining() {
             return Err(Refusal::new(RefusalReason::Draining, "shutting down; retry"));
         }
@@ -83,7 +44,7 @@ impl SourceIntake {
     ///
     /// # Errors
     /// As for [`Intake::admit`]; or the limits are reached.
-    pub fn enter(&self, bytes: usize) -> Result<Charge, Refusal> {
+    pub(crate) fn enter(&self, bytes: usize) -> Result<Charge, Refusal> {
         // Taken first: a drain that sees nothing in flight is then visible to every later request.
         let Some(mut charge) = self.intake.in_flight.enter() else {
             let message = "too many requests in flight (limits.in_flight_requests); retry";
@@ -98,7 +59,7 @@ impl SourceIntake {
     ///
     /// # Errors
     /// No room became free before the patience ended.
-    pub async fn enter_patiently(
+    pub(crate) async fn enter_patiently(
         &self,
         bytes: usize,
         patience: &mut Patience,
@@ -109,219 +70,5 @@ impl SourceIntake {
                 Err(refusal) => patience.wait(refusal).await?,
             }
         }
-    }
-}
-
-// === impl Patience ===
-
-impl Patience {
-    #[must_use]
-    pub fn new(stop: CancellationToken) -> Self {
-        Self { stop, backoff: Backoff::default(), deadline: None }
-    }
-
-    /// Limits the total time of all waits.
-    #[must_use]
-    pub fn at_most(mut self, time: Duration) -> Self {
-        self.deadline = Some(Instant::now() + time);
-        self
-    }
-
-    /// Waits after a temporary refusal.
-    ///
-    /// # Errors
-    /// A retry cannot succeed, the time is up, or the patience was stopped.
-    pub async fn wait(&mut self, refusal: Refusal) -> Result<(), Refusal> {
-        let time_is_up = self.deadline.is_some_and(|deadline| deadline <= Instant::now());
-        if time_is_up || !refusal.reason.is_temporary() {
-            return Err(refusal);
-        }
-        tokio::select! {
-            () = self.stop.cancelled() => {
-                Err(Refusal::new(RefusalReason::Draining, "shutting down; retry"))
-            }
-            () = sleep(self.backoff.pause()) => Ok(()),
-        }
-    }
-
-    /// Reads a request within its budget. Starts over when there was no room for the expanded data.
-    ///
-    /// # Errors
-    /// As for [`Patience::wait`].
-    pub async fn read<T, F>(&mut self, budget: &Budget, read: impl Fn() -> F) -> Result<T, Refusal>
-    where
-        F: Future<Output = Result<T, Refusal>>,
-    {
-        loop {
-            match read().await {
-                Ok(read) => return Ok(read),
-                Err(refusal) => self.wait(refusal).await?,
-            }
-            budget.renew();
-        }
-    }
-
-    /// Resets the backoff.
-    pub fn renew(&mut self) {
-        self.backoff = Backoff::default();
-    }
-}
-
-// === impl InFlight ===
-
-impl InFlight {
-    #[must_use]
-    pub fn new(requests_max: usize, bytes_max: usize) -> Arc<Self> {
-        Arc::new(Self {
-            requests_max: requests_max as u64,
-            bytes_max: bytes_max as u64,
-            requests: AtomicU64::new(0),
-            bytes: AtomicU64::new(0),
-            unmerged: watch::Sender::new(0),
-            holders: Mutex::default(),
-            next: AtomicU64::new(0),
-            buffers: Buffers::new(),
-        })
-    }
-
-    /// Admits a request; `None` when there are too many.
-    #[must_use]
-    pub fn enter(self: &Arc<Self>) -> Option<Charge> {
-        let fits = |held: u64| (held < self.requests_max).then_some(held + 1);
-        self.requests.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).ok()?;
-        self.unmerged.send_modify(|unmerged| *unmerged += 1);
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        Some(Charge { in_flight: Arc::clone(self), number, bytes: 0, merged: false })
-    }
-
-    /// The limit that all requests share.
-    #[must_use]
-    pub fn bytes_max(&self) -> u64 {
-        self.bytes_max
-    }
-
-    #[must_use]
-    pub fn requests(&self) -> u64 {
-        self.requests.load(Ordering::Relaxed)
-    }
-
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
-    }
-
-    fn holders(&self) -> MutexGuard<'_, BTreeSet<u64>> {
-        self.holders.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits until every request in flight is merged or rejected.
-    pub async fn all_merged(&self) {
-        // The sender lives as long as `self`.
-        let _ = self.unmerged.subscribe().wait_for(|unmerged| *unmerged == 0).await;
-    }
-}
-
-// === impl Charge ===
-
-impl Charge {
-    /// Requests more bytes. Above the shared limit only the oldest request that holds bytes gets
-    /// more, so that one request always makes progress. The limit of a single request is its own
-    /// budget.
-    #[must_use]
-    pub fn grow(&mut self, bytes: usize) -> bool {
-        let (in_flight, bytes) = (&*self.in_flight, bytes as u64);
-        if bytes == 0 {
-            return true;
-        }
-        if self.bytes == 0 {
-            in_flight.holders().insert(self.number);
-        }
-        let fits = |held: u64| (held + bytes <= in_flight.bytes_max).then_some(held + bytes);
-        let fitted = in_flight.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits);
-        if fitted.is_err() {
-            let mut holders = in_flight.holders();
-            if holders.first() != Some(&self.number) {
-                if self.bytes == 0 {
-                    holders.remove(&self.number);
-                }
-                return false;
-            }
-            in_flight.bytes.fetch_add(bytes, Ordering::Relaxed);
-        }
-        self.bytes += bytes;
-        true
-    }
-
-    /// As [`Charge::grow`], but returns the reason.
-    ///
-    /// # Errors
-    /// The limit is reached.
-    pub fn charge(&mut self, bytes: usize) -> Result<(), Refusal> {
-        if self.grow(bytes) {
-            return Ok(());
-        }
-        let message = "too many bytes in flight (limits.in_flight_bytes); retry";
-        Err(Refusal::new(RefusalReason::Busy, message))
-    }
-
-    /// The buffers for granted bytes.
-    pub fn buffers(&self) -> Arc<Buffers> {
-        Arc::clone(&self.in_flight.buffers)
-    }
-
-    /// Returns the bytes: the request is merged, but in flight until its response is sent.
-    pub fn merged(&mut self) {
-        if self.bytes > 0 {
-            self.in_flight.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
-            self.in_flight.holders().remove(&self.number);
-            self.bytes = 0;
-        }
-        if !std::mem::replace(&mut self.merged, true) {
-            self.in_flight.unmerged.send_modify(|unmerged| *unmerged -= 1);
-        }
-    }
-}
-
-impl Drop for Charge {
-    fn drop(&mut self) {
-        self.merged();
-        self.in_flight.requests.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn requests_are_taken_in_up_to_the_limit() {
-        let in_flight = InFlight::new(2, 100);
-        let first = in_flight.enter().expect("one of two");
-        let _second = in_flight.enter().expect("two of two");
-        assert!(in_flight.enter().is_none());
-        drop(first);
-        assert!(in_flight.enter().is_some());
-    }
-
-    #[test]
-    fn bytes_are_granted_up_to_the_limit_and_beyond_it_to_the_oldest_alone() {
-        let in_flight = InFlight::new(10, 100);
-        let mut oldest = in_flight.enter().expect("first");
-        assert!(oldest.grow(60));
-        let mut second = in_flight.enter().expect("second");
-        assert!(second.grow(40));
-        assert!(!second.grow(1));
-        assert!(oldest.grow(1_000), "the oldest goes on");
-        let mut third = in_flight.enter().expect("third");
-        assert!(!third.grow(1));
-        drop(oldest);
-        assert!(!third.grow(100), "the second holds bytes and is older");
-        assert!(second.grow(100));
-        drop(second);
-        assert!(third.grow(101), "it is the oldest now");
-        third.merged();
-        assert_eq!((in_flight.requests(), in_flight.bytes()), (1, 0));
-        drop(third);
-        assert_eq!((in_flight.requests(), in_flight.bytes()), (0, 0));
     }
 }

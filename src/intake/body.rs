@@ -5,13 +5,13 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use tokio::time::{Duration, Instant, timeout, timeout_at};
 
-use super::{Budget, Charge, Over};
+use super::budget::{Budget, StopReason};
+use super::in_flight::Charge;
 use crate::ack::{Refusal, RefusalReason};
 use crate::ses::{gunzip, is_gzip};
 
-/// Maximum pause between two pieces of a body.
-const PIECE_PATIENCE: Duration = Duration::from_secs(30);
-/// Timeout of a body: Firehose gives up after three minutes.
+/// Timeout of a body: Firehose gives up after three minutes. The listener closes a connection whose
+/// body pauses for too long.
 const BODY_PATIENCE: Duration = Duration::from_secs(170);
 /// How long the rest of a rejected body is read, so that a connection reset does not lose the
 /// response.
@@ -46,15 +46,14 @@ pub(crate) async fn read(
     let deadline = Instant::now() + BODY_PATIENCE;
     loop {
         let given_up = |why| Refusal::new(RefusalReason::GivenUp, why);
-        let piece =
-            match timeout_at(deadline.min(Instant::now() + PIECE_PATIENCE), body.frame()).await {
-                Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
-                Ok(None) => return Ok(buffers.body(bytes)),
-                Ok(Some(Err(_))) => {
-                    return Err(given_up("the body is incomplete: the connection failed"));
-                }
-                Err(_) => return Err(given_up("the body arrived too slowly")),
-            };
+        let piece = match timeout_at(deadline, body.frame()).await {
+            Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+            Ok(None) => return Ok(buffers.body(bytes)),
+            Ok(Some(Err(_))) => {
+                return Err(given_up("the body is incomplete: the connection failed"));
+            }
+            Err(_) => return Err(given_up("the body arrived too slowly")),
+        };
         let len = bytes.len() + piece.len();
         if len > bytes_max {
             return Err(too_large(bytes_max));
@@ -84,7 +83,7 @@ pub(crate) fn expand(
     body: Bytes,
     announced_gzip: bool,
     budget: &Budget,
-) -> Result<ExpandedBody, Over> {
+) -> Result<ExpandedBody, StopReason> {
     if !is_gzip(&body) {
         let broken = announced_gzip && !body.is_empty();
         let plain = ExpandedBody { bytes: body, gzip: false };
@@ -98,8 +97,8 @@ pub(crate) fn expand(
     Ok(ExpandedBody { bytes: out.bytes.into(), gzip: true })
 }
 
-fn broken_gzip() -> Over {
-    Over::Refused(Refusal::new(RefusalReason::BadRequest, "the body is not valid gzip"))
+fn broken_gzip() -> StopReason {
+    StopReason::Refused(Refusal::new(RefusalReason::BadRequest, "the body is not valid gzip"))
 }
 
 /// Reads and discards the rest of a body, up to a number of bytes.
@@ -122,7 +121,7 @@ mod tests {
     use std::iter::repeat_n;
 
     use super::*;
-    use crate::intake::InFlight;
+    use crate::intake::in_flight::InFlight;
     use crate::trickle::trickle;
 
     const BYTES_MAX: usize = 1000;
@@ -138,16 +137,16 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_that_comes_too_slowly_is_given_up() {
+    async fn body_that_arrives_too_slowly_is_given_up() {
         let slow = Err(RefusalReason::GivenUp);
         assert_eq!(read_slowly(Duration::from_secs(16), 10).await, (Ok(10), 160));
-        assert_eq!(read_slowly(Duration::from_secs(31), 10).await, (slow, 30));
-        // No single pause is too long, but the body never ends.
+        // It never ends, whatever its pauses are.
+        assert_eq!(read_slowly(Duration::from_secs(31), 10).await, (slow, 170));
         assert_eq!(read_slowly(Duration::from_secs(1), 1000).await, (slow, 170));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_left_of_a_refused_body_is_not_waited_for_long() {
+    async fn rest_of_a_rejected_body_is_read_for_a_limited_time() {
         for (pause_s, bytes_max, seconds) in [(1, 1000, 20), (60, 1000, 20), (1, 5, 5)] {
             let mut body = trickle(repeat_n((Duration::from_secs(pause_s), 1), 1000));
             let started = Instant::now();

@@ -7,8 +7,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::Charge;
 use super::cores::QUICK_BYTES_MAX;
+use super::in_flight::Charge;
 use crate::ack::{Refusal, RefusalReason};
 use crate::pipeline::Batch;
 use crate::ses::{Event, NonEvent, Path, Visitor};
@@ -21,7 +21,7 @@ const MADE_BYTES_LEAST: usize = 16 << 20;
 
 /// The limits of one request.
 #[derive(Clone, Copy, Debug)]
-pub struct BudgetLimits {
+pub(crate) struct BudgetLimits {
     /// Maximum size of all decompressed data, on all levels together (`limits.expanded_bytes`).
     pub expanded_bytes: usize,
     /// Maximum number of entries (series times minutes) that it may add to (`limits.entries`).
@@ -32,11 +32,11 @@ pub struct BudgetLimits {
 
 /// The remaining budget of a request. Cheap to clone: all clones share one budget.
 #[derive(Clone, Debug)]
-pub struct Budget(Arc<Mutex<Spent>>);
+pub(crate) struct Budget(Arc<Mutex<BudgetState>>);
 
 /// What a request has used so far.
 #[derive(Debug)]
-struct Spent {
+struct BudgetState {
     limits: BudgetLimits,
     /// Its charge among the requests in flight.
     charge: Option<Charge>,
@@ -46,12 +46,12 @@ struct Spent {
     /// Allocated bytes that were charged.
     made: usize,
     is_quick: bool,
-    over: Option<Over>,
+    over: Option<StopReason>,
 }
 
 /// Why reading a request stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Over {
+pub(crate) enum StopReason {
     Refused(Refusal),
     /// It needs a thread of its own.
     NotQuick,
@@ -71,8 +71,8 @@ pub(crate) struct MeteredBatch {
 
 impl Budget {
     #[must_use]
-    pub fn new(limits: BudgetLimits, charge: Charge) -> Self {
-        Self(Arc::new(Mutex::new(Spent {
+    pub(crate) fn new(limits: BudgetLimits, charge: Charge) -> Self {
+        Self(Arc::new(Mutex::new(BudgetState {
             limits,
             charge: Some(charge),
             outermost: 0,
@@ -83,28 +83,28 @@ impl Budget {
         })))
     }
 
-    /// Whether the work blocks its thread, and so ends early with [`Over::NotQuick`]. Expansion
+    /// Whether the work blocks its thread, and so ends early with [`StopReason::NotQuick`]. Expansion
     /// that was charged so far is reset.
-    pub fn set_quick(&self, is_quick: bool) {
-        let mut spent = self.spent();
-        let Spent { outermost, expanded, over, .. } = &mut *spent;
+    pub(crate) fn set_quick(&self, is_quick: bool) {
+        let mut state = self.state();
+        let BudgetState { outermost, expanded, over, .. } = &mut *state;
         (*outermost, *expanded, *over) = (0, 0, None);
-        spent.is_quick = is_quick;
+        state.is_quick = is_quick;
     }
 
     /// Clears the temporary refusal, so that the request can be read again from its start. Charges
     /// are kept and not repeated.
-    pub fn renew(&self) {
-        let mut spent = self.spent();
-        (spent.expanded, spent.over) = (spent.outermost, None);
+    pub(crate) fn renew(&self) {
+        let mut state = self.state();
+        (state.expanded, state.over) = (state.outermost, None);
     }
 
     /// Charges decompressed bytes of the outermost level.
     #[must_use]
-    pub fn expand_outermost(&self, bytes: usize) -> bool {
-        let mut spent = self.spent();
-        let granted = spent.expand(bytes);
-        spent.outermost = spent.expanded;
+    pub(crate) fn expand_outermost(&self, bytes: usize) -> bool {
+        let mut state = self.state();
+        let granted = state.expand(bytes);
+        state.outermost = state.expanded;
         granted
     }
 
@@ -112,30 +112,30 @@ impl Budget {
     ///
     /// # Errors
     /// Why it exceeds the budget.
-    pub fn check(&self) -> Result<(), Over> {
-        self.spent().over.clone().map_or(Ok(()), Err)
+    pub(crate) fn check(&self) -> Result<(), StopReason> {
+        self.state().over.clone().map_or(Ok(()), Err)
     }
 
     /// The request is committed: returns its charge, without the bytes. `None` at the second call.
     #[must_use]
-    pub fn committed(&self) -> Option<Charge> {
-        let mut charge = self.spent().charge.take()?;
+    pub(crate) fn committed(&self) -> Option<Charge> {
+        let mut charge = self.state().charge.take()?;
         charge.merged();
         Some(charge)
     }
 
-    fn spent(&self) -> MutexGuard<'_, Spent> {
+    fn state(&self) -> MutexGuard<'_, BudgetState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-// === impl Spent ===
+// === impl BudgetState ===
 
-impl Spent {
+impl BudgetState {
     fn expand(&mut self, bytes: usize) -> bool {
         let expanded = self.expanded.saturating_add(bytes);
         if self.is_quick && expanded > QUICK_BYTES_MAX {
-            return self.refuse(Over::NotQuick);
+            return self.refuse(StopReason::NotQuick);
         }
         let limit = self.limits.expanded_bytes;
         if expanded > limit {
@@ -172,28 +172,28 @@ impl Spent {
         let Some(charge) = &mut self.charge else { return true };
         match charge.charge(bytes) {
             Ok(()) => true,
-            Err(refusal) => self.refuse(Over::Refused(refusal)),
+            Err(refusal) => self.refuse(StopReason::Refused(refusal)),
         }
     }
 
     fn never(&mut self, why: String) -> bool {
-        self.refuse(Over::Refused(Refusal::new(RefusalReason::OverBudget, why)))
+        self.refuse(StopReason::Refused(Refusal::new(RefusalReason::OverBudget, why)))
     }
 
-    fn refuse(&mut self, over: Over) -> bool {
+    fn refuse(&mut self, over: StopReason) -> bool {
         // Only the first reason is kept.
         self.over.get_or_insert(over);
         false
     }
 }
 
-// === impl Over ===
+// === impl StopReason ===
 
-impl From<Over> for Refusal {
-    fn from(over: Over) -> Self {
+impl From<StopReason> for Refusal {
+    fn from(over: StopReason) -> Self {
         match over {
-            Over::Refused(refusal) => refusal,
-            Over::NotQuick => {
+            StopReason::Refused(refusal) => refusal,
+            StopReason::NotQuick => {
                 Self::new(RefusalReason::Busy, "it is too large to process inline; retry")
             }
         }
@@ -206,9 +206,9 @@ impl MeteredBatch {
     /// Reads into an empty batch, from the start of the request.
     #[must_use]
     pub(crate) fn new(batch: Batch, budget: &Budget) -> Self {
-        let mut spent = budget.spent();
-        spent.expanded = spent.outermost;
-        drop(spent);
+        let mut state = budget.state();
+        state.expanded = state.outermost;
+        drop(state);
         Self { batch, budget: Some(budget.clone()), entries: 0, is_over: false }
     }
 
@@ -222,7 +222,7 @@ impl MeteredBatch {
     ///
     /// # Errors
     /// The request exceeds its budget.
-    pub(crate) fn finish(self) -> Result<Batch, Over> {
+    pub(crate) fn finish(self) -> Result<Batch, StopReason> {
         match &self.budget {
             Some(budget) => budget.check().map(|()| self.batch),
             None => Ok(self.batch),
@@ -239,7 +239,7 @@ impl Visitor for MeteredBatch {
             && let Some(budget) = &self.budget
         {
             self.entries = entries;
-            self.is_over |= !budget.spent().has_made(entries, self.batch.bytes());
+            self.is_over |= !budget.state().has_made(entries, self.batch.bytes());
         }
     }
 
@@ -252,14 +252,14 @@ impl Visitor for MeteredBatch {
     }
 
     fn expand(&mut self, bytes: usize) -> bool {
-        let granted = self.budget.as_ref().is_none_or(|budget| budget.spent().expand(bytes));
+        let granted = self.budget.as_ref().is_none_or(|budget| budget.state().expand(bytes));
         self.is_over |= !granted;
         granted
     }
 
     fn hold(&mut self, bytes: usize) {
         if let Some(budget) = &self.budget {
-            self.is_over |= !budget.spent().charge(bytes);
+            self.is_over |= !budget.state().charge(bytes);
         }
     }
 

@@ -16,13 +16,13 @@ const NEW_BYTES_MAX: usize = 2 << 20;
 
 /// A pool of buffers for bodies.
 #[derive(Debug)]
-pub struct Buffers {
+pub(crate) struct Buffers {
     kept: Mutex<Vec<Vec<u8>>>,
     kept_max: usize,
 }
 
 /// A body that was read. Its buffer returns to the pool when it is dropped.
-struct Body {
+struct PooledBody {
     bytes: Vec<u8>,
     buffers: Arc<Buffers>,
 }
@@ -31,7 +31,7 @@ struct Body {
 
 impl Buffers {
     /// Keeps one buffer per core.
-    pub fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Self::keeping(cores::number())
     }
 
@@ -40,7 +40,7 @@ impl Buffers {
     }
 
     /// An empty buffer: one from the pool with enough room, else new memory that grows with use.
-    pub fn memory(&self, room: usize) -> Vec<u8> {
+    pub(crate) fn memory(&self, room: usize) -> Vec<u8> {
         let smallest = self.with(|kept| {
             // Of equal buffers the one that was returned last, which is still in the core's cache.
             let fits = (0..kept.len()).rev().filter(|at| kept[*at].capacity() >= room);
@@ -51,8 +51,8 @@ impl Buffers {
     }
 
     /// The bytes that were read. Their buffer returns to the pool when the last owner drops them.
-    pub fn body(self: &Arc<Self>, bytes: Vec<u8>) -> Bytes {
-        Bytes::from_owner(Body { bytes, buffers: Arc::clone(self) })
+    pub(crate) fn body(self: &Arc<Self>, bytes: Vec<u8>) -> Bytes {
+        Bytes::from_owner(PooledBody { bytes, buffers: Arc::clone(self) })
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Vec<Vec<u8>>) -> T) -> T {
@@ -75,15 +75,15 @@ impl Buffers {
     }
 }
 
-// === impl Body ===
+// === impl PooledBody ===
 
-impl AsRef<[u8]> for Body {
+impl AsRef<[u8]> for PooledBody {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
 }
 
-impl Drop for Body {
+impl Drop for PooledBody {
     fn drop(&mut self) {
         self.buffers.keep(std::mem::take(&mut self.bytes));
     }
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_comes_back_with_the_last_owner_and_is_used_again() {
+    fn buffer_returns_with_its_last_owner_and_is_reused() {
         let buffers = Buffers::keeping(2);
         let mut first = buffers.memory(100);
         first.extend_from_slice(b"one");
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_kept_than_allowed_and_what_is_too_large_goes_back() {
+    fn pool_keeps_a_limited_number_of_buffers_and_none_that_is_too_large() {
         let buffers = Buffers::keeping(2);
         let read = |room| buffers.body(Vec::with_capacity(room));
         drop([10, 30, 20, KEPT_BYTES_MAX + 1].map(read));

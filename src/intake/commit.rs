@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::{Intake, Patience, SourceIntake};
-use crate::ack::{Receipt, Refusal, RefusalReason, RequestId, Ticket, Waiter};
+use super::entry::{Intake, SourceIntake};
+use super::patience::Patience;
+use crate::ack::{AckGuard, Refusal, RefusalReason, RequestId, Ticket, Waiter};
 use crate::aggregate::Full;
 use crate::dead_letters::DeadLetters;
 use crate::forward::{Forwarder, Forwards, Room};
@@ -14,7 +15,7 @@ use crate::printable::shown;
 
 /// A request, as its sender names it.
 #[derive(Clone, Copy, Debug)]
-pub struct Named<'r> {
+pub(crate) struct RequestKey<'r> {
     /// A stream, queue or object.
     pub source: &'r [u8],
     /// The sender's id of the request.
@@ -25,7 +26,7 @@ pub struct Named<'r> {
 
 /// A request that is merged.
 #[derive(Debug)]
-pub struct Committed {
+pub(crate) struct CommittedRequest {
     pub waiter: Waiter,
     /// Closes when the request's dead letters are written.
     pub letters: Option<oneshot::Receiver<()>>,
@@ -33,7 +34,7 @@ pub struct Committed {
 
 /// The part of a permanently rejected request that is stored.
 #[derive(Clone, Copy, Debug)]
-pub enum LetterContent<'r> {
+pub(crate) enum LetterContent<'r> {
     /// Nothing: its sender keeps it.
     None,
     /// Its name only, because this daemon may not be allowed to store the content.
@@ -43,7 +44,7 @@ pub enum LetterContent<'r> {
 }
 
 /// Events of a request and the room reserved for them, sent after the merge.
-type Outgoing<'f> = Option<(&'f Forwarder, Room, Forwards)>;
+type ReservedForwards<'f> = Option<(&'f Forwarder, Room, Forwards)>;
 
 // === impl SourceIntake ===
 
@@ -53,13 +54,13 @@ impl SourceIntake {
     ///
     /// # Errors
     /// Nothing was merged; the caller must reject the ticket.
-    pub async fn commit<A, F>(
+    pub(crate) async fn commit<A, F>(
         &self,
-        named: Named<'_>,
+        key: RequestKey<'_>,
         ticket: Ticket,
         batch: &mut Batch,
         again: A,
-    ) -> Result<Committed, (Ticket, Refusal)>
+    ) -> Result<CommittedRequest, (Ticket, Refusal)>
     where
         A: Fn(Batch) -> F + Send,
         F: Future<Output = Result<Batch, Refusal>> + Send,
@@ -75,12 +76,12 @@ impl SourceIntake {
             Err(refusal) => return Err((ticket, refusal)),
         };
         let (mut ticket, mut forwarding) = (Some(ticket), None);
-        let receipt = || {
-            let receipts = ticket.take()?.merged(outgoing.is_some());
-            forwarding = receipts.forwarding;
-            receipts.counts
+        let ack = || {
+            let acks = ticket.take()?.merged(outgoing.is_some());
+            forwarding = acks.forwarding;
+            acks.counts
         };
-        let merging = intake.merge(named.ids, self.id_life, batch, claim, receipt).await;
+        let merging = intake.merge(key.ids, self.id_life, batch, claim, ack).await;
         match (merging, ticket) {
             (Ok(claim), _) => end_claim(claim, waiter.clone(), self.until_settled),
             (Err(refusal), Some(ticket)) => {
@@ -88,37 +89,37 @@ impl SourceIntake {
                 batch.forwards = outgoing.map(|(.., events)| events);
                 return Err((ticket, refusal));
             }
-            // The receipt is created only when the merge can no longer fail.
+            // The guard is created only when the merge can no longer fail.
             (Err(refusal), None) => {
                 tracing::error!(why = %refusal.message, "request rejected after its merge");
             }
         }
-        if let Some(((forwarder, room, events), receipt)) = outgoing.zip(forwarding) {
-            forwarder.send(room, events, receipt);
+        if let Some(((forwarder, room, events), ack)) = outgoing.zip(forwarding) {
+            forwarder.send(room, events, ack);
         }
-        let letters = intake.keep_letters(named, batch);
-        intake.note_malformed(named, batch);
-        Ok(Committed { waiter, letters })
+        let letters = intake.keep_letters(key, batch);
+        intake.note_malformed(key, batch);
+        Ok(CommittedRequest { waiter, letters })
     }
 
     /// As [`SourceIntake::commit`], but waits for room.
     ///
     /// # Errors
     /// As for [`SourceIntake::commit`], when waiting cannot help or the patience has ended.
-    pub async fn commit_patiently<A, F>(
+    pub(crate) async fn commit_patiently<A, F>(
         &self,
-        named: Named<'_>,
+        key: RequestKey<'_>,
         mut ticket: Ticket,
         batch: &mut Batch,
         again: A,
         patience: &mut Patience,
-    ) -> Result<Committed, (Ticket, Refusal)>
+    ) -> Result<CommittedRequest, (Ticket, Refusal)>
     where
         A: Fn(Batch) -> F + Send + Sync,
         F: Future<Output = Result<Batch, Refusal>> + Send,
     {
         loop {
-            let refused = match self.commit(named, ticket, batch, &again).await {
+            let refused = match self.commit(key, ticket, batch, &again).await {
                 Ok(committed) => return Ok(committed),
                 Err((back, refusal)) => {
                     ticket = back;
@@ -133,15 +134,15 @@ impl SourceIntake {
 
     /// Rejects a request. A permanent rejection is counted, logged and remembered by the request's
     /// ID. It becomes a dead letter if `letter` asks for one and dead letters are kept.
-    pub fn refuse(
+    pub(crate) fn refuse(
         &self,
-        named: Named<'_>,
+        key: RequestKey<'_>,
         ticket: Ticket,
         refusal: Refusal,
         letter: LetterContent<'_>,
     ) -> Refusal {
         if refusal.reason.is_final() {
-            self.intake.note_final(named, &refusal, letter);
+            self.intake.note_final(key, &refusal, letter);
         }
         ticket.refuse(refusal)
     }
@@ -152,7 +153,7 @@ impl SourceIntake {
 impl Intake {
     /// Whether a commit may wait for other requests or for the disk.
     #[must_use]
-    pub fn commit_may_wait(&self) -> bool {
+    pub(crate) fn commit_may_wait(&self) -> bool {
         self.journal.is_some() || self.copies.is_some()
     }
 
@@ -188,7 +189,7 @@ impl Intake {
     /// Reserves room for the batch's events to forward, and takes them out of the batch. With a
     /// journal they are forwarded before the merge: after a crash a retry is known and not read, so
     /// its events would never be forwarded.
-    async fn forward_before(&self, batch: &mut Batch) -> Result<Outgoing<'_>, Refusal> {
+    async fn forward_before(&self, batch: &mut Batch) -> Result<ReservedForwards<'_>, Refusal> {
         let forwards = batch.forwards.as_ref().filter(|forwards| !forwards.is_empty());
         let Some((forwarder, forwards)) = self.forwarder.as_ref().zip(forwards) else {
             return Ok(None);
@@ -198,8 +199,8 @@ impl Intake {
         if self.journal.is_none() {
             return Ok(Some((forwarder, room, events)));
         }
-        let (receipt, told) = Receipt::told();
-        forwarder.send(room, events, receipt);
+        let (ack, told) = AckGuard::told();
+        forwarder.send(room, events, ack);
         if told.await.unwrap_or(false) {
             return Ok(None);
         }
@@ -208,7 +209,7 @@ impl Intake {
 
     /// Merges the batch of a request in one step, after writing it to the journal if there is one.
     /// Returns the claim, so that the caller can mark its events as counted. `life`: how long the
-    /// journal remembers the IDs, if not as long as those of Firehose. `receipt` is called when the
+    /// journal remembers the IDs, if not as long as those of Firehose. `ack` is called when the
     /// merge can no longer fail. This future must not be dropped early: the request would be in the
     /// journal but not counted before the next start.
     ///
@@ -221,7 +222,7 @@ impl Intake {
         life: Option<Duration>,
         batch: &Batch,
         claim: Claim,
-        receipt: impl FnOnce() -> Option<Receipt>,
+        ack: impl FnOnce() -> Option<AckGuard>,
     ) -> Result<Claim, Refusal> {
         let room = self.aggregator.reserve(&batch.delta).map_err(|Full| {
             let message = "too many counts are waiting to be published (limits.entries); retry";
@@ -235,26 +236,30 @@ impl Intake {
                 Refusal::new(RefusalReason::Journal, message)
             })?;
         }
-        let merge = self.aggregator.merge_into(room, &batch.delta, receipt);
+        let merge = self.aggregator.merge_into(room, &batch.delta, ack);
         batch.tally.record(&self.metrics, merge.series_limit());
         self.note_copies(batch);
         self.given_up(&merge).await;
         Ok(claim)
     }
 
-    fn keep_letters(&self, named: Named<'_>, batch: &mut Batch) -> Option<oneshot::Receiver<()>> {
+    fn keep_letters(
+        &self,
+        key: RequestKey<'_>,
+        batch: &mut Batch,
+    ) -> Option<oneshot::Receiver<()>> {
         let dead_letters: &DeadLetters = self.dead_letters.as_ref()?;
         let letters = batch.letters.take()?;
-        dead_letters.keep(letters, named.source, named.request, self.clock.now_ms())
+        dead_letters.keep(letters, key.source, key.request, self.clock.now_ms())
     }
 
-    fn note_final(&self, named: Named<'_>, refusal: &Refusal, letter: LetterContent<'_>) {
+    fn note_final(&self, key: RequestKey<'_>, refusal: &Refusal, letter: LetterContent<'_>) {
         if let Some(reason) = refusal.reason.final_reason() {
             self.metrics.refused.increment(reason);
         }
         if self.refusals.allow() {
-            let source = shown(&String::from_utf8_lossy(named.source));
-            let (request, reason) = (shown(named.request), refusal.reason.as_str());
+            let source = shown(&String::from_utf8_lossy(key.source));
+            let (request, reason) = (shown(key.request), refusal.reason.as_str());
             let why = &*refusal.message;
             tracing::warn!(source, request, reason, why, "request rejected permanently");
         }
@@ -264,17 +269,17 @@ impl Intake {
             LetterContent::Whole(raw) => Some(raw),
         };
         if let Some(dead_letters) = &self.dead_letters {
-            let Named { source, request, .. } = named;
+            let RequestKey { source, request, .. } = key;
             dead_letters.keep_refused(source, request, self.clock.now_ms(), &refusal.message, raw);
         }
     }
 
-    fn note_malformed(&self, named: Named<'_>, batch: &Batch) {
+    fn note_malformed(&self, key: RequestKey<'_>, batch: &Batch) {
         if let Some(at) = batch.first_malformed
             && self.warnings.allow()
         {
             let malformed = batch.tally.malformed;
-            let request = shown(named.request);
+            let request = shown(key.request);
             tracing::warn!(malformed, request, first_at = at, "unreadable values skipped");
         }
     }
@@ -297,7 +302,7 @@ fn end_claim(claim: Claim, mut waiter: Waiter, until_settled: bool) {
         return claim.counted();
     }
     tokio::spawn(async move {
-        waiter.answered(true).await;
+        waiter.acknowledged(true).await;
         claim.counted();
     });
 }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::budget::{Budget, MeteredBatch, Over};
+use super::budget::{Budget, MeteredBatch, StopReason};
 use super::cores::is_quick;
-use super::{Charge, Intake, SourceIntake};
+use super::entry::{Intake, SourceIntake};
+use super::in_flight::Charge;
 use crate::ack::{Refusal, RefusalReason};
 use crate::pipeline::Batch;
 use crate::pipeline::bulk::TextSource;
@@ -16,14 +17,14 @@ use crate::ses::{Reader, read_all};
 
 /// Why a stream was not read to its end.
 #[derive(Debug)]
-pub enum ReadError {
+pub(crate) enum ReadError {
     /// The stream failed.
     Failed(String),
     Refused(Refusal),
 }
 
 /// A reader that fails with [`TooLong`] beyond its limit.
-struct Bounded<R> {
+struct BoundedReader<R> {
     stream: R,
     left: u64,
 }
@@ -33,7 +34,7 @@ struct Bounded<R> {
 impl Intake {
     /// The budget of a request in flight.
     #[must_use]
-    pub fn budget(&self, charge: Charge) -> Budget {
+    pub(crate) fn budget(&self, charge: Charge) -> Budget {
         Budget::new(self.budget, charge)
     }
 
@@ -41,7 +42,7 @@ impl Intake {
     ///
     /// # Errors
     /// The work panicked, which rejects the request permanently.
-    pub async fn run<T: Send + 'static>(
+    pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Refusal> {
@@ -56,12 +57,18 @@ impl SourceIntake {
     ///
     /// # Errors
     /// The request exceeds its budget, or reading it panicked.
-    pub async fn read(&self, text: Bytes, blank: Batch, budget: &Budget) -> Result<Batch, Refusal> {
+    pub(crate) async fn read(
+        &self,
+        text: Bytes,
+        blank: Batch,
+        budget: &Budget,
+    ) -> Result<Batch, Refusal> {
         let is_quick = is_quick(&text);
         let work = {
             let (intake, budget) = (Arc::clone(&self.intake), budget.clone());
             move || {
-                let mut reading = MeteredBatch::new(blank.blank(intake.letters()), &budget);
+                let mut reading =
+                    MeteredBatch::new(blank.blank(intake.dead_letter_batch()), &budget);
                 let rules = blank.rules();
                 read_all(&text, rules.interest(), &mut reading);
                 reading.finish()
@@ -70,7 +77,7 @@ impl SourceIntake {
         if is_quick {
             budget.set_quick(true);
             match catch_panic(&work)? {
-                Err(Over::NotQuick) => budget.set_quick(false),
+                Err(StopReason::NotQuick) => budget.set_quick(false),
                 read => return Ok(read?),
             }
         }
@@ -81,8 +88,8 @@ impl SourceIntake {
     ///
     /// # Errors
     /// Reading it panicked.
-    pub async fn read_again(&self, text: Bytes, blank: Batch) -> Result<Batch, Refusal> {
-        let letters = self.intake.letters();
+    pub(crate) async fn read_again(&self, text: Bytes, blank: Batch) -> Result<Batch, Refusal> {
+        let letters = self.intake.dead_letter_batch();
         let work = move || {
             let mut batch = blank.blank(letters);
             read_all(&text, batch.rules().interest(), &mut batch);
@@ -118,7 +125,7 @@ pub(crate) async fn read_stream(
 ) -> Result<MeteredBatch, ReadError> {
     let work = move || {
         let TextSource { bytes, gzip } = TextSource::new(stream)?;
-        let bounded = Bounded { stream: bytes, left: bytes_max.unwrap_or(u64::MAX) };
+        let bounded = BoundedReader { stream: bytes, left: bytes_max.unwrap_or(u64::MAX) };
         let rules = reading.batch.rules();
         let read = Reader::new(bounded).read(gzip, rules.interest(), &mut reading);
         read.map(|()| reading)
@@ -149,7 +156,7 @@ fn is_too_long(error: &io::Error) -> bool {
 impl ReadError {
     /// The same error, prefixed with the name of the source.
     #[must_use]
-    pub fn of(self, name: &str) -> Self {
+    pub(crate) fn of(self, name: &str) -> Self {
         match self {
             Self::Failed(why) => Self::Failed(format!("{name} cannot be read: {why}")),
             Self::Refused(Refusal { reason, message }) => {
@@ -168,9 +175,9 @@ impl From<ReadError> for Refusal {
     }
 }
 
-// === impl Bounded ===
+// === impl BoundedReader ===
 
-impl<R: Read> Read for Bounded<R> {
+impl<R: Read> Read for BoundedReader<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = self.stream.read(into)?;
         self.left = self.left.checked_sub(read as u64).ok_or_else(|| io::Error::other(TooLong))?;

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::SourceIntake;
+use super::entry::SourceIntake;
 use crate::ack::{Refusal, RefusalReason, Stage, Waiter};
 use crate::telemetry::RequestOutcome;
 
 /// The outcome of a request for its sender.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Response {
+pub(crate) struct Response {
     pub outcome: RequestOutcome,
     /// The error message for the sender.
     pub error: Option<Cow<'static, str>>,
@@ -21,13 +21,13 @@ pub struct Response {
 impl SourceIntake {
     /// Waits until a request may be acknowledged, at most until the deadline. `done` is the outcome
     /// of an acknowledged request.
-    pub async fn wait(
+    pub(crate) async fn wait(
         &self,
         mut waiter: Waiter,
         deadline: Instant,
         done: RequestOutcome,
     ) -> Response {
-        let stage = timeout_at(deadline, waiter.answered(self.until_settled)).await;
+        let stage = timeout_at(deadline, waiter.acknowledged(self.until_settled)).await;
         let failed = |outcome, error: &'static str| Response { outcome, error: Some(error.into()) };
         match stage.unwrap_or_else(|_| waiter.stage()) {
             Stage::Settled => Response { outcome: done, error: None },
@@ -54,7 +54,7 @@ impl SourceIntake {
 impl Response {
     /// The HTTP status. Never 413: Firehose would drop the batch without a backup.
     #[must_use]
-    pub const fn status(&self) -> u16 {
+    pub(crate) const fn status(&self) -> u16 {
         match self.outcome {
             RequestOutcome::Acknowledged | RequestOutcome::Repeated => 200,
             RequestOutcome::Overdue | RequestOutcome::Lost => 503,

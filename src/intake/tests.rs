@@ -1,14 +1,18 @@
 //! Which requests are admitted, and with which rules.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use super::*;
 use crate::ack::{Refusal, RefusalReason, RequestId, SourceKind};
-use crate::aggregate::Limits;
+use crate::aggregate::{Aggregator, Limits};
+use crate::clock::Clock;
 use crate::definitions;
-use crate::pipeline::Claim;
-use crate::rules::Layouts;
+use crate::pipeline::{Batch, Claim};
+use crate::rules::{Layouts, RuleSet};
 use crate::ses::read_record;
+use crate::telemetry::Metrics;
 
 const DEFINITIONS: &str = include_str!("../../config/definitions.json");
 const EVENT: &str = r#"{"eventType":"Send","mail":{"timestamp":"2026-11-20T12:00:00Z",
@@ -36,7 +40,7 @@ fn intake(age_ms: i64, layouts: &Layouts) -> Intake {
         object_bytes: None,
     };
     let oldest = AtomicI64::new(1_000_000 - age_ms);
-    let parts = IntakeParts {
+    let parts = IntakeDeps {
         rules: rules(DEFINITIONS, layouts),
         aggregator,
         metrics: Metrics::new().expect("metrics"),
@@ -54,7 +58,7 @@ fn reason(admitted: Result<(), Refusal>) -> Option<RefusalReason> {
 }
 
 #[test]
-fn while_counts_are_overdue_nothing_new_is_taken_that_would_wait_for_them() {
+fn new_requests_that_wait_for_counts_are_rejected_while_counts_are_overdue() {
     let layouts = Layouts::default();
     for (age_ms, expected) in [(45_000, None), (45_001, Some(RefusalReason::Behind))] {
         let intake = intake(age_ms, &layouts);
@@ -64,7 +68,7 @@ fn while_counts_are_overdue_nothing_new_is_taken_that_would_wait_for_them() {
 }
 
 #[test]
-fn while_draining_nothing_new_is_taken() {
+fn new_requests_are_rejected_while_draining() {
     let intake = intake(0, &Layouts::default());
     assert_eq!(reason(intake.admit(false)), None);
     intake.drain();
@@ -74,7 +78,7 @@ fn while_draining_nothing_new_is_taken() {
 }
 
 #[tokio::test]
-async fn a_request_is_judged_to_its_end_by_the_rules_that_it_began_with() {
+async fn request_keeps_the_rules_that_it_began_with() {
     let layouts = Layouts::default();
     let intake = intake(0, &layouts);
     let merged = async |batch: Batch| {
@@ -96,7 +100,7 @@ async fn a_request_is_judged_to_its_end_by_the_rules_that_it_began_with() {
 }
 
 #[tokio::test]
-async fn a_request_without_room_is_refused_and_leaves_no_trace() {
+async fn request_without_room_is_rejected_and_leaves_no_trace() {
     let layouts = Layouts::default();
     let intake = intake(0, &layouts);
     let mut batch = intake.batch();
@@ -107,7 +111,7 @@ async fn a_request_without_room_is_refused_and_leaves_no_trace() {
     let (entries, counts) =
         (intake.aggregator.pending.entries(), intake.aggregator.pending.counts());
     let id = RequestId::new(SourceKind::Sqs, b"source", b"id");
-    let asked = || panic!("no receipt is asked for when a request is refused");
+    let asked = || panic!("no guard is asked for when a request is refused");
     let refused = intake
         .merge(&[id], None, &batch, Claim::default(), asked)
         .await

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{self, Read};
 
 /// A flat directory. Errors are those of the system.
-pub trait Disk: fmt::Debug + Send + Sync {
+pub(crate) trait Disk: fmt::Debug + Send + Sync {
     /// The names of all files.
     fn list(&self) -> io::Result<Vec<String>>;
 
@@ -25,7 +25,7 @@ pub trait Disk: fmt::Debug + Send + Sync {
 }
 
 /// An append-only file.
-pub trait AppendFile: fmt::Debug + Send {
+pub(crate) trait AppendFile: fmt::Debug + Send {
     /// Appends bytes. After an error any part of them may have been written.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
 

@@ -56,7 +56,7 @@ pub struct Journal {
 
 /// A journal that was read, and its contents.
 #[derive(Debug)]
-pub struct OpenedJournal {
+pub(crate) struct OpenedJournal {
     pub journal: Arc<Journal>,
     /// Counts that remain to be published.
     pub outstanding: Vec<(Key, u64)>,

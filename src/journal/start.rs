@@ -16,7 +16,7 @@ use super::disk::{AppendFile, Disk};
 
 /// Records the progress of a start in the directory. Dropping it without a panic ends the start.
 #[derive(Debug)]
-pub struct StartGuard {
+pub(crate) struct StartGuard {
     disk: Arc<dyn Disk>,
     /// Where the previous start ended, if it did not finish.
     before: Option<StartMarker>,
@@ -25,7 +25,7 @@ pub struct StartGuard {
 
 /// A part of a start.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StartPart {
+pub(crate) enum StartPart {
     Read(String),
     Restore,
 }
@@ -65,7 +65,7 @@ impl StartGuard {
     ///
     /// # Errors
     /// Errors of the system.
-    pub fn new(disk: Arc<dyn Disk>) -> io::Result<Self> {
+    pub(crate) fn new(disk: Arc<dyn Disk>) -> io::Result<Self> {
         let before = if disk.list()?.iter().any(|name| name == MARKER) {
             let mut text = Vec::new();
             disk.read(MARKER)?.take(MARKER_BYTES_MAX).read_to_end(&mut text)?;
@@ -78,12 +78,12 @@ impl StartGuard {
 
     /// The part at which too many starts ended.
     #[must_use]
-    pub fn culprit(&self) -> Option<&StartPart> {
+    pub(crate) fn culprit(&self) -> Option<&StartPart> {
         self.before.as_ref().filter(|before| before.starts >= STARTS_MAX).map(|before| &before.part)
     }
 
     /// Enters a part. A failure to record it must not stop the start.
-    pub fn enter(&self, part: StartPart) {
+    pub(crate) fn enter(&self, part: StartPart) {
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
         match &*now {
             StartProgress::Over => return,
@@ -113,12 +113,12 @@ impl StartGuard {
 
     /// The restored counts are merged. A kill from now on is not their fault, but a failed task may
     /// be.
-    pub fn merged(&self) {
+    pub(crate) fn merged(&self) {
         self.pass(StartProgress::Merged);
     }
 
     /// The start is over: later crashes have other causes.
-    pub fn over(&self) {
+    pub(crate) fn over(&self) {
         self.pass(StartProgress::Over);
     }
 
@@ -142,7 +142,7 @@ impl StartGuard {
     }
 
     /// The process fails, possibly because of the restored counts: the next start is told.
-    pub fn failed(&self) {
+    pub(crate) fn failed(&self) {
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
         if matches!(*now, StartProgress::Merged) {
             self.mark(&StartPart::Restore);

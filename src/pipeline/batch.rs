@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::copies::{Known, Sample, Sift};
 use super::tally::Tally;
 use crate::aggregate::{Delta, KeyBuilder, SeriesGuard};
-use crate::dead_letters::Letters;
+use crate::dead_letters::DeadLetterBatch;
 use crate::forward::Forwards;
 use crate::rules::{Action, MetricRule, Route, RuleSet};
 use crate::ses::{Event, Fingerprint, Minute, NonEvent, Path, Visitor};
@@ -34,7 +34,7 @@ pub struct Batch {
     /// The position of the first unreadable value, as reported by the reader.
     pub first_malformed: Option<u64>,
     /// Unreadable values, if they are kept. Files keep none.
-    pub letters: Option<Letters>,
+    pub letters: Option<DeadLetterBatch>,
     /// Events to forward, if any.
     pub forwards: Option<Forwards>,
 }
@@ -91,7 +91,7 @@ impl Batch {
     /// An empty batch with the same rules, times and removed events. It collects dead letters into
     /// `letters`, and events to forward if this batch does.
     #[must_use]
-    pub fn blank(&self, letters: Option<Letters>) -> Self {
+    pub fn blank(&self, letters: Option<DeadLetterBatch>) -> Self {
         let sift = self.sift.clone().map(|mut sift| {
             sift.clear();
             sift

@@ -10,7 +10,7 @@ use crate::ses::time::parse_ms;
 
 /// The period that a name stands for: a second, an hour, a day or a month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimeSpan {
+pub(crate) struct TimeSpan {
     /// Unix milliseconds.
     pub start_ms: i64,
     pub len_ms: i64,

@@ -20,7 +20,7 @@ const NAME_LAG_MS: i64 = 900_000 + 12 * HOUR_MS;
 
 /// The chosen times: from the first (inclusive) to the second (exclusive), in Unix milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimeRange {
+pub(crate) struct TimeRange {
     pub from_ms: i64,
     pub to_ms: i64,
 }
@@ -59,7 +59,7 @@ pub(crate) struct ReplayPlan {
 
 /// Objects that are skipped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SkippedObjects {
+pub(crate) struct SkippedObjects {
     /// Counted before.
     pub known: u64,
     /// Outside of the range; does not include folders that were not listed.
@@ -74,7 +74,7 @@ pub struct SkippedObjects {
     "more than {max} objects, {known} of them recorded in the state: split the replay with --from \
      and --to, each part with its own --state"
 )]
-pub struct TooManyObjects {
+pub(crate) struct TooManyObjects {
     pub known: usize,
     pub max: usize,
 }
@@ -82,16 +82,16 @@ pub struct TooManyObjects {
 // === impl TimeRange ===
 
 impl TimeRange {
-    pub const ALL: Self = Self { from_ms: i64::MIN, to_ms: i64::MAX };
+    pub(crate) const ALL: Self = Self { from_ms: i64::MIN, to_ms: i64::MAX };
 
     #[must_use]
-    pub fn holds(&self, ms: i64) -> bool {
+    pub(crate) fn holds(&self, ms: i64) -> bool {
         self.from_ms <= ms && ms < self.to_ms
     }
 
     /// Whether a folder may hold objects of the range, with a tolerance of one day on both sides.
     #[must_use]
-    pub fn touches(&self, folder: TimeSpan) -> bool {
+    pub(crate) fn touches(&self, folder: TimeSpan) -> bool {
         let (start_ms, end_ms) = (folder.start_ms, folder.start_ms + folder.len_ms);
         self.from_ms < end_ms.saturating_add(layout::DAY_MS)
             && start_ms.saturating_sub(layout::DAY_MS) < self.to_ms

@@ -12,7 +12,7 @@ use crate::pipeline::{Batch, Tally};
 
 /// Progress that the workers report and other tasks display.
 #[derive(Debug, Default)]
-pub struct ReplayProgress {
+pub(crate) struct ReplayProgress {
     objects: AtomicU64,
     bytes: AtomicU64,
     events: AtomicU64,
@@ -21,7 +21,7 @@ pub struct ReplayProgress {
 
 /// The progress at one moment.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct ProgressFigures {
+pub(crate) struct ProgressFigures {
     /// Objects that were read or failed, and their bytes.
     pub objects: u64,
     pub bytes: u64,
@@ -30,7 +30,7 @@ pub struct ProgressFigures {
 
 /// Totals of the objects, and of the events in those that were read.
 #[derive(Clone, Debug, Default)]
-pub struct ReplayTotals {
+pub(crate) struct ReplayTotals {
     pub read: u64,
     /// No longer existing, or changed.
     pub missing: u64,
@@ -46,7 +46,7 @@ pub struct ReplayTotals {
 
 impl ReplayProgress {
     #[must_use]
-    pub fn figures(&self) -> ProgressFigures {
+    pub(crate) fn figures(&self) -> ProgressFigures {
         ProgressFigures {
             objects: self.objects.load(Ordering::Relaxed),
             bytes: self.bytes.load(Ordering::Relaxed),
@@ -55,12 +55,12 @@ impl ReplayProgress {
     }
 
     #[must_use]
-    pub fn totals(&self) -> ReplayTotals {
+    pub(crate) fn totals(&self) -> ReplayTotals {
         self.lock().clone()
     }
 
     /// An object of this size was counted.
-    pub fn read(&self, bytes: u64, batch: &Batch) {
+    pub(crate) fn read(&self, bytes: u64, batch: &Batch) {
         self.events.fetch_add(batch.tally.events(), Ordering::Relaxed);
         let series: Vec<_> = hashes(&batch.delta).collect();
         let mut totals = self.lock();
@@ -72,13 +72,13 @@ impl ReplayProgress {
         self.done(bytes);
     }
 
-    pub fn missing(&self, bytes: u64) {
+    pub(crate) fn missing(&self, bytes: u64) {
         self.lock().missing += 1;
         self.done(bytes);
     }
 
     /// Returns the number of failed objects so far.
-    pub fn failed(&self, bytes: u64) -> u64 {
+    pub(crate) fn failed(&self, bytes: u64) -> u64 {
         self.done(bytes);
         let mut totals = self.lock();
         totals.failed += 1;
@@ -105,7 +105,7 @@ fn hashes(delta: &Delta) -> impl Iterator<Item = u64> {
 impl ReplayTotals {
     /// Distinct metrics.
     #[must_use]
-    pub fn series(&self) -> u64 {
+    pub(crate) fn series(&self) -> u64 {
         self.series.len() as u64
     }
 }

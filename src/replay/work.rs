@@ -13,7 +13,7 @@ use super::plan::ChosenObject;
 use super::progress::ReplayProgress;
 use super::reader::ObjectReader;
 use crate::ack::{Admission, Refusal, RefusalReason};
-use crate::intake::{LetterContent, MeteredBatch, Named, Patience, SourceIntake};
+use crate::intake::{LetterContent, MakeRoom, MeteredBatch, Patience, RequestKey, SourceIntake};
 use crate::pipeline::Batch;
 
 /// How many unreadable objects are listed by name.
@@ -48,7 +48,7 @@ pub(crate) struct ReplayEngine {
     /// Its ledger issues the tickets; the plan excludes objects that were counted before.
     pub source: SourceIntake,
     /// Called when too many counts are waiting to be published.
-    pub make_room: Box<dyn Fn() + Send + Sync>,
+    pub make_room: MakeRoom,
 }
 
 /// How the work on an object ended.
@@ -137,9 +137,9 @@ impl ReplayWork {
         let source = &engine.source;
         let Ok(charge) = source.enter(0) else { return ObjectEnd::Left };
         let id = object.place.id();
-        let Admission::New(mut ticket) = source.ledger.admit(id) else { return ObjectEnd::Left };
+        let Admission::New(ticket) = source.ledger.admit(id) else { return ObjectEnd::Left };
         let (name, version) = (object.place.to_string(), object.place.version());
-        let named = Named { source: name.as_bytes(), request: &version, ids: &[id] };
+        let key = RequestKey { source: name.as_bytes(), request: &version, ids: &[id] };
         let blank = source.intake.archived_batch();
         let budget = source.intake.budget(charge);
         let fresh = || MeteredBatch::new(blank.blank(None), &budget);
@@ -147,28 +147,22 @@ impl ReplayWork {
             Ok(Some(batch)) => batch,
             Ok(None) => return ObjectEnd::Missing,
             Err(refusal) => {
-                let refusal = source.refuse(named, ticket, refusal, LetterContent::None);
+                let refusal = source.refuse(key, ticket, refusal, LetterContent::None);
                 return ObjectEnd::Failed(refusal.message.into_owned());
             }
         };
         let again = |blank: Batch| read_again(self.reader.clone(), object.place.clone(), blank);
-        let mut patience = Patience::new(self.stop.clone());
-        loop {
-            let refused = source.commit(named, ticket, &mut batch, again).await;
-            let Err((back, refusal)) = refused else { break };
-            ticket = back;
-            if refusal.reason == RefusalReason::Entries {
-                (engine.make_room)();
-                patience.renew();
-            }
-            if let Err(refusal) = patience.wait(refusal).await {
-                return match source.refuse(named, ticket, refusal, LetterContent::None) {
-                    Refusal { reason: RefusalReason::Draining, .. } => ObjectEnd::Left,
-                    Refusal { message, .. } => {
-                        ObjectEnd::Failed(format!("{} is rejected: {message}", object.place))
-                    }
-                };
-            }
+        let mut patience =
+            Patience::new(self.stop.clone()).making_room(Arc::clone(&engine.make_room));
+        let committed =
+            source.commit_patiently(key, ticket, &mut batch, again, &mut patience).await;
+        if let Err((ticket, refusal)) = committed {
+            return match source.refuse(key, ticket, refusal, LetterContent::None) {
+                Refusal { reason: RefusalReason::Draining, .. } => ObjectEnd::Left,
+                Refusal { message, .. } => {
+                    ObjectEnd::Failed(format!("{} is rejected: {message}", object.place))
+                }
+            };
         }
         // Before the charge ends, because a waiter for the charge reads these totals.
         self.progress.read(object.bytes, &batch);

@@ -16,7 +16,7 @@ use super::judge::{Accounts, judge};
 use super::plan::{HistoryPlan, Life, PlannedEnd, Weather, definitions};
 use super::sender::{SenderRequests, millis};
 use super::world::{Alive, START_MS, World};
-use crate::app::{Engine, Making, open_journal_on};
+use crate::app::{Engine, EngineDeps, open_journal_on};
 use crate::clock::Clock;
 use crate::config::Acknowledge;
 use crate::definitions;
@@ -149,7 +149,7 @@ impl History<'_> {
         let link = CloudLink::new(cloud, alive.clone(), world, rules, crash);
         self.world.tell(&format!("life {number} begins"));
         let metrics = Metrics::new().expect("the bounds are valid");
-        let making = Making {
+        let deps = EngineDeps {
             config: &self.plan.config,
             layouts: Layouts::default(),
             metrics: Arc::clone(&metrics),
@@ -159,7 +159,7 @@ impl History<'_> {
             forwarder: None,
             supervisor: Supervisor::new(Arc::clone(&metrics)),
         };
-        let starting = start(making, disk, self.plan, link.clone(), self.also);
+        let starting = start(deps, disk, self.plan, link.clone(), self.also);
         let engine = tokio::select! {
             biased;
             () = alive.died() => None,
@@ -322,7 +322,7 @@ impl History<'_> {
             let metrics = Metrics::new().expect("the bounds are valid");
             let config = &self.plan.config;
             let layouts = Layouts::default();
-            let making = Making {
+            let deps = EngineDeps {
                 config,
                 layouts,
                 supervisor: Supervisor::new(Arc::clone(&metrics)),
@@ -332,7 +332,7 @@ impl History<'_> {
                 dead_letters: None,
                 forwarder: None,
             };
-            open(self.disk.mounted(), &making, self.plan.log_bytes).await
+            open(self.disk.mounted(), &deps, self.plan.log_bytes).await
         });
         self.world.set_clock(Clock::manual(now_ms));
         match opened {
@@ -358,24 +358,24 @@ impl History<'_> {
 
 async fn open(
     disk: SimulatedDisk,
-    making: &Making<'_>,
+    deps: &EngineDeps<'_>,
     log_bytes: u64,
 ) -> std::io::Result<OpenedJournal> {
-    open_journal_on(|| Ok(Arc::new(disk) as Arc<dyn Disk>), making, log_bytes).await
+    open_journal_on(|| Ok(Arc::new(disk) as Arc<dyn Disk>), deps, log_bytes).await
 }
 
 /// Starts an engine; `None` when its journal cannot be used.
 async fn start(
-    making: Making<'_>,
+    deps: EngineDeps<'_>,
     disk: SimulatedDisk,
     plan: &HistoryPlan,
     link: CloudLink,
     also: bool,
 ) -> Option<Engine<CloudLink>> {
     let opened = match plan.acknowledge() {
-        Acknowledge::Journaled => Some(open(disk, &making, plan.log_bytes).await.ok()?),
+        Acknowledge::Journaled => Some(open(disk, &deps, plan.log_bytes).await.ok()?),
         _ => None,
     };
-    let rules = rules(also, &making.layouts);
-    Some(Engine::start(making, rules, link, opened).await)
+    let rules = rules(also, &deps.layouts);
+    Some(Engine::start(deps, rules, link, opened).await)
 }

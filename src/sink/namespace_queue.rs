@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::backoff_gate::BackoffGate;
 use super::call::PublishBatch;
-use crate::ack::Share;
+use crate::ack::AckShare;
 use crate::aggregate::{Counts, Joined};
 
 /// The queue of a namespace.
@@ -28,7 +28,7 @@ pub(super) struct NamespaceQueue {
 #[derive(Debug, Default)]
 struct WaitingCounts {
     counts: Option<Counts>,
-    shares: Vec<Share>,
+    shares: Vec<AckShare>,
     first_merge_ms: Option<i64>,
 }
 
@@ -56,7 +56,7 @@ impl NamespaceQueue {
     }
 
     /// Adds a share. In a broken queue it is dropped, so its request fails.
-    pub(super) fn add_share(&mut self, share: Share) {
+    pub(super) fn add_share(&mut self, share: AckShare) {
         if !self.is_broken {
             self.waiting.shares.push(share);
         }
@@ -73,7 +73,7 @@ impl NamespaceQueue {
     }
 
     /// Takes the waiting counts, if nothing is in flight.
-    pub(super) fn begin(&mut self) -> Option<(Arc<PublishBatch>, Vec<Share>)> {
+    pub(super) fn begin(&mut self) -> Option<(Arc<PublishBatch>, Vec<AckShare>)> {
         let idle = self.waiting.counts.is_none() && self.waiting.shares.is_empty();
         if idle || self.is_broken || self.on_its_way.is_some() {
             return None;

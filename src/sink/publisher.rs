@@ -20,7 +20,7 @@ use super::call::{PublishBatch, pack};
 use super::deliver::deliver;
 use super::namespace_queue::NamespaceQueue;
 use super::shared::PublisherShared;
-use crate::ack::Share;
+use crate::ack::AckShare;
 use crate::aggregate::{Aggregator, Joined, Line, Sealed, layout_of, lines_of};
 use crate::clock::Clock;
 use crate::config::Ambiguous;
@@ -83,7 +83,7 @@ impl<S: MetricSink> Publisher<S> {
             queues: Mutex::default(),
             flush_now: Notify::new(),
             epoch_ended: Notify::new(),
-            hurry: CancellationToken::new(),
+            expedite: CancellationToken::new(),
             sealing: Mutex::default(),
             panicked: CancellationToken::new(),
             warnings: LogLimiter::new(Duration::from_secs(10), Arc::clone(&metrics)),
@@ -100,7 +100,7 @@ impl<S: MetricSink> Publisher<S> {
         let mut ticks = interval_at(Instant::now() + phase, self.0.flush_interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut epochs = JoinSet::new();
-        let mut hurried = false;
+        let mut expedited = false;
         tokio::pin!(stop);
         loop {
             tokio::select! {
@@ -108,8 +108,8 @@ impl<S: MetricSink> Publisher<S> {
                 () = &mut stop => break,
                 Some(ended) = epochs.join_next() => self.ended(&ended),
                 // The daemon drains: flush now, and once more at the end.
-                () = self.0.hurry.cancelled(), if !hurried => {
-                    hurried = true;
+                () = self.0.expedite.cancelled(), if !expedited => {
+                    expedited = true;
                     self.flush().await;
                 }
                 _ = ticks.tick() => self.flush().await,
@@ -117,7 +117,7 @@ impl<S: MetricSink> Publisher<S> {
             }
             self.begin(&mut epochs);
         }
-        self.hurry();
+        self.expedite();
         self.flush().await;
         self.begin(&mut epochs);
         while let Some(ended) = epochs.join_next().await {
@@ -135,8 +135,8 @@ impl<S: MetricSink> Publisher<S> {
     }
 
     /// Publishes now, and from now on without waiting for retries or the flush interval.
-    pub fn hurry(&self) {
-        self.0.hurry.cancel();
+    pub fn expedite(&self) {
+        self.0.expedite.cancel();
     }
 
     /// Flushes before the interval is over.
@@ -227,7 +227,7 @@ async fn publish_epoch<S: MetricSink>(
     shared: Arc<PublisherShared<S>>,
     namespace: Arc<str>,
     batch: Arc<PublishBatch>,
-    waiters: Vec<Share>,
+    waiters: Vec<AckShare>,
 ) {
     let started = Instant::now();
     let now_ms = shared.judge_age.then(|| shared.clock.now_ms());
@@ -287,7 +287,7 @@ impl<S: MetricSink> PublisherShared<S> {
 
     /// Distributes a sealed epoch in one step.
     fn take_in(&self, sealed: Sealed) {
-        let Sealed { counts, receipts, first_merge_ms, recent_evicted } = sealed;
+        let Sealed { counts, acks, first_merge_ms, recent_evicted } = sealed;
         self.metrics.recent_evicted.add(recent_evicted as u64);
         let mut namespaces = HashMap::new();
         let parts = counts.split(|series| {
@@ -313,8 +313,8 @@ impl<S: MetricSink> PublisherShared<S> {
         for (namespace, part) in parts {
             joined.push(queues.entry(namespace).or_default().add(part, first_merge_ms));
         }
-        for (receipt, namespaces) in receipts {
-            for (share, namespace) in receipt.split(namespaces.len()).into_iter().zip(namespaces) {
+        for (ack, namespaces) in acks {
+            for (share, namespace) in ack.split(namespaces.len()).into_iter().zip(namespaces) {
                 queues.entry(namespace).or_default().add_share(share);
             }
         }

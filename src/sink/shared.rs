@@ -42,7 +42,7 @@ pub(super) struct PublisherShared<S> {
     /// An epoch was settled.
     pub epoch_ended: Notify,
     /// Cancelled when the daemon drains: attempts no longer wait for a better time.
-    pub hurry: CancellationToken,
+    pub expedite: CancellationToken,
     /// Held while an epoch moves from the aggregator to the queues.
     pub sealing: Mutex<()>,
     /// Cancelled when the work on an epoch panicked.
@@ -59,7 +59,7 @@ impl<S: MetricSink> PublisherShared<S> {
     }
 
     pub(super) fn is_hurrying(&self) -> bool {
-        self.hurry.is_cancelled()
+        self.expedite.is_cancelled()
     }
 
     /// Waits for the turn of a call.
@@ -72,7 +72,7 @@ impl<S: MetricSink> PublisherShared<S> {
     pub(super) async fn sleep(&self, until: Instant) {
         tokio::select! {
             biased;
-            () = self.hurry.cancelled() => {}
+            () = self.expedite.cancelled() => {}
             () = sleep_until(until) => return,
         }
         sleep_until(until.min(Instant::now() + Duration::from_millis(500))).await;

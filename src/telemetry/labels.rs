@@ -5,7 +5,7 @@ use crate::label::{Label, labels};
 
 labels! {
     /// Why an SNS message is rejected.
-    pub enum SnsDoubt("reason") {
+    pub enum SnsRejection("reason") {
         /// It is not an SNS envelope.
         Envelope = "envelope",
         /// Its topic is not configured.
@@ -249,29 +249,30 @@ pub enum RequestOutcome {
 // === impl RequestOutcome ===
 
 const REFUSALS: usize = RefusalReason::ALL.len();
+const OUTCOMES: usize = 4 + REFUSALS;
 
-impl Label for RequestOutcome {
-    const NAME: &'static str = "outcome";
-    const ALL: &'static [Self] = &{
-        let mut all = [Self::Acknowledged; 4 + REFUSALS];
-        (all[1], all[2], all[3]) = (Self::Repeated, Self::Overdue, Self::Lost);
+impl RequestOutcome {
+    /// Every outcome with its text.
+    const TABLE: ([Self; OUTCOMES], [&'static str; OUTCOMES]) = {
+        let mut all = [Self::Acknowledged; OUTCOMES];
+        let mut values = ["acknowledged"; OUTCOMES];
+        (all[1], values[1]) = (Self::Repeated, "repeated");
+        (all[2], values[2]) = (Self::Overdue, "overdue");
+        (all[3], values[3]) = (Self::Lost, "lost");
         let mut at = 0;
         while at < REFUSALS {
             all[4 + at] = Self::Refused(RefusalReason::ALL[at]);
-            at += 1;
-        }
-        all
-    };
-    const VALUES: &'static [&'static str] = &{
-        let mut values = ["acknowledged"; 4 + REFUSALS];
-        (values[1], values[2], values[3]) = ("repeated", "overdue", "lost");
-        let mut at = 0;
-        while at < REFUSALS {
             values[4 + at] = RefusalReason::VALUES[at];
             at += 1;
         }
-        values
+        (all, values)
     };
+}
+
+impl Label for RequestOutcome {
+    const NAME: &'static str = "outcome";
+    const ALL: &'static [Self] = &Self::TABLE.0;
+    const VALUES: &'static [&'static str] = &Self::TABLE.1;
 
     fn index(self) -> usize {
         match self {

@@ -13,7 +13,7 @@ use super::family::Family;
 use super::labels::{
     ApiOutcome, ApiRejection, CallOutcome, CertificateOutcome, CloseReason, DoubtCause, DropReason,
     ForwardOutcome, LetterOutcome, ObjectOutcome, RejectReason, Reload, RequestOutcome, Routing,
-    SnsDoubt, SubscriptionOutcome, TaskName, TlsReload, ValueClass,
+    SnsRejection, SubscriptionOutcome, TaskName, TlsReload, ValueClass,
 };
 use super::metric::{Metric, MetricKind};
 use super::process::{PROCESS_METRICS, Process};
@@ -73,7 +73,7 @@ metrics! {
         "Requests being read or held";
     in_flight_bytes: Gauge = "postmeter_in_flight_bytes",
         "Bytes of request bodies in memory";
-    sns_refused: Family<SnsDoubt> = "postmeter_sns_refused_total",
+    sns_refused: Family<SnsRejection> = "postmeter_sns_refused_total",
         "SNS messages rejected, by reason; unverified: the certificate is not available; evicted: slower than later messages; full: too many messages are being verified";
     sns_certificates: Family<CertificateOutcome> = "postmeter_sns_certificates_total",
         "Signing certificates that were not cached, by outcome; limited: too many fetches; loaded: saved by an earlier process";

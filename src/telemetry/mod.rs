@@ -19,7 +19,7 @@ pub use family::Family;
 pub use labels::{
     ApiOutcome, ApiRejection, CallOutcome, CertificateOutcome, CloseReason, DoubtCause, DropReason,
     ForwardOutcome, LetterOutcome, ObjectOutcome, RejectReason, Reload, RequestOutcome, Routing,
-    SnsDoubt, SubscriptionOutcome, TaskName, TlsReload, ValueClass,
+    SnsRejection, SubscriptionOutcome, TaskName, TlsReload, ValueClass,
 };
 pub use log_limiter::LogLimiter;
 pub use logs::{LogFormat, init_logs};

@@ -125,7 +125,7 @@ async fn idle_connections_and_half_heads_cost_little_and_are_closed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn long_heads_are_refused_and_many_of_them_share_a_budget() {
+async fn long_heads_are_rejected_and_many_of_them_share_a_budget() {
     let abused = Abused::start(&[("POSTMETER__LISTEN__KEEP_ALIVE", "3s")]);
     let line = |bytes: usize| format!("POST /firehose HTTP/1.1\r\nX-Long: {}", "x".repeat(bytes));
     let mut raw = Raw::connect(abused.http()).await;
@@ -152,7 +152,7 @@ async fn long_heads_are_refused_and_many_of_them_share_a_budget() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flood_without_a_key_is_refused_before_its_bodies_are_read() {
+async fn flood_without_a_key_is_rejected_before_its_bodies_are_read() {
     const BODY: usize = 60 << 20;
     let abused = Abused::start(&[]);
     // Clients that wait for their body to be read: except for a few, they get a response without
@@ -203,7 +203,7 @@ async fn a_flood_without_a_key_is_refused_before_its_bodies_are_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn slow_bodies_hold_their_own_places_alone() {
+async fn slow_bodies_hold_only_their_own_places() {
     let abused = Abused::start(&[("POSTMETER__LIMITS__IN_FLIGHT_REQUESTS", "300")]);
     let mut slow = Vec::new();
     for at in 0..299 {
@@ -227,7 +227,7 @@ async fn slow_bodies_hold_their_own_places_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn gzip_bombs_are_refused_and_never_expanded_whole() {
+async fn gzip_bombs_are_rejected_and_never_expanded_whole() {
     let abused = Abused::start(&[
         ("POSTMETER__LIMITS__EXPANDED_BYTES", "16777216"),
         ("POSTMETER__LIMITS__IN_FLIGHT_BYTES", "67108864"),
@@ -258,7 +258,7 @@ async fn gzip_bombs_are_refused_and_never_expanded_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn deep_nesting_is_a_fault_and_no_overflow() {
+async fn deep_nesting_is_malformed_and_overflows_no_stack() {
     let abused = Abused::start(&[]);
     for open in ["[", "{\"a\":", "{\"Message\":{\"TopicArn\":"] {
         let deep = open.repeat((4 << 20) / open.len());
@@ -277,7 +277,7 @@ async fn deep_nesting_is_a_fault_and_no_overflow() {
 /// Names that would control a terminal, fill a log or break a line are quoted, shortened and
 /// rejected.
 #[test]
-fn hostile_names_in_definitions_are_refused_in_few_and_harmless_words() {
+fn hostile_names_in_definitions_are_rejected_in_few_and_harmless_words() {
     let directory = tempfile::tempdir().expect("a directory");
     let long = "x".repeat(1 << 20);
     for name in ["\u{1b}[2J\u{7}", "a\nb\r\nERROR forged", "\u{202e}gnp", "../../etc", &long] {
@@ -319,7 +319,7 @@ fn hostile_names_in_definitions_are_refused_in_few_and_harmless_words() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_explosion_of_series_is_cut_off_and_takes_little_memory() {
+async fn explosion_of_series_is_cut_off_and_takes_little_memory() {
     let fake = FakeCloudWatch::start().await;
     let abused = Abused::start(&[
         ("AWS_ENDPOINT_URL", &fake.url()),
@@ -343,7 +343,7 @@ async fn an_explosion_of_series_is_cut_off_and_takes_little_memory() {
 
 /// Connections never use the file descriptors that calls to CloudWatch need.
 #[tokio::test(flavor = "multi_thread")]
-async fn where_files_are_few_connections_wait_and_publishing_goes_on() {
+async fn connections_wait_and_publishing_continues_when_file_descriptors_are_few() {
     let fake = FakeCloudWatch::start().await;
     let mut command = std::process::Command::new("sh");
     command

@@ -221,7 +221,7 @@ async fn readers_of_series_that_do_not_read_cost_little() {
 // === Host, web pages, token ===
 
 #[tokio::test(flavor = "multi_thread")]
-async fn request_of_a_web_page_is_not_counted_where_no_key_is_asked_for() {
+async fn request_of_a_web_page_is_not_counted_where_no_key_is_required() {
     let app = TestApp::in_memory(|config| config.firehose.access_keys.clear()).await;
     let headers = |more: &[(&'static str, &'static str)]| {
         let own = [("x-amz-firehose-request-id", "page"), ("content-type", "text/plain")];
@@ -276,7 +276,7 @@ async fn get_with(address: SocketAddr, path: &str, header: &str) -> (Option<u16>
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn admin_token_is_asked_for_metrics_and_series() {
+async fn admin_token_is_required_for_metrics_and_series() {
     let app =
         TestApp::in_memory(|config| config.listen.admin_token = Some(AccessKey::new(TOKEN))).await;
     for path in ["/metrics", "/series"] {
@@ -472,7 +472,7 @@ async fn delivery_over_tls_is_counted_and_plain_http_is_closed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn client_certificate_is_needed_by_senders_and_not_by_probes() {
+async fn client_certificate_is_required_of_senders_and_not_of_probes() {
     let files = Files::new();
     let daemon = files.start(true);
     let sign = |authority: &Authority| authority.sign(ExtendedKeyUsagePurpose::ClientAuth);
@@ -530,7 +530,7 @@ async fn renewed_certificate_is_used_and_open_connections_stay() {
 }
 
 #[test]
-fn unfit_tls_files_are_named_before_the_daemon_starts() {
+fn invalid_tls_files_are_named_before_the_daemon_starts() {
     let directory = tempfile::tempdir().expect("a directory");
     let missing = directory.path().join("missing.pem");
     let with = |args: &[&str], certificate: &Path| {

@@ -108,7 +108,7 @@ fn awkward_records(seed: u64) -> Vec<Vec<u8>> {
 /// The dead letters of a delivery, read again, are exactly what was `malformed` or of unknown type:
 /// no event, nothing else, and nothing twice.
 #[tokio::test]
-async fn letters_hold_all_that_could_not_be_read_and_no_event() {
+async fn letters_hold_every_unreadable_value_and_no_event() {
     let directory = directory();
     let app = TestApp::in_memory(keep_in(&directory)).await;
     let files = self::directory();
@@ -165,7 +165,7 @@ async fn letters_hold_all_that_could_not_be_read_and_no_event() {
 }
 
 #[tokio::test]
-async fn an_event_whose_type_is_known_later_is_counted_from_its_letter() {
+async fn event_whose_type_is_known_later_is_counted_from_its_letter() {
     let directory = directory();
     let app = TestApp::in_memory(|config| {
         keep_in(&directory)(config);
@@ -199,7 +199,7 @@ async fn an_event_whose_type_is_known_later_is_counted_from_its_letter() {
 
 /// Neither for a rejection before the records are read nor for one afterwards.
 #[tokio::test]
-async fn a_refused_request_leaves_no_letter() {
+async fn rejected_request_leaves_no_letter() {
     let directory = directory();
     let traffic: Vec<Vec<u8>> = awkward_records(1);
     // Merged counts stay pending as long as the test runs.
@@ -231,7 +231,7 @@ async fn a_refused_request_leaves_no_letter() {
 }
 
 #[tokio::test]
-async fn without_room_a_request_goes_on_and_its_letters_are_counted() {
+async fn request_without_room_for_letters_continues_and_its_letters_are_counted() {
     let directory = directory();
     let app = TestApp::in_memory(|config| {
         keep_in(&directory)(config);
@@ -246,7 +246,7 @@ async fn without_room_a_request_goes_on_and_its_letters_are_counted() {
 }
 
 #[test]
-fn a_directory_that_cannot_be_used_stops_the_start() {
+fn directory_that_cannot_be_used_stops_the_start() {
     let output = postmeter(&["serve"])
         .envs([
             ("POSTMETER__CLOUDWATCH__PUBLISH", "memory"),
@@ -266,7 +266,7 @@ fn a_directory_that_cannot_be_used_stops_the_start() {
 
 /// Not even at the most detailed level, and not when a letter fails.
 #[test]
-fn no_log_tells_what_a_letter_holds() {
+fn log_never_shows_the_content_of_a_letter() {
     let directory = directory();
     let (place, log) = (directory.path().to_str().expect("text"), "trace");
     let daemon = Daemon::start(&[
@@ -302,7 +302,7 @@ async fn send_to(endpoint: &Endpoint) -> TestApp {
 }
 
 #[tokio::test]
-async fn a_stream_gets_every_letter_and_those_that_it_refused_again() {
+async fn stream_gets_every_letter_and_rejected_ones_are_retried() {
     let taken: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
     let list = Arc::clone(&taken);
     let endpoint = Endpoint::start(move |number, received| {
@@ -344,7 +344,7 @@ async fn a_stream_gets_every_letter_and_those_that_it_refused_again() {
 }
 
 #[tokio::test]
-async fn what_no_repeat_helps_has_failed_and_the_next_letter_is_sent() {
+async fn letter_that_no_retry_helps_has_failed_and_the_next_is_sent() {
     let endpoint = Endpoint::start(|number, received| async move {
         match number {
             0 => (400, json!({"__type": "InvalidArgumentException"}).to_string()),
@@ -361,7 +361,7 @@ async fn what_no_repeat_helps_has_failed_and_the_next_letter_is_sent() {
 }
 
 #[tokio::test]
-async fn letters_that_wait_at_shutdown_are_sent_within_the_grace() {
+async fn letters_pending_at_shutdown_are_sent_within_the_grace() {
     let open = Arc::new(AtomicBool::new(false));
     let gate = Arc::clone(&open);
     let endpoint = Endpoint::start(move |_, received| {

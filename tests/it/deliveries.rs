@@ -32,7 +32,7 @@ fn assert_refused(reply: &Reply, status: u16, id: &str, says: &str) {
 }
 
 #[tokio::test]
-async fn a_delivery_is_answered_by_the_letter() {
+async fn delivery_gets_the_response_that_firehose_requires() {
     let app = TestApp::in_memory(|_| {}).await;
     let mut traffic = Traffic::new(1);
     let firehose = app.firehose();
@@ -49,7 +49,7 @@ async fn a_delivery_is_answered_by_the_letter() {
 }
 
 #[tokio::test]
-async fn a_stream_without_the_id_header_is_known_by_the_id_of_its_body() {
+async fn delivery_without_the_id_header_is_known_by_the_id_in_its_body() {
     let app = TestApp::in_memory(|_| {}).await;
     let mut traffic = Traffic::new(2);
     let firehose = app.firehose();
@@ -74,10 +74,25 @@ async fn many_events_in_a_record_and_ten_thousand_records_are_counted() {
     assert_counted(&app, &traffic).await;
 }
 
-/// Each kind of bad input gets its documented response, its neighbors are counted, and a retry of a
-/// rejected request is counted once.
+/// Bodies that are not deliveries, with `#` for the request ID, and the error for each.
+const BROKEN_BODIES: [(&[u8], &str); 11] = [
+    (b"{\"requestId\":\"#\",\"records\":[{\"data\":\"e3", "not JSON"),
+    (b"", "not JSON"),
+    (b"\xff\xfe", "not JSON"),
+    (b"{\"requestId\":\"#\",\"records\":[{\"data\":\"\xc3\x28\"}]}", "not JSON"),
+    (b"{\"requestId\":\"#\",\"records\":[]} x", "not one JSON value"),
+    (b"[]", "no requestId"),
+    (b"{\"records\":[]}", "no requestId"),
+    (b"{\"requestId\":\"#\"}", "no `records` list"),
+    (b"{\"requestId\":\"#\",\"records\":{}}", "no `records` list"),
+    (b"{\"requestId\":\"b\",\"records\":[]}", "differ"),
+    (b"{\"requestId\":\"\",\"records\":[]}", "not a valid request ID"),
+];
+
+/// Each kind of invalid delivery gets its documented response, and a retry of a request rejected for its
+/// key is counted once.
 #[tokio::test]
-async fn bad_input_is_refused_or_counted_and_costs_no_neighbour() {
+async fn invalid_delivery_is_rejected_with_its_reason_and_leaves_no_trace() {
     let app = TestApp::in_memory(|config| {
         config.limits.body_bytes = 4 << 20;
         config.limits.expanded_bytes = 8 << 20;
@@ -95,22 +110,7 @@ async fn bad_input_is_refused_or_counted_and_costs_no_neighbour() {
     assert_refused(&no_key.clone().with(ID, "a").post(vec![]).await, 401, "a", "access key");
 
     // A permanently rejected request is remembered by its ID, so each has its own.
-    for (at, (broken, says)) in [
-        (&b"{\"requestId\":\"#\",\"records\":[{\"data\":\"e3"[..], "not JSON"),
-        (b"", "not JSON"),
-        (b"\xff\xfe", "not JSON"),
-        (b"{\"requestId\":\"#\",\"records\":[{\"data\":\"\xc3\x28\"}]}", "not JSON"),
-        (b"{\"requestId\":\"#\",\"records\":[]} x", "not one JSON value"),
-        (b"[]", "no requestId"),
-        (b"{\"records\":[]}", "no requestId"),
-        (b"{\"requestId\":\"#\"}", "no `records` list"),
-        (b"{\"requestId\":\"#\",\"records\":{}}", "no `records` list"),
-        (b"{\"requestId\":\"b\",\"records\":[]}", "differ"),
-        (b"{\"requestId\":\"\",\"records\":[]}", "not a valid request ID"),
-    ]
-    .into_iter()
-    .enumerate()
-    {
+    for (at, (broken, says)) in BROKEN_BODIES.into_iter().enumerate() {
         // As long as the ID in the bodies.
         let id = char::from(b'A' + u8::try_from(at).expect("a few")).to_string();
         let broken: Vec<_> = broken
@@ -146,8 +146,19 @@ async fn bad_input_is_refused_or_counted_and_costs_no_neighbour() {
     for _ in 0..2 {
         assert_eq!(firehose.deliver("a", &good).await.status, 200);
     }
+    assert_counted(&app, &traffic).await;
+    assert_eq!(app.metric("postmeter_requests_total{outcome=\"unauthorized\"}").await, 3);
+    assert_eq!(app.metric("postmeter_refused_total{reason=\"over_budget\"}").await, 2);
+    assert_eq!(app.metric("postmeter_in_flight_bytes").await, 0);
+}
 
-    // Unreadable records are data, so the request continues.
+/// Unreadable records are data, so their request continues.
+#[tokio::test]
+async fn unreadable_records_are_counted_and_cost_no_neighbour() {
+    let app = TestApp::in_memory(|_| {}).await;
+    let mut traffic = Traffic::new(4);
+    let firehose = app.firehose();
+    let post = async |id: &str, body: Vec<u8>| firehose.clone().with(ID, id).post(body).await;
     let mut mixed = traffic.records(5);
     let data = body_of("mixed", &mixed);
     let data = String::from_utf8(data).expect("text").replacen(
@@ -163,15 +174,13 @@ async fn bad_input_is_refused_or_counted_and_costs_no_neighbour() {
     assert_eq!(firehose.deliver("bytes", &bytes).await.status, 200);
     assert_counted(&app, &traffic).await;
     assert_eq!(app.metric("postmeter_values_total{kind=\"malformed\"}").await, 4 + 2);
-    assert_eq!(app.metric("postmeter_requests_total{outcome=\"unauthorized\"}").await, 3);
-    assert_eq!(app.metric("postmeter_refused_total{reason=\"over_budget\"}").await, 2);
     assert_eq!(app.metric("postmeter_in_flight_bytes").await, 0);
 }
 
 /// 64 MiB is the most that Firehose sends. 70 MiB is rejected, though not with 413, and read to its
 /// end so that the response arrives.
 #[tokio::test]
-async fn a_body_of_64_mib_is_taken_and_one_of_70_is_refused() {
+async fn body_of_64_mib_is_accepted_and_one_of_70_is_rejected() {
     let app = TestApp::in_memory(|_| {}).await;
     let mut traffic = Traffic::new(5);
     let firehose = app.firehose();
@@ -210,7 +219,7 @@ async fn health_needs_no_key_and_is_on_both_listeners() {
 
 /// A silent connection is closed after the keep-alive timeout, and not before its response.
 #[tokio::test]
-async fn an_idle_connection_is_closed_after_the_keep_alive() {
+async fn idle_connection_is_closed_after_the_keep_alive() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     let app = TestApp::in_memory(|config| {
@@ -228,7 +237,7 @@ async fn an_idle_connection_is_closed_after_the_keep_alive() {
 /// A known ID gets its response at once, even when nothing new is accepted; concurrent retries are
 /// counted once.
 #[tokio::test]
-async fn repeats_are_counted_once_even_side_by_side() {
+async fn retries_are_counted_once_even_concurrently() {
     let app = TestApp::in_memory(|_| {}).await;
     let mut traffic = Traffic::new(7);
     let records = traffic.records(500);
@@ -298,7 +307,7 @@ async fn until_in_flight(app: &TestApp, requests: u64) {
 /// Above the limit of requests in flight new ones get 503 without any effect; a retry of one in
 /// flight joins it, and one that is done gets its response.
 #[tokio::test]
-async fn beyond_the_requests_in_flight_new_ones_wait_outside() {
+async fn new_requests_above_the_requests_in_flight_are_rejected_temporarily() {
     let app = TestApp::in_memory(|config| config.limits.in_flight_requests = 1).await;
     let mut traffic = Traffic::new(8);
     let done = traffic.records(5);
@@ -328,7 +337,7 @@ async fn beyond_the_requests_in_flight_new_ones_wait_outside() {
 
 /// A sender that disconnects in the middle of its body has no effect: the retry is counted.
 #[tokio::test]
-async fn a_body_that_breaks_off_leaves_no_trace() {
+async fn body_that_breaks_off_leaves_no_trace() {
     let app = TestApp::in_memory(|_| {}).await;
     let mut traffic = Traffic::new(9);
     let records = traffic.records(20);
@@ -343,7 +352,7 @@ async fn a_body_that_breaks_off_leaves_no_trace() {
 
 /// Bytes in flight are bounded; a request above the limit is accepted when it is alone.
 #[tokio::test]
-async fn beyond_the_bytes_in_flight_new_requests_wait_outside() {
+async fn new_requests_above_the_bytes_in_flight_are_rejected_temporarily() {
     let app = TestApp::in_memory(|config| config.limits.in_flight_bytes = 10_000).await;
     let mut traffic = Traffic::new(10);
     let large = traffic.records(50);
@@ -368,7 +377,7 @@ async fn beyond_the_bytes_in_flight_new_requests_wait_outside() {
 /// Above the limit of pending entries new requests are rejected before the merge: acknowledged
 /// counts are published, rejected requests have no effect, and nothing is dropped.
 #[tokio::test]
-async fn the_pending_entries_are_bounded_and_nothing_is_dropped() {
+async fn pending_entries_are_bounded_and_nothing_is_dropped() {
     let fake = FakeCloudWatch::start().await;
     fake.pause_listening().await;
     let app = TestApp::start(&fake, |config| config.limits.entries = 30).await;
@@ -397,7 +406,7 @@ async fn the_pending_entries_are_bounded_and_nothing_is_dropped() {
 /// Above the hourly limit a new series is not created, known ones continue, and the next hour
 /// starts anew. The response stays 200.
 #[tokio::test]
-async fn the_distinct_series_of_an_hour_are_bounded() {
+async fn distinct_series_of_an_hour_are_bounded() {
     let fake = FakeCloudWatch::start().await;
     let now = postmeter::clock::Clock::System.now_ms();
     let hour = now - now.rem_euclid(3_600_000);
@@ -423,7 +432,7 @@ async fn the_distinct_series_of_an_hour_are_bounded() {
 }
 
 #[tokio::test]
-async fn definitions_are_swapped_whole_and_a_faulty_document_changes_nothing() {
+async fn definitions_are_replaced_whole_and_an_invalid_document_changes_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("definitions.json");
     let only = |types: &str| {
@@ -463,7 +472,7 @@ fn at_minute(event: &str, minute: &str) -> String {
 /// Counts that CloudWatch would reject for their age are dropped before they are sent; memory
 /// accepts all of them.
 #[tokio::test]
-async fn datums_too_old_or_too_new_are_given_up_with_their_reason() {
+async fn datums_too_old_or_too_new_are_dropped_with_their_reason() {
     let fake = FakeCloudWatch::start().await;
     let app = TestApp::start(&fake, |_| {}).await;
     let memory = TestApp::in_memory(|_| {}).await;
@@ -489,7 +498,7 @@ async fn datums_too_old_or_too_new_are_given_up_with_their_reason() {
 /// A thousand datums with the largest dimensions need several calls, each within the limits that
 /// the fake enforces; of small ones a call holds a thousand.
 #[tokio::test]
-async fn calls_are_cut_by_datums_and_by_bytes() {
+async fn calls_are_limited_in_datums_and_in_bytes() {
     let fake = FakeCloudWatch::start().await;
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("wide.json");
@@ -538,7 +547,7 @@ async fn calls_are_cut_by_datums_and_by_bytes() {
 }
 
 #[tokio::test]
-async fn a_delivery_under_faults_is_published_once() {
+async fn delivery_under_faults_is_published_once() {
     let fake = FakeCloudWatch::start().await;
     let app = TestApp::start(&fake, |_| {}).await;
     let mut traffic = Traffic::new(12);

@@ -64,7 +64,7 @@ async fn directories_and_files_are_private_and_a_linked_directory_is_named() {
 }
 
 #[test]
-fn links_in_place_of_files_are_refused_with_a_fix() {
+fn links_in_place_of_files_are_rejected_with_a_fix() {
     let outer = tempfile::tempdir().expect("a directory");
     let at = |name: &str| outer.path().join(name);
     fs::write(at("victim"), "kept").expect("it is written");

@@ -232,7 +232,7 @@ async fn each_event_arrives_byte_for_byte_at_each_destination_and_is_counted_onc
 
 /// Failed entries are retried; accepted ones in the same call are not.
 #[tokio::test(flavor = "multi_thread")]
-async fn of_calls_whose_entries_fail_at_random_only_those_are_sent_again() {
+async fn failed_entries_of_a_call_alone_are_sent_again() {
     let fake = FakeTargets::start().await;
     for service in SERVICES {
         fake.set(service, Mood::Fails(30));
@@ -261,7 +261,7 @@ async fn of_calls_whose_entries_fail_at_random_only_those_are_sent_again() {
 /// The response waits for the forwarding, also that to a retry. Then the event is a dead letter,
 /// which is not counted again. Other targets are not affected.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_waits_for_its_events_until_they_are_dead_letters() {
+async fn response_waits_for_its_events_until_they_are_dead_letters() {
     let fake = FakeTargets::start().await;
     fake.set("sns", Mood::Down);
     let place = Place::new(&[to_firehose(), to_sns()]);
@@ -299,7 +299,7 @@ async fn an_answer_waits_for_its_events_until_they_are_dead_letters() {
 /// An event that a service rejects does not affect others, whether the entry or the whole call is
 /// rejected.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_that_is_refused_for_good_goes_alone() {
+async fn event_that_is_rejected_permanently_does_not_affect_others() {
     let fake = FakeTargets::start().await;
     let place = Place::new(&[to_sns(), to_event_bridge()]);
     let app = place.app(&fake, |_| {}).await;
@@ -324,7 +324,7 @@ async fn an_event_that_is_refused_for_good_goes_alone() {
 /// A full queue accepts nothing: requests for it are rejected before they are counted. Requests for
 /// other targets are not, and a request larger than the queue is accepted when it is alone.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_queue_refuses_requests_for_it_and_no_others() {
+async fn full_queue_rejects_requests_for_it_and_no_others() {
     let fake = FakeTargets::start().await;
     fake.set("sns", Mood::Hangs);
     let place = Place::new(&[to_sns()]);
@@ -362,7 +362,7 @@ async fn a_full_queue_refuses_requests_for_it_and_no_others() {
 
 /// At the end, events that cannot be forwarded any more are kept, and the response is sent.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_waits_at_the_end_is_kept() {
+async fn events_waiting_at_the_end_are_kept() {
     let fake = FakeTargets::start().await;
     fake.set("firehose", Mood::Down);
     let place = Place::new(&[to_firehose()]);
@@ -384,7 +384,7 @@ async fn what_waits_at_the_end_is_kept() {
 
 /// A message is deleted only after its event was accepted.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_is_deleted_when_its_event_is_forwarded() {
+async fn message_is_deleted_when_its_event_is_forwarded() {
     let (fake, sqs) = (FakeTargets::start().await, FakeSqs::start().await);
     fake.set("event_bridge", Mood::Down);
     let place = Place::new(&[to_event_bridge()]);
@@ -426,7 +426,7 @@ async fn new_definitions_forward_elsewhere() {
 
 /// A topic that feeds the daemon would return its own events, and each would be counted again.
 #[tokio::test(flavor = "multi_thread")]
-async fn definitions_that_forward_to_where_events_come_from_are_refused() {
+async fn definitions_that_forward_to_their_own_source_are_rejected() {
     let fake = FakeTargets::start().await;
     let place = Place::new(&[to_firehose()]);
     let topic = TopicArn::parse(TOPIC).expect("an ARN");
@@ -443,7 +443,7 @@ async fn definitions_that_forward_to_where_events_come_from_are_refused() {
 
 /// With a journal a request is known after a crash, but not before its events were forwarded.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_crash_loses_no_event_that_waits_and_counts_it_once() {
+async fn crash_loses_no_waiting_event_and_counts_it_once() {
     let (fake, cloudwatch) = (FakeTargets::start().await, FakeCloudWatch::start().await);
     fake.set("sns", Mood::Down);
     let place = Place::new(&[to_sns()]);

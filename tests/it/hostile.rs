@@ -258,7 +258,7 @@ async fn object_beyond_the_entries_ends_in_the_redrive_queue() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn queue_without_redrive_policy_is_warned_of() {
+async fn queue_without_redrive_policy_gets_a_warning() {
     let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
     let (aws, queue) = (cloudwatch.url(), sqs.url());
     let variables = [
@@ -271,7 +271,7 @@ async fn queue_without_redrive_policy_is_warned_of() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn message_beyond_its_budget_is_refused_once_and_kept_as_a_letter() {
+async fn message_beyond_its_budget_is_rejected_once_and_kept_as_a_letter() {
     let directory = tempfile::tempdir().expect("a directory");
     let letters = directory.path().to_str().expect("text").to_owned();
     let more = [
@@ -314,7 +314,7 @@ async fn announced_bytes_are_not_charged_before_they_arrive() {
 
 /// SIGTERM while threads are busy with hostile input: the process exits within its grace period.
 #[tokio::test(flavor = "multi_thread")]
-async fn daemon_is_gone_at_the_end_of_its_grace_while_it_reads() {
+async fn daemon_exits_at_the_end_of_its_grace_while_it_reads() {
     let bench = Bench::start("SIGTERM while reading", &[]).await;
     // Two of them fit into limits.in_flight_bytes, one for each core; others are rejected
     // temporarily.

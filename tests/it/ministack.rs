@@ -156,7 +156,8 @@ impl Ministack {
     /// Whether a queue is empty, including messages in flight.
     async fn is_empty(&self, queue: &str) -> bool {
         use aws_sdk_sqs::types::QueueAttributeName::{
-            ApproximateNumberOfMessages as Visible, ApproximateNumberOfMessagesNotVisible as Taken,
+            ApproximateNumberOfMessages as Visible,
+            ApproximateNumberOfMessagesNotVisible as InFlight,
         };
         let config = aws_sdk_sqs::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
@@ -165,10 +166,12 @@ impl Ministack {
             .credentials_provider(Credentials::new("AKID", "secret", None, None, "tests"))
             .build();
         let call = aws_sdk_sqs::Client::from_conf(config).get_queue_attributes().queue_url(queue);
-        let answer = call.attribute_names(Visible).attribute_names(Taken).send().await;
+        let answer = call.attribute_names(Visible).attribute_names(InFlight).send().await;
         let answer = answer.expect("the emulator answers");
         let attributes = answer.attributes().expect("it has some");
-        [Visible, Taken].iter().all(|name| attributes.get(name).is_some_and(|count| count == "0"))
+        [Visible, InFlight]
+            .iter()
+            .all(|name| attributes.get(name).is_some_and(|count| count == "0"))
     }
 
     /// Deletes everything.
@@ -230,7 +233,7 @@ async fn fifty_deliveries_read_back_with_get_metric_statistics_equal_what_was_se
 /// The load generator, through a delivery stream's API and through the daemon, with the emulator as
 /// both AWS services.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_harness_verifies_what_the_emulator_holds() {
+async fn harness_verifies_the_counts_of_the_emulator() {
     let Some(emulator) = Ministack::start().await else { return };
     let environment = [
         ("AWS_ENDPOINT_URL", emulator.url.as_str()),
@@ -272,7 +275,7 @@ async fn the_harness_verifies_what_the_emulator_holds() {
 
 /// SES events as SNS delivers them, with an envelope and raw.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_sns_sends_to_a_queue_is_counted_exactly() {
+async fn messages_from_sns_to_a_queue_are_counted_exactly() {
     let Some(emulator) = Ministack::start().await else { return };
     for way in ["sns", "sns-raw"] {
         let mut traffic = Traffic::with(profile(101), "config/definitions.json");
@@ -288,7 +291,7 @@ async fn what_sns_sends_to_a_queue_is_counted_exactly() {
 /// The whole path: SNS, a queue, postmeter; from there counts to CloudWatch, and each event as
 /// received to Firehose, SNS and EventBridge.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_queue_brings_is_counted_and_forwarded_as_it_came() {
+async fn messages_of_a_queue_are_counted_and_forwarded_unchanged() {
     const EVENTS: usize = 1500;
     let Some(emulator) = Ministack::start().await else { return };
     let targets = emulator.forwarded(&["make"]);
@@ -382,7 +385,7 @@ async fn objects_that_s3_names_are_counted_and_kills_lose_nothing() {
 
 /// Two hundred objects, replayed in two runs.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_archive_in_s3_is_replayed_once() {
+async fn archive_in_s3_is_replayed_once() {
     let Some(emulator) = Ministack::start().await else { return };
     let mut traffic = Traffic::with(profile(103), "config/definitions.json");
     emulator.feed(&["s3", "200"], &traffic.records(5_000));

@@ -77,7 +77,7 @@ async fn objects_of_every_kind_are_counted_once_however_often_they_are_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_missing_holds_nothing_and_what_cannot_be_opened_leaves_no_trace() {
+async fn missing_objects_count_as_empty_and_unreadable_ones_leave_no_trace() {
     let bench = Bench::start().await;
     let object = |name: &str| bench.s3.put(name, send_of(name).into_bytes());
     let [gone, denied, beside, replaced] = ["gone", "denied", "beside", "replaced"].map(object);
@@ -104,7 +104,7 @@ async fn what_is_missing_holds_nothing_and_what_cannot_be_opened_leaves_no_trace
 
 /// A download that breaks off is not mistaken for gzip that was truncated when it was stored.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_object_that_breaks_off_is_read_again_and_a_torn_one_as_far_as_it_goes() {
+async fn object_that_breaks_off_is_read_again_and_a_torn_one_as_far_as_it_goes() {
     let bench = Bench::start().await;
     let mut traffic = Traffic::new(401);
     let text: String = traffic.records(2000).concat();
@@ -134,7 +134,7 @@ async fn an_object_that_breaks_off_is_read_again_and_a_torn_one_as_far_as_it_goe
 /// Two hundred objects, killed five times: with a journal and a restart in place, nothing is lost,
 /// and only reported counts are doubled.
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_five_times_two_hundred_objects_are_counted() {
+async fn objects_are_counted_once_although_the_daemon_is_killed_five_times() {
     for acknowledge in ["journaled", "published"] {
         let bench = Bench::start().await;
         let folder = tempfile::tempdir().expect("a folder");
@@ -219,7 +219,7 @@ async fn forbidden_buckets_are_never_read_and_their_messages_stay() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn objects_are_asked_for_in_their_region_and_of_their_owner() {
+async fn objects_are_requested_in_their_region_and_of_their_owner() {
     let bench = Bench::start().await;
     for (owner, expected) in [("", "123456789012"), ("210987654321", "210987654321"), ("any", "")] {
         let daemon = bench.daemon(&[("POSTMETER__SQS__0__BUCKET_OWNER", owner)]);
@@ -258,7 +258,7 @@ async fn notifications_of_minio_and_ceph_are_notifications() {
 
 /// A message may name any object that the role can read, whoever owns it.
 #[tokio::test(flavor = "multi_thread")]
-async fn dead_letters_of_objects_name_the_place_and_hold_no_content() {
+async fn dead_letters_of_objects_name_the_location_and_hold_no_content() {
     let bench = Bench::start().await;
     let folder = tempfile::tempdir().expect("a folder");
     let daemon = bench.daemon(&[
@@ -280,7 +280,7 @@ async fn dead_letters_of_objects_name_the_place_and_hold_no_content() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refusals_of_s3_are_told_in_one_line() {
+async fn errors_of_s3_are_shown_in_one_line() {
     let bench = Bench::start().await;
     let denied = bench.s3.put("denied", Vec::new());
     bench.s3.set_fault("denied", Some(Fault::Denied));

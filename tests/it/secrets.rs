@@ -157,7 +157,7 @@ async fn stop(daemon: Daemon, heard: &mut Heard, place: &str) -> Option<i32> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_planted_comes_out_whatever_goes_wrong() {
+async fn planted_secret_never_comes_out_whatever_goes_wrong() {
     let fake = FakeCloudWatch::start().await;
     fake.script(vec![Fault::Http500After, Fault::AccessDenied403, Fault::Throttle]);
     let directory = tempfile::tempdir().expect("a directory");
@@ -185,7 +185,7 @@ async fn nothing_planted_comes_out_whatever_goes_wrong() {
 
 /// Not in the journal either, whether its disk is full or not.
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_planted_is_journaled() {
+async fn planted_secret_is_never_journaled() {
     let fake = FakeCloudWatch::start().await;
     let mut heard = Heard::default();
     for kib in [u64::MAX >> 20, 1] {
@@ -223,7 +223,7 @@ fn add_files(directory: &Path, heard: &mut Heard) {
 
 /// The commands on files print places and counts; only `explain` shows what a definition reads.
 #[test]
-fn nothing_planted_is_said_by_commands_on_files() {
+fn planted_secret_is_never_printed_by_commands_on_files() {
     let torn = format!("{{\"eventType\": \"{MARK}\n{MARK}.person@example.com\n");
     let input = [events().join("\n"), torn].join("\n");
     let mut heard = Heard::default();

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use hyper::Method;
-use postmeter::app::Surroundings;
+use postmeter::app::Environment;
 use postmeter::aws::AwsEnvironment;
 use postmeter::config::{ApiAuth, Config, DefinitionsSource, Publish};
 use postmeter::definitions::{DOCUMENT_BYTES_MAX, read, to_document};
@@ -58,7 +58,7 @@ fn counts(pairs: &[(&str, u64)]) -> BTreeMap<String, u64> {
 }
 
 #[tokio::test]
-async fn a_change_is_in_force_for_what_begins_after_its_answer() {
+async fn change_is_in_force_for_requests_after_its_response() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("definitions.json");
     let (app, ses) = app_at(&path).await;
@@ -95,7 +95,7 @@ async fn a_change_is_in_force_for_what_begins_after_its_answer() {
 }
 
 #[tokio::test]
-async fn what_was_answered_survives_kill() {
+async fn acknowledged_change_survives_kill() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("definitions.json");
     let variables = [
@@ -138,7 +138,7 @@ async fn ses_attempt(ses: &SesClient, body: &Value) {
 }
 
 #[tokio::test]
-async fn a_file_that_a_hand_edits_is_taken_in_and_never_overwritten_when_faulty() {
+async fn file_edited_by_hand_is_loaded_and_never_overwritten_when_invalid() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("definitions.json");
     let (app, ses) = app_at(&path).await;
@@ -189,9 +189,9 @@ async fn a_file_that_a_hand_edits_is_taken_in_and_never_overwritten_when_faulty(
 async fn daemons_share_an_object_in_s3_and_one_that_loses_a_race_says_so() {
     let s3 = FakeS3::start().await;
     let start = async || {
-        let around = Surroundings {
+        let around = Environment {
             aws: AwsEnvironment::Endpoint { url: s3.url() },
-            ..Surroundings::default()
+            ..Environment::default()
         };
         let app = TestApp::start_in(around, |config| {
             config.cloudwatch.publish = Publish::Memory;
@@ -258,7 +258,7 @@ const EVENTS: u8 = 20;
 
 /// `POSTMETER_CHANGES` changes of definitions under load: 100 by default.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn under_load_a_thousand_changes_lose_nothing_and_mix_nothing() {
+async fn thousand_changes_under_load_lose_nothing_and_mix_nothing() {
     let changes: u64 = std::env::var("POSTMETER_CHANGES")
         .map_or(100, |changes| changes.parse().expect("a number"));
     let folder = tempfile::tempdir().expect("a folder");
@@ -332,7 +332,7 @@ async fn form(app: &TestApp, fields: &[(&str, &str)]) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn both_versions_see_the_same_and_say_their_own_errors() {
+async fn both_versions_see_the_same_and_have_their_own_errors() {
     let folder = tempfile::tempdir().expect("a folder");
     let (app, ses) = app_at(&folder.path().join("definitions.json")).await;
     ses.create_set("prod").await;
@@ -403,7 +403,7 @@ async fn both_versions_see_the_same_and_say_their_own_errors() {
 }
 
 #[tokio::test]
-async fn extensions_live_beside_and_outlive_an_update() {
+async fn extensions_survive_an_update() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("definitions.json");
     let (app, ses) = app_at(&path).await;
@@ -435,7 +435,7 @@ async fn extensions_live_beside_and_outlive_an_update() {
 }
 
 #[tokio::test]
-async fn hostile_requests_are_refused_shortly_and_leave_nothing() {
+async fn hostile_requests_are_rejected_briefly_and_leave_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("definitions.json");
     let (app, ses) = app_at(&path).await;
@@ -470,7 +470,7 @@ async fn hostile_requests_are_refused_shortly_and_leave_nothing() {
 }
 
 #[tokio::test]
-async fn definitions_that_would_be_too_long_to_be_read_again_are_refused() {
+async fn definitions_too_long_to_be_read_again_are_rejected() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("definitions.json");
     let value = "v".repeat(256);
@@ -506,7 +506,7 @@ async fn definitions_that_would_be_too_long_to_be_read_again_are_refused() {
 }
 
 #[tokio::test]
-async fn more_than_the_rate_is_told_to_come_again_and_counted() {
+async fn requests_above_the_rate_are_throttled_and_counted() {
     let folder = tempfile::tempdir().expect("a folder");
     let source = DefinitionsSource::Path(folder.path().join("definitions.json"));
     let app = TestApp::in_memory(|config| {
@@ -530,7 +530,7 @@ async fn more_than_the_rate_is_told_to_come_again_and_counted() {
 }
 
 #[tokio::test]
-async fn without_a_key_nothing_is_told_or_changed() {
+async fn requests_without_a_key_learn_and_change_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("definitions.json");
     let source = DefinitionsSource::Path(path.clone());

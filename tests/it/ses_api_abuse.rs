@@ -248,7 +248,7 @@ fn changes() -> Vec<(&'static str, String, &'static str)> {
 }
 
 #[tokio::test]
-async fn changes_by_get_are_rejected_whoever_signs_them() {
+async fn changes_by_get_are_rejected_for_every_signer() {
     for auth in [ApiAuth::SigV4, ApiAuth::None] {
         let (app, api, path, _folder) = app(auth).await;
         let before = std::fs::read_to_string(&path).expect("a file");

@@ -82,7 +82,7 @@ async fn ses_api_page_shows_a_session_that_works() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_exported_as_commands_is_made_again_by_them() {
+async fn exported_commands_recreate_the_definitions() {
     let Some(clients) = clients() else { return };
     let (_app, folder, url) = daemon(10_000).await;
     let definitions = "config/definitions.json";

@@ -101,7 +101,7 @@ async fn sigterm_under_load_loses_nothing_that_was_acknowledged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn counts_left_at_the_end_are_said_on_stderr_and_equal_what_is_missing() {
+async fn counts_left_at_the_end_are_printed_on_stderr_and_equal_the_missing_ones() {
     for fault in [Some(Fault::HangBefore), None] {
         let fake = FakeCloudWatch::start().await;
         let daemon = Daemon::start(&[
@@ -133,7 +133,7 @@ async fn counts_left_at_the_end_are_said_on_stderr_and_equal_what_is_missing() {
 
 /// After the signal: not ready, new IDs rejected, known IDs acknowledged, connections closed.
 #[tokio::test]
-async fn while_draining_the_known_are_answered_and_the_new_are_not_taken() {
+async fn known_requests_get_their_response_and_new_ones_are_rejected_while_draining() {
     let fake = FakeCloudWatch::start().await;
     let mut app =
         TestApp::start(&fake, |config| config.shutdown.grace = Duration::from_secs(20)).await;
@@ -162,7 +162,7 @@ async fn while_draining_the_known_are_answered_and_the_new_are_not_taken() {
 
 /// A request that waits for a flush in an hour gets its response at once, because a drain flushes.
 #[tokio::test]
-async fn whoever_waits_for_a_flush_is_answered_at_the_signal() {
+async fn requests_waiting_for_a_flush_get_their_response_at_the_signal() {
     let fake = FakeCloudWatch::start().await;
     let mut app = TestApp::start(&fake, |config| {
         config.firehose.acknowledge = Acknowledge::Published;
@@ -181,7 +181,7 @@ async fn whoever_waits_for_a_flush_is_answered_at_the_signal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn hangup_reloads_and_interrupt_ends() {
+async fn sighup_reloads_and_sigint_stops() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("definitions.json");
     std::fs::copy("config/definitions.json", &path).expect("a copy");
@@ -203,7 +203,7 @@ async fn hangup_reloads_and_interrupt_ends() {
 
 /// The own totals are published every minute and once at the end: ten of them, including zeros.
 #[tokio::test]
-async fn own_totals_have_a_last_word() {
+async fn own_totals_are_published_a_last_time_at_the_end() {
     let fake = FakeCloudWatch::start().await;
     let app = TestApp::start(&fake, |config| {
         config.telemetry.own_namespace = Some("Postmeter".to_owned());
@@ -244,7 +244,7 @@ async fn own_totals_have_a_last_word() {
 /// Recipient addresses, access keys and event values are in no log line and no metric, whatever
 /// fails.
 #[tokio::test(flavor = "multi_thread")]
-async fn no_address_and_no_key_is_ever_logged_or_measured() {
+async fn address_and_key_are_never_logged_or_measured() {
     let fake = FakeCloudWatch::start().await;
     fake.script(vec![Fault::Http500After, Fault::AccessDenied403, Fault::Throttle]);
     fake.set_mode(Fault::RefuseNamed("planted.person@example.com".to_owned()));

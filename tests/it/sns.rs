@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use postmeter::app::Surroundings;
+use postmeter::app::Environment;
 use postmeter::aws::AwsEnvironment;
 use postmeter::clock::Clock;
 use postmeter::config::{AccessKey, Acknowledge, Config, Publish, SignatureVersion, TopicArn};
@@ -36,7 +36,7 @@ async fn start(
     change: impl FnOnce(&mut Config),
 ) -> TestApp {
     let aws = AwsEnvironment::Endpoint { url: cloudwatch.url() };
-    let around = Surroundings { clock: Clock::System, aws, web: sns.web() };
+    let around = Environment { clock: Clock::System, aws, web: sns.web() };
     TestApp::start_in(around, |config| {
         topics(config);
         change(config);
@@ -45,7 +45,7 @@ async fn start(
 }
 
 /// Counts into memory, at a given time.
-async fn start_at(around: Surroundings, change: impl FnOnce(&mut Config)) -> TestApp {
+async fn start_at(around: Environment, change: impl FnOnce(&mut Config)) -> TestApp {
     TestApp::start_in(around, |config| {
         topics(config);
         config.cloudwatch.publish = Publish::Memory;
@@ -55,7 +55,7 @@ async fn start_at(around: Surroundings, change: impl FnOnce(&mut Config)) -> Tes
 }
 
 async fn in_memory(sns: &FakeSns, change: impl FnOnce(&mut Config)) -> TestApp {
-    start_at(Surroundings { web: sns.web(), ..Surroundings::default() }, change).await
+    start_at(Environment { web: sns.web(), ..Environment::default() }, change).await
 }
 
 /// Posts as SNS does.
@@ -81,7 +81,7 @@ async fn subscriptions(app: &TestApp, outcome: &str) -> u64 {
     app.metric(&format!("postmeter_sns_subscriptions_total{{outcome=\"{outcome}\"}}")).await
 }
 
-// === what is believed ===
+// === accepted messages ===
 
 #[tokio::test(flavor = "multi_thread")]
 async fn signed_notifications_are_counted_and_their_certificate_is_fetched_once() {
@@ -107,7 +107,7 @@ async fn signed_notifications_are_counted_and_their_certificate_is_fetched_once(
 
 /// Signed with OpenSSL, because AWS-LC cannot create signatures of version 1. 2027-01-01T12:00Z.
 #[tokio::test]
-async fn signatures_of_version_1_are_believed_and_hold_for_their_message_alone() {
+async fn version_1_signatures_are_accepted_for_their_message_only() {
     const NOW_MS: i64 = 1_798_804_800_000;
     let fixture = |name: &str| {
         std::fs::read(project_file(Path::new("tests/fixtures/sns").join(name).to_str().unwrap()))
@@ -117,7 +117,7 @@ async fn signatures_of_version_1_are_believed_and_hold_for_their_message_alone()
     sns.answer("/SimpleNotificationService-01.pem", 200, fixture("leaf.pem"));
     let root = CertificateDer::from_pem_slice(&fixture("root.pem")).expect("a certificate");
     let web = sns.web_with(&[root, sns.authority().root.der().clone()]);
-    let around = Surroundings { clock: Clock::manual(NOW_MS), web, ..Surroundings::default() };
+    let around = Environment { clock: Clock::manual(NOW_MS), web, ..Environment::default() };
     let app = start_at(around, |_| {}).await;
     for name in ["notification-v1.json", "notification-v1-subject.json"] {
         let message: Value = serde_json::from_slice(&fixture(name)).expect("JSON");
@@ -140,7 +140,7 @@ async fn signatures_of_version_1_are_believed_and_hold_for_their_message_alone()
 
 /// SNS retries under the same ID when it is not sure of the delivery.
 #[tokio::test(flavor = "multi_thread")]
-async fn repeats_are_counted_once_even_side_by_side() {
+async fn retries_are_counted_once_even_concurrently() {
     let (sns, cloudwatch) = (FakeSns::start().await, FakeCloudWatch::start().await);
     let app = start(&sns, &cloudwatch, |_| {}).await;
     let message = sns.notification("m-1", &send_of("a")).to_string();
@@ -158,7 +158,7 @@ async fn repeats_are_counted_once_even_side_by_side() {
 
 /// With a journal, acknowledged messages are known after a restart in place.
 #[tokio::test(flavor = "multi_thread")]
-async fn after_a_restart_a_journaled_message_is_known() {
+async fn journaled_message_is_known_after_a_restart() {
     let (sns, cloudwatch) = (FakeSns::start().await, FakeCloudWatch::start().await);
     let folder = tempfile::tempdir().expect("a folder");
     let journaled = |config: &mut Config| {
@@ -179,7 +179,7 @@ async fn after_a_restart_a_journaled_message_is_known() {
 
 /// Unreadable content is data: counted, kept, and acknowledged with 200.
 #[tokio::test]
-async fn what_is_no_event_is_counted_and_kept() {
+async fn message_without_an_event_is_counted_and_kept() {
     let sns = FakeSns::start().await;
     let folder = tempfile::tempdir().expect("a folder");
     let app = in_memory(&sns, |config| {
@@ -203,11 +203,11 @@ async fn what_is_no_event_is_counted_and_kept() {
     assert!(letters.contains(TOPIC) && letters.contains("m-0"), "topic and message: {letters}");
 }
 
-// === what is refused ===
+// === rejected messages ===
 
 /// None of these is counted, and none of them causes a fetch except of SNS's own certificate.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_of_sns_is_refused_before_anything_is_fetched_for_it() {
+async fn message_that_is_not_from_sns_is_rejected_before_anything_is_fetched_for_it() {
     let sns = FakeSns::start().await;
     let app = in_memory(&sns, |_| {}).await;
     let good = || notification("m-1", &send_of("a"));
@@ -275,7 +275,7 @@ async fn what_is_not_of_sns_is_refused_before_anything_is_fetched_for_it() {
 
 /// A file at SNS's own host is not enough.
 #[tokio::test]
-async fn a_certificate_is_checked_up_to_a_root_and_for_name_and_time() {
+async fn certificate_is_verified_up_to_a_root_and_for_name_and_time() {
     let sns = FakeSns::start().await;
     let app = in_memory(&sns, |_| {}).await;
     let stranger = crate::support::fake_sns::Authority::new();
@@ -299,7 +299,7 @@ async fn a_certificate_is_checked_up_to_a_root_and_for_name_and_time() {
     app.stop().await;
     // Where chains are not verified, the connection to SNS still is; here SNS has another root.
     let other = sns.web_with(&[stranger.root.der().clone()]);
-    let around = Surroundings { web: other, ..Surroundings::default() };
+    let around = Environment { web: other, ..Environment::default() };
     let app = start_at(around, |config| config.sns.chain = false).await;
     let message = sns.notification("m-1", &send_of("a"));
     assert_eq!(deliver(&app, &message).await.status, 503);
@@ -313,7 +313,7 @@ async fn a_certificate_is_checked_up_to_a_root_and_for_name_and_time() {
 
 /// A message that cannot be verified now gets a 503, because SNS does not retry after a 4xx.
 #[tokio::test]
-async fn without_its_certificate_a_message_comes_again() {
+async fn message_without_its_certificate_is_retried() {
     let sns = FakeSns::start().await;
     let app = in_memory(&sns, |_| {}).await;
     let message = sns.notification("m-1", &send_of("a"));
@@ -348,7 +348,7 @@ fn forged(number: usize) -> Value {
 
 /// The genuine certificate is not known yet, and invented names are requested from forty addresses.
 #[tokio::test(flavor = "multi_thread")]
-async fn true_certificate_is_fetched_while_strangers_ask_for_others() {
+async fn genuine_certificate_is_fetched_while_strangers_request_others() {
     let sns = FakeSns::start().await;
     let app = in_memory(&sns, |config| config.sns.patience = Duration::from_secs(2)).await;
     let http = app.http;
@@ -381,7 +381,7 @@ async fn true_certificate_is_fetched_while_strangers_ask_for_others() {
 
 /// Certificates are stored in files, and verified like fetched ones.
 #[tokio::test(flavor = "multi_thread")]
-async fn certificates_that_held_outlive_a_restart_and_are_verified_again() {
+async fn certificates_survive_a_restart_and_are_verified_again() {
     let sns = FakeSns::start().await;
     let folder = tempfile::tempdir().expect("a folder");
     let kept = |config: &mut Config| {
@@ -415,7 +415,7 @@ async fn certificates_that_held_outlive_a_restart_and_are_verified_again() {
 }
 
 #[tokio::test]
-async fn version_1_of_signatures_can_be_refused() {
+async fn version_1_signatures_can_be_rejected() {
     let sns = FakeSns::start().await;
     let app =
         in_memory(&sns, |config| config.sns.signature_versions = vec![SignatureVersion::Two]).await;
@@ -430,7 +430,7 @@ async fn version_1_of_signatures_can_be_refused() {
 /// Each names another certificate; a few are fetched, and messages with known ones are accepted
 /// meanwhile.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flood_of_forged_messages_makes_few_fetches_and_stops_nobody() {
+async fn flood_of_forged_messages_makes_few_fetches_and_stops_no_genuine_message() {
     let sns = FakeSns::start().await;
     let app = in_memory(&sns, |config| config.sns.patience = Duration::from_secs(2)).await;
     assert_eq!(deliver(&app, &sns.notification("before", &send_of("a"))).await.status, 200);
@@ -456,7 +456,7 @@ async fn a_flood_of_forged_messages_makes_few_fetches_and_stops_nobody() {
 const CONFIRM: &str = "/?Action=ConfirmSubscription";
 
 #[tokio::test]
-async fn a_subscription_to_a_topic_on_the_list_is_confirmed_once() {
+async fn subscription_to_a_listed_topic_is_confirmed_once() {
     let sns = FakeSns::start().await;
     sns.answer(CONFIRM, 200, "<ConfirmSubscriptionResponse/>");
     let app = in_memory(&sns, |_| {}).await;
@@ -476,7 +476,7 @@ async fn a_subscription_to_a_topic_on_the_list_is_confirmed_once() {
 }
 
 #[tokio::test]
-async fn nothing_but_a_topic_on_the_list_is_confirmed_and_nothing_is_asked_elsewhere() {
+async fn subscription_to_other_topics_is_not_confirmed_and_no_other_host_is_contacted() {
     let sns = FakeSns::start().await;
     sns.answer(CONFIRM, 200, "<ConfirmSubscriptionResponse/>");
     let app = in_memory(&sns, |_| {}).await;
@@ -508,7 +508,7 @@ async fn nothing_but_a_topic_on_the_list_is_confirmed_and_nothing_is_asked_elsew
 }
 
 #[tokio::test]
-async fn a_confirmation_that_fails_or_leads_elsewhere_is_asked_for_again() {
+async fn confirmation_that_fails_or_redirects_is_retried() {
     let sns = FakeSns::start().await;
     let app = in_memory(&sns, |_| {}).await;
     let message = sns.confirmation("c-1", TOPIC);
@@ -537,7 +537,7 @@ async fn a_confirmation_that_fails_or_leads_elsewhere_is_asked_for_again() {
 // === raw deliveries ===
 
 #[tokio::test]
-async fn a_raw_delivery_needs_a_password_and_a_topic_on_the_list() {
+async fn raw_delivery_requires_a_password_and_a_listed_topic() {
     let sns = FakeSns::start().await;
     let basic = |credential: &str| format!("Basic {}", STANDARD.encode(credential));
     let raw = async |app: &TestApp, id: &str, topic: &str, authorization: &str| {
@@ -586,7 +586,7 @@ async fn a_raw_delivery_needs_a_password_and_a_topic_on_the_list() {
 
 /// SNS drops a message after a 4xx, so a temporary rejection is a 503, without any effect.
 #[tokio::test(flavor = "multi_thread")]
-async fn without_room_or_while_draining_new_messages_come_again() {
+async fn new_messages_without_room_or_while_draining_are_retried() {
     let (sns, cloudwatch) = (FakeSns::start().await, FakeCloudWatch::start().await);
     cloudwatch.set_mode(Fault::Throttle);
     let mut app = start(&sns, &cloudwatch, |config| {
@@ -622,7 +622,7 @@ async fn without_room_or_while_draining_new_messages_come_again() {
 /// A response is sent within the patience; counts that were acknowledged late are not counted
 /// again.
 #[tokio::test(flavor = "multi_thread")]
-async fn published_answers_with_its_counts_or_in_time_that_it_has_not_yet() {
+async fn message_in_published_mode_waits_for_its_counts_or_gets_503_in_time() {
     let (sns, cloudwatch) = (FakeSns::start().await, FakeCloudWatch::start().await);
     let app = start(&sns, &cloudwatch, |config| {
         config.sns.acknowledge = Acknowledge::Published;
@@ -655,7 +655,7 @@ async fn published_answers_with_its_counts_or_in_time_that_it_has_not_yet() {
 
 /// An unverified sender takes no resources from Firehose, and is served for the patience only.
 #[tokio::test(flavor = "multi_thread")]
-async fn strangers_take_no_room_and_bodies_have_an_end() {
+async fn unverified_messages_take_no_room_and_bodies_have_a_limit() {
     let sns = FakeSns::start().await;
     let app = in_memory(&sns, |config| {
         config.sns.patience = Duration::from_millis(500);
@@ -683,7 +683,7 @@ async fn strangers_take_no_room_and_bodies_have_an_end() {
 /// evicted; from forty addresses, and from the address of the genuine sender, as behind a load
 /// balancer.
 #[tokio::test(flavor = "multi_thread")]
-async fn strangers_who_stall_keep_no_true_message_out() {
+async fn stalling_strangers_keep_no_genuine_message_out() {
     let sns = FakeSns::start().await;
     let app = in_memory(&sns, |_| {}).await;
     let http = app.http;
@@ -727,7 +727,7 @@ async fn strangers_who_stall_keep_no_true_message_out() {
 }
 
 #[tokio::test]
-async fn without_topics_there_is_no_endpoint() {
+async fn endpoint_does_not_exist_without_topics() {
     let app = TestApp::in_memory(|_| {}).await;
     assert_eq!(post(app.http, "/sns", &[], "{}").await.status, 404);
     app.stop().await;

@@ -64,7 +64,7 @@ async fn messages_in_every_wrapping_are_counted_once_and_deleted() {
 /// While CloudWatch is unavailable nothing is deleted and nothing new is received; messages in
 /// flight stay hidden, however long that takes.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_is_held_until_its_counts_are_accepted() {
+async fn sqs_message_is_held_until_its_counts_are_accepted() {
     let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
     cloudwatch.set_mode(Fault::Throttle);
     let app = TestApp::start(&cloudwatch, |config| {
@@ -102,7 +102,7 @@ async fn a_message_is_held_until_its_counts_are_accepted() {
 /// A standard queue may redeliver a message in flight; then only the newest receipt handle deletes
 /// it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_given_out_again_is_joined_and_deleted_by_its_newest_receipt() {
+async fn redelivered_message_joins_and_is_deleted_by_its_newest_receipt_handle() {
     let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
     let hold = Hold::new();
     cloudwatch.set_mode(Fault::HoldUntilReleased(hold.clone()));
@@ -133,7 +133,7 @@ async fn a_message_given_out_again_is_joined_and_deleted_by_its_newest_receipt()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn deletions_that_fail_are_repeated_and_nothing_is_counted_again() {
+async fn failed_deletions_are_retried_and_nothing_is_counted_again() {
     for mode in [Mode::DeletesHalf, Mode::DeletesUnsaid, Mode::RefusesReceipts, Mode::Unavailable] {
         let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
         let hold = Hold::new();
@@ -185,7 +185,7 @@ async fn pollers_follow_the_load() {
 
 /// Above `held_messages` nothing is received, and other consumers still can.
 #[tokio::test(flavor = "multi_thread")]
-async fn no_more_is_held_than_configured() {
+async fn messages_in_flight_are_limited_as_configured() {
     let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
     let hold = Hold::new();
     cloudwatch.set_mode(Fault::HoldUntilReleased(hold.clone()));
@@ -213,7 +213,7 @@ async fn no_more_is_held_than_configured() {
 
 /// Unreadable content is data: counted, kept as a dead letter, deleted.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_read_is_counted_kept_and_deleted() {
+async fn unreadable_messages_are_counted_kept_and_deleted() {
     let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
     let folder = tempfile::tempdir().expect("a folder");
     let app = TestApp::start(&cloudwatch, |config| {
@@ -248,7 +248,7 @@ async fn what_cannot_be_read_is_counted_kept_and_deleted() {
 
 /// A queue that is unavailable is polled repeatedly, and does not affect others.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_queue_that_is_away_stops_nobody_else() {
+async fn unreachable_queue_stops_no_other_source() {
     let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
     sqs.queue().mode = Mode::Unavailable;
     let app = reading(&cloudwatch, queue_of(&sqs)).await;
@@ -276,7 +276,7 @@ fn daemon(cloudwatch: &FakeCloudWatch, sqs: &FakeSqs, more: &[(&str, &str)]) -> 
 
 /// Several daemons share a queue, one of them stops under load, and another replaces it.
 #[tokio::test(flavor = "multi_thread")]
-async fn daemons_share_a_queue_and_one_that_ends_gives_its_messages_back() {
+async fn daemons_share_a_queue_and_one_that_stops_returns_its_messages() {
     let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
     let mut traffic = Traffic::new(305);
     // Longer than the test: messages that are not returned would stay in the queue.
@@ -299,7 +299,7 @@ async fn daemons_share_a_queue_and_one_that_ends_gives_its_messages_back() {
 /// `published`: a kill between the acceptance of counts and the deletion of their messages doubles
 /// only the accepted counts; a kill before that doubles nothing.
 #[tokio::test(flavor = "multi_thread")]
-async fn kills_double_what_was_accepted_before_its_deletion_and_nothing_else() {
+async fn kills_double_only_counts_accepted_before_the_deletion() {
     for inside in [false, true] {
         let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
         let short = [("POSTMETER__SQS__0__VISIBILITY", "2s")];
@@ -344,7 +344,7 @@ async fn kills_double_what_was_accepted_before_its_deletion_and_nothing_else() {
 
 /// One, two, then four daemons: the same totals, and each receives a share.
 #[tokio::test(flavor = "multi_thread")]
-async fn each_of_several_daemons_takes_its_share() {
+async fn several_daemons_each_count_their_share() {
     const MESSAGES: u64 = 4000;
     for daemons in [1, 2, 4] {
         let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
@@ -375,7 +375,7 @@ async fn each_of_several_daemons_takes_its_share() {
 
 /// Messages that were received but not merged are available to others at once.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_waits_for_room_is_given_back_at_the_signal() {
+async fn messages_waiting_for_room_are_returned_at_the_signal() {
     let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
     cloudwatch.set_mode(Fault::Throttle);
     let mut app = TestApp::start(&cloudwatch, |config| {
@@ -401,7 +401,7 @@ async fn what_waits_for_room_is_given_back_at_the_signal() {
 /// `journaled` deletes messages that are on disk; after a restart in place, undeleted ones are
 /// known.
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_again_and_again_a_journaled_queue_is_counted_exactly() {
+async fn journaled_queue_is_counted_exactly_although_the_daemon_is_killed_repeatedly() {
     let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
     let folder = tempfile::tempdir().expect("a folder");
     let directory = folder.path().display().to_string();

@@ -122,7 +122,7 @@ async fn publisher_panic_drains_and_exits_1_with_its_counts_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn publisher_panic_that_does_not_come_again_loses_nothing_and_exits_1() {
+async fn publisher_panic_that_is_not_repeated_loses_nothing_and_exits_1() {
     let fake = FakeCloudWatch::start().await;
     let daemon = start(&fake, "publish=panic@1", &[]);
     let mut traffic = Traffic::new(402);
@@ -150,7 +150,7 @@ async fn publisher_panic_acknowledges_no_request_that_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dead_letter_keeper_panic_drains_and_exits_1() {
+async fn dead_letter_writer_panic_drains_and_exits_1() {
     let directory = tempfile::tempdir().expect("a directory");
     let place = directory.path().display().to_string();
     let fake = FakeCloudWatch::start().await;

@@ -194,7 +194,7 @@ fn hourly_limit_holds_across_a_new_table() {
 }
 
 /// However merges and seals interleave, the sealed epochs hold exactly what was merged, and each
-/// receipt is in the epoch of its counts and namespaces. Tables are replaced throughout, because no
+/// guard is in the epoch of its counts and namespaces. Tables are replaced throughout, because no
 /// series stays alive.
 #[test]
 fn merges_concurrent_with_seals_lose_nothing() {
@@ -228,7 +228,7 @@ fn merges_concurrent_with_seals_lose_nothing() {
     });
     sealed.push(aggregator.seal());
     let mut totals: BTreeMap<(Vec<u8>, Minute), u64> = BTreeMap::new();
-    let (mut receipts, mut entries, mut counts) = (0, 0, 0);
+    let (mut acks, mut entries, mut counts) = (0, 0, 0);
     for epoch in sealed {
         entries += epoch.counts.entries().len() as u64;
         for Entry { key, count } in epoch.counts.entries() {
@@ -236,15 +236,15 @@ fn merges_concurrent_with_seals_lose_nothing() {
             *totals.entry((series, key.minute())).or_default() += count;
             counts += count;
         }
-        for (receipt, namespaces) in epoch.receipts {
-            receipts += 1;
+        for (ack, namespaces) in epoch.acks {
+            acks += 1;
             assert_eq!(namespaces.len(), 1);
-            for share in receipt.split(namespaces.len()) {
+            for share in ack.split(namespaces.len()) {
                 share.settle();
             }
         }
     }
-    assert_eq!((receipts, counts), (8_000, 8_000 * 4));
+    assert_eq!((acks, counts), (8_000, 8_000 * 4));
     assert_eq!((aggregator.pending.entries(), aggregator.pending.counts()), (entries, counts));
     assert_eq!(totals.len(), 2 * (7 + 5) + 8_000);
     let Admission::Known(waiter) =

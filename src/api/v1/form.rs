@@ -15,10 +15,10 @@ pub(super) struct RequestForm(BTreeMap<String, String>);
 const NOT_IN_V1: [EventType; 2] = [EventType::DeliveryDelay, EventType::Subscription];
 
 /// The names in version 1 and in version 2.
-type Names = (&'static str, &'static str);
+type MemberNames = (&'static str, &'static str);
 
 /// Destinations that forward, with their members.
-const DESTINATIONS: [(Names, &[Names]); 2] = [
+const DESTINATIONS: [(MemberNames, &[MemberNames]); 2] = [
     (
         ("KinesisFirehoseDestination", "KinesisFirehoseDestination"),
         &[("IAMRoleARN", "IamRoleArn"), ("DeliveryStreamARN", "DeliveryStreamArn")],

@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn another_process_has_other_counters() {
+    fn counters_of_another_process_are_an_error() {
         assert_eq!(snapshot(12, 5, 300).since(&snapshot(2, 5, 100)), None);
     }
 }

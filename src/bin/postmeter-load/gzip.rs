@@ -97,7 +97,7 @@ mod tests {
 
     /// For any parts in any order, the member expands to their contents in this order.
     #[test]
-    fn parts_make_one_member() {
+    fn gzip_parts_make_one_member() {
         let mut rng = fastrand::Rng::with_seed(9);
         for _ in 0..50 {
             let contents: Vec<Vec<u8>> = (0..rng.usize(0..5))

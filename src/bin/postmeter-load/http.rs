@@ -21,7 +21,7 @@ use super::gzip::{HEADER, Member, Part};
 use super::output::Notices;
 use super::plan::Parcel;
 use super::retry::Retry;
-use super::run::{Sender, Sent};
+use super::sender::{Sender, Sent};
 use super::tally::{Fate, Live, Tally};
 use super::traffic::Record;
 

@@ -18,11 +18,13 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod controls;
 mod daemon;
 mod definitions;
 mod file;
 mod gzip;
 mod http;
+mod job;
 mod line;
 mod output;
 mod pace;
@@ -32,6 +34,7 @@ mod record;
 mod report;
 mod retry;
 mod run;
+mod sender;
 mod series;
 mod stream;
 mod tally;

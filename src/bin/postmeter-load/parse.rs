@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_urls_and_shares() {
+    fn sizes_urls_and_shares_are_parsed() {
         assert_eq!(body_bytes("1MiB"), Ok(1 << 20));
         assert_eq!(bytes("1GB"), Ok(1_000_000_000));
         for wrong in ["0", "", "-1", "1 apple", "1GiB"] {

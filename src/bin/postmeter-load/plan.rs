@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pool_without_an_end_goes_round() {
+    fn pool_without_an_end_is_sent_in_turn() {
         let plan = plan(3, None);
         let contents: Vec<_> = (0..7).map(|at| plan.parcel(at).unwrap().content).collect();
         assert_eq!(contents, [1, 2, 3, 1, 2, 3, 1]);
@@ -132,7 +132,7 @@ mod tests {
 
     /// For every number of events and size of pool, the parcels hold exactly as many.
     #[test]
-    fn the_events_are_exactly_as_many_as_wanted() {
+    fn plan_has_exactly_the_requested_number_of_events() {
         for many in 1..5 {
             for events in 1..60 {
                 let plan = plan(many, Some(events));

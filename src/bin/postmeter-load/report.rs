@@ -11,7 +11,7 @@ use hdrhistogram::Histogram;
 use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 
-use super::run::{Job, Ran};
+use super::job::{Job, RunResult};
 use super::verify::{Comparison, Settled};
 
 /// The report of a run. Its fields are those of the JSON.
@@ -93,11 +93,11 @@ pub(crate) struct DaemonCost {
 impl Report {
     pub(crate) fn new(
         job: &Job<'_>,
-        ran: &Ran,
+        result: &RunResult,
         settled: Settled,
         resident_bytes_peak: u64,
     ) -> Self {
-        let Ran { tally, .. } = ran;
+        let RunResult { tally, .. } = result;
         let sent = tally.events + tally.in_doubt;
         let daemon = settled.daemon.map(|since| DaemonCost {
             cost: Cost::new(since.cpu_seconds, sent),
@@ -112,7 +112,7 @@ impl Report {
             seed: job.traffic.seed,
             connections: job.pace.connections,
             rate: job.pace.rate,
-            interrupted: ran.interrupted,
+            interrupted: result.interrupted,
             requests: tally.requests,
             bytes: tally.bytes,
             events: Events {
@@ -120,13 +120,13 @@ impl Report {
                 in_doubt: tally.in_doubt,
                 not_delivered: tally.not_delivered,
                 perhaps_twice: tally.perhaps_twice,
-                unsent: ran.unsent,
+                unsent: result.unsent,
             },
-            throughput: Throughput::new(ran),
+            throughput: Throughput::new(result),
             latency: Latency::new(&tally.latency, job.pace.rate.is_some()),
             refusals: tally.refusals.clone(),
             retries: tally.retries,
-            sender: Cost::new(ran.cpu_seconds, sent),
+            sender: Cost::new(result.cpu_seconds, sent),
             daemon,
             verify: settled.comparison,
         }
@@ -248,8 +248,8 @@ impl Report {
 
 impl Throughput {
     #[expect(clippy::cast_precision_loss, reason = "figures for people")]
-    fn new(ran: &Ran) -> Self {
-        let (seconds, measured) = (ran.measured.as_secs_f64(), ran.tally.measured);
+    fn new(result: &RunResult) -> Self {
+        let (seconds, measured) = (result.measured.as_secs_f64(), result.tally.measured);
         let rate = |count: u64| if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
         Self {
             seconds,

@@ -1,62 +1,37 @@
 //! A run: connections that send due parcels, and the report at the end.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context;
 use hyper::Uri;
-use indicatif::{HumanCount, ProgressBar};
 use postmeter::cli::Exit;
 use postmeter::clock::Clock;
 use postmeter::http::HttpClient;
 use postmeter::telemetry::Process;
 use tokio::net::TcpStream;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::args::{CheckArgs, FirehoseHttpArgs, FirehoseStreamArgs, PaceArgs, TrafficArgs};
+use super::args::{FirehoseHttpArgs, FirehoseStreamArgs};
+use super::controls::RunControls;
 use super::daemon::Daemon;
 use super::definitions;
 use super::http::{self, HttpSender, HttpStream, Tail};
-use super::output::{Notices, bar, complain};
-use super::pace::{Pace, Schedule};
+use super::job::{Job, RunResult};
+use super::output::{Notices, complain};
+use super::pace::Schedule;
 use super::plan::{Parcel, Plan};
 use super::report::Report;
-use super::series::SeriesTable;
+use super::sender::Sender;
 use super::stream::{self, DeliveryStream, StreamSender};
 use super::tally::{Live, Tally};
 use super::traffic::Traffic;
 use super::verify::{self, Settled, Verifier};
 use super::web;
 
-/// Sends parcels over one connection, each until it is accepted or given up.
-pub(crate) trait Sender: Send + 'static {
-    type Content: Send + Sync + 'static;
-
-    /// Sends a parcel and records its truth.
-    fn send(
-        &mut self,
-        parcel: &Parcel<Self::Content>,
-        now_ms: i64,
-        tally: &mut Tally,
-    ) -> impl Future<Output = Sent> + Send;
-}
-
-/// The outcome of sending a parcel.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Sent {
-    /// Bytes on the wire.
-    pub bytes: u64,
-    /// Whether the whole parcel was accepted.
-    pub whole: bool,
-}
-
-/// The default duration of a run.
-const DURATION: Duration = Duration::from_secs(30);
 /// How long to wait for the endpoint at the start.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// How often the daemon's memory is sampled.
@@ -64,52 +39,15 @@ const SAMPLES: Duration = Duration::from_secs(1);
 /// Maximum bytes of all parcels of a pool: 4 GiB.
 const POOL_BYTES_MAX: usize = 4 << 30;
 
-/// The parts of a run that do not depend on its target.
-struct Surroundings {
-    live: Arc<Live>,
-    bar: ProgressBar,
-    /// Send nothing new.
-    stop: CancellationToken,
-    /// Abort requests in flight.
-    abort: CancellationToken,
-    by_events: bool,
-}
-
-/// The options of a run.
-pub(crate) struct Job<'a> {
-    pub target: String,
-    pub traffic: &'a TrafficArgs,
-    pub pace: &'a PaceArgs,
-    pub check: &'a CheckArgs,
-}
-
-/// The result of a run.
-pub(crate) struct Ran {
-    pub tally: Tally,
-    pub interrupted: bool,
-    /// Events that were due but never sent.
-    pub unsent: u64,
-    /// From the end of the warm-up to the last response.
-    pub measured: Duration,
-    /// CPU of this process while it sent.
-    pub cpu_seconds: Option<f64>,
-}
-
-// === impl Sent ===
-
-impl Sent {
-    pub(crate) const NOTHING: Self = Self { bytes: 0, whole: false };
-}
-
 /// Runs the command `firehose-http`.
 pub(crate) async fn firehose_http(args: &FirehoseHttpArgs) -> anyhow::Result<Exit> {
     let Some(truth) = definitions::truth(&args.traffic) else { return Ok(Exit::Usage) };
     if !pool_fits(args.traffic.pool, args.body_bytes) {
         return Ok(Exit::Usage);
     }
-    let around = Surroundings::new(&args.pace);
-    let notices = Notices::new(around.bar.clone());
-    let stream = HttpStream::new(args, notices, Arc::clone(&around.live), around.abort.clone());
+    let controls = RunControls::new(&args.pace);
+    let notices = Notices::new(controls.bar.clone());
+    let stream = HttpStream::new(args, notices, Arc::clone(&controls.live), controls.abort.clone());
     let stream = match stream {
         Ok(stream) => Arc::new(stream),
         Err(error) => {
@@ -119,7 +57,7 @@ pub(crate) async fn firehose_http(args: &FirehoseHttpArgs) -> anyhow::Result<Exi
     };
     reach(&args.url).await?;
     let mut traffic = Traffic::new(&args.traffic, Clock::System.now_ms());
-    let plan = around.plan(&args.traffic, &args.pace, |events_max, series| {
+    let plan = controls.plan(&args.traffic, &args.pace, |events_max, series| {
         let records = traffic.fill(args.body_bytes, usize::MAX, events_max, http::cost);
         Parcel::new(Tail::new(&records, args.gzip), &records, &truth, series)
     });
@@ -134,7 +72,7 @@ pub(crate) async fn firehose_http(args: &FirehoseHttpArgs) -> anyhow::Result<Exi
         pace: &args.pace,
         check: &args.check,
     };
-    run(&job, plan, senders.collect(), around).await
+    run(&job, plan, senders.collect(), controls).await
 }
 
 /// Runs the command `firehose-stream`.
@@ -143,12 +81,13 @@ pub(crate) async fn firehose_stream(args: &FirehoseStreamArgs) -> anyhow::Result
     if !pool_fits(args.traffic.pool, args.body_bytes) {
         return Ok(Exit::Usage);
     }
-    let around = Surroundings::new(&args.pace);
-    let notices = Notices::new(around.bar.clone());
-    let stream = DeliveryStream::new(args, notices, Arc::clone(&around.live), around.abort.clone());
+    let controls = RunControls::new(&args.pace);
+    let notices = Notices::new(controls.bar.clone());
+    let stream =
+        DeliveryStream::new(args, notices, Arc::clone(&controls.live), controls.abort.clone());
     let stream = Arc::new(stream.await?);
     let mut traffic = Traffic::new(&args.traffic, Clock::System.now_ms());
-    let plan = around.plan(&args.traffic, &args.pace, |events_max, series| {
+    let plan = controls.plan(&args.traffic, &args.pace, |events_max, series| {
         let records = traffic.fill(args.body_bytes, stream::RECORDS_MAX, events_max, |bytes| bytes);
         Parcel::new(stream::batch(&records, &truth, series), &records, &truth, series)
     });
@@ -159,7 +98,7 @@ pub(crate) async fn firehose_stream(args: &FirehoseStreamArgs) -> anyhow::Result
         pace: &args.pace,
         check: &args.check,
     };
-    run(&job, plan, senders.collect(), around).await
+    run(&job, plan, senders.collect(), controls).await
 }
 
 fn pool_fits(pool: usize, body_bytes: usize) -> bool {
@@ -200,7 +139,7 @@ async fn run<S: Sender>(
     job: &Job<'_>,
     plan: Plan<S::Content>,
     senders: Vec<S>,
-    around: Surroundings,
+    controls: RunControls,
 ) -> anyhow::Result<Exit> {
     let plan = Arc::new(plan);
     let daemon = match &job.check.admin {
@@ -216,12 +155,12 @@ async fn run<S: Sender>(
         None => None,
     };
     let sampling = daemon.as_ref().map(|daemon| daemon.sample(SAMPLES));
-    let ran = send(job, &plan, senders, &around).await?;
-    let truth = plan.series.ranges(&ran.tally.account);
+    let result = send(job, &plan, senders, &controls).await?;
+    let truth = plan.series.ranges(&result.tally.account);
     let settling = verify::settle(job.check.settle, verifier.as_ref(), daemon.as_ref(), &truth);
     let settled = tokio::select! {
         settled = settling => settled,
-        () = around.abort.cancelled() => Err(anyhow::anyhow!("interrupted")),
+        () = controls.abort.cancelled() => Err(anyhow::anyhow!("interrupted")),
     };
     // Report the measurements even if the comparison fails.
     let is_settled = settled.is_ok();
@@ -233,7 +172,7 @@ async fn run<S: Sender>(
         Some(sampling) => sampling.stop().await,
         None => 0,
     };
-    let report = Report::new(job, &ran, settled, peak);
+    let report = Report::new(job, &result, settled, peak);
     report.print()?;
     if let Some(path) = &job.check.json {
         report.write(path)?;
@@ -245,14 +184,14 @@ async fn send<S: Sender>(
     job: &Job<'_>,
     plan: &Arc<Plan<S::Content>>,
     senders: Vec<S>,
-    around: &Surroundings,
-) -> anyhow::Result<Ran> {
+    controls: &RunControls,
+) -> anyhow::Result<RunResult> {
     let cpu_before = Process::read();
     let schedule = Arc::new(Schedule::new(job.pace(), Instant::now()));
     let mut workers = JoinSet::new();
     for sender in senders {
         let (plan, schedule) = (Arc::clone(plan), Arc::clone(&schedule));
-        let (live, stop) = (Arc::clone(&around.live), around.stop.clone());
+        let (live, stop) = (Arc::clone(&controls.live), controls.stop.clone());
         workers.spawn(work(sender, plan, schedule, live, stop));
     }
     let mut tally = Tally::new();
@@ -265,18 +204,18 @@ async fn send<S: Sender>(
                 Some(worker) => tally.merge(&worker.context("a connection's task failed")?),
                 None => break,
             },
-            _ = ticks.tick() => around.show(started),
+            _ = ticks.tick() => controls.show(started),
         }
     }
-    around.bar.finish_and_clear();
+    controls.bar.finish_and_clear();
     let cpu_seconds = cpu_before
         .zip(Process::read())
         .map(|(before, after)| after.cpu_seconds - before.cpu_seconds);
     let from = schedule.measured_from();
     let measured = tally.measured.last.map_or(Duration::ZERO, |last| last - from);
-    let interrupted = around.stop.is_cancelled();
+    let interrupted = controls.stop.is_cancelled();
     let unsent = if interrupted { 0 } else { schedule.unsent(plan) };
-    Ok(Ran { tally, interrupted, unsent, measured, cpu_seconds })
+    Ok(RunResult { tally, interrupted, unsent, measured, cpu_seconds })
 }
 
 /// One connection.
@@ -310,79 +249,4 @@ async fn work<S: Sender>(
         }
     }
     tally
-}
-
-// === impl Surroundings ===
-
-impl Surroundings {
-    /// The first SIGINT or SIGTERM stops sending; the second aborts requests in flight.
-    fn new(pace: &PaceArgs) -> Self {
-        let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
-        let (first, second) = (stop.clone(), abort.clone());
-        tokio::spawn(async move {
-            signalled().await;
-            complain("stopping; send the signal again to stop immediately");
-            first.cancel();
-            signalled().await;
-            second.cancel();
-        });
-        let length = pace.events.or_else(|| {
-            let time = pace.duration.unwrap_or(DURATION) + pace.warm_up;
-            Some(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
-        });
-        let bar = bar(length, "{bar:30} {elapsed} {msg}");
-        Self { live: Arc::default(), bar, stop, abort, by_events: pace.events.is_some() }
-    }
-
-    fn plan<P>(
-        &self,
-        traffic: &TrafficArgs,
-        pace: &PaceArgs,
-        make: impl FnMut(u64, &mut SeriesTable) -> Parcel<P>,
-    ) -> Plan<P> {
-        self.bar.set_message("generating events");
-        let plan = Plan::new(traffic.pool, pace.events, make);
-        self.bar.reset_elapsed();
-        plan
-    }
-
-    fn show(&self, started: Instant) {
-        let (events, took) = (self.live.events.load(Ordering::Relaxed), started.elapsed());
-        let refusals = self.live.refusals.load(Ordering::Relaxed);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            clippy::cast_precision_loss,
-            reason = "shown"
-        )]
-        let rate = (events as f64 / took.as_secs_f64().max(0.001)) as u64;
-        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        self.bar.set_position(if self.by_events { events } else { took_ms });
-        let (events, rate) = (HumanCount(events), HumanCount(rate));
-        self.bar.set_message(format!("{events} events, {rate}/s, {refusals} refusals"));
-    }
-}
-
-async fn signalled() {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        // Without signals, the run ends on its own.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-}
-
-// === impl Job ===
-
-impl Job<'_> {
-    fn pace(&self) -> Pace {
-        let PaceArgs { rate, duration, events, warm_up, .. } = *self.pace;
-        // A number of events also ends the run.
-        let duration = duration.or_else(|| events.is_none().then_some(DURATION));
-        Pace { rate, duration, warm_up }
-    }
 }

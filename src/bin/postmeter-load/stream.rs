@@ -22,7 +22,7 @@ use super::args::FirehoseStreamArgs;
 use super::output::Notices;
 use super::plan::Parcel;
 use super::retry::Retry;
-use super::run::{Sender, Sent};
+use super::sender::{Sender, Sent};
 use super::series::{Counts, SeriesTable};
 use super::tally::{Live, Tally};
 use super::traffic::Record;

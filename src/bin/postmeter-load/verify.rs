@@ -36,16 +36,16 @@ const LISTED_MAX: usize = 10;
 const QUERIES_MAX: usize = 500;
 
 /// Counts by series and minute.
-type Held = BTreeMap<DatumKey, u64>;
+type HeldCounts = BTreeMap<DatumKey, u64>;
 
 /// The holder of the counts to compare, and its counts before the run.
 pub(crate) struct Verifier {
-    place: Place,
+    holder: CountsHolder,
     namespaces: BTreeSet<String>,
-    before: Held,
+    before: HeldCounts,
 }
 
-enum Place {
+enum CountsHolder {
     Recorder { client: Box<HttpClient>, uri: Uri },
     Aws(Client),
 }
@@ -103,12 +103,12 @@ pub(crate) async fn settle(
     let deadline = Instant::now() + patience;
     // Reading CloudWatch takes time, and money.
     let shortest = match verifier {
-        Some(Verifier { place: Place::Aws(_), .. }) => Duration::from_secs(5),
+        Some(Verifier { holder: CountsHolder::Aws(_), .. }) => Duration::from_secs(5),
         _ => Duration::from_millis(200),
     };
     let mut good_since = None;
     loop {
-        let looked = Instant::now();
+        let checked_at = Instant::now();
         let mut settled = Settled::default();
         if let Some(daemon) = daemon {
             settled.daemon = Some(daemon.since().await?);
@@ -120,9 +120,9 @@ pub(crate) async fn settle(
         let pending = settled.daemon.map_or(0, |daemon| daemon.pending_entries);
         let differs = settled.comparison.as_ref().is_some_and(|comparison| !comparison.passed);
         let is_good = pending == 0 && !differs;
-        good_since = if is_good { good_since.or(Some(looked)) } else { None };
+        good_since = if is_good { good_since.or(Some(checked_at)) } else { None };
         let steady = if daemon.is_some() || verifier.is_none() { Duration::ZERO } else { STEADY };
-        let is_sure = good_since.is_some_and(|since| looked >= since + steady);
+        let is_sure = good_since.is_some_and(|since| checked_at >= since + steady);
         if is_sure || Instant::now() >= deadline {
             bar.finish_and_clear();
             return Ok(settled);
@@ -130,7 +130,7 @@ pub(crate) async fn settle(
         let missing = settled.comparison.map_or(0, |comparison| comparison.counts_missing);
         bar.set_message(format!("settling: {pending} entries pending, {missing} counts missing"));
         // Polling must not become the load.
-        let pause = shortest.max(looked.elapsed() * 4);
+        let pause = shortest.max(checked_at.elapsed() * 4);
         sleep(pause.min(deadline - Instant::now())).await;
     }
 }
@@ -143,33 +143,33 @@ impl Verifier {
     /// # Errors
     /// The holder of the counts does not respond.
     pub(crate) async fn prepare(
-        at_place: &VerifyAt,
+        verify_at: &VerifyAt,
         namespace: &str,
         series: &SeriesTable,
     ) -> anyhow::Result<Self> {
-        let place = match at_place {
+        let holder = match verify_at {
             VerifyAt::Recorder(uri) => {
-                Place::Recorder { client: Box::new(client(uri)?), uri: at(uri, "/series")? }
+                CountsHolder::Recorder { client: Box::new(client(uri)?), uri: at(uri, "/series")? }
             }
             VerifyAt::Aws => {
                 let sdk = aws_config::load_defaults(BehaviorVersion::v2026_01_12()).await;
                 sdk.region().context("no AWS region: set AWS_REGION")?;
-                Place::Aws(Client::new(&sdk))
+                CountsHolder::Aws(Client::new(&sdk))
             }
         };
         let mut namespaces: BTreeSet<_> =
             series.keys().map(|series| series.namespace.clone()).collect();
         namespaces.insert(namespace.to_owned());
-        let mut verifier = Self { place, namespaces, before: Held::new() };
+        let mut verifier = Self { holder, namespaces, before: HeldCounts::new() };
         verifier.before = verifier.held(series.keys()).await?;
         Ok(verifier)
     }
 
     /// The current counts. CloudWatch is queried for these series; a recorder also returns others.
-    async fn held(&self, series: impl Iterator<Item = &DatumKey>) -> anyhow::Result<Held> {
-        match &self.place {
-            Place::Recorder { client, uri } => {
-                let mut held = Held::new();
+    async fn held(&self, series: impl Iterator<Item = &DatumKey>) -> anyhow::Result<HeldCounts> {
+        match &self.holder {
+            CountsHolder::Recorder { client, uri } => {
+                let mut held = HeldCounts::new();
                 for line in get(client, uri).await?.lines() {
                     let line: Line = serde_json::from_str(line)
                         .with_context(|| format!("{uri} is not a recorder's"))?;
@@ -182,14 +182,14 @@ impl Verifier {
                 }
                 Ok(held)
             }
-            Place::Aws(client) => read_cloudwatch(client, series).await,
+            CountsHolder::Aws(client) => read_cloudwatch(client, series).await,
         }
     }
 
     fn compare(
         &self,
         truth: &BTreeMap<DatumKey, Range>,
-        held: &Held,
+        held: &HeldCounts,
         daemon: Option<Since>,
     ) -> Comparison {
         let mut all: BTreeMap<&DatumKey, (Range, u64)> =
@@ -246,18 +246,18 @@ impl Difference {
 async fn read_cloudwatch(
     client: &Client,
     series: impl Iterator<Item = &DatumKey>,
-) -> anyhow::Result<Held> {
+) -> anyhow::Result<HeldCounts> {
     let series: BTreeSet<_> = series.collect();
     let minutes = || series.iter().map(|series| series.minute);
     let (Some(first), Some(last)) = (minutes().min(), minutes().max()) else {
-        return Ok(Held::new());
+        return Ok(HeldCounts::new());
     };
     let metrics: BTreeSet<_> = series
         .iter()
         .map(|series| (&series.namespace, &series.metric, &series.dimensions))
         .collect();
     let metrics: Vec<_> = metrics.into_iter().collect();
-    let mut held = Held::new();
+    let mut held = HeldCounts::new();
     for metrics in metrics.chunks(QUERIES_MAX) {
         let queries = metrics.iter().enumerate().map(|(at, (namespace, metric, dimensions))| {
             let dimensions = dimensions
@@ -322,13 +322,13 @@ mod tests {
     }
 
     fn compare(held: &[(&str, u64)], doubtful_counts: u64, dropped_counts: u64) -> Comparison {
-        let before = Held::from([(series("Send"), 5)]);
-        let place = Place::Aws(Client::from_conf(
+        let before = HeldCounts::from([(series("Send"), 5)]);
+        let holder = CountsHolder::Aws(Client::from_conf(
             aws_sdk_cloudwatch::Config::builder()
                 .behavior_version(BehaviorVersion::v2026_01_12())
                 .build(),
         ));
-        let verifier = Verifier { place, namespaces: BTreeSet::new(), before };
+        let verifier = Verifier { holder, namespaces: BTreeSet::new(), before };
         let truth = BTreeMap::from([
             (series("Send"), Range { least: 10, most: 10 }),
             (series("Open"), Range { least: 4, most: 7 }),
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_held_before_is_taken_off_and_ranges_are_exact() {
+    fn counts_before_the_run_are_subtracted_and_ranges_are_exact() {
         for open in 4..=7 {
             let comparison = compare(&[("Send", 15), ("Open", open)], 0, 0);
             assert!(comparison.passed && comparison.exact, "{comparison:?}");
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn differences_pass_up_to_the_doubt_that_is_named() {
+    fn differences_pass_up_to_the_reported_doubt() {
         let too_many = [("Send", 18), ("Open", 4)];
         assert!(compare(&too_many, 3, 0).passed);
         assert!(!compare(&too_many, 3, 0).exact);
@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn a_series_that_nobody_sent_is_a_difference() {
+    fn series_that_was_not_sent_is_a_difference() {
         let comparison = compare(&[("Send", 15), ("Open", 4), ("Click", 1)], 0, 0);
         assert!(!comparison.passed);
         assert_eq!(comparison.differences[0].metric, "Click");

@@ -19,7 +19,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use super::Exit;
 use super::args::DemoArgs;
 use super::output::warn_user;
-use crate::app::{App, EXAMPLE_DEFINITIONS, Surroundings};
+use crate::app::{App, EXAMPLE_DEFINITIONS, Environment};
 use crate::clock::Clock;
 use crate::config::{AccessKey, Config, Publish};
 use crate::ses::Minute;
@@ -38,7 +38,7 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
 
 async fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
     let key = format!("{:032x}", fastrand::u128(..));
-    let app = App::bind(config(&key), Surroundings::default()).await?;
+    let app = App::bind(config(&key), Environment::default()).await?;
     let (http, admin) = (app.http_address()?, app.admin_address()?);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let daemon = tokio::spawn(app.run(async {

@@ -14,7 +14,7 @@ use super::count::print;
 use super::output::{print_lines, warn_user};
 use super::serve::refuse_start;
 use super::{Exit, settings};
-use crate::app::{Replay, ReplayError, ReplayOutcome, ReplaySettings, Surroundings};
+use crate::app::{Environment, Replay, ReplayError, ReplayOutcome, ReplaySettings};
 use crate::config::Config;
 use crate::replay::{ListingError, TimeRange};
 use crate::telemetry::init_logs;
@@ -77,7 +77,7 @@ async fn replay(
     let bar = ReplayBar::new();
     let say = bar.say();
     // Boxed, because the future is large and used only once.
-    let plan = Box::pin(Replay::plan(config, Surroundings::default(), settings, say));
+    let plan = Box::pin(Replay::plan(config, Environment::default(), settings, say));
     let replay = tokio::select! {
         replay = plan => replay,
         () = &mut stop => {

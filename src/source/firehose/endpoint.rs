@@ -11,13 +11,13 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 
-use super::answer::answer;
-use super::head::{ACCESS_KEY, Head, REQUEST_ID, REQUEST_ID_BYTES_MAX, header_text};
+use super::head::{ACCESS_KEY, DeliveryHead, REQUEST_ID, REQUEST_ID_BYTES_MAX, header_text};
+use super::response::http_response;
 use crate::ack::{Admission, Refusal, RefusalReason, RequestId, SourceKind, Ticket, Waiter};
 use crate::intake::body::{ExpandedBody, discard, expand, read};
 use crate::intake::{
-    AccessKeys, Budget, Charge, Committed, Intake, LetterContent, MeteredBatch, Named, Over,
-    Response, SourceIntake, catch_panic, is_quick,
+    AccessKeys, Budget, Charge, CommittedRequest, Intake, LetterContent, MeteredBatch, RequestKey,
+    Response, SourceIntake, StopReason, catch_panic, is_quick,
 };
 use crate::pipeline::Batch;
 use crate::printable::shown;
@@ -34,7 +34,7 @@ const LETTERS_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Settings of the endpoint.
 #[derive(Clone, Debug)]
-pub struct FirehoseSettings {
+pub(crate) struct FirehoseSettings {
     pub access_keys: AccessKeys,
     pub body_bytes: usize,
     /// Maximum time until the response: `settle_deadline` when it waits for counts.
@@ -43,7 +43,7 @@ pub struct FirehoseSettings {
 
 /// The endpoint. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct FirehoseEndpoint(Arc<FirehoseShared>);
+pub(crate) struct FirehoseEndpoint(Arc<FirehoseShared>);
 
 #[derive(Debug)]
 struct FirehoseShared {
@@ -55,7 +55,7 @@ struct FirehoseShared {
 }
 
 /// The response to a delivery, before it is formatted.
-struct Reply {
+struct DeliveryResponse {
     request_id: String,
     response: Response,
 }
@@ -71,8 +71,8 @@ struct AdmittedRequest {
 }
 
 /// A delivery whose body has arrived.
-struct RequestWork {
-    head: Head,
+struct ReceivedDelivery {
+    head: DeliveryHead,
     body: Bytes,
     budget: Budget,
     /// The ID from the header, or else from the body.
@@ -82,7 +82,7 @@ struct RequestWork {
 }
 
 /// The result of reading a body.
-enum CountedRequest {
+enum BodyReading {
     /// The counts, and the decompressed body in case it must be read again.
     New(Box<Batch>, ExpandedBody),
     /// The ID in the body is already known.
@@ -90,7 +90,7 @@ enum CountedRequest {
 }
 
 /// The ID of a rejected delivery, and the reason.
-type Refused = (String, Refusal);
+type RefusedDelivery = (String, Refusal);
 
 /// Reads a body up to its records.
 fn read_head<'b>(
@@ -104,7 +104,7 @@ fn read_head<'b>(
 /// Reads a body into a batch like `blank`.
 fn read_again(body: &ExpandedBody, blank: &Batch, intake: &Intake) -> Result<Batch, Refusal> {
     let rules = blank.rules();
-    let fresh = || blank.blank(intake.letters());
+    let fresh = || blank.blank(intake.dead_letter_batch());
     let request = read_head(body, rules.interest());
     let batch = request.and_then(|request| request.read(rules.interest(), fresh));
     batch.map_err(|why| Refusal::new(RefusalReason::BadRequest, why))
@@ -114,7 +114,11 @@ fn read_again(body: &ExpandedBody, blank: &Batch, intake: &Intake) -> Result<Bat
 
 impl FirehoseEndpoint {
     #[must_use]
-    pub fn new(settings: FirehoseSettings, source: SourceIntake, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(
+        settings: FirehoseSettings,
+        source: SourceIntake,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         let warnings = LogLimiter::new(Duration::from_secs(10), Arc::clone(&metrics));
         let unauthorized = Semaphore::new(UNAUTHORIZED_AT_ONCE);
         Self(Arc::new(FirehoseShared { settings, source, metrics, unauthorized, warnings }))
@@ -128,10 +132,10 @@ impl FirehoseEndpoint {
         ticket: Option<(RequestId, Ticket)>,
         request_id: String,
         refusal: Refusal,
-    ) -> Refused {
+    ) -> RefusedDelivery {
         let Some((id, ticket)) = ticket else { return (request_id, refusal) };
-        let named = Named { source, request: &request_id, ids: &[id] };
-        let refusal = self.0.source.refuse(named, ticket, refusal, LetterContent::None);
+        let key = RequestKey { source, request: &request_id, ids: &[id] };
+        let refusal = self.0.source.refuse(key, ticket, refusal, LetterContent::None);
         (request_id, refusal)
     }
 
@@ -140,25 +144,26 @@ impl FirehoseEndpoint {
     }
 
     /// Processes one delivery.
-    pub async fn deliver(&self, request: Request<Body>) -> axum::http::Response<Body> {
+    pub(crate) async fn deliver(&self, request: Request<Body>) -> axum::http::Response<Body> {
         let shared = &self.0;
         let started = Instant::now();
         let (head, mut body) = request.into_parts();
         let head_id = header_text(&head.headers, REQUEST_ID);
         let span = tracing::info_span!("request", source = "firehose", id = head_id.map(shown));
-        let reply = self.take(&head.headers, head.uri.path(), &mut body).instrument(span).await;
-        let Reply { request_id, response } = reply;
+        let responding =
+            self.process(&head.headers, head.uri.path(), &mut body).instrument(span).await;
+        let DeliveryResponse { request_id, response } = responding;
         shared.metrics.request(response.outcome, started.elapsed());
         let (status, error) = (response.status(), response.error.as_deref());
-        let mut answer = answer(status, &request_id, self.intake().clock.now_ms(), error);
+        let mut http = http_response(status, &request_id, self.intake().clock.now_ms(), error);
         if status == 401 {
             // A sender without a valid key must reconnect.
-            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            http.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        answer
+        http
     }
 
-    async fn take(&self, headers: &HeaderMap, path: &str, body: &mut Body) -> Reply {
+    async fn process(&self, headers: &HeaderMap, path: &str, body: &mut Body) -> DeliveryResponse {
         let shared = &self.0;
         let body_bytes = shared.settings.body_bytes;
         let echo = header_text(headers, REQUEST_ID).unwrap_or_default().to_owned();
@@ -171,18 +176,18 @@ impl FirehoseEndpoint {
                 discard(body, UNAUTHORIZED_DISCARD_MAX).await;
             }
             let refusal = Refusal::new(RefusalReason::Unauthorized, "missing or wrong access key");
-            return Reply::refused(echo, refusal);
+            return DeliveryResponse::refused(echo, refusal);
         }
-        let taken = match Head::read(headers, path) {
+        let admitted = match DeliveryHead::read(headers, path) {
             Ok(head) => self.admit(head, body).await,
             Err(refusal) => Err((echo, refusal)),
         };
-        match taken {
-            Ok(taken) => {
-                if taken.charge.is_none() {
+        match admitted {
+            Ok(admitted) => {
+                if admitted.charge.is_none() {
                     discard(body, body_bytes).await;
                 }
-                self.wait(taken).await
+                self.wait(admitted).await
             }
             Err((request_id, refusal)) => {
                 if shared.warnings.allow() {
@@ -190,13 +195,17 @@ impl FirehoseEndpoint {
                     tracing::warn!(reason, why = %refusal.message, "delivery rejected");
                 }
                 discard(body, body_bytes.saturating_mul(2)).await;
-                Reply::refused(request_id, refusal)
+                DeliveryResponse::refused(request_id, refusal)
             }
         }
     }
 
     /// Looks up the ID, reads the body, and processes it even if the connection closes.
-    async fn admit(&self, head: Head, body: &mut Body) -> Result<AdmittedRequest, Refused> {
+    async fn admit(
+        &self,
+        head: DeliveryHead,
+        body: &mut Body,
+    ) -> Result<AdmittedRequest, RefusedDelivery> {
         let mut ticket = None;
         if let Some(request_id) = &head.request_id {
             let id = RequestId::new(SourceKind::Firehose, &head.source, request_id.as_bytes());
@@ -214,12 +223,12 @@ impl FirehoseEndpoint {
             Err(refusal) => return Err(self.refuse(&head.source, ticket, echo, refusal)),
         };
         let budget = self.intake().budget(charge);
-        let mut work = RequestWork { request_id: echo.clone(), head, body, budget, ticket };
+        let mut work = ReceivedDelivery { request_id: echo.clone(), head, body, budget, ticket };
         if is_quick(&work.body) && !self.intake().commit_may_wait() {
             // No other thread is woken, and nothing can interrupt this.
             work.budget.set_quick(true);
             match catch_panic(|| self.count(&mut work)) {
-                Ok(Err(Over::NotQuick)) => work.budget.set_quick(false),
+                Ok(Err(StopReason::NotQuick)) => work.budget.set_quick(false),
                 Ok(counted) => return self.commit(work, counted).await,
                 Err(refusal) => {
                     return Err(self.refuse(&work.head.source, work.ticket, echo, refusal));
@@ -241,7 +250,7 @@ impl FirehoseEndpoint {
     }
 
     /// Counts a body on a thread of its own, and merges it.
-    async fn work(self, mut work: RequestWork) -> Result<AdmittedRequest, Refused> {
+    async fn work(self, mut work: ReceivedDelivery) -> Result<AdmittedRequest, RefusedDelivery> {
         let (echo, endpoint) = (work.request_id.clone(), self.clone());
         // Caught here, where the ticket is, so that every request waiting for this ID is rejected
         // too.
@@ -251,7 +260,7 @@ impl FirehoseEndpoint {
         };
         match self.intake().run(count).await {
             Ok((work, Ok(counted))) => self.commit(work, counted).await,
-            Ok((RequestWork { head, ticket, request_id, .. }, Err(refusal))) => {
+            Ok((ReceivedDelivery { head, ticket, request_id, .. }, Err(refusal))) => {
                 Err(self.refuse(&head.source, ticket, request_id, refusal))
             }
             Err(refusal) => Err((echo, refusal)),
@@ -259,7 +268,11 @@ impl FirehoseEndpoint {
     }
 
     /// Checks the limits and the drain, then reads the body.
-    async fn read_body(&self, head: &Head, body: &mut Body) -> Result<(Bytes, Charge), Refusal> {
+    async fn read_body(
+        &self,
+        head: &DeliveryHead,
+        body: &mut Body,
+    ) -> Result<(Bytes, Charge), Refusal> {
         let shared = &self.0;
         let mut charge = shared.source.enter(0)?;
         let bytes_max = shared.settings.body_bytes;
@@ -269,10 +282,11 @@ impl FirehoseEndpoint {
     }
 
     /// Reads the records of a body into counts.
-    fn count(&self, work: &mut RequestWork) -> Result<CountedRequest, Over> {
+    fn count(&self, work: &mut ReceivedDelivery) -> Result<BodyReading, StopReason> {
         let shared = &self.0;
-        let bad = |why: &'static str| Over::Refused(Refusal::new(RefusalReason::BadRequest, why));
-        let RequestWork { head, body, budget, request_id, ticket } = work;
+        let bad =
+            |why: &'static str| StopReason::Refused(Refusal::new(RefusalReason::BadRequest, why));
+        let ReceivedDelivery { head, body, budget, request_id, ticket } = work;
         let body = expand(body.clone(), head.announced_gzip, budget)?;
         let blank = self.intake().batch();
         let rules = blank.rules();
@@ -290,27 +304,27 @@ impl FirehoseEndpoint {
             let id = RequestId::new(SourceKind::Firehose, &head.source, request_id.as_bytes());
             match shared.source.ledger.admit(id) {
                 Admission::New(new) => *ticket = Some((id, new)),
-                Admission::Known(waiter) => return Ok(CountedRequest::Known(waiter)),
+                Admission::Known(waiter) => return Ok(BodyReading::Known(waiter)),
             }
         }
-        let fresh = || MeteredBatch::new(blank.blank(self.intake().letters()), budget);
+        let fresh = || MeteredBatch::new(blank.blank(self.intake().dead_letter_batch()), budget);
         let reading = request.read(rules.interest(), fresh);
         // Reading stops beyond the budget, whatever the rest contains.
         budget.check()?;
         let batch = reading.map_err(bad)?.batch;
-        Ok(CountedRequest::New(Box::new(batch), body))
+        Ok(BodyReading::New(Box::new(batch), body))
     }
 
     /// Merges the counts. A rejection is also sent to every request that joined.
     async fn commit(
         &self,
-        work: RequestWork,
-        counted: Result<CountedRequest, Over>,
-    ) -> Result<AdmittedRequest, Refused> {
-        let RequestWork { budget, request_id, ticket, head, .. } = work;
+        work: ReceivedDelivery,
+        counted: Result<BodyReading, StopReason>,
+    ) -> Result<AdmittedRequest, RefusedDelivery> {
+        let ReceivedDelivery { budget, request_id, ticket, head, .. } = work;
         let (mut batch, body) = match counted {
-            Ok(CountedRequest::New(batch, body)) => (batch, body),
-            Ok(CountedRequest::Known(waiter)) => {
+            Ok(BodyReading::New(batch, body)) => (batch, body),
+            Ok(BodyReading::Known(waiter)) => {
                 return Ok(AdmittedRequest { request_id, waiter, charge: None, letters: None });
             }
             Err(over) => {
@@ -329,9 +343,9 @@ impl FirehoseEndpoint {
                 intake.run(move || read_again(&body, &blank, &reader)).await?
             }
         };
-        let named = Named { source: &head.source, request: &request_id, ids: &[id] };
-        match source.commit(named, ticket, &mut batch, again).await {
-            Ok(Committed { waiter, letters }) => {
+        let key = RequestKey { source: &head.source, request: &request_id, ids: &[id] };
+        match source.commit(key, ticket, &mut batch, again).await {
+            Ok(CommittedRequest { waiter, letters }) => {
                 Ok(AdmittedRequest { request_id, waiter, charge: budget.committed(), letters })
             }
             Err((ticket, refusal)) => {
@@ -340,8 +354,8 @@ impl FirehoseEndpoint {
         }
     }
 
-    async fn wait(&self, taken: AdmittedRequest) -> Reply {
-        let AdmittedRequest { request_id, waiter, charge, letters } = taken;
+    async fn wait(&self, admitted: AdmittedRequest) -> DeliveryResponse {
+        let AdmittedRequest { request_id, waiter, charge, letters } = admitted;
         let deadline = Instant::now() + self.0.settings.patience;
         if let Some(written) = letters {
             // The outcome is irrelevant: the letters are written, or waiting for them timed out.
@@ -350,13 +364,13 @@ impl FirehoseEndpoint {
         let known = charge.is_none();
         let done = if known { RequestOutcome::Repeated } else { RequestOutcome::Acknowledged };
         let response = self.0.source.wait(waiter, deadline, done).await;
-        Reply { request_id, response }
+        DeliveryResponse { request_id, response }
     }
 }
 
-// === impl Reply ===
+// === impl DeliveryResponse ===
 
-impl Reply {
+impl DeliveryResponse {
     fn refused(request_id: String, refusal: Refusal) -> Self {
         Self { request_id, response: refusal.into() }
     }

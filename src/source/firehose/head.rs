@@ -13,7 +13,7 @@ const PROTOCOL_VERSION: &str = "x-amz-firehose-protocol-version";
 pub(super) const REQUEST_ID_BYTES_MAX: usize = 1024;
 
 /// A delivery's headers.
-pub(super) struct Head {
+pub(super) struct DeliveryHead {
     /// The stream's ARN, or the path of the endpoint.
     pub source: Vec<u8>,
     pub request_id: Option<String>,
@@ -21,9 +21,9 @@ pub(super) struct Head {
     pub announced_gzip: bool,
 }
 
-// === impl Head ===
+// === impl DeliveryHead ===
 
-impl Head {
+impl DeliveryHead {
     /// Reads the headers of an authorized delivery.
     ///
     /// # Errors

@@ -4,8 +4,8 @@
 //! The order of checks: access key, ledger of IDs, limits and drain, body. A rejection comes before
 //! the merge and has no effect. After the merge the response is 200, or waits for the counts.
 
-mod answer;
 mod endpoint;
 mod head;
+mod response;
 
-pub use endpoint::{FirehoseEndpoint, FirehoseSettings};
+pub(crate) use endpoint::{FirehoseEndpoint, FirehoseSettings};

@@ -10,6 +10,6 @@ mod notification;
 mod object;
 mod permit;
 
-pub use notification::{Notification, Object};
-pub use object::{Objects, client};
-pub use permit::{Forbidden, Permit};
+pub(crate) use notification::{Notification, Object};
+pub(crate) use object::{Objects, client};
+pub(crate) use permit::{ForbiddenObject, Permit};

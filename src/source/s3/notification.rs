@@ -10,7 +10,7 @@ use crate::printable::shown;
 
 /// A version of an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Object {
+pub(crate) struct Object {
     pub bucket: String,
     pub key: String,
     /// In a bucket with versioning.
@@ -25,7 +25,7 @@ pub struct Object {
 
 /// The content of an S3 notification.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Notification {
+pub(crate) struct Notification {
     /// Created objects. Empty for the message with which S3 tests a queue.
     pub objects: Vec<Object>,
     /// Other changes, such as deletions.
@@ -34,7 +34,7 @@ pub struct Notification {
 
 /// All formats at once; the fields that are present tell which one it is.
 #[derive(Deserialize)]
-struct Message {
+struct NotificationMessage {
     #[serde(rename = "Records")]
     records: Option<Vec<NotificationRecord>>,
     #[serde(rename = "Event")]
@@ -47,7 +47,7 @@ struct Message {
     region: Option<String>,
     #[serde(rename = "detail-type")]
     detail_type: Option<String>,
-    detail: Option<Detail>,
+    detail: Option<NotificationDetail>,
 }
 
 #[derive(Deserialize)]
@@ -56,11 +56,11 @@ struct NotificationRecord {
     event_source: String,
     event_name: String,
     aws_region: Option<String>,
-    s3: Detail,
+    s3: NotificationDetail,
 }
 
 #[derive(Deserialize)]
-struct Detail {
+struct NotificationDetail {
     bucket: Bucket,
     object: NamedObject,
 }
@@ -93,7 +93,7 @@ const MARKS: [&str; 5] = ["aws:s3", "aws.s3", "s3:TestEvent", "minio:s3", CEPH];
 impl Notification {
     /// `None` for any other message.
     #[must_use]
-    pub fn read(body: &[u8]) -> Option<Self> {
+    pub(crate) fn read(body: &[u8]) -> Option<Self> {
         Self::read_at(body, 0)
     }
 
@@ -102,7 +102,7 @@ impl Notification {
         if !MARKS.iter().any(|mark| memmem::find(body, mark.as_bytes()).is_some()) {
             return None;
         }
-        let message: Message = serde_json::from_slice(body).ok()?;
+        let message: NotificationMessage = serde_json::from_slice(body).ok()?;
         if let Some(inner) = message.inner.filter(|_| level == 0) {
             return Self::read_at(inner.as_bytes(), 1);
         }
@@ -137,7 +137,7 @@ impl Notification {
         Some(notification)
     }
 
-    fn add(&mut self, is_made: bool, of: Detail, key: String, region: Option<String>) {
+    fn add(&mut self, is_made: bool, of: NotificationDetail, key: String, region: Option<String>) {
         if !is_made {
             self.others += 1;
             return;
@@ -161,26 +161,26 @@ impl Notification {
 impl Object {
     /// `s3://bucket/key`.
     #[must_use]
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("s3://{}/{}", self.bucket, self.key)
     }
 
     /// As [`Object::url`], escaped and shortened for logs and messages.
     #[must_use]
-    pub fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         shown(&self.url())
     }
 
     /// The version, or its substitute.
     #[must_use]
-    pub fn version(&self) -> Option<&str> {
+    pub(crate) fn version(&self) -> Option<&str> {
         self.version.as_deref().or(self.etag.as_deref()).or(self.sequencer.as_deref())
     }
 
     /// The identity: bucket, key and version; without a version the content's hash, and without
     /// that the sequencer.
     #[must_use]
-    pub fn id(&self) -> RequestId {
+    pub(crate) fn id(&self) -> RequestId {
         // In a bucket with suspended versioning, every object has this version.
         let version = self.version.as_deref().filter(|version| *version != "null");
         let (kind, text) = match (version, &self.etag, &self.sequencer) {
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn events_that_speak_of_s3_are_no_notifications() {
+    fn events_that_mention_s3_are_not_notifications() {
         for body in [
             r#"{"eventType":"Send","mail":{"headers":[{"name":"X","value":"aws:s3"}]}}"#,
             r#"{"Records":[{"eventSource":"aws:sqs","body":"aws:s3"}]}"#,
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_of_a_version() {
+    fn object_id_depends_on_the_version() {
         let of = |key, version, etag| object(key, version, etag).id();
         assert_eq!(of("a", Some("v"), Some("e")), of("a", Some("v"), None));
         assert_ne!(of("a", Some("v"), None), of("a", Some("w"), None));

@@ -33,8 +33,8 @@ const OTHER_REGIONS_MAX: usize = 40;
 
 /// Reads objects. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Objects {
-    clients: Arc<Clients>,
+pub(crate) struct Objects {
+    clients: Arc<RegionalClients>,
     /// The account that must own the buckets; S3 rejects others. `None`: any account.
     owner: Option<String>,
     places: Arc<Semaphore>,
@@ -43,7 +43,7 @@ pub struct Objects {
 
 /// A client for each region that notifications name.
 #[derive(Debug)]
-struct Clients {
+struct RegionalClients {
     first: Client,
     /// Creates clients for other regions; `None`: there are none.
     sdk: Option<SdkConfig>,
@@ -52,14 +52,14 @@ struct Clients {
 
 /// A body with a known length. A download that breaks off is an error, and is never mistaken for
 /// gzip that was truncated before it was stored.
-struct Download<R> {
+struct ObjectDownload<R> {
     body: R,
     left: u64,
 }
 
 /// A client with timeouts.
 #[must_use]
-pub fn client(sdk: &SdkConfig) -> Client {
+pub(crate) fn client(sdk: &SdkConfig) -> Client {
     client_in(sdk, None)
 }
 
@@ -93,9 +93,9 @@ fn is_region(text: &str) -> bool {
         && last.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-// === impl Clients ===
+// === impl RegionalClients ===
 
-impl Clients {
+impl RegionalClients {
     /// The client for a region; the first client if the text is not a region, as with `MinIO` and
     /// Ceph.
     fn of(&self, region: Option<&str>) -> Client {
@@ -124,9 +124,12 @@ impl Clients {
 
 impl Objects {
     #[must_use]
-    pub fn new(sdk: &SdkConfig, owner: Option<String>, metrics: Arc<Metrics>) -> Self {
-        let clients =
-            Clients { first: client(sdk), sdk: Some(sdk.clone()), others: Mutex::default() };
+    pub(crate) fn new(sdk: &SdkConfig, owner: Option<String>, metrics: Arc<Metrics>) -> Self {
+        let clients = RegionalClients {
+            first: client(sdk),
+            sdk: Some(sdk.clone()),
+            others: Mutex::default(),
+        };
         Self {
             clients: Arc::new(clients),
             owner,
@@ -138,8 +141,8 @@ impl Objects {
     /// As [`Objects::new`], but with `at_once` concurrent reads, only this client, and any bucket
     /// owner.
     #[must_use]
-    pub fn with(client: Client, at_once: usize, metrics: Arc<Metrics>) -> Self {
-        let clients = Clients { first: client, sdk: None, others: Mutex::default() };
+    pub(crate) fn with(client: Client, at_once: usize, metrics: Arc<Metrics>) -> Self {
+        let clients = RegionalClients { first: client, sdk: None, others: Mutex::default() };
         let places = Arc::new(Semaphore::new(at_once));
         Self { clients: Arc::new(clients), owner: None, places, metrics }
     }
@@ -199,10 +202,10 @@ impl Objects {
         let call = call.set_expected_bucket_owner(self.owner.clone());
         let etag = object.etag.as_ref().filter(|_| object.version.is_none());
         let call = call.set_if_match(etag.map(|etag| format!("\"{etag}\"")));
-        let answer = match call.send().await {
-            Ok(answer) => answer,
-            Err(SdkError::ServiceError(answer))
-                if matches!(answer.raw().status().as_u16(), 404 | 412) =>
+        let response = match call.send().await {
+            Ok(response) => response,
+            Err(SdkError::ServiceError(response))
+                if matches!(response.raw().status().as_u16(), 404 | 412) =>
             {
                 return Ok(None);
             }
@@ -211,9 +214,12 @@ impl Objects {
                 return Err(why(&error, region.unwrap_or_default(), self.owner.as_deref()));
             }
         };
-        let len = answer.content_length().and_then(|len| u64::try_from(len).ok()).unwrap_or(0);
+        let len = response.content_length().and_then(|len| u64::try_from(len).ok()).unwrap_or(0);
         self.metrics.s3_bytes.add(len);
-        Ok(Some(Download { body: SyncIoBridge::new(answer.body.into_async_read()), left: len }))
+        Ok(Some(ObjectDownload {
+            body: SyncIoBridge::new(response.body.into_async_read()),
+            left: len,
+        }))
     }
 }
 
@@ -239,9 +245,9 @@ fn why(error: &SdkError<GetObjectError>, region: &str, owner: Option<&str>) -> A
     }
 }
 
-// === impl Download ===
+// === impl ObjectDownload ===
 
-impl<R: Read> Read for Download<R> {
+impl<R: Read> Read for ObjectDownload<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = self.body.read(into).map_err(io::Error::other)?;
         if read == 0 && self.left > 0 && !into.is_empty() {
@@ -257,7 +263,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn regions_are_told_from_other_texts() {
+    fn regions_are_distinguished_from_other_texts() {
         for region in
             ["eu-west-1", "us-gov-west-1", "ap-southeast-7", "eusc-de-east-1", "us-isob-east-1"]
         {
@@ -285,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_are_one_for_each_region_and_few() {
+    fn clients_are_created_once_per_region_and_limited() {
         let region = |text: &str| Region::new(text.to_owned());
         let sdk = SdkConfig::builder()
             .region(region("eu-west-1"))
@@ -309,10 +315,10 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_breaks_off_is_an_error_whatever_broke_it() {
+    fn body_that_breaks_off_is_an_error_whatever_the_cause() {
         let read = |bytes: &[u8], left| {
             let mut all = Vec::new();
-            Download { body: bytes, left }.read_to_end(&mut all).map(|_| all)
+            ObjectDownload { body: bytes, left }.read_to_end(&mut all).map(|_| all)
         };
         assert_eq!(read(b"whole", 5).expect("it is whole"), b"whole");
         let error = read(b"cut", 5).expect_err("two bytes are missing");

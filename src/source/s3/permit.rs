@@ -23,14 +23,14 @@ const RESERVED_SUFFIXES: [&str; 5] = ["-s3alias", "--ol-s3", ".mrap", "--x-s3", 
 
 /// The objects that a queue's messages may name.
 #[derive(Clone, Debug, Default)]
-pub struct Permit {
+pub(crate) struct Permit {
     /// If empty, any bucket with a plain name.
     buckets: Vec<String>,
 }
 
 /// Why the objects of a message are not read. Always permanent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Forbidden {
+pub(crate) enum ForbiddenObject {
     #[error("{object} is in a bucket that is not listed in sqs.buckets")]
     NotListed { object: String },
     #[error(
@@ -48,7 +48,7 @@ pub enum Forbidden {
 
 impl Permit {
     #[must_use]
-    pub fn new(buckets: Vec<String>) -> Self {
+    pub(crate) fn new(buckets: Vec<String>) -> Self {
         Self { buckets }
     }
 
@@ -56,27 +56,27 @@ impl Permit {
     ///
     /// # Errors
     /// One of them is forbidden, so none may be read.
-    pub fn judge(&self, notification: &Notification) -> Result<(), Forbidden> {
+    pub(crate) fn check(&self, notification: &Notification) -> Result<(), ForbiddenObject> {
         let objects = &notification.objects;
         if objects.len() > OBJECTS_MAX {
-            return Err(Forbidden::TooMany { objects: objects.len() });
+            return Err(ForbiddenObject::TooMany { objects: objects.len() });
         }
-        objects.iter().try_for_each(|object| self.judge_one(object))
+        objects.iter().try_for_each(|object| self.check_one(object))
     }
 
-    fn judge_one(&self, object: &Object) -> Result<(), Forbidden> {
+    fn check_one(&self, object: &Object) -> Result<(), ForbiddenObject> {
         let shown = || object.shown();
         let is_listed = self.buckets.contains(&object.bucket);
         if !is_listed && !self.buckets.is_empty() {
-            return Err(Forbidden::NotListed { object: shown() });
+            return Err(ForbiddenObject::NotListed { object: shown() });
         }
         if !is_listed && !is_plain(&object.bucket) {
-            return Err(Forbidden::NotPlain { object: shown() });
+            return Err(ForbiddenObject::NotPlain { object: shown() });
         }
         let texts = [&object.version, &object.etag, &object.sequencer];
         let is_sound = (1..=KEY_BYTES_MAX).contains(&object.key.len())
             && texts.into_iter().flatten().all(|text| text.len() <= VERSION_BYTES_MAX);
-        if is_sound { Ok(()) } else { Err(Forbidden::Name { object: shown() }) }
+        if is_sound { Ok(()) } else { Err(ForbiddenObject::Name { object: shown() }) }
     }
 }
 
@@ -107,7 +107,7 @@ mod tests {
     fn only_plain_names_are_read_unless_buckets_are_listed() {
         let any = Permit::default();
         for name in ["mail", "mail-events.eu-west-1", "123", &"a".repeat(63)] {
-            assert_eq!(any.judge(&naming(name, "a")), Ok(()), "{name}");
+            assert_eq!(any.check(&naming(name, "a")), Ok(()), "{name}");
         }
         for name in [
             "",
@@ -134,31 +134,31 @@ mod tests {
             "ma\nil",
             "m\u{e4}il",
         ] {
-            let why = any.judge(&naming(name, "a"));
-            assert!(matches!(why, Err(Forbidden::NotPlain { .. })), "{name:?}: {why:?}");
+            let why = any.check(&naming(name, "a"));
+            assert!(matches!(why, Err(ForbiddenObject::NotPlain { .. })), "{name:?}: {why:?}");
         }
         let arn = "arn:aws:s3:eu-west-1:123456789012:accesspoint/mine";
         let listed = Permit::new(vec!["mail".into(), arn.into()]);
-        assert_eq!(listed.judge(&naming("mail", "a")), Ok(()));
-        assert_eq!(listed.judge(&naming(arn, "a")), Ok(()));
+        assert_eq!(listed.check(&naming("mail", "a")), Ok(()));
+        assert_eq!(listed.check(&naming(arn, "a")), Ok(()));
         for name in ["mail2", "mine--ol-s3", "arn:aws:s3:::mail"] {
-            let why = listed.judge(&naming(name, "a"));
-            assert!(matches!(why, Err(Forbidden::NotListed { .. })), "{name}: {why:?}");
+            let why = listed.check(&naming(name, "a"));
+            assert!(matches!(why, Err(ForbiddenObject::NotListed { .. })), "{name}: {why:?}");
         }
     }
 
     #[test]
-    fn names_that_s3_does_not_allow_are_refused_and_shown_shortly() {
+    fn names_that_s3_does_not_allow_are_rejected_and_shown_shortened() {
         let any = Permit::default();
-        assert_eq!(any.judge(&naming("mail", &"k".repeat(1024))), Ok(()));
+        assert_eq!(any.check(&naming("mail", &"k".repeat(1024))), Ok(()));
         for key in ["", &"k".repeat(1025), &"\u{1b}".repeat(1 << 20)] {
-            let why = any.judge(&naming("mail", key)).expect_err("it is refused");
-            assert!(matches!(why, Forbidden::Name { .. }));
+            let why = any.check(&naming("mail", key)).expect_err("it is refused");
+            assert!(matches!(why, ForbiddenObject::Name { .. }));
             let text = why.to_string();
             assert!(text.len() < 2500 && !text.contains('\u{1b}'), "{text}");
         }
         let mut many = naming("mail", "a");
         many.objects = vec![many.objects[0].clone(); OBJECTS_MAX + 1];
-        assert_eq!(any.judge(&many), Err(Forbidden::TooMany { objects: OBJECTS_MAX + 1 }));
+        assert_eq!(any.check(&many), Err(ForbiddenObject::TooMany { objects: OBJECTS_MAX + 1 }));
     }
 }

@@ -27,7 +27,7 @@ const CA_ISSUERS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7
 
 /// The content of a file, not verified yet.
 #[derive(Debug)]
-pub(super) struct Offered {
+pub(super) struct CertificateFile {
     leaf: CertificateDer<'static>,
     issuers: Vec<CertificateDer<'static>>,
     parsed: Certificate,
@@ -73,9 +73,9 @@ pub(super) enum CertificateError {
     Issuer(rustls::Error),
 }
 
-// === impl Offered ===
+// === impl CertificateFile ===
 
-impl Offered {
+impl CertificateFile {
     /// Reads a PEM file: the certificate, and optionally its issuers.
     ///
     /// # Errors
@@ -94,7 +94,7 @@ impl Offered {
         Ok(Self { leaf, issuers: all.collect(), parsed })
     }
 
-    /// The whole content in PEM, as [`Offered::read`] accepts it.
+    /// The whole content in PEM, as [`CertificateFile::read`] accepts it.
     #[must_use]
     pub(super) fn to_pem(&self) -> Vec<u8> {
         let mut pem = String::new();
@@ -140,7 +140,7 @@ impl Offered {
     ///
     /// # Errors
     /// Why it is not accepted.
-    pub(super) fn judge(
+    pub(super) fn verify(
         &self,
         topic: &Topic,
         roots: Option<&RootCertStore>,
@@ -288,49 +288,50 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_of_sns_is_known_up_to_a_root() {
+    fn certificate_of_sns_is_verified_up_to_a_root() {
         let Chain { root, between, leaf } = chain(&leaf("sns.amazonaws.com"));
         let roots = roots(&[&root]);
-        let whole = Offered::read(format!("{}{}", leaf.pem(), between.pem()).as_bytes()).unwrap();
+        let whole =
+            CertificateFile::read(format!("{}{}", leaf.pem(), between.pem()).as_bytes()).unwrap();
         assert!(whole.has_issuers());
-        assert!(whole.judge(&topic(), Some(&roots), NOW_MS).is_ok());
+        assert!(whole.verify(&topic(), Some(&roots), NOW_MS).is_ok());
         for issuer in [between.der().to_vec(), between.pem().into_bytes()] {
-            let mut alone = Offered::read(leaf.pem().as_bytes()).unwrap();
+            let mut alone = CertificateFile::read(leaf.pem().as_bytes()).unwrap();
             assert!(!alone.has_issuers());
-            let missing = why(alone.judge(&topic(), Some(&roots), NOW_MS));
+            let missing = why(alone.verify(&topic(), Some(&roots), NOW_MS));
             assert!(missing.contains("issuer is not trusted"), "{missing}");
-            assert!(alone.judge(&topic(), None, NOW_MS).is_ok(), "not asked for");
+            assert!(alone.verify(&topic(), None, NOW_MS).is_ok(), "not asked for");
             alone.add_issuer(issuer);
-            assert!(alone.judge(&topic(), Some(&roots), NOW_MS).is_ok());
-            let kept = Offered::read(&alone.to_pem()).unwrap();
-            assert!(kept.has_issuers() && kept.judge(&topic(), Some(&roots), NOW_MS).is_ok());
+            assert!(alone.verify(&topic(), Some(&roots), NOW_MS).is_ok());
+            let kept = CertificateFile::read(&alone.to_pem()).unwrap();
+            assert!(kept.has_issuers() && kept.verify(&topic(), Some(&roots), NOW_MS).is_ok());
         }
     }
 
     #[test]
-    fn what_is_not_of_sns_now_and_by_a_known_issuer_is_refused() {
+    fn certificate_of_another_name_time_or_issuer_is_rejected() {
         let good = chain(&leaf("sns.amazonaws.com"));
         let known = roots(&[&good.root]);
         let read = |chain: &Chain| {
-            Offered::read(format!("{}{}", chain.leaf.pem(), chain.between.pem()).as_bytes())
+            CertificateFile::read(format!("{}{}", chain.leaf.pem(), chain.between.pem()).as_bytes())
         };
         for name in ["sns.us-east-1.amazonaws.com", "*.amazonaws.com", "evil.example"] {
             let other = chain(&leaf(name));
-            let why = why(read(&other).unwrap().judge(&topic(), None, NOW_MS));
+            let why = why(read(&other).unwrap().verify(&topic(), None, NOW_MS));
             assert!(why.contains("does not belong to SNS"), "{name}: {why}");
         }
         let stranger = read(&chain(&leaf("sns.amazonaws.com"))).unwrap();
-        let why_not = why(stranger.judge(&topic(), Some(&known), NOW_MS));
+        let why_not = why(stranger.verify(&topic(), Some(&known), NOW_MS));
         assert!(why_not.contains("issuer is not trusted"), "{why_not}");
         // The issuer of another certificate does not help.
         let mut stolen =
-            Offered::read(chain(&leaf("sns.amazonaws.com")).leaf.pem().as_bytes()).unwrap();
+            CertificateFile::read(chain(&leaf("sns.amazonaws.com")).leaf.pem().as_bytes()).unwrap();
         stolen.add_issuer(good.between.der().to_vec());
-        assert!(stolen.judge(&topic(), Some(&known), NOW_MS).is_err());
+        assert!(stolen.verify(&topic(), Some(&known), NOW_MS).is_err());
         for years in [-1, 1] {
             let then = NOW_MS + years * 366 * 86_400_000;
             for roots in [None, Some(&known)] {
-                let why = why(read(&good).unwrap().judge(&topic(), roots, then));
+                let why = why(read(&good).unwrap().verify(&topic(), roots, then));
                 assert!(why.contains("not valid now"), "{why}");
             }
         }
@@ -339,11 +340,11 @@ mod tests {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority = chain(&params);
         let own = roots(&[&authority.root]);
-        assert!(read(&authority).unwrap().judge(&topic(), Some(&own), NOW_MS).is_err());
+        assert!(read(&authority).unwrap().verify(&topic(), Some(&own), NOW_MS).is_err());
     }
 
     #[test]
-    fn files_that_are_no_certificates_are_refused() {
+    fn files_without_a_certificate_are_rejected() {
         let good = chain(&leaf("sns.amazonaws.com")).leaf.pem();
         for bytes in [
             "",
@@ -354,7 +355,7 @@ mod tests {
             &good[..good.len() - 40],
             &good.repeat(9),
         ] {
-            assert!(Offered::read(bytes.as_bytes()).is_err(), "{bytes}");
+            assert!(CertificateFile::read(bytes.as_bytes()).is_err(), "{bytes}");
         }
     }
 
@@ -370,11 +371,11 @@ mod tests {
     }
 
     #[test]
-    fn issuers_are_looked_for_at_amazons_authority_alone() {
+    fn issuers_are_fetched_from_amazons_authority_only() {
         let url_of = |url: &str| {
             let mut params = leaf("sns.amazonaws.com");
             params.custom_extensions = vec![access(url)];
-            Offered::read(chain(&params).leaf.pem().as_bytes()).unwrap().issuer_url()
+            CertificateFile::read(chain(&params).leaf.pem().as_bytes()).unwrap().issuer_url()
         };
         let host = "crt.r2m01.amazontrust.com".to_owned();
         let expected = IssuerUrl { host, path: "/r2m01.cer".to_owned() };
@@ -393,7 +394,7 @@ mod tests {
             assert_eq!(url_of(url), None, "{url}");
         }
         assert_eq!(
-            Offered::read(chain(&leaf("a")).leaf.pem().as_bytes()).unwrap().issuer_url(),
+            CertificateFile::read(chain(&leaf("a")).leaf.pem().as_bytes()).unwrap().issuer_url(),
             None
         );
     }

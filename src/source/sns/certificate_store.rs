@@ -20,11 +20,11 @@ const FILES_MAX: usize = 32;
 
 /// A directory of certificates. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct CertificateStore(Arc<Path>);
+pub(crate) struct CertificateStore(Arc<Path>);
 
 /// The content of a file, not verified.
 #[derive(Debug)]
-pub struct KeptCertificate {
+pub(crate) struct StoredCertificate {
     pub url: CertificateUrl,
     /// A topic that uses the certificate's host.
     pub topic: Arc<Topic>,
@@ -38,7 +38,7 @@ impl CertificateStore {
     ///
     /// # Errors
     /// Errors of the system.
-    pub fn open(directory: &Path) -> io::Result<Self> {
+    pub(crate) fn open(directory: &Path) -> io::Result<Self> {
         let directory = private::directory(directory, "sns.certificate_directory")?;
         Ok(Self(directory.into()))
     }
@@ -47,7 +47,7 @@ impl CertificateStore {
     ///
     /// # Errors
     /// The directory cannot be read; unreadable files are skipped.
-    pub fn load(&self, topics: &[Arc<Topic>]) -> io::Result<Vec<KeptCertificate>> {
+    pub(crate) fn load(&self, topics: &[Arc<Topic>]) -> io::Result<Vec<StoredCertificate>> {
         let mut found = Vec::new();
         for path in self.newest_first()?.into_iter().take(FILES_MAX) {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -55,7 +55,7 @@ impl CertificateStore {
             let url = format!("https://{host}/{file}");
             let place = topics.iter().find_map(|topic| Some((topic.certificate_url(&url)?, topic)));
             let (Some((url, topic)), Ok(pem)) = (place, read(&path)) else { continue };
-            found.push(KeptCertificate { url, topic: Arc::clone(topic), pem });
+            found.push(StoredCertificate { url, topic: Arc::clone(topic), pem });
         }
         Ok(found)
     }
@@ -64,7 +64,7 @@ impl CertificateStore {
     ///
     /// # Errors
     /// Errors of the system.
-    pub fn save(&self, url: &CertificateUrl, pem: &[u8]) -> io::Result<()> {
+    pub(crate) fn save(&self, url: &CertificateUrl, pem: &[u8]) -> io::Result<()> {
         let new = self.0.join(".new");
         let mut file = private::create_anew(&new)?;
         file.write_all(pem)?;
@@ -77,7 +77,7 @@ impl CertificateStore {
     }
 
     /// Removes a certificate.
-    pub fn remove(&self, url: &CertificateUrl) {
+    pub(crate) fn remove(&self, url: &CertificateUrl) {
         // If that fails, the file is rejected again at the next start.
         let _ = fs::remove_file(self.path_of(url));
     }
@@ -130,14 +130,14 @@ mod tests {
     #[test]
     fn certificates_are_kept_up_to_a_number_in_private_files() {
         let outer = tempfile::tempdir().expect("a directory");
-        let store = CertificateStore::open(&outer.path().join("kept")).expect("it opens");
+        let store = CertificateStore::open(&outer.path().join("stored")).expect("it opens");
         let topic = topic();
         for number in 0..40 {
             store.save(&url_of(&topic, number), b"pem").expect("it is written");
         }
         let loaded = store.load(&[Arc::clone(&topic)]).expect("it is read");
         assert_eq!(loaded.len(), FILES_MAX);
-        assert!(loaded.iter().all(|kept| kept.pem == b"pem"));
+        assert!(loaded.iter().all(|stored| stored.pem == b"pem"));
         for entry in fs::read_dir(&*store.0).expect("it is there") {
             let mode =
                 entry.and_then(|entry| entry.metadata()).expect("a file").permissions().mode();
@@ -153,7 +153,7 @@ mod tests {
         let store = CertificateStore::open(directory.path()).expect("it opens");
         let (topic, at) = (topic(), |name: &str| directory.path().join(name));
         let victim = at("victim");
-        fs::write(&victim, "kept").expect("it is written");
+        fs::write(&victim, "stored").expect("it is written");
         let name = "sns.eu-west-1.amazonaws.com_SimpleNotificationService-1.pem";
         for name in [name, ".new"] {
             symlink(&victim, at(name)).expect("a link");
@@ -166,6 +166,6 @@ mod tests {
         assert!(store.load(&[Arc::clone(&topic)]).expect("it is read").is_empty());
         store.save(&url_of(&topic, 1), b"pem").expect("it is written");
         assert_eq!(store.load(&[Arc::clone(&topic)]).expect("it is read").len(), 1);
-        assert_eq!(fs::read_to_string(&victim).expect("text"), "kept");
+        assert_eq!(fs::read_to_string(&victim).expect("text"), "stored");
     }
 }

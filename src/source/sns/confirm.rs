@@ -59,7 +59,7 @@ impl Confirmer {
         let ticket = match self.done.admit(id) {
             Admission::New(ticket) => ticket,
             Admission::Known(mut waiter) => {
-                return match waiter.answered(false).await {
+                return match waiter.acknowledged(false).await {
                     Stage::Refused(refusal) => Err(refusal),
                     _ => Ok(()),
                 };
@@ -71,7 +71,7 @@ impl Confirmer {
             ticket.refuse(refusal.clone());
             return Err(refusal);
         };
-        match self.ask(what).await {
+        match self.request(what).await {
             Ok(()) => {
                 // A confirmation has no counts to wait for.
                 drop(ticket.merged(false));
@@ -94,7 +94,7 @@ impl Confirmer {
         }
     }
 
-    async fn ask(&self, what: &Confirmation) -> Result<(), ConfirmError> {
+    async fn request(&self, what: &Confirmation) -> Result<(), ConfirmError> {
         let response = self.web.get_https(&what.host, &what.path, RESPONSE_BYTES_MAX).await?;
         match response.status.as_u16() {
             200 => Ok(()),

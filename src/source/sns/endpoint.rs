@@ -6,43 +6,46 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::{CONNECTION, CONTENT_LENGTH, WWW_AUTHENTICATE};
+use axum::http::header::CONTENT_LENGTH;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
+use axum::http::{HeaderMap, Request};
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::Instrument;
 
+use super::admission::{AdmissionPlace, SnsAdmission};
+use super::certificate_fetcher::CertificateFetcher;
 use super::certificate_store::CertificateStore;
-use super::certificates::{CertificateParts, Certificates};
+use super::certificates::Certificates;
 use super::confirm::Confirmer;
-use super::door::{Door, DoorPlace, PeerGroup};
-use super::judge::{Doubted, Judge, is_raw};
 use super::message::{Envelope, MessageKind};
+use super::rejected::RejectedMessage;
+use super::response::http_response;
 use super::topic::Topic;
+use super::verified::{AdmittedMessage, VerifiedMessage};
+use super::verifier::{Verifier, is_raw};
 use super::web::Web;
-use crate::ack::{Admission, Refusal, RefusalReason, RequestId, SourceKind, Ticket, Waiter};
+use crate::ack::{Refusal, RefusalReason, RequestId, SourceKind};
 use crate::config::{AccessKey, SignatureVersion, TopicArn};
-use crate::http::Peer;
+use crate::http::{Peer, PeerGroup};
 use crate::intake::body::discard;
-use crate::intake::{AccessKeys, Charge, LetterContent, Named, Response, SourceIntake};
+use crate::intake::{AccessKeys, Response, SourceIntake};
 use crate::limits::{SNS_BODY_BYTES_MAX, SNS_ID_MARGIN};
-use crate::pipeline::Batch;
 use crate::printable::shown;
-use crate::telemetry::{LogLimiter, Metrics, RequestOutcome, SnsDoubt, SubscriptionOutcome};
+use crate::telemetry::{LogLimiter, Metrics, RequestOutcome, SnsRejection, SubscriptionOutcome};
 
 /// How long, and for how many at once, the body of a rejected request is drained so that its sender
 /// sees the response. Above that its connection is just closed.
-const COURTESY_PATIENCE: Duration = Duration::from_secs(1);
-const COURTESIES_AT_ONCE: usize = 16;
+const DRAIN_PATIENCE: Duration = Duration::from_secs(1);
+const DRAINS_AT_ONCE: usize = 16;
 
 /// Processing ends this long before the patience, so that a response is still sent.
-const LAST_WORD: Duration = Duration::from_millis(250);
+const RESPONSE_MARGIN: Duration = Duration::from_millis(250);
 
 /// Settings of the endpoint.
 #[derive(Clone, Debug)]
-pub struct SnsSettings {
+pub(crate) struct SnsSettings {
     pub topics: Vec<TopicArn>,
     pub credentials: Vec<AccessKey>,
     pub max_age: Duration,
@@ -57,7 +60,7 @@ pub struct SnsSettings {
 
 /// The parts of an endpoint.
 #[derive(Clone, Debug)]
-pub struct SnsParts {
+pub(crate) struct SnsDeps {
     pub source: SourceIntake,
     pub metrics: Arc<Metrics>,
     pub web: Web,
@@ -67,16 +70,16 @@ pub struct SnsParts {
 
 /// The endpoint. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct SnsEndpoint(Arc<SnsShared>);
+pub(crate) struct SnsEndpoint(Arc<SnsShared>);
 
 #[derive(Debug)]
 struct SnsShared {
-    judge: Judge,
+    verifier: Verifier,
     confirmer: Confirmer,
     /// One for signed messages, and one for raw ones, whose senders have a password.
-    door: Door,
-    raw_door: Door,
-    courtesies: Semaphore,
+    admission: SnsAdmission,
+    raw_admission: SnsAdmission,
+    drains: Semaphore,
     confirms: bool,
     patience: Duration,
     source: SourceIntake,
@@ -84,28 +87,12 @@ struct SnsShared {
     warnings: LogLimiter,
 }
 
-/// A verified message.
-struct Believed {
-    topic: Arc<Topic>,
-    id: String,
-    /// The published text.
-    text: Bytes,
-}
-
-/// A message that is merged or known.
-struct AdmittedMessage {
-    waiter: Waiter,
-    /// The message's charge among those in flight; absent for a known message.
-    _charge: Option<Charge>,
-    outcome: RequestOutcome,
-}
-
 // === impl SnsEndpoint ===
 
 impl SnsEndpoint {
     #[must_use]
-    pub fn new(settings: SnsSettings, parts: SnsParts) -> Self {
-        let SnsParts { source, metrics, web, store } = parts;
+    pub(crate) fn new(settings: SnsSettings, deps: SnsDeps) -> Self {
+        let SnsDeps { source, metrics, web, store } = deps;
         let id_life = settings.max_age + SNS_ID_MARGIN;
         let clock = source.intake.clock.clone();
         let topics = settings.topics.into_iter().map(|arn| {
@@ -113,17 +100,16 @@ impl SnsEndpoint {
             (topic.arn().to_owned(), Arc::new(topic))
         });
         let topics: HashMap<_, _> = topics.collect();
-        let certificate_parts = CertificateParts {
+        let fetcher = CertificateFetcher {
             web: web.clone(),
             chain: settings.chain,
-            store,
             clock: clock.clone(),
             metrics: Arc::clone(&metrics),
         };
-        let certificates =
-            Certificates::new(certificate_parts, &topics.values().cloned().collect::<Vec<_>>());
+        let all: Vec<_> = topics.values().cloned().collect();
+        let certificates = Certificates::new(fetcher, store, &all);
         let credentials = &settings.credentials;
-        let judge = Judge {
+        let verifier = Verifier {
             topics,
             // An empty list would accept every sender.
             credentials: (!credentials.is_empty()).then(|| AccessKeys::new(credentials)),
@@ -133,11 +119,11 @@ impl SnsEndpoint {
             clock,
         };
         Self(Arc::new(SnsShared {
-            judge,
+            verifier,
             confirmer: Confirmer::new(web, id_life, Arc::clone(&metrics)),
-            door: Door::default(),
-            raw_door: Door::default(),
-            courtesies: Semaphore::new(COURTESIES_AT_ONCE),
+            admission: SnsAdmission::default(),
+            raw_admission: SnsAdmission::default(),
+            drains: Semaphore::new(DRAINS_AT_ONCE),
             confirms: settings.confirm,
             patience: settings.patience,
             source,
@@ -147,32 +133,32 @@ impl SnsEndpoint {
     }
 
     /// Processes one message and responds within the patience.
-    pub async fn deliver(&self, request: Request<Body>) -> axum::http::Response<Body> {
+    pub(crate) async fn deliver(&self, request: Request<Body>) -> axum::http::Response<Body> {
         let shared = &self.0;
         let started = Instant::now();
         let (head, mut body) = request.into_parts();
         let span = tracing::info_span!("request", source = "sns");
-        let taking = self.take(&head, &mut body, started + shared.patience);
-        let response = taking.instrument(span).await;
+        let processing = self.process(&head, &mut body, started + shared.patience);
+        let response = processing.instrument(span).await;
         shared.metrics.request(response.outcome, started.elapsed());
-        answer(&response)
+        http_response(&response)
     }
 
-    async fn take(&self, head: &Parts, body: &mut Body, deadline: Instant) -> Response {
+    async fn process(&self, head: &Parts, body: &mut Body, deadline: Instant) -> Response {
         let shared = &self.0;
         let (read, place, raw) = match self.read(head, body, deadline).await {
             Ok(read) => read,
-            Err(doubted) => {
+            Err(rejected) => {
                 // A slow sender would be slow here too.
-                if !matches!(doubted.doubt, SnsDoubt::Incomplete | SnsDoubt::Evicted) {
-                    self.hear_out(body).await;
+                if !matches!(rejected.reason, SnsRejection::Incomplete | SnsRejection::Evicted) {
+                    self.drain_body(body).await;
                 }
-                return self.doubted(doubted);
+                return self.rejected(rejected);
             }
         };
         // Processing continues if the connection closes or the patience ends.
-        let last_word = deadline - LAST_WORD.min(shared.patience / 10);
-        let working = self.clone().work(raw, read, place, last_word).in_current_span();
+        let work_deadline = deadline - RESPONSE_MARGIN.min(shared.patience / 10);
+        let working = self.clone().work(raw, read, place, work_deadline).in_current_span();
         match timeout_at(deadline, tokio::spawn(working)).await {
             Ok(Ok(response)) => response,
             Ok(Err(_)) => {
@@ -189,32 +175,32 @@ impl SnsEndpoint {
         }
     }
 
-    /// Reads a body at the door. For a raw message also returns its topic and ID from the headers.
+    /// Admits a message and reads its body. For a raw message also returns its topic and ID from the headers.
     async fn read(
         &self,
         head: &Parts,
         body: &mut Body,
         deadline: Instant,
-    ) -> Result<(Bytes, DoorPlace, Option<(Arc<Topic>, String)>), Doubted> {
+    ) -> Result<(Bytes, AdmissionPlace, Option<(Arc<Topic>, String)>), RejectedMessage> {
         let shared = &self.0;
         let raw = if is_raw(&head.headers) {
-            Some(shared.judge.believe_raw(&head.headers)?)
+            Some(shared.verifier.verify_raw(&head.headers)?)
         } else {
             None
         };
         let peer = head.extensions.get::<Peer>();
         let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
-        let door = if raw.is_some() { &shared.raw_door } else { &shared.door };
-        let place = door.enter(PeerGroup::of(peer))?;
+        let admission = if raw.is_some() { &shared.raw_admission } else { &shared.admission };
+        let place = admission.enter(PeerGroup::of(peer))?;
         let body = place.read(body, announced(&head.headers), deadline).await?;
         shared.metrics.request_bytes.add(body.len() as u64);
         Ok((body, place, raw))
     }
 
     /// Drains the body of a rejected request, unless many are being drained.
-    async fn hear_out(&self, body: &mut Body) {
-        if let Ok(_place) = self.0.courtesies.try_acquire() {
-            let _ = timeout(COURTESY_PATIENCE, discard(body, 2 * SNS_BODY_BYTES_MAX)).await;
+    async fn drain_body(&self, body: &mut Body) {
+        if let Ok(_place) = self.0.drains.try_acquire() {
+            let _ = timeout(DRAIN_PATIENCE, discard(body, 2 * SNS_BODY_BYTES_MAX)).await;
         }
     }
 
@@ -223,44 +209,44 @@ impl SnsEndpoint {
         self,
         raw: Option<(Arc<Topic>, String)>,
         body: Bytes,
-        place: DoorPlace,
+        place: AdmissionPlace,
         deadline: Instant,
     ) -> Response {
-        let believed = match raw {
-            Some((topic, id)) => Ok(Some(Believed { topic, id, text: body })),
-            None => match self.0.judge.believe(body, &place).await {
+        let verified = match raw {
+            Some((topic, id)) => Ok(Some(VerifiedMessage { topic, id, text: body })),
+            None => match self.0.verifier.verify(body, &place).await {
                 Ok((envelope, topic)) => {
                     drop(place);
-                    match self.attend(envelope, topic).await {
-                        Ok(believed) => Ok(believed),
+                    match self.handle_envelope(envelope, topic).await {
+                        Ok(verified) => Ok(verified),
                         Err(refusal) => return self.refused(refusal),
                     }
                 }
-                Err(doubted) => Err(doubted),
+                Err(rejected) => Err(rejected),
             },
         };
-        match believed {
+        match verified {
             Ok(None) => Response { outcome: RequestOutcome::Acknowledged, error: None },
-            Ok(Some(believed)) => match self.admit(believed).await {
-                Ok(taken) => self.wait(taken, deadline).await,
+            Ok(Some(verified)) => match verified.admit(&self.0.source).await {
+                Ok(admitted) => self.wait(admitted, deadline).await,
                 Err(refusal) => self.refused(refusal),
             },
-            Err(doubted) => self.doubted(doubted),
+            Err(rejected) => self.rejected(rejected),
         }
     }
 
     /// Handles an envelope by its type; returns the message to count, if any.
-    async fn attend(
+    async fn handle_envelope(
         &self,
         envelope: Envelope,
         topic: Arc<Topic>,
-    ) -> Result<Option<Believed>, Refusal> {
+    ) -> Result<Option<VerifiedMessage>, Refusal> {
         let shared = &self.0;
         let Envelope { kind, message_id: id, message, token, subscribe_url, .. } = envelope;
         let arn = topic.arn();
         match kind {
             MessageKind::Notification => {
-                return Ok(Some(Believed { topic, id, text: message.into() }));
+                return Ok(Some(VerifiedMessage { topic, id, text: message.into() }));
             }
             MessageKind::UnsubscribeConfirmation => {
                 shared.metrics.sns_subscriptions.increment(SubscriptionOutcome::Ended);
@@ -277,8 +263,8 @@ impl SnsEndpoint {
         let url = subscribe_url.unwrap_or_default();
         let Some(confirmation) = topic.confirmation(&url, &token.unwrap_or_default()) else {
             let why = "SubscribeURL does not confirm this topic at SNS in its region";
-            let doubted = Doubted { doubt: SnsDoubt::Subscription, why: why.into() };
-            return Err(self.refusal_of(doubted));
+            let rejected = RejectedMessage { reason: SnsRejection::Subscription, why: why.into() };
+            return Err(self.refusal_of(rejected));
         };
         if !shared.confirms {
             shared.metrics.sns_subscriptions.increment(SubscriptionOutcome::Left);
@@ -295,73 +281,20 @@ impl SnsEndpoint {
         shared.confirmer.confirm(id, arn, &confirmation).await.map(|()| None)
     }
 
-    /// Looks up the ID, and merges a new message.
-    async fn admit(&self, believed: Believed) -> Result<AdmittedMessage, Refusal> {
-        let shared = &self.0;
-        let id = RequestId::new(
-            SourceKind::Sns,
-            believed.topic.arn().as_bytes(),
-            believed.id.as_bytes(),
-        );
-        match shared.source.ledger.admit(id) {
-            Admission::Known(waiter) => {
-                Ok(AdmittedMessage { waiter, _charge: None, outcome: RequestOutcome::Repeated })
-            }
-            Admission::New(ticket) => {
-                let source = believed.topic.arn().as_bytes();
-                let named = Named { source, request: &believed.id, ids: &[id] };
-                let committed = self.commit(named, ticket, &believed.text).await;
-                committed.map_err(|(ticket, refusal)| {
-                    // SNS does not retry a permanent rejection, so it becomes a dead letter.
-                    shared.source.refuse(
-                        named,
-                        ticket,
-                        refusal,
-                        LetterContent::Whole(&believed.text),
-                    )
-                })
-            }
-        }
-    }
-
-    async fn commit(
-        &self,
-        named: Named<'_>,
-        ticket: Ticket,
-        text: &Bytes,
-    ) -> Result<AdmittedMessage, (Ticket, Refusal)> {
-        let source = &self.0.source;
-        let charge = match source.enter(text.len()) {
-            Ok(charge) => charge,
-            Err(refusal) => return Err((ticket, refusal)),
-        };
-        let budget = source.intake.budget(charge);
-        let read = source.read(text.clone(), source.intake.batch(), &budget).await;
-        let mut batch = match read {
-            Ok(batch) => batch,
-            Err(refusal) => return Err((ticket, refusal)),
-        };
-        let again = |blank: Batch| source.read_again(text.clone(), blank);
-        let committed = source.commit(named, ticket, &mut batch, again).await?;
-        let charge = budget.committed();
-        let outcome = RequestOutcome::Acknowledged;
-        Ok(AdmittedMessage { waiter: committed.waiter, _charge: charge, outcome })
-    }
-
-    async fn wait(&self, taken: AdmittedMessage, deadline: Instant) -> Response {
-        let AdmittedMessage { waiter, outcome, _charge } = taken;
+    async fn wait(&self, admitted: AdmittedMessage, deadline: Instant) -> Response {
+        let AdmittedMessage { waiter, outcome, charge: _charge } = admitted;
         let response = self.0.source.wait(waiter, deadline, outcome).await;
         self.note(response)
     }
 
-    fn doubted(&self, doubted: Doubted) -> Response {
-        let refusal = self.refusal_of(doubted);
+    fn rejected(&self, rejected: RejectedMessage) -> Response {
+        let refusal = self.refusal_of(rejected);
         self.refused(refusal)
     }
 
-    fn refusal_of(&self, doubted: Doubted) -> Refusal {
-        self.0.metrics.sns_refused.increment(doubted.doubt);
-        Refusal::new(doubted.reason(), doubted.why)
+    fn refusal_of(&self, rejected: RejectedMessage) -> Refusal {
+        self.0.metrics.sns_refused.increment(rejected.reason);
+        Refusal::new(rejected.refusal_reason(), rejected.why)
     }
 
     fn refused(&self, refusal: Refusal) -> Response {
@@ -383,28 +316,4 @@ impl SnsEndpoint {
 /// The length of the body, from the headers.
 fn announced(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-fn answer(response: &Response) -> axum::http::Response<Body> {
-    let status = response.status();
-    // The sender learns about the daemon's state, but why its message is invalid is only logged.
-    let given_up = matches!(response.outcome, RequestOutcome::Refused(RefusalReason::GivenUp));
-    let said = match &response.error {
-        Some(error) if status == 503 && !given_up => format!("{error}\n"),
-        _ => String::new(),
-    };
-    let mut answer = axum::http::Response::new(Body::from(said));
-    *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-    let headers = answer.headers_mut();
-    match status {
-        // SNS sends the user and password of a URL only when it is asked for them.
-        401 => {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"postmeter\""));
-        }
-        400 | 403 => {
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        _ => {}
-    }
-    answer
 }

@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_signed_text_has_its_members_in_order_and_unescaped() {
+    fn signed_text_has_its_members_in_order_and_unescaped() {
         let mut value = notification();
         assert_eq!(
             read(&value).unwrap().signed_text(),
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_sns_would_not_post_is_no_envelope() {
+    fn envelope_that_sns_would_not_post_is_rejected() {
         assert!(read(&notification()).is_ok());
         for name in ["Type", "MessageId", "TopicArn", "Message", "Timestamp", "SignatureVersion"] {
             let mut value = notification();
@@ -263,14 +263,14 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_read_without_a_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn envelope_of_any_bytes_is_read_without_a_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = Envelope::read(&body);
         }
     }
 
     /// A deliberate example of the property above.
     #[test]
-    fn a_subject_cannot_pass_as_a_part_of_an_id() {
+    fn subject_cannot_pass_as_a_part_of_an_id() {
         let mut value = notification();
         value["Subject"] = Value::Null;
         value["MessageId"] = "22b80b92\nSubject\nMy First Message".into();

@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn counts_are_told_apart_and_fade() {
+    async fn sketch_counts_are_separate_and_fade() {
         let mut sketch = Sketch::new(Instant::now());
         for _ in 0..100 {
             sketch.add(&"often", Instant::now());

@@ -8,7 +8,7 @@ const TOKEN_BYTES_MAX: usize = 1024;
 
 /// A configured topic.
 #[derive(Clone, Debug)]
-pub struct Topic {
+pub(crate) struct Topic {
     arn: TopicArn,
     /// The suffix of host names.
     suffix: &'static str,
@@ -18,14 +18,14 @@ pub struct Topic {
 
 /// The URL of a certificate at SNS; created only by [`Topic::certificate_url`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CertificateUrl {
+pub(crate) struct CertificateUrl {
     host: String,
     path: String,
 }
 
 /// The request that confirms a subscription; created only by [`Topic::confirmation`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Confirmation {
+pub(crate) struct Confirmation {
     pub host: String,
     pub path: String,
 }
@@ -34,7 +34,7 @@ pub struct Confirmation {
 
 impl Topic {
     #[must_use]
-    pub fn new(arn: TopicArn) -> Self {
+    pub(crate) fn new(arn: TopicArn) -> Self {
         let suffix = match arn.partition() {
             "aws-cn" => "amazonaws.com.cn",
             "aws-eusc" => "amazonaws.eu",
@@ -45,14 +45,14 @@ impl Topic {
     }
 
     #[must_use]
-    pub fn arn(&self) -> &str {
+    pub(crate) fn arn(&self) -> &str {
         self.arn.as_str()
     }
 
     /// Parses the certificate URL of a message of this topic. It is compared with the only valid
     /// host instead of being parsed as a URL.
     #[must_use]
-    pub fn certificate_url(&self, text: &str) -> Option<CertificateUrl> {
+    pub(crate) fn certificate_url(&self, text: &str) -> Option<CertificateUrl> {
         let path = self.path_of(text)?;
         let name = path.strip_prefix("/SimpleNotificationService-")?.strip_suffix(".pem")?;
         let is_name = (1..=CERTIFICATE_NAME_MAX).contains(&name.len())
@@ -63,7 +63,7 @@ impl Topic {
     /// Parses the URL that confirms a subscription: it may only name this topic and this token, at
     /// the only valid host. The request is built anew.
     #[must_use]
-    pub fn confirmation(&self, url: &str, token: &str) -> Option<Confirmation> {
+    pub(crate) fn confirmation(&self, url: &str, token: &str) -> Option<Confirmation> {
         let is_token = (1..=TOKEN_BYTES_MAX).contains(&token.len())
             && token.bytes().all(|byte| byte.is_ascii_alphanumeric());
         if !is_token {
@@ -86,7 +86,7 @@ impl Topic {
     /// Whether a certificate's host name belongs to SNS for messages of this topic: the names in
     /// AWS's own libraries, plus the region's endpoint.
     #[must_use]
-    pub fn is_name_of_sns(&self, name: &str) -> bool {
+    pub(crate) fn is_name_of_sns(&self, name: &str) -> bool {
         let (region, suffix) = (self.arn.region(), self.suffix);
         let Some(label) = name.strip_suffix(suffix).and_then(|label| label.strip_suffix('.'))
         else {
@@ -113,12 +113,12 @@ impl Topic {
 
 impl CertificateUrl {
     #[must_use]
-    pub fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         &self.host
     }
 
     #[must_use]
-    pub fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         &self.path
     }
 }
@@ -134,7 +134,7 @@ mod tests {
     const ARN: &str = "arn:aws:sns:us-east-1:123456789012:ses-events";
 
     #[test]
-    fn a_certificate_is_at_the_host_of_its_topics_region() {
+    fn certificate_url_is_at_the_host_of_its_topics_region() {
         for (arn, url) in [
             (ARN, "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-0a1B.pem"),
             (ARN, "https://sns.us-east-1.amazonaws.com:443/SimpleNotificationService-0a1B.pem"),
@@ -155,7 +155,7 @@ mod tests {
 
     /// Known attacks: a host that only starts, ends or looks like SNS's, S3 in particular.
     #[test]
-    fn every_other_address_of_a_certificate_is_refused() {
+    fn certificate_url_at_any_other_address_is_rejected() {
         let good = "/SimpleNotificationService-0a1b.pem";
         for host in [
             "http://sns.us-east-1.amazonaws.com",
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_is_named_after_sns() {
+    fn certificate_names_are_those_of_sns() {
         for (arn, name) in [
             (ARN, "sns.amazonaws.com"),
             (ARN, "sns.us-east-1.amazonaws.com"),
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subscription_is_confirmed_at_the_same_host_for_this_topic_and_token_alone() {
+    fn subscription_is_confirmed_at_the_same_host_for_this_topic_and_token_only() {
         let host = "https://sns.us-east-1.amazonaws.com";
         let plain = format!("/?Action=ConfirmSubscription&TopicArn={ARN}&Token=2336abc");
         for path in [

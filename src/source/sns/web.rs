@@ -33,7 +33,7 @@ pub enum WebEnvironment {
 
 /// A client. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Web {
+pub(crate) struct Web {
     environment: WebEnvironment,
     tls: Arc<ClientConfig>,
     roots: Arc<RootCertStore>,
@@ -55,7 +55,7 @@ impl Web {
     ///
     /// # Errors
     /// There are none.
-    pub fn new(environment: WebEnvironment) -> Result<Self, ClientTlsError> {
+    pub(crate) fn new(environment: WebEnvironment) -> Result<Self, ClientTlsError> {
         let roots = match &environment {
             WebEnvironment::World => system_roots(),
             WebEnvironment::StandIn { roots: own, .. } => {
@@ -69,7 +69,7 @@ impl Web {
     }
 
     #[must_use]
-    pub fn roots(&self) -> &RootCertStore {
+    pub(crate) fn roots(&self) -> &RootCertStore {
         &self.roots
     }
 

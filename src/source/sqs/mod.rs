@@ -4,165 +4,23 @@
 //!
 //! A [`SqsSource`] receives messages with as many pollers as there is work for. Each message is a
 //! request: identified by queue and ID, read completely, merged in one step. From its receipt to
-//! its deletion it is in the [`hand`]: its visibility timeout is extended in time, so that SQS does
+//! its deletion it is [in flight](in_flight): its visibility timeout is extended in time, so that SQS does
 //! not redeliver it; if SQS does so anyway, only the newest receipt handle is kept. Messages that
 //! cannot be merged now wait here. Messages that can never be read are counted, as in any source.
 
-mod hand;
+mod in_flight;
 mod message;
+mod message_guard;
+mod object_source;
 mod objects;
 mod poller;
 mod queue;
+mod settings;
+mod shared;
+mod source;
 mod upkeep;
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use aws_config::SdkConfig;
-use tokio::sync::{Semaphore, mpsc};
-use tokio::time::{Instant, timeout_at};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-
-use self::hand::Hand;
-use self::queue::Queue;
-use crate::intake::SourceIntake;
-use crate::supervisor::Supervisor;
-use crate::telemetry::{LogLimiter, Metrics, TaskName};
-
-pub use objects::ObjectSource;
-pub use queue::region_of;
-
-/// Settings of a queue.
-#[derive(Clone, Debug)]
-pub struct SqsSettings {
-    pub queue_url: String,
-    /// The visibility timeout of a received message.
-    pub visibility: Duration,
-    pub held_messages: usize,
-    pub pollers: usize,
-}
-
-/// The parts of a source besides the queue.
-#[derive(Clone, Debug)]
-pub struct SqsParts {
-    /// For this queue's messages.
-    pub source: SourceIntake,
-    pub metrics: Arc<Metrics>,
-    pub supervisor: Supervisor,
-    /// Reads the objects that messages name.
-    pub objects: Option<ObjectSource>,
-    /// Cancelled when the daemon drains.
-    pub drain: CancellationToken,
-}
-
-/// A queue that is polled. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct SqsSource(Arc<SqsShared>);
-
-#[derive(Debug)]
-struct SqsShared {
-    settings: SqsSettings,
-    queue: Queue,
-    hand: Hand,
-    source: SourceIntake,
-    metrics: Arc<Metrics>,
-    /// Messages to delete.
-    deletions: mpsc::UnboundedSender<Arc<str>>,
-    warnings: LogLimiter,
-    objects: Option<ObjectSource>,
-    drain: CancellationToken,
-    /// Limits the messages in progress, each with its body in memory.
-    working: Arc<Semaphore>,
-    tasks: TaskTracker,
-}
-
-/// Maximum number of messages of a queue in progress. A message that waits for room keeps its
-/// place: a few of them do not stop the others, and many stop further polling.
-const WORKING_MAX: usize = 64;
-
-/// Warns at the start about a missing redrive policy, if the queue's attributes can be read.
-async fn warn_without_redrive_policy(shared: Arc<SqsShared>) {
-    let queue = shared.queue.url();
-    match shared.queue.has_redrive_policy().await {
-        Ok(true) => {}
-        Ok(false) => tracing::warn!(
-            queue,
-            "the queue has no redrive policy: permanently rejected messages are redelivered until \
-             their retention ends; set RedrivePolicy"
-        ),
-        Err(error) => tracing::debug!(queue, why = %error, "reading the queue's attributes failed"),
-    }
-}
-
-// === impl SqsSource ===
-
-impl SqsSource {
-    /// Starts to poll a queue, until the daemon drains.
-    #[must_use]
-    pub fn start(sdk: &SdkConfig, settings: SqsSettings, parts: SqsParts) -> Self {
-        let SqsParts { source, metrics, supervisor, drain, .. } = parts;
-        let (deletions, deleting) = mpsc::unbounded_channel();
-        let shared = Arc::new(SqsShared {
-            queue: Queue::new(sdk, &settings),
-            hand: Hand::new(settings.held_messages, settings.visibility),
-            settings,
-            source,
-            warnings: LogLimiter::new(Duration::from_secs(10), Arc::clone(&metrics)),
-            metrics,
-            deletions,
-            objects: parts.objects,
-            drain,
-            working: Arc::new(Semaphore::new(WORKING_MAX)),
-            tasks: TaskTracker::new(),
-        });
-        tokio::spawn(warn_without_redrive_policy(Arc::clone(&shared)));
-        let polling = shared.tasks.track_future(poller::poll(Arc::clone(&shared)));
-        supervisor.spawn(TaskName::SqsPoller, polling);
-        // These tasks end with the last message in flight.
-        let deleting = upkeep::delete(Arc::downgrade(&shared), deleting);
-        supervisor.spawn_worker(TaskName::SqsDeletions, deleting);
-        let lengthening = upkeep::lengthen(Arc::downgrade(&shared));
-        supervisor.spawn_worker(TaskName::SqsVisibility, lengthening);
-        Self(shared)
-    }
-
-    /// Messages between receipt and deletion, and running pollers.
-    #[must_use]
-    pub fn gauges(&self) -> (u64, u64) {
-        (self.0.hand.len() as u64, self.0.hand.pollers())
-    }
-
-    /// Waits until every settled message is deleted, and returns the others to the queue, which may
-    /// take until `end`. Called when nothing is merged or settled any more.
-    pub async fn finish(&self, deadline: Instant, end: Instant) {
-        let shared = &self.0;
-        shared.tasks.close();
-        let done = async {
-            // A poller may still wait for a response, and a message for its settlement.
-            shared.tasks.wait().await;
-            if shared.deletions.is_closed() {
-                // The deleting task has panicked.
-                upkeep::delete_left(shared).await;
-            }
-            shared.hand.deleted().await;
-        };
-        let _ = timeout_at(deadline, done).await;
-        let undeleted = shared.hand.deletable().len();
-        if undeleted > 0 {
-            shared.metrics.sqs_messages_undeleted.add(undeleted as u64);
-            let queue = shared.queue.url();
-            tracing::error!(
-                messages = undeleted,
-                queue,
-                "counted messages were not deleted before the exit; SQS will redeliver them"
-            );
-        }
-        let left = shared.hand.unsettled();
-        if !left.is_empty() {
-            let messages = left.len();
-            tracing::warn!(messages, queue = shared.queue.url(), "messages returned to the queue");
-        }
-        let _ = timeout_at(end, upkeep::give_back(shared, &left)).await;
-    }
-}
+pub(crate) use object_source::ObjectSource;
+pub(crate) use queue::region_of;
+pub(crate) use settings::SqsSettings;
+pub(crate) use source::{SqsDeps, SqsSource};

@@ -2,23 +2,14 @@
 
 use std::sync::Arc;
 
-use super::SqsShared;
+use super::object_source::ObjectSource;
+use super::shared::SqsShared;
 use crate::ack::{Admission, Refusal, RefusalReason, Ticket, Waiter};
-use crate::dead_letters::Letters;
-use crate::intake::{LetterContent, MeteredBatch, Named, Patience, SourceIntake};
+use crate::dead_letters::DeadLetterBatch;
+use crate::intake::{LetterContent, MeteredBatch, Patience, RequestKey, SourceIntake};
 use crate::pipeline::Batch;
-use crate::source::s3::{Forbidden, Notification, Object, Objects, Permit};
+use crate::source::s3::{ForbiddenObject, Notification, Object};
 use crate::telemetry::ObjectOutcome;
-
-/// Reads the objects that messages name. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct ObjectSource {
-    pub objects: Objects,
-    /// The objects that this queue's messages may name.
-    pub permit: Permit,
-    /// All queues share its ledger: an object is counted once, whichever queue names it.
-    pub source: SourceIntake,
-}
 
 /// Counts the objects that a message names, each as its own request. A rejection of one does not
 /// undo the others, which are known when the message is redelivered. Returns what to wait for.
@@ -27,7 +18,7 @@ pub(super) async fn merge_objects(
     from: &ObjectSource,
     notification: Notification,
 ) -> Result<Vec<Waiter>, Refusal> {
-    from.permit.judge(&notification).map_err(|why| {
+    from.permit.check(&notification).map_err(|why| {
         shared.metrics.s3_objects.add(ObjectOutcome::Forbidden, notification.objects.len() as u64);
         refusal(&why)
     })?;
@@ -49,7 +40,7 @@ pub(super) async fn merge_objects(
 }
 
 /// Leaves the message in the queue until its redrive policy moves it.
-fn refusal(why: &Forbidden) -> Refusal {
+fn refusal(why: &ForbiddenObject) -> Refusal {
     Refusal::new(RefusalReason::Forbidden, why.to_string())
 }
 
@@ -62,11 +53,11 @@ async fn merge_object(
 ) -> Result<Option<Waiter>, Refusal> {
     let (url, ids) = (object.url(), [object.id()]);
     let request = object.version().unwrap_or_default();
-    let named = Named { source: url.as_bytes(), request, ids: &ids };
+    let key = RequestKey { source: url.as_bytes(), request, ids: &ids };
     // The dead letter of a rejected object holds only its name, because the daemon may not be
     // allowed to store its content.
     let refuse =
-        |(ticket, refusal)| from.source.refuse(named, ticket, refusal, LetterContent::NameOnly);
+        |(ticket, refusal)| from.source.refuse(key, ticket, refusal, LetterContent::NameOnly);
     let source = &from.source;
     let charge = match source.enter_patiently(0, patience).await {
         Ok(charge) => charge,
@@ -95,7 +86,7 @@ async fn merge_object(
             read(&from, &object, None, fresh).await?.ok_or_else(gone)
         }
     };
-    let committed = source.commit_patiently(named, ticket, &mut batch, again, patience).await;
+    let committed = source.commit_patiently(key, ticket, &mut batch, again, patience).await;
     let committed = committed.map_err(refuse)?;
     drop(budget.committed());
     Ok(Some(committed.waiter))
@@ -104,7 +95,7 @@ async fn merge_object(
 /// A batch like `blank`. Its dead letters hold no content, because the message may name an object
 /// that holds something other than events.
 fn blank_of(blank: &Batch, source: &SourceIntake) -> Batch {
-    blank.blank(source.intake.letters().map(Letters::of_places))
+    blank.blank(source.intake.dead_letter_batch().map(DeadLetterBatch::locations_only))
 }
 
 /// Reads an object; `None`: it no longer exists.

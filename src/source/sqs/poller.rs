@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use super::SqsShared;
-use super::message::{Hold, handle};
-use super::queue::{MESSAGES_MAX, Received};
-
+use super::message::handle;
+use super::message_guard::MessageGuard;
+use super::queue::{MESSAGES_MAX, ReceivedMessage};
+use super::shared::SqsShared;
 use crate::ack::RefusalReason;
 use crate::backoff::Backoff;
 
@@ -21,7 +21,7 @@ const LAST_ANSWER: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 /// How a round of polling ended.
-enum Round {
+enum PollRound {
     /// As many messages as one call can return.
     Full,
     Some,
@@ -39,14 +39,14 @@ pub(super) async fn poll(shared: Arc<SqsShared>) {
         while rounds.len() < pollers && !shared.drain.is_cancelled() {
             rounds.spawn(round(Arc::clone(&shared)));
         }
-        shared.hand.set_pollers(rounds.len());
+        shared.in_flight.set_pollers(rounds.len());
         let Some(ended) = rounds.join_next().await else { break };
-        match ended.unwrap_or_else(|_| Round::Failed("receiving panicked".to_owned())) {
-            Round::Full => pollers = (pollers + 1).min(shared.settings.pollers),
-            Round::Some => {}
-            Round::Empty => pollers = (pollers - 1).max(1),
-            Round::Draining => continue,
-            Round::Failed(why) => {
+        match ended.unwrap_or_else(|_| PollRound::Failed("receiving panicked".to_owned())) {
+            PollRound::Full => pollers = (pollers + 1).min(shared.settings.pollers),
+            PollRound::Some => {}
+            PollRound::Empty => pollers = (pollers - 1).max(1),
+            PollRound::Draining => continue,
+            PollRound::Failed(why) => {
                 pollers = 1;
                 shared.metrics.sqs_failed_calls.add(1);
                 if shared.warnings.allow() {
@@ -62,52 +62,52 @@ pub(super) async fn poll(shared: Arc<SqsShared>) {
         }
         backoff = Backoff::default();
     }
-    shared.hand.set_pollers(0);
+    shared.in_flight.set_pollers(0);
 }
 
-async fn round(shared: Arc<SqsShared>) -> Round {
+async fn round(shared: Arc<SqsShared>) -> PollRound {
     let room = tokio::select! {
-        () = shared.drain.cancelled() => return Round::Draining,
-        room = shared.hand.room(10) => room,
+        () = shared.drain.cancelled() => return PollRound::Draining,
+        room = shared.in_flight.room(10) => room,
     };
     let mut room = Some(room);
     let places = Arc::clone(&shared.working).acquire_many_owned(10);
     let mut places = tokio::select! {
-        () = shared.drain.cancelled() => return Round::Draining,
+        () = shared.drain.cancelled() => return PollRound::Draining,
         // The semaphore is never closed.
         places = places => places.ok(),
     };
     while let Err(refusal) = shared.source.intake.admit(shared.source.until_settled) {
         if refusal.reason == RefusalReason::Draining {
-            return Round::Draining;
+            return PollRound::Draining;
         }
         sleep(LOOK_AGAIN).await;
     }
-    let asked = Instant::now();
+    let requested_at = Instant::now();
     let received = tokio::select! {
         received = shared.queue.receive() => received,
         () = async { shared.drain.cancelled().await; sleep(LAST_ANSWER).await } => {
-            return Round::Draining;
+            return PollRound::Draining;
         }
     };
     let received = match received {
         Ok(received) => received,
-        Err(error) => return Round::Failed(error.to_string()),
+        Err(error) => return PollRound::Failed(error.to_string()),
     };
     let count = received.len();
     shared.metrics.sqs_messages_received.add(count as u64);
-    for Received { id, handle: receipt, content } in received {
+    for ReceivedMessage { id, receipt_handle, content } in received {
         let own_room = room.as_mut().and_then(|room| room.split(1));
         let place = places.as_mut().and_then(|places| places.split(1));
         let Some((own_room, place)) = own_room.zip(place) else { continue };
-        if let Some(id) = shared.hand.take(&id, receipt, asked, own_room) {
+        if let Some(id) = shared.in_flight.add(&id, receipt_handle, requested_at, own_room) {
             // A task of its own, so that a message that waits does not delay others.
-            shared.tasks.spawn(handle(Hold::new(Arc::clone(&shared), id), content, place));
+            shared.tasks.spawn(handle(MessageGuard::new(Arc::clone(&shared), id), content, place));
         }
     }
     match count {
-        0 => Round::Empty,
-        MESSAGES_MAX => Round::Full,
-        _ => Round::Some,
+        0 => PollRound::Empty,
+        MESSAGES_MAX => PollRound::Full,
+        _ => PollRound::Some,
     }
 }

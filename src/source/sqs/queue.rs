@@ -11,9 +11,8 @@ use aws_sdk_sqs::types::{
     DeleteMessageBatchRequestEntry, MessageSystemAttributeName, QueueAttributeName,
 };
 
-use super::SqsSettings;
-use super::hand::MessageGuard;
-use super::message::Content;
+use super::in_flight::MessageHandle;
+use super::settings::SqsSettings;
 use crate::aws::{AwsError, CONNECT_TIMEOUT, EntryError};
 
 /// Maximum number of messages in one call.
@@ -30,7 +29,7 @@ const RECEIVES: MessageSystemAttributeName = MessageSystemAttributeName::Approxi
 
 /// A client of one queue.
 #[derive(Debug)]
-pub(super) struct Queue {
+pub(super) struct QueueClient {
     client: Client,
     url: String,
     visibility: i32,
@@ -38,15 +37,23 @@ pub(super) struct Queue {
 
 /// A delivered message.
 #[derive(Debug)]
-pub(super) struct Received {
+pub(super) struct ReceivedMessage {
     pub id: String,
-    pub handle: String,
-    pub content: Content,
+    pub receipt_handle: String,
+    pub content: MessageContent,
+}
+
+/// The content that SQS delivered.
+#[derive(Debug)]
+pub(super) struct MessageContent {
+    pub body: String,
+    /// How often SQS has delivered it, including this time.
+    pub receives: u32,
 }
 
 /// A failed entry of a call; possibly all entries failed.
 #[derive(Debug)]
-pub(super) struct Failed {
+pub(super) struct FailedEntry {
     /// Its position in the call.
     pub at: usize,
     /// A retry would fail again.
@@ -64,16 +71,16 @@ fn own_endpoint(queue_url: &str) -> Option<String> {
 
 /// The region in a queue's URL, if it is an AWS URL.
 #[must_use]
-pub fn region_of(queue_url: &str) -> Option<&str> {
+pub(crate) fn region_of(queue_url: &str) -> Option<&str> {
     let (_, rest) = queue_url.split_once("://")?;
     let host = rest.split('/').next()?;
     let region = host.strip_prefix("sqs.")?;
     region.strip_suffix(".amazonaws.com").or_else(|| region.strip_suffix(".amazonaws.com.cn"))
 }
 
-// === impl Queue ===
+// === impl QueueClient ===
 
-impl Queue {
+impl QueueClient {
     pub(super) fn new(sdk: &SdkConfig, settings: &SqsSettings) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
@@ -102,21 +109,21 @@ impl Queue {
     ///
     /// # Errors
     /// The error of the SDK.
-    pub(super) async fn receive(&self) -> Result<Vec<Received>, AwsError> {
+    pub(super) async fn receive(&self) -> Result<Vec<ReceivedMessage>, AwsError> {
         let call = self.client.receive_message().queue_url(&self.url);
         let call = call.max_number_of_messages(10).wait_time_seconds(WAIT_SECONDS);
         let call = call.message_system_attribute_names(RECEIVES);
-        let answer = call.visibility_timeout(self.visibility).send().await;
-        let answer = answer.map_err(|error| AwsError::of(&error, "sqs:ReceiveMessage"))?;
-        let messages = answer.messages.unwrap_or_default().into_iter();
+        let response = call.visibility_timeout(self.visibility).send().await;
+        let response = response.map_err(|error| AwsError::of(&error, "sqs:ReceiveMessage"))?;
+        let messages = response.messages.unwrap_or_default().into_iter();
         // SQS returns all three with every message.
         Ok(messages
             .filter_map(|message| {
-                let (id, handle) = (message.message_id?, message.receipt_handle?);
+                let (id, receipt_handle) = (message.message_id?, message.receipt_handle?);
                 let receives = message.attributes.as_ref().and_then(|all| all.get(&RECEIVES));
                 let receives = receives.and_then(|receives| receives.parse().ok()).unwrap_or(1);
-                let content = Content { body: message.body?, receives };
-                Some(Received { id, handle, content })
+                let content = MessageContent { body: message.body?, receives };
+                Some(ReceivedMessage { id, receipt_handle, content })
             })
             .collect())
     }
@@ -129,56 +136,56 @@ impl Queue {
     pub(super) async fn has_redrive_policy(&self) -> Result<bool, AwsError> {
         let name = QueueAttributeName::RedrivePolicy;
         let call = self.client.get_queue_attributes().queue_url(&self.url);
-        let answer = call.attribute_names(name.clone()).send().await;
-        let answer = answer.map_err(|error| AwsError::of(&error, "sqs:GetQueueAttributes"))?;
-        Ok(answer.attributes.is_some_and(|attributes| attributes.contains_key(&name)))
+        let response = call.attribute_names(name.clone()).send().await;
+        let response = response.map_err(|error| AwsError::of(&error, "sqs:GetQueueAttributes"))?;
+        Ok(response.attributes.is_some_and(|attributes| attributes.contains_key(&name)))
     }
 
     /// Deletes at most ten messages; returns those that failed.
-    pub(super) async fn delete(&self, handles: &[MessageGuard]) -> Vec<Failed> {
+    pub(super) async fn delete(&self, handles: &[MessageHandle]) -> Vec<FailedEntry> {
         let entries = handles.iter().enumerate().map(|(at, handle)| {
             let entry = DeleteMessageBatchRequestEntry::builder().id(at.to_string());
-            let entry = entry.receipt_handle(&handle.receipt).build();
+            let entry = entry.receipt_handle(&handle.receipt_handle).build();
             entry.expect("an entry requires only an ID and a receipt handle")
         });
         let call = self.client.delete_message_batch().queue_url(&self.url);
         match call.set_entries(Some(entries.collect())).send().await {
-            Ok(answer) => failed(answer.failed()),
+            Ok(response) => failed(response.failed()),
             Err(error) => all_failed(handles, &AwsError::of(&error, "sqs:DeleteMessage")),
         }
     }
 
     /// Sets the visibility timeout of at most ten messages, from now on; returns those that failed.
-    pub(super) async fn show_in(
+    pub(super) async fn change_visibility(
         &self,
-        handles: &[MessageGuard],
+        handles: &[MessageHandle],
         visibility: Duration,
-    ) -> Vec<Failed> {
+    ) -> Vec<FailedEntry> {
         let entries = handles.iter().enumerate().map(|(at, handle)| {
             let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(at.to_string());
-            let entry = entry.receipt_handle(&handle.receipt);
+            let entry = entry.receipt_handle(&handle.receipt_handle);
             let entry = entry.visibility_timeout(seconds(visibility)).build();
             entry.expect("an entry requires only an ID and a receipt handle")
         });
         let call = self.client.change_message_visibility_batch().queue_url(&self.url);
         match call.set_entries(Some(entries.collect())).send().await {
-            Ok(answer) => failed(answer.failed()),
+            Ok(response) => failed(response.failed()),
             Err(error) => all_failed(handles, &AwsError::of(&error, "sqs:ChangeMessageVisibility")),
         }
     }
 }
 
 /// The failed entries, by the positions in their IDs.
-fn failed(entries: &[BatchResultErrorEntry]) -> Vec<Failed> {
+fn failed(entries: &[BatchResultErrorEntry]) -> Vec<FailedEntry> {
     let failed = entries.iter().filter_map(|entry| {
         let why = EntryError::new(entry.code(), entry.message()).to_string();
-        Some(Failed { at: entry.id().parse().ok()?, for_good: entry.sender_fault, why })
+        Some(FailedEntry { at: entry.id().parse().ok()?, for_good: entry.sender_fault, why })
     });
     failed.collect()
 }
 
-fn all_failed(handles: &[MessageGuard], error: &AwsError) -> Vec<Failed> {
-    let failed = |at| Failed { at, for_good: false, why: error.to_string() };
+fn all_failed(handles: &[MessageHandle], error: &AwsError) -> Vec<FailedEntry> {
+    let failed = |at| FailedEntry { at, for_good: false, why: error.to_string() };
     (0..handles.len()).map(failed).collect()
 }
 
@@ -192,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_region_is_found_in_urls_of_aws_alone() {
+    fn region_is_found_in_urls_of_aws_only() {
         for (url, region) in [
             ("https://sqs.eu-west-1.amazonaws.com/123456789012/mail", Some("eu-west-1")),
             ("https://sqs.cn-north-1.amazonaws.com.cn/123456789012/mail", Some("cn-north-1")),
@@ -205,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_elsewhere_is_its_own_endpoint() {
+    fn queue_outside_aws_is_its_own_endpoint() {
         for (url, endpoint) in [
             ("https://sqs.eu-west-1.amazonaws.com/123456789012/mail", None),
             ("http://127.0.0.1:4566/000000000000/mail", Some("http://127.0.0.1:4566")),

@@ -8,10 +8,9 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::SqsShared;
-use super::hand::MessageGuard;
-use super::queue::{Failed, MESSAGES_MAX};
-use crate::ack::{RequestId, SourceKind};
+use super::in_flight::MessageHandle;
+use super::queue::MESSAGES_MAX;
+use super::shared::SqsShared;
 use crate::backoff::Backoff;
 use crate::fault;
 
@@ -64,7 +63,7 @@ pub(super) async fn delete(
 pub(super) async fn delete_left(shared: &Arc<SqsShared>) {
     let shared = Arc::clone(shared);
     let deleting = tokio::spawn(async move {
-        for handles in shared.hand.deletable().chunks(MESSAGES_MAX) {
+        for handles in shared.in_flight.deletable().chunks(MESSAGES_MAX) {
             delete_all(&shared, handles.iter().map(|handle| Arc::clone(&handle.id)).collect())
                 .await;
         }
@@ -88,23 +87,23 @@ async fn delete_all(shared: &SqsShared, mut ids: Vec<Arc<str>>) {
     fault::hit("sqs_delete");
     loop {
         // Each time with the newest receipt handle.
-        let handles = shared.hand.handles(&ids);
+        let handles = shared.in_flight.handles(&ids);
         if handles.is_empty() {
             return;
         }
         let failed = shared.queue.delete(&handles).await;
-        shared.complain("deleting messages failed", &failed);
+        shared.warn_failed("deleting messages failed", &failed);
         ids.clear();
         for (at, handle) in handles.into_iter().enumerate() {
             match failed.iter().find(|failed| failed.at == at) {
                 Some(failed) if !failed.for_good => ids.push(handle.id),
                 Some(_) => {
                     shared.metrics.sqs_messages_undeleted.add(1);
-                    shared.let_go(&handle.id);
+                    shared.release(&handle.id);
                 }
                 None => {
                     shared.metrics.sqs_messages_deleted.add(1);
-                    shared.let_go(&handle.id);
+                    shared.release(&handle.id);
                 }
             }
         }
@@ -117,16 +116,16 @@ async fn delete_all(shared: &SqsShared, mut ids: Vec<Arc<str>>) {
 
 /// Extends the visibility timeout of messages in flight before it ends, as long as the source
 /// exists.
-pub(super) async fn lengthen(shared: Weak<SqsShared>) {
+pub(super) async fn extend(shared: Weak<SqsShared>) {
     loop {
         let Some(alive) = shared.upgrade() else { return };
         let pause = alive.settings.visibility / 8;
         let mut calls = JoinSet::new();
-        for handles in alive.hand.due().chunks(MESSAGES_MAX) {
+        for handles in alive.in_flight.due().chunks(MESSAGES_MAX) {
             if calls.len() == CALLS_MAX {
                 calls.join_next().await;
             }
-            calls.spawn(lengthen_all(Arc::clone(&alive), handles.to_vec()));
+            calls.spawn(extend_all(Arc::clone(&alive), handles.to_vec()));
         }
         calls.join_all().await;
         drop(alive);
@@ -134,47 +133,30 @@ pub(super) async fn lengthen(shared: Weak<SqsShared>) {
     }
 }
 
-async fn lengthen_all(shared: Arc<SqsShared>, handles: Vec<MessageGuard>) {
+async fn extend_all(shared: Arc<SqsShared>, handles: Vec<MessageHandle>) {
     let at = Instant::now();
-    let failed = shared.queue.show_in(&handles, shared.settings.visibility).await;
-    shared.complain("extending the visibility of messages failed; SQS may redeliver them", &failed);
+    let failed = shared.queue.change_visibility(&handles, shared.settings.visibility).await;
+    shared.warn_failed(
+        "extending the visibility of messages failed; SQS may redeliver them",
+        &failed,
+    );
     for (place, handle) in handles.iter().enumerate() {
         if !failed.iter().any(|failed| failed.at == place) {
-            shared.hand.lengthened(&handle.id, at);
+            shared.in_flight.extended(&handle.id, at);
         }
     }
 }
 
 /// Makes messages visible at once.
-pub(super) async fn give_back(shared: &SqsShared, handles: &[MessageGuard]) {
+pub(super) async fn return_to_queue(shared: &SqsShared, handles: &[MessageHandle]) {
     for handles in handles.chunks(MESSAGES_MAX) {
-        let failed = shared.queue.show_in(handles, Duration::ZERO).await;
-        shared.complain(
+        let failed = shared.queue.change_visibility(handles, Duration::ZERO).await;
+        shared.warn_failed(
             "returning messages failed; SQS will redeliver them after their visibility timeout",
             &failed,
         );
         for handle in handles {
-            shared.hand.release(&handle.id);
-        }
-    }
-}
-
-// === impl Shared ===
-
-impl SqsShared {
-    /// Releases a message. Its ID is remembered for a while, because a redelivery may be in
-    /// transit, and a message that could not be deleted will be redelivered.
-    fn let_go(&self, message: &str) {
-        let id = RequestId::new(SourceKind::Sqs, self.queue.url().as_bytes(), message.as_bytes());
-        self.source.ledger.release(id);
-        self.hand.release(message);
-    }
-
-    pub(super) fn complain(&self, what: &'static str, failed: &[Failed]) {
-        let Some(Failed { why, .. }) = failed.first() else { return };
-        self.metrics.sqs_failed_calls.add(1);
-        if self.warnings.allow() {
-            tracing::error!(queue = self.queue.url(), messages = failed.len(), why, "{what}");
+            shared.in_flight.release(&handle.id);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use postmeter::app::{App, Drained, StartError, Surroundings};
+use postmeter::app::{App, Drained, Environment, StartError};
 use postmeter::aws::AwsEnvironment;
 use postmeter::catalog::Catalog;
 use postmeter::clock::Clock;
@@ -68,10 +68,10 @@ impl TestApp {
         change: impl FnOnce(&mut Config),
     ) -> Self {
         let aws = AwsEnvironment::Endpoint { url: url.to_owned() };
-        Self::start_in(Surroundings { clock, aws, ..Surroundings::default() }, change).await
+        Self::start_in(Environment { clock, aws, ..Environment::default() }, change).await
     }
 
-    pub(crate) async fn start_in(around: Surroundings, change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn start_in(around: Environment, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = config();
         change(&mut config);
         let started = tokio::time::Instant::now();

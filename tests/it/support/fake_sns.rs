@@ -16,9 +16,9 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use postmeter::app::WebEnvironment;
 use postmeter::clock::Clock;
 use postmeter::ses::Minute;
-use postmeter::source::sns::WebEnvironment;
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyPair, PKCS_RSA_SHA256, date_time_ymd,

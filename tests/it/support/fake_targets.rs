@@ -24,7 +24,7 @@ pub(crate) const BUS: &str = "arn:aws:events:eu-west-1:111122223333:event-bus/de
 
 /// An accepted entry.
 #[derive(Clone, Debug)]
-pub(crate) struct Taken {
+pub(crate) struct SentEvent {
     pub service: &'static str,
     /// The stream's name, or the ARN.
     pub target: String,
@@ -57,7 +57,7 @@ pub(crate) struct FakeTargets {
 }
 
 pub(crate) struct State {
-    pub taken: Vec<Taken>,
+    pub taken: Vec<SentEvent>,
     pub calls: BTreeMap<&'static str, usize>,
     /// Calls that AWS would have rejected.
     pub faults: Vec<String>,
@@ -150,12 +150,12 @@ impl State {
     }
 
     /// Counts a call; returns the verdict on each entry, or the response to the call.
-    fn judge(&mut self, taken: &[Taken]) -> Result<Vec<Verdict>, Option<Answer>> {
+    fn verdicts(&mut self, taken: &[SentEvent]) -> Result<Vec<Verdict>, Option<Answer>> {
         let service = taken[0].service;
         *self.calls.entry(service).or_default() += 1;
         let mood = self.moods.get(service).copied().unwrap_or(Mood::Takes);
         let holds =
-            |taken: &Taken, text: &str| String::from_utf8_lossy(&taken.bytes).contains(text);
+            |taken: &SentEvent, text: &str| String::from_utf8_lossy(&taken.bytes).contains(text);
         let verdicts: Vec<_> = match mood {
             Mood::Down => {
                 let body = json!({"__type": "InternalFailure", "message": "down"});
@@ -171,19 +171,21 @@ impl State {
                 }));
             }
             Mood::Takes | Mood::Hangs | Mood::RefusesWith(_) => {
-                taken.iter().map(|_| Verdict::Taken).collect()
+                taken.iter().map(|_| Verdict::Accepted).collect()
             }
             Mood::Fails(often) => taken
                 .iter()
-                .map(|_| if self.rng.u8(0..100) < often { Verdict::Busy } else { Verdict::Taken })
+                .map(
+                    |_| if self.rng.u8(0..100) < often { Verdict::Busy } else { Verdict::Accepted },
+                )
                 .collect(),
             Mood::Refuses(text) => taken
                 .iter()
-                .map(|taken| if holds(taken, text) { Verdict::Refused } else { Verdict::Taken })
+                .map(|taken| if holds(taken, text) { Verdict::Refused } else { Verdict::Accepted })
                 .collect(),
         };
         for (taken, verdict) in taken.iter().zip(&verdicts) {
-            if *verdict == Verdict::Taken {
+            if *verdict == Verdict::Accepted {
                 self.taken.push(taken.clone());
             }
         }
@@ -196,7 +198,7 @@ impl State {
         let records = call["Records"].as_array().expect("a list");
         let taken: Vec<_> = records
             .iter()
-            .map(|record| Taken {
+            .map(|record| SentEvent {
                 service: "firehose",
                 target: target.clone(),
                 bytes: STANDARD.decode(text(&record["Data"])).expect("base64"),
@@ -212,13 +214,13 @@ impl State {
         {
             return Some(self.fault(format!("firehose: {} records, {bytes} bytes", taken.len())));
         }
-        let verdicts = match self.judge(&taken) {
+        let verdicts = match self.verdicts(&taken) {
             Ok(verdicts) => verdicts,
             Err(answer) => return answer,
         };
-        let failed = verdicts.iter().filter(|verdict| **verdict != Verdict::Taken).count();
+        let failed = verdicts.iter().filter(|verdict| **verdict != Verdict::Accepted).count();
         let answers = verdicts.iter().map(|verdict| match verdict {
-            Verdict::Taken => json!({"RecordId": "1"}),
+            Verdict::Accepted => json!({"RecordId": "1"}),
             _ => json!({"ErrorCode": "ServiceUnavailableException", "ErrorMessage": "Slow down."}),
         });
         let answers: Vec<_> = answers.collect();
@@ -230,7 +232,7 @@ impl State {
         let entries = call["Entries"].as_array().expect("a list");
         let taken: Vec<_> = entries
             .iter()
-            .map(|entry| Taken {
+            .map(|entry| SentEvent {
                 service: "event_bridge",
                 target: text(&entry["EventBusName"]),
                 bytes: text(&entry["Detail"]).into_bytes(),
@@ -250,13 +252,13 @@ impl State {
         {
             return Some(self.fault(format!("event_bridge: {} entries", taken.len())));
         }
-        let verdicts = match self.judge(&taken) {
+        let verdicts = match self.verdicts(&taken) {
             Ok(verdicts) => verdicts,
             Err(answer) => return answer,
         };
-        let failed = verdicts.iter().filter(|verdict| **verdict != Verdict::Taken).count();
+        let failed = verdicts.iter().filter(|verdict| **verdict != Verdict::Accepted).count();
         let answers = verdicts.iter().map(|verdict| match verdict {
-            Verdict::Taken => json!({"EventId": "1"}),
+            Verdict::Accepted => json!({"EventId": "1"}),
             Verdict::Busy => json!({"ErrorCode": "ThrottlingException", "ErrorMessage": "slow"}),
             Verdict::Refused => json!({"ErrorCode": "MalformedDetail", "ErrorMessage": "no"}),
         });
@@ -270,7 +272,7 @@ impl State {
         };
         let ids: Vec<_> = (0..).map_while(|at| entry(at, "Id")).collect();
         let taken: Vec<_> = (0..ids.len())
-            .map(|at| Taken {
+            .map(|at| SentEvent {
                 service: "sns",
                 target: form["TopicArn"].clone(),
                 bytes: entry(at, "Message").expect("a message").into_bytes(),
@@ -286,7 +288,7 @@ impl State {
         {
             return Some(self.fault(format!("sns: {} entries, {bytes} bytes", taken.len())));
         }
-        let verdicts = match self.judge(&taken) {
+        let verdicts = match self.verdicts(&taken) {
             Ok(verdicts) => verdicts,
             Err(answer) => return answer,
         };
@@ -294,7 +296,7 @@ impl State {
         // In another order than requested, as SNS may.
         for (id, verdict) in ids.iter().zip(&verdicts).rev() {
             match verdict {
-                Verdict::Taken => {
+                Verdict::Accepted => {
                     let taken = format!("<member><Id>{id}</Id><MessageId>1</MessageId></member>");
                     good.push_str(&taken);
                 }
@@ -319,7 +321,7 @@ impl State {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
-    Taken,
+    Accepted,
     Busy,
     Refused,
 }

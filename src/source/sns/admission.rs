@@ -1,4 +1,4 @@
-//! The door: messages whose signature is not verified yet.
+//! Admission of messages whose signature is not verified yet.
 //!
 //! Anyone can post, and post slowly. So unverified messages have places and bytes of their own, and
 //! each body must arrive within seconds. A new message is never rejected because others are slow:
@@ -7,7 +7,6 @@
 //! body has arrived is not evicted, unless its certificate is being fetched.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,11 +16,12 @@ use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::judge::Doubted;
+use super::rejected::RejectedMessage;
+use crate::http::PeerGroup;
 use crate::limits::SNS_BODY_BYTES_MAX;
-use crate::telemetry::SnsDoubt;
+use crate::telemetry::SnsRejection;
 
-/// Maximum number of messages at the door, and of slow messages from one peer.
+/// Maximum number of unverified messages, and of slow messages from one peer.
 const PLACES_MAX: usize = 256;
 const PEER_PLACES_MAX: usize = 64;
 /// Bytes that each message may use: most events are shorter. Longer messages share a budget.
@@ -33,47 +33,42 @@ const PIECE_PATIENCE: Duration = Duration::from_secs(2);
 /// Bytes that a message counts as having sent at the start, when speeds are compared.
 const HEAD_BYTES: u128 = 4096;
 
-/// The sender's network: an IPv4 address, or the /64 network of an IPv6 address, which a single
-/// host may own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct PeerGroup(IpAddr);
-
-/// The door. Cheap to clone.
+/// The places of unverified messages. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Door(Arc<Mutex<DoorState>>);
+pub(super) struct SnsAdmission(Arc<Mutex<AdmissionState>>);
 
-/// A message's place at the door; released when dropped.
+/// A message's place; released when dropped.
 #[derive(Debug)]
-pub(super) struct DoorPlace {
-    door: Door,
+pub(super) struct AdmissionPlace {
+    admission: SnsAdmission,
     number: u64,
     group: PeerGroup,
     evicted: CancellationToken,
 }
 
 #[derive(Debug, Default)]
-struct DoorState {
-    places: HashMap<u64, HeldMessage>,
+struct AdmissionState {
+    places: HashMap<u64, UnverifiedMessage>,
     next: u64,
     /// Memory beyond the free bytes of each message.
     long_bytes: usize,
 }
 
-/// The state of a message at the door.
+/// The state of an unverified message.
 #[derive(Debug)]
-struct HeldMessage {
+struct UnverifiedMessage {
     group: PeerGroup,
     since: Instant,
     /// Bytes that have arrived.
     received: usize,
     /// Memory beyond the free bytes.
     long_bytes: usize,
-    phase: Phase,
+    phase: MessagePhase,
     evicted: CancellationToken,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Phase {
+enum MessagePhase {
     /// The body has not arrived yet.
     Reading,
     /// The certificate has not arrived yet.
@@ -82,43 +77,28 @@ enum Phase {
     Checking,
 }
 
-// === impl PeerGroup ===
+// === impl SnsAdmission ===
 
-impl PeerGroup {
-    #[must_use]
-    pub(super) fn of(address: IpAddr) -> Self {
-        Self(match address.to_canonical() {
-            IpAddr::V6(address) => {
-                let network = address.to_bits() & !u128::from(u64::MAX);
-                Ipv6Addr::from_bits(network).into()
-            }
-            address @ IpAddr::V4(_) => address,
-        })
-    }
-}
-
-// === impl Door ===
-
-impl Door {
+impl SnsAdmission {
     /// Admits a message.
     ///
     /// # Errors
     /// Every place has a message that is being verified.
-    pub(super) fn enter(&self, group: PeerGroup) -> Result<DoorPlace, Doubted> {
+    pub(super) fn enter(&self, group: PeerGroup) -> Result<AdmissionPlace, RejectedMessage> {
         let now = Instant::now();
         let mut state = self.state();
-        if state.slow(|held| held.group == group).count() >= PEER_PLACES_MAX {
-            state.evict_one(now, |held| usize::from(held.group == group));
+        if state.slow(|message| message.group == group).count() >= PEER_PLACES_MAX {
+            state.evict_one(now, |message| usize::from(message.group == group));
         }
         if state.places.len() >= PLACES_MAX && !state.evict_one(now, |_| 1) {
             let why = "too many messages are being verified";
-            return Err(Doubted { doubt: SnsDoubt::Full, why: why.into() });
+            return Err(RejectedMessage { reason: SnsRejection::Full, why: why.into() });
         }
         let number = state.next;
         state.next += 1;
         let evicted = CancellationToken::new();
-        let (phase, received, long_bytes) = (Phase::Reading, 0, 0);
-        let held = HeldMessage {
+        let (phase, received, long_bytes) = (MessagePhase::Reading, 0, 0);
+        let message = UnverifiedMessage {
             group,
             since: now,
             received,
@@ -126,19 +106,19 @@ impl Door {
             phase,
             evicted: evicted.clone(),
         };
-        state.places.insert(number, held);
+        state.places.insert(number, message);
         drop(state);
-        Ok(DoorPlace { door: self.clone(), number, group, evicted })
+        Ok(AdmissionPlace { admission: self.clone(), number, group, evicted })
     }
 
-    fn state(&self) -> MutexGuard<'_, DoorState> {
+    fn state(&self) -> MutexGuard<'_, AdmissionState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-// === impl DoorPlace ===
+// === impl AdmissionPlace ===
 
-impl DoorPlace {
+impl AdmissionPlace {
     #[must_use]
     pub(super) fn group(&self) -> PeerGroup {
         self.group
@@ -153,13 +133,15 @@ impl DoorPlace {
         body: &mut Body,
         announced: Option<u64>,
         deadline: Instant,
-    ) -> Result<Bytes, Doubted> {
+    ) -> Result<Bytes, RejectedMessage> {
         let too_large = || {
             let why = format!("the body is larger than {SNS_BODY_BYTES_MAX} bytes");
-            Doubted { doubt: SnsDoubt::TooLarge, why: why.into() }
+            RejectedMessage { reason: SnsRejection::TooLarge, why: why.into() }
         };
-        let incomplete =
-            |why: &'static str| Doubted { doubt: SnsDoubt::Incomplete, why: why.into() };
+        let incomplete = |why: &'static str| RejectedMessage {
+            reason: SnsRejection::Incomplete,
+            why: why.into(),
+        };
         if announced.is_some_and(|bytes| bytes > SNS_BODY_BYTES_MAX as u64) {
             return Err(too_large());
         }
@@ -187,7 +169,7 @@ impl DoorPlace {
             self.charge(bytes.len() + piece.len(), bytes.capacity())?;
             bytes.extend_from_slice(&piece);
         }
-        self.enter_phase(Phase::Checking)?;
+        self.enter_phase(MessagePhase::Checking)?;
         Ok(bytes.into())
     }
 
@@ -195,101 +177,104 @@ impl DoorPlace {
     ///
     /// # Errors
     /// It was evicted.
-    pub(super) async fn wait_for<T>(&self, needed: impl Future<Output = T>) -> Result<T, Doubted> {
-        self.enter_phase(Phase::Waiting)?;
+    pub(super) async fn wait_for<T>(
+        &self,
+        needed: impl Future<Output = T>,
+    ) -> Result<T, RejectedMessage> {
+        self.enter_phase(MessagePhase::Waiting)?;
         let done = tokio::select! {
             biased;
             () = self.evicted.cancelled() => return Err(evicted()),
             done = needed => done,
         };
-        self.enter_phase(Phase::Checking)?;
+        self.enter_phase(MessagePhase::Checking)?;
         Ok(done)
     }
 
-    fn enter_phase(&self, phase: Phase) -> Result<(), Doubted> {
-        let mut state = self.door.state();
+    fn enter_phase(&self, phase: MessagePhase) -> Result<(), RejectedMessage> {
+        let mut state = self.admission.state();
         state.places.get_mut(&self.number).ok_or_else(evicted)?.phase = phase;
         Ok(())
     }
 
     /// Updates the received bytes and the memory of a message; evicts others to make room.
-    fn charge(&self, received: usize, memory: usize) -> Result<(), Doubted> {
+    fn charge(&self, received: usize, memory: usize) -> Result<(), RejectedMessage> {
         let long_bytes = memory.saturating_sub(FREE_BYTES);
-        let mut state = self.door.state();
-        let held = state.places.get_mut(&self.number).ok_or_else(evicted)?;
-        held.received = received;
-        let more = long_bytes - held.long_bytes;
+        let mut state = self.admission.state();
+        let message = state.places.get_mut(&self.number).ok_or_else(evicted)?;
+        message.received = received;
+        let more = long_bytes - message.long_bytes;
         if more == 0 {
             return Ok(());
         }
         // Protects the message from being evicted by itself.
-        let phase = std::mem::replace(&mut held.phase, Phase::Checking);
+        let phase = std::mem::replace(&mut message.phase, MessagePhase::Checking);
         while state.long_bytes + more > LONG_BYTES_MAX {
-            if !state.evict_one(Instant::now(), |held| held.long_bytes) {
+            if !state.evict_one(Instant::now(), |message| message.long_bytes) {
                 let why = "too many bytes of messages are being verified";
-                return Err(Doubted { doubt: SnsDoubt::Full, why: why.into() });
+                return Err(RejectedMessage { reason: SnsRejection::Full, why: why.into() });
             }
         }
         state.long_bytes += more;
-        if let Some(held) = state.places.get_mut(&self.number) {
-            held.phase = phase;
-            held.long_bytes = long_bytes;
+        if let Some(message) = state.places.get_mut(&self.number) {
+            message.phase = phase;
+            message.long_bytes = long_bytes;
         }
         Ok(())
     }
 }
 
-impl Drop for DoorPlace {
+impl Drop for AdmissionPlace {
     fn drop(&mut self) {
-        self.door.state().remove(self.number);
+        self.admission.state().remove(self.number);
     }
 }
 
-fn evicted() -> Doubted {
+fn evicted() -> RejectedMessage {
     let why = "dropped: slower than messages that arrived later";
-    Doubted { doubt: SnsDoubt::Evicted, why: why.into() }
+    RejectedMessage { reason: SnsRejection::Evicted, why: why.into() }
 }
 
-// === impl State ===
+// === impl AdmissionState ===
 
-impl DoorState {
+impl AdmissionState {
     /// Messages that may be evicted.
     fn slow(
         &self,
-        which: impl Fn(&HeldMessage) -> bool,
-    ) -> impl Iterator<Item = (u64, &HeldMessage)> {
-        let slow = self.places.iter().map(|(number, held)| (*number, held));
-        slow.filter(move |(_, held)| held.phase != Phase::Checking && which(held))
+        which: impl Fn(&UnverifiedMessage) -> bool,
+    ) -> impl Iterator<Item = (u64, &UnverifiedMessage)> {
+        let slow = self.places.iter().map(|(number, message)| (*number, message));
+        slow.filter(move |(_, message)| message.phase != MessagePhase::Checking && which(message))
     }
 
     /// Evicts the slowest message of the peer that holds the most, by `weight`; a message without
     /// weight stays. Returns false when there is none to evict.
-    fn evict_one(&mut self, now: Instant, weight: impl Fn(&HeldMessage) -> usize) -> bool {
+    fn evict_one(&mut self, now: Instant, weight: impl Fn(&UnverifiedMessage) -> usize) -> bool {
         let mut groups: HashMap<PeerGroup, usize> = HashMap::new();
-        for (_, held) in self.slow(|held| weight(held) > 0) {
-            *groups.entry(held.group).or_default() += weight(held);
+        for (_, message) in self.slow(|message| weight(message) > 0) {
+            *groups.entry(message.group).or_default() += weight(message);
         }
         let Some(most) = groups.values().copied().max() else { return false };
         let slowest = self
-            .slow(|held| weight(held) > 0 && groups.get(&held.group) == Some(&most))
+            .slow(|message| weight(message) > 0 && groups.get(&message.group) == Some(&most))
             // First messages without a body, then those without a certificate.
-            .min_by_key(|(_, held)| (held.phase, std::cmp::Reverse(held.slowness(now))));
+            .min_by_key(|(_, message)| (message.phase, std::cmp::Reverse(message.slowness(now))));
         let Some((number, _)) = slowest else { return false };
         self.remove(number);
         true
     }
 
     fn remove(&mut self, number: u64) {
-        if let Some(held) = self.places.remove(&number) {
-            self.long_bytes -= held.long_bytes;
-            held.evicted.cancel();
+        if let Some(message) = self.places.remove(&number) {
+            self.long_bytes -= message.long_bytes;
+            message.evicted.cancel();
         }
     }
 }
 
-// === impl Held ===
+// === impl UnverifiedMessage ===
 
-impl HeldMessage {
+impl UnverifiedMessage {
     /// Nanoseconds per byte.
     fn slowness(&self, now: Instant) -> u128 {
         now.duration_since(self.since).as_nanos() / (self.received as u128 + HEAD_BYTES)
@@ -308,27 +293,18 @@ mod tests {
         PeerGroup::of(Ipv4Addr::from_bits(number).into())
     }
 
-    fn is_in(place: &DoorPlace) -> bool {
+    fn is_in(place: &AdmissionPlace) -> bool {
         !place.evicted.is_cancelled()
-    }
-
-    #[test]
-    fn ipv6_peers_are_grouped_by_network() {
-        let group = |text: &str| PeerGroup::of(text.parse().expect("an address"));
-        assert_eq!(group("2001:db8::1"), group("2001:db8::ffff:1"));
-        assert_ne!(group("2001:db8::1"), group("2001:db8:0:1::1"));
-        assert_ne!(group("10.0.0.1"), group("10.0.0.2"));
-        assert_eq!(group("::ffff:10.0.0.1"), group("10.0.0.1"));
     }
 
     #[tokio::test(start_paused = true)]
     async fn slowest_message_of_the_peer_with_most_places_goes_first() {
-        let door = Door::default();
-        let quiet = door.enter(peer(1)).expect("a place");
+        let admission = SnsAdmission::default();
+        let quiet = admission.enter(peer(1)).expect("a place");
         let mut slow = Vec::new();
         for _ in 0..1000 {
             advance(Duration::from_millis(1)).await;
-            slow.push(door.enter(peer(2)).expect("there is always a place"));
+            slow.push(admission.enter(peer(2)).expect("there is always a place"));
         }
         assert!(is_in(&quiet));
         let left = slow.iter().filter(|place| is_in(place)).count();
@@ -338,77 +314,77 @@ mod tests {
         let mut others = Vec::new();
         for number in 10..1010 {
             advance(Duration::from_millis(1)).await;
-            others.push(door.enter(peer(number)).expect("there is always a place"));
+            others.push(admission.enter(peer(number)).expect("there is always a place"));
         }
-        assert_eq!(door.state().places.len(), PLACES_MAX);
+        assert_eq!(admission.state().places.len(), PLACES_MAX);
         assert!(is_in(&others[999]));
     }
 
     #[tokio::test(start_paused = true)]
     async fn message_that_arrives_is_faster_than_one_that_trickles() {
-        let door = Door::default();
-        let trickle = door.enter(peer(1)).expect("a place");
-        let honest = door.enter(peer(1)).expect("a place");
+        let admission = SnsAdmission::default();
+        let trickle = admission.enter(peer(1)).expect("a place");
+        let honest = admission.enter(peer(1)).expect("a place");
         for at in 1..=20 {
             advance(Duration::from_millis(100)).await;
             trickle.charge(at, at).expect("room");
             honest.charge(at << 14, at << 14).expect("room");
         }
-        door.state().evict_one(Instant::now(), |_| 1);
+        admission.state().evict_one(Instant::now(), |_| 1);
         assert_eq!((is_in(&trickle), is_in(&honest)), (false, true));
     }
 
     #[tokio::test(start_paused = true)]
     async fn checked_messages_are_not_evicted_and_waiting_ones_after_slow_ones() {
-        let door = Door::default();
+        let admission = SnsAdmission::default();
         let mut checking = Vec::new();
         for number in 0..254 {
-            let place = door.enter(peer(number)).expect("a place");
-            place.enter_phase(Phase::Checking).expect("a place");
+            let place = admission.enter(peer(number)).expect("a place");
+            place.enter_phase(MessagePhase::Checking).expect("a place");
             checking.push(place);
         }
-        let waiting = door.enter(peer(1000)).expect("a place");
-        waiting.enter_phase(Phase::Waiting).expect("a place");
+        let waiting = admission.enter(peer(1000)).expect("a place");
+        waiting.enter_phase(MessagePhase::Waiting).expect("a place");
         advance(Duration::from_secs(1)).await;
-        let reading = door.enter(peer(1001)).expect("a place");
-        let next = door.enter(peer(1002)).expect("a place");
+        let reading = admission.enter(peer(1001)).expect("a place");
+        let next = admission.enter(peer(1002)).expect("a place");
         assert_eq!((is_in(&reading), is_in(&waiting)), (false, true));
-        next.enter_phase(Phase::Checking).expect("a place");
-        let last = door.enter(peer(1003)).expect("a place");
+        next.enter_phase(MessagePhase::Checking).expect("a place");
+        let last = admission.enter(peer(1003)).expect("a place");
         assert!(!is_in(&waiting));
-        last.enter_phase(Phase::Checking).expect("a place");
-        assert_eq!(door.enter(peer(1004)).expect_err("no place").doubt, SnsDoubt::Full);
+        last.enter_phase(MessagePhase::Checking).expect("a place");
+        assert_eq!(admission.enter(peer(1004)).expect_err("no place").reason, SnsRejection::Full);
         assert!(checking.iter().all(is_in));
         drop(checking);
-        assert!(door.enter(peer(1004)).is_ok());
+        assert!(admission.enter(peer(1004)).is_ok());
     }
 
     #[tokio::test(start_paused = true)]
     async fn long_bodies_share_a_budget_and_short_ones_need_none() {
-        let door = Door::default();
+        let admission = SnsAdmission::default();
         let megabyte = 1 << 20;
         let mut long = Vec::new();
         for number in 0..40 {
-            let place = door.enter(peer(number)).expect("a place");
+            let place = admission.enter(peer(number)).expect("a place");
             place.charge(megabyte, megabyte).expect("others make room");
             long.push(place);
-            assert!(door.state().long_bytes <= LONG_BYTES_MAX);
+            assert!(admission.state().long_bytes <= LONG_BYTES_MAX);
             advance(Duration::from_millis(1)).await;
         }
         assert!(is_in(&long[39]) && !is_in(&long[0]));
         assert_eq!(
-            long[0].charge(megabyte + 1, megabyte + 1).unwrap_err().doubt,
-            SnsDoubt::Evicted
+            long[0].charge(megabyte + 1, megabyte + 1).unwrap_err().reason,
+            SnsRejection::Evicted
         );
-        let short = door.enter(peer(100)).expect("a place");
+        let short = admission.enter(peer(100)).expect("a place");
         short.charge(FREE_BYTES, FREE_BYTES).expect("it is free");
         long.iter().filter(|place| is_in(place)).for_each(|place| {
-            place.enter_phase(Phase::Checking).expect("a place");
+            place.enter_phase(MessagePhase::Checking).expect("a place");
         });
         let more = FREE_BYTES + LONG_BYTES_MAX;
-        assert_eq!(short.charge(more, more).unwrap_err().doubt, SnsDoubt::Full);
+        assert_eq!(short.charge(more, more).unwrap_err().reason, SnsRejection::Full);
         drop((long, short));
-        let state = door.state();
+        let state = admission.state();
         assert_eq!((state.long_bytes, state.places.len()), (0, 0));
     }
 }

@@ -6,11 +6,12 @@ use axum::Router;
 use axum::extract::Request;
 use axum::routing::post;
 
-use super::{Engine, StartError};
+use crate::app::engine::Engine;
+use crate::app::error::StartError;
 use crate::config::Config;
 use crate::sink::MetricSink;
 use crate::source::sns::{
-    CertificateStore, SnsEndpoint, SnsParts, SnsSettings, Web, WebEnvironment,
+    CertificateStore, SnsDeps, SnsEndpoint, SnsSettings, Web, WebEnvironment,
 };
 
 /// The client that fetches certificates, and where they are stored.
@@ -47,13 +48,17 @@ pub(super) fn certificates(
     Ok(Some(CertificateSource { web, store: store.transpose()? }))
 }
 
-/// The route of the endpoint; `None` without topics.
+/// The route of the endpoint; no route without topics.
 pub(super) fn router<S: MetricSink>(
     config: &Config,
     certificates: Option<CertificateSource>,
     engine: &Engine<S>,
 ) -> Router {
-    let Some(CertificateSource { web, store }) = certificates else { return Router::new() };
+    let Some((CertificateSource { web, store }, source)) =
+        certificates.zip(engine.sources.sns.clone())
+    else {
+        return Router::new();
+    };
     let sns = &config.sns;
     let settings = SnsSettings {
         topics: sns.topics.clone(),
@@ -64,9 +69,8 @@ pub(super) fn router<S: MetricSink>(
         signature_versions: sns.signature_versions.clone(),
         patience: sns.patience,
     };
-    let parts =
-        SnsParts { source: engine.sns.clone(), metrics: Arc::clone(&engine.metrics), web, store };
-    let endpoint = SnsEndpoint::new(settings, parts);
+    let deps = SnsDeps { source, metrics: Arc::clone(&engine.metrics), web, store };
+    let endpoint = SnsEndpoint::new(settings, deps);
     let deliver = move |request: Request| async move { endpoint.deliver(request).await };
     Router::new().route(&sns.path, post(deliver))
 }

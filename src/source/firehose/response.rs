@@ -8,7 +8,7 @@ use crate::limits::FIREHOSE_ERROR_CHARS_MAX;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct AnswerJson<'a> {
+struct ResponseJson<'a> {
     request_id: &'a str,
     timestamp: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -17,7 +17,7 @@ struct AnswerJson<'a> {
 
 /// A response with the request's ID and the time in milliseconds, also for errors.
 #[must_use]
-pub(super) fn answer(
+pub(super) fn http_response(
     status: u16,
     request_id: &str,
     now_ms: i64,
@@ -27,9 +27,9 @@ pub(super) fn answer(
         let end = error.char_indices().nth(FIREHOSE_ERROR_CHARS_MAX);
         &error[..end.map_or(error.len(), |(end, _)| end)]
     });
-    let answer = AnswerJson { request_id, timestamp: now_ms, error_message: error };
+    let body = ResponseJson { request_id, timestamp: now_ms, error_message: error };
     // Serializing strings and numbers into memory cannot fail.
-    let json = serde_json::to_vec(&answer).unwrap_or_default();
+    let json = serde_json::to_vec(&body).unwrap_or_default();
     let mut response = Response::new(Body::from(json));
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);

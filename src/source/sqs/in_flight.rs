@@ -10,16 +10,16 @@ use tokio::time::Instant;
 
 /// Identifies a message to SQS, to delete it or to change its visibility.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct MessageGuard {
+pub(super) struct MessageHandle {
     pub id: Arc<str>,
     /// The newest receipt handle: older ones may not work any more.
-    pub receipt: String,
+    pub receipt_handle: String,
 }
 
 /// The messages in flight, by their ID.
 #[derive(Debug)]
-pub(super) struct Hand {
-    held: Mutex<HashMap<Arc<str>, MessageInFlight>>,
+pub(super) struct InFlightMessages {
+    messages: Mutex<HashMap<Arc<str>, InFlightMessage>>,
     room: Arc<Semaphore>,
     visibility: Duration,
     /// Messages that are settled and not deleted yet.
@@ -28,8 +28,8 @@ pub(super) struct Hand {
 }
 
 #[derive(Debug)]
-struct MessageInFlight {
-    receipt: String,
+struct InFlightMessage {
+    receipt_handle: String,
     /// When SQS may redeliver it.
     visible_at: Instant,
     /// Only its deletion remains.
@@ -37,12 +37,12 @@ struct MessageInFlight {
     _room: OwnedSemaphorePermit,
 }
 
-// === impl Hand ===
+// === impl InFlightMessages ===
 
-impl Hand {
+impl InFlightMessages {
     pub(super) fn new(messages_max: usize, visibility: Duration) -> Self {
         Self {
-            held: Mutex::default(),
+            messages: Mutex::default(),
             room: Arc::new(Semaphore::new(messages_max)),
             visibility,
             deleting: watch::Sender::new(0),
@@ -61,31 +61,31 @@ impl Hand {
 
     /// Adds a message that was requested at a time. `None`: it is in flight already, and was
     /// redelivered.
-    pub(super) fn take(
+    pub(super) fn add(
         &self,
         id: &str,
-        receipt: String,
-        asked: Instant,
+        receipt_handle: String,
+        requested_at: Instant,
         room: OwnedSemaphorePermit,
     ) -> Option<Arc<str>> {
-        let visible_at = asked + self.visibility;
-        let mut all = self.held();
-        if let Some(held) = all.get_mut(id) {
-            (held.receipt, held.visible_at) = (receipt, visible_at);
+        let visible_at = requested_at + self.visibility;
+        let mut messages = self.messages();
+        if let Some(message) = messages.get_mut(id) {
+            (message.receipt_handle, message.visible_at) = (receipt_handle, visible_at);
             return None;
         }
         let id: Arc<str> = id.into();
-        all.insert(
+        messages.insert(
             Arc::clone(&id),
-            MessageInFlight { receipt, visible_at, settled: false, _room: room },
+            InFlightMessage { receipt_handle, visible_at, settled: false, _room: room },
         );
         Some(id)
     }
 
     /// Marks a message as ready to be deleted.
     pub(super) fn settled(&self, id: &str) {
-        if let Some(held) = self.held().get_mut(id)
-            && !std::mem::replace(&mut held.settled, true)
+        if let Some(message) = self.messages().get_mut(id)
+            && !std::mem::replace(&mut message.settled, true)
         {
             self.deleting.send_modify(|deleting| *deleting += 1);
         }
@@ -93,56 +93,56 @@ impl Hand {
 
     /// Removes a message that was deleted, or that SQS will redeliver.
     pub(super) fn release(&self, id: &str) {
-        if self.held().remove(id).is_some_and(|held| held.settled) {
+        if self.messages().remove(id).is_some_and(|message| message.settled) {
             self.deleting.send_modify(|deleting| *deleting -= 1);
         }
     }
 
     /// The newest handles of these messages.
-    pub(super) fn handles(&self, ids: &[Arc<str>]) -> Vec<MessageGuard> {
-        let held = self.held();
+    pub(super) fn handles(&self, ids: &[Arc<str>]) -> Vec<MessageHandle> {
+        let messages = self.messages();
         let handle = |id: &Arc<str>| {
-            let receipt = held.get(id)?.receipt.clone();
-            Some(MessageGuard { id: Arc::clone(id), receipt })
+            let receipt_handle = messages.get(id)?.receipt_handle.clone();
+            Some(MessageHandle { id: Arc::clone(id), receipt_handle })
         };
         ids.iter().filter_map(handle).collect()
     }
 
     /// Messages with less than half of their visibility timeout left.
-    pub(super) fn due(&self) -> Vec<MessageGuard> {
+    pub(super) fn due(&self) -> Vec<MessageHandle> {
         let soon = Instant::now() + self.visibility / 2;
-        self.filtered(|held| held.visible_at <= soon)
+        self.filtered(|message| message.visible_at <= soon)
     }
 
     /// Messages that are not settled.
-    pub(super) fn unsettled(&self) -> Vec<MessageGuard> {
-        self.filtered(|held| !held.settled)
+    pub(super) fn unsettled(&self) -> Vec<MessageHandle> {
+        self.filtered(|message| !message.settled)
     }
 
     /// Messages that are settled and not deleted yet.
-    pub(super) fn deletable(&self) -> Vec<MessageGuard> {
-        self.filtered(|held| held.settled)
+    pub(super) fn deletable(&self) -> Vec<MessageHandle> {
+        self.filtered(|message| message.settled)
     }
 
-    fn filtered(&self, take: impl Fn(&MessageInFlight) -> bool) -> Vec<MessageGuard> {
-        let held = self.held();
-        let taken = held.iter().filter(|(_, held)| take(held));
-        let handle = |(id, held): (&Arc<str>, &MessageInFlight)| MessageGuard {
+    fn filtered(&self, matches: impl Fn(&InFlightMessage) -> bool) -> Vec<MessageHandle> {
+        let messages = self.messages();
+        let matching = messages.iter().filter(|(_, message)| matches(message));
+        let handle = |(id, message): (&Arc<str>, &InFlightMessage)| MessageHandle {
             id: Arc::clone(id),
-            receipt: held.receipt.clone(),
+            receipt_handle: message.receipt_handle.clone(),
         };
-        taken.map(handle).collect()
+        matching.map(handle).collect()
     }
 
     /// Records that the visibility timeout of a message was extended at a time.
-    pub(super) fn lengthened(&self, id: &str, at: Instant) {
-        if let Some(held) = self.held().get_mut(id) {
-            held.visible_at = at + self.visibility;
+    pub(super) fn extended(&self, id: &str, at: Instant) {
+        if let Some(message) = self.messages().get_mut(id) {
+            message.visible_at = at + self.visibility;
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.held().len()
+        self.messages().len()
     }
 
     /// Waits until every settled message is deleted.
@@ -160,7 +160,7 @@ impl Hand {
         self.pollers.store(pollers as u64, Ordering::Relaxed);
     }
 
-    fn held(&self) -> MutexGuard<'_, HashMap<Arc<str>, MessageInFlight>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn messages(&self) -> MutexGuard<'_, HashMap<Arc<str>, InFlightMessage>> {
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,35 +10,28 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
-use super::certificates::{Certificates, NoKey};
-use super::door::DoorPlace;
+use super::admission::AdmissionPlace;
+use super::certificates::Certificates;
 use super::message::{Envelope, Version, is_message_id};
+use super::no_key::NoKey;
+use super::rejected::RejectedMessage;
 use super::signature::is_signed;
 use super::topic::Topic;
-
-use crate::ack::RefusalReason;
 use crate::clock::Clock;
 use crate::config::SignatureVersion;
 use crate::intake::AccessKeys;
 use crate::limits::SNS_AHEAD_MAX;
 use crate::printable::shown;
 use crate::ses::time::parse_ms;
-use crate::telemetry::SnsDoubt;
+use crate::telemetry::SnsRejection;
 
 const RAW: &str = "x-amz-sns-rawdelivery";
 const MESSAGE_ID: &str = "x-amz-sns-message-id";
 const TOPIC_ARN: &str = "x-amz-sns-topic-arn";
 
-/// Why a message is rejected.
-#[derive(Debug)]
-pub(super) struct Doubted {
-    pub doubt: SnsDoubt,
-    pub why: Cow<'static, str>,
-}
-
 /// What messages are verified against.
 #[derive(Debug)]
-pub(super) struct Judge {
+pub(super) struct Verifier {
     pub topics: HashMap<String, Arc<Topic>>,
     /// `user:password` of raw deliveries; `None`: they are rejected.
     pub credentials: Option<AccessKeys>,
@@ -48,35 +41,39 @@ pub(super) struct Judge {
     pub clock: Clock,
 }
 
-fn doubted<T>(doubt: SnsDoubt, why: impl Into<Cow<'static, str>>) -> Result<T, Doubted> {
-    Err(Doubted { doubt, why: why.into() })
+fn rejected<T>(
+    reason: SnsRejection,
+    why: impl Into<Cow<'static, str>>,
+) -> Result<T, RejectedMessage> {
+    Err(RejectedMessage { reason, why: why.into() })
 }
 
-// === impl Judge ===
+// === impl Verifier ===
 
-impl Judge {
+impl Verifier {
     /// Verifies a body that is a signed envelope.
     ///
     /// # Errors
     /// The message is rejected.
-    pub(super) async fn believe(
+    pub(super) async fn verify(
         &self,
         body: Bytes,
-        place: &DoorPlace,
-    ) -> Result<(Envelope, Arc<Topic>), Doubted> {
-        let envelope = Envelope::read(&body).or_else(|why| doubted(SnsDoubt::Envelope, why))?;
+        place: &AdmissionPlace,
+    ) -> Result<(Envelope, Arc<Topic>), RejectedMessage> {
+        let envelope =
+            Envelope::read(&body).or_else(|why| rejected(SnsRejection::Envelope, why))?;
         // Its content is in the envelope.
         drop(body);
         let topic = self.topic(&envelope.topic_arn)?;
         self.check_version(envelope.signature_version)?;
         let published_ms = parse_ms(envelope.timestamp.as_bytes());
         let Some(published_ms) = published_ms else {
-            return doubted(SnsDoubt::Envelope, "Timestamp is not a valid time");
+            return rejected(SnsRejection::Envelope, "Timestamp is not a valid time");
         };
         self.check_time(published_ms)?;
         let Some(url) = topic.certificate_url(&envelope.certificate_url) else {
-            return doubted(
-                SnsDoubt::Certificate,
+            return rejected(
+                SnsRejection::Certificate,
                 "SigningCertURL does not point to SNS in the topic's region",
             );
         };
@@ -84,15 +81,15 @@ impl Judge {
         let key = match place.wait_for(fetching).await? {
             Ok(key) => key,
             Err(NoKey::Away(why) | NoKey::Missing(why)) => {
-                return doubted(
-                    SnsDoubt::Unverified,
+                return rejected(
+                    SnsRejection::Unverified,
                     format!("the certificate is not available: {why}"),
                 );
             }
-            Err(NoKey::Wrong(why)) => return doubted(SnsDoubt::Certificate, why),
+            Err(NoKey::Wrong(why)) => return rejected(SnsRejection::Certificate, why),
         };
         if !is_signed(&envelope, &key) {
-            return doubted(SnsDoubt::Signature, "the signature does not match the message");
+            return rejected(SnsRejection::Signature, "the signature does not match the message");
         }
         // Fetching the certificate may have taken a while.
         self.check_time(published_ms)?;
@@ -103,10 +100,13 @@ impl Judge {
     ///
     /// # Errors
     /// The message is rejected.
-    pub(super) fn believe_raw(&self, headers: &HeaderMap) -> Result<(Arc<Topic>, String), Doubted> {
+    pub(super) fn verify_raw(
+        &self,
+        headers: &HeaderMap,
+    ) -> Result<(Arc<Topic>, String), RejectedMessage> {
         let Some(credentials) = &self.credentials else {
             let why = "raw deliveries are not signed, and sns.credentials is empty";
-            return doubted(SnsDoubt::Credentials, why);
+            return rejected(SnsRejection::Credentials, why);
         };
         let sent = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let sent = sent.and_then(|sent| {
@@ -116,27 +116,27 @@ impl Judge {
         });
         if !credentials.accept(sent.as_deref()) {
             let why = "a raw delivery without valid credentials (sns.credentials)";
-            return doubted(SnsDoubt::Credentials, why);
+            return rejected(SnsRejection::Credentials, why);
         }
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let topic = self.topic(text(TOPIC_ARN).unwrap_or_default())?;
         match text(MESSAGE_ID).filter(|id| is_message_id(id)) {
             Some(id) => Ok((topic, id.to_owned())),
-            None => doubted(SnsDoubt::Envelope, "a raw delivery without a message ID"),
+            None => rejected(SnsRejection::Envelope, "a raw delivery without a message ID"),
         }
     }
 
-    fn topic(&self, arn: &str) -> Result<Arc<Topic>, Doubted> {
+    fn topic(&self, arn: &str) -> Result<Arc<Topic>, RejectedMessage> {
         self.topics.get(arn).cloned().map_or_else(
             || {
                 let arn = shown(arn);
-                doubted(SnsDoubt::Topic, format!("topic {arn} is not listed in sns.topics"))
+                rejected(SnsRejection::Topic, format!("topic {arn} is not listed in sns.topics"))
             },
             Ok,
         )
     }
 
-    fn check_version(&self, version: Version) -> Result<(), Doubted> {
+    fn check_version(&self, version: Version) -> Result<(), RejectedMessage> {
         let (version, number) = match version {
             Version::Sha1 => (SignatureVersion::One, 1),
             Version::Sha256 => (SignatureVersion::Two, 2),
@@ -146,44 +146,22 @@ impl Judge {
         }
         let why = format!("SignatureVersion {number} is not listed in sns.signature_versions");
         let fix = "set the topic's SignatureVersion attribute to a listed version";
-        doubted(SnsDoubt::Version, format!("{why}; {fix}"))
+        rejected(SnsRejection::Version, format!("{why}; {fix}"))
     }
 
-    fn check_time(&self, published_ms: i64) -> Result<(), Doubted> {
+    fn check_time(&self, published_ms: i64) -> Result<(), RejectedMessage> {
         let ms = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         let age_ms = self.clock.now_ms().saturating_sub(published_ms);
         if age_ms > ms(self.max_age) {
-            return doubted(SnsDoubt::Stale, "the message is older than sns.max_age");
+            return rejected(SnsRejection::Stale, "the message is older than sns.max_age");
         }
         if age_ms < -ms(SNS_AHEAD_MAX) {
-            return doubted(
-                SnsDoubt::Future,
+            return rejected(
+                SnsRejection::Future,
                 "the message's Timestamp is in the future; check this host's clock",
             );
         }
         Ok(())
-    }
-}
-
-// === impl Doubted ===
-
-impl Doubted {
-    /// SNS retries after a 503, and after no other status.
-    #[must_use]
-    pub(super) fn reason(&self) -> RefusalReason {
-        match self.doubt {
-            SnsDoubt::Envelope | SnsDoubt::TooLarge => RefusalReason::BadRequest,
-            SnsDoubt::Credentials => RefusalReason::Unauthorized,
-            SnsDoubt::Unverified | SnsDoubt::Incomplete => RefusalReason::GivenUp,
-            SnsDoubt::Evicted | SnsDoubt::Full => RefusalReason::Busy,
-            SnsDoubt::Topic
-            | SnsDoubt::Version
-            | SnsDoubt::Stale
-            | SnsDoubt::Future
-            | SnsDoubt::Certificate
-            | SnsDoubt::Signature
-            | SnsDoubt::Subscription => RefusalReason::Forbidden,
-        }
     }
 }
 

@@ -4,29 +4,30 @@ use aws_sdk_cloudwatch::primitives::{DateTime, DateTimeFormat};
 use axum::http::StatusCode;
 use serde_json::Value;
 
-use super::Asked;
+use super::request::V1Request;
 use crate::api::error::ApiError;
-use crate::api::operation::Answer;
+use crate::api::output::OperationOutput;
 use crate::api::xml::Element;
 use crate::definitions::{ConfigurationSet, Destination, EventDestination, TargetKind};
 
 const FRESH_START: &str = "LastFreshStart";
 
 /// The body of a response.
-pub(crate) fn answer(asked: &Asked, answer: &Answer, request_id: &str) -> String {
-    let result = match answer {
-        Answer::Set(set) => describe(set, &asked.attributes),
-        Answer::Sets { names, next } => {
+pub(crate) fn response(request: &V1Request, output: &OperationOutput, request_id: &str) -> String {
+    let result = match output {
+        OperationOutput::Set(set) => describe(set, &request.attributes),
+        OperationOutput::Sets { names, next } => {
             let sets = names.iter().map(|name| named("member", name));
             let mut elements = vec![Element::list("ConfigurationSets", sets)];
             elements.extend(next.iter().map(|next| Element::text("NextToken", next)));
             elements
         }
-        Answer::Done | Answer::Tags(_) | Answer::SetExtensions(_) | Answer::Destination(_) => {
-            Vec::new()
-        }
+        OperationOutput::Done
+        | OperationOutput::Tags(_)
+        | OperationOutput::SetExtensions(_)
+        | OperationOutput::Destination(_) => Vec::new(),
     };
-    let action = &asked.action;
+    let action = &request.action;
     let response = vec![
         Element::new(format!("{action}Result"), result),
         Element::new("ResponseMetadata", vec![Element::text("RequestId", request_id)]),

@@ -12,16 +12,16 @@ const KEPT: u64 = 256;
 /// How many connections each listener may have: as many as wanted if there are enough descriptors.
 /// First raises the limit as far as the system allows.
 #[must_use]
-pub fn connections_within<const LISTENERS: usize>(
+pub(crate) fn connections_within<const LISTENERS: usize>(
     wanted: [usize; LISTENERS],
 ) -> [usize; LISTENERS] {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    let handles = match setrlimit(Resource::Nofile, raised) {
+    let descriptors = match setrlimit(Resource::Nofile, raised) {
         Ok(()) => limit.maximum,
         Err(_) => limit.current,
     };
-    let connections = share(handles, wanted);
+    let connections = share(descriptors, wanted);
     if connections != wanted {
         tracing::warn!(
             ?connections,
@@ -32,13 +32,13 @@ pub fn connections_within<const LISTENERS: usize>(
     connections
 }
 
-/// `handles: None`: no limit.
+/// `descriptors: None`: no limit.
 fn share<const LISTENERS: usize>(
-    handles: Option<u64>,
+    descriptors: Option<u64>,
     wanted: [usize; LISTENERS],
 ) -> [usize; LISTENERS] {
-    let Some(handles) = handles else { return wanted };
-    let left = usize::try_from(handles - KEPT.min(handles / 2)).unwrap_or(usize::MAX);
+    let Some(descriptors) = descriptors else { return wanted };
+    let left = usize::try_from(descriptors - KEPT.min(descriptors / 2)).unwrap_or(usize::MAX);
     let all: usize = wanted.iter().sum();
     let part = |wanted: usize| (wanted * left.min(all) / all).max(1);
     wanted.map(part)
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn connections_leave_handles_for_the_rest() {
+    fn connections_leave_descriptors_for_the_rest() {
         assert_eq!(share(None, [10_000, 1000]), [10_000, 1000]);
         assert_eq!(share(Some(u64::MAX), [10_000, 1000]), [10_000, 1000]);
         assert_eq!(share(Some(11_256), [10_000, 1000]), [10_000, 1000]);

@@ -6,24 +6,23 @@ use aws_config::SdkConfig;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::engine::TimeLeft;
-use super::{Engine, StartError};
+use crate::app::engine::Engine;
+use crate::app::error::StartError;
+use crate::app::time_left::TimeLeft;
 use crate::aws::AwsEnvironment;
-use crate::config::Config;
-use crate::config::{BucketOwner, SqsConfig};
+use crate::config::{BucketOwner, Config, SqsConfig};
 use crate::sink::MetricSink;
 use crate::source::s3::{Objects, Permit};
-use crate::source::sqs::ObjectSource;
-use crate::source::sqs::{SqsParts, SqsSettings, SqsSource, region_of};
+use crate::source::sqs::{ObjectSource, SqsDeps, SqsSettings, SqsSource, region_of};
 use crate::telemetry::Gauges;
 
 /// Queues that are not polled yet.
 #[derive(Debug)]
-pub(super) struct Queues(Vec<Unstarted>);
+pub(super) struct Queues(Vec<UnstartedQueue>);
 
 /// A queue that is not polled yet.
 #[derive(Debug)]
-struct Unstarted {
+struct UnstartedQueue {
     sdk: SdkConfig,
     settings: SqsSettings,
     permit: Permit,
@@ -55,7 +54,7 @@ impl Queues {
                 held_messages: sqs.held_messages,
                 pollers: sqs.pollers,
             };
-            queues.push(Unstarted {
+            queues.push(UnstartedQueue {
                 sdk,
                 settings,
                 permit: Permit::new(sqs.buckets.clone()),
@@ -71,20 +70,20 @@ impl Queues {
         engine: &Engine<S>,
         drain: &CancellationToken,
     ) -> RunningQueues {
-        let sources = self.0.into_iter().zip(&engine.queues).map(|(queue, source)| {
-            let Unstarted { sdk, settings, .. } = queue;
-            let parts = SqsParts {
+        let sources = self.0.into_iter().zip(&engine.sources.queues).map(|(queue, source)| {
+            let UnstartedQueue { sdk, settings, .. } = queue;
+            let deps = SqsDeps {
                 source: source.clone(),
                 metrics: Arc::clone(&engine.metrics),
                 supervisor: engine.supervisor.clone(),
                 objects: Some(ObjectSource {
                     objects: Objects::new(&sdk, queue.owner, Arc::clone(&engine.metrics)),
                     permit: queue.permit,
-                    source: engine.objects_of(source),
+                    source: engine.sources.objects_of(source),
                 }),
                 drain: drain.clone(),
             };
-            SqsSource::start(&sdk, settings, parts)
+            SqsSource::start(&sdk, settings, deps)
         });
         RunningQueues(sources.collect())
     }

@@ -13,14 +13,14 @@ pub(super) const LETTER_BYTES: usize = 128;
 /// The unreadable values of one request, and their share of the memory. Dropping them, as with a
 /// rejected request, has no effect.
 #[derive(Debug)]
-pub struct Letters {
+pub struct DeadLetterBatch {
     keep: Vec<Unread>,
     raw_bytes_max: usize,
     /// Store only where values are, not their content.
-    places_alone: bool,
+    locations_only: bool,
     all_room: Arc<Semaphore>,
     pub(super) room: Option<OwnedSemaphorePermit>,
-    pub(super) found: Vec<Letter>,
+    pub(super) found: Vec<DeadLetter>,
     /// Read from a dead letter or from Firehose's failed deliveries, so it is already stored there.
     pub(super) again: u64,
     pub(super) full: u64,
@@ -29,7 +29,7 @@ pub struct Letters {
 
 /// One unreadable value.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Letter {
+pub(super) struct DeadLetter {
     pub kind: Unread,
     /// The number of its record in the request, from 0; for an object, the offset in its text.
     pub record: u64,
@@ -37,22 +37,22 @@ pub(super) struct Letter {
     pub raw: Option<Box<[u8]>>,
 }
 
-// === impl Letters ===
+// === impl DeadLetterBatch ===
 
-impl Letters {
+impl DeadLetterBatch {
     pub(super) fn new(keep: &[Unread], raw_bytes_max: usize, all_room: Arc<Semaphore>) -> Self {
         let (room, found) = (None, Vec::new());
-        let (keep, places_alone) = (keep.to_vec(), false);
+        let (keep, locations_only) = (keep.to_vec(), false);
         let (again, full, too_large) = (0, 0, 0);
-        Self { keep, raw_bytes_max, places_alone, all_room, room, found, again, full, too_large }
+        Self { keep, raw_bytes_max, locations_only, all_room, room, found, again, full, too_large }
     }
 
     /// Stores only where values are, not their content. A message may name an object that holds
     /// something other than events, which must not leak into dead letters. The object keeps its
     /// content.
     #[must_use]
-    pub fn of_places(self) -> Self {
-        Self { places_alone: true, ..self }
+    pub fn locations_only(self) -> Self {
+        Self { locations_only: true, ..self }
     }
 
     /// Takes a value that is not an event, if its kind is kept. Copies its bytes.
@@ -63,7 +63,7 @@ impl Letters {
             self.again += 1;
             return;
         }
-        let raw = (!self.places_alone).then_some(raw);
+        let raw = (!self.locations_only).then_some(raw);
         let raw_bytes = raw.map_or(0, <[u8]>::len);
         if raw_bytes > self.raw_bytes_max {
             self.too_large += 1;
@@ -77,7 +77,7 @@ impl Letters {
                     Some(room) => room.merge(more),
                     none => *none = Some(more),
                 }
-                self.found.push(Letter { kind, record, raw: raw.map(Into::into) });
+                self.found.push(DeadLetter { kind, record, raw: raw.map(Into::into) });
             }
         }
     }
@@ -96,12 +96,12 @@ fn kind_of(other: NonEvent) -> Option<Unread> {
 mod tests {
     use super::*;
 
-    fn letters(room: &Arc<Semaphore>) -> Letters {
-        Letters::new(&[Unread::Malformed, Unread::UnknownType], 100, Arc::clone(room))
+    fn letters(room: &Arc<Semaphore>) -> DeadLetterBatch {
+        DeadLetterBatch::new(&[Unread::Malformed, Unread::UnknownType], 100, Arc::clone(room))
     }
 
     #[test]
-    fn what_is_not_to_be_kept_or_does_not_fit_is_not_and_room_comes_back() {
+    fn values_not_to_be_kept_or_without_room_are_left_out_and_room_is_returned() {
         let room = Arc::new(Semaphore::new(2 * LETTER_BYTES + 100));
         let path = Path::default();
         let mut one = letters(&room);
@@ -114,7 +114,7 @@ mod tests {
         other.take(NonEvent::UnknownType, &path, 4, b"");
         other.take(NonEvent::UnknownType, &path, 5, b"");
         assert_eq!((other.full, other.found.len()), (1, 1));
-        let empty = Letter { kind: Unread::UnknownType, record: 4, raw: Some([].into()) };
+        let empty = DeadLetter { kind: Unread::UnknownType, record: 4, raw: Some([].into()) };
         assert_eq!(other.found, [empty]);
         drop(one);
         other.take(NonEvent::UnknownType, &path, 5, &[b'x'; 100]);
@@ -124,12 +124,12 @@ mod tests {
     }
 
     #[test]
-    fn letters_of_places_hold_no_content() {
+    fn letters_of_locations_hold_no_content() {
         let room = Arc::new(Semaphore::new(2 * LETTER_BYTES));
         let path = Path::default();
-        let mut letters = letters(&room).of_places();
+        let mut letters = letters(&room).locations_only();
         letters.take(NonEvent::Malformed, &path, 7, &[b'x'; 1000]);
-        assert_eq!(letters.found, [Letter { kind: Unread::Malformed, record: 7, raw: None }]);
+        assert_eq!(letters.found, [DeadLetter { kind: Unread::Malformed, record: 7, raw: None }]);
         assert_eq!(room.available_permits(), LETTER_BYTES);
     }
 }

@@ -1,0 +1,212 @@
+//! The entry point for requests: its settings, its parts, and the rules in force.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use super::budget::BudgetLimits;
+use super::cores::Cores;
+use super::in_flight::InFlight;
+use crate::ack::Ledger;
+use crate::aggregate::{Aggregator, Delta, Key, Merge};
+use crate::clock::Clock;
+use crate::dead_letters::{DeadLetterBatch, DeadLetters};
+use crate::forward::Forwarder;
+use crate::journal::Journal;
+use crate::pipeline::{Batch, Copies, CopiesSettings, Times};
+use crate::rules::RuleSet;
+use crate::ses::Fingerprint;
+use crate::telemetry::{DropReason, LogLimiter, Metrics};
+
+/// Settings for all requests.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct IntakeSettings {
+    /// Count events at their arrival, whatever their own time.
+    pub use_arrival: bool,
+    /// Sources that acknowledge settled counts reject new requests while counts are older than
+    /// this.
+    pub settle_deadline: Duration,
+    /// Removes duplicate events, if set.
+    pub copies: Option<CopiesSettings>,
+    pub in_flight_requests: usize,
+    pub in_flight_bytes: usize,
+    /// Maximum decompressed size of one request, on all levels together.
+    pub expanded_bytes: usize,
+    /// Maximum number of entries (series times minutes) that one request may add to.
+    pub entries: usize,
+    /// Maximum size of an object; no limit for archives.
+    pub object_bytes: Option<u64>,
+}
+
+/// The parts of an intake.
+pub(crate) struct IntakeDeps {
+    pub rules: RuleSet,
+    pub aggregator: Arc<Aggregator>,
+    pub metrics: Arc<Metrics>,
+    pub clock: Clock,
+    pub journal: Option<Arc<Journal>>,
+    pub dead_letters: Option<DeadLetters>,
+    /// `None`: nothing is forwarded, whatever the definitions say.
+    pub forwarder: Option<Forwarder>,
+    /// Unix milliseconds of the first merge in the oldest unsettled epoch.
+    pub oldest: Box<dyn Fn() -> Option<i64> + Send + Sync>,
+}
+
+/// The entry point for all sources.
+pub(crate) struct Intake {
+    pub clock: Clock,
+    pub in_flight: Arc<InFlight>,
+    pub(super) rules: ArcSwap<RuleSet>,
+    pub(super) aggregator: Arc<Aggregator>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) journal: Option<Arc<Journal>>,
+    pub(super) copies: Option<Arc<Copies>>,
+    pub(super) dead_letters: Option<DeadLetters>,
+    pub(super) forwarder: Option<Forwarder>,
+    pub(super) cores: Cores,
+    pub(super) budget: BudgetLimits,
+    /// Maximum size of an object's outermost level; no limit for archives.
+    pub object_bytes: Option<u64>,
+    /// Limits log lines about duplicates.
+    pub(super) samples: LogLimiter,
+    /// Limits log lines about unreadable values.
+    pub(super) warnings: LogLimiter,
+    /// Limits log lines about permanently rejected requests.
+    pub(super) refusals: LogLimiter,
+    pub(super) use_arrival: bool,
+    pub(super) settle_deadline: Duration,
+    pub(super) oldest: Box<dyn Fn() -> Option<i64> + Send + Sync>,
+    pub(super) draining: AtomicBool,
+}
+
+/// The entry point for one source. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct SourceIntake {
+    pub intake: Arc<Intake>,
+    /// The known requests of this source.
+    pub ledger: Ledger,
+    /// A request is acknowledged only when its counts are settled.
+    pub until_settled: bool,
+    /// How long the journal remembers a request, if not as long as one of Firehose.
+    pub id_life: Option<Duration>,
+}
+
+/// Interval of log lines about one topic.
+const LOG_SPAN: Duration = Duration::from_secs(10);
+/// Interval of log lines about permanently rejected requests: short enough to log nearly each, long
+/// enough that a flood does not fill a disk.
+const REFUSAL_LOG_SPAN: Duration = Duration::from_millis(100);
+
+// === impl Intake ===
+
+impl Intake {
+    #[must_use]
+    pub(crate) fn new(parts: IntakeDeps, settings: IntakeSettings) -> Self {
+        let IntakeDeps { rules, aggregator, metrics, clock, .. } = parts;
+        let copies = settings.copies.map(|copies| Arc::new(Copies::new(copies, clock.clone())));
+        let rules = if copies.is_some() { rules.without_copies() } else { rules };
+        Self {
+            rules: ArcSwap::from_pointee(rules),
+            aggregator,
+            samples: LogLimiter::new(LOG_SPAN, Arc::clone(&metrics)),
+            warnings: LogLimiter::new(LOG_SPAN, Arc::clone(&metrics)),
+            refusals: LogLimiter::new(REFUSAL_LOG_SPAN, Arc::clone(&metrics)),
+            metrics,
+            clock,
+            journal: parts.journal,
+            copies,
+            dead_letters: parts.dead_letters,
+            forwarder: parts.forwarder,
+            in_flight: InFlight::new(settings.in_flight_requests, settings.in_flight_bytes),
+            cores: Cores::new(),
+            budget: BudgetLimits {
+                expanded_bytes: settings.expanded_bytes,
+                entries: settings.entries,
+                made_bytes: settings.in_flight_bytes,
+            },
+            object_bytes: settings.object_bytes,
+            use_arrival: settings.use_arrival,
+            settle_deadline: settings.settle_deadline,
+            oldest: parts.oldest,
+            draining: AtomicBool::new(false),
+        }
+    }
+
+    /// Installs new rules for later requests. Requests in progress keep the old ones.
+    pub(crate) fn set_rules(&self, rules: RuleSet) {
+        let rules = if self.copies.is_some() { rules.without_copies() } else { rules };
+        self.rules.store(Arc::new(rules));
+    }
+
+    /// An empty batch with the current rules.
+    #[must_use]
+    pub(crate) fn batch(&self) -> Batch {
+        self.batch_of(self.use_arrival)
+    }
+
+    /// As [`Intake::batch`], for events of an archive, whose arrival time means nothing.
+    #[must_use]
+    pub(crate) fn archived_batch(&self) -> Batch {
+        self.batch_of(false)
+    }
+
+    fn batch_of(&self, use_arrival: bool) -> Batch {
+        let times = Times { arrival_ms: self.clock.now_ms(), use_arrival };
+        let batch =
+            Batch::new(self.rules.load_full(), times).guarded(SeriesGuard::new(&self.aggregator));
+        if self.forwarder.is_some() { batch.forwarding() } else { batch }
+    }
+
+    /// Collects unreadable values, if those are kept.
+    #[must_use]
+    pub(crate) fn dead_letter_batch(&self) -> Option<DeadLetterBatch> {
+        self.dead_letters.as_ref().map(DeadLetters::batch)
+    }
+
+    /// The age of the oldest merged count that is not settled.
+    #[must_use]
+    pub(crate) fn oldest_age(&self) -> Duration {
+        let age_ms = (self.oldest)().map_or(0, |oldest_ms| self.clock.now_ms() - oldest_ms);
+        Duration::from_millis(u64::try_from(age_ms).unwrap_or(0))
+    }
+
+    /// The number of remembered events, and of those evicted early.
+    #[must_use]
+    pub(crate) fn remembered(&self) -> (u64, u64) {
+        self.copies.as_ref().map_or((0, 0), |copies| (copies.len() as u64, copies.forgotten()))
+    }
+
+    /// Restores events that an earlier process counted, and when (Unix milliseconds).
+    pub(crate) fn restore_events(&self, counted: Vec<(i64, Vec<Fingerprint>)>) {
+        if let Some(copies) = &self.copies {
+            copies.restore(counted);
+        }
+    }
+
+    /// Restores counts that an earlier process left in the journal.
+    pub(crate) async fn restore(&self, counts: &[(Key, u64)]) {
+        let mut delta = Delta::default();
+        for (key, count) in counts {
+            delta.add(key, *count);
+        }
+        let merge = self.aggregator.restore(&delta);
+        self.metrics.dropped.add(DropReason::SeriesLimit, merge.series_limit());
+        self.given_up(&merge).await;
+    }
+
+    /// Recorded, so that counts that were not made are not restored after a crash.
+    pub(super) async fn given_up(&self, merge: &Merge) {
+        if let Some(journal) = self.journal.as_ref().filter(|_| !merge.over_limit.is_empty()) {
+            journal.given_up(&merge.over_limit).await;
+        }
+    }
+}
+
+impl fmt::Debug for Intake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Intake").field("draining", &self.draining).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,127 @@
+//! A queue that is polled, from its start to its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::in_flight::InFlightMessages;
+use super::object_source::ObjectSource;
+use super::queue::QueueClient;
+use super::settings::SqsSettings;
+use super::shared::SqsShared;
+use super::{poller, upkeep};
+use crate::intake::SourceIntake;
+use crate::supervisor::Supervisor;
+use crate::telemetry::{LogLimiter, Metrics, TaskName};
+
+/// Maximum number of messages of a queue in progress. A message that waits for room keeps its
+/// place: a few of them do not stop the others, and many stop further polling.
+const WORKING_MAX: usize = 64;
+
+/// The parts of a source besides the queue.
+#[derive(Clone, Debug)]
+pub(crate) struct SqsDeps {
+    /// For this queue's messages.
+    pub source: SourceIntake,
+    pub metrics: Arc<Metrics>,
+    pub supervisor: Supervisor,
+    /// Reads the objects that messages name.
+    pub objects: Option<ObjectSource>,
+    /// Cancelled when the daemon drains.
+    pub drain: CancellationToken,
+}
+
+/// A queue that is polled. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct SqsSource(Arc<SqsShared>);
+
+// === impl SqsSource ===
+
+impl SqsSource {
+    /// Starts to poll a queue, until the daemon drains.
+    #[must_use]
+    pub(crate) fn start(sdk: &SdkConfig, settings: SqsSettings, parts: SqsDeps) -> Self {
+        let SqsDeps { source, metrics, supervisor, drain, .. } = parts;
+        let (deletions, deleting) = mpsc::unbounded_channel();
+        let shared = Arc::new(SqsShared {
+            queue: QueueClient::new(sdk, &settings),
+            in_flight: InFlightMessages::new(settings.held_messages, settings.visibility),
+            settings,
+            source,
+            warnings: LogLimiter::new(Duration::from_secs(10), Arc::clone(&metrics)),
+            metrics,
+            deletions,
+            objects: parts.objects,
+            drain,
+            working: Arc::new(Semaphore::new(WORKING_MAX)),
+            tasks: TaskTracker::new(),
+        });
+        tokio::spawn(warn_without_redrive_policy(Arc::clone(&shared)));
+        let polling = shared.tasks.track_future(poller::poll(Arc::clone(&shared)));
+        supervisor.spawn(TaskName::SqsPoller, polling);
+        // These tasks end with the last message in flight.
+        let deleting = upkeep::delete(Arc::downgrade(&shared), deleting);
+        supervisor.spawn_worker(TaskName::SqsDeletions, deleting);
+        let extending = upkeep::extend(Arc::downgrade(&shared));
+        supervisor.spawn_worker(TaskName::SqsVisibility, extending);
+        Self(shared)
+    }
+
+    /// Messages between receipt and deletion, and running pollers.
+    #[must_use]
+    pub(crate) fn gauges(&self) -> (u64, u64) {
+        (self.0.in_flight.len() as u64, self.0.in_flight.pollers())
+    }
+
+    /// Waits until every settled message is deleted, and returns the others to the queue, which may
+    /// take until `end`. Called when nothing is merged or settled any more.
+    pub(crate) async fn finish(&self, deadline: Instant, end: Instant) {
+        let shared = &self.0;
+        shared.tasks.close();
+        let done = async {
+            // A poller may still wait for a response, and a message for its settlement.
+            shared.tasks.wait().await;
+            if shared.deletions.is_closed() {
+                // The deleting task has panicked.
+                upkeep::delete_left(shared).await;
+            }
+            shared.in_flight.deleted().await;
+        };
+        let _ = timeout_at(deadline, done).await;
+        let undeleted = shared.in_flight.deletable().len();
+        if undeleted > 0 {
+            shared.metrics.sqs_messages_undeleted.add(undeleted as u64);
+            let queue = shared.queue.url();
+            tracing::error!(
+                messages = undeleted,
+                queue,
+                "counted messages were not deleted before the exit; SQS will redeliver them"
+            );
+        }
+        let left = shared.in_flight.unsettled();
+        if !left.is_empty() {
+            let messages = left.len();
+            tracing::warn!(messages, queue = shared.queue.url(), "messages returned to the queue");
+        }
+        let _ = timeout_at(end, upkeep::return_to_queue(shared, &left)).await;
+    }
+}
+
+/// Warns at the start about a missing redrive policy, if the queue's attributes can be read.
+async fn warn_without_redrive_policy(shared: Arc<SqsShared>) {
+    let queue = shared.queue.url();
+    match shared.queue.has_redrive_policy().await {
+        Ok(true) => {}
+        Ok(false) => tracing::warn!(
+            queue,
+            "the queue has no redrive policy: permanently rejected messages are redelivered until \
+             their retention ends; set RedrivePolicy"
+        ),
+        Err(error) => tracing::debug!(queue, why = %error, "reading the queue's attributes failed"),
+    }
+}
