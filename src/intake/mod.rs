@@ -6,7 +6,7 @@
 //! | step | module | what happens |
 //! |---|---|---|
 //! | admit | [`admission`](SourceIntake::enter) | the drain, overdue counts and full limits reject a request before its bytes are read |
-//! | read | [`reading`](SourceIntake::read), `budget` | its bytes become a [`Batch`], away from the threads that serve others; the cost is charged as it arises |
+//! | read | [`reading`](SourceIntake::read), `budget` | its bytes become a [`Batch`](crate::pipeline::Batch), away from the threads that serve others; the cost is charged as it arises |
 //! | commit | [`commit`](SourceIntake::commit) | duplicates, forwards, journal, counts and dead letters: all in one step, or nothing |
 //! | wait | [`response`](SourceIntake::wait) | until the request may be acknowledged |
 //!
