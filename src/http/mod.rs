@@ -17,7 +17,7 @@ use axum::http::StatusCode;
 use axum::routing::get;
 
 pub(crate) use admin::{Admin, AdminAccess, admin_router};
-pub(crate) use client::{
+pub use client::{
     ClientResponse, ClientTlsError, HttpClient, HttpClientError, HttpClientSettings,
     ResponseLimits, system_roots, trust,
 };

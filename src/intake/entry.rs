@@ -11,7 +11,7 @@ use super::budget::BudgetLimits;
 use super::cores::Cores;
 use super::in_flight::InFlight;
 use crate::ack::Ledger;
-use crate::aggregate::{Aggregator, Delta, Key, Merge};
+use crate::aggregate::{Aggregator, Delta, Key, Merge, SeriesGuard};
 use crate::clock::Clock;
 use crate::dead_letters::{DeadLetterBatch, DeadLetters};
 use crate::forward::Forwarder;

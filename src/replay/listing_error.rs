@@ -8,7 +8,7 @@ use crate::aws::AwsError;
 
 /// Why an input cannot be listed.
 #[derive(Debug, thiserror::Error)]
-pub enum ListingError {
+pub(crate) enum ListingError {
     #[error("cannot list s3://{bucket}/{prefix}: {error}")]
     Bucket { bucket: String, prefix: String, error: Box<AwsError> },
     #[error("cannot read {path}: {error}")]

@@ -97,7 +97,7 @@ impl Certificates {
         let now = Instant::now();
         let mut state = self.state();
         for StoredCertificate { url, topic, pem } in stored {
-            let file = CertificateFile::read(&pem).map_err(str::to_owned);
+            let file = CertificateFile::read(&pem);
             match file.and_then(|file| fetcher.verify(&file, &topic)) {
                 Ok(key) if fetcher.chain => {
                     fetcher.metrics.sns_certificates.increment(CertificateOutcome::Loaded);
