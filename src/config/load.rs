@@ -3,8 +3,7 @@
 //! Reading continues after an error, so that one run shows all of them. Invariant: a configuration
 //! exists exactly when no finding is an error, and no finding contains an access key.
 
-use std::collections::{BTreeMap, BTreeSet};
-
+use super::given::Given;
 use super::keys::{self, Choice, KeyDoc, KeyKind};
 use super::source::{Entries, GivenEntry, GivenSource, GivenValue};
 use super::text::{self, Fault, quoted};
@@ -24,14 +23,6 @@ pub struct Loaded {
     pub from_nothing: bool,
 }
 
-/// The keys that were given, for rules across several keys.
-pub(super) struct Given {
-    places: BTreeMap<&'static str, Place>,
-    faulty: BTreeSet<&'static str>,
-    whole: bool,
-    home: Option<Place>,
-}
-
 /// Reads the configuration from a file (name and text) and the environment, which overrides the
 /// file.
 pub fn load(
@@ -41,12 +32,7 @@ pub fn load(
     let source = GivenSource::read(file, environment);
     let mut config = Config::default();
     let mut findings = source.findings;
-    let mut given = Given {
-        places: BTreeMap::new(),
-        faulty: BTreeSet::new(),
-        whole: source.whole,
-        home: source.home,
-    };
+    let mut given = Given::new(source.whole, source.home);
 
     read_keys(&source.entries, key_path, &mut config, &mut given, &mut findings);
     for (number, entries) in &source.repeated {
@@ -57,7 +43,7 @@ pub fn load(
             // The place of another key of the section, if there is one.
             let place = entries.values().map(|entry| entry.place.clone()).next();
             let variable = keys::variable_at("sqs.queue_url", *number);
-            let home = || given.home.clone().unwrap_or(Place::Environment { variable });
+            let home = || given.home().cloned().unwrap_or(Place::Environment { variable });
             findings.push(Finding {
                 severity: Severity::Error,
                 place: place.unwrap_or_else(home),
@@ -105,10 +91,8 @@ fn read_keys(
         };
         let before = findings.len();
         read_key(key, path(key), entry, config, findings);
-        if findings[before..].iter().any(Finding::is_error) {
-            given.faulty.insert(key.path);
-        }
-        given.places.entry(key.path).or_insert_with(|| entry.place.clone());
+        let is_faulty = findings[before..].iter().any(Finding::is_error);
+        given.add(key.path, &entry.place, is_faulty);
     }
 }
 
@@ -333,26 +317,4 @@ fn list<T>(
         }
     }
     found
-}
-
-// === impl Given ===
-
-impl Given {
-    /// Whether all these keys were read without errors, so that a rule can check them.
-    pub(super) fn sound(&self, paths: &[&'static str]) -> bool {
-        self.whole && paths.iter().all(|path| !self.faulty.contains(path))
-    }
-
-    /// The place and path of the first of these keys that was given; if none was, the place where
-    /// the first would be written.
-    pub(super) fn place(&self, paths: &[&'static str]) -> (Place, String) {
-        for path in paths {
-            if let Some(place) = self.places.get(path) {
-                return (place.clone(), (*path).to_owned());
-            }
-        }
-        let first = paths.first().copied().unwrap_or_default();
-        let variable = || Place::Environment { variable: keys::variable(first) };
-        (self.home.clone().unwrap_or_else(variable), first.to_owned())
-    }
 }

@@ -7,6 +7,7 @@
 //! To add a key: a field here with its default, a row in `keys.rs`, a line in
 //! `config/postmeter.toml`. Tests fail until all three are there.
 
+mod given;
 mod keys;
 mod load;
 mod nearest;

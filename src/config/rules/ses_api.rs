@@ -1,7 +1,8 @@
 //! Rules of the SES API.
 
-use super::{Rule, finding, is_loopback, overlap};
-use crate::config::load::Given;
+use super::listeners::{is_loopback, overlap};
+use super::{Rule, finding};
+use crate::config::given::Given;
 use crate::config::{ApiAuth, Config, DefinitionsSource};
 use crate::finding::{Finding, Severity};
 
