@@ -2,7 +2,8 @@
 
 use strsim::levenshtein;
 
-use super::keys::{KeyDoc, keys};
+use super::keys::{SECTIONS, keys};
+use super::section::ConfigKey;
 
 /// Longer names are not compared, because the comparison is quadratic. No key is half as long.
 const NAME_BYTES_MAX: usize = 64;
@@ -17,8 +18,8 @@ pub(super) fn nearest(path: &str) -> Option<&'static str> {
     let (section, name) =
         path.split_once('.').map_or((None, path.as_str()), |(section, name)| (Some(section), name));
 
-    let near = |key: &&KeyDoc| levenshtein(key.name(), name) <= allowed(name);
-    let mut candidates: Vec<&KeyDoc> = keys().iter().filter(near).collect();
+    let near = |key: &&ConfigKey| levenshtein(key.name(), name) <= allowed(name);
+    let mut candidates: Vec<&ConfigKey> = keys().filter(near).collect();
     // Prefer the same section: a typo is more likely than a wrong section.
     candidates.sort_by_key(|key| (levenshtein(key.name(), name), key.section() != section));
     let in_section = candidates.iter().find(|key| key.section() == section);
@@ -35,7 +36,7 @@ pub(super) fn nearest_section(name: &str) -> Option<&'static str> {
         return None;
     }
     let name = name.to_lowercase().replace('-', "_");
-    let sections = keys().iter().filter_map(KeyDoc::section);
+    let sections = SECTIONS.iter().map(|section| section.name).filter(|name| !name.is_empty());
     sections
         .filter(|section| levenshtein(section, &name) <= allowed(&name))
         .min_by_key(|section| levenshtein(section, &name))

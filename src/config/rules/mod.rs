@@ -14,7 +14,6 @@ mod times;
 use super::Config;
 use super::given::Given;
 use crate::finding::{Finding, Severity};
-pub(super) use listeners::is_loopback;
 
 /// Checks one rule.
 type Rule = fn(&Config, &Given) -> Option<Finding>;

@@ -1,8 +1,9 @@
 //! Rules of the SES API.
 
-use super::listeners::{is_loopback, overlap};
+use super::listeners::overlap;
 use super::{Rule, finding};
 use crate::config::given::Given;
+use crate::config::sections::is_loopback;
 use crate::config::{ApiAuth, Config, DefinitionsSource};
 use crate::finding::{Finding, Severity};
 
