@@ -20,7 +20,7 @@ use crate::forward::Forwarder;
 use crate::intake::{AccessKeys, Intake, IntakeParts, IntakeSettings, SourceIntake};
 use crate::journal::{Journal, Opened, StartGuard};
 use crate::limits::{FIREHOSE_ID_LIFE, S3_ID_LIFE, SNS_ID_MARGIN, SQS_ID_LIFE};
-use crate::pipeline::CopiesSettings;
+use crate::pipeline::DedupeSettings;
 use crate::rules::{Layouts, RuleSet};
 use crate::sink::{MetricSink, Publisher, PublisherSettings};
 use crate::source::firehose::{FirehoseEndpoint, FirehoseSettings};
@@ -429,9 +429,9 @@ fn intake_settings(config: &Config) -> IntakeSettings {
     IntakeSettings {
         use_arrival: config.cloudwatch.timestamp == TimestampSource::Arrival,
         settle_deadline: config.cloudwatch.settle_deadline,
-        copies: config.copies.remove.then_some(CopiesSettings {
-            window: config.copies.window,
-            events_max: config.copies.events,
+        dedupe: config.dedupe.enabled.then_some(DedupeSettings {
+            window: config.dedupe.window,
+            events_max: config.dedupe.events,
         }),
         in_flight_requests: config.limits.in_flight_requests,
         in_flight_bytes: config.limits.in_flight_bytes,

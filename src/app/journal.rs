@@ -63,11 +63,11 @@ async fn open_by(
     log_bytes: u64,
     open: Open,
 ) -> io::Result<Opened> {
-    let copies = &making.config.copies;
+    let dedupe = &making.config.dedupe;
     let settings = JournalSettings {
         id_life: FIREHOSE_ID_LIFE,
-        event_life: copies.window,
-        events_max: if copies.remove { copies.events } else { 0 },
+        event_life: dedupe.window,
+        events_max: if dedupe.enabled { dedupe.events } else { 0 },
         send_again: making.config.cloudwatch.ambiguous == Ambiguous::Retry,
         log_bytes,
     };

@@ -2,7 +2,7 @@
 
 use super::section::{ConfigKey, ConfigSection, SectionTable};
 use super::{
-    CloudWatchConfig, Config, CopiesConfig, DeadLettersConfig, FirehoseConfig, JournalConfig,
+    CloudWatchConfig, Config, DeadLettersConfig, DedupeConfig, FirehoseConfig, JournalConfig,
     LimitsConfig, ListenConfig, SesApiConfig, ShutdownConfig, SnsConfig, SqsConfig,
     TelemetryConfig,
 };
@@ -18,7 +18,7 @@ pub(super) const SECTIONS: &[SectionTable] = &[
     FirehoseConfig::TABLE,
     SnsConfig::TABLE,
     SqsConfig::TABLE,
-    CopiesConfig::TABLE,
+    DedupeConfig::TABLE,
     CloudWatchConfig::TABLE,
     JournalConfig::TABLE,
     DeadLettersConfig::TABLE,
@@ -88,7 +88,7 @@ mod tests {
         let config = format!("{:?}", Config::default());
         assert_eq!(config.matches("Config {").count() + 1, SECTIONS.len(), "{config}");
         for key in keys() {
-            assert_eq!(key.section().is_none_or(is_section), true, "{}", key.path);
+            assert!(key.section().is_none_or(is_section), "{}", key.path);
         }
     }
 }

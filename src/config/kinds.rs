@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::text::{self, Fault, quoted};
-use super::value::{GivenEntry, GivenValue};
+use super::value::{GivenEntry, GivenValue, ValueReader};
 use super::words::Words;
-use crate::finding::{Finding, Place, Severity};
+use crate::finding::Severity;
 
 /// How the value of a key is described, read and printed.
 pub(super) trait KeyKind<T> {
@@ -28,14 +28,6 @@ pub(super) trait KeyKind<T> {
 
     /// The value as written in TOML.
     fn write(&self, value: &T) -> String;
-}
-
-/// A value to be read: its place, its path, and where its findings go.
-pub(super) struct ValueReader<'r> {
-    pub value: &'r GivenValue,
-    pub place: &'r Place,
-    pub path: String,
-    pub findings: &'r mut Vec<Finding>,
 }
 
 pub(super) struct NumberKind {
@@ -124,24 +116,6 @@ pub(super) const fn list<K>(item: K) -> ListKind<K> {
     ListKind(item)
 }
 
-// === impl ValueReader ===
-
-impl ValueReader<'_> {
-    fn add(&mut self, severity: Severity, (what, fix): Fault) {
-        let (place, path) = (self.place.clone(), self.path.clone());
-        self.findings.push(Finding { severity, place, path, what, fix });
-    }
-
-    /// The value; a fault becomes a finding.
-    fn take<T>(mut self, read: Result<T, Fault>) -> Option<T> {
-        read.map_err(|fault| self.add(Severity::Error, fault)).ok()
-    }
-}
-
-fn wrong_kind(expected: &str, value: &GivenValue, fix: &str) -> Fault {
-    (format!("expected {expected}, found {}", value.kind_name()), fix.to_owned())
-}
-
 // === impl NumberKind ===
 
 impl NumberKind {
@@ -158,7 +132,7 @@ impl NumberKind {
                 }
                 (text, text.parse().ok())
             }
-            other => return Err(wrong_kind("a whole number", other, &fix)),
+            other => return Err(other.is_not("a whole number", &fix)),
         };
         let in_range = value
             .and_then(|value| u32::try_from(value).ok())
@@ -210,13 +184,8 @@ impl KeyKind<Duration> for DurationKind {
 
     fn read(&self, reader: ValueReader<'_>) -> Option<Duration> {
         let fix = "write a number with a unit, in quotes, such as \"500ms\", \"10s\" or \"2m\"";
-        let read = match reader.value {
-            GivenValue::Text(text) | GivenValue::Environment(text) => {
-                text::parse_duration(text, self.least, self.most)
-            }
-            other => Err(wrong_kind("a duration", other, fix)),
-        };
-        reader.take(read)
+        let text = reader.text("a duration", fix);
+        reader.take(text.and_then(|text| text::parse_duration(text, self.least, self.most)))
     }
 
     fn write(&self, value: &Duration) -> String {
@@ -242,7 +211,7 @@ impl KeyKind<bool> for SwitchKind {
             GivenValue::Environment(text) => text.trim().parse().map_err(|_| {
                 (format!("{} is not true or false", quoted(text.trim())), fix.to_owned())
             }),
-            other => Err(wrong_kind("true or false", other, fix)),
+            other => Err(other.is_not("true or false", fix)),
         };
         reader.take(read)
     }
@@ -265,14 +234,11 @@ impl<T: Words> KeyKind<T> for ChoiceKind {
 
     fn read(&self, reader: ValueReader<'_>) -> Option<T> {
         let fix = format!("write {}", joined::<T>('"'));
-        let read = match reader.value {
-            GivenValue::Text(text) | GivenValue::Environment(text) => {
-                let found = T::WORDS.iter().find(|(word, _)| word == text);
-                let fault = || (format!("{} is not a choice", quoted(text)), fix);
-                found.map(|(_, value)| *value).ok_or_else(fault)
-            }
-            other => Err(wrong_kind("a word", other, &fix)),
-        };
+        let read = reader.text("a word", &fix).and_then(|text| {
+            let found = T::WORDS.iter().find(|(word, _)| *word == text);
+            let fault = || (format!("{} is not a choice", quoted(text)), fix);
+            found.map(|(_, value)| *value).ok_or_else(fault)
+        });
         reader.take(read)
     }
 
@@ -312,11 +278,11 @@ impl<T> KeyKind<T> for TextKind<T> {
     }
 
     fn read(&self, mut reader: ValueReader<'_>) -> Option<T> {
-        let read = match reader.value {
-            GivenValue::Text(text) | GivenValue::Environment(text) => (self.parse)(text),
-            GivenValue::Number { written, .. } if self.is_bare => (self.parse)(written),
-            other => Err(wrong_kind(self.expected, other, self.fix)),
+        let text = match reader.value {
+            GivenValue::Number { written, .. } if self.is_bare => Ok(written.as_str()),
+            _ => reader.text(self.expected, self.fix),
         };
+        let read = text.and_then(self.parse);
         if let Some(fault) = read.as_ref().ok().and_then(self.warn) {
             reader.add(Severity::Warning, fault);
         }
@@ -341,8 +307,8 @@ impl<T, K: KeyKind<T>> KeyKind<Option<T>> for OptionalKind<K> {
     }
 
     fn read(&self, reader: ValueReader<'_>) -> Option<Option<T>> {
-        match reader.value {
-            GivenValue::Text(text) | GivenValue::Environment(text) if text.is_empty() => Some(None),
+        match reader.text("", "") {
+            Ok("") => Some(None),
             _ => self.0.read(reader).map(Some),
         }
     }
@@ -383,7 +349,7 @@ impl<T, K: KeyKind<T>> KeyKind<Vec<T>> for ListKind<K> {
             other => {
                 let example = self.0.examples().swap_remove(0);
                 let fix = format!("write `[{}]`", text::toml_string(&example));
-                reader.add(Severity::Error, wrong_kind("a list of strings", other, &fix));
+                reader.add(Severity::Error, other.is_not("a list of strings", &fix));
                 return None;
             }
         };

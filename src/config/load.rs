@@ -4,9 +4,9 @@
 //! exists exactly when no finding is an error, and no finding contains an access key.
 
 use super::given::Given;
-use super::kinds::ValueReader;
 use super::section::ConfigKey;
 use super::source::{Entries, GivenSource};
+use super::value::ValueReader;
 use super::{Config, Publish, SqsConfig, keys, rules};
 use crate::finding::{Finding, Place, Severity};
 

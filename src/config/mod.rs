@@ -1,7 +1,7 @@
 //! The daemon's configuration: its listeners, its sources of events, and where it publishes.
 //!
-//! [`load()`] turns a TOML file and `POSTMETER__…` environment variables into a [`Config`] or a list
-//! of findings. Invariant: a `Config` returned by `load` is valid: every address parses, every
+//! [`load()`] turns a TOML file and `POSTMETER__…` environment variables into a [`Config`] or a
+//! list of findings. Invariant: a `Config` returned by `load` is valid: every address parses, every
 //! number is within its bounds, and every combination works.
 //!
 //! A key is declared once, in the file of its section: field, help text, type, default and kind.
@@ -30,8 +30,8 @@ pub use acknowledge::Acknowledge;
 pub use load::{Loaded, load};
 pub use reference::{example_file, markdown_table};
 pub use sections::{
-    Ambiguous, ApiAuth, ApiKey, BucketOwner, CloudWatchConfig, Config, CopiesConfig,
-    DeadLettersConfig, DefinitionsSource, FirehoseConfig, JournalConfig, LimitsConfig,
-    ListenConfig, Publish, SesApiConfig, ShutdownConfig, SignatureVersion, SnsConfig, SqsConfig,
-    TelemetryConfig, TimestampSource, TopicArn, Unread,
+    Ambiguous, ApiAuth, ApiKey, BucketOwner, CloudWatchConfig, Config, DeadLettersConfig,
+    DedupeConfig, DefinitionsSource, FirehoseConfig, JournalConfig, LimitsConfig, ListenConfig,
+    Publish, SesApiConfig, ShutdownConfig, SignatureVersion, SnsConfig, SqsConfig, TelemetryConfig,
+    TimestampSource, TopicArn, Unread,
 };

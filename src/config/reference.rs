@@ -75,7 +75,7 @@ fn shipped_value(key: &ConfigKey) -> String {
     }
 }
 
-/// The paragraphs of a help text, each on one line. A line that starts with `- ` starts a paragraph.
+/// The paragraphs of a help text, each on one line. A line that starts with `- ` starts another.
 fn paragraphs(help: &str) -> Vec<String> {
     let mut paragraphs = vec![String::new()];
     for line in help.trim().lines().map(str::trim) {

@@ -1,7 +1,8 @@
 //! Declares a section of the configuration: its struct, its defaults and its keys, from one list.
 
 use super::Config;
-use super::kinds::{KeyKind, ValueReader};
+use super::kinds::KeyKind;
+use super::value::ValueReader;
 
 /// A struct whose fields are keys. [`section!`] declares them.
 pub(super) trait ConfigSection: Default + 'static {
@@ -71,8 +72,8 @@ pub(super) trait KeyField {
 /// }
 /// ```
 ///
-/// A key is a field with its help text, type, default and kind. The first paragraph of the help text
-/// is shown in the reference, all of it in the shipped file.
+/// A key is a field with its help text, type, default and kind. The first paragraph of the help
+/// text is shown in the reference, all of it in the shipped file.
 macro_rules! section {
     ($(#[doc = $help:literal])+ pub struct $name:ident as [$section:ident] $keys:tt) => {
         section! {
@@ -87,7 +88,9 @@ macro_rules! section {
         }
     };
     ($(#[doc = $help:literal])+ pub struct $name:ident $keys:tt with $sections:tt) => {
-        section! { @declare [$($help)+] $name, "", "", false, |config| Some(config), $keys $sections }
+        section! {
+            @declare [$($help)+] $name, "", "", false, |config| Some(config), $keys $sections
+        }
     };
     (
         @declare [$($help:literal)+] $name:ident, $section:expr, $prefix:expr, $is_repeated:literal,

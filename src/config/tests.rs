@@ -235,10 +235,10 @@ fn a_variable_overrides_the_file_even_where_the_file_is_wrong() {
         ("POSTMETER__CLOUDWATCH__FLUSH_INTERVAL", "30s"),
         ("POSTMETER__CLOUDWATCH__CONCURRENCY", " 16 "),
         ("POSTMETER__CLOUDWATCH__PUBLISH", "memory"),
-        ("POSTMETER__COPIES__REMOVE", "true"),
+        ("POSTMETER__DEDUPE__ENABLED", "true"),
     ]);
     let config = config_of(load(Some(("c.toml", &text)), variables));
-    assert!(config.copies.remove);
+    assert!(config.dedupe.enabled);
     assert_eq!(config.cloudwatch.flush_interval, Duration::from_secs(30));
     assert_eq!(config.cloudwatch.concurrency, 16);
     assert_eq!(config.cloudwatch.publish, Publish::Memory);
@@ -400,9 +400,9 @@ fn a_value_of_the_wrong_kind_is_named() {
         "3:13: cloudwatch.namespace: expected a string, found true or false; put it in quotes",
     );
     assert_finding(
-        "[copies]\nremove = \"true\"",
-        "3:10: copies.remove: expected true or false, found a string; write true or false, without \
-         quotes in a file",
+        "[dedupe]\nenabled = \"true\"",
+        "3:11: dedupe.enabled: expected true or false, found a string; write true or false, \
+         without quotes in a file",
     );
     assert_finding(
         "[limits]\nseries = false",
@@ -410,9 +410,9 @@ fn a_value_of_the_wrong_kind_is_named() {
          from 1 to 10000000",
     );
     assert_variable_finding(
-        "POSTMETER__COPIES__REMOVE",
+        "POSTMETER__DEDUPE__ENABLED",
         "yes",
-        "copies.remove: `yes` is not true or false; write true or false, without quotes in a file",
+        "dedupe.enabled: `yes` is not true or false; write true or false, without quotes in a file",
     );
     assert_finding(
         "[listen]\nhttp = 8127",

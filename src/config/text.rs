@@ -33,7 +33,7 @@ pub(super) fn toml_string(text: &str) -> String {
 pub(super) fn duration(time: Duration) -> String {
     let ms = time.as_millis();
     let units = [(3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms")];
-    match units.into_iter().find(|(unit_ms, _)| ms % unit_ms == 0) {
+    match units.into_iter().find(|(unit_ms, _)| ms.is_multiple_of(*unit_ms)) {
         Some((unit_ms, unit)) if time.subsec_nanos().is_multiple_of(1_000_000) => {
             format!("{}{unit}", ms / unit_ms)
         }

@@ -6,7 +6,7 @@ use super::*;
 use crate::ack::{Refusal, RefusalReason, RequestId, SourceKind};
 use crate::aggregate::Limits;
 use crate::definitions;
-use crate::pipeline::Claim;
+use crate::pipeline::Reservation;
 use crate::rules::Layouts;
 use crate::ses::read_record;
 
@@ -28,7 +28,7 @@ fn intake(age_ms: i64, layouts: &Layouts) -> Intake {
     let settings = IntakeSettings {
         use_arrival: false,
         settle_deadline: DEADLINE,
-        copies: None,
+        dedupe: None,
         in_flight_requests: 10,
         in_flight_bytes: 1 << 20,
         expanded_bytes: 1 << 20,
@@ -79,7 +79,7 @@ async fn a_request_is_judged_to_its_end_by_the_rules_that_it_began_with() {
     let intake = intake(0, &layouts);
     let merged = async |batch: Batch| {
         let id = RequestId::new(SourceKind::Sqs, b"source", b"id");
-        let merged = intake.merge(&[id], None, &batch, Claim::default(), || None).await;
+        let merged = intake.merge(&[id], None, &batch, Reservation::default(), || None).await;
         merged.expect("there is room").counted();
         batch.tally.counts
     };
@@ -109,7 +109,7 @@ async fn a_request_without_room_is_refused_and_leaves_no_trace() {
     let id = RequestId::new(SourceKind::Sqs, b"source", b"id");
     let asked = || panic!("no receipt is asked for when a request is refused");
     let refused = intake
-        .merge(&[id], None, &batch, Claim::default(), asked)
+        .merge(&[id], None, &batch, Reservation::default(), asked)
         .await
         .expect_err("there is no room");
     assert_eq!(refused.reason, RefusalReason::Entries);

@@ -113,7 +113,7 @@ pub(super) fn judge(plan: &Plan, world: &World, cloud: &Cloud, letters: &[Letter
     if refused > blamed {
         world.violation(|| format!("{refused} counts dropped as refused, {blamed} were blamed"));
     }
-    if doubt + again + dropped + lost == 0 && plan.copies == 0 {
+    if doubt + again + dropped + lost == 0 && plan.duplicates == 0 {
         for letter in letters {
             // The later definitions count all of it, the earlier ones nothing.
             let held: Vec<_> = letter.also.keys().map(held).collect();

@@ -142,10 +142,10 @@ impl Post {
         let span = lives.sum::<Duration>() + plan.trouble;
         let letters = (0..plan.requests).map(|at| Letter::new(at, plan, span, &mut rng));
         let mut letters: Vec<_> = letters.collect();
-        for _ in 0..plan.copies {
+        for _ in 0..plan.duplicates {
             let from = &letters[rng.usize(0..plan.requests)].events;
-            let copy = from[rng.usize(0..from.len())].clone();
-            letters[rng.usize(0..plan.requests)].events.push(copy);
+            let duplicate = from[rng.usize(0..from.len())].clone();
+            letters[rng.usize(0..plan.requests)].events.push(duplicate);
         }
         for letter in &mut letters {
             letter.seal(&mut rng);

@@ -62,8 +62,8 @@ section! {
         /// Either way it is in `postmeter_doubtful_counts_total{cause="ambiguous"}`.
         ambiguous: Ambiguous = Ambiguous::Retry, choice();
 
-        /// PutMetricData calls per second. The default quota of an account is 500 per region, shared
-        /// by all clients.
+        /// PutMetricData calls per second. The default quota of an account is 500 per region,
+        /// shared by all clients.
         requests_per_second: u32 = 100, number(1, 500);
 
         /// Concurrent calls, and so the largest number of calls that can be in doubt at once.
@@ -77,8 +77,8 @@ section! {
         connect_timeout: Duration = Duration::from_secs(3),
             duration(SHORTEST, Duration::from_secs(30));
 
-        /// Timeout for one call on an open connection, from the first byte of the request to the end
-        /// of the response. After a timeout the outcome is unknown, see `cloudwatch.ambiguous`.
+        /// Timeout for one call on an open connection, from the first byte of the request to the
+        /// end of the response. After a timeout the outcome is unknown, see `cloudwatch.ambiguous`.
         attempt_timeout: Duration = Duration::from_secs(5),
             duration(SHORTEST, Duration::from_mins(1));
     }

@@ -27,8 +27,8 @@ section! {
         /// Firehose delivery stream for values that cannot be read, instead of files. Empty: no
         /// stream.
         ///
-        /// It is the name of a stream in the region where postmeter runs (`AWS_REGION`). It requires
-        /// `firehose:PutRecordBatch`. Set at most one of directory and stream.
+        /// It is the name of a stream in the region where postmeter runs (`AWS_REGION`). It
+        /// requires `firehose:PutRecordBatch`. Set at most one of directory and stream.
         stream: Option<String> = None,
             optional(text("stream name", "ses-dead-letters", stream_name, String::clone));
 

@@ -14,6 +14,7 @@ section! {
         /// A relative path starts at the working directory. The ids of requests are kept with the
         /// counts. Only one process can use the directory. Put it on EBS or EFS, not on the disk of
         /// a Fargate task.
-        directory: Option<PathBuf> = None, optional(path("directory", "/var/lib/postmeter/journal"));
+        directory: Option<PathBuf> = None,
+            optional(path("directory", "/var/lib/postmeter/journal"));
     }
 }

@@ -33,8 +33,8 @@ section! {
         admin_token: Option<AccessKey> = None,
             optional(text("token", "a-random-token-of-16-bytes", admin_token, AccessKey::print));
 
-        /// How long an idle connection stays open. It must be longer than the idle timeout of a load
-        /// balancer in front (60s by default).
+        /// How long an idle connection stays open. It must be longer than the idle timeout of a
+        /// load balancer in front (60s by default).
         ///
         /// Otherwise the balancer may send a request on a connection that is closing, and respond
         /// with 502.

@@ -1,8 +1,8 @@
 //! The sections of the configuration, one file each, and the keys at the top level.
 
 mod cloudwatch;
-mod copies;
 mod dead_letters;
+mod dedupe;
 mod firehose;
 mod journal;
 mod limits;
@@ -15,8 +15,8 @@ mod telemetry;
 mod top;
 
 pub use cloudwatch::{Ambiguous, CloudWatchConfig, Publish, TimestampSource};
-pub use copies::CopiesConfig;
 pub use dead_letters::{DeadLettersConfig, Unread};
+pub use dedupe::DedupeConfig;
 pub use firehose::FirehoseConfig;
 pub use journal::JournalConfig;
 pub use limits::LimitsConfig;

@@ -14,8 +14,8 @@ section! {
         /// Address that serves the SES API, which changes the document at `definitions`. Empty: the
         /// API is off.
         ///
-        /// It serves versions 2 and 1, for event destinations and configuration sets: `aws sesv2 …
-        /// --endpoint-url http://127.0.0.1:8128`. The document is a file or an object in S3, which
+        /// It serves versions 2 and 1, for event destinations and configuration sets: `aws sesv2
+        /// … --endpoint-url http://127.0.0.1:8128`. The document is a file or an object in S3, which
         /// need not exist yet.
         listen: Option<SocketAddr> = None, optional(address());
 

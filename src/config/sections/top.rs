@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{
-    CloudWatchConfig, CopiesConfig, DeadLettersConfig, FirehoseConfig, JournalConfig, LimitsConfig,
+    CloudWatchConfig, DeadLettersConfig, DedupeConfig, FirehoseConfig, JournalConfig, LimitsConfig,
     ListenConfig, SHORTEST, SesApiConfig, ShutdownConfig, SnsConfig, SqsConfig, TelemetryConfig,
 };
 use crate::config::acknowledge::Acknowledge;
@@ -44,8 +44,8 @@ section! {
         default_configuration_set: Option<String> = None,
             optional(text("set name", "production", configuration_set, String::clone));
 
-        /// How long to retry forwarding an event (Firehose, SNS, EventBridge), holding its request's
-        /// response. After that, the event becomes a dead letter, if those are kept.
+        /// How long to retry forwarding an event (Firehose, SNS, EventBridge), holding its
+        /// request's response. After that, the event becomes a dead letter, if those are kept.
         forward_patience: Duration = Duration::from_secs(15),
             duration(SHORTEST, Duration::from_mins(2));
 
@@ -58,7 +58,7 @@ section! {
         firehose: FirehoseConfig,
         sns: SnsConfig,
         sqs: Vec<SqsConfig>,
-        copies: CopiesConfig,
+        dedupe: DedupeConfig,
         cloudwatch: CloudWatchConfig,
         journal: JournalConfig,
         dead_letters: DeadLettersConfig,

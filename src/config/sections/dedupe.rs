@@ -1,4 +1,4 @@
-//! `[copies]`.
+//! `[dedupe]`.
 
 use std::time::Duration;
 
@@ -7,17 +7,18 @@ use crate::config::kinds::{duration, number, switch};
 use crate::config::section::section;
 
 section! {
-    /// Handling of copies of events that arrive under other request ids.
-    pub struct CopiesConfig as [copies] {
+    /// Duplicates of events that arrive under other request ids.
+    pub struct DedupeConfig as [dedupe] {
         /// Whether to skip an event that was already counted and arrives again under another
         /// request id.
         ///
         /// A request that Firehose retries has the same id and is always recognized. SNS, SQS and a
         /// producer that repeats a put create another record of the same event, which arrives under
-        /// another request id. A copy has the same mail (`messageId`), type, time, recipients, link
-        /// or feedback id, IP address and user agent; a second open one second later is not a copy.
-        /// This adds a quarter to a third to the time for counting, and needs the memory below.
-        remove: bool = false, switch();
+        /// another request id. A duplicate has the same mail (`messageId`), type, time, recipients,
+        /// link or feedback id, IP address and user agent; a second open one second later is not a
+        /// duplicate. The duplicate filter adds a quarter to a third to the time for counting, and
+        /// needs the memory below.
+        enabled: bool = false, switch();
 
         /// How long an event is remembered after it was counted.
         ///
