@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::text::{self, Fault, quoted};
-use super::value::{GivenEntry, GivenValue, ValueReader};
+use super::value::{GivenEntry, GivenValue, KeyReader};
 use super::words::Words;
 use crate::finding::Severity;
 
@@ -24,7 +24,7 @@ pub(super) trait KeyKind<T> {
     fn examples(&self) -> Vec<String>;
 
     /// Reads a value; everything wrong with it becomes a finding.
-    fn read(&self, reader: ValueReader<'_>) -> Option<T>;
+    fn read(&self, reader: KeyReader<'_>) -> Option<T>;
 
     /// The value as written in TOML.
     fn write(&self, value: &T) -> String;
@@ -151,7 +151,7 @@ impl<T: TryFrom<u32> + fmt::Display> KeyKind<T> for NumberKind {
         vec![self.least.to_string(), self.most.to_string()]
     }
 
-    fn read(&self, reader: ValueReader<'_>) -> Option<T> {
+    fn read(&self, reader: KeyReader<'_>) -> Option<T> {
         let read = self.parse(reader.value);
         reader.take(read).and_then(|number| T::try_from(number).ok())
     }
@@ -182,7 +182,7 @@ impl KeyKind<Duration> for DurationKind {
         vec![text::duration(self.least), text::duration(self.most)]
     }
 
-    fn read(&self, reader: ValueReader<'_>) -> Option<Duration> {
+    fn read(&self, reader: KeyReader<'_>) -> Option<Duration> {
         let fix = "write a number with a unit, in quotes, such as \"500ms\", \"10s\" or \"2m\"";
         let text = reader.text("a duration", fix);
         reader.take(text.and_then(|text| text::parse_duration(text, self.least, self.most)))
@@ -204,7 +204,7 @@ impl KeyKind<bool> for SwitchKind {
         vec!["true".to_owned(), "false".to_owned()]
     }
 
-    fn read(&self, reader: ValueReader<'_>) -> Option<bool> {
+    fn read(&self, reader: KeyReader<'_>) -> Option<bool> {
         let fix = "write true or false, without quotes in a file";
         let read = match reader.value {
             GivenValue::Bool(on) => Ok(*on),
@@ -232,7 +232,7 @@ impl<T: Words> KeyKind<T> for ChoiceKind {
         T::WORDS.iter().map(|(word, _)| (*word).to_owned()).collect()
     }
 
-    fn read(&self, reader: ValueReader<'_>) -> Option<T> {
+    fn read(&self, reader: KeyReader<'_>) -> Option<T> {
         let fix = format!("write {}", joined::<T>('"'));
         let read = reader.text("a word", &fix).and_then(|text| {
             let found = T::WORDS.iter().find(|(word, _)| *word == text);
@@ -277,7 +277,7 @@ impl<T> KeyKind<T> for TextKind<T> {
         vec![self.example.to_owned()]
     }
 
-    fn read(&self, mut reader: ValueReader<'_>) -> Option<T> {
+    fn read(&self, mut reader: KeyReader<'_>) -> Option<T> {
         let text = match reader.value {
             GivenValue::Number { written, .. } if self.is_bare => Ok(written.as_str()),
             _ => reader.text(self.expected, self.fix),
@@ -306,7 +306,7 @@ impl<T, K: KeyKind<T>> KeyKind<Option<T>> for OptionalKind<K> {
         self.0.examples()
     }
 
-    fn read(&self, reader: ValueReader<'_>) -> Option<Option<T>> {
+    fn read(&self, reader: KeyReader<'_>) -> Option<Option<T>> {
         match reader.text("", "") {
             Ok("") => Some(None),
             _ => self.0.read(reader).map(Some),
@@ -332,7 +332,7 @@ impl<T, K: KeyKind<T>> KeyKind<Vec<T>> for ListKind<K> {
     }
 
     /// The valid items; each invalid one has a finding of its own.
-    fn read(&self, mut reader: ValueReader<'_>) -> Option<Vec<T>> {
+    fn read(&self, mut reader: KeyReader<'_>) -> Option<Vec<T>> {
         let parts: Vec<GivenEntry>;
         let items = match reader.value {
             // In containers, an empty variable commonly means "none".
@@ -355,7 +355,7 @@ impl<T, K: KeyKind<T>> KeyKind<Vec<T>> for ListKind<K> {
         };
         let mut values = Vec::new();
         for (index, item) in items.iter().enumerate() {
-            values.extend(self.0.read(ValueReader {
+            values.extend(self.0.read(KeyReader {
                 value: &item.raw,
                 place: &item.place,
                 path: format!("{}[{index}]", reader.path),

@@ -6,7 +6,7 @@
 use super::given::Given;
 use super::section::ConfigKey;
 use super::source::{Entries, GivenSource};
-use super::value::ValueReader;
+use super::value::KeyReader;
 use super::{Config, Publish, SqsConfig, keys, rules};
 use crate::finding::{Finding, Place, Severity};
 
@@ -95,7 +95,7 @@ fn read_keys(
         };
         let before = findings.len();
         let reader =
-            ValueReader { value: &entry.raw, place: &entry.place, path: path(key), findings };
+            KeyReader { value: &entry.raw, place: &entry.place, path: path(key), findings };
         key.field.read(reader, config);
         let is_faulty = findings[before..].iter().any(Finding::is_error);
         given.add(key.path, &entry.place, is_faulty);

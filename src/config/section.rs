@@ -2,7 +2,7 @@
 
 use super::Config;
 use super::kinds::KeyKind;
-use super::value::ValueReader;
+use super::value::KeyReader;
 
 /// A struct whose fields are keys. [`section!`] declares them.
 pub(super) trait ConfigSection: Default + 'static {
@@ -51,7 +51,7 @@ pub(super) trait KeyField {
     fn default(&self) -> String;
 
     /// Stores a given value in a configuration, unless it is invalid.
-    fn read(&self, reader: ValueReader<'_>, config: &mut Config);
+    fn read(&self, reader: KeyReader<'_>, config: &mut Config);
 
     /// The value in a configuration as written in TOML. Only tests need it: it may be a secret.
     #[cfg(test)]
@@ -176,7 +176,7 @@ impl<S: ConfigSection, T, K: KeyKind<T>> KeyField for TypedField<S, T, K> {
         self.kind.write((self.get)(&mut S::default()))
     }
 
-    fn read(&self, reader: ValueReader<'_>, config: &mut Config) {
+    fn read(&self, reader: KeyReader<'_>, config: &mut Config) {
         if let (Some(value), Some(section)) = (self.kind.read(reader), S::within(config)) {
             *(self.get)(section) = value;
         }

@@ -27,7 +27,7 @@ pub(super) enum GivenValue {
 }
 
 /// A value to be read: its place, its path, and where its findings go.
-pub(super) struct ValueReader<'r> {
+pub(super) struct KeyReader<'r> {
     pub value: &'r GivenValue,
     pub place: &'r Place,
     pub path: String,
@@ -53,9 +53,9 @@ impl GivenValue {
     }
 }
 
-// === impl ValueReader ===
+// === impl KeyReader ===
 
-impl<'r> ValueReader<'r> {
+impl<'r> KeyReader<'r> {
     /// The value as text; a fault if it is of another type.
     pub(super) fn text(&self, expected: &str, fix: &str) -> Result<&'r str, Fault> {
         match self.value {
