@@ -85,7 +85,7 @@ docs: ## build the book of docs/ in target/book (the first time installs mdbook:
 	rm -rf target/book && target/tools/bin/mdbook build docs
 	$(PYTHON) tests/python/book_links.py . target/book
 
-docs-tables: ## write the generated tables of docs/reference
+docs-tables: ## write the generated tables of docs/reference, and config/postmeter.toml
 	POSTMETER_WRITE_DOCS=1 cargo test --locked --test it -- docs::tables::
 
 ##@ Benchmarks and load

@@ -32,7 +32,7 @@ impl Visitor for Count {
 
 /// Prints a line for each kind of text, with duplicate detection.
 pub(super) fn by_turns(corpus: &Corpus) {
-    let engine = Engine::new(RuleSet::without_copies);
+    let engine = Engine::new(RuleSet::without_duplicates);
     let interest = engine.rules.interest();
     let plain = joined(corpus, "\n");
     say("hostile: 4 MiB of a shape, times as long as 4 MiB of plain events; visits");

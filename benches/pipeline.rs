@@ -3,9 +3,9 @@
 //!
 //! Read the ratios, not the absolute figures.
 
-mod copies;
 mod corpus;
 mod counting;
+mod dedupe;
 mod flush;
 mod hostile;
 mod loopback;
@@ -109,7 +109,7 @@ fn pipeline(criterion: &mut Criterion) {
     if std::env::args().any(|arg| arg == "--bench") {
         yardstick::by_turns(&corpus, &engine);
         yardstick::cores_by_turns(&corpus, &engine);
-        copies::by_turns(&corpus, &engine);
+        dedupe::by_turns(&corpus, &engine);
         hostile::by_turns(&corpus);
         loopback::loopback(&corpus, &engine);
     }

@@ -11,7 +11,7 @@ use crate::config::{Config, Publish, TimestampSource};
 use crate::forward::Forwarder;
 use crate::intake::{Intake, IntakeDeps, IntakeSettings};
 use crate::journal::{Journal, OpenedJournal, StartGuard};
-use crate::pipeline::CopiesSettings;
+use crate::pipeline::DedupeSettings;
 use crate::rules::RuleSet;
 use crate::sink::{MetricSink, Publisher, PublisherSettings};
 use crate::source::firehose::FirehoseEndpoint;
@@ -142,9 +142,9 @@ fn intake_settings(config: &Config) -> IntakeSettings {
     IntakeSettings {
         use_arrival: config.cloudwatch.timestamp == TimestampSource::Arrival,
         settle_deadline: config.cloudwatch.settle_deadline,
-        copies: config.copies.remove.then_some(CopiesSettings {
-            window: config.copies.window,
-            events_max: config.copies.events,
+        dedupe: config.dedupe.enabled.then_some(DedupeSettings {
+            window: config.dedupe.window,
+            events_max: config.dedupe.events,
         }),
         in_flight_requests: config.limits.in_flight_requests,
         in_flight_bytes: config.limits.in_flight_bytes,

@@ -66,11 +66,11 @@ async fn open_by(
     log_bytes: u64,
     open: OpenJournal,
 ) -> io::Result<OpenedJournal> {
-    let copies = &deps.config.copies;
+    let dedupe = &deps.config.dedupe;
     let settings = JournalSettings {
         id_life: FIREHOSE_ID_LIFE,
-        event_life: copies.window,
-        events_max: if copies.remove { copies.events } else { 0 },
+        event_life: dedupe.window,
+        events_max: if dedupe.enabled { dedupe.events } else { 0 },
         send_again: deps.config.cloudwatch.ambiguous == Ambiguous::Retry,
         log_bytes,
     };

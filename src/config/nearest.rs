@@ -1,6 +1,9 @@
 //! Suggests a known key for an unknown one.
 
-use super::keys::{KeyDoc, keys};
+use strsim::levenshtein;
+
+use super::keys::{SECTIONS, keys};
+use super::section::ConfigKey;
 
 /// Longer names are not compared, because the comparison is quadratic. No key is half as long.
 const NAME_BYTES_MAX: usize = 64;
@@ -15,10 +18,10 @@ pub(super) fn nearest(path: &str) -> Option<&'static str> {
     let (section, name) =
         path.split_once('.').map_or((None, path.as_str()), |(section, name)| (Some(section), name));
 
-    let near = |key: &&KeyDoc| edits(key.name(), name) <= allowed(name);
-    let mut candidates: Vec<&KeyDoc> = keys().iter().filter(near).collect();
+    let near = |key: &&ConfigKey| levenshtein(key.name(), name) <= allowed(name);
+    let mut candidates: Vec<&ConfigKey> = keys().filter(near).collect();
     // Prefer the same section: a typo is more likely than a wrong section.
-    candidates.sort_by_key(|key| (edits(key.name(), name), key.section() != section));
+    candidates.sort_by_key(|key| (levenshtein(key.name(), name), key.section() != section));
     let in_section = candidates.iter().find(|key| key.section() == section);
     match (in_section, candidates.first()) {
         (Some(key), _) => Some(key.name()),
@@ -33,10 +36,10 @@ pub(super) fn nearest_section(name: &str) -> Option<&'static str> {
         return None;
     }
     let name = name.to_lowercase().replace('-', "_");
-    let sections = keys().iter().filter_map(KeyDoc::section);
+    let sections = SECTIONS.iter().map(|section| section.name).filter(|name| !name.is_empty());
     sections
-        .filter(|section| edits(section, &name) <= allowed(&name))
-        .min_by_key(|section| edits(section, &name))
+        .filter(|section| levenshtein(section, &name) <= allowed(&name))
+        .min_by_key(|section| levenshtein(section, &name))
 }
 
 /// One edit per three characters is allowed.
@@ -44,32 +47,9 @@ fn allowed(name: &str) -> usize {
     (name.chars().count() / 3).max(1)
 }
 
-/// The Levenshtein distance.
-fn edits(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, a) in one.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in other.iter().enumerate() {
-            let replaced = diagonal + usize::from(a != *b);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[other.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn edits_are_counted() {
-        assert_eq!(edits("kitten", "sitting"), 3);
-        assert_eq!(edits("", "abc"), 3);
-        assert_eq!(edits("abc", "abc"), 0);
-    }
 
     #[test]
     fn typo_is_corrected_within_its_section() {

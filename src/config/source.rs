@@ -2,7 +2,6 @@
 //!
 //! TOML text and variables flow in; raw values flow out, with the findings that do not depend on a
 //! value: broken syntax, unknown keys, unknown sections. The environment overrides the file.
-//! Nothing here is `Debug`, because raw values may be secrets.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -10,35 +9,15 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{self, KeyDoc, PREFIX};
+use super::keys::{self, PREFIX};
 use super::nearest::{nearest, nearest_section};
+use super::section::ConfigKey;
 use super::text::quoted;
+use super::value::{GivenEntry, GivenValue};
 use crate::finding::{Finding, Place, Severity};
 
 /// Section numbers in variables are below this.
 const REPEATED_MAX: usize = 100;
-
-/// A key's value as it was written, and where.
-pub(super) struct GivenEntry {
-    pub raw: GivenValue,
-    pub place: Place,
-}
-
-/// A value before its type is checked.
-pub(super) enum GivenValue {
-    /// A variable's text; the key determines its type.
-    Environment(String),
-    Text(String),
-    /// A number as written; None if it is not a `u64`, for example if it is negative.
-    Number {
-        written: String,
-        value: Option<u64>,
-    },
-    Bool(bool),
-    List(Vec<GivenEntry>),
-    /// A type that no key has: its name.
-    Other(&'static str),
-}
 
 /// Values by path of the key.
 pub(super) type Entries = BTreeMap<&'static str, GivenEntry>;
@@ -223,15 +202,15 @@ impl GivenSource {
 }
 
 /// The key of a variable, and the number of its section if the section is repeated.
-fn known_variable(variable: &str) -> Option<(&'static KeyDoc, Option<usize>)> {
+fn known_variable(variable: &str) -> Option<(&'static ConfigKey, Option<usize>)> {
     let (section, number) = match variable.strip_prefix(PREFIX)?.split("__").collect::<Vec<_>>()[..]
     {
         [section, number, _] => (section.to_lowercase(), number.parse().ok()),
         _ => (String::new(), None),
     };
     let number = number.filter(|number| *number < REPEATED_MAX && keys::is_repeated(&section));
-    let name = |key: &&KeyDoc| keys::variable_at(key.path, number.unwrap_or(0));
-    let known = keys::keys().iter().find(|key| name(key) == variable)?;
+    let name = |key: &&ConfigKey| keys::variable_at(key.path, number.unwrap_or(0));
+    let known = keys::keys().find(|key| name(key) == variable)?;
     Some((known, number))
 }
 
@@ -239,7 +218,7 @@ fn known_variable(variable: &str) -> Option<(&'static KeyDoc, Option<usize>)> {
 
 impl ConfigFile<'_> {
     /// Stores a value unless its line is broken: a broken line may be parsed as something else.
-    fn take(self, key: &KeyDoc, value: &Spanned<DeValue<'_>>, entries: &mut Entries) {
+    fn take(self, key: &ConfigKey, value: &Spanned<DeValue<'_>>, entries: &mut Entries) {
         if !self.is_broken(value.span()) {
             entries.insert(key.path, self.entry(value));
         }
@@ -273,20 +252,6 @@ impl ConfigFile<'_> {
     }
 }
 
-// === impl Raw ===
-
-impl GivenValue {
-    pub(super) fn kind_name(&self) -> &'static str {
-        match self {
-            Self::Environment(_) | Self::Text(_) => "a string",
-            Self::Number { .. } => "a number",
-            Self::Bool(_) => "true or false",
-            Self::List(_) => "a list",
-            Self::Other(name) => name,
-        }
-    }
-}
-
 fn kind_name(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a string",
@@ -307,10 +272,12 @@ fn variable_fix(levels: &str) -> String {
     let near = nearest(&path)
         .and_then(|near| in_section(near).and_then(|path| keys::find(&path)).or(keys::find(near)));
     match (above, near) {
-        (Some(list), _) if list.is_list() => {
-            format!("separate the values of `{}` with commas", list.variable())
+        (Some(list), _) if list.field.is_list() => {
+            format!("separate the values of `{}` with commas", keys::variable(list.path))
         }
-        (Some(key), _) | (None, Some(key)) => format!("did you mean `{}`?", key.variable()),
+        (Some(key), _) | (None, Some(key)) => {
+            format!("did you mean `{}`?", keys::variable(key.path))
+        }
         (None, None) => "remove it, or rename it if another program needs it".to_owned(),
     }
 }

@@ -1,7 +1,12 @@
 //! What an operator sees: values, places and messages of a whole configuration.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 
+use super::keys::{SECTIONS, keys, variable};
+use super::section::ConfigKey;
+use super::source::GivenSource;
 use super::*;
 use crate::finding::{Finding, Place};
 
@@ -62,11 +67,12 @@ fn the_shipped_file_has_every_default_and_no_finding() {
 }
 
 #[test]
-fn the_shipped_file_has_every_key_once_with_a_comment_and_in_the_order_of_the_table() {
+fn the_shipped_file_has_every_key_once_with_a_comment_of_short_lines() {
     let mut section = String::new();
     let mut found = Vec::new();
-    let mut lines_before = Vec::new();
+    let mut before = "";
     for line in SHIPPED.lines() {
+        assert!(line.chars().count() <= 100, "{line}");
         // An optional section that may be repeated is written as a comment without a space.
         let key = line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line);
         if let Some(name) = key.strip_prefix('[') {
@@ -74,29 +80,38 @@ fn the_shipped_file_has_every_key_once_with_a_comment_and_in_the_order_of_the_ta
         } else if let Some((name, value)) = key.split_once(" = ").filter(|_| !key.starts_with('#'))
         {
             found.push((format!("{section}{name}"), value.to_owned()));
-            let is_commented = lines_before.last().is_some_and(|line: &&str| !line.is_empty());
-            assert!(is_commented, "{name} has no comment");
+            assert!(before.starts_with("# "), "{name} has no comment");
         }
-        lines_before.push(line);
+        before = line;
     }
     let known: Vec<(String, String)> =
-        keys().iter().map(|key| (key.path.to_owned(), key.default.to_owned())).collect();
+        keys().map(|key| (key.path.to_owned(), key.field.default())).collect();
     assert_eq!(found[0], ("definitions".to_owned(), "\"config/definitions.json\"".to_owned()));
     assert_eq!(found[1..], known[1..]);
 }
 
 #[test]
-fn a_documented_default_changes_nothing() {
-    for key in keys() {
-        let text = match key.section() {
-            Some("sqs") => continue,
-            Some(section) => format!("[{section}]\n{} = {}", key.name(), key.default),
-            None => format!("{} = {}", key.name(), key.default),
-        };
-        let definitions = pairs(&[("POSTMETER__DEFINITIONS", "d.json")]);
-        let mut config = config_of(load(Some(("c.toml", &text)), definitions));
-        config.definitions = None;
-        assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()), "{}", key.path);
+fn the_table_has_a_row_of_four_cells_for_every_key() {
+    let table = markdown_table();
+    assert_eq!(table.lines().count(), keys().count() + 2);
+    for line in table.lines() {
+        assert_eq!(line.matches('|').count(), 5, "{line}");
+    }
+    let row = "| `cloudwatch.flush_interval` | duration, 50ms to 5m | `\"10s\"` | Time between";
+    assert!(table.contains(row), "{table}");
+}
+
+#[test]
+fn help_texts_are_sentences() {
+    for (name, help) in SECTIONS
+        .iter()
+        .map(|section| (section.name, section.help))
+        .chain(keys().map(|key| (key.path, key.help)))
+    {
+        for paragraph in help.trim().split("\n\n") {
+            assert!(paragraph.ends_with('.'), "{name}: {paragraph}");
+            assert!(!help.trim().starts_with(char::is_lowercase), "{name}: {paragraph}");
+        }
     }
 }
 
@@ -110,7 +125,7 @@ fn the_shipped_queue_has_every_default() {
     let text = text.replace("queue_url = \"\"", "queue_url = \"https://sqs/1/q\"");
     let config = config_of(load_text(&format!("{BASE}[[sqs]]\n{text}")));
     let expected = SqsConfig { queue_url: "https://sqs/1/q".to_owned(), ..SqsConfig::default() };
-    assert_eq!(config.sqs, [expected]);
+    assert_eq!(format!("{:?}", config.sqs), format!("{:?}", [expected]));
 }
 
 #[test]
@@ -145,96 +160,69 @@ fn one_variable_is_something_and_needs_definitions() {
 
 // === values ===
 
+/// Every value of the configuration but the key's own, with one queue.
+fn others(key: &ConfigKey, config: &mut Config) -> Vec<String> {
+    if config.sqs.is_empty() {
+        config.sqs.push(SqsConfig::default());
+    }
+    keys().filter(|other| other.path != key.path).map(|other| other.field.write(config)).collect()
+}
+
+/// Reads a key without the rules across keys; it has no error.
+#[track_caller]
+fn read_key(key: &ConfigKey, file: Option<&str>, variables: &[(&str, &str)]) -> Config {
+    let source = GivenSource::read(file.map(|text| ("c.toml", text)), pairs(variables));
+    let (config, _, findings) = load::read(source);
+    let is_missing_url = |finding: &&Finding| finding.what == "queue_url is missing";
+    let errors: Vec<_> =
+        findings.iter().filter(|one| one.is_error() && !is_missing_url(one)).collect();
+    assert!(errors.is_empty(), "{}: {errors:?}", key.path);
+    config
+}
+
 #[test]
-fn every_key_of_a_file_is_read() {
+fn every_key_is_read_from_its_variable_and_from_a_file_and_nothing_else_changes() {
+    for key in keys() {
+        let defaults = others(key, &mut Config::default());
+        let mut changes = 0;
+        for example in key.field.examples() {
+            let mut config = read_key(key, None, &[(&variable(key.path), &example)]);
+            let written = key.field.write(&mut config);
+            assert_eq!(written.replace(['"', '[', ']'], ""), example, "{}", key.path);
+            assert_eq!(others(key, &mut config), defaults, "{} from its variable", key.path);
+
+            let header = match SECTIONS.iter().find(|section| key.section() == Some(section.name)) {
+                None => String::new(),
+                Some(section) if section.is_repeated => format!("[[{}]]\n", section.name),
+                Some(section) => format!("[{}]\n", section.name),
+            };
+            let file = format!("{header}{} = {written}", key.name());
+            let mut config = read_key(key, Some(&file), &[]);
+            assert_eq!(key.field.write(&mut config), written, "{}", key.path);
+            assert_eq!(others(key, &mut config), defaults, "{} from a file", key.path);
+            changes += usize::from(written != key.field.default());
+        }
+        assert!(changes > 0, "{} has no example but its default", key.path);
+    }
+}
+
+#[test]
+fn values_have_the_forms_of_toml() {
     let config = config_of(load_text(
         r#"
         definitions = "s3://b/defs.json"
-        definitions_interval = "1h"
-default_configuration_set = "prod"
-        forward_patience = "1m"
-        forward_source = "mail"
-        [listen]
-        http = "[::1]:0"
-        admin = "127.0.0.2:0"
-        admin_token = "s3cr3t-0123456789-abcdef"
-        keep_alive = "2m"
-        tls_certificate = "cert.pem"
-        tls_key = "key.pem"
-        tls_client_ca = "ca.pem"
+        cloudwatch.settle_deadline = "2m 40s"
         [limits]
         body_bytes = 0x400
         expanded_bytes = 2_048
-        object_bytes = 4096
-        in_flight_bytes = 1
-        in_flight_requests = 2
-        series = 3
-        entries = 4
-        forward_bytes = 1024
         [firehose]
-        path = "/in"
         access_keys = ["0123456789abcdef", "fedcba9876543210"]
-        acknowledge = "journaled"
-        patience = "170s"
-        [sns]
-        topics = ["arn:aws:sns:eu-west-1:123456789012:a", "arn:aws-cn:sns:cn-north-1:123456789012:b"]
-        path = "/topics"
-        acknowledge = "journaled"
-        patience = "14s"
-        confirm = false
-        chain = false
-        signature_versions = [2]
-        certificate_directory = "certificates"
-        credentials = ["sns:password"]
-        max_age = "24h"
-        [[sqs]]
-queue_url = "http://127.0.0.1:4566/1/q"
-acknowledge = "merged"
-visibility = "2s"
-held_messages = 10
-pollers = 64
-        buckets = ["mail", "more"]
-        bucket_owner = "123456789012"
-[copies]
-        remove = true
-        window = "24h"
-        events = 5
-        [cloudwatch]
-        publish = "memory"
-        namespace = "Mail"
-        region = "eu-west-1"
-        role_arn = "arn:aws:iam::123456789012:role/metrics"
-        flush_interval = "50ms"
-        settle_deadline = "2m 40s"
-        timestamp = "arrival"
-        ambiguous = "drop"
-        requests_per_second = 500
-        concurrency = 64
-        connect_timeout = "51ms"
-        attempt_timeout = "1m"
-        [journal]
-        directory = "/var/lib/postmeter"
-        [dead_letters]
-        directory = "letters"
-        keep = ["foreign"]
-        file_bytes = 1048576
-        bytes = 4294967295
-        [shutdown]
-        grace = "2m"
-        [telemetry]
-        log = "warn,postmeter=debug"
-        log_format = "json"
-        own_namespace = ""
-        [ses_api]
-        listen = "127.0.0.3:0"
-        auth = "none"
-        access_keys = ["AKIA:0123456789abcdef"]
-        read_only_access_keys = ["AKIB:0123456789abcdef", "AKIC:0123456789abcdef"]
-        requests_per_second = 7
         "#,
     ));
-    let expected = r#"Config { definitions: Some(S3 { bucket: "b", key: "defs.json" }), definitions_interval: 3600s, default_configuration_set: Some("prod"), forward_patience: 60s, forward_source: "mail", listen: ListenConfig { http: [::1]:0, admin: 127.0.0.2:0, admin_token: Some([redacted]), keep_alive: 120s, tls_certificate: Some("cert.pem"), tls_key: Some("key.pem"), tls_client_ca: Some("ca.pem") }, limits: LimitsConfig { body_bytes: 1024, expanded_bytes: 2048, object_bytes: 4096, in_flight_bytes: 1, in_flight_requests: 2, series: 3, entries: 4, forward_bytes: 1024 }, firehose: FirehoseConfig { path: "/in", access_keys: [[redacted], [redacted]], acknowledge: Journaled, patience: 170s }, sns: SnsConfig { topics: [TopicArn { arn: "arn:aws:sns:eu-west-1:123456789012:a", ends: [7, 21] }, TopicArn { arn: "arn:aws-cn:sns:cn-north-1:123456789012:b", ends: [10, 25] }], path: "/topics", acknowledge: Journaled, patience: 14s, confirm: false, chain: false, signature_versions: [Two], certificate_directory: Some("certificates"), credentials: [[redacted]], max_age: 86400s }, sqs: [SqsConfig { queue_url: "http://127.0.0.1:4566/1/q", acknowledge: Merged, visibility: 2s, held_messages: 10, pollers: 64, buckets: ["mail", "more"], bucket_owner: Account("123456789012") }], copies: CopiesConfig { remove: true, window: 86400s, events: 5 }, cloudwatch: CloudWatchConfig { publish: Memory, namespace: "Mail", region: Some("eu-west-1"), role_arn: Some("arn:aws:iam::123456789012:role/metrics"), flush_interval: 50ms, settle_deadline: 160s, timestamp: Arrival, ambiguous: Drop, requests_per_second: 500, concurrency: 64, connect_timeout: 51ms, attempt_timeout: 60s }, journal: JournalConfig { directory: Some("/var/lib/postmeter") }, dead_letters: DeadLettersConfig { directory: Some("letters"), stream: None, keep: [Foreign], file_bytes: 1048576, bytes: 4294967295 }, shutdown: ShutdownConfig { grace: 120s }, telemetry: TelemetryConfig { log: "warn,postmeter=debug", log_format: Json, own_namespace: None }, ses_api: SesApiConfig { listen: Some(127.0.0.3:0), auth: None, access_keys: [ApiKey { id: "AKIA", secret: [redacted] }], read_only_access_keys: [ApiKey { id: "AKIB", secret: [redacted] }, ApiKey { id: "AKIC", secret: [redacted] }], requests_per_second: 7 } }"#;
-    assert_eq!(format!("{config:?}"), expected);
+    let (bucket, key) = ("b".to_owned(), "defs.json".to_owned());
+    assert_eq!(config.definitions, Some(DefinitionsSource::S3 { bucket, key }));
+    assert_eq!(config.cloudwatch.settle_deadline, Duration::from_secs(160));
+    assert_eq!((config.limits.body_bytes, config.limits.expanded_bytes), (1024, 2048));
     assert_eq!(config.firehose.access_keys[1].as_bytes(), b"fedcba9876543210");
 }
 
@@ -247,10 +235,10 @@ fn a_variable_overrides_the_file_even_where_the_file_is_wrong() {
         ("POSTMETER__CLOUDWATCH__FLUSH_INTERVAL", "30s"),
         ("POSTMETER__CLOUDWATCH__CONCURRENCY", " 16 "),
         ("POSTMETER__CLOUDWATCH__PUBLISH", "memory"),
-        ("POSTMETER__COPIES__REMOVE", "true"),
+        ("POSTMETER__DEDUPE__ENABLED", "true"),
     ]);
     let config = config_of(load(Some(("c.toml", &text)), variables));
-    assert!(config.copies.remove);
+    assert!(config.dedupe.enabled);
     assert_eq!(config.cloudwatch.flush_interval, Duration::from_secs(30));
     assert_eq!(config.cloudwatch.concurrency, 16);
     assert_eq!(config.cloudwatch.publish, Publish::Memory);
@@ -412,9 +400,9 @@ fn a_value_of_the_wrong_kind_is_named() {
         "3:13: cloudwatch.namespace: expected a string, found true or false; put it in quotes",
     );
     assert_finding(
-        "[copies]\nremove = \"true\"",
-        "3:10: copies.remove: expected true or false, found a string; write true or false, without \
-         quotes in a file",
+        "[dedupe]\nenabled = \"true\"",
+        "3:11: dedupe.enabled: expected true or false, found a string; write true or false, \
+         without quotes in a file",
     );
     assert_finding(
         "[limits]\nseries = false",
@@ -422,9 +410,9 @@ fn a_value_of_the_wrong_kind_is_named() {
          from 1 to 10000000",
     );
     assert_variable_finding(
-        "POSTMETER__COPIES__REMOVE",
+        "POSTMETER__DEDUPE__ENABLED",
         "yes",
-        "copies.remove: `yes` is not true or false; write true or false, without quotes in a file",
+        "dedupe.enabled: `yes` is not true or false; write true or false, without quotes in a file",
     );
     assert_finding(
         "[listen]\nhttp = 8127",
@@ -533,8 +521,8 @@ fn every_faulty_access_key_is_found_and_none_is_shown() {
              from the list",
             "c.toml:4:3: firehose.access_keys[2]: the key contains a character that is not \
              printable ASCII; use letters, digits and punctuation",
-            "c.toml:4:32: firehose.access_keys[3]: expected a string, found a number; put the key \
-             in quotes",
+            "c.toml:4:32: firehose.access_keys[3]: expected a string, found a number; put it in \
+             quotes",
             "c.toml:5:3: firehose.access_keys[4]: the key is longer than 4096 bytes; write a \
              shorter key; Firehose does not send longer ones",
             "c.toml:5:4104: warning: firehose.access_keys[5]: the key is shorter than 16 bytes; \
@@ -544,7 +532,8 @@ fn every_faulty_access_key_is_found_and_none_is_shown() {
     assert!(loaded.config.is_none());
     assert_finding(
         &format!("[firehose]\naccess_keys = \"{SECRET}\""),
-        "3:15: firehose.access_keys: expected a list of strings, found a string; write `[\"key\"]`",
+        "3:15: firehose.access_keys: expected a list of strings, found a string; write \
+         `[\"a-random-key-of-16-bytes\"]`",
     );
     assert_variable_finding(
         "POSTMETER__FIREHOSE__ACCESS_KEYS",
@@ -816,16 +805,20 @@ fn queues_come_from_file_and_environment_by_their_number() {
     ]);
     let loaded = load(Some(("c.toml", &format!("{BASE}{file}"))), variables);
     let queue = |url: &str| SqsConfig { queue_url: url.to_owned(), ..SqsConfig::default() };
+    // Sections have no equality; their debug output has every field.
     assert_eq!(
-        config_of(loaded).sqs,
-        [
-            SqsConfig {
-                visibility: Duration::from_mins(2),
-                ..queue("https://sqs.eu-west-1.amazonaws.com/1/a")
-            },
-            SqsConfig { acknowledge: Acknowledge::Merged, ..queue("https://sqs/1/c") },
-            SqsConfig { pollers: 3, ..queue("http://127.0.0.1:4566/1/d") },
-        ]
+        format!("{:?}", config_of(loaded).sqs),
+        format!(
+            "{:?}",
+            [
+                SqsConfig {
+                    visibility: Duration::from_mins(2),
+                    ..queue("https://sqs.eu-west-1.amazonaws.com/1/a")
+                },
+                SqsConfig { acknowledge: Acknowledge::Merged, ..queue("https://sqs/1/c") },
+                SqsConfig { pollers: 3, ..queue("http://127.0.0.1:4566/1/d") },
+            ]
+        )
     );
 }
 
@@ -1000,10 +993,10 @@ proptest! {
     /// As above, with text that is nearly right, so that it gets further.
     #[test]
     fn any_damage_to_the_shipped_file_is_answered(
-        line in 0_usize..200,
+        line in 0_usize..1000,
         at in 0_usize..80,
         slip in "[a-z0-9\"'=\\[\\]{},.# \n\r\t\\\\\u{0}é-]{0,6}",
-        variable in 0_usize..30,
+        at_key in 0_usize..1000,
         value in "[ -~é]{0,12}",
     ) {
         let mut text_lines: Vec<String> = SHIPPED.lines().map(str::to_owned).collect();
@@ -1012,8 +1005,8 @@ proptest! {
         let at = at.min(damaged.len());
         damaged.insert_str(at, &slip);
         let text = text_lines.join("\n");
-        let key = &keys()[variable % keys().len()];
-        let loaded = load(Some(("c.toml", &text)), [(key.variable(), value)]);
+        let key = keys().nth(at_key % keys().count()).expect("there is one");
+        let loaded = load(Some(("c.toml", &text)), [(variable(key.path), value)]);
         prop_assert_eq!(loaded.config.is_some(), !loaded.findings.iter().any(Finding::is_error));
     }
 }

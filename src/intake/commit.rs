@@ -10,7 +10,7 @@ use crate::ack::{AckGuard, Refusal, RefusalReason, RequestId, Ticket, Waiter};
 use crate::aggregate::Full;
 use crate::dead_letters::DeadLetters;
 use crate::forward::{Forwarder, Forwards, Room};
-use crate::pipeline::{Batch, Claim, Known};
+use crate::pipeline::{Batch, Duplicates, Reservation};
 use crate::printable::shown;
 
 /// A request, as its sender names it.
@@ -67,8 +67,8 @@ impl SourceIntake {
     {
         let intake = &self.intake;
         let waiter = ticket.waiter();
-        let claim = match intake.claim_events(batch, again).await {
-            Ok(claim) => claim,
+        let reservation = match intake.reserve_events(batch, again).await {
+            Ok(reservation) => reservation,
             Err(refusal) => return Err((ticket, refusal)),
         };
         let outgoing = match intake.forward_before(batch).await {
@@ -81,9 +81,11 @@ impl SourceIntake {
             forwarding = acks.forwarding;
             acks.counts
         };
-        let merging = intake.merge(key.ids, self.id_life, batch, claim, ack).await;
+        let merging = intake.merge(key.ids, self.id_life, batch, reservation, ack).await;
         match (merging, ticket) {
-            (Ok(claim), _) => end_claim(claim, waiter.clone(), self.until_settled),
+            (Ok(reservation), _) => {
+                end_reservation(reservation, waiter.clone(), self.until_settled);
+            }
             (Err(refusal), Some(ticket)) => {
                 // In case the request is merged later.
                 batch.forwards = outgoing.map(|(.., events)| events);
@@ -154,35 +156,39 @@ impl Intake {
     /// Whether a commit may wait for other requests or for the disk.
     #[must_use]
     pub(crate) fn commit_may_wait(&self) -> bool {
-        self.journal.is_some() || self.copies.is_some()
+        self.journal.is_some() || self.filter.is_some()
     }
 
-    /// Claims the events of a batch. Rereads the request without events that were counted elsewhere
-    /// in the meantime.
-    async fn claim_events<A, F>(&self, batch: &mut Batch, again: A) -> Result<Claim, Refusal>
+    /// Reserves the events of a batch. Rereads the request without events that were counted
+    /// elsewhere in the meantime.
+    async fn reserve_events<A, F>(
+        &self,
+        batch: &mut Batch,
+        again: A,
+    ) -> Result<Reservation, Refusal>
     where
         A: Fn(Batch) -> F + Send,
         F: Future<Output = Result<Batch, Refusal>> + Send,
     {
         loop {
-            let known = match self.claim(batch).await {
-                Ok(claim) => return Ok(claim),
-                Err(known) => known,
+            let duplicates = match self.reserve(batch).await {
+                Ok(reservation) => return Ok(reservation),
+                Err(duplicates) => duplicates,
             };
-            batch.leave_out(known);
+            batch.leave_out(duplicates);
             *batch = again(batch.blank(None)).await?;
         }
     }
 
-    /// Claims the events of a batch, if duplicates are removed. Waits for requests with the same
+    /// Reserves the events of a batch, if duplicates are removed. Waits for requests with the same
     /// events to be merged or rejected.
     ///
     /// # Errors
     /// Other requests have counted some of the events: the request must be read again without them.
-    async fn claim(&self, batch: &Batch) -> Result<Claim, Known> {
-        match &self.copies {
-            Some(copies) => copies.claim(batch.fingerprints()).await,
-            None => Ok(Claim::default()),
+    async fn reserve(&self, batch: &Batch) -> Result<Reservation, Duplicates> {
+        match &self.filter {
+            Some(filter) => filter.reserve(batch.fingerprints()).await,
+            None => Ok(Reservation::default()),
         }
     }
 
@@ -208,10 +214,10 @@ impl Intake {
     }
 
     /// Merges the batch of a request in one step, after writing it to the journal if there is one.
-    /// Returns the claim, so that the caller can mark its events as counted. `life`: how long the
-    /// journal remembers the IDs, if not as long as those of Firehose. `ack` is called when the
-    /// merge can no longer fail. This future must not be dropped early: the request would be in the
-    /// journal but not counted before the next start.
+    /// Returns the reservation, so that the caller can mark its events as counted. `life`: how long
+    /// the journal remembers the IDs, if not as long as those of Firehose. `ack` is called when
+    /// the merge can no longer fail. This future must not be dropped early: the request would be in
+    /// the journal but not counted before the next start.
     ///
     /// # Errors
     /// The pending entries are at their limit, or the journal cannot be written; nothing was
@@ -221,9 +227,9 @@ impl Intake {
         ids: &[RequestId],
         life: Option<Duration>,
         batch: &Batch,
-        claim: Claim,
+        reservation: Reservation,
         ack: impl FnOnce() -> Option<AckGuard>,
-    ) -> Result<Claim, Refusal> {
+    ) -> Result<Reservation, Refusal> {
         let room = self.aggregator.reserve(&batch.delta).map_err(|Full| {
             let message = "too many counts are waiting to be published (limits.entries); retry";
             Refusal::new(RefusalReason::Entries, message)
@@ -238,9 +244,9 @@ impl Intake {
         }
         let merge = self.aggregator.merge_into(room, &batch.delta, ack);
         batch.tally.record(&self.metrics, merge.series_limit());
-        self.note_copies(batch);
+        self.note_duplicates(batch);
         self.given_up(&merge).await;
-        Ok(claim)
+        Ok(reservation)
     }
 
     fn keep_letters(
@@ -284,25 +290,26 @@ impl Intake {
         }
     }
 
-    fn note_copies(&self, batch: &Batch) {
-        if let Some(sample) = batch.copy_sample()
+    fn note_duplicates(&self, batch: &Batch) {
+        if let Some(sample) = batch.duplicate_sample()
             && self.samples.allow()
         {
-            let (copies, message_id) = (batch.tally.copies, shown(&sample.message_id));
+            let (duplicates, message_id) = (batch.tally.duplicates, shown(&sample.message_id));
             let event_type = sample.event_type.metric_name();
-            tracing::info!(copies, event_type, message_id, "duplicate events skipped");
+            tracing::info!(duplicates, event_type, message_id, "duplicate events skipped");
         }
     }
 }
 
-/// Ends the claim of a merged request. If responses wait for settled counts, the claim does too,
-/// because a request with duplicates of these events is acknowledged on the strength of them.
-fn end_claim(claim: Claim, mut waiter: Waiter, until_settled: bool) {
-    if !until_settled || claim.is_empty() {
-        return claim.counted();
+/// Ends the reservation of a merged request. If responses wait for settled counts, the reservation
+/// does too, because a request with duplicates of these events is acknowledged on the strength of
+/// them.
+fn end_reservation(reservation: Reservation, mut waiter: Waiter, until_settled: bool) {
+    if !until_settled || reservation.is_empty() {
+        return reservation.counted();
     }
     tokio::spawn(async move {
         waiter.acknowledged(true).await;
-        claim.counted();
+        reservation.counted();
     });
 }

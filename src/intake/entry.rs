@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::dead_letters::{DeadLetterBatch, DeadLetters};
 use crate::forward::Forwarder;
 use crate::journal::Journal;
-use crate::pipeline::{Batch, Copies, CopiesSettings, Times};
+use crate::pipeline::{Batch, DedupeSettings, DuplicateFilter, Times};
 use crate::rules::RuleSet;
 use crate::ses::Fingerprint;
 use crate::telemetry::{DropReason, LogLimiter, Metrics};
@@ -30,7 +30,7 @@ pub(crate) struct IntakeSettings {
     /// this.
     pub settle_deadline: Duration,
     /// Removes duplicate events, if set.
-    pub copies: Option<CopiesSettings>,
+    pub dedupe: Option<DedupeSettings>,
     pub in_flight_requests: usize,
     pub in_flight_bytes: usize,
     /// Maximum decompressed size of one request, on all levels together.
@@ -63,7 +63,7 @@ pub(crate) struct Intake {
     pub(super) aggregator: Arc<Aggregator>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) journal: Option<Arc<Journal>>,
-    pub(super) copies: Option<Arc<Copies>>,
+    pub(super) filter: Option<Arc<DuplicateFilter>>,
     pub(super) dead_letters: Option<DeadLetters>,
     pub(super) forwarder: Option<Forwarder>,
     pub(super) cores: Cores,
@@ -106,8 +106,9 @@ impl Intake {
     #[must_use]
     pub(crate) fn new(parts: IntakeDeps, settings: IntakeSettings) -> Self {
         let IntakeDeps { rules, aggregator, metrics, clock, .. } = parts;
-        let copies = settings.copies.map(|copies| Arc::new(Copies::new(copies, clock.clone())));
-        let rules = if copies.is_some() { rules.without_copies() } else { rules };
+        let filter =
+            settings.dedupe.map(|dedupe| Arc::new(DuplicateFilter::new(dedupe, clock.clone())));
+        let rules = if filter.is_some() { rules.without_duplicates() } else { rules };
         Self {
             rules: ArcSwap::from_pointee(rules),
             aggregator,
@@ -117,7 +118,7 @@ impl Intake {
             metrics,
             clock,
             journal: parts.journal,
-            copies,
+            filter,
             dead_letters: parts.dead_letters,
             forwarder: parts.forwarder,
             in_flight: InFlight::new(settings.in_flight_requests, settings.in_flight_bytes),
@@ -137,7 +138,7 @@ impl Intake {
 
     /// Installs new rules for later requests. Requests in progress keep the old ones.
     pub(crate) fn set_rules(&self, rules: RuleSet) {
-        let rules = if self.copies.is_some() { rules.without_copies() } else { rules };
+        let rules = if self.filter.is_some() { rules.without_duplicates() } else { rules };
         self.rules.store(Arc::new(rules));
     }
 
@@ -176,13 +177,13 @@ impl Intake {
     /// The number of remembered events, and of those evicted early.
     #[must_use]
     pub(crate) fn remembered(&self) -> (u64, u64) {
-        self.copies.as_ref().map_or((0, 0), |copies| (copies.len() as u64, copies.forgotten()))
+        self.filter.as_ref().map_or((0, 0), |filter| (filter.len() as u64, filter.forgotten()))
     }
 
     /// Restores events that an earlier process counted, and when (Unix milliseconds).
     pub(crate) fn restore_events(&self, counted: Vec<(i64, Vec<Fingerprint>)>) {
-        if let Some(copies) = &self.copies {
-            copies.restore(counted);
+        if let Some(filter) = &self.filter {
+            filter.restore(counted);
         }
     }
 

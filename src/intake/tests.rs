@@ -9,7 +9,7 @@ use crate::ack::{Refusal, RefusalReason, RequestId, SourceKind};
 use crate::aggregate::{Aggregator, Limits};
 use crate::clock::Clock;
 use crate::definitions;
-use crate::pipeline::{Batch, Claim};
+use crate::pipeline::{Batch, Reservation};
 use crate::rules::{Layouts, RuleSet};
 use crate::ses::read_record;
 use crate::telemetry::Metrics;
@@ -32,7 +32,7 @@ fn intake(age_ms: i64, layouts: &Layouts) -> Intake {
     let settings = IntakeSettings {
         use_arrival: false,
         settle_deadline: DEADLINE,
-        copies: None,
+        dedupe: None,
         in_flight_requests: 10,
         in_flight_bytes: 1 << 20,
         expanded_bytes: 1 << 20,
@@ -83,7 +83,7 @@ async fn request_keeps_the_rules_that_it_began_with() {
     let intake = intake(0, &layouts);
     let merged = async |batch: Batch| {
         let id = RequestId::new(SourceKind::Sqs, b"source", b"id");
-        let merged = intake.merge(&[id], None, &batch, Claim::default(), || None).await;
+        let merged = intake.merge(&[id], None, &batch, Reservation::default(), || None).await;
         merged.expect("there is room").counted();
         batch.tally.counts
     };
@@ -113,7 +113,7 @@ async fn request_without_room_is_rejected_and_leaves_no_trace() {
     let id = RequestId::new(SourceKind::Sqs, b"source", b"id");
     let asked = || panic!("no guard is asked for when a request is refused");
     let refused = intake
-        .merge(&[id], None, &batch, Claim::default(), asked)
+        .merge(&[id], None, &batch, Reservation::default(), asked)
         .await
         .expect_err("there is no room");
     assert_eq!(refused.reason, RefusalReason::Entries);

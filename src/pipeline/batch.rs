@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::copies::{Known, Sample, Sift};
+use super::dedupe::{DuplicateSample, Duplicates, RequestFilter};
 use super::tally::Tally;
 use crate::aggregate::{Delta, KeyBuilder, SeriesGuard};
 use crate::dead_letters::DeadLetterBatch;
@@ -26,7 +26,7 @@ pub struct Batch {
     times: Times,
     key: KeyBuilder,
     /// Removes duplicates, if enabled.
-    sift: Option<Box<Sift>>,
+    filter: Option<Box<RequestFilter>>,
     /// Drops series above the hour's limit. Absent offline.
     guard: Option<Box<SeriesGuard>>,
     pub delta: Delta,
@@ -44,11 +44,11 @@ pub struct Batch {
 impl Batch {
     #[must_use]
     pub fn new(rules: Arc<RuleSet>, times: Times) -> Self {
-        let sift = rules.interest().has_identity().then(Box::default);
+        let filter = rules.interest().has_identity().then(Box::default);
         Self {
             rules,
             times,
-            sift,
+            filter,
             guard: None,
             key: KeyBuilder::default(),
             delta: Delta::default(),
@@ -76,7 +76,7 @@ impl Batch {
     /// Whether each event needs memory, even if its key is known.
     #[must_use]
     pub fn keeps_events(&self) -> bool {
-        self.sift.is_some() || self.forwards.is_some()
+        self.filter.is_some() || self.forwards.is_some()
     }
 
     /// Memory used by counts, events to forward and fingerprints, in bytes.
@@ -84,7 +84,7 @@ impl Batch {
     pub fn bytes(&self) -> usize {
         self.delta.bytes()
             + self.guard.as_ref().map_or(0, |guard| guard.bytes())
-            + self.sift.as_ref().map_or(0, |sift| sift.bytes())
+            + self.filter.as_ref().map_or(0, |filter| filter.bytes())
             + self.forwards.as_ref().map_or(0, Forwards::memory)
     }
 
@@ -92,13 +92,13 @@ impl Batch {
     /// `letters`, and events to forward if this batch does.
     #[must_use]
     pub fn blank(&self, letters: Option<DeadLetterBatch>) -> Self {
-        let sift = self.sift.clone().map(|mut sift| {
-            sift.clear();
-            sift
+        let filter = self.filter.clone().map(|mut filter| {
+            filter.clear();
+            filter
         });
         let forwards = self.forwards.as_ref().map(|_| Forwards::default());
         let guard = self.guard.as_ref().map(|guard| Box::new(guard.fresh()));
-        Self { sift, guard, letters, forwards, ..Self::new(self.rules(), self.times) }
+        Self { filter, guard, letters, forwards, ..Self::new(self.rules(), self.times) }
     }
 
     /// The version of the rules for this batch.
@@ -110,22 +110,22 @@ impl Batch {
     /// The counted events, if duplicates are removed.
     #[must_use]
     pub fn fingerprints(&self) -> &[Fingerprint] {
-        self.sift.as_ref().map_or(&[], |sift| sift.fingerprints())
+        self.filter.as_ref().map_or(&[], |filter| filter.fingerprints())
     }
 
     /// The first duplicate that was removed.
     #[must_use]
-    pub fn copy_sample(&self) -> Option<&Sample> {
-        self.sift.as_ref()?.sample()
+    pub fn duplicate_sample(&self) -> Option<&DuplicateSample> {
+        self.filter.as_ref()?.sample()
     }
 
     /// Clears the batch, to read the request again without some events.
-    pub fn leave_out(&mut self, known: Known) {
+    pub fn leave_out(&mut self, duplicates: Duplicates) {
         self.clear();
         self.letters = None;
         self.forwards = self.forwards.take().map(|_| Forwards::default());
-        if let Some(sift) = &mut self.sift {
-            sift.leave_out(known);
+        if let Some(filter) = &mut self.filter {
+            filter.leave_out(duplicates);
         }
     }
 
@@ -148,8 +148,8 @@ impl Batch {
         self.delta.clear();
         self.tally = Tally::default();
         self.first_malformed = None;
-        if let Some(sift) = &mut self.sift {
-            sift.clear();
+        if let Some(filter) = &mut self.filter {
+            filter.clear();
         }
     }
 }
@@ -173,9 +173,9 @@ impl Visitor for Batch {
     fn event(&mut self, event: &Event<'_>, _: &Path, raw: &[u8]) {
         // The rules are borrowed: a reference count per event would make all reading cores contend
         // for it.
-        let Self { rules, times, key: builder, sift, guard, delta, tally, forwards, .. } = self;
-        if sift.as_mut().is_some_and(|sift| sift.is_copy(event)) {
-            tally.copies += 1;
+        let Self { rules, times, key: builder, filter, guard, delta, tally, forwards, .. } = self;
+        if filter.as_mut().is_some_and(|filter| filter.is_duplicate(event)) {
+            tally.duplicates += 1;
             return;
         }
         let Route::Set(set) = rules.route(event) else {

@@ -7,9 +7,9 @@
 
 mod batch;
 pub mod bulk;
-mod copies;
+mod dedupe;
 mod tally;
 
 pub use batch::{Batch, Times};
-pub use copies::{Claim, Copies, CopiesSettings, Known};
+pub use dedupe::{DedupeSettings, DuplicateFilter, Duplicates, Reservation};
 pub use tally::{Lateness, Tally};

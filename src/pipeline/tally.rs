@@ -16,7 +16,7 @@ pub struct Tally {
     pub control: u64,
     pub notice: u64,
     /// Events skipped as duplicates; in none of the others.
-    pub copies: u64,
+    pub duplicates: u64,
     /// Routed events without a readable time.
     pub no_timestamp: u64,
     /// Pairs of an event and a CloudWatch destination that counts it.
@@ -58,7 +58,7 @@ impl Tally {
             foreign,
             control,
             notice,
-            copies,
+            duplicates,
             no_timestamp,
             destination_matches,
             counts,
@@ -74,7 +74,7 @@ impl Tally {
         self.foreign += foreign;
         self.control += control;
         self.notice += notice;
-        self.copies += copies;
+        self.duplicates += duplicates;
         self.no_timestamp += no_timestamp;
         self.destination_matches += destination_matches;
         self.counts += counts;
@@ -101,7 +101,7 @@ impl Tally {
         metrics.events.add(Routing::Matched, self.matched);
         metrics.events.add(Routing::Unmatched, self.unmatched);
         metrics.events.add(Routing::Unrouted, self.unrouted);
-        metrics.copies_removed.add(self.copies);
+        metrics.duplicates_removed.add(self.duplicates);
         metrics.no_timestamp.add(self.no_timestamp);
         metrics.destination_matches.add(self.destination_matches);
         metrics.dropped.add(DropReason::InvalidValue, self.invalid_value);

@@ -147,9 +147,9 @@ impl RuleSet {
         Self { interest, sets, default_set, targets }
     }
 
-    /// Also reads the fields that identify copies of an event, because the caller removes copies.
+    /// Also reads the fields that identify duplicates of an event, because the caller removes them.
     #[must_use]
-    pub fn without_copies(self) -> Self {
+    pub fn without_duplicates(self) -> Self {
         Self { interest: self.interest.with_identity(), ..self }
     }
 

@@ -95,7 +95,7 @@ pub(super) fn judge(
     if refused > blamed {
         world.violation(|| format!("{refused} counts dropped as refused, {blamed} were blamed"));
     }
-    if doubt + again + dropped + lost == 0 && plan.copies == 0 {
+    if doubt + again + dropped + lost == 0 && plan.duplicates == 0 {
         for request in requests {
             // The later definitions count all of it, the earlier ones nothing.
             let held: Vec<_> = request.also.keys().map(|series| cloud.held(series)).collect();

@@ -28,7 +28,7 @@ pub(super) struct HistoryPlan {
     /// Some events are almost too old to be published.
     pub old_events: bool,
     /// How many requests repeat an event of another request.
-    pub copies: usize,
+    pub duplicates: usize,
     /// One value is rejected by CloudWatch without being named, while there are faults.
     pub poison: bool,
     /// How each life of the engine except the last one ends.
@@ -148,7 +148,7 @@ impl HistoryPlan {
             disk_fails: journaled && rng.bool(),
             reloads: rng.bool(),
             old_events: rng.u8(0..8) == 0,
-            copies: if config.copies.remove { rng.usize(1..10) } else { 0 },
+            duplicates: if config.dedupe.enabled { rng.usize(1..10) } else { 0 },
             poison: rng.u8(0..8) == 0,
             lives,
             trouble: Duration::from_secs(rng.u64(0..900)),
@@ -185,7 +185,7 @@ fn config(rng: &mut Rng) -> Config {
         config.limits.in_flight_requests = rng.usize(1..4);
     }
     // Without a journal a new life of the engine knows no events, and counts duplicates again.
-    config.copies.remove =
+    config.dedupe.enabled =
         config.firehose.acknowledge == Acknowledge::Journaled && rng.u8(0..3) == 0;
     config
 }

@@ -142,10 +142,10 @@ impl SenderRequests {
         let span = lives.sum::<Duration>() + plan.trouble;
         let requests = (0..plan.requests).map(|at| SenderRequest::new(at, plan, span, &mut rng));
         let mut requests: Vec<_> = requests.collect();
-        for _ in 0..plan.copies {
+        for _ in 0..plan.duplicates {
             let from = &requests[rng.usize(0..plan.requests)].events;
-            let copy = from[rng.usize(0..from.len())].clone();
-            requests[rng.usize(0..plan.requests)].events.push(copy);
+            let duplicate = from[rng.usize(0..from.len())].clone();
+            requests[rng.usize(0..plan.requests)].events.push(duplicate);
         }
         for request in &mut requests {
             request.seal(&mut rng);

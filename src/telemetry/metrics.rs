@@ -105,7 +105,7 @@ metrics! {
         "Dead letters by outcome; again: the value was read from a dead letter and is kept there";
     events: Family<Routing> = "postmeter_events_total",
         "Events by routing: a destination matched, none matched, or the configuration set is unknown";
-    copies_removed: Total = "postmeter_copies_removed_total",
+    duplicates_removed: Total = "postmeter_duplicates_removed_total",
         "Events skipped as duplicates of others; in neither values nor events";
     remembered_events: Gauge = "postmeter_remembered_events",
         "Events remembered to detect duplicates";

@@ -484,9 +484,9 @@ async fn any_input_leaves_the_daemon_within_its_memory_and_serving() {
     let bytes = number("POSTMETER_HOSTILE_BYTES", 32 << 20);
     let seed = number("POSTMETER_SEED", 7) as u64;
     let expanded = bytes.to_string();
-    for copies in ["false", "true"] {
+    for dedupe in ["false", "true"] {
         let more = [
-            ("POSTMETER__COPIES__REMOVE", copies),
+            ("POSTMETER__DEDUPE__ENABLED", dedupe),
             ("POSTMETER__LIMITS__EXPANDED_BYTES", expanded.as_str()),
         ];
         let bench = Bench::start("any input", &more).await;

@@ -420,7 +420,7 @@ async fn replay_waits_while_memory_is_full() {
 
 /// Duplicates under other keys count as configured.
 #[tokio::test(flavor = "multi_thread")]
-async fn duplicates_in_other_objects_are_left_out_if_configured() {
+async fn duplicates_in_other_objects_are_removed_if_enabled() {
     let bench = Bench::start().await;
     let profile = Profile { seed: 704, ..Profile::default() };
     let mut traffic = Traffic::with(profile, DEFINITIONS);
@@ -430,10 +430,10 @@ async fn duplicates_in_other_objects_are_left_out_if_configured() {
     }
     let (archive, state) = (bench.path("archive"), bench.path("state"));
     let mut command = bench.command(&["--state", &state.display().to_string()]);
-    command.arg(archive).env("POSTMETER__COPIES__REMOVE", "true");
+    command.arg(archive).env("POSTMETER__DEDUPE__ENABLED", "true");
     let ended = bench.end(command.spawn()).await.with_code(0);
     ended.assert_identities();
-    assert_eq!((ended.of("/events"), ended.of("/replay/copies")), (100, 700));
+    assert_eq!((ended.of("/events"), ended.of("/replay/duplicates")), (100, 700));
     assert_held(&bench.cloudwatch, &traffic.sums());
 }
 

@@ -30,8 +30,8 @@ struct ReplayReport {
     objects: ObjectsReport,
     /// Stored bytes of the objects that were read.
     bytes: u64,
-    /// Copies of events that were skipped.
-    copies: u64,
+    /// Events that were skipped as duplicates of others.
+    duplicates: u64,
     /// Counts that an earlier run left in the state directory.
     resumed: u64,
     /// Counts that CloudWatch has accepted.
@@ -80,7 +80,7 @@ impl RunReport {
             interrupted: *interrupted,
             objects,
             bytes: totals.bytes,
-            copies: totals.tally.copies,
+            duplicates: totals.tally.duplicates,
             resumed: 0,
             accepted: 0,
             pending: 0,
@@ -144,7 +144,7 @@ impl RunReport {
         let rare = [
             ("unmatched", unmatched),
             ("unrouted", unrouted),
-            ("copies", replay.copies),
+            ("duplicates", replay.duplicates),
             ("unknown type", unknown_type),
             ("malformed", malformed),
             ("foreign", foreign),

@@ -1,7 +1,9 @@
 //! Rules of the SES API.
 
-use super::{Rule, finding, is_loopback, overlap};
-use crate::config::load::Given;
+use super::listeners::overlap;
+use super::{Rule, finding};
+use crate::config::given::Given;
+use crate::config::sections::is_loopback;
 use crate::config::{ApiAuth, Config, DefinitionsSource};
 use crate::finding::{Finding, Severity};
 

@@ -105,8 +105,10 @@ fn fingerprint_is_the_same_in_any_wrapping_and_spelling() {
         "ipAddress":"192.0.2.1","timestamp":"2026-11-20T12:07:00.123Z"},"mail":{"destination":
         ["ann@example.com","\u0062en@example.com"],"messageId":"0102019aa0b1c2d3-1-000000"},
         "eventType":"click"}"#;
-    for copy in [pretty, turned.to_owned(), sns(&event), sqs(&sns(&event)), firehose(&[&event])] {
-        assert_eq!(fingerprint(&copy), expected, "{copy}");
+    for duplicate in
+        [pretty, turned.to_owned(), sns(&event), sqs(&sns(&event)), firehose(&[&event])]
+    {
+        assert_eq!(fingerprint(&duplicate), expected, "{duplicate}");
     }
 }
 

@@ -4,6 +4,7 @@ mod commands;
 mod examples;
 mod links;
 mod modules;
+mod patches;
 mod planted;
 mod promises;
 mod size;

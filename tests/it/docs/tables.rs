@@ -1,4 +1,4 @@
-//! Parts of pages that are generated from the code. `make docs-tables` updates them.
+//! Parts of pages, and whole files, that are generated from the code. `make docs-tables` updates them.
 
 use std::fs;
 
@@ -13,16 +13,21 @@ fn assert_generated(page: &str, name: &str, expected: &str) {
     let mark = format!("<!-- generated: {name} -->\n");
     let (before, rest) = found.split_once(&mark).unwrap_or_else(|| panic!("{page}: no {mark}"));
     let (part, after) = rest.split_once(END).unwrap_or_else(|| panic!("{page}: no {END}"));
+    assert_written(page, part, expected, || format!("{before}{mark}{expected}{END}{after}"));
+}
+
+/// The generated part of a file must equal `expected`; with `POSTMETER_WRITE_DOCS=1` the file is
+/// replaced.
+fn assert_written(file: &str, part: &str, expected: &str, replaced: impl FnOnce() -> String) {
     if part == expected {
         return;
     }
     if std::env::var_os("POSTMETER_WRITE_DOCS").is_some_and(|value| value == "1") {
-        let written = format!("{before}{mark}{expected}{END}{after}");
-        fs::write(project_file(page), written).expect("the page can be written");
+        fs::write(project_file(file), replaced()).expect("the file can be written");
         return;
     }
     let difference = first_difference(part, expected);
-    panic!("{page}: {name} is out of date; run `make docs-tables`\n{difference}");
+    panic!("{file} is out of date; run `make docs-tables`\n{difference}");
 }
 
 const END: &str = "<!-- /generated -->";
@@ -39,6 +44,12 @@ fn first_difference(found: &str, expected: &str) -> String {
 fn configuration_page_has_the_table_of_keys() {
     let table = postmeter::config::markdown_table();
     assert_generated("docs/reference/configuration.md", "keys", &table);
+}
+
+#[test]
+fn shipped_configuration_is_generated() {
+    let (file, expected) = ("config/postmeter.toml", postmeter::config::example_file());
+    assert_written(file, &read(file), &expected, || expected.clone());
 }
 
 #[test]

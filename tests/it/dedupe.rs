@@ -1,4 +1,4 @@
-//! `[copies]`: the same event under another request ID is removed, and nothing else.
+//! `[dedupe]`: the same event under another request ID is removed, and nothing else.
 
 use std::path::Path;
 
@@ -20,12 +20,12 @@ fn plain_traffic(seed: u64) -> Traffic {
     Traffic::with(Profile { seed, ..Profile::default() }, "config/definitions.json")
 }
 
-async fn without_copies() -> TestApp {
-    TestApp::in_memory(|config| config.copies.remove = true).await
+async fn without_duplicates() -> TestApp {
+    TestApp::in_memory(|config| config.dedupe.enabled = true).await
 }
 
 async fn removed(app: &TestApp) -> u64 {
-    app.metric("postmeter_copies_removed_total").await
+    app.metric("postmeter_duplicates_removed_total").await
 }
 
 /// Asserts that `/series` shows exactly what was sent, and that every value is accounted for.
@@ -37,7 +37,7 @@ async fn assert_counted(app: &TestApp, traffic: &Traffic, values: u64) {
     for kind in ["event", "unknown_type", "malformed", "foreign", "control", "notice"] {
         found += app.metric(&format!("postmeter_values_total{{kind=\"{kind}\"}}")).await;
     }
-    assert_eq!(found, values, "values = events + copies + what is no event");
+    assert_eq!(found, values, "values = events + duplicates + what is no event");
     let mut events = 0;
     for routing in ["matched", "unmatched", "unrouted"] {
         events += app.metric(&format!("postmeter_events_total{{routing=\"{routing}\"}}")).await;
@@ -52,7 +52,7 @@ fn sns(record: &str) -> String {
 
 #[tokio::test]
 async fn an_event_under_other_ids_is_counted_once() {
-    let app = without_copies().await;
+    let app = without_duplicates().await;
     let firehose = app.firehose();
     let mut traffic = plain_traffic(80);
     let first = traffic.records(300);
@@ -79,8 +79,8 @@ async fn an_event_under_other_ids_is_counted_once() {
 
 /// However unusual events are, no two of them are confused.
 #[tokio::test]
-async fn what_is_no_copy_is_counted() {
-    let app = without_copies().await;
+async fn events_that_are_no_duplicates_are_counted() {
+    let app = without_duplicates().await;
     let mut traffic = Traffic::new(81);
     for at in 0..4 {
         let reply = app.firehose().deliver(&format!("{at}"), &traffic.records(1000)).await;
@@ -106,8 +106,8 @@ fn click(second: u32, recipient: &str, link: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_second_click_another_recipient_and_another_link_are_no_copies() {
-    let app = without_copies().await;
+async fn a_second_click_another_recipient_and_another_link_are_no_duplicates() {
+    let app = without_duplicates().await;
     let clicks = [
         click(1, "ann@example.com", "https://example.com/a"),
         click(2, "ann@example.com", "https://example.com/a"),
@@ -148,7 +148,7 @@ async fn a_request_that_is_refused_leaves_no_trace() {
     let fake = FakeCloudWatch::start().await;
     fake.pause_listening().await;
     let app = TestApp::start(&fake, |config| {
-        config.copies.remove = true;
+        config.dedupe.enabled = true;
         config.limits.entries = 50;
     })
     .await;
@@ -175,7 +175,7 @@ async fn a_request_that_is_refused_leaves_no_trace() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_requests_at_once_one_counts_each_event() {
-    let app = without_copies().await;
+    let app = without_duplicates().await;
     let mut traffic = plain_traffic(83);
     let records = traffic.records(400);
     let mut deliveries = JoinSet::new();
@@ -195,8 +195,8 @@ async fn of_requests_at_once_one_counts_each_event() {
 #[tokio::test]
 async fn beyond_the_limit_the_oldest_events_are_forgotten_and_counted() {
     let app = TestApp::in_memory(|config| {
-        config.copies.remove = true;
-        config.copies.events = 50;
+        config.dedupe.enabled = true;
+        config.dedupe.events = 50;
     })
     .await;
     let mut traffic = plain_traffic(84);
@@ -212,8 +212,8 @@ async fn beyond_the_limit_the_oldest_events_are_forgotten_and_counted() {
 }
 
 #[tokio::test]
-async fn definitions_that_are_read_again_leave_copies_out_as_before() {
-    let app = without_copies().await;
+async fn definitions_that_are_read_again_remove_duplicates_as_before() {
+    let app = without_duplicates().await;
     let mut traffic = plain_traffic(85);
     let records = traffic.records(50);
     assert_eq!(app.firehose().deliver("before", &records).await.status, 200);
@@ -225,11 +225,11 @@ async fn definitions_that_are_read_again_leave_copies_out_as_before() {
 /// The response to a duplicate confirms that its events are in CloudWatch, so it waits for the
 /// request that counted them.
 #[tokio::test(flavor = "multi_thread")]
-async fn where_answers_wait_for_cloudwatch_that_of_a_copy_does_too() {
+async fn where_answers_wait_for_cloudwatch_that_of_a_duplicate_does_too() {
     let fake = FakeCloudWatch::start().await;
     fake.pause_listening().await;
     let app = TestApp::start(&fake, |config| {
-        config.copies.remove = true;
+        config.dedupe.enabled = true;
         config.firehose.acknowledge = Acknowledge::Published;
     })
     .await;
@@ -241,12 +241,12 @@ async fn where_answers_wait_for_cloudwatch_that_of_a_copy_does_too() {
     };
     let first = deliver("first");
     app.until_metric("postmeter_pending_counts", |counts| counts > 0).await;
-    let copy = deliver("copy");
+    let duplicate = deliver("duplicate");
     app.until_metric("postmeter_in_flight_requests", |requests| requests >= 2).await;
     assert_eq!(removed(&app).await, 0);
-    assert!(!first.is_finished() && !copy.is_finished());
+    assert!(!first.is_finished() && !duplicate.is_finished());
     fake.resume_listening().await;
-    for delivery in [copy, first] {
+    for delivery in [duplicate, first] {
         let status = timeout(PATIENCE, delivery).await.expect("an answer").expect("no panic");
         assert_eq!(status, 200);
         assert_held(&fake, &traffic.sums());
@@ -255,14 +255,14 @@ async fn where_answers_wait_for_cloudwatch_that_of_a_copy_does_too() {
 }
 
 /// The shipped example, with other paths.
-fn start(fake: &FakeCloudWatch, directory: &Path, remove: &str) -> Daemon {
+fn start(fake: &FakeCloudWatch, directory: &Path, enabled: &str) -> Daemon {
     let (url, directory) = (fake.url(), directory.display().to_string());
     let variables = [
         ("AWS_ENDPOINT_URL", &*url),
         ("POSTMETER__JOURNAL__DIRECTORY", &*directory),
-        ("POSTMETER__COPIES__REMOVE", remove),
+        ("POSTMETER__DEDUPE__ENABLED", enabled),
     ];
-    let example = ["serve", "--config", "config/examples/copies.toml"];
+    let example = ["serve", "--config", "config/examples/dedupe.toml"];
     Daemon::spawn(&mut postmeter(&example), &variables)
 }
 
@@ -272,7 +272,7 @@ async fn end(daemon: Daemon, signal: &str) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_a_journal_copies_are_known_after_a_restart() {
+async fn with_a_journal_duplicates_are_known_after_a_restart() {
     let directory = tempfile::tempdir().expect("a directory");
     let fake = FakeCloudWatch::start().await;
     let mut traffic = plain_traffic(87);
@@ -290,7 +290,7 @@ async fn with_a_journal_copies_are_known_after_a_restart() {
     // The removed duplicate is logged, without any address.
     let line = log.iter().find(|line| line.contains("duplicate events skipped"));
     let line: Value = serde_json::from_str(line.expect("a line")).expect("a log line is JSON");
-    assert_eq!(line["copies"], 200, "{line}");
+    assert_eq!(line["duplicates"], 200, "{line}");
     let first_event: Value = serde_json::from_str(&records[0]).expect("an event");
     assert_eq!(line["message_id"], first_event["mail"]["messageId"], "{line}");
     assert!(!log.iter().any(|line| line.contains('@')), "{log:#?}");
@@ -299,7 +299,7 @@ async fn with_a_journal_copies_are_known_after_a_restart() {
     let third = start(&fake, directory.path(), "true");
     assert_eq!(third.firehose().deliver("third", &more).await.status, 200);
     let (_, text) = get(third.admin, "/metrics").await;
-    assert!(text.contains("postmeter_copies_removed_total 300\n"), "{text}");
+    assert!(text.contains("postmeter_duplicates_removed_total 300\n"), "{text}");
     assert!(text.contains("postmeter_remembered_events 300\n"), "{text}");
     end(third, "TERM").await;
     assert_held(&fake, &traffic.sums());

@@ -18,95 +18,99 @@ fn fingerprints(numbers: impl IntoIterator<Item = usize>) -> Vec<Fingerprint> {
     numbers.into_iter().map(fingerprint).collect()
 }
 
-fn copies(events_max: usize) -> (Arc<Copies>, Clock) {
+fn filter(events_max: usize) -> (Arc<DuplicateFilter>, Clock) {
     let clock = Clock::manual(1_000_000);
-    let settings = CopiesSettings { window: Duration::from_mins(1), events_max };
-    (Arc::new(Copies::new(settings, clock.clone())), clock)
+    let settings = DedupeSettings { window: Duration::from_mins(1), events_max };
+    (Arc::new(DuplicateFilter::new(settings, clock.clone())), clock)
 }
 
-/// Claims free events and counts them.
-fn count(copies: &Arc<Copies>, numbers: impl IntoIterator<Item = usize>) {
-    match copies.try_claim(&fingerprints(numbers)) {
-        Tried::Claimed(claim) => claim.counted(),
-        _ => panic!("the events are claimed"),
+/// Reserves free events and counts them.
+fn count(filter: &Arc<DuplicateFilter>, numbers: impl IntoIterator<Item = usize>) {
+    match filter.try_reserve(&fingerprints(numbers)) {
+        ReservationAttempt::Reserved(reservation) => reservation.counted(),
+        _ => panic!("the events are reserved"),
     }
 }
 
-fn is_known(copies: &Arc<Copies>, number: usize) -> bool {
-    matches!(copies.try_claim(&[fingerprint(number)]), Tried::Known(_))
+fn is_known(filter: &Arc<DuplicateFilter>, number: usize) -> bool {
+    matches!(filter.try_reserve(&[fingerprint(number)]), ReservationAttempt::Duplicates(_))
 }
 
 #[test]
 fn an_event_is_known_for_the_window_from_when_it_was_counted() {
-    let (copies, clock) = copies(100);
-    count(&copies, [1, 2]);
+    let (filter, clock) = filter(100);
+    count(&filter, [1, 2]);
     clock.set_ms(1_000_000 + 59_999);
-    count(&copies, [3]);
-    assert!(is_known(&copies, 1) && is_known(&copies, 2));
+    count(&filter, [3]);
+    assert!(is_known(&filter, 1) && is_known(&filter, 2));
     clock.set_ms(1_000_000 + 60_000);
-    assert!(!is_known(&copies, 1) && !is_known(&copies, 2) && is_known(&copies, 3));
-    assert_eq!((copies.len(), copies.forgotten()), (1, 0));
+    assert!(!is_known(&filter, 1) && !is_known(&filter, 2) && is_known(&filter, 3));
+    assert_eq!((filter.len(), filter.forgotten()), (1, 0));
 }
 
 #[test]
 fn beyond_the_limit_the_oldest_is_forgotten_and_counted() {
-    let (copies, _) = copies(3);
-    count(&copies, [1, 2]);
-    count(&copies, [3, 4]);
-    assert_eq!((copies.len(), copies.forgotten()), (3, 1));
-    assert!(!is_known(&copies, 1) && is_known(&copies, 2) && is_known(&copies, 4));
+    let (filter, _) = filter(3);
+    count(&filter, [1, 2]);
+    count(&filter, [3, 4]);
+    assert_eq!((filter.len(), filter.forgotten()), (3, 1));
+    assert!(!is_known(&filter, 1) && is_known(&filter, 2) && is_known(&filter, 4));
     // A larger request is counted anyway, and its last events are remembered.
-    count(&copies, 10..20);
-    assert_eq!((copies.len(), copies.forgotten()), (3, 11));
-    assert!(!is_known(&copies, 16) && is_known(&copies, 17) && is_known(&copies, 19));
+    count(&filter, 10..20);
+    assert_eq!((filter.len(), filter.forgotten()), (3, 11));
+    assert!(!is_known(&filter, 16) && is_known(&filter, 17) && is_known(&filter, 19));
 }
 
 #[test]
-fn a_claim_that_is_dropped_leaves_no_trace() {
-    let (copies, _) = copies(100);
-    let Tried::Claimed(claim) = copies.try_claim(&fingerprints([1, 2])) else { panic!("free") };
-    assert!(matches!(copies.try_claim(&fingerprints([2, 3])), Tried::Held(_)));
-    // A failed claim holds nothing.
-    assert!(matches!(copies.try_claim(&fingerprints([3])), Tried::Claimed(_)));
-    drop(claim);
-    assert!(copies.is_empty());
-    assert!(copies.table().claimed.is_empty());
-    count(&copies, [1, 2, 3]);
-    assert!(copies.table().claimed.is_empty());
+fn a_reservation_that_is_dropped_leaves_no_trace() {
+    let (filter, _) = filter(100);
+    let ReservationAttempt::Reserved(reservation) = filter.try_reserve(&fingerprints([1, 2]))
+    else {
+        panic!("free")
+    };
+    assert!(matches!(filter.try_reserve(&fingerprints([2, 3])), ReservationAttempt::Held(_)));
+    // A failed reservation holds nothing.
+    assert!(matches!(filter.try_reserve(&fingerprints([3])), ReservationAttempt::Reserved(_)));
+    drop(reservation);
+    assert!(filter.is_empty());
+    assert!(filter.table().reserved.is_empty());
+    count(&filter, [1, 2, 3]);
+    assert!(filter.table().reserved.is_empty());
 }
 
 #[test]
-fn all_that_is_known_is_named_at_once() {
-    let (copies, _) = copies(100);
-    copies.restore(vec![(1_000_000, fingerprints([5])), (999_999, fingerprints([1, 2]))]);
-    let Tried::Known(known) = copies.try_claim(&fingerprints([0, 1, 5, 7])) else {
+fn all_duplicates_are_named_at_once() {
+    let (filter, _) = filter(100);
+    filter.restore(vec![(1_000_000, fingerprints([5])), (999_999, fingerprints([1, 2]))]);
+    let ReservationAttempt::Duplicates(known) = filter.try_reserve(&fingerprints([0, 1, 5, 7]))
+    else {
         panic!("known")
     };
-    assert_eq!(known, Known(fingerprints([1, 5])));
-    assert!(copies.table().claimed.is_empty());
+    assert_eq!(known, Duplicates(fingerprints([1, 5])));
+    assert!(filter.table().reserved.is_empty());
 }
 
 #[test]
 fn a_million_events_take_thirty_megabytes() {
-    let (copies, _) = copies(1_000_000);
+    let (filter, _) = filter(1_000_000);
     for number in 0..1_050_000 {
-        copies.table().counted.add(0, &[fingerprint(number)]);
+        filter.table().counted.add(0, &[fingerprint(number)]);
     }
-    assert_eq!((copies.len(), copies.forgotten()), (1_000_000, 50_000));
-    let bytes = copies.table().counted.bytes();
+    assert_eq!((filter.len(), filter.forgotten()), (1_000_000, 50_000));
+    let bytes = filter.table().counted.bytes();
     assert!(bytes < 30_000_000, "{bytes}");
 }
 
 /// Many expired events are removed step by step, but count as unknown at once.
 #[test]
 fn a_long_pause_holds_up_nobody() {
-    let (copies, clock) = copies(100_000);
-    count(&copies, 0..25_000);
+    let (filter, clock) = filter(100_000);
+    count(&filter, 0..25_000);
     clock.set_ms(2_000_000);
-    assert!(!is_known(&copies, 50_000));
-    assert_eq!(copies.len(), 15_000);
-    assert!(!is_known(&copies, 50_000) && !is_known(&copies, 50_000));
-    assert_eq!((copies.len(), copies.forgotten()), (0, 0));
+    assert!(!is_known(&filter, 50_000));
+    assert_eq!(filter.len(), 15_000);
+    assert!(!is_known(&filter, 50_000) && !is_known(&filter, 50_000));
+    assert_eq!((filter.len(), filter.forgotten()), (0, 0));
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -186,17 +190,17 @@ fn request() -> impl Strategy<Value = Request> {
 type Sums = Arc<Mutex<BTreeMap<usize, usize>>>;
 
 /// Processes a request as a source does; returns whether it is acknowledged.
-async fn work(copies: Arc<Copies>, request: Request, sums: Sums) -> bool {
+async fn work(filter: Arc<DuplicateFilter>, request: Request, sums: Sums) -> bool {
     let mut left_out = BTreeSet::new();
-    let (claim, own) = loop {
+    let (reservation, own) = loop {
         for _ in 0..request.reading {
             yield_now().await;
         }
         let own: BTreeSet<_> =
             request.events.iter().copied().filter(|one| !left_out.contains(one)).collect();
-        match copies.claim(&fingerprints(own.iter().copied())).await {
-            Ok(claim) => break (claim, own),
-            Err(Known(known)) => {
+        match filter.reserve(&fingerprints(own.iter().copied())).await {
+            Ok(reservation) => break (reservation, own),
+            Err(Duplicates(known)) => {
                 left_out.extend((0..6).filter(|number| known.contains(&fingerprint(*number))));
             }
         }
@@ -212,16 +216,16 @@ async fn work(copies: Arc<Copies>, request: Request, sums: Sums) -> bool {
     for number in own {
         *sums.lock().expect("sums").entry(number).or_default() += 1;
     }
-    claim.counted();
+    reservation.counted();
     true
 }
 
 async fn history(requests: Vec<Request>) -> Result<(), TestCaseError> {
-    let (copies, _) = copies(100);
+    let (filter, _) = filter(100);
     let sums = Sums::default();
     let mut tasks = Vec::new();
     for request in &requests {
-        let task = tokio::spawn(work(Arc::clone(&copies), request.clone(), Arc::clone(&sums)));
+        let task = tokio::spawn(work(Arc::clone(&filter), request.clone(), Arc::clone(&sums)));
         if let End::Aborted(after) = request.end {
             let abort = task.abort_handle();
             tokio::spawn(async move {
@@ -245,8 +249,8 @@ async fn history(requests: Vec<Request>) -> Result<(), TestCaseError> {
     let counted: BTreeSet<_> = sums.keys().copied().collect();
     prop_assert_eq!(&counted, &acknowledged);
     prop_assert!(sums.values().all(|count| *count == 1), "{:?}", sums);
-    prop_assert!(copies.table().claimed.is_empty() && copies.table().claims.is_empty());
-    prop_assert_eq!(copies.len(), acknowledged.len());
+    prop_assert!(filter.table().reserved.is_empty() && filter.table().reservations.is_empty());
+    prop_assert_eq!(filter.len(), acknowledged.len());
     Ok(())
 }
 

@@ -4,39 +4,39 @@ use std::collections::HashSet;
 
 use foldhash::fast::RandomState;
 
-use super::Known;
+use super::Duplicates;
 use crate::ses::{Event, EventType, Fingerprint};
 
 /// Distinguishes the events of one request from duplicates.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Sift {
+pub(crate) struct RequestFilter {
     /// Events that other requests have counted.
     known: Vec<Fingerprint>,
     /// Those events and the request's own.
     seen: HashSet<Fingerprint, RandomState>,
     /// The request's own events, in order.
     own: Vec<Fingerprint>,
-    sample: Option<Sample>,
+    sample: Option<DuplicateSample>,
 }
 
 /// A removed duplicate, with details that may be logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sample {
+pub struct DuplicateSample {
     pub event_type: EventType,
     pub message_id: String,
 }
 
-// === impl Sift ===
+// === impl RequestFilter ===
 
-impl Sift {
+impl RequestFilter {
     /// Whether an event duplicates an earlier one. Never true without a fingerprint.
-    pub(crate) fn is_copy(&mut self, event: &Event<'_>) -> bool {
+    pub(crate) fn is_duplicate(&mut self, event: &Event<'_>) -> bool {
         let Some(fingerprint) = event.fingerprint() else { return false };
         if self.seen.insert(fingerprint) {
             self.own.push(fingerprint);
             return false;
         }
-        self.sample.get_or_insert_with(|| Sample::of(event));
+        self.sample.get_or_insert_with(|| DuplicateSample::of(event));
         true
     }
 
@@ -52,13 +52,13 @@ impl Sift {
     }
 
     /// The first duplicate.
-    pub(crate) fn sample(&self) -> Option<&Sample> {
+    pub(crate) fn sample(&self) -> Option<&DuplicateSample> {
         self.sample.as_ref()
     }
 
     /// Clears the state, to read the request again without some more events.
-    pub(crate) fn leave_out(&mut self, known: Known) {
-        self.known.extend(known.0);
+    pub(crate) fn leave_out(&mut self, duplicates: Duplicates) {
+        self.known.extend(duplicates.0);
         self.clear();
     }
 
@@ -71,9 +71,9 @@ impl Sift {
     }
 }
 
-// === impl Sample ===
+// === impl DuplicateSample ===
 
-impl Sample {
+impl DuplicateSample {
     /// SES IDs consist of letters, digits and `-`; anything else might be an address.
     fn of(event: &Event<'_>) -> Self {
         let id = event.message_id().unwrap_or_default();
