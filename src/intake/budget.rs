@@ -40,6 +40,8 @@ struct BudgetState {
     limits: BudgetLimits,
     /// Its charge among the requests in flight.
     charge: Option<Charge>,
+    /// Bytes of the charge that are in memory before anything is read: the body.
+    body: u64,
     /// Decompressed bytes: of the outermost level, and of all levels.
     outermost: usize,
     expanded: usize,
@@ -74,6 +76,7 @@ impl Budget {
     pub(crate) fn new(limits: BudgetLimits, charge: Charge) -> Self {
         Self(Arc::new(Mutex::new(BudgetState {
             limits,
+            body: charge.bytes(),
             charge: Some(charge),
             outermost: 0,
             expanded: 0,
@@ -83,20 +86,20 @@ impl Budget {
         })))
     }
 
-    /// Whether the work blocks its thread, and so ends early with [`StopReason::NotQuick`]. Expansion
-    /// that was charged so far is reset.
+    /// Whether the work blocks its thread, and so ends early with [`StopReason::NotQuick`]. Nothing
+    /// is decompressed or read yet.
     pub(crate) fn set_quick(&self, is_quick: bool) {
         let mut state = self.state();
-        let BudgetState { outermost, expanded, over, .. } = &mut *state;
-        (*outermost, *expanded, *over) = (0, 0, None);
         state.is_quick = is_quick;
+        (state.outermost, state.over) = (0, None);
+        state.restart();
     }
 
-    /// Clears the temporary refusal, so that the request can be read again from its start. Charges
-    /// are kept and not repeated.
+    /// Clears the temporary refusal, so that the request can be read again from its start.
     pub(crate) fn renew(&self) {
         let mut state = self.state();
-        (state.expanded, state.over) = (state.outermost, None);
+        state.over = None;
+        state.restart();
     }
 
     /// Charges decompressed bytes of the outermost level.
@@ -132,6 +135,15 @@ impl Budget {
 // === impl BudgetState ===
 
 impl BudgetState {
+    /// The request is read from its start: returns the bytes that are charged again then.
+    fn restart(&mut self) {
+        (self.expanded, self.made) = (self.outermost, 0);
+        let kept = self.body + self.outermost as u64;
+        if let Some(charge) = &mut self.charge {
+            charge.shrink_to(kept);
+        }
+    }
+
     fn expand(&mut self, bytes: usize) -> bool {
         let expanded = self.expanded.saturating_add(bytes);
         if self.is_quick && expanded > QUICK_BYTES_MAX {
@@ -206,9 +218,7 @@ impl MeteredBatch {
     /// Reads into an empty batch, from the start of the request.
     #[must_use]
     pub(crate) fn new(batch: Batch, budget: &Budget) -> Self {
-        let mut state = budget.state();
-        state.expanded = state.outermost;
-        drop(state);
+        budget.state().restart();
         Self { batch, budget: Some(budget.clone()), entries: 0, is_over: false }
     }
 

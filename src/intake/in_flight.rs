@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::buffers::Buffers;
 use crate::ack::{Refusal, RefusalReason};
@@ -21,6 +21,8 @@ pub(crate) struct InFlight {
     /// Numbers of the requests that hold bytes, in order of arrival.
     holders: Mutex<BTreeSet<u64>>,
     next: AtomicU64,
+    /// A request has returned bytes and needs no more.
+    freed: Notify,
     buffers: Arc<Buffers>,
 }
 
@@ -30,6 +32,8 @@ pub(crate) struct Charge {
     in_flight: Arc<InFlight>,
     number: u64,
     bytes: u64,
+    /// The limit of the bytes of all requests, for this one.
+    bytes_max: u64,
     merged: bool,
 }
 
@@ -46,6 +50,7 @@ impl InFlight {
             unmerged: watch::Sender::new(0),
             holders: Mutex::default(),
             next: AtomicU64::new(0),
+            freed: Notify::new(),
             buffers: Buffers::new(),
         })
     }
@@ -57,7 +62,8 @@ impl InFlight {
         self.requests.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).ok()?;
         self.unmerged.send_modify(|unmerged| *unmerged += 1);
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        Some(Charge { in_flight: Arc::clone(self), number, bytes: 0, merged: false })
+        let (in_flight, bytes_max) = (Arc::clone(self), self.bytes_max);
+        Some(Charge { in_flight, number, bytes: 0, bytes_max, merged: false })
     }
 
     #[must_use]
@@ -68,6 +74,12 @@ impl InFlight {
     #[must_use]
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Waits until a request has returned bytes. Of several waiters, one is woken for each such
+    /// request, in order of arrival.
+    pub(crate) async fn freed(&self) {
+        self.freed.notified().await;
     }
 
     fn holders(&self) -> MutexGuard<'_, BTreeSet<u64>> {
@@ -96,7 +108,7 @@ impl Charge {
         if self.bytes == 0 {
             in_flight.holders().insert(self.number);
         }
-        let fits = |held: u64| (held + bytes <= in_flight.bytes_max).then_some(held + bytes);
+        let fits = |held: u64| (held + bytes <= self.bytes_max).then_some(held + bytes);
         let fitted = in_flight.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits);
         if fitted.is_err() {
             let mut holders = in_flight.holders();
@@ -124,6 +136,30 @@ impl Charge {
         Err(Refusal::new(RefusalReason::Busy, message))
     }
 
+    /// From now on leaves an eighth of the shared bytes to requests that cannot wait.
+    pub(crate) fn leave_room(&mut self) {
+        self.bytes_max -= self.bytes_max / 8;
+    }
+
+    /// The bytes that it holds.
+    #[must_use]
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Returns the bytes above this number, to be charged again when they are read again.
+    pub(crate) fn shrink_to(&mut self, bytes: u64) {
+        let returned = self.bytes.saturating_sub(bytes);
+        if returned == 0 {
+            return;
+        }
+        self.bytes -= returned;
+        self.in_flight.bytes.fetch_sub(returned, Ordering::Relaxed);
+        if self.bytes == 0 {
+            self.in_flight.holders().remove(&self.number);
+        }
+    }
+
     /// The buffers for granted bytes.
     pub(crate) fn buffers(&self) -> Arc<Buffers> {
         Arc::clone(&self.in_flight.buffers)
@@ -132,9 +168,9 @@ impl Charge {
     /// Returns the bytes: the request is merged, but in flight until its response is sent.
     pub(crate) fn merged(&mut self) {
         if self.bytes > 0 {
-            self.in_flight.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
-            self.in_flight.holders().remove(&self.number);
-            self.bytes = 0;
+            self.shrink_to(0);
+            // Not when bytes are returned to wait for more: two waiters would wake each other.
+            self.in_flight.freed.notify_one();
         }
         if !std::mem::replace(&mut self.merged, true) {
             self.in_flight.unmerged.send_modify(|unmerged| *unmerged -= 1);
@@ -183,5 +219,47 @@ mod tests {
         assert_eq!((in_flight.requests(), in_flight.bytes()), (1, 0));
         drop(third);
         assert_eq!((in_flight.requests(), in_flight.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn patient_request_leaves_an_eighth_and_returns_what_it_will_charge_again() {
+        let in_flight = InFlight::new(10, 800);
+        let mut oldest = in_flight.enter().expect("first");
+        assert!(oldest.grow(100));
+        let mut patient = in_flight.enter().expect("second");
+        patient.leave_room();
+        assert!(patient.grow(600));
+        assert!(!patient.grow(1), "700 of 800 are held");
+        let mut other = in_flight.enter().expect("third");
+        assert!(other.grow(100));
+        patient.shrink_to(50);
+        assert_eq!((patient.bytes(), in_flight.bytes()), (50, 250));
+        patient.shrink_to(60);
+        assert_eq!(patient.bytes(), 50);
+        drop(oldest);
+        assert!(patient.grow(1_000), "it is the oldest holder now");
+        patient.shrink_to(0);
+        assert!(other.grow(1_000), "the other is, because the patient one holds nothing");
+    }
+
+    #[tokio::test]
+    async fn waiter_is_woken_when_a_request_is_done_and_not_when_one_returns_bytes() {
+        let in_flight = InFlight::new(10, 100);
+        let mut holder = in_flight.enter().expect("first");
+        assert!(holder.grow(100));
+        let mut freed = std::pin::pin!(in_flight.freed());
+        holder.shrink_to(10);
+        assert!(futures_now(freed.as_mut()).is_none());
+        drop(holder);
+        freed.await;
+    }
+
+    /// The result of a future that is ready.
+    fn futures_now<F: Future>(future: std::pin::Pin<&mut F>) -> Option<F::Output> {
+        use std::task::{Context, Poll, Waker};
+        match future.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(output) => Some(output),
+            Poll::Pending => None,
+        }
     }
 }

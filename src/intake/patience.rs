@@ -7,11 +7,14 @@ use tokio::time::{Duration, Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::budget::Budget;
+use super::entry::Intake;
+use super::in_flight::InFlight;
 use crate::ack::{Refusal, RefusalReason};
 use crate::backoff::Backoff;
 
 /// Retries after temporary refusals, until it is stopped or the time is up.
 pub(crate) struct Patience {
+    in_flight: Arc<InFlight>,
     stop: CancellationToken,
     backoff: Backoff,
     deadline: Option<Instant>,
@@ -25,8 +28,9 @@ pub(crate) type MakeRoom = Arc<dyn Fn() + Send + Sync>;
 
 impl Patience {
     #[must_use]
-    pub(crate) fn new(stop: CancellationToken) -> Self {
-        Self { stop, backoff: Backoff::default(), deadline: None, make_room: None }
+    pub(crate) fn new(intake: &Intake, stop: CancellationToken) -> Self {
+        let in_flight = Arc::clone(&intake.in_flight);
+        Self { in_flight, stop, backoff: Backoff::default(), deadline: None, make_room: None }
     }
 
     /// Limits the total time of all waits.
@@ -63,6 +67,7 @@ impl Patience {
             () = self.stop.cancelled() => {
                 Err(Refusal::new(RefusalReason::Draining, "shutting down; retry"))
             }
+            () = self.in_flight.freed(), if refusal.reason == RefusalReason::Busy => Ok(()),
             () = sleep(self.backoff.pause()) => Ok(()),
         }
     }
@@ -82,9 +87,12 @@ impl Patience {
         loop {
             match read().await {
                 Ok(read) => return Ok(read),
-                Err(refusal) => self.wait(refusal).await?,
+                Err(refusal) => {
+                    // It waits without what it will read again.
+                    budget.renew();
+                    self.wait(refusal).await?;
+                }
             }
-            budget.renew();
         }
     }
 }

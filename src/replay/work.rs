@@ -152,8 +152,8 @@ impl ReplayWork {
             }
         };
         let again = |blank: Batch| read_again(self.reader.clone(), object.place.clone(), blank);
-        let mut patience =
-            Patience::new(self.stop.clone()).making_room(Arc::clone(&engine.make_room));
+        let mut patience = Patience::new(&source.intake, self.stop.clone())
+            .making_room(Arc::clone(&engine.make_room));
         let committed =
             source.commit_patiently(key, ticket, &mut batch, again, &mut patience).await;
         if let Err((ticket, refusal)) = committed {

@@ -14,7 +14,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::task::JoinSet;
 
 use crate::support::app::PATIENCE;
-use crate::support::command::{postmeter, run, text};
+use crate::support::command::{clean, postmeter, run, text};
 use crate::support::fake_cloudwatch::FakeCloudWatch;
 use crate::support::firehose::{Firehose, get, gzip};
 use crate::support::process::Daemon;
@@ -346,10 +346,8 @@ async fn explosion_of_series_is_cut_off_and_takes_little_memory() {
 async fn connections_wait_and_publishing_continues_when_file_descriptors_are_few() {
     let fake = FakeCloudWatch::start().await;
     let mut command = std::process::Command::new("sh");
-    command
-        .args(["-c", "ulimit -n 200 && exec \"$0\" serve", env!("CARGO_BIN_EXE_postmeter")])
-        .env_clear()
-        .current_dir(crate::support::command::root());
+    command.args(["-c", "ulimit -n 200 && exec \"$0\" serve", env!("CARGO_BIN_EXE_postmeter")]);
+    clean(&mut command);
     let url = fake.url();
     let variables = [("AWS_ENDPOINT_URL", &*url), ("POSTMETER__FIREHOSE__ACCESS_KEYS", KEY)];
     let daemon = Daemon::spawn(&mut command, &variables);

@@ -6,7 +6,7 @@ use std::process::Command;
 use tokio::time::timeout;
 
 use crate::support::app::PATIENCE;
-use crate::support::command::{postmeter, root};
+use crate::support::command::{clean, postmeter};
 use crate::support::fake_cloudwatch::{FakeCloudWatch, Fault, State};
 use crate::support::process::Daemon;
 use crate::support::traffic::{Traffic, assert_held, held_of, send_of};
@@ -163,7 +163,7 @@ async fn requests_that_the_disk_does_not_take_are_rejected_and_counted_when_retr
     let mut limited = Command::new("bash");
     let script = "trap '' XFSZ; ulimit -f 32; exec \"$0\" serve";
     limited.args(["-c", script, env!("CARGO_BIN_EXE_postmeter")]);
-    limited.env_clear().current_dir(root());
+    clean(&mut limited);
     let slow = [("POSTMETER__CLOUDWATCH__FLUSH_INTERVAL", "1m")];
     let first = spawn(&mut limited, &fake, directory.path(), &slow);
     let mut traffic = Traffic::new(72);

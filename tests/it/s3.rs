@@ -287,7 +287,7 @@ async fn errors_of_s3_are_shown_in_one_line() {
     let mut daemon = bench.daemon(&[]);
     bench.sqs.send([notification(&[denied])]);
     let line = daemon.wait_for_line("s3://mail/denied cannot be read");
-    assert!(line.contains("403 AccessDenied; this requires s3:GetObject"), "{line}");
+    assert!(line.contains("403 AccessDenied: no; this requires s3:GetObject"), "{line}");
     assert!(line.contains("account 123456789012 (sqs.bucket_owner)"), "{line}");
     assert!(line.len() < 600, "{line}");
 }

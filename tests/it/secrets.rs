@@ -10,7 +10,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::support::app::PATIENCE;
-use crate::support::command::{postmeter, project_file, root, run_with_stdin};
+use crate::support::command::{clean, postmeter, project_file, run_with_stdin};
 use crate::support::fake_cloudwatch::{FakeCloudWatch, Fault, State};
 use crate::support::firehose::{Firehose, Reply, get, gzip};
 use crate::support::process::Daemon;
@@ -193,7 +193,7 @@ async fn planted_secret_is_never_journaled() {
         let mut limited = Command::new("bash");
         let script = format!("trap '' XFSZ; ulimit -f {kib}; exec \"$0\" serve");
         limited.args(["-c", &script, env!("CARGO_BIN_EXE_postmeter")]);
-        limited.env_clear().current_dir(root());
+        clean(&mut limited);
         let path = directory.path().to_str().expect("a name in UTF-8");
         let journaled = [
             ("POSTMETER__FIREHOSE__ACKNOWLEDGE", "journaled"),

@@ -52,8 +52,14 @@ pub(super) async fn handle(
     }
     if shared.warnings.allow() {
         let (queue, reason, why) = (shared.queue.url(), refusal.reason.as_str(), &*refusal.message);
-        let message = &*id;
-        tracing::warn!(queue, message, reason, why, "message not processed; SQS will redeliver it");
+        let message_id = &*id;
+        tracing::warn!(
+            queue,
+            message_id,
+            reason,
+            why,
+            "message not processed; SQS will redeliver it"
+        );
     }
     if refusal.reason.is_temporary() {
         guard.hide(content.receives).await;

@@ -60,6 +60,6 @@ impl SqsShared {
 
     /// The patience of one message, which waits for room for a limited time.
     pub(super) fn patience(&self) -> Patience {
-        Patience::new(self.drain.clone()).at_most(WAIT_MAX)
+        Patience::new(&self.source.intake, self.drain.clone()).at_most(WAIT_MAX)
     }
 }

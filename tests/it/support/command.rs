@@ -9,8 +9,15 @@ use std::process::{Command, Output, Stdio};
 pub(crate) fn postmeter(args: &[&str]) -> Command {
     let other = std::env::var_os("POSTMETER_BINARY");
     let mut command = Command::new(other.unwrap_or_else(|| env!("CARGO_BIN_EXE_postmeter").into()));
-    command.args(args).env_clear().current_dir(root());
+    clean(command.args(args));
     command
+}
+
+/// Clears a command's environment, except for the stack size that unoptimized code needs.
+pub(crate) fn clean(command: &mut Command) -> &mut Command {
+    let stack = "RUST_MIN_STACK";
+    command.env_clear().envs(std::env::var_os(stack).map(|size| (stack, size)));
+    command.current_dir(root())
 }
 
 /// Runs a command to its end with bytes on stdin.

@@ -11,13 +11,13 @@ use serde_json::Value;
 use tempfile::{NamedTempFile, TempDir};
 
 use super::app::PATIENCE;
-use super::command::root;
+use super::command::clean;
 use super::process::Daemon;
 
 /// A command with a clean environment.
 pub(crate) fn load(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_postmeter-load"));
-    command.args(args).env_clear().current_dir(root());
+    clean(command.args(args));
     command
 }
 
