@@ -16,6 +16,7 @@ use x509_cert::der::{Decode, Encode};
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{AuthorityInfoAccessSyntax, SubjectAltName};
 
+use super::certificate_error::CertificateError;
 use super::topic::Topic;
 
 /// Maximum number of certificates in one file.
@@ -48,29 +49,6 @@ pub(super) struct SigningKey {
 pub(super) struct IssuerUrl {
     pub host: String,
     pub path: String,
-}
-
-/// Why a file has no key of SNS.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub(super) enum CertificateError {
-    #[error("the file is not in PEM format")]
-    NotPem,
-    #[error("the file contains too many certificates")]
-    TooMany,
-    #[error("the file contains no certificate")]
-    Empty,
-    #[error("the certificate cannot be parsed")]
-    Unreadable,
-    #[error("the certificate does not belong to SNS in the topic's region")]
-    NotOfSns,
-    #[error("the certificate's key cannot be parsed")]
-    Key,
-    #[error("the certificate is not valid now")]
-    NotNow,
-    #[error("the certificate cannot be parsed: {0}")]
-    Unfit(rustls::Error),
-    #[error("the certificate's issuer is not trusted: {0}")]
-    Issuer(rustls::Error),
 }
 
 // === impl CertificateFile ===

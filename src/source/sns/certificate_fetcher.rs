@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::certificate::{CertificateError, CertificateFile, IssuerUrl, SigningKey};
+use super::certificate::{CertificateFile, IssuerUrl, SigningKey};
+use super::certificate_error::CertificateError;
 use super::no_key::NoKey;
 use super::topic::{CertificateUrl, Topic};
 use super::web::{Web, WebError};

@@ -11,6 +11,7 @@
 
 mod admission;
 mod certificate;
+mod certificate_error;
 mod certificate_fetcher;
 mod certificate_store;
 mod certificates;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::certificate::{CertificateError, SigningKey};
+use super::certificate::SigningKey;
+use super::certificate_error::CertificateError;
 
 /// Why there is no key.
 #[derive(Clone, Debug, PartialEq, Eq)]
