@@ -61,7 +61,7 @@ impl fmt::Display for Finding {
 impl Place {
     /// The place of a byte offset in a text.
     #[must_use]
-    pub fn in_text(file: &str, text: &str, offset: usize) -> Self {
+    pub(crate) fn in_text(file: &str, text: &str, offset: usize) -> Self {
         let before = &text.as_bytes()[..offset.min(text.len())];
         let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let column = String::from_utf8_lossy(&before[line_start..]).chars().count() + 1;

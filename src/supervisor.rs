@@ -71,7 +71,11 @@ impl Supervisor {
     }
 
     /// Starts a task that ends when no work can arrive any more. Only a panic is a failure.
-    pub fn spawn_worker(&self, task: TaskName, work: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn spawn_worker(
+        &self,
+        task: TaskName,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) {
         let supervisor = self.clone();
         self.0.runtime.spawn(async move {
             if let Err(panic) = CatchPanic(Box::pin(work)).await {
@@ -113,7 +117,7 @@ impl Supervisor {
     }
 
     #[must_use]
-    pub fn has_failed(&self) -> bool {
+    pub(crate) fn has_failed(&self) -> bool {
         self.0.failed.is_cancelled()
     }
 

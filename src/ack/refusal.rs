@@ -53,7 +53,7 @@ pub(crate) struct Refusal {
 impl RefusalReason {
     /// Whether this process may accept a retry of the same request a little later.
     #[must_use]
-    pub const fn is_temporary(self) -> bool {
+    pub(crate) const fn is_temporary(self) -> bool {
         match self {
             Self::Busy | Self::Entries | Self::Behind | Self::Journal | Self::Forwards => true,
             Self::Unauthorized
@@ -68,13 +68,13 @@ impl RefusalReason {
 
     /// Whether every retry would be rejected as well.
     #[must_use]
-    pub const fn is_final(self) -> bool {
+    pub(crate) const fn is_final(self) -> bool {
         self.final_reason().is_some()
     }
 
     /// The reason of a permanent rejection.
     #[must_use]
-    pub const fn final_reason(self) -> Option<FinalReason> {
+    pub(crate) const fn final_reason(self) -> Option<FinalReason> {
         match self {
             Self::BadRequest => Some(FinalReason::BadRequest),
             Self::OverBudget => Some(FinalReason::OverBudget),

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 /// can name a request of another kind. The numbers are part of the journal's format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum SourceKind {
+pub(crate) enum SourceKind {
     Firehose = 1,
     /// A message posted by SNS.
     Sns = 2,
@@ -23,13 +23,13 @@ pub enum SourceKind {
 /// The identity of a request: 128 bits of a SHA-256 over the kind of source, the source and the ID.
 /// An ID of any length takes the same memory.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct RequestId(u128);
+pub(crate) struct RequestId(u128);
 
 // === impl RequestId ===
 
 impl RequestId {
     #[must_use]
-    pub fn new(kind: SourceKind, source: &[u8], id: &[u8]) -> Self {
+    pub(crate) fn new(kind: SourceKind, source: &[u8], id: &[u8]) -> Self {
         let mut digest = Sha256::new();
         digest.update([kind as u8]);
         digest.update((source.len() as u64).to_le_bytes());
@@ -41,13 +41,13 @@ impl RequestId {
 
     /// The bytes that [`RequestId::from_bytes`] reads back.
     #[must_use]
-    pub fn to_bytes(self) -> [u8; 16] {
+    pub(crate) fn to_bytes(self) -> [u8; 16] {
         self.0.to_le_bytes()
     }
 
     /// `None` unless there are exactly 16 bytes.
     #[must_use]
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         Some(Self(u128::from_le_bytes(bytes.try_into().ok()?)))
     }
 }

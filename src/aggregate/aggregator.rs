@@ -131,7 +131,7 @@ impl Aggregator {
     }
 
     /// As [`Aggregator::merge`], with room that was already reserved.
-    pub fn merge_into(
+    pub(crate) fn merge_into(
         &self,
         room: EntryRoom,
         delta: &Delta,
@@ -248,7 +248,7 @@ impl Aggregator {
     /// The counts of the last three hours, accepted or not: a copy of at most 20 bytes per entry,
     /// which yields sorted lines one by one.
     #[must_use]
-    pub fn recent(&self) -> RecentLines {
+    pub(crate) fn recent(&self) -> RecentLines {
         let recent = lock(&self.recent);
         // Under the lock, so that an entry is in exactly one of the two places.
         let active = self.with_active(Epoch::counts);
@@ -265,7 +265,7 @@ impl Aggregator {
 
     /// Unix milliseconds of the active epoch's first merge.
     #[must_use]
-    pub fn first_merge_ms(&self) -> Option<i64> {
+    pub(crate) fn first_merge_ms(&self) -> Option<i64> {
         self.with_active(|epoch| lock(&epoch.contents).first_merge_ms)
     }
 

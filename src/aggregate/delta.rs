@@ -32,7 +32,12 @@ impl Delta {
 
     /// Adds to the count of a key. A new key must be admitted first. Returns whether the count was
     /// added.
-    pub fn add_if(&mut self, key: &[u8], count: u64, admit: impl FnOnce(&Self) -> bool) -> bool {
+    pub(crate) fn add_if(
+        &mut self,
+        key: &[u8],
+        count: u64,
+        admit: impl FnOnce(&Self) -> bool,
+    ) -> bool {
         let hash = self.hasher.hash_one(key);
         let same = |at: &u32| {
             let entry = &self.entries[*at as usize];
@@ -68,7 +73,7 @@ impl Delta {
 
     /// Bytes of all keys.
     #[must_use]
-    pub fn key_bytes(&self) -> usize {
+    pub(crate) fn key_bytes(&self) -> usize {
         self.arena.len()
     }
 

@@ -20,7 +20,7 @@ const UNGUARDED_BYTES: usize = 256 << 10;
 
 /// Checks the series of one request.
 #[derive(Debug)]
-pub struct SeriesGuard {
+pub(crate) struct SeriesGuard {
     aggregator: Arc<Aggregator>,
     /// The number of series that can be new.
     new_max: usize,
@@ -33,19 +33,19 @@ pub struct SeriesGuard {
 impl SeriesGuard {
     /// The guard of one request; `None` when series are not limited.
     #[must_use]
-    pub fn new(aggregator: &Arc<Aggregator>) -> Option<Self> {
+    pub(crate) fn new(aggregator: &Arc<Aggregator>) -> Option<Self> {
         let new_max = aggregator.series_max()?;
         Some(Self { aggregator: Arc::clone(aggregator), new_max, new: None })
     }
 
     /// A guard for another request.
     #[must_use]
-    pub fn fresh(&self) -> Self {
+    pub(crate) fn fresh(&self) -> Self {
         Self { aggregator: Arc::clone(&self.aggregator), new_max: self.new_max, new: None }
     }
 
     /// Whether a key that is new to a request's counts may be added to them.
-    pub fn admits(&mut self, key: &[u8], delta: &Delta) -> bool {
+    pub(crate) fn admits(&mut self, key: &[u8], delta: &Delta) -> bool {
         if delta.key_bytes() < UNGUARDED_BYTES {
             return true;
         }
@@ -69,7 +69,7 @@ impl SeriesGuard {
 
     /// Memory used by the guard, in bytes.
     #[must_use]
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.new.as_ref().map_or(0, |new| new.capacity() * 8 / 7 * (size_of::<u64>() + 1))
     }
 }

@@ -16,7 +16,7 @@ pub struct Stamp(pub u16);
 
 /// The number of distinct series in the current UTC hour, and its limit.
 #[derive(Debug)]
-pub struct HourlyLimit {
+pub(crate) struct HourlyLimit {
     /// `None` when series cost nothing: all are admitted, under one stamp.
     max: Option<usize>,
     /// The hour since 1970 (upper half) and its series (lower half), so that both change
@@ -28,7 +28,7 @@ pub struct HourlyLimit {
 
 impl Stamp {
     /// Not counted in any hour.
-    pub const NONE: Self = Self(0);
+    pub(crate) const NONE: Self = Self(0);
 
     fn of(hour: u32) -> Self {
         Self(u16::try_from(hour % 0xffff).map_or(1, |hour| hour + 1))
@@ -38,16 +38,16 @@ impl Stamp {
 // === impl HourlyLimit ===
 
 impl HourlyLimit {
-    pub fn new(max: Option<usize>) -> Self {
+    pub(crate) fn new(max: Option<usize>) -> Self {
         Self { max, state: AtomicU64::new(0) }
     }
 
-    pub fn max(&self) -> Option<usize> {
+    pub(crate) fn max(&self) -> Option<usize> {
         self.max
     }
 
     /// The current stamp: a series that has it is already counted. Starts a new hour if necessary.
-    pub fn turn(&self, now_ms: i64) -> Stamp {
+    pub(crate) fn turn(&self, now_ms: i64) -> Stamp {
         if self.max.is_none() {
             return Stamp::NONE;
         }
@@ -62,7 +62,7 @@ impl HourlyLimit {
     }
 
     /// The current stamp, without advancing the hour.
-    pub fn stamp(&self) -> Stamp {
+    pub(crate) fn stamp(&self) -> Stamp {
         if self.max.is_none() {
             return Stamp::NONE;
         }
@@ -70,7 +70,7 @@ impl HourlyLimit {
     }
 
     /// Counts one more series and returns the stamp, or `None` at the limit.
-    pub fn admit(&self) -> Option<Stamp> {
+    pub(crate) fn admit(&self) -> Option<Stamp> {
         let Some(max) = self.max else { return Some(Stamp::NONE) };
         let one_more = |state| {
             let (hour, series) = split(state);
@@ -82,7 +82,7 @@ impl HourlyLimit {
     }
 
     /// The number of distinct series in this hour; 0 when they are not limited.
-    pub fn series(&self, now_ms: i64) -> usize {
+    pub(crate) fn series(&self, now_ms: i64) -> usize {
         let (hour, series) = split(self.state.load(Ordering::Relaxed));
         if hour_of(now_ms) > hour { 0 } else { series as usize }
     }

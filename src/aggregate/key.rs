@@ -53,19 +53,19 @@ pub type Key = Box<[u8]>;
 
 /// The key of a series' bytes and a minute.
 #[must_use]
-pub fn key_of(series: &[u8], minute: Minute) -> Key {
+pub(crate) fn key_of(series: &[u8], minute: Minute) -> Key {
     [series, &minute.0.to_le_bytes()].concat().into()
 }
 
 /// The series in a key's bytes: everything except the minute.
 #[must_use]
-pub fn series_of(key: &[u8]) -> &[u8] {
+pub(crate) fn series_of(key: &[u8]) -> &[u8] {
     &key[..key.len().saturating_sub(MINUTE_BYTES)]
 }
 
 /// The minute of a key's bytes.
 #[must_use]
-pub fn minute_of(key: &[u8]) -> Minute {
+pub(crate) fn minute_of(key: &[u8]) -> Minute {
     Minute(key.last_chunk::<MINUTE_BYTES>().map_or(0, |bytes| i64::from_le_bytes(*bytes)))
 }
 
@@ -78,7 +78,7 @@ pub fn layout_of(series: &[u8]) -> LayoutId {
 
 /// Whether the bytes after the layout ID are a value for each dimension, and a minute.
 #[must_use]
-pub fn is_of_layout(mut values: &[u8], layout: &Layout) -> bool {
+pub(crate) fn is_of_layout(mut values: &[u8], layout: &Layout) -> bool {
     for _ in &layout.dimensions {
         let Some((len, rest)) = values.split_first() else { return false };
         let Some((_, rest)) = rest.split_at_checked(usize::from(*len)) else { return false };
@@ -89,7 +89,7 @@ pub fn is_of_layout(mut values: &[u8], layout: &Layout) -> bool {
 
 /// A series in readable form; `None` only for bytes that no [`KeyBuilder`] of this process made.
 #[must_use]
-pub fn resolve(series: &[u8], minute: Minute, layouts: &Layouts) -> Option<SeriesMinute> {
+pub(crate) fn resolve(series: &[u8], minute: Minute, layouts: &Layouts) -> Option<SeriesMinute> {
     let layout = layouts.get(layout_of(series))?;
     let (_, mut values) = varint(series)?;
     let mut dimensions = Vec::with_capacity(layout.dimensions.len());

@@ -24,7 +24,7 @@ pub struct Line {
 /// Counts as lines, created one by one and sorted like [`lines_of`]. Uses 16 bytes per entry and 4
 /// per series.
 #[derive(Debug)]
-pub struct RecentLines {
+pub(crate) struct RecentLines {
     table: Arc<SeriesTable>,
     layouts: Layouts,
     /// Sorted by series, then minute.
@@ -38,7 +38,7 @@ pub struct RecentLines {
 
 /// Keys and counts as lines: sorted by namespace, metric, dimensions and time.
 #[must_use]
-pub fn sorted_lines<'k>(
+pub(crate) fn sorted_lines<'k>(
     counts: impl IntoIterator<Item = (&'k [u8], u64)>,
     layouts: &Layouts,
 ) -> Vec<Line> {
@@ -54,7 +54,7 @@ pub fn sorted_lines<'k>(
 
 /// Counts as lines in the same order; equal keys are added up.
 #[must_use]
-pub fn lines_of(all: &[Counts], layouts: &Layouts) -> Vec<Line> {
+pub(crate) fn lines_of(all: &[Counts], layouts: &Layouts) -> Vec<Line> {
     let line = |counts: &Counts, entry: &Entry| {
         let resolve = |series: &[u8]| resolve(series, entry.key.minute(), layouts);
         Some(Line { series: counts.table.with(entry.key.series(), resolve)?, count: entry.count })
@@ -77,7 +77,7 @@ impl RecentLines {
     /// Takes the entries of a table, sorted by unique key. Sorting a million series takes a second
     /// or more.
     #[must_use]
-    pub fn new(table: Arc<SeriesTable>, entries: Vec<Entry>, layouts: Layouts) -> Self {
+    pub(crate) fn new(table: Arc<SeriesTable>, entries: Vec<Entry>, layouts: Layouts) -> Self {
         let mut at = 0;
         let begins = entries.chunk_by(|a, b| a.key.series() == b.key.series()).map(|minutes| {
             let begin = at;

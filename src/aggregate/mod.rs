@@ -19,14 +19,20 @@ mod recent;
 mod table;
 mod varint;
 
-pub use aggregator::{Aggregator, Limits, Merge, Sealed};
+pub use aggregator::{Aggregator, Limits};
+pub(crate) use aggregator::{Merge, Sealed};
 pub use delta::Delta;
-pub use entry::{Counts, Entry, EntryKey, Joined};
-pub use guard::SeriesGuard;
-pub use key::{
-    Key, KeyBuilder, SeriesMinute, is_of_layout, key_of, layout_of, minute_of, resolve, series_of,
-};
-pub use lines::{Line, RecentLines, lines_of, sorted_lines};
-pub use pending::{EntryRoom, Full, Pending};
-pub use table::{SeriesId, SeriesTable};
-pub use varint::{put_varint, varint};
+pub use entry::Counts;
+#[cfg(test)]
+pub(crate) use entry::EntryKey;
+pub(crate) use entry::{Entry, Joined};
+pub(crate) use guard::SeriesGuard;
+pub use key::{Key, KeyBuilder, layout_of};
+pub(crate) use key::{SeriesMinute, is_of_layout, key_of, resolve, series_of};
+pub use lines::Line;
+pub(crate) use lines::{RecentLines, lines_of, sorted_lines};
+pub use pending::Full;
+
+pub use table::SeriesTable;
+pub(crate) use varint::put_varint;
+pub use varint::varint;

@@ -63,7 +63,7 @@ impl Pending {
     }
 
     /// Entries that were merged into others with the same series and minute.
-    pub fn coalesced(&self, entries: u64) {
+    pub(crate) fn coalesced(&self, entries: u64) {
         self.entries.fetch_sub(entries, Ordering::Relaxed);
     }
 

@@ -44,7 +44,7 @@ struct Shard {
 // === impl SeriesId ===
 
 impl SeriesId {
-    pub const BITS: u32 = SHARD_BITS + ArenaPlace::BITS;
+    pub(crate) const BITS: u32 = SHARD_BITS + ArenaPlace::BITS;
 
     fn new(shard: usize, place: ArenaPlace) -> Self {
         // A shard number has few bits.
@@ -87,7 +87,7 @@ impl SeriesTable {
     }
 
     /// Whether a series was counted under the stamp.
-    pub fn is_counted(&self, series: &[u8], stamp: Stamp) -> bool {
+    pub(crate) fn is_counted(&self, series: &[u8], stamp: Stamp) -> bool {
         let (at, hash) = self.hash(series);
         let shard = self.read(at);
         let here = shard.find(hash, series).map(|place| shard.arena.get(place).0);
@@ -103,7 +103,7 @@ impl SeriesTable {
 
     /// The ID of a series. Adds it if it is new, and counts it if it was not counted in this hour.
     /// `None` when the hour's limit or the table is full.
-    pub fn admit(&self, series: &[u8], limit: &HourlyLimit) -> Option<SeriesId> {
+    pub(crate) fn admit(&self, series: &[u8], limit: &HourlyLimit) -> Option<SeriesId> {
         let (at, hash) = self.hash(series);
         let mut shard = self.write(at);
         let Some(place) = shard.find(hash, series) else {
@@ -124,7 +124,7 @@ impl SeriesTable {
 
     /// The ID of a series. Adds it if it is new, without counting it. `None` when the table is
     /// full.
-    pub fn intern(&self, series: &[u8]) -> Option<SeriesId> {
+    pub(crate) fn intern(&self, series: &[u8]) -> Option<SeriesId> {
         let (at, hash) = self.hash(series);
         let mut shard = self.write(at);
         let place = shard.find(hash, series);
@@ -165,7 +165,7 @@ impl SeriesTable {
     }
 
     /// The ID in another table of a series in this one; `None` when the other is full.
-    pub fn id_in(&self, other: &Self, id: SeriesId) -> Option<SeriesId> {
+    pub(crate) fn id_in(&self, other: &Self, id: SeriesId) -> Option<SeriesId> {
         // Copied: no lock of a table is held while another table's lock is taken.
         let series: SmallVec<[u8; 128]> = self.with(id, SmallVec::from_slice);
         other.intern(&series)

@@ -2,7 +2,7 @@
 
 /// Appends a number: 1 byte below 128, at most 10.
 #[inline]
-pub fn put_varint(to: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn put_varint(to: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         to.push(number.to_le_bytes()[0] | 0x80);
         number >>= 7;

@@ -165,7 +165,7 @@ impl App {
     }
 
     /// Reads the number of counts that are merged and neither accepted nor dropped.
-    pub fn pending_counts(&self) -> impl Fn() -> u64 + Send + 'static {
+    pub(crate) fn pending_counts(&self) -> impl Fn() -> u64 + Send + 'static {
         let aggregator = Arc::clone(&self.engine.aggregator);
         move || aggregator.pending.counts()
     }

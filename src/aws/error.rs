@@ -119,7 +119,7 @@ impl AwsErrorKind {
     }
 
     /// Whether the caller is rejected, whatever it asks for.
-    pub fn is_of_caller(self) -> bool {
+    pub(crate) fn is_of_caller(self) -> bool {
         matches!(
             self,
             Self::Denied | Self::Credentials | Self::Role | Self::Expired | Self::Signature
@@ -205,7 +205,7 @@ impl AwsError {
 
     /// Replaces the advice by a more precise one.
     #[must_use]
-    pub fn advise(self, advice: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn advise(self, advice: impl Into<Cow<'static, str>>) -> Self {
         Self { advice: advice.into(), ..self }
     }
 }

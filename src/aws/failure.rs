@@ -58,7 +58,7 @@ impl CallFailure {
 
     /// Whether a retry of the same call cannot succeed.
     #[must_use]
-    pub fn is_final(&self) -> bool {
+    pub(crate) fn is_final(&self) -> bool {
         matches!(self, Self::Invalid(_) | Self::Entry(_))
     }
 }

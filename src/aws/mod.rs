@@ -8,10 +8,12 @@ mod error;
 mod failure;
 mod stream;
 
-pub use calls::{CallLimits, calls};
+pub(crate) use calls::CallLimits;
+pub use calls::calls;
 pub use environment::{AwsEnvironment, assume_role};
-pub use error::{AwsError, AwsErrorKind, EntryError};
-pub use failure::CallFailure;
+pub use error::AwsError;
+pub(crate) use error::{AwsErrorKind, EntryError};
+pub(crate) use failure::CallFailure;
 pub use stream::Stream;
 
 /// Connect timeout, except for CloudWatch, which has a key for it.

@@ -67,7 +67,7 @@ impl Compiler {
     ///
     /// # Errors
     /// The text is invalid.
-    pub fn compile(
+    pub(crate) fn compile(
         &self,
         name: &str,
         text: &str,

@@ -96,7 +96,7 @@ impl Document {
 
     /// Whether it can report changes.
     #[must_use]
-    pub fn reports_changes(&self) -> bool {
+    pub(crate) fn reports_changes(&self) -> bool {
         match self {
             Self::Fixed { .. } | Self::Env(_) => false,
             Self::File(file) => file.reports_changes(),

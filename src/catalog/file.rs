@@ -36,7 +36,7 @@ enum FileVersion {
 impl FileDocument {
     /// A file that people change, and that is read on request.
     #[must_use]
-    pub fn read_only(path: PathBuf) -> Self {
+    pub(crate) fn read_only(path: PathBuf) -> Self {
         Self { path, may_be_absent: false, reports_changes: false, seen: Arc::default() }
     }
 
@@ -68,7 +68,7 @@ impl FileDocument {
 
     /// Whether it can report changes.
     #[must_use]
-    pub fn reports_changes(&self) -> bool {
+    pub(crate) fn reports_changes(&self) -> bool {
         self.reports_changes
     }
 
@@ -107,7 +107,7 @@ impl FileDocument {
     ///
     /// # Errors
     /// The directory is not writable.
-    pub fn try_lock(&self) -> Result<Option<File>, WriteError> {
+    pub(crate) fn try_lock(&self) -> Result<Option<File>, WriteError> {
         let failed = |error: io::Error| WriteError::Failed(self.failure(&error));
         let mut options = private::options();
         options.create(true).truncate(false).write(true);

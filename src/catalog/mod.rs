@@ -25,11 +25,11 @@ use crate::offload::offload;
 use crate::rules::RuleSet;
 use crate::telemetry::{LogLimiter, Metrics, Reload};
 
-pub use compiler::{Compiled, Compiler, DefinitionsError};
-pub use document::Document;
-pub use error::{DocumentError, WriteError};
-pub use file::FileDocument;
-pub use remote::Remote;
+pub(crate) use compiler::{Compiled, Compiler, DefinitionsError};
+pub(crate) use document::Document;
+pub(crate) use error::WriteError;
+pub(crate) use file::FileDocument;
+pub(crate) use remote::Remote;
 
 /// Reloads and changes definitions while the daemon runs. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -92,7 +92,7 @@ impl Catalog {
 
     /// The active rules.
     #[must_use]
-    pub fn in_force(&self) -> Arc<Definitions> {
+    pub(crate) fn in_force(&self) -> Arc<Definitions> {
         self.0.in_force.load_full()
     }
 
@@ -178,7 +178,7 @@ impl Catalog {
     }
 
     /// Like [`Catalog::reload`], and logs the outcome.
-    pub async fn reload_and_log(&self) {
+    pub(crate) async fn reload_and_log(&self) {
         match self.reload().await {
             Ok(true) => tracing::info!("definitions reloaded"),
             Ok(false) => tracing::info!("definitions are unchanged"),

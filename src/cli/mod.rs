@@ -25,7 +25,7 @@ use clap::Parser;
 
 pub use args::{Args, Command};
 pub use exit::{Exit, exit_code};
-pub use summary::Summary;
+pub(crate) use summary::Summary;
 
 /// Runs the command that the process was started with.
 #[must_use]

@@ -12,7 +12,7 @@ use crate::pipeline::Tally;
 /// Totals. Two identities hold: `events = matched + unmatched + unrouted`, and
 /// `destination_matches = counts +` the sum of `dropped`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Summary {
+pub(crate) struct Summary {
     pub events: u64,
     pub matched: u64,
     pub unmatched: u64,
@@ -39,7 +39,7 @@ impl Summary {
     /// The totals of a tally and of the counted lines. `lines` are sorted, so the minutes of a
     /// series are adjacent.
     #[must_use]
-    pub fn new(tally: &Tally, lines: &[Line]) -> Self {
+    pub(crate) fn new(tally: &Tally, lines: &[Line]) -> Self {
         let same_series = |a: &Line, b: &Line| {
             let (a, b) = (&a.series, &b.series);
             a.namespace == b.namespace && a.metric == b.metric && a.dimensions == b.dimensions
@@ -67,7 +67,7 @@ impl Summary {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn write(&self, path: &Path) -> anyhow::Result<()> {
+    pub(crate) fn write(&self, path: &Path) -> anyhow::Result<()> {
         write_line(self, path)
     }
 }

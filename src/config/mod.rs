@@ -27,11 +27,14 @@ mod words;
 
 pub use access_key::AccessKey;
 pub use acknowledge::Acknowledge;
-pub use load::{Loaded, load};
+pub(crate) use load::Loaded;
+pub use load::load;
 pub use reference::{example_file, markdown_table};
 pub use sections::{
-    Ambiguous, ApiAuth, ApiKey, BucketOwner, CloudWatchConfig, Config, DeadLettersConfig,
-    DedupeConfig, DefinitionsSource, FirehoseConfig, JournalConfig, LimitsConfig, ListenConfig,
-    Publish, SesApiConfig, ShutdownConfig, SignatureVersion, SnsConfig, SqsConfig, TelemetryConfig,
+    Ambiguous, ApiAuth, ApiKey, Config, DefinitionsSource, Publish, SignatureVersion, SqsConfig,
     TimestampSource, TopicArn, Unread,
+};
+pub(crate) use sections::{
+    BucketOwner, CloudWatchConfig, DeadLettersConfig, DedupeConfig, FirehoseConfig, JournalConfig,
+    LimitsConfig, ListenConfig, SesApiConfig, ShutdownConfig, SnsConfig, TelemetryConfig,
 };

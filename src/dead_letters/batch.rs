@@ -51,7 +51,7 @@ impl DeadLetterBatch {
     /// something other than events, which must not leak into dead letters. The object keeps its
     /// content.
     #[must_use]
-    pub fn locations_only(self) -> Self {
+    pub(crate) fn locations_only(self) -> Self {
         Self { locations_only: true, ..self }
     }
 

@@ -17,7 +17,7 @@ use crate::ses::EventType;
 
 /// How extensions are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extensions {
+pub(crate) enum Extensions {
     /// As in the document.
     Shown,
     /// As in SES, without extensions.
@@ -45,7 +45,7 @@ struct ConfigurationSetJson<'a> {
 /// An event destination in the shape of the SES v2 API.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct EventDestinationJson<'a> {
+pub(crate) struct EventDestinationJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
     enabled: bool,
@@ -92,7 +92,7 @@ struct DimensionJson<'a> {
 }
 
 /// The text of a document that does not exist yet.
-pub const EMPTY_DOCUMENT: &str = "{\"ConfigurationSets\": []}\n";
+pub(crate) const EMPTY_DOCUMENT: &str = "{\"ConfigurationSets\": []}\n";
 
 /// The definitions document, including extensions, formatted for people.
 ///
@@ -120,7 +120,7 @@ fn set(set: &ConfigurationSet) -> ConfigurationSetJson<'_> {
 
 impl<'a> EventDestinationJson<'a> {
     #[must_use]
-    pub fn new(destination: &'a EventDestination, extensions: Extensions) -> Self {
+    pub(crate) fn new(destination: &'a EventDestination, extensions: Extensions) -> Self {
         let EventDestination { name, enabled, matching_event_types, destination } = destination;
         Self {
             name: Some(name),
@@ -132,7 +132,7 @@ impl<'a> EventDestinationJson<'a> {
 
     /// As in requests, which have the name elsewhere.
     #[must_use]
-    pub fn without_name(self) -> Self {
+    pub(crate) fn without_name(self) -> Self {
         Self { name: None, ..self }
     }
 }
@@ -183,7 +183,7 @@ fn dimension(dimension: &Dimension) -> DimensionJson<'_> {
 impl ValueSource {
     /// As in version 1 of the API and `CloudFormation`.
     #[must_use]
-    pub const fn v1_name(self) -> &'static str {
+    pub(crate) const fn v1_name(self) -> &'static str {
         match self {
             Self::MessageTag => "messageTag",
             Self::EmailHeader => "emailHeader",

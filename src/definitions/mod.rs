@@ -10,17 +10,23 @@ mod model;
 mod target;
 mod validate;
 
-pub use export::{ExportFormat, Exported, export};
-pub use import::{ImportError, import};
-pub use json::{EMPTY_DOCUMENT, EventDestinationJson, Extensions, to_document};
-pub use model::{
-    ANY_CONFIGURATION_SET, CloudWatchDestination, ConfigurationSet, Definitions, Destination,
-    Dimension, EVENT_DESTINATIONS_MAX, EventDestination, OnInvalidValue, SetOptions, ValueSource,
-    is_dimension_value, is_dimension_value_byte,
+pub(crate) use export::Exported;
+pub use export::{ExportFormat, export};
+
+pub use import::import;
+pub use json::to_document;
+pub(crate) use json::{EMPTY_DOCUMENT, EventDestinationJson, Extensions};
+pub(crate) use model::{
+    ANY_CONFIGURATION_SET, EVENT_DESTINATIONS_MAX, SetOptions, ValueSource, is_dimension_value,
 };
-pub use target::{Arn, Target, TargetKind};
+pub use model::{
+    CloudWatchDestination, ConfigurationSet, Definitions, Destination, Dimension, EventDestination,
+    OnInvalidValue,
+};
+pub use target::Arn;
+pub(crate) use target::{Target, TargetKind};
 pub use validate::{
-    DOCUMENT_BYTES_MAX, DestinationExtensions, Reading, RequestFault, RequestedDestination,
-    event_destination_name_refusal, namespace_fault, quote_name, read, read_destination,
+    DOCUMENT_BYTES_MAX, Reading, RequestFault, namespace_fault, read, read_destination,
     read_destination_extensions, read_object, read_options, read_set, read_set_extensions,
 };
+pub(crate) use validate::{DestinationExtensions, event_destination_name_refusal, quote_name};

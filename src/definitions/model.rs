@@ -12,7 +12,7 @@ use crate::ses::EventTypeSet;
 
 /// The name of the set for events of every set that is not listed. An extension: SES does not allow
 /// this name, so it cannot hide a set of an account.
-pub const ANY_CONFIGURATION_SET: &str = "*";
+pub(crate) const ANY_CONFIGURATION_SET: &str = "*";
 
 /// The longest dimension name and dimension value that SES allows.
 /// <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_CloudWatchDimensionConfiguration.html>,
@@ -21,7 +21,7 @@ pub(super) const DIMENSION_LENGTH_MAX: usize = 255;
 
 /// The maximum number of event destinations of a configuration set.
 /// <https://docs.aws.amazon.com/ses/latest/dg/quotas.html>, 2026-11-21.
-pub const EVENT_DESTINATIONS_MAX: usize = 10;
+pub(crate) const EVENT_DESTINATIONS_MAX: usize = 10;
 
 /// A whole definitions document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -115,7 +115,7 @@ pub enum OnInvalidValue {
 
 /// Whether a value matches `[A-Za-z0-9_.@-]{1,255}`. SES publishes no other values.
 #[must_use]
-pub fn is_dimension_value(value: &[u8]) -> bool {
+pub(crate) fn is_dimension_value(value: &[u8]) -> bool {
     (1..=DIMENSION_LENGTH_MAX).contains(&value.len())
         && value.iter().all(|byte| DIMENSION_VALUE_BYTES[usize::from(*byte)])
 }
@@ -132,7 +132,7 @@ const DIMENSION_VALUE_BYTES: [bool; 256] = {
 
 /// Whether a byte is allowed in a dimension value.
 #[must_use]
-pub const fn is_dimension_value_byte(byte: u8) -> bool {
+pub(crate) const fn is_dimension_value_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'@' | b'-')
 }
 

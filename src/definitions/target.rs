@@ -67,7 +67,7 @@ impl TargetKind {
 
     /// The pattern of its ARN, for messages.
     #[must_use]
-    pub fn arn_shape(self) -> String {
+    pub(crate) fn arn_shape(self) -> String {
         let (service, before, ..) = self.shape();
         format!("arn:aws:{service}:REGION:ACCOUNT:{before}NAME")
     }

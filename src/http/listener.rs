@@ -102,14 +102,14 @@ impl Listener {
 
     /// Counts and logs the connections that it closes.
     #[must_use]
-    pub fn with_metrics(mut self, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn with_metrics(mut self, metrics: Arc<Metrics>) -> Self {
         self.reporter = Some(Arc::new(CloseReporter::new(metrics)));
         self
     }
 
     /// Enables TLS, if a certificate is configured.
     #[must_use]
-    pub fn with_tls(mut self, tls: Option<ListenerTls>) -> Self {
+    pub(crate) fn with_tls(mut self, tls: Option<ListenerTls>) -> Self {
         self.tls = tls;
         self
     }
@@ -126,7 +126,7 @@ impl Listener {
     ///
     /// # Errors
     /// The error of the system.
-    pub fn moved_here(self) -> io::Result<Self> {
+    pub(crate) fn moved_here(self) -> io::Result<Self> {
         let socket = TcpListener::from_std(self.socket.into_std()?)?;
         Ok(Self { socket, ..self })
     }

@@ -17,9 +17,9 @@ use axum::http::StatusCode;
 use axum::routing::get;
 
 pub(crate) use admin::{Admin, AdminAccess, admin_router};
+pub(crate) use client::{ClientResponse, ClientTlsError};
 pub use client::{
-    ClientResponse, ClientTlsError, HttpClient, HttpClientError, HttpClientSettings,
-    ResponseLimits, system_roots, trust,
+    HttpClient, HttpClientError, HttpClientSettings, ResponseLimits, system_roots, trust,
 };
 pub(crate) use fd_limit::connections_within;
 pub(crate) use listener::Peer;

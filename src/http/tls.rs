@@ -281,7 +281,7 @@ impl TlsShared {
 
 impl ListenerTls {
     /// An acceptor for one connection.
-    pub fn acceptor(&self) -> TlsAcceptor {
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
         let configs = self.tls.0.in_use.load();
         let config = if self.asks_clients { &configs.with_clients } else { &configs.open };
         TlsAcceptor::from(Arc::clone(config))

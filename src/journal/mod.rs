@@ -49,7 +49,7 @@ use writer::{WriteOrder, Writer};
 
 /// Accepts records. Shared by all tasks that count and publish.
 #[derive(Debug)]
-pub struct Journal {
+pub(crate) struct Journal {
     orders: mpsc::Sender<WriteOrder>,
     next_call: AtomicU64,
 }
@@ -236,7 +236,7 @@ impl Journal {
     ///
     /// # Errors
     /// The record may not be on disk: the disk is full or fails.
-    pub async fn delta(
+    pub(crate) async fn delta(
         &self,
         ids: &[RequestId],
         at_ms: i64,
@@ -260,7 +260,7 @@ impl Journal {
     ///
     /// # Errors
     /// As for [`Journal::delta`]; the call must not be sent.
-    pub async fn call(&self, counts: &[(Key, u64)]) -> Result<u64, JournalError> {
+    pub(crate) async fn call(&self, counts: &[(Key, u64)]) -> Result<u64, JournalError> {
         let call = self.next_call.fetch_add(1, Ordering::Relaxed);
         let layouts = layouts_of(counts.iter().map(|(key, _)| &**key));
         self.write(&Record::Call { call, counts: RecordCount::list(counts) }, layouts).await?;
@@ -268,12 +268,12 @@ impl Journal {
     }
 
     /// Records the verdict on a call. It reaches the disk some time later.
-    pub async fn verdict(&self, call: u64, verdict: Verdict) {
+    pub(crate) async fn verdict(&self, call: u64, verdict: Verdict) {
         self.note(&Record::Verdict { call, verdict }, Vec::new()).await;
     }
 
     /// Records counts that were dropped without a call. It reaches the disk some time later.
-    pub async fn given_up(&self, counts: &[(Key, u64)]) {
+    pub(crate) async fn given_up(&self, counts: &[(Key, u64)]) {
         let layouts = layouts_of(counts.iter().map(|(key, _)| &**key));
         self.note(&Record::GivenUp { counts: RecordCount::list(counts) }, layouts).await;
     }
@@ -282,18 +282,18 @@ impl Journal {
     ///
     /// # Errors
     /// They are not: the verdicts are lost with the process.
-    pub async fn flush(&self) -> Result<(), JournalError> {
+    pub(crate) async fn flush(&self) -> Result<(), JournalError> {
         self.order(Vec::new(), Vec::new()).await
     }
 
     /// Whether the writer has ended, so that nothing is written any more.
     #[must_use]
-    pub fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.orders.is_closed()
     }
 
     /// Waits until the writer has ended.
-    pub async fn ended(&self) {
+    pub(crate) async fn ended(&self) {
         self.orders.closed().await;
     }
 

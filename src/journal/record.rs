@@ -141,7 +141,7 @@ pub(crate) struct KnownEvents<'b> {
 
 /// The outcome of a call.
 #[derive(Clone, Copy, Debug, Decode, Encode, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     #[n(0)]
     Accepted,
     /// Dropped for a counted reason.

@@ -68,14 +68,14 @@ impl Batch {
 
     /// Drops series that the merge would drop because of the hour's limit.
     #[must_use]
-    pub fn guarded(mut self, guard: Option<SeriesGuard>) -> Self {
+    pub(crate) fn guarded(mut self, guard: Option<SeriesGuard>) -> Self {
         self.guard = guard.map(Box::new);
         self
     }
 
     /// Whether each event needs memory, even if its key is known.
     #[must_use]
-    pub fn keeps_events(&self) -> bool {
+    pub(crate) fn keeps_events(&self) -> bool {
         self.filter.is_some() || self.forwards.is_some()
     }
 
@@ -115,12 +115,12 @@ impl Batch {
 
     /// The first duplicate that was removed.
     #[must_use]
-    pub fn duplicate_sample(&self) -> Option<&DuplicateSample> {
+    pub(crate) fn duplicate_sample(&self) -> Option<&DuplicateSample> {
         self.filter.as_ref()?.sample()
     }
 
     /// Clears the batch, to read the request again without some events.
-    pub fn leave_out(&mut self, duplicates: Duplicates) {
+    pub(crate) fn leave_out(&mut self, duplicates: Duplicates) {
         self.clear();
         self.letters = None;
         self.forwards = self.forwards.take().map(|_| Forwards::default());
@@ -131,7 +131,7 @@ impl Batch {
 
     /// Adds the counts of a batch that follows this one, with the same rules. Both must read files,
     /// in which no duplicates are removed. The other batch is emptied and keeps its memory.
-    pub fn absorb(&mut self, other: &mut Self) {
+    pub(crate) fn absorb(&mut self, other: &mut Self) {
         if self.delta.is_empty() {
             std::mem::swap(&mut self.delta, &mut other.delta);
         }

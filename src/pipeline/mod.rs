@@ -11,5 +11,7 @@ mod dedupe;
 mod tally;
 
 pub use batch::{Batch, Times};
-pub use dedupe::{DedupeSettings, DuplicateFilter, Duplicates, Reservation};
-pub use tally::{Lateness, Tally};
+pub(crate) use dedupe::Reservation;
+pub use dedupe::{DedupeSettings, DuplicateFilter, Duplicates};
+
+pub use tally::Tally;

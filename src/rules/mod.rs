@@ -8,7 +8,5 @@ mod layout;
 mod rule_set;
 
 pub use layout::{Layout, LayoutId, Layouts};
-pub use rule_set::{
-    Action, InvalidValue, MetricRule, Resolved, Route, Rule, RuleDimension, RuleSet, SetRules,
-    ValueOrigin,
-};
+pub use rule_set::{Action, RuleSet};
+pub(crate) use rule_set::{InvalidValue, MetricRule, Route, Rule, RuleDimension, ValueOrigin};

@@ -71,7 +71,7 @@ pub struct RuleDimension {
 
 /// The origin of a dimension value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ValueOrigin {
+pub(crate) enum ValueOrigin {
     Event,
     DefaultForMissing,
     DefaultForBlank,
@@ -80,11 +80,11 @@ pub enum ValueOrigin {
 }
 
 /// A dimension value, or the text that is not valid as one.
-pub type Resolved<'a> = Result<(Cow<'a, [u8]>, ValueOrigin), InvalidValue<'a>>;
+pub(crate) type Resolved<'a> = Result<(Cow<'a, [u8]>, ValueOrigin), InvalidValue<'a>>;
 
 /// A text that is not a valid dimension value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InvalidValue<'a>(pub &'a [u8]);
+pub(crate) struct InvalidValue<'a>(pub &'a [u8]);
 
 /// The route of an event.
 #[derive(Clone, Copy, Debug)]
@@ -204,7 +204,7 @@ fn value_kind(source: ValueSource) -> ValueKind {
 
 impl SetRules {
     /// The enabled destinations that receive events of this type.
-    pub fn matching(&self, event_type: EventType) -> impl Iterator<Item = &Rule> {
+    pub(crate) fn matching(&self, event_type: EventType) -> impl Iterator<Item = &Rule> {
         self.rules.iter().filter(move |rule| rule.event_types.contains(event_type))
     }
 }
@@ -253,7 +253,11 @@ impl MetricRule {
     ///
     /// # Errors
     /// The invalid text for which SES would drop the datum.
-    pub fn resolve<'a>(&'a self, dimension: &'a RuleDimension, event: &Event<'a>) -> Resolved<'a> {
+    pub(crate) fn resolve<'a>(
+        &'a self,
+        dimension: &'a RuleDimension,
+        event: &Event<'a>,
+    ) -> Resolved<'a> {
         // Only Click events have link tags.
         let text = match dimension.source {
             ValueSource::LinkTag if event.event_type != EventType::Click => None,

@@ -109,7 +109,7 @@ fn depth(json: &[u8]) -> usize {
 ///
 /// # Errors
 /// Both results, if they differ.
-pub fn restarts(text: &[u8], interest: &Interest) -> Result<(), String> {
+pub(crate) fn restarts(text: &[u8], interest: &Interest) -> Result<(), String> {
     let read = |forgetful| {
         let mut log = Log { interest, seen: Vec::new() };
         let mut progress = Progress::default();

@@ -21,7 +21,7 @@ pub struct Gunzipped {
 
 /// Whether bytes start like gzip (RFC 1952 section 2.3.1).
 #[must_use]
-pub fn is_gzip(bytes: &[u8]) -> bool {
+pub(crate) fn is_gzip(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0x1f, 0x8b])
 }
 
@@ -76,14 +76,14 @@ fn len_of_one_member(bytes: &[u8]) -> Option<usize> {
 /// Always reads in steps of the same size: of a broken stream the failing step is lost, and which
 /// one that is must not depend on the reader.
 #[derive(Debug)]
-pub struct GzipReader<R>(BufReader<MultiGzDecoder<R>>);
+pub(crate) struct GzipReader<R>(BufReader<MultiGzDecoder<R>>);
 
 // === impl GzipReader ===
 
 impl<R: BufRead> GzipReader<R> {
     const STEP: usize = 16 << 10;
 
-    pub fn new(gzip: R) -> Self {
+    pub(crate) fn new(gzip: R) -> Self {
         Self(BufReader::with_capacity(Self::STEP, MultiGzDecoder::new(gzip)))
     }
 }

@@ -22,21 +22,29 @@ mod stream;
 mod work;
 
 pub use envelope::delivery::{FirehoseRequest, Unusual, read_request};
-pub use envelope::path::{Path, Wrapping};
-pub use envelope::text::VALIDATION_NOTICE;
+pub use envelope::path::Path;
+pub(crate) use envelope::path::Wrapping;
+#[cfg(test)]
+pub(crate) use envelope::text::VALIDATION_NOTICE;
 pub use envelope::unwrap::{read_all, read_record};
 pub use envelope::visitor::{NonEvent, Visitor};
-pub use event::event_type::{EventType, EventTypeSet};
+pub use event::Event;
+pub(crate) use event::TimeOrigin;
+pub use event::event_type::EventType;
+pub(crate) use event::event_type::EventTypeSet;
 pub use event::identity::Fingerprint;
-pub use event::interest::{Interest, InterestBuilder, Slot, ValueKind};
+pub use event::interest::Interest;
+pub(crate) use event::interest::{InterestBuilder, Slot, ValueKind};
 pub use event::time::{self, Minute};
-pub use event::{Event, TimeOrigin};
-pub use gunzip::{Gunzipped, GzipReader, gunzip, is_gzip};
+pub use gunzip::gunzip;
+pub(crate) use gunzip::{GzipReader, is_gzip};
 pub use json::raw::Text;
-pub use json::step::VALUE_BYTES_MAX;
-pub use stream::blocks::{Block, Blocks, TextEnd};
-pub use stream::reader::Reader;
-pub use stream::scan::Scan;
+pub(crate) use json::step::VALUE_BYTES_MAX;
+#[cfg(test)]
+pub(crate) use stream::blocks::TextEnd;
+pub(crate) use stream::blocks::{Block, Blocks};
+pub(crate) use stream::reader::Reader;
+pub(crate) use stream::scan::Scan;
 
 #[cfg(test)]
 mod tests;

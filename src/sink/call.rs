@@ -195,7 +195,7 @@ impl Call {
 
     /// Splits the call into two halves.
     #[must_use]
-    pub fn halves(mut self) -> (Self, Self) {
+    pub(crate) fn halves(mut self) -> (Self, Self) {
         let places = self.places.split_off(self.len() / 2);
         let second = Self { batch: Arc::clone(&self.batch), places };
         (self, second)
@@ -219,7 +219,7 @@ impl Call {
 
     /// The contents as keys and counts.
     #[must_use]
-    pub fn keyed(&self) -> Vec<(Key, u64)> {
+    pub(crate) fn keyed(&self) -> Vec<(Key, u64)> {
         let table = &self.batch.counts.table;
         let keyed = |entry: &Entry| {
             let key = |series: &[u8]| key_of(series, entry.key.minute());

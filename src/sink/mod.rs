@@ -18,9 +18,9 @@ use std::future::Future;
 
 use crate::aggregate::SeriesMinute;
 
-pub use call::{Call, Packed, PublishBatch, pack};
-pub use own::OwnTotals;
-pub use publisher::{Publisher, PublisherSettings};
+pub use call::{Call, PublishBatch, pack};
+pub(crate) use own::OwnTotals;
+pub(crate) use publisher::{Publisher, PublisherSettings};
 
 /// One datum: a series, a minute and an amount.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,7 +65,7 @@ pub enum Culprit {
 }
 
 /// Accepts calls and attempts each once.
-pub trait MetricSink: Send + Sync + 'static {
+pub(crate) trait MetricSink: Send + Sync + 'static {
     /// Sends datums of one namespace: at most 1000, and 1 MB.
     fn put(
         &self,

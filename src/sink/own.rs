@@ -32,7 +32,7 @@ const SPAN: Duration = Duration::from_mins(1);
 
 /// Publishes totals under their own namespace.
 #[derive(Debug)]
-pub struct OwnTotals {
+pub(crate) struct OwnTotals {
     namespace: Arc<str>,
     metrics: Arc<Metrics>,
     clock: Clock,
@@ -43,12 +43,12 @@ pub struct OwnTotals {
 
 impl OwnTotals {
     #[must_use]
-    pub fn new(namespace: &str, metrics: Arc<Metrics>, clock: Clock) -> Self {
+    pub(crate) fn new(namespace: &str, metrics: Arc<Metrics>, clock: Clock) -> Self {
         Self { namespace: namespace.into(), metrics, clock, sent: [0; NAMES.len()] }
     }
 
     /// Publishes every minute, forever.
-    pub async fn run(&mut self, sink: &impl MetricSink) {
+    pub(crate) async fn run(&mut self, sink: &impl MetricSink) {
         let mut ticks = interval_at(Instant::now() + SPAN.mul_f64(fastrand::f64()), SPAN);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -60,7 +60,7 @@ impl OwnTotals {
 
     /// Publishes the increase since the last call once.
     #[expect(clippy::cast_precision_loss, reason = "exact to 2^53, beyond any count of a minute")]
-    pub async fn publish(&mut self, sink: &impl MetricSink) {
+    pub(crate) async fn publish(&mut self, sink: &impl MetricSink) {
         let totals = self.totals();
         let minute = Minute::of_ms(self.clock.now_ms());
         let datums: Vec<_> = NAMES

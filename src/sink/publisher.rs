@@ -31,7 +31,7 @@ use crate::telemetry::{DoubtCause, DropReason, LogLimiter, Metrics};
 
 /// Settings of a publisher.
 #[derive(Clone, Debug)]
-pub struct PublisherSettings {
+pub(crate) struct PublisherSettings {
     pub flush_interval: Duration,
     pub concurrency: usize,
     pub requests_per_second: u32,
@@ -47,7 +47,7 @@ const PANICS_MAX: u32 = 2;
 
 /// Publishes the counts of an aggregator. Cheap to clone.
 #[derive(Debug)]
-pub struct Publisher<S>(Arc<PublisherShared<S>>);
+pub(crate) struct Publisher<S>(Arc<PublisherShared<S>>);
 
 // === impl Publisher ===
 
@@ -59,7 +59,7 @@ impl<S> Clone for Publisher<S> {
 
 impl<S: MetricSink> Publisher<S> {
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         sink: S,
         aggregator: Arc<Aggregator>,
         metrics: Arc<Metrics>,
@@ -93,7 +93,7 @@ impl<S: MetricSink> Publisher<S> {
 
     /// Flushes periodically until `stop`; then flushes once more and works until nothing is left.
     /// The caller bounds the time this takes, and reads [`Publisher::left`] afterwards.
-    pub async fn run(&self, stop: impl Future<Output = ()>) {
+    pub(crate) async fn run(&self, stop: impl Future<Output = ()>) {
         // A random phase, so that daemons that started together do not flush together; in the second
         // half of the interval, so that the first flush never comes right after the start.
         let phase = self.0.flush_interval.mul_f64(0.5 + fastrand::f64() / 2.0);
@@ -135,18 +135,18 @@ impl<S: MetricSink> Publisher<S> {
     }
 
     /// Publishes now, and from now on without waiting for retries or the flush interval.
-    pub fn expedite(&self) {
+    pub(crate) fn expedite(&self) {
         self.0.expedite.cancel();
     }
 
     /// Flushes before the interval is over.
-    pub fn flush_now(&self) {
+    pub(crate) fn flush_now(&self) {
         self.0.flush_now.notify_one();
     }
 
     /// Waits, while [`Publisher::run`] runs, until all merged counts are settled, however long
     /// CloudWatch is unavailable.
-    pub async fn settled(&self) {
+    pub(crate) async fn settled(&self) {
         loop {
             let ended = self.0.epoch_ended.notified();
             if self.is_idle() {
@@ -180,7 +180,7 @@ impl<S: MetricSink> Publisher<S> {
 
     /// The first merge (Unix milliseconds) of the oldest unsettled epoch.
     #[must_use]
-    pub fn first_merge_ms(&self) -> Option<i64> {
+    pub(crate) fn first_merge_ms(&self) -> Option<i64> {
         let queues = self.0.queues();
         let oldest = queues.values().filter_map(NamespaceQueue::first_merge_ms).min();
         oldest.into_iter().chain(self.0.aggregator.first_merge_ms()).min()
@@ -188,36 +188,36 @@ impl<S: MetricSink> Publisher<S> {
 
     /// The merged counts that are neither accepted nor dropped. Seals the active epoch.
     #[must_use]
-    pub fn left(&self) -> Vec<Line> {
+    pub(crate) fn left(&self) -> Vec<Line> {
         self.0.seal();
         let left: Vec<_> = self.0.queues().values().flat_map(NamespaceQueue::left).collect();
         lines_of(&left, self.0.aggregator.layouts())
     }
 
     /// Waits until the work on an epoch has panicked.
-    pub async fn panicked(&self) {
+    pub(crate) async fn panicked(&self) {
         self.0.panicked.cancelled().await;
     }
 
     #[must_use]
-    pub fn has_panicked(&self) -> bool {
+    pub(crate) fn has_panicked(&self) -> bool {
         self.0.panicked.is_cancelled()
     }
 
     /// Waits until an epoch ends after this call.
-    pub fn epoch_ended(&self) -> Notified<'_> {
+    pub(crate) fn epoch_ended(&self) -> Notified<'_> {
         self.0.epoch_ended.notified()
     }
 
     /// Where the calls go.
     #[must_use]
-    pub fn sink(&self) -> &S {
+    pub(crate) fn sink(&self) -> &S {
         &self.0.sink
     }
 
     /// Whether no counts are in flight or waiting, including in the active epoch.
     #[must_use]
-    pub fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.0.aggregator.pending.entries() == 0
             && self.0.queues().values().all(NamespaceQueue::is_idle)
     }

@@ -55,7 +55,7 @@ impl Generator {
         clippy::cast_possible_truncation,
         reason = "a count of events and a span of milliseconds are far below 2^53"
     )]
-    pub fn next_ms(&self) -> i64 {
+    pub(crate) fn next_ms(&self) -> i64 {
         let spacing = 1000.0 / self.profile.events_per_second.max(f64::MIN_POSITIVE);
         self.profile.start_ms + (self.published as f64 * spacing) as i64
     }

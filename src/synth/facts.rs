@@ -43,7 +43,7 @@ impl FactValue {
     }
 
     /// Empty, or only JSON white space.
-    pub fn is_blank(&self) -> bool {
+    pub(crate) fn is_blank(&self) -> bool {
         self.text().bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
     }
 }

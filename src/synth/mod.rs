@@ -24,12 +24,14 @@ mod truth;
 mod words;
 mod wrap;
 
-pub use event::{Generator, SynthEvent};
-pub use facts::{FactValue, Facts};
+pub use event::Generator;
+
+pub use facts::Facts;
 pub use mix::Mix;
 pub use profile::Profile;
-pub use stream::{EventStream, StreamOptions, stream};
-pub use summary::TruthSummary;
+
+pub use stream::{StreamOptions, stream};
+
 pub use truth::{DatumKey, Truth};
 
 pub use wrap::{SynthWrapping, firehose_body};

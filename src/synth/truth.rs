@@ -104,7 +104,7 @@ impl Truth {
     }
 
     /// Counts one value that is not an event.
-    pub fn add_non_event(&mut self, other: NonEvent) {
+    pub(crate) fn add_non_event(&mut self, other: NonEvent) {
         match other {
             NonEvent::Malformed => self.tally.malformed += 1,
             NonEvent::Foreign => self.tally.foreign += 1,

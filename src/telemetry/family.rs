@@ -29,7 +29,7 @@ impl<L: Label> Family<L> {
     }
 
     /// Adds one to the counter of one value.
-    pub fn increment(&self, label: L) {
+    pub(crate) fn increment(&self, label: L) {
         self.add(label, 1);
     }
 

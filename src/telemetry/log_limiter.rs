@@ -10,7 +10,7 @@ use crate::rate_limiter::RateLimiter;
 
 /// Allows one line in each interval.
 #[derive(Debug)]
-pub struct LogLimiter {
+pub(crate) struct LogLimiter {
     lines: Mutex<RateLimiter>,
     metrics: Arc<Metrics>,
 }
@@ -19,12 +19,12 @@ pub struct LogLimiter {
 
 impl LogLimiter {
     #[must_use]
-    pub fn new(span: Duration, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(span: Duration, metrics: Arc<Metrics>) -> Self {
         Self { lines: Mutex::new(RateLimiter::new(span, 1)), metrics }
     }
 
     /// Whether a line may be written now. If not, it is counted as suppressed.
-    pub fn allow(&self) -> bool {
+    pub(crate) fn allow(&self) -> bool {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let is_allowed = lines.allows(Instant::now());
         if !is_allowed {

@@ -26,7 +26,7 @@ pub enum LogFormat {
 /// Installs the subscriber of this process. A second call has no effect.
 ///
 /// `filter`: such as `info` or `warn,postmeter=debug`; an invalid one is treated as `info`.
-pub fn init_logs(filter: &str, format: LogFormat) {
+pub(crate) fn init_logs(filter: &str, format: LogFormat) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let terminal = std::io::stderr().is_terminal();
     let json = match format {

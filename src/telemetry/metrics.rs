@@ -183,7 +183,7 @@ metrics! {
 
 /// State that is read when a client requests the metrics.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Gauges {
+pub(crate) struct Gauges {
     pub in_flight_requests: u64,
     pub in_flight_bytes: u64,
     pub sqs_messages_held: u64,
@@ -204,7 +204,7 @@ const DURATION_BOUNDS: [f64; 12] =
 
 /// Upper bounds of the lateness buckets, in seconds: from "at once" to the two weeks after which
 /// CloudWatch accepts nothing.
-pub const LATENESS_BOUNDS: [f64; 12] = [
+pub(crate) const LATENESS_BOUNDS: [f64; 12] = [
     1.0,
     5.0,
     15.0,
@@ -260,7 +260,7 @@ impl Metrics {
 
     /// All requests, and those that were rejected before the merge.
     #[must_use]
-    pub fn request_counts(&self) -> (u64, u64) {
+    pub(crate) fn request_counts(&self) -> (u64, u64) {
         let refused = RequestOutcome::ALL.iter().filter_map(|outcome| match outcome {
             RequestOutcome::Refused(_) => Some(self.requests.get(*outcome)),
             _ => None,
@@ -270,7 +270,7 @@ impl Metrics {
 
     /// The text that Prometheus scrapes.
     #[must_use]
-    pub fn render(&self, gauges: &Gauges) -> String {
+    pub(crate) fn render(&self, gauges: &Gauges) -> String {
         #[expect(clippy::cast_precision_loss, reason = "gauges of things held in memory")]
         for (gauge, value) in [
             (&self.in_flight_requests, gauges.in_flight_requests),
@@ -296,7 +296,7 @@ impl Metrics {
     }
 
     /// Maintenance that the histograms need every few minutes, even without scrapes.
-    pub fn upkeep(&self) {
+    pub(crate) fn upkeep(&self) {
         self.handle.run_upkeep();
     }
 }

@@ -15,15 +15,17 @@ mod process;
 mod total;
 
 pub use exposition::read_metrics;
-pub use family::Family;
-pub use labels::{
+
+pub(crate) use labels::{
     ApiOutcome, ApiRejection, CallOutcome, CertificateOutcome, CloseReason, DoubtCause, DropReason,
     ForwardOutcome, LetterOutcome, ObjectOutcome, RejectReason, Reload, RequestOutcome, Routing,
     SnsRejection, SubscriptionOutcome, TaskName, TlsReload, ValueClass,
 };
-pub use log_limiter::LogLimiter;
-pub use logs::{LogFormat, init_logs};
-pub use metric::{Metric, MetricKind};
-pub use metrics::{Gauges, LATENESS_BOUNDS, Metrics, markdown_table};
+pub(crate) use log_limiter::LogLimiter;
+pub(crate) use logs::{LogFormat, init_logs};
+pub use metric::Metric;
+
+pub(crate) use metrics::{Gauges, LATENESS_BOUNDS};
+pub use metrics::{Metrics, markdown_table};
 pub use process::Process;
 pub use total::Total;

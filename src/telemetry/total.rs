@@ -26,7 +26,7 @@ impl Total {
     }
 
     /// Raises the counter to a total that is kept elsewhere.
-    pub fn raise_to(&self, total: u64) {
+    pub(crate) fn raise_to(&self, total: u64) {
         let before = self.value.fetch_max(total, Ordering::Relaxed);
         self.counter.increment(total.saturating_sub(before));
     }

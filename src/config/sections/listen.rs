@@ -68,7 +68,7 @@ section! {
 impl ListenConfig {
     /// Whether only programs on this machine can reach the admin listener.
     #[must_use]
-    pub fn admin_is_on_loopback(&self) -> bool {
+    pub(crate) fn admin_is_on_loopback(&self) -> bool {
         is_loopback(self.admin)
     }
 }

@@ -25,11 +25,12 @@ mod syntax;
 mod tests;
 
 pub(super) use name::configuration_set_name_fault;
-pub use name::{event_destination_name_refusal, quote_name};
+pub(crate) use name::{event_destination_name_refusal, quote_name};
 pub use namespace::namespace_fault;
+pub(crate) use request::DestinationExtensions;
 pub use request::{
-    DestinationExtensions, RequestFault, RequestedDestination, read_destination,
-    read_destination_extensions, read_object, read_options, read_set, read_set_extensions,
+    RequestFault, read_destination, read_destination_extensions, read_object, read_options,
+    read_set, read_set_extensions,
 };
 pub use syntax::DOCUMENT_BYTES_MAX;
 

@@ -76,14 +76,14 @@ pub(in crate::definitions) fn configuration_set_name_fault(name: &str) -> Option
 
 /// The message of SES for an invalid name of an event destination.
 #[must_use]
-pub fn event_destination_name_refusal(name: &str) -> Option<String> {
+pub(crate) fn event_destination_name_refusal(name: &str) -> Option<String> {
     let noun = "event destination name";
     text_fault(noun, name, NAME_LENGTH_MAX, is_name_byte).map(|_| wording(noun, name))
 }
 
 /// An arbitrary name, made safe for a message.
 #[must_use]
-pub fn quote_name(name: &str) -> String {
+pub(crate) fn quote_name(name: &str) -> String {
     // Quotes and backslashes have no meaning between angle brackets.
     let is_plain = name.chars().all(|letter| letter == ' ' || letter.is_ascii_graphic());
     if is_plain && name.len() <= NAME_LENGTH_MAX { name.to_owned() } else { shorten(name) }

@@ -28,8 +28,8 @@ use self::queue::WorkQueue;
 use self::worker::{BulkShared, Worker};
 use super::batch::Batch;
 
-pub use self::settings::Bulk;
-pub use self::source::{FinishedText, OpenText, TextSource};
+pub(crate) use self::settings::Bulk;
+pub(crate) use self::source::{FinishedText, OpenText, TextSource};
 
 // === impl Bulk ===
 
@@ -37,7 +37,7 @@ impl Bulk {
     /// Reads texts, numbered from 0, into one batch. `finished` is called for each in order, as
     /// soon as it and all before it are read. `first_malformed` of the batch is not set, because an
     /// offset refers to a single text.
-    pub fn read(
+    pub(crate) fn read(
         &self,
         texts: usize,
         open: &OpenText<'_>,

@@ -11,7 +11,7 @@ pub(super) const BLOCK_BYTES: usize = 1 << 20;
 
 /// Settings for reading.
 #[derive(Clone, Debug)]
-pub struct Bulk {
+pub(crate) struct Bulk {
     pub(super) rules: Arc<RuleSet>,
     pub(super) times: Times,
     pub(super) workers: NonZero<usize>,
@@ -23,7 +23,7 @@ pub struct Bulk {
 impl Bulk {
     /// Uses all cores that this process may use.
     #[must_use]
-    pub fn new(rules: Arc<RuleSet>, times: Times) -> Self {
+    pub(crate) fn new(rules: Arc<RuleSet>, times: Times) -> Self {
         let workers = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
         Self { rules, times, workers, block_bytes: BLOCK_BYTES }
     }

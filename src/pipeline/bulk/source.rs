@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use crate::ses::GzipReader;
 
 /// The decompressed bytes of a text.
-pub struct TextSource {
+pub(crate) struct TextSource {
     pub bytes: Box<dyn Read + Send>,
     /// The text was gzip, which may be truncated.
     pub gzip: bool,
@@ -16,7 +16,7 @@ const BUFFER_BYTES: usize = 256 << 10;
 
 /// The result of reading a text.
 #[derive(Debug)]
-pub struct FinishedText {
+pub(crate) struct FinishedText {
     /// The position of the first unreadable value in the text.
     pub first_malformed: Option<u64>,
     /// An error when the text could not be opened or read to its end. Everything before the error
@@ -25,7 +25,7 @@ pub struct FinishedText {
 }
 
 /// Opens a text by its number.
-pub type OpenText<'a> = dyn Fn(usize) -> anyhow::Result<TextSource> + Sync + 'a;
+pub(crate) type OpenText<'a> = dyn Fn(usize) -> anyhow::Result<TextSource> + Sync + 'a;
 
 // === impl TextSource ===
 
@@ -34,7 +34,7 @@ impl TextSource {
     ///
     /// # Errors
     /// The first bytes cannot be read.
-    pub fn new(input: impl Read + Send + 'static) -> io::Result<Self> {
+    pub(crate) fn new(input: impl Read + Send + 'static) -> io::Result<Self> {
         let mut input = BufReader::with_capacity(BUFFER_BYTES, input);
         // `fill_buf` returns at least one byte unless the input is at its end. For a pipe that
         // returns exactly one byte, that byte decides; it cannot start a JSON value.

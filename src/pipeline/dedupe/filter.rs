@@ -21,7 +21,7 @@ pub(crate) struct RequestFilter {
 
 /// A removed duplicate, with details that may be logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DuplicateSample {
+pub(crate) struct DuplicateSample {
     pub event_type: EventType,
     pub message_id: String,
 }

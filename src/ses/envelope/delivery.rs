@@ -92,7 +92,7 @@ fn trim_start(text: &[u8]) -> &[u8] {
 impl FirehoseRequest<'_> {
     /// Marks the body as decompressed, which counts as one of the two gzip levels of a path.
     #[must_use]
-    pub fn within_gzip(mut self) -> Self {
+    pub(crate) fn within_gzip(mut self) -> Self {
         self.path = Path::outermost(true);
         self
     }

@@ -9,7 +9,7 @@ use crate::ses::json::step::{Step, VALUE_BYTES_MAX};
 
 /// What SES publishes to an SNS topic when a destination is created: not JSON, but not a fault
 /// either.
-pub const VALIDATION_NOTICE: &str =
+pub(crate) const VALIDATION_NOTICE: &str =
     "Successfully validated SNS topic for Amazon SES event publishing.";
 
 pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";

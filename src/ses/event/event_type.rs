@@ -105,7 +105,7 @@ impl EventType {
 
     /// The spelling of the SES v1 API and of `CloudFormation`, such as `renderingFailure`.
     #[must_use]
-    pub const fn v1_name(self) -> &'static str {
+    pub(crate) const fn v1_name(self) -> &'static str {
         match self {
             Self::Send => "send",
             Self::Reject => "reject",
@@ -141,7 +141,7 @@ impl EventTypeSet {
 
     /// The types that are in both sets.
     #[must_use]
-    pub const fn intersection(self, other: Self) -> Self {
+    pub(crate) const fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 

@@ -47,7 +47,7 @@ pub struct Interest {
 
 /// Collects names; [`InterestBuilder::build`] assigns slots.
 #[derive(Debug, Default)]
-pub struct InterestBuilder {
+pub(crate) struct InterestBuilder {
     tags: BTreeSet<String>,
     headers: BTreeSet<String>,
     link_tags: BTreeSet<String>,
@@ -65,7 +65,7 @@ impl Slot {
 
 impl InterestBuilder {
     /// Requests a value. A name that is requested twice has one slot.
-    pub fn want(&mut self, kind: ValueKind, name: &str) {
+    pub(crate) fn want(&mut self, kind: ValueKind, name: &str) {
         match kind {
             ValueKind::MessageTag => self.tags.insert(name.to_owned()),
             ValueKind::EmailHeader => self.headers.insert(name.to_ascii_lowercase()),
@@ -74,7 +74,7 @@ impl InterestBuilder {
     }
 
     #[must_use]
-    pub fn build(mut self) -> Interest {
+    pub(crate) fn build(mut self) -> Interest {
         self.want(ValueKind::MessageTag, CONFIGURATION_SET_TAG);
         let mut slots = (0..).map(Slot);
         let tags = InterestNames::new(self.tags, &mut slots);
@@ -127,13 +127,13 @@ impl InterestNames {
 impl Interest {
     /// Also requests the identity of the event, see [`super::Event::fingerprint`].
     #[must_use]
-    pub fn with_identity(mut self) -> Self {
+    pub(crate) fn with_identity(mut self) -> Self {
         self.identity = true;
         self
     }
 
     #[must_use]
-    pub fn has_identity(&self) -> bool {
+    pub(crate) fn has_identity(&self) -> bool {
         self.identity
     }
 

@@ -33,7 +33,7 @@ pub struct Event<'v> {
 
 /// Where an event's time was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimeOrigin {
+pub(crate) enum TimeOrigin {
     /// The `timestamp` of the block of the event's type.
     Block,
     /// `mail.timestamp`.
@@ -56,7 +56,7 @@ impl<'v> Event<'v> {
 
     /// The event's own time in Unix milliseconds: its block's, else `mail.timestamp`.
     #[must_use]
-    pub fn time_ms(&self) -> Option<(i64, TimeOrigin)> {
+    pub(crate) fn time_ms(&self) -> Option<(i64, TimeOrigin)> {
         let read = |block| parse_ms(self.fields.time(block)?);
         self.own_block()
             .and_then(read)
@@ -83,7 +83,7 @@ impl<'v> Event<'v> {
     /// or time, because then a different event could look the same. Also `None` when the interest
     /// does not include it.
     #[must_use]
-    pub fn fingerprint(&self) -> Option<Fingerprint> {
+    pub(crate) fn fingerprint(&self) -> Option<Fingerprint> {
         let own = self.own_block();
         let time = self.fields.time(own.unwrap_or(EventBlock::Mail))?;
         Fingerprint::of(self.event_type.metric_name(), time, self.fields.identity, own)

@@ -25,13 +25,13 @@ impl Minute {
 
     /// Whether the minute is in the years 0001 to 9999, as for every timestamp that can be read.
     #[must_use]
-    pub fn is_of_calendar(self) -> bool {
+    pub(crate) fn is_of_calendar(self) -> bool {
         CALENDAR.contains(&self.0)
     }
 
     /// Unix seconds of the minute's start.
     #[must_use]
-    pub const fn start_seconds(self) -> i64 {
+    pub(crate) const fn start_seconds(self) -> i64 {
         self.0 * 60
     }
 }

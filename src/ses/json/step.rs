@@ -3,7 +3,7 @@
 /// A deeper value is a fault.
 pub(crate) const DEPTH_MAX: usize = 128;
 /// A longer value in a stream is a fault: 16 MiB.
-pub const VALUE_BYTES_MAX: usize = 16 << 20;
+pub(crate) const VALUE_BYTES_MAX: usize = 16 << 20;
 
 /// What is at a position of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

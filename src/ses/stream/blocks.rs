@@ -6,7 +6,7 @@ use memchr::{memrchr, memrchr_iter};
 
 /// Splits a text into blocks.
 #[derive(Debug)]
-pub struct Blocks<R> {
+pub(crate) struct Blocks<R> {
     input: R,
     /// The input was gzip, which may be truncated.
     gzip: bool,
@@ -19,7 +19,7 @@ pub struct Blocks<R> {
 
 /// A part of a text.
 #[derive(Debug)]
-pub struct Block {
+pub(crate) struct Block {
     pub bytes: Vec<u8>,
     /// Its offset in the text.
     pub offset: u64,
@@ -31,7 +31,7 @@ pub struct Block {
 
 /// How a text ends.
 #[derive(Debug)]
-pub enum TextEnd {
+pub(crate) enum TextEnd {
     Whole,
     /// Inside a gzip stream, or at damage in one. The text is what was decompressed before.
     Torn,
@@ -43,12 +43,12 @@ pub enum TextEnd {
 
 impl<R: Read> Blocks<R> {
     /// `block_bytes` is at least 1.
-    pub fn new(input: R, gzip: bool, block_bytes: usize) -> Self {
+    pub(crate) fn new(input: R, gzip: bool, block_bytes: usize) -> Self {
         Self { input, gzip, block_bytes, carry: Vec::new(), offset: 0, ended: false }
     }
 
     /// The next block, in a reused buffer. The last one has an `end`, and may be empty.
-    pub fn next(&mut self, mut buffer: Vec<u8>) -> Option<Block> {
+    pub(crate) fn next(&mut self, mut buffer: Vec<u8>) -> Option<Block> {
         if self.ended {
             return None;
         }

@@ -9,7 +9,7 @@ use crate::ses::event::interest::Interest;
 
 /// Reads a text of any length from a stream; keeps one block and one value in memory.
 #[derive(Debug)]
-pub struct Reader<R> {
+pub(crate) struct Reader<R> {
     input: R,
     block_bytes: usize,
 }
@@ -19,7 +19,7 @@ pub struct Reader<R> {
 impl<R: Read> Reader<R> {
     const BLOCK_BYTES: usize = 256 << 10;
 
-    pub fn new(input: R) -> Self {
+    pub(crate) fn new(input: R) -> Self {
         Self { input, block_bytes: Self::BLOCK_BYTES }
     }
 
@@ -34,7 +34,7 @@ impl<R: Read> Reader<R> {
     ///
     /// # Errors
     /// Other errors of the input; the data before the error is read.
-    pub fn read(
+    pub(crate) fn read(
         self,
         gzip: bool,
         interest: &Interest,

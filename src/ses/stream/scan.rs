@@ -11,7 +11,7 @@ use crate::ses::event::interest::Interest;
 /// The position in a text that is read in blocks. Keeps the unfinished value: at most one and a
 /// half times the longest value, plus a block.
 #[derive(Debug, Default)]
-pub struct Scan {
+pub(crate) struct Scan {
     progress: Progress,
     /// From the first byte of the unfinished value.
     unread: Vec<u8>,
@@ -29,17 +29,17 @@ pub struct Scan {
 
 impl Scan {
     /// A state in which everything before `offset` is read and no value is unfinished.
-    pub fn between_values(offset: u64) -> Self {
+    pub(crate) fn between_values(offset: u64) -> Self {
         Self { progress: Progress::between_values(), offset, ..Self::default() }
     }
 
     /// Whether the next block is read as in [`Scan::between_values`].
-    pub fn is_between_values(&self) -> bool {
+    pub(crate) fn is_between_values(&self) -> bool {
         self.unread.is_empty() && self.progress.is_between_values()
     }
 
     /// Reads the next block. Does nothing once the request is over its budget.
-    pub fn read(&mut self, block: &Block, interest: &Interest, visitor: &mut impl Visitor) {
+    pub(crate) fn read(&mut self, block: &Block, interest: &Interest, visitor: &mut impl Visitor) {
         if visitor.is_over() {
             return;
         }
@@ -94,7 +94,7 @@ impl Scan {
     ///
     /// # Errors
     /// Reading the text failed.
-    pub fn end(&self, end: TextEnd, visitor: &mut impl Visitor) -> std::io::Result<()> {
+    pub(crate) fn end(&self, end: TextEnd, visitor: &mut impl Visitor) -> std::io::Result<()> {
         match end {
             TextEnd::Whole => Ok(()),
             TextEnd::Torn => {

@@ -4,4 +4,5 @@
 mod classify;
 mod client;
 
-pub use client::{CloudWatch, CloudWatchSettings};
+pub use client::CloudWatch;
+pub(crate) use client::CloudWatchSettings;
