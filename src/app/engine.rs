@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::engine_deps::EngineDeps;
 use super::journal;
-use super::sources::{SourceIntakes, firehose_endpoint};
+use super::sources::firehose::firehose_endpoint;
+use super::sources::intakes::SourceIntakes;
 use crate::ack::Ledger;
 use crate::aggregate::{Aggregator, Limits};
 use crate::config::{Config, Publish, TimestampSource};

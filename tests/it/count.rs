@@ -189,7 +189,7 @@ fn peak_memory(pid: u32) -> u64 {
 fn memory_does_not_grow_with_the_length_of_the_input() {
     const LEN: usize = 192 << 20;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let allowed = 64_u64 * (1 << 20) + cores as u64 * 6 * (1 << 20);
+    let allowed = 80_u64 * (1 << 20) + cores as u64 * 6 * (1 << 20);
 
     let mut child = postmeter(&["count", "--definitions", DEFINITIONS])
         .stdin(Stdio::piped())

@@ -1,11 +1,11 @@
 //! The sources in the daemon: set up at the start, served or polled while it runs, and ended.
 //!
 //! This is the only place of the daemon that knows which sources there are. A source has a file
-//! here that makes it from the configuration, an intake in [`SourceIntakes`], and its lines in
+//! here that makes it from the configuration, an intake in [`intakes`], and its lines in
 //! [`Sources`].
 
-mod firehose;
-mod intakes;
+pub(super) mod firehose;
+pub(super) mod intakes;
 mod queues;
 mod sns;
 
@@ -21,9 +21,6 @@ use super::time_left::TimeLeft;
 use crate::config::Config;
 use crate::sink::MetricSink;
 use crate::telemetry::Gauges;
-
-pub(super) use firehose::firehose_endpoint;
-pub(super) use intakes::SourceIntakes;
 
 /// What sources need before they start.
 #[derive(Debug)]
