@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 
 use arc_swap::ArcSwap;
+use tokio::time::Instant;
 
 use super::delta::Delta;
 use super::entry::{Counts, Entry, EntryKey};
@@ -56,8 +57,7 @@ pub struct Sealed {
     pub counts: Counts,
     /// Receipts of the requests counted here, each with the namespaces that its counts are in.
     pub acks: Vec<(AckGuard, BTreeSet<Arc<str>>)>,
-    /// Unix milliseconds of the first merge.
-    pub first_merge_ms: Option<i64>,
+    pub first_merge: Option<Instant>,
     /// Entries of `GET /series` evicted before their three hours were over.
     pub recent_evicted: usize,
 }
@@ -176,7 +176,8 @@ impl Aggregator {
         let mut contents = lock(&epoch.contents);
         contents.acks.extend(ack);
         if merged > 0 {
-            contents.first_merge_ms.get_or_insert(now_ms);
+            // Not by the wall clock, which may be set: the age decides what is admitted.
+            contents.first_merge.get_or_insert_with(Instant::now);
         }
         merge
     }
@@ -237,12 +238,7 @@ impl Aggregator {
         };
         self.recent_bytes.store(recent.bytes(), Ordering::Relaxed);
         let contents = contents.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Sealed {
-            counts,
-            acks: contents.acks,
-            first_merge_ms: contents.first_merge_ms,
-            recent_evicted,
-        }
+        Sealed { counts, acks: contents.acks, first_merge: contents.first_merge, recent_evicted }
     }
 
     /// The counts of the last three hours, accepted or not: a copy of at most 20 bytes per entry,
@@ -263,10 +259,10 @@ impl Aggregator {
         self.recent().collect()
     }
 
-    /// Unix milliseconds of the active epoch's first merge.
+    /// The active epoch's first merge.
     #[must_use]
-    pub(crate) fn first_merge_ms(&self) -> Option<i64> {
-        self.with_active(|epoch| lock(&epoch.contents).first_merge_ms)
+    pub(crate) fn first_merge(&self) -> Option<Instant> {
+        self.with_active(|epoch| lock(&epoch.contents).first_merge)
     }
 
     /// Distinct series in this hour; 0 when they are not limited.

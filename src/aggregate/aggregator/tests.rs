@@ -255,21 +255,24 @@ fn merges_concurrent_with_seals_lose_nothing() {
     assert_eq!(waiter.stage(), Stage::Settled);
 }
 
-#[test]
-fn epoch_is_as_old_as_its_first_merge_of_counts() {
+/// And a wall clock that is set does not change that.
+#[tokio::test(start_paused = true)]
+async fn epoch_is_as_old_as_its_first_merge_of_counts() {
     let layouts = Layouts::default();
     let id = layout(&layouts, "SES");
-    let clock = Clock::manual(1000);
+    let clock = Clock::manual(5000);
     let aggregator =
         Aggregator::new(Limits { series: Some(1), entries: 9 }, layouts, clock.clone());
     assert!(merge(&aggregator, &delta(id, &[])).is_ok());
-    assert_eq!(aggregator.first_merge_ms(), None);
-    clock.set_ms(2000);
+    assert_eq!(aggregator.first_merge(), None);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let first = Instant::now();
     assert!(merge(&aggregator, &delta(id, &[("a", 1, 1)])).is_ok());
-    clock.set_ms(3000);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    clock.set_ms(0);
     assert!(merge(&aggregator, &delta(id, &[("a", 1, 1)])).is_ok());
-    assert_eq!(aggregator.first_merge_ms(), Some(2000));
-    assert_eq!(aggregator.seal().first_merge_ms, Some(2000));
+    assert_eq!(aggregator.first_merge(), Some(first));
+    assert_eq!(aggregator.seal().first_merge, Some(first));
     assert_eq!(merge(&aggregator, &delta(id, &[("b", 1, 1)])).map(|it| it.over_limit.len()), Ok(1));
-    assert_eq!((aggregator.first_merge_ms(), aggregator.seal().first_merge_ms), (None, None));
+    assert_eq!((aggregator.first_merge(), aggregator.seal().first_merge), (None, None));
 }
