@@ -18,11 +18,24 @@ const SET_BACK_MS: i64 = 5 * 60_000;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stamp(pub u16);
 
+/// What happens to a request with more new series than the limit still allows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum SeriesOverflow {
+    /// The request is merged without the counts of these series: its sender would repeat it in
+    /// vain.
+    #[default]
+    Drop,
+    /// The request is refused as a whole by [`Aggregator::reserve_series`](super::Aggregator), and a
+    /// merge drops nothing: the request can be read again later.
+    Refuse,
+}
+
 /// The number of distinct series in the current UTC hour, and its limit.
 #[derive(Debug)]
 pub(crate) struct HourlyLimit {
     /// `None` when series cost nothing: all are admitted, under one stamp.
     max: Option<usize>,
+    overflow: SeriesOverflow,
     /// The hour since 1970 (upper half) and its series (lower half), so that both change
     /// atomically.
     state: AtomicU64,
@@ -43,11 +56,20 @@ impl Stamp {
 
 impl HourlyLimit {
     pub(crate) fn new(max: Option<usize>) -> Self {
-        Self { max, state: AtomicU64::new(0) }
+        Self { max, overflow: SeriesOverflow::Drop, state: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn set_overflow(&mut self, overflow: SeriesOverflow) {
+        self.overflow = overflow;
     }
 
     pub(crate) fn max(&self) -> Option<usize> {
         self.max
+    }
+
+    /// The number of series in an hour above which counts are dropped; `None`: none are.
+    pub(crate) fn drops_above(&self) -> Option<usize> {
+        self.max.filter(|_| self.overflow == SeriesOverflow::Drop)
     }
 
     /// The current stamp: a series that has it is already counted. Starts a new hour if necessary.
@@ -69,9 +91,12 @@ impl HourlyLimit {
         Stamp::of(split(self.state.load(Ordering::Relaxed)).0)
     }
 
-    /// Counts one more series and returns the stamp, or `None` at the limit.
+    /// Counts one more series and returns the stamp, or `None` at the limit, if that drops counts.
     pub(crate) fn admit(&self) -> Option<Stamp> {
-        let Some(max) = self.max else { return Some(Stamp::NONE) };
+        if self.max.is_none() {
+            return Some(Stamp::NONE);
+        }
+        let max = self.drops_above().unwrap_or(usize::MAX);
         let one_more = |state| {
             let (hour, series) = split(state);
             let room = (series as usize) < max && series < u32::MAX;

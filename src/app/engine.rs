@@ -49,7 +49,8 @@ impl<S: MetricSink> Engine<S> {
         let settings = publisher_settings(&deps);
         let limits = limits(deps.config);
         let EngineDeps { config, layouts, metrics, clock, dead_letters, forwarder, .. } = deps;
-        let aggregator = Arc::new(Aggregator::new(limits, layouts, clock.clone()));
+        let aggregator = Aggregator::new(limits, layouts, clock.clone());
+        let aggregator = Arc::new(aggregator.with_overflow(deps.series_overflow));
         let journal = opened.as_ref().map(|opened| Arc::clone(&opened.journal));
         let publisher = Publisher::new(
             sink,

@@ -18,7 +18,7 @@ use super::error::StartError;
 use super::sink::AppSink;
 use super::{definitions, journal};
 use crate::ack::{DoneWhen, Ledger};
-use crate::aggregate::{Line, sorted_lines};
+use crate::aggregate::{Line, SeriesOverflow, sorted_lines};
 use crate::aws::AwsEnvironment;
 use crate::config::{Acknowledge, Ambiguous, Config, DeadLettersConfig, Publish, SesApiConfig};
 use crate::intake::SourceIntake;
@@ -145,6 +145,8 @@ impl Replay {
             dead_letters: None,
             // A replay only counts; it does not forward again.
             forwarder: None,
+            // An object beyond the limit is left to a later run.
+            series_overflow: SeriesOverflow::Refuse,
             supervisor: Supervisor::new(Arc::clone(&metrics)),
         };
         // First, because it takes the lock: two replays of the same objects would count them twice.

@@ -12,7 +12,7 @@ use super::budget::BudgetLimits;
 use super::cores::Cores;
 use super::in_flight::InFlight;
 use crate::ack::Ledger;
-use crate::aggregate::{Aggregator, Delta, Key, Merge, SeriesGuard};
+use crate::aggregate::{Aggregator, Delta, Key, Merge, SeriesFull, SeriesGuard};
 use crate::clock::Clock;
 use crate::dead_letters::{DeadLetterBatch, DeadLetters};
 use crate::forward::Forwarder;
@@ -172,6 +172,14 @@ impl Intake {
     #[must_use]
     pub(crate) fn oldest_age(&self) -> Duration {
         (self.oldest)().map_or(Duration::ZERO, |oldest| oldest.elapsed())
+    }
+
+    /// Admits all series of a batch in this hour, or none ([`Aggregator::reserve_series`]).
+    ///
+    /// # Errors
+    /// The hour's limit does not allow all of them.
+    pub(crate) fn reserve_series(&self, batch: &Batch) -> Result<(), SeriesFull> {
+        self.aggregator.reserve_series(&batch.delta)
     }
 
     /// The number of remembered events, and of those evicted early.

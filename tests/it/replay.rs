@@ -401,6 +401,39 @@ async fn replay_ends_after_a_hundred_failures_in_a_row() {
     assert!(ended.objects("left") > 100, "{}", ended.summary);
 }
 
+/// An object beyond the limit of series is left whole to a run that may make them.
+#[tokio::test(flavor = "multi_thread")]
+async fn object_beyond_the_limit_of_series_is_named_and_counted_by_a_later_run() {
+    let bench = Bench::start().await;
+    let campaigns: Vec<_> = (0..40).map(|at| format!("c{at}")).collect();
+    for campaign in &campaigns {
+        bench.write(&format!("archive/{campaign}"), send_of(campaign));
+    }
+    let (archive, state) = (bench.path("archive"), bench.path("state"));
+    let replay = async |series: &str| {
+        let mut command = bench.command(&["--state", &state.display().to_string()]);
+        command.arg(&archive).env("POSTMETER__LIMITS__SERIES", series);
+        bench.end(command.spawn()).await
+    };
+    let counted = || campaigns.iter().map(|campaign| held_of(&bench.cloudwatch, campaign)).sum();
+    let first = replay("12").await.with_code(1);
+    let read = first.objects("read");
+    assert!((1..40).contains(&read), "{}", first.summary);
+    assert_eq!((first.objects("failed"), first.objects("series_limit")), (40 - read, 40 - read));
+    assert_eq!((first.of("/dropped/series_limit"), counted()), (0, read));
+    assert!(first.of("/series") <= 12);
+    let why = " is not counted: its 1 new series exceed limits.series (12 in a UTC hour";
+    assert_eq!(first.stderr.matches(why).count() as u64, 40 - read, "{}", first.stderr);
+    assert!(first.stderr.contains("series limit"), "{}", first.stderr);
+    first.assert_identities();
+    // What is left of the first run is not judged by the limit again.
+    let second = replay("1000").await.with_code(0);
+    assert_eq!((second.objects("known"), second.objects("read")), (read, 40 - read));
+    assert_eq!(campaigns.iter().map(|one| held_of(&bench.cloudwatch, one)).max(), Some(1));
+    assert_eq!(counted(), 40);
+    second.assert_identities();
+}
+
 /// The limit of entries delays reading, and loses nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn replay_waits_while_memory_is_full() {
