@@ -98,7 +98,7 @@ pub(super) async fn restore(
     metrics: &Metrics,
     ambiguous: Ambiguous,
 ) -> Option<StartGuard> {
-    let OpenedJournal { journal, outstanding, doubtful, ids, events, start } = opened;
+    let OpenedJournal { journal, outstanding, doubtful, ids, events, start, .. } = opened;
     let requests = ids.len();
     // A source only looks up IDs of its own, so each ledger may hold all of them.
     for ledger in ledgers {

@@ -109,12 +109,12 @@ fn read_checkpoint(
     let (mut state, mut keys) = (JournalState::default(), SeriesKeys::new(layouts));
     loop {
         match records.next()? {
-            NextRecord::Record(Record::End) => {
-                return Ok((state.contradictions == 0).then_some(state));
-            }
             NextRecord::Record(record) => {
                 if !apply(&mut state, &record, &mut keys) {
                     return Ok(None);
+                }
+                if matches!(record, Record::End { .. }) {
+                    return Ok((state.contradictions == 0).then_some(state));
                 }
             }
             NextRecord::End | NextRecord::Unreadable => return Ok(None),
@@ -302,7 +302,8 @@ fn write_state(
         put_record(&mut out, &Record::Known { ids: Vec::new(), events: Some(events) });
         flush(file, &mut out, CHUNK)?;
     }
-    put_record(&mut out, &Record::End);
+    let doubtful = (state.doubtful > 0).then_some(state.doubtful);
+    put_record(&mut out, &Record::End { doubtful });
     flush(file, &mut out, 0)
 }
 

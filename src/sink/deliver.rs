@@ -96,6 +96,8 @@ async fn attempt<S: MetricSink>(
     let mut backoff = Backoff::default();
     let mut slot: Option<OwnedSemaphorePermit> = None;
     let mut in_doubt = false;
+    // Counts in doubt: all of the call for each attempt of unknown outcome.
+    let mut doubtful = 0;
     let mut name = None;
     loop {
         if slot.is_none() {
@@ -111,7 +113,7 @@ async fn attempt<S: MetricSink>(
         let failure = match outcome {
             Ok(()) => {
                 shared.metrics.call(CallOutcome::Accepted, took);
-                shared.judged(name, Verdict::Accepted).await;
+                shared.judged(name, Verdict::Accepted, doubtful).await;
                 gate.open();
                 shared.allowed(namespace);
                 return CallEnd::Accepted;
@@ -119,14 +121,17 @@ async fn attempt<S: MetricSink>(
             Err(failure) => failure,
         };
         shared.metrics.call(outcome_of(&failure), took);
+        if matches!(failure, Failure::Unknown(_)) {
+            doubtful += call.counts();
+        }
         match &failure {
             Failure::Unknown(_) if shared.ambiguous == Ambiguous::Drop => {
-                shared.judged(name, Verdict::GivenUp).await;
+                shared.judged(name, Verdict::GivenUp, doubtful).await;
             }
             Failure::Unknown(_) => {}
             // An earlier attempt may have been ingested.
             Failure::NotIngested(_) | Failure::Denied(_) if in_doubt => {}
-            _ => shared.judged(name, Verdict::Void).await,
+            _ => shared.judged(name, Verdict::Void, doubtful).await,
         }
         match failure {
             Failure::TooLarge(why) => {

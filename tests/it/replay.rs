@@ -215,6 +215,43 @@ async fn archive_is_counted_once_though_it_is_interrupted_twice() {
     assert_eq!(bench.cloudwatch.total_in("SES"), held);
 }
 
+/// Runs that are killed during calls report nothing: the last one reports what all of them may have
+/// published twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn doubt_of_killed_runs_adds_up_in_the_last_report() {
+    let bench = Bench::start().await;
+    let mut traffic = Traffic::new(704);
+    bench.write("archive/a", traffic.records(50).concat());
+    let (archive, state) = (bench.path("archive").display().to_string(), bench.path("state"));
+    let state = state.display().to_string();
+    let arguments = ["--state", &state, &archive];
+    // Accepted without a response.
+    bench.cloudwatch.set_mode(CloudWatchFault::HangAfter);
+    for _ in 0..3 {
+        let before = bench.cloudwatch.total_in("SES");
+        let run = bench.command(&arguments).spawn().expect("it starts");
+        let has_more = bench
+            .cloudwatch
+            .wait_until(|state| state.total_in("SES") > before, crate::support::app::PATIENCE);
+        assert!(has_more.await, "it publishes");
+        signal(&run, "KILL");
+        bench.end(Ok(run)).await;
+    }
+    bench.cloudwatch.set_mode(None);
+    let last = bench.end(bench.command(&arguments).spawn()).await.with_code(0);
+    last.assert_identities();
+    let (held, sent) = (bench.cloudwatch.total_in("SES"), traffic.counts());
+    let [crash, earlier] =
+        ["crash", "earlier"].map(|of| last.of(&format!("/replay/doubtful/{of}")));
+    assert!(earlier > 0, "{}", last.summary);
+    assert!(held - sent <= crash + earlier, "{held} held of {sent}: {}", last.summary);
+    assert!(last.stderr.contains("earlier runs"), "{}", last.stderr);
+    // It is still known, and not added again.
+    let again = bench.end(bench.command(&arguments).spawn()).await.with_code(0);
+    let doubt = ["crash", "earlier"].map(|of| again.of(&format!("/replay/doubtful/{of}")));
+    assert_eq!(doubt, [0, crash + earlier]);
+}
+
 /// Merged counts that could not be published in time are in the state, and published by the next
 /// run.
 #[tokio::test(flavor = "multi_thread")]

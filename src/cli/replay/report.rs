@@ -59,6 +59,8 @@ struct ObjectsReport {
 struct DoubtfulReport {
     ambiguous: u64,
     crash: u64,
+    /// Found by earlier runs of the same state.
+    earlier: u64,
 }
 
 const VERSION: u32 = 1;
@@ -100,6 +102,7 @@ impl RunReport {
                 replay.doubtful = DoubtfulReport {
                     ambiguous: published.doubtful_ambiguous,
                     crash: published.doubtful_crash,
+                    earlier: published.doubtful_earlier,
                 };
                 Summary {
                     counts: published.accepted + published.pending,
@@ -182,9 +185,10 @@ impl RunReport {
         rows.push(("dropped", "all", dropped.iter().map(|(_, sum)| sum).sum()));
         seldom(&mut rows, &dropped);
         if !replay.dry_run {
-            let DoubtfulReport { ambiguous, crash } = replay.doubtful;
-            rows.push(("doubtful", "all", ambiguous + crash));
-            seldom(&mut rows, &[("ambiguous", ambiguous), ("crash", crash)]);
+            let DoubtfulReport { ambiguous, crash, earlier } = replay.doubtful;
+            rows.push(("doubtful", "all", ambiguous + crash + earlier));
+            let causes = [("ambiguous", ambiguous), ("crash", crash), ("earlier runs", earlier)];
+            seldom(&mut rows, &causes);
         }
         rows
     }
