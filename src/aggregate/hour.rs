@@ -25,8 +25,8 @@ pub(crate) enum SeriesOverflow {
     /// vain.
     #[default]
     Drop,
-    /// The request is refused as a whole by [`Aggregator::reserve_series`](super::Aggregator), and a
-    /// merge drops nothing: the request can be read again later.
+    /// The request is refused as a whole by `Aggregator::reserve_series`, and a merge drops nothing:
+    /// the request can be read again later.
     Refuse,
 }
 

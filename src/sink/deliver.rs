@@ -95,10 +95,8 @@ async fn attempt<S: MetricSink>(
 ) -> CallEnd {
     let mut backoff = Backoff::default();
     let mut slot: Option<OwnedSemaphorePermit> = None;
-    let mut in_doubt = false;
-    // Counts in doubt: all of the call for each attempt of unknown outcome.
-    let mut doubtful = 0;
-    let mut name = None;
+    // Each attempt of unknown outcome leaves all counts of the call in doubt once more.
+    let (mut name, mut in_doubt, mut doubtful) = (None, false, 0);
     loop {
         if slot.is_none() {
             slot = Some(enter(shared, gate).await);
@@ -121,14 +119,11 @@ async fn attempt<S: MetricSink>(
             Err(failure) => failure,
         };
         shared.metrics.call(outcome_of(&failure), took);
-        if matches!(failure, Failure::Unknown(_)) {
-            doubtful += call.counts();
-        }
         match &failure {
             Failure::Unknown(_) if shared.ambiguous == Ambiguous::Drop => {
-                shared.judged(name, Verdict::GivenUp, doubtful).await;
+                shared.judged(name, Verdict::GivenUp, doubtful + call.counts()).await;
             }
-            Failure::Unknown(_) => {}
+            Failure::Unknown(_) => doubtful += call.counts(),
             // An earlier attempt may have been ingested.
             Failure::NotIngested(_) | Failure::Denied(_) if in_doubt => {}
             _ => shared.judged(name, Verdict::Void, doubtful).await,
