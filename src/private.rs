@@ -62,7 +62,7 @@ pub(crate) fn create_anew(new: &Path) -> io::Result<File> {
 /// # Errors
 /// Errors of the system.
 pub(crate) fn directory(path: &Path, key: &'static str) -> io::Result<PathBuf> {
-    DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path)?;
+    create_durably(path, |directory| File::open(directory)?.sync_all())?;
     let resolved = fs::canonicalize(path)?;
     if fs::symlink_metadata(path)?.is_symlink() {
         tracing::info!(key, link = %path.display(), directory = %resolved.display(), "symbolic link resolved");
@@ -77,6 +77,21 @@ pub(crate) fn directory(path: &Path, key: &'static str) -> io::Result<PathBuf> {
         );
     }
     Ok(resolved)
+}
+
+/// Creates a directory and its missing parents. `sync` makes the names in a directory durable:
+/// without that, a crash of the machine could lose a directory, and all that is synced in it.
+fn create_durably(path: &Path, sync: impl Fn(&Path) -> io::Result<()>) -> io::Result<()> {
+    let missing =
+        path.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists());
+    let missing: Vec<_> = missing.collect();
+    DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path)?;
+    // The topmost first, whose name is in a directory that existed before.
+    for created in missing.into_iter().rev() {
+        let parent = created.parent().filter(|parent| !parent.as_os_str().is_empty());
+        sync(parent.unwrap_or(Path::new(".")))?;
+    }
+    Ok(())
 }
 
 /// Removes the permissions of other users from a file that was opened for writing.
@@ -138,6 +153,27 @@ mod tests {
         let file = outer.path().join("file");
         fs::write(&file, "").expect("it is written");
         assert!(directory(&file, "key").is_err());
+    }
+
+    #[test]
+    fn parent_of_each_created_directory_is_synced() {
+        let outer = tempfile::tempdir().expect("a directory");
+        let synced = |path: &str| {
+            let synced = std::cell::RefCell::new(Vec::new());
+            let sync = |path: &Path| {
+                let path = path.strip_prefix(outer.path()).expect("below it").to_owned();
+                synced.borrow_mut().push(path.display().to_string());
+                Ok(())
+            };
+            create_durably(&outer.path().join(path), sync).expect("it is created");
+            assert!(outer.path().join(path).is_dir());
+            synced.into_inner()
+        };
+        assert_eq!(synced("a/b/c"), ["", "a", "a/b"]);
+        assert_eq!(synced("a/b/c"), [""; 0]);
+        assert_eq!(synced("a/b/d"), ["a/b"]);
+        let failed = create_durably(&outer.path().join("e"), |_| Err(io::ErrorKind::Other.into()));
+        assert!(failed.is_err(), "what may be lost is not used");
     }
 
     #[test]

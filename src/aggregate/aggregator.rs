@@ -5,16 +5,17 @@
 //! wait for running merges. So a sealed epoch is complete, and its acks are exactly those of
 //! the requests it counted. No merge ever waits for a seal.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 
 use arc_swap::ArcSwap;
+use tokio::time::Instant;
 
 use super::delta::Delta;
 use super::entry::{Counts, Entry, EntryKey};
 use super::epoch::Epoch;
-use super::hour::HourlyLimit;
+use super::hour::{HourlyLimit, SeriesOverflow};
 use super::key::{Key, layout_of, minute_of, series_of};
 use super::lines::{Line, RecentLines};
 use super::pending::{EntryRoom, Full, Pending};
@@ -41,6 +42,8 @@ pub struct Aggregator {
     /// Stored separately, so that reading it does not wait for a seal.
     recent_bytes: AtomicUsize,
     series: HourlyLimit,
+    /// Held while the series of a whole request are admitted.
+    reserving: Mutex<()>,
     entries_max: u64,
     pub pending: Arc<Pending>,
     layouts: Layouts,
@@ -56,10 +59,20 @@ pub struct Sealed {
     pub counts: Counts,
     /// Receipts of the requests counted here, each with the namespaces that its counts are in.
     pub acks: Vec<(AckGuard, BTreeSet<Arc<str>>)>,
-    /// Unix milliseconds of the first merge.
-    pub first_merge_ms: Option<i64>,
+    pub first_merge: Option<Instant>,
     /// Entries of `GET /series` evicted before their three hours were over.
     pub recent_evicted: usize,
+}
+
+/// A request has more new series than the limit still allows in this hour; none was admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "its {new} new series exceed limits.series ({max} in a UTC hour, of which {left} are left)"
+)]
+pub(crate) struct SeriesFull {
+    pub new: usize,
+    pub left: usize,
+    pub max: usize,
 }
 
 /// The result of merging a delta.
@@ -94,11 +107,45 @@ impl Aggregator {
             recent: Mutex::new(Recent::new(table, recent_max)),
             recent_bytes: AtomicUsize::new(0),
             series: HourlyLimit::new(limits.series),
+            reserving: Mutex::new(()),
             entries_max: limits.entries,
             pending: Arc::default(),
             layouts,
             clock,
         }
+    }
+
+    /// Sets what happens beyond the limit of series.
+    #[must_use]
+    pub(crate) fn with_overflow(mut self, overflow: SeriesOverflow) -> Self {
+        self.series.set_overflow(overflow);
+        self
+    }
+
+    /// Admits all series of a request in this hour, or none. They stay admitted if the request is
+    /// not merged after all. Only for [`SeriesOverflow::Refuse`]: other merges take no turns.
+    ///
+    /// # Errors
+    /// [`SeriesFull`]: the hour's limit does not allow all of them.
+    pub(crate) fn reserve_series(&self, delta: &Delta) -> Result<(), SeriesFull> {
+        let Some(max) = self.series.max() else { return Ok(()) };
+        let _reserving = lock(&self.reserving);
+        let now_ms = self.clock.now_ms();
+        let stamp = self.series.turn(now_ms);
+        self.with_active(|epoch| {
+            let series = delta.iter().map(|(key, _)| series_of(key));
+            let new: HashSet<_> =
+                series.filter(|series| !epoch.table.is_counted(series, stamp)).collect();
+            let left = max.saturating_sub(self.series.series(now_ms));
+            if new.len() > left {
+                return Err(SeriesFull { new: new.len(), left, max });
+            }
+            for series in new {
+                // A table that is full has no room in the merge either, which counts it.
+                let _ = epoch.table.admit(series, &self.series);
+            }
+            Ok(())
+        })
     }
 
     /// Adds a request's counts, all in one epoch, and keeps its ack until they are settled.
@@ -176,14 +223,16 @@ impl Aggregator {
         let mut contents = lock(&epoch.contents);
         contents.acks.extend(ack);
         if merged > 0 {
-            contents.first_merge_ms.get_or_insert(now_ms);
+            // Not by the wall clock, which may be set: the age decides what is admitted.
+            contents.first_merge.get_or_insert_with(Instant::now);
         }
         merge
     }
 
-    /// The number of distinct series in an hour; `None` when series are not limited.
+    /// The number of distinct series in an hour above which a merge drops counts; `None`: it drops
+    /// none.
     pub(super) fn series_max(&self) -> Option<usize> {
-        self.series.max()
+        self.series.drops_above()
     }
 
     /// Whether a series was counted in this hour.
@@ -237,12 +286,7 @@ impl Aggregator {
         };
         self.recent_bytes.store(recent.bytes(), Ordering::Relaxed);
         let contents = contents.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Sealed {
-            counts,
-            acks: contents.acks,
-            first_merge_ms: contents.first_merge_ms,
-            recent_evicted,
-        }
+        Sealed { counts, acks: contents.acks, first_merge: contents.first_merge, recent_evicted }
     }
 
     /// The counts of the last three hours, accepted or not: a copy of at most 20 bytes per entry,
@@ -263,10 +307,10 @@ impl Aggregator {
         self.recent().collect()
     }
 
-    /// Unix milliseconds of the active epoch's first merge.
+    /// The active epoch's first merge.
     #[must_use]
-    pub(crate) fn first_merge_ms(&self) -> Option<i64> {
-        self.with_active(|epoch| lock(&epoch.contents).first_merge_ms)
+    pub(crate) fn first_merge(&self) -> Option<Instant> {
+        self.with_active(|epoch| lock(&epoch.contents).first_merge)
     }
 
     /// Distinct series in this hour; 0 when they are not limited.

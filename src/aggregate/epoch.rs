@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use dashmap::{DashMap, SharedValue};
 use foldhash::fast::RandomState;
+use tokio::time::Instant;
 
 use super::by_shard::by_shard;
 use super::delta::Delta;
@@ -27,7 +28,7 @@ pub(super) struct Epoch {
 #[derive(Debug, Default)]
 pub(super) struct EpochContents {
     pub acks: Vec<(AckGuard, BTreeSet<Arc<str>>)>,
-    pub first_merge_ms: Option<i64>,
+    pub first_merge: Option<Instant>,
 }
 
 /// Shards of an epoch's map. A growing shard blocks the threads that count in it, so there are

@@ -31,7 +31,7 @@ pub(crate) struct SeriesGuard {
 // === impl SeriesGuard ===
 
 impl SeriesGuard {
-    /// The guard of one request; `None` when series are not limited.
+    /// The guard of one request; `None` when the merge drops nothing.
     #[must_use]
     pub(crate) fn new(aggregator: &Arc<Aggregator>) -> Option<Self> {
         let new_max = aggregator.series_max()?;

@@ -6,6 +6,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const MS_PER_HOUR: i64 = 3_600_000;
+/// How far before its hour the clock may show and still leave the hour in force. A clock that was
+/// set back further has been corrected; one that differs less jitters around the full hour, or is
+/// that of a thread which was delayed after it read the time.
+const SET_BACK_MS: i64 = 5 * 60_000;
 
 /// The hour in which a series was last counted against the limit.
 ///
@@ -14,11 +18,24 @@ const MS_PER_HOUR: i64 = 3_600_000;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stamp(pub u16);
 
+/// What happens to a request with more new series than the limit still allows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum SeriesOverflow {
+    /// The request is merged without the counts of these series: its sender would repeat it in
+    /// vain.
+    #[default]
+    Drop,
+    /// The request is refused as a whole by `Aggregator::reserve_series`, and a merge drops nothing:
+    /// the request can be read again later.
+    Refuse,
+}
+
 /// The number of distinct series in the current UTC hour, and its limit.
 #[derive(Debug)]
 pub(crate) struct HourlyLimit {
     /// `None` when series cost nothing: all are admitted, under one stamp.
     max: Option<usize>,
+    overflow: SeriesOverflow,
     /// The hour since 1970 (upper half) and its series (lower half), so that both change
     /// atomically.
     state: AtomicU64,
@@ -39,11 +56,20 @@ impl Stamp {
 
 impl HourlyLimit {
     pub(crate) fn new(max: Option<usize>) -> Self {
-        Self { max, state: AtomicU64::new(0) }
+        Self { max, overflow: SeriesOverflow::Drop, state: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn set_overflow(&mut self, overflow: SeriesOverflow) {
+        self.overflow = overflow;
     }
 
     pub(crate) fn max(&self) -> Option<usize> {
         self.max
+    }
+
+    /// The number of series in an hour above which counts are dropped; `None`: none are.
+    pub(crate) fn drops_above(&self) -> Option<usize> {
+        self.max.filter(|_| self.overflow == SeriesOverflow::Drop)
     }
 
     /// The current stamp: a series that has it is already counted. Starts a new hour if necessary.
@@ -52,11 +78,7 @@ impl HourlyLimit {
             return Stamp::NONE;
         }
         let now = hour_of(now_ms);
-        let turned = |state| {
-            // An hour ahead: another thread has advanced it, and this thread was delayed.
-            let (hour, _) = split(state);
-            (hour != now && hour != now + 1).then(|| join(now, 0))
-        };
+        let turned = |state| (!is_in_force(split(state).0, now_ms)).then(|| join(now, 0));
         let before = self.state.fetch_update(Ordering::Relaxed, Ordering::Relaxed, turned);
         Stamp::of(before.map_or_else(|unchanged| split(unchanged).0, |_| now))
     }
@@ -69,9 +91,12 @@ impl HourlyLimit {
         Stamp::of(split(self.state.load(Ordering::Relaxed)).0)
     }
 
-    /// Counts one more series and returns the stamp, or `None` at the limit.
+    /// Counts one more series and returns the stamp, or `None` at the limit, if that drops counts.
     pub(crate) fn admit(&self) -> Option<Stamp> {
-        let Some(max) = self.max else { return Some(Stamp::NONE) };
+        if self.max.is_none() {
+            return Some(Stamp::NONE);
+        }
+        let max = self.drops_above().unwrap_or(usize::MAX);
         let one_more = |state| {
             let (hour, series) = split(state);
             let room = (series as usize) < max && series < u32::MAX;
@@ -84,8 +109,13 @@ impl HourlyLimit {
     /// The number of distinct series in this hour; 0 when they are not limited.
     pub(crate) fn series(&self, now_ms: i64) -> usize {
         let (hour, series) = split(self.state.load(Ordering::Relaxed));
-        if hour_of(now_ms) > hour { 0 } else { series as usize }
+        if is_in_force(hour, now_ms) { series as usize } else { 0 }
     }
+}
+
+/// Whether an hour that has begun still lasts at a time.
+fn is_in_force(hour: u32, now_ms: i64) -> bool {
+    hour == hour_of(now_ms) || hour == hour_of(now_ms.saturating_add(SET_BACK_MS))
 }
 
 fn hour_of(ms: i64) -> u32 {
@@ -121,10 +151,34 @@ mod tests {
         // A thread that read the clock before the hour ended does not turn it back.
         assert_eq!(limit.turn(MS_PER_HOUR - 1), second);
         assert_eq!(limit.series(MS_PER_HOUR), 1);
-        // A corrected clock does.
-        assert_ne!(limit.turn(9 * MS_PER_HOUR), second);
-        assert_eq!(limit.turn(0), first);
-        assert_eq!((limit.admit(), limit.series(0)), (Some(first), 1));
+    }
+
+    #[test]
+    fn limit_follows_a_clock_that_is_set_back_and_not_one_that_jitters() {
+        let limit = HourlyLimit::new(Some(2));
+        let tenth = limit.turn(10 * MS_PER_HOUR + MS_PER_HOUR / 2);
+        assert_eq!(limit.admit(), Some(tenth));
+        // Around the full hour, whatever the order.
+        let full = 11 * MS_PER_HOUR;
+        let eleventh = limit.turn(full);
+        assert_eq!(
+            [limit.admit(), limit.admit(), limit.admit()],
+            [Some(eleventh), Some(eleventh), None]
+        );
+        for jitter_ms in [-1, SET_BACK_MS, 3, -SET_BACK_MS, 0] {
+            let now_ms = full + jitter_ms;
+            assert_eq!((limit.turn(now_ms), limit.series(now_ms)), (eleventh, 2), "{jitter_ms}");
+            assert_eq!(limit.admit(), None, "{jitter_ms}");
+        }
+        // Set back by less than an hour, by an hour, and by many.
+        for back_ms in [SET_BACK_MS + 1, MS_PER_HOUR, 9 * MS_PER_HOUR] {
+            limit.turn(full);
+            let now_ms = full - back_ms;
+            assert_eq!(limit.series(now_ms), 0, "{back_ms}");
+            let stamp = limit.turn(now_ms);
+            assert_eq!(stamp, Stamp::of(hour_of(now_ms)), "{back_ms}");
+            assert_eq!((limit.admit(), limit.series(now_ms)), (Some(stamp), 1), "{back_ms}");
+        }
     }
 
     #[test]

@@ -20,13 +20,14 @@ mod table;
 mod varint;
 
 pub use aggregator::{Aggregator, Limits};
-pub(crate) use aggregator::{Merge, Sealed};
+pub(crate) use aggregator::{Merge, Sealed, SeriesFull};
 pub use delta::Delta;
 pub use entry::Counts;
 #[cfg(test)]
 pub(crate) use entry::EntryKey;
 pub(crate) use entry::{Entry, Joined};
 pub(crate) use guard::SeriesGuard;
+pub(crate) use hour::SeriesOverflow;
 pub use key::{Key, KeyBuilder, layout_of};
 pub(crate) use key::{SeriesMinute, is_of_layout, key_of, resolve, series_of};
 pub use lines::Line;

@@ -19,7 +19,7 @@ use super::listeners::{self, Listeners};
 use super::sink::AppSink;
 use super::sources::{RunningSources, Sources};
 use super::{admin, dead_letters, definitions, journal, ses_api};
-use crate::aggregate::Line;
+use crate::aggregate::{Line, SeriesOverflow};
 use crate::catalog::{Catalog, CatalogParts, Compiled};
 use crate::clock::Clock;
 use crate::config::{Config, Publish};
@@ -105,6 +105,7 @@ impl App {
             datums_per_call: DATUMS_PER_CALL_MAX,
             dead_letters: dead_letters.clone(),
             forwarder: Some(forwarder),
+            series_overflow: SeriesOverflow::Drop,
             supervisor,
         };
         let opened = journal::open(&deps).await?;

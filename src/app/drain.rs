@@ -166,11 +166,11 @@ impl<S: MetricSink> Engine<S> {
 
     /// Ends the watched start when the restored counts are settled, or after a while.
     async fn watch_start(&self) -> Infallible {
-        if let Some((start, restored_ms)) = &self.start {
+        if let Some((start, restored)) = &self.start {
             let settled = async {
                 loop {
                     let ended = self.publisher.epoch_ended();
-                    if self.publisher.first_merge_ms().is_none_or(|first| first > *restored_ms) {
+                    if self.publisher.first_merge().is_none_or(|first| first > *restored) {
                         return;
                     }
                     ended.await;

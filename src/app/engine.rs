@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::engine_deps::EngineDeps;
 use super::journal;
 use super::sources::firehose::firehose_endpoint;
@@ -31,8 +33,8 @@ pub(crate) struct Engine<S> {
     pub forwarder: Option<Forwarder>,
     pub supervisor: Supervisor,
     pub(super) journal: Option<Arc<Journal>>,
-    /// For counts restored from the journal, and when (Unix milliseconds) they were restored.
-    pub(super) start: Option<(StartGuard, i64)>,
+    /// For counts restored from the journal, and when they were restored.
+    pub(super) start: Option<(StartGuard, Instant)>,
 }
 
 // === impl Engine ===
@@ -48,7 +50,8 @@ impl<S: MetricSink> Engine<S> {
         let settings = publisher_settings(&deps);
         let limits = limits(deps.config);
         let EngineDeps { config, layouts, metrics, clock, dead_letters, forwarder, .. } = deps;
-        let aggregator = Arc::new(Aggregator::new(limits, layouts, clock.clone()));
+        let aggregator = Aggregator::new(limits, layouts, clock.clone());
+        let aggregator = Arc::new(aggregator.with_overflow(deps.series_overflow));
         let journal = opened.as_ref().map(|opened| Arc::clone(&opened.journal));
         let publisher = Publisher::new(
             sink,
@@ -67,7 +70,7 @@ impl<S: MetricSink> Engine<S> {
             journal: journal.clone(),
             dead_letters,
             forwarder: forwarder.clone(),
-            oldest: Box::new(move || behind.first_merge_ms()),
+            oldest: Box::new(move || behind.first_merge()),
         };
         let intake = Arc::new(Intake::new(intake_deps, intake_settings(config)));
         let sources = SourceIntakes::new(config, &intake);
@@ -77,7 +80,7 @@ impl<S: MetricSink> Engine<S> {
             let ambiguous = config.cloudwatch.ambiguous;
             start = journal::restore(opened, &intake, &ledgers, &metrics, ambiguous).await;
         }
-        let start = start.map(|start| (start, intake.clock.now_ms()));
+        let start = start.map(|start| (start, Instant::now()));
         let endpoint = firehose_endpoint(config, &sources, &metrics);
         Self {
             endpoint,

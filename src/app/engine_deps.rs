@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::aggregate::SeriesOverflow;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::dead_letters::DeadLetters;
@@ -21,6 +22,8 @@ pub(crate) struct EngineDeps<'c> {
     pub dead_letters: Option<DeadLetters>,
     /// `None`: nothing is forwarded, whatever the definitions say.
     pub forwarder: Option<Forwarder>,
+    /// What happens to a request beyond the limit of series.
+    pub series_overflow: SeriesOverflow,
     /// Owns the engine's long-lived tasks.
     pub supervisor: Supervisor,
 }

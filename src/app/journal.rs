@@ -1,6 +1,6 @@
 //! The journal in the daemon: read at the start, and its contents handed over.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 use super::engine_deps::EngineDeps;
@@ -35,7 +35,13 @@ pub(super) async fn open(deps: &EngineDeps<'_>) -> Result<Option<OpenedJournal>,
     let disk = move || Ok(Arc::new(LocalDisk::open(&directory)?) as Arc<dyn Disk>);
     let opened = open_by(disk, deps, LOG_BYTES, journal::open_watched).await;
     opened.map(Some).map_err(|error| match error.kind() {
-        io::ErrorKind::WouldBlock => failed("another process is using it".to_owned()),
+        ErrorKind::WouldBlock => failed("another process is using it".to_owned()),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+            failed(format!(
+                "there is no room for a checkpoint of it ({error}); free space on its disk, or move \
+                 the directory to a larger one, and start again; all its counts are kept"
+            ))
+        }
         _ => failed(error.to_string()),
     })
 }
@@ -92,7 +98,7 @@ pub(super) async fn restore(
     metrics: &Metrics,
     ambiguous: Ambiguous,
 ) -> Option<StartGuard> {
-    let OpenedJournal { journal, outstanding, doubtful, ids, events, start } = opened;
+    let OpenedJournal { journal, outstanding, doubtful, ids, events, start, .. } = opened;
     let requests = ids.len();
     // A source only looks up IDs of its own, so each ledger may hold all of them.
     for ledger in ledgers {

@@ -18,7 +18,7 @@ use super::error::StartError;
 use super::sink::AppSink;
 use super::{definitions, journal};
 use crate::ack::{DoneWhen, Ledger};
-use crate::aggregate::{Line, sorted_lines};
+use crate::aggregate::{Line, SeriesOverflow, sorted_lines};
 use crate::aws::AwsEnvironment;
 use crate::config::{Acknowledge, Ambiguous, Config, DeadLettersConfig, Publish, SesApiConfig};
 use crate::intake::SourceIntake;
@@ -72,6 +72,7 @@ pub(crate) struct Replay {
 struct Publishing {
     engine: Engine<AppSink>,
     resumed: u64,
+    doubtful_earlier: u64,
 }
 
 /// The result of a replay.
@@ -112,6 +113,8 @@ pub(crate) struct Published {
     pub doubtful_ambiguous: u64,
     /// In calls that an earlier process was making when it died.
     pub doubtful_crash: u64,
+    /// That earlier runs found, whether or not they lived to report it.
+    pub doubtful_earlier: u64,
 }
 
 // === impl Replay ===
@@ -145,6 +148,8 @@ impl Replay {
             dead_letters: None,
             // A replay only counts; it does not forward again.
             forwarder: None,
+            // An object beyond the limit is left to a later run.
+            series_overflow: SeriesOverflow::Refuse,
             supervisor: Supervisor::new(Arc::clone(&metrics)),
         };
         // First, because it takes the lock: two replays of the same objects would count them twice.
@@ -192,7 +197,7 @@ impl Replay {
         let Self { work, at_once, skipped, publishing, layouts, now_ms, grace } = self;
         let mut working = tokio::spawn(Arc::clone(&work).run(at_once));
         let mut interrupted = true;
-        let outcome = if let Some(Publishing { engine, resumed }) = publishing {
+        let outcome = if let Some(Publishing { engine, resumed, doubtful_earlier }) = publishing {
             let publisher = engine.publisher.clone();
             let stop = async {
                 tokio::select! {
@@ -205,7 +210,11 @@ impl Replay {
                 }
             };
             let ended = engine.run(stop, work.stop.clone(), grace).await;
-            ReplayOutcome::Published(Published::of(&engine.metrics, &ended, resumed))
+            ReplayOutcome::Published(Published {
+                resumed,
+                doubtful_earlier,
+                ..Published::of(&engine.metrics, &ended)
+            })
         } else {
             tokio::select! {
                 biased;
@@ -306,7 +315,9 @@ impl Publishing {
             // They are dropped in this run and reported as dropped.
             resumed += opened.doubtful;
         }
-        Self { engine: Engine::start(deps, rules, sink, Some(opened)).await, resumed }
+        let doubtful_earlier = opened.doubtful_before;
+        let engine = Engine::start(deps, rules, sink, Some(opened)).await;
+        Self { engine, resumed, doubtful_earlier }
     }
 
     fn target(&self) -> BatchTarget {
@@ -327,17 +338,18 @@ impl Publishing {
 // === impl Published ===
 
 impl Published {
-    fn of(metrics: &Metrics, ended: &Ended, resumed: u64) -> Self {
+    /// What this run did.
+    fn of(metrics: &Metrics, ended: &Ended) -> Self {
         let dropped = DropReason::ALL.iter();
         let dropped = dropped.map(|reason| (reason.as_str(), metrics.dropped.get(*reason)));
         Self {
-            resumed,
             accepted: metrics.accepted_counts.get(),
             accepted_datums: metrics.accepted_datums.get(),
             pending: ended.counts,
             dropped: dropped.collect(),
             doubtful_ambiguous: metrics.doubtful.get(DoubtCause::Ambiguous),
             doubtful_crash: metrics.doubtful.get(DoubtCause::Crash),
+            ..Self::default()
         }
     }
 }

@@ -6,12 +6,13 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::time::Instant;
 
 use super::budget::BudgetLimits;
 use super::cores::Cores;
 use super::in_flight::InFlight;
 use crate::ack::Ledger;
-use crate::aggregate::{Aggregator, Delta, Key, Merge, SeriesGuard};
+use crate::aggregate::{Aggregator, Delta, Key, Merge, SeriesFull, SeriesGuard};
 use crate::clock::Clock;
 use crate::dead_letters::{DeadLetterBatch, DeadLetters};
 use crate::forward::Forwarder;
@@ -51,8 +52,8 @@ pub(crate) struct IntakeDeps {
     pub dead_letters: Option<DeadLetters>,
     /// `None`: nothing is forwarded, whatever the definitions say.
     pub forwarder: Option<Forwarder>,
-    /// Unix milliseconds of the first merge in the oldest unsettled epoch.
-    pub oldest: Box<dyn Fn() -> Option<i64> + Send + Sync>,
+    /// The first merge in the oldest unsettled epoch.
+    pub oldest: Box<dyn Fn() -> Option<Instant> + Send + Sync>,
 }
 
 /// The entry point for all sources.
@@ -78,7 +79,7 @@ pub(crate) struct Intake {
     pub(super) refusals: LogLimiter,
     pub(super) use_arrival: bool,
     pub(super) settle_deadline: Duration,
-    pub(super) oldest: Box<dyn Fn() -> Option<i64> + Send + Sync>,
+    pub(super) oldest: Box<dyn Fn() -> Option<Instant> + Send + Sync>,
     pub(super) draining: AtomicBool,
 }
 
@@ -167,11 +168,18 @@ impl Intake {
         self.dead_letters.as_ref().map(DeadLetters::batch)
     }
 
-    /// The age of the oldest merged count that is not settled.
+    /// The age of the oldest merged count that is not settled, whatever happens to the wall clock.
     #[must_use]
     pub(crate) fn oldest_age(&self) -> Duration {
-        let age_ms = (self.oldest)().map_or(0, |oldest_ms| self.clock.now_ms() - oldest_ms);
-        Duration::from_millis(u64::try_from(age_ms).unwrap_or(0))
+        (self.oldest)().map_or(Duration::ZERO, |oldest| oldest.elapsed())
+    }
+
+    /// Admits all series of a batch in this hour, or none ([`Aggregator::reserve_series`]).
+    ///
+    /// # Errors
+    /// The hour's limit does not allow all of them.
+    pub(crate) fn reserve_series(&self, batch: &Batch) -> Result<(), SeriesFull> {
+        self.aggregator.reserve_series(&batch.delta)
     }
 
     /// The number of remembered events, and of those evicted early.

@@ -1,8 +1,9 @@
 //! Which requests are admitted, and with which rules.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
+
+use tokio::time::{Instant, advance};
 
 use super::*;
 use crate::ack::{Refusal, RefusalReason, RequestId, SourceKind};
@@ -24,8 +25,8 @@ fn rules(definitions: &str, layouts: &Layouts) -> RuleSet {
     RuleSet::new(&definitions.expect("no faults"), "SES", None, layouts)
 }
 
-/// An intake whose oldest merge was this many milliseconds ago.
-fn intake(age_ms: i64, layouts: &Layouts) -> Intake {
+/// An intake whose oldest merge is now.
+fn intake(layouts: &Layouts) -> Intake {
     let limits = Limits { series: None, entries: 1000 };
     let clock = Clock::manual(1_000_000);
     let aggregator = Arc::new(Aggregator::new(limits, layouts.clone(), clock.clone()));
@@ -39,7 +40,7 @@ fn intake(age_ms: i64, layouts: &Layouts) -> Intake {
         entries: 1000,
         object_bytes: None,
     };
-    let oldest = AtomicI64::new(1_000_000 - age_ms);
+    let oldest = Instant::now();
     let parts = IntakeDeps {
         rules: rules(DEFINITIONS, layouts),
         aggregator,
@@ -48,7 +49,7 @@ fn intake(age_ms: i64, layouts: &Layouts) -> Intake {
         journal: None,
         dead_letters: None,
         forwarder: None,
-        oldest: Box::new(move || Some(oldest.load(Ordering::Relaxed))),
+        oldest: Box::new(move || Some(oldest)),
     };
     Intake::new(parts, settings)
 }
@@ -57,19 +58,25 @@ fn reason(admitted: Result<(), Refusal>) -> Option<RefusalReason> {
     admitted.err().map(|refusal| refusal.reason)
 }
 
-#[test]
-fn new_requests_that_wait_for_counts_are_rejected_while_counts_are_overdue() {
+#[tokio::test(start_paused = true)]
+async fn new_requests_that_wait_for_counts_are_rejected_while_counts_are_overdue() {
     let layouts = Layouts::default();
     for (age_ms, expected) in [(45_000, None), (45_001, Some(RefusalReason::Behind))] {
-        let intake = intake(age_ms, &layouts);
-        assert_eq!(reason(intake.admit(true)), expected);
-        assert_eq!(reason(intake.admit(false)), None, "a request that does not wait is admitted");
+        let intake = intake(&layouts);
+        advance(Duration::from_millis(age_ms)).await;
+        // The age is none of the wall clock's business, in whatever direction it is set.
+        for wall_ms in [1_000_000, 0, 9_000_000] {
+            intake.clock.set_ms(wall_ms);
+            assert_eq!(intake.oldest_age(), Duration::from_millis(age_ms));
+            assert_eq!(reason(intake.admit(true)), expected);
+            assert_eq!(reason(intake.admit(false)), None, "a request that does not wait");
+        }
     }
 }
 
 #[test]
 fn new_requests_are_rejected_while_draining() {
-    let intake = intake(0, &Layouts::default());
+    let intake = intake(&Layouts::default());
     assert_eq!(reason(intake.admit(false)), None);
     intake.drain();
     for answers_when_settled in [false, true] {
@@ -80,7 +87,7 @@ fn new_requests_are_rejected_while_draining() {
 #[tokio::test]
 async fn request_keeps_the_rules_that_it_began_with() {
     let layouts = Layouts::default();
-    let intake = intake(0, &layouts);
+    let intake = intake(&layouts);
     let merged = async |batch: Batch| {
         let id = RequestId::new(SourceKind::Sqs, b"source", b"id");
         let merged = intake.merge(&[id], None, &batch, Reservation::default(), || None).await;
@@ -102,7 +109,7 @@ async fn request_keeps_the_rules_that_it_began_with() {
 #[tokio::test]
 async fn request_without_room_is_rejected_and_leaves_no_trace() {
     let layouts = Layouts::default();
-    let intake = intake(0, &layouts);
+    let intake = intake(&layouts);
     let mut batch = intake.batch();
     read_record(EVENT.as_bytes(), batch.rules().interest(), &mut batch);
     // Restored counts need no room and take all there is.

@@ -80,16 +80,19 @@ pub(crate) fn read(
     }
     let mut trusted: BTreeMap<_, _> =
         suspects.iter().map(|suspect| (suspect.file, suspect.bytes)).collect();
+    // Later logs were created on a disk that could not be written, so none of them says what failed.
+    let mut begun = 0;
     for number in &names.logs {
         let mut records = Records::new(disk.read(&log_name(*number))?);
         if let NextRecord::Record(Record::Begin { trusted: told }) = records.next()? {
+            begun = *number;
             trusted.extend(told.iter().map(|told| (told.file, told.bytes)));
         }
     }
     let newest = names.logs.last().copied().unwrap_or(0);
     for number in names.logs.range(base + 1..).copied().filter(|number| *number <= last) {
         let limit = trusted.get(&number).copied();
-        let mut log = LogFile { disk, name: log_name(number), limit, newest: number == newest };
+        let mut log = LogFile { disk, name: log_name(number), limit, is_last: number >= begun };
         log.read(&mut state, layouts, &mut report)?;
     }
     // A new file never gets the name of one that was set aside.
@@ -106,12 +109,12 @@ fn read_checkpoint(
     let (mut state, mut keys) = (JournalState::default(), SeriesKeys::new(layouts));
     loop {
         match records.next()? {
-            NextRecord::Record(Record::End) => {
-                return Ok((state.contradictions == 0).then_some(state));
-            }
             NextRecord::Record(record) => {
                 if !apply(&mut state, &record, &mut keys) {
                     return Ok(None);
+                }
+                if matches!(record, Record::End { .. }) {
+                    return Ok((state.contradictions == 0).then_some(state));
                 }
             }
             NextRecord::End | NextRecord::Unreadable => return Ok(None),
@@ -129,7 +132,8 @@ struct LogFile<'d> {
     disk: &'d dyn Disk,
     name: String,
     limit: Option<u64>,
-    newest: bool,
+    /// No later log has records: this one may end with a write that failed or was cut short.
+    is_last: bool,
 }
 
 // === impl Log ===
@@ -168,7 +172,7 @@ impl LogFile<'_> {
         loop {
             let Some(skip) = next_record(rest) else {
                 // A log without its first record holds nothing that was acknowledged.
-                if self.newest || at == 0 {
+                if self.is_last || at == 0 {
                     report.torn_bytes += rest.len() as u64;
                 } else {
                     self.corrupt(report, rest.len() as u64);
@@ -211,9 +215,18 @@ pub(crate) fn write_checkpoint(
     report: &JournalReport,
 ) -> io::Result<()> {
     let (name, unfinished) = (checkpoint_name(number), format!("{number:016}.unfinished"));
-    let mut file = disk.create(&unfinished)?;
-    write_state(&mut *file, layouts, state)?;
-    file.sync()?;
+    // They take the room that this checkpoint needs.
+    for stray in JournalNames::of(disk)?.strays {
+        disk.remove(&stray)?;
+    }
+    let written = disk.create(&unfinished).and_then(|mut file| {
+        write_state(&mut *file, layouts, state)?;
+        file.sync()
+    });
+    if let Err(error) = written {
+        let _ = disk.remove(&unfinished);
+        return Err(error);
+    }
     let keep = |corrupt: &String| disk.rename(corrupt, &format!("{corrupt}.corrupt"));
     // Nothing was read from an incomplete checkpoint, and its name may be needed. Logs that were
     // read must stay until the new checkpoint is on disk.
@@ -226,7 +239,7 @@ pub(crate) fn write_checkpoint(
     let names = JournalNames::of(disk)?;
     let logs = names.logs.range(..=number).map(|number| log_name(*number));
     let checkpoints = names.checkpoints.range(..number).map(|number| checkpoint_name(*number));
-    for name in logs.chain(checkpoints).chain(names.strays) {
+    for name in logs.chain(checkpoints) {
         disk.remove(&name)?;
     }
     Ok(())
@@ -289,7 +302,8 @@ fn write_state(
         put_record(&mut out, &Record::Known { ids: Vec::new(), events: Some(events) });
         flush(file, &mut out, CHUNK)?;
     }
-    put_record(&mut out, &Record::End);
+    let doubtful = (state.doubtful > 0).then_some(state.doubtful);
+    put_record(&mut out, &Record::End { doubtful });
     flush(file, &mut out, 0)
 }
 

@@ -62,6 +62,8 @@ pub(crate) struct OpenedJournal {
     pub outstanding: Vec<(Key, u64)>,
     /// The sum of the counts in calls whose outcome is unknown.
     pub doubtful: u64,
+    /// Counts that earlier processes found to be in doubt, and recorded.
+    pub doubtful_before: u64,
     /// Known requests, each with its remaining lifetime.
     pub ids: Vec<(RequestId, Duration)>,
     /// Known events and when each was counted, oldest first.
@@ -198,8 +200,9 @@ fn open_read(
     // doubt.
     let verdict = if settings.send_again { Verdict::Void } else { Verdict::GivenUp };
     let next_call = state.calls.last_key_value().map_or(0, |(last, _)| last + 1);
-    for call in state.calls.keys() {
-        writer.keep(frame(&Record::Verdict { call: *call, verdict }));
+    for (call, counts) in &state.calls {
+        let doubtful = Some(counts.iter().map(|(_, count)| count).sum());
+        writer.keep(frame(&Record::Verdict { call: *call, verdict, doubtful }));
     }
     let doubtful = state.end_calls(settings.send_again);
     let mut outstanding: Vec<_> = state.outstanding.into_iter().collect();
@@ -211,6 +214,7 @@ fn open_read(
         journal: Arc::new(Journal { orders, next_call: AtomicU64::new(next_call) }),
         outstanding,
         doubtful,
+        doubtful_before: state.doubtful,
         ids: known.collect(),
         events: state.events,
         start: None,
@@ -267,9 +271,11 @@ impl Journal {
         Ok(call)
     }
 
-    /// Records the verdict on a call. It reaches the disk some time later.
-    pub(crate) async fn verdict(&self, call: u64, verdict: Verdict) {
-        self.note(&Record::Verdict { call, verdict }, Vec::new()).await;
+    /// Records the verdict on a call, and the counts that it left in doubt. It reaches the disk some
+    /// time later.
+    pub(crate) async fn verdict(&self, call: u64, verdict: Verdict, doubtful: u64) {
+        let doubtful = (doubtful > 0).then_some(doubtful);
+        self.note(&Record::Verdict { call, verdict, doubtful }, Vec::new()).await;
     }
 
     /// Records counts that were dropped without a call. It reaches the disk some time later.

@@ -74,6 +74,9 @@ pub(crate) enum Record<'b> {
         call: u64,
         #[n(1)]
         verdict: Verdict,
+        /// Counts in doubt because of this call, whatever its outcome was in the end.
+        #[n(2)]
+        doubtful: Option<u64>,
     },
     /// Counts that were dropped for a counted reason, without a call.
     #[n(5)]
@@ -97,7 +100,11 @@ pub(crate) enum Record<'b> {
     },
     /// The last record of a checkpoint.
     #[n(8)]
-    End,
+    End {
+        /// The sum of what verdicts said.
+        #[n(0)]
+        doubtful: Option<u64>,
+    },
 }
 
 /// How much of a file may be read.

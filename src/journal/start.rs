@@ -10,6 +10,7 @@
 //! own, in the format of a checkpoint.
 
 use std::io::{self, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::disk::{AppendFile, Disk};
@@ -21,6 +22,8 @@ pub(crate) struct StartGuard {
     /// Where the previous start ended, if it did not finish.
     before: Option<StartMarker>,
     now: Mutex<StartProgress>,
+    /// A failure to write the marker was logged: on a full disk each part would fail.
+    has_warned: AtomicBool,
 }
 
 /// A part of a start.
@@ -73,7 +76,12 @@ impl StartGuard {
         } else {
             None
         };
-        Ok(Self { disk, before, now: Mutex::new(StartProgress::Nothing) })
+        Ok(Self {
+            disk,
+            before,
+            now: Mutex::new(StartProgress::Nothing),
+            has_warned: AtomicBool::new(false),
+        })
     }
 
     /// The part at which too many starts ended.
@@ -106,7 +114,9 @@ impl StartGuard {
             file.append(marker.to_text().as_bytes())?;
             self.disk.rename(UNFINISHED, MARKER)
         });
-        if let Err(error) = written {
+        if let Err(error) = written
+            && !self.has_warned.swap(true, Ordering::Relaxed)
+        {
             tracing::warn!(%error, "cannot write the start marker in the journal directory");
         }
     }

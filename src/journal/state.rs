@@ -22,6 +22,8 @@ pub(crate) struct JournalState {
     pub ids: HashMap<RequestId, KnownRequest, RandomState>,
     /// Events of requests and when they were counted, in the order of the records.
     pub events: Vec<(i64, Vec<Fingerprint>)>,
+    /// Counts that earlier calls left in doubt, by their verdicts.
+    pub doubtful: u64,
     /// Records that contradict earlier ones, or hold impossible counts. Only a damaged journal has
     /// any.
     pub contradictions: u64,
@@ -60,7 +62,8 @@ impl JournalState {
             "a record that panics"
         );
         let sound = match record {
-            Record::Begin { .. } | Record::End => true,
+            Record::Begin { .. } => true,
+            Record::End { doubtful } => self.doubted(*doubtful),
             Record::Layout { id, namespace, metric, dimensions } => {
                 keys.learn(*id, namespace, metric, dimensions)
             }
@@ -91,11 +94,14 @@ impl JournalState {
                 let sound = keyed.len() == counts.len();
                 self.calls.insert(*call, keyed).is_none() && sound
             }
-            Record::Verdict { call, verdict } => match (self.calls.remove(call), verdict) {
-                (Some(_), Verdict::Void) => true,
-                (Some(counts), Verdict::Accepted | Verdict::GivenUp) => self.subtract(counts),
-                (None, _) => false,
-            },
+            Record::Verdict { call, verdict, doubtful } => {
+                let sound = match (self.calls.remove(call), verdict) {
+                    (Some(_), Verdict::Void) => true,
+                    (Some(counts), Verdict::Accepted | Verdict::GivenUp) => self.subtract(counts),
+                    (None, _) => false,
+                };
+                self.doubted(*doubtful) && sound
+            }
             Record::GivenUp { counts } => self.subtract(keys.all(counts)),
         };
         self.contradictions += u64::from(!sound);
@@ -173,6 +179,15 @@ impl JournalState {
             }
         }
         sound
+    }
+
+    fn doubted(&mut self, counts: Option<u64>) -> bool {
+        let counts = counts.unwrap_or(0);
+        let is_possible = counts <= COUNT_MAX;
+        if is_possible {
+            self.doubtful = self.doubtful.saturating_add(counts);
+        }
+        is_possible
     }
 
     /// Restarts the lifetimes of IDs that have their own from where they stood when the previous

@@ -19,6 +19,14 @@ pub(crate) struct ReplayProgress {
     totals: Mutex<ReplayTotals>,
 }
 
+/// Why an object failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FailureReason {
+    SeriesLimit,
+    /// Its message says why.
+    Other,
+}
+
 /// The progress at one moment.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ProgressFigures {
@@ -35,6 +43,8 @@ pub(crate) struct ReplayTotals {
     /// No longer existing, or changed.
     pub missing: u64,
     pub failed: u64,
+    /// Those of the failed ones that exceed the limit of series.
+    pub series_limit: u64,
     /// Of objects that were read.
     pub bytes: u64,
     pub tally: Tally,
@@ -78,10 +88,11 @@ impl ReplayProgress {
     }
 
     /// Returns the number of failed objects so far.
-    pub(crate) fn failed(&self, bytes: u64) -> u64 {
+    pub(super) fn failed(&self, bytes: u64, reason: FailureReason) -> u64 {
         self.done(bytes);
         let mut totals = self.lock();
         totals.failed += 1;
+        totals.series_limit += u64::from(reason == FailureReason::SeriesLimit);
         totals.failed
     }
 

@@ -10,13 +10,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::object::ObjectPlace;
 use super::plan::ChosenObject;
-use super::progress::ReplayProgress;
+use super::progress::{FailureReason, ReplayProgress};
 use super::reader::ObjectReader;
 use crate::ack::{Admission, Refusal, RefusalReason};
+use crate::aggregate::SeriesFull;
 use crate::intake::{LetterContent, MakeRoom, MeteredBatch, Patience, RequestKey, SourceIntake};
 use crate::pipeline::Batch;
 
-/// How many unreadable objects are listed by name.
+/// How many failed objects are listed by name.
 const NAMED_MAX: u64 = 1000;
 /// After this many failures in a row the cause is not the objects, so the replay stops.
 const FAILURES_IN_A_ROW_MAX: u64 = 100;
@@ -56,6 +57,8 @@ enum ObjectEnd {
     Done,
     Missing,
     Failed(String),
+    /// It has more new series than the limit still allows. Nothing of it is counted.
+    OverSeriesLimit(SeriesFull),
     /// It was not done.
     Left,
 }
@@ -114,7 +117,15 @@ impl ReplayWork {
                         object.place
                     ));
                 }
-                ObjectEnd::Failed(why) => self.failed(object, &why),
+                ObjectEnd::Failed(why) => {
+                    self.failed(object, FailureReason::Other, &why);
+                    self.count_failure();
+                }
+                // The next object may have known series only.
+                ObjectEnd::OverSeriesLimit(full) => {
+                    let why = format!("{} is not counted: {full}", object.place);
+                    self.failed(object, FailureReason::SeriesLimit, &why);
+                }
                 ObjectEnd::Left => return,
             }
         }
@@ -151,6 +162,12 @@ impl ReplayWork {
                 return ObjectEnd::Failed(refusal.message.into_owned());
             }
         };
+        // Before the merge, which would have to drop counts, and the journal would know the object.
+        if let Err(full) = source.intake.reserve_series(&batch) {
+            let refusal = Refusal::new(RefusalReason::GivenUp, full.to_string());
+            source.refuse(key, ticket, refusal, LetterContent::None);
+            return ObjectEnd::OverSeriesLimit(full);
+        }
         let again = |blank: Batch| read_again(self.reader.clone(), object.place.clone(), blank);
         let mut patience = Patience::new(&source.intake, self.stop.clone())
             .making_room(Arc::clone(&engine.make_room));
@@ -170,14 +187,17 @@ impl ReplayWork {
         ObjectEnd::Done
     }
 
-    fn failed(&self, object: &ChosenObject, why: &str) {
-        let failed = self.progress.failed(object.bytes);
+    fn failed(&self, object: &ChosenObject, reason: FailureReason, why: &str) {
+        let failed = self.progress.failed(object.bytes, reason);
         if failed <= NAMED_MAX {
             (self.say)(why);
         }
         if failed == NAMED_MAX {
-            (self.say)("further unreadable objects are counted but not listed");
+            (self.say)("further failed objects are counted but not listed");
         }
+    }
+
+    fn count_failure(&self) {
         let in_a_row = self.failures_in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
         if in_a_row == FAILURES_IN_A_ROW_MAX {
             (self.say)(&format!("{in_a_row} objects in a row cannot be read; skipping the rest"));

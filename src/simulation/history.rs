@@ -16,6 +16,7 @@ use super::judge::{Accounts, judge};
 use super::plan::{HistoryPlan, Life, PlannedEnd, Weather, definitions};
 use super::sender::{SenderRequests, millis};
 use super::world::{Alive, START_MS, World};
+use crate::aggregate::SeriesOverflow;
 use crate::app::{Engine, EngineDeps, open_journal_on};
 use crate::clock::Clock;
 use crate::config::Acknowledge;
@@ -157,6 +158,7 @@ impl History<'_> {
             datums_per_call: self.plan.datums_per_call,
             dead_letters: None,
             forwarder: None,
+            series_overflow: SeriesOverflow::Drop,
             supervisor: Supervisor::new(Arc::clone(&metrics)),
         };
         let starting = start(deps, disk, self.plan, link.clone(), self.also);
@@ -331,6 +333,7 @@ impl History<'_> {
                 datums_per_call: 1,
                 dead_letters: None,
                 forwarder: None,
+                series_overflow: SeriesOverflow::Drop,
             };
             open(self.disk.mounted(), &deps, self.plan.log_bytes).await
         });

@@ -95,8 +95,8 @@ async fn attempt<S: MetricSink>(
 ) -> CallEnd {
     let mut backoff = Backoff::default();
     let mut slot: Option<OwnedSemaphorePermit> = None;
-    let mut in_doubt = false;
-    let mut name = None;
+    // Each attempt of unknown outcome leaves all counts of the call in doubt once more.
+    let (mut name, mut in_doubt, mut doubtful) = (None, false, 0);
     loop {
         if slot.is_none() {
             slot = Some(enter(shared, gate).await);
@@ -111,7 +111,7 @@ async fn attempt<S: MetricSink>(
         let failure = match outcome {
             Ok(()) => {
                 shared.metrics.call(CallOutcome::Accepted, took);
-                shared.judged(name, Verdict::Accepted).await;
+                shared.judged(name, Verdict::Accepted, doubtful).await;
                 gate.open();
                 shared.allowed(namespace);
                 return CallEnd::Accepted;
@@ -121,12 +121,12 @@ async fn attempt<S: MetricSink>(
         shared.metrics.call(outcome_of(&failure), took);
         match &failure {
             Failure::Unknown(_) if shared.ambiguous == Ambiguous::Drop => {
-                shared.judged(name, Verdict::GivenUp).await;
+                shared.judged(name, Verdict::GivenUp, doubtful + call.counts()).await;
             }
-            Failure::Unknown(_) => {}
+            Failure::Unknown(_) => doubtful += call.counts(),
             // An earlier attempt may have been ingested.
             Failure::NotIngested(_) | Failure::Denied(_) if in_doubt => {}
-            _ => shared.judged(name, Verdict::Void).await,
+            _ => shared.judged(name, Verdict::Void, doubtful).await,
         }
         match failure {
             Failure::TooLarge(why) => {

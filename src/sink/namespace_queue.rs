@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::backoff_gate::BackoffGate;
 use super::call::PublishBatch;
 use crate::ack::AckShare;
@@ -29,13 +31,13 @@ pub(super) struct NamespaceQueue {
 struct WaitingCounts {
     counts: Option<Counts>,
     shares: Vec<AckShare>,
-    first_merge_ms: Option<i64>,
+    first_merge: Option<Instant>,
 }
 
 #[derive(Debug)]
 struct OnItsWay {
     batch: Arc<PublishBatch>,
-    first_merge_ms: Option<i64>,
+    first_merge: Option<Instant>,
 }
 
 // === impl NamespaceQueue ===
@@ -46,10 +48,10 @@ impl NamespaceQueue {
         self.waiting.counts.take()
     }
 
-    /// Adds counts of a newer epoch, first merged at `first_merge_ms`, to the waiting ones.
-    pub(super) fn add(&mut self, mut counts: Counts, first_merge_ms: Option<i64>) -> Joined {
+    /// Adds counts of a newer epoch, first merged at `first_merge`, to the waiting ones.
+    pub(super) fn add(&mut self, mut counts: Counts, first_merge: Option<Instant>) -> Joined {
         let waiting = &mut self.waiting;
-        waiting.first_merge_ms = earliest(waiting.first_merge_ms, first_merge_ms);
+        waiting.first_merge = earliest(waiting.first_merge, first_merge);
         let joined = waiting.counts.take().map(|older| counts.join(older));
         waiting.counts = Some(counts);
         joined.unwrap_or_default()
@@ -78,22 +80,22 @@ impl NamespaceQueue {
         if idle || self.is_broken || self.on_its_way.is_some() {
             return None;
         }
-        let WaitingCounts { counts, shares, first_merge_ms } = std::mem::take(&mut self.waiting);
+        let WaitingCounts { counts, shares, first_merge } = std::mem::take(&mut self.waiting);
         let batch = Arc::new(PublishBatch::new(counts.unwrap_or_default()));
-        self.on_its_way = Some(OnItsWay { batch: Arc::clone(&batch), first_merge_ms });
+        self.on_its_way = Some(OnItsWay { batch: Arc::clone(&batch), first_merge });
         Some((batch, shares))
     }
 
     /// Ends the epoch in flight. Counts that are neither accepted nor dropped, because the work
     /// failed, wait again. Returns these counts, and the result of joining their entries.
     pub(super) fn end(&mut self) -> (u64, Joined) {
-        let left = self.on_its_way.take().map(|epoch| (epoch.batch.left(), epoch.first_merge_ms));
-        let Some((left, first_merge_ms)) = left.filter(|(left, _)| !left.is_empty()) else {
+        let left = self.on_its_way.take().map(|epoch| (epoch.batch.left(), epoch.first_merge));
+        let Some((left, first_merge)) = left.filter(|(left, _)| !left.is_empty()) else {
             return (0, Joined::default());
         };
         let counts = left.sum();
         let newer = self.take_waiting();
-        let joined = self.add(left, first_merge_ms);
+        let joined = self.add(left, first_merge);
         (counts, newer.map_or(joined, |newer| self.add(newer, None)))
     }
 
@@ -102,9 +104,9 @@ impl NamespaceQueue {
     }
 
     /// The first merge of the oldest unsettled epoch.
-    pub(super) fn first_merge_ms(&self) -> Option<i64> {
-        let on_its_way = self.on_its_way.as_ref().and_then(|epoch| epoch.first_merge_ms);
-        earliest(on_its_way, self.waiting.first_merge_ms)
+    pub(super) fn first_merge(&self) -> Option<Instant> {
+        let on_its_way = self.on_its_way.as_ref().and_then(|epoch| epoch.first_merge);
+        earliest(on_its_way, self.waiting.first_merge)
     }
 
     /// All counts that are neither accepted nor dropped.
@@ -114,7 +116,7 @@ impl NamespaceQueue {
     }
 }
 
-fn earliest(a: Option<i64>, b: Option<i64>) -> Option<i64> {
+fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
@@ -123,6 +125,8 @@ fn earliest(a: Option<i64>, b: Option<i64>) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::aggregate::{Entry, EntryKey, SeriesTable};
     use crate::rules::Layouts;
@@ -141,31 +145,39 @@ mod tests {
         queue.left().map(|counts| counts.sum()).collect()
     }
 
+    fn instants() -> (Instant, Instant, Instant) {
+        let first = Instant::now();
+        let second = first + Duration::from_millis(1);
+        (first, second, second + Duration::from_millis(1))
+    }
+
     #[test]
     fn what_waits_is_coalesced_and_joins_nothing_on_its_way() {
+        let (first, second, third) = instants();
         let (table, mut queue) = (Arc::default(), NamespaceQueue::default());
         assert!(queue.is_idle() && queue.begin().is_none());
-        assert_eq!(queue.add(counts(&table, &[(b"a", 1)]), Some(5)), Joined::default());
+        assert_eq!(queue.add(counts(&table, &[(b"a", 1)]), Some(first)), Joined::default());
         let (batch, waiters) = queue.begin().expect("there are counts");
         assert_eq!((batch.len(), waiters.len(), queue.begin().is_none()), (1, 0, true));
-        assert_eq!(queue.add(counts(&table, &[(b"a", 2), (b"b", 2)]), Some(6)).entries, 0);
-        assert_eq!(queue.add(counts(&table, &[(b"b", 4), (b"c", 4)]), Some(7)).entries, 1);
-        assert_eq!((sums(&queue), queue.first_merge_ms()), (vec![12, 1], Some(5)));
+        assert_eq!(queue.add(counts(&table, &[(b"a", 2), (b"b", 2)]), Some(second)).entries, 0);
+        assert_eq!(queue.add(counts(&table, &[(b"b", 4), (b"c", 4)]), Some(third)).entries, 1);
+        assert_eq!((sums(&queue), queue.first_merge()), (vec![12, 1], Some(first)));
         // Its series have no layout, and are dropped.
         pack(&batch, "", &Layouts::default(), None, 1).unresolved.settle();
         assert_eq!((queue.end(), sums(&queue)), ((0, Joined::default()), vec![12]));
-        assert_eq!(queue.first_merge_ms(), Some(6));
+        assert_eq!(queue.first_merge(), Some(second));
     }
 
     #[test]
     fn what_an_epoch_left_undone_waits_again_under_the_newest_table() {
+        let (first, second, _) = instants();
         let (old, new) = (Arc::default(), Arc::default());
         let mut queue = NamespaceQueue::default();
-        queue.add(counts(&old, &[(b"a", 1), (b"b", 1)]), Some(5));
+        queue.add(counts(&old, &[(b"a", 1), (b"b", 1)]), Some(first));
         let _ = queue.begin().expect("there are counts");
-        queue.add(counts(&new, &[(b"c", 1), (b"b", 1)]), Some(6));
+        queue.add(counts(&new, &[(b"c", 1), (b"b", 1)]), Some(second));
         assert_eq!(queue.end(), (2, Joined { entries: 1, lost: (0, 0) }));
-        assert_eq!((sums(&queue), queue.first_merge_ms()), (vec![4], Some(5)));
+        assert_eq!((sums(&queue), queue.first_merge()), (vec![4], Some(first)));
         let (batch, _) = queue.begin().expect("there are counts");
         assert_eq!(batch.len(), 3);
         // No counts are waiting, so all of them are left once more.

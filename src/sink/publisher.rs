@@ -178,12 +178,12 @@ impl<S: MetricSink> Publisher<S> {
         }
     }
 
-    /// The first merge (Unix milliseconds) of the oldest unsettled epoch.
+    /// The first merge of the oldest unsettled epoch.
     #[must_use]
-    pub(crate) fn first_merge_ms(&self) -> Option<i64> {
+    pub(crate) fn first_merge(&self) -> Option<Instant> {
         let queues = self.0.queues();
-        let oldest = queues.values().filter_map(NamespaceQueue::first_merge_ms).min();
-        oldest.into_iter().chain(self.0.aggregator.first_merge_ms()).min()
+        let oldest = queues.values().filter_map(NamespaceQueue::first_merge).min();
+        oldest.into_iter().chain(self.0.aggregator.first_merge()).min()
     }
 
     /// The merged counts that are neither accepted nor dropped. Seals the active epoch.
@@ -287,7 +287,7 @@ impl<S: MetricSink> PublisherShared<S> {
 
     /// Distributes a sealed epoch in one step.
     fn take_in(&self, sealed: Sealed) {
-        let Sealed { counts, acks, first_merge_ms, recent_evicted } = sealed;
+        let Sealed { counts, acks, first_merge, recent_evicted } = sealed;
         self.metrics.recent_evicted.add(recent_evicted as u64);
         let mut namespaces = HashMap::new();
         let parts = counts.split(|series| {
@@ -311,7 +311,7 @@ impl<S: MetricSink> PublisherShared<S> {
             .collect();
         let mut queues = self.queues();
         for (namespace, part) in parts {
-            joined.push(queues.entry(namespace).or_default().add(part, first_merge_ms));
+            joined.push(queues.entry(namespace).or_default().add(part, first_merge));
         }
         for (ack, namespaces) in acks {
             for (share, namespace) in ack.split(namespaces.len()).into_iter().zip(namespaces) {

@@ -106,10 +106,10 @@ impl<S: MetricSink> PublisherShared<S> {
         }
     }
 
-    /// Records the outcome of a call in the journal.
-    pub(super) async fn judged(&self, name: Option<u64>, verdict: Verdict) {
+    /// Records the outcome of a call in the journal, and the counts that its attempts left in doubt.
+    pub(super) async fn judged(&self, name: Option<u64>, verdict: Verdict, doubtful: u64) {
         if let (Some(journal), Some(name)) = (&self.journal, name) {
-            journal.verdict(name, verdict).await;
+            journal.verdict(name, verdict, doubtful).await;
         }
     }
 

@@ -190,3 +190,42 @@ async fn requests_that_the_disk_does_not_take_are_rejected_and_counted_when_retr
     assert_eq!(second.metric("postmeter_journal_corrupt_bytes_total").await, 0);
     assert_held(&fake, &traffic.sums());
 }
+
+/// The disk takes no file of more than 1 KiB, so the checkpoint of the start does not fit.
+#[tokio::test(flavor = "multi_thread")]
+async fn start_on_a_full_disk_says_how_to_fix_it_and_keeps_all_counts() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let fake = FakeCloudWatch::start().await;
+    let mut traffic = Traffic::new(73);
+    let slow = [("POSTMETER__CLOUDWATCH__FLUSH_INTERVAL", "1m")];
+    let first = start(&fake, directory.path(), &slow);
+    assert_eq!(first.firehose().deliver("a", &traffic.records(400)).await.status, 200);
+    first.kill().await;
+    let mut limited = Command::new("bash");
+    let script = "trap '' XFSZ; ulimit -f 1; exec \"$0\" serve";
+    limited.args(["-c", script, env!("CARGO_BIN_EXE_postmeter")]);
+    clean(&mut limited);
+    let ended = limited
+        .envs([
+            ("POSTMETER__DEFINITIONS", "config/definitions.json"),
+            ("POSTMETER__LISTEN__HTTP", "127.0.0.1:0"),
+            ("POSTMETER__LISTEN__ADMIN", "127.0.0.1:0"),
+            ("POSTMETER__CLOUDWATCH__PUBLISH", "memory"),
+            ("POSTMETER__FIREHOSE__ACKNOWLEDGE", "journaled"),
+            ("POSTMETER__JOURNAL__DIRECTORY", &directory.path().display().to_string()),
+        ])
+        .output()
+        .expect("it runs");
+    let stderr = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(2), "{stderr}");
+    let last = stderr.trim_end().lines().last().unwrap_or_default();
+    let place = directory.path().display().to_string();
+    for part in [&*place, "no room for a checkpoint", "free space on its disk", "are kept"] {
+        assert!(last.contains(part), "{part}: {stderr}");
+    }
+    let third = start(&fake, directory.path(), &[]);
+    let sum = traffic.counts();
+    assert!(fake.wait_until(|state: &State| state.total_in("SES") >= sum, PATIENCE).await);
+    assert_eq!(third.metric("postmeter_journal_corrupt_bytes_total").await, 0);
+    assert_held(&fake, &traffic.sums());
+}

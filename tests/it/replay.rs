@@ -215,6 +215,43 @@ async fn archive_is_counted_once_though_it_is_interrupted_twice() {
     assert_eq!(bench.cloudwatch.total_in("SES"), held);
 }
 
+/// Runs that are killed during calls report nothing: the last one reports what all of them may have
+/// published twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn doubt_of_killed_runs_adds_up_in_the_last_report() {
+    let bench = Bench::start().await;
+    let mut traffic = Traffic::new(704);
+    bench.write("archive/a", traffic.records(50).concat());
+    let (archive, state) = (bench.path("archive").display().to_string(), bench.path("state"));
+    let state = state.display().to_string();
+    let arguments = ["--state", &state, &archive];
+    // Accepted without a response.
+    bench.cloudwatch.set_mode(CloudWatchFault::HangAfter);
+    for _ in 0..3 {
+        let before = bench.cloudwatch.total_in("SES");
+        let run = bench.command(&arguments).spawn().expect("it starts");
+        let has_more = bench
+            .cloudwatch
+            .wait_until(|state| state.total_in("SES") > before, crate::support::app::PATIENCE);
+        assert!(has_more.await, "it publishes");
+        signal(&run, "KILL");
+        bench.end(Ok(run)).await;
+    }
+    bench.cloudwatch.set_mode(None);
+    let last = bench.end(bench.command(&arguments).spawn()).await.with_code(0);
+    last.assert_identities();
+    let (held, sent) = (bench.cloudwatch.total_in("SES"), traffic.counts());
+    let [crash, earlier] =
+        ["crash", "earlier"].map(|of| last.of(&format!("/replay/doubtful/{of}")));
+    assert!(earlier > 0, "{}", last.summary);
+    assert!(held - sent <= crash + earlier, "{held} held of {sent}: {}", last.summary);
+    assert!(last.stderr.contains("earlier runs"), "{}", last.stderr);
+    // It is still known, and not added again.
+    let again = bench.end(bench.command(&arguments).spawn()).await.with_code(0);
+    let doubt = ["crash", "earlier"].map(|of| again.of(&format!("/replay/doubtful/{of}")));
+    assert_eq!(doubt, [0, crash + earlier]);
+}
+
 /// Merged counts that could not be published in time are in the state, and published by the next
 /// run.
 #[tokio::test(flavor = "multi_thread")]
@@ -399,6 +436,39 @@ async fn replay_ends_after_a_hundred_failures_in_a_row() {
     assert!(ended.stderr.contains("100 objects in a row cannot be read"), "{}", ended.stderr);
     assert_eq!(ended.objects("failed") + ended.objects("left"), 300);
     assert!(ended.objects("left") > 100, "{}", ended.summary);
+}
+
+/// An object beyond the limit of series is left whole to a run that may make them.
+#[tokio::test(flavor = "multi_thread")]
+async fn object_beyond_the_limit_of_series_is_named_and_counted_by_a_later_run() {
+    let bench = Bench::start().await;
+    let campaigns: Vec<_> = (0..40).map(|at| format!("c{at}")).collect();
+    for campaign in &campaigns {
+        bench.write(&format!("archive/{campaign}"), send_of(campaign));
+    }
+    let (archive, state) = (bench.path("archive"), bench.path("state"));
+    let replay = async |series: &str| {
+        let mut command = bench.command(&["--state", &state.display().to_string()]);
+        command.arg(&archive).env("POSTMETER__LIMITS__SERIES", series);
+        bench.end(command.spawn()).await
+    };
+    let counted = || campaigns.iter().map(|campaign| held_of(&bench.cloudwatch, campaign)).sum();
+    let first = replay("12").await.with_code(1);
+    let read = first.objects("read");
+    assert!((1..40).contains(&read), "{}", first.summary);
+    assert_eq!((first.objects("failed"), first.objects("series_limit")), (40 - read, 40 - read));
+    assert_eq!((first.of("/dropped/series_limit"), counted()), (0, read));
+    assert!(first.of("/series") <= 12);
+    let why = " is not counted: its 1 new series exceed limits.series (12 in a UTC hour";
+    assert_eq!(first.stderr.matches(why).count() as u64, 40 - read, "{}", first.stderr);
+    assert!(first.stderr.contains("series limit"), "{}", first.stderr);
+    first.assert_identities();
+    // What is left of the first run is not judged by the limit again.
+    let second = replay("1000").await.with_code(0);
+    assert_eq!((second.objects("known"), second.objects("read")), (read, 40 - read));
+    assert_eq!(campaigns.iter().map(|one| held_of(&bench.cloudwatch, one)).max(), Some(1));
+    assert_eq!(counted(), 40);
+    second.assert_identities();
 }
 
 /// The limit of entries delays reading, and loses nothing.

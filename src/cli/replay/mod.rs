@@ -114,6 +114,17 @@ async fn replay(
     if report.is_whole() {
         return Ok(Exit::Done);
     }
+    let objects = report.objects_over_series_limit();
+    if objects > 0 {
+        warn_user(&format!(
+            "{objects} objects were not counted because of limits.series; raise it, or resume in \
+             the next UTC hour"
+        ));
+    }
+    let counts = report.over_series_limit();
+    if counts > 0 {
+        warn_user(&format!("{counts} counts were dropped: there is no room for more series"));
+    }
     if !args.dry_run {
         warn_user("not finished; run the same command again to resume");
     }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::app::{ReplayOutcome, Replayed};
 use crate::cli::Summary;
 use crate::cli::summary::write_line;
+use crate::telemetry::DropReason;
 
 /// The totals of [`Summary`], and figures that only a replay has. `destination_matches` plus the
 /// resumed counts equals `counts +` the sum of `dropped`.
@@ -49,6 +50,8 @@ struct ObjectsReport {
     too_old: u64,
     missing: u64,
     failed: u64,
+    /// Those of the failed ones that exceed `limits.series`.
+    series_limit: u64,
     left: u64,
 }
 
@@ -56,6 +59,8 @@ struct ObjectsReport {
 struct DoubtfulReport {
     ambiguous: u64,
     crash: u64,
+    /// Found by earlier runs of the same state.
+    earlier: u64,
 }
 
 const VERSION: u32 = 1;
@@ -72,6 +77,7 @@ impl RunReport {
             too_old: skipped.too_old,
             missing: totals.missing,
             failed: totals.failed,
+            series_limit: totals.series_limit,
             left: *left,
         };
         let mut replay = ReplayReport {
@@ -96,6 +102,7 @@ impl RunReport {
                 replay.doubtful = DoubtfulReport {
                     ambiguous: published.doubtful_ambiguous,
                     crash: published.doubtful_crash,
+                    earlier: published.doubtful_earlier,
                 };
                 Summary {
                     counts: published.accepted + published.pending,
@@ -120,7 +127,21 @@ impl RunReport {
     /// Whether the replay is complete.
     pub(super) fn is_whole(&self) -> bool {
         let ReplayReport { interrupted, pending, objects, .. } = &self.replay;
-        !interrupted && *pending == 0 && objects.missing + objects.failed + objects.left == 0
+        let unread = objects.missing + objects.failed + objects.left;
+        !interrupted && *pending == 0 && unread == 0 && self.over_series_limit() == 0
+    }
+
+    /// Objects that exceed `limits.series`.
+    pub(super) fn objects_over_series_limit(&self) -> u64 {
+        self.replay.objects.series_limit
+    }
+
+    /// Counts that were dropped in spite of [`SeriesOverflow::Refuse`]: the table of series is full.
+    ///
+    /// [`SeriesOverflow::Refuse`]: crate::aggregate::SeriesOverflow::Refuse
+    pub(super) fn over_series_limit(&self) -> u64 {
+        let reason = DropReason::SeriesLimit.as_str();
+        self.summary.dropped.get(reason).copied().unwrap_or_default()
     }
 
     /// Names and figures. Figures that are usually zero are omitted if they are.
@@ -136,8 +157,12 @@ impl RunReport {
         let seldom = |rows: &mut Vec<_>, more: &[(&'static str, u64)]| {
             rows.extend(more.iter().filter(|row| row.1 > 0).map(|row| ("", row.0, row.1)));
         };
-        let rare =
-            [("outside", objects.outside), ("missing", objects.missing), ("left", objects.left)];
+        let rare = [
+            ("series limit", objects.series_limit),
+            ("outside", objects.outside),
+            ("missing", objects.missing),
+            ("left", objects.left),
+        ];
         seldom(&mut rows, &rare);
         rows.extend([("bytes", "read", replay.bytes), ("events", "read", summary.events)]);
         let Summary { unmatched, unrouted, unknown_type, malformed, foreign, .. } = *summary;
@@ -160,9 +185,10 @@ impl RunReport {
         rows.push(("dropped", "all", dropped.iter().map(|(_, sum)| sum).sum()));
         seldom(&mut rows, &dropped);
         if !replay.dry_run {
-            let DoubtfulReport { ambiguous, crash } = replay.doubtful;
-            rows.push(("doubtful", "all", ambiguous + crash));
-            seldom(&mut rows, &[("ambiguous", ambiguous), ("crash", crash)]);
+            let DoubtfulReport { ambiguous, crash, earlier } = replay.doubtful;
+            rows.push(("doubtful", "all", ambiguous + crash + earlier));
+            let causes = [("ambiguous", ambiguous), ("crash", crash), ("earlier runs", earlier)];
+            seldom(&mut rows, &causes);
         }
         rows
     }

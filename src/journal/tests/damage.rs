@@ -37,6 +37,67 @@ async fn torn_end_is_cut_without_a_report_of_corruption() {
     assert_eq!(bench.metrics.journal_corrupt_bytes.get(), 0);
 }
 
+/// A write that a full disk cut short, and the logs that could not begin after it, are the end of
+/// the journal.
+#[tokio::test(start_paused = true)]
+async fn write_that_a_full_disk_cut_short_is_no_corruption() {
+    // Not even the first byte of the next log fits, or a part of its first record, or all of it.
+    for (attempts, room, more) in [(1, 5, 0), (4, 5, 0), (4, 20, 3), (2, 20, 1000)] {
+        let bench = Bench::new();
+        let process = bench.start(SETTINGS, 0);
+        let one = Counts::from([(0, 1)]);
+        process.delta(0, &one).await.expect("the disk works");
+        for attempt in 0..attempts {
+            let room = if attempt == 0 { room } else { more };
+            let full_at = Some(bench.disk.used() + room);
+            bench.disk.set_faults(DiskFaults { full_at, ..DiskFaults::default() });
+            assert!(process.delta(1, &one).await.is_err() || more == 1000);
+        }
+        drop(process);
+        bench.disk.set_faults(DiskFaults::default());
+        bench.disk.crash(|all| all);
+        let process = bench.start(SETTINGS, 0);
+        let taken = u64::try_from(process.ids.len()).expect("few");
+        assert_eq!(process.outstanding, Counts::from([(0, taken)]), "{attempts} {room} {more}");
+        assert_eq!(bench.metrics.journal_corrupt_bytes.get(), 0, "{attempts} {room} {more}");
+        let names = bench.disk.mounted().list().expect("names");
+        assert!(!names.iter().any(|name| name.contains("corrupt")), "{names:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn start_on_a_full_disk_fails_and_keeps_what_is_there() {
+    let bench = Bench::new();
+    let process = bench.start(SETTINGS, 0);
+    for number in 0..5 {
+        process.delta(number, &Counts::from([(0, 1)])).await.expect("the disk works");
+    }
+    drop(process);
+    bench.disk.crash(|all| all);
+    // Of a checkpoint that an earlier process did not finish.
+    bench.disk.mounted().create("0000000000000009.unfinished").expect("the disk works");
+    let files = || {
+        let names = bench.disk.mounted().list().expect("names");
+        let names = names.into_iter().filter(|name| !name.contains("unfinished"));
+        names.map(|name| (bench.disk.len_of(&name), name)).collect::<Vec<_>>()
+    };
+    let before = files();
+    for room in [0, 30] {
+        let full_at = Some(bench.disk.used() + room);
+        bench.disk.set_faults(DiskFaults { full_at, ..DiskFaults::default() });
+        let disk = Arc::new(bench.disk.mounted());
+        let (layouts, metrics) = (Layouts::default(), Arc::clone(&bench.metrics));
+        let opened = open_watched(disk, &layouts, SETTINGS, bench.clock.clone(), metrics);
+        assert_eq!(opened.expect_err("it is full").kind(), io::ErrorKind::StorageFull);
+        bench.disk.set_faults(DiskFaults::default());
+        assert_eq!(files(), before);
+        let names = bench.disk.mounted().list().expect("names");
+        assert!(!names.iter().any(|name| name.ends_with("9.unfinished")), "{names:?}");
+    }
+    let process = bench.start(SETTINGS, 0);
+    assert_eq!((process.outstanding, process.ids.len()), (Counts::from([(0, 5)]), 5));
+}
+
 #[tokio::test(start_paused = true)]
 async fn logs_without_a_checkpoint_are_bounded_and_writing_resumes_with_the_next_one() {
     let bench = Bench::new();

@@ -151,7 +151,7 @@ impl Model {
         let journal = &self.process.journal;
         let named = journal.call(&self.process.list(&counts)).await;
         if let (Ok(call), Some(verdict)) = (&named, verdict) {
-            journal.verdict(*call, verdict).await;
+            journal.verdict(*call, verdict, 0).await;
         }
         match (named, verdict) {
             (Ok(_), None) => {}
@@ -211,5 +211,34 @@ async fn doubtful_counts_are_sent_again_or_given_up_as_configured() {
         bench.disk.crash(|_| 0);
         let process = bench.start(JournalSettings { send_again, ..SETTINGS }, 0);
         assert_eq!((process.doubtful, &process.outstanding), (0, &Counts::from([(1, left)])));
+    }
+}
+
+/// The sum of all doubt is in the journal, whichever process found it, and through checkpoints.
+#[tokio::test(start_paused = true)]
+async fn doubt_of_earlier_processes_adds_up() {
+    let bench = Bench::new();
+    let process = bench.start(SETTINGS, 0);
+    process.delta(1, &Counts::from([(1, 7)])).await.expect("the disk works");
+    let call = process.list(&Counts::from([(1, 3)]));
+    let name = process.journal.call(&call).await.expect("the disk works");
+    // It was sent twice, and accepted in the end.
+    process.journal.verdict(name, Verdict::Accepted, 2 * 3).await;
+    let rest = process.list(&Counts::from([(1, 4)]));
+    process.journal.call(&rest).await.expect("the disk works");
+    for lives in 0..3 {
+        bench.disk.crash(|_| 0);
+        let process = bench.start(SETTINGS, 0);
+        assert_eq!((process.doubtful, process.doubtful_before), (4, 6 + lives * 4));
+        process.journal.call(&rest).await.expect("the disk works");
+    }
+    bench.disk.crash(|_| 0);
+    let process = bench.start(JournalSettings { send_again: false, ..SETTINGS }, 0);
+    assert_eq!((process.doubtful, process.doubtful_before), (4, 6 + 3 * 4));
+    process.journal.flush().await.expect("the disk works");
+    for _ in 0..2 {
+        bench.disk.crash(|_| 0);
+        let process = bench.start(SETTINGS, 0);
+        assert_eq!((process.doubtful, process.doubtful_before), (0, 6 + 4 * 4));
     }
 }

@@ -16,7 +16,7 @@ async fn journal_stays_as_large_as_what_is_outstanding_and_known() {
         let written = process.journal.delta(&[id(number)], at_ms, None, &delta, &events).await;
         written.expect("the disk works");
         let call = process.journal.call(&process.list(&counts)).await.expect("the disk works");
-        process.journal.verdict(call, Verdict::Accepted).await;
+        process.journal.verdict(call, Verdict::Accepted, 0).await;
     }
     let disk = bench.disk.mounted();
     let names = disk.list().expect("names");
@@ -78,10 +78,10 @@ async fn newest_events_are_known_when_there_are_too_many() {
     }
 }
 
-/// A journal of a version without duplicate detection is still readable; and without it, the same
-/// bytes are written.
+/// A journal of a version without duplicate detection and doubt is still readable; and without
+/// them, the same bytes are written.
 #[test]
-fn record_without_events_has_the_same_bytes_as_before() {
+fn record_without_optional_fields_has_the_same_bytes_as_before() {
     #[derive(minicbor::Encode)]
     enum Before<'b> {
         #[n(2)]
@@ -98,6 +98,15 @@ fn record_without_events_has_the_same_bytes_as_before() {
             #[b(0)]
             ids: Vec<record::KnownId<'b>>,
         },
+        #[n(4)]
+        Verdict {
+            #[n(0)]
+            call: u64,
+            #[n(1)]
+            verdict: Verdict,
+        },
+        #[n(8)]
+        End,
     }
     let (id, counts) = ([1; 16], vec![RecordCount::new(b"key", 7)]);
     let id = || (&id[..]).into();
@@ -115,6 +124,11 @@ fn record_without_events_has_the_same_bytes_as_before() {
             },
         ),
         (Before::Known { ids: ids.clone() }, Record::Known { ids, events: None }),
+        (
+            Before::Verdict { call: 3, verdict: Verdict::Void },
+            Record::Verdict { call: 3, verdict: Verdict::Void, doubtful: None },
+        ),
+        (Before::End, Record::End { doubtful: None }),
     ] {
         let bytes = minicbor::to_vec(&before).expect("memory");
         assert_eq!(bytes, minicbor::to_vec(&now).expect("memory"));

@@ -41,6 +41,7 @@ struct Process {
     journal: Arc<Journal>,
     outstanding: Counts,
     doubtful: u64,
+    doubtful_before: u64,
     ids: Vec<RequestId>,
     events: BTreeSet<Fingerprint>,
 }
@@ -62,7 +63,8 @@ impl Bench {
         let disk = Arc::new(self.disk.mounted());
         let opened = open(disk, &layouts, settings, self.clock.clone(), Arc::clone(&self.metrics));
         let (opened, writing) = opened.expect("it is read");
-        let OpenedJournal { journal, outstanding, doubtful, ids, events, .. } = opened;
+        let OpenedJournal { journal, outstanding, doubtful, doubtful_before, ids, events, .. } =
+            opened;
         tokio::spawn(writing.run());
         let mut counts = Counts::new();
         for (key, count) in outstanding {
@@ -70,7 +72,7 @@ impl Bench {
         }
         let ids = ids.into_iter().map(|(id, _)| id).collect();
         let events = events.into_iter().flat_map(|(_, events)| events).collect();
-        Process { layouts, journal, outstanding: counts, doubtful, ids, events }
+        Process { layouts, journal, outstanding: counts, doubtful, doubtful_before, ids, events }
     }
 }
 

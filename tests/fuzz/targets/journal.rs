@@ -70,6 +70,7 @@ struct Told {
     calls: BTreeMap<u64, Vec<(Series, u64)>>,
     /// With when they were counted, and how long they are known.
     ids: BTreeMap<[u8; 16], (i64, Option<u64>)>,
+    doubtful: u64,
 }
 
 /// Namespace, metric, names of dimensions, and their values with the minute.
@@ -196,6 +197,7 @@ fn told(state: &JournalState, layouts: &Layouts) -> Told {
             .iter()
             .map(|(id, known)| (id.to_bytes(), (known.at_ms, known.life_ms)))
             .collect(),
+        doubtful: state.doubtful,
     }
 }
 
