@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use super::backoff_gate::BackoffGate;
+use super::backoff_gate::{BackoffGate, CallInDoubt};
 use super::call::Call;
 use super::shared::PublisherShared;
 use super::{Culprit, Failure, MetricSink};
@@ -202,15 +202,17 @@ async fn attempt<S: MetricSink>(
     call: &Call,
 ) -> CallEnd {
     let mut backoff = Backoff::default();
-    let mut slot: Option<OwnedSemaphorePermit> = None;
-    let mut in_doubt = false;
+    let mut doubt: Option<CallInDoubt<'_>> = None;
     let mut name = None;
     loop {
-        if slot.is_none() {
-            slot = Some(enter(shared, gate).await);
-        }
+        // A call in doubt was among the `concurrency` calls that had slots, so it needs none.
+        let slot = if doubt.is_none() { Some(enter(shared, gate).await) } else { None };
         shared.turn().await;
-        if !in_doubt {
+        if doubt.is_none() {
+            if gate.is_in_doubt() {
+                // Another call of the namespace came to be in doubt meanwhile.
+                continue;
+            }
             name = shared.name(call).await;
         }
         let started = Instant::now();
@@ -227,14 +229,8 @@ async fn attempt<S: MetricSink>(
             Err(failure) => failure,
         };
         shared.metrics.call(outcome_of(&failure), took);
-        match &failure {
-            Failure::Unknown(_) if shared.ambiguous == Ambiguous::Drop => {
-                shared.judged(name, Verdict::GivenUp).await;
-            }
-            Failure::Unknown(_) => {}
-            // An earlier attempt may have been ingested.
-            Failure::NotIngested(_) | Failure::Denied(_) if in_doubt => {}
-            _ => shared.judged(name, Verdict::Void).await,
+        if let Some(verdict) = verdict_of(&failure, doubt.is_some(), shared.ambiguous) {
+            shared.judged(name, verdict).await;
         }
         match failure {
             Failure::TooLarge(why) => {
@@ -252,17 +248,18 @@ async fn attempt<S: MetricSink>(
                 if shared.ambiguous == Ambiguous::Drop {
                     return CallEnd::GivenUp;
                 }
-                // The slot is held until the outcome is known.
-                in_doubt = true;
+                // No other call of the namespace starts until the outcome is known, and other
+                // namespaces get the slot.
+                doubt.get_or_insert_with(|| gate.doubt());
             }
             Failure::NotIngested(why) => shared.not_ingested(namespace, &why),
             Failure::Denied(why) => shared.denied(namespace, &why),
         }
-        if in_doubt {
+        drop(slot);
+        if doubt.is_some() {
             shared.sleep(Instant::now() + backoff.pause()).await;
         } else {
             gate.shut();
-            slot = None;
         }
     }
 }
@@ -273,6 +270,7 @@ async fn enter<S: MetricSink>(
     gate: &BackoffGate,
 ) -> OwnedSemaphorePermit {
     loop {
+        gate.doubt_ended().await;
         while let Some(until) = gate.shut_until() {
             shared.sleep(until).await;
             // While the daemon drains, an early attempt is better than a polite one.
@@ -285,9 +283,20 @@ async fn enter<S: MetricSink>(
             std::future::pending::<()>().await;
             continue;
         };
-        if gate.shut_until().is_none() {
+        if gate.shut_until().is_none() && !gate.is_in_doubt() {
             return slot;
         }
+    }
+}
+
+/// What the journal records of a failure; `None` if the outcome is not known yet.
+fn verdict_of(failure: &Failure, is_in_doubt: bool, ambiguous: Ambiguous) -> Option<Verdict> {
+    match failure {
+        Failure::Unknown(_) if ambiguous == Ambiguous::Drop => Some(Verdict::GivenUp),
+        Failure::Unknown(_) => None,
+        // An earlier attempt may have been ingested.
+        Failure::NotIngested(_) | Failure::Denied(_) if is_in_doubt => None,
+        _ => Some(Verdict::Void),
     }
 }
 

@@ -1,8 +1,9 @@
 //! The flush loop: seals epochs, distributes their counts by namespace, and publishes every call.
 //!
-//! Namespaces are independent: a denied or throttled one does not delay others, except that calls
-//! in doubt keep their slots, which all namespaces share. Within a namespace epochs are published
-//! in order: the next starts when the last call of the previous one is accepted or dropped.
+//! Namespaces are independent: one that is denied, throttled or in doubt does not delay others. A
+//! call in flight holds one of the slots that all namespaces share, a call in doubt holds none, and
+//! its namespace starts no other. Within a namespace epochs are published in order: the next starts
+//! when the last call of the previous one is accepted or dropped.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

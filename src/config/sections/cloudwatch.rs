@@ -66,7 +66,8 @@ section! {
         /// shared by all clients.
         requests_per_second: u32 = 100, number(1, 500);
 
-        /// Concurrent calls, and so the largest number of calls that can be in doubt at once.
+        /// Concurrent calls, and so the largest number of calls of a namespace that can be in doubt at
+        /// once.
         ///
         /// More calls give more throughput, but more are in doubt after a network failure.
         concurrency: usize = 4, number(1, 64);

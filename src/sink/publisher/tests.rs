@@ -327,3 +327,41 @@ async fn refusal_that_stays_is_probed_with_one_call_at_a_time() {
         assert_eq!(after, 2, "a probe, and the rest in one call");
     }
 }
+
+/// Each of three namespaces has as many calls as there are slots. While the calls of one are in
+/// doubt, they alone are sent for it, and the others are published without delay.
+#[tokio::test(start_paused = true)]
+async fn calls_in_doubt_stop_no_other_namespace_and_no_other_call_of_theirs_starts() {
+    let names: Vec<_> = (0..8).map(|at| format!("c{at}")).collect();
+    let namespaces = ["A", "B", "C"];
+    let counts: Vec<_> = namespaces
+        .iter()
+        .flat_map(|namespace| names.iter().map(move |name| (*namespace, &**name, 1)))
+        .collect();
+    let (end, ledger) =
+        (Duration::from_mins(2), Ledger::new(DoneWhen::Settled, Duration::from_mins(1), 10));
+    let sink = Judges::new(move |call: &SeenCall| {
+        let is_silent = call.namespace == "A" && call.at < end;
+        if is_silent { Err(Failure::Unknown("no answer".to_owned())) } else { Ok(()) }
+    });
+    let settings = PublisherSettings { datums_per_call: 1, ..SETTINGS };
+    let (publisher, _) = publisher_of(sink, &ledger, &counts, &settings);
+    tokio::select! {
+        () = publisher.run(std::future::pending()) => {}
+        () = publisher.settled() => {}
+    }
+    let calls = publisher.sink().calls();
+    assert_eq!(calls.iter().filter(|call| call.accepted).count(), counts.len());
+    for call in calls.iter().filter(|call| call.namespace != "A") {
+        assert!(call.accepted && call.at < Duration::from_secs(5), "{call:?}");
+    }
+    let in_doubt = calls.iter().filter(|call| call.namespace == "A" && call.at < end);
+    let in_doubt: std::collections::BTreeSet<_> =
+        in_doubt.flat_map(|call| &call.campaigns).collect();
+    assert!((1..=settings.concurrency).contains(&in_doubt.len()), "{in_doubt:?}");
+    // No other call started until all of them had an outcome.
+    let others = calls.iter().filter(|call| call.namespace == "A");
+    let first = others.clone().position(|call| !in_doubt.contains(&call.campaigns[0]));
+    let accepted = others.take(first.expect("there are others")).filter(|call| call.accepted);
+    assert_eq!(accepted.count(), in_doubt.len());
+}
