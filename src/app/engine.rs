@@ -57,7 +57,7 @@ impl<S: MetricSink> Engine<S> {
             journal.clone(),
             &settings,
         );
-        let behind = publisher.clone();
+        let (behind, first_merges) = (publisher.clone(), publisher.clone());
         let intake_deps = IntakeDeps {
             rules,
             aggregator: Arc::clone(&aggregator),
@@ -67,6 +67,7 @@ impl<S: MetricSink> Engine<S> {
             dead_letters,
             forwarder: forwarder.clone(),
             oldest: Box::new(move || behind.first_merge_ms()),
+            first_merges: Box::new(move || first_merges.first_merges()),
         };
         let intake = Arc::new(Intake::new(intake_deps, intake_settings(config)));
         let sources = SourceIntakes::new(config, &intake);

@@ -15,6 +15,8 @@ use crate::aggregate::{Counts, Joined};
 pub(super) struct NamespaceQueue {
     waiting: WaitingCounts,
     on_its_way: Option<OnItsWay>,
+    /// The first merge of the newest epoch with counts of this namespace.
+    newest_merge_ms: Option<i64>,
     pub gate: Arc<BackoffGate>,
     /// The last call was denied.
     pub denied: bool,
@@ -52,6 +54,7 @@ impl NamespaceQueue {
         waiting.first_merge_ms = earliest(waiting.first_merge_ms, first_merge_ms);
         let joined = waiting.counts.take().map(|older| counts.join(older));
         waiting.counts = Some(counts);
+        self.newest_merge_ms = self.newest_merge_ms.max(first_merge_ms);
         joined.unwrap_or_default()
     }
 
@@ -105,6 +108,11 @@ impl NamespaceQueue {
     pub(super) fn first_merge_ms(&self) -> Option<i64> {
         let on_its_way = self.on_its_way.as_ref().and_then(|epoch| epoch.first_merge_ms);
         earliest(on_its_way, self.waiting.first_merge_ms)
+    }
+
+    /// Whether counts of it are unsettled, or were first merged at this time or later.
+    pub(super) fn is_in_use(&self, since_ms: i64) -> bool {
+        !self.is_idle() || self.newest_merge_ms.is_some_and(|newest_ms| newest_ms >= since_ms)
     }
 
     /// All counts that are neither accepted nor dropped.

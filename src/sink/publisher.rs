@@ -46,6 +46,8 @@ pub(crate) struct PublisherSettings {
 /// After this many panics, nothing more of a namespace is sent.
 const PANICS_MAX: u32 = 2;
 
+const MS_PER_DAY: i64 = 24 * 3600 * 1000;
+
 /// Publishes the counts of an aggregator. Cheap to clone.
 #[derive(Debug)]
 pub(crate) struct Publisher<S>(Arc<PublisherShared<S>>);
@@ -185,6 +187,20 @@ impl<S: MetricSink> Publisher<S> {
         let queues = self.0.queues();
         let oldest = queues.values().filter_map(NamespaceQueue::first_merge_ms).min();
         oldest.into_iter().chain(self.0.aggregator.first_merge_ms()).min()
+    }
+
+    /// The namespaces of the last day's counts, each with the first merge of its oldest unsettled
+    /// epoch, if any. Which namespaces are in the active epoch is not known yet, so its first merge
+    /// is that of all: it is recent, unless flushing has stopped.
+    #[must_use]
+    pub(crate) fn first_merges(&self) -> Vec<(Arc<str>, Option<i64>)> {
+        let active_ms = self.0.aggregator.first_merge_ms();
+        let since_ms = self.0.clock.now_ms() - MS_PER_DAY;
+        let queues = self.0.queues();
+        let in_use = queues.iter().filter(|(_, queue)| queue.is_in_use(since_ms));
+        let first =
+            |queue: &NamespaceQueue| queue.first_merge_ms().into_iter().chain(active_ms).min();
+        in_use.map(|(namespace, queue)| (Arc::clone(namespace), first(queue))).collect()
     }
 
     /// The merged counts that are neither accepted nor dropped. Seals the active epoch.

@@ -41,8 +41,8 @@ section! {
         flush_interval: Duration = Duration::from_secs(10),
             duration(SHORTEST, Duration::from_mins(5));
 
-        /// Longest time that counts may wait for CloudWatch. While older counts are unpublished,
-        /// sources that acknowledge `published` accept nothing new.
+        /// Longest time that counts may wait for CloudWatch. While older counts of a namespace are
+        /// unpublished, sources that acknowledge `published` accept nothing more for it.
         ///
         /// It must cover `flush_interval`, `connect_timeout` and `attempt_timeout` together, and
         /// must not exceed `firehose.patience`.
