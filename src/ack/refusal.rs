@@ -21,7 +21,7 @@ labels! {
         Busy = "busy",
         /// The pending entries are at their limit.
         Entries = "entries_limit",
-        /// An epoch is older than the settle deadline.
+        /// An epoch of one of its namespaces is older than the settle deadline.
         Behind = "behind",
         /// The daemon is shutting down.
         Draining = "draining",

@@ -257,6 +257,14 @@ impl Aggregator {
         }
     }
 
+    /// The namespaces of a request's counts.
+    #[must_use]
+    pub(crate) fn namespaces_of(&self, delta: &Delta) -> BTreeSet<Arc<str>> {
+        let mut layouts: Vec<_> = delta.iter().map(|(key, _)| layout_of(key)).collect();
+        layouts.dedup();
+        self.namespaces(&layouts)
+    }
+
     fn namespaces(&self, layouts: &[LayoutId]) -> BTreeSet<Arc<str>> {
         let layouts = layouts.iter().filter_map(|id| self.layouts.get(*id));
         layouts.map(|layout| Arc::clone(&layout.namespace)).collect()

@@ -61,7 +61,7 @@ impl<S: MetricSink> Engine<S> {
             journal.clone(),
             &settings,
         );
-        let behind = publisher.clone();
+        let (behind, first_merges) = (publisher.clone(), publisher.clone());
         let intake_deps = IntakeDeps {
             rules,
             aggregator: Arc::clone(&aggregator),
@@ -71,6 +71,7 @@ impl<S: MetricSink> Engine<S> {
             dead_letters,
             forwarder: forwarder.clone(),
             oldest: Box::new(move || behind.first_merge()),
+            first_merges: Box::new(move || first_merges.first_merges()),
         };
         let intake = Arc::new(Intake::new(intake_deps, intake_settings(config)));
         let sources = SourceIntakes::new(config, &intake);

@@ -2,10 +2,13 @@
 
 use std::sync::atomic::Ordering;
 
+use tokio::time::Instant;
+
 use super::entry::{Intake, SourceIntake};
 use super::in_flight::Charge;
 use super::patience::Patience;
 use crate::ack::{Refusal, RefusalReason};
+use crate::aggregate::Delta;
 
 // === impl Intake ===
 
@@ -23,23 +26,57 @@ impl Intake {
     /// Whether a new request may be processed.
     ///
     /// # Errors
-    /// The daemon is draining; or, for a source that acknowledges settled counts, an epoch is older
-    /// than the settle deadline.
-    pub(crate) fn admit(&self, until_settled: bool) -> Result<(), Refusal> {
+    /// The daemon is draining.
+    pub(crate) fn admit(&self) -> Result<(), Refusal> {
         if self.is_draining() {
             return Err(Refusal::new(RefusalReason::Draining, "shutting down; retry"));
         }
-        if until_settled && self.oldest_age() > self.settle_deadline {
-            let message = "publishing is behind; retry later";
-            return Err(Refusal::new(RefusalReason::Behind, message));
-        }
         Ok(())
+    }
+
+    /// Whether an epoch that began at this time is older than the settle deadline.
+    fn is_overdue(&self, first_merge: Option<Instant>) -> bool {
+        first_merge.is_some_and(|first| first.elapsed() > self.settle_deadline)
     }
 }
 
 // === impl SourceIntake ===
 
 impl SourceIntake {
+    /// Whether a poller may ask for more requests.
+    ///
+    /// # Errors
+    /// The daemon is draining; or requests are acknowledged when their counts are settled, and all
+    /// namespaces recently written to are overdue.
+    pub(crate) fn may_poll(&self) -> Result<(), Refusal> {
+        self.intake.admit()?;
+        if !self.until_settled {
+            return Ok(());
+        }
+        let first_merges = (self.intake.first_merges)();
+        let all_overdue = first_merges.iter().all(|(_, first)| self.intake.is_overdue(*first));
+        if all_overdue && !first_merges.is_empty() { Err(behind()) } else { Ok(()) }
+    }
+
+    /// Whether the counts of a request may be merged.
+    ///
+    /// # Errors
+    /// The request is acknowledged when its counts are settled, and one of its namespaces has an
+    /// epoch older than the settle deadline.
+    pub(super) fn is_on_time(&self, delta: &Delta) -> Result<(), Refusal> {
+        if !self.until_settled {
+            return Ok(());
+        }
+        let mut overdue = (self.intake.first_merges)();
+        overdue.retain(|(_, first)| self.intake.is_overdue(*first));
+        if overdue.is_empty() {
+            return Ok(());
+        }
+        let namespaces = self.intake.aggregator.namespaces_of(delta);
+        let is_behind = overdue.iter().any(|(namespace, _)| namespaces.contains(namespace));
+        if is_behind { Err(behind()) } else { Ok(()) }
+    }
+
     /// Admits a new request of which this many bytes have arrived.
     ///
     /// # Errors
@@ -54,7 +91,7 @@ impl SourceIntake {
             let message = "too many requests in flight (limits.in_flight_requests); retry";
             return Err(Refusal::new(RefusalReason::Busy, message));
         };
-        self.intake.admit(self.until_settled)?;
+        self.intake.admit()?;
         prepare(&mut charge);
         charge.charge(bytes)?;
         Ok(charge)
@@ -76,4 +113,8 @@ impl SourceIntake {
             }
         }
     }
+}
+
+fn behind() -> Refusal {
+    Refusal::new(RefusalReason::Behind, "publishing is behind; retry later")
 }

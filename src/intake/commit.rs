@@ -66,6 +66,9 @@ impl SourceIntake {
         F: Future<Output = Result<Batch, Refusal>> + Send,
     {
         let intake = &self.intake;
+        if let Err(refusal) = self.is_on_time(&batch.delta) {
+            return Err((ticket, refusal));
+        }
         let waiter = ticket.waiter();
         let reservation = match intake.reserve_events(batch, again).await {
             Ok(reservation) => reservation,
@@ -107,7 +110,8 @@ impl SourceIntake {
     /// As [`SourceIntake::commit`], but waits for room.
     ///
     /// # Errors
-    /// As for [`SourceIntake::commit`], when waiting cannot help or the patience has ended.
+    /// As for [`SourceIntake::commit`], when waiting cannot help or the patience has ended. A request
+    /// of an overdue namespace does not wait, because it would take the place of others.
     pub(crate) async fn commit_patiently<A, F>(
         &self,
         key: RequestKey<'_>,
@@ -128,6 +132,9 @@ impl SourceIntake {
                     refusal
                 }
             };
+            if refused.reason == RefusalReason::Behind {
+                return Err((ticket, refused));
+            }
             if let Err(refusal) = patience.wait(refused).await {
                 return Err((ticket, refusal));
             }

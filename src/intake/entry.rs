@@ -54,7 +54,12 @@ pub(crate) struct IntakeDeps {
     pub forwarder: Option<Forwarder>,
     /// The first merge in the oldest unsettled epoch.
     pub oldest: Box<dyn Fn() -> Option<Instant> + Send + Sync>,
+    /// The namespaces recently written to, each with the first merge of its oldest unsettled epoch.
+    pub first_merges: FirstMerges,
 }
+
+/// Returns namespaces, each with Unix milliseconds of a merge, if any.
+pub(crate) type FirstMerges = Box<dyn Fn() -> Vec<(Arc<str>, Option<Instant>)> + Send + Sync>;
 
 /// The entry point for all sources.
 pub(crate) struct Intake {
@@ -80,6 +85,7 @@ pub(crate) struct Intake {
     pub(super) use_arrival: bool,
     pub(super) settle_deadline: Duration,
     pub(super) oldest: Box<dyn Fn() -> Option<Instant> + Send + Sync>,
+    pub(super) first_merges: FirstMerges,
     pub(super) draining: AtomicBool,
 }
 
@@ -133,6 +139,7 @@ impl Intake {
             use_arrival: settings.use_arrival,
             settle_deadline: settings.settle_deadline,
             oldest: parts.oldest,
+            first_merges: parts.first_merges,
             draining: AtomicBool::new(false),
         }
     }

@@ -6,13 +6,13 @@ use std::time::Duration;
 use tokio::time::{Instant, advance};
 
 use super::*;
-use crate::ack::{Refusal, RefusalReason, RequestId, SourceKind};
-use crate::aggregate::{Aggregator, Limits};
+use crate::ack::{DoneWhen, Ledger, Refusal, RefusalReason, RequestId, SourceKind};
+use crate::aggregate::{Aggregator, Delta, KeyBuilder, Limits};
 use crate::clock::Clock;
 use crate::definitions;
 use crate::pipeline::{Batch, Reservation};
-use crate::rules::{Layouts, RuleSet};
-use crate::ses::read_record;
+use crate::rules::{Layout, Layouts, RuleSet};
+use crate::ses::{EventType, Minute, read_record};
 use crate::telemetry::Metrics;
 
 const DEFINITIONS: &str = include_str!("../../config/definitions.json");
@@ -25,7 +25,7 @@ fn rules(definitions: &str, layouts: &Layouts) -> RuleSet {
     RuleSet::new(&definitions.expect("no faults"), "SES", None, layouts)
 }
 
-/// An intake whose oldest merge is now.
+/// An intake whose oldest merge is now, in the namespace `Late`. Nothing of `SES` is unsettled.
 fn intake(layouts: &Layouts) -> Intake {
     let limits = Limits { series: None, entries: 1000 };
     let clock = Clock::manual(1_000_000);
@@ -50,6 +50,7 @@ fn intake(layouts: &Layouts) -> Intake {
         dead_letters: None,
         forwarder: None,
         oldest: Box::new(move || Some(oldest)),
+        first_merges: Box::new(move || vec![("Late".into(), Some(oldest)), ("SES".into(), None)]),
     };
     Intake::new(parts, settings)
 }
@@ -58,29 +59,63 @@ fn reason(admitted: Result<(), Refusal>) -> Option<RefusalReason> {
     admitted.err().map(|refusal| refusal.reason)
 }
 
+/// A source whose requests are acknowledged when they are settled, or when they are merged.
+fn source(intake: Intake, until_settled: bool) -> SourceIntake {
+    let ledger = Ledger::new(DoneWhen::Settled, Duration::from_mins(1), 10);
+    SourceIntake { intake: Arc::new(intake), ledger, until_settled, id_life: None }
+}
+
 #[tokio::test(start_paused = true)]
-async fn new_requests_that_wait_for_counts_are_rejected_while_counts_are_overdue() {
+async fn requests_that_wait_for_counts_are_rejected_while_their_namespace_is_overdue() {
     let layouts = Layouts::default();
+    let delta = |namespace: &str| {
+        let (metric, dimensions) = (EventType::Send, Vec::new());
+        let (mut delta, mut key) = (Delta::default(), KeyBuilder::default());
+        key.start(layouts.id(Layout { namespace: namespace.into(), metric, dimensions }));
+        delta.add(key.finish(Minute(0)), 1);
+        delta
+    };
     for (age_ms, expected) in [(45_000, None), (45_001, Some(RefusalReason::Behind))] {
-        let intake = intake(&layouts);
+        let (waits, merges) = (source(intake(&layouts), true), source(intake(&layouts), false));
         advance(Duration::from_millis(age_ms)).await;
         // The age is none of the wall clock's business, in whatever direction it is set.
         for wall_ms in [1_000_000, 0, 9_000_000] {
-            intake.clock.set_ms(wall_ms);
-            assert_eq!(intake.oldest_age(), Duration::from_millis(age_ms));
-            assert_eq!(reason(intake.admit(true)), expected);
-            assert_eq!(reason(intake.admit(false)), None, "a request that does not wait");
+            waits.intake.clock.set_ms(wall_ms);
+            assert_eq!(waits.intake.oldest_age(), Duration::from_millis(age_ms));
+            assert_eq!(reason(waits.is_on_time(&delta("Late"))), expected);
         }
+        assert_eq!(reason(waits.is_on_time(&delta("SES"))), None);
+        assert_eq!(reason(waits.is_on_time(&delta("New"))), None);
+        assert_eq!(reason(waits.may_poll()), None, "not all are overdue");
+        assert_eq!(reason(merges.is_on_time(&delta("Late"))), None, "it does not wait");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn polling_stops_while_all_namespaces_are_overdue() {
+    for (age_ms, expected) in [(45_000, None), (45_001, Some(RefusalReason::Behind))] {
+        let mut intake = intake(&Layouts::default());
+        let first = Instant::now();
+        intake.first_merges = Box::new(move || vec![("Late".into(), Some(first))]);
+        advance(Duration::from_millis(age_ms)).await;
+        assert_eq!(reason(source(intake, true).may_poll()), expected);
+    }
+    let mut intake = intake(&Layouts::default());
+    intake.first_merges = Box::new(Vec::new);
+    assert_eq!(reason(source(intake, true).may_poll()), None, "nothing was written yet");
 }
 
 #[test]
 fn new_requests_are_rejected_while_draining() {
     let intake = intake(&Layouts::default());
-    assert_eq!(reason(intake.admit(false)), None);
+    assert_eq!(reason(intake.admit()), None);
     intake.drain();
-    for answers_when_settled in [false, true] {
-        assert_eq!(reason(intake.admit(answers_when_settled)), Some(RefusalReason::Draining));
+    assert_eq!(reason(intake.admit()), Some(RefusalReason::Draining));
+    for until_settled in [false, true] {
+        let intake = self::intake(&Layouts::default());
+        intake.drain();
+        let draining = Some(RefusalReason::Draining);
+        assert_eq!(reason(source(intake, until_settled).may_poll()), draining);
     }
 }
 

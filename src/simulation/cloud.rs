@@ -52,9 +52,27 @@ pub(super) struct CallRules {
 #[derive(Debug, Default)]
 struct OpenCalls {
     in_flight: Vec<SentCall>,
+    /// Those in flight that were in doubt before.
+    retries: Vec<SentCall>,
     in_doubt: Vec<SentCall>,
     /// When the last call ended.
     last_ms: i64,
+}
+
+// === impl OpenCalls ===
+
+impl OpenCalls {
+    fn all(&self) -> impl Iterator<Item = &SentCall> {
+        self.in_flight.iter().chain(&self.retries).chain(&self.in_doubt)
+    }
+
+    /// A call is over; returns whether it was one in doubt.
+    fn ended(&mut self, sent: &SentCall) -> bool {
+        self.in_flight.retain(|call| call != sent);
+        let retries = self.retries.len();
+        self.retries.retain(|call| call != sent);
+        self.retries.len() < retries
+    }
 }
 
 type SentCall = Vec<(SeriesMinute, u64)>;
@@ -160,7 +178,7 @@ impl CloudLink {
     /// Calls that are in flight or in doubt.
     pub(super) fn open_calls(&self) -> usize {
         let calls = self.calls();
-        calls.in_flight.len() + calls.in_doubt.len()
+        calls.all().count()
     }
 
     /// Whether a call was open at that time or later.
@@ -188,15 +206,23 @@ impl CloudLink {
             self.world.violation(|| format!("an invalid call of {namespace}: {sent:?}"));
         }
         // A retry is identical, byte for byte; any other call needs a free slot.
-        if let Some(at) = calls.in_doubt.iter().position(|doubt| doubt == sent) {
-            calls.in_doubt.swap_remove(at);
-        }
-        let open = calls.in_flight.iter().chain(&calls.in_doubt);
-        if let Some(twice) = open.flatten().find(|(series, _)| distinct.contains(series)) {
+        let doubt = calls.in_doubt.iter().position(|doubt| doubt == sent);
+        let is_retry = doubt.map(|at| calls.in_doubt.swap_remove(at)).is_some();
+        if let Some(twice) = calls.all().flatten().find(|(series, _)| distinct.contains(series)) {
             self.world.violation(|| format!("two calls at once carry {:?}", twice.0));
         }
-        if calls.in_flight.len() + calls.in_doubt.len() >= concurrency {
-            self.world.violation(|| format!("more than {concurrency} calls are open"));
+        let is_here =
+            |call: &&SentCall| call.iter().all(|(series, _)| &*series.namespace == namespace);
+        if calls.all().filter(is_here).count() >= concurrency {
+            self.world
+                .violation(|| format!("more than {concurrency} calls of {namespace} are open"));
+        }
+        if is_retry {
+            calls.retries.push(sent.clone());
+            return;
+        }
+        if calls.in_flight.len() >= concurrency {
+            self.world.violation(|| format!("more than {concurrency} calls are in flight"));
         }
         calls.in_flight.push(sent.clone());
     }
@@ -254,14 +280,19 @@ impl MetricSink for CloudLink {
         }
         wait.end();
         let mut calls = self.calls();
-        let at = calls.in_flight.iter().position(|other| *other == sent);
-        let sent = at.map(|at| calls.in_flight.swap_remove(at)).unwrap_or_default();
+        let was_in_doubt = calls.ended(&sent);
         calls.last_ms = self.world.now_ms();
-        if let Err(Failure::Unknown(_)) = &answer {
-            self.cloud().unknown_counts += counts(&sent);
-            if self.rules.ambiguous == Ambiguous::Retry {
-                calls.in_doubt.push(sent);
+        let is_in_doubt = match &answer {
+            Err(Failure::Unknown(_)) => {
+                self.cloud().unknown_counts += counts(&sent);
+                self.rules.ambiguous == Ambiguous::Retry
             }
+            // An earlier attempt may have been ingested.
+            Err(Failure::NotIngested(_) | Failure::Denied(_)) => was_in_doubt,
+            _ => false,
+        };
+        if is_in_doubt {
+            calls.in_doubt.push(sent);
         }
         self.world.fault(match &answer {
             Ok(()) => "call accepted",

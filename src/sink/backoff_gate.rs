@@ -1,21 +1,32 @@
-//! How long retries wait after a failure.
+//! When the calls of a namespace may start.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::backoff::Backoff;
 
 /// Closes after a failure for all calls of a namespace, so that a long outage costs a few attempts
-/// instead of one per call.
+/// instead of one per call. While a call is in doubt, no other starts.
 #[derive(Debug, Default)]
-pub(super) struct BackoffGate(Mutex<BackoffGateState>);
+pub(super) struct BackoffGate {
+    state: Mutex<BackoffGateState>,
+    /// No call is in doubt any more. (A `watch` would wake its receivers in random order.)
+    doubt_ended: Notify,
+}
 
 #[derive(Debug, Default)]
 struct BackoffGateState {
     backoff: Backoff,
     shut_until: Option<Instant>,
+    /// The number of calls in doubt.
+    in_doubt: usize,
 }
+
+/// A call of the namespace is in doubt until this is dropped.
+#[derive(Debug)]
+pub(super) struct CallInDoubt<'g>(&'g BackoffGate);
 
 // === impl BackoffGate ===
 
@@ -35,11 +46,45 @@ impl BackoffGate {
     }
 
     pub(super) fn open(&self) {
-        *self.state() = BackoffGateState::default();
+        let mut state = self.state();
+        (state.backoff, state.shut_until) = (Backoff::default(), None);
+    }
+
+    /// The outcome of a call is unknown.
+    pub(super) fn doubt(&self) -> CallInDoubt<'_> {
+        self.state().in_doubt += 1;
+        CallInDoubt(self)
+    }
+
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.state().in_doubt > 0
+    }
+
+    /// Waits until no call is in doubt.
+    pub(super) async fn doubt_ended(&self) {
+        loop {
+            let ended = self.doubt_ended.notified();
+            if !self.is_in_doubt() {
+                return;
+            }
+            ended.await;
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, BackoffGateState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl CallInDoubt ===
+
+impl Drop for CallInDoubt<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.in_doubt -= 1;
+        if state.in_doubt == 0 {
+            self.0.doubt_ended.notify_waiters();
+        }
     }
 }
 
@@ -68,5 +113,22 @@ mod tests {
         assert_eq!(gate.shut_until(), None);
         gate.shut();
         assert!(gate.shut_until() <= Some(Instant::now() + Duration::from_millis(200)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn doubt_ends_with_its_last_call() {
+        let gate = BackoffGate::default();
+        gate.doubt_ended().await;
+        let (first, second) = (gate.doubt(), gate.doubt());
+        gate.open();
+        drop(second);
+        assert!(gate.is_in_doubt());
+        let wait = Duration::from_secs(1);
+        assert!(tokio::time::timeout(wait, gate.doubt_ended()).await.is_err());
+        let ended = async {
+            gate.doubt_ended().await;
+            assert!(!gate.is_in_doubt());
+        };
+        tokio::join!(ended, async { drop(first) });
     }
 }

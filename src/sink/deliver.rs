@@ -1,11 +1,13 @@
 //! Delivers one call: attempts, retries and splits it, until all of it is accepted or dropped.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use super::backoff_gate::BackoffGate;
+use super::backoff_gate::{BackoffGate, CallInDoubt};
 use super::call::Call;
 use super::shared::PublisherShared;
 use super::{Culprit, Failure, MetricSink};
@@ -23,65 +25,171 @@ enum CallEnd {
     Invalid(Culprit),
 }
 
+/// How a round of attempts ended.
+enum RoundEnd {
+    Settled,
+    /// Each of these datums was refused alone, and others of the call were accepted.
+    RefusedAlone {
+        datums: Call,
+        /// Others were accepted after the last of these refusals.
+        has_witness: bool,
+    },
+    /// The refusal is not about datums: it says so, or nothing of the call was ever accepted.
+    Refused(Call),
+}
+
+/// How long datums that were refused alone wait until they are tried once more: a fault of the
+/// service is often over by then.
+const BEFORE_ONCE_MORE: Duration = Duration::from_secs(1);
+
+/// So many probes, over 10 to 20 seconds, look for a sign that CloudWatch accepts anything, before
+/// datums are given up without one: the last datum of a call leaves no other to try behind it.
+const PROBES_MAX: usize = 7;
+
+/// A call on its way, in parts.
+struct Delivery<'d, S> {
+    shared: &'d PublisherShared<S>,
+    namespace: &'d Arc<str>,
+    gate: &'d BackoffGate,
+    /// Some part was accepted.
+    any_accepted: bool,
+}
+
 /// Delivers a call of a namespace. A datum is dropped only if CloudWatch names it, or if it is
-/// rejected while the rest of its call was accepted.
+/// refused alone while the rest of its call is accepted, and again behind that rest.
 pub(super) async fn deliver<S: MetricSink>(
     shared: &PublisherShared<S>,
     namespace: &Arc<str>,
     gate: &BackoffGate,
     call: Call,
 ) {
-    let mut backoff = Backoff::default();
-    let mut any_accepted = false;
-    let mut parts = vec![call];
+    let mut delivery = Delivery { shared, namespace, gate, any_accepted: false };
+    let mut left = call;
+    let mut is_once_more = false;
     loop {
-        let mut refused: Option<Call> = None;
-        let mut general = false;
+        match delivery.round(left).await {
+            RoundEnd::Settled => return,
+            RoundEnd::RefusedAlone { datums, .. } if is_once_more => {
+                shared.give_up(namespace, &datums, DropReason::Refused).await;
+                return;
+            }
+            RoundEnd::RefusedAlone { datums, has_witness: true } => {
+                is_once_more = true;
+                shared.sleep(Instant::now() + BEFORE_ONCE_MORE).await;
+                left = datums;
+            }
+            RoundEnd::RefusedAlone { datums, has_witness: false } => {
+                is_once_more = true;
+                let Some(rest) = delivery.probe(datums).await else { return };
+                left = rest;
+            }
+            RoundEnd::Refused(refused) => {
+                is_once_more = false;
+                let Some(rest) = delivery.probe(refused).await else { return };
+                left = rest;
+            }
+        }
+    }
+}
+
+// === impl Delivery ===
+
+impl<S: MetricSink> Delivery<'_, S> {
+    /// Attempts a call and, where it is refused, its halves. Ends early when nothing was ever
+    /// accepted down to a single datum: then all other halves would be refused too.
+    async fn round(&mut self, call: Call) -> RoundEnd {
+        let mut parts = vec![call];
+        let (mut refused, mut has_witness) = (None, false);
         while let Some(part) = parts.pop() {
-            match attempt(shared, namespace, gate, &part).await {
-                CallEnd::Accepted => {
-                    any_accepted = true;
-                    shared.accepted(&part);
-                }
-                CallEnd::GivenUp => shared.dropped(namespace, &part, DropReason::Ambiguous),
+            match self.attempt(&part).await {
+                CallEnd::Accepted => has_witness = true,
+                CallEnd::GivenUp => {}
                 CallEnd::Invalid(Culprit::Datums(at)) => {
-                    let (rest, culprits) = part.without(&at);
-                    shared.give_up(namespace, &culprits, DropReason::Refused).await;
-                    if !rest.is_empty() {
-                        parts.push(rest);
-                    }
-                }
-                CallEnd::Invalid(Culprit::Other(_)) => {
-                    general = true;
-                    refused = Some(together(refused, part));
+                    parts.extend(self.without_culprits(part, &at).await);
                 }
                 CallEnd::TooLarge | CallEnd::Invalid(Culprit::Unnamed(_)) if part.len() > 1 => {
                     let (first, second) = part.halves();
                     parts.push(second);
                     parts.push(first);
                 }
-                CallEnd::TooLarge | CallEnd::Invalid(Culprit::Unnamed(_)) => {
+                CallEnd::TooLarge | CallEnd::Invalid(Culprit::Unnamed(_)) if self.any_accepted => {
                     refused = Some(together(refused, part));
+                    has_witness = false;
+                }
+                CallEnd::TooLarge | CallEnd::Invalid(_) => {
+                    // What was refused goes last, so that a probe is another datum.
+                    let untried = parts.into_iter().rev();
+                    let others = untried.reduce(|first, then| together(Some(first), then));
+                    let all = together(others, part);
+                    return RoundEnd::Refused(match refused {
+                        Some(refused) => together(Some(all), refused),
+                        None => all,
+                    });
                 }
             }
         }
-        let Some(refused) = refused else { return };
-        if any_accepted && !general {
-            shared.give_up(namespace, &refused, DropReason::Refused).await;
-            return;
+        match refused {
+            Some(datums) => RoundEnd::RefusedAlone { datums, has_witness },
+            None => RoundEnd::Settled,
         }
-        // Everything was rejected, so no single datum is the cause and none is dropped.
-        let datums = refused.len();
-        tracing::error!(%namespace, datums, "PutMetricData rejected for the whole call; retrying");
-        shared.sleep(Instant::now() + backoff.pause()).await;
-        parts.push(refused);
+    }
+
+    /// Attempts one datum after the other, with backoff, until one is accepted or, if others of the
+    /// call were, enough are refused. Returns those that are left.
+    async fn probe(&mut self, mut left: Call) -> Option<Call> {
+        let (namespace, datums) = (self.namespace, left.len());
+        tracing::warn!(%namespace, datums, "PutMetricData rejected for the whole call; retrying");
+        let (mut backoff, mut refusals) = (Backoff::default(), 0);
+        while !(left.is_empty() || self.any_accepted && refusals == PROBES_MAX) {
+            if !self.any_accepted {
+                // Other calls of the namespace would probably be refused too.
+                self.gate.shut();
+            }
+            self.shared.sleep(Instant::now() + backoff.pause()).await;
+            let (rest, datum) = left.without(&BTreeSet::from([0]));
+            left = rest;
+            match self.attempt(&datum).await {
+                CallEnd::Accepted => break,
+                CallEnd::GivenUp => {}
+                CallEnd::Invalid(Culprit::Datums(at)) => {
+                    self.without_culprits(datum, &at).await;
+                }
+                CallEnd::Invalid(Culprit::Other(_)) => left.append(datum),
+                CallEnd::TooLarge | CallEnd::Invalid(Culprit::Unnamed(_)) => {
+                    refusals += 1;
+                    left.append(datum);
+                }
+            }
+        }
+        Some(left).filter(|left| !left.is_empty())
+    }
+
+    /// Attempts a part, and settles it if nothing of it remains to be decided.
+    async fn attempt(&mut self, part: &Call) -> CallEnd {
+        let end = attempt(self.shared, self.namespace, self.gate, part).await;
+        match end {
+            CallEnd::Accepted => {
+                self.any_accepted = true;
+                self.shared.accepted(part);
+            }
+            CallEnd::GivenUp => self.shared.dropped(self.namespace, part, DropReason::Ambiguous),
+            CallEnd::TooLarge | CallEnd::Invalid(_) => {}
+        }
+        end
+    }
+
+    /// Gives up the datums that CloudWatch named; returns the others, if any.
+    async fn without_culprits(&self, part: Call, at: &BTreeSet<usize>) -> Option<Call> {
+        let (rest, culprits) = part.without(at);
+        self.shared.give_up(self.namespace, &culprits, DropReason::Refused).await;
+        Some(rest).filter(|rest| !rest.is_empty())
     }
 }
 
-fn together(refused: Option<Call>, part: Call) -> Call {
-    let Some(mut refused) = refused else { return part };
-    refused.append(part);
-    refused
+fn together(first: Option<Call>, then: Call) -> Call {
+    let Some(mut first) = first else { return then };
+    first.append(then);
+    first
 }
 
 /// Attempts a call until a retry would not change the outcome. The journal records it before each
@@ -94,15 +202,18 @@ async fn attempt<S: MetricSink>(
     call: &Call,
 ) -> CallEnd {
     let mut backoff = Backoff::default();
-    let mut slot: Option<OwnedSemaphorePermit> = None;
+    let mut doubt: Option<CallInDoubt<'_>> = None;
     // Each attempt of unknown outcome leaves all counts of the call in doubt once more.
-    let (mut name, mut in_doubt, mut doubtful) = (None, false, 0);
+    let (mut name, mut doubtful) = (None, 0);
     loop {
-        if slot.is_none() {
-            slot = Some(enter(shared, gate).await);
-        }
+        // A call in doubt was among the `concurrency` calls that had slots, so it needs none.
+        let slot = if doubt.is_none() { Some(enter(shared, gate).await) } else { None };
         shared.turn().await;
-        if !in_doubt {
+        if doubt.is_none() {
+            if gate.is_in_doubt() {
+                // Another call of the namespace came to be in doubt meanwhile.
+                continue;
+            }
             name = shared.name(call).await;
         }
         let started = Instant::now();
@@ -119,14 +230,11 @@ async fn attempt<S: MetricSink>(
             Err(failure) => failure,
         };
         shared.metrics.call(outcome_of(&failure), took);
-        match &failure {
-            Failure::Unknown(_) if shared.ambiguous == Ambiguous::Drop => {
-                shared.judged(name, Verdict::GivenUp, doubtful + call.counts()).await;
-            }
-            Failure::Unknown(_) => doubtful += call.counts(),
-            // An earlier attempt may have been ingested.
-            Failure::NotIngested(_) | Failure::Denied(_) if in_doubt => {}
-            _ => shared.judged(name, Verdict::Void, doubtful).await,
+        if let Failure::Unknown(_) = failure {
+            doubtful += call.counts();
+        }
+        if let Some(verdict) = verdict_of(&failure, doubt.is_some(), shared.ambiguous) {
+            shared.judged(name, verdict, doubtful).await;
         }
         match failure {
             Failure::TooLarge(why) => {
@@ -144,17 +252,18 @@ async fn attempt<S: MetricSink>(
                 if shared.ambiguous == Ambiguous::Drop {
                     return CallEnd::GivenUp;
                 }
-                // The slot is held until the outcome is known.
-                in_doubt = true;
+                // No other call of the namespace starts until the outcome is known, and other
+                // namespaces get the slot.
+                doubt.get_or_insert_with(|| gate.doubt());
             }
             Failure::NotIngested(why) => shared.not_ingested(namespace, &why),
             Failure::Denied(why) => shared.denied(namespace, &why),
         }
-        if in_doubt {
+        drop(slot);
+        if doubt.is_some() {
             shared.sleep(Instant::now() + backoff.pause()).await;
         } else {
             gate.shut();
-            slot = None;
         }
     }
 }
@@ -165,6 +274,7 @@ async fn enter<S: MetricSink>(
     gate: &BackoffGate,
 ) -> OwnedSemaphorePermit {
     loop {
+        gate.doubt_ended().await;
         while let Some(until) = gate.shut_until() {
             shared.sleep(until).await;
             // While the daemon drains, an early attempt is better than a polite one.
@@ -177,9 +287,20 @@ async fn enter<S: MetricSink>(
             std::future::pending::<()>().await;
             continue;
         };
-        if gate.shut_until().is_none() {
+        if gate.shut_until().is_none() && !gate.is_in_doubt() {
             return slot;
         }
+    }
+}
+
+/// What the journal records of a failure; `None` if the outcome is not known yet.
+fn verdict_of(failure: &Failure, is_in_doubt: bool, ambiguous: Ambiguous) -> Option<Verdict> {
+    match failure {
+        Failure::Unknown(_) if ambiguous == Ambiguous::Drop => Some(Verdict::GivenUp),
+        Failure::Unknown(_) => None,
+        // An earlier attempt may have been ingested.
+        Failure::NotIngested(_) | Failure::Denied(_) if is_in_doubt => None,
+        _ => Some(Verdict::Void),
     }
 }
 

@@ -4,6 +4,7 @@
 //! series and minute: memory depends on series and minutes, not on the number of events.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -17,6 +18,8 @@ use crate::aggregate::{Counts, Joined};
 pub(super) struct NamespaceQueue {
     waiting: WaitingCounts,
     on_its_way: Option<OnItsWay>,
+    /// The first merge of the newest epoch with counts of this namespace.
+    newest_merge: Option<Instant>,
     pub gate: Arc<BackoffGate>,
     /// The last call was denied.
     pub denied: bool,
@@ -54,6 +57,7 @@ impl NamespaceQueue {
         waiting.first_merge = earliest(waiting.first_merge, first_merge);
         let joined = waiting.counts.take().map(|older| counts.join(older));
         waiting.counts = Some(counts);
+        self.newest_merge = self.newest_merge.max(first_merge);
         joined.unwrap_or_default()
     }
 
@@ -107,6 +111,11 @@ impl NamespaceQueue {
     pub(super) fn first_merge(&self) -> Option<Instant> {
         let on_its_way = self.on_its_way.as_ref().and_then(|epoch| epoch.first_merge);
         earliest(on_its_way, self.waiting.first_merge)
+    }
+
+    /// Whether counts of it are unsettled, or the newest were first merged less than this long ago.
+    pub(super) fn is_in_use(&self, recent: Duration) -> bool {
+        !self.is_idle() || self.newest_merge.is_some_and(|newest| newest.elapsed() < recent)
     }
 
     /// All counts that are neither accepted nor dropped.

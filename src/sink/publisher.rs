@@ -1,8 +1,9 @@
 //! The flush loop: seals epochs, distributes their counts by namespace, and publishes every call.
 //!
-//! Namespaces are independent: a denied or throttled one does not delay others, except that calls
-//! in doubt keep their slots, which all namespaces share. Within a namespace epochs are published
-//! in order: the next starts when the last call of the previous one is accepted or dropped.
+//! Namespaces are independent: one that is denied, throttled or in doubt does not delay others. A
+//! call in flight holds one of the slots that all namespaces share, a call in doubt holds none, and
+//! its namespace starts no other. Within a namespace epochs are published in order: the next starts
+//! when the last call of the previous one is accepted or dropped.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -44,6 +45,8 @@ pub(crate) struct PublisherSettings {
 
 /// After this many panics, nothing more of a namespace is sent.
 const PANICS_MAX: u32 = 2;
+
+const DAY: Duration = Duration::from_hours(24);
 
 /// Publishes the counts of an aggregator. Cheap to clone.
 #[derive(Debug)]
@@ -184,6 +187,18 @@ impl<S: MetricSink> Publisher<S> {
         let queues = self.0.queues();
         let oldest = queues.values().filter_map(NamespaceQueue::first_merge).min();
         oldest.into_iter().chain(self.0.aggregator.first_merge()).min()
+    }
+
+    /// The namespaces of the last day's counts, each with the first merge of its oldest unsettled
+    /// epoch, if any. Which namespaces are in the active epoch is not known yet, so its first merge
+    /// is that of all: it is recent, unless flushing has stopped.
+    #[must_use]
+    pub(crate) fn first_merges(&self) -> Vec<(Arc<str>, Option<Instant>)> {
+        let active = self.0.aggregator.first_merge();
+        let queues = self.0.queues();
+        let in_use = queues.iter().filter(|(_, queue)| queue.is_in_use(DAY));
+        let first = |queue: &NamespaceQueue| queue.first_merge().into_iter().chain(active).min();
+        in_use.map(|(namespace, queue)| (Arc::clone(namespace), first(queue))).collect()
     }
 
     /// The merged counts that are neither accepted nor dropped. Seals the active epoch.

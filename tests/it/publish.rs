@@ -185,14 +185,16 @@ async fn rejected_datum_costs_only_itself() {
 /// A rejection that names no datum drops none, however long it lasts.
 #[tokio::test]
 async fn rejection_without_a_named_datum_gives_up_nothing() {
-    for message in ["The value Mail for parameter Namespace is invalid.", "The request is invalid."]
+    // Enough calls that single datums are refused too.
+    for (message, calls) in
+        [("The value Mail for parameter Namespace is invalid.", 4), ("The request is invalid.", 10)]
     {
         let fake = FakeCloudWatch::start().await;
         fake.set_mode(Fault::RefuseAll(message.to_owned()));
         let app = TestApp::start(&fake, |_| {}).await;
         let mut traffic = Traffic::new(50);
         send(&app, &mut traffic, 1, "a").await;
-        assert!(fake.wait_until(|state| state.calls().len() >= 3, PATIENCE).await);
+        assert!(fake.wait_until(|state| state.calls().len() >= calls, PATIENCE).await);
         fake.set_mode(None);
         app.settled().await;
         assert_held(&fake, &traffic.sums());
@@ -262,7 +264,7 @@ async fn doubt_is_counted_and_bounds_the_error() {
 }
 
 #[tokio::test]
-async fn call_in_doubt_is_retried_byte_for_byte_before_its_slot_takes_another() {
+async fn call_in_doubt_is_retried_byte_for_byte_before_another_starts() {
     let fake = FakeCloudWatch::start().await;
     fake.set_mode(Fault::Http500After);
     let app = TestApp::start(&fake, |config| config.cloudwatch.concurrency = 1).await;
@@ -278,4 +280,32 @@ async fn call_in_doubt_is_retried_byte_for_byte_before_its_slot_takes_another() 
     let repeated: u64 = app.doubtful().await;
     assert_eq!(held(&fake).values().sum::<u64>(), traffic.counts() + repeated);
     assert_eq!(fake.max_in_flight(), 1);
+}
+
+/// With one slot and a namespace that never answers, the others are published.
+#[tokio::test]
+async fn calls_in_doubt_of_a_namespace_delay_no_other() {
+    let fake = FakeCloudWatch::start().await;
+    fake.set_mode_for("Mail/Reputation", Fault::HangBefore);
+    let app = TestApp::start(&fake, |config| {
+        let path = "config/examples/extensions.json".into();
+        config.definitions = Some(DefinitionsSource::Path(path));
+        config.cloudwatch.concurrency = 1;
+        config.cloudwatch.connect_timeout = Duration::from_millis(200);
+        config.cloudwatch.attempt_timeout = Duration::from_millis(200);
+    })
+    .await;
+    let event = |kind: &str| send_of("a").replace("prod", "newsletter").replace("Send", kind);
+    assert_eq!(app.firehose().deliver("a", &[event("Bounce")]).await.status, 200);
+    assert!(fake.wait_until(|state| state.calls().len() >= 2, PATIENCE).await);
+    let before = app.doubtful().await;
+    for at in 0..3 {
+        assert_eq!(app.firehose().deliver(&format!("b{at}"), &[event("Send")]).await.status, 200);
+        let accepted = |state: &State| state.total_in("Mail/Newsletter") == at + 1;
+        assert!(fake.wait_until(accepted, PATIENCE).await);
+    }
+    assert!(before > 0);
+    fake.set_mode_for("Mail/Reputation", None);
+    app.settled().await;
+    assert_eq!(fake.total_in("Mail/Reputation"), 1);
 }

@@ -55,8 +55,12 @@ async fn response_waits_only_for_the_namespaces_that_its_request_wrote_to() {
     let event = |kind: &str| send_of("a").replace("prod", "newsletter").replace("Send", kind);
     let refused = app.firehose().deliver("bounce", &[event("Bounce")]).await;
     assert_eq!(refused.status, 503, "{}", refused.body);
-    // The epoch of the denied namespace is old by now, so nothing new is accepted at all.
-    assert_eq!(app.firehose().deliver("send", &[event("Send")]).await.status, 503);
+    // The epoch of the denied namespace is old by now, so nothing more of it is taken; others go on.
+    let late = app.firehose().deliver("late", &[event("Bounce")]).await;
+    assert!(late.status == 503 && late.body.contains("behind"), "{}", late.body);
+    let both = app.firehose().deliver("both", &[event("Send"), event("Bounce")]).await;
+    assert!(both.status == 503 && both.body.contains("behind"), "{}", both.body);
+    assert_eq!(app.firehose().deliver("send", &[event("Send")]).await.status, 200);
     fake.set_mode_for("Mail/Reputation", None);
     app.settled().await;
     let both = app.firehose();

@@ -41,8 +41,8 @@ section! {
         flush_interval: Duration = Duration::from_secs(10),
             duration(SHORTEST, Duration::from_mins(5));
 
-        /// Longest time that counts may wait for CloudWatch. While older counts are unpublished,
-        /// sources that acknowledge `published` accept nothing new.
+        /// Longest time that counts may wait for CloudWatch. While older counts of a namespace are
+        /// unpublished, sources that acknowledge `published` accept nothing more for it.
         ///
         /// It must cover `flush_interval`, `connect_timeout` and `attempt_timeout` together, and
         /// must not exceed `firehose.patience`.
@@ -66,7 +66,8 @@ section! {
         /// shared by all clients.
         requests_per_second: u32 = 100, number(1, 500);
 
-        /// Concurrent calls, and so the largest number of calls that can be in doubt at once.
+        /// Concurrent calls, and so the largest number of calls of a namespace that can be in doubt at
+        /// once.
         ///
         /// More calls give more throughput, but more are in doubt after a network failure.
         concurrency: usize = 4, number(1, 64);

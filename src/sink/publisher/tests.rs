@@ -1,4 +1,4 @@
-//! Counts whose publishing panics, and pauses while the daemon drains.
+//! Counts whose publishing panics, refusals that name no datum, and pauses while the daemon drains.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::ack::{Admission, DoneWhen, Ledger, RequestId, SourceKind, Stage};
 use crate::aggregate::{Delta, KeyBuilder, Limits};
 use crate::rules::{Layout, Layouts};
 use crate::ses::{EventType, Minute};
-use crate::sink::{Amount, Datum, Failure};
+use crate::sink::{Amount, Culprit, Datum, Failure};
 use crate::telemetry::DoubtCause;
 
 /// Panics at its first call and accepts all others; remembers the sum of each.
@@ -66,42 +66,112 @@ impl MetricSink for Fails {
     }
 }
 
-/// Counts 1 of a series and 2 of another.
-fn delta(layouts: &Layouts) -> Delta {
-    let layout = layouts.id(Layout {
-        namespace: "SES".into(),
-        metric: EventType::Send,
-        dimensions: vec!["campaign".to_owned()],
-    });
+/// Refuses or accepts by when a call comes and what it holds; remembers each call.
+struct Judges<F> {
+    start: Instant,
+    judge: F,
+    calls: Mutex<Vec<SeenCall>>,
+}
+
+/// When a call came, its namespace and its campaigns, and whether it was accepted.
+#[derive(Clone, Debug)]
+struct SeenCall {
+    at: Duration,
+    namespace: String,
+    campaigns: Vec<String>,
+    accepted: bool,
+}
+
+impl<F> Judges<F> {
+    fn new(judge: F) -> Self {
+        Self { start: Instant::now(), judge, calls: Mutex::default() }
+    }
+
+    fn calls(&self) -> Vec<SeenCall> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sorted.
+    fn accepted(&self) -> Vec<String> {
+        let calls = self.calls().into_iter().filter(|call| call.accepted);
+        let mut accepted: Vec<_> = calls.flat_map(|call| call.campaigns).collect();
+        accepted.sort();
+        accepted
+    }
+}
+
+impl<F> MetricSink for Judges<F>
+where
+    F: Fn(&SeenCall) -> Result<(), Failure> + Send + Sync + 'static,
+{
+    async fn put(&self, namespace: &str, datums: &[Datum]) -> Result<(), Failure> {
+        let campaign = |datum: &Datum| datum.series.dimensions[0].1.clone();
+        let mut call = SeenCall {
+            at: self.start.elapsed(),
+            namespace: namespace.to_owned(),
+            campaigns: datums.iter().map(campaign).collect(),
+            accepted: false,
+        };
+        let verdict = (self.judge)(&call);
+        call.accepted = verdict.is_ok();
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
+        verdict
+    }
+
+    fn identity(&self) -> &'static str {
+        "a sink that judges"
+    }
+}
+
+/// Counts of a request, each with its namespace and campaign.
+fn delta(layouts: &Layouts, counts: &[(&str, &str, u64)]) -> Delta {
     let (mut delta, mut key) = (Delta::default(), KeyBuilder::default());
-    for (campaign, count) in [("a", 1), ("b", 2)] {
+    for (namespace, campaign, count) in counts {
+        let layout = layouts.id(Layout {
+            namespace: (*namespace).into(),
+            metric: EventType::Send,
+            dimensions: vec!["campaign".to_owned()],
+        });
         key.start(layout);
         key.push(campaign.as_bytes());
-        delta.add(key.finish(Minute(0)), count);
+        delta.add(key.finish(Minute(0)), *count);
     }
     delta
 }
 
 /// A publisher for two counts of one request, with one datum per call and one call at a time.
 fn publisher_to<S: MetricSink>(sink: S, ledger: &Ledger) -> (Publisher<S>, Arc<Metrics>) {
+    let settings = PublisherSettings { concurrency: 1, datums_per_call: 1, ..SETTINGS };
+    let counts = [("SES", "a", 1), ("SES", "b", 2)];
+    publisher_of(sink, ledger, &counts, &settings)
+}
+
+const SETTINGS: PublisherSettings = PublisherSettings {
+    flush_interval: Duration::from_secs(1),
+    concurrency: 4,
+    requests_per_second: 100,
+    ambiguous: Ambiguous::Retry,
+    judge_age: false,
+    datums_per_call: 1000,
+};
+
+/// A publisher for the counts of one request, each with its namespace and campaign.
+fn publisher_of<S: MetricSink>(
+    sink: S,
+    ledger: &Ledger,
+    counts: &[(&str, &str, u64)],
+    settings: &PublisherSettings,
+) -> (Publisher<S>, Arc<Metrics>) {
     let (layouts, metrics) = (Layouts::default(), Metrics::new().expect("metrics"));
-    let limits = Limits { series: None, entries: 10 };
+    let limits = Limits { series: None, entries: 1000 };
     let clock = Clock::manual(0);
     let aggregator = Arc::new(Aggregator::new(limits, layouts.clone(), clock.clone()));
     let Admission::New(ticket) = ledger.admit(RequestId::new(SourceKind::Sqs, b"source", b"id"))
     else {
         unreachable!("no id is known");
     };
-    aggregator.merge(&delta(&layouts), || ticket.merged(false).counts).expect("it fits");
-    let settings = PublisherSettings {
-        flush_interval: Duration::from_secs(1),
-        concurrency: 1,
-        requests_per_second: 100,
-        ambiguous: Ambiguous::Retry,
-        judge_age: false,
-        datums_per_call: 1,
-    };
-    (Publisher::new(sink, aggregator, Arc::clone(&metrics), clock, None, &settings), metrics)
+    aggregator.merge(&delta(&layouts, counts), || ticket.merged(false).counts).expect("it fits");
+    (Publisher::new(sink, aggregator, Arc::clone(&metrics), clock, None, settings), metrics)
 }
 
 #[tokio::test(start_paused = true)]
@@ -168,4 +238,130 @@ async fn who_waits_until_all_is_settled_waits_for_no_flush() {
         // Nothing is left, so this returns at once.
         publisher.settled().await;
     }
+}
+
+fn unnamed() -> Result<(), Failure> {
+    Err(Failure::Invalid(Culprit::Unnamed("invalid".to_owned())))
+}
+
+/// Publishes 100 counts of a namespace, `c00` to `c99`, until all are settled. Returns the calls, the
+/// campaigns accepted, and the number of counts given up.
+async fn publish_a_hundred(
+    judge: impl Fn(&SeenCall) -> Result<(), Failure> + Send + Sync + 'static,
+) -> (Vec<SeenCall>, Vec<String>, u64) {
+    let ledger = Ledger::new(DoneWhen::Settled, Duration::from_mins(1), 10);
+    let names: Vec<_> = (0..100).map(|at| format!("c{at:02}")).collect();
+    let counts: Vec<_> = names.iter().map(|name| ("SES", &**name, 1)).collect();
+    let (publisher, metrics) = publisher_of(Judges::new(judge), &ledger, &counts, &SETTINGS);
+    tokio::select! {
+        () = publisher.run(std::future::pending()) => {}
+        () = publisher.settled() => {}
+    }
+    assert!(publisher.is_idle() && publisher.left().is_empty());
+    let sink = publisher.sink();
+    (sink.calls(), sink.accepted(), metrics.dropped.get(DropReason::Refused))
+}
+
+/// Refusals that name no datum and end by themselves cost nothing, whenever they begin and end, and
+/// one datum that is refused for good costs only itself.
+#[tokio::test(start_paused = true)]
+async fn refusals_that_end_give_up_nothing_and_one_that_stays_a_single_datum() {
+    for is_one_bad in [false, true] {
+        for (first_ms, last_ms) in [(0, 0), (0, 100), (0, 900), (0, 20_000), (40, 500), (70, 3000)]
+        {
+            // The bad datum is anywhere in its call, also at its end.
+            for bad in ["c00", "c49", "c99"] {
+                let fault = Duration::from_millis(first_ms)..Duration::from_millis(last_ms);
+                let (_, accepted, dropped) = publish_a_hundred(move |call| {
+                    let has_bad = is_one_bad && call.campaigns.iter().any(|name| name == bad);
+                    let refused = has_bad || fault.contains(&call.at);
+                    if refused { unnamed() } else { Ok(()) }
+                })
+                .await;
+                let case = format!("{is_one_bad} {bad} {first_ms} {last_ms}");
+                let expected = (100 - usize::from(is_one_bad), u64::from(is_one_bad));
+                assert_eq!((accepted.len(), dropped), expected, "{case}");
+                assert_eq!(accepted.iter().any(|name| name == bad), !is_one_bad, "{case}");
+            }
+        }
+    }
+}
+
+/// Many datums that are refused for good, side by side or apart, cost no other datum.
+#[tokio::test(start_paused = true)]
+async fn datums_that_are_refused_for_good_cost_only_themselves() {
+    for is_bad in [
+        (|name: &str| name < "c40") as fn(&str) -> bool,
+        |name| name >= "c40",
+        |name| name.ends_with('7'),
+    ] {
+        let (calls, accepted, dropped) = publish_a_hundred(move |call| {
+            if call.campaigns.iter().any(|name| is_bad(name)) { unnamed() } else { Ok(()) }
+        })
+        .await;
+        let bad = (0..100).filter(|at| is_bad(&format!("c{at:02}"))).count();
+        assert_eq!((accepted.len(), dropped), (100 - bad, bad as u64));
+        assert!(accepted.iter().all(|name| !is_bad(name)), "{accepted:?}");
+        assert!(calls.len() < 500, "{}", calls.len());
+        // Each was tried alone, and again after the last of the others was accepted.
+        let last = calls.iter().rposition(|call| call.accepted).expect("some were accepted");
+        let tried = calls[last..].iter().flat_map(|call| &call.campaigns);
+        let tried: std::collections::BTreeSet<_> = tried.filter(|name| is_bad(name)).collect();
+        assert_eq!(tried.len(), bad);
+    }
+}
+
+/// While everything is refused, one call is tried at a time, with backoff, and nothing is given up.
+#[tokio::test(start_paused = true)]
+async fn refusal_that_stays_is_probed_with_one_call_at_a_time() {
+    for culprit in [Culprit::Unnamed("invalid".into()), Culprit::Other("namespace".into())] {
+        let end = Duration::from_hours(1);
+        let (calls, accepted, dropped) = publish_a_hundred(move |call| {
+            if call.at < end { Err(Failure::Invalid(culprit.clone())) } else { Ok(()) }
+        })
+        .await;
+        assert_eq!((accepted.len(), dropped), (100, 0));
+        // The whole, its halves down to one datum, and a probe every ten seconds at most.
+        assert!((360..=760).contains(&calls.len()), "{}", calls.len());
+        let after = calls.iter().filter(|call| call.at >= end).count();
+        assert_eq!(after, 2, "a probe, and the rest in one call");
+    }
+}
+
+/// Each of three namespaces has as many calls as there are slots. While the calls of one are in
+/// doubt, they alone are sent for it, and the others are published without delay.
+#[tokio::test(start_paused = true)]
+async fn calls_in_doubt_stop_no_other_namespace_and_no_other_call_of_theirs_starts() {
+    let names: Vec<_> = (0..8).map(|at| format!("c{at}")).collect();
+    let namespaces = ["A", "B", "C"];
+    let counts: Vec<_> = namespaces
+        .iter()
+        .flat_map(|namespace| names.iter().map(move |name| (*namespace, &**name, 1)))
+        .collect();
+    let (end, ledger) =
+        (Duration::from_mins(2), Ledger::new(DoneWhen::Settled, Duration::from_mins(1), 10));
+    let sink = Judges::new(move |call: &SeenCall| {
+        let is_silent = call.namespace == "A" && call.at < end;
+        if is_silent { Err(Failure::Unknown("no answer".to_owned())) } else { Ok(()) }
+    });
+    let settings = PublisherSettings { datums_per_call: 1, ..SETTINGS };
+    let (publisher, _) = publisher_of(sink, &ledger, &counts, &settings);
+    tokio::select! {
+        () = publisher.run(std::future::pending()) => {}
+        () = publisher.settled() => {}
+    }
+    let calls = publisher.sink().calls();
+    assert_eq!(calls.iter().filter(|call| call.accepted).count(), counts.len());
+    for call in calls.iter().filter(|call| call.namespace != "A") {
+        assert!(call.accepted && call.at < Duration::from_secs(5), "{call:?}");
+    }
+    let in_doubt = calls.iter().filter(|call| call.namespace == "A" && call.at < end);
+    let in_doubt: std::collections::BTreeSet<_> =
+        in_doubt.flat_map(|call| &call.campaigns).collect();
+    assert!((1..=settings.concurrency).contains(&in_doubt.len()), "{in_doubt:?}");
+    // No other call started until all of them had an outcome.
+    let others = calls.iter().filter(|call| call.namespace == "A");
+    let first = others.clone().position(|call| !in_doubt.contains(&call.campaigns[0]));
+    let accepted = others.take(first.expect("there are others")).filter(|call| call.accepted);
+    assert_eq!(accepted.count(), in_doubt.len());
 }

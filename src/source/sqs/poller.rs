@@ -77,7 +77,7 @@ async fn round(shared: Arc<SqsShared>) -> PollRound {
         // The semaphore is never closed.
         places = places => places.ok(),
     };
-    while let Err(refusal) = shared.source.intake.admit(shared.source.until_settled) {
+    while let Err(refusal) = shared.source.may_poll() {
         if refusal.reason == RefusalReason::Draining {
             return PollRound::Draining;
         }
