@@ -20,7 +20,7 @@ pub(crate) struct RequestKey<'r> {
     pub source: &'r [u8],
     /// The sender's id of the request.
     pub request: &'r str,
-    /// All IDs of the request; the ticket belongs to the first.
+    /// All IDs of the request, which its ticket was admitted with.
     pub ids: &'r [RequestId],
 }
 

@@ -99,6 +99,30 @@ async fn sqs_message_is_held_until_its_counts_are_accepted() {
     assert!(app.stop().await.left.is_empty());
 }
 
+/// SNS may send a message to a queue several times, and SQS gives each copy an ID of its own. A raw
+/// message has no ID of SNS, and each copy counts.
+#[tokio::test(flavor = "multi_thread")]
+async fn sns_message_that_is_in_the_queue_eight_times_is_counted_once() {
+    for acknowledge in [Acknowledge::Published, Acknowledge::Merged] {
+        let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
+        let app = reading(&cloudwatch, SqsConfig { acknowledge, ..queue_of(&sqs) }).await;
+        let mut rng = fastrand::Rng::with_seed(310);
+        let envelope = SynthWrapping::SnsEnvelope.wrap(&mut rng, &[&send_of("wrapped")]);
+        sqs.send(vec![envelope.clone(); 7]);
+        sqs.send(vec![send_of("raw"); 8]);
+        sqs.until_empty().await;
+        // Known after the deletion of the others.
+        sqs.send([envelope]);
+        sqs.until_empty().await;
+        app.settled().await;
+        assert_eq!((held_of(&cloudwatch, "wrapped"), held_of(&cloudwatch, "raw")), (1, 8));
+        let requests = |outcome| format!("postmeter_requests_total{{outcome=\"{outcome}\"}}");
+        assert_eq!(app.metric(&requests("repeated")).await, 7);
+        assert_eq!(sqs.queue().deleted, 16);
+        assert!(app.stop().await.left.is_empty());
+    }
+}
+
 /// A standard queue may redeliver a message in flight; then only the newest receipt handle deletes
 /// it.
 #[tokio::test(flavor = "multi_thread")]
