@@ -287,6 +287,22 @@ async fn unreachable_queue_stops_no_other_source() {
     app.stop().await;
 }
 
+/// Too many messages are in flight, of all consumers together: one line says what to change.
+#[tokio::test(flavor = "multi_thread")]
+async fn queue_with_too_many_messages_in_flight_is_named_with_the_fix() {
+    let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
+    sqs.queue().mode = Mode::OverLimit;
+    let mut daemon = daemon(&cloudwatch, &sqs, &[]);
+    let line = daemon.wait_for_line("receiving messages failed");
+    assert!(line.contains("OverLimit: full; SQS allows 120000 messages"), "{line}");
+    assert!(line.contains("reduce sqs.held_messages"), "{line}");
+    sqs.queue().mode = Mode::Well;
+    sqs.send([send_of("late")]);
+    sqs.until_empty().await;
+    daemon.end().await;
+    assert_eq!(held_of(&cloudwatch, "late"), 1);
+}
+
 fn daemon(cloudwatch: &FakeCloudWatch, sqs: &FakeSqs, more: &[(&str, &str)]) -> Daemon {
     let (aws, queue) = (cloudwatch.url(), sqs.url());
     let mut variables = vec![
