@@ -58,6 +58,8 @@ pub struct Sealed {
     pub acks: Vec<(AckGuard, BTreeSet<Arc<str>>)>,
     /// Unix milliseconds of the first merge.
     pub first_merge_ms: Option<i64>,
+    /// Some of the counts are of requests that were answered at their merge.
+    pub has_answered: bool,
     /// Entries of `GET /series` evicted before their three hours were over.
     pub recent_evicted: usize,
 }
@@ -172,10 +174,13 @@ impl Aggregator {
         }
         room.merged(merged, epoch.add(&entries));
 
-        let ack = ack().map(|ack| (ack, self.namespaces(&layouts)));
+        let ack = ack();
+        let is_answered = ack.as_ref().is_none_or(AckGuard::is_answered);
+        let ack = ack.map(|ack| (ack, self.namespaces(&layouts)));
         let mut contents = lock(&epoch.contents);
         contents.acks.extend(ack);
         if merged > 0 {
+            contents.has_answered |= is_answered;
             contents.first_merge_ms.get_or_insert(now_ms);
         }
         merge
@@ -241,6 +246,7 @@ impl Aggregator {
             counts,
             acks: contents.acks,
             first_merge_ms: contents.first_merge_ms,
+            has_answered: contents.has_answered,
             recent_evicted,
         }
     }

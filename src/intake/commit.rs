@@ -79,7 +79,8 @@ impl SourceIntake {
         let ack = || {
             let acks = ticket.take()?.merged(outgoing.is_some());
             forwarding = acks.forwarding;
-            acks.counts
+            // Other requests that name the same object may wait although this one does not.
+            acks.counts.map(|ack| if self.until_settled { ack } else { ack.answered() })
         };
         let merging = intake.merge(key.ids, self.id_life, batch, reservation, ack).await;
         match (merging, ticket) {

@@ -104,6 +104,7 @@ async fn attempt<S: MetricSink>(
         shared.turn().await;
         if !in_doubt {
             name = shared.name(call).await;
+            call.sending();
         }
         let started = Instant::now();
         let outcome = shared.put(namespace, call).await;
@@ -111,6 +112,7 @@ async fn attempt<S: MetricSink>(
         let failure = match outcome {
             Ok(()) => {
                 shared.metrics.call(CallOutcome::Accepted, took);
+                call.accepted();
                 shared.judged(name, Verdict::Accepted).await;
                 gate.open();
                 shared.allowed(namespace);
@@ -119,6 +121,9 @@ async fn attempt<S: MetricSink>(
             Err(failure) => failure,
         };
         shared.metrics.call(outcome_of(&failure), took);
+        if !in_doubt && !matches!(failure, Failure::Unknown(_)) {
+            call.not_ingested();
+        }
         match &failure {
             Failure::Unknown(_) if shared.ambiguous == Ambiguous::Drop => {
                 shared.judged(name, Verdict::GivenUp).await;

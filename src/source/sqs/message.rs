@@ -134,9 +134,18 @@ async fn wait(
             Stage::Settled | Stage::Merged => {}
             Stage::Lost => {
                 shared.source.ledger.release(request);
-                tracing::error!(
-                    "message counted, but whether its counts were published is unknown"
-                );
+                if shared.drain.is_cancelled() {
+                    // The shutdown names the counts that CloudWatch may have.
+                    let why = "shutting down before its counts were published";
+                    return Err(Refusal::new(RefusalReason::Draining, why));
+                }
+                if shared.warnings.allow() {
+                    let queue = shared.queue.url();
+                    tracing::error!(
+                        queue,
+                        "message counted, but whether its counts were published is unknown"
+                    );
+                }
                 outcome = RequestOutcome::Lost;
             }
             Stage::Refused(refusal) => return Err(refusal),
