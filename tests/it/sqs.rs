@@ -197,8 +197,9 @@ async fn pollers_follow_the_load() {
     let app = reading(&cloudwatch, queue).await;
     sqs.until("asked", |queue| queue.receive_calls == 1).await;
     let mut traffic = Traffic::new(303);
-    for _ in 0..5 {
-        sqs.send(wrapped(&mut traffic, 600, 3));
+    // Each round with IDs of its own, as SNS gives them.
+    for seed in 0..5 {
+        sqs.send(wrapped(&mut traffic, 600, seed));
     }
     sqs.until_empty().await;
     assert_eq!(sqs.queue().receive_calls_at_once, 4);
