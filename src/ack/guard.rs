@@ -12,7 +12,10 @@ use super::stage::RequestEnd;
 /// Carries the duty to report the outcome of a merged request. If it is dropped without [`AckGuard::split`],
 /// the request fails.
 #[derive(Debug)]
-pub struct AckGuard(Arc<GuardState>);
+pub struct AckGuard {
+    state: Arc<GuardState>,
+    is_answered: bool,
+}
 
 /// A part of a guard. The request, or its forwarding, is settled when every share is settled.
 #[derive(Debug)]
@@ -42,28 +45,43 @@ enum GuardEnd {
 
 impl AckGuard {
     pub(super) fn new(pending: PendingId) -> Self {
-        Self(GuardState::new(GuardEnd::Request(pending)))
+        Self::ending(GuardEnd::Request(pending))
     }
 
     /// A guard for the request's forwarded events; the request is not settled before them.
     #[must_use]
     pub(super) fn forwarding(&self) -> Self {
-        Self(GuardState::new(GuardEnd::Forwarding(Arc::clone(&self.0))))
+        Self::ending(GuardEnd::Forwarding(Arc::clone(&self.state)))
     }
 
     /// A standalone guard, and a channel that tells whether it was settled.
     #[must_use]
     pub fn told() -> (Self, oneshot::Receiver<bool>) {
         let (tell, told) = oneshot::channel();
-        (Self(GuardState::new(GuardEnd::Told(Some(tell)))), told)
+        (Self::ending(GuardEnd::Told(Some(tell))), told)
+    }
+
+    fn ending(end: GuardEnd) -> Self {
+        Self { state: GuardState::new(end), is_answered: false }
+    }
+
+    /// Notes that the sender of the request is answered at the merge, although others may wait
+    /// until it is settled. So the request will not be sent again.
+    #[must_use]
+    pub(crate) fn answered(self) -> Self {
+        Self { is_answered: true, ..self }
+    }
+
+    pub(crate) fn is_answered(&self) -> bool {
+        self.is_answered
     }
 
     /// Splits the guard into `shares`. With none, nothing is left to wait for and the request is
     /// settled.
     #[must_use]
     pub fn split(self, shares: usize) -> Vec<AckShare> {
-        self.0.failed.store(false, Ordering::Relaxed);
-        (0..shares).map(|_| AckShare { state: Arc::clone(&self.0), settled: false }).collect()
+        self.state.failed.store(false, Ordering::Relaxed);
+        (0..shares).map(|_| AckShare { state: Arc::clone(&self.state), settled: false }).collect()
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::pending::PendingId;
 use super::request_id::RequestId;
 use super::stage::{DoneWhen, RequestEnd, Stage};
-use super::table::{IdState, IdTable};
+use super::table::{IdState, IdTable, PendingRequest};
 use super::ticket::Ticket;
 use super::waiter::Waiter;
 
@@ -43,32 +43,46 @@ impl Ledger {
         Self(Arc::new(IdTable::new(done_when, true, life, done_max)))
     }
 
-    /// Releases a done ID. Has no effect on an ID that is in progress or unknown.
+    /// Releases a done request, with all its IDs. Has no effect on an ID that is in progress or
+    /// unknown.
     pub(crate) fn release(&self, id: RequestId) {
         let IdTable { done_when, life, done_max, .. } = &*self.0;
         let mut ids = self.0.ids();
-        let Some(IdState::Pending(stage)) = ids.states.get(&id) else { return };
-        let outcome = match *stage.borrow() {
+        let Some(IdState::Pending(request)) = ids.states.get(&id) else { return };
+        let outcome = match *request.stage.borrow() {
             Stage::Settled => RequestEnd::Settled,
             Stage::Merged if *done_when == DoneWhen::Merged => RequestEnd::Settled,
             Stage::Lost => RequestEnd::Lost,
             Stage::Reading | Stage::Forwarding | Stage::Merged | Stage::Refused(_) => return,
         };
-        ids.states.insert(id, IdState::Done(*done_when, outcome));
-        ids.done(id, Instant::now() + *life, *done_max);
+        let (request_ids, end) = (Arc::clone(&request.ids), Instant::now() + *life);
+        for id in &*request_ids {
+            ids.states.insert(*id, IdState::Done(*done_when, outcome));
+            ids.done(*id, end, *done_max);
+        }
     }
 
     /// Looks up an ID, and registers it if it is new.
     #[must_use]
     pub(crate) fn admit(&self, id: RequestId) -> Admission {
+        self.admit_all(&[id])
+    }
+
+    /// Looks up a request that has several IDs: it is known if any of them is. Registers all of
+    /// them if it is new.
+    #[must_use]
+    pub(crate) fn admit_all(&self, request_ids: &[RequestId]) -> Admission {
         let mut ids = self.0.ids();
         ids.expire(Instant::now());
-        if let Some(state) = ids.states.get(&id) {
+        if let Some(state) = request_ids.iter().find_map(|id| ids.states.get(id)) {
             return Admission::Known(state.waiter());
         }
         let (sender, stage) = watch::channel(Stage::Reading);
-        ids.states.insert(id, IdState::Pending(sender));
-        Admission::New(Ticket::new(PendingId::new(Arc::clone(&self.0), id), stage))
+        let request = PendingRequest { ids: request_ids.into(), stage: sender };
+        for id in request_ids {
+            ids.states.insert(*id, IdState::Pending(request.clone()));
+        }
+        Admission::New(Ticket::new(PendingId::new(Arc::clone(&self.0), request.ids), stage))
     }
 
     /// Restores requests that an earlier process merged, each with its remaining lifetime.

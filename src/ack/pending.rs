@@ -1,4 +1,4 @@
-//! One ID on its way through the stages.
+//! One request on its way through the stages.
 
 use std::sync::Arc;
 
@@ -9,18 +9,18 @@ use super::request_id::RequestId;
 use super::stage::{DoneWhen, RequestEnd, Stage};
 use super::table::{IdState, IdTable};
 
-/// An ID in progress: the only way to move it from stage to stage.
+/// A request in progress, by all its IDs: the only way to move it from stage to stage.
 #[derive(Debug)]
 pub(super) struct PendingId {
     table: Arc<IdTable>,
-    id: RequestId,
+    ids: Arc<[RequestId]>,
 }
 
 // === impl PendingId ===
 
 impl PendingId {
-    pub(super) fn new(table: Arc<IdTable>, id: RequestId) -> Self {
-        Self { table, id }
+    pub(super) fn new(table: Arc<IdTable>, ids: Arc<[RequestId]>) -> Self {
+        Self { table, ids }
     }
 
     pub(super) fn done_when(&self) -> DoneWhen {
@@ -29,8 +29,11 @@ impl PendingId {
 
     /// The request is counted.
     pub(super) fn merged(&self, stage: Stage) {
-        if let Some(IdState::Pending(pending)) = self.table.ids().states.get(&self.id) {
-            pending.send_replace(stage);
+        let ids = self.table.ids();
+        // Each ID leads to the same request.
+        let pending = self.ids.first().and_then(|id| ids.states.get(id));
+        if let Some(IdState::Pending(pending)) = pending {
+            pending.stage.send_replace(stage);
         }
     }
 
@@ -39,33 +42,39 @@ impl PendingId {
         self.merged(Stage::Merged);
     }
 
-    /// Rejects the request. The ID is forgotten unless the rejection is permanent.
+    /// Rejects the request. Its IDs are forgotten unless the rejection is permanent.
     pub(super) fn refuse(&self, refusal: Refusal) {
         let mut ids = self.table.ids();
-        let Some(IdState::Pending(stage)) = ids.states.remove(&self.id) else { return };
-        if refusal.reason.is_final() {
-            ids.refused(self.id, refusal.clone());
+        let mut rejected = None;
+        for id in &*self.ids {
+            let Some(IdState::Pending(pending)) = ids.states.remove(id) else { continue };
+            rejected = Some(pending);
+            if refusal.reason.is_final() {
+                ids.refused(*id, refusal.clone());
+            }
         }
         drop(ids);
         // Waiters hold the other end of the channel and get the same response.
-        stage.send_replace(Stage::Refused(refusal));
+        if let Some(pending) = rejected {
+            pending.stage.send_replace(Stage::Refused(refusal));
+        }
     }
 
-    /// Starts the ID's lifetime, unless the ID is held.
+    /// Starts the lifetime of the IDs, unless they are held.
     pub(super) fn finish(&self, outcome: RequestEnd) {
         let IdTable { done_when, holds, life, done_max, .. } = &*self.table;
-        let done = IdState::Done(*done_when, outcome);
-        let stage = done.waiter().stage();
-        let mut ids = self.table.ids();
         if *holds {
-            if let Some(IdState::Pending(pending)) = ids.states.get(&self.id) {
-                pending.send_replace(stage);
+            return self.merged(IdState::Done(*done_when, outcome).waiter().stage());
+        }
+        let end = Instant::now() + *life;
+        let mut ids = self.table.ids();
+        for id in &*self.ids {
+            let done = IdState::Done(*done_when, outcome);
+            let stage = done.waiter().stage();
+            if let Some(IdState::Pending(pending)) = ids.states.insert(*id, done) {
+                pending.stage.send_replace(stage);
             }
-            return;
+            ids.done(*id, end, *done_max);
         }
-        if let Some(IdState::Pending(pending)) = ids.states.insert(self.id, done) {
-            pending.send_replace(stage);
-        }
-        ids.done(self.id, Instant::now() + *life, *done_max);
     }
 }

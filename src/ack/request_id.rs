@@ -18,6 +18,8 @@ pub(crate) enum SourceKind {
     S3 = 4,
     /// A file in an archive.
     File = 5,
+    /// A message that SNS sent to a queue, by the ID that SNS gave it.
+    SnsInQueue = 6,
 }
 
 /// The identity of a request: 128 bits of a SHA-256 over the kind of source, the source and the ID.

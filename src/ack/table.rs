@@ -1,7 +1,7 @@
 //! The table of known IDs, which the ledger, its tickets and its guards share.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
@@ -43,10 +43,17 @@ pub(super) struct Ids {
 /// The state of an ID. Done IDs are kept small because there may be many.
 #[derive(Debug)]
 pub(super) enum IdState {
-    Pending(watch::Sender<Stage>),
+    Pending(PendingRequest),
     Done(DoneWhen, RequestEnd),
     /// Permanently rejected: retries get the same response without being read.
     Refused(Box<Refusal>),
+}
+
+/// A request in progress, which each of its IDs leads to.
+#[derive(Clone, Debug)]
+pub(super) struct PendingRequest {
+    pub ids: Arc<[RequestId]>,
+    pub stage: watch::Sender<Stage>,
 }
 
 // === impl IdTable ===
@@ -105,7 +112,7 @@ impl Ids {
 impl IdState {
     pub(super) fn waiter(&self) -> Waiter {
         match self {
-            Self::Pending(stage) => Waiter::pending(stage.subscribe()),
+            Self::Pending(request) => Waiter::pending(request.stage.subscribe()),
             Self::Refused(refusal) => Waiter::done(Stage::Refused((**refusal).clone())),
             Self::Done(_, RequestEnd::Lost) => Waiter::done(Stage::Lost),
             Self::Done(DoneWhen::Merged, RequestEnd::Settled) => Waiter::done(Stage::Merged),

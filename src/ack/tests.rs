@@ -121,6 +121,46 @@ async fn request_is_not_acknowledged_before_its_events_are_forwarded() {
     }
 }
 
+/// A copy under another ID joins, and gets the response of the first.
+#[tokio::test(start_paused = true)]
+async fn request_with_several_ids_is_known_by_each_of_them() {
+    let both = [id("own"), id("shared")];
+    let copy = [id("other"), id("shared")];
+    let waiter_of = |ledger: &Ledger, ids: &[RequestId]| match ledger.admit_all(ids) {
+        Admission::Known(waiter) => waiter,
+        Admission::New(_) => panic!("it is new"),
+    };
+    for holds in [false, true] {
+        let kind = if holds { Ledger::holding } else { Ledger::new };
+        let ledger = kind(DoneWhen::Settled, LIFE, 10);
+        let Admission::New(ticket) = ledger.admit_all(&both) else { panic!("it is known") };
+        assert_eq!(waiter_of(&ledger, &copy).stage(), Stage::Reading);
+        let joined = waiter_of(&ledger, &copy);
+        let refusal = Refusal::new(RefusalReason::Busy, "later");
+        ticket.refuse(refusal.clone());
+        assert_eq!(joined.stage(), Stage::Refused(refusal));
+        assert!(ledger.is_empty(), "a copy leaves no trace");
+
+        let Admission::New(ticket) = ledger.admit_all(&both) else { panic!("it is known") };
+        let guard = ticket.merged(false).counts;
+        assert_eq!(waiter_of(&ledger, &copy).stage(), Stage::Merged);
+        settle(guard);
+        // Whichever of its IDs the release names.
+        ledger.release(id("shared"));
+        advance(ALMOST).await;
+        assert_eq!(waiter_of(&ledger, &copy).stage(), Stage::Settled);
+        assert_eq!(known(&ledger, "own").stage(), Stage::Settled);
+        advance(Duration::from_millis(1)).await;
+        assert!(ledger.is_empty());
+
+        let Admission::New(ticket) = ledger.admit_all(&both) else { panic!("it is known") };
+        let refusal = Refusal::new(RefusalReason::OverBudget, "too large");
+        ticket.refuse(refusal.clone());
+        assert_eq!(waiter_of(&ledger, &copy).stage(), Stage::Refused(refusal.clone()));
+        assert_eq!(known(&ledger, "own").stage(), Stage::Refused(refusal));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn id_stays_its_full_lifetime_from_when_it_is_done() {
     for done_when in [DoneWhen::Merged, DoneWhen::Settled] {

@@ -60,6 +60,8 @@ pub struct Sealed {
     /// Receipts of the requests counted here, each with the namespaces that its counts are in.
     pub acks: Vec<(AckGuard, BTreeSet<Arc<str>>)>,
     pub first_merge: Option<Instant>,
+    /// Some of the counts are of requests that were answered at their merge.
+    pub has_answered: bool,
     /// Entries of `GET /series` evicted before their three hours were over.
     pub recent_evicted: usize,
 }
@@ -219,10 +221,13 @@ impl Aggregator {
         }
         room.merged(merged, epoch.add(&entries));
 
-        let ack = ack().map(|ack| (ack, self.namespaces(&layouts)));
+        let ack = ack();
+        let is_answered = ack.as_ref().is_none_or(AckGuard::is_answered);
+        let ack = ack.map(|ack| (ack, self.namespaces(&layouts)));
         let mut contents = lock(&epoch.contents);
         contents.acks.extend(ack);
         if merged > 0 {
+            contents.has_answered |= is_answered;
             // Not by the wall clock, which may be set: the age decides what is admitted.
             contents.first_merge.get_or_insert_with(Instant::now);
         }
@@ -294,7 +299,13 @@ impl Aggregator {
         };
         self.recent_bytes.store(recent.bytes(), Ordering::Relaxed);
         let contents = contents.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Sealed { counts, acks: contents.acks, first_merge: contents.first_merge, recent_evicted }
+        Sealed {
+            counts,
+            acks: contents.acks,
+            first_merge: contents.first_merge,
+            has_answered: contents.has_answered,
+            recent_evicted,
+        }
     }
 
     /// The counts of the last three hours, accepted or not: a copy of at most 20 bytes per entry,

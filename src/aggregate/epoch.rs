@@ -29,6 +29,9 @@ pub(super) struct Epoch {
 pub(super) struct EpochContents {
     pub acks: Vec<(AckGuard, BTreeSet<Arc<str>>)>,
     pub first_merge: Option<Instant>,
+    /// Some of the counts are of requests that were answered at their merge. Nothing sends these
+    /// requests again.
+    pub has_answered: bool,
 }
 
 /// Shards of an epoch's map. A growing shard blocks the threads that count in it, so there are

@@ -14,7 +14,7 @@ use super::time_left::TimeLeft;
 use crate::aggregate::Line;
 use crate::backoff::Backoff;
 use crate::journal::Journal;
-use crate::sink::MetricSink;
+use crate::sink::{MetricSink, Unpublished};
 use crate::telemetry::{DoubtCause, TaskName};
 
 /// A process that dies later than this did not die because of its start.
@@ -25,7 +25,8 @@ const START_LASTS: Duration = Duration::from_mins(10);
 pub(crate) struct Ended {
     /// Counts that could not be published in time and are lost with the process.
     pub left: Vec<Line>,
-    /// The sum of the counts that could not be published in time, on disk or lost.
+    /// The sum of the counts that could not be published in time: on disk, lost, or sent again
+    /// with their requests.
     pub counts: u64,
     pub time: TimeLeft,
 }
@@ -55,7 +56,9 @@ impl<S: MetricSink> Engine<S> {
             publishing = self.publish(&stop_publisher);
         }
         let is_settled = self.publish_rest(publishing, &stop_publisher, time).await;
-        let (mut left, counts) = self.unpublished(is_settled);
+        let Unpublished { lost: mut left, sum: counts, in_doubt } = self.unpublished(is_settled);
+        // Whatever was not settled goes back to its sender.
+        self.publisher.abandon();
         if let Some(journal) = &self.journal {
             // The rest stays on disk, and the next process publishes it.
             if !timeout_at(time.step(), flush(journal)).await.unwrap_or(false) {
@@ -65,7 +68,14 @@ impl<S: MetricSink> Engine<S> {
             }
             left.clear();
         } else {
-            self.metrics.doubtful.add(DoubtCause::Shutdown, counts);
+            self.metrics.doubtful.add(DoubtCause::Shutdown, in_doubt);
+            if in_doubt > 0 {
+                tracing::error!(
+                    counts = in_doubt,
+                    "counts in doubt: not published in time, or possibly accepted although their \
+                     requests will be sent again"
+                );
+            }
         }
         if let Some((start, _)) = &self.start
             && self.supervisor.has_failed()
@@ -142,26 +152,27 @@ impl<S: MetricSink> Engine<S> {
         is_settled
     }
 
-    /// The counts that are not published, and their sum.
-    fn unpublished(&self, is_settled: bool) -> (Vec<Line>, u64) {
-        let left = if is_settled && self.publisher.is_idle() {
-            Vec::new()
+    /// The counts that are not published.
+    fn unpublished(&self, is_settled: bool) -> Unpublished {
+        let mut left = if is_settled && self.publisher.is_idle() {
+            Unpublished::default()
         } else {
             let left = catch_unwind(AssertUnwindSafe(|| self.publisher.left()));
             left.unwrap_or_else(|_| {
                 let why = "adding up the unpublished counts panicked";
                 self.supervisor.fail(TaskName::Publisher, why);
-                Vec::new()
+                Unpublished::default()
             })
         };
-        let counts = left.iter().map(|line| line.count).sum();
         let pending = self.aggregator.pending.counts();
-        if pending > counts {
+        if pending > left.sum {
             // Between the sealed epoch and the calls: only a panic loses counts there.
-            let lost = pending - counts;
+            let lost = pending - left.sum;
             tracing::error!(counts = lost, "counts lost to a panic; their series are unknown");
+            left.in_doubt += lost;
+            left.sum = pending;
         }
-        (left, pending.max(counts))
+        left
     }
 
     /// Ends the watched start when the restored counts are settled, or after a while.

@@ -750,6 +750,15 @@ fn odd_combinations_are_warnings() {
          load balancer, 60s; behind a load balancer, choose a longer time such as \"75s\", or some \
          requests fail with 502",
     );
+    let queue = "[[sqs]]\nqueue_url = \"https://sqs/1/a\"\nheld_messages = ";
+    assert_finding(
+        &format!("{queue}60001"),
+        "4:17: warning: sqs.held_messages: two daemons would hold 120002 messages, and SQS allows \
+         120000 messages of a queue in flight, of all its consumers together; reduce it so that \
+         all daemons that read the queue stay below, including those that run only during a \
+         deployment",
+    );
+    assert_eq!(lines(&load_text(&format!("{BASE}{queue}60000"))), [""; 0]);
     assert_finding(
         "[cloudwatch]\nnamespace = \"Postmeter\"",
         "3:13: warning: cloudwatch.namespace: postmeter's own totals go to the same namespace as \

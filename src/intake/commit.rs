@@ -20,7 +20,7 @@ pub(crate) struct RequestKey<'r> {
     pub source: &'r [u8],
     /// The sender's id of the request.
     pub request: &'r str,
-    /// All IDs of the request; the ticket belongs to the first.
+    /// All IDs of the request, which its ticket was admitted with.
     pub ids: &'r [RequestId],
 }
 
@@ -82,7 +82,8 @@ impl SourceIntake {
         let ack = || {
             let acks = ticket.take()?.merged(outgoing.is_some());
             forwarding = acks.forwarding;
-            acks.counts
+            // Other requests that name the same object may wait although this one does not.
+            acks.counts.map(|ack| if self.until_settled { ack } else { ack.answered() })
         };
         let merging = intake.merge(key.ids, self.id_life, batch, reservation, ack).await;
         match (merging, ticket) {

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::{Amount, Datum};
 use crate::aggregate::{Counts, Entry, Key, key_of, layout_of, resolve};
@@ -26,6 +26,11 @@ pub struct PublishBatch {
     counts: Counts,
     /// For each entry: accepted, or dropped for a counted reason.
     settled: Vec<AtomicBool>,
+    /// The sum of the accepted counts.
+    accepted: AtomicU64,
+    /// The sum of the counts that CloudWatch may have: their calls are in flight, or got no clear
+    /// response.
+    in_doubt: AtomicU64,
 }
 
 /// One `PutMetricData` request: some entries of a batch. Every attempt sends the same datums.
@@ -131,7 +136,7 @@ impl PublishBatch {
     #[must_use]
     pub fn new(counts: Counts) -> Self {
         let settled = counts.entries().iter().map(|_| AtomicBool::new(false)).collect();
-        Self { counts, settled }
+        Self { counts, settled, accepted: AtomicU64::new(0), in_doubt: AtomicU64::new(0) }
     }
 
     /// The number of entries, settled or not.
@@ -152,11 +157,39 @@ impl PublishBatch {
         let left = entries.filter(|(_, settled)| !settled.load(Ordering::Acquire));
         Counts::new(Arc::clone(&self.counts.table), left.map(|(entry, _)| *entry).collect())
     }
+
+    /// The sum of the accepted counts.
+    #[must_use]
+    pub(super) fn accepted(&self) -> u64 {
+        self.accepted.load(Ordering::Acquire)
+    }
+
+    /// The sum of the counts that CloudWatch has or may have.
+    #[must_use]
+    pub(super) fn possibly_accepted(&self) -> u64 {
+        self.accepted() + self.in_doubt.load(Ordering::Acquire)
+    }
 }
 
 // === impl Call ===
 
 impl Call {
+    /// Records that the call is about to be sent.
+    pub(super) fn sending(&self) {
+        self.batch.in_doubt.fetch_add(self.counts(), Ordering::AcqRel);
+    }
+
+    /// Records that the call was certainly not ingested.
+    pub(super) fn not_ingested(&self) {
+        self.batch.in_doubt.fetch_sub(self.counts(), Ordering::AcqRel);
+    }
+
+    /// Records that the call was accepted.
+    pub(super) fn accepted(&self) {
+        self.batch.accepted.fetch_add(self.counts(), Ordering::AcqRel);
+        self.not_ingested();
+    }
+
     #[must_use]
     pub fn len(&self) -> usize {
         self.places.len()

@@ -215,6 +215,7 @@ async fn attempt<S: MetricSink>(
                 continue;
             }
             name = shared.name(call).await;
+            call.sending();
         }
         let started = Instant::now();
         let outcome = shared.put(namespace, call).await;
@@ -222,6 +223,7 @@ async fn attempt<S: MetricSink>(
         let failure = match outcome {
             Ok(()) => {
                 shared.metrics.call(CallOutcome::Accepted, took);
+                call.accepted();
                 shared.judged(name, Verdict::Accepted, doubtful).await;
                 gate.open();
                 shared.allowed(namespace);
@@ -230,6 +232,9 @@ async fn attempt<S: MetricSink>(
             Err(failure) => failure,
         };
         shared.metrics.call(outcome_of(&failure), took);
+        if doubt.is_none() && !matches!(failure, Failure::Unknown(_)) {
+            call.not_ingested();
+        }
         if let Failure::Unknown(_) = failure {
             doubtful += call.counts();
         }

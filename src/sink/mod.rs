@@ -20,7 +20,7 @@ use crate::aggregate::SeriesMinute;
 
 pub use call::{Call, PublishBatch, pack};
 pub(crate) use own::OwnTotals;
-pub(crate) use publisher::{Publisher, PublisherSettings};
+pub(crate) use publisher::{Publisher, PublisherSettings, Unpublished};
 
 /// One datum: a series, a minute and an amount.
 #[derive(Clone, Debug, PartialEq)]

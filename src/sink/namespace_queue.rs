@@ -35,12 +35,27 @@ struct WaitingCounts {
     counts: Option<Counts>,
     shares: Vec<AckShare>,
     first_merge: Option<Instant>,
+    /// Some are of requests that were answered at their merge, which nothing sends again.
+    has_answered: bool,
 }
 
 #[derive(Debug)]
 struct OnItsWay {
     batch: Arc<PublishBatch>,
     first_merge: Option<Instant>,
+    has_answered: bool,
+    /// Some are of requests that wait for them, and are sent again if they are not settled.
+    has_waiting: bool,
+}
+
+/// Counts that are neither accepted nor dropped when the daemon ends.
+#[derive(Debug)]
+pub(super) struct LeftCounts {
+    pub counts: Counts,
+    /// Some of them are lost with the process: their requests will not be sent again.
+    pub is_lost: bool,
+    /// The sum of counts that are lost, or counted twice when their requests are sent again.
+    pub in_doubt: u64,
 }
 
 // === impl NamespaceQueue ===
@@ -59,6 +74,16 @@ impl NamespaceQueue {
         waiting.counts = Some(counts);
         self.newest_merge = self.newest_merge.max(first_merge);
         joined.unwrap_or_default()
+    }
+
+    /// Records that some of the waiting counts are of requests that were answered at their merge.
+    pub(super) fn add_answered(&mut self) {
+        self.waiting.has_answered = true;
+    }
+
+    /// Makes the requests fail whose counts wait, because nothing is sent any more.
+    pub(super) fn abandon(&mut self) -> Vec<AckShare> {
+        std::mem::take(&mut self.waiting.shares)
     }
 
     /// Adds a share. In a broken queue it is dropped, so its request fails.
@@ -84,9 +109,12 @@ impl NamespaceQueue {
         if idle || self.is_broken || self.on_its_way.is_some() {
             return None;
         }
-        let WaitingCounts { counts, shares, first_merge } = std::mem::take(&mut self.waiting);
+        let WaitingCounts { counts, shares, first_merge, has_answered } =
+            std::mem::take(&mut self.waiting);
         let batch = Arc::new(PublishBatch::new(counts.unwrap_or_default()));
-        self.on_its_way = Some(OnItsWay { batch: Arc::clone(&batch), first_merge });
+        let has_waiting = !shares.is_empty();
+        let epoch = Arc::clone(&batch);
+        self.on_its_way = Some(OnItsWay { batch: epoch, first_merge, has_answered, has_waiting });
         Some((batch, shares))
     }
 
@@ -98,6 +126,8 @@ impl NamespaceQueue {
             return (0, Joined::default());
         };
         let counts = left.sum();
+        // Their requests have failed and may be sent again, but these counts are sent as well.
+        self.add_answered();
         let newer = self.take_waiting();
         let joined = self.add(left, first_merge);
         (counts, newer.map_or(joined, |newer| self.add(newer, None)))
@@ -119,9 +149,29 @@ impl NamespaceQueue {
     }
 
     /// All counts that are neither accepted nor dropped.
-    pub(super) fn left(&self) -> impl Iterator<Item = Counts> {
-        let on_its_way = self.on_its_way.iter().map(|epoch| epoch.batch.left());
-        self.waiting.counts.iter().cloned().chain(on_its_way)
+    pub(super) fn left(&self) -> impl Iterator<Item = LeftCounts> {
+        let is_lost = self.waiting.has_answered;
+        // They were never sent, so they are not in doubt if their requests are sent again.
+        let waiting = self.waiting.counts.iter().map(move |counts| LeftCounts {
+            counts: counts.clone(),
+            is_lost,
+            in_doubt: if is_lost { counts.sum() } else { 0 },
+        });
+        waiting.chain(self.on_its_way.iter().map(OnItsWay::left))
+    }
+}
+
+// === impl OnItsWay ===
+
+impl OnItsWay {
+    fn left(&self) -> LeftCounts {
+        let counts = self.batch.left();
+        let in_doubt = match (self.has_answered, self.has_waiting) {
+            (false, _) => self.batch.possibly_accepted(),
+            (true, false) => counts.sum(),
+            (true, true) => counts.sum() + self.batch.accepted(),
+        };
+        LeftCounts { counts, is_lost: self.has_answered, in_doubt }
     }
 }
 
@@ -151,7 +201,7 @@ mod tests {
     }
 
     fn sums(queue: &NamespaceQueue) -> Vec<u64> {
-        queue.left().map(|counts| counts.sum()).collect()
+        queue.left().map(|left| left.counts.sum()).collect()
     }
 
     fn instants() -> (Instant, Instant, Instant) {

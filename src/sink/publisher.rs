@@ -43,6 +43,18 @@ pub(crate) struct PublisherSettings {
     pub datums_per_call: usize,
 }
 
+/// The counts that are not published when the daemon ends.
+#[derive(Debug, Default)]
+pub(crate) struct Unpublished {
+    /// Counts of requests that were answered at their merge: they are lost with the process.
+    pub lost: Vec<Line>,
+    /// The sum of all counts that are neither accepted nor dropped.
+    pub sum: u64,
+    /// The sum of counts that are lost, or that CloudWatch may have although their requests will be
+    /// sent again.
+    pub in_doubt: u64,
+}
+
 /// After this many panics, nothing more of a namespace is sent.
 const PANICS_MAX: u32 = 2;
 
@@ -203,10 +215,23 @@ impl<S: MetricSink> Publisher<S> {
 
     /// The merged counts that are neither accepted nor dropped. Seals the active epoch.
     #[must_use]
-    pub(crate) fn left(&self) -> Vec<Line> {
+    pub(crate) fn left(&self) -> Unpublished {
         self.0.seal();
         let left: Vec<_> = self.0.queues().values().flat_map(NamespaceQueue::left).collect();
-        lines_of(&left, self.0.aggregator.layouts())
+        let sum = left.iter().map(|left| left.counts.sum()).sum();
+        let in_doubt = left.iter().map(|left| left.in_doubt).sum();
+        let lost = left.into_iter().filter(|left| left.is_lost).map(|left| left.counts);
+        let lost: Vec<_> = lost.collect();
+        Unpublished { lost: lines_of(&lost, self.0.aggregator.layouts()), sum, in_doubt }
+    }
+
+    /// Makes all requests fail that still wait for their counts, so that their senders send them
+    /// again. Called when nothing is published any more.
+    pub(crate) fn abandon(&self) {
+        let shares: Vec<_> =
+            self.0.queues().values_mut().flat_map(NamespaceQueue::abandon).collect();
+        // Outside the lock, because a dropped share wakes its request.
+        drop(shares);
     }
 
     /// Waits until the work on an epoch has panicked.
@@ -302,7 +327,7 @@ impl<S: MetricSink> PublisherShared<S> {
 
     /// Distributes a sealed epoch in one step.
     fn take_in(&self, sealed: Sealed) {
-        let Sealed { counts, acks, first_merge, recent_evicted } = sealed;
+        let Sealed { counts, acks, first_merge, has_answered, recent_evicted } = sealed;
         self.metrics.recent_evicted.add(recent_evicted as u64);
         let mut namespaces = HashMap::new();
         let parts = counts.split(|series| {
@@ -326,7 +351,11 @@ impl<S: MetricSink> PublisherShared<S> {
             .collect();
         let mut queues = self.queues();
         for (namespace, part) in parts {
-            joined.push(queues.entry(namespace).or_default().add(part, first_merge));
+            let queue = queues.entry(namespace).or_default();
+            joined.push(queue.add(part, first_merge));
+            if has_answered {
+                queue.add_answered();
+            }
         }
         for (ack, namespaces) in acks {
             for (share, namespace) in ack.split(namespaces.len()).into_iter().zip(namespaces) {

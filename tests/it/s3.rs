@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::fake_cloudwatch::FakeCloudWatch;
+use crate::support::fake_cloudwatch::{FakeCloudWatch, Fault as CloudWatchFault};
 use crate::support::fake_s3::{FakeS3, Fault, gzip, notification};
 use crate::support::fake_sqs::FakeSqs;
 use crate::support::process::Daemon;
@@ -290,6 +290,67 @@ async fn errors_of_s3_are_shown_in_one_line() {
     assert!(line.contains("403 AccessDenied: no; this requires s3:GetObject"), "{line}");
     assert!(line.contains("account 123456789012 (sqs.bucket_owner)"), "{line}");
     assert!(line.len() < 600, "{line}");
+}
+
+/// However many of its objects are denied, and whatever else is logged. Requester Pays buckets look
+/// like any other denial.
+#[tokio::test(flavor = "multi_thread")]
+async fn bucket_that_denies_access_is_named_once_a_minute() {
+    let bench = Bench::start().await;
+    let mut records = Vec::new();
+    for at in 0..10 {
+        records.push(bench.s3.put(&format!("denied-{at}"), Vec::new()));
+        bench.s3.set_fault(&format!("denied-{at}"), Some(Fault::Denied));
+    }
+    let daemon = bench.daemon(&[]);
+    bench.sqs.send(records.iter().map(|record| notification(std::slice::from_ref(record))));
+    daemon.until_metric(&outcome("failed"), |failed| failed >= 10).await;
+    daemon.signal("TERM");
+    let ended = tokio::task::spawn_blocking(|| daemon.wait()).await.expect("it ends");
+    let lines = ended.2.iter().filter(|line| line.contains("S3 denies reading from a bucket"));
+    let lines: Vec<_> = lines.collect();
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+    assert!(lines[0].contains("Requester Pays buckets are not supported"), "{}", lines[0]);
+    assert!(lines[0].contains("\"bucket\":\"mail\""), "{}", lines[0]);
+}
+
+/// An object that was counted, or is being counted, is answered although nothing new is taken.
+#[tokio::test(flavor = "multi_thread")]
+async fn known_objects_are_answered_while_counts_are_overdue_and_while_draining() {
+    let bench = Bench::start().await;
+    let known = bench.s3.put("known", send_of("known").into_bytes());
+    let pending = bench.s3.put("pending", send_of("pending").into_bytes());
+    let new = bench.s3.put("new", send_of("new").into_bytes());
+    let daemon = bench.daemon(&[
+        ("POSTMETER__CLOUDWATCH__SETTLE_DEADLINE", "2300ms"),
+        ("POSTMETER__SQS__0__VISIBILITY", "30m"),
+        ("POSTMETER__SQS__0__POLLERS", "2"),
+    ]);
+    bench.sqs.send([notification(std::slice::from_ref(&known))]);
+    bench.sqs.until_empty().await;
+    bench.cloudwatch.set_mode(CloudWatchFault::Throttle);
+    bench.sqs.send([notification(std::slice::from_ref(&pending))]);
+    daemon.until_metric("postmeter_oldest_epoch_seconds", |age| age >= 3).await;
+    // The receive call that began before takes these. The message with a new object waits.
+    bench.sqs.send([
+        notification(std::slice::from_ref(&new)),
+        notification(std::slice::from_ref(&known)),
+        notification(&[known.clone(), pending.clone()]),
+    ]);
+    bench.sqs.until("answered", |queue| queue.deleted == 2).await;
+    assert_eq!(bench.sqs.queue().left(), 3);
+    daemon.signal("TERM");
+    bench.cloudwatch.set_mode(None);
+    let (status, _, said) = tokio::task::spawn_blocking(|| daemon.wait()).await.expect("it ends");
+    assert_eq!(status.code(), Some(0), "{said:#?}");
+    // Only the message that names the new object is back in the queue.
+    {
+        let queue = bench.sqs.queue();
+        assert_eq!((queue.left(), queue.given_back), (1, 1), "{said:#?}");
+    }
+    for (campaign, times) in [("known", 1), ("pending", 1), ("new", 0)] {
+        assert_eq!(held_of(&bench.cloudwatch, campaign), times, "{campaign}");
+    }
 }
 
 /// Definitions in a bucket: a change takes effect by itself, an invalid one does not.

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::support::app::TestApp;
 use crate::support::fake_cloudwatch::{FakeCloudWatch, Fault};
+use crate::support::fake_sqs::FakeSqs;
 use crate::support::firehose::{Firehose, body_of, get};
 use crate::support::process::Daemon;
 use crate::support::traffic::{Traffic, held_of, send_of};
@@ -129,6 +130,83 @@ async fn counts_left_at_the_end_are_printed_on_stderr_and_equal_the_missing_ones
         let left = left.fold(String::new(), |left, line| left + line + "\n");
         crate::support::traffic::assert_same_lines(&left, &missing.truth.to_lines());
     }
+}
+
+fn assert_returned(sqs: &FakeSqs, messages: usize) {
+    let queue = sqs.queue();
+    assert_eq!((queue.visible(), queue.deleted), (messages, 0));
+}
+
+/// In an outage, a queue's messages whose counts are not published are available to others within
+/// the grace period: nothing is lost, printed or doubled, and the log says it in one line.
+#[tokio::test(flavor = "multi_thread")]
+async fn published_messages_are_returned_to_their_queue_in_an_outage() {
+    const MESSAGES: usize = 500;
+    let (fake, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
+    let (aws, queue) = (fake.url(), sqs.url());
+    let variables = [
+        ("AWS_ENDPOINT_URL_CLOUDWATCH", aws.as_str()),
+        ("POSTMETER__SQS__0__QUEUE_URL", queue.as_str()),
+        // Longer than the test: messages that are not returned would stay in the queue.
+        ("POSTMETER__SQS__0__VISIBILITY", "30m"),
+        ("POSTMETER__LIMITS__SERIES", "1000000"),
+        ("POSTMETER__SHUTDOWN__GRACE", "3s"),
+    ];
+    fake.set_mode(Fault::Throttle);
+    let daemon = Daemon::start(&variables);
+    let campaigns: Vec<_> = (0..MESSAGES).map(|at| format!("c{at}")).collect();
+    // Most are in the epoch that is being published, the others wait behind it.
+    for campaigns in [&campaigns[..MESSAGES - 20], &campaigns[MESSAGES - 20..]] {
+        let given = sqs.queue().given + campaigns.len() as u64;
+        sqs.send(campaigns.iter().map(|campaign| send_of(campaign)));
+        sqs.until("received", |queue| queue.given == given).await;
+        // An event may count in several series.
+        let is_merged = |counts| counts >= given && counts % given == 0;
+        daemon.until_metric("postmeter_pending_counts", is_merged).await;
+    }
+    daemon.signal("TERM");
+    let (status, took, said) = tokio::task::spawn_blocking(|| daemon.wait()).await.unwrap();
+    assert_eq!(status.code(), Some(0), "{said:#?}");
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert_returned(&sqs, MESSAGES);
+    let about = |text: &str| said.iter().filter(|line| line.contains(text)).count();
+    assert_eq!(about("messages returned to the queue"), 1, "{said:#?}");
+    assert_eq!(about(&format!("\"messages\":{MESSAGES}")), 1, "{said:#?}");
+    assert_eq!((about("\"ERROR\""), about("{\"Namespace\"")), (0, 0), "{said:#?}");
+    fake.set_mode(None);
+    let next = Daemon::start(&variables);
+    sqs.until_empty().await;
+    next.end().await;
+    assert!(campaigns.iter().all(|campaign| held_of(&fake, campaign) == 1));
+}
+
+/// Counts that CloudWatch accepted without a response go back with their messages, and are named in
+/// doubt.
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_of_returned_messages_that_may_be_accepted_are_named_in_doubt() {
+    let (fake, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
+    let (aws, queue) = (fake.url(), sqs.url());
+    fake.set_mode(Fault::HangAfter);
+    let daemon = Daemon::start(&[
+        ("AWS_ENDPOINT_URL_CLOUDWATCH", &aws),
+        ("POSTMETER__SQS__0__QUEUE_URL", &queue),
+        ("POSTMETER__SQS__0__VISIBILITY", "30m"),
+        ("POSTMETER__SHUTDOWN__GRACE", "2s"),
+        ("POSTMETER__CLOUDWATCH__ATTEMPT_TIMEOUT", "20s"),
+    ]);
+    sqs.send([send_of("a")]);
+    let has_counts = |state: &crate::support::fake_cloudwatch::State| state.total_in("SES") > 0;
+    assert!(fake.wait_until(has_counts, crate::support::app::PATIENCE).await);
+    let accepted = fake.total_in("SES");
+    // These are never sent.
+    sqs.send((0..5).map(|_| send_of("b")));
+    daemon.until_metric("postmeter_pending_counts", |counts| counts == 6 * accepted).await;
+    daemon.signal("TERM");
+    let (status, _, said) = tokio::task::spawn_blocking(|| daemon.wait()).await.unwrap();
+    assert_eq!(status.code(), Some(0), "{said:#?}");
+    assert_returned(&sqs, 6);
+    let doubt = said.iter().find(|line| line.contains("counts in doubt")).expect("a line");
+    assert!(doubt.contains(&format!("\"counts\":{accepted},")), "{doubt}");
 }
 
 /// After the signal: not ready, new IDs rejected, known IDs acknowledged, connections closed.

@@ -101,6 +101,30 @@ async fn sqs_message_is_held_until_its_counts_are_accepted() {
     assert!(app.stop().await.left.is_empty());
 }
 
+/// SNS may send a message to a queue several times, and SQS gives each copy an ID of its own. A raw
+/// message has no ID of SNS, and each copy counts.
+#[tokio::test(flavor = "multi_thread")]
+async fn sns_message_that_is_in_the_queue_eight_times_is_counted_once() {
+    for acknowledge in [Acknowledge::Published, Acknowledge::Merged] {
+        let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
+        let app = reading(&cloudwatch, SqsConfig { acknowledge, ..queue_of(&sqs) }).await;
+        let mut rng = fastrand::Rng::with_seed(310);
+        let envelope = SynthWrapping::SnsEnvelope.wrap(&mut rng, &[&send_of("wrapped")]);
+        sqs.send(vec![envelope.clone(); 7]);
+        sqs.send(vec![send_of("raw"); 8]);
+        sqs.until_empty().await;
+        // Known after the deletion of the others.
+        sqs.send([envelope]);
+        sqs.until_empty().await;
+        app.settled().await;
+        assert_eq!((held_of(&cloudwatch, "wrapped"), held_of(&cloudwatch, "raw")), (1, 8));
+        let requests = |outcome| format!("postmeter_requests_total{{outcome=\"{outcome}\"}}");
+        assert_eq!(app.metric(&requests("repeated")).await, 7);
+        assert_eq!(sqs.queue().deleted, 16);
+        assert!(app.stop().await.left.is_empty());
+    }
+}
+
 /// A standard queue may redeliver a message in flight; then only the newest receipt handle deletes
 /// it.
 #[tokio::test(flavor = "multi_thread")]
@@ -175,8 +199,9 @@ async fn pollers_follow_the_load() {
     let app = reading(&cloudwatch, queue).await;
     sqs.until("asked", |queue| queue.receive_calls == 1).await;
     let mut traffic = Traffic::new(303);
-    for _ in 0..5 {
-        sqs.send(wrapped(&mut traffic, 600, 3));
+    // Each round with IDs of its own, as SNS gives them.
+    for seed in 0..5 {
+        sqs.send(wrapped(&mut traffic, 600, seed));
     }
     sqs.until_empty().await;
     assert_eq!(sqs.queue().receive_calls_at_once, 4);
@@ -263,6 +288,22 @@ async fn unreachable_queue_stops_no_other_source() {
     app.settled().await;
     assert_eq!((held_of(&cloudwatch, "a"), held_of(&cloudwatch, "late")), (1, 1));
     app.stop().await;
+}
+
+/// Too many messages are in flight, of all consumers together: one line says what to change.
+#[tokio::test(flavor = "multi_thread")]
+async fn queue_with_too_many_messages_in_flight_is_named_with_the_fix() {
+    let (cloudwatch, sqs) = (FakeCloudWatch::start().await, FakeSqs::start().await);
+    sqs.queue().mode = Mode::OverLimit;
+    let mut daemon = daemon(&cloudwatch, &sqs, &[]);
+    let line = daemon.wait_for_line("receiving messages failed");
+    assert!(line.contains("OverLimit: full; SQS allows 120000 messages"), "{line}");
+    assert!(line.contains("reduce sqs.held_messages"), "{line}");
+    sqs.queue().mode = Mode::Well;
+    sqs.send([send_of("late")]);
+    sqs.until_empty().await;
+    daemon.end().await;
+    assert_eq!(held_of(&cloudwatch, "late"), 1);
 }
 
 fn daemon(cloudwatch: &FakeCloudWatch, sqs: &FakeSqs, more: &[(&str, &str)]) -> Daemon {

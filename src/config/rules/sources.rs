@@ -3,9 +3,11 @@
 use super::{Rule, finding};
 use crate::config::Config;
 use crate::config::given::Given;
+use crate::config::sections::HELD_MESSAGES_MAX;
 use crate::finding::{Finding, Severity};
 
-pub(super) const RULES: &[Rule] = &[same_queue, same_path, no_topics, no_signature_versions];
+pub(super) const RULES: &[Rule] =
+    &[same_queue, too_many_held, same_path, no_topics, no_signature_versions];
 
 fn same_queue(config: &Config, given: &Given) -> Option<Finding> {
     let urls = || config.sqs.iter().map(|sqs| &sqs.queue_url);
@@ -17,6 +19,27 @@ fn same_queue(config: &Config, given: &Given) -> Option<Finding> {
         &["sqs.queue_url"],
         format!("queue {url} is listed twice"),
         "remove one of them; `pollers` sets the number of concurrent requests for a queue",
+    )
+}
+
+/// Warns if two daemons could hold more messages than SQS allows: while a new version is deployed,
+/// the old and the new daemon both run.
+fn too_many_held(config: &Config, given: &Given) -> Option<Finding> {
+    let most = config.sqs.iter().map(|sqs| sqs.held_messages).max()?;
+    if most <= HELD_MESSAGES_MAX as usize / 2 {
+        return None;
+    }
+    finding(
+        Severity::Warning,
+        given,
+        &["sqs.held_messages"],
+        format!(
+            "two daemons would hold {} messages, and SQS allows {HELD_MESSAGES_MAX} messages of a \
+             queue in flight, of all its consumers together",
+            2 * most
+        ),
+        "reduce it so that all daemons that read the queue stay below, including those that run \
+         only during a deployment",
     )
 }
 

@@ -30,6 +30,7 @@ pub(crate) use shutdown::ShutdownConfig;
 pub(crate) use sns::SnsConfig;
 pub use sns::{SignatureVersion, TopicArn};
 pub(crate) use sqs::BucketOwner;
+pub(super) use sqs::HELD_MESSAGES_MAX;
 pub use sqs::SqsConfig;
 pub(crate) use telemetry::TelemetryConfig;
 pub use top::{Config, DefinitionsSource};

@@ -8,7 +8,7 @@ use crate::config::section::section;
 use crate::config::text::{ARN_BYTES_MAX, Fault, is_account, quoted};
 
 /// The limit of SQS for messages in flight of a standard queue.
-const HELD_MESSAGES_MAX: u32 = 120_000;
+pub(in crate::config) const HELD_MESSAGES_MAX: u32 = 120_000;
 
 section! {
     /// A queue with events, or with notifications of S3 objects that contain events. Repeat the

@@ -6,6 +6,7 @@
 //! remembered by bucket, key and version for a day, so that neither a repeated notification nor a
 //! second queue counts it again.
 
+mod denials;
 mod notification;
 mod object;
 mod permit;

@@ -14,6 +14,7 @@ use aws_sdk_s3::operation::get_object::GetObjectError;
 use tokio::sync::Semaphore;
 use tokio_util::io::SyncIoBridge;
 
+use super::denials::Denials;
 use super::notification::Object;
 use crate::aws::{AwsError, CONNECT_TIMEOUT};
 use crate::backoff::Backoff;
@@ -38,6 +39,7 @@ pub(crate) struct Objects {
     /// The account that must own the buckets; S3 rejects others. `None`: any account.
     owner: Option<String>,
     places: Arc<Semaphore>,
+    denials: Arc<Denials>,
     metrics: Arc<Metrics>,
 }
 
@@ -134,6 +136,7 @@ impl Objects {
             clients: Arc::new(clients),
             owner,
             places: Arc::new(Semaphore::new(AT_ONCE)),
+            denials: Arc::default(),
             metrics,
         }
     }
@@ -144,7 +147,8 @@ impl Objects {
     pub(crate) fn with(client: Client, at_once: usize, metrics: Arc<Metrics>) -> Self {
         let clients = RegionalClients { first: client, sdk: None, others: Mutex::default() };
         let places = Arc::new(Semaphore::new(at_once));
-        Self { clients: Arc::new(clients), owner: None, places, metrics }
+        let (clients, denials) = (Arc::new(clients), Arc::default());
+        Self { clients, owner: None, places, denials, metrics }
     }
 
     /// Reads an object of at most `bytes_max` decompressed bytes. `fresh` creates an empty batch
@@ -211,7 +215,12 @@ impl Objects {
             }
             Err(error) => {
                 let region = client.config().region().map(AsRef::as_ref);
-                return Err(why(&error, region.unwrap_or_default(), self.owner.as_deref()));
+                let error = why(&error, region.unwrap_or_default(), self.owner.as_deref());
+                if error.status == Some(403) && self.denials.allow(&object.bucket) {
+                    let bucket = shown(&object.bucket);
+                    tracing::error!(bucket, why = %error, "S3 denies reading from a bucket");
+                }
+                return Err(error);
             }
         };
         let len = response.content_length().and_then(|len| u64::try_from(len).ok()).unwrap_or(0);

@@ -119,6 +119,10 @@ impl InFlightMessages {
         self.filtered(|message| !message.settled)
     }
 
+    pub(super) fn holds(&self, id: &str) -> bool {
+        self.messages().contains_key(id)
+    }
+
     /// Messages that are settled and not deleted yet.
     pub(super) fn deletable(&self) -> Vec<MessageHandle> {
         self.filtered(|message| message.settled)

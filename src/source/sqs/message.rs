@@ -6,6 +6,7 @@ use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
+use super::envelope::envelope_id;
 use super::message_guard::MessageGuard;
 use super::objects::merge_objects;
 use super::queue::MessageContent;
@@ -81,11 +82,12 @@ async fn merge(
         let waiters = merge_objects(shared, source, notification).await?;
         return Ok((waiters, RequestOutcome::Acknowledged));
     }
-    match shared.source.ledger.admit(request) {
+    let queue = shared.queue.url();
+    let ids: Vec<_> = [request].into_iter().chain(envelope_id(queue, &body)).collect();
+    match shared.source.ledger.admit_all(&ids) {
         Admission::Known(waiter) => Ok((vec![waiter], RequestOutcome::Repeated)),
         Admission::New(ticket) => {
-            let source = shared.queue.url().as_bytes();
-            let key = RequestKey { source, request: message, ids: &[request] };
+            let key = RequestKey { source: queue.as_bytes(), request: message, ids: &ids };
             let merged = merge_new(shared, key, ticket, body.clone()).await;
             let waiter = merged.map_err(|(ticket, refusal)| {
                 shared.source.refuse(key, ticket, refusal, LetterContent::Whole(&body))
@@ -132,9 +134,18 @@ async fn wait(
             Stage::Settled | Stage::Merged => {}
             Stage::Lost => {
                 shared.source.ledger.release(request);
-                tracing::error!(
-                    "message counted, but whether its counts were published is unknown"
-                );
+                if shared.drain.is_cancelled() {
+                    // The shutdown names the counts that CloudWatch may have.
+                    let why = "shutting down before its counts were published";
+                    return Err(Refusal::new(RefusalReason::Draining, why));
+                }
+                if shared.warnings.allow() {
+                    let queue = shared.queue.url();
+                    tracing::error!(
+                        queue,
+                        "message counted, but whether its counts were published is unknown"
+                    );
+                }
                 outcome = RequestOutcome::Lost;
             }
             Stage::Refused(refusal) => return Err(refusal),

@@ -8,6 +8,7 @@
 //! not redeliver it; if SQS does so anyway, only the newest receipt handle is kept. Messages that
 //! cannot be merged now wait here. Messages that can never be read are counted, as in any source.
 
+mod envelope;
 mod in_flight;
 mod message;
 mod message_guard;

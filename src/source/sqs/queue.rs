@@ -6,6 +6,7 @@ use aws_config::{Region, SdkConfig};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
+use aws_sdk_sqs::operation::receive_message::ReceiveMessageError;
 use aws_sdk_sqs::types::{
     BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry,
     DeleteMessageBatchRequestEntry, MessageSystemAttributeName, QueueAttributeName,
@@ -23,6 +24,13 @@ pub(super) const MESSAGES_MAX: usize = 10;
 const WAIT_SECONDS: i32 = 20;
 /// Longer than the longest wait.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What to do when SQS returns no messages because too many are in flight. With long polling it
+/// usually returns an empty response instead of this error.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>,
+/// 2026-11-30.
+const OVER_LIMIT: &str = "SQS allows 120000 messages of a queue in flight, of all its consumers \
+    together; reduce sqs.held_messages so that all daemons that read this queue stay below it";
 
 /// The attribute with the number of deliveries.
 const RECEIVES: MessageSystemAttributeName = MessageSystemAttributeName::ApproximateReceiveCount;
@@ -114,7 +122,12 @@ impl QueueClient {
         let call = call.max_number_of_messages(10).wait_time_seconds(WAIT_SECONDS);
         let call = call.message_system_attribute_names(RECEIVES);
         let response = call.visibility_timeout(self.visibility).send().await;
-        let response = response.map_err(|error| AwsError::of(&error, "sqs:ReceiveMessage"))?;
+        let response = response.map_err(|error| {
+            let is_over_limit =
+                error.as_service_error().is_some_and(ReceiveMessageError::is_over_limit);
+            let error = AwsError::of(&error, "sqs:ReceiveMessage");
+            if is_over_limit { error.advise(OVER_LIMIT) } else { error }
+        })?;
         let messages = response.messages.unwrap_or_default().into_iter();
         // SQS returns all three with every message.
         Ok(messages

@@ -78,21 +78,21 @@ impl SqsSource {
         (self.0.in_flight.len() as u64, self.0.in_flight.pollers())
     }
 
-    /// Waits until every settled message is deleted, and returns the others to the queue, which may
-    /// take until `end`. Called when nothing is merged or settled any more.
+    /// Deletes every settled message until the deadline, and returns the others to the queue, which
+    /// may take until `end`. Called when nothing is merged or settled any more.
     pub(crate) async fn finish(&self, deadline: Instant, end: Instant) {
         let shared = &self.0;
         shared.tasks.close();
-        let done = async {
-            // A poller may still wait for a response, and a message for its settlement.
-            shared.tasks.wait().await;
+        // A poller may still wait for a response, and a message for its forwarded events.
+        let _ = timeout_at(deadline, shared.tasks.wait()).await;
+        let deleting = async {
             if shared.deletions.is_closed() {
                 // The deleting task has panicked.
                 upkeep::delete_left(shared).await;
             }
             shared.in_flight.deleted().await;
         };
-        let _ = timeout_at(deadline, done).await;
+        let (_, ()) = tokio::join!(timeout_at(deadline, deleting), self.return_unsettled(end));
         let undeleted = shared.in_flight.deletable().len();
         if undeleted > 0 {
             shared.metrics.sqs_messages_undeleted.add(undeleted as u64);
@@ -103,12 +103,30 @@ impl SqsSource {
                 "counted messages were not deleted before the exit; SQS will redeliver them"
             );
         }
+    }
+
+    /// Returns messages whose counts are not published, so that other daemons get them at once.
+    async fn return_unsettled(&self, end: Instant) {
+        let shared = &self.0;
         let left = shared.in_flight.unsettled();
-        if !left.is_empty() {
-            let messages = left.len();
-            tracing::warn!(messages, queue = shared.queue.url(), "messages returned to the queue");
+        if left.is_empty() {
+            return;
         }
-        let _ = timeout_at(end, upkeep::return_to_queue(shared, &left)).await;
+        let why = upkeep::return_to_queue(shared, &left, end).await;
+        let kept = left.iter().filter(|left| shared.in_flight.holds(&left.id)).count();
+        let (queue, returned) = (shared.queue.url(), left.len() - kept);
+        if kept == 0 {
+            tracing::warn!(queue, messages = returned, "messages returned to the queue");
+        } else {
+            tracing::error!(
+                queue,
+                messages = returned,
+                not_returned = kept,
+                why = why.as_deref().unwrap_or("the grace period ended"),
+                "not all messages were returned to the queue; SQS will redeliver the others after \
+                 their visibility timeout"
+            );
+        }
     }
 }
 

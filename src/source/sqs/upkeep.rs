@@ -18,6 +18,8 @@ use crate::fault;
 const GATHER: Duration = Duration::from_millis(20);
 /// Maximum number of concurrent calls that delete messages or extend timeouts.
 const CALLS_MAX: usize = 16;
+/// Maximum number of concurrent calls that return messages: they have a second or two.
+const RETURNS_MAX: usize = 64;
 
 /// Deletes queued messages, ten at a time, until every sender is dropped.
 ///
@@ -122,6 +124,10 @@ pub(super) async fn extend(shared: Weak<SqsShared>) {
         let pause = alive.settings.visibility / 8;
         let mut calls = JoinSet::new();
         for handles in alive.in_flight.due().chunks(MESSAGES_MAX) {
+            if alive.tasks.is_closed() {
+                // An extension could follow the return of the same message.
+                break;
+            }
             if calls.len() == CALLS_MAX {
                 calls.join_next().await;
             }
@@ -147,16 +153,49 @@ async fn extend_all(shared: Arc<SqsShared>, handles: Vec<MessageHandle>) {
     }
 }
 
-/// Makes messages visible at once.
-pub(super) async fn return_to_queue(shared: &SqsShared, handles: &[MessageHandle]) {
-    for handles in handles.chunks(MESSAGES_MAX) {
-        let failed = shared.queue.change_visibility(handles, Duration::ZERO).await;
-        shared.warn_failed(
-            "returning messages failed; SQS will redeliver them after their visibility timeout",
-            &failed,
-        );
-        for handle in handles {
-            shared.in_flight.release(&handle.id);
+/// Makes messages visible at once, and releases them. Returns why some of them failed. Those whose
+/// call has not ended at `end` stay in flight too.
+pub(super) async fn return_to_queue(
+    shared: &Arc<SqsShared>,
+    handles: &[MessageHandle],
+    end: Instant,
+) -> Option<String> {
+    let mut calls = JoinSet::new();
+    let mut why = None;
+    let mut chunks = handles.chunks(MESSAGES_MAX);
+    loop {
+        while calls.len() < RETURNS_MAX
+            && let Some(handles) = chunks.next()
+        {
+            calls.spawn(return_all(Arc::clone(shared), handles.to_vec()));
+        }
+        match timeout_at(end, calls.join_next()).await {
+            Ok(Some(failed)) => why = failed.ok().flatten().or(why),
+            Ok(None) | Err(_) => return why,
         }
     }
+}
+
+/// Returns at most ten messages, with another try for those that failed.
+async fn return_all(shared: Arc<SqsShared>, mut handles: Vec<MessageHandle>) -> Option<String> {
+    let mut why = None;
+    for _ in 0..2 {
+        let failed = shared.queue.change_visibility(&handles, Duration::ZERO).await;
+        let has_failed = |at: usize| failed.iter().any(|failed| failed.at == at);
+        let mut left = Vec::new();
+        for (at, handle) in handles.into_iter().enumerate() {
+            if has_failed(at) {
+                left.push(handle);
+            } else {
+                shared.in_flight.release(&handle.id);
+            }
+        }
+        handles = left;
+        why = failed.into_iter().next().map(|failed| failed.why);
+        if handles.is_empty() {
+            break;
+        }
+        shared.metrics.sqs_failed_calls.add(1);
+    }
+    why
 }

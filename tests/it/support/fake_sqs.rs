@@ -57,6 +57,8 @@ pub(crate) enum Mode {
     Well,
     /// Every call fails with 503.
     Unavailable,
+    /// Receiving fails because too many messages are in flight.
+    OverLimit,
     /// Every second entry to delete fails.
     DeletesHalf,
     /// Every entry to be deleted fails.
@@ -249,6 +251,10 @@ impl State {
             return (503, json!({"__type": "ServiceUnavailable"}).to_string());
         }
         let answer = match received.header("x-amz-target") {
+            "AmazonSQS.ReceiveMessage" if self.lock().mode == Mode::OverLimit => {
+                let fault = json!({"__type": "com.amazonaws.sqs#OverLimit", "message": "full"});
+                return (403, fault.to_string());
+            }
             "AmazonSQS.ReceiveMessage" => return (200, self.receive(&call).await.to_string()),
             "AmazonSQS.GetQueueAttributes" => {
                 let policy = self.lock().receives_max.map(|most| {
