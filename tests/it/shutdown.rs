@@ -150,6 +150,8 @@ async fn published_messages_are_returned_to_their_queue_in_an_outage() {
         // Longer than the test: messages that are not returned would stay in the queue.
         ("POSTMETER__SQS__0__VISIBILITY", "30m"),
         ("POSTMETER__LIMITS__SERIES", "1000000"),
+        // So rarely that no call is on its way when the time for publishing is up.
+        ("POSTMETER__CLOUDWATCH__REQUESTS_PER_SECOND", "1"),
         ("POSTMETER__SHUTDOWN__GRACE", "3s"),
     ];
     fake.set_mode(Fault::Throttle);
