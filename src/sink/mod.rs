@@ -11,6 +11,7 @@ mod deliver;
 mod namespace_queue;
 mod own;
 mod publisher;
+mod settings;
 mod shared;
 
 use std::collections::BTreeSet;
@@ -20,7 +21,8 @@ use crate::aggregate::SeriesMinute;
 
 pub use call::{Call, PublishBatch, pack};
 pub(crate) use own::OwnTotals;
-pub(crate) use publisher::{Publisher, PublisherSettings, Unpublished};
+pub(crate) use publisher::{Publisher, Unpublished};
+pub(crate) use settings::PublisherSettings;
 
 /// One datum: a series, a minute and an amount.
 #[derive(Clone, Debug, PartialEq)]

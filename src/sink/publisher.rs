@@ -20,6 +20,7 @@ use super::MetricSink;
 use super::call::{PublishBatch, pack};
 use super::deliver::deliver;
 use super::namespace_queue::NamespaceQueue;
+use super::settings::PublisherSettings;
 use super::shared::PublisherShared;
 use crate::ack::AckShare;
 use crate::aggregate::{Aggregator, Joined, Line, Sealed, layout_of, lines_of};
@@ -29,19 +30,6 @@ use crate::journal::Journal;
 use crate::offload::offload;
 use crate::rate_limiter::RateLimiter;
 use crate::telemetry::{DoubtCause, DropReason, LogLimiter, Metrics};
-
-/// Settings of a publisher.
-#[derive(Clone, Debug)]
-pub(crate) struct PublisherSettings {
-    pub flush_interval: Duration,
-    pub concurrency: usize,
-    pub requests_per_second: u32,
-    pub ambiguous: Ambiguous,
-    /// Whether datums that are too old or too far in the future are dropped before they are sent.
-    pub judge_age: bool,
-    /// Maximum number of datums in one call.
-    pub datums_per_call: usize,
-}
 
 /// The counts that are not published when the daemon ends.
 #[derive(Debug, Default)]
