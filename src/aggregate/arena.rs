@@ -28,7 +28,7 @@ pub(super) struct Arena {
     bytes: usize,
 }
 
-// === impl Place ===
+// === impl ArenaPlace ===
 
 impl ArenaPlace {
     pub(super) const BITS: u32 = CHUNK_BITS + OFFSET_BITS;

@@ -44,7 +44,7 @@ struct ConfigFile<'t> {
     broken: &'t BTreeSet<usize>,
 }
 
-// === impl Source ===
+// === impl GivenSource ===
 
 impl GivenSource {
     pub(super) fn read(
@@ -214,7 +214,7 @@ fn known_variable(variable: &str) -> Option<(&'static ConfigKey, Option<usize>)>
     Some((known, number))
 }
 
-// === impl File ===
+// === impl ConfigFile ===
 
 impl ConfigFile<'_> {
     /// Stores a value unless its line is broken: a broken line may be parsed as something else.

@@ -137,7 +137,7 @@ impl<'a> EventDestinationJson<'a> {
     }
 }
 
-// === impl Kind ===
+// === impl DestinationKind ===
 
 impl<'a> DestinationKind<'a> {
     fn new(destination: &'a Destination, extensions: Extensions) -> Self {

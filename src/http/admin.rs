@@ -144,7 +144,7 @@ impl fmt::Debug for Admin {
     }
 }
 
-// === impl Shared ===
+// === impl AdminShared ===
 
 impl AdminShared {
     fn rejected(&self, reason: RejectReason) {

@@ -77,7 +77,7 @@ impl ConnectionPlaces {
     }
 }
 
-// === impl Place ===
+// === impl ConnectionPlace ===
 
 impl ConnectionPlace {
     /// The connection has proved itself and keeps its place.

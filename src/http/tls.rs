@@ -248,7 +248,7 @@ impl fmt::Debug for Tls {
     }
 }
 
-// === impl Shared ===
+// === impl TlsShared ===
 
 impl TlsShared {
     fn reload(&self) {

@@ -82,17 +82,12 @@ impl SourceIntake {
     /// # Errors
     /// As for [`Intake::admit`]; or the limits are reached.
     pub(crate) fn enter(&self, bytes: usize) -> Result<Charge, Refusal> {
-        self.enter_with(bytes, |_| {})
-    }
-
-    fn enter_with(&self, bytes: usize, prepare: fn(&mut Charge)) -> Result<Charge, Refusal> {
         // Taken first: a drain that sees nothing in flight is then visible to every later request.
         let Some(mut charge) = self.intake.in_flight.enter() else {
             let message = "too many requests in flight (limits.in_flight_requests); retry";
             return Err(Refusal::new(RefusalReason::Busy, message));
         };
         self.intake.admit()?;
-        prepare(&mut charge);
         charge.charge(bytes)?;
         Ok(charge)
     }
@@ -107,7 +102,12 @@ impl SourceIntake {
         patience: &mut Patience,
     ) -> Result<Charge, Refusal> {
         loop {
-            match self.enter_with(bytes, Charge::leave_room) {
+            let entered = self.enter(0).and_then(|mut charge| {
+                charge.leave_room();
+                charge.charge(bytes)?;
+                Ok(charge)
+            });
+            match entered {
                 Ok(charge) => return Ok(charge),
                 Err(refusal) => patience.wait(refusal).await?,
             }

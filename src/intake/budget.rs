@@ -86,8 +86,8 @@ impl Budget {
         })))
     }
 
-    /// Whether the work blocks its thread, and so ends early with [`StopReason::NotQuick`]. Nothing
-    /// is decompressed or read yet.
+    /// Whether the work blocks its thread, and so ends early with [`StopReason::NotQuick`]. The
+    /// request starts over: nothing counts as decompressed or read.
     pub(crate) fn set_quick(&self, is_quick: bool) {
         let mut state = self.state();
         state.is_quick = is_quick;

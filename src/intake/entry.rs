@@ -111,8 +111,8 @@ const REFUSAL_LOG_SPAN: Duration = Duration::from_millis(100);
 
 impl Intake {
     #[must_use]
-    pub(crate) fn new(parts: IntakeDeps, settings: IntakeSettings) -> Self {
-        let IntakeDeps { rules, aggregator, metrics, clock, .. } = parts;
+    pub(crate) fn new(deps: IntakeDeps, settings: IntakeSettings) -> Self {
+        let IntakeDeps { rules, aggregator, metrics, clock, .. } = deps;
         let filter =
             settings.dedupe.map(|dedupe| Arc::new(DuplicateFilter::new(dedupe, clock.clone())));
         let rules = if filter.is_some() { rules.without_duplicates() } else { rules };
@@ -124,10 +124,10 @@ impl Intake {
             refusals: LogLimiter::new(REFUSAL_LOG_SPAN, Arc::clone(&metrics)),
             metrics,
             clock,
-            journal: parts.journal,
+            journal: deps.journal,
             filter,
-            dead_letters: parts.dead_letters,
-            forwarder: parts.forwarder,
+            dead_letters: deps.dead_letters,
+            forwarder: deps.forwarder,
             in_flight: InFlight::new(settings.in_flight_requests, settings.in_flight_bytes),
             cores: Cores::new(),
             budget: BudgetLimits {
@@ -138,8 +138,8 @@ impl Intake {
             object_bytes: settings.object_bytes,
             use_arrival: settings.use_arrival,
             settle_deadline: settings.settle_deadline,
-            oldest: parts.oldest,
-            first_merges: parts.first_merges,
+            oldest: deps.oldest,
+            first_merges: deps.first_merges,
             draining: AtomicBool::new(false),
         }
     }

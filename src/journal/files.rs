@@ -136,7 +136,7 @@ struct LogFile<'d> {
     is_last: bool,
 }
 
-// === impl Log ===
+// === impl LogFile ===
 
 impl LogFile<'_> {
     fn read(
@@ -333,7 +333,7 @@ pub(crate) fn put_layout(out: &mut Vec<u8>, layouts: &Layouts, id: LayoutId) {
     put_record(out, &record);
 }
 
-// === impl Names ===
+// === impl JournalNames ===
 
 impl JournalNames {
     fn of(disk: &dyn Disk) -> io::Result<Self> {

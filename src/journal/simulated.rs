@@ -181,7 +181,7 @@ impl DiskChange {
     }
 }
 
-// === impl Content ===
+// === impl FileContent ===
 
 impl FileContent {
     fn change(&mut self, change: DiskChange) -> io::Result<()> {

@@ -226,7 +226,7 @@ impl KnownRequest {
     }
 }
 
-// === impl Keys ===
+// === impl SeriesKeys ===
 
 impl<'l> SeriesKeys<'l> {
     pub(crate) fn new(layouts: &'l Layouts) -> Self {

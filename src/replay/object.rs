@@ -29,7 +29,7 @@ pub(crate) struct ObjectStamp {
     pub written_ns: i128,
 }
 
-// === impl Place ===
+// === impl ObjectPlace ===
 
 impl ObjectPlace {
     /// The key or path.
@@ -73,7 +73,7 @@ impl fmt::Display for ObjectPlace {
     }
 }
 
-// === impl Stamp ===
+// === impl ObjectStamp ===
 
 impl ObjectStamp {
     #[must_use]

@@ -52,7 +52,7 @@ pub(crate) struct ReplayTotals {
     series: HashSet<u64, RandomState>,
 }
 
-// === impl Progress ===
+// === impl ReplayProgress ===
 
 impl ReplayProgress {
     #[must_use]

@@ -21,7 +21,7 @@ pub(crate) struct ObjectReader {
     pub objects: Option<Objects>,
 }
 
-// === impl Reader ===
+// === impl ObjectReader ===
 
 impl ObjectReader {
     /// Reads an object. `fresh` creates an empty batch for each attempt. `None`: it no longer

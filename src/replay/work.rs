@@ -234,7 +234,7 @@ impl fmt::Debug for ReplayWork {
     }
 }
 
-// === impl Engine ===
+// === impl ReplayEngine ===
 
 impl fmt::Debug for ReplayEngine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -209,7 +209,7 @@ impl SetRules {
     }
 }
 
-// === impl Metrics ===
+// === impl MetricRule ===
 
 impl MetricRule {
     fn new(

@@ -303,7 +303,7 @@ async fn publish_epoch<S: MetricSink>(
     }
 }
 
-// === impl Shared ===
+// === impl PublisherShared ===
 
 impl<S: MetricSink> PublisherShared<S> {
     /// Seals the active epoch and distributes its counts.

@@ -51,7 +51,7 @@ pub(super) struct PublisherShared<S> {
     pub denials: LogLimiter,
 }
 
-// === impl Shared ===
+// === impl PublisherShared ===
 
 impl<S: MetricSink> PublisherShared<S> {
     pub(super) fn queues(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, NamespaceQueue>> {

@@ -147,7 +147,7 @@ fn recipient(rng: &mut Rng) -> String {
     }
 }
 
-// === impl Names ===
+// === impl EventNames ===
 
 impl EventNames {
     fn new(profile: &Profile) -> Self {

@@ -85,7 +85,7 @@ impl Default for StreamOptions {
     }
 }
 
-// === impl Stream ===
+// === impl EventStream ===
 
 impl EventStream {
     /// Adds the content of the stream to a truth.
@@ -101,7 +101,7 @@ impl EventStream {
     }
 }
 
-// === impl Writer ===
+// === impl RecordWriter ===
 
 impl RecordWriter {
     fn new(profile: Profile, options: &StreamOptions) -> Self {

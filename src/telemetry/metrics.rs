@@ -307,7 +307,7 @@ impl fmt::Debug for Metrics {
     }
 }
 
-// === impl Handle ===
+// === impl Total ===
 
 const METADATA: Metadata<'static> = Metadata::new("postmeter", Level::INFO, None);
 

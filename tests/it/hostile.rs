@@ -482,8 +482,8 @@ async fn any_input_leaves_the_daemon_within_its_memory_and_serving() {
     };
     let cases = number("POSTMETER_HOSTILE_CASES", 400);
     // Unoptimized code reads slowly. The limits follow, so a large case is at the limit anyway.
-    let or = if cfg!(debug_assertions) { 8 << 20 } else { 32 << 20 };
-    let bytes = number("POSTMETER_HOSTILE_BYTES", or);
+    let bytes_default = if cfg!(debug_assertions) { 8 << 20 } else { 32 << 20 };
+    let bytes = number("POSTMETER_HOSTILE_BYTES", bytes_default);
     let seed = number("POSTMETER_SEED", 7) as u64;
     let expanded = bytes.to_string();
     for dedupe in ["false", "true"] {

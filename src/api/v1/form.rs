@@ -26,7 +26,7 @@ const DESTINATIONS: [(MemberNames, &[MemberNames]); 2] = [
     (("SNSDestination", "SnsDestination"), &[("TopicARN", "TopicArn")]),
 ];
 
-// === impl Form ===
+// === impl RequestForm ===
 
 impl RequestForm {
     pub(super) fn new(pairs: Vec<(String, String)>) -> Self {

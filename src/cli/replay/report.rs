@@ -65,7 +65,7 @@ struct DoubtfulReport {
 
 const VERSION: u32 = 1;
 
-// === impl Report ===
+// === impl RunReport ===
 
 impl RunReport {
     pub(super) fn new(replayed: &Replayed) -> Self {

@@ -112,7 +112,7 @@ impl<'t> JsonList<'t> {
     }
 }
 
-// === impl Object ===
+// === impl JsonObject ===
 
 impl<'t> JsonObject<'t> {
     /// A member; `null` is the same as absent.

@@ -51,7 +51,7 @@ struct FoundFault {
     wording: Option<String>,
 }
 
-// === impl Report ===
+// === impl FindingReport ===
 
 impl FindingReport {
     pub(super) fn error(
@@ -118,7 +118,7 @@ impl FindingReport {
     }
 }
 
-// === impl Faults ===
+// === impl FoundFaults ===
 
 impl FoundFaults {
     fn add(

@@ -19,7 +19,7 @@ struct QueueState {
     begun: Vec<Arc<SharedText>>,
 }
 
-// === impl Queue ===
+// === impl WorkQueue ===
 
 impl WorkQueue {
     /// A queue of texts numbered from 0.

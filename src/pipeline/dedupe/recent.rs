@@ -28,7 +28,7 @@ pub(super) struct RecentEvents {
 /// request may expire as many, and hardly any request adds as many.
 const EXPIRED_AT_ONCE: usize = 10_000;
 
-// === impl Recent ===
+// === impl RecentEvents ===
 
 impl RecentEvents {
     /// Holds at most `most` events, from 1 to 2^32 - 1; above it the oldest are evicted.

@@ -85,7 +85,7 @@ impl InterestBuilder {
     }
 }
 
-// === impl Names ===
+// === impl InterestNames ===
 
 impl InterestNames {
     fn new(names: BTreeSet<String>, slots: &mut impl Iterator<Item = Slot>) -> Self {

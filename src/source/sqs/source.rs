@@ -45,8 +45,8 @@ pub(crate) struct SqsSource(Arc<SqsShared>);
 impl SqsSource {
     /// Starts to poll a queue, until the daemon drains.
     #[must_use]
-    pub(crate) fn start(sdk: &SdkConfig, settings: SqsSettings, parts: SqsDeps) -> Self {
-        let SqsDeps { source, metrics, supervisor, drain, .. } = parts;
+    pub(crate) fn start(sdk: &SdkConfig, settings: SqsSettings, deps: SqsDeps) -> Self {
+        let SqsDeps { source, metrics, supervisor, drain, .. } = deps;
         let (deletions, deleting) = mpsc::unbounded_channel();
         let shared = Arc::new(SqsShared {
             queue: QueueClient::new(sdk, &settings),
@@ -56,7 +56,7 @@ impl SqsSource {
             warnings: LogLimiter::new(Duration::from_secs(10), Arc::clone(&metrics)),
             metrics,
             deletions,
-            objects: parts.objects,
+            objects: deps.objects,
             drain,
             working: Arc::new(Semaphore::new(WORKING_MAX)),
             tasks: TaskTracker::new(),
