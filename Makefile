@@ -4,11 +4,23 @@ SHELL  := /bin/bash
 PYTHON ?= python3
 VENV   := .venv
 STAMP  := $(VENV)/stamp
+# Terraform and its provider for AWS come from none of the registries that are used here: the SES API is
+# tested with them where both are installed. A mirror of providers, as `terraform init` has it:
+TERRAFORM_PLUGINS ?= $(patsubst %/registry.terraform.io/hashicorp/aws,%,$(firstword $(wildcard \
+    $(addsuffix /registry.terraform.io/hashicorp/aws,$(HOME)/.terraform.d/plugins /usr/share/terraform/plugins \
+        /usr/local/share/terraform/plugins /opt/*))))
+# The clients, beside boto3, that the SES API is tested with. Leave one out by naming the others.
+SDKS   ?= js go $(and $(TERRAFORM_PLUGINS),$(shell command -v terraform >/dev/null && echo terraform))
+SDK_JS := target/sdks/js/stamp
+SDK_GO := target/sdks/tell-go
+# The browser that the console is tested in; empty leaves it out.
+BROWSER ?= chromium
+AXE     := target/browser/node_modules/axe-core/axe.min.js
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help build check test lint toolchain deploy-check licenses deny fmt docs docs-tables demo bench fuzz fuzz-smoke soak planted mutants load image pin-images release-image auditable clean-venv ci
+.PHONY: help build check test lint toolchain deploy-check licenses deny fmt docs docs-tables docs-pictures demo bench fuzz fuzz-smoke differential soak planted planted-reader mutants load image pin-images release-image auditable clean-venv ci room
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
@@ -37,9 +49,10 @@ demo: ## run the demo: simulated sending, live metrics, no AWS account
 # they print that they are skipped. libtest reports times only where nightly's options are allowed. The
 # runner allows them for the test binaries alone, so nothing is compiled differently.
 TEST_RUNNER := target."cfg(all())".runner = ["env", "RUSTC_BOOTSTRAP=1"]
-test: $(STAMP) ## run every test, those against the AWS emulator too; print the ten slowest
+test: $(STAMP) $(and $(BROWSER),$(AXE)) $(patsubst js,$(SDK_JS),$(patsubst go,$(SDK_GO),$(filter js go,$(SDKS)))) ## run every test, those against the AWS emulator and with the AWS SDKs and a browser too; print the ten slowest
 	@mkdir -p target; set -o pipefail; \
-	POSTMETER_MINISTACK="$(CURDIR)/$(VENV)/bin/ministack" \
+	POSTMETER_AXE="$(and $(BROWSER),$(CURDIR)/$(AXE))" \
+	POSTMETER_MINISTACK="$(CURDIR)/$(VENV)/bin/ministack" POSTMETER_SDKS="$(SDKS)" POSTMETER_TERRAFORM_PLUGINS="$(TERRAFORM_PLUGINS)" \
 	    POSTMETER_HOSTILE_CASES=$${POSTMETER_HOSTILE_CASES:-10000} \
 	    cargo test --locked --lib --bins --tests --config '$(TEST_RUNNER)' -- -Z unstable-options --report-time \
 	    | tee target/test.log; code=$$?; \
@@ -51,7 +64,13 @@ lint: toolchain deploy-check licenses ## format, clippy, Dockerfile, deploy/, li
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
 
-ci: lint test docs fuzz-smoke ## everything that CI runs
+# How much room there is, before it is used.
+room:
+	@df -h . /tmp
+
+# What is compiled once needs no room on the disk for the next time.
+ci: export CARGO_INCREMENTAL = 0
+ci: room lint test docs fuzz-smoke ## everything that CI runs
 
 # Instead of a rust-toolchain.toml, which would make rustup fetch the channel it names.
 toolchain:
@@ -88,6 +107,9 @@ docs: ## build the book of docs/ in target/book (the first time installs mdbook:
 docs-tables: ## write the generated tables of docs/reference, and config/postmeter.toml
 	POSTMETER_WRITE_DOCS=1 cargo test --locked --test it -- docs::tables::
 
+docs-pictures: $(AXE) ## take the pictures of the console in docs/pictures, with a browser
+	POSTMETER_WRITE_PICTURES=1 POSTMETER_AXE="$(CURDIR)/$(AXE)" cargo test --locked --test it -- browser::pictures::
+
 ##@ Benchmarks and load
 
 bench: ## run the benchmarks
@@ -106,23 +128,40 @@ load: build ## 20 s of verified load on this machine: recorder, daemon and harne
 
 # The first seeds are those of every test run: a soak goes on behind them.
 SOAK_SECONDS ?= 600
-soak: ## run simulated histories for SOAK_SECONDS (600)
+soak: ## run simulated histories for SOAK_SECONDS (600), and the engine on real threads for a tenth of that
 	POSTMETER_SOAK_SECONDS=$(SOAK_SECONDS) POSTMETER_FIRST_SEED=$${POSTMETER_FIRST_SEED:-2000} \
 	    cargo test --release --locked --lib simulation::histories -- --nocapture
+	POSTMETER_THREADS_SECONDS=$$(($(SOAK_SECONDS) / 30)) cargo test --release --locked --lib simulation::threads
 
 # Each patch is a bug. The copy shares all that was built but our own code.
-planted: ## find each planted bug of tests/planted within 200 simulated histories (minutes)
+planted: planted-reader ## find each planted bug of tests/planted: in the reader by documents, in the engine within 1,500 simulated histories (half an hour)
 	@for bug in tests/planted/*.patch; do \
 	    rm -rf target/planted && mkdir -p target/planted/tests && cp -r Cargo.toml Cargo.lock benches config src target/planted && \
 	    cp -r tests/it target/planted/tests && \
 	    patch --quiet --strip=1 --directory=target/planted <$$bug || exit 1; \
 	    cargo test --manifest-path target/planted/Cargo.toml --target-dir target --locked --lib --no-run 2>target/planted.log \
 	        || { cat target/planted.log >&2; exit 1; }; \
-	    if found=$$(POSTMETER_SEEDS=200 cargo test --manifest-path target/planted/Cargo.toml --target-dir target --locked --lib simulation::histories 2>&1); then \
+	    if found=$$(POSTMETER_SEEDS=1500 cargo test --manifest-path target/planted/Cargo.toml --target-dir target --locked --lib simulation::histories 2>&1); then \
 	        echo "not found: $$bug" >&2; exit 1; \
 	    fi; \
 	    echo "$$(basename $$bug .patch): $$(grep -m 1 '^seed ' <<<"$$found")"; \
 	done
+
+# In a copy of the fuzz targets, optimized a little: built quickly, and fast enough.
+planted-reader: ## find each planted bug of tests/planted/reader within 100,000 documents (minutes)
+	@copy=target/planted-reader/tests/fuzz; \
+	for bug in tests/planted/reader/*.patch; do \
+	    rm -rf target/planted-reader && mkdir -p $$copy && cp -r src target/planted-reader && \
+	    cp -r $(FUZZ_DIR)/Cargo.toml $(FUZZ_DIR)/Cargo.lock $(FUZZ_DIR)/targets $$copy && \
+	    patch --quiet --strip=1 --directory=target/planted-reader <$$bug || exit 1; \
+	    RUSTFLAGS="--cfg fuzzing" cargo build --manifest-path $$copy/Cargo.toml --target-dir $(FUZZ_DIR)/target/differential \
+	        --locked --bin differential 2>target/planted.log || { cat target/planted.log >&2; exit 1; }; \
+	    if found=$$(DOCUMENTS=100000 $(FUZZ_DIR)/target/differential/debug/differential 2>&1); then \
+	        echo "not found: $$bug" >&2; missed=1; \
+	    else \
+	        echo "$$(basename $$bug .patch): $$(head -n 1 <<<"$$found" | cut -c 1-60)"; \
+	    fi; \
+	done; exit $${missed:-0}
 
 # Of what counts, acknowledges and publishes; a mutant that survives the simulation too is looked at.
 MUTANTS ?= src/ack/** src/aggregate/** src/sink/*.rs
@@ -142,7 +181,7 @@ FUZZ_RUN := -max_len=16384 -rss_limit_mb=1024 -timeout=10 -print_final_stats=1
 fuzz: ## run the fuzz targets FUZZ_TARGETS, FUZZ_SECONDS each (300)
 	@command -v "$${CXX:-c++}" >/dev/null || { echo "libFuzzer needs a C++ compiler: install one, or name it in CXX" >&2; exit 1; }
 	@cd $(FUZZ_DIR) && host=$$(rustc -vV | sed -n 's/^host: //p') && \
-	RUSTFLAGS="$(FUZZ_FLAGS)" cargo build --release --locked --target-dir target --target $$host && \
+	RUSTFLAGS="$(FUZZ_FLAGS)" cargo build --release --locked $(FUZZ_TARGETS:%=--bin %) --target-dir target --target $$host && \
 	for target in $(FUZZ_TARGETS); do \
 	    mkdir -p corpus/$$target artifacts && echo "fuzzing $$target for $(FUZZ_SECONDS) s" && \
 	    target/$$host/release/$$target $(FUZZ_RUN) -max_total_time=$(FUZZ_SECONDS) \
@@ -150,6 +189,11 @@ fuzz: ## run the fuzz targets FUZZ_TARGETS, FUZZ_SECONDS each (300)
 	        > artifacts/$$target.log 2>&1 || { tail -n 40 artifacts/$$target.log >&2; exit 1; }; \
 	    sed -n 's/^stat::number_of_executed_units: */  executions: /p; s/^stat::peak_rss_mb: */  peak MB: /p' artifacts/$$target.log; \
 	done
+
+DOCUMENTS ?= 10000000
+differential: ## read DOCUMENTS (10,000,000) made-up documents at every SIMD level and by the reference (an hour)
+	cd $(FUZZ_DIR) && RUSTFLAGS="--cfg fuzzing" cargo build --release --locked --bin differential --target-dir target/differential
+	DOCUMENTS=$(DOCUMENTS) $(FUZZ_DIR)/target/differential/release/differential
 
 fuzz-smoke: ## run the fuzz targets for 10 s each, as a part of CI
 	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=10
@@ -191,3 +235,37 @@ $(STAMP): tests/python/requirements.txt
 	    && $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<; } 2>&1) \
 	    || { rm -rf $(VENV); echo "cannot make $(VENV), which needs $(PYTHON) >= 3.11 with venv and pip: $${said##*$$'\n'}" >&2; exit 1; }
 	@touch $@
+
+# From npm, as the lock file pins it.
+$(SDK_JS): tests/sdks/js/package.json tests/sdks/js/package-lock.json
+	@rm -rf $(@D) && mkdir -p $(@D) && cp $^ $(@D)
+	@said=$$({ node -e 'if (parseInt(process.versions.node) < 20) { console.error("node is " + process.version); process.exit(1) }' \
+	    && npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error; } 2>&1) \
+	    || { rm -rf $(@D); echo "cannot install the AWS SDK for JavaScript, which needs node >= 20 with npm (make test SDKS=go leaves it out): $$(head -n 4 <<<"$$said" | tr '\n' ' ')" >&2; exit 1; }
+	@touch $@
+
+# The browser and its driver from Debian, which only root can install; the rules of accessibility from
+# npm, as the lock file pins them.
+BROWSER_PACKAGES := chromium chromium-driver
+$(AXE): tests/browser/package.json tests/browser/package-lock.json
+	@rm -rf target/browser && mkdir -p target/browser && cp $^ target/browser; export DEBIAN_FRONTEND=noninteractive; \
+	said=$$({ command -v chromium && command -v chromedriver \
+	        || { [ "$$(id -u)" = 0 ] || { echo "only root can install them"; false; } && apt-get update -qq && apt-get install -qq --no-install-recommends $(BROWSER_PACKAGES) && apt-get clean; }; } 2>&1) \
+	    || { rm -rf target/browser; echo "cannot install a browser: install Debian's packages $(BROWSER_PACKAGES), or leave it out by make test BROWSER=: $${said##*$$'\n'}" >&2; exit 1; }
+	@said=$$(npm ci --prefix target/browser --ignore-scripts --no-audit --no-fund --loglevel=error 2>&1) \
+	    || { rm -rf target/browser; echo "cannot install axe-core, which needs npm (make test BROWSER= leaves the browser out): $$(head -n 4 <<<"$$said" | tr '\n' ' ')" >&2; exit 1; }
+	@touch $@
+
+# From Debian's packages, which only root can install. Go's own modules are not used. Go works in target/,
+# as /tmp may be small, and takes the standard library as it was packaged: 70 MB instead of 200.
+GO_PACKAGES := golang-go golang-github-aws-aws-sdk-go-v2-dev
+GO_SOURCES  := /usr/share/gocode
+GO_WORK     := target/sdks/go-work
+$(SDK_GO): tests/sdks/go/tell.go
+	@mkdir -p $(@D); export DEBIAN_FRONTEND=noninteractive; \
+	said=$$({ { command -v go >/dev/null && [ -d $(GO_SOURCES)/src/github.com/aws/aws-sdk-go-v2/service/sesv2 ]; } \
+	        || { [ "$$(id -u)" = 0 ] || { echo "only root can install them"; false; } && apt-get update -qq && apt-get install -qq --no-install-recommends $(GO_PACKAGES) && apt-get clean; }; } 2>&1) \
+	    || { echo "cannot install the AWS SDK for Go: install Debian's packages $(GO_PACKAGES), or leave it out by make test SDKS=js: $${said##*$$'\n'}" >&2; exit 1; }
+	@rm -rf $(GO_WORK) && mkdir -p $(GO_WORK)
+	GO111MODULE=off GOPATH=$(GO_SOURCES) GOTMPDIR="$(CURDIR)/$(GO_WORK)" GOCACHE="$(CURDIR)/$(GO_WORK)" GOFLAGS= go build -o $@ ./tests/sdks/go
+	@rm -rf $(GO_WORK)

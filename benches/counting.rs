@@ -18,7 +18,7 @@ const MINUTE: i64 = 29_000_000;
 pub fn aggregator() -> (Aggregator, LayoutId) {
     let layouts = Layouts::default();
     let dimensions = ["campaign", "genre", "region"].map(str::to_owned).to_vec();
-    let layout = Layout { namespace: "SES".into(), metric: EventType::Send, dimensions };
+    let layout = Layout { namespace: "SES".into(), metric: EventType::Send.into(), dimensions };
     let id = layouts.id(layout);
     let limits = Limits { series: Some(10_000_000), entries: 10_000_000 };
     (Aggregator::new(limits, layouts, Clock::manual(0)), id)

@@ -20,7 +20,7 @@ pub(super) fn by_turns(corpus: &Corpus, engine: &Engine) {
     const ROUNDS: usize = 600;
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let settings = DedupeSettings { window: Duration::from_hours(2), events_max: EVENTS_MAX };
-    let filter = Arc::new(DuplicateFilter::new(settings, Clock::manual(0)));
+    let filter = Arc::new(DuplicateFilter::new(settings, &Clock::manual(0)));
     let events = (0..EVENTS_MAX as u128).map(|number| Fingerprint::new(number.to_le_bytes()));
     filter.restore(vec![(0, events.collect())]);
     let without = Engine::new(RuleSet::without_duplicates);

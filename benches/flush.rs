@@ -49,10 +49,10 @@ pub fn flush(criterion: &mut Criterion) {
     });
     group.bench_function("pack", |bench| {
         let batch = snapshot();
-        bench.iter(|| pack(&batch, "SES", layouts, None, DATUMS_PER_CALL_MAX));
+        bench.iter(|| pack(&batch, "SES", layouts, DATUMS_PER_CALL_MAX));
     });
     group.bench_function("encode", |bench| {
-        let calls = pack(&snapshot(), "SES", layouts, None, DATUMS_PER_CALL_MAX).calls;
+        let calls = pack(&snapshot(), "SES", layouts, DATUMS_PER_CALL_MAX).calls;
         bench.iter(|| encode(&calls, layouts));
     });
     group.finish();
@@ -111,7 +111,7 @@ fn longest_merge(aggregator: &Aggregator, requests: &[Delta]) {
                 let started = Instant::now();
                 let sealed = aggregator.seal();
                 let batch = settled(aggregator, Arc::new(PublishBatch::new(sealed.counts)));
-                let packed = pack(&batch, "SES", aggregator.layouts(), None, DATUMS_PER_CALL_MAX);
+                let packed = pack(&batch, "SES", aggregator.layouts(), DATUMS_PER_CALL_MAX);
                 entries += encode(&packed.calls, aggregator.layouts());
                 flushes.push(started.elapsed());
             }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use postmeter::rules::RuleSet;
-use postmeter::ses::{Event, Interest, NonEvent, Path, Visitor, read_all};
+use postmeter::ses::{Event, Interest, NonEventReason, Path, Visitor, read_all};
 
 use super::corpus::Corpus;
 use super::{Engine, say};
@@ -21,11 +21,11 @@ const TURNS: usize = 9;
 struct Count(u64);
 
 impl Visitor for Count {
-    fn event(&mut self, _: &Event<'_>, _: &Path, _: &[u8]) {
+    fn event(&mut self, _: &Event<'_>, _: &Path, _: u64, _: &[u8]) {
         self.0 += 1;
     }
 
-    fn non_event(&mut self, _: NonEvent, _: &Path, _: u64, _: &[u8]) {
+    fn non_event(&mut self, _: NonEventReason<'_>, _: &Path, _: u64, _: &[u8]) {
         self.0 += 1;
     }
 }

@@ -21,7 +21,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use postmeter::aggregate::{Aggregator, Limits};
 use postmeter::clock::Clock;
 use postmeter::definitions;
-use postmeter::pipeline::{Batch, Times};
+use postmeter::pipeline::{Batch, BatchRoom, Times};
 use postmeter::rules::{Layouts, RuleSet};
 use postmeter::ses::{gunzip, read_request};
 
@@ -34,6 +34,7 @@ const GUNZIP_MAX: usize = 128 << 20;
 struct Engine {
     rules: Arc<RuleSet>,
     aggregator: Aggregator,
+    room: BatchRoom,
 }
 
 // === impl Engine ===
@@ -45,11 +46,18 @@ impl Engine {
         let rules = RuleSet::new(&definitions.expect("sound rules"), "SES", None, &layouts);
         let limits = Limits { series: Some(1_000_000), entries: 10_000_000 };
         let aggregator = Aggregator::new(limits, layouts, Clock::manual(0));
-        Self { rules: Arc::new(change(rules)), aggregator }
+        Self { rules: Arc::new(change(rules)), aggregator, room: BatchRoom::default() }
     }
 
     fn batch(&self) -> Batch {
         Batch::new(Arc::clone(&self.rules), Times { arrival_ms: 0, use_arrival: false })
+    }
+
+    /// A batch with room, as the daemon makes it.
+    fn batch_for(&self, body: &[u8]) -> Batch {
+        let mut batch = self.batch();
+        self.room.reserve(&mut batch, body.len());
+        batch
     }
 
     /// Reads, matches, counts and merges a body.
@@ -60,7 +68,8 @@ impl Engine {
     fn read(&self, body: &[u8]) -> Batch {
         let interest = self.rules.interest();
         let request = read_request(body, interest).expect("a delivery");
-        let batch = request.read(interest, || self.batch()).expect("a delivery");
+        let batch = request.read(interest, || self.batch_for(body)).expect("a delivery");
+        self.room.follow(&batch);
         assert_eq!(batch.tally.events(), EVENTS_PER_BODY as u64);
         batch
     }
@@ -108,6 +117,7 @@ fn pipeline(criterion: &mut Criterion) {
     // Only when measuring: not when benches are checked or listed.
     if std::env::args().any(|arg| arg == "--bench") {
         yardstick::by_turns(&corpus, &engine);
+        yardstick::levels_by_turns(&corpus);
         yardstick::cores_by_turns(&corpus, &engine);
         dedupe::by_turns(&corpus, &engine);
         hostile::by_turns(&corpus);

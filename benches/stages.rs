@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
 use postmeter::aggregate::Delta;
-use postmeter::ses::{Event, NonEvent, Path, Visitor, gunzip, read_record, read_request};
+use postmeter::ses::{Event, NonEventReason, Path, Visitor, gunzip, read_record, read_request};
 
 use super::corpus::{Corpus, EVENTS_PER_BODY};
 use super::{Engine, GUNZIP_MAX, turns};
@@ -14,12 +14,12 @@ use super::{Engine, GUNZIP_MAX, turns};
 struct Blind;
 
 impl Visitor for Blind {
-    fn event(&mut self, event: &Event<'_>, _: &Path, _: &[u8]) {
+    fn event(&mut self, event: &Event<'_>, _: &Path, _: u64, _: &[u8]) {
         black_box(event);
     }
 
-    fn non_event(&mut self, other: NonEvent, _: &Path, _: u64, _: &[u8]) {
-        panic!("{other:?} in the corpus");
+    fn non_event(&mut self, why: NonEventReason<'_>, _: &Path, _: u64, _: &[u8]) {
+        panic!("{:?} in the corpus", why.kind());
     }
 }
 

@@ -5,6 +5,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput};
+use fearless_simd::Level;
 use postmeter::aggregate::{Delta, KeyBuilder};
 use postmeter::rules::{self, Layouts};
 use postmeter::ses::{EventType, FirehoseRequest, Minute, gunzip, read_request, time};
@@ -50,8 +51,9 @@ impl Generic {
             let types = types.iter().map(|name| {
                 let metric = EventType::parse(text(name).as_bytes()).expect("a type");
                 let namespace = "SES".into();
-                let dimensions = names.clone();
-                (metric, layouts.id(rules::Layout { namespace, metric, dimensions }))
+                let (dimensions, counted) = (names.clone(), metric.into());
+                let layout = rules::Layout { namespace, metric: counted, dimensions };
+                (metric, layouts.id(layout))
             });
             Destination { types: types.collect(), dimensions }
         });
@@ -168,10 +170,7 @@ pub(super) fn by_turns(corpus: &Corpus, engine: &Engine) {
         ];
         times.iter_mut().zip(took).for_each(|(times, took)| times.push(took));
     }
-    let [plain, plain_tree, gzip, gzip_tree, tape] = times.map(|mut times| {
-        times.sort_unstable();
-        times[ROUNDS / 2].as_secs_f64()
-    });
+    let [plain, plain_tree, gzip, gzip_tree, tape] = times.map(median);
     say(&format!(
         "by turns, medians of {ROUNDS}: plain {:.3} ms, {:.2} x the tree, {:.2} x the tape; gzip \
          {:.3} ms, {:.2} x the tree",
@@ -181,6 +180,44 @@ pub(super) fn by_turns(corpus: &Corpus, engine: &Engine) {
         gzip * 1e3,
         gzip_tree / gzip,
     ));
+}
+
+/// The pipeline at each SIMD level of the machine, alternately with the tape.
+pub(super) fn levels_by_turns(corpus: &Corpus) {
+    const ROUNDS: usize = 300;
+    let mut levels = vec![("scalar", Level::fallback())];
+    #[cfg(target_arch = "x86_64")]
+    {
+        let best = Level::new();
+        levels.extend(best.as_sse2().map(|token| ("SSE2", Level::Sse2(token))));
+        levels.extend(best.as_sse4_2().map(|token| ("SSE4.2", Level::Sse4_2(token))));
+        levels.extend(best.as_avx2().map(|token| ("AVX2", Level::Avx2(token))));
+        levels.extend(best.as_avx512().map(|token| ("AVX-512", Level::Avx512(token))));
+    }
+    let engine = |level| Engine::new(|rules| rules.with_level(level));
+    let engines: Vec<_> = levels.iter().map(|(_, level)| engine(*level)).collect();
+    let mut buffers = simd_json::Buffers::default();
+    let mut times = vec![Vec::with_capacity(ROUNDS); engines.len() + 1];
+    for round in 0..ROUNDS {
+        let at = round % corpus.plain.len();
+        for (engine, times) in engines.iter().zip(&mut times) {
+            times.push(timed(corpus.plain[at].clone(), |body| engine.take(body)));
+        }
+        let events = &corpus.events[at * EVENTS_PER_BODY..][..EVENTS_PER_BODY];
+        let took = timed(padded(events), |events| to_tapes(events, &mut buffers));
+        times[engines.len()].push(took);
+    }
+    let medians: Vec<_> = times.into_iter().map(median).collect();
+    let tape = medians[engines.len()];
+    for ((name, _), plain) in levels.iter().zip(&medians) {
+        say(&format!("level {name}: plain {:.3} ms, {:.2} x the tape", plain * 1e3, tape / plain));
+    }
+}
+
+/// In seconds.
+fn median(mut times: Vec<Duration>) -> f64 {
+    times.sort_unstable();
+    times[times.len() / 2].as_secs_f64()
 }
 
 /// Copies with the padding that the parser requires.

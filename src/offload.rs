@@ -25,6 +25,21 @@ pub(crate) async fn offload<T: Send + 'static>(
     .await
 }
 
+/// As [`offload`], for work that waits for the runtime, which must go on meanwhile: always on a
+/// thread of its own, except in a simulation, where nothing waits.
+///
+/// # Errors
+/// The work panicked.
+pub(crate) async fn offload_stream<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, JoinError> {
+    #[cfg(test)]
+    if pauses::are_set() {
+        return offload(work).await;
+    }
+    spawn_blocking(work).await
+}
+
 /// Simulated time that passes before and after offloaded work.
 #[cfg(test)]
 pub(crate) mod pauses {
@@ -32,16 +47,21 @@ pub(crate) mod pauses {
     use std::time::Duration;
 
     thread_local! {
-        static LONGEST: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+        static LONGEST: Cell<Option<Duration>> = const { Cell::new(None) };
     }
 
     /// From now on, offloaded work of this thread takes a random time up to this.
     pub(crate) fn set_longest(longest: Duration) {
-        LONGEST.set(longest);
+        LONGEST.set(Some(longest));
+    }
+
+    /// Whether this thread simulates.
+    pub(super) fn are_set() -> bool {
+        LONGEST.get().is_some()
     }
 
     pub(crate) async fn pause() {
-        let longest = LONGEST.get();
+        let longest = LONGEST.get().unwrap_or_default();
         if !longest.is_zero() {
             tokio::time::sleep(longest.mul_f64(fastrand::f64())).await;
         }

@@ -23,11 +23,12 @@ impl RateLimiter {
         Self { interval, ahead_max: interval * burst.saturating_sub(1), full_at: None }
     }
 
-    /// At most this many actions in a second, which may come at once. At least one.
+    /// This many actions per second on average, and those of `burst_seconds` at once after a pause.
+    /// At least one of both.
     #[must_use]
-    pub(crate) fn per_second(actions: u32) -> Self {
-        let actions = actions.max(1);
-        Self::new(Duration::from_secs(1) / actions, actions)
+    pub(crate) fn per_second(actions: u32, burst_seconds: u32) -> Self {
+        let (actions, seconds) = (actions.max(1), burst_seconds.max(1));
+        Self::new(Duration::from_secs(1) / actions, actions.saturating_mul(seconds))
     }
 
     /// When the next action is allowed.
@@ -45,13 +46,14 @@ impl RateLimiter {
         at
     }
 
+    /// Takes the next turn if it is at most `patience` away; returns when it is.
+    pub(crate) fn take_within(&mut self, now: Instant, patience: Duration) -> Option<Instant> {
+        (self.next_at(now) <= now + patience).then(|| self.take(now))
+    }
+
     /// Takes the next turn if it is now.
     pub(crate) fn allows(&mut self, now: Instant) -> bool {
-        let is_allowed = self.next_at(now) <= now;
-        if is_allowed {
-            self.take(now);
-        }
-        is_allowed
+        self.take_within(now, Duration::ZERO).is_some()
     }
 }
 
@@ -69,11 +71,11 @@ mod tests {
 
     #[test]
     fn burst_is_allowed_at_once_and_no_more_is_saved_up() {
-        let (mut limiter, start) = (RateLimiter::per_second(5), Instant::now());
+        let (mut limiter, start) = (RateLimiter::per_second(5, 1), Instant::now());
         for (at_ms, expected) in [(0, 5), (199, 0), (400, 2), (600, 1), (300_000, 5)] {
             assert_eq!(allowed(&mut limiter, start + ms(at_ms)), expected, "{at_ms}");
         }
-        assert_eq!(allowed(&mut RateLimiter::per_second(0), start), 1);
+        assert_eq!(allowed(&mut RateLimiter::per_second(0, 0), start), 1);
     }
 
     #[test]
@@ -86,6 +88,10 @@ mod tests {
         // A pause saves nothing up.
         let later = start + ms(10_000);
         assert_eq!((limiter.take(later), limiter.take(later)), (later, later + ms(100)));
+
+        let mut limiter = RateLimiter::new(ms(100), 1);
+        let turns: Vec<_> = (0..9).map_while(|_| limiter.take_within(start, ms(250))).collect();
+        assert_eq!(turns, [start, start + ms(100), start + ms(200)]);
 
         let mut limiter = RateLimiter::new(ms(100), 3);
         let turns: Vec<_> = (0..5).map(|_| limiter.take(start) - start).collect();

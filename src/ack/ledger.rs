@@ -6,10 +6,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::eviction::EvictionReason;
 use super::pending::PendingId;
 use super::request_id::RequestId;
+use super::restored::RestoredIds;
 use super::stage::{DoneWhen, RequestEnd, Stage};
-use super::table::{IdState, IdTable, PendingRequest};
+use super::table::{IdTable, PendingRequest};
 use super::ticket::Ticket;
 use super::waiter::Waiter;
 
@@ -46,9 +48,9 @@ impl Ledger {
     /// Releases a done request, with all its IDs. Has no effect on an ID that is in progress or
     /// unknown.
     pub(crate) fn release(&self, id: RequestId) {
-        let IdTable { done_when, life, done_max, .. } = &*self.0;
+        let IdTable { done_when, life, .. } = &*self.0;
         let mut ids = self.0.ids();
-        let Some(IdState::Pending(request)) = ids.states.get(&id) else { return };
+        let Some(request) = ids.pending.get(&id) else { return };
         let outcome = match *request.stage.borrow() {
             Stage::Settled => RequestEnd::Settled,
             Stage::Merged if *done_when == DoneWhen::Merged => RequestEnd::Settled,
@@ -57,8 +59,8 @@ impl Ledger {
         };
         let (request_ids, end) = (Arc::clone(&request.ids), Instant::now() + *life);
         for id in &*request_ids {
-            ids.states.insert(*id, IdState::Done(*done_when, outcome));
-            ids.done(*id, end, *done_max);
+            ids.pending.remove(id);
+            ids.done.insert(*id, end, outcome);
         }
     }
 
@@ -74,34 +76,30 @@ impl Ledger {
     pub(crate) fn admit_all(&self, request_ids: &[RequestId]) -> Admission {
         let mut ids = self.0.ids();
         ids.expire(Instant::now());
-        if let Some(state) = request_ids.iter().find_map(|id| ids.states.get(id)) {
-            return Admission::Known(state.waiter());
+        if let Some(waiter) = request_ids.iter().find_map(|id| self.0.waiter(&ids, *id)) {
+            return Admission::Known(waiter);
         }
         let (sender, stage) = watch::channel(Stage::Reading);
         let request = PendingRequest { ids: request_ids.into(), stage: sender };
         for id in request_ids {
-            ids.states.insert(*id, IdState::Pending(request.clone()));
+            ids.pending.insert(*id, request.clone());
         }
         Admission::New(Ticket::new(PendingId::new(Arc::clone(&self.0), request.ids), stage))
     }
 
-    /// Restores requests that an earlier process merged, each with its remaining lifetime.
-    pub(crate) fn restore(&self, mut known: Vec<(RequestId, Duration)>) {
-        known.sort_unstable_by_key(|(_, left)| *left);
-        let (now, mut ids) = (Instant::now(), self.0.ids());
-        for (id, left) in known {
-            ids.states.insert(id, IdState::Done(DoneWhen::Merged, RequestEnd::Settled));
-            ids.done(id, now + left, self.0.done_max);
-        }
+    /// Requests that an earlier process counted are known from now on. Called once.
+    pub(crate) fn restore(&self, known: &RestoredIds) {
+        // A second call changes nothing.
+        let _ = self.0.restored.set(known.clone());
     }
 
-    /// The number of IDs in the ledger.
+    /// The number of IDs in the ledger, without restored ones.
     #[must_use]
     pub(crate) fn len(&self) -> usize {
         let mut ids = self.0.ids();
         // Otherwise the IDs of a source without traffic would never expire.
         ids.expire(Instant::now());
-        ids.states.len()
+        ids.len()
     }
 
     #[cfg(test)]
@@ -109,9 +107,9 @@ impl Ledger {
         self.len() == 0
     }
 
-    /// The number of done IDs evicted before the end of their lifetime.
+    /// The number of IDs evicted before the end of their lifetime.
     #[must_use]
-    pub(crate) fn evicted(&self) -> u64 {
-        self.0.ids().evicted
+    pub(crate) fn evicted(&self, reason: EvictionReason) -> u64 {
+        self.0.ids().evicted(reason)
     }
 }

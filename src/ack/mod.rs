@@ -7,11 +7,14 @@
 //! From then on the ID stays for its full lifetime. Success must be explicit: a dropped guard
 //! means failure.
 
+mod done;
+mod eviction;
 mod guard;
 mod ledger;
 mod pending;
 mod refusal;
 mod request_id;
+mod restored;
 mod stage;
 mod table;
 #[cfg(test)]
@@ -19,10 +22,12 @@ mod tests;
 mod ticket;
 mod waiter;
 
+pub(crate) use eviction::EvictionReason;
 pub(crate) use guard::{AckGuard, AckShare};
 pub(crate) use ledger::{Admission, Ledger};
 pub(crate) use refusal::{FinalReason, Refusal, RefusalReason};
 pub(crate) use request_id::{RequestId, SourceKind};
+pub(crate) use restored::RestoredIds;
 pub(crate) use stage::{DoneWhen, Stage};
 pub(crate) use ticket::Ticket;
 pub(crate) use waiter::Waiter;

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::refusal::Refusal;
 use super::request_id::RequestId;
 use super::stage::{DoneWhen, RequestEnd, Stage};
-use super::table::{IdState, IdTable};
+use super::table::IdTable;
 
 /// A request in progress, by all its IDs: the only way to move it from stage to stage.
 #[derive(Debug)]
@@ -31,8 +31,8 @@ impl PendingId {
     pub(super) fn merged(&self, stage: Stage) {
         let ids = self.table.ids();
         // Each ID leads to the same request.
-        let pending = self.ids.first().and_then(|id| ids.states.get(id));
-        if let Some(IdState::Pending(pending)) = pending {
+        let pending = self.ids.first().and_then(|id| ids.pending.get(id));
+        if let Some(pending) = pending {
             pending.stage.send_replace(stage);
         }
     }
@@ -47,7 +47,7 @@ impl PendingId {
         let mut ids = self.table.ids();
         let mut rejected = None;
         for id in &*self.ids {
-            let Some(IdState::Pending(pending)) = ids.states.remove(id) else { continue };
+            let Some(pending) = ids.pending.remove(id) else { continue };
             rejected = Some(pending);
             if refusal.reason.is_final() {
                 ids.refused(*id, refusal.clone());
@@ -62,19 +62,18 @@ impl PendingId {
 
     /// Starts the lifetime of the IDs, unless they are held.
     pub(super) fn finish(&self, outcome: RequestEnd) {
-        let IdTable { done_when, holds, life, done_max, .. } = &*self.table;
+        let IdTable { done_when, holds, life, .. } = &*self.table;
+        let stage = outcome.stage(*done_when);
         if *holds {
-            return self.merged(IdState::Done(*done_when, outcome).waiter().stage());
+            return self.merged(stage);
         }
         let end = Instant::now() + *life;
         let mut ids = self.table.ids();
         for id in &*self.ids {
-            let done = IdState::Done(*done_when, outcome);
-            let stage = done.waiter().stage();
-            if let Some(IdState::Pending(pending)) = ids.states.insert(*id, done) {
-                pending.stage.send_replace(stage);
+            if let Some(pending) = ids.pending.remove(id) {
+                pending.stage.send_replace(stage.clone());
             }
-            ids.done(*id, end, *done_max);
+            ids.done.insert(*id, end, outcome);
         }
     }
 }

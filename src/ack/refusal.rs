@@ -29,6 +29,8 @@ labels! {
         Journal = "journal",
         /// Too many events are waiting to be forwarded.
         Forwards = "forwards",
+        /// It could not be merged within the patience of its source.
+        TimedOut = "timed_out",
         /// The work on the request ended without a response.
         GivenUp = "given_up",
     }
@@ -55,7 +57,12 @@ impl RefusalReason {
     #[must_use]
     pub(crate) const fn is_temporary(self) -> bool {
         match self {
-            Self::Busy | Self::Entries | Self::Behind | Self::Journal | Self::Forwards => true,
+            Self::Busy
+            | Self::Entries
+            | Self::Behind
+            | Self::Journal
+            | Self::Forwards
+            | Self::TimedOut => true,
             Self::Unauthorized
             | Self::Forbidden
             | Self::BadRequest

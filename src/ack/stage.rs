@@ -30,3 +30,16 @@ pub(super) enum RequestEnd {
     Settled,
     Lost,
 }
+
+// === impl RequestEnd ===
+
+impl RequestEnd {
+    /// The last stage of a request that is done at this point.
+    pub(super) fn stage(self, done_when: DoneWhen) -> Stage {
+        match (self, done_when) {
+            (Self::Lost, _) => Stage::Lost,
+            (Self::Settled, DoneWhen::Merged) => Stage::Merged,
+            (Self::Settled, DoneWhen::Settled) => Stage::Settled,
+        }
+    }
+}

@@ -1,15 +1,18 @@
 //! The table of known IDs, which the ledger, its tickets and its guards share.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::done::DoneIds;
+use super::eviction::EvictionReason;
 use super::refusal::Refusal;
 use super::request_id::RequestId;
+use super::restored::RestoredIds;
 use super::stage::{DoneWhen, RequestEnd, Stage};
 use super::waiter::Waiter;
 
@@ -23,30 +26,23 @@ const REFUSED_MAX: usize = 10_000;
 #[derive(Debug)]
 pub(super) struct IdTable {
     ids: Mutex<Ids>,
+    /// Known from an earlier process.
+    pub restored: OnceLock<RestoredIds>,
     pub done_when: DoneWhen,
     /// A done ID is held until it is released.
     pub holds: bool,
     pub life: Duration,
-    pub done_max: usize,
 }
 
-#[derive(Debug, Default)]
-pub(super) struct Ids {
-    pub states: HashMap<RequestId, IdState, RandomState>,
-    /// Done IDs, oldest first, with the end of their lifetime.
-    done: VecDeque<(Instant, RequestId)>,
-    /// Permanently rejected IDs, oldest first, with the end of their lifetime.
-    refused: VecDeque<(Instant, RequestId)>,
-    pub evicted: u64,
-}
-
-/// The state of an ID. Done IDs are kept small because there may be many.
 #[derive(Debug)]
-pub(super) enum IdState {
-    Pending(PendingRequest),
-    Done(DoneWhen, RequestEnd),
+pub(super) struct Ids {
+    pub pending: HashMap<RequestId, PendingRequest, RandomState>,
+    pub done: DoneIds,
     /// Permanently rejected: retries get the same response without being read.
-    Refused(Box<Refusal>),
+    refused: HashMap<RequestId, Refusal, RandomState>,
+    /// Permanently rejected IDs, oldest first, with the end of their lifetime.
+    refused_ends: VecDeque<(Instant, RequestId)>,
+    refused_evicted: u64,
 }
 
 /// A request in progress, which each of its IDs leads to.
@@ -60,11 +56,32 @@ pub(super) struct PendingRequest {
 
 impl IdTable {
     pub(super) fn new(done_when: DoneWhen, holds: bool, life: Duration, done_max: usize) -> Self {
-        Self { ids: Mutex::default(), done_when, holds, life, done_max }
+        let ids = Ids {
+            pending: HashMap::default(),
+            done: DoneIds::new(life, done_max),
+            refused: HashMap::default(),
+            refused_ends: VecDeque::new(),
+            refused_evicted: 0,
+        };
+        Self { ids: Mutex::new(ids), restored: OnceLock::new(), done_when, holds, life }
     }
 
     pub(super) fn ids(&self) -> MutexGuard<'_, Ids> {
         self.ids.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a retry of a request waits for; `None` if the ID is unknown.
+    pub(super) fn waiter(&self, ids: &Ids, id: RequestId) -> Option<Waiter> {
+        if let Some(request) = ids.pending.get(&id) {
+            return Some(Waiter::pending(request.stage.subscribe()));
+        }
+        if let Some(refusal) = ids.refused.get(&id) {
+            return Some(Waiter::done(Stage::Refused(refusal.clone())));
+        }
+        let is_restored = || self.restored.get().is_some_and(|restored| restored.contains(id));
+        // The journal has the counts of a restored request, so it can be acknowledged in any mode.
+        let end = ids.done.get(id).or_else(|| is_restored().then_some(RequestEnd::Settled));
+        end.map(|end| Waiter::done(end.stage(self.done_when)))
     }
 }
 
@@ -73,50 +90,36 @@ impl IdTable {
 impl Ids {
     /// Removes the IDs whose lifetime is over.
     pub(super) fn expire(&mut self, now: Instant) {
-        let Self { states, done, refused, .. } = self;
-        for queue in [done, refused] {
-            while queue.front().is_some_and(|(end, _)| *end <= now) {
-                if let Some((_, id)) = queue.pop_front() {
-                    states.remove(&id);
-                }
+        self.done.expire(now);
+        while self.refused_ends.front().is_some_and(|(end, _)| *end <= now) {
+            if let Some((_, id)) = self.refused_ends.pop_front() {
+                self.refused.remove(&id);
             }
         }
     }
 
     /// Remembers a permanent rejection.
     pub(super) fn refused(&mut self, id: RequestId, refusal: Refusal) {
-        self.states.insert(id, IdState::Refused(Box::new(refusal)));
-        self.refused.push_back((Instant::now() + REFUSED_LIFE, id));
-        if self.refused.len() > REFUSED_MAX
-            && let Some((_, id)) = self.refused.pop_front()
+        self.refused.insert(id, refusal);
+        self.refused_ends.push_back((Instant::now() + REFUSED_LIFE, id));
+        if self.refused_ends.len() > REFUSED_MAX
+            && let Some((_, id)) = self.refused_ends.pop_front()
         {
-            self.states.remove(&id);
-            self.evicted += 1;
+            self.refused.remove(&id);
+            self.refused_evicted += 1;
         }
     }
 
-    /// Starts the lifetime of a done ID.
-    pub(super) fn done(&mut self, id: RequestId, end: Instant, done_max: usize) {
-        self.done.push_back((end, id));
-        while self.done.len() > done_max {
-            if let Some((_, id)) = self.done.pop_front() {
-                self.states.remove(&id);
-                self.evicted += 1;
-            }
-        }
+    pub(super) fn len(&self) -> usize {
+        self.pending.len() + self.done.len() + self.refused.len()
     }
-}
 
-// === impl IdState ===
-
-impl IdState {
-    pub(super) fn waiter(&self) -> Waiter {
-        match self {
-            Self::Pending(request) => Waiter::pending(request.stage.subscribe()),
-            Self::Refused(refusal) => Waiter::done(Stage::Refused((**refusal).clone())),
-            Self::Done(_, RequestEnd::Lost) => Waiter::done(Stage::Lost),
-            Self::Done(DoneWhen::Merged, RequestEnd::Settled) => Waiter::done(Stage::Merged),
-            Self::Done(DoneWhen::Settled, RequestEnd::Settled) => Waiter::done(Stage::Settled),
+    /// The number of IDs evicted before the end of their lifetime.
+    pub(super) fn evicted(&self, reason: EvictionReason) -> u64 {
+        match reason {
+            EvictionReason::Source => self.done.evicted,
+            EvictionReason::Rejected => self.refused_evicted,
+            EvictionReason::Journal => 0,
         }
     }
 }

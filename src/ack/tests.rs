@@ -189,27 +189,35 @@ async fn done_ids_above_the_limit_are_evicted_oldest_first_and_pending_ones_stay
     for name in ["a", "b", "c"] {
         settle(new(&ledger, name).merged(false).counts);
     }
-    assert_eq!((ledger.evicted(), ledger.len()), (1, 4));
+    assert_eq!((ledger.evicted(EvictionReason::Source), ledger.len()), (1, 4));
     known(&ledger, "pending");
     known(&ledger, "reading");
     known(&ledger, "b");
     drop(new(&ledger, "a"));
     settle(pending);
     drop(reading);
-    assert_eq!(ledger.evicted(), 2);
+    assert_eq!(ledger.evicted(EvictionReason::Source), 2);
+    assert_eq!(ledger.evicted(EvictionReason::Rejected), 0);
     known(&ledger, "pending");
 }
 
 #[tokio::test(start_paused = true)]
-async fn restored_ids_are_known_for_their_remaining_lifetime_and_the_oldest_go_first() {
-    let ledger = Ledger::new(DoneWhen::Merged, LIFE, 2);
-    let known_for = |name, seconds| (id(name), Duration::from_secs(seconds));
-    ledger.restore(vec![known_for("new", 50), known_for("old", 10), known_for("middle", 20)]);
-    assert_eq!((ledger.len(), ledger.evicted()), (2, 1));
-    assert_eq!(known(&ledger, "middle").stage(), Stage::Merged);
-    advance(Duration::from_secs(20)).await;
-    assert_eq!(known(&ledger, "new").stage(), Stage::Merged);
-    drop(new(&ledger, "middle"));
+async fn restored_ids_are_known_in_every_ledger_for_their_remaining_lifetime() {
+    let known_for = |name, minutes| (id(name), Duration::from_mins(minutes));
+    let restored = RestoredIds::new([known_for("old", 1), known_for("new", 50)]);
+    let ledgers = [DoneWhen::Merged, DoneWhen::Settled].map(|done| Ledger::new(done, LIFE, 2));
+    for ledger in &ledgers {
+        ledger.restore(&restored);
+    }
+    assert_eq!(known(&ledgers[0], "old").stage(), Stage::Merged);
+    assert_eq!(known(&ledgers[1], "old").stage(), Stage::Settled);
+    assert_eq!((restored.len(), ledgers[0].len()), (2, 0));
+    advance(Duration::from_mins(1)).await;
+    for ledger in &ledgers {
+        drop(new(ledger, "old"));
+        known(ledger, "new");
+    }
+    assert_eq!(restored.len(), 1);
 }
 
 #[test]
@@ -294,10 +302,12 @@ async fn held_id_whose_counts_are_lost_says_so_until_its_lifetime_ends() {
 /// IDs also expire in a ledger that gets no requests.
 #[tokio::test(start_paused = true)]
 async fn id_is_forgotten_when_its_lifetime_ends() {
-    let ledger = Ledger::new(DoneWhen::Merged, LIFE, 10);
-    ledger.restore(vec![(id("a"), LIFE), (id("b"), LIFE / 2)]);
-    advance(ALMOST).await;
+    let ledger = Ledger::new(DoneWhen::Merged, LIFE, 100);
+    assert!(new(&ledger, "a").merged(false).counts.is_none());
+    advance(LIFE / 2).await;
+    assert!(new(&ledger, "b").merged(false).counts.is_none());
+    advance(LIFE / 2).await;
     assert_eq!(ledger.len(), 1);
-    advance(Duration::from_millis(1)).await;
+    advance(LIFE / 2).await;
     assert!(ledger.is_empty());
 }

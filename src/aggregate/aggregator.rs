@@ -6,17 +6,17 @@
 //! the requests it counted. No merge ever waits for a seal.
 
 use std::collections::{BTreeSet, HashSet};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 
 use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
 use super::delta::Delta;
-use super::entry::{Counts, Entry, EntryKey};
+use super::entry::{CountKeeper, Counts, Entry, EntryKey};
 use super::epoch::Epoch;
 use super::hour::{HourlyLimit, SeriesOverflow};
-use super::key::{Key, layout_of, minute_of, series_of};
+use super::key::{Key, layout_of, metric_of, minute_of, series_of};
 use super::lines::{Line, RecentLines};
 use super::pending::{EntryRoom, Full, Pending};
 use super::recent::Recent;
@@ -45,6 +45,8 @@ pub struct Aggregator {
     /// Held while the series of a whole request are admitted.
     reserving: Mutex<()>,
     entries_max: u64,
+    /// Nothing of senders is merged any more.
+    is_closed: AtomicBool,
     pub pending: Arc<Pending>,
     layouts: Layouts,
     clock: Clock,
@@ -60,7 +62,7 @@ pub struct Sealed {
     /// Receipts of the requests counted here, each with the namespaces that its counts are in.
     pub acks: Vec<(AckGuard, BTreeSet<Arc<str>>)>,
     pub first_merge: Option<Instant>,
-    /// Some of the counts are of requests that were answered at their merge.
+    /// Some of the counts that senders keep are of requests that were answered at their merge.
     pub has_answered: bool,
     /// Entries of `GET /series` evicted before their three hours were over.
     pub recent_evicted: usize,
@@ -111,6 +113,7 @@ impl Aggregator {
             series: HourlyLimit::new(limits.series),
             reserving: Mutex::new(()),
             entries_max: limits.entries,
+            is_closed: AtomicBool::new(false),
             pending: Arc::default(),
             layouts,
             clock,
@@ -135,31 +138,34 @@ impl Aggregator {
         let now_ms = self.clock.now_ms();
         let stamp = self.series.turn(now_ms);
         self.with_active(|epoch| {
-            let series = delta.iter().map(|(key, _)| series_of(key));
+            let metrics = delta.iter().map(|(key, _)| metric_of(series_of(key)));
             let new: HashSet<_> =
-                series.filter(|series| !epoch.table.is_counted(series, stamp)).collect();
+                metrics.filter(|metric| !epoch.table.is_counted(metric, stamp)).collect();
             let left = max.saturating_sub(self.series.series(now_ms));
             if new.len() > left {
                 return Err(SeriesFull { new: new.len(), left, max });
             }
-            for series in new {
+            for metric in new {
                 // A table that is full has no room in the merge either, which counts it.
-                let _ = epoch.table.admit(series, &self.series);
+                let _ = epoch.table.admit_metric(metric, &self.series);
             }
             Ok(())
         })
     }
 
-    /// Adds a request's counts, all in one epoch, and keeps its ack until they are settled.
+    /// Adds a request's counts, all in one epoch, and keeps its ack until they are settled. The
+    /// journal does not have them.
     ///
     /// # Errors
-    /// [`Full`]: the pending entries would exceed their limit. Nothing was merged.
+    /// [`Full`]: the pending entries would exceed their limit, or the aggregator is closed. Nothing
+    /// was merged.
     pub fn merge(
         &self,
         delta: &Delta,
         ack: impl FnOnce() -> Option<AckGuard>,
     ) -> Result<Merge, Full> {
-        Ok(self.merge_into(self.reserve(delta)?, delta, ack))
+        let keeper = CountKeeper::Sender;
+        self.merge_into(self.reserve(delta, keeper)?, delta, keeper, ack).ok_or(Full)
     }
 
     /// Reserves room for a request's counts: one entry for each, most of which is returned. Near
@@ -167,38 +173,55 @@ impl Aggregator {
     ///
     /// # Errors
     /// As for [`Aggregator::merge`].
-    pub fn reserve(&self, delta: &Delta) -> Result<EntryRoom, Full> {
+    pub fn reserve(&self, delta: &Delta, keeper: CountKeeper) -> Result<EntryRoom, Full> {
         self.pending.reserve(delta.len() as u64, self.entries_max).or_else(|Full| {
-            let new = self.with_active(|epoch| epoch.new_entries(delta));
+            let new = self.with_active(|epoch| epoch.new_entries(delta, keeper));
             self.pending.reserve(new, self.entries_max)
         })
     }
 
-    /// Adds counts that were accepted earlier, ignoring the limit of entries.
+    /// Adds counts that the journal has from an earlier process, ignoring the limit of entries.
     pub fn restore(&self, delta: &Delta) -> Merge {
-        self.merge_into(EntryRoom::none(&self.pending), delta, || None)
+        let merge =
+            self.merge_into(EntryRoom::none(&self.pending), delta, CountKeeper::Journal, || None);
+        // The journal's counts are always merged.
+        merge.unwrap_or_default()
     }
 
-    /// As [`Aggregator::merge`], with room that was already reserved.
+    /// As [`Aggregator::merge`], with room that was already reserved. `None` after
+    /// [`Aggregator::close`]: nothing was merged.
     pub(crate) fn merge_into(
         &self,
         room: EntryRoom,
         delta: &Delta,
+        keeper: CountKeeper,
         ack: impl FnOnce() -> Option<AckGuard>,
-    ) -> Merge {
-        let now_ms = self.clock.now_ms();
-        self.with_active(|epoch| self.merge_into_epoch(epoch, now_ms, room, delta, ack))
+    ) -> Option<Merge> {
+        self.with_active(|epoch| {
+            if keeper == CountKeeper::Sender && self.is_closed.load(Ordering::SeqCst) {
+                return None;
+            }
+            Some(self.merge_into_epoch(epoch, room, delta, keeper, ack))
+        })
+    }
+
+    /// Merges no more counts but those that the journal has: what is left is about to be added up.
+    /// When this returns, every merge that had begun has ended.
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::SeqCst);
+        // A merge holds its epoch for reading.
+        drop(self.active.load().write());
     }
 
     fn merge_into_epoch(
         &self,
         epoch: &Epoch,
-        now_ms: i64,
         room: EntryRoom,
         delta: &Delta,
+        keeper: CountKeeper,
         ack: impl FnOnce() -> Option<AckGuard>,
     ) -> Merge {
-        let stamp = self.series.turn(now_ms);
+        let stamp = self.series.turn(self.clock.now_ms());
         let mut merge = Merge::default();
         let mut merged = 0;
         let mut entries = Vec::with_capacity(delta.len());
@@ -217,9 +240,10 @@ impl Aggregator {
             if layouts.last() != Some(&layout) {
                 layouts.push(layout);
             }
-            entries.push(Entry { key: EntryKey::new(id, minute_of(key)), count });
+            let key = EntryKey::new(id, minute_of(key)).kept_by(keeper);
+            entries.push(Entry { key, count });
         }
-        room.merged(merged, epoch.add(&entries));
+        room.merged(merged, epoch.add(&entries), keeper);
 
         let ack = ack();
         let is_answered = ack.as_ref().is_none_or(AckGuard::is_answered);
@@ -227,7 +251,7 @@ impl Aggregator {
         let mut contents = lock(&epoch.contents);
         contents.acks.extend(ack);
         if merged > 0 {
-            contents.has_answered |= is_answered;
+            contents.has_answered |= is_answered && keeper == CountKeeper::Sender;
             // Not by the wall clock, which may be set: the age decides what is admitted.
             contents.first_merge.get_or_insert_with(Instant::now);
         }
@@ -240,10 +264,10 @@ impl Aggregator {
         self.series.drops_above()
     }
 
-    /// Whether a series was counted in this hour.
-    pub(super) fn is_counted(&self, series: &[u8]) -> bool {
+    /// Whether a metric was counted in this hour.
+    pub(super) fn is_counted(&self, metric: &[u8]) -> bool {
         let stamp = self.series.turn(self.clock.now_ms());
-        self.with_active(|epoch| epoch.table.is_counted(series, stamp))
+        self.with_active(|epoch| epoch.table.is_counted(metric, stamp))
     }
 
     /// Runs `use_epoch` on the active epoch, which is not sealed before it returns.
@@ -324,6 +348,12 @@ impl Aggregator {
     #[must_use]
     pub fn recent_lines(&self) -> Vec<Line> {
         self.recent().collect()
+    }
+
+    /// Distinct series with counts in the last three hours, without those of the active epoch.
+    #[must_use]
+    pub(crate) fn recent_series(&self) -> usize {
+        lock(&self.recent).series()
     }
 
     /// The active epoch's first merge.

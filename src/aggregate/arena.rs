@@ -1,19 +1,22 @@
 //! Bytes of series, stored back to back in chunks that never move or grow.
 //!
-//! A record is `stamp (2) | length (1 to 5) | bytes`. Its [`ArenaPlace`] alone locates it.
+//! A record is `stamp (2) | length (1 to 5) | bytes`, at an even offset. Its [`ArenaPlace`] alone
+//! locates it.
 
 use super::hour::Stamp;
 use super::varint::{put_varint, varint};
 
 const STAMP_BYTES: usize = 2;
 
-/// Bits of a place that hold the offset within a chunk.
-const OFFSET_BITS: u32 = 18;
+/// Bits of a place that hold half the offset within a chunk.
+const OFFSET_BITS: u32 = 17;
 /// Bits of a place that hold the chunk.
 const CHUNK_BITS: u32 = 8;
 
 const CHUNK_BYTES_MIN: usize = 4 << 10;
-const CHUNK_BYTES_MAX: usize = 1 << OFFSET_BITS;
+/// Records begin at multiples of this, which saves a bit of their places.
+const ALIGNMENT: usize = 2;
+const CHUNK_BYTES_MAX: usize = ALIGNMENT << OFFSET_BITS;
 const CHUNKS_MAX: usize = 1 << CHUNK_BITS;
 
 /// The location of a record in its arena: at most [`ArenaPlace::BITS`] bits.
@@ -34,7 +37,7 @@ impl ArenaPlace {
     pub(super) const BITS: u32 = CHUNK_BITS + OFFSET_BITS;
 
     fn new(chunk: usize, offset: usize) -> Option<Self> {
-        let place = (chunk << OFFSET_BITS) | offset;
+        let place = (chunk << OFFSET_BITS) | (offset / ALIGNMENT);
         Some(Self(u32::try_from(place).ok().filter(|_| chunk < CHUNKS_MAX)?))
     }
 
@@ -43,7 +46,7 @@ impl ArenaPlace {
     }
 
     fn offset(self) -> usize {
-        self.0 as usize & (CHUNK_BYTES_MAX - 1)
+        (self.0 as usize * ALIGNMENT) & (CHUNK_BYTES_MAX - 1)
     }
 }
 
@@ -53,7 +56,7 @@ impl Arena {
     /// Appends a record. `None` when the arena is full or the record does not fit into any chunk.
     pub(super) fn push(&mut self, stamp: Stamp, bytes: &[u8]) -> Option<ArenaPlace> {
         // The length takes at most five bytes.
-        let room = STAMP_BYTES + 5 + bytes.len();
+        let room = ALIGNMENT - 1 + STAMP_BYTES + 5 + bytes.len();
         let fits = |chunk: &Vec<u8>| chunk.capacity() - chunk.len() >= room;
         if !self.chunks.last().is_some_and(fits) {
             // A fixed fraction of the current size: little memory is unused, and there are few
@@ -68,6 +71,7 @@ impl Arena {
         }
         let at = self.chunks.len() - 1;
         let chunk = &mut self.chunks[at];
+        chunk.resize(chunk.len().next_multiple_of(ALIGNMENT), 0);
         let place = ArenaPlace::new(at, chunk.len())?;
         chunk.extend_from_slice(&stamp.0.to_le_bytes());
         put_varint(chunk, bytes.len() as u64);
@@ -89,10 +93,10 @@ impl Arena {
     /// All records.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Stamp, &[u8])> {
         self.chunks.iter().flat_map(|chunk| {
-            let mut rest = chunk.as_slice();
+            let mut at = 0_usize;
             std::iter::from_fn(move || {
-                let (stamp, bytes, after) = read(rest)?;
-                rest = after;
+                let (stamp, bytes, after) = read(chunk.get(at.next_multiple_of(ALIGNMENT)..)?)?;
+                at = chunk.len() - after.len();
                 Some((stamp, bytes))
             })
         })

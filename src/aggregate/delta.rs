@@ -25,6 +25,14 @@ struct DeltaEntry {
 // === impl Delta ===
 
 impl Delta {
+    /// Makes room for this many more keys with this many bytes together.
+    pub(crate) fn reserve(&mut self, keys: usize, key_bytes: usize) {
+        self.arena.reserve_exact(key_bytes);
+        self.entries.reserve_exact(keys);
+        let entries = &self.entries;
+        self.table.reserve(keys, |at| entries[*at as usize].hash);
+    }
+
     /// Adds to the count under a key.
     pub fn add(&mut self, key: &[u8], count: u64) {
         self.add_if(key, count, |_| true);

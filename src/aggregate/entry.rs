@@ -1,12 +1,26 @@
 //! Counts by series and minute within one table.
+//!
+//! The journal may hold only a part of what is counted. So the counts that it holds have entries of
+//! their own, beside the others of the same series and minute; both are published as one datum.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::datums::datum_key;
+use super::key::Key;
 use super::table::{SeriesId, SeriesTable};
 use crate::ses::Minute;
 
-/// A series of a table, and a minute. Ordered by series, then minute.
+/// What has a count until CloudWatch has accepted it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CountKeeper {
+    /// The sender of its request, or nothing.
+    Sender,
+    /// The journal.
+    Journal,
+}
+
+/// A series of a table, a minute, and the keeper of the count. Ordered by series, then minute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct EntryKey(pub(super) u64);
 
@@ -34,28 +48,54 @@ pub struct Joined {
 }
 
 /// Bits of a key that hold the minute: enough for the years 0001 to 9999.
-const MINUTE_BITS: u32 = 64 - SeriesId::BITS;
+const MINUTE_BITS: u32 = 64 - SeriesId::BITS - KEEPER_BITS;
+/// Bits of a key that hold the keeper.
+pub(super) const KEEPER_BITS: u32 = 1;
 /// Added to a minute to make it positive.
 const MINUTE_BIAS: i64 = 1_100_000_000;
 
 // === impl EntryKey ===
 
 impl EntryKey {
+    /// A key of counts that their senders keep.
     #[must_use]
     pub fn new(series: SeriesId, minute: Minute) -> Self {
         // Only a manually created minute can be out of range.
         let minute = (minute.0 + MINUTE_BIAS).clamp(0, (1 << MINUTE_BITS) - 1);
-        Self(u64::from(series.0) << MINUTE_BITS | minute.unsigned_abs())
+        Self((u64::from(series.0) << MINUTE_BITS | minute.unsigned_abs()) << KEEPER_BITS)
+    }
+
+    /// The same series and minute with another keeper.
+    #[must_use]
+    pub(crate) fn kept_by(self, keeper: CountKeeper) -> Self {
+        let senders = self.0 >> KEEPER_BITS << KEEPER_BITS;
+        Self(senders | u64::from(keeper == CountKeeper::Journal))
+    }
+
+    #[must_use]
+    pub(crate) fn keeper(self) -> CountKeeper {
+        if self.0 & 1 == 1 { CountKeeper::Journal } else { CountKeeper::Sender }
+    }
+
+    /// Whether the counts of both keys are published as one datum.
+    #[must_use]
+    pub(crate) fn is_same_datum(self, other: Self) -> bool {
+        self.0 >> KEEPER_BITS == other.0 >> KEEPER_BITS
+    }
+
+    /// The same minute and keeper in another series.
+    fn in_series(self, series: SeriesId) -> Self {
+        Self::new(series, self.minute()).kept_by(self.keeper())
     }
 
     #[must_use]
     pub fn series(self) -> SeriesId {
-        SeriesId(u32::try_from(self.0 >> MINUTE_BITS).unwrap_or_default())
+        SeriesId(u32::try_from(self.0 >> (MINUTE_BITS + KEEPER_BITS)).unwrap_or_default())
     }
 
     #[must_use]
     pub fn minute(self) -> Minute {
-        let minute = self.0 & ((1 << MINUTE_BITS) - 1);
+        let minute = self.0 >> KEEPER_BITS & ((1 << MINUTE_BITS) - 1);
         Minute(minute.cast_signed() - MINUTE_BIAS)
     }
 }
@@ -84,6 +124,30 @@ impl Counts {
     #[must_use]
     pub fn sum(&self) -> u64 {
         self.entries.iter().map(|entry| entry.count).sum()
+    }
+
+    /// The counts of one keeper.
+    #[must_use]
+    pub(crate) fn of(&self, keeper: CountKeeper) -> Self {
+        let entries = self.entries.iter().filter(|entry| entry.key.keeper() == keeper);
+        Self { table: Arc::clone(&self.table), entries: entries.copied().collect() }
+    }
+
+    /// The sums by series and minute of all keepers, sorted, under keys without a keeper.
+    pub(super) fn datums(&self) -> impl Iterator<Item = Entry> {
+        self.entries.chunk_by(|a, b| a.key.is_same_datum(b.key)).map(|shares| Entry {
+            key: shares[0].key.kept_by(CountKeeper::Sender),
+            count: shares.iter().map(|entry| entry.count).sum(),
+        })
+    }
+
+    /// The key of the datum that one of the entries is part of.
+    pub(crate) fn datum_key(&self, entry: &Entry) -> Key {
+        datum_key(&self.table, entry)
+    }
+
+    pub(super) fn into_entries(self) -> (Arc<SeriesTable>, Vec<Entry>) {
+        (self.table, self.entries)
     }
 
     /// Splits the counts into groups, by a property of each series' bytes.
@@ -119,8 +183,7 @@ impl Counts {
                 lost.1 += minutes.iter().map(|entry| entry.count).sum::<u64>();
                 continue;
             };
-            let same =
-                |entry: &Entry| Entry { key: EntryKey::new(id, entry.key.minute()), ..*entry };
+            let same = |entry: &Entry| Entry { key: entry.key.in_series(id), ..*entry };
             entries.extend(minutes.iter().map(same));
         }
         (Self::new(Arc::clone(table), entries), lost)
@@ -156,12 +219,14 @@ mod tests {
 
     use super::*;
 
-    type Map = BTreeMap<(Vec<u8>, i64), u64>;
+    /// Counts by series, minute, and whether the journal keeps them.
+    type Map = BTreeMap<(Vec<u8>, i64, bool), u64>;
 
     fn counts(table: &Arc<SeriesTable>, map: &Map) -> Counts {
-        let entry = |((series, minute), count): (&(Vec<u8>, i64), &u64)| {
+        let entry = |((series, minute, journaled), count): (&(Vec<u8>, i64, bool), &u64)| {
             let id = table.intern(series).expect("there is room");
-            Entry { key: EntryKey::new(id, Minute(*minute)), count: *count }
+            let keeper = if *journaled { CountKeeper::Journal } else { CountKeeper::Sender };
+            Entry { key: EntryKey::new(id, Minute(*minute)).kept_by(keeper), count: *count }
         };
         Counts::new(Arc::clone(table), map.iter().map(entry).collect())
     }
@@ -169,14 +234,15 @@ mod tests {
     fn map(counts: &Counts) -> Map {
         let entry = |entry: &Entry| {
             let series = counts.table.with(entry.key.series(), <[u8]>::to_vec);
-            ((series, entry.key.minute().0), entry.count)
+            let journaled = entry.key.keeper() == CountKeeper::Journal;
+            ((series, entry.key.minute().0, journaled), entry.count)
         };
         counts.entries().iter().map(entry).collect()
     }
 
     fn any_map() -> impl Strategy<Value = Map> {
         let series = prop::collection::vec(0_u8..3, 1..3);
-        prop::collection::btree_map((series, -3_i64..3), 1_u64..1000, 0..40)
+        prop::collection::btree_map((series, -3_i64..3, any::<bool>()), 1_u64..1000, 0..40)
     }
 
     proptest! {
@@ -205,10 +271,29 @@ mod tests {
             let parts = counts(&Arc::default(), &whole).split(|series| series[0]);
             let mut all = Map::new();
             for (first, part) in &parts {
-                prop_assert!(map(part).keys().all(|(series, _)| series[0] == *first));
+                prop_assert!(map(part).keys().all(|(series, ..)| series[0] == *first));
                 all.extend(map(part));
             }
             prop_assert_eq!(all, whole);
+        }
+
+        /// The counts of both keepers are the whole, and a datum adds up those of both.
+        #[test]
+        fn counts_of_both_keepers_are_the_whole(whole in any_map()) {
+            let counts = counts(&Arc::default(), &whole);
+            let mut parts = Map::new();
+            for keeper in [CountKeeper::Sender, CountKeeper::Journal] {
+                let of = counts.of(keeper);
+                prop_assert!(of.entries().iter().all(|entry| entry.key.keeper() == keeper));
+                parts.extend(map(&of));
+            }
+            let mut sums = Map::new();
+            for ((series, minute, _), count) in &whole {
+                *sums.entry((series.clone(), *minute, false)).or_default() += count;
+            }
+            prop_assert_eq!(&parts, &whole);
+            let datums = Counts::new(Arc::clone(&counts.table), counts.datums().collect());
+            prop_assert_eq!(map(&datums), sums);
         }
     }
 
@@ -219,6 +304,9 @@ mod tests {
             for id in [0, 1, (1 << SeriesId::BITS) - 1] {
                 let key = EntryKey::new(SeriesId(id), minute);
                 assert_eq!((key.series(), key.minute()), (SeriesId(id), minute));
+                let journaled = key.kept_by(CountKeeper::Journal);
+                assert_eq!((journaled.series(), journaled.minute()), (SeriesId(id), minute));
+                assert!(journaled > key && journaled.is_same_datum(key));
             }
         }
     }

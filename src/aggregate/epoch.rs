@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::by_shard::by_shard;
 use super::delta::Delta;
-use super::entry::{Counts, Entry, EntryKey};
+use super::entry::{CountKeeper, Counts, Entry, EntryKey};
 use super::key::{minute_of, series_of};
 use super::table::SeriesTable;
 use crate::ack::AckGuard;
@@ -29,8 +29,8 @@ pub(super) struct Epoch {
 pub(super) struct EpochContents {
     pub acks: Vec<(AckGuard, BTreeSet<Arc<str>>)>,
     pub first_merge: Option<Instant>,
-    /// Some of the counts are of requests that were answered at their merge. Nothing sends these
-    /// requests again.
+    /// Some of the counts that senders keep are of requests that were answered at their merge.
+    /// Nothing sends these requests again.
     pub has_answered: bool,
 }
 
@@ -54,10 +54,11 @@ impl Epoch {
     }
 
     /// The number of keys in a delta that have no entry yet.
-    pub(super) fn new_entries(&self, delta: &Delta) -> u64 {
+    pub(super) fn new_entries(&self, delta: &Delta, keeper: CountKeeper) -> u64 {
         let known = |key| {
             let id = self.table.id(series_of(key));
-            id.is_some_and(|id| self.counts.contains_key(&EntryKey::new(id, minute_of(key))))
+            let key = id.map(|id| EntryKey::new(id, minute_of(key)).kept_by(keeper));
+            key.is_some_and(|key| self.counts.contains_key(&key))
         };
         delta.iter().filter(|(key, _)| !known(key)).count() as u64
     }

@@ -12,7 +12,7 @@ use foldhash::quality::RandomState;
 
 use super::aggregator::Aggregator;
 use super::delta::Delta;
-use super::key::series_of;
+use super::key::{metric_of, series_of};
 
 /// A request with less than this many bytes of keys is not checked: most requests stay below. 256
 /// KiB.
@@ -50,9 +50,10 @@ impl SeriesGuard {
             return true;
         }
         let Self { aggregator, new_max, new } = self;
-        let admits = |new: &mut HashSet<u64, RandomState>, series: &[u8]| {
-            let hash = new.hasher().hash_one(series);
-            if new.contains(&hash) || aggregator.is_counted(series) {
+        let admits = |new: &mut HashSet<u64, RandomState>, key: &[u8]| {
+            let metric = metric_of(series_of(key));
+            let hash = new.hasher().hash_one(metric);
+            if new.contains(&hash) || aggregator.is_counted(metric) {
                 return true;
             }
             new.len() < *new_max && new.insert(hash)
@@ -60,11 +61,11 @@ impl SeriesGuard {
         let new = new.get_or_insert_with(|| {
             let mut new = HashSet::default();
             for (key, _) in delta.iter() {
-                admits(&mut new, series_of(key));
+                admits(&mut new, key);
             }
             new
         });
-        admits(new, series_of(key))
+        admits(new, key)
     }
 
     /// Memory used by the guard, in bytes.

@@ -5,11 +5,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-const MS_PER_HOUR: i64 = 3_600_000;
-/// How far before its hour the clock may show and still leave the hour in force. A clock that was
-/// set back further has been corrected; one that differs less jitters around the full hour, or is
-/// that of a thread which was delayed after it read the time.
-const SET_BACK_MS: i64 = 5 * 60_000;
+use crate::rules::{hour_of, is_in_force};
 
 /// The hour in which a series was last counted against the limit.
 ///
@@ -113,16 +109,6 @@ impl HourlyLimit {
     }
 }
 
-/// Whether an hour that has begun still lasts at a time.
-fn is_in_force(hour: u32, now_ms: i64) -> bool {
-    hour == hour_of(now_ms) || hour == hour_of(now_ms.saturating_add(SET_BACK_MS))
-}
-
-fn hour_of(ms: i64) -> u32 {
-    // Enough for half a million years.
-    u32::try_from(ms.div_euclid(MS_PER_HOUR)).unwrap_or(0)
-}
-
 fn split(state: u64) -> (u32, u32) {
     let [low, high] = [state, state >> 32].map(|half| u32::try_from(half & 0xffff_ffff));
     (high.unwrap_or_default(), low.unwrap_or_default())
@@ -135,6 +121,9 @@ fn join(hour: u32, series: u32) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::SET_BACK_MS;
+
+    const MS_PER_HOUR: i64 = 3_600_000;
 
     #[test]
     fn limit_holds_for_an_hour() {

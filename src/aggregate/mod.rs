@@ -7,6 +7,7 @@
 mod aggregator;
 mod arena;
 mod by_shard;
+mod datums;
 mod delta;
 mod entry;
 mod epoch;
@@ -14,6 +15,7 @@ mod guard;
 mod hour;
 mod key;
 mod lines;
+mod metric_value;
 mod pending;
 mod recent;
 mod table;
@@ -21,17 +23,19 @@ mod varint;
 
 pub use aggregator::{Aggregator, Limits};
 pub(crate) use aggregator::{Merge, Sealed, SeriesFull};
+pub(crate) use datums::Datums;
 pub use delta::Delta;
-pub use entry::Counts;
 #[cfg(test)]
 pub(crate) use entry::EntryKey;
+pub use entry::{CountKeeper, Counts};
 pub(crate) use entry::{Entry, Joined};
 pub(crate) use guard::SeriesGuard;
 pub(crate) use hour::SeriesOverflow;
 pub use key::{Key, KeyBuilder, layout_of};
-pub(crate) use key::{SeriesMinute, is_of_layout, key_of, resolve, series_of};
+pub(crate) use key::{SeriesMinute, is_of_layout, metric_of, series_of};
 pub use lines::Line;
 pub(crate) use lines::{RecentLines, lines_of, sorted_lines};
+pub use metric_value::MetricValue;
 pub use pending::Full;
 
 pub use table::SeriesTable;

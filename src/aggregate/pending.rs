@@ -1,7 +1,9 @@
 //! Counts that are merged but not settled: the limit that bounds memory.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::entry::CountKeeper;
 
 /// The pending entries are at their limit; nothing was merged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +14,8 @@ pub struct Full;
 pub struct Pending {
     entries: AtomicU64,
     counts: AtomicU64,
+    /// Some counts were ever merged that only senders keep.
+    has_senders: AtomicBool,
 }
 
 /// Room for entries that are about to be merged; returned when dropped.
@@ -31,7 +35,10 @@ impl EntryRoom {
 
     /// Records merged counts and the entries they created. Near the limit these can exceed the
     /// reserved room, if an epoch ended in between.
-    pub(super) fn merged(mut self, counts: u64, made: u64) {
+    pub(super) fn merged(mut self, counts: u64, made: u64, keeper: CountKeeper) {
+        if keeper == CountKeeper::Sender {
+            self.pending.has_senders.store(true, Ordering::Relaxed);
+        }
         self.pending.entries.fetch_add(made, Ordering::Relaxed);
         self.pending.counts.fetch_add(counts, Ordering::Relaxed);
         self.give_back();
@@ -76,6 +83,12 @@ impl Pending {
     #[must_use]
     pub fn entries(&self) -> u64 {
         self.entries.load(Ordering::Relaxed)
+    }
+
+    /// Whether some counts were ever merged that only senders keep.
+    #[must_use]
+    pub(crate) fn has_senders(&self) -> bool {
+        self.has_senders.load(Ordering::Relaxed)
     }
 
     #[must_use]

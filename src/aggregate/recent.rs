@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 use std::iter;
 use std::sync::Arc;
 
-use super::entry::{Counts, Entry, EntryKey};
+use super::entry::{Counts, Entry, EntryKey, KEEPER_BITS};
 use super::table::{SeriesId, SeriesTable};
 use super::varint::{put_varint, varint};
 
@@ -64,7 +64,7 @@ impl Recent {
             let age = u8::try_from(age).ok().filter(|age| *age <= MINUTES_MAX)?;
             Some(AgedEntry { age, ..aged })
         });
-        let new = counts.entries().iter().map(|entry| AgedEntry { entry: *entry, age: 0 });
+        let new = counts.datums().map(|entry| AgedEntry { entry, age: 0 });
         let mut ages = [0; MINUTES_MAX as usize + 1];
         let all = joined(kept, new).inspect(|aged| ages[usize::from(aged.age)] += 1);
         let mut run = RecentRun::of(all, self.run.bytes.len() + 8 * counts.entries().len());
@@ -98,9 +98,8 @@ impl Recent {
 
     /// Entries sorted by key, including those of an epoch of the same table.
     pub(super) fn entries_with(&self, active: &Counts) -> Vec<Entry> {
-        let active = active.entries();
-        let mut all = Vec::with_capacity(self.run.len + active.len());
-        let active = active.iter().map(|entry| AgedEntry { entry: *entry, age: 0 });
+        let mut all = Vec::with_capacity(self.run.len + active.entries().len());
+        let active = active.datums().map(|entry| AgedEntry { entry, age: 0 });
         all.extend(joined(self.run.iter(), active).map(|aged| aged.entry));
         all
     }
@@ -132,7 +131,7 @@ impl RecentRun {
     /// Appends an entry after all others.
     fn push(&mut self, AgedEntry { entry, age }: AgedEntry) {
         self.series += usize::from(self.len == 0 || entry.key.series() != self.last.series());
-        put_varint(&mut self.bytes, entry.key.0 - self.last.0);
+        put_varint(&mut self.bytes, (entry.key.0 - self.last.0) >> KEEPER_BITS);
         self.bytes.push(age);
         put_varint(&mut self.bytes, entry.count);
         self.last = entry.key;
@@ -163,7 +162,7 @@ impl RecentRun {
             let (age, after) = after.split_first()?;
             let (count, after) = varint(after)?;
             rest = after;
-            key += step;
+            key += step << KEEPER_BITS;
             Some(AgedEntry { entry: Entry { key: EntryKey(key), count }, age: *age })
         })
     }

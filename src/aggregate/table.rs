@@ -5,6 +5,7 @@
 //! ([`SeriesTable::after`]); the old one lives as long as counts refer to it.
 
 use std::hash::{BuildHasher, Hasher};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 #[cfg(test)]
@@ -17,6 +18,7 @@ use smallvec::SmallVec;
 use super::arena::{Arena, ArenaPlace};
 use super::by_shard::by_shard;
 use super::hour::{HourlyLimit, Stamp};
+use super::key::{metric_of, value_of};
 
 /// Bits of an ID that hold the shard.
 const SHARD_BITS: u32 = 5;
@@ -33,6 +35,8 @@ pub struct SeriesTable {
     hasher: RandomState,
     /// The previous table, asked about series that are new here until it is carried over.
     before: RwLock<Option<Arc<SeriesTable>>>,
+    /// Some series are of metrics whose keys name a value.
+    has_values: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -86,12 +90,12 @@ impl SeriesTable {
         found
     }
 
-    /// Whether a series was counted under the stamp.
-    pub(crate) fn is_counted(&self, series: &[u8], stamp: Stamp) -> bool {
-        let (at, hash) = self.hash(series);
+    /// Whether a metric was counted under the stamp.
+    pub(crate) fn is_counted(&self, metric: &[u8], stamp: Stamp) -> bool {
+        let (at, hash) = self.hash(metric);
         let shard = self.read(at);
-        let here = shard.find(hash, series).map(|place| shard.arena.get(place).0);
-        here == Some(stamp) || self.stamp_before(series) == stamp
+        let here = shard.find(hash, metric).map(|place| shard.arena.get(place).0);
+        here == Some(stamp) || self.stamp_before(metric) == stamp
     }
 
     /// The ID of a series, if it is in the table.
@@ -101,30 +105,59 @@ impl SeriesTable {
         Some(SeriesId::new(at, place))
     }
 
-    /// The ID of a series. Adds it if it is new, and counts it if it was not counted in this hour.
-    /// `None` when the hour's limit or the table is full.
+    /// The ID of a series. Adds it if it is new, and counts its metric if that was not counted in
+    /// this hour. `None` when the hour's limit or the table is full.
     pub(crate) fn admit(&self, series: &[u8], limit: &HourlyLimit) -> Option<SeriesId> {
+        let metric = metric_of(series);
+        let (id, stamp) = self.admit_metric(metric, limit)?;
+        if metric.len() == series.len() {
+            return Some(id);
+        }
+        self.has_values.store(true, Ordering::Relaxed);
+        // All values of a metric are counted as one, and each is found under the stamp.
         let (at, hash) = self.hash(series);
         let mut shard = self.write(at);
-        let Some(place) = shard.find(hash, series) else {
+        let place = match shard.find(hash, series) {
+            Some(place) => {
+                shard.arena.set_stamp(place, stamp);
+                place
+            }
+            None => shard.push(&self.hasher, hash, stamp, series)?,
+        };
+        Some(SeriesId::new(at, place))
+    }
+
+    /// The ID of a metric, as [`metric_of`] has it, and the stamp of this hour.
+    pub(crate) fn admit_metric(
+        &self,
+        metric: &[u8],
+        limit: &HourlyLimit,
+    ) -> Option<(SeriesId, Stamp)> {
+        let (at, hash) = self.hash(metric);
+        let mut shard = self.write(at);
+        let Some(place) = shard.find(hash, metric) else {
             // A new series above the limit leaves no trace.
-            let stamp = match self.stamp_before(series) {
+            let stamp = match self.stamp_before(metric) {
                 stamp if stamp == limit.stamp() => stamp,
                 _ => limit.admit()?,
             };
-            let place = shard.push(&self.hasher, hash, stamp, series)?;
-            return Some(SeriesId::new(at, place));
+            let place = shard.push(&self.hasher, hash, stamp, metric)?;
+            return Some((SeriesId::new(at, place), stamp));
         };
-        if shard.arena.get(place).0 != limit.stamp() {
-            let stamp = limit.admit()?;
+        let mut stamp = shard.arena.get(place).0;
+        if stamp != limit.stamp() {
+            stamp = limit.admit()?;
             shard.arena.set_stamp(place, stamp);
         }
-        Some(SeriesId::new(at, place))
+        Some((SeriesId::new(at, place), stamp))
     }
 
     /// The ID of a series. Adds it if it is new, without counting it. `None` when the table is
     /// full.
     pub(crate) fn intern(&self, series: &[u8]) -> Option<SeriesId> {
+        if value_of(series).is_some() {
+            self.has_values.store(true, Ordering::Relaxed);
+        }
         let (at, hash) = self.hash(series);
         let mut shard = self.write(at);
         let place = shard.find(hash, series);
@@ -168,7 +201,24 @@ impl SeriesTable {
     pub(crate) fn id_in(&self, other: &Self, id: SeriesId) -> Option<SeriesId> {
         // Copied: no lock of a table is held while another table's lock is taken.
         let series: SmallVec<[u8; 128]> = self.with(id, SmallVec::from_slice);
+        let metric = metric_of(&series);
+        if metric.len() < series.len() {
+            // Datums are put together by it. If there is no room, each value is a datum.
+            let _ = other.intern(metric);
+        }
         other.intern(&series)
+    }
+
+    /// The ID of the metric of a series, which all of its values share.
+    pub(super) fn metric_id(&self, id: SeriesId) -> SeriesId {
+        let metric: SmallVec<[u8; 128]> =
+            self.with(id, |series| SmallVec::from_slice(metric_of(series)));
+        self.id(&metric).unwrap_or(id)
+    }
+
+    /// Whether some series are of metrics whose keys name a value.
+    pub(super) fn has_values(&self) -> bool {
+        self.has_values.load(Ordering::Relaxed)
     }
 
     /// The number of series.
@@ -245,74 +295,4 @@ impl Shard {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::HashMap;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const HOUR_MS: i64 = 3_600_000;
-
-    proptest! {
-        /// Each series keeps one ID, no two series share one, and the bytes round-trip.
-        #[test]
-        fn series_has_one_id(all in prop::collection::vec(prop::collection::vec(0_u8..3, 0..6), 0..300)) {
-            let table = SeriesTable::default();
-            let mut ids = HashMap::new();
-            for series in &all {
-                prop_assert_eq!(table.id(series), ids.get(series).copied());
-                let id = table.intern(series).expect("there is room");
-                prop_assert_eq!(*ids.entry(series).or_insert(id), id);
-            }
-            prop_assert_eq!(table.series(), ids.len());
-            let mut by_id = HashMap::new();
-            for (series, id) in ids {
-                prop_assert!(id.0 < 1 << SeriesId::BITS);
-                prop_assert_eq!(by_id.insert(id.0, series), None);
-                prop_assert!(table.with(id, |bytes| bytes == series.as_slice()));
-            }
-        }
-    }
-
-    #[test]
-    fn series_are_counted_once_an_hour_and_leave_no_trace_at_the_limit() {
-        let (table, limit) = (SeriesTable::default(), HourlyLimit::new(Some(2)));
-        let first = limit.turn(0);
-        let a = table.admit(b"a", &limit).expect("first of two");
-        assert!(table.admit(b"b", &limit).is_some());
-        assert_eq!((table.admit(b"c", &limit), table.id(b"c"), table.series()), (None, None, 2));
-        assert_eq!(table.find(&[b"a", b"c", b"b"], first), [Some(a), None, table.id(b"b")]);
-        assert_eq!((table.admit(b"a", &limit), limit.series(0)), (Some(a), 2));
-        // In the next hour known series count again and keep their IDs.
-        let second = limit.turn(HOUR_MS);
-        assert_eq!(table.find(&[b"a"], second), [None]);
-        assert!(table.admit(b"c", &limit).is_some());
-        assert_eq!((table.admit(b"a", &limit), limit.series(HOUR_MS)), (Some(a), 2));
-        assert_eq!(table.admit(b"b", &limit), None);
-    }
-
-    #[test]
-    fn next_table_knows_what_was_counted_in_this_hour() {
-        let (table, limit) = (Arc::new(SeriesTable::default()), HourlyLimit::new(Some(3)));
-        limit.turn(0);
-        table.admit(b"old", &limit).expect("there is room");
-        let stamp = limit.turn(HOUR_MS);
-        for series in [b"a", b"b"] {
-            table.admit(series, &limit).expect("there is room");
-        }
-        let next = SeriesTable::after(Arc::clone(&table));
-        // Before and after the carry.
-        assert!(next.admit(b"a", &limit).is_some());
-        assert_eq!(limit.series(HOUR_MS), 2);
-        next.intern(b"z").expect("there is room");
-        next.carry(stamp);
-        assert_eq!(Arc::strong_count(&table), 1);
-        assert!(next.find(&[b"a", b"b"], stamp).iter().all(Option::is_some));
-        assert_eq!((next.series(), next.id(b"old")), (3, None));
-        assert!(next.admit(b"b", &limit).is_some());
-        assert_eq!(limit.series(HOUR_MS), 2);
-        assert!(next.admit(b"z", &limit).is_some());
-        assert_eq!((next.admit(b"old", &limit), limit.series(HOUR_MS)), (None, 3));
-    }
-}
+mod tests;

@@ -6,18 +6,18 @@ use super::error::{ApiError, ApiResource, ErrorKind};
 use super::put_mode::PutMode;
 use crate::definitions::{
     ANY_CONFIGURATION_SET, ConfigurationSet, Definitions, Destination, DestinationExtensions,
-    EVENT_DESTINATIONS_MAX, EventDestination, SetOptions, quote_name,
+    EVENT_DESTINATIONS_MAX, EventDestination, SetOptions, fault_of_extensions, quote_name,
 };
 
 /// <https://docs.aws.amazon.com/ses/latest/dg/quotas.html>, 2026-11-22.
 const SETS_MAX: usize = 10_000;
 
 /// The member of a configuration set that holds its tags.
-pub(super) const TAGS: &str = "Tags";
+pub(crate) const TAGS: &str = "Tags";
 
 type ChangeResult<T = ()> = Result<T, ApiError>;
 
-pub(super) fn create_set(definitions: &mut Definitions, set: ConfigurationSet) -> ChangeResult {
+pub(crate) fn create_set(definitions: &mut Definitions, set: ConfigurationSet) -> ChangeResult {
     let sets = &mut definitions.configuration_sets;
     if sets.iter().any(|known| known.name == set.name) {
         let message = format!("Configuration set <{}> already exists.", set.name);
@@ -34,13 +34,13 @@ pub(super) fn create_set(definitions: &mut Definitions, set: ConfigurationSet) -
     Ok(())
 }
 
-pub(super) fn delete_set(definitions: &mut Definitions, name: &str) -> ChangeResult {
+pub(crate) fn delete_set(definitions: &mut Definitions, name: &str) -> ChangeResult {
     set(definitions, name)?;
     definitions.configuration_sets.retain(|set| set.name != name);
     Ok(())
 }
 
-pub(super) fn set<'d>(
+pub(crate) fn set<'d>(
     definitions: &'d Definitions,
     name: &str,
 ) -> ChangeResult<&'d ConfigurationSet> {
@@ -123,7 +123,7 @@ fn put_tags(set: &mut ConfigurationSet, tags: Vec<Value>) {
     }
 }
 
-pub(super) fn create_destination(
+pub(crate) fn create_destination(
     definitions: &mut Definitions,
     set_name: &str,
     destination: EventDestination,
@@ -148,7 +148,7 @@ pub(super) fn create_destination(
         return Err(ApiError::new(ErrorKind::LimitExceeded, message));
     }
     set.event_destinations.push(destination);
-    Ok(())
+    fits_extensions(set, None)
 }
 
 /// Replaces a destination at its position and keeps its extensions.
@@ -161,14 +161,14 @@ pub(super) fn update_destination(
     if let (Destination::CloudWatch(before), Destination::CloudWatch(after)) =
         (&known.destination, &mut destination.destination)
     {
-        after.namespace.clone_from(&before.namespace);
-        after.on_invalid_value = before.on_invalid_value;
+        after.extensions.clone_from(&before.extensions);
     }
+    let name = destination.name.clone();
     *known = destination;
-    Ok(())
+    fits_extensions(set(definitions, set_name)?, Some(&name))
 }
 
-pub(super) fn delete_destination(
+pub(crate) fn delete_destination(
     definitions: &mut Definitions,
     set_name: &str,
     name: &str,
@@ -176,6 +176,41 @@ pub(super) fn delete_destination(
     destination_mut(definitions, set_name, name)?;
     let set = set_mut(definitions, set_name)?;
     set.event_destinations.retain(|destination| destination.name != name);
+    Ok(())
+}
+
+/// Replaces a destination at its position, with its extensions.
+pub(crate) fn replace_destination(
+    definitions: &mut Definitions,
+    set_name: &str,
+    destination: EventDestination,
+) -> ChangeResult {
+    let known = destination_mut(definitions, set_name, &destination.name)?;
+    *known = destination;
+    fits_extensions(set(definitions, set_name)?, None)
+}
+
+/// Enables or disables a destination.
+pub(crate) fn switch_destination(
+    definitions: &mut Definitions,
+    set_name: &str,
+    name: &str,
+    enabled: bool,
+) -> ChangeResult {
+    destination_mut(definitions, set_name, name)?.enabled = enabled;
+    Ok(())
+}
+
+/// Replaces namespace and options, tags included.
+pub(crate) fn replace_settings(
+    definitions: &mut Definitions,
+    name: &str,
+    namespace: Option<String>,
+    options: SetOptions,
+) -> ChangeResult {
+    let set = set_mut(definitions, name)?;
+    set.namespace = namespace;
+    set.options = options;
     Ok(())
 }
 
@@ -209,12 +244,26 @@ pub(super) fn put_destination_extensions(
         let message = format!("Event destination {name} is not a CloudWatch destination.");
         return Err(ApiError::bad_request(message));
     };
-    cloudwatch.namespace = extensions.namespace;
-    cloudwatch.on_invalid_value = extensions.on_invalid_value;
-    Ok(())
+    cloudwatch.extensions = extensions;
+    fits_extensions(set(definitions, set_name)?, None)
 }
 
-pub(super) fn destination<'d>(
+/// Whether the event destinations of a set are still valid with their extensions. An operation of SES
+/// does not show those, so the message names them. `updated`: the destination that keeps its
+/// extensions.
+fn fits_extensions(set: &ConfigurationSet, updated: Option<&str>) -> ChangeResult {
+    let Some((what, fix)) = fault_of_extensions(set) else { return Ok(()) };
+    let kept = updated.map_or(String::new(), |name| {
+        format!(
+            " Event destination <{name}> keeps its extensions; change them first with PUT \
+             /postmeter/v1/configuration-sets/{}/event-destinations/{name}.",
+            set.name
+        )
+    });
+    Err(ApiError::bad_request(format!("{what}; {fix}.{kept}")))
+}
+
+pub(crate) fn destination<'d>(
     definitions: &'d Definitions,
     set_name: &str,
     name: &str,
@@ -248,110 +297,4 @@ fn no_destination(set_name: &str, name: &str) -> ApiError {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::definitions::{read, read_destination, read_options};
-
-    fn set_of(name: String) -> ConfigurationSet {
-        let (namespace, options) = (None, SetOptions::default());
-        ConfigurationSet { name, namespace, options, event_destinations: Vec::new() }
-    }
-
-    fn destination_of(name: &str, tag: &str) -> EventDestination {
-        let body = json!({"EventDestination": {
-            "MatchingEventTypes": ["SEND"],
-            "CloudWatchDestination": {"DimensionConfigurations": [{
-                "DimensionName": tag,
-                "DimensionValueSource": "MESSAGE_TAG",
-                "DefaultDimensionValue": "none",
-            }]},
-        }});
-        read_destination(&body.to_string()).expect("it is sound").named(name.to_owned())
-    }
-
-    #[test]
-    fn account_has_at_most_10_000_sets_and_a_set_10_destinations() {
-        let mut definitions = Definitions::default();
-        put_set_extensions(&mut definitions, "*", None).expect("it is no set of SES");
-        for number in 0..SETS_MAX {
-            create_set(&mut definitions, set_of(format!("s{number}"))).expect("there is room");
-        }
-        let kind = |done: ChangeResult| done.expect_err("it is refused").kind;
-        assert_eq!(
-            kind(create_set(&mut definitions, set_of("more".to_owned()))),
-            ErrorKind::LimitExceeded
-        );
-        let exists = ErrorKind::AlreadyExists(ApiResource::ConfigurationSet);
-        assert_eq!(kind(create_set(&mut definitions, set_of("s7".to_owned()))), exists);
-        for number in 0..EVENT_DESTINATIONS_MAX {
-            let destination = destination_of(&format!("d{number}"), "a");
-            create_destination(&mut definitions, "s7", destination).expect("there is room");
-        }
-        let eleventh = destination_of("more", "a");
-        assert_eq!(
-            kind(create_destination(&mut definitions, "s7", eleventh)),
-            ErrorKind::LimitExceeded
-        );
-        // Even the largest document can be read again.
-        let text = crate::definitions::to_document(&definitions).expect("JSON");
-        assert_eq!(read("d", &text).definitions, Some(definitions));
-    }
-
-    #[test]
-    fn destination_update_keeps_place_and_extensions_and_another_kind_drops_them() {
-        let mut definitions = Definitions::default();
-        create_set(&mut definitions, set_of("prod".to_owned())).expect("there is room");
-        for name in ["a", "b", "c"] {
-            let destination = destination_of(name, "x");
-            create_destination(&mut definitions, "prod", destination).expect("there is room");
-        }
-        let extensions =
-            DestinationExtensions { namespace: Some("Mine".to_owned()), ..Default::default() };
-        put_destination_extensions(&mut definitions, "prod", "b", extensions).expect("it counts");
-        update_destination(&mut definitions, "prod", destination_of("b", "y"))
-            .expect("it is there");
-        let names: Vec<&str> =
-            definitions.configuration_sets[0].event_destinations.iter().map(|d| &*d.name).collect();
-        assert_eq!(names, ["a", "b", "c"]);
-        let namespace = |definitions: &Definitions| match &destination(definitions, "prod", "b")
-            .expect("it is there")
-            .destination
-        {
-            Destination::CloudWatch(cloudwatch) => cloudwatch.namespace.clone(),
-            _ => None,
-        };
-        assert_eq!(namespace(&definitions), Some("Mine".to_owned()));
-        let mut pinpoint = destination_of("b", "x");
-        pinpoint.destination = Destination::Pinpoint { application_arn: None };
-        update_destination(&mut definitions, "prod", pinpoint).expect("it is there");
-        update_destination(&mut definitions, "prod", destination_of("b", "x"))
-            .expect("it is there");
-        assert_eq!(namespace(&definitions), None);
-    }
-
-    #[test]
-    fn options_are_replaced_merged_and_removed() {
-        let mut definitions = Definitions::default();
-        create_set(&mut definitions, set_of("prod".to_owned())).expect("there is room");
-        let member = "DeliveryOptions";
-        let options = |block: &Value| {
-            read_options(&json!({ member: block }).to_string()).expect("they are sound")
-        };
-        let mut put = |mode, block: &Value| {
-            put_options(&mut definitions, "prod", member, options(block), mode)?;
-            let block = definitions.configuration_sets[0].options.0.get(member).cloned();
-            Ok::<_, ApiError>(block)
-        };
-        let (tls, pool) = (json!({ "TlsPolicy": "REQUIRE" }), json!({ "SendingPoolName": "p" }));
-        let both = json!({ "TlsPolicy": "REQUIRE", "SendingPoolName": "p" });
-        assert!(put(PutMode::Update, &tls).is_err());
-        assert_eq!(put(PutMode::Create, &tls), Ok(Some(tls.clone())));
-        assert!(put(PutMode::Create, &tls).is_err());
-        assert_eq!(put(PutMode::Merge, &pool), Ok(Some(both.clone())));
-        assert_eq!(put(PutMode::Merge, &Value::Null), Ok(Some(both)));
-        assert_eq!(put(PutMode::Replace, &pool), Ok(Some(pool)));
-        assert_eq!(put(PutMode::Update, &Value::Null), Ok(None));
-    }
-}
+mod tests;

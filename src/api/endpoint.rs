@@ -185,22 +185,21 @@ impl Api {
     ) -> Result<(ParsedRequest, impl Send + use<>), ApiError> {
         let too_many = || ApiError::new(ErrorKind::TooManyRequests, "Rate exceeded");
         let id = caller.id.as_deref();
-        let own_place = self.limits.enter(id).ok_or_else(too_many)?;
+        let bytes = body.len();
+        let own_place = self.limits.enter(id, bytes).ok_or_else(too_many)?;
         let request = match ApiRequest::new(head, rest, body) {
             Ok(request) => self.parse(format, request).await,
             Err(error) => Err(error),
         };
-        let access = match &request {
-            Ok(request) if !request.operation().only_reads() => Access::Change,
-            // Invalid requests count as reads, because they change nothing.
-            _ => Access::Read,
-        };
+        let is_change = request.as_ref().is_ok_and(|request| !request.operation().only_reads());
+        // What is rejected anyway counts as a read, because it changes nothing.
+        let access = if is_change && caller.may_change { Access::Change } else { Access::Read };
         if let Ok(request) = &request {
             entry.set_operation(request.operation());
         }
-        let place = self.limits.admit(id, access).ok_or_else(too_many)?;
+        let place = self.limits.admit(id, access, bytes).await.ok_or_else(too_many)?;
         let request = request?;
-        if !caller.may_change && access == Access::Change {
+        if is_change && !caller.may_change {
             let message = format!(
                 "User: {} is not authorized to perform: ses:{}",
                 caller.id.unwrap_or_default(),

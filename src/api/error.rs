@@ -19,6 +19,8 @@ pub(crate) enum ErrorKind {
     AlreadyExists(ApiResource),
     NotFound(ApiResource),
     BadRequest(RequestMember),
+    /// The body is not JSON, or a value has the wrong type.
+    Serialization,
     LimitExceeded,
     TooManyRequests,
     ConcurrentModification,
@@ -61,6 +63,7 @@ pub(crate) enum RequestMember {
     Firehose,
     Sns,
     Set,
+    Tracking,
     Other,
 }
 
@@ -83,9 +86,10 @@ impl ErrorKind {
     /// The label of `postmeter_ses_api_rejected_total`.
     pub(crate) const fn reason(self) -> ApiRejection {
         match self {
-            Self::AlreadyExists(_) | Self::NotFound(_) | Self::BadRequest(_) => {
-                ApiRejection::Invalid
-            }
+            Self::AlreadyExists(_)
+            | Self::NotFound(_)
+            | Self::BadRequest(_)
+            | Self::Serialization => ApiRejection::Invalid,
             Self::UnknownOperation => ApiRejection::UnknownOperation,
             Self::LimitExceeded => ApiRejection::Limit,
             Self::TooManyRequests => ApiRejection::Rate,
@@ -117,6 +121,19 @@ impl ApiError {
         Self::new(ErrorKind::BadRequest(RequestMember::Other), message)
     }
 
+    /// A value has the wrong type.
+    pub(crate) fn ill_typed(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Serialization, message)
+    }
+
+    /// A list that needs an element is empty.
+    pub(crate) fn empty_list(member: &str) -> Self {
+        Self::bad_request(format!(
+            "1 validation error detected: Value at '{member}' failed to satisfy constraint: Member \
+             must have length greater than or equal to 1"
+        ))
+    }
+
     /// A required member is missing.
     pub(crate) fn missing(member: &str) -> Self {
         Self::bad_request(format!(
@@ -142,6 +159,7 @@ impl ApiError {
             ErrorKind::BadRequest(_) | ErrorKind::TooMany => {
                 (StatusCode::BAD_REQUEST, "BadRequestException")
             }
+            ErrorKind::Serialization => (StatusCode::BAD_REQUEST, "SerializationException"),
             ErrorKind::LimitExceeded => (StatusCode::BAD_REQUEST, "LimitExceededException"),
             ErrorKind::TooManyRequests | ErrorKind::Displaced => {
                 (StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException")
@@ -188,9 +206,11 @@ impl ApiError {
             ErrorKind::BadRequest(RequestMember::Firehose) => (BAD, "InvalidFirehoseDestination"),
             ErrorKind::BadRequest(RequestMember::Sns) => (BAD, "InvalidSNSDestination"),
             ErrorKind::BadRequest(RequestMember::Set) => (BAD, "InvalidConfigurationSet"),
+            ErrorKind::BadRequest(RequestMember::Tracking) => (BAD, "InvalidTrackingOptions"),
             ErrorKind::BadRequest(RequestMember::Other) | ErrorKind::TooMany => {
                 (BAD, "ValidationError")
             }
+            ErrorKind::Serialization => (BAD, "MalformedInput"),
             ErrorKind::LimitExceeded => (BAD, "LimitExceeded"),
             ErrorKind::TooManyRequests | ErrorKind::Displaced => (BAD, "Throttling"),
             ErrorKind::ConcurrentModification => {
@@ -214,7 +234,10 @@ impl ApiError {
 
 impl From<RequestFault> for ApiError {
     fn from(fault: RequestFault) -> Self {
-        let RequestFault { path, words } = fault;
+        let RequestFault { path, words, is_ill_typed } = fault;
+        if is_ill_typed {
+            return Self::ill_typed(words);
+        }
         let member = if path.contains("CloudWatchDestination") {
             RequestMember::CloudWatch
         } else if path.contains("KinesisFirehoseDestination") {
@@ -223,6 +246,8 @@ impl From<RequestFault> for ApiError {
             RequestMember::Sns
         } else if path.starts_with("ConfigurationSetName") {
             RequestMember::Set
+        } else if path.starts_with("TrackingOptions") {
+            RequestMember::Tracking
         } else {
             RequestMember::Other
         };

@@ -2,8 +2,9 @@
 //!
 //! `/postmeter/v1/configuration-sets/SET` holds `{"Namespace": …}`, and
 //! `/postmeter/v1/configuration-sets/SET/event-destinations/NAME` holds `{"Namespace": …,
-//! "OnInvalidValue": …}`: GET returns it, PUT replaces it, and a PUT of the set `*` creates it.
-//! Everything else is as in version 2.
+//! "OnInvalidValue": …, "EventDimensions": […], "DimensionSets": […], "Measures": […],
+//! "ValueLimits": {…}, "KeepValues": {…}}`: GET returns it, PUT replaces it, and a PUT of the set
+//! `*` creates it. Everything else is as in version 2.
 
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -12,7 +13,9 @@ use super::error::{ApiError, ErrorKind};
 use super::operation::Operation;
 use super::output::OperationOutput;
 use super::request::ApiRequest;
-use crate::definitions::{Destination, read_destination_extensions, read_set_extensions};
+use crate::definitions::{
+    Destination, DestinationExtensionsJson, read_destination_extensions, read_set_extensions,
+};
 
 /// The prefix of their paths.
 pub(super) const PREFIX: &str = "/postmeter/v1/";
@@ -56,10 +59,9 @@ pub(super) fn response(output: &OperationOutput) -> Value {
     match output {
         OperationOutput::SetExtensions(namespace) => json!({ "Namespace": namespace }),
         OperationOutput::Destination(destination) => match &destination.destination {
-            Destination::CloudWatch(cloudwatch) => json!({
-                "Namespace": cloudwatch.namespace,
-                "OnInvalidValue": cloudwatch.on_invalid_value.api_name(),
-            }),
+            Destination::CloudWatch(cloudwatch) => {
+                json!(DestinationExtensionsJson::new(&cloudwatch.extensions))
+            }
             Destination::Forward(_) | Destination::Pinpoint { .. } => json!({}),
         },
         OperationOutput::Done

@@ -11,7 +11,7 @@
 
 mod audit;
 mod authorization;
-mod changes;
+pub(crate) mod changes;
 mod endpoint;
 mod error;
 mod extensions;
@@ -31,4 +31,6 @@ mod v2;
 mod xml;
 
 pub(crate) use endpoint::{ApiDeps, ApiSettings, api_router};
+pub(crate) use error::{ApiError, ErrorKind};
 pub(crate) use keys::ApiKeys;
+pub(crate) use signature::hex;

@@ -2,20 +2,31 @@
 //!
 //! Each access key has one rate for reads and one for changes, so neither another key nor reads can
 //! use up the rate of changes. The number of rates is the number of configured keys.
+//!
+//! SDKs try a call three times within about a second by default, and programs send many calls at
+//! once. So a burst is allowed, and a change beyond it waits for its turn.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use crate::rate_limiter::RateLimiter;
 
-/// Requests of one key at once.
-const PER_KEY: usize = 16;
-/// Concurrent reads, and concurrent changes, of all keys together: each may have a body of 1 MiB.
-const READS: usize = 32;
-const CHANGES: usize = 32;
+/// A key that paused for so long may send the requests of that time at once.
+const BURST_SECONDS: u32 = 10;
+/// How long a change waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A place holds this much of a body; a longer body takes several places.
+const PLACE_BYTES: usize = 64 << 10;
+/// Places of one key: 256 requests, or 16 with a body of 1 MiB.
+const PER_KEY: usize = 256;
+/// Places of reads, and of changes, of all keys together: bodies of 32 MiB.
+const READS: usize = 512;
+const CHANGES: usize = 512;
 
 /// Whether a request reads or changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,9 +59,10 @@ pub(super) type CallerPlace = OwnedSemaphorePermit;
 
 impl CallerLimits {
     pub(super) fn new<'k>(ids: impl Iterator<Item = &'k str>, per_second: u32) -> Self {
+        let rate = || Mutex::new(RateLimiter::per_second(per_second, BURST_SECONDS));
         let limits = |_: &str| KeyLimits {
-            reads: Mutex::new(RateLimiter::per_second(per_second)),
-            changes: Mutex::new(RateLimiter::per_second(per_second)),
+            reads: rate(),
+            changes: rate(),
             places: Arc::new(Semaphore::new(PER_KEY)),
         };
         Self {
@@ -61,24 +73,32 @@ impl CallerLimits {
         }
     }
 
-    /// Takes a place of the verified caller's key, before its request is parsed; `None` if all are
-    /// taken.
-    pub(super) fn enter(&self, id: Option<&str>) -> Option<CallerPlace> {
-        Arc::clone(&self.of(id)?.places).try_acquire_owned().ok()
+    /// Takes places of the verified caller's key, before its request is parsed; `None` if there are
+    /// not enough.
+    pub(super) fn enter(&self, id: Option<&str>, body_bytes: usize) -> Option<CallerPlace> {
+        places(&self.of(id)?.places, body_bytes)
     }
 
-    /// Admits a request of a verified caller; `None` if it exceeds the rate or all places of its
-    /// kind are taken.
-    pub(super) fn admit(&self, id: Option<&str>, access: Access) -> Option<CallerPlace> {
+    /// Admits a request of a verified caller, when its turn comes; `None` if it exceeds the rate, or
+    /// there are not enough places of its kind.
+    pub(super) async fn admit(
+        &self,
+        id: Option<&str>,
+        access: Access,
+        body_bytes: usize,
+    ) -> Option<CallerPlace> {
         let limits = self.of(id)?;
-        let (rate, places) = match access {
-            Access::Read => (&limits.reads, &self.reads),
-            Access::Change => (&limits.changes, &self.changes),
+        let (rate, all, patience) = match access {
+            Access::Read => (&limits.reads, &self.reads, Duration::ZERO),
+            Access::Change => (&limits.changes, &self.changes, PATIENCE),
         };
-        if !rate.lock().unwrap_or_else(PoisonError::into_inner).allows(Instant::now()) {
-            return None;
-        }
-        Arc::clone(places).try_acquire_owned().ok()
+        let place = places(all, body_bytes)?;
+        let turn = {
+            let mut rate = rate.lock().unwrap_or_else(PoisonError::into_inner);
+            rate.take_within(Instant::now(), patience)?
+        };
+        sleep_until(turn).await;
+        Some(place)
     }
 
     fn of(&self, id: Option<&str>) -> Option<&KeyLimits> {
@@ -86,35 +106,73 @@ impl CallerLimits {
     }
 }
 
+fn places(all: &Arc<Semaphore>, body_bytes: usize) -> Option<CallerPlace> {
+    let count = u32::try_from(body_bytes.div_ceil(PLACE_BYTES).max(1)).ok()?;
+    Arc::clone(all).try_acquire_many_owned(count).ok()
+}
+
 #[cfg(test)]
 mod tests {
+    use tokio::task::JoinSet;
+
     use super::*;
+
+    /// Sends 400 requests at once; returns how many are admitted in the end.
+    async fn admitted(
+        limits: &Arc<CallerLimits>,
+        id: Option<&'static str>,
+        access: Access,
+    ) -> usize {
+        let mut requests = JoinSet::new();
+        for _ in 0..400 {
+            let limits = Arc::clone(limits);
+            requests.spawn(async move { limits.admit(id, access, 0).await.is_some() });
+        }
+        requests.join_all().await.into_iter().filter(|is_admitted| *is_admitted).count()
+    }
 
     #[tokio::test(start_paused = true)]
     async fn each_key_has_its_own_rates_and_reads_leave_those_of_changes() {
         use Access::{Change, Read};
-        let limits = CallerLimits::new(["full", "reader"].into_iter(), 5);
-        let count = |id, access| (0..100).filter(|_| limits.admit(id, access).is_some()).count();
-        assert_eq!(count(Some("reader"), Read), 5);
-        assert_eq!(count(Some("full"), Read), 5);
-        assert_eq!(count(Some("full"), Change), 5);
-        assert_eq!(count(None, Read), 5);
-        assert_eq!(count(None, Change), 5);
-        assert_eq!(count(Some("another"), Read), 0);
+        let limits = Arc::new(CallerLimits::new(["full", "reader"].into_iter(), 5));
+        let burst = 5 * BURST_SECONDS as usize;
+        assert_eq!(admitted(&limits, Some("reader"), Read).await, burst);
+        assert_eq!(admitted(&limits, Some("full"), Read).await, burst);
+        assert_eq!(admitted(&limits, None, Read).await, burst);
+        assert_eq!(admitted(&limits, Some("another"), Read).await, 0);
+
+        // Changes beyond the burst wait, and the last of them for as long as any may.
+        let begun = Instant::now();
+        let waiting = 5 * usize::try_from(PATIENCE.as_secs()).expect("short");
+        assert_eq!(admitted(&limits, Some("full"), Change).await, burst + waiting);
+        assert_eq!(begun.elapsed(), PATIENCE);
+        // As many are saved up again after a pause, and no more.
+        tokio::time::sleep(Duration::from_hours(1)).await;
+        assert_eq!(admitted(&limits, Some("full"), Read).await, burst);
     }
 
     #[test]
-    fn a_key_has_places_of_its_own_and_reads_leave_those_of_changes() {
+    fn key_has_places_of_its_own_and_a_long_body_takes_several() {
+        let limits = CallerLimits::new(["reader", "full"].into_iter(), 10_000);
+        let of_key = |bytes: usize| -> Vec<_> {
+            std::iter::from_fn(|| limits.enter(Some("reader"), bytes)).collect()
+        };
+        for (bytes, most) in [(0, 256), (PLACE_BYTES, 256), (PLACE_BYTES + 1, 128), (1 << 20, 16)] {
+            let taken = of_key(bytes);
+            assert_eq!(taken.len(), most, "{bytes}");
+            assert!(limits.enter(Some("full"), 1 << 20).is_some(), "another key has places");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn reads_leave_the_places_of_changes() {
         use Access::{Change, Read};
         let limits = CallerLimits::new(["reader", "full"].into_iter(), 10_000);
-        let of_key: Vec<_> = std::iter::from_fn(|| limits.enter(Some("reader"))).collect();
-        assert_eq!(of_key.len(), PER_KEY);
-        let full = limits.enter(Some("full")).expect("another key has places");
-        drop(of_key);
-        assert!(limits.enter(Some("reader")).is_some());
-        let reads: Vec<_> = std::iter::from_fn(|| limits.admit(Some("reader"), Read)).collect();
-        assert_eq!(reads.len(), READS);
-        let change = limits.admit(Some("full"), Change).expect("a place for changes");
-        drop((full, change, reads));
+        let mut reads = Vec::new();
+        while let Some(place) = limits.admit(Some("reader"), Read, 1 << 20).await {
+            reads.push(place);
+        }
+        assert_eq!(reads.len() * (1 << 20), READS * PLACE_BYTES);
+        assert!(limits.admit(Some("full"), Change, 1 << 20).await.is_some());
     }
 }

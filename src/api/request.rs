@@ -31,7 +31,7 @@ impl ApiRequest {
         let path: Result<Vec<String>, _> = segments.collect();
         let path = path.map_err(|_| ApiError::bad_request("The path is not UTF-8."))?;
         let body =
-            String::from_utf8(body).map_err(|_| ApiError::bad_request("The body is not UTF-8."))?;
+            String::from_utf8(body).map_err(|_| ApiError::ill_typed("The body is not UTF-8."))?;
         Ok(Self {
             method: head.method.clone(),
             path,

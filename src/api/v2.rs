@@ -24,10 +24,6 @@ pub(super) const PREFIX: &str = "/v2/email/";
 /// Default number of names on a page.
 const PAGE: usize = 50;
 
-/// The default of an option that is missing in the body of a Put.
-const LEFT_OUT: [(&str, &str); 2] =
-    [("SendingOptions", "SendingEnabled"), ("ReputationOptions", "ReputationMetricsEnabled")];
-
 const FILTER: &str = "CONFIGURATION_SET_NAME_CONTAINS";
 
 /// The last segment of a path, and the member of a configuration set that it changes.
@@ -61,8 +57,8 @@ pub(super) fn parse(request: &ApiRequest) -> Result<Operation, ApiError> {
             Ok(Operation::CreateSet(read_set(request.json())?))
         }
         (&Method::GET, ["configuration-sets"]) => {
-            let size = request.queries("PageSize").next().map(str::parse).transpose();
-            let page_size = size.map_err(|_| page_size_refusal())?;
+            let size = request.queries("PageSize").next();
+            let page_size = size.map(page_size).transpose()?;
             let next_token = request.queries("NextToken").next().map(str::to_owned);
             list(ListPage { filter: None, next_token, page_size })
         }
@@ -73,8 +69,12 @@ pub(super) fn parse(request: &ApiRequest) -> Result<Operation, ApiError> {
         (&Method::GET, ["tags"]) => Ok(Operation::ListTags { set: tagged(request)? }),
         (&Method::POST, ["tags"]) => tag(request.json()),
         (&Method::DELETE, ["tags"]) => {
-            let keys = request.queries("TagKeys").map(str::to_owned).collect();
-            Ok(Operation::Untag { set: tagged(request)?, keys })
+            let set = tagged(request)?;
+            let keys: Vec<String> = request.queries("TagKeys").map(str::to_owned).collect();
+            if keys.is_empty() {
+                return Err(ApiError::empty_list("tagKeys"));
+            }
+            Ok(Operation::Untag { set, keys })
         }
         (&Method::GET, ["configuration-sets", set]) => Ok(Operation::GetSet { set: owned(set) }),
         (&Method::DELETE, ["configuration-sets", set]) => {
@@ -107,20 +107,16 @@ pub(super) fn parse(request: &ApiRequest) -> Result<Operation, ApiError> {
     }
 }
 
+/// Options that are not named are removed; an empty body removes the block.
 fn put_options(set: &str, member: &'static str, body: &str) -> Result<Operation, ApiError> {
     let mut block = read_object(body)?;
     // All operations but one have the members of the block in the body.
-    let options = if member == "VdmOptions" {
-        Value::Object(block)
-    } else if let Some((_, left_out)) = LEFT_OUT.iter().find(|(known, _)| *known == member) {
-        block.entry(*left_out).or_insert(json!(false));
-        json!({ member: block })
-    } else if block.is_empty() {
-        json!({})
+    let block = if member == "VdmOptions" {
+        block.remove(member).unwrap_or_default()
     } else {
-        json!({ member: block })
+        Value::Object(block)
     };
-    let options = read_options(&options.to_string())?;
+    let options = read_options(&json!({ member: block }).to_string())?;
     // Keep the member that no Put can set: the last fresh start of the reputation.
     let mode = if member == "ReputationOptions" { PutMode::Merge } else { PutMode::Replace };
     Ok(Operation::PutOptions { set: owned(set), member, options, mode })
@@ -142,11 +138,16 @@ fn tag(body: &str) -> Result<Operation, ApiError> {
     let body = read_object(body)?;
     let set = set_of(&required(&body, "ResourceArn", "resourceArn")?)?;
     let options = read_options(&json!({ TAGS: body.get(TAGS) }).to_string())?;
-    Ok(Operation::Tag { set, options })
+    match body.get(TAGS) {
+        None | Some(Value::Null) => Err(ApiError::missing("tags")),
+        Some(_) if options.0.is_empty() => Err(ApiError::empty_list("tags")),
+        Some(_) => Ok(Operation::Tag { set, options }),
+    }
 }
 
 fn tagged(request: &ApiRequest) -> Result<String, ApiError> {
-    set_of(request.queries("ResourceArn").next().unwrap_or_default())
+    let arn = request.queries("ResourceArn").next();
+    set_of(arn.ok_or_else(|| ApiError::missing("resourceArn"))?)
 }
 
 /// The configuration set of an ARN, in any region and account.
@@ -166,23 +167,24 @@ fn set_of(arn: &str) -> Result<String, ApiError> {
 }
 
 fn required(body: &Map<String, Value>, name: &str, member: &str) -> Result<String, ApiError> {
-    let text = body.get(name).and_then(Value::as_str).map(str::to_owned);
-    text.ok_or_else(|| ApiError::missing(member))
+    match body.get(name) {
+        None | Some(Value::Null) => Err(ApiError::missing(member)),
+        Some(Value::String(text)) => Ok(text.clone()),
+        Some(_) => Err(ApiError::ill_typed(format!("{name} must be a string."))),
+    }
 }
 
 fn deserialize<T: DeserializeOwned>(body: Map<String, Value>) -> Result<T, ApiError> {
     serde_json::from_value(Value::Object(body))
-        .map_err(|error| ApiError::bad_request(format!("Invalid body: {error}.")))
+        .map_err(|error| ApiError::ill_typed(format!("Invalid body: {error}.")))
 }
 
 fn list(list: ListPage) -> Result<Operation, ApiError> {
-    let mut contains = None;
-    if let Some(value) = list.filter.unwrap_or_default().remove(FILTER) {
-        let text = value
-            .as_str()
-            .ok_or_else(|| ApiError::bad_request(format!("Filter.{FILTER} must be a string.")))?;
-        contains = Some(text.to_owned());
-    }
+    let contains = match list.filter.unwrap_or_default().remove(FILTER) {
+        None | Some(Value::Null) => None,
+        Some(Value::String(text)) => Some(text),
+        Some(_) => return Err(ApiError::ill_typed(format!("Filter.{FILTER} must be a string."))),
+    };
     let size = match list.page_size {
         None => PAGE,
         Some(size) => usize::try_from(size)
@@ -191,6 +193,10 @@ fn list(list: ListPage) -> Result<Operation, ApiError> {
             .ok_or_else(page_size_refusal)?,
     };
     Ok(Operation::ListSets(SetsPage { contains, size, token: list.next_token }))
+}
+
+fn page_size(text: &str) -> Result<i64, ApiError> {
+    text.parse().map_err(|_| ApiError::ill_typed("PageSize must be a whole number."))
 }
 
 fn page_size_refusal() -> ApiError {
@@ -237,23 +243,16 @@ pub(super) fn response(operation: &Operation, output: &OperationOutput) -> Value
     }
 }
 
-/// A set, with the defaults of SES for missing options.
+/// A set, with what SES returns for every set. Options without a default are returned as they were
+/// given.
 fn set(set: &ConfigurationSet) -> Value {
-    let mut body = json!({
-        "ConfigurationSetName": set.name,
-        "DeliveryOptions": {"TlsPolicy": "OPTIONAL"},
-        "ReputationOptions": {"ReputationMetricsEnabled": false},
-        "SendingOptions": {"SendingEnabled": true},
-        "Tags": [],
-    });
-    for (member, value) in &set.options.0 {
-        match (&mut body[*member], value) {
-            // Options of the set override the defaults, member by member.
-            (Value::Object(known), Value::Object(own)) => known.extend(own.clone()),
-            (known, own) => *known = own.clone(),
-        }
-    }
-    body
+    let mut body = Map::new();
+    body.insert("ConfigurationSetName".to_owned(), json!(set.name));
+    body.insert("SendingOptions".to_owned(), json!({ "SendingEnabled": true }));
+    body.insert("ReputationOptions".to_owned(), json!({ "ReputationMetricsEnabled": true }));
+    body.insert(TAGS.to_owned(), json!([]));
+    body.extend(set.options.0.iter().map(|(member, value)| ((*member).to_owned(), value.clone())));
+    Value::Object(body)
 }
 
 /// The body of an error, and its status and type.

@@ -10,6 +10,7 @@ use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::console::{ConsoleEntry, ConsoleParts};
 use super::drain::Ended;
 use super::engine::Engine;
 use super::engine_deps::EngineDeps;
@@ -18,20 +19,21 @@ use super::error::StartError;
 use super::listeners::{self, Listeners};
 use super::sink::AppSink;
 use super::sources::{RunningSources, Sources};
-use super::{admin, dead_letters, definitions, journal, ses_api};
+use super::{admin, console, dead_letters, definitions, journal, ses_api};
 use crate::aggregate::{Line, SeriesOverflow};
 use crate::catalog::{Catalog, CatalogParts, Compiled};
 use crate::clock::Clock;
 use crate::config::{Config, Publish};
+use crate::console::{ConsoleAccess, console_router};
 use crate::dead_letters::DeadLetters;
 use crate::fault;
-use crate::forward::{ForwardParts, ForwardSettings, Forwarder};
+use crate::forward::{ForwardParts, ForwardSettings, Forwarder, TargetClients};
 use crate::http::{Admin, Listener, Tls, admin_router, health_router};
 use crate::limits::DATUMS_PER_CALL_MAX;
 use crate::rules::{Layouts, RuleSet};
 use crate::sink::{MetricSink, OwnTotals, Publisher};
 use crate::supervisor::Supervisor;
-use crate::telemetry::{Metrics, Reload, TaskName};
+use crate::telemetry::{Gauges, Metrics, Reload, TaskName};
 
 /// A daemon that is bound but not running yet.
 #[derive(Debug)]
@@ -42,6 +44,7 @@ pub struct App {
     catalog: Catalog,
     dead_letters: Option<DeadLetters>,
     own_totals: Option<OwnTotals>,
+    console: Option<Arc<ConsoleAccess>>,
     clock: Clock,
     config: Config,
 }
@@ -82,13 +85,13 @@ impl App {
         let supervisor = Supervisor::new(Arc::clone(&metrics));
         let layouts = Layouts::default();
         let document = definitions::document(&config, &aws).await?;
-        let compiler = definitions::compiler(&config, &layouts);
+        let compiler = definitions::compiler(&config, &layouts)?;
         let Compiled { definitions, rules } = definitions::first(&compiler, &document).await?;
         metrics.definitions_reloads.increment(Reload::Loaded);
 
         let dead_letters = dead_letters::open(&config, &aws, &clock, &metrics, &supervisor).await?;
         let forward_parts = ForwardParts {
-            aws: aws.clone(),
+            clients: TargetClients::Aws(aws.clone()),
             metrics: Arc::clone(&metrics),
             clock: clock.clone(),
             dead_letters: dead_letters.clone(),
@@ -105,6 +108,7 @@ impl App {
             datums_per_call: DATUMS_PER_CALL_MAX,
             dead_letters: dead_letters.clone(),
             forwarder: Some(forwarder),
+            sample: console::sample(&config),
             series_overflow: SeriesOverflow::Drop,
             supervisor,
         };
@@ -120,7 +124,19 @@ impl App {
         });
         let listeners = listeners::bind(&config, tls, &metrics)?;
         let own_totals = own_totals(&config, metrics, &clock);
-        Ok(Self { listeners, engine, sources, catalog, dead_letters, own_totals, clock, config })
+        let has_console = listeners.console.is_some();
+        let console = has_console.then(|| console::access(&config, &environment));
+        Ok(Self {
+            listeners,
+            engine,
+            sources,
+            catalog,
+            dead_letters,
+            own_totals,
+            console,
+            clock,
+            config,
+        })
     }
 
     /// The address where events arrive.
@@ -145,6 +161,18 @@ impl App {
     /// The error of the system.
     pub fn ses_api_address(&self) -> io::Result<Option<SocketAddr>> {
         self.listeners.ses_api.as_ref().map(Listener::address).transpose()
+    }
+
+    /// The address of the console, if it is served, and what to open there.
+    ///
+    /// # Errors
+    /// The error of the system.
+    pub fn console_entry(&self) -> io::Result<Option<ConsoleEntry>> {
+        let (Some(listener), Some(access)) = (&self.listeners.console, &self.console) else {
+            return Ok(None);
+        };
+        let has_tls = self.listeners.tls.is_some();
+        Ok(Some(ConsoleEntry { address: listener.address()?, has_tls, access: Arc::clone(access) }))
     }
 
     /// The certificate in use, if any; a handle to reload it while the daemon runs.
@@ -182,18 +210,18 @@ impl App {
 
     /// Starts the sources, the listeners, and the other long-lived tasks.
     fn serve(self, drain: &CancellationToken, end: &CancellationToken) -> ServingApp {
-        let Self { listeners, engine, sources, catalog, dead_letters, own_totals, clock, config } =
-            self;
-        let Listeners { http, admin, ses_api, tls } = listeners;
+        let Self { listeners, engine, sources, catalog, dead_letters, own_totals, .. } = self;
+        let (access, clock, config) = (self.console, self.clock, self.config);
+        let Listeners { http, admin, ses_api, console, tls } = listeners;
         let supervisor = &engine.supervisor;
         let (sources, events) = sources.start(&config, &engine, drain);
-        let gauges = {
+        let gauges: Arc<dyn Fn() -> Gauges + Send + Sync> = {
             let (gauges, sources) = (engine.gauges(), sources.clone());
-            move || {
+            Arc::new(move || {
                 let mut gauges = gauges();
                 sources.add_to(&mut gauges);
                 gauges
-            }
+            })
         };
         let health = {
             let (intake, supervisor) = (Arc::clone(&engine.intake), supervisor.clone());
@@ -202,17 +230,26 @@ impl App {
         let admin_routes = admin_router(Admin {
             metrics: Arc::clone(&engine.metrics),
             aggregator: Arc::clone(&engine.aggregator),
-            gauges: Arc::new(gauges),
+            gauges: Arc::clone(&gauges),
             access: listeners::admin_access(&config.listen),
         });
         let tasks = TaskTracker::new();
         let http_task = http.serve(events.merge(health.clone()), drain.clone(), end.clone());
         supervisor.spawn(TaskName::HttpListener, tasks.track_future(http_task));
+        let health_of_console = health.clone();
         admin::serve(admin, admin_routes.merge(health), end.clone(), supervisor, &tasks);
         if let Some(listener) = ses_api {
-            let router = ses_api::router(&config, &catalog, &engine.metrics, clock);
+            let router = ses_api::router(&config, &catalog, &engine.metrics, clock.clone());
             let serving = listener.serve(router, drain.clone(), end.clone());
             supervisor.spawn(TaskName::SesApiListener, tasks.track_future(serving));
+        }
+        if let (Some(listener), Some(access)) = (console, access) {
+            let parts =
+                ConsoleParts { config: &config, catalog: &catalog, engine: &engine, clock: &clock };
+            let console = console::console(access, parts, gauges, drain);
+            let router = console_router(&console, health_of_console);
+            let serving = listener.serve(router, drain.clone(), end.clone());
+            supervisor.spawn(TaskName::ConsoleListener, tasks.track_future(serving));
         }
         let watching = catalog.watch(end.clone());
         supervisor.spawn(TaskName::Definitions, tasks.track_future(watching));
@@ -240,7 +277,7 @@ impl ServingApp {
         end: CancellationToken,
     ) -> Drained {
         let Self { engine, sources, dead_letters, own_totals, tasks, grace } = self;
-        let Ended { left, counts, time } = engine.run(stop, drain, grace).await;
+        let Ended { left, counts, lost_in_panic, time } = engine.run(stop, drain, grace).await;
         // Before the queues: a message is deleted only after its events are forwarded.
         if let Some(forwarder) = &engine.forwarder {
             let (settle_by, end) = time.two_steps();
@@ -261,7 +298,7 @@ impl ServingApp {
         // Every connection has its response by now, except for bytes in transit.
         let _ = timeout_at(time.step(), tasks.wait()).await;
         fault::hit("stop");
-        tracing::info!(counts_left = counts, "stopped");
+        tracing::info!(counts_left = counts, lost_in_panic, "stopped");
         Drained { left, has_failed: engine.supervisor.has_failed() }
     }
 }
@@ -277,7 +314,7 @@ fn forward_settings(config: &Config) -> ForwardSettings {
 fn own_totals(config: &Config, metrics: Arc<Metrics>, clock: &Clock) -> Option<OwnTotals> {
     let to_aws = config.cloudwatch.publish == Publish::Aws;
     let namespace = config.telemetry.own_namespace.as_deref().filter(|_| to_aws)?;
-    Some(OwnTotals::new(namespace, metrics, clock.clone()))
+    Some(OwnTotals::new(namespace, metrics, clock.clone(), config.cloudwatch.attempt_timeout))
 }
 
 /// The function that installs new rules.

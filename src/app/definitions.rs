@@ -1,9 +1,10 @@
 //! Where this daemon's definitions are, and how they are loaded first.
 
 use super::error::StartError;
-use crate::aws::AwsEnvironment;
+use crate::aws::{AwsEnvironment, S3Clients};
 use crate::catalog::{Compiled, Compiler, Document, FileDocument};
 use crate::config::{Config, DefinitionsSource};
+use crate::mailbox_providers;
 use crate::rules::Layouts;
 
 /// The definitions that `serve` uses when none are configured, and `demo` always.
@@ -17,15 +18,16 @@ pub(super) async fn document(
     config: &Config,
     aws: &AwsEnvironment,
 ) -> Result<Document, StartError> {
-    let is_changed_here = config.ses_api.listen.is_some();
+    let by_console = config.console.listen.is_some() && config.console.write;
+    let is_changed_here = config.ses_api.listen.is_some() || by_console;
     match &config.definitions {
-        None => Ok(Document::Fixed { name: "the example definitions", text: EXAMPLE_DEFINITIONS }),
+        None => Ok(Document::memory("the example definitions", EXAMPLE_DEFINITIONS)),
         Some(DefinitionsSource::Env(variable)) => Ok(Document::Env(variable.clone())),
         Some(DefinitionsSource::Path(path)) => {
             let path = path.clone();
             Ok(Document::File(if is_changed_here {
                 FileDocument::store(path).map_err(|error| {
-                    let what = format!("the SES API cannot change the definitions: {error}");
+                    let what = format!("the definitions cannot be changed: {error}");
                     StartError::Configuration(what)
                 })?
             } else {
@@ -37,20 +39,27 @@ pub(super) async fn document(
                 let what = "no AWS region for the definitions in S3: set AWS_REGION";
                 StartError::Configuration(what.to_owned())
             })?;
-            let client = crate::source::s3::client(&sdk);
-            let remote = crate::catalog::Remote::new(client, bucket, key, is_changed_here);
+            let clients = S3Clients::new(&sdk);
+            let remote = crate::catalog::Remote::new(clients, bucket, key, is_changed_here);
             Ok(Document::Remote(remote))
         }
     }
 }
 
-pub(super) fn compiler(config: &Config, layouts: &Layouts) -> Compiler {
-    Compiler {
+/// What compiles the document.
+///
+/// # Errors
+/// The file of mailbox providers cannot be read or is invalid.
+pub(super) fn compiler(config: &Config, layouts: &Layouts) -> Result<Compiler, StartError> {
+    let providers = mailbox_providers::load(config.mailbox_providers.as_deref());
+    Ok(Compiler {
         namespace: config.cloudwatch.namespace.clone(),
         default_set: config.default_configuration_set.clone(),
+        forward_source: config.forward_source.clone(),
+        mailbox_providers: providers.map_err(StartError::Configuration)?,
         layouts: layouts.clone(),
         own_topics: config.sns.topics.iter().map(|arn| arn.as_str().to_owned()).collect(),
-    }
+    })
 }
 
 /// Reads the document for the first time.

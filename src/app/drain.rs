@@ -28,6 +28,8 @@ pub(crate) struct Ended {
     /// The sum of the counts that could not be published in time: on disk, lost, or sent again
     /// with their requests.
     pub counts: u64,
+    /// The part of `counts` whose series are unknown: a panic lost it.
+    pub lost_in_panic: u64,
     pub time: TimeLeft,
 }
 
@@ -56,33 +58,32 @@ impl<S: MetricSink> Engine<S> {
             publishing = self.publish(&stop_publisher);
         }
         let is_settled = self.publish_rest(publishing, &stop_publisher, time).await;
-        let Unpublished { lost: mut left, sum: counts, in_doubt } = self.unpublished(is_settled);
+        let (unpublished, lost_in_panic) = self.unpublished(is_settled);
+        let Unpublished { lost: left, sum: counts, in_doubt } = unpublished;
         // Whatever was not settled goes back to its sender.
         self.publisher.abandon();
         if let Some(journal) = &self.journal {
-            // The rest stays on disk, and the next process publishes it.
+            // What it has stays on disk, and the next process publishes it.
             if !timeout_at(time.step(), flush(journal)).await.unwrap_or(false) {
                 tracing::error!(
                     "journal not flushed in time: the outcomes of the last calls are missing"
                 );
             }
-            left.clear();
-        } else {
-            self.metrics.doubtful.add(DoubtCause::Shutdown, in_doubt);
-            if in_doubt > 0 {
-                tracing::error!(
-                    counts = in_doubt,
-                    "counts in doubt: not published in time, or possibly accepted although their \
-                     requests will be sent again"
-                );
-            }
+        }
+        self.metrics.doubtful.add(DoubtCause::Shutdown, in_doubt);
+        if in_doubt > 0 {
+            tracing::error!(
+                counts = in_doubt,
+                "counts in doubt: not published in time, or possibly accepted although their \
+                 requests will be sent again"
+            );
         }
         if let Some((start, _)) = &self.start
             && self.supervisor.has_failed()
         {
             start.failed();
         }
-        Ended { left, counts, time }
+        Ended { left, counts, lost_in_panic, time }
     }
 
     /// Starts to publish, until `stop`.
@@ -131,15 +132,23 @@ impl<S: MetricSink> Engine<S> {
             tracing::warn!("requests abandoned: still being read at the end of the grace period");
         }
         stop_publisher.cancel();
-        let published = async {
-            tokio::select! {
-                biased;
-                _ = &mut publishing => true,
-                // Without the journal no call can be recorded, so none is made.
-                () = journal_ended(self.journal.as_deref()) => false,
+        let is_settled = {
+            let mut published = std::pin::pin!(async {
+                tokio::select! {
+                    biased;
+                    _ = &mut publishing => true,
+                    // Without the journal no call can be recorded, so none is made.
+                    () = journal_ended(self.journal.as_deref()) => false,
+                }
+            });
+            let mut in_time = timeout_at(time.work_until, &mut published).await;
+            if in_time.is_err() {
+                // Calls in flight get a moment more: only a response tells whether they were accepted.
+                self.publisher.stop_calls();
+                in_time = timeout_at(time.step(), published).await;
             }
+            in_time.unwrap_or(false)
         };
-        let is_settled = timeout_at(time.work_until, published).await.unwrap_or(false);
         if !is_settled {
             // Nothing may be settled while the rest is added up.
             publishing.abort();
@@ -152,8 +161,10 @@ impl<S: MetricSink> Engine<S> {
         is_settled
     }
 
-    /// The counts that are not published.
-    fn unpublished(&self, is_settled: bool) -> Unpublished {
+    /// The counts that are not published, and how many of them a panic lost.
+    fn unpublished(&self, is_settled: bool) -> (Unpublished, u64) {
+        // A request that is merged later would be neither published nor named.
+        self.aggregator.close();
         let mut left = if is_settled && self.publisher.is_idle() {
             Unpublished::default()
         } else {
@@ -164,15 +175,16 @@ impl<S: MetricSink> Engine<S> {
                 Unpublished::default()
             })
         };
-        let pending = self.aggregator.pending.counts();
-        if pending > left.sum {
-            // Between the sealed epoch and the calls: only a panic loses counts there.
-            let lost = pending - left.sum;
+        // Between the sealed epoch and the calls: only a panic loses counts there.
+        let lost = self.aggregator.pending.counts().saturating_sub(left.sum);
+        if lost > 0 {
             tracing::error!(counts = lost, "counts lost to a panic; their series are unknown");
-            left.in_doubt += lost;
-            left.sum = pending;
+            if self.aggregator.pending.has_senders() {
+                left.in_doubt += lost;
+            }
+            left.sum += lost;
         }
-        left
+        (left, lost)
     }
 
     /// Ends the watched start when the restored counts are settled, or after a while.

@@ -8,7 +8,7 @@ use super::engine_deps::EngineDeps;
 use super::journal;
 use super::sources::firehose::firehose_endpoint;
 use super::sources::intakes::SourceIntakes;
-use crate::ack::Ledger;
+use crate::ack::{EvictionReason, Ledger, RestoredIds};
 use crate::aggregate::{Aggregator, Limits};
 use crate::config::{Config, Publish, TimestampSource};
 use crate::forward::Forwarder;
@@ -33,6 +33,8 @@ pub(crate) struct Engine<S> {
     pub forwarder: Option<Forwarder>,
     pub supervisor: Supervisor,
     pub(super) journal: Option<Arc<Journal>>,
+    /// Requests of an earlier process.
+    restored: Option<RestoredIds>,
     /// For counts restored from the journal, and when they were restored.
     pub(super) start: Option<(StartGuard, Instant)>,
 }
@@ -49,7 +51,8 @@ impl<S: MetricSink> Engine<S> {
     ) -> Self {
         let settings = publisher_settings(&deps);
         let limits = limits(deps.config);
-        let EngineDeps { config, layouts, metrics, clock, dead_letters, forwarder, .. } = deps;
+        let EngineDeps { config, layouts, metrics, clock, dead_letters, forwarder, sample, .. } =
+            deps;
         let aggregator = Aggregator::new(limits, layouts, clock.clone());
         let aggregator = Arc::new(aggregator.with_overflow(deps.series_overflow));
         let journal = opened.as_ref().map(|opened| Arc::clone(&opened.journal));
@@ -70,16 +73,19 @@ impl<S: MetricSink> Engine<S> {
             journal: journal.clone(),
             dead_letters,
             forwarder: forwarder.clone(),
+            sample,
             oldest: Box::new(move || behind.first_merge()),
             first_merges: Box::new(move || first_merges.first_merges()),
         };
         let intake = Arc::new(Intake::new(intake_deps, intake_settings(config)));
         let sources = SourceIntakes::new(config, &intake);
-        let mut start = None;
+        let (mut restored, mut start) = (None, None);
         if let Some(opened) = opened {
             let ledgers: Vec<_> = sources.ledgers().collect();
             let ambiguous = config.cloudwatch.ambiguous;
-            start = journal::restore(opened, &intake, &ledgers, &metrics, ambiguous).await;
+            let (ids, guard) =
+                journal::restore(opened, &intake, &ledgers, &metrics, ambiguous).await;
+            (restored, start) = (Some(ids), guard);
         }
         let start = start.map(|start| (start, Instant::now()));
         let endpoint = firehose_endpoint(config, &sources, &metrics);
@@ -93,6 +99,7 @@ impl<S: MetricSink> Engine<S> {
             forwarder,
             supervisor: deps.supervisor,
             journal,
+            restored,
             start,
         }
     }
@@ -102,18 +109,23 @@ impl<S: MetricSink> Engine<S> {
         let (metrics, intake) = (Arc::clone(&self.metrics), Arc::clone(&self.intake));
         let aggregator = Arc::clone(&self.aggregator);
         let ledgers: Vec<Ledger> = self.sources.ledgers().cloned().collect();
-        let forwarder = self.forwarder.clone();
+        let (forwarder, restored) = (self.forwarder.clone(), self.restored.clone());
         move || {
             // Counters kept elsewhere are copied when the metrics are read.
-            metrics.ledger_evicted.raise_to(ledgers.iter().map(Ledger::evicted).sum());
+            for reason in [EvictionReason::Source, EvictionReason::Rejected] {
+                let evicted = ledgers.iter().map(|ledger| ledger.evicted(reason)).sum();
+                metrics.ledger_evicted.raise_to(reason, evicted);
+            }
             let (remembered_events, evicted) = intake.remembered();
             metrics.remembered_evicted.raise_to(evicted);
+            let ids = ledgers.iter().map(Ledger::len).sum::<usize>()
+                + restored.as_ref().map_or(0, RestoredIds::len);
             Gauges {
                 in_flight_requests: intake.in_flight.requests(),
                 in_flight_bytes: intake.in_flight.bytes(),
                 sqs_messages_held: 0,
                 sqs_pollers: 0,
-                ledger_ids: ledgers.iter().map(Ledger::len).sum::<usize>() as u64,
+                ledger_ids: ids as u64,
                 remembered_events,
                 forward_waiting_events: forwarder.as_ref().map_or(0, Forwarder::waiting),
                 pending_counts: aggregator.pending.counts(),
@@ -138,7 +150,7 @@ fn publisher_settings(deps: &EngineDeps<'_>) -> PublisherSettings {
         concurrency: cloudwatch.concurrency,
         requests_per_second: cloudwatch.requests_per_second,
         ambiguous: cloudwatch.ambiguous,
-        judge_age: cloudwatch.publish == Publish::Aws,
+        attempt_timeout: cloudwatch.attempt_timeout,
         datums_per_call: deps.datums_per_call,
     }
 }

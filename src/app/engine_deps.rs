@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::dead_letters::DeadLetters;
 use crate::forward::Forwarder;
 use crate::rules::Layouts;
+use crate::sample::EventSample;
 use crate::supervisor::Supervisor;
 use crate::telemetry::Metrics;
 
@@ -22,6 +23,8 @@ pub(crate) struct EngineDeps<'c> {
     pub dead_letters: Option<DeadLetters>,
     /// `None`: nothing is forwarded, whatever the definitions say.
     pub forwarder: Option<Forwarder>,
+    /// Where events are sampled for previews, if anywhere.
+    pub sample: Option<Arc<EventSample>>,
     /// What happens to a request beyond the limit of series.
     pub series_overflow: SeriesOverflow,
     /// Owns the engine's long-lived tasks.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::engine_deps::EngineDeps;
 use super::error::StartError;
-use crate::ack::Ledger;
+use crate::ack::{Ledger, RestoredIds};
 use crate::clock::Clock;
 use crate::config::{Acknowledge, Ambiguous};
 use crate::fault;
@@ -75,12 +75,14 @@ async fn open_by(
     let dedupe = &deps.config.dedupe;
     let settings = JournalSettings {
         id_life: FIREHOSE_ID_LIFE,
+        ids_max: deps.config.journaled_ids_max(),
         event_life: dedupe.window,
         events_max: if dedupe.enabled { dedupe.events } else { 0 },
         send_again: deps.config.cloudwatch.ambiguous == Ambiguous::Retry,
         log_bytes,
     };
-    let (layouts, clock) = (deps.layouts.clone(), deps.clock.clone());
+    // Steady: no ID expires because the wall clock is set.
+    let (layouts, clock) = (deps.layouts.clone(), deps.clock.steady());
     let metrics = Arc::clone(&deps.metrics);
     let opening = offload(move || open(disk()?, &layouts, settings, clock, metrics));
     let (opened, writing) =
@@ -90,19 +92,21 @@ async fn open_by(
     Ok(opened)
 }
 
-/// Restores what an earlier process left. Returns the guard of the start, if it is watched.
+/// Restores what an earlier process left. Returns the known requests, and the guard of the start if
+/// it is watched.
 pub(super) async fn restore(
     opened: OpenedJournal,
     intake: &Intake,
     ledgers: &[&Ledger],
     metrics: &Metrics,
     ambiguous: Ambiguous,
-) -> Option<StartGuard> {
+) -> (RestoredIds, Option<StartGuard>) {
     let OpenedJournal { journal, outstanding, doubtful, ids, events, start, .. } = opened;
     let requests = ids.len();
-    // A source only looks up IDs of its own, so each ledger may hold all of them.
+    // A source only looks up IDs of its own, so the ledgers share all of them.
+    let restored = RestoredIds::new(ids);
     for ledger in ledgers {
-        ledger.restore(ids.clone());
+        ledger.restore(&restored);
     }
     intake.restore_events(events);
     if doubtful > 0 {
@@ -127,5 +131,5 @@ pub(super) async fn restore(
         }
     }
     tracing::info!(entries = outstanding.len(), counts, requests, "journal read");
-    start
+    (restored, start)
 }

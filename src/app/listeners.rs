@@ -11,8 +11,8 @@ use crate::http::{
 use crate::intake::AccessKeys;
 use crate::telemetry::Metrics;
 
-/// Maximum number of connections: senders, admin clients, SES API clients.
-const CONNECTIONS_MAX: [usize; 3] = [10_000, 1000, 500];
+/// Maximum number of connections: senders, admin clients, SES API clients, browsers.
+const CONNECTIONS_MAX: [usize; 4] = [10_000, 1000, 500, 200];
 
 /// The bound listeners and the certificate that they share.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub(super) struct Listeners {
     pub http: Listener,
     pub admin: Listener,
     pub ses_api: Option<Listener>,
+    pub console: Option<Listener>,
     pub tls: Option<Tls>,
 }
 
@@ -44,7 +45,7 @@ pub(super) fn bind(
     tls: Option<Tls>,
     metrics: &Arc<Metrics>,
 ) -> Result<Listeners, StartError> {
-    let [senders, admins, clients] = connections_within(CONNECTIONS_MAX);
+    let [senders, admins, clients, browsers] = connections_within(CONNECTIONS_MAX);
     let keep_alive = config.listen.keep_alive;
     let bind = |address: SocketAddr, connections_max, asks_clients| {
         let listener = Listener::bind(address, ListenerSettings { keep_alive, connections_max })
@@ -56,7 +57,10 @@ pub(super) fn bind(
     // Probes and scrapers have no certificate; scrapers have the token.
     let admin = bind(config.listen.admin, admins, false)?;
     let ses_api = config.ses_api.listen.map(|address| bind(address, clients, true)).transpose()?;
-    Ok(Listeners { http, admin, ses_api, tls })
+    // Its users have passwords.
+    let console =
+        config.console.listen.map(|address| bind(address, browsers, false)).transpose()?;
+    Ok(Listeners { http, admin, ses_api, console, tls })
 }
 
 /// Reads the TLS files of a configuration, if it names any.

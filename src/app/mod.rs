@@ -5,6 +5,7 @@
 //! sent, and sockets are closed.
 
 mod admin;
+mod console;
 mod daemon;
 mod dead_letters;
 mod definitions;
@@ -21,6 +22,7 @@ mod sink;
 mod sources;
 mod time_left;
 
+pub use console::ConsoleEntry;
 pub use daemon::{App, Drained};
 pub use definitions::EXAMPLE_DEFINITIONS;
 pub use environment::Environment;
@@ -37,5 +39,7 @@ pub(crate) use engine::Engine;
 pub(crate) use engine_deps::EngineDeps;
 #[cfg(test)]
 pub(crate) use journal::open_on as open_journal_on;
+#[cfg(test)]
+pub(crate) use sources::queues::{Queues, RunningQueues};
 
 pub use crate::source::sns::WebEnvironment;

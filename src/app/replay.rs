@@ -19,7 +19,7 @@ use super::sink::AppSink;
 use super::{definitions, journal};
 use crate::ack::{DoneWhen, Ledger};
 use crate::aggregate::{Line, SeriesOverflow, sorted_lines};
-use crate::aws::AwsEnvironment;
+use crate::aws::{AwsEnvironment, S3Clients};
 use crate::config::{Acknowledge, Ambiguous, Config, DeadLettersConfig, Publish, SesApiConfig};
 use crate::intake::SourceIntake;
 use crate::journal::OpenedJournal;
@@ -32,7 +32,7 @@ use crate::replay::{
     ReplayTotals, ReplayWork, SkippedObjects, TimeRange,
 };
 use crate::rules::{Layouts, RuleSet};
-use crate::source::s3::{Objects, client};
+use crate::source::s3::{Buckets, Objects};
 use crate::supervisor::Supervisor;
 use crate::telemetry::{DoubtCause, DropReason, Metrics};
 
@@ -137,7 +137,7 @@ impl Replay {
             .map_err(|error| StartError::Configuration(format!("metrics: {error}")))?;
         let layouts = Layouts::default();
         let document = definitions::document(&config, &aws).await?;
-        let compiler = definitions::compiler(&config, &layouts);
+        let compiler = definitions::compiler(&config, &layouts)?;
         let rules = definitions::first(&compiler, &document).await?.rules;
         let deps = EngineDeps {
             config: &config,
@@ -149,6 +149,7 @@ impl Replay {
             // A replay only counts; it does not forward again.
             forwarder: None,
             // An object beyond the limit is left to a later run.
+            sample: None,
             series_overflow: SeriesOverflow::Refuse,
             supervisor: Supervisor::new(Arc::clone(&metrics)),
         };
@@ -156,10 +157,11 @@ impl Replay {
         let mut opened = journal::open(&deps).await?;
         // Known objects are not read, so no ledger needs their IDs.
         let known = opened.as_mut().map(|opened| std::mem::take(&mut opened.ids));
-        let known = known.unwrap_or_default().into_iter().map(|(id, _)| id);
+        let known = known.unwrap_or_default();
         if opened.is_some() {
             tracing::info!(objects = known.len(), "state read");
         }
+        let known = known.into_iter().map(|(id, _)| id);
         let now_ms = clock.now_ms();
         let plan = ReplayPlan::new(settings.range, opened.is_some().then_some(now_ms), known);
         let (plan, reader) = list(plan, &settings, &config, &aws, &metrics).await?;
@@ -246,6 +248,8 @@ fn for_replay(mut config: Config, settings: &ReplaySettings) -> Result<Config, S
     config.firehose.acknowledge =
         if settings.state.is_some() { Acknowledge::Journaled } else { Acknowledge::Merged };
     config.journal.directory.clone_from(&settings.state);
+    // They are the state: none may be forgotten.
+    config.limits.request_ids = usize::MAX;
     // Unreadable values stay in their objects.
     config.dead_letters = DeadLettersConfig::default();
     // A replay has no SES API, so the definitions must exist.
@@ -269,17 +273,17 @@ async fn list(
             found => found,
         };
         let none = || StartError::Configuration("no AWS region for S3: set AWS_REGION".to_owned());
-        Some(client(&sdk.ok_or_else(none)?))
+        Some(S3Clients::new(&sdk.ok_or_else(none)?))
     } else {
         None
     };
     for input in &settings.inputs {
         match input {
             ReplayInput::Bucket { bucket, prefix } => {
-                let Some(client) = &s3 else { continue };
+                let Some(clients) = &s3 else { continue };
                 let range = plan.range;
                 let mut offer = |found| plan.offer(found);
-                replay::bucket::list(client, bucket, prefix, range, &mut offer).await?;
+                replay::bucket::list(clients, bucket, prefix, range, &mut offer).await?;
             }
             ReplayInput::Path(path) => {
                 let path = path.clone();
@@ -291,9 +295,11 @@ async fn list(
         }
     }
     plan.sort();
-    let reader = ObjectReader {
-        objects: s3.map(|s3| Objects::with(s3, settings.objects_at_once, Arc::clone(metrics))),
+    let objects = |s3| {
+        let buckets = Arc::new(Buckets::new(s3, None));
+        Objects::new(buckets, settings.objects_at_once, Arc::clone(metrics))
     };
+    let reader = ObjectReader { objects: s3.map(objects) };
     Ok((plan, reader))
 }
 
@@ -328,7 +334,9 @@ impl Publishing {
                 // Each ID is used once, so done IDs need not be kept.
                 ledger: Ledger::new(DoneWhen::Merged, REPLAY_ID_LIFE, 0),
                 until_settled: false,
+                is_journaled: true,
                 id_life: Some(REPLAY_ID_LIFE),
+                activity: Arc::default(),
             },
             make_room: Arc::new(move || publisher.flush_now()),
         })

@@ -1,10 +1,12 @@
 //! Where the counts of a daemon go.
 
+use std::time::Duration;
+
 use super::error::StartError;
 use crate::aws::AwsEnvironment;
 use crate::config::{Config, Publish};
 use crate::sink::cloudwatch::{CloudWatch, CloudWatchSettings};
-use crate::sink::{Datum, Failure, Memory, MetricSink};
+use crate::sink::{Datum, Memory, MetricSink, PutOutcome};
 
 /// Where counts go.
 #[derive(Debug)]
@@ -32,7 +34,6 @@ impl AppSink {
             region: config.cloudwatch.region.clone(),
             role_arn: config.cloudwatch.role_arn.clone(),
             connect_timeout: config.cloudwatch.connect_timeout,
-            attempt_timeout: config.cloudwatch.attempt_timeout,
         };
         // Boxed, because the future is large and needed only once.
         let client = Box::pin(CloudWatch::new(&settings)).await;
@@ -42,10 +43,10 @@ impl AppSink {
 }
 
 impl MetricSink for AppSink {
-    async fn put(&self, namespace: &str, datums: &[Datum]) -> Result<(), Failure> {
+    async fn put(&self, namespace: &str, datums: &[Datum], within: Duration) -> PutOutcome {
         match self {
-            Self::CloudWatch(client) => client.put(namespace, datums).await,
-            Self::Memory(memory) => memory.put(namespace, datums).await,
+            Self::CloudWatch(client) => client.put(namespace, datums, within).await,
+            Self::Memory(memory) => memory.put(namespace, datums, within).await,
         }
     }
 

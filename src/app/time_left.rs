@@ -29,7 +29,7 @@ impl TimeLeft {
     }
 
     /// Deadlines of a step and of the cleanup after it.
-    pub(super) fn two_steps(&self) -> (Instant, Instant) {
+    pub(crate) fn two_steps(&self) -> (Instant, Instant) {
         let first = self.step();
         (first, half_way(first, self.end))
     }

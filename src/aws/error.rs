@@ -10,6 +10,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_cloudwatch::config::http::HttpResponse;
 use aws_sdk_cloudwatch::error::{ErrorMetadata, ProvideErrorMetadata, SdkError};
 
+use super::bucket_region::bucket_region;
 use crate::printable::shown;
 
 const CREDENTIALS: &str = "the SDK takes credentials from AWS_ACCESS_KEY_ID and \
@@ -35,6 +36,8 @@ pub enum AwsErrorKind {
     Throttled,
     /// The bucket is in another region.
     OtherRegion,
+    /// The service failed, or a proxy before it.
+    Unavailable,
     /// There was no connection, or no response.
     Network,
     Other,
@@ -113,6 +116,7 @@ impl AwsErrorKind {
                 401 | 403 => Self::Denied,
                 404 => Self::NotFound,
                 429 => Self::Throttled,
+                500.. => Self::Unavailable,
                 _ => Self::Other,
             },
         }
@@ -137,6 +141,7 @@ impl AwsErrorKind {
             Self::NotFound => "check the name, the account and the region",
             Self::Throttled => "the account's limit of calls is reached",
             Self::OtherRegion => "set AWS_REGION to the region of the bucket",
+            Self::Unavailable => "the service, or a proxy before it, has a fault; try again later",
             Self::Network => NETWORK,
             Self::Other => "",
         })
@@ -146,6 +151,18 @@ impl AwsErrorKind {
 // === impl AwsError ===
 
 impl AwsError {
+    /// A call that got no response.
+    #[cfg(test)]
+    pub(crate) fn unreachable(message: &str) -> Self {
+        Self {
+            status: None,
+            kind: AwsErrorKind::Network,
+            code: "no connection".to_owned(),
+            message: message.to_owned(),
+            advice: Cow::Borrowed(NETWORK),
+        }
+    }
+
     /// Describes the SDK's error. `action`: the permission that the call requires, such as
     /// `s3:GetObject`.
     #[must_use]
@@ -156,7 +173,13 @@ impl AwsError {
         match error {
             SdkError::ServiceError(answer) => {
                 let (status, fault) = (answer.raw().status().as_u16(), answer.err());
-                Self::answered(status, fault.code(), fault.message(), action)
+                let said = Self::answered(status, fault.code(), fault.message(), action);
+                match bucket_region(error).map(|region| shown(&region)) {
+                    Some(region) if said.kind == AwsErrorKind::OtherRegion => {
+                        said.advise(format!("the bucket is in {region}; set AWS_REGION={region}"))
+                    }
+                    _ => said,
+                }
             }
             SdkError::ResponseError(answer) => {
                 let why = innermost(error).to_string();
@@ -195,7 +218,13 @@ impl AwsError {
                 ("no credentials", AwsErrorKind::Role, message)
             }
             None if is_without_credentials => {
-                ("no credentials", AwsErrorKind::Credentials, said(&cause.to_string()))
+                // Its message says the same, with a list of places that follows on other lines.
+                let is_absent = causes(error).any(|cause| {
+                    let cause = cause.downcast_ref::<CredentialsError>();
+                    matches!(cause, Some(CredentialsError::CredentialsNotLoaded(_)))
+                });
+                let message = if is_absent { String::new() } else { said(&cause.to_string()) };
+                ("no credentials", AwsErrorKind::Credentials, message)
             }
             None => (what, kind, said(&cause.to_string())),
         };
@@ -284,85 +313,4 @@ fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn
 }
 
 #[cfg(test)]
-mod tests {
-    use aws_sdk_cloudwatch::error::ConnectorError;
-    use aws_sdk_cloudwatch::operation::put_metric_data::PutMetricDataError;
-    use aws_sdk_s3::primitives::SdkBody;
-
-    use super::*;
-
-    type PutError = SdkError<PutMetricDataError, HttpResponse>;
-
-    fn line(error: &PutError) -> String {
-        AwsError::of(error, "s3:GetObject").to_string()
-    }
-
-    fn answer(status: u16, code: &str, message: &str) -> String {
-        let mut fault = ErrorMetadata::builder();
-        if !code.is_empty() {
-            fault = fault.code(code);
-        }
-        let fault = PutMetricDataError::generic(fault.message(message).build());
-        let response = HttpResponse::new(status.try_into().expect("a status"), SdkBody::empty());
-        line(&SdkError::service_error(fault, response))
-    }
-
-    #[test]
-    fn answer_is_one_line_with_code_message_and_advice() {
-        for (status, code, message, expected) in [
-            (403, "AccessDenied", "Access Denied", ": Access Denied; this requires s3:GetObject"),
-            (403, "AccessDenied", "", "; this requires s3:GetObject"),
-            (400, "ExpiredToken", "It has expired.", ": It has expired; renew the credentials"),
-            (404, "NoSuchBucket", "", "; check the name, the account and the region"),
-            (404, "NoSuchKey", "", "; check the name, the account and the region"),
-            (400, "QueueDoesNotExist", "No", ": No; check the name, the account and the region"),
-            (301, "PermanentRedirect", "", "; set AWS_REGION to the region of the bucket"),
-            (429, "Odd", "", "; the account's limit of calls is reached"),
-            (500, "InternalFailure", "Oops", ": Oops"),
-        ] {
-            assert_eq!(answer(status, code, message), format!("{status} {code}{expected}"));
-        }
-        assert_eq!(answer(502, "", ""), "status 502");
-        let unknown = answer(403, "InvalidAccessKeyId", "");
-        assert!(unknown.ends_with("role of the container or instance"), "{unknown}");
-    }
-
-    #[test]
-    fn no_value_address_or_token_is_said() {
-        let line = answer(
-            403,
-            "SignatureDoesNotMatch",
-            "The signature does not match.\n\nThe canonical string:\nx-amz-security-token:SECRET",
-        );
-        let expected = "403 SignatureDoesNotMatch: The signature does not match; check the secret \
-                        access key and the clock of this host";
-        assert_eq!(line, expected);
-        let message = "1 validation error detected: Value '{\"subject\":\"hush\"}' at 'entries' \
-                       failed to satisfy constraint: a@b.example is wrong";
-        let expected = "400 ValidationException: 1 validation error detected: Value '\u{2026}' at \
-                        'entries' failed to satisfy constraint: \u{2026} is wrong";
-        assert_eq!(answer(400, "ValidationException", message), expected);
-        assert!(answer(400, "Odd\n\u{1b}[2J", &"x".repeat(10_000)).len() < 2000);
-    }
-
-    #[test]
-    fn call_without_an_answer_names_its_cause() {
-        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
-        let error: PutError = SdkError::dispatch_failure(ConnectorError::io(refused.into()));
-        assert_eq!(line(&error), format!("no response: connection refused; {NETWORK}"));
-        let error: PutError = SdkError::timeout_error("it took too long");
-        assert_eq!(line(&error), format!("no response: it took too long; {NETWORK}"));
-
-        let none = CredentialsError::not_loaded("no providers in chain provided credentials");
-        let error: PutError = SdkError::dispatch_failure(ConnectorError::other(none.into(), None));
-        let expected = "no credentials: no providers in chain provided credentials; the SDK takes";
-        assert!(line(&error).starts_with(expected), "{}", line(&error));
-
-        let fault = ErrorMetadata::builder().code("AccessDenied").message("not yours").build();
-        let role = CredentialsError::provider_error(fault);
-        let error: PutError = SdkError::dispatch_failure(ConnectorError::other(role.into(), None));
-        let expected = "no credentials: AccessDenied: not yours; the role must exist, trust this \
-                        process and allow sts:AssumeRole";
-        assert_eq!(line(&error), expected);
-    }
-}
+mod tests;

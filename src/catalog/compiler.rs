@@ -8,6 +8,7 @@ use crate::definitions::{self, Definitions, Target};
 use crate::finding::Finding;
 use crate::offload::offload;
 use crate::rules::{Layouts, RuleSet};
+use crate::ses::MailboxProviders;
 
 /// Why a document is not active.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +29,10 @@ pub struct Compiler {
     /// The namespace of definitions that do not name one.
     pub namespace: String,
     pub default_set: Option<String>,
+    /// The `source` of events that are forwarded to `EventBridge`.
+    pub forward_source: String,
+    /// Other ones than the built-in ones, if any.
+    pub(crate) mailbox_providers: Option<Arc<MailboxProviders>>,
     pub layouts: Layouts,
     /// The topics from which this daemon receives events.
     pub own_topics: Vec<String>,
@@ -77,7 +82,9 @@ impl Compiler {
             return Err(DefinitionsError::Faulty(reading.findings));
         };
         let default_set = self.default_set.as_deref();
-        let rules = RuleSet::new(&definitions, &self.namespace, default_set, &self.layouts);
+        let rules = RuleSet::new(&definitions, &self.namespace, default_set, &self.layouts)
+            .with_forward_source(&self.forward_source)
+            .with_mailbox_providers(self.mailbox_providers.clone());
         let is_own =
             |target: &&Arc<Target>| self.own_topics.iter().any(|arn| arn == target.arn.as_str());
         if let Some(target) = rules.targets().iter().find(is_own) {

@@ -1,6 +1,7 @@
 //! Reads and replaces the document, wherever it is.
 
 use std::fs::File;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -17,10 +18,10 @@ const LOCK_PAUSE: Duration = Duration::from_millis(5);
 /// The location of the document.
 #[derive(Clone, Debug)]
 pub enum Document {
-    /// Text that never changes, and its name for messages.
-    Fixed {
+    /// Text in memory, which ends with the process, and its name for messages.
+    Memory {
         name: &'static str,
-        text: &'static str,
+        text: Arc<Mutex<String>>,
     },
     /// The environment variable that holds it.
     Env(String),
@@ -31,10 +32,16 @@ pub enum Document {
 // === impl Document ===
 
 impl Document {
+    /// A document in memory.
+    #[must_use]
+    pub(crate) fn memory(name: &'static str, text: &str) -> Self {
+        Self::Memory { name, text: Arc::new(Mutex::new(text.to_owned())) }
+    }
+
     #[must_use]
     pub fn name(&self) -> String {
         match self {
-            Self::Fixed { name, .. } => (*name).to_owned(),
+            Self::Memory { name, .. } => (*name).to_owned(),
             Self::Env(variable) => format!("env:{variable}"),
             Self::File(file) => file.name(),
             Self::Remote(remote) => remote.url(),
@@ -42,13 +49,15 @@ impl Document {
     }
 
     /// Its text; `None` if it has not changed since it was last read or written. A variable and
-    /// fixed text never return `None`.
+    /// text in memory never return `None`.
     ///
     /// # Errors
     /// What the system or the SDK says.
     pub async fn read(&self) -> Result<Option<String>, DocumentError> {
         match self {
-            Self::Fixed { text, .. } => Ok(Some((*text).to_owned())),
+            Self::Memory { text, .. } => {
+                Ok(Some(text.lock().unwrap_or_else(PoisonError::into_inner).clone()))
+            }
             Self::Env(variable) => Ok(Some(std::env::var(variable)?)),
             Self::File(file) => {
                 let file = file.clone();
@@ -88,9 +97,11 @@ impl Document {
                 written.map_err(|error| WriteError::Failed(error.to_string()))?
             }
             Self::Remote(remote) => remote.write(text).await,
-            Self::Fixed { .. } | Self::Env(_) => {
-                Err(WriteError::Failed(format!("{} cannot be written", self.name())))
+            Self::Memory { text: known, .. } => {
+                *known.lock().unwrap_or_else(PoisonError::into_inner) = text;
+                Ok(())
             }
+            Self::Env(_) => Err(WriteError::Failed(format!("{} cannot be written", self.name()))),
         }
     }
 
@@ -98,7 +109,7 @@ impl Document {
     #[must_use]
     pub(crate) fn reports_changes(&self) -> bool {
         match self {
-            Self::Fixed { .. } | Self::Env(_) => false,
+            Self::Memory { .. } | Self::Env(_) => false,
             Self::File(file) => file.reports_changes(),
             Self::Remote(_) => true,
         }

@@ -24,8 +24,7 @@ pub enum DocumentError {
     Variable(#[from] VarError),
     #[error(transparent)]
     Call(#[from] AwsError),
-    /// The download broke off.
-    #[error(transparent)]
+    #[error("the download broke off")]
     Body(#[from] ByteStreamError),
     #[error(transparent)]
     Panicked(#[from] JoinError),

@@ -96,6 +96,12 @@ impl Catalog {
         self.0.in_force.load_full()
     }
 
+    /// What compiles the document.
+    #[must_use]
+    pub(crate) fn compiler(&self) -> &Compiler {
+        &self.0.parts.compiler
+    }
+
     /// Reads the document again; returns whether it has changed. An invalid document is rejected,
     /// and the current rules stay active.
     ///
@@ -180,9 +186,34 @@ impl Catalog {
     /// Like [`Catalog::reload`], and logs the outcome.
     pub(crate) async fn reload_and_log(&self) {
         match self.reload().await {
-            Ok(true) => tracing::info!("definitions reloaded"),
+            Ok(true) => self.log_reload(),
             Ok(false) => tracing::info!("definitions are unchanged"),
             Err(error) => log_rejection(&error),
+        }
+    }
+
+    fn log_reload(&self) {
+        tracing::info!("definitions reloaded");
+        self.log_destinations();
+    }
+
+    /// Logs how many event destinations are enabled, and warns if none is.
+    pub(crate) fn log_destinations(&self) {
+        let definitions = self.in_force();
+        let sets = definitions.configuration_sets.len();
+        let all = definitions.configuration_sets.iter().flat_map(|set| &set.event_destinations);
+        let (enabled, disabled): (Vec<_>, Vec<_>) =
+            all.partition(|destination| destination.enabled);
+        let (enabled, disabled) = (enabled.len(), disabled.len());
+        if enabled == 0 {
+            tracing::warn!(
+                configuration_sets = sets,
+                enabled,
+                disabled,
+                "no event destination is enabled, so no event is counted; set \"Enabled\": true"
+            );
+        } else {
+            tracing::info!(configuration_sets = sets, enabled, disabled, "event destinations");
         }
     }
 
@@ -201,7 +232,7 @@ impl Catalog {
                 () = sleep(*interval) => {}
             }
             match self.reload().await {
-                Ok(true) => tracing::info!("definitions reloaded"),
+                Ok(true) => self.log_reload(),
                 // Logged again for as long as the error persists.
                 Err(error) if errors.allow() => log_rejection(&error),
                 Ok(false) | Err(_) => {}

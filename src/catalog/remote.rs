@@ -4,15 +4,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
 
 use super::error::{DocumentError, WriteError};
-use crate::aws::AwsError;
+use crate::aws::{AwsError, S3Clients};
 use crate::definitions::{DOCUMENT_BYTES_MAX, EMPTY_DOCUMENT};
 
 /// An object with a text. Cheap to clone; clones share the known version.
 #[derive(Clone, Debug)]
 pub struct Remote {
-    client: Client,
+    clients: S3Clients,
     bucket: String,
     key: String,
     /// Whether to start with an empty document if there is no object.
@@ -35,9 +36,9 @@ enum ObjectVersion {
 impl Remote {
     /// An object; with `may_be_absent`, it need not exist yet.
     #[must_use]
-    pub fn new(client: Client, bucket: &str, key: &str, may_be_absent: bool) -> Self {
+    pub(crate) fn new(clients: S3Clients, bucket: &str, key: &str, may_be_absent: bool) -> Self {
         let (bucket, key) = (bucket.to_owned(), key.to_owned());
-        Self { client, bucket, key, may_be_absent, seen: Arc::default() }
+        Self { clients, bucket, key, may_be_absent, seen: Arc::default() }
     }
 
     #[must_use]
@@ -50,8 +51,14 @@ impl Remote {
         let seen = self.seen().clone();
         let known =
             if let ObjectVersion::Version(etag) = &seen { Some(etag.clone()) } else { None };
-        let call = self.client.get_object().bucket(&self.bucket).key(&self.key);
-        let answer = match call.set_if_none_match(known).send().await {
+        let client = self.client();
+        let mut sent = self.get(&client, known.clone()).await;
+        if let Err(error) = &sent
+            && let Some(elsewhere) = self.clients.elsewhere(&self.bucket, &client, error)
+        {
+            sent = self.get(&elsewhere, known).await;
+        }
+        let answer = match sent {
             Ok(answer) => answer,
             Err(error) => {
                 return match status(&error) {
@@ -83,7 +90,8 @@ impl Remote {
     /// # Errors
     /// Another client replaced it; or the error of the SDK, after which the outcome may be unknown.
     pub async fn write(&self, text: String) -> Result<(), WriteError> {
-        let call = self.client.put_object().bucket(&self.bucket).key(&self.key);
+        // The read before it has found the region of the bucket.
+        let call = self.client().put_object().bucket(&self.bucket).key(&self.key);
         let call = match self.seen().clone() {
             ObjectVersion::Version(etag) => call.if_match(etag),
             ObjectVersion::Absent => call.if_none_match("*"),
@@ -101,6 +109,20 @@ impl Remote {
             Err(error) if matches!(status(&error), 404 | 409 | 412) => Err(WriteError::Conflict),
             Err(error) => Err(WriteError::Failed(AwsError::of(&error, "s3:PutObject").to_string())),
         }
+    }
+
+    async fn get(
+        &self,
+        client: &Client,
+        known: Option<String>,
+    ) -> Result<GetObjectOutput, SdkError<GetObjectError>> {
+        let call = client.get_object().bucket(&self.bucket).key(&self.key);
+        call.set_if_none_match(known).send().await
+    }
+
+    /// The client for the region of the bucket, as far as it is known.
+    fn client(&self) -> Client {
+        self.clients.of(&self.bucket, None)
     }
 
     fn seen(&self) -> MutexGuard<'_, ObjectVersion> {

@@ -1,9 +1,14 @@
 //! The command line of `postmeter`.
 
+mod monitoring;
+
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use clap::{Parser, Subcommand, ValueEnum};
+
+pub(super) use self::monitoring::{AlarmFormatArg, AlarmsArgs, DashboardArgs, DashboardFormatArg};
 
 use crate::replay::ReplayInput;
 
@@ -31,18 +36,23 @@ pub enum Command {
     Demo(DemoArgs),
     Serve(ServeArgs),
     Count(CountArgs),
+    Plan(PlanArgs),
     Replay(ReplayArgs),
     Explain(ExplainArgs),
     Check(CheckArgs),
     Import(ImportArgs),
     Export(ExportArgs),
+    Dashboard(DashboardArgs),
+    Alarms(AlarmsArgs),
     Healthcheck(HealthcheckArgs),
+    HashPassword(HashPasswordArgs),
 }
 
 /// Show simulated sending become metrics. Needs no file, no AWS account and no network.
 ///
-/// Runs the real engine on loopback, sends it generated SES events, and shows the metrics live. At
-/// the end it compares its counts with what was sent.
+/// Runs the real engine on loopback, sends it generated SES events, and shows the metrics live, also
+/// in the console (a browser), which may change the demo's definitions. At the end it compares its
+/// counts with what was sent.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   postmeter demo --seconds 10 --seed 7")]
@@ -56,6 +66,9 @@ pub struct DemoArgs {
     /// Also write totals as JSON to this file
     #[arg(long, value_name = "FILE")]
     pub summary: Option<PathBuf>,
+    /// Loopback address that serves the console
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", value_parser = parse_loopback)]
+    pub console: SocketAddr,
 }
 
 /// Run the daemon.
@@ -90,9 +103,10 @@ pub struct HealthcheckArgs {
 
 /// Count the events in files or on stdin, offline.
 ///
-/// Reads SES events in any wrapping (SNS, SQS, EventBridge, Firehose), back to back or one per
-/// line, gzip or plain. Prints one line for each series and minute: exactly what the daemon would
-/// publish. Uses all cores. Memory grows with the number of series, not with the input.
+/// Reads SES events in any wrapping (SNS, SQS, EventBridge, Lambda, Firehose, CloudWatch Logs), in
+/// lists, back to back or one per line, gzip or plain. Prints one line for each series and minute:
+/// exactly what the daemon would publish. Uses all cores. Memory grows with the number of series,
+/// not with the input.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   postmeter count --definitions definitions.json events.json.gz
@@ -113,12 +127,59 @@ pub struct CountArgs {
     /// Configuration set of events that do not name one
     #[arg(long, value_name = "SET")]
     pub default_set: Option<String>,
+    /// File with mailbox providers beside the built-in ones, such as config/mailbox-providers.toml
+    #[arg(long, value_name = "FILE")]
+    pub mailbox_providers: Option<PathBuf>,
     /// Time of events without one, such as 2026-11-20T12:00:00Z [default: now]
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub arrival: Option<i64>,
     /// Exit with 1 if a value could not be read
     #[arg(long)]
     pub strict: bool,
+    /// Files to read; stdin if `-` or omitted
+    #[arg(value_name = "INPUT")]
+    pub inputs: Vec<PathBuf>,
+}
+
+/// Show what definitions will make of events, before they are enabled.
+///
+/// Counts events as `count` does, and shows for each CloudWatch destination its series, what they
+/// cost a month, the commonest values of its dimensions, and events that SES would lose because a
+/// value is invalid. Counted figures are exact. Projected ones are for a month of 730 hours: at the
+/// counted rate, and in brackets a low one (hours not seen are like the quietest) and a high one (the
+/// limits on series and values). Distinct values do not grow with the number of events. Values with
+/// an `@` and invalid values are shown by their form, such as `Aa 9`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  postmeter plan --definitions new.json --compare definitions.json events.json.gz
+  postmeter plan --definitions definitions.json --scale 30000000 --daemons 2 sample.json")]
+pub struct PlanArgs {
+    /// Definitions document
+    #[arg(long, value_name = "FILE")]
+    pub definitions: PathBuf,
+    /// Definitions document to compare with, such as the one in force. Reads the inputs twice
+    #[arg(long, value_name = "FILE")]
+    pub compare: Option<PathBuf>,
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: TextFormat,
+    /// Events of a month [default: as many as in the counted hours]
+    #[arg(long, value_name = "EVENTS_A_MONTH", value_parser = clap::value_parser!(u64).range(1..))]
+    pub scale: Option<u64>,
+    /// Number of daemons that publish
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub daemons: u32,
+    /// Custom metrics that the account has already; the first 10,000 are the dearest
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub existing_metrics: u64,
+    /// CloudWatch namespace of destinations that do not name one
+    #[arg(long, default_value = "SES")]
+    pub namespace: String,
+    /// Configuration set of events that do not name one
+    #[arg(long, value_name = "SET")]
+    pub default_set: Option<String>,
+    /// File with mailbox providers beside the built-in ones, such as config/mailbox-providers.toml
+    #[arg(long, value_name = "FILE")]
+    pub mailbox_providers: Option<PathBuf>,
     /// Files to read; stdin if `-` or omitted
     #[arg(value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
@@ -149,8 +210,9 @@ pub enum CountFormat {
 /// holds up to 15 minutes (the stream's buffer), so start one buffer early to include all events.
 ///
 /// Settings are those of the daemon, from the file and from `POSTMETER__SECTION__KEY` variables:
-/// definitions, namespace, role, region, rates. Exit code: 0 on success; 1 if an object could not
-/// be read or the run was interrupted (run the same command again); 2 on wrong usage.
+/// definitions, namespace, role, region, rates. Objects with values that could not be read are
+/// named. Exit code: 0 on success; 1 if an object could not be read or the run was interrupted (run
+/// the same command again), and with --strict if a value could not be read; 2 on wrong usage.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   postmeter replay --config postmeter.toml --dry-run s3://mail-events/events/ --from 2026-11-20
@@ -179,6 +241,9 @@ pub struct ReplayArgs {
     /// Also write totals as JSON to this file
     #[arg(long, value_name = "FILE")]
     pub summary: Option<PathBuf>,
+    /// Exit with 1 if a value in this run's objects could not be read
+    #[arg(long)]
+    pub strict: bool,
     /// Objects read in parallel
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub objects_at_once: u16,
@@ -193,8 +258,8 @@ pub struct ReplayArgs {
 /// Explain for each event what is counted, and why.
 ///
 /// Prints the wrappings, the event type, the configuration set, the verdict of each destination,
-/// each dimension value with its origin, and the datum or the reason why there is none. The output
-/// contains values of your events: take care where you paste it.
+/// each dimension value with its origin, and the datum or the reason why there is none. Of a value
+/// that is not an event, prints the reason. The output contains values of your events: take care where you paste it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   postmeter explain --definitions definitions.json event.json")]
@@ -210,6 +275,9 @@ pub struct ExplainArgs {
     /// Configuration set of events that do not name one
     #[arg(long, value_name = "SET")]
     pub default_set: Option<String>,
+    /// File with mailbox providers beside the built-in ones, such as config/mailbox-providers.toml
+    #[arg(long, value_name = "FILE")]
+    pub mailbox_providers: Option<PathBuf>,
     /// File to read; stdin if `-` or omitted
     #[arg(value_name = "INPUT")]
     pub input: Option<PathBuf>,
@@ -244,18 +312,36 @@ pub struct CheckArgs {
     pub strict: bool,
 }
 
-/// Convert output of the AWS CLI to a definitions document.
+/// Make a definitions document of what you have.
+///
+/// Reads JSON and YAML, several values in a row, from several files:
+///
+/// - output of `aws sesv2 get-configuration-set-event-destinations`, `aws sesv2
+///   get-configuration-set` and `aws ses describe-configuration-set`;
+///
+/// - files for `--cli-input-json` of the commands that create or change these, or the commands
+///   themselves, as `postmeter export --format cli` prints them;
+///
+/// - `CloudFormation` templates with `AWS::SES::ConfigurationSet` and its event destinations;
+///
+/// - output of `terraform show -json`, of a state or a plan;
+///
+/// - definitions documents.
+///
+/// Sets of the same name are joined. Errors and warnings name the place in the input.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
   aws sesv2 get-configuration-set-event-destinations --configuration-set-name prod \\
-    | postmeter import --configuration-set prod > definitions.json")]
+    | postmeter import --configuration-set prod > definitions.json
+  postmeter import template.yaml > definitions.json
+  terraform show -json | postmeter import > definitions.json")]
 pub struct ImportArgs {
-    /// Configuration set that the destinations belong to
+    /// Configuration set of event destinations whose input does not name one
     #[arg(long, value_name = "NAME")]
-    pub configuration_set: String,
-    /// File to read; stdin if `-` or omitted
+    pub configuration_set: Option<String>,
+    /// Files to read; stdin if `-` or omitted
     #[arg(value_name = "INPUT")]
-    pub input: Option<PathBuf>,
+    pub inputs: Vec<PathBuf>,
 }
 
 /// Convert a definitions document to a form that SES accepts.
@@ -287,11 +373,25 @@ pub enum ExportFormatArg {
     Cloudformation,
 }
 
+/// Hash a password for the users of the console.
+///
+/// Reads the password from the terminal, without showing it, or one line of stdin. Prints the hash
+/// (Argon2id) for `console.users` in the configuration.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  postmeter hash-password < password.txt")]
+pub struct HashPasswordArgs {}
+
 /// A day means its first moment.
 fn parse_time_or_day(text: &str) -> Result<i64, String> {
     let day = || crate::ses::time::parse_ms(format!("{text}T00:00:00Z").as_bytes());
     parse_time(text)
         .or_else(|fault| day().ok_or_else(|| format!("{fault}, nor a day such as 2026-11-20")))
+}
+
+fn parse_loopback(text: &str) -> Result<SocketAddr, String> {
+    let address = text.parse::<SocketAddr>().ok().filter(|address| address.ip().is_loopback());
+    address.ok_or_else(|| "not a loopback address such as 127.0.0.1:8129".to_owned())
 }
 
 fn parse_time(text: &str) -> Result<i64, String> {

@@ -10,6 +10,7 @@ use crate::app::check_tls;
 use crate::config::{self, Config, DefinitionsSource};
 use crate::definitions;
 use crate::finding::Finding;
+use crate::mailbox_providers;
 
 /// Runs the command.
 ///
@@ -50,7 +51,11 @@ fn check_config(path: &Path, findings: &mut Vec<Finding>) -> bool {
     if let Err(error) = &tls {
         warn_user(&error.to_string());
     }
-    tls.is_ok() & check_definitions_of(config, findings)
+    let providers = mailbox_providers::load(config.mailbox_providers.as_deref());
+    if let Err(error) = &providers {
+        warn_user(error);
+    }
+    tls.is_ok() & providers.is_ok() & check_definitions_of(config, findings)
 }
 
 /// Returns false if they could not be read.

@@ -1,19 +1,18 @@
 //! `postmeter count`: counts events in files, without a daemon.
 
-use std::io::{BufWriter, IsTerminal, Read, Write};
-use std::path::PathBuf;
+use std::io::{BufWriter, IsTerminal, Write};
 
 use comfy_table::{CellAlignment, Table, presets};
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::{CountArgs, CountFormat};
+use super::counted_inputs::CountedInputs;
 use super::input;
 use super::output::warn_user;
 use super::{Exit, Summary};
-use crate::aggregate::{Line, sorted_lines};
+use crate::aggregate::{Line, MetricValue, sorted_lines};
 use crate::clock::Clock;
-use crate::pipeline::Times;
-use crate::pipeline::bulk::{Bulk, TextSource};
+use crate::pipeline::bulk::Bulk;
+use crate::pipeline::{Tally, Times};
 use crate::rules::Layouts;
 
 /// Runs the command.
@@ -23,69 +22,36 @@ use crate::rules::Layouts;
 pub(super) fn run(args: &CountArgs) -> anyhow::Result<Exit> {
     let layouts = Layouts::default();
     let default_set = args.default_set.as_deref();
-    let rules = input::rules(&args.definitions, &args.namespace, default_set, &layouts);
+    let rules = input::rules(&args.definitions, &args.namespace, default_set, &layouts)
+        .and_then(|rules| input::with_providers(rules, args.mailbox_providers.as_deref()));
     let Some(rules) = rules else { return Ok(Exit::Usage) };
     let arrival_ms = args.arrival.unwrap_or_else(|| Clock::System.now_ms());
     let times = Times { arrival_ms, use_arrival: false };
-    let stdin = [PathBuf::from("-")];
-    let inputs = if args.inputs.is_empty() { &stdin[..] } else { &args.inputs };
-    let mut exit = Exit::Done;
-    let mut first_malformed = None;
-    let progress = progress_bar(inputs);
-    let open = |number: usize| Ok(TextSource::new(progress.wrap_read(input_of(inputs, number)?))?);
-    let batch = Bulk::new(rules, times).read(inputs.len(), &open, |number, finished| {
-        let path = &inputs[number];
-        if let Err(error) = finished.result {
-            progress.suspend(|| warn_user(&format!("{error:#} ({})", path.display())));
-            exit = Exit::Failed;
-        }
-        if first_malformed.is_none() {
-            first_malformed = finished.first_malformed.map(|at| (at, path));
-        }
-    });
-    progress.finish_and_clear();
-
+    let CountedInputs { batch, not_counted, mut exit } =
+        CountedInputs::read(&args.inputs, &Bulk::new(rules, times));
     let lines = sorted_lines(batch.delta.iter(), &layouts);
     // Write the summary first, because the reader of the lines may close the pipe early.
-    let summary = Summary::new(&batch.tally, &lines);
+    let mut summary = Summary::new(&batch.tally, &lines);
+    if batch.rules().makes_several_values() {
+        summary = summary.with_values(&batch.tally);
+    }
+    if batch.rules().limits_values() {
+        summary = summary.with_limited(&batch.tally);
+    }
     if let Some(path) = &args.summary {
         summary.write(path)?;
     }
     print(&lines, args.format)?;
-    if let Some((at, path)) = first_malformed {
-        let (malformed, path) = (summary.malformed, path.display());
-        warn_user(&format!(
-            "{malformed} values could not be read (malformed); the first is at byte {at} of the \
-             text in {path}"
-        ));
-        if args.strict {
-            exit = Exit::Failed;
-        }
+    if batch.tally == Tally::default() && exit == Exit::Done {
+        warn_user(input::NO_VALUES);
+    }
+    for sentence in not_counted.sentences(&batch.tally) {
+        warn_user(&sentence);
+    }
+    if args.strict && batch.tally.malformed > 0 {
+        exit = Exit::Failed;
     }
     Ok(exit)
-}
-
-/// An input, by its position on the command line.
-fn input_of(inputs: &[PathBuf], number: usize) -> anyhow::Result<Box<dyn Read + Send>> {
-    let path = &inputs[number];
-    // There is only one stdin; the first `-` reads all of it.
-    if input::is_stdin(path) && inputs[..number].contains(path) {
-        return Ok(Box::new(std::io::empty()));
-    }
-    input::open(path)
-}
-
-fn progress_bar(inputs: &[PathBuf]) -> ProgressBar {
-    let size = |path: &PathBuf| std::fs::metadata(path).ok().map(|metadata| metadata.len());
-    let known = !inputs.iter().any(|path| input::is_stdin(path));
-    let total: u64 = inputs.iter().filter_map(size).sum();
-    let bar = if known { ProgressBar::new(total) } else { ProgressBar::no_length() };
-    let template = if known {
-        "{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}"
-    } else {
-        "{spinner} {bytes} {bytes_per_sec}"
-    };
-    ProgressStyle::with_template(template).map_or(bar.clone(), |style| bar.with_style(style))
 }
 
 /// Prints lines to stdout. Without a format: a table on a terminal, else JSON.
@@ -103,11 +69,17 @@ pub(super) fn print(lines: &[Line], format: Option<CountFormat>) -> anyhow::Resu
             }
         }
         CountFormat::Csv => {
-            writeln!(out, "namespace,metric,timestamp,count,dimensions")?;
-            for Line { series, count } in lines {
-                let (namespace, metric) = (&series.namespace, series.metric);
-                let dimensions = dimensions(series, ";");
-                writeln!(out, "{namespace},{metric},{},{count},{dimensions}", series.minute)?;
+            writeln!(out, "namespace,metric,timestamp,count,dimensions,value,unit")?;
+            for Line { series, values, count } in lines {
+                let (namespace, metric, minute) = (&series.namespace, series.metric, series.minute);
+                let (dimensions, unit) = (dimensions(series, ";"), series.unit);
+                let one = [(MetricValue(1.0), *count)];
+                for (value, count) in if values.is_empty() { &one[..] } else { values } {
+                    writeln!(
+                        out,
+                        "{namespace},{metric},{minute},{count},{dimensions},{value},{unit}"
+                    )?;
+                }
             }
         }
         CountFormat::Table => writeln!(out, "{}", table(lines))?,
@@ -120,18 +92,27 @@ pub(super) fn print(lines: &[Line], format: Option<CountFormat>) -> anyhow::Resu
 pub(super) fn table(lines: &[Line]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(["namespace", "metric", "dimensions", "minute", "count"]);
-    for Line { series, count } in lines {
-        table.add_row([
+    // A count has no other average than 1.
+    let has_averages = lines.iter().any(|line| !line.values.is_empty());
+    let header = ["namespace", "metric", "dimensions", "minute", "count", "average"];
+    let columns = header.len() - usize::from(!has_averages);
+    table.set_header(&header[..columns]);
+    for line in lines {
+        let Line { series, count, .. } = line;
+        let row = [
             series.namespace.to_string(),
             series.metric.to_owned(),
             dimensions(series, " "),
             series.minute.to_string(),
             count.to_string(),
-        ]);
+            line.average().map_or(String::new(), |average| format!("{average:.4}")),
+        ];
+        table.add_row(&row[..columns]);
     }
-    if let Some(column) = table.column_mut(4) {
-        column.set_cell_alignment(CellAlignment::Right);
+    for at in 4..columns {
+        if let Some(column) = table.column_mut(at) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
     }
     table
 }

@@ -10,6 +10,7 @@ use anyhow::Context;
 use super::output::{print_findings, warn_user};
 use crate::definitions::{self, Definitions, namespace_fault};
 use crate::finding::Finding;
+use crate::mailbox_providers;
 use crate::pipeline::bulk::TextSource;
 use crate::rules::{Layouts, RuleSet};
 use crate::ses::{self, Interest, Visitor};
@@ -18,6 +19,15 @@ use crate::ses::{self, Interest, Visitor};
 #[must_use]
 pub(super) fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
+}
+
+/// What a command says of an input that holds nothing.
+pub(super) const NO_VALUES: &str = "the input is empty: it has no events and no other values";
+
+/// The name of an input in messages.
+#[must_use]
+pub(super) fn name(path: &Path) -> String {
+    if is_stdin(path) { "stdin".to_owned() } else { path.display().to_string() }
 }
 
 /// Opens a file, or stdin for `-`.
@@ -30,7 +40,7 @@ pub(super) fn open(path: &Path) -> anyhow::Result<Box<dyn Read + Send>> {
     }
     let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     let is_folder = file.metadata().is_ok_and(|metadata| metadata.is_dir());
-    anyhow::ensure!(!is_folder, "cannot read {}: it is a directory", path.display());
+    anyhow::ensure!(!is_folder, "cannot read {}: it is a directory; pass files", path.display());
     Ok(Box::new(file))
 }
 
@@ -43,8 +53,8 @@ pub(super) fn read_events(
     interest: &Interest,
     visitor: &mut impl Visitor,
 ) -> std::io::Result<()> {
-    let TextSource { bytes, gzip } = TextSource::new(input)?;
-    ses::Reader::new(bytes).read(gzip, interest, visitor)
+    let TextSource { bytes, gzips } = TextSource::new(input)?;
+    ses::Reader::new(bytes).read(gzips, interest, visitor)
 }
 
 /// Compiles the definitions of a command; prints errors. `None`: wrong usage or invalid
@@ -55,13 +65,21 @@ pub(super) fn rules(
     namespace: &str,
     default_set: Option<&str>,
     layouts: &Layouts,
-) -> Option<Arc<RuleSet>> {
+) -> Option<RuleSet> {
     if let Some((what, fix)) = namespace_fault(namespace) {
         warn_user(&format!("--namespace: {what}; {fix}"));
         return None;
     }
     let definitions = read_definitions(definitions)?;
-    Some(Arc::new(RuleSet::new(&definitions, namespace, default_set, layouts)))
+    Some(RuleSet::new(&definitions, namespace, default_set, layouts))
+}
+
+/// Rules that also know the mailbox providers of a file; prints errors of it. `None`: it cannot be
+/// read or is invalid.
+#[must_use]
+pub(super) fn with_providers(rules: RuleSet, file: Option<&Path>) -> Option<Arc<RuleSet>> {
+    let providers = mailbox_providers::load(file).map_err(|why| warn_user(&why)).ok()?;
+    Some(Arc::new(rules.with_mailbox_providers(providers)))
 }
 
 /// Reads a definitions document for a command; prints its errors, and an error if it cannot be

@@ -6,6 +6,7 @@
 
 use std::future::pending;
 use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use anyhow::Context;
 use tokio::runtime::{Builder, Runtime};
@@ -15,9 +16,12 @@ use super::args::ServeArgs;
 use super::output::{print_findings, warn_user};
 use super::watchdog::Watchdog;
 use super::{Exit, settings};
-use crate::app::{App, Drained, Environment, StartError};
+use crate::app::{App, ConsoleEntry, Drained, Environment, StartError};
 use crate::config::{Acknowledge, Config};
 use crate::telemetry::init_logs;
+
+/// Where the console is if nothing is configured.
+const CONSOLE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8129);
 
 /// Runs the command, until SIGTERM or SIGINT, or until a part of the daemon fails.
 ///
@@ -28,9 +32,10 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Usage);
     };
     let from_nothing = loaded.from_nothing;
-    let Some(config) = loaded.config else { return Ok(Exit::Usage) };
+    let Some(mut config) = loaded.config else { return Ok(Exit::Usage) };
     init_logs(&config.telemetry.log, config.telemetry.log_format);
     if from_nothing {
+        config.console.listen = Some(CONSOLE);
         tracing::info!(
             "no configuration found; using example definitions and publishing only to memory"
         );
@@ -48,7 +53,7 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
 fn serve(config: Config, work: &Runtime, control: &Runtime) -> anyhow::Result<Exit> {
     let grace = config.shutdown.grace;
     let is_journaled = config.has(Acknowledge::Journaled);
-    let app = match work.block_on(App::bind(config, Environment::default())) {
+    let app = match work.block_on(App::bind(config, Environment::of_process())) {
         Ok(app) => app,
         Err(error) => return Ok(refuse_start(&error)),
     };
@@ -63,9 +68,14 @@ fn serve(config: Config, work: &Runtime, control: &Runtime) -> anyhow::Result<Ex
         let (http, admin) = (app.http_address()?, app.admin_address()?);
         let ses_api = app.ses_api_address()?.map(tracing::field::display);
         tracing::info!(%http, %admin, ses_api, version = env!("CARGO_PKG_VERSION"), "serving");
+        let console = app.console_entry()?;
+        log_console(console.as_ref());
+        app.catalog().log_destinations();
         let (catalog, tls, supervisor) = (app.catalog(), app.tls(), app.supervisor());
         let reloading = async {
             while hangup.recv().await.is_some() {
+                // A link with a one-time token works once.
+                log_console(console.as_ref());
                 let (catalog, tls) = (catalog.clone(), tls.clone());
                 work.spawn(async move {
                     if let Some(tls) = &tls {
@@ -102,6 +112,12 @@ fn serve(config: Config, work: &Runtime, control: &Runtime) -> anyhow::Result<Ex
         return Ok(Exit::Failed);
     }
     Ok(if has_failed { Exit::Failed } else { Exit::Done })
+}
+
+fn log_console(console: Option<&ConsoleEntry>) {
+    if let Some(console) = console {
+        tracing::info!(url = console.url(), "console");
+    }
 }
 
 /// Logs why the daemon does not start.

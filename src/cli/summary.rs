@@ -7,10 +7,11 @@ use anyhow::Context;
 use serde::Serialize;
 
 use crate::aggregate::Line;
-use crate::pipeline::Tally;
+use crate::pipeline::{Tally, ValueFold, ValueTally};
+use crate::rules::NoValue;
 
 /// Totals. Two identities hold: `events = matched + unmatched + unrouted`, and
-/// `destination_matches = counts +` the sum of `dropped`.
+/// `destination_matches = counts +` the sum of `dropped`. With `values`, the same holds for them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Summary {
     pub events: u64,
@@ -24,13 +25,32 @@ pub(crate) struct Summary {
     pub notice: u64,
     pub no_timestamp: u64,
     pub destination_matches: u64,
-    /// Sum of all `Counts`.
+    /// Matches that are counted in at least one series.
     pub counts: u64,
     /// Distinct metrics.
     pub series: u64,
     /// Lines: pairs of series and minute.
     pub datums: u64,
     pub dropped: BTreeMap<&'static str, u64>,
+    /// Only if a destination has `DimensionSets` or `Measures`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub values: Option<ValuesSummary>,
+    /// What became of values of dimensions in `ValueLimits`, if there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limited: Option<BTreeMap<&'static str, u64>>,
+}
+
+/// What became of the values that events make: one for each series and measure of a destination.
+/// `matches = counts +` the sums of `dropped` and `no_value`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct ValuesSummary {
+    pub matches: u64,
+    /// Sum of all `Counts`.
+    pub counts: u64,
+    pub dropped: BTreeMap<&'static str, u64>,
+    /// Only of measures other than counts.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub no_value: BTreeMap<&'static str, u64>,
 }
 
 // === impl Summary ===
@@ -56,11 +76,30 @@ impl Summary {
             notice: tally.notice,
             no_timestamp: tally.no_timestamp,
             destination_matches: tally.destination_matches,
-            counts: lines.iter().map(|line| line.count).sum(),
+            counts: tally.counts,
             series: lines.chunk_by(same_series).count() as u64,
             datums: lines.len() as u64,
             dropped: BTreeMap::from([("invalid_value", tally.invalid_value)]),
+            values: None,
+            limited: None,
         }
+    }
+
+    /// Adds what became of the values.
+    #[must_use]
+    pub(crate) fn with_values(self, tally: &Tally) -> Self {
+        let ValueTally { matches, counts, invalid_value, no_value, .. } = tally.values;
+        let dropped = BTreeMap::from([("invalid_value", invalid_value)]);
+        let no_value = NoValue::ALL.into_iter().map(NoValue::name).zip(no_value);
+        let no_value = no_value.filter(|(_, count)| *count > 0).collect();
+        Self { values: Some(ValuesSummary { matches, counts, dropped, no_value }), ..self }
+    }
+
+    /// Adds what became of values of limited dimensions.
+    #[must_use]
+    pub(crate) fn with_limited(self, tally: &Tally) -> Self {
+        let limited = ValueFold::ALL.into_iter().map(ValueFold::name).zip(tally.limited);
+        Self { limited: Some(limited.collect()), ..self }
     }
 
     /// Writes the totals as one line of JSON.

@@ -2,8 +2,8 @@
 
 use super::section::{ConfigKey, ConfigSection, SectionTable};
 use super::{
-    CloudWatchConfig, Config, DeadLettersConfig, DedupeConfig, FirehoseConfig, JournalConfig,
-    LimitsConfig, ListenConfig, SesApiConfig, ShutdownConfig, SnsConfig, SqsConfig,
+    CloudWatchConfig, Config, ConsoleConfig, DeadLettersConfig, DedupeConfig, FirehoseConfig,
+    JournalConfig, LimitsConfig, ListenConfig, SesApiConfig, ShutdownConfig, SnsConfig, SqsConfig,
     TelemetryConfig,
 };
 
@@ -25,6 +25,7 @@ pub(super) const SECTIONS: &[SectionTable] = &[
     ShutdownConfig::TABLE,
     TelemetryConfig::TABLE,
     SesApiConfig::TABLE,
+    ConsoleConfig::TABLE,
 ];
 
 /// All keys, in the order of the shipped file.

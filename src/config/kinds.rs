@@ -8,9 +8,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::text::{self, Fault, quoted};
-use super::value::{GivenEntry, GivenValue, KeyReader};
+use super::value::{GivenValue, KeyReader};
 use super::words::Words;
 use crate::finding::Severity;
+
+/// Stands for a secret.
+const REDACTED: &str = "[redacted]";
 
 /// How the value of a key is described, read and printed.
 pub(super) trait KeyKind<T> {
@@ -28,6 +31,11 @@ pub(super) trait KeyKind<T> {
 
     /// The value as written in TOML.
     fn write(&self, value: &T) -> String;
+
+    /// Like [`KeyKind::write`], without secrets.
+    fn show(&self, value: &T) -> String {
+        self.write(value)
+    }
 }
 
 pub(super) struct NumberKind {
@@ -57,12 +65,11 @@ pub(super) struct TextKind<T> {
     fix: &'static str,
     /// Whether it is written without quotes, as a number.
     is_bare: bool,
+    is_secret: bool,
 }
 
 /// An empty text is `None`.
 pub(super) struct OptionalKind<K>(K);
-
-pub(super) struct ListKind<K>(K);
 
 /// A whole number within these bounds.
 pub(super) const fn number(least: u32, most: u32) -> NumberKind {
@@ -104,16 +111,21 @@ pub(super) const fn text<T>(
     print: fn(&T) -> String,
 ) -> TextKind<T> {
     let (expected, fix) = ("a string", "put it in quotes");
-    TextKind { is, example, parse, print, warn: |_| None, expected, fix, is_bare: false }
+    TextKind {
+        is,
+        example,
+        parse,
+        print,
+        warn: |_| None,
+        expected,
+        fix,
+        is_bare: false,
+        is_secret: false,
+    }
 }
 
 pub(super) const fn optional<K>(kind: K) -> OptionalKind<K> {
     OptionalKind(kind)
-}
-
-/// A list of values of this kind, each with its own findings.
-pub(super) const fn list<K>(item: K) -> ListKind<K> {
-    ListKind(item)
 }
 
 // === impl NumberKind ===
@@ -266,6 +278,11 @@ impl<T> TextKind<T> {
     pub(super) const fn bare(self, fix: &'static str) -> Self {
         Self { is_bare: true, fix, ..self }
     }
+
+    /// Never shown.
+    pub(super) const fn secret(self) -> Self {
+        Self { is_secret: true, ..self }
+    }
 }
 
 impl<T> KeyKind<T> for TextKind<T> {
@@ -293,6 +310,10 @@ impl<T> KeyKind<T> for TextKind<T> {
         let text = (self.print)(value);
         if self.is_bare { text } else { text::toml_string(&text) }
     }
+
+    fn show(&self, value: &T) -> String {
+        if self.is_secret { REDACTED.to_owned() } else { self.write(value) }
+    }
 }
 
 // === impl OptionalKind ===
@@ -316,57 +337,8 @@ impl<T, K: KeyKind<T>> KeyKind<Option<T>> for OptionalKind<K> {
     fn write(&self, value: &Option<T>) -> String {
         value.as_ref().map_or_else(|| "\"\"".to_owned(), |value| self.0.write(value))
     }
-}
 
-// === impl ListKind ===
-
-impl<T, K: KeyKind<T>> KeyKind<Vec<T>> for ListKind<K> {
-    const IS_LIST: bool = true;
-
-    fn describe(&self) -> String {
-        format!("list of {}", self.0.describe())
-    }
-
-    fn examples(&self) -> Vec<String> {
-        self.0.examples()
-    }
-
-    /// The valid items; each invalid one has a finding of its own.
-    fn read(&self, mut reader: KeyReader<'_>) -> Option<Vec<T>> {
-        let parts: Vec<GivenEntry>;
-        let items = match reader.value {
-            // In containers, an empty variable commonly means "none".
-            GivenValue::Environment(text) if text.trim().is_empty() => &[][..],
-            GivenValue::Environment(text) => {
-                let part = |text: &str| GivenEntry {
-                    raw: GivenValue::Environment(text.trim().to_owned()),
-                    place: reader.place.clone(),
-                };
-                parts = text.split(',').map(part).collect();
-                &parts
-            }
-            GivenValue::List(items) => items,
-            other => {
-                let example = self.0.examples().swap_remove(0);
-                let fix = format!("write `[{}]`", text::toml_string(&example));
-                reader.add(Severity::Error, other.is_not("a list of strings", &fix));
-                return None;
-            }
-        };
-        let mut values = Vec::new();
-        for (index, item) in items.iter().enumerate() {
-            values.extend(self.0.read(KeyReader {
-                value: &item.raw,
-                place: &item.place,
-                path: format!("{}[{index}]", reader.path),
-                findings: reader.findings,
-            }));
-        }
-        Some(values)
-    }
-
-    fn write(&self, values: &Vec<T>) -> String {
-        let items: Vec<String> = values.iter().map(|value| self.0.write(value)).collect();
-        format!("[{}]", items.join(", "))
+    fn show(&self, value: &Option<T>) -> String {
+        value.as_ref().map_or_else(|| "\"\"".to_owned(), |value| self.0.show(value))
     }
 }

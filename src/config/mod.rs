@@ -12,12 +12,14 @@ mod acknowledge;
 mod given;
 mod keys;
 mod kinds;
+mod list_kind;
 mod load;
 mod nearest;
 mod reference;
 mod rules;
 mod section;
 mod sections;
+mod shown;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -31,10 +33,12 @@ pub(crate) use load::Loaded;
 pub use load::load;
 pub use reference::{example_file, markdown_table};
 pub use sections::{
-    Ambiguous, ApiAuth, ApiKey, Config, DefinitionsSource, Publish, SignatureVersion, SqsConfig,
-    TimestampSource, TopicArn, Unread,
+    Ambiguous, ApiAuth, ApiKey, Config, ConsoleRole, ConsoleUser, DefinitionsSource, Publish,
+    SignatureVersion, SqsConfig, TimestampSource, TopicArn, Unread,
 };
 pub(crate) use sections::{
-    BucketOwner, CloudWatchConfig, DeadLettersConfig, DedupeConfig, FirehoseConfig, JournalConfig,
-    LimitsConfig, ListenConfig, SesApiConfig, ShutdownConfig, SnsConfig, TelemetryConfig,
+    BucketOwner, CloudWatchConfig, ConsoleConfig, DeadLettersConfig, DedupeConfig, FirehoseConfig,
+    JournalConfig, LimitsConfig, ListenConfig, SesApiConfig, ShutdownConfig, SnsConfig,
+    TelemetryConfig,
 };
+pub(crate) use shown::{ShownSetting, shown};

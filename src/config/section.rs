@@ -53,6 +53,9 @@ pub(super) trait KeyField {
     /// Stores a given value in a configuration, unless it is invalid.
     fn read(&self, reader: KeyReader<'_>, config: &mut Config);
 
+    /// The value in a configuration as written in TOML, without secrets.
+    fn show(&self, config: &mut Config) -> String;
+
     /// The value in a configuration as written in TOML. Only tests need it: it may be a secret.
     #[cfg(test)]
     fn write(&self, config: &mut Config) -> String;
@@ -180,6 +183,10 @@ impl<S: ConfigSection, T, K: KeyKind<T>> KeyField for TypedField<S, T, K> {
         if let (Some(value), Some(section)) = (self.kind.read(reader), S::within(config)) {
             *(self.get)(section) = value;
         }
+    }
+
+    fn show(&self, config: &mut Config) -> String {
+        S::within(config).map_or_else(String::new, |section| self.kind.show((self.get)(section)))
     }
 
     #[cfg(test)]

@@ -19,6 +19,9 @@ use crate::finding::{Finding, Place, Severity};
 /// Section numbers in variables are below this.
 const REPEATED_MAX: usize = 100;
 
+/// How many lines with broken syntax are reported: a file of another format has many.
+const BROKEN_LINES_MAX: usize = 20;
+
 /// Values by path of the key.
 pub(super) type Entries = BTreeMap<&'static str, GivenEntry>;
 
@@ -73,12 +76,19 @@ impl GivenSource {
     }
 
     fn read_file(&mut self, name: &str, text: &str) {
+        if text.trim_start().starts_with('{') {
+            let fix = "pass a TOML file; definitions go into a file that its key `definitions` \
+                       names, and `check --definitions` checks it";
+            self.error(Place::in_text(name, text, 0), "", "this is JSON, not TOML".to_owned(), fix);
+            self.whole = false;
+            return;
+        }
         let (table, faults) = DeTable::parse_recoverable(text);
         let mut broken = BTreeSet::new();
         for fault in &faults {
             let place = Place::in_text(name, text, fault.span().map_or(0, |span| span.start));
             // One typo can cause several errors on its line; the first is the most useful.
-            if broken.insert(line(&place)) {
+            if broken.insert(line(&place)) && broken.len() <= BROKEN_LINES_MAX {
                 let what = fault.message().trim_end_matches(", expected nothing").to_owned();
                 self.error(
                     place,

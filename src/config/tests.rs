@@ -283,6 +283,17 @@ fn broken_syntax_is_found_on_every_line_and_reading_goes_on_behind_it() {
 }
 
 #[test]
+fn file_of_another_format_has_few_findings() {
+    let definitions = load_text("{\n  \"ConfigurationSets\": []\n}\n");
+    let findings = lines(&definitions);
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    assert!(findings[0].starts_with("c.toml:1:1: this is JSON, not TOML"), "{findings:#?}");
+    assert!(definitions.config.is_none());
+    let yaml = "- http: 1\n".repeat(1000);
+    assert!(lines(&load_text(&yaml)).len() <= 20);
+}
+
+#[test]
 fn a_name_behind_a_broken_line_may_be_a_misread_value() {
     for text in [
         "[firehose]\naccess_keys =\n[\"SECRET\"]\n",
@@ -891,6 +902,25 @@ fn journal_needs_a_directory_and_a_source_that_uses_it() {
          existing journal are not published; set firehose.acknowledge to \"journaled\", or leave \
          journal.directory empty",
     );
+    let queue = "[[sqs]]\nqueue_url = \"https://sqs.eu-west-1.amazonaws.com/111122223333/a\"\n";
+    let journal = "[journal]\ndirectory = \"here\"\n";
+    let journaled = "acknowledge = \"journaled\"\n";
+    assert_finding(
+        &format!("[firehose]\n{journaled}{journal}{queue}acknowledge = \"published\""),
+        "8:15: warning: sqs.acknowledge: the journal has only the counts of \"journaled\" sources, not \
+         those of sqs.acknowledge = \"published\": after a crash they come again from their sender, \
+         and those in calls on their way may be counted twice, which no counter shows; choose \
+         \"journaled\" there too, or keep the combination if that is what you want",
+    );
+    assert_finding(
+        &format!("{journal}[firehose]\naccess_keys = [\"{}\"]\n{queue}{journaled}", "k".repeat(32)),
+        "3:13: warning: journal.directory: the journal has only the counts of \"journaled\" sources, \
+         not those of firehose.acknowledge = \"merged\": a crash loses those that are not published; \
+         choose \"journaled\" there too, or keep the combination if that is what you want",
+    );
+    // Nothing outside reaches the Firehose endpoint.
+    let loaded = load_text(&format!("{BASE}{journal}{queue}{journaled}"));
+    assert_eq!(lines(&loaded), [""; 0]);
 }
 
 // === all at once ===

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::definitions::namespace_fault;
 use crate::printable::printable;
 
-/// What is wrong, and how to fix it.
+/// The fault, and how to fix it.
 pub(super) type Fault = (String, String);
 
 pub(super) const ADDRESS_FIX: &str = "write an IP address and a port, such as \"127.0.0.1:8127\"";

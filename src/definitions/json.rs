@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::measure::Measure;
 use super::model::{
-    ConfigurationSet, Definitions, Destination, Dimension, EventDestination, OnInvalidValue,
-    ValueSource,
+    CloudWatchDestination, ConfigurationSet, Definitions, Destination, DestinationExtensions,
+    Dimension, EventDestination, EventDimension, OnInvalidValue, ValueSource,
 };
 use super::target::TargetKind;
 use super::validate::DOCUMENT_VERSION;
@@ -65,6 +66,16 @@ enum DestinationKind<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         on_invalid_value: Option<&'static str>,
         dimension_configurations: Vec<DimensionJson<'a>>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        event_dimensions: Vec<EventDimensionJson<'a>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        dimension_sets: Option<&'a [Vec<String>]>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        measures: Option<Vec<&'static str>>,
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        value_limits: &'a BTreeMap<String, u32>,
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        keep_values: &'a BTreeMap<String, Vec<String>>,
     },
     #[serde(rename = "KinesisFirehoseDestination")]
     Firehose {
@@ -89,6 +100,32 @@ struct DimensionJson<'a> {
     dimension_name: &'a str,
     dimension_value_source: &'static str,
     default_dimension_value: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct EventDimensionJson<'a> {
+    field: &'static str,
+    dimension_name: &'a str,
+    default_dimension_value: &'a str,
+}
+
+/// The extensions of a destination.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct DestinationExtensionsJson<'a> {
+    namespace: Option<&'a str>,
+    on_invalid_value: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    event_dimensions: Vec<EventDimensionJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dimension_sets: Option<&'a [Vec<String>]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    measures: Option<Vec<&'static str>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    value_limits: &'a BTreeMap<String, u32>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    keep_values: &'a BTreeMap<String, Vec<String>>,
 }
 
 /// The text of a document that does not exist yet.
@@ -140,18 +177,26 @@ impl<'a> EventDestinationJson<'a> {
 // === impl DestinationKind ===
 
 impl<'a> DestinationKind<'a> {
+    fn of_cloudwatch(cloudwatch: &'a CloudWatchDestination, extensions: Extensions) -> Self {
+        const NONE: &DestinationExtensions = &DestinationExtensions::NONE;
+        let own = if extensions == Extensions::Shown { &cloudwatch.extensions } else { NONE };
+        let on_invalid_value = own.on_invalid_value;
+        let is_own = on_invalid_value != OnInvalidValue::default();
+        Self::CloudWatch {
+            namespace: own.namespace.as_deref(),
+            on_invalid_value: is_own.then(|| on_invalid_value.api_name()),
+            dimension_configurations: cloudwatch.dimensions.iter().map(dimension).collect(),
+            event_dimensions: own.event_dimensions.iter().map(event_dimension).collect(),
+            dimension_sets: own.dimension_sets.as_deref(),
+            measures: own.measures.as_deref().map(measure_names),
+            value_limits: &own.value_limits,
+            keep_values: &own.keep_values,
+        }
+    }
+
     fn new(destination: &'a Destination, extensions: Extensions) -> Self {
         match destination {
-            Destination::CloudWatch(cloudwatch) => {
-                let shown = extensions == Extensions::Shown;
-                let on_invalid_value = cloudwatch.on_invalid_value;
-                let is_own = shown && on_invalid_value != OnInvalidValue::default();
-                Self::CloudWatch {
-                    namespace: cloudwatch.namespace.as_deref().filter(|_| shown),
-                    on_invalid_value: is_own.then(|| on_invalid_value.api_name()),
-                    dimension_configurations: cloudwatch.dimensions.iter().map(dimension).collect(),
-                }
-            }
+            Destination::CloudWatch(cloudwatch) => Self::of_cloudwatch(cloudwatch, extensions),
             Destination::Forward(target) => {
                 let arn = target.arn.as_str();
                 match target.kind {
@@ -175,6 +220,35 @@ fn dimension(dimension: &Dimension) -> DimensionJson<'_> {
         dimension_name: &dimension.name,
         dimension_value_source: dimension.source.api_name(),
         default_dimension_value: &dimension.default,
+    }
+}
+
+fn event_dimension(dimension: &EventDimension) -> EventDimensionJson<'_> {
+    EventDimensionJson {
+        field: dimension.field.name(),
+        dimension_name: &dimension.name,
+        default_dimension_value: &dimension.default,
+    }
+}
+
+fn measure_names(measures: &[Measure]) -> Vec<&'static str> {
+    measures.iter().map(|measure| measure.name()).collect()
+}
+
+// === impl DestinationExtensionsJson ===
+
+impl<'a> DestinationExtensionsJson<'a> {
+    #[must_use]
+    pub(crate) fn new(extensions: &'a DestinationExtensions) -> Self {
+        Self {
+            namespace: extensions.namespace.as_deref(),
+            on_invalid_value: extensions.on_invalid_value.api_name(),
+            event_dimensions: extensions.event_dimensions.iter().map(event_dimension).collect(),
+            dimension_sets: extensions.dimension_sets.as_deref(),
+            measures: extensions.measures.as_deref().map(measure_names),
+            value_limits: &extensions.value_limits,
+            keep_values: &extensions.keep_values,
+        }
     }
 }
 
@@ -231,10 +305,18 @@ mod tests {
          "VdmOptions": {"DashboardOptions": {"EngagementMetrics": "ENABLED"}},
          "Tags": [{"Key": "team", "Value": ""}],
          "EventDestinations": [
-            {"Name": "counts", "Enabled": true, "MatchingEventTypes": ["SEND", "RENDERING_FAILURE"],
+            {"Name": "counts", "Enabled": true,
+             "MatchingEventTypes": ["DELIVERY", "BOUNCE", "RENDERING_FAILURE"],
              "CloudWatchDestination": {"Namespace": "Own", "OnInvalidValue": "SANITIZE",
                 "DimensionConfigurations": [{"DimensionName": "ses:from-domain",
-                    "DimensionValueSource": "MESSAGE_TAG", "DefaultDimensionValue": "none"}]}},
+                    "DimensionValueSource": "MESSAGE_TAG", "DefaultDimensionValue": "none"}],
+                "EventDimensions": [{"Field": "mailbox_provider", "DimensionName": "provider",
+                    "DefaultDimensionValue": "none"},
+                    {"Field": "account", "DefaultDimensionValue": "none"}],
+                "DimensionSets": [["provider"], ["ses:from-domain", "account"], []],
+                "Measures": ["COUNT", "HARD_BOUNCE_RATE"],
+                "ValueLimits": {"ses:from-domain": 20, "provider": 0},
+                "KeepValues": {"provider": ["gmail", "microsoft"]}}},
             {"Name": "stream", "Enabled": true, "MatchingEventTypes": ["OPEN"],
              "KinesisFirehoseDestination": {"IamRoleArn": "arn:aws:iam::111122223333:role/r",
                 "DeliveryStreamArn": "arn:aws:firehose:eu-west-1:111122223333:deliverystream/s"}},
@@ -270,6 +352,14 @@ mod tests {
         let shown = EventDestinationJson::new(destination, Extensions::Shown);
         let shown = serde_json::to_value(shown).unwrap();
         assert_eq!(shown["CloudWatchDestination"]["OnInvalidValue"], "SANITIZE");
+        let sets = serde_json::json!([["provider"], ["ses:from-domain", "account"], []]);
+        assert_eq!(shown["CloudWatchDestination"]["DimensionSets"], sets);
+        let cloudwatch = &shown["CloudWatchDestination"];
+        assert_eq!(cloudwatch["Measures"], serde_json::json!(["COUNT", "HARD_BOUNCE_RATE"]));
+        assert_eq!(cloudwatch["ValueLimits"]["ses:from-domain"], 20);
+        assert_eq!(cloudwatch["KeepValues"]["provider"][1], "microsoft");
+        let account = &shown["CloudWatchDestination"]["EventDimensions"][1];
+        assert_eq!(account["DimensionName"], "account");
         let hidden = EventDestinationJson::new(destination, Extensions::Hidden);
         let hidden = serde_json::to_value(hidden).unwrap();
         let members: Vec<_> =
@@ -280,7 +370,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn texts_of_any_kind_survive_writing_and_reading(key in "\\PC{1,20}", value in "\\PC{0,20}", domain in "\\PC{1,20}") {
+        fn texts_of_any_kind_survive_writing_and_reading(key in "\\PC{1,20}", value in "\\PC{0,20}", domain in "x\\PC{0,19}") {
             let text = serde_json::json!({"ConfigurationSets": [{
                 "ConfigurationSetName": "a",
                 "TrackingOptions": {"CustomRedirectDomain": domain},

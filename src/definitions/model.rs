@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::measure::Measure;
 use super::target::Target;
-use crate::ses::EventTypeSet;
+use crate::ses::{EventField, EventType, EventTypeSet};
 
 /// The name of the set for events of every set that is not listed. An extension: SES does not allow
 /// this name, so it cannot hide a set of an account.
@@ -22,6 +23,13 @@ pub(super) const DIMENSION_LENGTH_MAX: usize = 255;
 /// The maximum number of event destinations of a configuration set.
 /// <https://docs.aws.amazon.com/ses/latest/dg/quotas.html>, 2026-11-21.
 pub(crate) const EVENT_DESTINATIONS_MAX: usize = 10;
+
+/// The maximum number of dimensions of a CloudWatch destination of SES, and of a set of dimensions.
+/// <https://docs.aws.amazon.com/ses/latest/dg/quotas.html>, 2026-11-21.
+pub(super) const DIMENSIONS_OF_SET_MAX: usize = 10;
+
+/// The dimension value of all values beyond a limit.
+pub(crate) const OTHER_VALUES: &str = "__other__";
 
 /// A whole definitions document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,15 +80,45 @@ pub enum Destination {
     },
 }
 
-/// How events become metrics. All dimensions go on one metric together.
+/// How events become metrics. The dimensions of a set go on one metric together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloudWatchDestination {
-    /// An extension: the namespace of this destination's metrics.
-    pub namespace: Option<String>,
-    /// An extension; SES always drops.
-    pub on_invalid_value: OnInvalidValue,
-    /// 1 to 10; names are unique in the destination.
+    /// At most 10; names are unique in the destination, those of its event dimensions included.
+    /// Empty only if there are event dimensions.
     pub dimensions: Vec<Dimension>,
+    pub extensions: DestinationExtensions,
+}
+
+/// What SES does not have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DestinationExtensions {
+    /// The namespace of this destination's metrics.
+    pub namespace: Option<String>,
+    /// SES always drops.
+    pub on_invalid_value: OnInvalidValue,
+    /// Dimensions whose values are fields of the event.
+    pub event_dimensions: Vec<EventDimension>,
+    /// The names of the dimensions of each series that an event is counted in; `None`: one series,
+    /// with all dimensions. No two sets are equal, and a set has at most 10 names.
+    pub dimension_sets: Option<Vec<Vec<String>>>,
+    /// Without duplicates, never empty; `None`: [`Measure::Count`] alone.
+    pub measures: Option<Vec<Measure>>,
+    /// By the name of a dimension: how many of its values stand for themselves in an hour. Others
+    /// become [`OTHER_VALUES`].
+    pub value_limits: BTreeMap<String, u32>,
+    /// By the name of a dimension with a limit: values that always stand for themselves, beside
+    /// those of the limit.
+    pub keep_values: BTreeMap<String, Vec<String>>,
+}
+
+/// A dimension whose value is a field of the event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventDimension {
+    pub field: EventField,
+    /// As that of a [`Dimension`].
+    pub name: String,
+    /// The value for events that have the field, but no value; always a valid dimension value.
+    pub default: String,
 }
 
 /// One dimension of a metric, and the source of its value in an event.
@@ -99,6 +137,87 @@ pub enum ValueSource {
     MessageTag,
     EmailHeader,
     LinkTag,
+}
+
+// === impl DestinationExtensions ===
+
+impl DestinationExtensions {
+    /// A destination as in SES.
+    pub(super) const NONE: Self = Self {
+        namespace: None,
+        on_invalid_value: OnInvalidValue::Drop,
+        event_dimensions: Vec::new(),
+        dimension_sets: None,
+        measures: None,
+        value_limits: BTreeMap::new(),
+        keep_values: BTreeMap::new(),
+    };
+}
+
+// === impl CloudWatchDestination ===
+
+impl CloudWatchDestination {
+    /// The names of all dimensions, in the order of the document.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        let own = self.extensions.event_dimensions.iter().map(|dimension| &*dimension.name);
+        self.dimensions.iter().map(|dimension| &*dimension.name).chain(own)
+    }
+
+    /// Whether the series are others than SES would write.
+    pub(super) fn is_extended(&self) -> bool {
+        let DestinationExtensions {
+            namespace: _,
+            on_invalid_value: _,
+            event_dimensions,
+            dimension_sets,
+            measures,
+            value_limits,
+            keep_values,
+        } = &self.extensions;
+        !event_dimensions.is_empty()
+            || dimension_sets.is_some()
+            || measures.is_some()
+            || !value_limits.is_empty()
+            || !keep_values.is_empty()
+    }
+
+    /// What events add to metrics.
+    pub(crate) fn measures(&self) -> &[Measure] {
+        self.extensions.measures.as_deref().unwrap_or(&[Measure::Count])
+    }
+
+    /// The names of the dimensions of each series.
+    pub(crate) fn sets(&self) -> Vec<Vec<&str>> {
+        match &self.extensions.dimension_sets {
+            None => vec![self.names().collect()],
+            Some(sets) => sets.iter().map(|set| set.iter().map(String::as_str).collect()).collect(),
+        }
+    }
+
+    /// Whether events of a type make a series of a set with any measure.
+    pub(crate) fn makes_series(&self, set: &[&str], event_type: EventType) -> bool {
+        self.measures().iter().any(|measure| self.measures_in(set, *measure, event_type))
+    }
+
+    /// Whether events of a type may have a value of a measure in the series of a set.
+    ///
+    /// Events that lack a field which the set names make no series of it, because it would hold
+    /// defaults alone. A rate needs the events of all its types: of bounces by their class it would
+    /// always be 1.
+    pub(crate) fn measures_in(
+        &self,
+        set: &[&str],
+        measure: Measure,
+        event_type: EventType,
+    ) -> bool {
+        let has_fields = |event_type| {
+            let own = self.extensions.event_dimensions.iter();
+            own.filter(|own| set.contains(&&*own.name)).all(|own| own.field.is_of(event_type))
+        };
+        measure.is_of(event_type)
+            && has_fields(event_type)
+            && measure.needed_types().iter().all(has_fields)
+    }
 }
 
 /// How to handle a dimension value that CloudWatch or SES would reject.

@@ -1,5 +1,8 @@
 //! The client of one target, whatever its kind.
 
+#[cfg(test)]
+use std::sync::Arc;
+
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{Region, SdkConfig};
@@ -18,13 +21,43 @@ pub(super) enum TargetClient {
     Firehose(Firehose),
     Sns(Sns),
     EventBridge(EventBridge),
+    #[cfg(test)]
+    Simulated(Arc<dyn SimulatedTarget>),
 }
+
+/// How the clients of targets are made.
+#[derive(Clone, Debug)]
+pub(crate) enum TargetClients {
+    Aws(AwsEnvironment),
+    /// The same for every target.
+    #[cfg(test)]
+    Simulated(Arc<dyn SimulatedTarget>),
+}
+
+/// A target without AWS.
+#[cfg(test)]
+pub(crate) trait SimulatedTarget: std::fmt::Debug + Send + Sync {
+    /// Makes one call with these events.
+    fn put<'t>(&'t self, events: &'t [RawEvent]) -> TargetCall<'t>;
+}
+
+/// A call on its way.
+#[cfg(test)]
+pub(crate) type TargetCall<'t> =
+    std::pin::Pin<Box<dyn Future<Output = Result<Vec<SendOutcome>, CallFailure>> + Send + 't>>;
 
 // === impl TargetClient ===
 
 impl TargetClient {
     /// Finds credentials at the first call. `source`: the source of events for EventBridge.
-    pub(super) async fn new(target: &Target, source: &str, aws: &AwsEnvironment) -> Self {
+    pub(super) async fn new(target: &Target, source: &str, clients: &TargetClients) -> Self {
+        #[cfg(not(test))]
+        let TargetClients::Aws(aws) = clients;
+        #[cfg(test)]
+        let aws = match clients {
+            TargetClients::Aws(aws) => aws,
+            TargetClients::Simulated(simulated) => return Self::Simulated(Arc::clone(simulated)),
+        };
         let region = target.arn.region();
         let sdk = match aws.load(Some(region)).await {
             Some(sdk) => sdk,
@@ -50,6 +83,8 @@ impl TargetClient {
             Self::Firehose(_) => Firehose::SHAPE,
             Self::Sns(_) => Sns::SHAPE,
             Self::EventBridge(_) => EventBridge::SHAPE,
+            #[cfg(test)]
+            Self::Simulated(_) => Sns::SHAPE,
         }
     }
 
@@ -62,6 +97,8 @@ impl TargetClient {
             Self::Firehose(firehose) => firehose.put(events).await,
             Self::Sns(sns) => sns.put(events).await,
             Self::EventBridge(bus) => bus.put(events).await,
+            #[cfg(test)]
+            Self::Simulated(simulated) => simulated.put(events).await,
         }
     }
 }

@@ -30,7 +30,7 @@ struct Mark {
 
 /// An event as received.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct RawEvent {
+pub(crate) struct RawEvent {
     pub event_type: EventType,
     /// The event's own time in Unix milliseconds.
     pub time_ms: Option<i64>,

@@ -28,7 +28,6 @@ use tokio_util::sync::CancellationToken;
 use self::target_queue::{TargetQueue, TargetQueueParts};
 use self::waiting::Waiting;
 use crate::ack::{AckGuard, Refusal, RefusalReason};
-use crate::aws::AwsEnvironment;
 use crate::clock::Clock;
 use crate::dead_letters::DeadLetters;
 use crate::definitions::Target;
@@ -36,7 +35,14 @@ use crate::rules::RuleSet;
 use crate::supervisor::Supervisor;
 use crate::telemetry::{LogLimiter, Metrics};
 
+pub(crate) use client::TargetClients;
+#[cfg(test)]
+pub(crate) use client::{SimulatedTarget, TargetCall};
 pub(crate) use forwards::Forwards;
+#[cfg(test)]
+pub(crate) use forwards::RawEvent;
+#[cfg(test)]
+pub(crate) use target_call::SendOutcome;
 
 /// Maximum size of the events of one request to forward: 256 MiB. They are in memory together.
 const REQUEST_BYTES_MAX: usize = 256 << 20;
@@ -55,7 +61,7 @@ pub(crate) struct ForwardSettings {
 /// The parts of a forwarder.
 #[derive(Clone, Debug)]
 pub(crate) struct ForwardParts {
-    pub aws: AwsEnvironment,
+    pub clients: TargetClients,
     pub metrics: Arc<Metrics>,
     pub clock: Clock,
     pub dead_letters: Option<DeadLetters>,

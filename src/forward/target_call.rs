@@ -5,7 +5,7 @@ use crate::aws::CallLimits;
 
 /// The result of forwarding one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum SendOutcome {
+pub(crate) enum SendOutcome {
     Taken,
     /// Not accepted; a retry may succeed.
     Again(String),

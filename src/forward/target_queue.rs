@@ -110,7 +110,8 @@ impl TargetQueue {
 }
 
 async fn run(queue: TargetQueueParts, mut outgoing: mpsc::UnboundedReceiver<Outgoing>) {
-    let client = TargetClient::new(&queue.target, &queue.settings.source, &queue.parts.aws).await;
+    let client =
+        TargetClient::new(&queue.target, &queue.settings.source, &queue.parts.clients).await;
     let CallShape { limits, .. } = client.shape();
     let sender = Arc::new(TargetSender { client, queue });
     let at_once = Arc::new(Semaphore::new(CALLS_AT_ONCE));
@@ -183,6 +184,7 @@ impl TargetSender {
             }
             let again = (Instant::now() + backoff.pause()).min(last);
             tokio::select! {
+                biased;
                 () = sleep_until(again) => {}
                 () = self.queue.end.cancelled() => {}
             }
@@ -198,6 +200,7 @@ impl TargetSender {
         let limit = left.clamp(CALL_TIMEOUT_LEAST, CALL_TIMEOUT);
         let events: Vec<_> = call.iter().map(|outgoing| outgoing.event.clone()).collect();
         tokio::select! {
+            biased;
             answer = timeout(limit, self.client.put(&events)) => {
                 let answers = answer.unwrap_or(Err(CallFailure::Timeout(limit)))?;
                 if answers.len() == call.len() {

@@ -25,7 +25,7 @@ pub(crate) use fd_limit::connections_within;
 pub(crate) use listener::Peer;
 pub use listener::{Listener, ListenerSettings};
 pub(crate) use peer_group::PeerGroup;
-pub(crate) use same_site::{SameSiteOnly, same_site};
+pub(crate) use same_site::{SameSiteOnly, is_loopback_host, is_origin_of, same_site};
 pub(crate) use tls::{Tls, TlsError, TlsFiles};
 
 const LIVEZ: &str = "/livez";

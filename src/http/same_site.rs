@@ -73,7 +73,8 @@ fn host_of(uri: &Uri, headers: &HeaderMap) -> Option<Authority> {
     (is_loopback(&host) && uri.authority().is_none_or(is_loopback)).then_some(host)
 }
 
-fn is_loopback_host(host: &str) -> bool {
+/// Whether a host is localhost or a loopback address.
+pub(crate) fn is_loopback_host(host: &str) -> bool {
     if let Some(address) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         let address = address.parse::<Ipv6Addr>();
         return address.is_ok_and(|address| address.to_canonical().is_loopback());
@@ -84,7 +85,7 @@ fn is_loopback_host(host: &str) -> bool {
 }
 
 /// Whether an origin or URL belongs to a page served by this host.
-fn is_origin_of(origin: &str, host: &Authority) -> bool {
+pub(crate) fn is_origin_of(origin: &str, host: &Authority) -> bool {
     let Ok(origin) = origin.parse::<Uri>() else { return false };
     let default_port = match origin.scheme() {
         Some(scheme) if *scheme == Scheme::HTTP => 80,

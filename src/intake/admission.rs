@@ -29,7 +29,7 @@ impl Intake {
     /// The daemon is draining.
     pub(crate) fn admit(&self) -> Result<(), Refusal> {
         if self.is_draining() {
-            return Err(Refusal::new(RefusalReason::Draining, "shutting down; retry"));
+            return Err(draining());
         }
         Ok(())
     }
@@ -113,6 +113,10 @@ impl SourceIntake {
             }
         }
     }
+}
+
+pub(super) fn draining() -> Refusal {
+    Refusal::new(RefusalReason::Draining, "shutting down; retry")
 }
 
 fn behind() -> Refusal {

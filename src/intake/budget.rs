@@ -11,7 +11,7 @@ use super::cores::QUICK_BYTES_MAX;
 use super::in_flight::Charge;
 use crate::ack::{Refusal, RefusalReason};
 use crate::pipeline::Batch;
-use crate::ses::{Event, NonEvent, Path, Visitor};
+use crate::ses::{Event, NonEventReason, Path, Visitor};
 
 /// Memory that a request allocates is charged in steps of this size.
 const STEP: usize = 64 << 10;
@@ -66,6 +66,8 @@ pub(crate) struct MeteredBatch {
     budget: Option<Budget>,
     /// The number of distinct keys at the last check of memory.
     entries: usize,
+    /// The memory of sampled events at that check.
+    sampled: usize,
     is_over: bool,
 }
 
@@ -219,13 +221,13 @@ impl MeteredBatch {
     #[must_use]
     pub(crate) fn new(batch: Batch, budget: &Budget) -> Self {
         budget.state().restart();
-        Self { batch, budget: Some(budget.clone()), entries: 0, is_over: false }
+        Self { batch, budget: Some(budget.clone()), entries: 0, sampled: 0, is_over: false }
     }
 
     /// Reads without limits.
     #[must_use]
     pub(crate) fn unbounded(batch: Batch) -> Self {
-        Self { batch, budget: None, entries: 0, is_over: false }
+        Self { batch, budget: None, entries: 0, sampled: 0, is_over: false }
     }
 
     /// The batch that was read.
@@ -242,19 +244,24 @@ impl MeteredBatch {
 
 impl Visitor for MeteredBatch {
     #[inline]
-    fn event(&mut self, event: &Event<'_>, path: &Path, raw: &[u8]) {
-        self.batch.event(event, path, raw);
-        let entries = self.batch.delta.len();
-        if (entries != self.entries || self.batch.keeps_events())
+    fn event(&mut self, event: &Event<'_>, path: &Path, at: u64, raw: &[u8]) {
+        self.batch.event(event, path, at, raw);
+        let (entries, sampled) = (self.batch.delta.len(), self.batch.sampled_bytes());
+        let has_grown = (entries, sampled) != (self.entries, self.sampled);
+        if (has_grown || self.batch.keeps_events())
             && let Some(budget) = &self.budget
         {
-            self.entries = entries;
+            (self.entries, self.sampled) = (entries, sampled);
             self.is_over |= !budget.state().has_made(entries, self.batch.bytes());
         }
     }
 
-    fn non_event(&mut self, other: NonEvent, path: &Path, at: u64, raw: &[u8]) {
-        self.batch.non_event(other, path, at, raw);
+    fn non_event(&mut self, why: NonEventReason<'_>, path: &Path, at: u64, raw: &[u8]) {
+        self.batch.non_event(why, path, at, raw);
+    }
+
+    fn lost(&mut self, bytes: u64) {
+        self.batch.lost(bytes);
     }
 
     fn keeps(&self) -> bool {

@@ -3,25 +3,27 @@
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
 
+use super::admission::draining;
 use super::entry::{Intake, SourceIntake};
 use super::patience::Patience;
+use super::request_key::RequestKey;
 use crate::ack::{AckGuard, Refusal, RefusalReason, RequestId, Ticket, Waiter};
-use crate::aggregate::Full;
+use crate::aggregate::{CountKeeper, Full};
 use crate::dead_letters::DeadLetters;
 use crate::forward::{Forwarder, Forwards, Room};
 use crate::pipeline::{Batch, Duplicates, Reservation};
 use crate::printable::shown;
 
-/// A request, as its sender names it.
+/// What the journal remembers of a request besides its counts and events.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct RequestKey<'r> {
-    /// A stream, queue or object.
-    pub source: &'r [u8],
-    /// The sender's id of the request.
-    pub request: &'r str,
-    /// All IDs of the request, which its ticket was admitted with.
+pub(super) struct JournaledIds<'r> {
     pub ids: &'r [RequestId],
+    /// How long, if not as long as those of Firehose.
+    pub life: Option<Duration>,
+    /// The latest moment at which writing may begin.
+    pub deadline: Option<Instant>,
 }
 
 /// A request that is merged.
@@ -50,7 +52,8 @@ type ReservedForwards<'f> = Option<(&'f Forwarder, Room, Forwards)>;
 
 impl SourceIntake {
     /// Merges a batch in one step. `again` rereads the request into the given batch, if other
-    /// requests have counted some of its events in the meantime.
+    /// requests have counted some of its events in the meantime. A wait for other requests ends at
+    /// the deadline, and so does one for the disk unless it is being written to.
     ///
     /// # Errors
     /// Nothing was merged; the caller must reject the ticket.
@@ -60,6 +63,7 @@ impl SourceIntake {
         ticket: Ticket,
         batch: &mut Batch,
         again: A,
+        deadline: Option<Instant>,
     ) -> Result<CommittedRequest, (Ticket, Refusal)>
     where
         A: Fn(Batch) -> F + Send,
@@ -70,11 +74,12 @@ impl SourceIntake {
             return Err((ticket, refusal));
         }
         let waiter = ticket.waiter();
-        let reservation = match intake.reserve_events(batch, again).await {
+        let reserving = intake.reserve_events(batch, again);
+        let reservation = match within(deadline, reserving).await {
             Ok(reservation) => reservation,
             Err(refusal) => return Err((ticket, refusal)),
         };
-        let outgoing = match intake.forward_before(batch).await {
+        let outgoing = match intake.forward_before(batch, self.is_journaled).await {
             Ok(outgoing) => outgoing,
             Err(refusal) => return Err((ticket, refusal)),
         };
@@ -85,7 +90,9 @@ impl SourceIntake {
             // Other requests that name the same object may wait although this one does not.
             acks.counts.map(|ack| if self.until_settled { ack } else { ack.answered() })
         };
-        let merging = intake.merge(key.ids, self.id_life, batch, reservation, ack).await;
+        let ids = JournaledIds { ids: key.ids, life: self.id_life, deadline };
+        let journaled = self.is_journaled.then_some(ids);
+        let merging = intake.merge(journaled, batch, reservation, ack).await;
         match (merging, ticket) {
             (Ok(reservation), _) => {
                 end_reservation(reservation, waiter.clone(), self.until_settled);
@@ -103,8 +110,12 @@ impl SourceIntake {
         if let Some(((forwarder, room, events), ack)) = outgoing.zip(forwarding) {
             forwarder.send(room, events, ack);
         }
+        if let Some((sample, draw)) = intake.sample.as_ref().zip(batch.take_draw()) {
+            sample.add(draw, intake.clock.now_ms());
+        }
+        self.activity.note(&batch.tally, intake.clock.now_ms());
         let letters = intake.keep_letters(key, batch);
-        intake.note_malformed(key, batch);
+        intake.not_counted_log.note(key, batch);
         Ok(CommittedRequest { waiter, letters })
     }
 
@@ -126,7 +137,10 @@ impl SourceIntake {
         F: Future<Output = Result<Batch, Refusal>> + Send,
     {
         loop {
-            let refused = match self.commit(key, ticket, batch, &again).await {
+            let deadline = patience.deadline();
+            // Boxed, because a task for each message or object holds this future.
+            let committing = Box::pin(self.commit(key, ticket, batch, &again, deadline));
+            let refused = match committing.await {
                 Ok(committed) => return Ok(committed),
                 Err((back, refusal)) => {
                     ticket = back;
@@ -140,6 +154,12 @@ impl SourceIntake {
                 return Err((ticket, refusal));
             }
         }
+    }
+
+    /// Whether a commit may wait for other requests or for the disk.
+    #[must_use]
+    pub(crate) fn commit_may_wait(&self) -> bool {
+        self.is_journaled || self.intake.filter.is_some()
     }
 
     /// Rejects a request. A permanent rejection is counted, logged and remembered by the request's
@@ -161,12 +181,6 @@ impl SourceIntake {
 // === impl Intake ===
 
 impl Intake {
-    /// Whether a commit may wait for other requests or for the disk.
-    #[must_use]
-    pub(crate) fn commit_may_wait(&self) -> bool {
-        self.journal.is_some() || self.filter.is_some()
-    }
-
     /// Reserves the events of a batch. Rereads the request without events that were counted
     /// elsewhere in the meantime.
     async fn reserve_events<A, F>(
@@ -200,17 +214,21 @@ impl Intake {
         }
     }
 
-    /// Reserves room for the batch's events to forward, and takes them out of the batch. With a
-    /// journal they are forwarded before the merge: after a crash a retry is known and not read, so
-    /// its events would never be forwarded.
-    async fn forward_before(&self, batch: &mut Batch) -> Result<ReservedForwards<'_>, Refusal> {
+    /// Reserves room for the batch's events to forward, and takes them out of the batch. Those of
+    /// journaled requests are forwarded before the merge: after a crash a retry is known and not
+    /// read, so its events would never be forwarded.
+    async fn forward_before(
+        &self,
+        batch: &mut Batch,
+        is_journaled: bool,
+    ) -> Result<ReservedForwards<'_>, Refusal> {
         let forwards = batch.forwards.as_ref().filter(|forwards| !forwards.is_empty());
         let Some((forwarder, forwards)) = self.forwarder.as_ref().zip(forwards) else {
             return Ok(None);
         };
         let room = forwarder.reserve(&batch.rules(), forwards)?;
         let Some(events) = batch.forwards.take() else { return Ok(None) };
-        if self.journal.is_none() {
+        if !is_journaled {
             return Ok(Some((forwarder, room, events)));
         }
         let (ack, told) = AckGuard::told();
@@ -221,39 +239,44 @@ impl Intake {
         Err(Refusal::new(RefusalReason::GivenUp, "forwarding its events failed; retry"))
     }
 
-    /// Merges the batch of a request in one step, after writing it to the journal if there is one.
-    /// Returns the reservation, so that the caller can mark its events as counted. `life`: how long
-    /// the journal remembers the IDs, if not as long as those of Firehose. `ack` is called when
-    /// the merge can no longer fail. This future must not be dropped early: the request would be in
-    /// the journal but not counted before the next start.
+    /// Merges the batch of a request in one step, after writing it to the journal if it is
+    /// `journaled`. Returns the reservation, so that the caller can mark its events as counted.
+    /// `ack` is called when the merge can no longer fail. This future must not be dropped early: the
+    /// request would be in the journal but not counted before the next start.
     ///
     /// # Errors
-    /// The pending entries are at their limit, or the journal cannot be written; nothing was
-    /// merged.
+    /// The pending entries are at their limit, the journal cannot be written, or the shutdown has
+    /// added up what is left; nothing was merged.
     pub(super) async fn merge(
         &self,
-        ids: &[RequestId],
-        life: Option<Duration>,
+        journaled: Option<JournaledIds<'_>>,
         batch: &Batch,
         reservation: Reservation,
         ack: impl FnOnce() -> Option<AckGuard>,
     ) -> Result<Reservation, Refusal> {
-        let room = self.aggregator.reserve(&batch.delta).map_err(|Full| {
+        let journaled = self.journal.as_ref().zip(journaled);
+        let keeper = if journaled.is_some() { CountKeeper::Journal } else { CountKeeper::Sender };
+        let room = self.aggregator.reserve(&batch.delta, keeper).map_err(|Full| {
             let message = "too many counts are waiting to be published (limits.entries); retry";
             Refusal::new(RefusalReason::Entries, message)
         })?;
-        if let Some(journal) = &self.journal {
-            let (now_ms, fingerprints) = (self.clock.now_ms(), batch.fingerprints());
-            let written = journal.delta(ids, now_ms, life, &batch.delta, fingerprints).await;
+        if let Some((journal, JournaledIds { ids, life, deadline })) = journaled {
+            let (now_ms, fingerprints) = (self.steady.now_ms(), batch.fingerprints());
+            let written =
+                journal.delta(ids, now_ms, life, &batch.delta, fingerprints, deadline).await;
             written.map_err(|_| {
                 let message = "the journal cannot be written; retry";
                 Refusal::new(RefusalReason::Journal, message)
             })?;
         }
-        let merge = self.aggregator.merge_into(room, &batch.delta, ack);
+        let merge = self.aggregator.merge_into(room, &batch.delta, keeper, ack);
+        let merge = merge.ok_or_else(draining)?;
+        batch.counted();
         batch.tally.record(&self.metrics, merge.series_limit());
         self.note_duplicates(batch);
-        self.given_up(&merge).await;
+        if journaled.is_some() {
+            self.given_up(&merge).await;
+        }
         Ok(reservation)
     }
 
@@ -288,16 +311,6 @@ impl Intake {
         }
     }
 
-    fn note_malformed(&self, key: RequestKey<'_>, batch: &Batch) {
-        if let Some(at) = batch.first_malformed
-            && self.warnings.allow()
-        {
-            let malformed = batch.tally.malformed;
-            let request = shown(key.request);
-            tracing::warn!(malformed, request, first_at = at, "unreadable values skipped");
-        }
-    }
-
     fn note_duplicates(&self, batch: &Batch) {
         if let Some(sample) = batch.duplicate_sample()
             && self.samples.allow()
@@ -307,6 +320,18 @@ impl Intake {
             tracing::info!(duplicates, event_type, message_id, "duplicate events skipped");
         }
     }
+}
+
+/// The result of work that can be given up without a trace, if there is one before the deadline.
+async fn within<T>(
+    deadline: Option<Instant>,
+    work: impl Future<Output = Result<T, Refusal>>,
+) -> Result<T, Refusal> {
+    let Some(deadline) = deadline else { return work.await };
+    timeout_at(deadline, work).await.unwrap_or_else(|_| {
+        let message = "its turn did not come in time; retry";
+        Err(Refusal::new(RefusalReason::TimedOut, message))
+    })
 }
 
 /// Ends the reservation of a merged request. If responses wait for settled counts, the reservation

@@ -8,9 +8,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
+use super::activity::SourceActivity;
 use super::budget::BudgetLimits;
 use super::cores::Cores;
 use super::in_flight::InFlight;
+use super::not_counted_log::NotCountedLog;
 use crate::ack::Ledger;
 use crate::aggregate::{Aggregator, Delta, Key, Merge, SeriesFull, SeriesGuard};
 use crate::clock::Clock;
@@ -19,6 +21,7 @@ use crate::forward::Forwarder;
 use crate::journal::Journal;
 use crate::pipeline::{Batch, DedupeSettings, DuplicateFilter, Times};
 use crate::rules::RuleSet;
+use crate::sample::EventSample;
 use crate::ses::Fingerprint;
 use crate::telemetry::{DropReason, LogLimiter, Metrics};
 
@@ -52,6 +55,8 @@ pub(crate) struct IntakeDeps {
     pub dead_letters: Option<DeadLetters>,
     /// `None`: nothing is forwarded, whatever the definitions say.
     pub forwarder: Option<Forwarder>,
+    /// Where events are sampled for previews, if anywhere.
+    pub sample: Option<Arc<EventSample>>,
     /// The first merge in the oldest unsettled epoch.
     pub oldest: Box<dyn Fn() -> Option<Instant> + Send + Sync>,
     /// The namespaces recently written to, each with the first merge of its oldest unsettled epoch.
@@ -64,6 +69,8 @@ pub(crate) type FirstMerges = Box<dyn Fn() -> Vec<(Arc<str>, Option<Instant>)> +
 /// The entry point for all sources.
 pub(crate) struct Intake {
     pub clock: Clock,
+    /// The time in the journal: no ID expires because the wall clock is set.
+    pub(super) steady: Clock,
     pub in_flight: Arc<InFlight>,
     pub(super) rules: ArcSwap<RuleSet>,
     pub(super) aggregator: Arc<Aggregator>,
@@ -72,14 +79,14 @@ pub(crate) struct Intake {
     pub(super) filter: Option<Arc<DuplicateFilter>>,
     pub(super) dead_letters: Option<DeadLetters>,
     pub(super) forwarder: Option<Forwarder>,
+    pub(super) sample: Option<Arc<EventSample>>,
     pub(super) cores: Cores,
     pub(super) budget: BudgetLimits,
     /// Maximum size of an object's outermost level; no limit for archives.
     pub object_bytes: Option<u64>,
     /// Limits log lines about duplicates.
     pub(super) samples: LogLimiter,
-    /// Limits log lines about unreadable values.
-    pub(super) warnings: LogLimiter,
+    pub(super) not_counted_log: NotCountedLog,
     /// Limits log lines about permanently rejected requests.
     pub(super) refusals: LogLimiter,
     pub(super) use_arrival: bool,
@@ -97,8 +104,11 @@ pub(crate) struct SourceIntake {
     pub ledger: Ledger,
     /// A request is acknowledged only when its counts are settled.
     pub until_settled: bool,
+    /// A request is merged only when its counts are in the journal.
+    pub is_journaled: bool,
     /// How long the journal remembers a request, if not as long as one of Firehose.
     pub id_life: Option<Duration>,
+    pub activity: Arc<SourceActivity>,
 }
 
 /// Interval of log lines about one topic.
@@ -113,21 +123,22 @@ impl Intake {
     #[must_use]
     pub(crate) fn new(deps: IntakeDeps, settings: IntakeSettings) -> Self {
         let IntakeDeps { rules, aggregator, metrics, clock, .. } = deps;
-        let filter =
-            settings.dedupe.map(|dedupe| Arc::new(DuplicateFilter::new(dedupe, clock.clone())));
+        let filter = settings.dedupe.map(|dedupe| Arc::new(DuplicateFilter::new(dedupe, &clock)));
         let rules = if filter.is_some() { rules.without_duplicates() } else { rules };
         Self {
             rules: ArcSwap::from_pointee(rules),
             aggregator,
             samples: LogLimiter::new(LOG_SPAN, Arc::clone(&metrics)),
-            warnings: LogLimiter::new(LOG_SPAN, Arc::clone(&metrics)),
+            not_counted_log: NotCountedLog::new(&metrics),
             refusals: LogLimiter::new(REFUSAL_LOG_SPAN, Arc::clone(&metrics)),
             metrics,
+            steady: clock.steady(),
             clock,
             journal: deps.journal,
             filter,
             dead_letters: deps.dead_letters,
             forwarder: deps.forwarder,
+            sample: deps.sample,
             in_flight: InFlight::new(settings.in_flight_requests, settings.in_flight_bytes),
             cores: Cores::new(),
             budget: BudgetLimits {
@@ -150,6 +161,18 @@ impl Intake {
         self.rules.store(Arc::new(rules));
     }
 
+    /// Where events are sampled, if anywhere.
+    #[must_use]
+    pub(crate) fn sample(&self) -> Option<&Arc<EventSample>> {
+        self.sample.as_ref()
+    }
+
+    /// The current rules.
+    #[must_use]
+    pub(crate) fn rules(&self) -> Arc<RuleSet> {
+        self.rules.load_full()
+    }
+
     /// An empty batch with the current rules.
     #[must_use]
     pub(crate) fn batch(&self) -> Batch {
@@ -164,8 +187,9 @@ impl Intake {
 
     fn batch_of(&self, use_arrival: bool) -> Batch {
         let times = Times { arrival_ms: self.clock.now_ms(), use_arrival };
-        let batch =
-            Batch::new(self.rules.load_full(), times).guarded(SeriesGuard::new(&self.aggregator));
+        let batch = Batch::new(self.rules.load_full(), times)
+            .guarded(SeriesGuard::new(&self.aggregator))
+            .sampling(self.sample.as_ref().map(|sample| sample.draw()));
         if self.forwarder.is_some() { batch.forwarding() } else { batch }
     }
 

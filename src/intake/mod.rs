@@ -13,6 +13,7 @@
 //! Invariant: a rejected request has no effect, and a committed one is never rejected.
 
 mod access;
+mod activity;
 mod admission;
 pub(crate) mod body;
 mod budget;
@@ -21,18 +22,22 @@ mod commit;
 mod cores;
 mod entry;
 mod in_flight;
+mod not_counted_log;
 mod patience;
 mod reading;
+mod request_key;
 mod response;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use access::AccessKeys;
+pub(crate) use activity::SourceActivity;
 pub(crate) use budget::{Budget, MeteredBatch, StopReason};
-pub(crate) use commit::{CommittedRequest, LetterContent, RequestKey};
+pub(crate) use commit::{CommittedRequest, LetterContent};
 pub(crate) use cores::is_quick;
 pub(crate) use entry::{Intake, IntakeDeps, IntakeSettings, SourceIntake};
 pub(crate) use in_flight::Charge;
 pub(crate) use patience::{MakeRoom, Patience};
 pub(crate) use reading::{ReadError, catch_panic, read_stream};
+pub(crate) use request_key::RequestKey;
 pub(crate) use response::Response;

@@ -40,6 +40,12 @@ impl Patience {
         self
     }
 
+    /// When the waits end, if they are limited.
+    #[must_use]
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
     /// Calls this when too many counts are waiting to be published. They are published soon then,
     /// so each such wait is short.
     #[must_use]
@@ -64,6 +70,7 @@ impl Patience {
             self.backoff = Backoff::default();
         }
         tokio::select! {
+            biased;
             () = self.stop.cancelled() => {
                 Err(Refusal::new(RefusalReason::Draining, "shutting down; retry"))
             }

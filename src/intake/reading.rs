@@ -11,8 +11,9 @@ use super::cores::is_quick;
 use super::entry::{Intake, SourceIntake};
 use super::in_flight::Charge;
 use crate::ack::{Refusal, RefusalReason};
+use crate::offload::offload_stream;
 use crate::pipeline::Batch;
-use crate::pipeline::bulk::TextSource;
+use crate::pipeline::bulk::{TextSource, TooLong};
 use crate::ses::{Reader, read_all};
 
 /// Why a stream was not read to its end.
@@ -21,12 +22,6 @@ pub(crate) enum ReadError {
     /// The stream failed.
     Failed(String),
     Refused(Refusal),
-}
-
-/// A reader that fails with [`TooLong`] beyond its limit.
-struct BoundedReader<R> {
-    stream: R,
-    left: u64,
 }
 
 // === impl Intake ===
@@ -124,13 +119,13 @@ pub(crate) async fn read_stream(
     mut reading: MeteredBatch,
 ) -> Result<MeteredBatch, ReadError> {
     let work = move || {
-        let TextSource { bytes, gzip } = TextSource::new(stream)?;
-        let bounded = BoundedReader { stream: bytes, left: bytes_max.unwrap_or(u64::MAX) };
+        let limit = bytes_max.unwrap_or(u64::MAX);
+        let TextSource { bytes, gzips } = TextSource::within(limit, stream)?;
         let rules = reading.batch.rules();
-        let read = Reader::new(bounded).read(gzip, rules.interest(), &mut reading);
+        let read = Reader::new(bytes).read(gzips, rules.interest(), &mut reading);
         read.map(|()| reading)
     };
-    match tokio::task::spawn_blocking(work).await {
+    match offload_stream(work).await {
         Ok(Ok(reading)) => Ok(reading),
         Ok(Err(error)) if is_too_long(&error) => {
             let limit = bytes_max.unwrap_or(u64::MAX);
@@ -141,11 +136,6 @@ pub(crate) async fn read_stream(
         Err(_) => Err(ReadError::Refused(panicked())),
     }
 }
-
-/// The error of a stream that is longer than allowed.
-#[derive(Debug, thiserror::Error)]
-#[error("longer than allowed")]
-struct TooLong;
 
 fn is_too_long(error: &io::Error) -> bool {
     error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<TooLong>)
@@ -172,15 +162,5 @@ impl From<ReadError> for Refusal {
             ReadError::Failed(why) => Self::new(RefusalReason::GivenUp, why),
             ReadError::Refused(refusal) => refusal,
         }
-    }
-}
-
-// === impl BoundedReader ===
-
-impl<R: Read> Read for BoundedReader<R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let read = self.stream.read(into)?;
-        self.left = self.left.checked_sub(read as u64).ok_or_else(|| io::Error::other(TooLong))?;
-        Ok(read)
     }
 }

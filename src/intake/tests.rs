@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, advance};
 
 use super::*;
-use crate::ack::{DoneWhen, Ledger, Refusal, RefusalReason, RequestId, SourceKind};
+use crate::ack::{DoneWhen, Ledger, Refusal, RefusalReason};
 use crate::aggregate::{Aggregator, Delta, KeyBuilder, Limits};
 use crate::clock::Clock;
 use crate::definitions;
@@ -49,6 +49,7 @@ fn intake(layouts: &Layouts) -> Intake {
         journal: None,
         dead_letters: None,
         forwarder: None,
+        sample: None,
         oldest: Box::new(move || Some(oldest)),
         first_merges: Box::new(move || vec![("Late".into(), Some(oldest)), ("SES".into(), None)]),
     };
@@ -62,7 +63,14 @@ fn reason(admitted: Result<(), Refusal>) -> Option<RefusalReason> {
 /// A source whose requests are acknowledged when they are settled, or when they are merged.
 fn source(intake: Intake, until_settled: bool) -> SourceIntake {
     let ledger = Ledger::new(DoneWhen::Settled, Duration::from_mins(1), 10);
-    SourceIntake { intake: Arc::new(intake), ledger, until_settled, id_life: None }
+    SourceIntake {
+        intake: Arc::new(intake),
+        ledger,
+        until_settled,
+        is_journaled: false,
+        id_life: None,
+        activity: Arc::default(),
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -71,7 +79,11 @@ async fn requests_that_wait_for_counts_are_rejected_while_their_namespace_is_ove
     let delta = |namespace: &str| {
         let (metric, dimensions) = (EventType::Send, Vec::new());
         let (mut delta, mut key) = (Delta::default(), KeyBuilder::default());
-        key.start(layouts.id(Layout { namespace: namespace.into(), metric, dimensions }));
+        key.start(layouts.id(Layout {
+            namespace: namespace.into(),
+            metric: metric.into(),
+            dimensions,
+        }));
         delta.add(key.finish(Minute(0)), 1);
         delta
     };
@@ -124,8 +136,7 @@ async fn request_keeps_the_rules_that_it_began_with() {
     let layouts = Layouts::default();
     let intake = intake(&layouts);
     let merged = async |batch: Batch| {
-        let id = RequestId::new(SourceKind::Sqs, b"source", b"id");
-        let merged = intake.merge(&[id], None, &batch, Reservation::default(), || None).await;
+        let merged = intake.merge(None, &batch, Reservation::default(), || None).await;
         merged.expect("there is room").counted();
         batch.tally.counts
     };
@@ -152,10 +163,9 @@ async fn request_without_room_is_rejected_and_leaves_no_trace() {
     intake.restore(&left).await;
     let (entries, counts) =
         (intake.aggregator.pending.entries(), intake.aggregator.pending.counts());
-    let id = RequestId::new(SourceKind::Sqs, b"source", b"id");
     let asked = || panic!("no guard is asked for when a request is refused");
     let refused = intake
-        .merge(&[id], None, &batch, Reservation::default(), asked)
+        .merge(None, &batch, Reservation::default(), asked)
         .await
         .expect_err("there is no room");
     assert_eq!(refused.reason, RefusalReason::Entries);

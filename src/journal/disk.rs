@@ -33,4 +33,7 @@ pub(crate) trait AppendFile: fmt::Debug + Send {
     /// be trusted, even if a later call succeeds: the system may have dropped it
     /// (<https://wiki.postgresql.org/wiki/Fsync_Errors>).
     fn sync(&mut self) -> io::Result<()>;
+
+    /// Removes all bytes from a length on. A crash of the machine may bring them back.
+    fn cut(&mut self, len: u64) -> io::Result<()>;
 }

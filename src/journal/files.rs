@@ -1,19 +1,18 @@
 //! The files of a journal: `N.log` in the order of N, and `N.checkpoint`, which replaces all logs
 //! up to N.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::disk::{AppendFile, Disk};
-use super::record::{
-    KnownEvents, KnownId, NextRecord, Record, RecordCount, Records, TrustedSize, next_record,
-    put_record,
-};
-use super::state::{JournalState, KnownRequest, SeriesKeys};
-use crate::aggregate::layout_of;
+use foldhash::fast::RandomState;
+
+use super::disk::Disk;
+use super::known::{KnownInFile, KnownRequest};
+use super::record::{NextRecord, Record, Records, TrustedSize, next_record, put_record};
+use super::state::{JournalState, SeriesKeys};
+use crate::ack::RequestId;
 use crate::rules::{LayoutId, Layouts};
-use crate::ses::Fingerprint;
 
 /// What reading found besides valid records.
 #[derive(Debug, Default)]
@@ -27,27 +26,31 @@ pub(crate) struct JournalReport {
 
 /// The file names in a directory.
 #[derive(Debug, Default)]
-struct JournalNames {
-    logs: BTreeSet<u64>,
-    checkpoints: BTreeSet<u64>,
+pub(crate) struct JournalNames {
+    pub logs: BTreeSet<u64>,
+    pub checkpoints: BTreeSet<u64>,
     /// The highest number of a file that was set aside.
     aside: u64,
     /// Temporary files of a process that died.
-    strays: Vec<String>,
+    pub strays: Vec<String>,
 }
 
-/// Approximate size of one record in a checkpoint.
-const CHUNK: usize = 1 << 20;
+/// Which known requests of a checkpoint are read into memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CheckpointIds {
+    Read,
+    /// None: the next checkpoint copies them from file to file.
+    Leave,
+}
+
 /// The suffix of a file that was set aside.
 const ASIDE: &str = ".set-aside";
-/// Counts and IDs in one record of a checkpoint.
-const PER_RECORD: usize = 1000;
 
 pub(crate) fn log_name(number: u64) -> String {
     format!("{number:016}.log")
 }
 
-fn checkpoint_name(number: u64) -> String {
+pub(crate) fn checkpoint_name(number: u64) -> String {
     format!("{number:016}.checkpoint")
 }
 
@@ -67,17 +70,10 @@ pub(crate) fn read(
     layouts: &Layouts,
     last: u64,
     suspects: &[TrustedSize],
+    ids: CheckpointIds,
 ) -> io::Result<(JournalState, JournalReport, u64)> {
     let names = JournalNames::of(disk)?;
     let mut report = JournalReport::default();
-    let (mut state, mut base) = (JournalState::default(), 0);
-    for number in names.checkpoints.iter().rev().copied().filter(|number| *number <= last) {
-        if let Some(sound) = read_checkpoint(disk, layouts, number)? {
-            (state, base) = (sound, number);
-            break;
-        }
-        report.corrupt.insert(checkpoint_name(number), 0);
-    }
     let mut trusted: BTreeMap<_, _> =
         suspects.iter().map(|suspect| (suspect.file, suspect.bytes)).collect();
     // Later logs were created on a disk that could not be written, so none of them says what failed.
@@ -90,10 +86,32 @@ pub(crate) fn read(
         }
     }
     let newest = names.logs.last().copied().unwrap_or(0);
-    for number in names.logs.range(base + 1..).copied().filter(|number| *number <= last) {
+    let log = |number| {
         let limit = trusted.get(&number).copied();
-        let mut log = LogFile { disk, name: log_name(number), limit, is_last: number >= begun };
-        log.read(&mut state, layouts, &mut report)?;
+        LogFile { disk, name: log_name(number), limit, is_last: number >= begun }
+    };
+    // The IDs of the logs come first: so those of the checkpoint, which may be millions, need no
+    // place in memory to find a delta that is counted already.
+    let mut noted = JournalState::default();
+    for number in names.logs.iter().copied().filter(|number| *number <= last) {
+        let note = &mut |record: &Record<'_>, _: &mut SeriesKeys<'_>| noted.note(record);
+        log(number).read(layouts, &mut JournalReport::default(), note)?;
+    }
+    let (mut state, mut base) = (noted, 0);
+    for number in names.checkpoints.iter().rev().copied().filter(|number| *number <= last) {
+        let in_logs = state.in_logs.clone();
+        if let Some(sound) = read_checkpoint(disk, layouts, number, ids, in_logs)? {
+            (state, base) = (sound, number);
+            break;
+        }
+        // Nothing of it is used: what its parts mean together is unknown.
+        let name = checkpoint_name(number);
+        let bytes = io::copy(&mut disk.read(&name)?, &mut io::sink())?;
+        report.corrupt.insert(name, bytes);
+    }
+    for number in names.logs.range(base + 1..).copied().filter(|number| *number <= last) {
+        let apply = &mut |record: &Record<'_>, keys: &mut SeriesKeys<'_>| state.apply(record, keys);
+        log(number).read(layouts, &mut report, apply)?;
     }
     // A new file never gets the name of one that was set aside.
     Ok((state, report, newest.max(base).max(names.aside)))
@@ -104,13 +122,18 @@ fn read_checkpoint(
     disk: &dyn Disk,
     layouts: &Layouts,
     number: u64,
+    ids: CheckpointIds,
+    in_logs: HashMap<RequestId, Option<KnownRequest>, RandomState>,
 ) -> io::Result<Option<JournalState>> {
     let mut records = Records::new(io::BufReader::new(disk.read(&checkpoint_name(number))?));
-    let (mut state, mut keys) = (JournalState::default(), SeriesKeys::new(layouts));
+    let in_file = (ids == CheckpointIds::Leave)
+        .then(|| KnownInFile { checkpoint: number, ..KnownInFile::default() });
+    let mut state = JournalState { in_logs, in_file, ..JournalState::default() };
+    let mut keys = SeriesKeys::new(layouts);
     loop {
         match records.next()? {
             NextRecord::Record(record) => {
-                if !apply(&mut state, &record, &mut keys) {
+                if !is_applied(&mut |record, keys| state.apply(record, keys), &record, &mut keys) {
                     return Ok(None);
                 }
                 if matches!(record, Record::End { .. }) {
@@ -122,9 +145,12 @@ fn read_checkpoint(
     }
 }
 
+/// Takes the records of a file one by one.
+type Apply<'a> = dyn FnMut(&Record<'_>, &mut SeriesKeys<'_>) + 'a;
+
 /// Applies a record. Returns false if it panicked, which is treated as damage.
-fn apply(state: &mut JournalState, record: &Record<'_>, keys: &mut SeriesKeys<'_>) -> bool {
-    catch_unwind(AssertUnwindSafe(|| state.apply(record, keys))).is_ok()
+fn is_applied(apply: &mut Apply<'_>, record: &Record<'_>, keys: &mut SeriesKeys<'_>) -> bool {
+    catch_unwind(AssertUnwindSafe(|| apply(record, keys))).is_ok()
 }
 
 /// A log that is being read.
@@ -140,10 +166,10 @@ struct LogFile<'d> {
 
 impl LogFile<'_> {
     fn read(
-        &mut self,
-        state: &mut JournalState,
+        &self,
         layouts: &Layouts,
         report: &mut JournalReport,
+        apply: &mut Apply<'_>,
     ) -> io::Result<()> {
         let mut keys = SeriesKeys::new(layouts);
         let limit = self.limit.unwrap_or(u64::MAX);
@@ -155,7 +181,7 @@ impl LogFile<'_> {
             let before = records.read;
             match records.next()? {
                 NextRecord::Record(record) => {
-                    if !apply(state, &record, &mut keys) {
+                    if !is_applied(apply, &record, &mut keys) {
                         self.corrupt(report, records.read - before);
                     }
                 }
@@ -185,7 +211,7 @@ impl LogFile<'_> {
                 let before = records.read;
                 match records.next()? {
                     NextRecord::Record(record) => {
-                        if !apply(state, &record, &mut keys) {
+                        if !is_applied(apply, &record, &mut keys) {
                             self.corrupt(report, records.read - before);
                         }
                     }
@@ -202,124 +228,6 @@ impl LogFile<'_> {
     }
 }
 
-/// Writes a checkpoint that replaces all logs up to a number, and removes those. Corrupt files are
-/// kept under another name.
-///
-/// # Errors
-/// Errors of the system; the previous files are then still valid.
-pub(crate) fn write_checkpoint(
-    disk: &dyn Disk,
-    layouts: &Layouts,
-    number: u64,
-    state: &JournalState,
-    report: &JournalReport,
-) -> io::Result<()> {
-    let (name, unfinished) = (checkpoint_name(number), format!("{number:016}.unfinished"));
-    // They take the room that this checkpoint needs.
-    for stray in JournalNames::of(disk)?.strays {
-        disk.remove(&stray)?;
-    }
-    let written = disk.create(&unfinished).and_then(|mut file| {
-        write_state(&mut *file, layouts, state)?;
-        file.sync()
-    });
-    if let Err(error) = written {
-        let _ = disk.remove(&unfinished);
-        return Err(error);
-    }
-    let keep = |corrupt: &String| disk.rename(corrupt, &format!("{corrupt}.corrupt"));
-    // Nothing was read from an incomplete checkpoint, and its name may be needed. Logs that were
-    // read must stay until the new checkpoint is on disk.
-    let (checkpoints, logs): (Vec<_>, Vec<_>) =
-        report.corrupt.keys().partition(|name| name.contains(".checkpoint"));
-    checkpoints.into_iter().try_for_each(keep)?;
-    disk.rename(&unfinished, &name)?;
-    disk.sync()?;
-    logs.into_iter().try_for_each(keep)?;
-    let names = JournalNames::of(disk)?;
-    let logs = names.logs.range(..=number).map(|number| log_name(*number));
-    let checkpoints = names.checkpoints.range(..number).map(|number| checkpoint_name(*number));
-    for name in logs.chain(checkpoints) {
-        disk.remove(&name)?;
-    }
-    Ok(())
-}
-
-/// Writes a state that is set aside, in the format of a checkpoint; returns the file's name.
-///
-/// # Errors
-/// Errors of the system.
-pub(crate) fn write_aside(
-    disk: &dyn Disk,
-    layouts: &Layouts,
-    number: u64,
-    state: &JournalState,
-) -> io::Result<String> {
-    let name = aside_name(&checkpoint_name(number));
-    let mut file = disk.create(&name)?;
-    write_state(&mut *file, layouts, state)?;
-    file.sync()?;
-    disk.sync()?;
-    Ok(name)
-}
-
-fn write_state(
-    file: &mut dyn AppendFile,
-    layouts: &Layouts,
-    state: &JournalState,
-) -> io::Result<()> {
-    let mut out = Vec::new();
-    put_record(&mut out, &Record::Begin { trusted: Vec::new() });
-    let outstanding: Vec<_> = state.outstanding.iter().collect();
-    let in_calls = state.calls.values().flatten().map(|(key, _)| key);
-    let keys = outstanding.iter().map(|(key, _)| *key).chain(in_calls);
-    let used: BTreeSet<_> = keys.map(|key| layout_of(key)).collect();
-    for id in used {
-        put_layout(&mut out, layouts, id);
-    }
-    for chunk in outstanding.chunks(PER_RECORD) {
-        let counts = chunk.iter().map(|(key, held)| RecordCount::new(key, **held)).collect();
-        put_record(&mut out, &Record::Outstanding { counts });
-        flush(file, &mut out, CHUNK)?;
-    }
-    for (call, counts) in &state.calls {
-        put_record(&mut out, &Record::Call { call: *call, counts: RecordCount::list(counts) });
-        flush(file, &mut out, CHUNK)?;
-    }
-    let ids: Vec<_> = state.ids.iter().map(|(id, counted)| (id.to_bytes(), *counted)).collect();
-    for chunk in ids.chunks(PER_RECORD) {
-        let ids = chunk.iter().map(|(id, KnownRequest { at_ms, life_ms })| KnownId {
-            id: id[..].into(),
-            at_ms: *at_ms,
-            life_ms: *life_ms,
-        });
-        put_record(&mut out, &Record::Known { ids: ids.collect(), events: None });
-        flush(file, &mut out, CHUNK)?;
-    }
-    for (at_ms, fingerprints) in &state.events {
-        let fingerprints = joined(fingerprints);
-        let events = KnownEvents { fingerprints: fingerprints[..].into(), at_ms: *at_ms };
-        put_record(&mut out, &Record::Known { ids: Vec::new(), events: Some(events) });
-        flush(file, &mut out, CHUNK)?;
-    }
-    let doubtful = (state.doubtful > 0).then_some(state.doubtful);
-    put_record(&mut out, &Record::End { doubtful });
-    flush(file, &mut out, 0)
-}
-
-/// Concatenates fingerprints.
-pub(crate) fn joined(fingerprints: &[Fingerprint]) -> Vec<u8> {
-    fingerprints.iter().flat_map(Fingerprint::bytes).copied().collect()
-}
-
-fn flush(file: &mut dyn AppendFile, out: &mut Vec<u8>, beyond: usize) -> io::Result<()> {
-    if out.len() > beyond {
-        file.append(out)?;
-        out.clear();
-    }
-    Ok(())
-}
-
 /// Writes a record that defines the number of a layout.
 pub(crate) fn put_layout(out: &mut Vec<u8>, layouts: &Layouts, id: LayoutId) {
     // Every number in a key comes from these layouts.
@@ -327,7 +235,7 @@ pub(crate) fn put_layout(out: &mut Vec<u8>, layouts: &Layouts, id: LayoutId) {
     let record = Record::Layout {
         id: id.0,
         namespace: &layout.namespace,
-        metric: layout.metric.metric_name(),
+        metric: layout.metric.name(),
         dimensions: layout.dimensions.iter().map(String::as_str).collect(),
     };
     put_record(out, &record);
@@ -336,7 +244,7 @@ pub(crate) fn put_layout(out: &mut Vec<u8>, layouts: &Layouts, id: LayoutId) {
 // === impl JournalNames ===
 
 impl JournalNames {
-    fn of(disk: &dyn Disk) -> io::Result<Self> {
+    pub(crate) fn of(disk: &dyn Disk) -> io::Result<Self> {
         let mut names = Self::default();
         for name in disk.list()? {
             let number = name.split_once('.').and_then(|(number, kind)| {

@@ -79,6 +79,10 @@ impl AppendFile for LocalFile {
     fn sync(&mut self) -> io::Result<()> {
         self.0.sync_data()
     }
+
+    fn cut(&mut self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
 }
 
 #[cfg(test)]

@@ -8,9 +8,11 @@
 //! Full logs are compacted into a checkpoint in the background; a process compacts what its
 //! predecessor left. While the daemon runs, only checkpoints read the files.
 
+mod checkpoint;
 mod disk;
 mod error;
 mod files;
+mod known;
 mod local_disk;
 mod record;
 mod report;
@@ -27,25 +29,28 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 
 pub(crate) use disk::Disk;
 pub(crate) use error::JournalError;
+pub(crate) use known::RememberedIds;
 pub(crate) use local_disk::LocalDisk;
 pub(crate) use record::Verdict;
 pub(crate) use settings::JournalSettings;
 pub(crate) use start::StartGuard;
 
-use crate::ack::RequestId;
+use crate::ack::{EvictionReason, RequestId};
 use crate::aggregate::{Delta, Key, layout_of};
 use crate::clock::Clock;
 use crate::rules::{LayoutId, Layouts};
 use crate::ses::Fingerprint;
 use crate::telemetry::{DoubtCause, Metrics};
-use files::{JournalReport, joined};
+use checkpoint::joined;
+use files::{CheckpointIds, JournalReport};
 use record::{Record, RecordCount, put_record};
 use start::{StartPart, WatchedDisk};
 use state::JournalState;
-use writer::{WriteOrder, Writer};
+use writer::{OrderClaim, WriteOrder, Writer};
 
 /// Accepts records. Shared by all tasks that count and publish.
 #[derive(Debug)]
@@ -65,7 +70,7 @@ pub(crate) struct OpenedJournal {
     /// Counts that earlier processes found to be in doubt, and recorded.
     pub doubtful_before: u64,
     /// Known requests, each with its remaining lifetime.
-    pub ids: Vec<(RequestId, Duration)>,
+    pub ids: RememberedIds,
     /// Known events and when each was counted, oldest first.
     pub events: Vec<(i64, Vec<Fingerprint>)>,
     /// Present if the start is watched.
@@ -91,7 +96,7 @@ pub(crate) fn open(
     clock: Clock,
     metrics: Arc<Metrics>,
 ) -> io::Result<(OpenedJournal, JournalTask)> {
-    let read = files::read(&*disk, layouts, u64::MAX, &[])?;
+    let read = files::read(&*disk, layouts, u64::MAX, &[], CheckpointIds::Read)?;
     open_read(disk, layouts, settings, clock, metrics, read)
 }
 
@@ -112,7 +117,8 @@ pub(crate) fn open_watched(
     if let Some(StartPart::Read(file)) = guard.culprit() {
         set_file_aside(&*disk, file, &metrics)?;
     }
-    let mut read = files::read(&WatchedDisk(&guard), layouts, u64::MAX, &[])?;
+    let watched = WatchedDisk(&guard);
+    let mut read = files::read(&watched, layouts, u64::MAX, &[], CheckpointIds::Read)?;
     let (state, _, number) = &mut read;
     guard.enter(StartPart::Restore);
     if matches!(guard.culprit(), Some(StartPart::Restore)) {
@@ -161,7 +167,7 @@ fn set_counts_aside(
     if counts == 0 {
         return Ok(());
     }
-    let name = files::write_aside(disk, layouts, number, &aside)?;
+    let name = checkpoint::write_aside(disk, layouts, number, &aside)?;
     metrics.doubtful.add(DoubtCause::SetAside, counts);
     tracing::error!(
         file = name,
@@ -182,6 +188,7 @@ fn open_read(
 ) -> io::Result<(OpenedJournal, JournalTask)> {
     report.log();
     metrics.journal_corrupt_bytes.add(report.corrupt.values().sum());
+    metrics.journal_torn_bytes.add(report.torn_bytes);
     if state.contradictions > 0 {
         let records = state.contradictions;
         tracing::error!(
@@ -192,10 +199,12 @@ fn open_read(
     }
     let now_ms = clock.now_ms();
     state.resume(now_ms);
-    settings.forget(&mut state, now_ms);
-    files::write_checkpoint(&*disk, layouts, number, &state, &report)?;
+    let forgotten = settings.forget(&mut state, now_ms);
+    let bytes = checkpoint::write_checkpoint(&*disk, layouts, number, &state, &report)?;
+    metrics.ledger_evicted.add(EvictionReason::Journal, forgotten);
     let (orders, receiver) = mpsc::channel(ORDERS_MAX);
-    let mut writer = Writer::new(disk, layouts.clone(), number, settings, clock, metrics);
+    let last = (number, bytes);
+    let mut writer = Writer::new(disk, layouts.clone(), last, settings, clock, metrics);
     // Written with the first records of this process: if it dies earlier, the next one reports the
     // doubt.
     let verdict = if settings.send_again { Verdict::Void } else { Verdict::GivenUp };
@@ -208,14 +217,12 @@ fn open_read(
     let mut outstanding: Vec<_> = state.outstanding.into_iter().collect();
     // The order of the map is random; sorting makes a start deterministic.
     outstanding.sort_unstable();
-    let known = state.ids.into_iter();
-    let known = known.map(|(id, counted)| (id, counted.left(now_ms, settings.id_life)));
     let opened = OpenedJournal {
         journal: Arc::new(Journal { orders, next_call: AtomicU64::new(next_call) }),
         outstanding,
         doubtful,
         doubtful_before: state.doubtful,
-        ids: known.collect(),
+        ids: state.ids.remembered(now_ms, settings.id_life),
         events: state.events,
         start: None,
     };
@@ -236,10 +243,11 @@ impl JournalTask {
 impl Journal {
     /// Writes the counts of a request, and its events if they must be remembered. The IDs are
     /// remembered for `life`, or as long as the settings say. Everything is on disk when this
-    /// returns.
+    /// returns. A write that has not begun at the deadline is withdrawn; one that has begun is waited
+    /// for.
     ///
     /// # Errors
-    /// The record may not be on disk: the disk is full or fails.
+    /// The record may not be on disk: the disk is full, fails or does not respond.
     pub(crate) async fn delta(
         &self,
         ids: &[RequestId],
@@ -247,6 +255,7 @@ impl Journal {
         life: Option<Duration>,
         delta: &Delta,
         events: &[Fingerprint],
+        deadline: Option<Instant>,
     ) -> Result<(), JournalError> {
         let ids: Vec<_> = ids.iter().flat_map(|id| id.to_bytes()).collect();
         let (id, also) = ids.split_at(ids.len().min(16));
@@ -257,7 +266,10 @@ impl Journal {
         let fingerprints = (!events.is_empty()).then(|| events[..].into());
         let life_ms = life.map(|life| u64::try_from(life.as_millis()).unwrap_or(u64::MAX));
         let record = Record::Delta { id: id.into(), at_ms, counts, fingerprints, life_ms, also };
-        self.write(&record, layouts).await
+        match deadline {
+            Some(deadline) => self.order_by(deadline, frame(&record), layouts).await,
+            None => self.write(&record, layouts).await,
+        }
     }
 
     /// Records a call before it is sent; returns its number.
@@ -308,19 +320,44 @@ impl Journal {
     }
 
     async fn order(&self, frame: Vec<u8>, layouts: Vec<LayoutId>) -> Result<(), JournalError> {
-        let gone = || JournalError("the journal has stopped".into());
         let (done, written) = oneshot::channel();
-        let order = WriteOrder { frame, layouts, done: Some(done) };
-        self.orders.send(order).await.map_err(|_| gone())?;
-        written.await.map_err(|_| gone())?
+        let order = WriteOrder { frame, layouts, done: Some(done), claim: None };
+        self.orders.send(order).await.map_err(|_| stopped())?;
+        written.await.map_err(|_| stopped())?
+    }
+
+    async fn order_by(
+        &self,
+        deadline: Instant,
+        frame: Vec<u8>,
+        layouts: Vec<LayoutId>,
+    ) -> Result<(), JournalError> {
+        let late = || JournalError("the disk does not respond".into());
+        let (done, mut written) = oneshot::channel();
+        let claim = Arc::new(OrderClaim::default());
+        let order =
+            WriteOrder { frame, layouts, done: Some(done), claim: Some(Arc::clone(&claim)) };
+        let sending = timeout_at(deadline, self.orders.send(order)).await;
+        sending.map_err(|_| late())?.map_err(|_| stopped())?;
+        let written = match timeout_at(deadline, &mut written).await {
+            Ok(written) => written,
+            Err(_) if claim.take() => return Err(late()),
+            // It may be on disk by now.
+            Err(_) => written.await,
+        };
+        written.map_err(|_| stopped())?
     }
 
     async fn note(&self, record: &Record<'_>, layouts: Vec<LayoutId>) {
-        let order = WriteOrder { frame: frame(record), layouts, done: None };
+        let order = WriteOrder { frame: frame(record), layouts, done: None, claim: None };
         if self.orders.send(order).await.is_err() {
             tracing::error!("record not written: the journal has stopped");
         }
     }
+}
+
+fn stopped() -> JournalError {
+    JournalError("the journal has stopped".into())
 }
 
 fn frame(record: &Record<'_>) -> Vec<u8> {

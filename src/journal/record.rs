@@ -90,7 +90,7 @@ pub(crate) enum Record<'b> {
         #[b(0)]
         counts: Vec<RecordCount<'b>>,
     },
-    /// Known requests and events; in a checkpoint.
+    /// Known events, in a checkpoint; and known requests, in one of an earlier version.
     #[n(7)]
     Known {
         #[b(0)]
@@ -104,6 +104,18 @@ pub(crate) enum Record<'b> {
         /// The sum of what verdicts said.
         #[n(0)]
         doubtful: Option<u64>,
+    },
+    /// Known requests that were counted (Unix milliseconds) in the same minute; in a checkpoint.
+    #[n(9)]
+    KnownIds {
+        #[n(0)]
+        at_ms: i64,
+        /// How long they are remembered; absent for Firehose.
+        #[n(1)]
+        life_ms: Option<u64>,
+        /// Their concatenated IDs.
+        #[b(2)]
+        ids: &'b ByteSlice,
     },
 }
 

@@ -9,6 +9,8 @@ use super::state::JournalState;
 pub(crate) struct JournalSettings {
     /// How long the IDs of requests are remembered, unless a request has its own lifetime.
     pub id_life: Duration,
+    /// The number of IDs remembered at most, of all sources together.
+    pub ids_max: usize,
     /// How long and how many events are remembered, to remove duplicates.
     pub event_life: Duration,
     pub events_max: usize,
@@ -21,10 +23,21 @@ pub(crate) struct JournalSettings {
 // === impl JournalSettings ===
 
 impl JournalSettings {
-    /// Removes what is older than its lifetime.
-    pub(super) fn forget(&self, state: &mut JournalState, now_ms: i64) {
+    /// Removes what is older than its lifetime. Returns the number of IDs that are removed early.
+    #[must_use]
+    pub(super) fn forget(&self, state: &mut JournalState, now_ms: i64) -> u64 {
         let event_life_ms = i64::try_from(self.event_life.as_millis()).unwrap_or(i64::MAX);
         let events_since_ms = now_ms.saturating_sub(event_life_ms);
-        state.forget(now_ms, self.id_life, events_since_ms, self.events_max);
+        state.forget_events(events_since_ms, self.events_max);
+        let forgotten = state.forget_ids(now_ms, self.id_life, self.ids_max);
+        if forgotten > 0 {
+            let most = self.ids_max;
+            tracing::warn!(
+                forgotten,
+                most,
+                "journal full of request IDs; the oldest were forgotten"
+            );
+        }
+        forgotten
     }
 }

@@ -23,6 +23,8 @@ struct FileContent {
     synced_names: BTreeMap<String, usize>,
     changes: Vec<DiskChange>,
     mount: u64,
+    /// Bytes appended to all files, of which many are removed by now.
+    written: u64,
     faults: DiskFaults,
     /// After this many changes the mounted handle dies.
     death: Option<DiskDeath>,
@@ -85,6 +87,11 @@ impl SimulatedDisk {
     pub(crate) fn used(&self) -> usize {
         let content = self.content();
         content.names.values().map(|file| content.files[*file].bytes.len()).sum()
+    }
+
+    /// Bytes that were ever written.
+    pub(crate) fn written(&self) -> u64 {
+        self.content().written
     }
 
     /// Loses unsynced data, except for the amount that `keep` returns for each list of bytes or
@@ -251,6 +258,7 @@ impl AppendFile for SimulatedFile {
         let room = content.faults.full_at.map_or(usize::MAX, |full| full.saturating_sub(used));
         let fits = bytes.len().min(room);
         content.files[self.file].bytes.extend_from_slice(&bytes[..fits]);
+        content.written += fits as u64;
         if fits < bytes.len() { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 
@@ -266,6 +274,13 @@ impl AppendFile for SimulatedFile {
             let data = &mut content.files[self.file];
             data.synced = data.bytes.len();
         }
+        Ok(())
+    }
+
+    fn cut(&mut self, len: u64) -> io::Result<()> {
+        let mut content = self.disk.changing()?;
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        content.files[self.file].bytes.truncate(len);
         Ok(())
     }
 }

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
+use super::known::{KnownIds, KnownInFile, KnownRequest};
 use super::record::{Record, RecordCount, Verdict};
 use crate::ack::RequestId;
 use crate::aggregate::{Key, is_of_layout, put_varint, varint};
-use crate::rules::{Layout, LayoutId, Layouts};
-use crate::ses::{EventType, Fingerprint};
+use crate::rules::{Layout, LayoutId, Layouts, SeriesMetric};
+use crate::ses::Fingerprint;
 
 /// The sum of a journal's records.
 #[derive(Debug, Default)]
@@ -19,7 +20,11 @@ pub(crate) struct JournalState {
     /// Calls without a verdict.
     pub calls: BTreeMap<u64, Vec<(Key, u64)>>,
     /// Known requests.
-    pub ids: HashMap<RequestId, KnownRequest, RandomState>,
+    pub ids: KnownIds,
+    /// The IDs of deltas in logs, each with the request of it that was counted last, if one was.
+    pub in_logs: HashMap<RequestId, Option<KnownRequest>, RandomState>,
+    /// Known requests of the checkpoint, if only those of logs are in `ids`.
+    pub in_file: Option<KnownInFile>,
     /// Events of requests and when they were counted, in the order of the records.
     pub events: Vec<(i64, Vec<Fingerprint>)>,
     /// Counts that earlier calls left in doubt, by their verdicts.
@@ -27,14 +32,6 @@ pub(crate) struct JournalState {
     /// Records that contradict earlier ones, or hold impossible counts. Only a damaged journal has
     /// any.
     pub contradictions: u64,
-}
-
-/// When (Unix milliseconds) a request was counted, and how long its ID is remembered, if not for
-/// the default.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct KnownRequest {
-    pub at_ms: i64,
-    pub life_ms: Option<u64>,
 }
 
 /// Translates the keys of one file into keys of this process.
@@ -54,6 +51,13 @@ pub(crate) const PANICS_AT_MS: i64 = i64::MIN;
 // === impl JournalState ===
 
 impl JournalState {
+    /// Notes the ID of a delta, before any record is applied.
+    pub(crate) fn note(&mut self, record: &Record<'_>) {
+        if let Record::Delta { id, .. } = record {
+            self.in_logs.extend(RequestId::from_bytes(id).map(|id| (id, None)));
+        }
+    }
+
     /// Applies a record of a file.
     pub(crate) fn apply(&mut self, record: &Record<'_>, keys: &mut SeriesKeys<'_>) {
         #[cfg(test)]
@@ -68,26 +72,33 @@ impl JournalState {
                 keys.learn(*id, namespace, metric, dimensions)
             }
             Record::Delta { id, at_ms, counts, fingerprints, life_ms, also } => {
-                let (known, counted) =
-                    (self.ids.len(), KnownRequest { at_ms: *at_ms, life_ms: *life_ms });
-                let fingerprints = fingerprints.map_or(&[][..], |bytes| bytes);
-                let sound = self.delta(id, counted, counts, fingerprints, keys);
-                let also = also.filter(|_| self.ids.len() > known).map_or(&[][..], |bytes| bytes);
-                let (whole, rest) = also.as_chunks::<16>();
-                let also = whole.iter().filter_map(|id| RequestId::from_bytes(id));
-                self.ids.extend(also.map(|id| (id, counted)));
-                sound && rest.is_empty()
+                let counted = KnownRequest { at_ms: *at_ms, life_ms: *life_ms };
+                match RequestId::from_bytes(id) {
+                    // An ID counts once in its lifetime, however many records have it.
+                    Some(id) if self.counts_now(id, counted) => {
+                        self.ids.insert(id, counted);
+                        let also = also.map_or(&[][..], |bytes| bytes);
+                        let is_whole = self.known(counted, also, false);
+                        let fingerprints = fingerprints.map_or(&[][..], |bytes| bytes);
+                        let sound = self.events(*at_ms, fingerprints) && is_whole;
+                        self.add(counts, keys) && sound
+                    }
+                    Some(_) => true,
+                    None => false,
+                }
             }
             Record::Outstanding { counts } => self.add(counts, keys),
             Record::Known { ids, events } => {
                 let mut sound = true;
                 for known in ids {
-                    let id = RequestId::from_bytes(known.id);
                     let counted = KnownRequest { at_ms: known.at_ms, life_ms: known.life_ms };
-                    sound &= id.is_some_and(|id| self.ids.insert(id, counted).is_none());
+                    sound &= known.id.len() == 16 && self.known(counted, known.id, true);
                 }
                 let events = events.map(|events| self.events(events.at_ms, events.fingerprints));
                 events.unwrap_or(true) && sound
+            }
+            Record::KnownIds { at_ms, life_ms, ids } => {
+                self.known(KnownRequest { at_ms: *at_ms, life_ms: *life_ms }, ids, true)
             }
             Record::Call { call, counts } => {
                 let keyed = keys.all(counts);
@@ -107,22 +118,30 @@ impl JournalState {
         self.contradictions += u64::from(!sound);
     }
 
-    /// An ID counts once, however many records have it.
-    fn delta(
-        &mut self,
-        id: &[u8],
-        counted: KnownRequest,
-        counts: &[RecordCount<'_>],
-        fingerprints: &[u8],
-        keys: &SeriesKeys<'_>,
-    ) -> bool {
-        let Some(id) = RequestId::from_bytes(id) else { return false };
-        if self.ids.contains_key(&id) {
-            return true;
+    /// Whether a delta with this ID is the first one, or that of a later request: the ledger had
+    /// forgotten the one before.
+    fn counts_now(&mut self, id: RequestId, counted: KnownRequest) -> bool {
+        let Some(last) = self.in_logs.get_mut(&id) else { return false };
+        let is_new = last.is_none_or(|last| last.is_forgotten(counted.at_ms));
+        if is_new {
+            *last = Some(counted);
         }
-        self.ids.insert(id, counted);
-        let sound = self.events(counted.at_ms, fingerprints);
-        self.add(counts, keys) && sound
+        is_new
+    }
+
+    /// Concatenated IDs of known requests, `in_file` if they are of a checkpoint.
+    fn known(&mut self, counted: KnownRequest, ids: &[u8], in_file: bool) -> bool {
+        let (whole, rest) = ids.as_chunks::<16>();
+        for id in whole.iter().filter_map(|id| RequestId::from_bytes(id)) {
+            if let Some(last) = self.in_logs.get_mut(&id) {
+                *last = Some(counted);
+            }
+            match self.in_file.as_mut().filter(|_| in_file) {
+                Some(left) => *left.groups.entry(counted).or_default() += 1,
+                None => self.ids.insert(id, counted),
+            }
+        }
+        rest.is_empty()
     }
 
     fn events(&mut self, at_ms: i64, fingerprints: &[u8]) -> bool {
@@ -133,16 +152,28 @@ impl JournalState {
         rest.is_empty()
     }
 
-    /// Removes expired requests, events counted before a time (Unix milliseconds), and the oldest
-    /// events above their limit. Most IDs have the lifetime `id_life`.
-    pub(crate) fn forget(
-        &mut self,
-        now_ms: i64,
-        id_life: Duration,
-        events_since_ms: i64,
-        events_max: usize,
-    ) {
-        self.ids.retain(|_, counted| !counted.left(now_ms, id_life).is_zero());
+    /// Lets lifetimes go on from where they stood when the previous process died: a sender is told
+    /// nothing while no process runs, and the wall clock may have been set since.
+    pub(crate) fn resume(&mut self, now_ms: i64) {
+        let events = self.events.iter().map(|(at_ms, _)| *at_ms);
+        let last_ms = events.chain(self.ids.last_ms()).max().unwrap_or(now_ms);
+        let down_ms = now_ms.saturating_sub(last_ms);
+        self.ids.shift(down_ms);
+        for (at_ms, _) in &mut self.events {
+            *at_ms = at_ms.saturating_add(down_ms);
+        }
+    }
+
+    /// Removes expired requests and the oldest above their limit. Most IDs have the lifetime
+    /// `id_life`. Returns how many IDs are removed early.
+    pub(crate) fn forget_ids(&mut self, now_ms: i64, id_life: Duration, ids_max: usize) -> u64 {
+        let mut none = KnownInFile::default();
+        let in_file = self.in_file.as_mut().unwrap_or(&mut none);
+        self.ids.forget(in_file, now_ms, id_life, ids_max)
+    }
+
+    /// Removes events counted before a time (Unix milliseconds), and the oldest above their limit.
+    pub(crate) fn forget_events(&mut self, events_since_ms: i64, events_max: usize) {
         self.events.retain(|(at_ms, _)| *at_ms > events_since_ms);
         self.events.sort_by_key(|(at_ms, _)| *at_ms);
         let mut room = events_max;
@@ -190,16 +221,6 @@ impl JournalState {
         is_possible
     }
 
-    /// Restarts the lifetimes of IDs that have their own from where they stood when the previous
-    /// process died, because their sender retries only while the daemon runs.
-    pub(crate) fn resume(&mut self, now_ms: i64) {
-        let last_ms = self.ids.values().map(|counted| counted.at_ms).max().unwrap_or(now_ms);
-        let down_ms = now_ms.saturating_sub(last_ms).max(0);
-        for counted in self.ids.values_mut().filter(|counted| counted.life_ms.is_some()) {
-            counted.at_ms = counted.at_ms.saturating_add(down_ms);
-        }
-    }
-
     /// Decides on the calls without a verdict: their counts are sent again, or dropped. Returns the
     /// counts.
     pub(crate) fn end_calls(&mut self, send_again: bool) -> u64 {
@@ -215,17 +236,6 @@ impl JournalState {
     }
 }
 
-// === impl KnownRequest ===
-
-impl KnownRequest {
-    /// The remaining lifetime; `id_life` by default.
-    pub(crate) fn left(&self, now_ms: i64, id_life: Duration) -> Duration {
-        let life = self.life_ms.map_or(id_life, Duration::from_millis);
-        let age_ms = now_ms.saturating_sub(self.at_ms);
-        life.saturating_sub(Duration::from_millis(u64::try_from(age_ms).unwrap_or(0)))
-    }
-}
-
 // === impl SeriesKeys ===
 
 impl<'l> SeriesKeys<'l> {
@@ -234,7 +244,7 @@ impl<'l> SeriesKeys<'l> {
     }
 
     fn learn(&mut self, id: u32, namespace: &str, metric: &str, dimensions: &[&str]) -> bool {
-        let Some(metric) = EventType::parse(metric.as_bytes()) else { return false };
+        let Some(metric) = SeriesMetric::parse(metric) else { return false };
         let dimensions = dimensions.iter().map(|&name| name.to_owned()).collect();
         let layout = Layout { namespace: namespace.into(), metric, dimensions };
         self.known.insert(id.into(), self.layouts.id(layout));
@@ -265,7 +275,7 @@ impl<'l> SeriesKeys<'l> {
 mod tests {
     use super::*;
     use crate::aggregate::KeyBuilder;
-    use crate::ses::Minute;
+    use crate::ses::{EventType, Minute};
 
     /// A valid checksum is not enough: a count must belong to a series that can be published, and
     /// must not overflow.
@@ -273,8 +283,11 @@ mod tests {
     fn impossible_counts_are_contradictions_and_not_counted() {
         let layouts = Layouts::default();
         let dimensions = vec!["campaign".to_owned()];
-        let layout =
-            layouts.id(Layout { namespace: "SES".into(), metric: EventType::Send, dimensions });
+        let layout = layouts.id(Layout {
+            namespace: "SES".into(),
+            metric: EventType::Send.into(),
+            dimensions,
+        });
         let mut sound = KeyBuilder::default();
         sound.start(layout);
         sound.push(b"spring");

@@ -4,16 +4,18 @@ use std::collections::HashSet;
 use std::io;
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::checkpoint::write_checkpoint;
 use super::disk::{AppendFile, Disk};
 use super::error::JournalError;
-use super::files::{self, log_name, put_layout};
+use super::files::{self, CheckpointIds, log_name, put_layout};
 use super::record::{Record, TrustedSize, put_record};
 use super::settings::JournalSettings;
+use crate::ack::EvictionReason;
 use crate::clock::Clock;
 use crate::fault;
 use crate::offload::offload;
@@ -30,7 +32,13 @@ pub(crate) struct WriteOrder {
     /// Gets the result once the record is on disk, or certainly not. Without it, the record is kept
     /// until it is on disk.
     pub done: Option<oneshot::Sender<Result<(), JournalError>>>,
+    /// Lets the waiting task withdraw the order.
+    pub claim: Option<Arc<OrderClaim>>,
 }
+
+/// Whether an order is written or withdrawn: the first to take it decides.
+#[derive(Debug, Default)]
+pub(crate) struct OrderClaim(AtomicBool);
 
 /// Maximum number of records written together.
 const ORDERS_PER_SYNC: usize = 256;
@@ -72,7 +80,18 @@ struct OpenLog {
 struct Checkpoint {
     running: AtomicBool,
     /// The last log that the latest checkpoint covers.
-    number: std::sync::atomic::AtomicU64,
+    number: AtomicU64,
+    /// Size of the latest checkpoint.
+    bytes: AtomicU64,
+}
+
+// === impl OrderClaim ===
+
+impl OrderClaim {
+    /// Takes the order; false if it was taken before.
+    pub(crate) fn take(&self) -> bool {
+        !self.0.swap(true, Ordering::AcqRel)
+    }
 }
 
 // === impl Writer ===
@@ -82,13 +101,14 @@ impl Writer {
     pub(crate) fn new(
         disk: Arc<dyn Disk>,
         layouts: Layouts,
-        number: u64,
+        (number, bytes): (u64, u64),
         settings: JournalSettings,
         clock: Clock,
         metrics: Arc<Metrics>,
     ) -> Self {
         let checkpoint = Checkpoint::default();
         checkpoint.number.store(number, Ordering::Relaxed);
+        checkpoint.bytes.store(bytes, Ordering::Relaxed);
         Self {
             disk,
             layouts,
@@ -136,13 +156,15 @@ impl Writer {
 
     /// Keeps a record without layouts until others are written.
     pub(crate) fn keep(&mut self, frame: Vec<u8>) {
-        self.kept.push(WriteOrder { frame, layouts: Vec::new(), done: None });
+        self.kept.push(WriteOrder { frame, layouts: Vec::new(), done: None, claim: None });
     }
 
     /// Writes orders together; returns the number of a log that is full.
     fn commit(&mut self, batch: Vec<WriteOrder>) -> Option<u64> {
         let mut orders = std::mem::take(&mut self.kept);
-        orders.extend(batch);
+        // What is withdrawn leaves no trace.
+        let is_wanted = |order: &WriteOrder| order.claim.as_ref().is_none_or(|claim| claim.take());
+        orders.extend(batch.into_iter().filter(is_wanted));
         let outcome = self.write(&orders).inspect_err(|error| self.failed(error));
         fault::hit("journal_write");
         for order in orders {
@@ -155,7 +177,9 @@ impl Writer {
                 (None, Err(_)) => self.kept.push(WriteOrder { done: None, ..order }),
             }
         }
-        let full = self.open.as_ref().filter(|log| log.bytes > self.settings.log_bytes)?.number;
+        // A log is at least as long as a checkpoint, so checkpoints at most double what is written.
+        let full_at = self.checkpoint.bytes.load(Ordering::Relaxed).max(self.settings.log_bytes);
+        let full = self.open.as_ref().filter(|log| log.bytes > full_at)?.number;
         match self.begin() {
             Ok(log) => {
                 self.open = Some(log);
@@ -219,9 +243,13 @@ impl Writer {
         }
     }
 
-    /// After a failure the open log is trusted only up to the bytes that are certainly on disk.
+    /// After a failure the open log is trusted only up to the bytes that are certainly on disk. The
+    /// others belong to rejected requests, which a start before the next log must not count.
     fn failed(&mut self, error: &io::Error) {
-        if let Some(log) = self.open.take() {
+        if let Some(mut log) = self.open.take() {
+            if let Err(error) = log.file.cut(log.bytes) {
+                tracing::error!(%error, "rejected requests may stay in the journal until the next write");
+            }
             self.suspects.push(TrustedSize { file: log.number, bytes: log.bytes });
         }
         self.metrics.journal_failures.add(1);
@@ -238,18 +266,23 @@ impl Writer {
         }
         let (disk, layouts) = (Arc::clone(&self.disk), self.layouts.clone());
         let (settings, now_ms) = (self.settings, self.clock.now_ms());
+        let metrics = Arc::clone(&self.metrics);
         // What no log records yet.
         let suspects = self.suspects.clone();
         let make = move || {
-            let (mut state, report, _) = files::read(&*disk, &layouts, number, &suspects)?;
-            settings.forget(&mut state, now_ms);
-            files::write_checkpoint(&*disk, &layouts, number, &state, &report)?;
-            io::Result::Ok(report)
+            let (mut state, report, _) =
+                files::read(&*disk, &layouts, number, &suspects, CheckpointIds::Leave)?;
+            let forgotten = settings.forget(&mut state, now_ms);
+            let bytes = write_checkpoint(&*disk, &layouts, number, &state, &report)?;
+            metrics.ledger_evicted.add(EvictionReason::Journal, forgotten);
+            metrics.journal_contradictions.add(state.contradictions);
+            io::Result::Ok((report, bytes))
         };
         tokio::spawn(async move {
             match offload(make).await {
-                Ok(Ok(report)) => {
+                Ok(Ok((report, bytes))) => {
                     report.log();
+                    checkpoint.bytes.store(bytes, Ordering::Relaxed);
                     checkpoint.number.store(number, Ordering::Release);
                 }
                 Ok(Err(error)) => {

@@ -2,13 +2,21 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::dedupe::{DuplicateSample, Duplicates, RequestFilter};
+use super::not_counted::{NotCounted, NotCountedKind};
+use super::request_values::RequestValues;
+use super::survey::Survey;
 use super::tally::Tally;
 use crate::aggregate::{Delta, KeyBuilder, SeriesGuard};
 use crate::dead_letters::DeadLetterBatch;
 use crate::forward::Forwards;
-use crate::rules::{Action, MetricRule, Route, RuleSet};
-use crate::ses::{Event, Fingerprint, Minute, NonEvent, Path, Visitor};
+use crate::rules::{
+    Action, InvalidValue, LayoutId, MetricRule, Route, RuleSet, SeriesRule, ValueIndex,
+};
+use crate::sample::Draw;
+use crate::ses::{Event, Fingerprint, Minute, NonEventReason, Path, Visitor};
 
 /// Determines the time under which an event counts.
 #[derive(Clone, Copy, Debug)]
@@ -29,10 +37,16 @@ pub struct Batch {
     filter: Option<Box<RequestFilter>>,
     /// Drops series above the hour's limit. Absent offline.
     guard: Option<Box<SeriesGuard>>,
+    /// The values of limited dimensions, if there are any such dimensions.
+    values: Option<Box<RequestValues>>,
+    /// Samples events for previews, if any.
+    draw: Option<Box<Draw>>,
     pub delta: Delta,
     pub tally: Tally,
-    /// The position of the first unreadable value, as reported by the reader.
-    pub first_malformed: Option<u64>,
+    /// What is not counted, if anything.
+    pub(crate) not_counted: Option<Box<NotCounted>>,
+    /// The values of dimensions, if a plan is made of them.
+    pub(crate) survey: Option<Box<Survey>>,
     /// Unreadable values, if they are kept. Files keep none.
     pub letters: Option<DeadLetterBatch>,
     /// Events to forward, if any.
@@ -45,15 +59,19 @@ impl Batch {
     #[must_use]
     pub fn new(rules: Arc<RuleSet>, times: Times) -> Self {
         let filter = rules.interest().has_identity().then(Box::default);
+        let values = rules.limits_values().then(|| RequestValues::new(times.arrival_ms).into());
         Self {
             rules,
             times,
             filter,
             guard: None,
+            values,
+            draw: None,
             key: KeyBuilder::default(),
             delta: Delta::default(),
             tally: Tally::default(),
-            first_malformed: None,
+            not_counted: None,
+            survey: None,
             letters: None,
             forwards: None,
         }
@@ -66,11 +84,31 @@ impl Batch {
         self
     }
 
+    /// Also notes the values of dimensions.
+    #[must_use]
+    pub(crate) fn surveying(mut self) -> Self {
+        self.survey = Some(Box::default());
+        self
+    }
+
     /// Drops series that the merge would drop because of the hour's limit.
     #[must_use]
     pub(crate) fn guarded(mut self, guard: Option<SeriesGuard>) -> Self {
         self.guard = guard.map(Box::new);
         self
+    }
+
+    /// Samples events for previews.
+    #[must_use]
+    pub(crate) fn sampling(mut self, draw: Option<Draw>) -> Self {
+        self.draw = draw.map(Box::new);
+        self
+    }
+
+    /// The sampled events, once.
+    #[must_use]
+    pub(crate) fn take_draw(&mut self) -> Option<Draw> {
+        self.draw.take().map(|draw| *draw)
     }
 
     /// Whether each event needs memory, even if its key is known.
@@ -84,8 +122,16 @@ impl Batch {
     pub fn bytes(&self) -> usize {
         self.delta.bytes()
             + self.guard.as_ref().map_or(0, |guard| guard.bytes())
+            + self.values.as_ref().map_or(0, |values| values.bytes())
             + self.filter.as_ref().map_or(0, |filter| filter.bytes())
             + self.forwards.as_ref().map_or(0, Forwards::memory)
+            + self.sampled_bytes()
+    }
+
+    /// Memory of sampled events, in bytes.
+    #[must_use]
+    pub(crate) fn sampled_bytes(&self) -> usize {
+        self.draw.as_ref().map_or(0, |draw| draw.bytes())
     }
 
     /// An empty batch with the same rules, times and removed events. It collects dead letters into
@@ -98,7 +144,15 @@ impl Batch {
         });
         let forwards = self.forwards.as_ref().map(|_| Forwards::default());
         let guard = self.guard.as_ref().map(|guard| Box::new(guard.fresh()));
-        Self { filter, guard, letters, forwards, ..Self::new(self.rules(), self.times) }
+        let draw = self.draw.as_ref().map(|draw| Box::new(draw.blank()));
+        Self { filter, guard, draw, letters, forwards, ..Self::new(self.rules(), self.times) }
+    }
+
+    /// The batch is merged: its values of limited dimensions keep their places for this hour.
+    pub(crate) fn counted(&self) {
+        if let Some(values) = &self.values {
+            values.counted();
+        }
     }
 
     /// The version of the rules for this batch.
@@ -139,7 +193,11 @@ impl Batch {
             self.delta.add(key, count);
         }
         self.tally.add(&other.tally);
-        self.first_malformed = self.first_malformed.or(other.first_malformed);
+        append(&mut self.not_counted, other.not_counted.take());
+        if let (Some(survey), Some(other)) = (&mut self.survey, &other.survey) {
+            survey.add(other);
+        }
+        other.counted();
         other.clear();
     }
 
@@ -147,39 +205,121 @@ impl Batch {
     pub fn clear(&mut self) {
         self.delta.clear();
         self.tally = Tally::default();
-        self.first_malformed = None;
+        self.not_counted = None;
+        if let Some(draw) = &mut self.draw {
+            **draw = draw.blank();
+        }
+        if let Some(survey) = &mut self.survey {
+            survey.clear();
+        }
+        if let Some(values) = &mut self.values {
+            values.clear();
+        }
         if let Some(filter) = &mut self.filter {
             filter.clear();
         }
     }
 }
 
-/// The key for an event; `None` when a dimension has no value.
-fn key<'k>(
-    builder: &'k mut KeyBuilder,
-    metrics: &MetricRule,
-    event: &Event<'_>,
-    minute: Minute,
-) -> Option<&'k [u8]> {
-    builder.start(metrics.layout(event.event_type)?);
-    for dimension in &metrics.dimensions {
-        let (value, _) = metrics.resolve(dimension, event).ok()?;
-        builder.push(&value);
+/// Adds what was not counted later in the same text.
+pub(super) fn append(all: &mut Option<Box<NotCounted>>, later: Option<Box<NotCounted>>) {
+    match (all, later) {
+        (Some(all), Some(later)) => all.append(&later),
+        (all @ None, later) => *all = later,
+        (Some(_), None) => {}
     }
-    Some(builder.finish(minute))
+}
+
+/// Adds values of one event to the counts of a request.
+struct ValueCounter<'b> {
+    builder: &'b mut KeyBuilder,
+    guard: Option<&'b mut SeriesGuard>,
+    values: Option<&'b mut RequestValues>,
+    delta: &'b mut Delta,
+    minute: Minute,
+}
+
+/// What became of a value.
+enum Counted {
+    Yes,
+    /// A dimension has no valid value.
+    InvalidValue,
+    SeriesLimit,
+}
+
+// === impl ValueCounter ===
+
+impl ValueCounter<'_> {
+    /// Adds a value in a series of a layout; `None`: that of a count.
+    fn count(
+        &mut self,
+        (metrics, series, layout): (&MetricRule, &SeriesRule, LayoutId),
+        value: Option<ValueIndex>,
+        event: &Event<'_>,
+    ) -> Counted {
+        let Self { builder, guard, values, delta, minute } = self;
+        builder.start(layout);
+        // A value that is not counted in the end takes no place.
+        if let Some(values) = values
+            && metrics.limits_values()
+        {
+            let resolved = series.dimensions.iter().map(|at| {
+                let dimension = &metrics.dimensions[*at];
+                let (value, _) = metrics.resolve(dimension, event)?;
+                Ok((*at, dimension, value))
+            });
+            let resolved: Result<SmallVec<[_; 10]>, InvalidValue> = resolved.collect();
+            let Ok(resolved) = resolved else { return Counted::InvalidValue };
+            for (at, dimension, value) in &resolved {
+                let limit = dimension.limit.as_ref();
+                builder.push(limit.map_or(value, |limit| values.value(*at, limit, value)));
+            }
+        } else {
+            for at in &series.dimensions {
+                let Ok((value, _)) = metrics.resolve(&metrics.dimensions[*at], event) else {
+                    return Counted::InvalidValue;
+                };
+                builder.push(&value);
+            }
+        }
+        if let Some(value) = value {
+            builder.push_value(value);
+        }
+        let key = builder.finish(*minute);
+        let admit = |delta: &Delta| guard.as_mut().is_none_or(|guard| guard.admits(key, delta));
+        if delta.add_if(key, 1, admit) { Counted::Yes } else { Counted::SeriesLimit }
+    }
 }
 
 impl Visitor for Batch {
-    fn event(&mut self, event: &Event<'_>, _: &Path, raw: &[u8]) {
+    fn event(&mut self, event: &Event<'_>, _: &Path, at: u64, raw: &[u8]) {
         // The rules are borrowed: a reference count per event would make all reading cores contend
         // for it.
-        let Self { rules, times, key: builder, filter, guard, delta, tally, forwards, .. } = self;
+        let Self {
+            rules,
+            times,
+            key: builder,
+            filter,
+            guard,
+            values,
+            draw,
+            delta,
+            tally,
+            not_counted,
+            survey,
+            forwards,
+            ..
+        } = self;
         if filter.as_mut().is_some_and(|filter| filter.is_duplicate(event)) {
             tally.duplicates += 1;
             return;
         }
+        if let Some(draw) = draw {
+            draw.event(event, raw, rules.interest());
+        }
         let Route::Set(set) = rules.route(event) else {
             tally.unrouted += 1;
+            not_counted.get_or_insert_default().unrouted(rules.configuration_set(event), at);
             return;
         };
         let own_ms = event.time_ms().map(|(ms, _)| ms);
@@ -202,34 +342,63 @@ impl Visitor for Batch {
                 }
                 Action::Nothing => continue,
             };
-            tally.destination_matches += 1;
-            let Some(key) = key(builder, metrics, event, minute) else {
-                tally.invalid_value += 1;
-                continue;
-            };
-            let mut admit =
-                |delta: &Delta| guard.as_mut().is_none_or(|guard| guard.admits(key, delta));
-            if delta.add_if(key, 1, &mut admit) {
-                tally.counts += 1;
-            } else {
-                tally.series_limit += 1;
+            if let Some(survey) = survey {
+                survey.event(metrics, event);
             }
+            let before = tally.values;
+            let (guard, values) = (guard.as_deref_mut(), values.as_deref_mut());
+            let mut counter = ValueCounter { builder, guard, values, delta, minute };
+            for series in &metrics.series {
+                let count = series.layout(event.event_type).map(|layout| (layout, Ok(None)));
+                let measured = series.measured(event.event_type);
+                let measured = measured.map(|own| (own.layout, own.rule.value(event).map(Some)));
+                // A type that lacks a field of the series makes none.
+                for (layout, value) in count.into_iter().chain(measured) {
+                    tally.values.matches += 1;
+                    let value = match value {
+                        Ok(value) => value,
+                        Err(reason) => {
+                            tally.values.no_value(reason);
+                            continue;
+                        }
+                    };
+                    match counter.count((metrics, series, layout), value, event) {
+                        Counted::Yes => tally.values.counts += 1,
+                        Counted::InvalidValue => {
+                            tally.values.invalid_value += 1;
+                            let kind = NotCountedKind::InvalidValue;
+                            let not_counted = not_counted.get_or_insert_default();
+                            not_counted.add(kind, at, &set.name, &rule.name);
+                        }
+                        Counted::SeriesLimit => tally.values.series_limit += 1,
+                    }
+                }
+            }
+            if let Some(values) = counter.values {
+                tally.limited(values.next());
+            }
+            tally.destination(before);
         }
         if matched {
             tally.matched += 1;
         } else {
             tally.unmatched += 1;
+            let (kind, event_type) = (NotCountedKind::Unmatched, event.event_type.metric_name());
+            not_counted.get_or_insert_default().add(kind, at, &set.name, event_type);
         }
     }
 
-    fn non_event(&mut self, other: NonEvent, path: &Path, at: u64, raw: &[u8]) {
-        self.tally.non_event(other);
+    fn non_event(&mut self, why: NonEventReason<'_>, path: &Path, at: u64, raw: &[u8]) {
+        let kind = why.kind();
+        self.tally.non_event(kind);
         if let Some(letters) = &mut self.letters {
-            letters.take(other, path, at, raw);
+            letters.take(kind, path, at, raw);
         }
-        if other == NonEvent::Malformed {
-            self.first_malformed.get_or_insert(at);
-        }
+        self.not_counted.get_or_insert_default().non_event(why, at);
+    }
+
+    fn lost(&mut self, bytes: u64) {
+        self.tally.lost_bytes += bytes;
     }
 
     fn keeps(&self) -> bool {

@@ -8,10 +8,22 @@
 mod batch;
 pub mod bulk;
 mod dedupe;
+mod not_counted;
+mod not_counted_report;
+mod request_values;
+mod room;
+mod survey;
 mod tally;
 
 pub use batch::{Batch, Times};
 pub(crate) use dedupe::Reservation;
 pub use dedupe::{DedupeSettings, DuplicateFilter, Duplicates};
+pub(crate) use not_counted::{Names, NotCounted, NotCountedKind};
+pub(crate) use not_counted_report::{NotCountedReport, unreadable};
+pub(crate) use request_values::ValueFold;
+pub use room::BatchRoom;
+pub(crate) use survey::{DimensionSurvey, Survey, form_of};
+pub use tally::{Tally, ValueTally};
 
-pub use tally::Tally;
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,12 @@
 //! Objects in S3.
 
-use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 
 use super::layout;
 use super::listing_error::ListingError;
 use super::object::ObjectPlace;
 use super::plan::{FoundObject, TimeRange, TooManyObjects};
-use crate::aws::AwsError;
+use crate::aws::{AwsError, S3Clients};
 use crate::source::s3::Object;
 
 /// Folders whose names contain no time are listed one by one down to this depth, and only up to
@@ -30,7 +29,7 @@ struct Prefix {
 /// # Errors
 /// What cannot be listed; or an error of `each`.
 pub(crate) async fn list(
-    client: &Client,
+    clients: &S3Clients,
     bucket: &str,
     prefix: &str,
     range: TimeRange,
@@ -39,20 +38,34 @@ pub(crate) async fn list(
     let depth = if range == TimeRange::ALL { 0 } else { DEPTH_MAX };
     let mut prefixes = vec![Prefix { text: prefix.to_owned(), depth }];
     while let Some(Prefix { text, depth }) = prefixes.pop() {
-        let delimiter = (depth > 0).then(|| "/".to_owned());
-        let call = client.list_objects_v2().bucket(bucket).prefix(&text).set_delimiter(delimiter);
-        let mut pages = call.into_paginator().send();
         let mut folders = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| ListingError::Bucket {
-                bucket: bucket.to_owned(),
-                prefix: text.clone(),
-                error: Box::new(AwsError::of(&error, ACTIONS)),
-            })?;
+        let (mut token, mut is_moved) = (None, false);
+        loop {
+            let client = clients.of(bucket, None);
+            let call = client.list_objects_v2().bucket(bucket).prefix(&text);
+            let call = call.set_delimiter((depth > 0).then(|| "/".to_owned()));
+            let page = match call.set_continuation_token(token.clone()).send().await {
+                Ok(page) => page,
+                Err(error) if !is_moved && clients.elsewhere(bucket, &client, &error).is_some() => {
+                    is_moved = true;
+                    continue;
+                }
+                Err(error) => {
+                    return Err(ListingError::Bucket {
+                        bucket: bucket.to_owned(),
+                        prefix: text.clone(),
+                        error: Box::new(AwsError::of(&error, ACTIONS)),
+                    });
+                }
+            };
             offer_all(bucket, &page, each)?;
             folders.extend(
                 page.common_prefixes.unwrap_or_default().into_iter().filter_map(|one| one.prefix),
             );
+            token = page.next_continuation_token.filter(|_| page.is_truncated == Some(true));
+            if token.is_none() {
+                break;
+            }
         }
         let is_wide = folders.len() > FOLDERS_MAX;
         prefixes.extend(

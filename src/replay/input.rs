@@ -25,6 +25,9 @@ impl FromStr for ReplayInput {
             );
         }
         match text.strip_prefix("s3://") {
+            None if is_address(text) => {
+                Err("neither a path nor an object in S3; use s3://BUCKET/PREFIX".to_owned())
+            }
             None => Ok(Self::Path(text.into())),
             Some(place) => {
                 let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
@@ -37,6 +40,11 @@ impl FromStr for ReplayInput {
     }
 }
 
+/// Whether a text is another address of a bucket.
+fn is_address(text: &str) -> bool {
+    ["https://", "http://", "arn:", "s3:/", "S3://"].iter().any(|start| text.starts_with(start))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,7 +52,11 @@ mod tests {
     #[test]
     fn buckets_and_paths_are_distinguished() {
         assert_eq!("a/b".parse(), Ok(ReplayInput::Path("a/b".into())));
-        assert!("-".parse::<ReplayInput>().is_err());
+        for other in
+            ["-", "https://mail.s3.amazonaws.com/events", "arn:aws:s3:::mail/events", "s3:/mail"]
+        {
+            assert!(other.parse::<ReplayInput>().is_err(), "{other}");
+        }
         {
             let bucket = |bucket: &str, prefix: &str| {
                 Ok(ReplayInput::Bucket { bucket: bucket.to_owned(), prefix: prefix.to_owned() })

@@ -7,8 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use foldhash::fast::{FixedState, RandomState};
 
-use crate::aggregate::{Delta, series_of};
-use crate::pipeline::{Batch, Tally};
+use crate::aggregate::{Delta, metric_of, series_of};
+use crate::pipeline::{Batch, NotCountedReport, Tally};
 
 /// Progress that the workers report and other tasks display.
 #[derive(Debug, Default)]
@@ -48,6 +48,7 @@ pub(crate) struct ReplayTotals {
     /// Of objects that were read.
     pub bytes: u64,
     pub tally: Tally,
+    pub not_counted: NotCountedReport,
     /// Hashes of the counted series.
     series: HashSet<u64, RandomState>,
 }
@@ -69,14 +70,17 @@ impl ReplayProgress {
         self.lock().clone()
     }
 
-    /// An object of this size was counted.
-    pub(crate) fn read(&self, bytes: u64, batch: &Batch) {
+    /// An object with this name and size was counted.
+    pub(crate) fn read(&self, name: &str, bytes: u64, batch: &Batch) {
         self.events.fetch_add(batch.tally.events(), Ordering::Relaxed);
         let series: Vec<_> = hashes(&batch.delta).collect();
         let mut totals = self.lock();
         totals.read += 1;
         totals.bytes += bytes;
         totals.tally.add(&batch.tally);
+        if let Some(found) = &batch.not_counted {
+            totals.not_counted.add(name, found);
+        }
         totals.series.extend(series);
         drop(totals);
         self.done(bytes);
@@ -108,7 +112,7 @@ impl ReplayProgress {
 
 fn hashes(delta: &Delta) -> impl Iterator<Item = u64> {
     let hasher = FixedState::default();
-    delta.iter().map(move |(key, _)| hasher.hash_one(series_of(key)))
+    delta.iter().map(move |(key, _)| hasher.hash_one(metric_of(series_of(key))))
 }
 
 // === impl ReplayTotals ===

@@ -15,9 +15,9 @@ use super::reader::ObjectReader;
 use crate::ack::{Admission, Refusal, RefusalReason};
 use crate::aggregate::SeriesFull;
 use crate::intake::{LetterContent, MakeRoom, MeteredBatch, Patience, RequestKey, SourceIntake};
-use crate::pipeline::Batch;
+use crate::pipeline::{Batch, unreadable};
 
-/// How many failed objects are listed by name.
+/// How many failed objects are listed by name, and how many with unreadable values.
 const NAMED_MAX: u64 = 1000;
 /// After this many failures in a row the cause is not the objects, so the replay stops.
 const FAILURES_IN_A_ROW_MAX: u64 = 100;
@@ -34,6 +34,8 @@ pub(crate) struct ReplayWork {
     pub say: Box<dyn Fn(&str) + Send + Sync>,
     next: AtomicUsize,
     failures_in_a_row: AtomicU64,
+    /// Objects with unreadable values.
+    unreadable: AtomicU64,
 }
 
 /// What happens to a batch that was read.
@@ -83,6 +85,7 @@ impl ReplayWork {
             say,
             next: AtomicUsize::new(0),
             failures_in_a_row: AtomicU64::new(0),
+            unreadable: AtomicU64::new(0),
         }
     }
 
@@ -139,7 +142,7 @@ impl ReplayWork {
             Ok(None) => return ObjectEnd::Missing,
             Err(refusal) => return ObjectEnd::Failed(refusal.message.into_owned()),
         };
-        self.progress.read(object.bytes, &batch);
+        self.has_read(object, &batch);
         total.lock().unwrap_or_else(PoisonError::into_inner).absorb(&mut batch);
         ObjectEnd::Done
     }
@@ -182,9 +185,25 @@ impl ReplayWork {
             };
         }
         // Before the charge ends, because a waiter for the charge reads these totals.
-        self.progress.read(object.bytes, &batch);
+        self.has_read(object, &batch);
         drop(budget.committed());
         ObjectEnd::Done
+    }
+
+    /// Adds an object to the totals, and names it if it has unreadable values.
+    fn has_read(&self, object: &ChosenObject, batch: &Batch) {
+        let name = object.place.to_string();
+        self.progress.read(&name, object.bytes, batch);
+        let found = batch.not_counted.as_deref();
+        let sentence = found.and_then(|found| unreadable(&name, found, &batch.tally));
+        let Some(sentence) = sentence else { return };
+        let named = self.unreadable.fetch_add(1, Ordering::Relaxed) + 1;
+        if named <= NAMED_MAX {
+            (self.say)(&sentence);
+        }
+        if named == NAMED_MAX {
+            (self.say)("further objects with unreadable values are counted but not listed");
+        }
     }
 
     fn failed(&self, object: &ChosenObject, reason: FailureReason, why: &str) {

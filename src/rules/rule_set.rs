@@ -3,18 +3,19 @@
 //! [`RuleSet::route`] finds the destinations of an event; [`MetricRule::resolve`] returns the values
 //! of its dimensions. Both the counting path and `explain` use them.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use fearless_simd::Level;
 use foldhash::fast::RandomState;
 
-use super::layout::{Layout, LayoutId, Layouts};
-use crate::definitions::{
-    ANY_CONFIGURATION_SET, CloudWatchDestination, Definitions, Destination, OnInvalidValue, Target,
-    ValueSource, is_dimension_value,
+use super::layout::Layouts;
+use super::measure_rule::field_of;
+use super::metric_rule::{MetricRule, dimensions_of};
+use crate::definitions::{ANY_CONFIGURATION_SET, Definitions, Destination, Target};
+use crate::ses::{
+    Event, EventType, EventTypeSet, Interest, InterestBuilder, MailboxProviders, ValueKind,
 };
-use crate::ses::{Event, EventType, EventTypeSet, Interest, InterestBuilder, Slot, ValueKind};
 
 /// Compiled definitions.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub struct RuleSet {
 pub struct SetRules {
     pub name: String,
     pub rules: Vec<Rule>,
+    /// The names of its other destinations, which receive nothing.
+    pub disabled: Vec<String>,
 }
 
 /// One enabled event destination.
@@ -50,41 +53,6 @@ pub enum Action {
     /// Do nothing: such a destination receives nothing.
     Nothing,
 }
-
-/// How a CloudWatch destination counts.
-#[derive(Debug)]
-pub struct MetricRule {
-    pub namespace: Arc<str>,
-    /// Sorted by name.
-    pub dimensions: Vec<RuleDimension>,
-    on_invalid_value: OnInvalidValue,
-    layouts: [Option<LayoutId>; EventType::ALL.len()],
-}
-
-#[derive(Debug)]
-pub struct RuleDimension {
-    pub name: String,
-    pub source: ValueSource,
-    pub default: String,
-    slot: Option<Slot>,
-}
-
-/// The origin of a dimension value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ValueOrigin {
-    Event,
-    DefaultForMissing,
-    DefaultForBlank,
-    DefaultForInvalid,
-    Sanitized,
-}
-
-/// A dimension value, or the text that is not valid as one.
-pub(crate) type Resolved<'a> = Result<(Cow<'a, [u8]>, ValueOrigin), InvalidValue<'a>>;
-
-/// A text that is not a valid dimension value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct InvalidValue<'a>(pub &'a [u8]);
 
 /// The route of an event.
 #[derive(Clone, Copy, Debug)]
@@ -110,26 +78,33 @@ impl RuleSet {
             definitions.configuration_sets.iter().flat_map(|set| &set.event_destinations);
         for destination in destinations.filter(|destination| destination.enabled) {
             if let Destination::CloudWatch(cloudwatch) = &destination.destination {
-                for dimension in &cloudwatch.dimensions {
-                    wanted.want(value_kind(dimension.source), &dimension.name);
+                for (name, source, _) in dimensions_of(cloudwatch) {
+                    wanted.want(source, name);
+                }
+                let measured = cloudwatch.measures().iter();
+                for field in measured.filter_map(|measure| field_of(*measure)) {
+                    wanted.want(ValueKind::Field(field), field.name());
                 }
             }
         }
         let interest = wanted.build();
         let mut targets = Vec::new();
         let sets = definitions.configuration_sets.iter().map(|set| {
-            let enabled = set.event_destinations.iter().filter(|destination| destination.enabled);
+            let (enabled, disabled): (Vec<_>, Vec<_>) =
+                set.event_destinations.iter().partition(|destination| destination.enabled);
             let rules = enabled
+                .into_iter()
                 .map(|destination| Rule {
                     name: destination.name.clone(),
                     event_types: destination.matching_event_types,
                     action: match &destination.destination {
                         Destination::CloudWatch(cloudwatch) => {
-                            let own = cloudwatch.namespace.as_deref();
+                            let own = cloudwatch.extensions.namespace.as_deref();
                             let namespace = own.or(set.namespace.as_deref()).unwrap_or(namespace);
                             let types = destination.matching_event_types;
-                            let metrics =
+                            let mut metrics =
                                 MetricRule::new(cloudwatch, namespace, types, &interest, layouts);
+                            metrics.limit(cloudwatch, [&set.name, &destination.name], layouts);
                             Action::Count(metrics)
                         }
                         Destination::Forward(target) => {
@@ -139,7 +114,8 @@ impl RuleSet {
                     },
                 })
                 .collect();
-            let rules = SetRules { name: set.name.clone(), rules };
+            let disabled = disabled.into_iter().map(|destination| destination.name.clone());
+            let rules = SetRules { name: set.name.clone(), rules, disabled: disabled.collect() };
             (set.name.clone().into_bytes().into_boxed_slice(), rules)
         });
         let sets = sets.collect();
@@ -153,10 +129,48 @@ impl RuleSet {
         Self { interest: self.interest.with_identity(), ..self }
     }
 
+    /// Also reads events that were forwarded to `EventBridge` with this `source`.
+    #[must_use]
+    pub(crate) fn with_forward_source(self, source: &str) -> Self {
+        Self { interest: self.interest.with_forward_source(source), ..self }
+    }
+
+    /// Tells recipients apart by other mailbox providers; `None`: the built-in ones.
+    #[must_use]
+    pub(crate) fn with_mailbox_providers(self, providers: Option<Arc<MailboxProviders>>) -> Self {
+        Self { interest: self.interest.with_mailbox_providers(providers), ..self }
+    }
+
+    /// Reads events with other SIMD instructions than the best ones of the machine.
+    #[must_use]
+    pub fn with_level(self, level: Level) -> Self {
+        Self { interest: self.interest.with_level(level), ..self }
+    }
+
     /// The targets to which events are forwarded.
     #[must_use]
     pub fn targets(&self) -> &[Arc<Target>] {
         &self.targets
+    }
+
+    /// Whether an event can make other than one value in a destination.
+    #[must_use]
+    pub(crate) fn makes_several_values(&self) -> bool {
+        let rules = self.sets.values().flat_map(|set| &set.rules);
+        rules.into_iter().any(|rule| match &rule.action {
+            Action::Count(metrics) => metrics.makes_several,
+            Action::Forward(_) | Action::Nothing => false,
+        })
+    }
+
+    /// Whether some dimension has a limit on its values.
+    #[must_use]
+    pub(crate) fn limits_values(&self) -> bool {
+        let rules = self.sets.values().flat_map(|set| &set.rules);
+        rules.into_iter().any(|rule| match &rule.action {
+            Action::Count(metrics) => metrics.limits_values(),
+            Action::Forward(_) | Action::Nothing => false,
+        })
     }
 
     /// The fields of an event that these rules need.
@@ -192,14 +206,6 @@ fn place_of(targets: &mut Vec<Arc<Target>>, target: &Target) -> usize {
     })
 }
 
-fn value_kind(source: ValueSource) -> ValueKind {
-    match source {
-        ValueSource::MessageTag => ValueKind::MessageTag,
-        ValueSource::EmailHeader => ValueKind::EmailHeader,
-        ValueSource::LinkTag => ValueKind::LinkTag,
-    }
-}
-
 // === impl SetRules ===
 
 impl SetRules {
@@ -209,100 +215,9 @@ impl SetRules {
     }
 }
 
-// === impl MetricRule ===
-
-impl MetricRule {
-    fn new(
-        destination: &CloudWatchDestination,
-        namespace: &str,
-        event_types: EventTypeSet,
-        interest: &Interest,
-        layouts: &Layouts,
-    ) -> Self {
-        let namespace: Arc<str> = namespace.into();
-        let mut dimensions: Vec<_> = destination
-            .dimensions
-            .iter()
-            .map(|dimension| RuleDimension {
-                name: dimension.name.clone(),
-                source: dimension.source,
-                default: dimension.default.clone(),
-                slot: interest.slot(value_kind(dimension.source), &dimension.name),
-            })
-            .collect();
-        dimensions.sort_by(|a, b| a.name.cmp(&b.name));
-        let names: Vec<_> = dimensions.iter().map(|dimension| dimension.name.clone()).collect();
-        let layouts = EventType::ALL.map(|metric| {
-            event_types.contains(metric).then(|| {
-                let namespace = Arc::clone(&namespace);
-                layouts.id(Layout { namespace, metric, dimensions: names.clone() })
-            })
-        });
-        let on_invalid_value = destination.on_invalid_value;
-        Self { namespace, dimensions, on_invalid_value, layouts }
-    }
-
-    /// The layout of the series of an event type; `None` for a type that the destination does not
-    /// match.
-    #[must_use]
-    pub fn layout(&self, event_type: EventType) -> Option<LayoutId> {
-        self.layouts[event_type as usize]
-    }
-
-    /// The value of one dimension for an event.
-    ///
-    /// # Errors
-    /// The invalid text for which SES would drop the datum.
-    pub(crate) fn resolve<'a>(
-        &'a self,
-        dimension: &'a RuleDimension,
-        event: &Event<'a>,
-    ) -> Resolved<'a> {
-        // Only Click events have link tags.
-        let text = match dimension.source {
-            ValueSource::LinkTag if event.event_type != EventType::Click => None,
-            _ => dimension.slot.and_then(|slot| event.get(slot)),
-        };
-        let default = |origin| {
-            let default = dimension.default.as_bytes();
-            if is_dimension_value(default) {
-                Ok((Cow::Borrowed(default), origin))
-            } else {
-                Err(InvalidValue(default))
-            }
-        };
-        match text {
-            Some(text) if is_dimension_value(text) => Ok((Cow::Borrowed(text), ValueOrigin::Event)),
-            None => default(ValueOrigin::DefaultForMissing),
-            Some(text) if is_blank(text) => default(ValueOrigin::DefaultForBlank),
-            Some(text) => match self.on_invalid_value {
-                OnInvalidValue::Drop => Err(InvalidValue(text)),
-                OnInvalidValue::Default => default(ValueOrigin::DefaultForInvalid),
-                OnInvalidValue::Sanitize => {
-                    Ok((Cow::Owned(sanitize(text)), ValueOrigin::Sanitized))
-                }
-            },
-        }
-    }
-}
-
 /// Empty, or only JSON white space.
-fn is_blank(text: &[u8]) -> bool {
+pub(super) fn is_blank(text: &[u8]) -> bool {
     text.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
-}
-
-/// Replaces each invalid character by `_` and cuts after 255 characters.
-fn sanitize(text: &[u8]) -> Vec<u8> {
-    text.iter()
-        .filter(|byte| !is_continuation(**byte))
-        .map(|byte| if is_dimension_value(&[*byte]) { *byte } else { b'_' })
-        .take(255)
-        .collect()
-}
-
-/// The second and later bytes of a UTF-8 character, or of a lone surrogate, as our texts encode it.
-fn is_continuation(byte: u8) -> bool {
-    byte & 0xc0 == 0x80
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
-//! gzip, detected by its magic bytes, with one or several members.
+//! gzip, detected by its magic bytes: one member or several, with white space between and behind them.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use libdeflater::Decompressor;
 use memchr::memmem;
 
+use super::json::space::{trim_end, trim_start};
 use super::work;
 
 /// The result of decompressing.
@@ -29,14 +30,17 @@ pub(crate) fn is_gzip(bytes: &[u8]) -> bool {
 /// for all or in steps of at most 16 KiB; if it returns false, decompression stops as at the limit.
 #[must_use]
 pub fn gunzip(bytes: &[u8], limit: usize, mut admit: impl FnMut(usize) -> bool) -> Gunzipped {
-    let Some(len) = len_of_one_member(bytes).filter(|len| *len <= limit) else {
+    // What is cut off here cannot be the end of a member: the last byte of the length of one within
+    // the limit is smaller than any white space. If it is, the stream decides.
+    let member = trim_end(bytes);
+    let Some(len) = len_of_one_member(member).filter(|len| *len <= limit) else {
         return stream(bytes, limit, admit);
     };
     if !admit(len) {
         return Gunzipped { bytes: Vec::new(), torn: true, over_limit: true };
     }
     let mut out = vec![0; len];
-    match Decompressor::new().gzip_decompress(bytes, &mut out) {
+    match Decompressor::new().gzip_decompress(member, &mut out) {
         Ok(written) if written == len => Gunzipped { bytes: out, torn: false, over_limit: false },
         // The readable part of a broken stream is kept; its size was admitted already.
         _ => {
@@ -71,12 +75,20 @@ fn len_of_one_member(bytes: &[u8]) -> Option<usize> {
     (alone && !has_header_crc && len / RATIO_MAX <= bytes.len()).then_some(len)
 }
 
-/// Decompresses a stream of any length, with one or several members.
+/// Decompresses a stream of any length.
 ///
 /// Always reads in steps of the same size: of a broken stream the failing step is lost, and which
 /// one that is must not depend on the reader.
 #[derive(Debug)]
-pub(crate) struct GzipReader<R>(BufReader<MultiGzDecoder<R>>);
+pub(crate) struct GzipReader<R>(BufReader<Members<R>>);
+
+/// The members of a stream, one after another.
+#[derive(Debug)]
+enum Members<R> {
+    Reading(Box<GzDecoder<R>>),
+    Ended,
+    Failed(io::ErrorKind),
+}
 
 // === impl GzipReader ===
 
@@ -84,18 +96,69 @@ impl<R: BufRead> GzipReader<R> {
     const STEP: usize = 16 << 10;
 
     pub(crate) fn new(gzip: R) -> Self {
-        Self(BufReader::with_capacity(Self::STEP, MultiGzDecoder::new(gzip)))
+        Self(BufReader::with_capacity(Self::STEP, Members::Reading(Box::new(GzDecoder::new(gzip)))))
     }
 }
 
 impl<R: BufRead> Read for GzipReader<R> {
-    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         // Not `self.0.read`, which bypasses its buffer for large reads.
         let step = self.0.fill_buf()?;
         let len = step.len().min(out.len());
         out[..len].copy_from_slice(&step[..len]);
         self.0.consume(len);
         Ok(len)
+    }
+}
+
+impl<R: BufRead> BufRead for GzipReader<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.0.fill_buf()
+    }
+
+    fn consume(&mut self, len: usize) {
+        self.0.consume(len);
+    }
+}
+
+// === impl Members ===
+
+impl<R: BufRead> Read for Members<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let decoder = match self {
+                Self::Reading(decoder) => decoder,
+                Self::Ended => return Ok(0),
+                Self::Failed(kind) => return Err((*kind).into()),
+            };
+            let next = match decoder.read(out) {
+                Ok(0) if !out.is_empty() => has_more(decoder.get_mut()),
+                Ok(len) => return Ok(len),
+                Err(error) => Err(error),
+            };
+            match (next, std::mem::replace(self, Self::Ended)) {
+                (Ok(true), Self::Reading(decoder)) => {
+                    *self = Self::Reading(Box::new(GzDecoder::new(decoder.into_inner())));
+                }
+                (Ok(_), _) => return Ok(0),
+                (Err(error), _) => {
+                    *self = Self::Failed(error.kind());
+                    return Err(error);
+                }
+            }
+        }
+    }
+}
+
+/// Skips JSON white space; returns whether anything follows.
+fn has_more(input: &mut impl BufRead) -> io::Result<bool> {
+    loop {
+        let bytes = input.fill_buf()?;
+        let (len, spaces) = (bytes.len(), bytes.len() - trim_start(bytes).len());
+        input.consume(spaces);
+        if spaces < len || len == 0 {
+            return Ok(len > 0);
+        }
     }
 }
 

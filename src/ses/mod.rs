@@ -21,23 +21,30 @@ mod json;
 mod stream;
 mod work;
 
+pub use envelope::compression::Compression;
 pub use envelope::delivery::{FirehoseRequest, Unusual, read_request};
 pub use envelope::path::Path;
-pub(crate) use envelope::path::Wrapping;
+pub(crate) use envelope::path::{GZIPS_MAX, Wrapping};
 #[cfg(test)]
 pub(crate) use envelope::text::VALIDATION_NOTICE;
 pub use envelope::unwrap::{read_all, read_record};
-pub use envelope::visitor::{NonEvent, Visitor};
+pub use envelope::visitor::{NonEvent, NonEventReason, Visitor};
 pub use event::Event;
 pub(crate) use event::TimeOrigin;
 pub use event::event_type::EventType;
 pub(crate) use event::event_type::EventTypeSet;
+pub use event::field::EventField;
+pub(crate) use event::field::mailbox_providers::{MailboxProviders, SEVERAL_PROVIDERS};
+pub(crate) use event::field::provider_table::MAILBOX_PROVIDERS_VERSION;
+pub(crate) use event::header_list::HeaderList;
 pub use event::identity::Fingerprint;
 pub use event::interest::Interest;
-pub(crate) use event::interest::{InterestBuilder, Slot, ValueKind};
+pub(crate) use event::interest::{FORWARD_SOURCE, InterestBuilder, Slot, ValueKind};
+pub(crate) use event::minimal::{AddressCodes, minimal_event};
 pub use event::time::{self, Minute};
 pub use gunzip::gunzip;
 pub(crate) use gunzip::{GzipReader, is_gzip};
+pub(crate) use json::fault::Fault;
 pub use json::raw::Text;
 pub(crate) use json::step::VALUE_BYTES_MAX;
 #[cfg(test)]

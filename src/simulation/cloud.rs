@@ -1,22 +1,24 @@
-//! A simulated CloudWatch that fails on demand, remembers what it ingested, and checks its caller.
+//! A simulated CloudWatch: what it ingested, what it did not tell, and how it answers now.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::plan::{CallMoment, Weather};
-use super::world::{Alive, World};
-use crate::aggregate::SeriesMinute;
-use crate::config::Ambiguous;
-use crate::sink::{Amount, Culprit, Datum, Failure, MetricSink};
+use super::plan::CallMoment;
+use super::request::TWO_WEEKS_MS;
+use super::weather::{Forecast, Weather};
+use super::world::LifeId;
+use crate::aggregate::{MetricValue, SeriesMinute};
+use crate::sink::{Culprit, Failure};
 
-/// Its contents and its current behavior, across all lives of the engine.
+/// Its contents and its current behavior, across all lives of all daemons.
 #[derive(Debug)]
 pub(super) struct Cloud {
-    pub ingested: BTreeMap<SeriesMinute, u64>,
-    pub weather: Weather,
+    records: BTreeMap<SeriesMinute, CloudRecord>,
+    /// The ingested counts by the life that sent them.
+    by_life: BTreeMap<(LifeId, SeriesMinute), u64>,
+    pub forecast: Forecast,
     /// A value whose call is rejected without naming a datum.
     pub poison: Option<&'static str>,
     /// The sum of the counts in calls whose outcome the caller was not told.
@@ -24,310 +26,221 @@ pub(super) struct Cloud {
     /// The sum of the counts that a rejection named, or that were rejected alone.
     pub blamed: u64,
     rng: Rng,
-    /// The counts in calls without a response, because the engine died.
-    pub unanswered: u64,
-    /// The number of calls in this life, and the moment of the last one at which it ends.
-    calls_left: Option<(usize, CallMoment)>,
+    /// For each life: the number of calls left, and the moment of the last one at which it ends.
+    pub calls_left: BTreeMap<LifeId, (usize, CallMoment)>,
+    /// The current spell of weather, and the last one in which each daemon had a datum refused alone.
+    spell: u32,
+    refused_alone: BTreeMap<(usize, SeriesMinute), u32>,
 }
 
-/// The connection of one life to the cloud. Cheap to clone.
-#[derive(Clone, Debug)]
-pub(super) struct CloudLink {
-    cloud: Arc<Mutex<Cloud>>,
-    alive: Alive,
-    world: World,
-    rules: CallRules,
-    calls: Arc<Mutex<OpenCalls>>,
+/// What the cloud knows about a series and minute. Nothing of it comes from the engine's counters.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct CloudRecord {
+    /// The ingested counts.
+    pub held: u64,
+    /// Those of calls that were ingested without the caller being told. It may send them again.
+    pub untold: u64,
+    /// Those of calls that were not ingested without the caller being told. It may drop them.
+    pub unknown: u64,
+    /// Those that a rejection named, or that were rejected alone.
+    pub blamed: u64,
 }
 
-/// How the engine must behave.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct CallRules {
-    pub datums_per_call: usize,
-    pub concurrency: usize,
-    pub ambiguous: Ambiguous,
+/// A datum of a call: its series, and each of its values with its count. A value of a metric other
+/// than a count is told apart by [`with_value`].
+pub(super) type SentDatum = (SeriesMinute, Vec<(SeriesMinute, u64)>);
+
+pub(super) type SentCall = Vec<SentDatum>;
+
+/// The name of the dimension by which values of a series are told apart here.
+const VALUE: &str = "";
+
+/// A series as it is kept here: with one of its values.
+pub(super) fn with_value(mut series: SeriesMinute, value: MetricValue) -> SeriesMinute {
+    series.dimensions.push((VALUE.to_owned(), value.to_string()));
+    series
 }
 
-/// Calls in flight and in doubt.
-#[derive(Debug, Default)]
-struct OpenCalls {
-    in_flight: Vec<SentCall>,
-    /// Those in flight that were in doubt before.
-    retries: Vec<SentCall>,
-    in_doubt: Vec<SentCall>,
-    /// When the last call ended.
-    last_ms: i64,
-}
-
-// === impl OpenCalls ===
-
-impl OpenCalls {
-    fn all(&self) -> impl Iterator<Item = &SentCall> {
-        self.in_flight.iter().chain(&self.retries).chain(&self.in_doubt)
-    }
-
-    /// A call is over; returns whether it was one in doubt.
-    fn ended(&mut self, sent: &SentCall) -> bool {
-        self.in_flight.retain(|call| call != sent);
-        let retries = self.retries.len();
-        self.retries.retain(|call| call != sent);
-        self.retries.len() < retries
+/// The dimensions of a series, whatever the value.
+pub(super) fn without_value(series: &SeriesMinute) -> &[(String, String)] {
+    match &series.dimensions[..] {
+        [dimensions @ .., (name, _)] if name == VALUE => dimensions,
+        dimensions => dimensions,
     }
 }
-
-type SentCall = Vec<(SeriesMinute, u64)>;
 
 /// What happens to a call.
-struct CallFate {
-    ingested: bool,
-    answer: Result<(), Failure>,
-    takes: Duration,
+pub(super) struct CallFate {
+    pub ingested: bool,
+    pub answer: Result<(), Failure>,
+    pub takes: Duration,
 }
 
 pub(super) const POISON: &str = "c0";
+
+/// The maximum time of a datum in the future.
+const TWO_HOURS_MS: i64 = 2 * 3_600_000;
+
+pub(super) fn counts(sent: &SentCall) -> u64 {
+    sent.iter().flat_map(|(_, values)| values).map(|(_, count)| count).sum()
+}
+
+// === impl CallFate ===
+
+impl CallFate {
+    fn accepted(takes: Duration) -> Self {
+        Self { ingested: true, answer: Ok(()), takes }
+    }
+
+    fn refused(failure: Failure, takes: Duration) -> Self {
+        Self { ingested: false, answer: Err(failure), takes }
+    }
+}
 
 // === impl Cloud ===
 
 impl Cloud {
     pub(super) fn new(seed: u64) -> Self {
         Self {
-            ingested: BTreeMap::new(),
-            weather: Weather::Fair,
+            records: BTreeMap::new(),
+            by_life: BTreeMap::new(),
+            forecast: Forecast::FAIR,
             poison: None,
             unknown_counts: 0,
             blamed: 0,
             rng: Rng::with_seed(seed),
-            unanswered: 0,
-            calls_left: None,
+            calls_left: BTreeMap::new(),
+            spell: 0,
+            refused_alone: BTreeMap::new(),
         }
     }
 
-    /// The ingested counts of a series.
-    pub(super) fn held(&self, series: &SeriesMinute) -> u64 {
-        self.ingested.get(series).copied().unwrap_or(0)
+    pub(super) fn set(&mut self, forecast: Forecast) {
+        self.spell += 1;
+        self.forecast = forecast;
     }
 
-    fn fate(&mut self, sent: &SentCall) -> CallFate {
-        let rng = &mut self.rng;
+    /// What is known about a series.
+    pub(super) fn record(&self, series: &SeriesMinute) -> CloudRecord {
+        self.records.get(series).copied().unwrap_or_default()
+    }
+
+    pub(super) fn series(&self) -> impl Iterator<Item = (&SeriesMinute, &CloudRecord)> {
+        self.records.iter()
+    }
+
+    /// The ingested counts of each series by the life that sent them.
+    pub(super) fn by_life(&self) -> impl Iterator<Item = (LifeId, &SeriesMinute, u64)> {
+        self.by_life.iter().map(|((life, series), held)| (*life, series, *held))
+    }
+
+    /// The sum of all ingested counts.
+    pub(super) fn held(&self) -> u64 {
+        self.records.values().map(|record| record.held).sum()
+    }
+
+    /// Decides what happens to a call of a daemon, at the true time.
+    pub(super) fn fate(
+        &mut self,
+        daemon: usize,
+        namespace: &str,
+        sent: &SentCall,
+        now_ms: i64,
+    ) -> CallFate {
         let ms = |ms| Duration::from_millis(ms);
-        let takes = ms(rng.u64(5..if self.weather == Weather::Slow { 5000 } else { 200 }));
-        let refused = |answer| CallFate { ingested: false, answer: Err(answer), takes };
-        let poisoned = |(series, _): &(SeriesMinute, u64)| {
+        let weather = self.forecast.of(namespace);
+        let longest = if weather == Weather::Slow { 5000 } else { 200 };
+        let takes = ms(self.rng.u64(5..longest));
+        let is_outside = |(series, _): &SentDatum| {
+            let age_ms = now_ms - series.minute.start_seconds() * 1000;
+            age_ms > TWO_WEEKS_MS || -age_ms > TWO_HOURS_MS
+        };
+        if let Some(at) = sent.iter().position(is_outside) {
+            self.blame(&sent[at]);
+            return CallFate::refused(Failure::Invalid(Culprit::Datums([at].into())), takes);
+        }
+        let poisoned = |(series, _): &SentDatum| {
             series.dimensions.iter().any(|(_, value)| Some(value.as_str()) == self.poison)
         };
         if sent.iter().any(poisoned) {
             if sent.len() == 1 {
-                self.blamed += counts(sent);
+                self.blame(&sent[0]);
             }
-            return refused(Failure::Invalid(Culprit::Unnamed("poison".to_owned())));
+            let culprit = Culprit::Unnamed("poison".to_owned());
+            return CallFate::refused(Failure::Invalid(culprit), takes);
         }
-        let weather = if rng.u8(0..4) == 0 { Weather::Fair } else { self.weather };
+        let is_fair = !weather.is_steady() && self.rng.u8(0..4) == 0;
+        let weather = if is_fair { Weather::Fair } else { weather };
+        if let (Weather::Nameless, [alone]) = (weather, &sent[..]) {
+            self.refused_alone(daemon, alone);
+        }
+        self.fate_in(weather, sent, takes)
+    }
+
+    fn fate_in(&mut self, weather: Weather, sent: &SentCall, takes: Duration) -> CallFate {
+        let refused = |failure| CallFate::refused(failure, takes);
+        let unknown = || Err(Failure::Unknown("no answer".to_owned()));
         match weather {
             Weather::Throttling => refused(Failure::NotIngested("throttled".to_owned())),
             Weather::Away => refused(Failure::NotIngested("CloudWatch is unreachable".to_owned())),
             Weather::Denying => refused(Failure::Denied("not allowed".to_owned())),
             Weather::Ambiguous | Weather::Silent => CallFate {
-                ingested: rng.bool(),
-                answer: Err(Failure::Unknown("no answer".to_owned())),
-                takes: ms(rng.u64(100..8000)),
+                ingested: self.rng.bool(),
+                answer: unknown(),
+                takes: Duration::from_millis(self.rng.u64(100..8000)),
             },
+            Weather::Late => CallFate::accepted(Duration::from_millis(self.rng.u64(5000..40_000))),
             Weather::Picky => {
-                let culprits: BTreeSet<_> = (0..sent.len()).filter(|_| rng.u8(0..4) == 0).collect();
+                let culprits: BTreeSet<_> =
+                    (0..sent.len()).filter(|_| self.rng.u8(0..4) == 0).collect();
                 if culprits.is_empty() {
-                    return CallFate { ingested: true, answer: Ok(()), takes };
+                    return CallFate::accepted(takes);
                 }
-                self.blamed += culprits.iter().map(|at| sent[*at].1).sum::<u64>();
+                for at in &culprits {
+                    self.blame(&sent[*at]);
+                }
                 refused(Failure::Invalid(Culprit::Datums(culprits)))
             }
             Weather::TooLarge if sent.len() > 1 => {
                 refused(Failure::TooLarge("too large".to_owned()))
             }
-            Weather::Fair | Weather::Slow | Weather::TooLarge => {
-                CallFate { ingested: true, answer: Ok(()), takes }
-            }
+            Weather::Fair | Weather::Slow | Weather::TooLarge => CallFate::accepted(takes),
             Weather::Refusing => refused(Failure::Invalid(Culprit::Other("namespace".to_owned()))),
-        }
-    }
-
-    fn ingest(&mut self, sent: &SentCall) {
-        for (series, count) in sent {
-            *self.ingested.entry(series.clone()).or_insert(0) += count;
-        }
-    }
-}
-
-fn counts(sent: &SentCall) -> u64 {
-    sent.iter().map(|(_, count)| count).sum()
-}
-
-// === impl CloudLink ===
-
-impl CloudLink {
-    pub(super) fn new(
-        cloud: Arc<Mutex<Cloud>>,
-        alive: Alive,
-        world: World,
-        rules: CallRules,
-        crash: Option<(usize, CallMoment)>,
-    ) -> Self {
-        let link = Self { cloud, alive, world, rules, calls: Arc::default() };
-        link.cloud().calls_left = crash;
-        link
-    }
-
-    /// Calls that are in flight or in doubt.
-    pub(super) fn open_calls(&self) -> usize {
-        let calls = self.calls();
-        calls.all().count()
-    }
-
-    /// Whether a call was open at that time or later.
-    pub(super) fn called_since(&self, ms: i64) -> bool {
-        self.open_calls() > 0 || self.calls().last_ms >= ms
-    }
-
-    fn cloud(&self) -> MutexGuard<'_, Cloud> {
-        self.cloud.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn calls(&self) -> MutexGuard<'_, OpenCalls> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Checks that the engine follows the rules for calls.
-    fn judge(&self, namespace: &str, sent: &SentCall) {
-        let mut calls = self.calls();
-        let distinct: BTreeSet<_> = sent.iter().map(|(series, _)| series).collect();
-        let CallRules { datums_per_call, concurrency, .. } = self.rules;
-        let fits = (1..=datums_per_call).contains(&sent.len()) && distinct.len() == sent.len();
-        let at_home =
-            sent.iter().all(|(series, count)| &*series.namespace == namespace && *count > 0);
-        if !fits || !at_home {
-            self.world.violation(|| format!("an invalid call of {namespace}: {sent:?}"));
-        }
-        // A retry is identical, byte for byte; any other call needs a free slot.
-        let doubt = calls.in_doubt.iter().position(|doubt| doubt == sent);
-        let is_retry = doubt.map(|at| calls.in_doubt.swap_remove(at)).is_some();
-        if let Some(twice) = calls.all().flatten().find(|(series, _)| distinct.contains(series)) {
-            self.world.violation(|| format!("two calls at once carry {:?}", twice.0));
-        }
-        let is_here =
-            |call: &&SentCall| call.iter().all(|(series, _)| &*series.namespace == namespace);
-        if calls.all().filter(is_here).count() >= concurrency {
-            self.world
-                .violation(|| format!("more than {concurrency} calls of {namespace} are open"));
-        }
-        if is_retry {
-            calls.retries.push(sent.clone());
-            return;
-        }
-        if calls.in_flight.len() >= concurrency {
-            self.world.violation(|| format!("more than {concurrency} calls are in flight"));
-        }
-        calls.in_flight.push(sent.clone());
-    }
-
-    /// Whether the life ends with this call.
-    fn is_last(&self, moment: CallMoment) -> bool {
-        let mut cloud = self.cloud();
-        let Some((left, at)) = &mut cloud.calls_left else { return false };
-        if *at != moment {
-            return false;
-        }
-        *left = left.saturating_sub(1);
-        *left == 0
-    }
-
-    /// The engine is dead and never gets a response.
-    async fn silence(&self, sent: &SentCall) -> ! {
-        self.cloud().unanswered += counts(sent);
-        loop {
-            std::future::pending::<()>().await;
-        }
-    }
-}
-
-impl MetricSink for CloudLink {
-    async fn put(&self, namespace: &str, datums: &[Datum]) -> Result<(), Failure> {
-        if self.alive.is_dead() {
-            std::future::pending::<()>().await;
-        }
-        let sent: SentCall = datums
-            .iter()
-            .map(|datum| match datum.amount {
-                Amount::Ones(count) => (datum.series.clone(), count),
-                Amount::Value(value) => unreachable!("not a count: {value}"),
-            })
-            .collect();
-        self.judge(namespace, &sent);
-        if self.is_last(CallMoment::Arrives) {
-            self.alive.die();
-            self.silence(&sent).await;
-        }
-        let CallFate { ingested, answer, takes } = self.cloud().fate(&sent);
-        self.world.tell(&format!("call {namespace} of {}: {ingested} {answer:?}", counts(&sent)));
-        if ingested {
-            self.cloud().ingest(&sent);
-            if self.is_last(CallMoment::Ingested) {
-                self.alive.die();
-                self.silence(&sent).await;
+            Weather::Nameless => {
+                refused(Failure::Invalid(Culprit::Unnamed("no reason".to_owned())))
             }
         }
-        let wait = ResponseWait { link: self, sent: &sent, received: false };
-        tokio::time::sleep(takes).await;
-        if self.alive.is_dead() {
-            std::future::pending::<()>().await;
+    }
+
+    /// A datum is refused alone by weather that is not about it. Only if that happens again in
+    /// another spell, after others were accepted in between, nobody can tell it from a bad datum.
+    fn refused_alone(&mut self, daemon: usize, datum: &SentDatum) {
+        let now = self.spell;
+        let before = self.refused_alone.insert((daemon, datum.0.clone()), now);
+        if before.is_some_and(|spell| spell != now) {
+            self.blame(datum);
         }
-        wait.end();
-        let mut calls = self.calls();
-        let was_in_doubt = calls.ended(&sent);
-        calls.last_ms = self.world.now_ms();
-        let is_in_doubt = match &answer {
-            Err(Failure::Unknown(_)) => {
-                self.cloud().unknown_counts += counts(&sent);
-                self.rules.ambiguous == Ambiguous::Retry
-            }
-            // An earlier attempt may have been ingested.
-            Err(Failure::NotIngested(_) | Failure::Denied(_)) => was_in_doubt,
-            _ => false,
-        };
-        if is_in_doubt {
-            calls.in_doubt.push(sent);
+    }
+
+    fn blame(&mut self, (_, values): &SentDatum) {
+        for (series, count) in values {
+            self.blamed += count;
+            self.records.entry(series.clone()).or_default().blamed += count;
         }
-        self.world.fault(match &answer {
-            Ok(()) => "call accepted",
-            Err(Failure::NotIngested(_)) => "call not ingested",
-            Err(Failure::TooLarge(_)) => "call too large",
-            Err(Failure::Denied(_)) => "call denied",
-            Err(Failure::Invalid(_)) => "call refused as invalid",
-            Err(Failure::Unknown(_)) if ingested => "answer lost, call ingested",
-            Err(Failure::Unknown(_)) => "answer lost, call not ingested",
-        });
-        answer
     }
 
-    fn identity(&self) -> &'static str {
-        "simulation"
+    pub(super) fn ingest(&mut self, sent: &SentCall, life: LifeId) {
+        for (series, count) in sent.iter().flat_map(|(_, values)| values) {
+            self.records.entry(series.clone()).or_default().held += count;
+            *self.by_life.entry((life, series.clone())).or_default() += count;
+        }
     }
-}
 
-/// Waits for a response; a dead engine never gets it.
-struct ResponseWait<'s> {
-    link: &'s CloudLink,
-    sent: &'s SentCall,
-    received: bool,
-}
-
-impl ResponseWait<'_> {
-    fn end(mut self) {
-        self.received = true;
-    }
-}
-
-impl Drop for ResponseWait<'_> {
-    fn drop(&mut self) {
-        if !self.received {
-            self.link.cloud().unanswered += counts(self.sent);
+    /// The caller is not told what became of a call.
+    pub(super) fn untold(&mut self, sent: &SentCall, ingested: bool) {
+        for (series, count) in sent.iter().flat_map(|(_, values)| values) {
+            let record = self.records.entry(series.clone()).or_default();
+            *(if ingested { &mut record.untold } else { &mut record.unknown }) += count;
         }
     }
 }

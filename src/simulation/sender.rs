@@ -1,192 +1,48 @@
-//! The senders: each request is sent until it is acknowledged, and some are sent again after that.
+//! A sender like Firehose: it sends each request until it is acknowledged, and some again after
+//! that, to whichever daemon is there.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::http::Request;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::http::Request as HttpRequest;
+use axum::response::Response;
 use fastrand::Rng;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tokio::time::sleep;
 
-use super::plan::HistoryPlan;
-use super::world::{Alive, START_MS, World};
-use crate::aggregate::SeriesMinute;
-use crate::ses::Minute;
+use super::request::{Request, Route};
+use super::requests::{Requests, RequestsState};
+use super::world::{Alive, LifeId, World};
+use crate::config::Acknowledge;
 use crate::source::firehose::FirehoseEndpoint;
 
-/// All requests. Cheap to clone; all clones share them.
-#[derive(Clone, Debug)]
-pub(super) struct SenderRequests(Arc<Mutex<SenderState>>);
+/// Firehose repeats a request for two hours.
+const REPEATS_FOR_MS: i64 = 2 * 3_600_000;
 
-#[derive(Debug)]
-struct SenderState {
-    requests: Vec<SenderRequest>,
-    repeats: usize,
+/// One connection to a life of a daemon.
+pub(super) struct Sender {
+    pub requests: Requests,
+    pub endpoint: FirehoseEndpoint,
+    pub alive: Alive,
+    pub world: World,
+    pub life: LifeId,
+    pub mode: Acknowledge,
+    pub rng: Rng,
 }
 
-/// A request.
-#[derive(Clone, Debug)]
-pub(super) struct SenderRequest {
-    id: String,
-    body: Vec<u8>,
-    events: Vec<String>,
-    /// Unix milliseconds before which the request is not sent.
-    not_before_ms: i64,
-    /// The counts under every version of the definitions, and those that the later version adds.
-    pub always: BTreeMap<SeriesMinute, u64>,
-    pub also: BTreeMap<SeriesMinute, u64>,
-    pub acknowledged: bool,
-    /// The lives of the engine in which it was sent.
-    pub lives: BTreeSet<usize>,
-    in_flight: usize,
-}
+// === impl Sender ===
 
-/// The maximum age of an event that can be published: two weeks.
-const TWO_WEEKS_MS: i64 = 14 * 24 * 3_600_000;
-
-// === impl SenderRequest ===
-
-impl SenderRequest {
-    fn new(at: usize, plan: &HistoryPlan, span: Duration, rng: &mut Rng) -> Self {
-        let mut request = Self {
-            id: format!("id-{at}"),
-            body: Vec::new(),
-            events: Vec::new(),
-            not_before_ms: START_MS + millis(span.mul_f64(rng.f64())),
-            always: BTreeMap::new(),
-            also: BTreeMap::new(),
-            acknowledged: false,
-            lives: BTreeSet::new(),
-            in_flight: 0,
-        };
-        for number in 0..rng.usize(1..9) {
-            let old = plan.old_events && rng.u8(0..6) == 0;
-            let from_ms = if old { START_MS - TWO_WEEKS_MS } else { START_MS - 120_000 };
-            let minute = Minute::of_ms(from_ms + rng.i64(0..600_000));
-            let metric = if rng.bool() { "Send" } else { "Delivery" };
-            let (tag, campaign) = (format!("r{at}"), format!("c{}", rng.u8(0..4)));
-            let delivery = format!(r#","delivery":{{"timestamp":"{minute}"}}"#);
-            let block = if metric == "Delivery" { &*delivery } else { "" };
-            request.events.push(format!(
-                r#"{{"eventType":"{metric}","mail":{{"timestamp":"{minute}","messageId":"{tag}-{number}","tags":{{"ses:configuration-set":["sim"],"request":["{tag}"],"campaign":["{campaign}"]}}}}{block}}}"#
-            ));
-            let count =
-                |counts: &mut BTreeMap<_, u64>, namespace: &str, name: &str, value: &str| {
-                    let series = SeriesMinute {
-                        namespace: namespace.into(),
-                        metric,
-                        dimensions: vec![(name.to_owned(), value.to_owned())],
-                        minute,
-                    };
-                    *counts.entry(series).or_insert(0) += 1;
-                };
-            count(&mut request.always, "A", "request", &tag);
-            count(&mut request.always, "A", "campaign", &campaign);
-            count(&mut request.always, "C", "ses:configuration-set", "sim");
-            count(&mut request.also, "B", "request", &tag);
-        }
-        request
-    }
-
-    /// Puts the events into the body of a delivery, sometimes with a truncated one.
-    fn seal(&mut self, rng: &mut Rng) {
-        if rng.u8(0..4) == 0 {
-            let at = rng.usize(0..=self.events.len());
-            self.events.insert(at, "{\"eventType\":\"Se".to_owned());
-        }
-        let record = |event: &String| format!(r#"{{"data":"{}"}}"#, STANDARD.encode(event));
-        let records: Vec<_> = self.events.iter().map(record).collect();
-        let (id, at_ms, records) = (&self.id, self.not_before_ms, records.join(","));
-        let body = format!(r#"{{"requestId":"{id}","timestamp":{at_ms},"records":[{records}]}}"#);
-        self.body = body.into_bytes();
-    }
-
-    /// The maximum sum of its counts.
-    pub(super) fn counts(&self) -> u64 {
-        self.always.values().chain(self.also.values()).sum()
-    }
-
-    fn request(&self, rng: &mut Rng) -> Request<Body> {
-        let mut request = Request::post("/firehose");
-        if rng.u8(0..4) > 0 {
-            request = request.header("x-amz-firehose-request-id", &self.id);
-        }
-        let body = if rng.bool() {
-            request = request.header("content-encoding", "gzip");
-            let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-            gzip.write_all(&self.body).expect("memory takes it");
-            gzip.finish().expect("memory takes it")
-        } else {
-            self.body.clone()
-        };
-        request.body(Body::from(body)).expect("its parts are fine")
-    }
-}
-
-pub(super) fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).expect("histories are short")
-}
-
-// === impl SenderRequests ===
-
-impl SenderRequests {
-    pub(super) fn new(plan: &HistoryPlan) -> Self {
-        let mut rng = Rng::with_seed(plan.seed ^ 0x706f_7374);
-        let lives = plan.lives.iter().map(|life| life.lasts + life.pause);
-        let span = lives.sum::<Duration>() + plan.trouble;
-        let requests = (0..plan.requests).map(|at| SenderRequest::new(at, plan, span, &mut rng));
-        let mut requests: Vec<_> = requests.collect();
-        for _ in 0..plan.duplicates {
-            let from = &requests[rng.usize(0..plan.requests)].events;
-            let duplicate = from[rng.usize(0..from.len())].clone();
-            requests[rng.usize(0..plan.requests)].events.push(duplicate);
-        }
-        for request in &mut requests {
-            request.seal(&mut rng);
-        }
-        Self(Arc::new(Mutex::new(SenderState { requests, repeats: plan.repeats })))
-    }
-
-    pub(super) fn requests(&self) -> Vec<SenderRequest> {
-        self.inner().requests.clone()
-    }
-
-    /// Whether everything was acknowledged, and nothing will be sent again.
-    pub(super) fn is_done(&self) -> bool {
-        let inner = self.inner();
-        let answered =
-            inner.requests.iter().all(|request| request.acknowledged && request.in_flight == 0);
-        answered && inner.repeats == 0
-    }
-
-    /// Nothing is in flight any more, because the engine died.
-    pub(super) fn all_back(&self) {
-        for request in &mut self.inner().requests {
-            request.in_flight = 0;
-        }
-    }
-
-    /// Sends during a life of the engine until it ends.
-    pub(super) async fn send(
-        self,
-        endpoint: FirehoseEndpoint,
-        alive: Alive,
-        world: World,
-        life: usize,
-        mut rng: Rng,
-    ) {
+impl Sender {
+    /// Sends until the life ends or everything is acknowledged.
+    pub(super) async fn run(mut self) {
         let mut thinks = 10..4000;
         loop {
-            sleep(Duration::from_millis(rng.u64(thinks))).await;
+            sleep(Duration::from_millis(self.rng.u64(thinks))).await;
             thinks = 10..4000;
-            let Some((at, request, patience)) = self.take(&world, life, &mut rng) else {
-                if self.is_done() {
+            let Some((number, request, patience)) = self.take() else {
+                if self.requests.is_done() {
                     return;
                 }
                 thinks = 1000..15_000;
@@ -194,68 +50,111 @@ impl SenderRequests {
             };
             let answer = tokio::select! {
                 biased;
-                answer = endpoint.deliver(request) => Some(answer.status().as_u16()),
+                answer = self.endpoint.deliver(request) => Some(answer),
                 () = sleep(patience) => None,
             };
-            if alive.is_dead() {
+            if self.alive.is_dead() {
                 return;
             }
-            let mut inner = self.inner();
-            let request = &mut inner.requests[at];
-            request.in_flight -= 1;
-            request.acknowledged |= answer == Some(200);
-            world.tell(&format!("id-{at} answered {answer:?}"));
-            match answer {
-                Some(200) => {}
-                Some(503) => {
-                    world.fault("request refused");
-                    thinks = 500..20_000;
-                }
-                Some(status) => world.violation(|| format!("id-{at} is answered {status}")),
-                None => world.fault("sender gave up waiting"),
+            if self.answered(number, answer).await {
+                thinks = 500..20_000;
             }
         }
+    }
+
+    /// Takes note of a response; returns whether the request was refused.
+    async fn answered(&self, number: usize, answer: Option<Response>) -> bool {
+        let status = answer.as_ref().map(|answer| answer.status().as_u16());
+        let says = match answer {
+            Some(answer) => to_bytes(answer.into_body(), 1 << 20).await.unwrap_or_default(),
+            None => Bytes::default(),
+        };
+        // `overdue` and `lost` follow a merge, and what is still being processed may be merged.
+        let says = String::from_utf8_lossy(&says);
+        let may_be_counted = says.contains("counted") || says.contains("still being");
+        let mut inner = self.requests.inner();
+        let request = &mut inner.requests[number];
+        if let Some(deliveries) = request.in_flight.get_mut(&self.life.daemon) {
+            *deliveries -= 1;
+        }
+        self.world.tell(&format!("id-{number} answered {status:?}"));
+        match status {
+            Some(200) => request.acknowledged(self.life, self.mode),
+            Some(503) => {
+                if !may_be_counted {
+                    request.rejected(self.life, self.mode);
+                }
+                self.world.fault("request refused");
+                return true;
+            }
+            Some(status) => self.world.violation(|| format!("id-{number} is answered {status}")),
+            None => self.world.fault("sender gave up waiting"),
+        }
+        false
     }
 
     /// The next request to send, and how long its sender waits for the response.
-    fn take(
-        &self,
-        world: &World,
-        life: usize,
-        rng: &mut Rng,
-    ) -> Option<(usize, Request<Body>, Duration)> {
-        let now_ms = world.now_ms();
-        let mut inner = self.inner();
-        let SenderState { requests, repeats } = &mut *inner;
-        let due = |request: &SenderRequest| request.not_before_ms <= now_ms;
-        let again = *repeats > 0 && rng.u8(0..3) == 0;
-        let wanted = |request: &SenderRequest| {
-            due(request)
+    fn take(&mut self) -> Option<(usize, HttpRequest<Body>, Duration)> {
+        let now_ms = self.world.now_ms();
+        let mut inner = self.requests.inner();
+        let RequestsState { requests, repeats, .. } = &mut *inner;
+        let again = *repeats > 0 && self.rng.u8(0..3) == 0;
+        let may_repeat = |request: &Request| {
+            let sent_ms = request.first_sent_ms.unwrap_or(now_ms);
+            (request.is_acknowledged() || request.is_in_flight())
+                && now_ms < sent_ms + REPEATS_FOR_MS
+        };
+        let is_wanted = |request: &&Request| {
+            request.route == Route::Firehose
+                && request.not_before_ms <= now_ms
                 && if again {
-                    request.acknowledged || request.in_flight > 0
+                    may_repeat(request)
                 } else {
-                    !request.acknowledged && request.in_flight == 0
+                    !request.is_acknowledged() && !request.is_in_flight()
                 }
         };
-        let mut wanted: Vec<_> = (0..requests.len()).filter(|at| wanted(&requests[*at])).collect();
+        let wanted: Vec<_> =
+            requests.iter().filter(is_wanted).map(|request| request.number).collect();
         if wanted.is_empty() {
+            if again && now_ms > gives_up_ms(requests) {
+                *repeats = 0;
+            }
             return None;
         }
-        let at = wanted.swap_remove(rng.usize(0..wanted.len()));
+        let number = wanted[self.rng.usize(0..wanted.len())];
         if again {
             *repeats -= 1;
-            world.fault("request repeated");
+            self.world.fault("request repeated");
         }
-        let longest = if rng.bool() { 3000 } else { 90_000 };
-        let patience = Duration::from_millis(rng.u64(1..longest));
-        let request = requests[at].request(rng);
-        requests[at].in_flight += 1;
-        requests[at].lives.insert(life);
-        world.tell(&format!("id-{at} sent"));
-        Some((at, request, patience))
+        let longest = if self.rng.bool() { 3000 } else { 90_000 };
+        let patience = Duration::from_millis(self.rng.u64(1..longest));
+        let delivery = delivery(&requests[number], &mut self.rng);
+        *requests[number].in_flight.entry(self.life.daemon).or_insert(0) += 1;
+        inner.offered(number, self.life, self.mode, now_ms);
+        drop(inner);
+        self.world.tell(&format!("id-{number} sent to {:?}", self.life));
+        Some((number, delivery, patience))
     }
+}
 
-    fn inner(&self) -> MutexGuard<'_, SenderState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+/// After this time nothing can be repeated.
+fn gives_up_ms(requests: &[Request]) -> i64 {
+    let firehose = requests.iter().filter(|request| request.route == Route::Firehose);
+    firehose.map(|request| request.not_before_ms).max().unwrap_or(0) + REPEATS_FOR_MS
+}
+
+fn delivery(request: &Request, rng: &mut Rng) -> HttpRequest<Body> {
+    let mut delivery = HttpRequest::post("/firehose");
+    if rng.u8(0..4) > 0 {
+        delivery = delivery.header("x-amz-firehose-request-id", request.id());
     }
+    let body = if rng.bool() {
+        delivery = delivery.header("content-encoding", "gzip");
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        gzip.write_all(&request.body).expect("memory takes it");
+        gzip.finish().expect("memory takes it")
+    } else {
+        request.body.clone()
+    };
+    delivery.body(Body::from(body)).expect("its parts are fine")
 }

@@ -1,8 +1,8 @@
-//! Delivers one call: attempts, retries and splits it, until all of it is accepted or dropped.
+//! Delivers one call: attempts, retries and splits it, until all of it is accepted, dropped, or left
+//! to the next epoch because CloudWatch rejects it without naming a datum.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
@@ -10,7 +10,9 @@ use tokio::time::Instant;
 use super::backoff_gate::{BackoffGate, CallInDoubt};
 use super::call::Call;
 use super::shared::PublisherShared;
+use super::suspects::{Suspects, Suspicion};
 use super::{Culprit, Failure, MetricSink};
+use crate::aggregate::CountKeeper;
 use crate::backoff::Backoff;
 use crate::config::Ambiguous;
 use crate::journal::Verdict;
@@ -19,177 +21,157 @@ use crate::telemetry::{CallOutcome, DropReason};
 /// How the attempts of one call ended.
 enum CallEnd {
     Accepted,
-    /// In doubt, and the policy is not to retry.
-    GivenUp,
+    /// All of it is dropped: too old or too new, or in doubt and the policy is not to retry.
+    Dropped,
     TooLarge,
     Invalid(Culprit),
+    /// No call starts any more, or none but a probe.
+    Stopped,
 }
 
-/// How a round of attempts ended.
-enum RoundEnd {
-    Settled,
-    /// Each of these datums was refused alone, and others of the call were accepted.
-    RefusedAlone {
-        datums: Call,
-        /// Others were accepted after the last of these refusals.
-        has_witness: bool,
-    },
-    /// The refusal is not about datums: it says so, or nothing of the call was ever accepted.
-    Refused(Call),
+/// What the calls of an epoch share.
+#[derive(Debug)]
+pub(super) struct EpochCalls {
+    pub namespace: Arc<str>,
+    pub gate: Arc<BackoffGate>,
+    /// Datums of the epoch that were rejected alone in an earlier one.
+    pub suspects: Suspects,
+    /// All datums of the epoch are suspects, and the rest of their calls was accepted long ago.
+    pub are_old: bool,
+    /// The namespace's accepted calls before this epoch.
+    pub accepted_before: u64,
 }
 
-/// How long datums that were refused alone wait until they are tried once more: a fault of the
-/// service is often over by then.
-const BEFORE_ONCE_MORE: Duration = Duration::from_secs(1);
-
-/// So many probes, over 10 to 20 seconds, look for a sign that CloudWatch accepts anything, before
-/// datums are given up without one: the last datum of a call leaves no other to try behind it.
-const PROBES_MAX: usize = 7;
+/// After so many datums of a call were rejected alone in a row, CloudWatch probably rejects all.
+const REFUSED_IN_A_ROW: u32 = 100;
 
 /// A call on its way, in parts.
 struct Delivery<'d, S> {
     shared: &'d PublisherShared<S>,
-    namespace: &'d Arc<str>,
-    gate: &'d BackoffGate,
-    /// Some part was accepted.
+    epoch: &'d EpochCalls,
+    /// It is sent although CloudWatch probably rejects it.
+    is_probe: bool,
+    /// A part was accepted, or a probe before it.
     any_accepted: bool,
+    /// The first rejection that named nothing.
+    refused_since: Option<Instant>,
+    /// Datums rejected alone since the last acceptance.
+    in_a_row: u32,
+    /// Those that are not settled.
+    suspects: Suspects,
 }
 
-/// Delivers a call of a namespace. A datum is dropped only if CloudWatch names it, or if it is
-/// refused alone while the rest of its call is accepted, and again behind that rest.
+/// Delivers a call of an epoch, down to single datums where it is rejected. A datum is dropped only if
+/// CloudWatch names it, or if it is rejected alone, a call that is sent after that is accepted, and it
+/// is rejected alone again behind that. Returns the datums that were rejected alone; they, and what
+/// was not tried any more, are not settled.
 pub(super) async fn deliver<S: MetricSink>(
     shared: &PublisherShared<S>,
-    namespace: &Arc<str>,
-    gate: &BackoffGate,
+    epoch: &EpochCalls,
     call: Call,
-) {
-    let mut delivery = Delivery { shared, namespace, gate, any_accepted: false };
-    let mut left = call;
-    let mut is_once_more = false;
-    loop {
-        match delivery.round(left).await {
-            RoundEnd::Settled => return,
-            RoundEnd::RefusedAlone { datums, .. } if is_once_more => {
-                shared.give_up(namespace, &datums, DropReason::Refused).await;
-                return;
-            }
-            RoundEnd::RefusedAlone { datums, has_witness: true } => {
-                is_once_more = true;
-                shared.sleep(Instant::now() + BEFORE_ONCE_MORE).await;
-                left = datums;
-            }
-            RoundEnd::RefusedAlone { datums, has_witness: false } => {
-                is_once_more = true;
-                let Some(rest) = delivery.probe(datums).await else { return };
-                left = rest;
-            }
-            RoundEnd::Refused(refused) => {
-                is_once_more = false;
-                let Some(rest) = delivery.probe(refused).await else { return };
-                left = rest;
-            }
-        }
+    is_probe: bool,
+) -> Suspects {
+    let mut delivery = Delivery {
+        shared,
+        epoch,
+        is_probe,
+        any_accepted: epoch.gate.accepted() > epoch.accepted_before,
+        refused_since: None,
+        in_a_row: 0,
+        suspects: Suspects::default(),
+    };
+    let at = epoch.suspects.positions(&call);
+    // Suspects come last, so that a bad one among them does not get the others rejected.
+    let (others, suspects) = call.without(&at);
+    let parts = [suspects, others].into_iter().filter(|part| !part.is_empty()).collect();
+    delivery.run(parts).await;
+    delivery.suspects
+}
+
+// === impl EpochCalls ===
+
+impl EpochCalls {
+    /// Whether a datum that was rejected alone is dropped if that happens again now.
+    fn is_last_try(&self, part: &Call) -> bool {
+        let suspicion = Some(part).filter(|part| part.len() == 1);
+        let suspicion = suspicion.and_then(|part| self.suspects.get(&part.keys().next()?));
+        suspicion
+            .is_some_and(|suspicion| self.are_old || self.gate.has_accepted_since(suspicion.since))
     }
 }
 
 // === impl Delivery ===
 
 impl<S: MetricSink> Delivery<'_, S> {
-    /// Attempts a call and, where it is refused, its halves. Ends early when nothing was ever
-    /// accepted down to a single datum: then all other halves would be refused too.
-    async fn round(&mut self, call: Call) -> RoundEnd {
-        let mut parts = vec![call];
-        let (mut refused, mut has_witness) = (None, false);
-        while let Some(part) = parts.pop() {
-            match self.attempt(&part).await {
-                CallEnd::Accepted => has_witness = true,
-                CallEnd::GivenUp => {}
+    /// Attempts the parts, the last one first. Ends early when CloudWatch seems to reject everything.
+    async fn run(&mut self, mut parts: Vec<Call>) {
+        while let Some(mut part) = parts.pop() {
+            let is_last_try = self.epoch.is_last_try(&part);
+            match self.attempt(&mut part).await {
+                CallEnd::Accepted => (self.any_accepted, self.in_a_row) = (true, 0),
+                CallEnd::Dropped => {}
+                CallEnd::Stopped => return,
                 CallEnd::Invalid(Culprit::Datums(at)) => {
                     parts.extend(self.without_culprits(part, &at).await);
                 }
+                CallEnd::Invalid(Culprit::Other(_)) => return self.epoch.gate.refuse(),
                 CallEnd::TooLarge | CallEnd::Invalid(Culprit::Unnamed(_)) if part.len() > 1 => {
+                    self.refused_since.get_or_insert_with(Instant::now);
                     let (first, second) = part.halves();
                     parts.push(second);
                     parts.push(first);
                 }
-                CallEnd::TooLarge | CallEnd::Invalid(Culprit::Unnamed(_)) if self.any_accepted => {
-                    refused = Some(together(refused, part));
-                    has_witness = false;
+                CallEnd::TooLarge | CallEnd::Invalid(Culprit::Unnamed(_)) if is_last_try => {
+                    self.shared.give_up(&self.epoch.namespace, &part, DropReason::Refused).await;
                 }
-                CallEnd::TooLarge | CallEnd::Invalid(_) => {
-                    // What was refused goes last, so that a probe is another datum.
-                    let untried = parts.into_iter().rev();
-                    let others = untried.reduce(|first, then| together(Some(first), then));
-                    let all = together(others, part);
-                    return RoundEnd::Refused(match refused {
-                        Some(refused) => together(Some(all), refused),
-                        None => all,
-                    });
+                CallEnd::TooLarge | CallEnd::Invalid(Culprit::Unnamed(_)) => {
+                    if self.is_refused_alone(&part) {
+                        return self.epoch.gate.refuse();
+                    }
                 }
             }
-        }
-        match refused {
-            Some(datums) => RoundEnd::RefusedAlone { datums, has_witness },
-            None => RoundEnd::Settled,
         }
     }
 
-    /// Attempts one datum after the other, with backoff, until one is accepted or, if others of the
-    /// call were, enough are refused. Returns those that are left.
-    async fn probe(&mut self, mut left: Call) -> Option<Call> {
-        let (namespace, datums) = (self.namespace, left.len());
-        tracing::warn!(%namespace, datums, "PutMetricData rejected for the whole call; retrying");
-        let (mut backoff, mut refusals) = (Backoff::default(), 0);
-        while !(left.is_empty() || self.any_accepted && refusals == PROBES_MAX) {
-            if !self.any_accepted {
-                // Other calls of the namespace would probably be refused too.
-                self.gate.shut();
-            }
-            self.shared.sleep(Instant::now() + backoff.pause()).await;
-            let (rest, datum) = left.without(&BTreeSet::from([0]));
-            left = rest;
-            match self.attempt(&datum).await {
-                CallEnd::Accepted => break,
-                CallEnd::GivenUp => {}
-                CallEnd::Invalid(Culprit::Datums(at)) => {
-                    self.without_culprits(datum, &at).await;
-                }
-                CallEnd::Invalid(Culprit::Other(_)) => left.append(datum),
-                CallEnd::TooLarge | CallEnd::Invalid(Culprit::Unnamed(_)) => {
-                    refusals += 1;
-                    left.append(datum);
-                }
-            }
+    /// Records that a datum was rejected alone. Returns whether CloudWatch seems to reject everything.
+    fn is_refused_alone(&mut self, datum: &Call) -> bool {
+        let (epoch, since) = (self.epoch, Instant::now());
+        let others_accepted = epoch.gate.accepted() > epoch.accepted_before;
+        for key in datum.keys() {
+            self.suspects.add(key, Suspicion { since, others_accepted });
         }
-        Some(left).filter(|left| !left.is_empty())
+        self.in_a_row += 1;
+        let refused_since = *self.refused_since.get_or_insert(since);
+        let any_accepted = self.any_accepted || epoch.gate.has_accepted_since(refused_since);
+        !any_accepted || self.in_a_row >= REFUSED_IN_A_ROW
     }
 
     /// Attempts a part, and settles it if nothing of it remains to be decided.
-    async fn attempt(&mut self, part: &Call) -> CallEnd {
-        let end = attempt(self.shared, self.namespace, self.gate, part).await;
-        match end {
-            CallEnd::Accepted => {
-                self.any_accepted = true;
-                self.shared.accepted(part);
+    async fn attempt(&self, part: &mut Call) -> CallEnd {
+        loop {
+            let EpochCalls { namespace, gate, .. } = self.epoch;
+            let end = attempt(self.shared, namespace, gate, part, self.is_probe).await;
+            match &end {
+                CallEnd::Accepted => self.shared.accepted(part),
+                // CloudWatch's clock was not known before this response.
+                CallEnd::Invalid(_) if self.shared.drop_aged(namespace, part).await => {
+                    if part.is_empty() {
+                        return CallEnd::Dropped;
+                    }
+                    continue;
+                }
+                _ => {}
             }
-            CallEnd::GivenUp => self.shared.dropped(self.namespace, part, DropReason::Ambiguous),
-            CallEnd::TooLarge | CallEnd::Invalid(_) => {}
+            return end;
         }
-        end
     }
 
     /// Gives up the datums that CloudWatch named; returns the others, if any.
     async fn without_culprits(&self, part: Call, at: &BTreeSet<usize>) -> Option<Call> {
         let (rest, culprits) = part.without(at);
-        self.shared.give_up(self.namespace, &culprits, DropReason::Refused).await;
+        self.shared.give_up(&self.epoch.namespace, &culprits, DropReason::Refused).await;
         Some(rest).filter(|rest| !rest.is_empty())
     }
-}
-
-fn together(first: Option<Call>, then: Call) -> Call {
-    let Some(mut first) = first else { return then };
-    first.append(then);
-    first
 }
 
 /// Attempts a call until a retry would not change the outcome. The journal records it before each
@@ -199,32 +181,46 @@ async fn attempt<S: MetricSink>(
     shared: &PublisherShared<S>,
     namespace: &Arc<str>,
     gate: &BackoffGate,
-    call: &Call,
+    call: &mut Call,
+    is_probe: bool,
 ) -> CallEnd {
     let mut backoff = Backoff::default();
     let mut doubt: Option<CallInDoubt<'_>> = None;
-    // Each attempt of unknown outcome leaves all counts of the call in doubt once more.
+    // Each attempt of unknown outcome leaves all counts of the call in doubt once more. The journal
+    // names its own.
     let (mut name, mut doubtful) = (None, 0);
     loop {
-        // A call in doubt was among the `concurrency` calls that had slots, so it needs none.
-        let slot = if doubt.is_none() { Some(enter(shared, gate).await) } else { None };
-        shared.turn().await;
+        let slot = tokio::select! {
+            biased;
+            () = shared.no_more_calls.cancelled() => return CallEnd::Stopped,
+            slot = turn(shared, gate, doubt.is_some()) => slot,
+        };
         if doubt.is_none() {
             if gate.is_in_doubt() {
                 // Another call of the namespace came to be in doubt meanwhile.
                 continue;
             }
-            name = shared.name(call).await;
+            if gate.refuses() && !is_probe {
+                return CallEnd::Stopped;
+            }
+            shared.drop_aged(namespace, call).await;
+            if call.is_empty() {
+                return CallEnd::Dropped;
+            }
+            let Ok(named) = shared.name(call).await else { return CallEnd::Stopped };
+            name = named;
             call.sending();
         }
+        let within = gate.patience(shared.attempt_timeout);
         let started = Instant::now();
-        let outcome = shared.put(namespace, call).await;
+        let outcome = shared.put(namespace, call, within).await;
         let took = started.elapsed();
         let failure = match outcome {
             Ok(()) => {
                 shared.metrics.call(CallOutcome::Accepted, took);
                 call.accepted();
                 shared.judged(name, Verdict::Accepted, doubtful).await;
+                gate.accept(started, took);
                 gate.open();
                 shared.allowed(namespace);
                 return CallEnd::Accepted;
@@ -232,11 +228,13 @@ async fn attempt<S: MetricSink>(
             Err(failure) => failure,
         };
         shared.metrics.call(outcome_of(&failure), took);
-        if doubt.is_none() && !matches!(failure, Failure::Unknown(_)) {
+        if failure.is_ambiguous() {
+            doubtful += call.counts_of(CountKeeper::Journal);
+        } else if doubt.is_none() {
             call.not_ingested();
         }
-        if let Failure::Unknown(_) = failure {
-            doubtful += call.counts();
+        if let Failure::TimedOut(_) = failure {
+            gate.timed_out(within);
         }
         if let Some(verdict) = verdict_of(&failure, doubt.is_some(), shared.ambiguous) {
             shared.judged(name, verdict, doubtful).await;
@@ -248,14 +246,14 @@ async fn attempt<S: MetricSink>(
                 return CallEnd::TooLarge;
             }
             Failure::Invalid(culprit) => {
-                let datums = call.len();
-                tracing::warn!(%namespace, datums, ?culprit, "PutMetricData call rejected");
+                shared.rejected(namespace, call, &culprit);
                 return CallEnd::Invalid(culprit);
             }
-            Failure::Unknown(why) => {
+            Failure::Unknown(why) | Failure::TimedOut(why) => {
                 shared.doubtful(namespace, call, &why);
                 if shared.ambiguous == Ambiguous::Drop {
-                    return CallEnd::GivenUp;
+                    shared.dropped(namespace, call, DropReason::Ambiguous);
+                    return CallEnd::Dropped;
                 }
                 // No other call of the namespace starts until the outcome is known, and other
                 // namespaces get the slot.
@@ -273,7 +271,19 @@ async fn attempt<S: MetricSink>(
     }
 }
 
-/// Waits for both the namespace's gate and a slot.
+/// Waits until a call may be sent. A call in doubt was among the `concurrency` calls that had slots,
+/// so it needs none.
+async fn turn<S: MetricSink>(
+    shared: &PublisherShared<S>,
+    gate: &BackoffGate,
+    is_in_doubt: bool,
+) -> Option<OwnedSemaphorePermit> {
+    let slot = if is_in_doubt { None } else { Some(enter(shared, gate).await) };
+    shared.turn().await;
+    slot
+}
+
+/// Waits for both the namespace's gate and a slot. Namespaces take turns.
 async fn enter<S: MetricSink>(
     shared: &PublisherShared<S>,
     gate: &BackoffGate,
@@ -287,6 +297,8 @@ async fn enter<S: MetricSink>(
                 gate.open();
             }
         }
+        // Otherwise a namespace with many slow calls would keep others waiting for all of them.
+        let _head = gate.head_of_line().await;
         // The semaphore is never closed; if it were, the shutdown would end this wait.
         let Ok(slot) = Arc::clone(&shared.slots).acquire_owned().await else {
             std::future::pending::<()>().await;
@@ -301,8 +313,9 @@ async fn enter<S: MetricSink>(
 /// What the journal records of a failure; `None` if the outcome is not known yet.
 fn verdict_of(failure: &Failure, is_in_doubt: bool, ambiguous: Ambiguous) -> Option<Verdict> {
     match failure {
-        Failure::Unknown(_) if ambiguous == Ambiguous::Drop => Some(Verdict::GivenUp),
-        Failure::Unknown(_) => None,
+        Failure::Unknown(_) | Failure::TimedOut(_) => {
+            (ambiguous == Ambiguous::Drop).then_some(Verdict::GivenUp)
+        }
         // An earlier attempt may have been ingested.
         Failure::NotIngested(_) | Failure::Denied(_) if is_in_doubt => None,
         _ => Some(Verdict::Void),
@@ -315,6 +328,6 @@ fn outcome_of(failure: &Failure) -> CallOutcome {
         Failure::TooLarge(_) => CallOutcome::TooLarge,
         Failure::Denied(_) => CallOutcome::Denied,
         Failure::Invalid(_) => CallOutcome::Invalid,
-        Failure::Unknown(_) => CallOutcome::Unknown,
+        Failure::Unknown(_) | Failure::TimedOut(_) => CallOutcome::Unknown,
     }
 }

@@ -8,19 +8,24 @@ mod backoff_gate;
 mod call;
 pub mod cloudwatch;
 mod deliver;
+mod epoch;
 mod namespace_queue;
 mod own;
 mod publisher;
+mod response_wait;
+mod service_clock;
 mod settings;
 mod shared;
+mod suspects;
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::time::Duration;
 
-use crate::aggregate::SeriesMinute;
+use crate::aggregate::{MetricValue, SeriesMinute};
 
 pub use call::{Call, PublishBatch, pack};
-pub(crate) use own::OwnTotals;
+pub(crate) use own::{OwnTotal, OwnTotals};
 pub(crate) use publisher::{Publisher, Unpublished};
 pub(crate) use settings::PublisherSettings;
 
@@ -32,48 +37,71 @@ pub struct Datum {
 }
 
 /// The amount of a datum.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Amount {
     /// This many values of 1: both Sum and SampleCount.
     Ones(u64),
+    /// These values, ascending, each this many times: at least one, and not more than a datum has.
+    Values(Vec<(MetricValue, u64)>),
     /// One value.
     Value(f64),
 }
 
 /// Why a call was not accepted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// Certainly not ingested: no connection, throttled, 408, 429.
+    #[error("{0}")]
     NotIngested(String),
     /// Certainly not ingested: the call is too large for the service.
+    #[error("{0}")]
     TooLarge(String),
     /// Denied: no permission, or no valid credentials.
+    #[error("{0}")]
     Denied(String),
     /// Rejected because of its content.
+    #[error(transparent)]
     Invalid(Culprit),
     /// It is unknown whether the call was ingested.
+    #[error("{0}")]
     Unknown(String),
+    /// The same, because there was no response in time.
+    #[error("{0}")]
+    TimedOut(String),
 }
 
 /// The cause that a rejection names.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Culprit {
     /// The datums at these positions in the call, from 0: at least one, all within the call.
+    #[error("invalid datums in the call: {}", .0.len())]
     Datums(BTreeSet<usize>),
     /// Something other than a datum, such as the namespace.
+    #[error("{0}")]
     Other(String),
     /// No specific cause.
+    #[error("{0}")]
     Unnamed(String),
+}
+
+/// The outcome of one attempt.
+#[derive(Clone, Debug)]
+pub(crate) struct PutOutcome {
+    pub result: Result<(), Failure>,
+    /// The time in the response, by the service's clock, in Unix milliseconds.
+    pub date_ms: Option<i64>,
 }
 
 /// Accepts calls and attempts each once.
 pub(crate) trait MetricSink: Send + Sync + 'static {
-    /// Sends datums of one namespace: at most 1000, and 1 MB.
+    /// Sends datums of one namespace: at most 1000, and 1 MB. Waits this long for the response, and
+    /// as long as connecting may take.
     fn put(
         &self,
         namespace: &str,
         datums: &[Datum],
-    ) -> impl Future<Output = Result<(), Failure>> + Send;
+        within: Duration,
+    ) -> impl Future<Output = PutOutcome> + Send;
 
     /// The identity that needs the permission, for the log: a region and a role.
     fn identity(&self) -> &str;
@@ -86,9 +114,26 @@ pub(crate) trait MetricSink: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Memory;
 
+// === impl Failure ===
+
+impl Failure {
+    /// Whether the call may have been ingested.
+    pub(crate) fn is_ambiguous(&self) -> bool {
+        matches!(self, Self::Unknown(_) | Self::TimedOut(_))
+    }
+}
+
+// === impl PutOutcome ===
+
+impl From<Result<(), Failure>> for PutOutcome {
+    fn from(result: Result<(), Failure>) -> Self {
+        Self { result, date_ms: None }
+    }
+}
+
 impl MetricSink for Memory {
-    async fn put(&self, _: &str, _: &[Datum]) -> Result<(), Failure> {
-        Ok(())
+    async fn put(&self, _: &str, _: &[Datum], _: Duration) -> PutOutcome {
+        Ok(()).into()
     }
 
     fn identity(&self) -> &'static str {

@@ -17,19 +17,17 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::MetricSink;
-use super::call::{PublishBatch, pack};
-use super::deliver::deliver;
+use super::epoch::publish_epoch;
 use super::namespace_queue::NamespaceQueue;
+use super::service_clock::ServiceClock;
 use super::settings::PublisherSettings;
 use super::shared::PublisherShared;
-use crate::ack::AckShare;
-use crate::aggregate::{Aggregator, Joined, Line, Sealed, layout_of, lines_of};
+use crate::aggregate::{Aggregator, CountKeeper, Line, Sealed, layout_of, lines_of};
 use crate::clock::Clock;
-use crate::config::Ambiguous;
 use crate::journal::Journal;
 use crate::offload::offload;
 use crate::rate_limiter::RateLimiter;
-use crate::telemetry::{DoubtCause, DropReason, LogLimiter, Metrics};
+use crate::telemetry::{LogLimiter, Metrics};
 
 /// The counts that are not published when the daemon ends.
 #[derive(Debug, Default)]
@@ -39,12 +37,9 @@ pub(crate) struct Unpublished {
     /// The sum of all counts that are neither accepted nor dropped.
     pub sum: u64,
     /// The sum of counts that are lost, or that CloudWatch may have although their requests will be
-    /// sent again.
+    /// sent again. What the journal has is neither.
     pub in_doubt: u64,
 }
-
-/// After this many panics, nothing more of a namespace is sent.
-const PANICS_MAX: u32 = 2;
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -79,18 +74,20 @@ impl<S: MetricSink> Publisher<S> {
             ambiguous: settings.ambiguous,
             journal,
             aggregator,
-            clock,
+            service_clock: ServiceClock::new(clock),
             flush_interval: settings.flush_interval,
-            judge_age: settings.judge_age,
+            attempt_timeout: settings.attempt_timeout,
             datums_per_call: settings.datums_per_call,
             queues: Mutex::default(),
             flush_now: Notify::new(),
             epoch_ended: Notify::new(),
             expedite: CancellationToken::new(),
+            no_more_calls: CancellationToken::new(),
             sealing: Mutex::default(),
             panicked: CancellationToken::new(),
             warnings: LogLimiter::new(Duration::from_secs(10), Arc::clone(&metrics)),
-            denials: LogLimiter::new(Duration::from_mins(1), metrics),
+            denials: LogLimiter::new(Duration::from_mins(1), Arc::clone(&metrics)),
+            rejections: LogLimiter::new(Duration::from_mins(1), metrics),
         }))
     }
 
@@ -142,6 +139,11 @@ impl<S: MetricSink> Publisher<S> {
         self.0.expedite.cancel();
     }
 
+    /// Starts no call any more. [`Publisher::run`] ends as soon as no call is in flight.
+    pub(crate) fn stop_calls(&self) {
+        self.0.no_more_calls.cancel();
+    }
+
     /// Flushes before the interval is over.
     pub(crate) fn flush_now(&self) {
         self.0.flush_now.notify_one();
@@ -174,10 +176,10 @@ impl<S: MetricSink> Publisher<S> {
     /// Starts an epoch in every namespace that has counts waiting and none in flight.
     fn begin(&self, epochs: &mut JoinSet<()>) {
         for (namespace, queue) in self.0.queues().iter_mut() {
-            let Some((batch, waiters)) = queue.begin() else { continue };
+            let Some(begun) = queue.begin() else { continue };
             let (shared, namespace) = (Arc::clone(&self.0), Arc::clone(namespace));
-            let span = tracing::info_span!("flush", %namespace, entries = batch.len());
-            epochs.spawn(publish_epoch(shared, namespace, batch, waiters).instrument(span));
+            let span = tracing::info_span!("flush", %namespace, entries = begun.batch.len());
+            epochs.spawn(publish_epoch(shared, namespace, begun).instrument(span));
         }
     }
 
@@ -208,8 +210,8 @@ impl<S: MetricSink> Publisher<S> {
         let left: Vec<_> = self.0.queues().values().flat_map(NamespaceQueue::left).collect();
         let sum = left.iter().map(|left| left.counts.sum()).sum();
         let in_doubt = left.iter().map(|left| left.in_doubt).sum();
-        let lost = left.into_iter().filter(|left| left.is_lost).map(|left| left.counts);
-        let lost: Vec<_> = lost.collect();
+        let lost = left.iter().filter(|left| left.is_lost);
+        let lost: Vec<_> = lost.map(|left| left.counts.of(CountKeeper::Sender)).collect();
         Unpublished { lost: lines_of(&lost, self.0.aggregator.layouts()), sum, in_doubt }
     }
 
@@ -248,58 +250,6 @@ impl<S: MetricSink> Publisher<S> {
     pub(crate) fn is_idle(&self) -> bool {
         self.0.aggregator.pending.entries() == 0
             && self.0.queues().values().all(NamespaceQueue::is_idle)
-    }
-}
-
-async fn publish_epoch<S: MetricSink>(
-    shared: Arc<PublisherShared<S>>,
-    namespace: Arc<str>,
-    batch: Arc<PublishBatch>,
-    waiters: Vec<AckShare>,
-) {
-    let started = Instant::now();
-    let now_ms = shared.judge_age.then(|| shared.clock.now_ms());
-    let layouts = shared.aggregator.layouts().clone();
-    let own_namespace = Arc::clone(&namespace);
-    let datums = shared.datums_per_call;
-    let packing = offload(move || pack(&batch, &own_namespace, &layouts, now_ms, datums));
-    let Ok(packed) = packing.await else {
-        tracing::error!("packing an epoch panicked");
-        shared.end_epoch(&namespace, true);
-        return;
-    };
-    for (call, reason) in [
-        (packed.too_old, DropReason::TooOld),
-        (packed.too_new, DropReason::TooNew),
-        (packed.unresolved, DropReason::Refused),
-    ] {
-        if !call.is_empty() {
-            shared.give_up(&namespace, &call, reason).await;
-        }
-    }
-    let gate = Arc::clone(&shared.queues().entry(Arc::clone(&namespace)).or_default().gate);
-    let calls = packed.calls.len();
-    let mut deliveries = JoinSet::new();
-    for call in packed.calls {
-        let (shared, gate) = (Arc::clone(&shared), Arc::clone(&gate));
-        let namespace = Arc::clone(&namespace);
-        let delivery = async move { deliver(&shared, &namespace, &gate, call).await };
-        deliveries.spawn(delivery.in_current_span());
-    }
-    let mut lost = false;
-    while let Some(delivery) = deliveries.join_next().await {
-        lost |= delivery.is_err();
-    }
-    shared.end_epoch(&namespace, lost);
-    shared.metrics.flushes.add(1);
-    tracing::debug!(calls, took_ms = started.elapsed().as_millis(), "epoch settled");
-    if lost {
-        // Dropping the shares makes the waiting requests fail.
-        tracing::error!("publishing a call panicked");
-        return;
-    }
-    for share in waiters {
-        share.settle();
     }
 }
 
@@ -354,45 +304,6 @@ impl<S: MetricSink> PublisherShared<S> {
         for joined in joined {
             self.joined(&joined);
         }
-    }
-
-    /// Accounts for joined entries.
-    fn joined(&self, joined: &Joined) {
-        self.aggregator.pending.coalesced(joined.entries);
-        let (entries, counts) = joined.lost;
-        if entries > 0 {
-            let reason = DropReason::Refused;
-            self.metrics.dropped.add(reason, counts);
-            tracing::error!(entries, counts, "counts dropped: the series table is full");
-            self.aggregator.pending.done(entries, counts);
-        }
-    }
-
-    /// Ends the work on an epoch. After a panic the remaining counts wait again and are in doubt,
-    /// because a call may have been in flight. If they cannot be sent again, they stay until the
-    /// end.
-    fn end_epoch(&self, namespace: &Arc<str>, has_panicked: bool) {
-        let mut queues = self.queues();
-        let queue = queues.entry(Arc::clone(namespace)).or_default();
-        // If the policy is to drop ambiguous counts, they are not sent again.
-        let panics_max = if self.ambiguous == Ambiguous::Drop { 1 } else { PANICS_MAX };
-        let is_broken = has_panicked && queue.panicked(panics_max);
-        let (counts, joined) = queue.end();
-        drop(queues);
-        if is_broken {
-            tracing::error!(
-                namespace = &**namespace,
-                counts,
-                "publishing stopped for this namespace"
-            );
-        } else {
-            self.metrics.doubtful.add(DoubtCause::Ambiguous, counts);
-        }
-        self.joined(&joined);
-        if has_panicked {
-            self.panicked.cancel();
-        }
-        self.epoch_ended.notify_waiters();
     }
 }
 

@@ -11,8 +11,8 @@ pub(crate) struct PublisherSettings {
     pub concurrency: usize,
     pub requests_per_second: u32,
     pub ambiguous: Ambiguous,
-    /// Whether datums that are too old or too far in the future are dropped before they are sent.
-    pub judge_age: bool,
+    /// How long a call waits for its response, unless earlier ones had to wait longer.
+    pub attempt_timeout: Duration,
     /// Maximum number of datums in one call.
     pub datums_per_call: usize,
 }

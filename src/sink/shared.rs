@@ -11,10 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::call::Call;
 use super::namespace_queue::NamespaceQueue;
-use super::{Failure, MetricSink};
-use crate::aggregate::Aggregator;
+use super::service_clock::ServiceClock;
+use super::{Culprit, Failure, MetricSink, PutOutcome};
+use crate::aggregate::{Aggregator, Joined};
 use crate::backoff::Backoff;
-use crate::clock::Clock;
 use crate::config::Ambiguous;
 use crate::fault;
 use crate::journal::{Journal, Verdict};
@@ -32,9 +32,9 @@ pub(super) struct PublisherShared<S> {
     pub ambiguous: Ambiguous,
     pub journal: Option<Arc<Journal>>,
     pub aggregator: Arc<Aggregator>,
-    pub clock: Clock,
+    pub service_clock: ServiceClock,
     pub flush_interval: Duration,
-    pub judge_age: bool,
+    pub attempt_timeout: Duration,
     pub datums_per_call: usize,
     pub queues: Mutex<BTreeMap<Arc<str>, NamespaceQueue>>,
     /// Notified to flush before the interval is over.
@@ -43,13 +43,20 @@ pub(super) struct PublisherShared<S> {
     pub epoch_ended: Notify,
     /// Cancelled when the daemon drains: attempts no longer wait for a better time.
     pub expedite: CancellationToken,
+    /// Cancelled near the end of the grace period: no call starts any more.
+    pub no_more_calls: CancellationToken,
     /// Held while an epoch moves from the aggregator to the queues.
     pub sealing: Mutex<()>,
     /// Cancelled when the work on an epoch panicked.
     pub panicked: CancellationToken,
     pub warnings: LogLimiter,
     pub denials: LogLimiter,
+    pub rejections: LogLimiter,
 }
+
+/// The grace period is nearly over.
+#[derive(Debug)]
+pub(super) struct NoMoreCalls;
 
 // === impl PublisherShared ===
 
@@ -68,23 +75,52 @@ impl<S: MetricSink> PublisherShared<S> {
         sleep_until(at).await;
     }
 
-    /// Sleeps until a moment; while the daemon drains, half a second at most.
+    /// Sleeps until a moment; while the daemon drains, half a second at most, and not at all once
+    /// no call starts any more.
     pub(super) async fn sleep(&self, until: Instant) {
         tokio::select! {
             biased;
             () = self.expedite.cancelled() => {}
             () = sleep_until(until) => return,
         }
-        sleep_until(until.min(Instant::now() + Duration::from_millis(500))).await;
+        tokio::select! {
+            biased;
+            () = self.no_more_calls.cancelled() => {}
+            () = sleep_until(until.min(Instant::now() + Duration::from_millis(500))) => {}
+        }
     }
 
     /// Attempts a call once. Its datums are created for this attempt only.
-    pub(super) async fn put(&self, namespace: &str, call: &Call) -> Result<(), Failure> {
+    pub(super) async fn put(
+        &self,
+        namespace: &str,
+        call: &Call,
+        within: Duration,
+    ) -> Result<(), Failure> {
         let datums = call.datums(self.aggregator.layouts());
         // A thousand datums take a millisecond to create, and another to encode.
         tokio::task::yield_now().await;
         fault::hit("publish");
-        self.sink.put(namespace, &datums).await
+        let sent = Instant::now();
+        let PutOutcome { result, date_ms } = self.sink.put(namespace, &datums, within).await;
+        if let Some(date_ms) = date_ms {
+            self.service_clock.learn(date_ms, sent);
+        }
+        result
+    }
+
+    /// Drops the datums of a call that CloudWatch would reject for their age, if its clock is known.
+    /// Returns whether there were any.
+    pub(super) async fn drop_aged(&self, namespace: &str, call: &mut Call) -> bool {
+        let Some(now_ms) = self.service_clock.now_ms() else { return false };
+        let mut any = false;
+        for (reason, aged) in call.take_aged(now_ms) {
+            if !aged.is_empty() {
+                any = true;
+                self.give_up(namespace, &aged, reason).await;
+            }
+        }
+        any
     }
 
     pub(super) fn accepted(&self, call: &Call) {
@@ -93,16 +129,23 @@ impl<S: MetricSink> PublisherShared<S> {
         self.settle(call);
     }
 
-    /// Records a call in the journal before it is sent, with retries; `None` without a journal.
-    pub(super) async fn name(&self, call: &Call) -> Option<u64> {
-        let journal = self.journal.as_ref()?;
-        let (counts, mut backoff) = (call.keyed(), Backoff::default());
+    /// Records in the journal, before a call is sent, which of its own counts are in it, with
+    /// retries until no call starts any more; `None` if there are none.
+    pub(super) async fn name(&self, call: &Call) -> Result<Option<u64>, NoMoreCalls> {
+        let Some(journal) = &self.journal else { return Ok(None) };
+        let (counts, mut backoff) = (call.journaled(), Backoff::default());
+        if counts.is_empty() {
+            return Ok(None);
+        }
         loop {
             // The journal itself logs that it cannot be written.
             if let Ok(name) = journal.call(&counts).await {
-                return Some(name);
+                return Ok(Some(name));
             }
             self.sleep(Instant::now() + backoff.pause()).await;
+            if self.no_more_calls.is_cancelled() {
+                return Err(NoMoreCalls);
+            }
         }
     }
 
@@ -115,8 +158,9 @@ impl<S: MetricSink> PublisherShared<S> {
 
     /// Drops counts for which the journal has no call.
     pub(super) async fn give_up(&self, namespace: &str, call: &Call, reason: DropReason) {
-        if let Some(journal) = &self.journal {
-            journal.given_up(&call.keyed()).await;
+        let journaled = call.journaled();
+        if let Some(journal) = self.journal.as_ref().filter(|_| !journaled.is_empty()) {
+            journal.given_up(&journaled).await;
         }
         self.dropped(namespace, call, reason);
     }
@@ -132,7 +176,19 @@ impl<S: MetricSink> PublisherShared<S> {
 
     fn settle(&self, call: &Call) {
         call.settle();
-        self.aggregator.pending.done(call.len() as u64, call.counts());
+        self.aggregator.pending.done(call.entries_len(), call.counts());
+    }
+
+    /// Accounts for joined entries.
+    pub(super) fn joined(&self, joined: &Joined) {
+        self.aggregator.pending.coalesced(joined.entries);
+        let (entries, counts) = joined.lost;
+        if entries > 0 {
+            let reason = DropReason::Refused;
+            self.metrics.dropped.add(reason, counts);
+            tracing::error!(entries, counts, "counts dropped: the series table is full");
+            self.aggregator.pending.done(entries, counts);
+        }
     }
 
     pub(super) fn doubtful(&self, namespace: &str, call: &Call, why: &str) {
@@ -145,6 +201,13 @@ impl<S: MetricSink> PublisherShared<S> {
             why,
             "outcome of PutMetricData unknown"
         );
+    }
+
+    pub(super) fn rejected(&self, namespace: &str, call: &Call, culprit: &Culprit) {
+        if self.warnings.allow() {
+            let datums = call.len();
+            tracing::warn!(namespace, datums, why = %culprit, "PutMetricData call rejected");
+        }
     }
 
     pub(super) fn not_ingested(&self, namespace: &str, why: &str) {
@@ -164,6 +227,13 @@ impl<S: MetricSink> PublisherShared<S> {
 
     pub(super) fn allowed(&self, namespace: &Arc<str>) {
         self.set_denied(namespace, false);
+    }
+
+    /// Updates the gauge of counts that wait because their calls were rejected.
+    #[expect(clippy::cast_precision_loss, reason = "a gauge of things held in memory")]
+    pub(super) fn show_rejected(&self, queues: &BTreeMap<Arc<str>, NamespaceQueue>) {
+        let rejected: u64 = queues.values().map(|queue| queue.rejected).sum();
+        self.metrics.publish_rejected.set(rejected as f64);
     }
 
     fn set_denied(&self, namespace: &Arc<str>, denied: bool) {

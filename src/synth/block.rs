@@ -2,8 +2,9 @@
 
 use super::clock::{UNREADABLE, push_odd_timestamp, push_timestamp};
 use super::draft::{BlockTime, Draft, pick};
+use super::fields::DraftBounce;
 use super::text::push_number;
-use super::words::{AGENTS, BOUNCES, COLORS, DELAYS, FEEDBACK, LINKS, PLACEMENTS};
+use super::words::{AGENTS, COLORS, FEEDBACK, PLACEMENTS};
 use crate::ses::EventType;
 
 /// The key of a type's block.
@@ -125,14 +126,16 @@ impl Draft<'_> {
     }
 
     fn bounce(&mut self) {
-        let (kind, sub_kind, status, diagnostic) = BOUNCES[self.rng.usize(0..BOUNCES.len())];
+        let DraftBounce { kind, sub_kind, status, diagnostic } = self.choose_bounce();
         self.feedback_id();
         self.member("bounceType", kind);
         self.member("bounceSubType", sub_kind);
         self.recipients("bouncedRecipients", |draft, _| {
             if !diagnostic.is_empty() {
                 draft.member("action", "failed");
-                draft.member("status", status);
+                if !status.is_empty() {
+                    draft.member("status", status);
+                }
                 draft.member("diagnosticCode", diagnostic);
             }
         });
@@ -152,6 +155,7 @@ impl Draft<'_> {
         self.member("userAgent", "Feedback-Loop/2.1 (mx.example.net)");
         let feedback = pick(self.rng, &FEEDBACK);
         self.member("complaintFeedbackType", feedback);
+        self.tell_complaint(feedback);
         self.key("arrivalDate");
         self.out.push('"');
         push_timestamp(&mut self.out, self.mail_ms);
@@ -164,14 +168,19 @@ impl Draft<'_> {
             self.raw("processingTimeMillis", "1e999");
         } else {
             self.key("processingTimeMillis");
-            push_number(&mut self.out, self.rng.u64(300..4000));
+            let ms = self.rng.u64(300..4000);
+            push_number(&mut self.out, ms);
+            self.tell_processing_time(ms);
         }
         let recipients = std::mem::take(&mut self.recipients);
-        let texts: Vec<_> = recipients.iter().map(String::as_str).collect();
+        let mut texts: Vec<_> = recipients.iter().map(String::as_str).collect();
+        if self.odd(30) {
+            // Then those of the mail are meant.
+            texts.clear();
+        }
         self.list("recipients", &texts);
         self.recipients = recipients;
-        let reply =
-            format!("250 2.0.0 OK {:08x} queued as <{:06x}>", self.rng.u32(..), self.rng.u16(..));
+        let reply = self.choose_reply();
         self.member("smtpResponse", &reply);
         let ip = self.ip();
         self.member("remoteMtaIp", &ip);
@@ -184,14 +193,12 @@ impl Draft<'_> {
         self.block_timestamp();
         let agent = pick(self.rng, &AGENTS);
         self.member("userAgent", agent);
-        if self.rng.u32(0..20) == 0 {
-            self.member("isBotEvent", "Likely");
-        }
+        self.actor();
     }
 
     fn click(&mut self) {
         self.engagement();
-        let link = pick(self.rng, &LINKS);
+        let link = self.choose_link();
         self.member("link", link);
         if self.rng.u32(0..12) == 0 {
             // SES writes null, not an empty object, for a link without tags.
@@ -212,7 +219,7 @@ impl Draft<'_> {
     }
 
     fn delivery_delay(&mut self) {
-        let (kind, status, diagnostic) = DELAYS[self.rng.usize(0..DELAYS.len())];
+        let (kind, status, diagnostic) = self.choose_delay();
         self.block_timestamp();
         self.member("delayType", kind);
         self.key("expirationTime");

@@ -6,6 +6,8 @@ use super::text::push_digits;
 
 pub(super) const MINUTE_MS: i64 = 60_000;
 const DAY_MS: i64 = 86_400_000;
+/// When a generated envelope was sent: 2026-11-20 12:00 UTC.
+pub(super) const ARRIVAL_MS: i64 = 1_795_176_000_000;
 
 /// Year, month (1 to 12) and day of a number of days since 1970-01-01, in the Gregorian calendar.
 fn civil(days: i64) -> (i64, i64, i64) {

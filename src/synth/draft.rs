@@ -3,6 +3,7 @@
 use fastrand::Rng;
 
 use super::facts::{FactValue, Facts};
+use super::fields::MailDomain;
 use super::profile::Profile;
 use super::text::{push_hex, push_string, push_string_escaped};
 use super::words::{ABSENT, BLANK, BROKEN, INVALID, UNREAD, UNREAD_NAMES};
@@ -27,6 +28,8 @@ pub(super) struct Draft<'a> {
     pub mail_ms: i64,
     pub message_id: String,
     pub recipients: Vec<String>,
+    /// The domain of each recipient.
+    pub domains: Vec<MailDomain>,
     pub sender: (&'static str, &'static str),
     pub subject: &'static str,
     pub campaign: &'a str,

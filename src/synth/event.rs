@@ -9,8 +9,9 @@ use fastrand::Rng;
 use super::clock::MINUTE_MS;
 use super::draft::{BlockTime, Draft, pick};
 use super::facts::Facts;
+use super::fields::MailDomain;
 use super::profile::Profile;
-use super::words::{CAMPAIGNS, GENRES, PEOPLE, SENDERS, SUBJECTS};
+use super::words::{CAMPAIGNS, GENRES, MAIL_DOMAINS, ODD_MAIL_DOMAINS, PEOPLE, SENDERS, SUBJECTS};
 use crate::ses::EventType;
 
 /// One event.
@@ -95,6 +96,8 @@ impl Generator {
             many => &sets[rng.usize(0..many).min(rng.usize(0..many))],
         };
         let several = if rng.u32(0..20) == 0 { rng.usize(2..5) } else { 1 };
+        let is_awkward = self.profile.awkward;
+        let (recipients, domains) = (0..several).map(|_| recipient(rng, is_awkward)).unzip();
         let mut draft = Draft {
             out: String::with_capacity(2560),
             facts: Facts::new(Some(event_type), own_ms),
@@ -103,7 +106,8 @@ impl Generator {
             block_time: BlockTime::Valid,
             mail_ms,
             message_id: String::new(),
-            recipients: (0..several).map(|_| recipient(rng)).collect(),
+            recipients,
+            domains,
             sender: SENDERS[rng.usize(0..SENDERS.len())],
             subject: "",
             campaign: &campaigns[popular],
@@ -137,9 +141,24 @@ fn after_mail(event_type: EventType) -> std::ops::Range<u32> {
     }
 }
 
-fn recipient(rng: &mut Rng) -> String {
+fn recipient(rng: &mut Rng, is_awkward: bool) -> (String, MailDomain) {
     let name = pick(rng, &PEOPLE);
-    let domain = pick(rng, &["example.com", "example.net", "mail.example.net"]);
+    let domain = MAIL_DOMAINS[rng.usize(0..MAIL_DOMAINS.len())];
+    let address = address(rng, name, domain.0);
+    if is_awkward && rng.u32(0..4) == 0 {
+        let domain = ODD_MAIL_DOMAINS[rng.usize(0..ODD_MAIL_DOMAINS.len())];
+        // Providers have no addresses as short as this one.
+        let address = match rng.u32(0..3) {
+            0 => format!("\"x@other.example <y@z>\" <x@{}>", domain.0),
+            1 => format!("<x@{}>", domain.0),
+            _ => format!("x@{}", domain.0),
+        };
+        return (address, domain);
+    }
+    (address, domain)
+}
+
+fn address(rng: &mut Rng, name: &str, domain: &str) -> String {
     match rng.u32(0..8) {
         0 => format!("\"{name} of {}\" <{name}@{domain}>", rng.u8(..)),
         1 => format!("{name}+list@{domain}"),

@@ -30,6 +30,8 @@ pub struct Facts {
     pub headers: Vec<(String, FactValue)>,
     /// First value of each link tag; only Click events have any.
     pub link_tags: BTreeMap<String, FactValue>,
+    /// The fields of the event by name, such as `bounce_class`, without those that have no value.
+    pub fields: BTreeMap<&'static str, FactValue>,
 }
 
 // === impl FactValue ===
@@ -66,6 +68,7 @@ impl Facts {
             tags: BTreeMap::new(),
             headers: Vec::new(),
             link_tags: BTreeMap::new(),
+            fields: BTreeMap::new(),
         }
     }
 }

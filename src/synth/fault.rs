@@ -1,158 +1,18 @@
 //! Values between events: malformed, foreign, control and notice values.
 
+use super::fault_values::{
+    BROKEN, FORBIDDEN, FOREIGN, FOREIGN_ENTRIES, NOTHING, NOTICE, SUBSCRIPTION_SUCCEEDED,
+};
+use super::sns::push_sns;
 use super::stream::RecordWriter;
-use super::wrap::{SynthWrapping, push_sns, push_sqs, quoted};
+use super::text::quoted;
+use super::wrap::{SynthWrapping, push_sqs};
 use crate::ses::NonEvent;
-
-pub(super) const NOTICE: &str = "Successfully validated SNS topic for Amazon SES event publishing.";
-
-/// Lines with one malformed value each.
-const BROKEN: [&[u8]; 58] = [
-    b"NaN",
-    b"-Infinity",
-    b"[NaN]",
-    b"{\"eventType\":\"Send\",\"mail\":{\"size\":Infinity}}",
-    b"{\"eventType\":\"Send\",}",
-    b"{'eventType':'Send'}",
-    b"{eventType:\"Send\"}",
-    b"{\"a\" 1}",
-    b"{\"a\":1 \"b\":2}",
-    b"{\"a\"}",
-    b"{\"a\":}",
-    b"{,}",
-    b"{1:2}",
-    b"{null:2}",
-    b"[1,]",
-    b"[,1]",
-    b"[1 2]",
-    b"[01]",
-    b"[-01]",
-    b"[1.]",
-    b"[.5]",
-    b"[+1]",
-    b"[1e]",
-    b"[1e+]",
-    b"[-]",
-    b"[0x10]",
-    b"[1_000]",
-    b"[1}",
-    b"{\"a\":1]",
-    b"[tRue]",
-    b"[nul]",
-    b"tru",
-    b"undefined",
-    b"]",
-    b"}",
-    b",",
-    b":",
-    b"-",
-    b"// a comment",
-    b"/* a comment */ {\"eventType\":\"Send\",\"mail\":{}}",
-    b"garbage {\"eventType\":\"Send\",\"mail\":{}} garbage",
-    b"Successfully validated SNS topic.",
-    b"[\"\\x41\"]",
-    b"[\"\\u12g4\"]",
-    b"[\"\\ud8\"]",
-    b"[\"\\'\"]",
-    b"\"no end",
-    b"[\"a tab \t here\"]",
-    b"{\"key\x01\":1}",
-    b"\x0c",
-    b"\x00",
-    b"[1,\x0b2]",
-    b"\xef\xbb\xbf",
-    b"\xff\xfe",
-    b"[\"\xc3\"]",
-    b"{\"\xe2\x82\":1}",
-    b"[\"\xc0\x80 \xed\xa0\x80\"]",
-    b"\xc2\xa0{}",
-];
-
-/// Bytes that are not allowed in a string: control characters and invalid UTF-8.
-const FORBIDDEN: [&[u8]; 10] = [
-    b"\x00",
-    b"\x01",
-    b"\t",
-    b"\x1f",
-    b"\xff",
-    b"\x80",
-    b"\xc0\xaf",
-    b"\xed\xa0\x80",
-    b"\xf4\x90\x80\x80",
-    b"\xf0\x9f\x8e",
-];
-
-/// Valid JSON that is not from SES.
-const FOREIGN: [&str; 40] = [
-    "42",
-    "-0",
-    "0.5",
-    "1e999",
-    "-1E-999",
-    "9999999999999999999999999999999999999999",
-    "true",
-    "false",
-    "null",
-    "\"\"",
-    "\"text\"",
-    "\"\\ud800\"",
-    "\"\\udc00 \\uD83D\\uD83D\"",
-    "\"Successfully validated SNS topic for Amazon SES event publishing.\"",
-    "[]",
-    "{}",
-    "[{\"eventType\":\"Send\",\"mail\":{}}]",
-    "[[],{},[{}]]",
-    "{\"Service\":\"Amazon S3\",\"Event\":\"s3:TestEvent\",\"Bucket\":\"mail-events\",\"HostId\":\"x\"}",
-    "{\"Records\":[{\"eventSource\":\"aws:s3\",\"eventName\":\"ObjectCreated:Put\",\"s3\":{}}]}",
-    "{\"Records\":\"none\"}",
-    "{\"Records\":null,\"eventType\":null}",
-    "{\"eventType\":null}",
-    "{\"eventType\":5,\"mail\":{}}",
-    "{\"notificationType\":[\"Bounce\"],\"mail\":{}}",
-    "{\"eventtype\":\"Send\",\"mail\":{}}",
-    "{\"mail\":{\"tags\":{}},\"send\":{}}",
-    "{\"event\":{\"eventType\":\"Send\",\"mail\":{}}}",
-    "{\"Message\":\"{\\\"eventType\\\":\\\"Send\\\",\\\"mail\\\":{}}\"}",
-    "{\"Type\":\"Notification\",\"TopicArn\":\"arn:aws:sns:eu-west-1:123456789012:ses-events\"}",
-    "{\"Type\":\"Notification\",\"Message\":null}",
-    "{\"Type\":\"Notification\",\"Message\":42,\"TopicArn\":\"arn\"}",
-    "{\"detail-type\":\"Email Sent\",\"source\":\"aws.ses\"}",
-    "{\"detail-type\":\"Email Sent\",\"detail\":{\"eventType\":\"Send\",\"mail\":{}}}",
-    "{\"detail-type\":\"Sent\",\"source\":\"shop\",\"detail\":{\"eventType\":\"Send\",\"mail\":{}}}",
-    "{\"detail-type\":\"Sending Status Enabled\",\"source\":\"aws.ses\",\"detail\":{\"version\":1}}",
-    "{\"records\":[{\"data\":\"e30=\"}]}",
-    "{\"requestId\":\"r\",\"records\":{\"data\":\"e30=\"}}",
-    "{\"rawData\":\"e30=\"}",
-    "{\"errorCode\":\"x\",\"rawData\":null}",
-];
-
-/// Wrappings without content.
-const NOTHING: [&str; 6] = [
-    "{\"Records\":[]}",
-    "{\"Records\":[{\"body\":\"\"},{\"body\":\" \\n\"}]}",
-    "{\"Type\":\"Notification\",\"Message\":\"\"}",
-    "{\"TopicArn\":\"arn\",\"Message\":\" \\r\\n\\t\"}",
-    "{\"requestId\":\"r\",\"timestamp\":1795176000000,\"records\":[]}",
-    "{\"requestId\":\"r\",\"records\":[{\"data\":\"\"},{\"data\":\"Cg==\"},{\"data\":\"Cg\"}]}",
-];
-
-/// Entries of `Records` that are neither from SQS nor from SNS, or that contain neither text nor
-/// object.
-const FOREIGN_ENTRIES: [&str; 8] = [
-    "{}",
-    "7",
-    "\"text\"",
-    "{\"body\":null}",
-    "{\"body\":7}",
-    "{\"Sns\":null}",
-    "{\"Sns\":{}}",
-    "{\"eventSource\":\"aws:s3\",\"s3\":{\"object\":{\"key\":\"k\"}}}",
-];
 
 impl RecordWriter {
     /// Writes one of these values and counts its effect.
     pub(super) fn fault(&mut self) {
-        match self.rng.u32(0..17) {
+        match self.rng.u32(0..19) {
             0 | 1 => {
                 let torn = self.torn();
                 self.malformed(&torn);
@@ -177,6 +37,8 @@ impl RecordWriter {
             12 => self.nested(),
             13 => self.sns_text(),
             14 => self.odd_records(),
+            15 => self.lists(),
+            16 => self.lone_surrogate(),
             _ => self.odd_firehose(),
         }
     }
@@ -203,7 +65,8 @@ impl RecordWriter {
         let other = if levels == 128 { NonEvent::Foreign } else { NonEvent::Malformed };
         match self.rng.u32(0..4) {
             0 => {
-                let line = format!("{}0{}", "[".repeat(levels), "]".repeat(levels));
+                let line =
+                    format!("{{\"a\":{}0{}}}", "[".repeat(levels - 1), "]".repeat(levels - 1));
                 self.line(line.as_bytes());
                 self.count(other, 1);
             }
@@ -212,7 +75,7 @@ impl RecordWriter {
                 self.line(line.as_bytes());
                 self.count(other, 1);
             }
-            2 => self.malformed("[".repeat(100_000).as_bytes()),
+            2 => self.malformed("{\"a\":".repeat(100_000).as_bytes()),
             _ => {
                 let event = self.plain.next().expect("the sequence has no end");
                 let (open, close) = ("[".repeat(levels - 1), "]".repeat(levels - 1));
@@ -228,7 +91,7 @@ impl RecordWriter {
     }
 
     fn notice(&mut self) {
-        match self.rng.u32(0..5) {
+        match self.rng.u32(0..6) {
             0 => self.value(NOTICE),
             1 => self.line(NOTICE.as_bytes()),
             2 => {
@@ -238,6 +101,12 @@ impl RecordWriter {
             }
             3 => {
                 let json = SynthWrapping::SqsBody.wrap(&mut self.rng, &[NOTICE]);
+                self.value(&json);
+            }
+            4 => {
+                let wrapping = [SynthWrapping::Bare, SynthWrapping::SnsEnvelope];
+                let wrapping = wrapping[self.rng.usize(0..wrapping.len())];
+                let json = wrapping.wrap(&mut self.rng, &[SUBSCRIPTION_SUCCEEDED]);
                 self.value(&json);
             }
             _ => {
@@ -317,7 +186,7 @@ impl RecordWriter {
             4 => {
                 let (one, two) = (self.event().json, self.event().json);
                 self.count(NonEvent::Foreign, 2);
-                format!("{one}{two}\n7\n[]")
+                format!("{one}{two}\n7\n[{{}}]")
             }
             _ => {
                 self.count(NonEvent::Malformed, 1);
@@ -347,6 +216,47 @@ impl RecordWriter {
             }
         }
         json.push_str("]}");
+        self.value(&json);
+    }
+
+    /// Lists with faults, foreign values and lists in them.
+    fn lists(&mut self) {
+        let (one, two) = (self.event().json, self.event().json);
+        match self.rng.u32(0..4) {
+            0 => {
+                let broken = BROKEN[self.rng.usize(0..BROKEN.len())];
+                // A `]` would close the list.
+                let broken = if broken == b"]" { b"}" } else { broken };
+                let list = [b"[", one.as_bytes(), b",\n", broken, b"\n", two.as_bytes(), b"]"];
+                self.line(&list.concat());
+                self.count(NonEvent::Malformed, 1);
+            }
+            1 => {
+                // Eight levels of lists are read; the ninth is a foreign value.
+                let levels = self.rng.usize(1..=8);
+                let (open, close) = ("[".repeat(levels), "]".repeat(levels));
+                let ninth =
+                    if levels == 8 { "[{\"eventType\":\"Send\",\"mail\":{}}]" } else { "0" };
+                self.line(format!("{open}{one},{ninth},{two}{close}").as_bytes());
+                self.count(NonEvent::Foreign, 1);
+            }
+            2 => {
+                self.line(format!("[{one},[{{}},[]],null,\n {two} , ]").as_bytes());
+                self.count(NonEvent::Foreign, 2);
+            }
+            _ => {
+                self.line(format!("[{one}][{two}]]{one}").as_bytes());
+                self.count(NonEvent::Malformed, 1);
+            }
+        }
+    }
+
+    /// In a text that is read on, a lone surrogate is one character.
+    fn lone_surrogate(&mut self) {
+        let event = self.event().json;
+        let marked = quoted(&event).replacen('{', "{\\\"odd\\\":\\\"\\ud83d\\\",", 1);
+        let mut json = String::new();
+        push_sns(&mut json, &mut self.rng, "SigningCertURL", &marked);
         self.value(&json);
     }
 }

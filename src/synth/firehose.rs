@@ -7,9 +7,10 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::fault::NOTICE;
+use super::fault_values::NOTICE;
 use super::stream::RecordWriter;
-use super::wrap::{SynthWrapping, uuid};
+use super::text::uuid;
+use super::wrap::SynthWrapping;
 use crate::ses::NonEvent;
 
 /// Members of a record whose `data` is not valid base64 (standard alphabet, padding optional).
@@ -24,6 +25,15 @@ const NOT_BASE64: [&str; 10] = [
     "\"data\":\"e30=e30=\"",
     "\"data\":\"e30e3\"",
     "\"data\":\"\\ud800\"",
+];
+
+/// The first bytes of compressions that are not read, and newlines that end no line.
+const COMPRESSED: [&[u8]; 5] = [
+    b"PK\x03\x04\x14\0\0\0\x08\0\n{}\n",
+    b"\xff\x06\0\0sNaPpY\x01\n{}\n",
+    b"\x82SNAPPY\0\0\0\0\x01\0\0\0\x01\n{}\n",
+    b"\0\0\x01\x2c\0\0\0\x46\xac\x02\xf0\n{}\n",
+    b"BZh91AY&SY\n{}\n",
 ];
 
 impl RecordWriter {
@@ -51,7 +61,20 @@ impl RecordWriter {
     }
 
     fn record(&mut self) -> Vec<u8> {
-        match self.rng.u32(0..13) {
+        match self.rng.u32(0..16) {
+            11 => {
+                self.count(NonEvent::Malformed, 1);
+                COMPRESSED[self.rng.usize(0..COMPRESSED.len())].to_vec()
+            }
+            12 => {
+                let [first, second] = [self.lines(), self.lines()];
+                [gzip(&first).0, b"\n".to_vec(), gzip(&second).0, b"\r\n \t".to_vec()].concat()
+            }
+            13 => {
+                self.count(NonEvent::Malformed, 1);
+                let events = self.lines();
+                [gzip(&events).0, events].concat()
+            }
             0 => {
                 let events = self.lines();
                 gzip(&events).0

@@ -42,14 +42,20 @@ impl Draft<'_> {
             2 if !engaged => {
                 let arn = format!("arn:aws:ses:eu-west-1:123456789012:identity/{}", self.sender.1);
                 self.member("sourceArn", &arn);
+                self.tell_region("eu-west-1");
             }
-            3 => self.raw("sendingAccountId", "\"123456789012\""),
+            3 if self.odd(20) => self.raw("sendingAccountId", "123456789012"),
+            3 => {
+                self.raw("sendingAccountId", "\"123456789012\"");
+                self.tell_account("123456789012");
+            }
             4 => self.message_id(),
             5 => {
                 let recipients = std::mem::take(&mut self.recipients);
                 let texts: Vec<_> = recipients.iter().map(String::as_str).collect();
                 self.list("destination", &texts);
                 self.recipients = recipients;
+                self.tell_recipients();
             }
             6 => self.raw("headersTruncated", "false"),
             7 => self.headers(),

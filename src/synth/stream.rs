@@ -19,6 +19,7 @@ use crate::ses::NonEvent;
 
 /// Options of a stream.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct StreamOptions {
     /// The wrappings to use; none means bare events only.
     pub wrappings: Vec<SynthWrapping>,
@@ -28,8 +29,13 @@ pub struct StreamOptions {
     pub pretty: bool,
     /// Starts with a byte order mark.
     pub byte_order_mark: bool,
+    /// Separates some values by what is not white space: commas, record separators, and the texts
+    /// `\n`, `\r` and `\t`.
+    pub odd_separators: bool,
     /// Ends inside a value: one more `malformed`.
     pub torn_end: bool,
+    /// Ends inside a list: one more `malformed`.
+    pub open_end: bool,
 }
 
 /// A stream and its facts.
@@ -50,7 +56,27 @@ pub(super) struct RecordWriter {
     pub events: Generator,
     /// Events without oddities, for faults that depend on positions.
     pub plain: Generator,
+    separators: &'static [&'static str],
 }
+
+/// What stands between two values; white space first.
+const SEPARATORS: [&str; 14] = [
+    "",
+    "",
+    "\n",
+    "\n",
+    "\r\n",
+    " ",
+    "\t \n\n",
+    ",",
+    " ,\n",
+    ",,",
+    "\u{1e}",
+    "\u{1e}\n",
+    "\\n",
+    "\\r\\n\\t",
+];
+const WHITE_SPACE: usize = 7;
 
 /// Generates a stream with `events` wrapped events of the profile; faults may add a few events.
 pub fn stream(profile: Profile, events: usize, options: &StreamOptions) -> EventStream {
@@ -61,6 +87,12 @@ pub fn stream(profile: Profile, events: usize, options: &StreamOptions) -> Event
         if writer.rng.u32(0..1000) < options.faults_per_mille {
             writer.fault();
         }
+    }
+    if options.open_end {
+        let lists = writer.rng.usize(1..4);
+        let list = format!("{}{}", "[".repeat(lists), writer.event().json);
+        writer.value(&list);
+        writer.count(NonEvent::Malformed, 1);
     }
     if options.torn_end {
         writer.separate();
@@ -80,7 +112,9 @@ impl Default for StreamOptions {
             faults_per_mille: 400,
             pretty: true,
             byte_order_mark: true,
+            odd_separators: true,
             torn_end: false,
+            open_end: false,
         }
     }
 }
@@ -113,6 +147,8 @@ impl RecordWriter {
             stream: EventStream { bytes, facts: Vec::new(), non_events: BTreeMap::new() },
             events: Generator::new(profile),
             plain: Generator::new(plain),
+            separators: &SEPARATORS
+                [..if options.odd_separators { SEPARATORS.len() } else { WHITE_SPACE }],
         }
     }
 
@@ -132,10 +168,9 @@ impl RecordWriter {
         self.plain.next().expect("the sequence has no end").json
     }
 
-    /// White space, or nothing, before a value that starts with a brace, bracket, quote or letter.
+    /// A separator, or nothing, before a value that starts with a brace, bracket, quote or letter.
     pub(super) fn separate(&mut self) {
-        let between = ["", "", "\n", "\n", "\r\n", " ", "\t \n\n"];
-        let between = between[self.rng.usize(0..between.len())];
+        let between = self.separators[self.rng.usize(0..self.separators.len())];
         self.stream.bytes.extend_from_slice(between.as_bytes());
     }
 
@@ -166,7 +201,7 @@ impl RecordWriter {
         let wrapping = if lawful { wrapping } else { SynthWrapping::Bare };
         let mut json = wrapping.wrap(&mut self.rng, &texts);
         if wrapping != SynthWrapping::Bare && self.rng.u32(0..8) == 0 {
-            json = self.wrapped_again(&json, options);
+            json = self.wrapped_again(wrapping, &json, options);
         }
         if options.pretty && self.rng.u32(0..8) == 0 {
             json = indented(&json);
@@ -175,11 +210,25 @@ impl RecordWriter {
         many
     }
 
-    /// Puts a wrapping into a wrapping; `EventBridge` carries only events.
-    fn wrapped_again(&mut self, json: &str, options: &StreamOptions) -> String {
-        match self.rng.choice(&options.wrappings).copied() {
-            None | Some(SynthWrapping::EventBridge) => json.to_owned(),
-            Some(outer) => outer.wrap(&mut self.rng, &[json]),
+    /// Puts a wrapping into a wrapping that carries it.
+    fn wrapped_again(
+        &mut self,
+        inner: SynthWrapping,
+        json: &str,
+        options: &StreamOptions,
+    ) -> String {
+        use SynthWrapping::{
+            EventBridge, JsonText, List, LogData, SnsEnvelopeObject, SqsBodyObject,
+        };
+        let outer = self.rng.choice(&options.wrappings).copied().unwrap_or(EventBridge);
+        match (outer, inner) {
+            // Only events, members that are objects, and texts that begin as an object or list does.
+            // The whole stream may be gzip too, and a third level is not read.
+            (EventBridge, _)
+            | (SnsEnvelopeObject | SqsBodyObject, List)
+            | (JsonText, JsonText)
+            | (LogData, LogData) => json.to_owned(),
+            _ => outer.wrap(&mut self.rng, &[json]),
         }
     }
 
@@ -216,6 +265,7 @@ mod tests {
         let options = StreamOptions {
             faults_per_mille: 0,
             byte_order_mark: false,
+            odd_separators: false,
             ..StreamOptions::default()
         };
         let made = stream(Profile::default(), 500, &options);

@@ -1,5 +1,6 @@
 //! The counters that `--summary FILE` writes.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// The counters of `--summary FILE`.
@@ -33,14 +34,24 @@ pub struct TruthSummary {
     pub series: u64,
     /// Distinct metrics and minutes.
     pub datums: u64,
-    /// Pairs dropped because of an invalid dimension value.
+    /// Pairs dropped because of an invalid dimension value in each of their series.
     pub dropped_invalid_value: u64,
+    /// A destination names its sets of dimensions or its measures, so that the JSON has the values
+    /// too.
+    pub has_values: bool,
+    /// Pairs, once for each series and measure.
+    pub values: u64,
+    /// Of those, the ones of which the event has no value, by reason.
+    pub no_value: BTreeMap<&'static str, u64>,
+    /// Of those, the ones dropped because of an invalid dimension value.
+    pub values_dropped: u64,
 }
 
 // === impl TruthSummary ===
 
 impl TruthSummary {
-    /// Adds the tallies of another summary; `series` and `datums` are not sums and stay unchanged.
+    /// Adds the tallies of another summary; the others are not sums and stay
+    /// unchanged.
     pub(super) fn merge(&mut self, other: &Self) {
         self.events += other.events;
         self.matched += other.matched;
@@ -55,6 +66,11 @@ impl TruthSummary {
         self.destination_matches += other.destination_matches;
         self.counts += other.counts;
         self.dropped_invalid_value += other.dropped_invalid_value;
+        self.values += other.values;
+        self.values_dropped += other.values_dropped;
+        for (reason, count) in &other.no_value {
+            *self.no_value.entry(reason).or_default() += count;
+        }
     }
 
     /// The content of `--summary FILE`, without a newline.
@@ -79,7 +95,21 @@ impl TruthSummary {
         for (name, value) in fields {
             let _ = write!(out, "\"{name}\":{value},");
         }
-        let _ = write!(out, "\"dropped\":{{\"invalid_value\":{}}}}}", self.dropped_invalid_value);
+        let _ = write!(out, "\"dropped\":{{\"invalid_value\":{}}}", self.dropped_invalid_value);
+        if self.has_values {
+            let (matches, dropped) = (self.values, self.values_dropped);
+            let counts = matches - dropped - self.no_value.values().sum::<u64>();
+            let _ = write!(out, ",\"values\":{{\"matches\":{matches},\"counts\":{counts},");
+            let _ = write!(out, "\"dropped\":{{\"invalid_value\":{dropped}}}");
+            if !self.no_value.is_empty() {
+                let reasons = self.no_value.iter();
+                let reasons: Vec<_> =
+                    reasons.map(|(reason, count)| format!("\"{reason}\":{count}")).collect();
+                let _ = write!(out, ",\"no_value\":{{{}}}", reasons.join(","));
+            }
+            out.push('}');
+        }
+        out.push('}');
         out
     }
 }

@@ -35,6 +35,13 @@ const fn needs_escape(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
+/// `text` as a JSON string.
+pub(super) fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() * 5 / 4);
+    push_string(&mut out, text);
+    out
+}
+
 /// Appends `text` as a JSON string in which about every third character is a `\u` escape.
 pub(super) fn push_string_escaped(out: &mut String, text: &str, rng: &mut Rng) {
     out.push('"');
@@ -69,6 +76,17 @@ pub(super) fn push_hex(out: &mut String, number: u64, digits: u32) {
         let digit = (number >> (4 * place)) & 15;
         out.push(char::from(b"0123456789abcdef"[usize::try_from(digit).unwrap_or(0)]));
     }
+}
+
+/// A random UUID.
+pub(super) fn uuid(rng: &mut Rng) -> String {
+    let mut out = String::with_capacity(36);
+    push_hex(&mut out, rng.u64(..), 8);
+    for digits in [4, 4, 4, 12] {
+        out.push('-');
+        push_hex(&mut out, rng.u64(..), digits);
+    }
+    out
 }
 
 /// Appends the lowest `width` decimal digits of `number`, with leading zeros.

@@ -1,5 +1,7 @@
 //! Texts of the simulated senders and receivers.
 
+use super::fields::MailDomain;
+
 pub(super) const CAMPAIGNS: [&str; 8] =
     ["spring", "welcome", "harvest", "digest", "loyalty", "winback", "launch", "receipt"];
 pub(super) const GENRES: [&str; 6] = ["rock", "jazz", "folk", "opera", "film", "poetry"];
@@ -51,31 +53,84 @@ pub(super) const AGENTS: [&str; 5] = [
     "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via relay.example.net ImageProxy)",
 ];
 
-pub(super) const LINKS: [&str; 4] = [
-    "https://shop.example.com/vinyl?id=4711&utm_medium=email",
-    "https://boxoffice.example.com/seats/row-7#stage",
-    "https://www.example.net/a/b/c.html",
-    "http://example.com/?q=%22encore%22&lang=fr",
+/// A link and its domain.
+pub(super) const LINKS: [(&str, &str); 4] = [
+    ("https://shop.example.com/vinyl?id=4711&utm_medium=email", "shop.example.com"),
+    ("https://boxoffice.example.com/seats/row-7#stage", "boxoffice.example.com"),
+    ("https://www.example.net/a/b/c.html", "www.example.net"),
+    ("http://example.com/?q=%22encore%22&lang=fr", "example.com"),
 ];
 
-/// Bounce type, sub-type, status and diagnostic code.
-pub(super) const BOUNCES: [(&str, &str, &str, &str); 6] = [
+/// Links that are hard to read, and their domain; empty without one.
+pub(super) const ODD_LINKS: [(&str, &str); 8] = [
+    ("HTTPS://Shop.EXAMPLE.com:8443/a@b.example", "shop.example.com"),
+    ("https://ann:secret@shop.example.com/", "shop.example.com"),
+    ("https://shop.example.com?to=https://other.example/", "shop.example.com"),
+    ("https://b\u{fc}cher.example/", "xn--bcher-kva.example"),
+    ("https://a_b!c.example/", "a_b_c.example"),
+    ("https://[2001:db8::1]:443/", "_2001_db8__1_"),
+    ("mailto:desk@boxoffice.example.com", ""),
+    ("", ""),
+];
+
+/// Domains of recipients.
+pub(super) const MAIL_DOMAINS: [MailDomain; 3] = [
+    ("example.com", "example.com", "other"),
+    ("example.net", "example.net", "other"),
+    ("mail.example.net", "mail.example.net", "other"),
+];
+
+/// Domains of providers, and unusual spellings.
+pub(super) const ODD_MAIL_DOMAINS: [MailDomain; 8] = [
+    ("gmail.com", "gmail.com", "gmail"),
+    ("GoogleMail.COM", "googlemail.com", "gmail"),
+    ("hotmail.co.uk", "hotmail.co.uk", "microsoft"),
+    ("Outlook.com.", "outlook.com", "microsoft"),
+    ("yahoo.fr", "yahoo.fr", "yahoo"),
+    ("icloud.com", "icloud.com", "apple"),
+    ("B\u{dc}CHER.example", "xn--bcher-kva.example", "other"),
+    ("[192.0.2.7]", "_192.0.2.7_", "other"),
+];
+
+/// Bounce type, sub-type, status, diagnostic code and class.
+pub(super) const BOUNCES: [(&str, &str, &str, &str, &str); 6] = [
     (
         "Permanent",
         "NoEmail",
         "5.1.1",
         "smtp; 550 5.1.1 The mailbox \"unknown\" does not exist here\r\n550 see https://mx.example.net/help\\1",
+        "hard",
     ),
-    ("Permanent", "General", "5.7.1", "smtp; 554 5.7.1 Relay access denied"),
-    ("Permanent", "OnAccountSuppressionList", "5.1.1", ""),
+    ("Permanent", "General", "5.7.1", "smtp; 554 5.7.1 Relay access denied", "hard"),
+    ("Permanent", "OnAccountSuppressionList", "5.1.1", "", "suppressed"),
     (
         "Transient",
         "MailboxFull",
         "5.2.2",
         "smtp; 552 5.2.2 Over quota\n\t(in reply to end of DATA command)",
+        "soft",
     ),
-    ("Transient", "General", "4.4.7", ""),
-    ("Undetermined", "Undetermined", "5.0.0", "x-unix; unknown mailer error \\0"),
+    ("Transient", "General", "4.4.7", "", "soft"),
+    ("Undetermined", "Undetermined", "5.0.0", "x-unix; unknown mailer error \\0", "undetermined"),
+];
+
+/// Bounce type, sub-type and class.
+pub(super) const ODD_BOUNCES: [(&str, &str, &str); 7] = [
+    ("Permanent", "OnTenantSuppressionList", "suppressed"),
+    ("Permanent", "EmailValidationSuppressed", "suppressed"),
+    ("Permanent", "Suppressed", "suppressed"),
+    ("Transient", "Custom Timeout: exceeded", "soft"),
+    ("Permanent", "", "hard"),
+    ("Permanent", " \t", "hard"),
+    ("Unheard", "Of", "undetermined"),
+];
+
+/// Responses of receiving servers, and their status; empty without one.
+pub(super) const ODD_REPLIES: [(&str, &str); 4] = [
+    ("250 OK id=1tT9x2-0007aB-5.1.1x", ""),
+    ("250 ok; from 192.0.2.55", ""),
+    ("", ""),
+    ("250-2.6.0 <1.2.3@mx.example.net> [InternalId=5.7.1.2] Queued\r\n250 2.1.5 ok", "2.6.0"),
 ];
 
 /// Delay type, status and diagnostic code.

@@ -4,11 +4,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fastrand::Rng;
 
-use super::clock::push_timestamp;
-use super::text::{push_hex, push_number, push_string};
-
-const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:ses-events";
-const ARRIVAL_MS: i64 = 1_795_176_000_000;
+use super::clock::ARRIVAL_MS;
+use super::lists::{
+    push_kinesis, push_list, push_log_data, push_log_events, push_received, push_records,
+    push_transformation,
+};
+use super::sns::{push_sns, push_sns_text};
+use super::text::{push_number, push_string, quoted, uuid};
 
 /// One way of wrapping events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -33,11 +35,25 @@ pub enum SynthWrapping {
     FirehoseRequest,
     /// The format that Firehose writes to S3 for failed deliveries.
     FirehoseFailed,
+    /// A JSON list of events.
+    List,
+    /// The event as a JSON string.
+    JsonText,
+    /// What `aws sqs receive-message` prints.
+    ReceivedMessages,
+    /// A Lambda batch from Kinesis.
+    Kinesis,
+    /// The records that Firehose gives to a Lambda function.
+    FirehoseTransformation,
+    /// What CloudWatch Logs sends to Firehose or Kinesis.
+    LogEvents,
+    /// What CloudWatch Logs sends to Lambda.
+    LogData,
 }
 
 impl SynthWrapping {
     /// Every wrapping.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 17] = [
         Self::Bare,
         Self::SnsEnvelope,
         Self::SnsEnvelopeObject,
@@ -48,12 +64,28 @@ impl SynthWrapping {
         Self::LambdaSqsSns,
         Self::FirehoseRequest,
         Self::FirehoseFailed,
+        Self::List,
+        Self::JsonText,
+        Self::ReceivedMessages,
+        Self::Kinesis,
+        Self::FirehoseTransformation,
+        Self::LogEvents,
+        Self::LogData,
     ];
 
     /// The number of events in one value of this wrapping.
     pub const fn capacity(self) -> usize {
         match self {
-            Self::SqsBody | Self::SqsBodyObject | Self::LambdaSns | Self::LambdaSqsSns => 10,
+            Self::SqsBody
+            | Self::SqsBodyObject
+            | Self::LambdaSns
+            | Self::LambdaSqsSns
+            | Self::List
+            | Self::ReceivedMessages
+            | Self::Kinesis
+            | Self::FirehoseTransformation
+            | Self::LogEvents
+            | Self::LogData => 10,
             Self::FirehoseRequest => 20,
             _ => 1,
         }
@@ -89,6 +121,12 @@ impl SynthWrapping {
                 push_sqs(out, rng, &quoted(&envelope));
             }),
             Self::FirehoseRequest => push_firehose_request(out, rng, events),
+            Self::List => push_list(out, events),
+            Self::ReceivedMessages => push_received(out, rng, events),
+            Self::Kinesis => push_kinesis(out, events),
+            Self::FirehoseTransformation => push_transformation(out, rng, events),
+            Self::LogEvents => push_log_events(out, events),
+            Self::LogData => push_log_data(out, events),
             _ => {
                 for event in events {
                     self.push_one(out, rng, event);
@@ -103,6 +141,7 @@ impl SynthWrapping {
             Self::SnsEnvelopeObject => push_sns(out, rng, "SigningCertURL", event),
             Self::EventBridge => push_event_bridge(out, rng, event),
             Self::FirehoseFailed => push_failed(out, rng, event),
+            Self::JsonText => push_string(out, event),
             _ => out.push_str(event),
         }
     }
@@ -128,42 +167,6 @@ pub fn firehose_body<'a>(
     out
 }
 
-pub(super) fn quoted(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() * 5 / 4);
-    push_string(&mut out, text);
-    out
-}
-
-pub(super) fn uuid(rng: &mut Rng) -> String {
-    let mut out = String::with_capacity(36);
-    push_hex(&mut out, rng.u64(..), 8);
-    for digits in [4, 4, 4, 12] {
-        out.push('-');
-        push_hex(&mut out, rng.u64(..), digits);
-    }
-    out
-}
-
-/// SES ends the text of its SNS messages with a newline.
-fn push_sns_text(out: &mut String, rng: &mut Rng, event: &str) {
-    push_sns(out, rng, "SigningCertURL", &quoted(&format!("{event}\n")));
-}
-
-/// `message` is JSON: a quoted text or an object. Lambda spells the name of the URL differently.
-pub(super) fn push_sns(out: &mut String, rng: &mut Rng, cert_name: &str, message: &str) {
-    out.push_str("{\"Type\":\"Notification\",\"MessageId\":\"");
-    out.push_str(&uuid(rng));
-    out.push_str("\",\"TopicArn\":\"");
-    out.push_str(TOPIC);
-    out.push_str("\",\"Subject\":\"Amazon SES Email Event Notification\",\"Message\":");
-    out.push_str(message);
-    out.push_str(",\"Timestamp\":\"");
-    push_timestamp(out, ARRIVAL_MS);
-    out.push_str("\",\"SignatureVersion\":\"1\",\"Signature\":\"c2lnbmF0dXJl\",\"");
-    out.push_str(cert_name);
-    out.push_str("\":\"https://sns.eu-west-1.amazonaws.com/cert.pem\",\"MessageAttributes\":{}}");
-}
-
 fn push_event_bridge(out: &mut String, rng: &mut Rng, event: &str) {
     out.push_str("{\"version\":\"0\",\"id\":\"");
     out.push_str(&uuid(rng));
@@ -172,17 +175,6 @@ fn push_event_bridge(out: &mut String, rng: &mut Rng, event: &str) {
     out.push_str("\"region\":\"eu-west-1\",\"resources\":[],\"detail\":");
     out.push_str(event);
     out.push('}');
-}
-
-fn push_records(out: &mut String, events: &[&str], mut entry: impl FnMut(&mut String, &str)) {
-    out.push_str("{\"Records\":[");
-    for (at, event) in events.iter().enumerate() {
-        if at > 0 {
-            out.push(',');
-        }
-        entry(out, event);
-    }
-    out.push_str("]}");
 }
 
 /// `body` is JSON: a quoted text or an object.
@@ -219,6 +211,7 @@ fn push_failed(out: &mut String, rng: &mut Rng, event: &str) {
 
 #[cfg(test)]
 mod tests {
+    use flate2::bufread::MultiGzDecoder;
     use serde_json::{Value, json};
 
     use super::*;
@@ -252,11 +245,29 @@ mod tests {
                 SynthWrapping::LambdaSqsSns => {
                     assert_eq!(read(entry["body"].as_str().unwrap())["Message"], line);
                 }
-                SynthWrapping::FirehoseRequest => {
+                SynthWrapping::FirehoseRequest | SynthWrapping::FirehoseTransformation => {
                     assert_eq!(decoded(&value["records"][0]["data"]), line.as_str().unwrap());
                 }
                 SynthWrapping::FirehoseFailed => {
                     assert_eq!(decoded(&value["rawData"]), line.as_str().unwrap());
+                }
+                SynthWrapping::List => assert_eq!(value, json!([read(EVENT)])),
+                SynthWrapping::JsonText => assert_eq!(value, json!(EVENT)),
+                SynthWrapping::ReceivedMessages => {
+                    let body = read(value["Messages"][0]["Body"].as_str().unwrap());
+                    assert!(body == read(EVENT) || body["Message"] == line);
+                }
+                SynthWrapping::Kinesis => {
+                    assert_eq!(decoded(&entry["kinesis"]["data"]), line.as_str().unwrap());
+                }
+                SynthWrapping::LogEvents => {
+                    assert_eq!(value["logEvents"][0]["message"], json!(EVENT));
+                }
+                SynthWrapping::LogData => {
+                    let data = STANDARD.decode(value["awslogs"]["data"].as_str().unwrap()).unwrap();
+                    let logs =
+                        read(&std::io::read_to_string(MultiGzDecoder::new(&data[..])).unwrap());
+                    assert_eq!(logs["logEvents"][0]["message"], json!(EVENT));
                 }
             }
         }

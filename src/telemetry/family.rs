@@ -33,6 +33,11 @@ impl<L: Label> Family<L> {
         self.add(label, 1);
     }
 
+    /// Raises the counter of one value to a total that is kept elsewhere.
+    pub(crate) fn raise_to(&self, label: L, total: u64) {
+        self.totals[label.index()].raise_to(total);
+    }
+
     /// The counter of one value.
     pub fn get(&self, label: L) -> u64 {
         self.totals[label.index()].get()

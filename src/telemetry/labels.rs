@@ -103,6 +103,27 @@ labels! {
         Ambiguous = "ambiguous",
     }
 
+    /// What became of a value of a dimension with a limit.
+    pub enum LimitOutcome("outcome") {
+        /// One of the first of the hour.
+        Own = "own",
+        /// The definition keeps it.
+        Kept = "kept",
+        /// Counted as `__other__`.
+        Folded = "folded",
+    }
+
+    /// Why an event has no value of a measure.
+    pub enum NoValueReason("reason") {
+        /// A bounce that is not hard.
+        NotHard = "not_hard",
+        /// A complaint for an address of a suppression list.
+        Suppressed = "suppressed",
+        NotSpam = "not_spam",
+        /// A delivery without a readable time.
+        NoProcessingTime = "no_processing_time",
+    }
+
     /// How a `PutMetricData` call ended.
     pub enum CallOutcome("outcome") {
         Accepted = "accepted",
@@ -159,6 +180,12 @@ labels! {
         Token = "token",
         /// Too many clients read `/series`.
         SeriesBusy = "series_busy",
+        /// No session of the console.
+        Session = "session",
+        /// A form of the console has no valid token.
+        FormToken = "form_token",
+        /// Too many attempts to sign in.
+        SignIn = "sign_in",
     }
 
     /// A task that lives as long as the daemon.
@@ -173,6 +200,8 @@ labels! {
         HttpListener = "http_listener",
         AdminListener = "admin_listener",
         SesApiListener = "ses_api_listener",
+        ConsoleListener = "console_listener",
+        ConsoleFigures = "console_figures",
         Definitions = "definitions",
         OwnTotals = "own_totals",
         TlsReload = "tls_reload",

@@ -1,7 +1,8 @@
 //! Log lines on stderr: JSON for machines, readable text on a terminal.
 //!
 //! Other crates may log at most at info level, whatever the filter says: below that the AWS SDK
-//! logs requests and responses, which contain values of events.
+//! logs requests and responses, which contain values of events. The SDK itself logs nothing: its
+//! warnings are dumps of errors that it also returns, and we log those in one line.
 //!
 //! Levels follow consequences: error = counts lost or in doubt, or an operator must act; warn =
 //! unusual, nothing lost; info = lifecycle; debug = one line per flush.
@@ -46,5 +47,7 @@ pub(crate) fn init_logs(filter: &str, format: LogFormat) {
 }
 
 fn is_speakable(line: &Metadata<'_>) -> bool {
-    line.target().starts_with("postmeter") || *line.level() <= Level::INFO
+    let target = line.target();
+    let is_sdk = target.starts_with("aws_");
+    target.starts_with("postmeter") || (*line.level() <= Level::INFO && !is_sdk)
 }

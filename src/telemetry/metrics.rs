@@ -12,13 +12,14 @@ use metrics_exporter_prometheus::{
 use super::family::Family;
 use super::labels::{
     ApiOutcome, ApiRejection, CallOutcome, CertificateOutcome, CloseReason, DoubtCause, DropReason,
-    ForwardOutcome, LetterOutcome, ObjectOutcome, RejectReason, Reload, RequestOutcome, Routing,
-    SnsRejection, SubscriptionOutcome, TaskName, TlsReload, ValueClass,
+    ForwardOutcome, LetterOutcome, LimitOutcome, NoValueReason, ObjectOutcome, RejectReason,
+    Reload, RequestOutcome, Routing, SnsRejection, SubscriptionOutcome, TaskName, TlsReload,
+    ValueClass,
 };
 use super::metric::{Metric, MetricKind};
 use super::process::{PROCESS_METRICS, Process};
 use super::total::Total;
-use crate::ack::FinalReason;
+use crate::ack::{EvictionReason, FinalReason};
 use crate::label::Label;
 
 /// A field of [`Metrics`], which knows how to register itself.
@@ -97,8 +98,8 @@ metrics! {
         "Bytes of objects read, as they are stored";
     ledger_ids: Gauge = "postmeter_ledger_ids",
         "Request IDs remembered";
-    ledger_evicted: Total = "postmeter_ledger_evicted_total",
-        "Completed request IDs evicted before their retention ended";
+    ledger_evicted: Family<EvictionReason> = "postmeter_ledger_evicted_total",
+        "Request IDs evicted before their retention ended: too many of a source, too many rejected permanently, or too many in the journal";
     values: Family<ValueClass> = "postmeter_values_total",
         "Innermost values by kind";
     dead_letters: Family<LetterOutcome> = "postmeter_dead_letters_total",
@@ -113,10 +114,18 @@ metrics! {
         "Remembered events evicted before their retention ended";
     no_timestamp: Total = "postmeter_no_timestamp_events_total",
         "Routed events without a readable time";
+    late_events: Total = "postmeter_late_events_total",
+        "Routed events that arrived more than 15 minutes after their own time";
     lateness: Histogram = "postmeter_event_lateness_seconds",
         "Arrival time minus event time, of routed events";
     destination_matches: Total = "postmeter_destination_matches_total",
         "Pairs of an event and a CloudWatch destination that counts it";
+    series_matches: Total = "postmeter_series_matches_total",
+        "Values to be made: of such a pair one, or one for each of its DimensionSets and Measures; each is accepted, pending or dropped, or there is none";
+    no_value: Family<NoValueReason> = "postmeter_no_value_total",
+        "Values that an event does not have, although others of its type have one: not_hard: of HARD_BOUNCE_RATE; suppressed, not_spam: of COMPLAINT_RATE; no_processing_time: of DELIVERY_TIME";
+    limited_values: Family<LimitOutcome> = "postmeter_limited_values_total",
+        "Values of dimensions in ValueLimits, once for each event and destination: own: one of the first of the hour; kept: of KeepValues; folded: counted as __other__";
     forwards: Family<ForwardOutcome> = "postmeter_forwards_total",
         "Pairs of an event and a destination that forwards it, by outcome; all except sent become dead letters";
     forward_repeats: Total = "postmeter_forward_repeats_total",
@@ -155,10 +164,14 @@ metrics! {
         "Failed writes of the journal";
     journal_corrupt_bytes: Total = "postmeter_journal_corrupt_bytes_total",
         "Unreadable bytes inside the journal; their files are kept";
+    journal_torn_bytes: Total = "postmeter_journal_torn_bytes_total",
+        "Bytes at the end of the journal that are no complete record: an unfinished write, or damage to the last one";
     journal_contradictions: Total = "postmeter_journal_contradictions_total",
         "Journal records that contradict others; only a damaged journal has any";
     publish_denied: Gauge = "postmeter_publish_denied",
         "1 while CloudWatch rejects our credentials or permissions, else 0";
+    publish_rejected: Gauge = "postmeter_publish_rejected",
+        "Counts that wait because CloudWatch rejected their calls without naming a datum";
     recent_evicted: Total = "postmeter_recent_evicted_total",
         "Entries of /series evicted before three hours";
     definitions_reloads: Family<Reload> = "postmeter_definitions_reloads_total",
@@ -167,10 +180,12 @@ metrics! {
         "SES API requests, by outcome";
     ses_api_rejected: Family<ApiRejection> = "postmeter_ses_api_rejected_total",
         "SES API requests rejected, by reason";
+    console_changes: Family<ApiOutcome> = "postmeter_console_changes_total",
+        "Changes of definitions in the console, by outcome";
     connections_closed: Family<CloseReason> = "postmeter_connections_closed_total",
         "Connections that the daemon closed: no progress (slow_head, slow_body, tls_slow), responses not read (unread), place needed by others (long_heads, displaced), or failed TLS handshake (tls_failed)";
     http_rejected: Family<RejectReason> = "postmeter_http_rejected_total",
-        "Requests rejected before routing: Host is not loopback, sent by a web page, missing or wrong admin token, too many readers of /series";
+        "Requests rejected before routing: Host is not loopback, sent by a web page, missing or wrong admin token, too many readers of /series; in the console, no session, a form without a valid token, too many attempts to sign in";
     tls_reloads: Family<TlsReload> = "postmeter_tls_reloads_total",
         "Attempts to load changed TLS files; rejected: the previous certificate stays in use";
     tasks_failed: Family<TaskName> = "postmeter_tasks_failed_total",
@@ -202,6 +217,9 @@ pub(crate) struct Gauges {
 const DURATION_BOUNDS: [f64; 12] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 180.0];
 
+/// Events that arrive more than this after their own time are late.
+pub(crate) const LATE_SECONDS: f64 = 900.0;
+
 /// Upper bounds of the lateness buckets, in seconds: from "at once" to the two weeks after which
 /// CloudWatch accepts nothing.
 pub(crate) const LATENESS_BOUNDS: [f64; 12] = [
@@ -210,7 +228,7 @@ pub(crate) const LATENESS_BOUNDS: [f64; 12] = [
     15.0,
     60.0,
     300.0,
-    900.0,
+    LATE_SECONDS,
     3600.0,
     10_800.0,
     43_200.0,

@@ -18,14 +18,15 @@ pub use exposition::read_metrics;
 
 pub(crate) use labels::{
     ApiOutcome, ApiRejection, CallOutcome, CertificateOutcome, CloseReason, DoubtCause, DropReason,
-    ForwardOutcome, LetterOutcome, ObjectOutcome, RejectReason, Reload, RequestOutcome, Routing,
-    SnsRejection, SubscriptionOutcome, TaskName, TlsReload, ValueClass,
+    ForwardOutcome, LetterOutcome, LimitOutcome, NoValueReason, ObjectOutcome, RejectReason,
+    Reload, RequestOutcome, Routing, SnsRejection, SubscriptionOutcome, TaskName, TlsReload,
+    ValueClass,
 };
 pub(crate) use log_limiter::LogLimiter;
 pub(crate) use logs::{LogFormat, init_logs};
 pub use metric::Metric;
 
-pub(crate) use metrics::{Gauges, LATENESS_BOUNDS};
+pub(crate) use metrics::{Gauges, LATE_SECONDS, LATENESS_BOUNDS};
 pub use metrics::{Metrics, markdown_table};
 pub use process::Process;
 pub use total::Total;

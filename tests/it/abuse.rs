@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use crate::support::app::PATIENCE;
 use crate::support::command::{clean, postmeter, run, text};
 use crate::support::fake_cloudwatch::FakeCloudWatch;
-use crate::support::firehose::{Firehose, get, gzip};
+use crate::support::firehose::{Firehose, Reply, get, gzip};
 use crate::support::process::Daemon;
 use crate::support::raw::{End, Raw};
 use crate::support::traffic::{held_of, send_of};
@@ -53,6 +53,21 @@ impl Abused {
 
     async fn assert_serves(&self, id: &str) {
         assert_eq!(self.firehose().deliver(id, &[send_of("honest")]).await.status, 200, "{id}");
+    }
+
+    /// Delivers again while the daemon says so, as Firehose does, and returns the last reply.
+    async fn deliver_until_decided(&self, id: &str, records: &[Vec<u8>]) -> Reply {
+        let firehose = self.firehose();
+        let decided = async {
+            loop {
+                let reply = firehose.deliver(id, records).await;
+                if reply.status != 503 {
+                    return reply;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, decided).await.unwrap_or_else(|_| panic!("{id}: only 503"))
     }
 
     async fn metric(&self, name: &str) -> f64 {
@@ -241,7 +256,9 @@ async fn gzip_bombs_are_rejected_and_never_expanded_whole() {
         let firehose = firehose.with("x-amz-firehose-request-id", &format!("bomb-{at}"));
         senders.spawn(async move { firehose.post(bomb).await });
     }
-    abused.assert_serves("beside").await;
+    // Four bombs use up all bytes in flight, so an honest sender may have to try again.
+    let honest = [send_of("honest").into_bytes()];
+    assert_eq!(abused.deliver_until_decided("beside", &honest).await.status, 200);
     for reply in senders.join_all().await {
         let why = format!("{} {}", reply.status, reply.body);
         assert!(matches!(reply.status, 400 | 503), "{why}");
@@ -251,7 +268,7 @@ async fn gzip_bombs_are_rejected_and_never_expanded_whole() {
 
     // In records they count toward the decompressed size of the request.
     let records = [send_of("honest").into_bytes(), bomb, send_of("honest").into()];
-    let reply = abused.firehose().deliver("records", &records).await;
+    let reply = abused.deliver_until_decided("records", &records).await;
     assert_eq!(reply.status, 400);
     assert!(reply.body.contains("limits.expanded_bytes"), "{}", reply.body);
     abused.assert_grown_at_most(4 * 64 * MIB, "records that are gzip bombs");
@@ -269,7 +286,8 @@ async fn deep_nesting_is_malformed_and_overflows_no_stack() {
         assert_eq!(abused.firehose().deliver(&format!("deep {open}"), &records).await.status, 200);
     }
     let value = |kind| format!("postmeter_values_total{{kind=\"{kind}\"}}");
-    assert!((abused.metric(&value("malformed")).await - 6.0).abs() < 0.5);
+    // The lists that are open at the end of a record are a fault of their own.
+    assert!((abused.metric(&value("malformed")).await - 7.0).abs() < 0.5);
     assert!((abused.metric(&value("event")).await - 3.0).abs() < 0.5);
     abused.assert_grown_at_most(128 * MIB, "nesting of a million levels");
 }

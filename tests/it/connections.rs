@@ -56,6 +56,27 @@ fn long_request() -> Vec<u8> {
     head.into_bytes()
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_method_is_answered_with_those_that_are_allowed() {
+    let app = TestApp::in_memory(|_| {}).await;
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    for (address, method, path, allowed) in [
+        (app.http, "GET", "/firehose", "POST"),
+        (app.http, "DELETE", "/firehose", "POST"),
+        (app.http, "POST", "/livez", "GET,HEAD"),
+        (app.http, "PUT", "/readyz", "GET,HEAD"),
+        (app.admin, "POST", "/livez", "GET,HEAD"),
+        (app.admin, "DELETE", "/series", "GET,HEAD"),
+        (app.admin, "POST", "/metrics", "GET,HEAD"),
+    ] {
+        let request = Request::builder().method(method).uri(format!("http://{address}{path}"));
+        let request = request.body(Full::new(Bytes::new())).expect("a request");
+        let response = client.request(request).await.expect("an answer");
+        let allow = response.headers().get("allow").and_then(|value| value.to_str().ok());
+        assert_eq!((response.status().as_u16(), allow), (405, Some(allowed)), "{method} {path}");
+    }
+}
+
 // === progress ===
 
 #[tokio::test(flavor = "multi_thread")]

@@ -177,7 +177,7 @@ async fn event_whose_type_is_known_later_is_counted_from_its_letter() {
             "tags": {"ses:configuration-set": ["prod"]}}})
         .to_string()
     };
-    let records = [event("Send"), event("Telepathy"), "[7]".into(), "torn: {".into()];
+    let records = [event("Send"), event("Telepathy"), "{\"a\":7}".into(), "torn: {".into()];
     assert_eq!(app.firehose().deliver("1", &records).await.status, 200);
     until(&app, &[("kept", 2)]).await;
     app.stop().await;
@@ -188,7 +188,7 @@ async fn event_whose_type_is_known_later_is_counted_from_its_letter() {
         let raw = kept[at].1["rawData"].as_str().expect("text");
         String::from_utf8(STANDARD.decode(raw).expect("base64")).expect("text")
     };
-    assert_eq!((raw(0), raw(1)), (event("Telepathy"), "[7]".to_owned()));
+    assert_eq!((raw(0), raw(1)), (event("Telepathy"), "{\"a\":7}".to_owned()));
 
     // As if this version were newer.
     let known = STANDARD.encode(raw(0).replace("Telepathy", "Delivery"));

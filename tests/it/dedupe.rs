@@ -1,6 +1,7 @@
 //! `[dedupe]`: the same event under another request ID is removed, and nothing else.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use postmeter::config::Acknowledge;
 use postmeter::synth::Profile;
@@ -10,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::support::app::{PATIENCE, TestApp};
 use crate::support::command::postmeter;
-use crate::support::fake_cloudwatch::{FakeCloudWatch, State};
+use crate::support::fake_cloudwatch::{FakeCloudWatch, Fault, State};
 use crate::support::firehose::get;
 use crate::support::process::Daemon;
 use crate::support::traffic::{Traffic, assert_held, assert_same_lines, held_of, send_of};
@@ -314,4 +315,41 @@ async fn with_a_journal_duplicates_are_known_after_a_restart() {
     let fifth = start(&fake, directory.path(), "true");
     let (_, text) = get(fifth.admin, "/metrics").await;
     assert!(text.contains("postmeter_remembered_events 0\n"), "{text}");
+}
+
+/// A request whose events another one has reserved is rejected at the end of its patience, and is a
+/// duplicate when it is retried.
+#[tokio::test(flavor = "multi_thread")]
+async fn request_that_waits_for_its_duplicate_is_answered_within_its_patience() {
+    let fake = FakeCloudWatch::start().await;
+    fake.set_mode(Fault::Throttle);
+    let patience = Duration::from_secs(3);
+    let app = TestApp::start(&fake, |config| {
+        config.dedupe.enabled = true;
+        config.firehose.acknowledge = Acknowledge::Published;
+        config.cloudwatch.settle_deadline = patience;
+        config.firehose.patience = patience;
+    })
+    .await;
+    let record = click(1, "ann@example.com", "https://example.com/a");
+    let first = tokio::spawn({
+        let (firehose, record) = (app.firehose(), record.clone());
+        async move { firehose.deliver("first", &[record]).await.status }
+    });
+    app.until_metric("postmeter_pending_counts", |counts| counts > 0).await;
+    let started = Instant::now();
+    let second = app.firehose().deliver("second", &[&record]).await;
+    assert_eq!(second.status, 503);
+    assert!(started.elapsed() < patience + Duration::from_secs(2), "{:?}", started.elapsed());
+    assert!(second.body.contains("its turn did not come"), "{}", second.body);
+    assert_eq!(app.metric("postmeter_requests_total{outcome=\"timed_out\"}").await, 1);
+    assert_eq!(first.await.expect("it ends"), 503);
+
+    fake.set_mode(None);
+    app.settled().await;
+    for id in ["second", "first"] {
+        assert_eq!(app.firehose().deliver(id, &[&record]).await.status, 200);
+    }
+    assert_eq!(removed(&app).await, 1);
+    assert_eq!(app.metric("postmeter_events_total{routing=\"matched\"}").await, 1);
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
@@ -228,4 +229,34 @@ async fn start_on_a_full_disk_says_how_to_fix_it_and_keeps_all_counts() {
     assert!(fake.wait_until(|state: &State| state.total_in("SES") >= sum, PATIENCE).await);
     assert_eq!(third.metric("postmeter_journal_corrupt_bytes_total").await, 0);
     assert_held(&fake, &traffic.sums());
+}
+
+/// A request that is being written gets no response from the disk, and one behind it is not written
+/// at all. Both are answered in time, and counted once when they are retried.
+#[tokio::test(flavor = "multi_thread")]
+async fn stalled_disk_delays_no_response_beyond_the_patience() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let fake = FakeCloudWatch::start().await;
+    let stalled = [
+        ("POSTMETER_FAULT", "journal_write=spin@1"),
+        ("POSTMETER__FIREHOSE__PATIENCE", "2s"),
+        ("POSTMETER__FORWARD_PATIENCE", "1s"),
+    ];
+    let first = start(&fake, directory.path(), &stalled);
+    for (id, reason) in [("written", "given_up"), ("waiting", "journal")] {
+        let started = Instant::now();
+        assert_eq!(first.firehose().deliver(id, &[send_of(id)]).await.status, 503);
+        assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+        let name = format!("postmeter_requests_total{{outcome=\"{reason}\"}}");
+        assert_eq!(first.metric(&name).await, 1, "{reason}");
+    }
+    first.kill().await;
+    let second = start(&fake, directory.path(), &[]);
+    for id in ["written", "waiting"] {
+        assert_eq!(second.firehose().deliver(id, &[send_of(id)]).await.status, 200);
+    }
+    // Only the first was on disk.
+    assert_eq!(second.metric("postmeter_requests_total{outcome=\"repeated\"}").await, 1);
+    second.until_metric("postmeter_pending_counts", |counts| counts == 0).await;
+    assert_eq!((held_of(&fake, "written"), held_of(&fake, "waiting")), (1, 1));
 }

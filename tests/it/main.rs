@@ -9,9 +9,12 @@
 )]
 
 mod abuse;
+mod browser;
 mod chaos;
+mod clocks;
 mod conformance;
 mod connections;
+mod console;
 mod count;
 mod dead_letters;
 mod dedupe;
@@ -27,6 +30,10 @@ mod load;
 mod load_record;
 mod load_stream;
 mod ministack;
+mod mixed;
+mod monitoring;
+mod not_counted;
+mod plan;
 mod publish;
 mod published;
 mod replay;
@@ -41,3 +48,5 @@ mod sqs;
 mod supervisor;
 mod support;
 mod tools;
+mod two_daemons;
+mod wrappings;

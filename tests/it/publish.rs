@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use postmeter::config::{Ambiguous, DefinitionsSource};
+use postmeter::synth::Profile;
 use serde_json::json;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::support::app::{PATIENCE, TestApp};
 use crate::support::endpoint::Endpoint;
-use crate::support::fake_cloudwatch::{FakeCloudWatch, Fault, State};
+use crate::support::fake_cloudwatch::{FakeCloudWatch, FakeSeries, Fault, State};
 use crate::support::process::Daemon;
 use crate::support::traffic::{Traffic, assert_held, held, send_of};
 
@@ -30,6 +31,70 @@ async fn send(app: &TestApp, traffic: &mut Traffic, requests: usize, name: &str)
             firehose.deliver_gzip(&id, &records).await
         };
         assert_eq!(reply.status, 200, "{}", reply.body);
+    }
+}
+
+/// The daemon publishes what `count` counts, also by fields of the event and in several sets.
+#[tokio::test]
+async fn fields_and_sets_of_dimensions_are_published_exactly() {
+    const DEFINITIONS: &str = "config/examples/bounces-by-campaign.json";
+    let fake = FakeCloudWatch::start().await;
+    let app = TestApp::start(&fake, |config| {
+        config.definitions = Some(DefinitionsSource::Path(DEFINITIONS.into()));
+    })
+    .await;
+    let profile = Profile { seed: 61, awkward: true, ..Profile::default() };
+    let mut traffic = Traffic::with(profile, DEFINITIONS);
+    send(&app, &mut traffic, 8, "fields").await;
+    app.settled().await;
+    assert_held(&fake, &traffic.sums());
+    let summary = traffic.truth.summary();
+    let dropped = app.metric("postmeter_dropped_total{reason=\"invalid_value\"}").await;
+    assert_eq!(dropped, summary.values_dropped);
+    assert!(dropped > 0);
+    assert_eq!(app.metric("postmeter_series_matches_total").await, summary.values);
+    let matches = app.metric("postmeter_destination_matches_total").await;
+    assert_eq!(matches, summary.destination_matches);
+}
+
+/// Two daemons publish every value that `count` counts, and the average of a rate over all minutes
+/// is the share of hard bounces.
+#[tokio::test]
+async fn measures_of_two_daemons_are_published_exactly() {
+    for (seed, question) in [(71, "bounce-rate-by-campaign"), (72, "delivery-time-by-provider")] {
+        let path = format!("config/examples/{question}.json");
+        let fake = FakeCloudWatch::start().await;
+        let profile = Profile { seed, awkward: true, ..Profile::default() };
+        let mut traffic = Traffic::with(profile, &path);
+        for number in 0..2 {
+            let app = TestApp::start(&fake, |config| {
+                config.definitions = Some(DefinitionsSource::Path(path.clone().into()));
+            })
+            .await;
+            send(&app, &mut traffic, 8, &format!("daemon-{number}")).await;
+            app.settled().await;
+        }
+        let (held, expected) = (fake.values(), traffic.values());
+        let wrong = expected.iter().find(|(series, values)| held.get(series) != Some(values));
+        assert_eq!(wrong, None, "held: {:?}", wrong.map(|(series, _)| held.get(series)));
+        assert_eq!(held.len(), expected.len(), "series too many");
+        let units = fake.units();
+        assert!(units.values().all(|units| units.len() == 1), "{units:?}");
+        let sum_of = |figures: BTreeMap<FakeSeries, f64>, metric: &str| -> f64 {
+            let of_metric =
+                |series: &FakeSeries| series.metric == metric && series.dimensions.is_empty();
+            figures.into_iter().filter(|(series, _)| of_metric(series)).map(|(_, sum)| sum).sum()
+        };
+        if question.starts_with("bounce") {
+            let hard = sum_of(fake.totals(), "HardBounceRate");
+            let outcomes = sum_of(fake.sample_counts(), "HardBounceRate");
+            let deliveries = sum_of(fake.totals(), "Delivery");
+            assert!(hard > 0.0 && deliveries > 0.0);
+            assert_eq!(outcomes.to_string(), (deliveries + hard).to_string());
+        } else {
+            let unit = &units[&("SES".to_owned(), "DeliveryTime".to_owned())];
+            assert_eq!(unit, &["Milliseconds"]);
+        }
     }
 }
 
@@ -170,7 +235,13 @@ async fn rejected_datum_costs_only_itself() {
         let app = TestApp::start(&fake, |_| {}).await;
         let mut traffic = Traffic::new(seed);
         send(&app, &mut traffic, 6, "a").await;
-        app.settled().await;
+        // What is rejected alone and last waits for a call that is accepted behind it.
+        let mut later = 0;
+        while timeout(Duration::from_secs(3), app.settled()).await.is_err() {
+            assert!(later < 20, "{fault:?}");
+            send(&app, &mut traffic, 1, &format!("later-{later}")).await;
+            later += 1;
+        }
         let (refused, accepted): (BTreeMap<_, _>, BTreeMap<_, _>) = traffic
             .sums()
             .into_iter()

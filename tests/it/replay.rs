@@ -423,6 +423,54 @@ async fn unreadable_object_is_named_and_counted_by_the_next_run() {
     assert_eq!(names.map(|name| held_of(&bench.cloudwatch, name)), [1; 5]);
 }
 
+/// The first call is rejected, names the region, and every later call goes there.
+#[tokio::test(flavor = "multi_thread")]
+async fn bucket_in_another_region_is_read_there() {
+    let bench = Bench::start().await;
+    for at in 0..5 {
+        bench.s3.put(&format!("a/{at}"), send_of("elsewhere").into_bytes());
+    }
+    bench.s3.set_region("eu-west-1");
+    let ended = bench.replay(&["s3://mail/a/"]).await.with_code(0);
+    assert_eq!((ended.objects("read"), ended.objects("failed")), (5, 0));
+    assert_eq!(held_of(&bench.cloudwatch, "elsewhere"), 5);
+    let signed = bench.s3.headers("authorization");
+    let rejected = signed.iter().filter(|signed| signed.contains("/us-east-1/s3/"));
+    assert_eq!((rejected.count(), signed.len()), (1, 7), "{signed:?}");
+    assert_eq!(ended.stderr.matches("the bucket is in another region").count(), 1);
+
+    // A name that is no region is not followed, and the error is one line that names it.
+    bench.s3.set_region("mars");
+    let ended = bench.dry_run(&["s3://mail/a/"]).await.with_code(1);
+    let expected = "postmeter: cannot list s3://mail/a/: 301 PermanentRedirect: no; the bucket is in \
+                    mars; set AWS_REGION=mars\n";
+    assert_eq!(ended.stderr, expected);
+}
+
+/// The SDK logs dumps of errors that it also returns.
+#[tokio::test(flavor = "multi_thread")]
+async fn missing_region_and_credentials_are_one_line_each() {
+    let bench = Bench::start().await;
+    // A stand-in for the instance's metadata that denies everything.
+    let aws =
+        ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_EC2_METADATA_DISABLED"];
+    let command = |region: &[(&str, &str)]| {
+        let mut command = bench.command(&["--dry-run", "s3://mail/a/"]);
+        for name in aws {
+            command.env_remove(name);
+        }
+        command.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", bench.s3.url());
+        command.env("HOME", bench.folder.path()).envs(region.iter().copied());
+        command.spawn()
+    };
+    let ended = bench.end(command(&[])).await.with_code(2);
+    assert_eq!(ended.stderr, "postmeter: no AWS region for S3: set AWS_REGION\n");
+    let ended = bench.end(command(&[("AWS_REGION", "us-east-1")])).await.with_code(1);
+    let expected = "postmeter: cannot list s3://mail/a/: no credentials";
+    assert!(ended.stderr.starts_with(expected), "{}", ended.stderr);
+    assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+}
+
 /// An outage in which nothing can be read ends the run early.
 #[tokio::test(flavor = "multi_thread")]
 async fn replay_ends_after_a_hundred_failures_in_a_row() {

@@ -242,6 +242,25 @@ async fn objects_are_requested_in_their_region_and_of_their_owner() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn objects_of_a_bucket_in_another_region_are_read_there() {
+    let bench = Bench::start().await;
+    let daemon = bench.daemon(&[]);
+    bench.s3.set_region("ap-southeast-2");
+    for (at, named) in ["", "us-east-1", "eu-west-1", "ap-southeast-2"].into_iter().enumerate() {
+        let mut record = bench.s3.put(&at.to_string(), send_of("a").into_bytes());
+        record["awsRegion"] = named.into();
+        bench.sqs.send([notification(&[record])]);
+        bench.sqs.until_empty().await;
+    }
+    let signed = bench.s3.headers("authorization");
+    let here = signed.iter().filter(|signed| signed.contains("/ap-southeast-2/s3/")).count();
+    // Only the first call is rejected: from then on the bucket's region is known.
+    assert_eq!((here, signed.len()), (4, 5), "{signed:?}");
+    daemon.end().await;
+    assert_eq!(held_of(&bench.cloudwatch, "a"), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn notifications_of_minio_and_ceph_are_notifications() {
     let bench = Bench::start().await;
     let daemon = bench.daemon(&[]);

@@ -185,25 +185,39 @@ async fn file_edited_by_hand_is_loaded_and_never_overwritten_when_invalid() {
     assert_eq!(status, 500, "a file that is gone is no empty one");
 }
 
+/// A daemon whose definitions are an object in S3, and a client of its SES API.
+async fn start_with_object(s3: &FakeS3) -> (TestApp, SesClient) {
+    let around =
+        Environment { aws: AwsEnvironment::Endpoint { url: s3.url() }, ..Environment::default() };
+    let app = TestApp::start_in(around, |config| {
+        config.cloudwatch.publish = Publish::Memory;
+        let (bucket, key) = ("mail".to_owned(), "defs.json".to_owned());
+        open_to_all(config, DefinitionsSource::S3 { bucket, key });
+    })
+    .await;
+    let client = SesClient::new(app.ses_api.expect("it listens"));
+    (app, client)
+}
+
+#[tokio::test]
+async fn definitions_in_another_region_are_read_and_changed_there() {
+    let s3 = FakeS3::start().await;
+    s3.set_region("ap-southeast-2");
+    let (app, client) = start_with_object(&s3).await;
+    client.create_set("prod").await;
+    client.create("prod", "d", &counts_by(&["campaign"])).await;
+    assert_eq!(app.firehose().deliver("1", &[send_of("spring")]).await.status, 200);
+    assert_eq!(series(&app).await, counts(&[("campaign=spring", 1)]));
+    let signed = s3.headers("authorization");
+    let elsewhere = signed.iter().filter(|signed| !signed.contains("/ap-southeast-2/s3/")).count();
+    assert_eq!(elsewhere, 1, "only the first call goes elsewhere: {signed:?}");
+}
+
 #[tokio::test]
 async fn daemons_share_an_object_in_s3_and_one_that_loses_a_race_says_so() {
     let s3 = FakeS3::start().await;
-    let start = async || {
-        let around = Environment {
-            aws: AwsEnvironment::Endpoint { url: s3.url() },
-            ..Environment::default()
-        };
-        let app = TestApp::start_in(around, |config| {
-            config.cloudwatch.publish = Publish::Memory;
-            let (bucket, key) = ("mail".to_owned(), "defs.json".to_owned());
-            open_to_all(config, DefinitionsSource::S3 { bucket, key });
-        })
-        .await;
-        let client = SesClient::new(app.ses_api.expect("it listens"));
-        (app, client)
-    };
-    let (_first, one) = start().await;
-    let (second, two) = start().await;
+    let (_first, one) = start_with_object(&s3).await;
+    let (second, two) = start_with_object(&s3).await;
     one.create_set("prod").await;
     one.create("prod", "d", &counts_by(&["campaign"])).await;
     let shared = async {
@@ -357,7 +371,7 @@ async fn both_versions_see_the_same_and_have_their_own_errors() {
     assert_eq!(form(&app, &create).await.0, 200);
     let mut expected = counts_by(&["campaign"]);
     expected["Name"] = json!("d");
-    expected["MatchingEventTypes"] = json!(["SEND", "RENDERING_FAILURE"]);
+    expected["MatchingEventTypes"] = json!(["RENDERING_FAILURE", "SEND"]);
     assert_eq!(ses.destinations("prod").await, json!([expected]));
 
     let describe = [
@@ -370,7 +384,7 @@ async fn both_versions_see_the_same_and_have_their_own_errors() {
     for part in [
         "<DescribeConfigurationSetResponse xmlns=\"http://ses.amazonaws.com/doc/2010-12-01/\">",
         "<ConfigurationSet><Name>prod</Name></ConfigurationSet>",
-        "<MatchingEventTypes><member>send</member><member>renderingFailure</member></MatchingEventTypes>",
+        "<MatchingEventTypes><member>renderingFailure</member><member>send</member></MatchingEventTypes>",
         "<DimensionValueSource>messageTag</DimensionValueSource>",
     ] {
         assert!(body.contains(part), "{part} is not in {body}");
@@ -527,6 +541,39 @@ async fn requests_above_the_rate_are_throttled_and_counted() {
     assert!((1..40).contains(&throttled), "{throttled}");
     let metric = "postmeter_ses_api_requests_total{outcome=\"throttled\"}";
     assert_eq!(app.metric(metric).await, throttled);
+}
+
+/// As many as a program sends at once, and none of them is told to retry.
+#[tokio::test]
+async fn changes_at_once_wait_for_their_turn_and_too_many_are_throttled() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let source = DefinitionsSource::Path(folder.path().join("definitions.json"));
+    let app = TestApp::in_memory(|config| {
+        open_to_all(config, source);
+        // 200 at once, and 100 in the next five seconds.
+        config.ses_api.requests_per_second = Config::default().ses_api.requests_per_second;
+    })
+    .await;
+    let api = app.ses_api.expect("it listens");
+    let at_once = async |name: &'static str, count: usize| {
+        let mut changes = JoinSet::new();
+        for at in 0..count {
+            changes.spawn(async move {
+                let body = json!({ "ConfigurationSetName": format!("{name}-{at}") });
+                let path = "/v2/email/configuration-sets";
+                SesClient::new(api).ask(Method::POST, path, &body).await.0
+            });
+        }
+        let mut statuses = BTreeMap::<u16, usize>::new();
+        while let Some(status) = changes.join_next().await {
+            *statuses.entry(status.expect("no panic")).or_default() += 1;
+        }
+        statuses
+    };
+    assert_eq!(at_once("first", 210).await, BTreeMap::from([(200, 210)]));
+    let flood = at_once("flood", 400).await;
+    assert!(flood[&200] > 0 && flood[&429] > 0, "{flood:?}");
+    assert_eq!(flood.len(), 2, "{flood:?}");
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ const SETS: &str = "/v2/email/configuration-sets";
 const MIB: u64 = 1 << 20;
 
 /// A daemon that knows both keys, with definitions in its own folder.
-fn daemon() -> (Daemon, SocketAddr, TempDir) {
+fn daemon(requests_per_second: &str) -> (Daemon, SocketAddr, TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("definitions.json");
     let (full, reader) =
@@ -36,6 +36,7 @@ fn daemon() -> (Daemon, SocketAddr, TempDir) {
         ("POSTMETER__SES_API__LISTEN", "127.0.0.1:0"),
         ("POSTMETER__SES_API__ACCESS_KEYS", &full),
         ("POSTMETER__SES_API__READ_ONLY_ACCESS_KEYS", &reader),
+        ("POSTMETER__SES_API__REQUESTS_PER_SECOND", requests_per_second),
     ]);
     let api = daemon.ses_api.expect("it listens");
     (daemon, api, folder)
@@ -73,7 +74,7 @@ fn now() -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_signed_headers_are_rejected_and_cost_no_more_than_their_head() {
-    let (daemon, api, _folder) = daemon();
+    let (daemon, api, _folder) = daemon("20");
     let before = daemon.memory();
     let long = format!("A: {}\r\n", "x".repeat(20_000));
     let repeated = ["a;".repeat(10_000), "host;x-amz-date".to_owned()].concat();
@@ -128,7 +129,7 @@ fn letters(word: &str, bits: u32) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slow_bodies_under_a_known_key_id_leave_full_keys_served() {
-    let (daemon, api, _folder) = daemon();
+    let (daemon, api, _folder) = daemon("20");
     let before = daemon.memory();
     for id in [FULL.id, READER.id] {
         let mut slow = Vec::new();
@@ -178,7 +179,7 @@ async fn slow_bodies_under_a_known_key_id_leave_full_keys_served() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn flood_of_a_reading_key_leaves_changes_of_full_keys() {
-    let (daemon, api, _folder) = daemon();
+    let (daemon, api, _folder) = daemon("2");
     let (ended, throttled) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let mut flood = JoinSet::new();
     for at in 0..16 {
@@ -196,7 +197,7 @@ async fn flood_of_a_reading_key_leaves_changes_of_full_keys() {
     while throttled.load(Ordering::Relaxed) < 10 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    // The 20 of one second.
+    // The 20 that may come at once.
     for at in 0..10 {
         change(api, &format!("beside-{at}")).await;
     }
@@ -358,7 +359,7 @@ async fn long_queries_forms_and_paths_are_rejected() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_change_and_every_rejected_request_is_one_line_of_the_audit_log() {
-    let (daemon, api, _folder) = daemon();
+    let (daemon, api, _folder) = daemon("20");
     let long = "x".repeat(10_000);
     let send = async |signer: Signer, method: &str, path: &str, body: &str| {
         signer.send(api, method, path, body).await.expect("an answer").status

@@ -281,7 +281,7 @@ async fn sighup_reloads_and_sigint_stops() {
     assert_eq!(status.code(), Some(0));
 }
 
-/// The own totals are published every minute and once at the end: ten of them, including zeros.
+/// The own totals are published every minute and once at the end: eleven of them, including zeros.
 #[tokio::test]
 async fn own_totals_are_published_a_last_time_at_the_end() {
     let fake = FakeCloudWatch::start().await;
@@ -295,6 +295,7 @@ async fn own_totals_are_published_a_last_time_at_the_end() {
         app.firehose().with("x-amz-firehose-access-key", "no").deliver("b", &["x"]).await.status,
         401
     );
+    let late = app.metric("postmeter_late_events_total").await;
     assert!(app.stop().await.left.is_empty());
     let summary = traffic.truth.summary();
     let mut totals = BTreeMap::new();
@@ -310,6 +311,7 @@ async fn own_totals_are_published_a_last_time_at_the_end() {
         ("MatchedEvents", summary.matched),
         ("UnmatchedEvents", summary.unmatched),
         ("UnroutedEvents", summary.unrouted),
+        ("LateEvents", late),
         ("MalformedValues", 0),
         ("AcceptedCounts", summary.counts),
         ("DroppedCounts", summary.dropped_invalid_value),

@@ -36,7 +36,8 @@ async fn start(
     change: impl FnOnce(&mut Config),
 ) -> TestApp {
     let aws = AwsEnvironment::Endpoint { url: cloudwatch.url() };
-    let around = Environment { clock: Clock::System, aws, web: sns.web() };
+    let around =
+        Environment { clock: Clock::System, aws, web: sns.web(), ..Environment::default() };
     TestApp::start_in(around, |config| {
         topics(config);
         change(config);

@@ -276,7 +276,31 @@ fn import_rejects_other_input_and_prints_no_document() {
     }
     outcome(&import, b"\xff", 2);
     outcome(&["import", "--configuration-set", "two words"], printed_by_aws().as_bytes(), 2);
-    outcome(&["import"], printed_by_aws().as_bytes(), 2);
+    let (_, stderr) = outcome(&["import"], printed_by_aws().as_bytes(), 2);
+    assert!(stderr.starts_with("stdin:2:5: ") || stderr.starts_with("stdin:1:1: "), "{stderr}");
+    assert!(stderr.ends_with("name it with --configuration-set\n"), "{stderr}");
+    outcome(&["import", "no such file"], b"", 2);
+}
+
+#[test]
+fn import_joins_files_of_several_kinds_and_names_places_in_them() {
+    let printed = printed_by_aws();
+    let template = "Resources:\n  Set:\n    Type: AWS::SES::ConfigurationSet\n    Properties:\n      \
+                    Name: other\n      TrackingOptions: !GetAtt Mail.Options\n";
+    let (_folder, first) = file("printed.json", &printed);
+    let (_folder_too, second) = file("template.yaml", template);
+    let import = ["import", "--configuration-set", "prod", &first, &second];
+    let (document, stderr) = outcome(&import, b"", 0);
+    let sets = json_of(&document)["ConfigurationSets"].clone();
+    let names: Vec<&Value> =
+        sets.as_array().expect("a list").iter().map(|set| &set["ConfigurationSetName"]).collect();
+    assert_eq!(names, ["prod", "other"]);
+    let warned = format!("{second}:6:24: warning: an option of \"Set\" is left out: only Cloud");
+    assert!(stderr.contains(&warned), "{stderr}");
+    // A pipe of several outputs.
+    let twice = printed.repeat(2);
+    let import = ["import", "--configuration-set", "prod"];
+    assert_eq!(outcome(&import, twice.as_bytes(), 0), outcome(&import, printed.as_bytes(), 0));
 }
 
 // === explain ===
@@ -306,6 +330,111 @@ fn event_of_every_origin() -> String {
         "headers": [{"name": "subject", "value": "two words"}],
     }})
     .to_string()
+}
+
+/// Each field and each series of an event has its value and its verdict, or says why there is none.
+#[test]
+fn explain_gives_the_verdict_of_every_series() {
+    let event = |event_type: &str, campaign: &str, block: Value| {
+        let mut event = json!({"eventType": event_type, "mail": {
+            "timestamp": "2026-11-20T12:34:56Z",
+            "destination": ["person@gmail.com"],
+            "tags": {"ses:configuration-set": ["prod"], "campaign": [campaign]},
+        }});
+        event[event_type.to_lowercase()] = block;
+        event.to_string()
+    };
+    let explain = ["explain", "--definitions", "config/examples/bounces-by-campaign.json"];
+    let bounce = event("Bounce", "two words", json!({"bounceType": "Permanent"}));
+    let (stdout, _) = outcome(&explain, bounce.as_bytes(), 0);
+    assert_eq!(
+        stdout,
+        "Bounce event (bare)\n  configuration set prod\n  minute 2026-11-20T12:34:00Z (mail.timestamp)\n  \
+         destination bounces: counted in 2 of 4 series; the others dropped: invalid_value\n    \
+         bounce_class = hard (field of the event; from the event)\n    \
+         campaign = two words (message tag; not a valid dimension value: use 1 to 255 characters (A-Z a-z 0-9 _ . @ -))\n    \
+         mailbox_provider = gmail (field of the event, by the table of 2026-11-30; from the event)\n    \
+         series [campaign]: dropped: invalid_value of campaign\n    \
+         series [bounce_class, campaign]: dropped: invalid_value of campaign\n    \
+         series [bounce_class, mailbox_provider]: counted\n    series []: counted\n    \
+         datum SES Bounce 2026-11-20T12:34:00Z Count 1\n"
+    );
+    let delivery = event("Delivery", "spring", json!({}));
+    let json = [&explain[..], &["--format", "json"]].concat();
+    let explained: Value =
+        serde_json::from_str(&outcome(&json, delivery.as_bytes(), 0).0).expect("JSON");
+    let destination = &explained["event"]["destinations"][0];
+    assert_eq!(destination["verdict"], "counted");
+    assert_eq!(destination["dimensions"][0]["origin"], "events of this type do not have it");
+    let verdicts: Vec<_> = destination["series"]
+        .as_array()
+        .expect("series")
+        .iter()
+        .map(|one| &one["verdict"])
+        .collect();
+    let not_made = "not made: this event type lacks a field";
+    assert_eq!(verdicts, ["counted", not_made, not_made, "counted"]);
+
+    let without_total = json!({"ConfigurationSets": [{"ConfigurationSetName": "*", "EventDestinations": [{
+        "Name": "classes", "Enabled": true, "MatchingEventTypes": ["SEND"], "CloudWatchDestination":
+            {"EventDimensions": [{"Field": "bounce_class", "DefaultDimensionValue": "none"}]},
+    }]}]});
+    let (_folder, path) = file("d.json", without_total.to_string());
+    let send = event("Send", "spring", json!({}));
+    let (stdout, _) = outcome(&["explain", "--definitions", &path], send.as_bytes(), 0);
+    let verdict =
+        "destination classes: makes no series of this event type, which lacks a field of each";
+    assert!(stdout.contains(verdict) && !stdout.contains("datum"), "{stdout}");
+}
+
+#[test]
+fn explain_shows_the_value_of_each_measure_or_why_there_is_none() {
+    let explain = |question: &str, event: Value| {
+        let definitions = format!("config/examples/{question}.json");
+        let args = ["explain", "--definitions", &definitions];
+        outcome(&args, event.to_string().as_bytes(), 0).0
+    };
+    let mail = json!({"timestamp": "2026-11-20T12:34:56Z",
+        "tags": {"ses:configuration-set": "x", "campaign": "spring"}});
+    let delivery = json!({"eventType": "Delivery", "mail": mail, "delivery":
+        {"timestamp": "2026-11-20T12:34:56Z", "processingTimeMillis": 546, "recipients": ["a@example.com"]}});
+    let rates = explain("bounce-rate-by-campaign", delivery.clone());
+    for shown in [
+        "destination bounce-rate: counted\n",
+        "series HardBounceRate [campaign]: counted 0\n",
+        "datum SES Delivery 2026-11-20T12:34:00Z Count 1\n",
+        "datum SES ComplaintRate 2026-11-20T12:34:00Z None 0\n",
+    ] {
+        assert!(rates.contains(shown), "{shown}: {rates}");
+    }
+    let times = explain("delivery-time-by-provider", delivery);
+    let shown = "datum SES DeliveryTime 2026-11-20T12:34:00Z Milliseconds 565.736\n";
+    assert!(times.contains(shown), "{times}");
+    let bounce =
+        json!({"eventType": "Bounce", "mail": mail, "bounce": {"bounceType": "Transient"}});
+    let soft = explain("bounce-rate-by-campaign", bounce);
+    let shown = "series HardBounceRate [campaign]: no value: the bounce is not hard\n";
+    assert!(soft.contains(shown), "{soft}");
+    assert!(soft.contains("destination bounce-rate: counted\n"), "{soft}");
+}
+
+#[test]
+fn mailbox_providers_of_a_file_are_known_to_count_and_explain() {
+    let (_folder, path) = file("providers.toml", "[providers]\nours = [\"Example.com\"]\n");
+    let definitions = "config/examples/delays-by-provider.json";
+    let event = json!({"eventType": "Delivery", "mail": {"timestamp": "2026-11-20T12:34:56Z",
+        "tags": {"ses:configuration-set": "x"}, "destination": ["a@example.com"]}});
+    for (command, shown) in [
+        (&["count", "--format", "csv"][..], "mailbox_provider=ours"),
+        (&["explain"][..], "mailbox_provider = ours"),
+    ] {
+        let args = ["--definitions", definitions, "--mailbox-providers", &path];
+        let (stdout, _) = outcome(&[command, &args].concat(), event.to_string().as_bytes(), 0);
+        assert!(stdout.contains(shown), "{stdout}");
+        let args = ["--definitions", definitions, "--mailbox-providers", "config/postmeter.toml"];
+        let (_, stderr) = outcome(&[command, &args].concat(), b"", 2);
+        assert!(stderr.contains("config/postmeter.toml:") && stderr.contains("; "), "{stderr}");
+    }
 }
 
 #[test]
@@ -342,6 +471,8 @@ fn explain_gives_the_origin_of_every_value() {
                             "namespace": "SES",
                             "metric": "Send",
                             "timestamp": "2026-11-20T12:34:00Z",
+                            "unit": "Count",
+                            "value": 1,
                         },
                     },
                     {"name": "opens", "verdict": "does not match this event type"},
@@ -380,9 +511,16 @@ fn explain_names_values_that_are_not_events_and_unrouted_events() {
     let input = format!("{{}}{{\"eventType\":\"X\"}}{unknown}{nameless}?");
     let (stdout, _) = outcome(&EXPLAIN, input.as_bytes(), 0);
     let has = |line: &str| assert!(stdout.lines().any(|found| found == line), "{line}\n{stdout}");
-    has("foreign (bare): not counted");
-    has("unknown_type (bare): not counted");
-    has("malformed (bare): not counted");
+    has("foreign (bare): not counted: an empty object, not an SES event; at byte 0 of the text");
+    has(
+        "unknown_type (bare): not counted: eventType \"X\" is not one of the 10 types; at byte 2 of \
+         the text",
+    );
+    has(&format!(
+        "malformed (bare): not counted: not JSON: expected value at its first byte; at byte {} of the \
+         text",
+        input.len() - 1
+    ));
     has("  configuration set b\\u{1b}[31m is unknown: unrouted");
     has("  names no configuration set: unrouted");
 }
@@ -395,14 +533,14 @@ fn csv_has_a_head_and_a_line_for_each_series_and_minute() {
     assert_eq!(
         stdout.lines().collect::<Vec<_>>(),
         [
-            "namespace,metric,timestamp,count,dimensions",
-            "SES,Send,2026-11-20T08:00:00Z,1,X-Mailer-Pool=bulk-1",
-            "SES,Send,2026-11-20T08:00:00Z,1,campaign=spring",
+            "namespace,metric,timestamp,count,dimensions,value,unit",
+            "SES,Send,2026-11-20T08:00:00Z,1,X-Mailer-Pool=bulk-1,1,Count",
+            "SES,Send,2026-11-20T08:00:00Z,1,campaign=spring,1,Count",
         ]
     );
     let click = "tests/fixtures/events/click.json";
     let (stdout, _) = outcome(&[&COUNT[..], &["--format", "csv", click]].concat(), b"", 0);
-    assert!(stdout.contains(",placement=header;ses:configuration-set=prod\n"), "{stdout}");
+    assert!(stdout.contains(",placement=header;ses:configuration-set=prod,1,Count\n"), "{stdout}");
 }
 
 #[test]
@@ -464,7 +602,7 @@ fn malformed_input_fails_only_a_strict_count() {
     let input = format!("{}\n{{\"to\":\"reader@example.net\n{}", event("a"), event("a"));
     let (lines, stderr) = outcome(&COUNT, input.as_bytes(), 0);
     assert!(lines.contains("\"Counts\":[2]"), "{lines}");
-    assert!(stderr.contains("1 values could not be read"), "{stderr}");
+    assert!(stderr.contains("1 value could not be read"), "{stderr}");
     let strict = [&COUNT[..], &["--strict"]].concat();
     assert_eq!(outcome(&strict, input.as_bytes(), 1).0, lines);
     outcome(&strict, event("a").as_bytes(), 0);

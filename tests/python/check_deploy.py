@@ -63,7 +63,7 @@ TASK_ROLES = {
 # Actions that AWS offers no resource for.
 WITHOUT_RESOURCE = {"cloudwatch:PutMetricData", "ecr:GetAuthorizationToken"}
 OWN_TOTALS = {
-    "Events", "MatchedEvents", "UnmatchedEvents", "UnroutedEvents", "MalformedValues",
+    "Events", "MatchedEvents", "UnmatchedEvents", "UnroutedEvents", "LateEvents", "MalformedValues",
     "AcceptedCounts", "DroppedCounts", "DoubtfulCounts", "Requests", "RefusedRequests",
 }  # fmt: skip
 MUST_ALARM = {"DoubtfulCounts", "DroppedCounts", "MalformedValues"}

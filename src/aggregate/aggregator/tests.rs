@@ -12,7 +12,7 @@ use crate::ses::{EventType, Minute};
 
 fn layout(layouts: &Layouts, namespace: &str) -> LayoutId {
     let dimensions = vec!["campaign".to_owned()];
-    layouts.id(Layout { namespace: namespace.into(), metric: EventType::Send, dimensions })
+    layouts.id(Layout { namespace: namespace.into(), metric: EventType::Send.into(), dimensions })
 }
 
 fn delta(layout: LayoutId, entries: &[(&str, i64, u64)]) -> Delta {
@@ -56,14 +56,35 @@ fn requests_are_merged_whole_up_to_the_limit_of_entries_or_not_at_all() {
 }
 
 #[test]
+fn closed_aggregator_takes_the_counts_of_the_journal_alone() {
+    let (aggregator, id) = aggregator(None, 2);
+    let one = delta(id, &[("a", 1, 1)]);
+    aggregator.close();
+    let merge = |keeper| {
+        let room = aggregator.reserve(&one, keeper).expect("it fits");
+        aggregator.merge_into(room, &one, keeper, || None).is_some()
+    };
+    assert!(!merge(CountKeeper::Sender));
+    assert_eq!((aggregator.pending.entries(), aggregator.pending.counts()), (0, 0));
+    assert!(merge(CountKeeper::Journal));
+    assert_eq!((aggregator.pending.entries(), aggregator.pending.counts()), (1, 1));
+}
+
+#[test]
 fn room_is_given_back_when_unused_and_restored_counts_need_none() {
     let (aggregator, id) = aggregator(None, 2);
     let two = delta(id, &[("a", 1, 1), ("b", 1, 1)]);
-    let room = aggregator.reserve(&two).expect("it fits");
-    assert_eq!(aggregator.reserve(&delta(id, &[("c", 1, 1)])).map(drop), Err(Full));
+    let room = aggregator.reserve(&two, CountKeeper::Sender).expect("it fits");
+    assert_eq!(
+        aggregator.reserve(&delta(id, &[("c", 1, 1)]), CountKeeper::Sender).map(drop),
+        Err(Full)
+    );
     drop(room);
-    let room = aggregator.reserve(&two).expect("it was given back");
-    assert_eq!(aggregator.merge_into(room, &two, || None), Merge::default());
+    let room = aggregator.reserve(&two, CountKeeper::Sender).expect("it was given back");
+    assert_eq!(
+        aggregator.merge_into(room, &two, CountKeeper::Sender, || None),
+        Some(Merge::default())
+    );
     assert_eq!((aggregator.pending.entries(), aggregator.pending.counts()), (2, 2));
     let old = delta(id, &[("c", 1, 5), ("d", 1, 5)]);
     assert_eq!(aggregator.restore(&old), Merge::default());
@@ -71,9 +92,12 @@ fn room_is_given_back_when_unused_and_restored_counts_need_none() {
     assert_eq!(merge(&aggregator, &delta(id, &[("e", 1, 1)])), Err(Full));
     // Near the limit only new entries need room, and these are known. An epoch that ends in between
     // makes them new.
-    let room = aggregator.reserve(&two).expect("nothing is new");
+    let room = aggregator.reserve(&two, CountKeeper::Sender).expect("nothing is new");
     let _ = aggregator.seal();
-    assert_eq!(aggregator.merge_into(room, &two, || None), Merge::default());
+    assert_eq!(
+        aggregator.merge_into(room, &two, CountKeeper::Sender, || None),
+        Some(Merge::default())
+    );
     assert_eq!((aggregator.pending.entries(), aggregator.pending.counts()), (6, 14));
 }
 

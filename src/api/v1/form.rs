@@ -49,7 +49,7 @@ impl RequestForm {
         match self.require(name, name)? {
             "true" => Ok(true),
             "false" => Ok(false),
-            _ => Err(ApiError::bad_request(format!("{name} must be true or false."))),
+            _ => Err(ApiError::ill_typed(format!("{name} must be true or false."))),
         }
     }
 

@@ -37,22 +37,20 @@ pub(crate) fn parse(request: &ApiRequest) -> Result<V1Request, ApiError> {
     let operation = match action.as_str() {
         "CreateConfigurationSet" => {
             let name = form.require("ConfigurationSet.Name", "configurationSet.name")?;
-            let body = json!({ "ConfigurationSetName": name }).to_string();
-            Operation::CreateSet(read_set(&body)?)
+            // Unlike version 2, it does not enable the metrics.
+            let reputation = json!({ "ReputationMetricsEnabled": false });
+            let body = json!({ "ConfigurationSetName": name, "ReputationOptions": reputation });
+            Operation::CreateSet(read_set(&body.to_string())?)
         }
         "DescribeConfigurationSet" => {
             attributes = attributes_of(&form)?;
             Operation::GetSet { set: form.set()? }
         }
-        "ListConfigurationSets" => {
-            let size = form.text("MaxItems").map(str::parse::<usize>).transpose();
-            let size = size.map_err(|_| ApiError::bad_request("MaxItems must be a number."))?;
-            Operation::ListSets(SetsPage {
-                contains: None,
-                size: size.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX),
-                token: form.text("NextToken").map(str::to_owned),
-            })
-        }
+        "ListConfigurationSets" => Operation::ListSets(SetsPage {
+            contains: None,
+            size: max_items(&form)?,
+            token: form.text("NextToken").map(str::to_owned),
+        }),
         "DeleteConfigurationSet" => Operation::DeleteSet { set: form.set()? },
         "CreateConfigurationSetEventDestination" => {
             Operation::CreateDestination { set: form.set()?, destination: form.destination()? }
@@ -85,13 +83,24 @@ fn attributes_of(form: &RequestForm) -> Result<Vec<String>, ApiError> {
     Err(ApiError::not_among("configurationSetAttributeNames", &ATTRIBUTES))
 }
 
+fn max_items(form: &RequestForm) -> Result<usize, ApiError> {
+    let Some(text) = form.text("MaxItems") else { return Ok(PAGE_MAX) };
+    let size: i64 =
+        text.parse().map_err(|_| ApiError::ill_typed("MaxItems must be a whole number."))?;
+    let size = usize::try_from(size)
+        .map_err(|_| ApiError::bad_request("MaxItems must not be negative."))?;
+    Ok(size.clamp(1, PAGE_MAX))
+}
+
 /// Operations on single options of a set.
 fn put_options(action: &str, form: &RequestForm) -> Result<Operation, ApiError> {
     let (member, block, mode) = match action {
         "PutConfigurationSetDeliveryOptions" => {
-            let policy = form.text("DeliveryOptions.TlsPolicy").unwrap_or("Optional");
-            let block = json!({ "TlsPolicy": policy.to_ascii_uppercase() });
-            ("DeliveryOptions", block, PutMode::Merge)
+            // Without a policy it removes the block, as in version 2.
+            let policy = form.text("DeliveryOptions.TlsPolicy");
+            let mode = if policy.is_some() { PutMode::Merge } else { PutMode::Replace };
+            let block = json!({ "TlsPolicy": policy.map(str::to_ascii_uppercase) });
+            ("DeliveryOptions", block, mode)
         }
         "UpdateConfigurationSetReputationMetricsEnabled" => {
             let block = json!({ "ReputationMetricsEnabled": form.boolean("Enabled")? });
@@ -102,10 +111,10 @@ fn put_options(action: &str, form: &RequestForm) -> Result<Operation, ApiError> 
             ("SendingOptions", block, PutMode::Merge)
         }
         "CreateConfigurationSetTrackingOptions" => {
-            ("TrackingOptions", tracking(form), PutMode::Create)
+            ("TrackingOptions", tracking(form)?, PutMode::Create)
         }
         "UpdateConfigurationSetTrackingOptions" => {
-            ("TrackingOptions", tracking(form), PutMode::Update)
+            ("TrackingOptions", tracking(form)?, PutMode::Update)
         }
         "DeleteConfigurationSetTrackingOptions" => {
             ("TrackingOptions", Value::Null, PutMode::Update)
@@ -120,6 +129,7 @@ fn put_options(action: &str, form: &RequestForm) -> Result<Operation, ApiError> 
     Ok(Operation::PutOptions { set: form.set()?, member, options, mode })
 }
 
-fn tracking(form: &RequestForm) -> Value {
-    json!({ "CustomRedirectDomain": form.text("TrackingOptions.CustomRedirectDomain") })
+fn tracking(form: &RequestForm) -> Result<Value, ApiError> {
+    let domain = form.require("TrackingOptions.CustomRedirectDomain", "trackingOptions")?;
+    Ok(json!({ "CustomRedirectDomain": domain }))
 }

@@ -69,18 +69,20 @@ fn describe(set: &ConfigurationSet, attributes: &[String]) -> Vec<Element> {
         let domain = Element::text("CustomRedirectDomain", domain);
         elements.push(Element::new("TrackingOptions", vec![domain]));
     }
-    if wants("deliveryOptions") {
-        let requires = option("DeliveryOptions", "TlsPolicy").is_some_and(|is| is == "REQUIRE");
-        let policy = Element::text("TlsPolicy", if requires { "Require" } else { "Optional" });
+    if wants("deliveryOptions")
+        && let Some(policy) = option("DeliveryOptions", "TlsPolicy")
+    {
+        let policy = if policy == "REQUIRE" { "Require" } else { "Optional" };
+        let policy = Element::text("TlsPolicy", policy);
         elements.push(Element::new("DeliveryOptions", vec![policy]));
     }
     if wants("reputationOptions") {
-        let or = |value: Option<String>, default: &str| value.unwrap_or_else(|| default.to_owned());
+        let or_true = |value: Option<String>| value.unwrap_or_else(|| "true".to_owned());
         let sending = option("SendingOptions", "SendingEnabled");
         let metrics = option("ReputationOptions", "ReputationMetricsEnabled");
         let mut options = vec![
-            Element::text("SendingEnabled", or(sending, "true")),
-            Element::text("ReputationMetricsEnabled", or(metrics, "false")),
+            Element::text("SendingEnabled", or_true(sending)),
+            Element::text("ReputationMetricsEnabled", or_true(metrics)),
         ];
         let began = set.options.0.get("ReputationOptions").and_then(|all| all.get(FRESH_START));
         let began = began.and_then(Value::as_f64).map(DateTime::from_secs_f64);

@@ -24,7 +24,8 @@ pub(in crate::app) fn firehose_endpoint(
     let settings = FirehoseSettings {
         access_keys: AccessKeys::new(&config.firehose.access_keys),
         body_bytes: config.limits.body_bytes,
-        patience: if until_settled {
+        patience: config.firehose.patience,
+        settle_deadline: if until_settled {
             config.cloudwatch.settle_deadline
         } else {
             config.firehose.patience

@@ -5,11 +5,8 @@ use std::time::Duration;
 
 use crate::ack::{DoneWhen, Ledger};
 use crate::config::{Acknowledge, Config, SqsConfig};
-use crate::intake::{Intake, SourceIntake};
+use crate::intake::{Intake, SourceActivity, SourceIntake};
 use crate::limits::{FIREHOSE_ID_LIFE, S3_ID_LIFE, SNS_ID_MARGIN, SQS_ID_LIFE};
-
-/// Maximum number of done request IDs in memory, about 25 MB.
-const DONE_IDS_MAX: usize = 250_000;
 
 /// The intakes of all sources.
 #[derive(Debug)]
@@ -31,25 +28,29 @@ impl SourceIntakes {
             intake: Arc::clone(intake),
             ledger,
             until_settled: acknowledge == Acknowledge::Published,
+            is_journaled: acknowledge == Acknowledge::Journaled,
             id_life,
+            activity: Arc::default(),
         };
+        let ids_max = config.limits.request_ids;
         let firehose = config.firehose.acknowledge;
         let sns = (!config.sns.topics.is_empty()).then(|| {
             // Messages are remembered for as long as they would be accepted.
             let life = config.sns.max_age + SNS_ID_MARGIN;
             let acknowledge = config.sns.acknowledge;
-            source(acknowledge, ledger(acknowledge, life), Some(life))
+            source(acknowledge, ledger(acknowledge, life, ids_max), Some(life))
         });
         let queues = config.sqs.iter().map(|sqs| {
-            source(sqs.acknowledge, queue_ledger(sqs), Some(queue_id_life(sqs.visibility)))
+            let ledger = queue_ledger(sqs, ids_max);
+            source(sqs.acknowledge, ledger, Some(queue_id_life(sqs.visibility)))
         });
         let any_settled = config.sqs.iter().any(|sqs| sqs.acknowledge == Acknowledge::Published);
         let objects = if any_settled { Acknowledge::Published } else { Acknowledge::Merged };
         Self {
-            firehose: source(firehose, ledger(firehose, FIREHOSE_ID_LIFE), None),
+            firehose: source(firehose, ledger(firehose, FIREHOSE_ID_LIFE, ids_max), None),
             sns,
             queues: queues.collect(),
-            objects: ledger(objects, S3_ID_LIFE),
+            objects: ledger(objects, S3_ID_LIFE, ids_max),
         }
     }
 
@@ -62,6 +63,19 @@ impl SourceIntakes {
         queues.chain(objects).chain(sns).chain([&self.firehose.ledger])
     }
 
+    /// The sources by name, with what each has brought.
+    pub(in crate::app) fn activities(&self, config: &Config) -> Vec<(String, Arc<SourceActivity>)> {
+        let named =
+            |name: &str, source: &SourceIntake| (name.to_owned(), Arc::clone(&source.activity));
+        let queues = self.queues.iter().zip(&config.sqs);
+        let queues = queues.map(|(queue, sqs)| {
+            let name = sqs.queue_url.rsplit('/').next().unwrap_or_default();
+            named(&format!("SQS {name}"), queue)
+        });
+        let sns = self.sns.iter().map(|sns| named("SNS", sns));
+        [named("Firehose", &self.firehose)].into_iter().chain(sns).chain(queues).collect()
+    }
+
     /// The intake for objects that messages of a queue name.
     pub(in crate::app) fn objects_of(&self, queue: &SourceIntake) -> SourceIntake {
         let (ledger, id_life) = (self.objects.clone(), Some(S3_ID_LIFE));
@@ -69,14 +83,14 @@ impl SourceIntakes {
     }
 }
 
-fn ledger(acknowledge: Acknowledge, life: Duration) -> Ledger {
-    Ledger::new(done_when(acknowledge), life, DONE_IDS_MAX)
+fn ledger(acknowledge: Acknowledge, life: Duration, ids_max: usize) -> Ledger {
+    Ledger::new(done_when(acknowledge), life, ids_max)
 }
 
 /// Remembers messages for a while after their deletion, because SQS may redeliver a deleted
 /// message.
-fn queue_ledger(sqs: &SqsConfig) -> Ledger {
-    Ledger::holding(done_when(sqs.acknowledge), queue_id_life(sqs.visibility), DONE_IDS_MAX)
+fn queue_ledger(sqs: &SqsConfig, ids_max: usize) -> Ledger {
+    Ledger::holding(done_when(sqs.acknowledge), queue_id_life(sqs.visibility), ids_max)
 }
 
 /// How long a message is remembered after its deletion succeeded or failed.

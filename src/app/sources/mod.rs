@@ -6,7 +6,7 @@
 
 pub(super) mod firehose;
 pub(super) mod intakes;
-mod queues;
+pub(super) mod queues;
 mod sns;
 
 use axum::Router;

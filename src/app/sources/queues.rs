@@ -2,37 +2,38 @@
 
 use std::sync::Arc;
 
-use aws_config::SdkConfig;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::engine::Engine;
 use crate::app::error::StartError;
 use crate::app::time_left::TimeLeft;
-use crate::aws::AwsEnvironment;
+use crate::aws::{AwsEnvironment, S3Clients};
 use crate::config::{BucketOwner, Config, SqsConfig};
 use crate::sink::MetricSink;
-use crate::source::s3::{Objects, Permit};
-use crate::source::sqs::{ObjectSource, SqsDeps, SqsSettings, SqsSource, region_of};
+use crate::source::s3::{Buckets, OBJECTS_AT_ONCE, ObjectStore, Objects, Permit};
+use crate::source::sqs::{
+    ObjectSource, Queue, QueueClient, SqsDeps, SqsSettings, SqsSource, region_of,
+};
 use crate::telemetry::Gauges;
 
 /// Queues that are not polled yet.
 #[derive(Debug)]
-pub(super) struct Queues(Vec<UnstartedQueue>);
+pub(crate) struct Queues(Vec<UnstartedQueue>);
 
 /// A queue that is not polled yet.
 #[derive(Debug)]
 struct UnstartedQueue {
-    sdk: SdkConfig,
+    queue: Arc<dyn Queue>,
     settings: SqsSettings,
+    /// Where the objects are that its messages name.
+    objects: Arc<dyn ObjectStore>,
     permit: Permit,
-    /// The account that its buckets belong to.
-    owner: Option<String>,
 }
 
 /// Queues that are polled.
 #[derive(Clone, Debug)]
-pub(super) struct RunningQueues(Vec<SqsSource>);
+pub(crate) struct RunningQueues(Vec<SqsSource>);
 
 // === impl Queues ===
 
@@ -48,44 +49,70 @@ impl Queues {
                 let what = format!("no AWS region for the queue {}", sqs.queue_url);
                 StartError::Configuration(format!("{what}: set AWS_REGION"))
             })?;
-            let settings = SqsSettings {
-                queue_url: sqs.queue_url.clone(),
-                visibility: sqs.visibility,
-                held_messages: sqs.held_messages,
-                pollers: sqs.pollers,
-            };
-            queues.push(UnstartedQueue {
-                sdk,
-                settings,
-                permit: Permit::new(sqs.buckets.clone()),
-                owner: owner_of(sqs),
-            });
+            let queue = QueueClient::new(&sdk, &settings_of(sqs));
+            let objects = Buckets::new(S3Clients::new(&sdk), owner_of(sqs));
+            queues.push(UnstartedQueue::new(sqs, Arc::new(queue), Arc::new(objects)));
         }
         Ok(Self(queues))
     }
 
+    /// These queues, in their order in the configuration, with objects in this store.
+    #[cfg(test)]
+    pub(crate) fn of(
+        config: &Config,
+        queues: impl IntoIterator<Item = Arc<dyn Queue>>,
+        objects: &Arc<dyn ObjectStore>,
+    ) -> Self {
+        let queues = config.sqs.iter().zip(queues);
+        let unstarted = |(sqs, queue)| UnstartedQueue::new(sqs, queue, Arc::clone(objects));
+        Self(queues.map(unstarted).collect())
+    }
+
     /// Starts to poll them, until `drain`.
-    pub(super) fn start<S: MetricSink>(
+    pub(crate) fn start<S: MetricSink>(
         self,
         engine: &Engine<S>,
         drain: &CancellationToken,
     ) -> RunningQueues {
         let sources = self.0.into_iter().zip(&engine.sources.queues).map(|(queue, source)| {
-            let UnstartedQueue { sdk, settings, .. } = queue;
+            let UnstartedQueue { queue, settings, objects, permit } = queue;
+            let metrics = Arc::clone(&engine.metrics);
             let deps = SqsDeps {
                 source: source.clone(),
-                metrics: Arc::clone(&engine.metrics),
                 supervisor: engine.supervisor.clone(),
                 objects: Some(ObjectSource {
-                    objects: Objects::new(&sdk, queue.owner, Arc::clone(&engine.metrics)),
-                    permit: queue.permit,
+                    objects: Objects::new(objects, OBJECTS_AT_ONCE, Arc::clone(&metrics)),
+                    permit,
                     source: engine.sources.objects_of(source),
                 }),
+                metrics,
                 drain: drain.clone(),
             };
-            SqsSource::start(&sdk, settings, deps)
+            SqsSource::start(queue, settings, deps)
         });
         RunningQueues(sources.collect())
+    }
+}
+
+// === impl UnstartedQueue ===
+
+impl UnstartedQueue {
+    fn new(sqs: &SqsConfig, queue: Arc<dyn Queue>, objects: Arc<dyn ObjectStore>) -> Self {
+        Self {
+            queue,
+            settings: settings_of(sqs),
+            objects,
+            permit: Permit::new(sqs.buckets.clone()),
+        }
+    }
+}
+
+fn settings_of(sqs: &SqsConfig) -> SqsSettings {
+    SqsSettings {
+        queue_url: sqs.queue_url.clone(),
+        visibility: sqs.visibility,
+        held_messages: sqs.held_messages,
+        pollers: sqs.pollers,
     }
 }
 
@@ -116,7 +143,7 @@ impl RunningQueues {
     }
 
     /// Waits for the last deletions. Called when nothing is merged or settled any more.
-    pub(super) async fn finish(&self, time: TimeLeft) {
+    pub(crate) async fn finish(&self, time: TimeLeft) {
         let (settle_by, end) = time.two_steps();
         let mut finishing = JoinSet::new();
         for source in self.0.clone() {

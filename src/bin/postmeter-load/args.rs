@@ -303,6 +303,20 @@ pub enum Envelope {
     FirehoseRequest,
     /// A file of Firehose's failed deliveries in S3
     FirehoseFailed,
+    /// A JSON list of ten events
+    List,
+    /// The event as a JSON string
+    JsonText,
+    /// Output of `aws sqs receive-message`, ten messages
+    ReceivedMessages,
+    /// A Lambda batch from Kinesis, ten events
+    Kinesis,
+    /// The records that Firehose gives to a Lambda function, ten events
+    FirehoseTransformation,
+    /// CloudWatch Logs as Firehose and Kinesis receive it, ten events
+    LogEvents,
+    /// CloudWatch Logs as Lambda receives it, ten events
+    LogData,
 }
 
 /// Where the counts to compare are held.
@@ -336,6 +350,13 @@ impl From<Envelope> for SynthWrapping {
             Envelope::LambdaSqsSns => Self::LambdaSqsSns,
             Envelope::FirehoseRequest => Self::FirehoseRequest,
             Envelope::FirehoseFailed => Self::FirehoseFailed,
+            Envelope::List => Self::List,
+            Envelope::JsonText => Self::JsonText,
+            Envelope::ReceivedMessages => Self::ReceivedMessages,
+            Envelope::Kinesis => Self::Kinesis,
+            Envelope::FirehoseTransformation => Self::FirehoseTransformation,
+            Envelope::LogEvents => Self::LogEvents,
+            Envelope::LogData => Self::LogData,
         }
     }
 }

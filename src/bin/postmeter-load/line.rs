@@ -7,7 +7,7 @@ use postmeter::ses::time::parse_ms;
 use postmeter::synth::DatumKey;
 use serde::{Deserialize, Serialize};
 
-/// One metric, time and sum, in the format of `aws cloudwatch put-metric-data`.
+/// One metric and time with its sum or its values, in the format of `aws cloudwatch put-metric-data`.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Line<'a> {
@@ -16,8 +16,8 @@ pub(crate) struct Line<'a> {
     pub dimensions: Vec<Dimension<'a>>,
     pub timestamp: Cow<'a, str>,
     pub unit: Cow<'a, str>,
-    pub values: [serde_json::Number; 1],
-    pub counts: [u64; 1],
+    pub values: Vec<serde_json::Number>,
+    pub counts: Vec<u64>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -32,7 +32,9 @@ pub(crate) struct Dimension<'a> {
 impl Line<'_> {
     /// The series, minute and count; `None` for a sum that is not a count.
     pub(crate) fn into_count(self) -> Option<(DatumKey, u64)> {
-        if self.values[0].as_u64() != Some(1) {
+        let ([value], [count]) = (&self.values[..], &self.counts[..]) else { return None };
+        let count = *count;
+        if self.unit != "Count" || value.as_u64() != Some(1) {
             return None;
         }
         let mut dimensions: Vec<_> = self
@@ -47,6 +49,6 @@ impl Line<'_> {
             dimensions,
             minute: Minute::of_ms(parse_ms(self.timestamp.as_bytes())?).0,
         };
-        Some((series, self.counts[0]))
+        Some((series, count))
     }
 }

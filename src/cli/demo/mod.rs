@@ -38,8 +38,12 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
 
 async fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
     let key = format!("{:032x}", fastrand::u128(..));
-    let app = App::bind(config(&key), Environment::default()).await?;
+    let app = App::bind(config(&key, args.console), Environment::of_process()).await?;
     let (http, admin) = (app.http_address()?, app.admin_address()?);
+    if let Some(console) = app.console_entry()? {
+        warn_user(&format!("console: {}", console.url()));
+    }
+    let (catalog, before) = (app.catalog(), app.catalog().in_force());
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let daemon = tokio::spawn(app.run(async {
         // A dropped sender also means stop.
@@ -73,6 +77,10 @@ async fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
     }
     let difference = sender.truth().difference(&scrape);
     let mut out = std::io::stdout().lock();
+    if *catalog.in_force() != *before {
+        writeln!(out, "The definitions were changed in the console, so nothing is compared.")?;
+        return Ok(Exit::Done);
+    }
     match difference {
         None => {
             writeln!(
@@ -88,7 +96,7 @@ async fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
     }
 }
 
-fn config(key: &str) -> Config {
+fn config(key: &str, console: SocketAddr) -> Config {
     let mut config = Config::default();
     config.listen.http = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     config.listen.admin = config.listen.http;
@@ -96,5 +104,8 @@ fn config(key: &str) -> Config {
     config.cloudwatch.publish = Publish::Memory;
     config.cloudwatch.flush_interval = Duration::from_secs(1);
     config.telemetry.own_namespace = None;
+    config.console.listen = Some(console);
+    // The definitions are in memory.
+    config.console.write = true;
     config
 }

@@ -89,11 +89,13 @@ impl Scrape {
             control: self.value("control"),
             notice: self.value("notice"),
             no_timestamp: self.count("postmeter_no_timestamp_events_total"),
-            destination_matches: self.count("postmeter_destination_matches_total"),
+            destination_matches: self.count("postmeter_series_matches_total"),
             counts: self.series.iter().map(count_of).sum(),
             series: self.series.chunk_by(same_series).count() as u64,
             datums: self.series.len() as u64,
             dropped: self.dropped(),
+            values: None,
+            limited: None,
         }
     }
 }

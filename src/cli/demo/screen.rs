@@ -10,6 +10,7 @@ use hdrhistogram::Histogram;
 use serde_json::Value;
 
 use super::scrape::{Scrape, count_of};
+use crate::printable::counted;
 
 /// The state of the display.
 pub(super) struct Screen {
@@ -63,17 +64,18 @@ impl Screen {
         let (p50, p99) = (ms(0.5), ms(0.99));
         let summary = scrape.summary();
         let line = format!(
-            "{:>3} s  {events} events ({rate}/s)  {} counts in {} series  answers p50 {p50:.1} ms, p99 {p99:.1} ms  {}",
+            "{:>3} s  {} ({rate}/s)  {} in {}  answers p50 {p50:.1} ms, p99 {p99:.1} ms  {}",
             elapsed.as_secs_f64().round(),
-            summary.counts,
-            summary.series,
+            counted(events, "event"),
+            counted(summary.counts, "count"),
+            counted(summary.series, "series"),
             losses(scrape),
         );
         let mut out = std::io::stdout().lock();
         if !self.terminal {
             return Ok(writeln!(out, "{line}")?);
         }
-        let text = format!("{}\n\n{line}", self.table(scrape, true));
+        let text = format!("{}\n\n{line}", self.table(scrape, true, None));
         // A line that the terminal wraps would break the cursor movement.
         let width = usize::from(Term::stdout().size().1);
         let lines: Vec<_> = text.lines().map(|line| truncate_str(line, width, "…")).collect();
@@ -92,28 +94,36 @@ impl Screen {
         if self.terminal && self.lines > 0 {
             write!(out, "\x1b[{}A\x1b[J", self.lines)?;
         }
-        let table = self.table(scrape, false);
+        let width = self.terminal.then(|| usize::from(Term::stdout().size().1));
+        let table = self.table(scrape, false, width);
         writeln!(out, "\n{table}\n")?;
         let summary = scrape.summary();
         let repeated = scrape.count("postmeter_requests_total{outcome=\"repeated\"}");
         writeln!(
             out,
-            "{} events: {} matched a destination, {} matched none, {} belong to an unknown set.",
-            summary.events, summary.matched, summary.unmatched, summary.unrouted
+            "{}: {} matched a destination, {} matched none, {} belong{} to an unknown set.",
+            counted(summary.events, "event"),
+            summary.matched,
+            summary.unmatched,
+            summary.unrouted,
+            if summary.unrouted == 1 { "s" } else { "" }
         )?;
         writeln!(
             out,
-            "{} matches: {} counts in {} series, {}.",
-            summary.destination_matches,
-            summary.counts,
-            summary.series,
+            "{}: {} in {}, {}.",
+            counted(summary.destination_matches, "match"),
+            counted(summary.counts, "count"),
+            counted(summary.series, "series"),
             losses(scrape)
         )?;
-        writeln!(out, "{repeated} requests arrived twice and were counted once.")?;
+        let were = if repeated == 1 { "was" } else { "were" };
+        let repeated = counted(repeated, "request");
+        writeln!(out, "{repeated} arrived twice and {were} counted once.")?;
         Ok(())
     }
 
-    fn table(&mut self, scrape: &Scrape, rates: bool) -> Table {
+    /// `width`: the metrics of a destination take as many lines as they need to fit in.
+    fn table(&mut self, scrape: &Scrape, rates: bool, width: Option<usize>) -> Table {
         let mut rows: BTreeMap<&str, (ScreenRow, usize)> = BTreeMap::new();
         let mut last = String::new();
         for line in &scrape.series {
@@ -134,9 +144,8 @@ impl Screen {
         table.load_style(presets::NOTHING);
         let mut header = vec!["destination", "series", "counts"];
         header.extend(rates.then_some("per second"));
-        header.push("metrics");
-        table.set_header(header);
         let mut counts = BTreeMap::new();
+        let mut listed = Vec::new();
         for (destination, (row, series)) in rows {
             let mut cells =
                 vec![destination.to_owned(), series.to_string(), row.counts.to_string()];
@@ -145,9 +154,20 @@ impl Screen {
                 cells.push((row.counts - before).to_string());
             }
             let metrics = row.metrics.iter().map(|(metric, count)| format!("{metric} {count}"));
-            cells.push(metrics.collect::<Vec<_>>().join("  "));
-            table.add_row(cells);
+            listed.push((cells, metrics.collect::<Vec<_>>()));
             counts.insert(destination.to_owned(), row.counts);
+        }
+        // A cell has a space on each side.
+        let widths = (0..header.len()).map(|column| {
+            let cells = listed.iter().map(|(cells, _)| cells[column].len());
+            cells.chain([header[column].len()]).max().unwrap_or(0) + 2
+        });
+        let left = width.map(|width| width.saturating_sub(widths.sum::<usize>() + 2));
+        header.push("metrics");
+        table.set_header(header);
+        for (mut cells, metrics) in listed {
+            cells.push(joined(&metrics, left));
+            table.add_row(cells);
         }
         self.before = counts;
         for column in 1..=usize::from(rates) + 2 {
@@ -157,6 +177,25 @@ impl Screen {
         }
         table
     }
+}
+
+/// The metrics side by side, on as many lines as the width needs.
+fn joined(metrics: &[String], width: Option<usize>) -> String {
+    const BETWEEN: &str = "  ";
+    let mut text = String::new();
+    let mut line = 0;
+    for metric in metrics {
+        if line > 0 && width.is_some_and(|width| line + BETWEEN.len() + metric.len() > width) {
+            text.push('\n');
+            line = 0;
+        } else if line > 0 {
+            text.push_str(BETWEEN);
+            line += BETWEEN.len();
+        }
+        text.push_str(metric);
+        line += metric.len();
+    }
+    text
 }
 
 fn names(dimensions: &[Value], key: &str) -> String {
@@ -182,4 +221,25 @@ fn losses(scrape: &Scrape) -> String {
         parts.push(format!("{count} {what}"));
     }
     parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn metrics_fit_the_width_and_stay_whole(
+            metrics in prop::collection::vec("[A-Z][a-z]{1,9} [0-9]{1,6}", 0..12), width in 18_usize..90,
+        ) {
+            let text = joined(&metrics, Some(width));
+            prop_assert!(text.lines().all(|line| line.len() <= width), "{text}");
+            let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            prop_assert_eq!(words(&text), words(&metrics.join(" ")));
+            prop_assert!(text.lines().all(|line| line.split("  ").all(|one| metrics.contains(&one.to_owned()))));
+            prop_assert_eq!(joined(&metrics, None), metrics.join("  "));
+        }
+    }
 }

@@ -16,6 +16,7 @@ use super::serve::refuse_start;
 use super::{Exit, settings};
 use crate::app::{Environment, Replay, ReplayError, ReplayOutcome, ReplaySettings};
 use crate::config::Config;
+use crate::printable::counted;
 use crate::replay::{ListingError, TimeRange};
 use crate::telemetry::init_logs;
 
@@ -104,26 +105,33 @@ async fn replay(
             print(lines, args.format)?;
             if *too_old > 0 {
                 warn_user(&format!(
-                    "{too_old} counts are older than two weeks; CloudWatch would reject them"
+                    "{} {} older than two weeks; CloudWatch would not accept that",
+                    counted(*too_old, "count"),
+                    if *too_old == 1 { "is" } else { "are" }
                 ));
             }
         }
         ReplayOutcome::Published(_) => {}
     }
     print_lines(&report.to_string());
+    for sentence in replayed.totals.not_counted.sentences(&replayed.totals.tally) {
+        warn_user(&sentence);
+    }
     if report.is_whole() {
-        return Ok(Exit::Done);
+        let is_failed = args.strict && report.malformed() > 0;
+        return Ok(if is_failed { Exit::Failed } else { Exit::Done });
     }
     let objects = report.objects_over_series_limit();
     if objects > 0 {
         warn_user(&format!(
-            "{objects} objects were not counted because of limits.series; raise it, or resume in \
-             the next UTC hour"
+            "limits.series left out {}; raise it, or resume in the next UTC hour",
+            counted(objects, "object")
         ));
     }
     let counts = report.over_series_limit();
     if counts > 0 {
-        warn_user(&format!("{counts} counts were dropped: there is no room for more series"));
+        let counts = counted(counts, "count");
+        warn_user(&format!("no room for more series: {counts} dropped"));
     }
     if !args.dry_run {
         warn_user("not finished; run the same command again to resume");

@@ -7,9 +7,12 @@ use std::path::Path;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
+use crate::aggregate::Line;
 use crate::app::{ReplayOutcome, Replayed};
 use crate::cli::Summary;
 use crate::cli::summary::write_line;
+use crate::pipeline::ValueTally;
+use crate::replay::ReplayTotals;
 use crate::telemetry::DropReason;
 
 /// The totals of [`Summary`], and figures that only a replay has. `destination_matches` plus the
@@ -65,6 +68,18 @@ struct DoubtfulReport {
 
 const VERSION: u32 = 1;
 
+/// The totals of a tally in values, which is what is published: one for each event and series.
+fn in_values(totals: &ReplayTotals, lines: &[Line]) -> Summary {
+    let values = totals.tally.values;
+    let ValueTally { counts, invalid_value, .. } = values;
+    Summary {
+        destination_matches: values.made(),
+        counts,
+        dropped: BTreeMap::from([("invalid_value", invalid_value)]),
+        ..Summary::new(&totals.tally, lines)
+    }
+}
+
 // === impl RunReport ===
 
 impl RunReport {
@@ -93,7 +108,7 @@ impl RunReport {
             doubtful: DoubtfulReport::default(),
         };
         let summary = match outcome {
-            ReplayOutcome::Counted { lines, .. } => Summary::new(&totals.tally, lines),
+            ReplayOutcome::Counted { lines, .. } => in_values(totals, lines),
             ReplayOutcome::Published(published) => {
                 replay.dry_run = false;
                 replay.resumed = published.resumed;
@@ -109,7 +124,7 @@ impl RunReport {
                     series: totals.series(),
                     datums: published.accepted_datums,
                     dropped: BTreeMap::from_iter(published.dropped.clone()),
-                    ..Summary::new(&totals.tally, &[])
+                    ..in_values(totals, &[])
                 }
             }
         };
@@ -129,6 +144,11 @@ impl RunReport {
         let ReplayReport { interrupted, pending, objects, .. } = &self.replay;
         let unread = objects.missing + objects.failed + objects.left;
         !interrupted && *pending == 0 && unread == 0 && self.over_series_limit() == 0
+    }
+
+    /// Values that could not be read.
+    pub(super) fn malformed(&self) -> u64 {
+        self.summary.malformed
     }
 
     /// Objects that exceed `limits.series`.

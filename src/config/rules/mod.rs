@@ -3,6 +3,7 @@
 //! A rule is skipped if one of its keys could not be read, because the configuration then contains
 //! the default and not what the operator meant.
 
+mod console;
 mod dead_letters;
 mod journal;
 mod listeners;
@@ -28,6 +29,7 @@ pub(super) fn check(config: &Config, given: &Given, findings: &mut Vec<Finding>)
         sources::RULES,
         dead_letters::RULES,
         ses_api::RULES,
+        console::RULES,
     ];
     findings.extend(topics.into_iter().flatten().filter_map(|rule| rule(config, given)));
 }

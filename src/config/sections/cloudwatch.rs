@@ -80,6 +80,9 @@ section! {
 
         /// Timeout for one call on an open connection, from the first byte of the request to the
         /// end of the response. After a timeout the outcome is unknown, see `cloudwatch.ambiguous`.
+        ///
+        /// Each timeout doubles it for the calls of the namespace, up to a minute, until responses
+        /// arrive within half of it.
         attempt_timeout: Duration = Duration::from_secs(5),
             duration(SHORTEST, Duration::from_mins(1));
     }

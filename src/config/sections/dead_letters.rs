@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::{GIB, MIB};
-use crate::config::kinds::{choice, list, number, optional, path, text};
+use crate::config::kinds::{choice, number, optional, path, text};
+use crate::config::list_kind::list;
 use crate::config::section::section;
 use crate::config::text::{Fault, quoted};
 use crate::config::words::words;

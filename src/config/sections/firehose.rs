@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::SHORTEST;
 use crate::config::access_key::{ACCESS_KEY_BYTES_MAX, ACCESS_KEY_BYTES_WEAK, AccessKey};
 use crate::config::acknowledge::Acknowledge;
-use crate::config::kinds::{choice, duration, list, text};
+use crate::config::kinds::{choice, duration, text};
+use crate::config::list_kind::list;
 use crate::config::section::section;
 use crate::config::text::{Fault, url_path};
 
@@ -29,7 +30,7 @@ section! {
         /// file.
         access_keys: Vec<AccessKey> = Vec::new(),
             list(
-                text("access keys", "a-random-key-of-16-bytes", access_key, AccessKey::print)
+                text("access keys", "a-random-key-of-16-bytes", access_key, AccessKey::print).secret()
                     .warns(weakness),
             );
 

@@ -49,6 +49,16 @@ section! {
         /// The limit protects memory during a CloudWatch outage. Nothing is dropped.
         entries: usize = 1_000_000, number(1, 1_000_000_000);
 
+        /// IDs of done requests that each source remembers, to recognize retries. Above the limit
+        /// the oldest are evicted early: a later retry of theirs is counted again.
+        ///
+        /// An ID takes 17 bytes: 4000000 are 68 MB. Firehose retries for 2 hours, so 400 requests per
+        /// second (200,000 events per second) need 3.3 million; 1,800 SQS messages per second need
+        /// 1.9 million, and twice as many if they are SNS envelopes. Evicted IDs are counted in
+        /// `postmeter_ledger_evicted_total`. A journal keeps as many for each of its sources, in 16
+        /// bytes each.
+        request_ids: usize = 4_000_000, number(1, 1_000_000_000);
+
         /// Bytes of events waiting to be forwarded, per destination. Above the limit, requests get
         /// 503 and are retried.
         ///

@@ -31,7 +31,7 @@ section! {
         /// 16 to 4096 letters, digits and `- . _ ~ + / =`. Prefer `POSTMETER__LISTEN__ADMIN_TOKEN`
         /// to this file. `/livez` and `/readyz` never require it.
         admin_token: Option<AccessKey> = None,
-            optional(text("token", "a-random-token-of-16-bytes", admin_token, AccessKey::print));
+            optional(text("token", "a-random-token-of-16-bytes", admin_token, AccessKey::print).secret());
 
         /// How long an idle connection stays open. It must be longer than the idle timeout of a
         /// load balancer in front (60s by default).

@@ -1,6 +1,7 @@
 //! The sections of the configuration, one file each, and the keys at the top level.
 
 mod cloudwatch;
+mod console;
 mod dead_letters;
 mod dedupe;
 mod firehose;
@@ -16,6 +17,8 @@ mod top;
 
 pub(crate) use cloudwatch::CloudWatchConfig;
 pub use cloudwatch::{Ambiguous, Publish, TimestampSource};
+pub(crate) use console::ConsoleConfig;
+pub use console::{ConsoleRole, ConsoleUser};
 pub(crate) use dead_letters::DeadLettersConfig;
 pub use dead_letters::Unread;
 pub(crate) use dedupe::DedupeConfig;

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use crate::config::access_key::AccessKey;
-use crate::config::kinds::{address, choice, list, number, optional, text};
+use crate::config::kinds::{address, choice, number, optional, text};
+use crate::config::list_kind::list;
 use crate::config::section::section;
 use crate::config::text::Fault;
 use crate::config::words::words;
@@ -32,14 +33,15 @@ section! {
         /// Generate them yourself; they are unrelated to keys of an AWS account. Prefer
         /// `POSTMETER__SES_API__ACCESS_KEYS` to this file.
         access_keys: Vec<ApiKey> = Vec::new(),
-            list(text("`id:secret`", API_KEY_EXAMPLE, api_key, ApiKey::print));
+            list(text("`id:secret`", API_KEY_EXAMPLE, api_key, ApiKey::print).secret());
 
         /// Access keys that may only read definitions.
         read_only_access_keys: Vec<ApiKey> = Vec::new(),
-            list(text("`id:secret`", API_KEY_EXAMPLE, api_key, ApiKey::print));
+            list(text("`id:secret`", API_KEY_EXAMPLE, api_key, ApiKey::print).secret());
 
-        /// Reads per second, and separately changes per second, allowed for each access key. More
-        /// are rejected with `TooManyRequestsException` (429), which clients retry.
+        /// Reads per second, and separately changes per second, allowed for each access key. Those of
+        /// ten seconds may come at once. More changes wait up to 5 s for their turn; what is still too
+        /// much is rejected with `TooManyRequestsException` (429), which clients retry.
         ///
         /// SES itself allows one per second.
         requests_per_second: u32 = 20, number(1, 10_000);

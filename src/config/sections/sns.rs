@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::SHORTEST;
 use crate::config::access_key::{ACCESS_KEY_BYTES_MAX, AccessKey};
 use crate::config::acknowledge::Acknowledge;
-use crate::config::kinds::{choice, duration, list, optional, path, switch, text};
+use crate::config::kinds::{choice, duration, optional, path, switch, text};
+use crate::config::list_kind::list;
 use crate::config::section::section;
 use crate::config::text::{Fault, is_account, quoted, url_path};
 use crate::config::words::words;
@@ -77,7 +78,7 @@ section! {
         /// One of them must be in the subscription URL: `https://user:password@host/path`. Prefer
         /// `POSTMETER__SNS__CREDENTIALS=user:password,other:password` to this file.
         credentials: Vec<AccessKey> = Vec::new(),
-            list(text("`user:password`", "user:password", credential, AccessKey::print));
+            list(text("`user:password`", "user:password", credential, AccessKey::print).secret());
 
         /// Largest age of a message. An older one is rejected. SNS retries for at most one hour.
         ///

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::config::acknowledge::Acknowledge;
-use crate::config::kinds::{choice, duration, list, number, text};
+use crate::config::kinds::{choice, duration, number, text};
+use crate::config::list_kind::list;
 use crate::config::section::section;
 use crate::config::text::{ARN_BYTES_MAX, Fault, is_account, quoted};
 

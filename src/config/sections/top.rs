@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{
-    CloudWatchConfig, DeadLettersConfig, DedupeConfig, FirehoseConfig, JournalConfig, LimitsConfig,
-    ListenConfig, SHORTEST, SesApiConfig, ShutdownConfig, SnsConfig, SqsConfig, TelemetryConfig,
+    CloudWatchConfig, ConsoleConfig, DeadLettersConfig, DedupeConfig, FirehoseConfig,
+    JournalConfig, LimitsConfig, ListenConfig, SHORTEST, SesApiConfig, ShutdownConfig, SnsConfig,
+    SqsConfig, TelemetryConfig,
 };
 use crate::config::acknowledge::Acknowledge;
-use crate::config::kinds::{duration, optional, text};
+use crate::config::kinds::{duration, optional, path, text};
 use crate::config::section::section;
 use crate::config::text::{Fault, quoted};
+use crate::ses::FORWARD_SOURCE;
 
 /// SES: 64 for a configuration set's name.
 const SET_NAME_BYTES_MAX: usize = 64;
@@ -44,13 +46,20 @@ section! {
         default_configuration_set: Option<String> = None,
             optional(text("set name", "production", configuration_set, String::clone));
 
+        /// File with mailbox providers beside the built-in ones, for the dimension field
+        /// `mailbox_provider`. It is read at the start. Empty: the built-in ones alone.
+        ///
+        /// `config/mailbox-providers.toml` says what is in it.
+        mailbox_providers: Option<PathBuf> = None,
+            optional(path("path", "config/mailbox-providers.toml"));
+
         /// How long to retry forwarding an event (Firehose, SNS, EventBridge), holding its
         /// request's response. After that, the event becomes a dead letter, if those are kept.
         forward_patience: Duration = Duration::from_secs(15),
             duration(SHORTEST, Duration::from_mins(2));
 
         /// `source` of forwarded events on EventBridge. `aws.ses` is reserved for AWS.
-        forward_source: String = "postmeter.ses".to_owned(),
+        forward_source: String = FORWARD_SOURCE.to_owned(),
             text("source", "mail.events", event_source, String::clone);
     } with {
         listen: ListenConfig,
@@ -65,6 +74,7 @@ section! {
         shutdown: ShutdownConfig,
         telemetry: TelemetryConfig,
         ses_api: SesApiConfig,
+        console: ConsoleConfig,
     }
 }
 
@@ -82,6 +92,12 @@ pub enum DefinitionsSource {
 // === impl Config ===
 
 impl Config {
+    /// The number of request IDs that a journal keeps at most: as many as all sources can have.
+    pub(crate) fn journaled_ids_max(&self) -> usize {
+        // Each queue, the objects of all queues, Firehose and SNS.
+        self.limits.request_ids.saturating_mul(self.sqs.len() + 3)
+    }
+
     /// Whether any source acknowledges in this way.
     pub fn has(&self, acknowledge: Acknowledge) -> bool {
         let queues = self.sqs.iter().map(|sqs| sqs.acknowledge);

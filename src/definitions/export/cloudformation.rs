@@ -1,6 +1,6 @@
 //! A template of `CloudFormation`.
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ses-configurationseteventdestination.html>,
-//! 2026-11-22, also for the supported options of a configuration set.
+//! 2026-11-29, also for the supported options of a configuration set.
 
 use serde_json::{Map, Value, json};
 
@@ -9,13 +9,14 @@ use crate::definitions::target::TargetKind;
 use crate::ses::EventType;
 
 /// Blocks of options that a template supports, with their members.
-const OPTIONS: [(&str, &[&str]); 6] = [
+const OPTIONS: [(&str, &[&str]); 7] = [
     ("TrackingOptions", &["CustomRedirectDomain", "HttpsPolicy"]),
     ("DeliveryOptions", &["TlsPolicy", "SendingPoolName", "MaxDeliverySeconds"]),
     ("ReputationOptions", &["ReputationMetricsEnabled"]),
     ("SendingOptions", &["SendingEnabled"]),
-    ("SuppressionOptions", &["SuppressedReasons"]),
+    ("SuppressionOptions", &["SuppressedReasons", "ValidationOptions"]),
     ("VdmOptions", &["DashboardOptions", "GuardianOptions"]),
+    ("ArchivingOptions", &["ArchiveArn"]),
 ];
 
 pub(super) fn template(
@@ -77,7 +78,9 @@ fn set_properties(set: &ConfigurationSet, left_out: &mut Vec<String>) -> Map<Str
                 left_out.push(format!("{}: CloudFormation has no {block}.{member}", set.name));
             }
         }
-        properties.insert((*block).to_owned(), Value::Object(kept));
+        if !kept.is_empty() {
+            properties.insert((*block).to_owned(), Value::Object(kept));
+        }
     }
     properties
 }

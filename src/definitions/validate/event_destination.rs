@@ -3,11 +3,12 @@
 use super::name::{self, UniqueNames};
 use super::object::{JsonNode, JsonObject};
 use super::report::{Checked, FindingReport, Spot, quote};
-use super::{cloudwatch, forwarding};
+use super::{cloudwatch, forwarding, warnings};
 use crate::definitions::model::{Destination, EventDestination};
 use crate::ses::{EventType, EventTypeSet};
 
-type ReadKind = fn(&JsonNode, &mut FindingReport) -> Checked<Destination>;
+/// Reads a destination of one kind, for events of these types.
+type ReadKind = fn(&JsonNode, EventTypeSet, &mut FindingReport) -> Checked<Destination>;
 
 const CLOUD_WATCH: &str = "CloudWatchDestination";
 const KINESIS_FIREHOSE: &str = "KinesisFirehoseDestination";
@@ -21,10 +22,10 @@ const TOO_MANY: &str = "Please provide only one destination with each request. E
 
 const KINDS: [(&str, ReadKind); 5] = [
     (CLOUD_WATCH, cloudwatch::cloud_watch),
-    (KINESIS_FIREHOSE, forwarding::kinesis_firehose),
-    (SNS, forwarding::sns),
-    (EVENT_BRIDGE, forwarding::event_bridge),
-    (PINPOINT, forwarding::pinpoint),
+    (KINESIS_FIREHOSE, |node, _, report| forwarding::kinesis_firehose(node, report)),
+    (SNS, |node, _, report| forwarding::sns(node, report)),
+    (EVENT_BRIDGE, |node, _, report| forwarding::event_bridge(node, report)),
+    (PINPOINT, |node, _, report| forwarding::pinpoint(node, report)),
 ];
 
 /// Event types that Pinpoint never supported.
@@ -59,15 +60,17 @@ pub(super) fn definition(
     object: &mut JsonObject,
     report: &mut FindingReport,
 ) -> Checked<Definition> {
-    // As in SES, a destination without `Enabled` is not enabled.
-    let enabled = object.take("Enabled").map_or(Ok(false), |node| node.boolean("Enabled", report));
+    let switch = object.spot_of("Enabled");
+    let enabled = object.flag("Enabled", report);
     let mut types = Vec::new();
     let matching_event_types = matching_event_types(object, &mut types, report);
     let destination = destination(object, &types, report);
-    let destination = destination.map(|(spot, destination)| {
-        forwarding::warn_if_inert(&destination, &spot, report);
-        destination
-    });
+    if let (Ok(enabled), Ok((spot, destination))) = (&enabled, &destination) {
+        let is_pinpoint = matches!(destination, Destination::Pinpoint { .. });
+        let spot = switch.as_ref().filter(|_| !is_pinpoint).unwrap_or(spot);
+        warnings::warn_if_inert(*enabled, destination, spot, report);
+    }
+    let destination = destination.map(|(_, destination)| destination);
     Ok(Definition {
         enabled: enabled?,
         matching_event_types: matching_event_types?,
@@ -136,7 +139,8 @@ fn destination(
     let mut last = None;
     for (kind, read_kind) in KINDS {
         let Some(node) = object.take(kind) else { continue };
-        last = Some(read_kind(&node, report).map(|read| (node.spot.clone(), read)));
+        let types = types.iter().map(|(event_type, _)| *event_type).collect();
+        last = Some(read_kind(&node, types, report).map(|read| (node.spot.clone(), read)));
         given.push((kind, node.spot));
     }
     if given.iter().any(|(kind, _)| *kind == PINPOINT) {

@@ -1,7 +1,7 @@
 //! Destinations that forward events unchanged, and Pinpoint, which no longer receives any.
 
 use super::object::{JsonNode, JsonObject};
-use super::report::{Checked, FindingReport, Spot, quote, shorten};
+use super::report::{Checked, FindingReport, quote, shorten};
 use crate::definitions::model::Destination;
 use crate::definitions::target::{Arn, Target, TargetKind};
 
@@ -43,15 +43,6 @@ pub(super) fn pinpoint(node: &JsonNode, report: &mut FindingReport) -> Checked<D
     let application_arn = optional_arn(&mut object, PINPOINT_ARN, report);
     object.report_unknown_keys(report);
     Ok(Destination::Pinpoint { application_arn: application_arn? })
-}
-
-/// Warns that a destination receives nothing.
-pub(super) fn warn_if_inert(destination: &Destination, spot: &Spot, report: &mut FindingReport) {
-    if let Destination::Pinpoint { .. } = destination {
-        // https://docs.aws.amazon.com/pinpoint/latest/userguide/migrate.html, 2026-11-21.
-        let what = "Pinpoint destination receives nothing: AWS ended Pinpoint on 2026-10-30";
-        report.warning(spot, what, "remove the destination, or use another kind");
-    }
 }
 
 fn target_arn(

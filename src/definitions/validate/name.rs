@@ -65,8 +65,8 @@ pub(super) fn event_destination_name<'t>(
     Ok(name.to_owned())
 }
 
-/// What is wrong with the name of a configuration set, and how to fix it.
-pub(in crate::definitions) fn configuration_set_name_fault(name: &str) -> Option<(String, String)> {
+/// The fault of the name of a configuration set, and how to fix it.
+pub(crate) fn configuration_set_name_fault(name: &str) -> Option<(String, String)> {
     if name == ANY_CONFIGURATION_SET {
         return None;
     }
@@ -116,7 +116,7 @@ fn wording(noun: &str, name: &str) -> String {
     format!("{}{rest} cannot exceed {NAME_LENGTH_MAX} characters.", first.to_ascii_uppercase())
 }
 
-/// What is wrong with a text that must have 1 to `length_max` characters of an ASCII alphabet.
+/// The fault of a text that must have 1 to `length_max` characters of an ASCII alphabet.
 pub(super) fn text_fault(
     noun: &str,
     text: &str,

@@ -14,7 +14,7 @@ const RESERVED_PREFIX: &str = "AWS/";
 
 const FIX: &str = "use 1 to 255 characters (A-Z a-z 0-9 . - _ / # :)";
 
-/// What is wrong with a CloudWatch namespace, and how to fix it.
+/// The fault of a CloudWatch namespace, and how to fix it.
 #[must_use]
 pub fn namespace_fault(namespace: &str) -> Option<(String, String)> {
     if !namespace.is_empty() && namespace.trim().is_empty() {

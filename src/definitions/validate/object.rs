@@ -17,6 +17,8 @@ pub(super) struct JsonNode<'t> {
 #[derive(Debug)]
 pub(super) struct JsonList<'t> {
     elements: &'t [Value<'t>],
+    /// Whether a `null` is an element like any other.
+    counts_null: bool,
     pub spot: Spot,
 }
 
@@ -28,6 +30,8 @@ pub(super) struct JsonObject<'t> {
     pub spot: Spot,
 }
 
+const STRING: &str = "a string";
+
 // === impl JsonNode ===
 
 impl<'t> JsonNode<'t> {
@@ -38,7 +42,15 @@ impl<'t> JsonNode<'t> {
     pub(super) fn text(&self, noun: &str, report: &mut FindingReport) -> Checked<&'t str> {
         match self.value {
             Value::StringLit(text) => Ok(&text.value),
-            _ => Err(self.wrong_kind(noun, "a string", report)),
+            _ => Err(self.wrong_kind(noun, STRING, report)),
+        }
+    }
+
+    /// The text, if it is one.
+    pub(super) fn text_value(&self) -> Option<&'t str> {
+        match self.value {
+            Value::StringLit(text) => Some(&text.value),
+            _ => None,
         }
     }
 
@@ -54,25 +66,26 @@ impl<'t> JsonNode<'t> {
             // A number that is too large for a float is certainly a mistake.
             Value::NumberLit(number) => serde_json::from_str(number.value).map_err(|_| {
                 let what = format!("{noun} {} is too large", quote(number.value));
-                report.error(&self.spot, what, "write a smaller number")
+                report.type_error(&self.spot, what, "write a smaller number")
             }),
             _ => Err(self.wrong_kind(noun, "a number", report)),
         }
     }
 
-    /// The elements; a `null` is skipped with a warning.
+    /// The elements; a `null` in a document is skipped with a warning.
     pub(super) fn list(&self, noun: &str, report: &mut FindingReport) -> Checked<JsonList<'t>> {
         let Value::Array(array) = self.value else {
             return Err(self.wrong_kind(noun, "a list", report));
         };
+        let counts_null = report.is_of_request();
         for (index, element) in array.elements.iter().enumerate() {
-            if is_null(element) {
+            if is_null(element) && !counts_null {
                 let path = format!("{}[{index}]", self.spot.path);
                 let spot = Spot { offset: element.start(), path };
                 report.warning(&spot, "null in a list is ignored", "remove it");
             }
         }
-        Ok(JsonList { elements: &array.elements, spot: self.spot.clone() })
+        Ok(JsonList { elements: &array.elements, counts_null, spot: self.spot.clone() })
     }
 
     pub(super) fn object(&self, noun: &str, report: &mut FindingReport) -> Checked<JsonObject<'t>> {
@@ -92,7 +105,12 @@ impl<'t> JsonNode<'t> {
             Value::Array(_) => "a list",
             Value::NullKeyword(_) => "null",
         };
-        report.error(&self.spot, format!("{noun} is {found}"), format!("write {expected}"))
+        let (what, fix) = (format!("{noun} is {found}"), format!("write {expected}"));
+        // Elsewhere `null` is an absent value, but in a list of strings it is a wrong one.
+        if is_null(self.value) && expected == STRING {
+            return report.error(&self.spot, what, fix);
+        }
+        report.type_error(&self.spot, what, fix)
     }
 }
 
@@ -100,15 +118,19 @@ impl<'t> JsonNode<'t> {
 
 impl<'t> JsonList<'t> {
     pub(super) fn len(&self) -> usize {
-        self.elements.iter().filter(|element| !is_null(element)).count()
+        self.elements.iter().filter(|element| self.is_element(element)).count()
     }
 
     pub(super) fn nodes(&self) -> impl Iterator<Item = JsonNode<'t>> {
         let elements = self.elements.iter().enumerate();
-        elements.filter(|(_, element)| !is_null(element)).map(|(index, value)| JsonNode {
+        elements.filter(|(_, element)| self.is_element(element)).map(|(index, value)| JsonNode {
             value,
             spot: Spot { offset: value.start(), path: format!("{}[{index}]", self.spot.path) },
         })
+    }
+
+    fn is_element(&self, element: &Value) -> bool {
+        self.counts_null || !is_null(element)
     }
 }
 
@@ -117,6 +139,35 @@ impl<'t> JsonList<'t> {
 impl<'t> JsonObject<'t> {
     /// A member; `null` is the same as absent.
     pub(super) fn take(&mut self, key: &'static str) -> Option<JsonNode<'t>> {
+        self.take_or_null(key).filter(|node| !is_null(node.value))
+    }
+
+    /// A boolean member; absent it is false, because SDKs may leave out a value that is false. So
+    /// is `null` in a document. In a request SES rejects it.
+    pub(super) fn flag(&mut self, key: &'static str, report: &mut FindingReport) -> Checked<bool> {
+        match self.take_or_null(key) {
+            Some(node) if report.is_of_request() || !is_null(node.value) => {
+                node.boolean(key, report)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Whether a member that was not taken yet is a list with elements.
+    pub(super) fn has_elements(&self, key: &str) -> bool {
+        let member = self.rest.iter().find(|member| member.name.as_str() == key);
+        let Some(Value::Array(array)) = member.map(|member| &member.value) else { return false };
+        array.elements.iter().any(|element| !is_null(element))
+    }
+
+    /// Where a member stands that was not taken yet; `None` if it is absent or null.
+    pub(super) fn spot_of(&self, key: &str) -> Option<Spot> {
+        let member = self.rest.iter().find(|member| member.name.as_str() == key)?;
+        let spot = Spot { offset: member.value.start(), path: join(&self.spot.path, key) };
+        (!is_null(&member.value)).then_some(spot)
+    }
+
+    fn take_or_null(&mut self, key: &'static str) -> Option<JsonNode<'t>> {
         self.known.push(key);
         let mut taken = None;
         self.rest.retain(|member| {
@@ -128,7 +179,7 @@ impl<'t> JsonObject<'t> {
         });
         let value = &taken?.value;
         let spot = Spot { offset: value.start(), path: join(&self.spot.path, key) };
-        if is_null(value) { None } else { Some(JsonNode { value, spot }) }
+        Some(JsonNode { value, spot })
     }
 
     /// A required member.
@@ -143,6 +194,17 @@ impl<'t> JsonObject<'t> {
     pub(super) fn missing(&self, key: &str, report: &mut FindingReport) -> Reported {
         let spot = self.spot.absent_member(key);
         report.error(&spot, format!("{key} is missing"), format!("add {key} to the object"))
+    }
+
+    /// All members that were not taken, for an object whose keys are names. `null` is the same as
+    /// absent.
+    pub(super) fn into_members(self) -> impl Iterator<Item = (&'t str, JsonNode<'t>)> {
+        let path = self.spot.path;
+        self.rest.into_iter().filter(|member| !is_null(&member.value)).map(move |member| {
+            let name = member.name.as_str();
+            let spot = Spot { offset: member.value.start(), path: join(&path, name) };
+            (name, JsonNode { value: &member.value, spot })
+        })
     }
 
     /// The first member that was not taken, if any.

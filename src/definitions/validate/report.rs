@@ -1,7 +1,7 @@
 //! Collects errors by byte offset and finally turns them into findings with line and column.
 
 use crate::finding::{Finding, Place, Severity};
-use crate::printable::printable;
+use crate::printable::{counted, printable};
 
 /// How many findings of one severity are listed. A document can have a million errors, and each
 /// finding costs memory.
@@ -10,9 +10,16 @@ const LISTED_MAX: usize = 1_000;
 /// The number of characters of an invalid value that are quoted.
 const QUOTED_CHARS_MAX: usize = 60;
 
-/// A place in the document.
+/// A text and its name in findings.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::definitions) struct Named<'t> {
+    pub name: &'t str,
+    pub text: &'t str,
+}
+
+/// A place in the document, or in several texts (see [`starts`]).
 #[derive(Clone, Debug)]
-pub(super) struct Spot {
+pub(in crate::definitions) struct Spot {
     /// In bytes from the start of the text.
     pub offset: usize,
     /// Such as `ConfigurationSets[0].EventDestinations[1].Name`.
@@ -22,16 +29,29 @@ pub(super) struct Spot {
 /// Proof that an error was reported: only [`FindingReport::error`] creates one, so nothing can be omitted
 /// from the definitions without an error.
 #[derive(Debug)]
-pub(super) struct Reported(());
+pub(in crate::definitions) struct Reported(());
 
 /// A value, or proof that the report says why there is none.
-pub(super) type Checked<T> = Result<T, Reported>;
+pub(in crate::definitions) type Checked<T> = Result<T, Reported>;
+
+/// Why the body of a request is rejected.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestFault {
+    /// The member, such as `EventDestination.CloudWatchDestination.DimensionConfigurations`.
+    pub path: String,
+    /// The message; in the words of SES if they are known.
+    pub words: String,
+    /// The body is not JSON, or a value has another JSON type than the member: a string for a
+    /// boolean, say.
+    pub is_ill_typed: bool,
+}
 
 /// All errors and warnings found so far.
 #[derive(Debug, Default)]
-pub(super) struct FindingReport {
+pub(in crate::definitions) struct FindingReport {
     errors: FoundFaults,
     warnings: FoundFaults,
+    is_of_request: bool,
 }
 
 /// The faults of one severity.
@@ -49,64 +69,106 @@ struct FoundFault {
     fix: String,
     /// The message of SES, if it is known.
     wording: Option<String>,
+    is_ill_typed: bool,
 }
 
 // === impl FindingReport ===
 
 impl FindingReport {
-    pub(super) fn error(
+    /// The report on the body of a request.
+    pub(super) fn of_request() -> Self {
+        Self { is_of_request: true, ..Self::default() }
+    }
+
+    /// Whether a request is read. As in SES, a `null` in it is not always the same as an absent
+    /// value; in a document it is.
+    pub(super) const fn is_of_request(&self) -> bool {
+        self.is_of_request
+    }
+
+    pub(in crate::definitions) fn error(
         &mut self,
         spot: &Spot,
         what: impl Into<String>,
         fix: impl Into<String>,
     ) -> Reported {
-        self.errors.add(Severity::Error, spot, what.into(), fix.into(), None);
+        self.errors.add(FoundFault::new(Severity::Error, spot, what.into(), fix.into()));
+        Reported(())
+    }
+
+    /// An error of the JSON itself, or of the JSON type of a value.
+    pub(super) fn type_error(
+        &mut self,
+        spot: &Spot,
+        what: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Reported {
+        let fault = FoundFault::new(Severity::Error, spot, what.into(), fix.into());
+        self.errors.add(FoundFault { is_ill_typed: true, ..fault });
         Reported(())
     }
 
     /// An error for which the message of SES is known; clients of the API receive that one.
-    pub(super) fn error_as_ses(
+    pub(in crate::definitions) fn error_as_ses(
         &mut self,
         spot: &Spot,
         what: impl Into<String>,
         fix: impl Into<String>,
         wording: impl Into<String>,
     ) -> Reported {
-        let wording = Some(wording.into());
-        self.errors.add(Severity::Error, spot, what.into(), fix.into(), wording);
+        let fault = FoundFault::new(Severity::Error, spot, what.into(), fix.into());
+        self.errors.add(FoundFault { wording: Some(wording.into()), ..fault });
         Reported(())
     }
 
-    pub(super) fn warning(&mut self, spot: &Spot, what: impl Into<String>, fix: impl Into<String>) {
-        self.warnings.add(Severity::Warning, spot, what.into(), fix.into(), None);
+    pub(in crate::definitions) fn warning(
+        &mut self,
+        spot: &Spot,
+        what: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
+        self.warnings.add(FoundFault::new(Severity::Warning, spot, what.into(), fix.into()));
     }
 
-    pub(super) fn has_errors(&self) -> bool {
+    pub(in crate::definitions) fn has_errors(&self) -> bool {
         !self.errors.listed.is_empty()
     }
 
-    /// The first error: its path and its message.
-    pub(super) fn into_first_error(self) -> Option<(String, String)> {
-        let first = self.errors.listed.into_iter().next()?;
-        let FoundFault { spot, what, fix, wording, .. } = first;
+    /// The first error. Errors of JSON come first, because SES reads all of the JSON before it looks
+    /// at a value.
+    pub(in crate::definitions) fn into_first_error(self) -> Option<RequestFault> {
+        let mut faults = self.errors.listed;
+        let first = faults.iter().position(|fault| fault.is_ill_typed).unwrap_or(0);
+        if faults.is_empty() {
+            return None;
+        }
+        let FoundFault { spot, what, fix, wording, is_ill_typed, .. } = faults.swap_remove(first);
         let words = wording.unwrap_or_else(|| match spot.path.as_str() {
             "" => format!("{what}; {fix}"),
             path => format!("{path}: {what}; {fix}"),
         });
-        Some((spot.path, words))
+        Some(RequestFault { path: spot.path, words, is_ill_typed })
     }
 
-    /// The findings sorted by place. One pass over the text finds all lines and columns; otherwise
-    /// a large document on one line would be scanned again for each finding.
-    pub(super) fn into_findings(self, file: &str, text: &str) -> Vec<Finding> {
-        let mut faults = self.errors.listed_with_rest("errors");
-        faults.extend(self.warnings.listed_with_rest("warnings"));
+    /// The findings sorted by place, in several texts. One pass over the texts finds all lines and
+    /// columns; otherwise a large document on one line would be scanned again for each finding.
+    pub(in crate::definitions) fn into_findings(self, texts: &[Named]) -> Vec<Finding> {
+        let mut faults = self.errors.listed_with_rest("error");
+        faults.extend(self.warnings.listed_with_rest("warning"));
         faults.sort_by_key(|fault| fault.spot.offset);
 
-        let (mut at, mut line, mut column) = (0, 1, 1);
+        let mut texts = starts(texts).zip(texts).peekable();
         let mut findings = Vec::with_capacity(faults.len());
+        let (mut start, mut file, mut text) = (0, "", "");
+        let (mut at, mut line, mut column) = (0, 1, 1);
         for FoundFault { severity, spot, what, fix, .. } in faults {
-            let offset = text.floor_char_boundary(spot.offset);
+            while let Some((next, named)) = texts.next_if(|(next, _)| *next <= spot.offset) {
+                (start, file, text) = (next, named.name, named.text);
+                // A byte order mark takes no column.
+                at = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+                (line, column) = (1, 1);
+            }
+            let offset = text.floor_char_boundary(spot.offset - start).max(at);
             for character in text[at..offset].chars() {
                 (line, column) = if character == '\n' { (line + 1, 1) } else { (line, column + 1) };
             }
@@ -118,22 +180,32 @@ impl FindingReport {
     }
 }
 
+/// Where each text starts if they stand one behind the other, with a byte between them.
+pub(in crate::definitions) fn starts(texts: &[Named]) -> impl Iterator<Item = usize> {
+    texts.iter().scan(0, |next, named| {
+        let start = *next;
+        *next += named.text.len() + 1;
+        Some(start)
+    })
+}
+
+// === impl FoundFault ===
+
+impl FoundFault {
+    fn new(severity: Severity, spot: &Spot, what: String, fix: String) -> Self {
+        Self { severity, spot: spot.clone(), what, fix, wording: None, is_ill_typed: false }
+    }
+}
+
 // === impl FoundFaults ===
 
 impl FoundFaults {
-    fn add(
-        &mut self,
-        severity: Severity,
-        spot: &Spot,
-        what: String,
-        fix: String,
-        wording: Option<String>,
-    ) {
+    fn add(&mut self, fault: FoundFault) {
         if self.listed.len() == LISTED_MAX {
             self.unlisted += 1;
             return;
         }
-        self.listed.push(FoundFault { severity, spot: spot.clone(), what, fix, wording });
+        self.listed.push(fault);
     }
 
     fn listed_with_rest(mut self, noun: &str) -> Vec<FoundFault> {
@@ -141,15 +213,11 @@ impl FoundFaults {
             && let Some(last) = self.listed.iter().max_by_key(|fault| fault.spot.offset)
         {
             let spot = Spot { offset: last.spot.offset, path: String::new() };
-            let what = format!("{} more {noun} are not listed", self.unlisted);
+            let more = counted(self.unlisted as u64, &format!("more {noun}"));
+            let are = if self.unlisted == 1 { "is" } else { "are" };
+            let what = format!("{more} {are} not listed");
             let fix = "fix the listed ones and check again".to_owned();
-            self.listed.push(FoundFault {
-                severity: last.severity,
-                spot,
-                what,
-                fix,
-                wording: None,
-            });
+            self.listed.push(FoundFault::new(last.severity, &spot, what, fix));
         }
         self.listed
     }
@@ -159,22 +227,22 @@ impl FoundFaults {
 
 impl Spot {
     /// The spot of a missing member: the enclosing object, with the path of the member.
-    pub(super) fn absent_member(&self, key: &str) -> Self {
+    pub(in crate::definitions) fn absent_member(&self, key: &str) -> Self {
         Self { offset: self.offset, path: join(&self.path, key) }
     }
 }
 
 /// The path of a member of an object.
-pub(super) fn join(path: &str, key: &str) -> String {
+pub(in crate::definitions) fn join(path: &str, key: &str) -> String {
     if path.is_empty() { shorten(key) } else { format!("{path}.{}", shorten(key)) }
 }
 
 /// A text of the document, made safe for a message: quoted, escaped and cut.
-pub(super) fn quote(text: &str) -> String {
+pub(in crate::definitions) fn quote(text: &str) -> String {
     format!("\"{}\"", shorten(text))
 }
 
-pub(super) fn shorten(text: &str) -> String {
+pub(in crate::definitions) fn shorten(text: &str) -> String {
     printable(text, QUOTED_CHARS_MAX)
 }
 
@@ -196,7 +264,7 @@ mod tests {
         }
         report.error(&spot(text.len() + 9), "w", "m");
 
-        let findings = report.into_findings("f", text);
+        let findings = report.into_findings(&[Named { name: "f", text }]);
 
         let mut expected: Vec<Place> =
             offsets.iter().map(|offset| Place::in_text("f", text, *offset)).collect();
@@ -215,7 +283,8 @@ mod tests {
         report.error(&spot(5), "the error", "m");
         assert!(report.has_errors());
 
-        let findings = report.into_findings("f", &"x".repeat(2_000));
+        let text = &"x".repeat(2_000);
+        let findings = report.into_findings(&[Named { name: "f", text }]);
 
         assert_eq!(findings.len(), LISTED_MAX + 2);
         assert_eq!(findings.iter().filter(|finding| finding.is_error()).count(), 1);

@@ -8,33 +8,18 @@ use serde_json::{Map, Value};
 use super::event_destination::{self, Definition};
 use super::name::UniqueNames;
 use super::object::{JsonNode, JsonObject};
+pub use super::report::RequestFault;
 use super::report::{Checked, FindingReport};
-use super::{cloudwatch, duplicates, name, namespace, options, syntax};
+use super::{duplicates, extensions, name, namespace, options, syntax};
 use crate::definitions::model::{
-    ConfigurationSet, Destination, EventDestination, OnInvalidValue, SetOptions,
+    ConfigurationSet, DestinationExtensions, EventDestination, SetOptions,
 };
-
-/// Why a body is rejected.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestFault {
-    /// The member, such as `EventDestination.CloudWatchDestination.DimensionConfigurations`.
-    pub path: String,
-    /// The message; in the words of SES if they are known.
-    pub words: String,
-}
 
 /// An event destination in the body of a request; its name may be in the path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestedDestination {
     pub name: Option<String>,
     definition: EventDestination,
-}
-
-/// Extensions of an event destination.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DestinationExtensions {
-    pub namespace: Option<String>,
-    pub on_invalid_value: OnInvalidValue,
 }
 
 // === impl RequestedDestination ===
@@ -81,11 +66,8 @@ pub fn read_destination(text: &str) -> Result<RequestedDestination, RequestFault
             let mut object = node.object("EventDestination", report)?;
             event_destination::definition(&mut object, report)
         });
-        let (name, Definition { enabled, matching_event_types, mut destination }) =
-            (name?, definition?);
-        if let Destination::CloudWatch(cloudwatch) = &mut destination {
-            (cloudwatch.namespace, cloudwatch.on_invalid_value) = Default::default();
-        }
+        let (name, definition) = (name?, definition?);
+        let Definition { enabled, matching_event_types, destination } = definition;
         let definition =
             EventDestination { name: String::new(), enabled, matching_event_types, destination };
         Ok(RequestedDestination { name, definition })
@@ -104,19 +86,17 @@ pub fn read_set_extensions(text: &str) -> Result<Option<String>, RequestFault> {
     })
 }
 
-/// Reads `{"Namespace": …, "OnInvalidValue": …}` of an event destination.
+/// Reads the extensions of an event destination, such as `{"Namespace": …, "OnInvalidValue": …}`.
+/// Whether they fit the destination is not checked.
 ///
 /// # Errors
 /// The first fault; a member that is not known is one.
 pub fn read_destination_extensions(text: &str) -> Result<DestinationExtensions, RequestFault> {
     read(text, |object, report| {
-        let namespace = namespace(object, report);
-        let on_invalid_value =
-            object.take("OnInvalidValue").map_or(Ok(OnInvalidValue::default()), |node| {
-                cloudwatch::on_invalid_value(&node, report)
-            });
+        let mut names = UniqueNames::new("dimension");
+        let read = extensions::extensions(object, &mut names, report);
         refuse_unknown_keys(object, report)?;
-        Ok(DestinationExtensions { namespace: namespace?, on_invalid_value: on_invalid_value? })
+        read.map(|read| read.extensions)
     })
 }
 
@@ -134,24 +114,25 @@ pub fn read_options(text: &str) -> Result<SetOptions, RequestFault> {
 /// The first fault.
 pub fn read_object(text: &str) -> Result<Map<String, Value>, RequestFault> {
     read(text, |_, _| Ok(()))?;
-    let fault = |error: serde_json::Error| RequestFault {
+    // The first reader has accepted it.
+    serde_json::from_str(text).map_err(|error| RequestFault {
         path: String::new(),
         words: format!("Invalid body: {error}."),
-    };
-    serde_json::from_str(text).map_err(fault)
+        is_ill_typed: true,
+    })
 }
 
 fn read<T>(
     text: &str,
     take: impl FnOnce(&mut JsonObject, &mut FindingReport) -> Checked<T>,
 ) -> Result<T, RequestFault> {
-    let mut report = FindingReport::default();
+    let mut report = FindingReport::of_request();
     let read = members(text, take, &mut report);
     match (read, report.into_first_error()) {
         (Ok(read), None) => Ok(read),
-        (_, Some((path, words))) => Err(RequestFault { path, words }),
+        (_, Some(fault)) => Err(fault),
         // Only the report creates an error.
-        (Err(_), None) => Err(RequestFault { path: String::new(), words: String::new() }),
+        (Err(_), None) => Err(RequestFault::default()),
     }
 }
 

@@ -7,11 +7,12 @@ use super::report::{Checked, FindingReport, Spot};
 use super::{event_destination, options, overlap};
 use crate::definitions::model::{ConfigurationSet, EVENT_DESTINATIONS_MAX, EventDestination};
 
+/// Reads a configuration set; also returns the places of its event destinations.
 pub(super) fn configuration_set<'t>(
     node: &JsonNode<'t>,
     names: &mut UniqueNames<'t>,
     report: &mut FindingReport,
-) -> Checked<ConfigurationSet> {
+) -> Checked<(ConfigurationSet, Vec<Spot>)> {
     let mut object = node.object("configuration set", report)?;
     let name = object
         .require("ConfigurationSetName", report)
@@ -24,9 +25,9 @@ pub(super) fn configuration_set<'t>(
 
     let (name, namespace, options) = (name?, namespace?, options?);
     let destinations = destinations?;
-    overlap::warn_of_shared_series(namespace.as_deref(), &destinations, report);
-    let event_destinations = destinations.into_iter().map(|(_, destination)| destination).collect();
-    Ok(ConfigurationSet { name, namespace, options, event_destinations })
+    overlap::check_shared_series(namespace.as_deref(), &destinations, report)?;
+    let (spots, event_destinations) = destinations.into_iter().unzip();
+    Ok((ConfigurationSet { name, namespace, options, event_destinations }, spots))
 }
 
 fn event_destinations(

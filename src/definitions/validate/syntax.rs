@@ -17,7 +17,7 @@ pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// How deep values may be nested. Definitions need 8 levels; the limit exists because reading is
 /// recursive.
-const LEVELS_MAX: usize = 128;
+pub(in crate::definitions) const LEVELS_MAX: usize = 128;
 
 /// How to fix a syntax error.
 const FIX: &str = "fix the syntax here; comments and trailing commas are not allowed";
@@ -41,23 +41,53 @@ pub(super) fn parse<'t>(text: &'t str, report: &mut FindingReport) -> Checked<Va
     if text.len() > DOCUMENT_BYTES_MAX {
         let what = format!("document has {} bytes", text.len());
         let fix = format!("the limit is {DOCUMENT_BYTES_MAX}; split the document");
-        return Err(report.error(&at(0), what, fix));
+        return Err(report.type_error(&at(0), what, fix));
     }
     if text.trim().is_empty() {
         let fix = "write at least {\"ConfigurationSets\":[]}";
-        return Err(report.error(&at(0), "document is empty", fix));
+        return Err(report.type_error(&at(0), "document is empty", fix));
     }
     if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
-        return Err(not_json(text, &error, report));
+        return Err(not_json(text, 0, &error, report));
     }
+    json_tree(text, 0, report)
+}
+
+/// The range of the first JSON value behind `from` in a text with several; `None` at the end, or
+/// after a syntax error. `base`: the offset of the text.
+pub(in crate::definitions) fn next_json(
+    text: &str,
+    from: usize,
+    base: usize,
+    report: &mut FindingReport,
+) -> Option<(usize, usize)> {
+    let rest = text[from..].trim_start();
+    let start = text.len() - rest.len();
+    let mut values = serde_json::Deserializer::from_str(rest).into_iter::<IgnoredAny>();
+    match values.next()? {
+        Ok(_) => Some((start, start + values.byte_offset())),
+        Err(error) => {
+            not_json(rest, base + start, &error, report);
+            None
+        }
+    }
+}
+
+/// Parses a text that is JSON. `base`: its offset, added to the places of errors only.
+pub(in crate::definitions) fn json_tree<'t>(
+    text: &'t str,
+    base: usize,
+    report: &mut FindingReport,
+) -> Checked<Value<'t>> {
     if let Some(offset) = too_deep(text) {
         let what = format!("document is nested deeper than {LEVELS_MAX} levels");
-        return Err(report.error(&at(offset), what, "definitions need 8; remove the inner levels"));
+        let fix = "definitions need 8; remove the inner levels";
+        return Err(report.type_error(&at(base + offset), what, fix));
     }
     match parse_to_ast(text, &CollectOptions::default(), &STRICT) {
-        Ok(parsed) => parsed
-            .value
-            .ok_or_else(|| report.error(&at(0), "document is empty", "write a JSON object")),
+        Ok(parsed) => parsed.value.ok_or_else(|| {
+            report.type_error(&at(base), "document is empty", "write a JSON object")
+        }),
         Err(error) => {
             let what = match error.kind() {
                 ParseErrorKind::String(ParseStringErrorKind::InvalidUnicodeEscapeSequence(_)) => {
@@ -65,16 +95,21 @@ pub(super) fn parse<'t>(text: &'t str, report: &mut FindingReport) -> Checked<Va
                 }
                 kind => format!("not JSON: {}", kind.to_string().to_lowercase()),
             };
-            Err(report.error(&at(error.range().start), what, FIX))
+            Err(report.type_error(&at(base + error.range().start), what, FIX))
         }
     }
 }
 
-fn not_json(text: &str, error: &serde_json::Error, report: &mut FindingReport) -> Reported {
+fn not_json(
+    text: &str,
+    base: usize,
+    error: &serde_json::Error,
+    report: &mut FindingReport,
+) -> Reported {
     if error.is_eof() {
-        let end = at(text.trim_end().len());
+        let end = at(base + text.trim_end().len());
         let what = "not JSON: the text ends inside a value";
-        return report.error(&end, what, "close the open values; the file may be truncated");
+        return report.type_error(&end, what, "close the open values; the file may be truncated");
     }
     let message = error.to_string();
     let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(what, _)| what);
@@ -83,7 +118,7 @@ fn not_json(text: &str, error: &serde_json::Error, report: &mut FindingReport) -
         "key must be a string" => "not JSON: expected a key in double quotes".to_owned(),
         other => format!("not JSON: {other}"),
     };
-    report.error(&at(offset_of(text, error.line(), error.column())), what, FIX)
+    report.type_error(&at(base + offset_of(text, error.line(), error.column())), what, FIX)
 }
 
 /// The byte offset of a place as `serde_json` reports it: lines from 1, columns in bytes from 1,

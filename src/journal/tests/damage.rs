@@ -33,8 +33,28 @@ async fn torn_end_is_cut_without_a_report_of_corruption() {
     let name = files::log_name(1);
     bench.disk.cut(&name, bench.disk.len_of(&name) - 3);
     bench.disk.crash(|_| 0);
+    let left = bench.disk.len_of(&name);
     assert_eq!(bench.start(SETTINGS, 0).outstanding, Counts::from([(0, 2)]));
     assert_eq!(bench.metrics.journal_corrupt_bytes.get(), 0);
+    let torn = bench.metrics.journal_torn_bytes.get();
+    assert!((1..left as u64).contains(&torn), "{torn} of {left}");
+}
+
+/// A process that ends before it can write another log has already cut the rejected request off.
+#[tokio::test(start_paused = true)]
+async fn rejected_request_is_not_counted_by_the_next_start() {
+    let bench = Bench::new();
+    let process = bench.start(SETTINGS, 0);
+    let one = Counts::from([(0, 1)]);
+    process.delta(0, &one).await.expect("the disk works");
+    bench.disk.set_faults(DiskFaults { syncs_left: Some(0), ..DiskFaults::default() });
+    process.delta(1, &one).await.expect_err("the sync fails");
+    drop(process);
+    bench.disk.set_faults(DiskFaults::default());
+    bench.disk.crash(|all| all);
+    let process = bench.start(SETTINGS, 0);
+    assert_eq!((process.outstanding, process.ids.len()), (one, 1));
+    assert_eq!(bench.metrics.journal_torn_bytes.get(), 0);
 }
 
 /// A write that a full disk cut short, and the logs that could not begin after it, are the end of
@@ -164,7 +184,7 @@ async fn record_that_panics_is_reported_as_damage_and_the_rest_is_read() {
     process.delta(1, &Counts::from([(0, 1)])).await.expect("the disk works");
     let delta = Delta::default();
     let (ids, journal) = ([id(2)], &process.journal);
-    let panics = journal.delta(&ids, state::PANICS_AT_MS, None, &delta, &[]);
+    let panics = journal.delta(&ids, state::PANICS_AT_MS, None, &delta, &[], None);
     panics.await.expect("the disk works");
     process.delta(3, &Counts::from([(1, 2)])).await.expect("the disk works");
     drop(process);

@@ -35,7 +35,9 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let counts = || prop::collection::btree_map(0_u8..6, 1_u64..100, 1..4);
+    // Counts, and values of a metric.
+    let value = || prop_oneof![0_u8..4, MEASURED..MEASURED + 3];
+    let counts = || prop::collection::btree_map(value(), 1_u64..100, 1..4);
     let verdict = prop::option::weighted(
         0.8,
         prop_oneof![Just(Verdict::Accepted), Just(Verdict::GivenUp), Just(Verdict::Void)],

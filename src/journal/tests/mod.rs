@@ -1,6 +1,7 @@
 //! The journal after a crash, whatever was written and whatever failed.
 
 mod damage;
+mod fixture;
 mod history;
 mod lifetimes;
 mod starts;
@@ -14,12 +15,13 @@ use super::simulated::{DiskFaults, SimulatedDisk};
 use super::*;
 use crate::ack::SourceKind;
 use crate::aggregate::KeyBuilder;
-use crate::rules::Layout;
+use crate::rules::{Layout, SeriesMetric, ValueIndex};
 use crate::ses::{EventType, Minute};
 use crate::telemetry::DoubtCause;
 
 const SETTINGS: JournalSettings = JournalSettings {
     id_life: Duration::from_hours(2),
+    ids_max: 10_000,
     event_life: Duration::from_hours(1),
     events_max: 10_000,
     send_again: true,
@@ -78,21 +80,37 @@ impl Bench {
 
 fn layout(layouts: &Layouts, namespace: &str) -> LayoutId {
     let dimensions = vec!["campaign".to_owned()];
-    layouts.id(Layout { namespace: namespace.into(), metric: EventType::Send, dimensions })
+    layouts.id(Layout { namespace: namespace.into(), metric: EventType::Send.into(), dimensions })
+}
+
+/// The first number of a key whose metric is not a count: it has the value with this index.
+const MEASURED: u8 = 100;
+
+fn measured(layouts: &Layouts) -> LayoutId {
+    let (metric, dimensions) = (SeriesMetric::DeliveryTime, vec!["campaign".to_owned()]);
+    layouts.id(Layout { namespace: "SES".into(), metric, dimensions })
 }
 
 fn key(layouts: &Layouts, value: u8) -> Key {
     let mut key = KeyBuilder::default();
-    key.start(layout(layouts, "SES"));
-    key.push(&[value]);
+    if value < MEASURED {
+        key.start(layout(layouts, "SES"));
+        key.push(&[value]);
+    } else {
+        key.start(measured(layouts));
+        key.push(b"a");
+        key.push_value(ValueIndex(value.into()));
+    }
     key.finish(Minute(29_000_000)).into()
 }
 
 /// The value of a key with namespace `SES`.
 fn value(layouts: &Layouts, key: &[u8]) -> u8 {
     let series = crate::aggregate::series_of(key);
-    assert_eq!(layout_of(series), layout(layouts, "SES"));
-    *series.last().expect("a value")
+    let value = *series.last().expect("a value");
+    let of = if value < MEASURED { layout(layouts, "SES") } else { measured(layouts) };
+    assert_eq!(layout_of(series), of);
+    value
 }
 
 fn id(number: u64) -> RequestId {
@@ -114,7 +132,7 @@ impl Process {
         for (value, count) in counts {
             delta.add(&key(&self.layouts, *value), *count);
         }
-        self.journal.delta(&[id(number)], 0, None, &delta, &events_of(number)).await
+        self.journal.delta(&[id(number)], 0, None, &delta, &events_of(number), None).await
     }
 
     fn list(&self, counts: &Counts) -> Vec<(Key, u64)> {

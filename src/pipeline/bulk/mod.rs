@@ -4,7 +4,7 @@
 //! the next. Several texts go to several workers. A worker that finds no new text helps with an old
 //! one, and takes a block while earlier blocks are still being read. Then the start of the block is
 //! unknown: it may be inside a value, or after a fault. The worker guesses that the block starts
-//! between two values, and reads it into a separate batch. Once the earlier blocks are settled,
+//! between two values, in as many lists as the last settled block ended in, and reads it into a separate batch. Once the earlier blocks are settled,
 //! either the guess was right and the batch is absorbed, or the block is read again. So a wrong
 //! guess costs time, and the result for every text is the same as with one thread.
 //!
@@ -29,14 +29,14 @@ use self::worker::{BulkShared, Worker};
 use super::batch::Batch;
 
 pub(crate) use self::settings::Bulk;
-pub(crate) use self::source::{FinishedText, OpenText, TextSource};
+pub(crate) use self::source::{FinishedText, OpenText, TextSource, TooLong};
 
 // === impl Bulk ===
 
 impl Bulk {
     /// Reads texts, numbered from 0, into one batch. `finished` is called for each in order, as
-    /// soon as it and all before it are read. `first_malformed` of the batch is not set, because an
-    /// offset refers to a single text.
+    /// soon as it and all before it are read. `not_counted` of the batch is not set, because
+    /// places refer to a single text.
     pub(crate) fn read(
         &self,
         texts: usize,

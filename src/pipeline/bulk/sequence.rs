@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::pipeline::Batch;
+use crate::pipeline::{Batch, NotCounted};
 use crate::ses::{Block, Scan};
 
 /// The state of a text before the next block to settle.
 #[derive(Debug, Default)]
 pub(super) struct PartHead {
     pub scan: Scan,
-    /// The position of the first unreadable value.
-    pub first_malformed: Option<u64>,
+    /// What is not counted before the block, if anything.
+    pub not_counted: Option<Box<NotCounted>>,
 }
 
 /// A block that is not settled.
@@ -24,6 +24,8 @@ pub(super) struct TextPart {
 /// A block that was read as if the previous one ended between two values.
 #[derive(Debug)]
 pub(super) struct Guess {
+    /// The number of lists that were assumed to be open.
+    pub lists: u8,
     /// The scan state after the block.
     pub scan: Scan,
     pub batch: Batch,

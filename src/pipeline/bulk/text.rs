@@ -1,7 +1,7 @@
 //! One text that several workers read.
 
 use std::io::Read;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::lock::lock;
@@ -21,6 +21,8 @@ pub(super) struct SharedText {
     /// Signalled when fewer blocks are waiting.
     room: Condvar,
     workers: AtomicUsize,
+    /// The number of lists that were open after the last settled block.
+    lists: AtomicU8,
     /// A worker panicked, so its block will never be settled.
     abandoned: AtomicBool,
 }
@@ -48,6 +50,7 @@ impl SharedText {
             sequence: Mutex::default(),
             room: Condvar::new(),
             workers: AtomicUsize::new(0),
+            lists: AtomicU8::new(0),
             abandoned: AtomicBool::new(false),
         }
     }
@@ -80,7 +83,7 @@ impl SharedText {
         if matches!(*input, TextInput::Unopened) {
             *input = TextInput::Drained;
             let source = open(self.number)?;
-            let blocks = Blocks::new(source.bytes, source.gzip, block_bytes);
+            let blocks = Blocks::new(source.bytes, source.gzips, block_bytes);
             *input = TextInput::Open { blocks, next: 0 };
         }
         // While the input is locked, so that no other worker takes a block either.
@@ -116,8 +119,14 @@ impl SharedText {
         lock(&self.sequence).hand_in(number, part)
     }
 
+    /// The number of lists that a guess assumes to be open. A text hardly ever changes it.
+    pub(super) fn lists(&self) -> u8 {
+        self.lists.load(Ordering::Relaxed)
+    }
+
     /// As [`Sequence::end`].
     pub(super) fn end(&self, head: PartHead) -> Option<Turn> {
+        self.lists.store(head.scan.lists(), Ordering::Relaxed);
         let turn = lock(&self.sequence).end(head);
         if turn.is_some() {
             self.room.notify_one();

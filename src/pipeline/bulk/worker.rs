@@ -10,6 +10,7 @@ use super::settings::Bulk;
 use super::source::{FinishedText, OpenText};
 use super::text::SharedText;
 use crate::pipeline::Batch;
+use crate::pipeline::batch::append;
 use crate::ses::{Block, Scan};
 
 /// Keys that a worker counts separately before it adds them to the total: enough that most values
@@ -65,7 +66,7 @@ impl<'b> Worker<'b> {
             let mut turn = if let Some(head) = text.begin(number) {
                 Some(Turn { head, part: TextPart { block, guess: None } })
             } else {
-                let guess = Some(self.guess(&block));
+                let guess = Some(self.guess(&block, text.lists()));
                 text.hand_in(number, TextPart { block, guess })
             };
             while let Some(Turn { mut head, part }) = turn {
@@ -81,19 +82,19 @@ impl<'b> Worker<'b> {
             self.buffer = lock(buffers).pop().unwrap_or_default();
         }
         text.take(&mut self.buffer, *open, bulk.block_bytes).unwrap_or_else(|error| {
-            self.tell(text, FinishedText { first_malformed: None, result: Err(error) });
+            self.tell(text, FinishedText { not_counted: None, result: Err(error) });
             None
         })
     }
 
-    /// Reads a block as if it started between two values.
-    pub(super) fn guess(&self, block: &Block) -> Guess {
+    /// Reads a block as if it started between two values, with this many lists open.
+    pub(super) fn guess(&self, block: &Block, lists: u8) -> Guess {
         let BulkShared { bulk, batches, .. } = self.shared;
         let spare = lock(batches).pop();
         let mut batch = spare.unwrap_or_else(|| bulk.batch());
-        let mut scan = Scan::between_values(block.offset);
+        let mut scan = Scan::between_values(block.offset, lists);
         scan.read(block, bulk.rules.interest(), &mut batch);
-        Guess { scan, batch }
+        Guess { lists, scan, batch }
     }
 
     /// Counts the block that has the turn.
@@ -101,8 +102,8 @@ impl<'b> Worker<'b> {
         let TextPart { block, guess } = part;
         let BulkShared { bulk, buffers, batches, .. } = self.shared;
         let guessed = match guess {
-            Some(Guess { scan, mut batch }) => {
-                let right = head.scan.is_between_values();
+            Some(Guess { lists, scan, mut batch }) => {
+                let right = head.scan.is_between_values(lists);
                 if right {
                     self.own.absorb(&mut batch);
                     head.scan = scan;
@@ -117,7 +118,7 @@ impl<'b> Worker<'b> {
             head.scan.read(&block, bulk.rules.interest(), &mut self.own);
         }
         let result = block.end.map(|end| head.scan.end(end, &mut self.own));
-        head.first_malformed = head.first_malformed.or(self.own.first_malformed.take());
+        append(&mut head.not_counted, self.own.not_counted.take());
         if self.buffer.capacity() == 0 {
             self.buffer = block.bytes;
         } else {
@@ -128,8 +129,9 @@ impl<'b> Worker<'b> {
             self.add_to_total();
         }
         if let Some(result) = result {
-            let first_malformed = head.first_malformed;
-            self.tell(text, FinishedText { first_malformed, result: result.map_err(Into::into) });
+            let not_counted = head.not_counted.take();
+            let result = result.map_err(Into::into);
+            self.tell(text, FinishedText { not_counted, result });
         }
     }
 

@@ -37,6 +37,7 @@ pub struct DedupeSettings {
 pub struct DuplicateFilter {
     table: Mutex<EventTable>,
     window_ms: i64,
+    /// Steady: no event is forgotten early because the wall clock is set.
     clock: Clock,
 }
 
@@ -80,7 +81,7 @@ enum ReservationAttempt {
 
 impl DuplicateFilter {
     #[must_use]
-    pub fn new(settings: DedupeSettings, clock: Clock) -> Self {
+    pub fn new(settings: DedupeSettings, clock: &Clock) -> Self {
         let window_ms = i64::try_from(settings.window.as_millis()).unwrap_or(i64::MAX);
         let table = EventTable {
             counted: RecentEvents::new(settings.events_max),
@@ -88,7 +89,7 @@ impl DuplicateFilter {
             reservations: HashMap::default(),
             next_reservation: 0,
         };
-        Self { table: Mutex::new(table), window_ms, clock }
+        Self { table: Mutex::new(table), window_ms, clock: clock.steady() }
     }
 
     /// Reserves distinct events for a request. Waits while other requests hold any of them.

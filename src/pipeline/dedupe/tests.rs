@@ -21,7 +21,7 @@ fn fingerprints(numbers: impl IntoIterator<Item = usize>) -> Vec<Fingerprint> {
 fn filter(events_max: usize) -> (Arc<DuplicateFilter>, Clock) {
     let clock = Clock::manual(1_000_000);
     let settings = DedupeSettings { window: Duration::from_mins(1), events_max };
-    (Arc::new(DuplicateFilter::new(settings, clock.clone())), clock)
+    (Arc::new(DuplicateFilter::new(settings, &clock)), clock)
 }
 
 /// Reserves free events and counts them.

@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::aggregate::sorted_lines;
-use crate::definitions::read;
+use crate::definitions::{is_dimension_value, read};
 use crate::pipeline::{Batch, Times};
-use crate::ses::{NonEvent, Path, Visitor, read_all};
+use crate::rules::{InvalidValue, ValueOrigin};
+use crate::ses::{NonEventReason, Path, Visitor, read_all};
 
 const ARRIVAL_MS: i64 = 1_763_640_000_000;
 
@@ -50,7 +51,7 @@ fn of_set(set: &str) -> Value {
 struct Routes<'r>(&'r RuleSet, Vec<String>);
 
 impl Visitor for Routes<'_> {
-    fn event(&mut self, event: &Event<'_>, _: &Path, _: &[u8]) {
+    fn event(&mut self, event: &Event<'_>, _: &Path, _: u64, _: &[u8]) {
         self.1.push(match self.0.route(event) {
             Route::Unrouted => "-".to_owned(),
             Route::Set(set) => {
@@ -60,8 +61,8 @@ impl Visitor for Routes<'_> {
         });
     }
 
-    fn non_event(&mut self, other: NonEvent, _: &Path, _: u64, _: &[u8]) {
-        panic!("{other:?}");
+    fn non_event(&mut self, why: NonEventReason<'_>, _: &Path, _: u64, _: &[u8]) {
+        panic!("{why:?}");
     }
 }
 
@@ -94,7 +95,7 @@ fn counted(sets: &Value, events: &[Value]) -> (Vec<String>, crate::pipeline::Tal
 struct Values<'r>(&'r RuleSet, Vec<Result<(String, ValueOrigin), String>>);
 
 impl Visitor for Values<'_> {
-    fn event(&mut self, event: &Event<'_>, _: &Path, _: &[u8]) {
+    fn event(&mut self, event: &Event<'_>, _: &Path, _: u64, _: &[u8]) {
         let Route::Set(set) = self.0.route(event) else { panic!("unrouted") };
         let Action::Count(metrics) = &set.rules[0].action else { panic!("nothing is counted") };
         let shown = |text: &[u8]| String::from_utf8_lossy(text).into_owned();
@@ -104,8 +105,8 @@ impl Visitor for Values<'_> {
         });
     }
 
-    fn non_event(&mut self, other: NonEvent, _: &Path, _: u64, _: &[u8]) {
-        panic!("{other:?}");
+    fn non_event(&mut self, why: NonEventReason<'_>, _: &Path, _: u64, _: &[u8]) {
+        panic!("{why:?}");
     }
 }
 
@@ -452,4 +453,106 @@ fn event_counts_once_per_destination_for_any_number_of_recipients() {
     bounce["mail"]["destination"] = json!(["a@example.com", "b@example.com", "c@example.net"]);
     bounce["bounce"] = json!({"bouncedRecipients": [{}, {}, {}]});
     assert_eq!(counted(&sets, &[bounce]).0, ["SES Bounce campaign=none 1"]);
+}
+
+// === fields and sets ===
+
+fn extended(types: &[&str], dimensions: &[&str], fields: &[&str], sets: &Value) -> Value {
+    let mut destination = destination("d", types, dimensions);
+    let fields =
+        fields.iter().map(|field| json!({"Field": field, "DefaultDimensionValue": "none"}));
+    destination["CloudWatchDestination"]["EventDimensions"] = fields.collect();
+    destination["CloudWatchDestination"]["DimensionSets"] = sets.clone();
+    json!([set("*", &[destination])])
+}
+
+fn bounce(class: &str, campaign: &str) -> Value {
+    let mut bounce =
+        event("Bounce", &json!({"ses:configuration-set": ["any"], "campaign": [campaign]}));
+    bounce["bounce"] = json!({"bounceType": class, "bounceSubType": "No such: user"});
+    bounce
+}
+
+#[test]
+fn event_is_counted_once_in_each_set_whose_fields_it_has() {
+    let sets = json!([["campaign", "bounce_class"], ["campaign"], []]);
+    let sets =
+        extended(&["SEND", "BOUNCE"], &["MESSAGE_TAG:campaign:none"], &["bounce_class"], &sets);
+    let (lines, tally) = counted(
+        &sets,
+        &[
+            bounce("Permanent", "spring"),
+            bounce("Transient", "spring"),
+            bounce("Permanent", "two words"),
+            event("Send", &json!({"ses:configuration-set": ["any"], "campaign": ["spring"]})),
+            event("Open", &json!({"ses:configuration-set": ["any"]})),
+        ],
+    );
+    assert_eq!(
+        lines,
+        [
+            "SES Bounce  3",
+            "SES Bounce bounce_class=hard;campaign=spring 1",
+            "SES Bounce bounce_class=soft;campaign=spring 1",
+            "SES Bounce campaign=spring 2",
+            "SES Send  1",
+            "SES Send campaign=spring 1",
+        ]
+    );
+    assert_eq!((tally.destination_matches, tally.counts, tally.invalid_value), (4, 4, 0));
+    let values = tally.values;
+    // Three series of each bounce, two of the send.
+    assert_eq!((values.matches, values.counts, values.invalid_value), (11, 9, 2));
+    assert_eq!((tally.matched, tally.unmatched), (4, 1));
+}
+
+#[test]
+fn event_without_a_valid_value_in_any_set_is_dropped_once() {
+    let sets =
+        extended(&["BOUNCE"], &["MESSAGE_TAG:campaign:none"], &["bounce_class"], &Value::Null);
+    let (lines, tally) = counted(&sets, &[bounce("Permanent", "two words")]);
+    assert!(lines.is_empty(), "{lines:?}");
+    assert_eq!((tally.destination_matches, tally.counts, tally.invalid_value), (1, 0, 1));
+    assert_eq!((tally.values.matches, tally.values.invalid_value), (1, 1));
+}
+
+#[test]
+fn type_without_a_field_makes_no_series_and_no_match() {
+    let sets = extended(&["SEND", "BOUNCE"], &[], &["bounce_class"], &Value::Null);
+    let send = event("Send", &json!({"ses:configuration-set": ["any"]}));
+    let (lines, tally) = counted(&sets, &[send, bounce("Undetermined", "")]);
+    assert_eq!(lines, ["SES Bounce bounce_class=undetermined 1"]);
+    assert_eq!((tally.matched, tally.destination_matches, tally.counts), (2, 1, 1));
+}
+
+#[test]
+fn field_never_costs_a_count_whatever_happens_to_invalid_values() {
+    for on_invalid in ["DROP", "DEFAULT", "SANITIZE"] {
+        let mut sets = extended(
+            &["BOUNCE"],
+            &[],
+            &["bounce_sub_type", "delay_type"],
+            &json!([["bounce_sub_type"]]),
+        );
+        sets[0]["EventDestinations"][0]["CloudWatchDestination"]["OnInvalidValue"] =
+            on_invalid.into();
+        let mut blank = bounce("Permanent", "");
+        blank["bounce"]["bounceSubType"] = " ".into();
+        let (lines, _) = counted(&sets, &[bounce("Permanent", ""), blank]);
+        assert_eq!(
+            lines,
+            ["SES Bounce bounce_sub_type=No_such__user 1", "SES Bounce bounce_sub_type=none 1"]
+        );
+    }
+}
+
+#[test]
+fn destinations_of_several_sets_add_up_in_a_total() {
+    let total = |name: &str| {
+        let destination = extended(&["SEND"], &["MESSAGE_TAG:a:none"], &[], &json!([[]]));
+        set(name, &[destination[0]["EventDestinations"][0].clone()])
+    };
+    let (lines, _) =
+        counted(&json!([total("a"), total("b")]), &[of_set("a"), of_set("b"), of_set("b")]);
+    assert_eq!(lines, ["SES Send  3"]);
 }

@@ -1,4 +1,4 @@
-//! Base64 as Firehose writes it: the standard alphabet, padding optional.
+//! Records whose `data` is Base64 as Firehose writes it: the standard alphabet, padding optional.
 
 use std::sync::LazyLock;
 
@@ -7,6 +7,7 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::GeneralPurposeConfig;
 use base64::engine::simd::Simd;
 
+use crate::ses::json::raw::Raw;
 use crate::ses::work;
 
 static ENGINE: LazyLock<Simd> = LazyLock::new(|| {
@@ -33,5 +34,28 @@ impl Buffer {
         }
         let len = ENGINE.decode_slice(text, &mut self.0).ok()?;
         Some(&self.0[..len])
+    }
+}
+
+/// Passes the decoded `data` of each record in a list, with the record and its number, while `take`
+/// returns true.
+pub(super) fn each_data(
+    records: Raw<'_>,
+    mut take: impl FnMut(Option<&[u8]>, Raw<'_>, u64) -> bool,
+) {
+    let (mut escaped, mut buffer) = (Vec::new(), Buffer::default());
+    let mut records = records.elements();
+    for at in 0.. {
+        let mut data = Raw::default();
+        let record = records.next_object(|key, member| {
+            if key == b"data" {
+                data = member;
+            }
+        });
+        let Some(record) = record else { return };
+        let text = data.text_in(&mut escaped);
+        if !take(text.and_then(|text| buffer.decode(text)), record, at) {
+            return;
+        }
     }
 }

@@ -6,13 +6,15 @@
 use memchr::{memchr, memchr2};
 
 use super::data::Buffer;
+use super::data::each_data;
 use super::path::Path;
-use super::unwrap::{Unwrapper, each_data};
+use super::unwrap::Unwrapper;
 use super::visitor::Visitor;
 use crate::ses::event::interest::Interest;
 use crate::ses::event::value::Value;
 use crate::ses::event::value_reader::read_by_reference;
 use crate::ses::json::raw::{Raw, Text};
+use crate::ses::json::space::trim_start;
 use crate::ses::json::step::Step;
 
 /// A Firehose delivery whose records are not read yet.
@@ -81,19 +83,13 @@ fn parse<'a>(body: &'a [u8], interest: &Interest) -> Result<(Text<'a>, Raw<'a>),
     Ok((request_id, wrapper.records))
 }
 
-fn trim_start(text: &[u8]) -> &[u8] {
-    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
-    let start = text.iter().position(|byte| !is_space(byte));
-    &text[start.unwrap_or(text.len())..]
-}
-
 // === impl FirehoseRequest ===
 
 impl FirehoseRequest<'_> {
     /// Marks the body as decompressed, which counts as one of the two gzip levels of a path.
     #[must_use]
     pub(crate) fn within_gzip(mut self) -> Self {
-        self.path = Path::outermost(true);
+        self.path = Path::outermost(1);
         self
     }
 
@@ -109,14 +105,15 @@ impl FirehoseRequest<'_> {
         mut fresh: impl FnMut() -> V,
     ) -> Result<V, &'static str> {
         let path = &self.path;
-        let read = |visitor: &mut V, bytes: &[u8], at| {
-            Unwrapper::new(interest, at, visitor).data(bytes, path)
-        };
         let mut visitor = fresh();
         let records = match &self.records {
             RecordList::Known(records) => *records,
             RecordList::Ahead(walk) => {
-                let walked = walk.clone().each_record(|bytes, at| read(&mut visitor, bytes, at));
+                let mut unwrapper = Unwrapper::new(interest, 0, &mut visitor);
+                let walked = walk.clone().each_record(|bytes, at| {
+                    unwrapper.move_to(at);
+                    unwrapper.data(bytes, path)
+                });
                 if walked.is_ok() {
                     return Ok(visitor);
                 }
@@ -128,8 +125,9 @@ impl FirehoseRequest<'_> {
                 records
             }
         };
+        let mut unwrapper = Unwrapper::new(interest, 0, &mut visitor);
         each_data(records, |data, record, at| {
-            let mut unwrapper = Unwrapper::new(interest, at, &mut visitor);
+            unwrapper.move_to(at);
             match data {
                 Some(bytes) => unwrapper.data(bytes, path),
                 None => unwrapper.not_base64(record, path),

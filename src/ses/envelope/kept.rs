@@ -8,9 +8,12 @@ use crate::ses::gunzip::is_gzip;
 /// Stands for a truncated gzip stream whose readable part was kept: gzip that ends at once.
 pub(crate) const TORN_GZIP: &[u8] = &[0x1f, 0x8b];
 
-/// Wraps an entry of `Records` in a list, because alone it would be read as a value.
-pub(crate) fn in_notifications(entry: &[u8]) -> Vec<u8> {
-    [b"{\"Records\":[", entry, b"]}"].concat()
+/// Stands for the lists that a text leaves open: one of them.
+pub(crate) const OPEN_LIST: &[u8] = b"[";
+
+/// Wraps an entry of a list in an object with that list, because alone it would be read as a value.
+pub(crate) fn in_list(name: &str, entry: &[u8]) -> Vec<u8> {
+    [b"{\"", name.as_bytes(), b"\":[", entry, b"]}"].concat()
 }
 
 /// Wraps a record of a Firehose request in a request.

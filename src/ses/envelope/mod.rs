@@ -2,12 +2,16 @@
 //! to a visitor.
 //!
 //! [`text`] finds the values of a text and skips the faults between them. [`unwrap`] removes the
-//! wrappings of SNS, SQS, `EventBridge` and Firehose, with those removed so far in a [`path`].
+//! wrappings, with those removed so far in a [`path`]; [`entries`] those of the lists in [`entry_list`]. [`compression`]
+//! names the compressions that are not read.
 //! [`delivery`] reads the body of a Firehose request, [`data`] its Base64. [`kept`] makes values that
 //! are not events readable on their own.
 
+pub(crate) mod compression;
 mod data;
 pub(crate) mod delivery;
+mod entries;
+mod entry_list;
 pub(crate) mod kept;
 pub(crate) mod path;
 pub(crate) mod text;

@@ -1,7 +1,12 @@
-//! Finds the adjacent values in a text, and skips the faults between them.
+//! Finds the values of a text, and skips the separators and faults between them.
+//!
+//! A list where a value may begin is not a value: its elements are, and are passed as they come. Only
+//! a list that is nested too deep is read as a value.
 
 use memchr::memchr;
 
+use super::compression::Compression;
+use super::path::LEVELS_MAX;
 use crate::ses::event::interest::Interest;
 use crate::ses::event::value::Value;
 use crate::ses::event::value_reader::ValueReader;
@@ -19,107 +24,197 @@ pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 pub(crate) enum Found<'v, 'a> {
     Value(&'v Value<'a>),
     Notice,
-    Fault,
+    /// A fault; the text from its first byte on.
+    Fault(&'a [u8]),
+    /// The whole text is in a compression that is not read.
+    Compressed(Compression),
+}
+
+/// Where it was found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'a> {
+    /// The position of its first byte.
+    pub at: usize,
+    /// Its bytes.
+    pub raw: &'a [u8],
+    /// The number of lists that are open around it.
+    pub lists: u8,
+}
+
+/// How the next bytes of a text are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Start,
+    BetweenValues,
+    /// Searching for the newline after the first byte of a faulty value.
+    InFault,
+    /// In a compression that is not read: it has no values.
+    Compressed(Compression),
 }
 
 /// The position in a text. One per text, kept while its bytes arrive in pieces.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
-    begun: bool,
-    /// Searching for the newline after the first byte of a faulty value.
-    skipping: bool,
-    pub(crate) values: ValueReader,
+    state: State,
+    /// The number of open lists.
+    lists: u8,
     /// The text ended inside a value.
     pub ended_inside: bool,
+    /// Bytes that were skipped because of the last fault.
+    skipped: u64,
 }
 
 // === impl Progress ===
 
 impl Progress {
-    /// The state at a position where no value is unfinished.
-    pub(crate) fn between_values() -> Self {
-        Self { begun: true, ..Self::default() }
+    /// The state at a position where no value is unfinished and this many lists are open.
+    pub(crate) fn between_values(lists: u8) -> Self {
+        Self { state: State::BetweenValues, lists, ..Self::default() }
     }
 
     /// Whether the following bytes are read as in [`Progress::between_values`].
-    pub(crate) fn is_between_values(&self) -> bool {
-        self.begun && !self.skipping
+    pub(crate) fn is_between_values(&self, lists: u8) -> bool {
+        self.state == State::BetweenValues && self.lists == lists
     }
 
-    /// Passes the values at the start of `bytes` to `found`, each with its position and bytes, and
-    /// returns the number of consumed bytes. Unless these are the `last` bytes, the rest must be
-    /// passed again with more bytes after it. A fault extends to the end of its line; if `bytes`
-    /// end before that and are not the last, only the part in `bytes` is passed. When `found`
-    /// returns false, all bytes count as consumed.
+    /// The number of open lists. Any that are open at the end of the text are one fault.
+    pub(crate) fn lists(&self) -> u8 {
+        self.lists
+    }
+
+    /// The bytes of a fault without a newline behind it, at the end of the text: nothing in them was
+    /// read.
+    pub(crate) fn lost(&self) -> u64 {
+        if self.state == State::InFault { self.skipped } else { 0 }
+    }
+
+    /// Passes the values at the start of `bytes`, read by `values`, to `found` and returns the number of
+    /// consumed bytes. `levels` is the number of wrappings around the text. Unless these are the `last`
+    /// bytes, the rest must be passed again with more bytes after it. A fault extends to the end of
+    /// its line; if `bytes` end before that and are not the last, only the part in `bytes` is
+    /// passed. When `found` returns false, all bytes count as consumed.
     pub(crate) fn read<'a>(
         &mut self,
+        values: &mut ValueReader,
         bytes: &'a [u8],
         last: bool,
         interest: &Interest,
-        mut found: impl FnMut(Found<'_, 'a>, usize, &'a [u8]) -> bool,
+        levels: u8,
+        mut found: impl FnMut(Found<'_, 'a>, Place<'a>) -> bool,
     ) -> usize {
-        let mut at = 0;
-        if !self.begun {
-            if bytes.starts_with(BYTE_ORDER_MARK) {
-                at = BYTE_ORDER_MARK.len();
-            } else if BYTE_ORDER_MARK.starts_with(bytes) && !last {
-                return 0;
-            }
-            self.begun = true;
+        if matches!(self.state, State::Compressed(_)) {
+            return bytes.len();
         }
-        self.values.restart();
+        let Some(mut at) = self.start(bytes, last) else { return 0 };
+        if let State::Compressed(compression) = self.state {
+            found(Found::Compressed(compression), Place { at, raw: bytes, lists: 0 });
+            return bytes.len();
+        }
+        values.restart();
+        // Made anew after each object, the only kind of value that fills it.
+        let mut value = Value::default();
         loop {
-            if self.skipping {
-                match memchr(b'\n', &bytes[at..]) {
-                    Some(newline) => at += newline + 1,
-                    None => return bytes.len(),
-                }
-                self.skipping = false;
+            if self.state == State::InFault {
+                let Some(newline) = memchr(b'\n', &bytes[at..]) else {
+                    self.skipped += (bytes.len() - at) as u64;
+                    return bytes.len();
+                };
+                at += newline + 1;
+                self.state = State::BetweenValues;
             }
+            at = after_separators(bytes, at);
             let rest = &bytes[at..];
-            at += rest
-                .iter()
-                .position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
-                .unwrap_or(rest.len());
-            let rest = &bytes[at..];
-            if rest.is_empty() {
-                return at;
-            }
-            if rest[0] == b'S' {
-                if rest.starts_with(VALIDATION_NOTICE.as_bytes()) {
-                    let notice = &rest[..VALIDATION_NOTICE.len()];
-                    if !found(Found::Notice, at, notice) {
-                        return bytes.len();
-                    }
-                    at += notice.len();
+            match rest {
+                [] => return at,
+                // The second byte of a separator may follow.
+                [b'\\'] if !last => return at,
+                [b'[', ..] if levels + self.lists < LEVELS_MAX => {
+                    self.lists += 1;
+                    at += 1;
                     continue;
                 }
-                if !last && VALIDATION_NOTICE.as_bytes().starts_with(rest) {
-                    return at;
+                [b']', ..] if self.lists > 0 => {
+                    self.lists -= 1;
+                    at += 1;
+                    continue;
                 }
+                [b'S', ..] if !last && VALIDATION_NOTICE.as_bytes().starts_with(rest) => return at,
+                _ => {}
             }
-            let mut value = Value::default();
-            let step = self.values.read(bytes, at, interest, VALUE_BYTES_MAX, &mut value);
-            let (what, len) = match step {
-                // More digits may follow after the end of the bytes.
-                Step::Value { len } if !last && is_number(rest) && rest.len() < len + 3 => {
-                    return at;
-                }
-                Step::Value { len } => (Found::Value(&value), len),
-                Step::Incomplete if !last => return at,
-                Step::Incomplete | Step::Fault => {
-                    self.skipping = true;
-                    self.ended_inside |= step == Step::Incomplete;
-                    let line = memchr(b'\n', &rest[1..]).map_or(rest.len(), |newline| newline + 1);
-                    (Found::Fault, line)
+            let (what, len) = if rest.starts_with(VALIDATION_NOTICE.as_bytes()) {
+                (Found::Notice, VALIDATION_NOTICE.len())
+            } else {
+                let step = values.read(bytes, at, interest, VALUE_BYTES_MAX, &mut value);
+                match step {
+                    // More digits may follow after the end of the bytes.
+                    Step::Value { len } if !last && is_number(rest) && rest.len() < len + 3 => {
+                        return at;
+                    }
+                    Step::Value { len } => (Found::Value(&value), len),
+                    Step::Incomplete if !last => return at,
+                    Step::Incomplete | Step::Fault => {
+                        self.state = State::InFault;
+                        self.ended_inside |= step == Step::Incomplete;
+                        let len = len_of_line(rest);
+                        self.skipped = len as u64;
+                        (Found::Fault(rest), len)
+                    }
                 }
             };
-            if !found(what, at, &rest[..len]) {
+            let is_filled = rest[0] == b'{' && matches!(what, Found::Value(_));
+            if !found(what, Place { at, raw: &rest[..len], lists: self.lists }) {
                 return bytes.len();
+            }
+            if is_filled {
+                value = Value::default();
             }
             at += len;
         }
     }
+
+    /// Skips a byte order mark and recognises a compression; `None` if more bytes are needed.
+    fn start(&mut self, bytes: &[u8], last: bool) -> Option<usize> {
+        if self.state != State::Start {
+            return Some(0);
+        }
+        let undecided = BYTE_ORDER_MARK.starts_with(bytes) || Compression::may_follow(bytes);
+        if undecided && bytes != BYTE_ORDER_MARK && !last {
+            return None;
+        }
+        let compression = Compression::of(bytes);
+        self.state = compression.map_or(State::BetweenValues, State::Compressed);
+        Some(if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 })
+    }
+}
+
+/// The position after what may stand between two values: white space, commas, record separators
+/// (0x1E, RFC 7464), and the texts `\n`, `\r` and `\t`, which some recipes set as a delimiter.
+#[inline]
+fn after_separators(bytes: &[u8], mut at: usize) -> usize {
+    loop {
+        match bytes.get(at) {
+            Some(b' ' | b'\t' | b'\n' | b'\r' | b',' | 0x1e) => at += 1,
+            Some(b'\\') if matches!(bytes.get(at + 1), Some(b'n' | b'r' | b't')) => at += 2,
+            _ => return at,
+        }
+    }
+}
+
+/// The text before separators at its end.
+pub(crate) fn before_separators(mut text: &[u8]) -> &[u8] {
+    loop {
+        text = match text {
+            [rest @ .., b' ' | b'\t' | b'\n' | b'\r' | b',' | 0x1e]
+            | [rest @ .., b'\\', b'n' | b'r' | b't'] => rest,
+            _ => return text,
+        }
+    }
+}
+
+/// The length of a fault, without the newline behind its first byte.
+fn len_of_line(fault: &[u8]) -> usize {
+    memchr(b'\n', &fault[1..]).map_or(fault.len(), |newline| newline + 1)
 }
 
 fn is_number(value: &[u8]) -> bool {

@@ -1,18 +1,21 @@
-//! Unwraps events from the wrappings of SNS, SQS, EventBridge and Firehose.
+//! Unwraps events from the wrappings of SNS, SQS, EventBridge, Lambda, Firehose and CloudWatch Logs.
 
-use super::data::Buffer;
-use super::kept::{TORN_GZIP, in_notifications, in_request, in_text};
-use super::path::{GZIPS_MAX, LEVELS_MAX, Path, Wrapping};
-use super::text::{Found, Progress};
-use super::visitor::{NonEvent, Visitor};
+use super::compression::Compression;
+use super::data::{Buffer, each_data};
+use super::entry_list::EntryList;
+use super::kept::{OPEN_LIST, TORN_GZIP, in_request, in_text};
+use super::path::{GZIPS_MAX, LEVELS_MAX, Path, PathInLists, Wrapping};
+use super::text::{BYTE_ORDER_MARK, Found, Progress};
+use super::visitor::{NonEventReason, Visitor};
 use crate::ses::event::Event;
 use crate::ses::event::event_type::{EventType, EventTypeSet};
 use crate::ses::event::interest::Interest;
 use crate::ses::event::value::Value;
-use crate::ses::event::value_reader::read_valid;
+use crate::ses::event::value_reader::ValueReader;
 use crate::ses::event::wrapper::Wrapper;
 use crate::ses::gunzip::{gunzip, is_gzip};
 use crate::ses::json::raw::Raw;
+use crate::ses::json::space::trim_start;
 
 /// Maximum size of one gzip below the outermost level, whatever the visitor admits: 128 MiB.
 /// Firehose accepts records of 1 MB and sends at most 64 MiB at once (limits of Amazon Data
@@ -23,6 +26,15 @@ pub(crate) const GZIP_BYTES_MAX: usize = 128 << 20;
 fn is_notification_type(event_type: EventType) -> bool {
     let types = [EventType::Bounce, EventType::Complaint, EventType::Delivery];
     types.into_iter().collect::<EventTypeSet>().contains(event_type)
+}
+
+/// What SES sends when an identity's notifications get a topic.
+const SUBSCRIPTION_SUCCEEDED: &[u8] = b"amazonsnssubscriptionsucceeded";
+
+/// Whether a `notificationType` has this lower-case name, compared as the names of types are.
+fn is_named(name: &[u8], lower: &[u8]) -> bool {
+    let letters = name.iter().filter(|byte| !matches!(byte, b' ' | b'_' | b'-'));
+    letters.map(u8::to_ascii_lowercase).eq(lower.iter().copied())
 }
 
 /// Reads a text that is whole in memory.
@@ -41,218 +53,261 @@ pub fn read_record(bytes: &[u8], interest: &Interest, visitor: &mut impl Visitor
 /// return a bool return false when the visitor is over its budget, and then nothing more is read.
 pub(crate) struct Unwrapper<'r, V> {
     interest: &'r Interest,
-    visitor: &'r mut V,
+    pub(super) visitor: &'r mut V,
     at: u64,
     /// Whether `at` is the offset of values in the outermost text.
     offsets: bool,
+    /// Readers that are not in use, for their memory. Texts in texts need one each.
+    #[expect(
+        clippy::vec_box,
+        reason = "each text takes one out and puts it back: a pointer is moved"
+    )]
+    readers: Vec<Box<ValueReader>>,
 }
 
 // === impl Unwrapper ===
 
 impl<'r, V: Visitor> Unwrapper<'r, V> {
     pub(crate) fn new(interest: &'r Interest, at: u64, visitor: &'r mut V) -> Self {
-        Self { interest, visitor, at, offsets: false }
+        Self { interest, visitor, at, offsets: false, readers: Vec::new() }
     }
 
-    fn goes_on(&self) -> bool {
+    /// Goes on at another place of the same file or request.
+    pub(crate) fn move_to(&mut self, at: u64) {
+        self.at = at;
+    }
+
+    pub(super) fn goes_on(&self) -> bool {
         !self.visitor.is_over()
     }
 
-    fn non_event(&mut self, other: NonEvent, path: &Path, raw: &[u8]) {
-        self.visitor.non_event(other, path, self.at, raw);
+    pub(super) fn non_event(&mut self, why: NonEventReason<'_>, path: &Path, raw: &[u8]) {
+        self.visitor.non_event(why, path, self.at, raw);
     }
 
     /// `tear`: the text ends where a gzip stream is truncated, and these bytes stand for it.
-    fn text(&mut self, text: &[u8], tear: Option<&[u8]>, path: &Path) {
+    pub(super) fn text(&mut self, text: &[u8], tear: Option<&[u8]>, path: &Path) {
         let offsets = self.offsets;
         let start = self.at;
         self.offsets = false;
-        let mut progress = Progress::default();
-        progress.read(text, true, self.interest, |found, offset, raw| {
+        let (mut progress, mut in_lists) = (Progress::default(), PathInLists::new(*path));
+        let mut values = self.readers.pop().unwrap_or_default();
+        let (interest, levels) = (self.interest, path.levels());
+        progress.read(&mut values, text, true, interest, levels, |found, place| {
             if offsets {
-                self.at = start + offset as u64;
+                self.at = start + place.at as u64;
             }
-            self.found(found, raw, path)
+            self.found(found, place.raw, in_lists.of(place.lists))
         });
-        self.at = start;
+        self.readers.push(values);
+        if progress.lost() > 0 {
+            self.visitor.lost(progress.lost());
+        }
+        self.at = if offsets { start + text.len() as u64 } else { start };
+        if progress.lists() > 0 && self.goes_on() {
+            self.non_event(NonEventReason::OpenList, path, OPEN_LIST);
+        }
         if let Some(tear) = tear
             && !progress.ended_inside
             && self.goes_on()
         {
-            self.non_event(NonEvent::Malformed, path, tear);
+            self.non_event(NonEventReason::TornGzip, path, tear);
         }
+        self.at = start;
     }
 
     /// Bytes that may be gzip.
     pub(crate) fn data(&mut self, bytes: &[u8], path: &Path) -> bool {
+        self.torn_data(bytes, None, path)
+    }
+
+    /// Bytes that may be gzip, and end where gzip around them is truncated if there is a `tear`.
+    fn torn_data(&mut self, bytes: &[u8], tear: Option<&[u8]>, path: &Path) -> bool {
         if !is_gzip(bytes) {
-            self.text(bytes, None, path);
+            self.text(bytes, tear, path);
         } else if path.gzips() == GZIPS_MAX {
-            self.non_event(NonEvent::Malformed, path, bytes);
+            self.non_event(NonEventReason::Compressed(Compression::Gzip), path, bytes);
         } else {
             let out = gunzip(bytes, GZIP_BYTES_MAX, |more| self.visitor.expand(more));
             if self.goes_on() {
                 // The decompressed part is read, so it must not be kept as part of the remainder.
-                let tear = if out.bytes.is_empty() { bytes } else { TORN_GZIP };
-                let tear = out.torn.then_some(tear);
-                self.text(&out.bytes, tear, &path.with(Wrapping::Gzip));
+                let here = if out.bytes.is_empty() { bytes } else { TORN_GZIP };
+                let tear = if out.torn { Some(here) } else { tear };
+                self.torn_data(&out.bytes, tear, &path.with(Wrapping::Gzip));
             }
         }
         self.goes_on()
+    }
+
+    /// Base64 of bytes that may be gzip. `raw` holds the value around it.
+    pub(super) fn encoded(&mut self, data: Raw<'_>, path: &Path, raw: &[u8]) {
+        let (mut escaped, mut buffer) = (Vec::new(), Buffer::default());
+        let text = data.text_in(&mut escaped);
+        match text.and_then(|text| buffer.decode(text)) {
+            Some(bytes) => {
+                self.data(bytes, path);
+            }
+            None => self.non_event(NonEventReason::NotBase64, path, raw),
+        }
     }
 
     /// Handles what was found where a value of a text may start.
     pub(crate) fn found(&mut self, found: Found<'_, '_>, raw: &[u8], path: &Path) -> bool {
         match found {
+            Found::Value(_) if raw[0] == b'"' => self.json_text(raw, path),
             Found::Value(value) => self.judge(value, raw, path),
-            Found::Notice => self.non_event(NonEvent::Notice, path, raw),
-            Found::Fault if self.visitor.keeps() => {
-                self.non_event(NonEvent::Malformed, path, &in_text(raw));
+            Found::Notice => self.non_event(NonEventReason::Notice, path, raw),
+            Found::Fault(text) if self.visitor.keeps() => {
+                self.non_event(NonEventReason::NotJson(text), path, &in_text(raw));
             }
-            Found::Fault => self.non_event(NonEvent::Malformed, path, raw),
+            Found::Fault(text) => self.non_event(NonEventReason::NotJson(text), path, raw),
+            Found::Compressed(compression) => {
+                self.non_event(NonEventReason::Compressed(compression), path, raw);
+            }
         }
         self.goes_on()
+    }
+
+    /// A string where a value may begin: it may hold JSON.
+    fn json_text(&mut self, raw: &[u8], path: &Path) {
+        let mut buffer = Vec::new();
+        match Raw::new(raw).text_in(&mut buffer) {
+            Some(text) if holds_json(text) && path.levels() < LEVELS_MAX => {
+                self.text(text, None, &path.with(Wrapping::Text));
+            }
+            Some(text) if holds_json(text) => self.non_event(NonEventReason::TooDeep, path, raw),
+            _ => self.non_event(NonEventReason::Foreign(raw), path, raw),
+        }
     }
 
     /// Classifies a value; the rows are tried from the top. `raw` holds its bytes.
     fn judge(&mut self, value: &Value<'_>, raw: &[u8], path: &Path) {
         let event_type = match (&value.event_type, &value.notification_type) {
-            (Some(name), _) => Some(EventType::parse(name)),
-            (None, Some(name)) => {
-                Some(EventType::parse(name).filter(|event_type| is_notification_type(*event_type)))
+            (Some(name), _) => EventType::parse(name).ok_or(NonEventReason::UnknownEventType(name)),
+            (None, Some(name)) if is_named(name, SUBSCRIPTION_SUCCEEDED) => {
+                Err(NonEventReason::Notice)
             }
-            (None, None) => None,
+            (None, Some(name)) => EventType::parse(name)
+                .filter(|event_type| is_notification_type(*event_type))
+                .ok_or(NonEventReason::UnknownNotificationType(name)),
+            (None, None) => match &value.wrapper {
+                Some(wrapper) => return self.unwrap(wrapper, raw, path),
+                None => Err(NonEventReason::Foreign(raw)),
+            },
         };
-        match (event_type, &value.wrapper) {
-            (Some(Some(event_type)), _) if value.has_mail => {
-                self.visitor.event(&Event::new(event_type, value), path, raw);
+        match event_type {
+            Ok(event_type) if value.has_mail => {
+                self.visitor.event(&Event::new(event_type, value), path, self.at, raw);
             }
-            (Some(_), _) => self.non_event(NonEvent::UnknownType, path, raw),
-            (None, Some(wrapper)) => self.unwrap(wrapper, raw, path),
-            (None, None) => self.non_event(NonEvent::Foreign, path, raw),
+            Ok(event_type) => self.non_event(NonEventReason::WithoutMail(event_type), path, raw),
+            Err(why) => self.non_event(why, path, raw),
         }
     }
 
     fn unwrap(&mut self, wrapper: &Wrapper<'_>, raw: &[u8], path: &Path) {
         let kind = wrapper.kind.text().unwrap_or_default();
         if matches!(&*kind, b"SubscriptionConfirmation" | b"UnsubscribeConfirmation") {
-            return self.non_event(NonEvent::Control, path, raw);
+            return self.non_event(NonEventReason::Control, path, raw);
         }
         if path.levels() == LEVELS_MAX {
-            return self.non_event(NonEvent::Foreign, path, raw);
+            return self.non_event(NonEventReason::TooDeep, path, raw);
         }
         let is_notification = wrapper.topic_arn.is_text() || &*kind == b"Notification";
         if is_notification && holds(wrapper.message) {
             self.member(wrapper.message, &path.with(Wrapping::Sns), &mut Vec::new());
-        } else if wrapper.detail_type.is_text() && wrapper.detail.is_object() {
+        } else if wrapper.detail_type.is_text() && is_detail(wrapper.detail) {
             self.detail(wrapper, raw, path);
         } else if wrapper.notifications.is_list() {
-            self.notifications(wrapper.notifications, path);
-        } else if wrapper.request_id.is_text() && wrapper.records.is_list() {
-            let path = path.with(Wrapping::FirehoseRequest);
+            self.entries(EntryList::Records, wrapper.notifications, path);
+        } else if wrapper.messages.is_list() {
+            self.entries(EntryList::Messages, wrapper.messages, path);
+        } else if wrapper.records.is_list()
+            && (wrapper.request_id.is_text() || wrapper.invocation_id.is_text())
+        {
+            let is_request = wrapper.request_id.is_text();
+            let wrapping = if is_request {
+                Wrapping::FirehoseRequest
+            } else {
+                Wrapping::FirehoseTransformation
+            };
+            let path = path.with(wrapping);
             each_data(wrapper.records, |data, record, _| match data {
                 Some(bytes) => self.data(bytes, &path),
                 None => self.not_base64(record, &path),
             });
+        } else if wrapper.log_events.is_list() {
+            self.entries(EntryList::LogEvents, wrapper.log_events, path);
+        } else if wrapper.events.is_list() {
+            self.entries(EntryList::LogEvents, wrapper.events, path);
+        } else if wrapper.log_data.member("data").is_text() {
+            let path = path.with(Wrapping::LogData);
+            self.encoded(wrapper.log_data.member("data"), &path, raw);
         } else if wrapper.raw_data.is_text() && wrapper.error_code.is_text() {
-            let path = path.with(Wrapping::FirehoseFailure);
-            let (mut escaped, mut buffer) = (Vec::new(), Buffer::default());
-            let text = wrapper.raw_data.text_in(&mut escaped);
-            match text.and_then(|text| buffer.decode(text)) {
-                Some(bytes) => {
-                    self.data(bytes, &path);
-                }
-                None => self.non_event(NonEvent::Malformed, &path, raw),
-            }
+            self.encoded(wrapper.raw_data, &path.with(Wrapping::FirehoseFailure), raw);
         } else {
-            self.non_event(NonEvent::Foreign, path, raw);
+            self.non_event(NonEventReason::Foreign(raw), path, raw);
         }
     }
 
     /// Reads the content of a wrapping: a text, decoded into the given buffer if necessary, or an
     /// object.
-    fn member(&mut self, member: Raw<'_>, path: &Path, buffer: &mut Vec<u8>) {
+    pub(super) fn member(&mut self, member: Raw<'_>, path: &Path, buffer: &mut Vec<u8>) {
         if let Some(text) = member.text_in(buffer) {
             self.text(text, None, path);
         } else {
-            let mut value = Value::default();
-            read_valid(member, self.interest, &mut value);
+            let value = self.valid(member);
             self.judge(&value, member.bytes(), path);
         }
     }
 
-    /// The `detail` of an envelope of `EventBridge`.
-    fn detail(&mut self, wrapper: &Wrapper<'_>, raw: &[u8], path: &Path) {
-        if wrapper.source.text().as_deref() == Some(b"aws.ses") {
-            let mut detail = Value::default();
-            read_valid(wrapper.detail, self.interest, &mut detail);
-            if detail.event_type.is_some() {
-                let path = path.with(Wrapping::EventBridge);
-                return self.judge(&detail, wrapper.detail.bytes(), &path);
-            }
-        }
-        self.non_event(NonEvent::Foreign, path, raw);
+    /// Reads a value that is known to be valid.
+    fn valid<'a>(&mut self, raw: Raw<'a>) -> Value<'a> {
+        let mut value = Value::default();
+        let mut reader = self.readers.pop().unwrap_or_default();
+        reader.read_valid(raw, self.interest, &mut value);
+        self.readers.push(reader);
+        value
     }
 
-    /// The entries of `Records`, from SQS or SNS.
-    fn notifications(&mut self, entries: Raw<'_>, path: &Path) {
-        let mut buffer = Vec::new();
-        let mut entries = entries.elements();
-        loop {
-            let (mut body, mut sns) = (Raw::default(), Raw::default());
-            let entry = entries.next_object(|key, member| match key {
-                b"body" => body = member,
-                b"Sns" => sns = member,
-                _ => {}
-            });
-            let Some(entry) = entry else { return };
-            if holds(body) {
-                self.member(body, &path.with(Wrapping::Sqs), &mut buffer);
-            } else if holds(sns) {
-                self.member(sns, &path.with(Wrapping::LambdaSns), &mut buffer);
-            } else if self.visitor.keeps() {
-                self.non_event(NonEvent::Foreign, path, &in_notifications(entry.bytes()));
-            } else {
-                self.non_event(NonEvent::Foreign, path, entry.bytes());
-            }
-            if !self.goes_on() {
-                return;
-            }
+    /// The `detail` of an envelope of `EventBridge`, from SES or forwarded by this program.
+    fn detail(&mut self, wrapper: &Wrapper<'_>, raw: &[u8], path: &Path) {
+        let detail_path = path.with(Wrapping::EventBridge);
+        let source = wrapper.source.text();
+        if !source.is_some_and(|source| self.interest.is_event_bridge_source(&source)) {
+            return self.non_event(NonEventReason::OtherDetail, path, raw);
+        }
+        if wrapper.detail.is_text() {
+            return self.member(wrapper.detail, &detail_path, &mut Vec::new());
+        }
+        let detail = self.valid(wrapper.detail);
+        if detail.event_type.is_some() {
+            self.judge(&detail, wrapper.detail.bytes(), &detail_path);
+        } else {
+            self.non_event(NonEventReason::OtherDetail, path, raw);
         }
     }
 
     /// A record of a Firehose request whose `data` is not valid.
     pub(crate) fn not_base64(&mut self, record: Raw<'_>, path: &Path) -> bool {
         let raw = if self.visitor.keeps() { in_request(record.bytes()) } else { Vec::new() };
-        self.non_event(NonEvent::Malformed, path, &raw);
+        self.non_event(NonEventReason::NotBase64, path, &raw);
         self.goes_on()
     }
 }
 
 /// Whether a member of a wrapping may hold values.
-fn holds(member: Raw<'_>) -> bool {
+pub(super) fn holds(member: Raw<'_>) -> bool {
     member.is_text() || member.is_object()
 }
 
-/// Passes the decoded `data` of each record in a list, with the record and its number, while `take`
-/// returns true.
-pub(crate) fn each_data(
-    records: Raw<'_>,
-    mut take: impl FnMut(Option<&[u8]>, Raw<'_>, u64) -> bool,
-) {
-    let (mut escaped, mut buffer) = (Vec::new(), Buffer::default());
-    let mut records = records.elements();
-    for at in 0.. {
-        let mut data = Raw::default();
-        let record = records.next_object(|key, member| {
-            if key == b"data" {
-                data = member;
-            }
-        });
-        let Some(record) = record else { return };
-        let text = data.text_in(&mut escaped);
-        if !take(text.and_then(|text| buffer.decode(text)), record, at) {
-            return;
-        }
-    }
+/// Whether a member is what `EventBridge` delivers, or what a rule made a text of.
+fn is_detail(member: Raw<'_>) -> bool {
+    let is_json_text = || member.text_in(&mut Vec::new()).is_some_and(holds_json);
+    member.is_object() || is_json_text()
+}
+
+/// Whether a text begins as an object or a list does.
+fn holds_json(text: &[u8]) -> bool {
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    matches!(trim_start(text).first(), Some(b'{' | b'['))
 }

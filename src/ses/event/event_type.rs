@@ -24,6 +24,20 @@ pub enum EventType {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct EventTypeSet(u16);
 
+/// Every type, ordered by name: the same order in every spelling.
+const BY_NAME: [EventType; 10] = [
+    EventType::Bounce,
+    EventType::Click,
+    EventType::Complaint,
+    EventType::Delivery,
+    EventType::DeliveryDelay,
+    EventType::Open,
+    EventType::Reject,
+    EventType::RenderingFailure,
+    EventType::Send,
+    EventType::Subscription,
+];
+
 // === impl EventType ===
 
 impl EventType {
@@ -145,9 +159,9 @@ impl EventTypeSet {
         Self(self.0 & other.0)
     }
 
-    /// The types of the set, in the order of [`EventType::ALL`].
+    /// The types of the set, in the order in which SES returns them: that of their names.
     pub fn iter(self) -> impl Iterator<Item = EventType> {
-        EventType::ALL.into_iter().filter(move |event_type| self.contains(*event_type))
+        BY_NAME.into_iter().filter(move |event_type| self.contains(*event_type))
     }
 }
 
@@ -190,5 +204,15 @@ mod tests {
         assert_eq!(set.iter().collect::<Vec<_>>(), [EventType::Send, EventType::Subscription]);
         assert!(!set.contains(EventType::Click));
         assert!(EventTypeSet::default().is_empty());
+    }
+
+    #[test]
+    fn types_of_a_set_are_ordered_by_name_in_both_spellings() {
+        let all: EventTypeSet = EventType::ALL.into_iter().collect();
+        for spelling in [EventType::api_name, EventType::v1_name] {
+            let names: Vec<&str> = all.iter().map(spelling).collect();
+            assert_eq!(names.len(), EventType::ALL.len());
+            assert!(names.is_sorted(), "{names:?}");
+        }
     }
 }

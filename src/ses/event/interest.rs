@@ -1,11 +1,19 @@
 //! The values that the loaded definitions can read from an event; the parser keeps only those.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
+use fearless_simd::Level;
 use foldhash::fast::RandomState;
+
+use super::field::EventField;
+use super::field::mailbox_providers::MailboxProviders;
 
 /// The message tag that names an event's configuration set.
 pub(crate) const CONFIGURATION_SET_TAG: &str = "ses:configuration-set";
+
+/// The default `source` of events that this program forwards to `EventBridge`.
+pub(crate) const FORWARD_SOURCE: &str = "postmeter.ses";
 
 /// Where in an event to look up a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,6 +24,8 @@ pub enum ValueKind {
     EmailHeader,
     /// `click.linkTags`, names case-sensitive.
     LinkTag,
+    /// A field, whatever the name.
+    Field(EventField),
 }
 
 /// The index of one wanted value in a parsed event.
@@ -35,14 +45,21 @@ struct InterestNames {
 const FEW: usize = 8;
 
 /// Every value that some rule can read, each with a slot: message tags first, then headers, then
-/// link tags.
+/// link tags, then fields.
 #[derive(Clone, Debug)]
 pub struct Interest {
     tags: InterestNames,
     headers: InterestNames,
     link_tags: InterestNames,
+    fields: Vec<(EventField, Slot)>,
+    /// Those by which recipients are told apart, if a field asks for it; `None`: the built-in ones.
+    mailbox_providers: Option<Arc<MailboxProviders>>,
     configuration_set: Slot,
     identity: bool,
+    /// The `source` of events that this program forwards to `EventBridge`.
+    forward_source: Box<[u8]>,
+    /// The SIMD instructions that the fast reader uses.
+    level: Level,
 }
 
 /// Collects names; [`InterestBuilder::build`] assigns slots.
@@ -51,6 +68,7 @@ pub(crate) struct InterestBuilder {
     tags: BTreeSet<String>,
     headers: BTreeSet<String>,
     link_tags: BTreeSet<String>,
+    fields: BTreeSet<EventField>,
 }
 
 // === impl Slot ===
@@ -70,6 +88,7 @@ impl InterestBuilder {
             ValueKind::MessageTag => self.tags.insert(name.to_owned()),
             ValueKind::EmailHeader => self.headers.insert(name.to_ascii_lowercase()),
             ValueKind::LinkTag => self.link_tags.insert(name.to_owned()),
+            ValueKind::Field(field) => self.fields.insert(field),
         };
     }
 
@@ -80,8 +99,20 @@ impl InterestBuilder {
         let tags = InterestNames::new(self.tags, &mut slots);
         let headers = InterestNames::new(self.headers, &mut slots);
         let link_tags = InterestNames::new(self.link_tags, &mut slots);
+        let fields = self.fields.into_iter().zip(slots).collect();
         let configuration_set = tags.get(CONFIGURATION_SET_TAG.as_bytes()).unwrap_or(Slot(0));
-        Interest { tags, headers, link_tags, configuration_set, identity: false }
+        let forward_source = FORWARD_SOURCE.as_bytes().into();
+        Interest {
+            tags,
+            headers,
+            link_tags,
+            fields,
+            mailbox_providers: None,
+            configuration_set,
+            identity: false,
+            forward_source,
+            level: Level::new(),
+        }
     }
 }
 
@@ -125,6 +156,38 @@ impl InterestNames {
 // === impl Interest ===
 
 impl Interest {
+    /// Reads events that are forwarded to `EventBridge` under another `source`.
+    #[must_use]
+    pub(crate) fn with_forward_source(self, source: &str) -> Self {
+        Self { forward_source: source.as_bytes().into(), ..self }
+    }
+
+    /// Reads with other SIMD instructions than the best ones that the machine has.
+    #[must_use]
+    pub fn with_level(self, level: Level) -> Self {
+        Self { level, ..self }
+    }
+
+    #[inline]
+    pub(crate) fn level(&self) -> Level {
+        self.level
+    }
+
+    /// Whether the detail of an envelope with this `source` is an event.
+    pub(crate) fn is_event_bridge_source(&self, source: &[u8]) -> bool {
+        source == b"aws.ses" || *source == *self.forward_source
+    }
+
+    /// Tells recipients apart by other mailbox providers than the built-in ones.
+    #[must_use]
+    pub(crate) fn with_mailbox_providers(self, providers: Option<Arc<MailboxProviders>>) -> Self {
+        Self { mailbox_providers: providers, ..self }
+    }
+
+    pub(crate) fn mailbox_providers(&self) -> &MailboxProviders {
+        self.mailbox_providers.as_deref().unwrap_or_else(|| MailboxProviders::built_in())
+    }
+
     /// Also requests the identity of the event, see [`super::Event::fingerprint`].
     #[must_use]
     pub(crate) fn with_identity(mut self) -> Self {
@@ -144,6 +207,9 @@ impl Interest {
             ValueKind::MessageTag => self.tag(name.as_bytes()),
             ValueKind::EmailHeader => self.header(name.as_bytes()),
             ValueKind::LinkTag => self.link_tag(name.as_bytes()),
+            ValueKind::Field(field) => {
+                self.fields().find(|(wanted, _)| *wanted == field).map(|(_, slot)| slot)
+            }
         }
     }
 
@@ -162,21 +228,33 @@ impl Interest {
     }
 
     pub(crate) fn header(&self, name: &[u8]) -> Option<Slot> {
+        let InterestNames { few, more, .. } = &self.headers;
         if !self.headers.may_have(name.len()) {
             return None;
         }
-        // A dimension name has at most 255 bytes, so a longer header is never wanted.
-        let mut lower = [0_u8; 255];
-        let lower = lower.get_mut(..name.len())?;
-        lower.copy_from_slice(name);
-        lower.make_ascii_lowercase();
-        self.headers.get(lower)
+        let found = few.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        match found {
+            Some((_, slot)) => Some(*slot),
+            None if more.is_empty() => None,
+            None => more.get(&*name.to_ascii_lowercase()).copied(),
+        }
     }
 
     #[cfg(any(test, fuzzing))]
     pub(crate) fn every_slot(&self) -> impl Iterator<Item = Slot> {
-        let slots = self.tags.len() + self.headers.len() + self.link_tags.len();
+        let named = self.tags.len() + self.headers.len() + self.link_tags.len();
+        let slots = named + self.fields.len();
         (0..).map(Slot).take(slots)
+    }
+
+    /// The wanted fields.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (EventField, Slot)> {
+        self.fields.iter().copied()
+    }
+
+    #[inline]
+    pub(crate) fn has_fields(&self) -> bool {
+        !self.fields.is_empty()
     }
 
     pub(crate) fn has_headers(&self) -> bool {

@@ -4,6 +4,7 @@
 //! value, so all members of an object are scanned before any of them is read.
 
 use super::block::EventBlock;
+use super::field;
 use super::identity::{Part, recipient};
 use super::interest::Interest;
 use super::value::Value;
@@ -38,6 +39,13 @@ pub(crate) fn read<'a>(
             read_block(raw, block, interest, value);
         }
     }
+    if interest.has_fields()
+        && let Some(event_type) = value.event_type()
+    {
+        let own = EventBlock::of(event_type).map_or(Raw::default(), |own| blocks[own as usize]);
+        let mail = blocks[EventBlock::Mail as usize];
+        field::reader::read(event_type, (own, mail), interest, value);
+    }
 }
 
 /// The members of an object that have a meaning.
@@ -69,8 +77,13 @@ impl ValueField {
             b"source" => Self::Wrapper(WrapperField::Source),
             b"detail" => Self::Wrapper(WrapperField::Detail),
             b"Records" => Self::Wrapper(WrapperField::Notifications),
+            b"Messages" => Self::Wrapper(WrapperField::Messages),
             b"requestId" => Self::Wrapper(WrapperField::RequestId),
+            b"invocationId" => Self::Wrapper(WrapperField::InvocationId),
             b"records" => Self::Wrapper(WrapperField::Records),
+            b"logEvents" => Self::Wrapper(WrapperField::LogEvents),
+            b"events" => Self::Wrapper(WrapperField::Events),
+            b"awslogs" => Self::Wrapper(WrapperField::LogData),
             b"rawData" => Self::Wrapper(WrapperField::RawData),
             b"errorCode" => Self::Wrapper(WrapperField::ErrorCode),
             _ => return None,

@@ -3,14 +3,19 @@
 //!
 //! [`value_reader`] reads a JSON value into a [`Value`]; [`fast`] and [`plain`] read the usual form,
 //! [`members`] any form. [`interest`] says which values are wanted, [`identity`] what makes an event
-//! different from all others, [`wrapper`] which fields are those of a wrapping.
+//! different from all others, [`field`] what else can be a dimension, [`header_list`] whether its
+//! headers are all there, [`wrapper`] which fields are those of a wrapping. [`minimal`] writes an event
+//! without what no dimension reads.
 
 pub(crate) mod block;
 pub(crate) mod event_type;
 mod fast;
+pub(crate) mod field;
+pub(crate) mod header_list;
 pub(crate) mod identity;
 pub(crate) mod interest;
 mod members;
+pub(crate) mod minimal;
 mod plain;
 pub mod time;
 pub(crate) mod value;
@@ -58,24 +63,10 @@ impl<'v> Event<'v> {
     #[must_use]
     pub(crate) fn time_ms(&self) -> Option<(i64, TimeOrigin)> {
         let read = |block| parse_ms(self.fields.time(block)?);
-        self.own_block()
+        EventBlock::of(self.event_type)
             .and_then(read)
             .map(|ms| (ms, TimeOrigin::Block))
             .or_else(|| read(EventBlock::Mail).map(|ms| (ms, TimeOrigin::Mail)))
-    }
-
-    /// The block with the event's own time.
-    fn own_block(&self) -> Option<EventBlock> {
-        match self.event_type {
-            EventType::Send | EventType::Reject | EventType::RenderingFailure => None,
-            EventType::Bounce => Some(EventBlock::Bounce),
-            EventType::Complaint => Some(EventBlock::Complaint),
-            EventType::Delivery => Some(EventBlock::Delivery),
-            EventType::Open => Some(EventBlock::Open),
-            EventType::Click => Some(EventBlock::Click),
-            EventType::DeliveryDelay => Some(EventBlock::DeliveryDelay),
-            EventType::Subscription => Some(EventBlock::Subscription),
-        }
     }
 
     /// Identifies the event among its duplicates: the ID of its mail, its type, its own time as
@@ -84,7 +75,7 @@ impl<'v> Event<'v> {
     /// does not include it.
     #[must_use]
     pub(crate) fn fingerprint(&self) -> Option<Fingerprint> {
-        let own = self.own_block();
+        let own = EventBlock::of(self.event_type);
         let time = self.fields.time(own.unwrap_or(EventBlock::Mail))?;
         Fingerprint::of(self.event_type.metric_name(), time, self.fields.identity, own)
     }

@@ -1,398 +1,266 @@
 //! Reads a bare event exactly as SES writes it.
 //!
-//! [`super::members`] handles values of any form. These seeds handle the one form that nearly all
-//! traffic has, at half the cost. Anything unusual (a wrapping, a repeated key, a field with an
-//! unexpected type) is an error here, and the general code must read the value.
-
-use std::borrow::Cow;
-use std::fmt;
-
-use serde::de::{
-    DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor,
-};
+//! [`super::members`] handles values of any form. This reader handles the one form that nearly all
+//! traffic has, in one walk. Anything unusual (a wrapping, a repeated key, a key with escapes, a
+//! field with an unexpected type) stops it, and the general code must read the value.
 
 use super::block::EventBlock;
+use super::field::reader::FieldMembers;
 use super::identity::Part;
 use super::interest::{Interest, Slot};
 use super::members::{BlockField, HeaderField, ValueField};
 use super::value::Value;
 use crate::ses::json::raw::Text;
+use crate::ses::json::walk::{Cursor, Stepped, ValueWalk, WalkStop};
 
-/// Reads an object that may be an event into an empty value.
-pub(crate) struct EventSeed<'v, 'i, 'a> {
-    pub value: &'v mut Value<'a>,
+/// Reads an object that may be an event into an empty value. Each method steps over what it reads.
+pub(crate) struct PlainEvent<'v, 'i, 'a, 'e> {
+    pub walk: ValueWalk<'a, 'e>,
     pub interest: &'i Interest,
+    pub value: &'v mut Value<'a>,
+    /// Members from which fields are made, if some are wanted. They may be invalid as long as the
+    /// value may be.
+    pub fields: Option<&'v mut FieldMembers<'a>>,
 }
 
-/// Marks a field as seen; a second time is an error.
-fn once<E: Error>(seen: &mut bool) -> Result<(), E> {
-    if std::mem::replace(seen, true) { Err(unusual()) } else { Ok(()) }
-}
+/// The fields of an object that were seen: a bit for each.
+#[derive(Clone, Copy, Default)]
+struct SeenFields(u32);
 
-#[cold]
-fn unusual<E: Error>() -> E {
-    E::invalid_value(Unexpected::Map, &"a plain event")
-}
+// The bits of a block's fields. Those of `Part` are behind them.
+const TIMESTAMP: usize = 0;
+const TAGS: usize = 1;
+const HEADERS: usize = 2;
+const PARTS: usize = 3;
 
-/// Implements a seed that accepts one kind of value and visits it itself.
-macro_rules! seed {
-    ($seed:ident<$($life:lifetime),*> as $kind:ident -> $value:ty) => {
-        impl<'de> DeserializeSeed<'de> for $seed<$($life),*> {
-            type Value = $value;
+// How many lists and objects are open around a value that is skipped.
+const IN_EVENT: usize = 1;
+const IN_BLOCK: usize = 2;
+const IN_TAGS: usize = 3;
+const IN_TAG: usize = 4;
+/// Also in a recipient.
+const IN_HEADER: usize = 4;
 
-            #[inline]
-            fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<$value, D::Error> {
-                json.$kind(self)
-            }
-        }
-    };
-}
+// === impl SeenFields ===
 
-macro_rules! expecting {
-    ($what:literal) => {
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str($what)
-        }
-    };
-}
-
-/// Maps a key to its meaning.
-struct KeySeed<F>(F);
-
-impl<'de, T, F: FnOnce(&[u8]) -> T> DeserializeSeed<'de> for KeySeed<F> {
-    type Value = T;
-
+impl SeenFields {
+    /// Marks a field; a second time is unusual.
     #[inline]
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<T, D::Error> {
-        json.deserialize_str(self)
-    }
-}
-
-impl<T, F: FnOnce(&[u8]) -> T> Visitor<'_> for KeySeed<F> {
-    type Value = T;
-
-    expecting!("a key");
-
-    #[inline]
-    fn visit_str<E: Error>(self, key: &str) -> Result<T, E> {
-        Ok((self.0)(key.as_bytes()))
-    }
-}
-
-/// A string.
-struct PlainText;
-
-seed!(PlainText<> as deserialize_str -> Text<'de>);
-
-impl<'de> Visitor<'de> for PlainText {
-    type Value = Text<'de>;
-
-    expecting!("a string");
-
-    #[inline]
-    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Text<'de>, E> {
-        Ok(Cow::Borrowed(text.as_bytes()))
-    }
-
-    #[cold]
-    fn visit_str<E: Error>(self, text: &str) -> Result<Text<'de>, E> {
-        Ok(Cow::Owned(text.as_bytes().to_vec()))
-    }
-}
-
-seed!(EventSeed<'_, '_, 'de> as deserialize_map -> ());
-
-impl<'de> Visitor<'de> for EventSeed<'_, '_, 'de> {
-    type Value = ();
-
-    expecting!("an event");
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { value, interest } = self;
-        let mut seen_blocks = [false; 8];
-        while let Some(field) = map.next_key_seed(KeySeed(ValueField::of))? {
-            match field {
-                Some(ValueField::EventType) if value.event_type.is_none() => {
-                    value.event_type = Some(map.next_value_seed(PlainText)?);
-                }
-                Some(ValueField::NotificationType) if value.notification_type.is_none() => {
-                    value.notification_type = Some(map.next_value_seed(PlainText)?);
-                }
-                Some(ValueField::Block(block)) => {
-                    once(&mut seen_blocks[block as usize])?;
-                    value.has_mail |= block == EventBlock::Mail;
-                    map.next_value_seed(BlockSeed { value, interest, block })?;
-                }
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-                // A wrapping, or a repeated type.
-                Some(_) => return Err(unusual()),
-            }
+    fn once(&mut self, field: usize) -> Result<(), WalkStop> {
+        let bit = 1 << field;
+        if self.0 & bit != 0 {
+            return Err(WalkStop::Unusual);
         }
+        self.0 |= bit;
         Ok(())
     }
 }
 
-/// `mail`, `click` and the other blocks.
-struct BlockSeed<'v, 'i, 'a> {
-    value: &'v mut Value<'a>,
-    interest: &'i Interest,
-    block: EventBlock,
-}
+// === impl PlainEvent ===
 
-seed!(BlockSeed<'_, '_, 'de> as deserialize_map -> ());
+impl<'a> PlainEvent<'_, '_, 'a, '_> {
+    /// Reads the event at a cursor.
+    pub(crate) fn read(mut self, cursor: Cursor) -> Stepped {
+        let walk = self.walk;
+        let mut seen = SeenFields::default();
+        walk.members(cursor, |key, cursor| match ValueField::of(key) {
+            None => walk.skip(cursor, IN_EVENT),
+            Some(ValueField::Block(block)) => {
+                seen.once(block as usize)?;
+                self.value.has_mail |= block == EventBlock::Mail;
+                self.block(block, cursor)
+            }
+            Some(ValueField::EventType) if self.may_set_event_type() => {
+                self.text(cursor, |value, text| value.event_type = Some(text))
+            }
+            Some(ValueField::NotificationType) if self.value.notification_type.is_none() => {
+                self.text(cursor, |value, text| value.notification_type = Some(text))
+            }
+            // A wrapping, or a repeated type.
+            Some(_) => Err(WalkStop::Unusual),
+        })
+    }
 
-impl<'de> Visitor<'de> for BlockSeed<'_, '_, 'de> {
-    type Value = ();
+    /// Once, and not where it replaces the type by which blocks were read.
+    fn may_set_event_type(&self) -> bool {
+        self.value.event_type.is_none()
+            && (self.fields.is_none() || self.value.notification_type.is_none())
+    }
 
-    expecting!("a block of an event");
+    /// Whether members of a block are to be kept for fields. Where that depends on a type that is
+    /// not known yet, the event is unusual.
+    fn has_fields_in(&self, block: EventBlock) -> Result<bool, WalkStop> {
+        if self.fields.is_none() || block == EventBlock::Mail {
+            return Ok(self.fields.is_some());
+        }
+        let event_type = self.value.event_type().ok_or(WalkStop::Unusual)?;
+        Ok(EventBlock::of(event_type) == Some(block))
+    }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { value, interest, block } = self;
-        let (mut seen_timestamp, mut seen_tags, mut seen_headers) = (false, false, false);
-        let mut seen_parts = [false; Part::UserAgent as usize + 1];
-        let field = |key: &[u8]| BlockField::of(key, block, interest);
-        while let Some(field) = map.next_key_seed(KeySeed(field))? {
-            match field {
-                Some(BlockField::Timestamp) => {
-                    once(&mut seen_timestamp)?;
-                    value.set_time(block, map.next_value_seed(PlainText)?);
+    /// Keeps a member between two cursors, if a field is made from it.
+    fn keep_member(
+        &mut self,
+        (key, block): (&[u8], EventBlock),
+        (start, end): (Cursor, Cursor),
+    ) -> Result<(), WalkStop> {
+        let place = self.fields.as_mut().and_then(|fields| fields.place(key, block));
+        if let Some(place) = place {
+            *place = self.walk.raw(start, end)?;
+        }
+        Ok(())
+    }
+
+    /// A field that is a string.
+    #[inline]
+    fn text(&mut self, cursor: Cursor, put: impl FnOnce(&mut Value<'a>, Text<'a>)) -> Stepped {
+        let (text, cursor) = self.walk.text(cursor)?;
+        put(self.value, text);
+        Ok(cursor)
+    }
+
+    /// `mail`, `click` and the other blocks.
+    fn block(&mut self, block: EventBlock, cursor: Cursor) -> Stepped {
+        let walk = self.walk;
+        let mut seen = SeenFields::default();
+        let has_fields = self.has_fields_in(block)?;
+        walk.members(cursor, |key, start| {
+            let end = self.member(key, block, start, &mut seen)?;
+            if has_fields {
+                self.keep_member((key, block), (start, end))?;
+            }
+            Ok(end)
+        })
+    }
+
+    /// A member of a block.
+    #[inline]
+    fn member(
+        &mut self,
+        key: &[u8],
+        block: EventBlock,
+        cursor: Cursor,
+        seen: &mut SeenFields,
+    ) -> Stepped {
+        let (walk, interest) = (self.walk, self.interest);
+        match BlockField::of(key, block, interest) {
+            None => walk.skip(cursor, IN_BLOCK),
+            Some(BlockField::Timestamp) => {
+                seen.once(TIMESTAMP)?;
+                self.text(cursor, |value, text| value.set_time(block, text))
+            }
+            Some(BlockField::Tags) => {
+                seen.once(TAGS)?;
+                self.tags(cursor, |name| interest.tag(name))
+            }
+            Some(BlockField::LinkTags) => {
+                seen.once(TAGS)?;
+                match walk.peek(cursor)? {
+                    // SES writes `"linkTags": null` for a link without tags.
+                    (b'n', cursor) => walk.skip(cursor, IN_BLOCK),
+                    (_, cursor) => self.tags(cursor, |name| interest.link_tag(name)),
                 }
-                Some(BlockField::Tags) => {
-                    once(&mut seen_tags)?;
-                    let slot = |name: &[u8]| interest.tag(name);
-                    map.next_value_seed(TagsSeed { value, slot })?;
-                }
-                Some(BlockField::LinkTags) => {
-                    once(&mut seen_tags)?;
-                    let slot = |name: &[u8]| interest.link_tag(name);
-                    map.next_value_seed(OrNull(TagsSeed { value, slot }))?;
-                }
-                Some(BlockField::Headers) => {
-                    once(&mut seen_headers)?;
-                    map.next_value_seed(HeadersSeed { value, interest })?;
-                }
-                Some(BlockField::Identity(part)) => {
-                    once(&mut seen_parts[part as usize])?;
-                    if part == Part::Recipient {
-                        map.next_value_seed(RecipientsSeed { value, block })?;
-                    } else {
-                        value.add_identity(block, part, map.next_value_seed(PlainText)?);
-                    }
-                }
-                None => {
-                    map.next_value::<IgnoredAny>()?;
+            }
+            Some(BlockField::Headers) => {
+                seen.once(HEADERS)?;
+                walk.elements(cursor, |cursor| self.header(cursor))
+            }
+            Some(BlockField::Identity(part)) => {
+                seen.once(PARTS + part.index())?;
+                if part == Part::Recipient {
+                    walk.elements(cursor, |cursor| self.recipient(block, cursor))
+                } else {
+                    self.text(cursor, |value, text| value.add_identity(block, part, text))
                 }
             }
         }
-        Ok(())
-    }
-}
-
-/// The value of the seed, or null: SES writes `"linkTags": null` for a link without tags.
-struct OrNull<S>(S);
-
-impl<'de, S: DeserializeSeed<'de, Value = ()>> DeserializeSeed<'de> for OrNull<S> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        json.deserialize_option(self)
-    }
-}
-
-impl<'de, S: DeserializeSeed<'de, Value = ()>> Visitor<'de> for OrNull<S> {
-    type Value = ();
-
-    expecting!("null or a value");
-
-    fn visit_none<E: Error>(self) -> Result<(), E> {
-        Ok(())
     }
 
-    fn visit_some<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        self.0.deserialize(json)
+    /// `tags` or `linkTags`.
+    #[inline]
+    fn tags(&mut self, cursor: Cursor, slot: impl Fn(&[u8]) -> Option<Slot>) -> Stepped {
+        let walk = self.walk;
+        walk.members(cursor, |name, cursor| match slot(name) {
+            Some(slot) => self.tag(slot, cursor),
+            None => walk.skip(cursor, IN_TAGS),
+        })
     }
-}
 
-/// `tags` or `linkTags`.
-struct TagsSeed<'v, 'a, F> {
-    value: &'v mut Value<'a>,
-    slot: F,
-}
-
-impl<'de, F: Fn(&[u8]) -> Option<Slot>> DeserializeSeed<'de> for TagsSeed<'_, 'de, F> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        json.deserialize_map(self)
-    }
-}
-
-impl<'de, F: Fn(&[u8]) -> Option<Slot>> Visitor<'de> for TagsSeed<'_, 'de, F> {
-    type Value = ();
-
-    expecting!("tags");
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(slot) = map.next_key_seed(KeySeed(&self.slot))? {
-            match slot {
-                Some(slot) => self.value.put(slot, map.next_value_seed(TagSeed)?),
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                }
+    /// A tag's value: the first string of a list.
+    fn tag(&mut self, slot: Slot, cursor: Cursor) -> Stepped {
+        let walk = self.walk;
+        let mut first = None;
+        let cursor = walk.elements(cursor, |cursor| {
+            if first.is_some() {
+                return walk.skip(cursor, IN_TAG);
             }
-        }
-        Ok(())
+            let (text, cursor) = walk.text(cursor)?;
+            first = Some(text);
+            Ok(cursor)
+        })?;
+        self.value.put(slot, first);
+        Ok(cursor)
     }
-}
 
-/// A tag's value: the first string of a list.
-struct TagSeed;
-
-seed!(TagSeed<> as deserialize_seq -> Option<Text<'de>>);
-
-impl<'de> Visitor<'de> for TagSeed {
-    type Value = Option<Text<'de>>;
-
-    expecting!("a list of strings");
-
+    /// One of `headers`.
     #[inline]
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        let first = list.next_element_seed(PlainText)?;
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(first)
+    fn header(&mut self, cursor: Cursor) -> Stepped {
+        let Some((header, cursor)) = self.walk.usual_header(cursor) else {
+            return self.header_of_any_form(cursor);
+        };
+        if let Some(slot) = self.interest.header(header.name) {
+            self.put_header(slot, self.walk.header_value(&header));
+        }
+        Ok(cursor)
     }
-}
 
-/// `headers`.
-struct HeadersSeed<'v, 'i, 'a> {
-    value: &'v mut Value<'a>,
-    interest: &'i Interest,
-}
+    /// The first header with a name counts, even without a value.
+    fn put_header(&mut self, slot: Slot, text: Text<'a>) {
+        if self.value.fields().get(slot).is_none() {
+            self.value.put(slot, Some(text));
+        }
+    }
 
-seed!(HeadersSeed<'_, '_, 'de> as deserialize_seq -> ());
-
-impl<'de> Visitor<'de> for HeadersSeed<'_, '_, 'de> {
-    type Value = ();
-
-    expecting!("a list of headers");
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while let Some(header) = list.next_element_seed(HeaderSeed(self.interest))? {
-            // The first header with a name counts, even without a value.
-            if let Some((slot, text)) = header
-                && self.value.fields().get(slot).is_none()
-            {
-                self.value.put(slot, Some(text));
+    fn header_of_any_form(&mut self, cursor: Cursor) -> Stepped {
+        let walk = self.walk;
+        let mut seen = SeenFields::default();
+        let (mut slot, mut value) = (None, None);
+        let cursor = walk.members(cursor, |key, cursor| match HeaderField::of(key) {
+            None => walk.skip(cursor, IN_HEADER),
+            Some(field) => {
+                seen.once(field as usize)?;
+                let (text, cursor) = walk.text(cursor)?;
+                match field {
+                    HeaderField::Name => slot = self.interest.header(&text),
+                    HeaderField::Value => value = Some(text),
+                }
+                Ok(cursor)
             }
+        })?;
+        if let Some(slot) = slot {
+            self.put_header(slot, value.unwrap_or_default());
         }
-        Ok(())
+        Ok(cursor)
     }
-}
 
-/// A header's slot, if it is wanted, and its value.
-struct HeaderSeed<'i>(&'i Interest);
-
-/// Whether a header is wanted.
-struct HeaderName<'i>(&'i Interest);
-
-seed!(HeaderName<'_> as deserialize_str -> Option<Slot>);
-
-impl Visitor<'_> for HeaderName<'_> {
-    type Value = Option<Slot>;
-
-    expecting!("a header's name");
-
-    #[inline]
-    fn visit_str<E: Error>(self, name: &str) -> Result<Option<Slot>, E> {
-        Ok(self.0.header(name.as_bytes()))
-    }
-}
-
-seed!(HeaderSeed<'_> as deserialize_map -> Option<(Slot, Text<'de>)>);
-
-impl<'de> Visitor<'de> for HeaderSeed<'_> {
-    type Value = Option<(Slot, Text<'de>)>;
-
-    expecting!("a header");
-
-    #[inline]
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let (mut slot, mut named) = (None, false);
-        let mut text = None;
-        while let Some(field) = map.next_key_seed(KeySeed(HeaderField::of))? {
-            match field {
-                Some(HeaderField::Name) => {
-                    once(&mut named)?;
-                    slot = map.next_value_seed(HeaderName(self.0))?;
-                }
-                // Whether a value is wanted is known only after its name.
-                Some(HeaderField::Value) if !named || text.is_some() => return Err(unusual()),
-                Some(HeaderField::Value) if slot.is_some() => {
-                    text = Some(map.next_value_seed(PlainText)?);
-                }
-                Some(HeaderField::Value) | None => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
+    /// A recipient that a block names: an address, or an object with an `emailAddress`.
+    fn recipient(&mut self, block: EventBlock, cursor: Cursor) -> Stepped {
+        let walk = self.walk;
+        let add = |value: &mut Value<'a>, text| value.add_identity(block, Part::Recipient, text);
+        if let (b'"', cursor) = walk.peek(cursor)? {
+            return self.text(cursor, add);
         }
-        Ok(slot.map(|slot| (slot, text.unwrap_or_default())))
-    }
-}
-
-/// The recipients that a block names.
-struct RecipientsSeed<'v, 'a> {
-    value: &'v mut Value<'a>,
-    block: EventBlock,
-}
-
-seed!(RecipientsSeed<'_, 'de> as deserialize_seq -> ());
-
-impl<'de> Visitor<'de> for RecipientsSeed<'_, 'de> {
-    type Value = ();
-
-    expecting!("a list of recipients");
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while let Some(text) = list.next_element_seed(RecipientSeed)? {
-            self.value.add_identity(self.block, Part::Recipient, text);
-        }
-        Ok(())
-    }
-}
-
-/// An address, or an object with an `emailAddress`.
-struct RecipientSeed;
-
-seed!(RecipientSeed<> as deserialize_any -> Text<'de>);
-
-impl<'de> Visitor<'de> for RecipientSeed {
-    type Value = Text<'de>;
-
-    expecting!("a recipient");
-
-    #[inline]
-    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Text<'de>, E> {
-        PlainText.visit_borrowed_str(text)
-    }
-
-    #[cold]
-    fn visit_str<E: Error>(self, text: &str) -> Result<Text<'de>, E> {
-        PlainText.visit_str(text)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Text<'de>, A::Error> {
         let mut address = None;
-        while let Some(is_address) =
-            map.next_key_seed(KeySeed(|key: &[u8]| key == b"emailAddress"))?
-        {
-            if !is_address {
-                map.next_value::<IgnoredAny>()?;
-            } else if address.replace(map.next_value_seed(PlainText)?).is_some() {
-                return Err(unusual());
+        let cursor = walk.members(cursor, |key, cursor| {
+            if key != b"emailAddress" {
+                return walk.skip(cursor, IN_HEADER);
             }
-        }
-        address.ok_or_else(unusual)
+            let (text, cursor) = walk.text(cursor)?;
+            match address.replace(text) {
+                None => Ok(cursor),
+                Some(_) => Err(WalkStop::Unusual),
+            }
+        })?;
+        add(self.value, address.ok_or(WalkStop::Unusual)?);
+        Ok(cursor)
     }
 }

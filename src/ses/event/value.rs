@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use super::block::EventBlock;
+use super::event_type::EventType;
 use super::identity::{IdentityText, Part};
 use super::interest::Slot;
 use super::wrapper::Wrapper;
@@ -38,6 +39,11 @@ impl<'a> Value<'a> {
     /// The fields from which an event is made.
     pub(crate) fn fields(&self) -> Fields<'_> {
         Fields { times: &self.times, values: &self.values, identity: &self.identity }
+    }
+
+    /// The type that the value names, if it is one of the ten.
+    pub(crate) fn event_type(&self) -> Option<EventType> {
+        EventType::parse(self.event_type.as_ref().or(self.notification_type.as_ref())?)
     }
 
     /// Sets the `timestamp` of a block, once.

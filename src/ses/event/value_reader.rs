@@ -1,10 +1,11 @@
 //! The readers of values: from the first byte of a JSON value to the fields that the rules can
 //! read.
 //!
-//! [`read_by_reference`] is authoritative: the grammar of `json`, then the fields of [`super::members`]. [`ValueReader`] first tries a faster reader, which must return the same step
+//! [`read_by_reference`] is authoritative: the grammar of `json`, then the fields of
+//! [`super::members`]. [`ValueReader`] first tries a faster reader, which must return the same step
 //! and value for every input.
 
-use super::fast::{Window, read_object, read_valid_object};
+use super::fast::{FastReader, WINDOW_MIN};
 use super::interest::Interest;
 use super::members;
 use super::value::Value;
@@ -22,7 +23,7 @@ pub(crate) struct ValueReader {
     /// The last value was a fault, so the grammar is checked first and a faulty value is not parsed
     /// in vain. This changes only the cost of reading.
     cautious: bool,
-    window: Window,
+    fast: FastReader,
     /// For tests: reads everything again, with the reference only.
     #[cfg(any(test, fuzzing))]
     pub forgetful: bool,
@@ -34,6 +35,37 @@ impl ValueReader {
     /// Resets the positions, because the next text may be another.
     pub(crate) fn restart(&mut self) {
         self.frames.clear();
+        self.fast.restart();
+    }
+
+    /// For tests: as [`Self::restart`] after a value of this length.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn begin(&mut self, last_len: usize) {
+        self.restart();
+        self.cautious = false;
+        self.fast.expect(last_len);
+    }
+
+    /// For tests: whether the fast reader read the last object alone.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn read_fast(&self) -> bool {
+        self.frames.is_clear()
+    }
+
+    /// Reads a value that is known to be valid, and is all of a text.
+    pub(crate) fn read_valid<'a>(
+        &mut self,
+        raw: Raw<'a>,
+        interest: &Interest,
+        value: &mut Value<'a>,
+    ) {
+        self.restart();
+        let text = raw.bytes();
+        self.fast.expect(text.len());
+        if self.fast.read(text, 0, interest, text.len(), value).is_none() {
+            *value = Value::default();
+            members::read(raw, (0, &[]), interest, value);
+        }
     }
 
     /// Reads the value at `at`, of at most `bytes_max` bytes, into the empty `value`. `value` is
@@ -51,11 +83,16 @@ impl ValueReader {
         if self.forgetful {
             return read_by_reference(&text[at..], interest, bytes_max, value);
         }
-        let Some(b'{' | b'[') = text.get(at) else { return scalar(&text[at..], bytes_max) };
+        let Some(b'{' | b'[') = text.get(at) else {
+            let step = scalar(&text[at..], bytes_max);
+            if !matches!(step, Step::Value { .. }) {
+                self.fast.restart();
+            }
+            return step;
+        };
         let known = self.frames.known(at);
         if known == KnownShape::Closed || (known == KnownShape::Unknown && !self.cautious) {
-            let fast = read_object(&text[at..], interest, bytes_max, &mut self.window, value);
-            if let Some(len) = fast {
+            if let Some(len) = self.fast.read(text, at, interest, bytes_max, value) {
                 return Step::Value { len };
             }
             *value = Value::default();
@@ -68,27 +105,29 @@ impl ValueReader {
         let was_cautious = self.cautious;
         let Step::Value { len } = step else {
             self.cautious = true;
+            self.fast.restart();
+            self.fast.expect(0);
             return step;
         };
-        self.window.follow(len);
+        self.fast.expect(len);
         self.cautious &= known == KnownShape::Closed;
-        let raw = Raw::new(&text[at..at + len]);
-        // In the other cases that was already tried.
-        if known == KnownShape::Open || (known == KnownShape::Unknown && was_cautious) {
-            read_valid(raw, interest, value);
-        } else {
-            let frames = if known == KnownShape::Closed { &self.inner } else { &self.frames };
-            members::read(raw, (at, frames.long()), interest, value);
+        // In the other cases that was already tried. Behind a fault, short values are not worth a new
+        // search.
+        let is_untried =
+            known == KnownShape::Open || (known == KnownShape::Unknown && was_cautious);
+        let is_worth_it = is_untried && len > WINDOW_MIN;
+        if is_worth_it && self.fast.read(text, at, interest, len, value).is_some() {
+            return step;
         }
-        step
-    }
-}
-
-/// Reads a value that is known to be valid.
-pub(crate) fn read_valid<'a>(raw: Raw<'a>, interest: &Interest, value: &mut Value<'a>) {
-    if raw.is_object() && !read_valid_object(raw.bytes(), interest, value) {
         *value = Value::default();
-        members::read(raw, (0, &[]), interest, value);
+        let raw = Raw::new(&text[at..at + len]);
+        let long = match known {
+            KnownShape::Closed => self.inner.long(),
+            KnownShape::Unknown => self.frames.long(),
+            KnownShape::Open => &[],
+        };
+        members::read(raw, (at, long), interest, value);
+        step
     }
 }
 

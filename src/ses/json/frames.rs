@@ -88,6 +88,12 @@ impl Frames {
         self.at = 0;
     }
 
+    /// For tests: whether nothing was checked since the state was reset.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn is_clear(&self) -> bool {
+        self.at == 0
+    }
+
     /// What is known about a position. Positions must be ascending.
     #[inline]
     pub(crate) fn known(&mut self, place: usize) -> KnownShape {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use memchr::memchr;
 
-use super::strings::{decode, end_of_valid};
+use super::strings::{LoneSurrogate, decode, end_of_valid};
 use crate::ses::work;
 
 /// A JSON string as bytes. UTF-8 except for lone surrogates, which take three bytes each.
@@ -55,6 +55,12 @@ impl<'a> Raw<'a> {
         self.0.first() == Some(&b'[')
     }
 
+    /// The digits of a number, as written.
+    pub(crate) fn number(self) -> Option<&'a [u8]> {
+        let is_number = matches!(self.0.first(), Some(b'-' | b'0'..=b'9'));
+        is_number.then_some(self.0)
+    }
+
     /// The bytes between a string's quotes, and whether they contain no escapes.
     fn content(self) -> Option<(&'a [u8], bool)> {
         let content = self.0.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
@@ -69,11 +75,12 @@ impl<'a> Raw<'a> {
             return Some(Cow::Borrowed(content));
         }
         let mut out = Vec::new();
-        decode(content, &mut out);
+        decode(content, LoneSurrogate::Kept, &mut out);
         Some(Cow::Owned(out))
     }
 
-    /// The same, with a reusable buffer for strings that must be decoded.
+    /// The text of a string that is read on: lone surrogates are U+FFFD. With a reusable buffer for
+    /// strings that must be decoded.
     pub(crate) fn text_in<'b>(self, buffer: &'b mut Vec<u8>) -> Option<&'b [u8]>
     where
         'a: 'b,
@@ -83,7 +90,7 @@ impl<'a> Raw<'a> {
             return Some(content);
         }
         buffer.clear();
-        decode(content, buffer);
+        decode(content, LoneSurrogate::Replaced, buffer);
         Some(buffer)
     }
 
@@ -261,5 +268,7 @@ mod tests {
         assert_eq!(Raw::new(b"\"a\\n\"").text_in(&mut buffer), Some(&b"a\n"[..]));
         assert_eq!(Raw::new(b"\"\\u0061\"").text().as_deref(), Some(&b"a"[..]));
         assert_eq!(Raw::new(b"7").text(), None);
+        assert_eq!(Raw::new(b"-7.5e3").number(), Some(&b"-7.5e3"[..]));
+        assert_eq!(Raw::new(b"\"7\"").number(), None);
     }
 }

@@ -82,9 +82,17 @@ pub(crate) fn end_of_valid(text: &[u8], mut at: usize) -> usize {
     }
 }
 
-/// Appends the decoded bytes of a valid string; `text` is between its quotes. A lone surrogate
-/// becomes three bytes, which are not UTF-8.
-pub(crate) fn decode(text: &[u8], out: &mut Vec<u8>) {
+/// What a lone surrogate is decoded to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LoneSurrogate {
+    /// Three bytes that are not UTF-8, so that a value with one is invalid.
+    Kept,
+    /// U+FFFD, so that a text can be read on as JSON.
+    Replaced,
+}
+
+/// Appends the decoded bytes of a valid string; `text` is between its quotes.
+pub(crate) fn decode(text: &[u8], lone: LoneSurrogate, out: &mut Vec<u8>) {
     work::scanned(text.len());
     out.reserve(text.len());
     let mut rest = text;
@@ -94,7 +102,7 @@ pub(crate) fn decode(text: &[u8], out: &mut Vec<u8>) {
         let Some(escape) = escaped.get(1) else { return };
         rest = &escaped[2..];
         match escape {
-            b'u' => rest = decode_unicode(rest, out),
+            b'u' => rest = decode_unicode(rest, lone, out),
             b'b' => out.push(8),
             b'f' => out.push(12),
             b'n' => out.push(b'\n'),
@@ -106,16 +114,16 @@ pub(crate) fn decode(text: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Appends the character of a `\u`, or of a surrogate pair; returns the rest.
-fn decode_unicode<'t>(text: &'t [u8], out: &mut Vec<u8>) -> &'t [u8] {
+fn decode_unicode<'t>(text: &'t [u8], lone: LoneSurrogate, out: &mut Vec<u8>) -> &'t [u8] {
     let (first, rest) = four_digits(text);
     if (0xd800..0xdc00).contains(&first)
         && let Some(second) = rest.strip_prefix(b"\\u")
         && let (second @ 0xdc00..0xe000, rest) = four_digits(second)
     {
-        push(0x1_0000 + ((first - 0xd800) << 10 | (second - 0xdc00)), out);
+        push(0x1_0000 + ((first - 0xd800) << 10 | (second - 0xdc00)), lone, out);
         return rest;
     }
-    push(first, out);
+    push(first, lone, out);
     rest
 }
 
@@ -125,9 +133,10 @@ fn four_digits(text: &[u8]) -> (u32, &[u8]) {
     (digits.iter().fold(0, |number, byte| number << 4 | digit(byte)), rest)
 }
 
-/// Appends a code point in the encoding of UTF-8, including surrogates.
-fn push(code: u32, out: &mut Vec<u8>) {
-    if let Some(char) = char::from_u32(code) {
+/// Appends a code point in the encoding of UTF-8, including surrogates if they are kept.
+fn push(code: u32, lone: LoneSurrogate, out: &mut Vec<u8>) {
+    let replaced = (lone == LoneSurrogate::Replaced).then_some(char::REPLACEMENT_CHARACTER);
+    if let Some(char) = char::from_u32(code).or(replaced) {
         return out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
     }
     let bytes = [code >> 12 | 0xe0, code >> 6 & 0x3f | 0x80, code & 0x3f | 0x80];
@@ -194,6 +203,17 @@ mod tests {
         std::str::from_utf8(bytes).is_ok() && !bytes.iter().any(u8::is_ascii_control)
     }
 
+    /// The same with U+FFFD for each surrogate: `ED A0` to `ED BF` begin nothing else.
+    fn without_surrogates(bytes: &[u8]) -> Vec<u8> {
+        let mut out = bytes.to_vec();
+        for at in 1..out.len() {
+            if out[at - 1] == 0xed && out[at] >= 0xa0 {
+                out[at - 1..at + 2].copy_from_slice("\u{fffd}".as_bytes());
+            }
+        }
+        out
+    }
+
     fn part() -> impl Strategy<Value = Vec<u8>> {
         const PARTS: &[&[u8]] = &[
             b"\\ud83d",
@@ -244,8 +264,12 @@ mod tests {
                     prop_assert_eq!(at, end);
                     prop_assert_eq!(end_of_valid(&text, 1), end);
                     let mut out = Vec::new();
-                    decode(&text[1..at - 1], &mut out);
-                    prop_assert_eq!(out, bytes);
+                    decode(&text[1..at - 1], LoneSurrogate::Kept, &mut out);
+                    // `serde_json` keeps lone surrogates as the same three bytes.
+                    prop_assert_eq!(&out, &bytes);
+                    let mut replaced = Vec::new();
+                    decode(&text[1..at - 1], LoneSurrogate::Replaced, &mut replaced);
+                    prop_assert_eq!(replaced, without_surrogates(&bytes));
                 }
                 // When decoding to bytes, `serde_json` accepts any bytes.
                 (Token::Fault, Ok(_)) => prop_assert!(!is_plain(&text[..end])),

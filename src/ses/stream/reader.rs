@@ -23,24 +23,24 @@ impl<R: Read> Reader<R> {
         Self { input, block_bytes: Self::BLOCK_BYTES }
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn with_block_bytes(input: R, block_bytes: usize) -> Self {
         Self { input, block_bytes }
     }
 
-    /// Reads the whole text, or until the visitor is over its budget. If `gzip` is set, the input
-    /// reports a truncated gzip stream as [`std::io::ErrorKind::UnexpectedEof`] or `InvalidData`:
+    /// Reads the whole text, or until the visitor is over its budget. With `gzips` levels of gzip around it, the
+    /// input reports a truncated gzip stream as [`std::io::ErrorKind::UnexpectedEof`] or `InvalidData`:
     /// the data before it is read, then one `malformed` is counted.
     ///
     /// # Errors
     /// Other errors of the input; the data before the error is read.
     pub(crate) fn read(
         self,
-        gzip: bool,
+        gzips: u8,
         interest: &Interest,
         visitor: &mut impl Visitor,
     ) -> std::io::Result<()> {
-        let mut blocks = Blocks::new(self.input, gzip, self.block_bytes);
+        let mut blocks = Blocks::new(self.input, gzips, self.block_bytes);
         let mut scan = Scan::default();
         let mut buffer = Vec::new();
         while let Some(block) = blocks.next(buffer) {

@@ -1,25 +1,27 @@
 //! Reads a text block by block.
 
 use super::blocks::{Block, TextEnd};
-use crate::ses::envelope::kept::TORN_GZIP;
-use crate::ses::envelope::path::Path;
+use crate::ses::envelope::kept::{OPEN_LIST, TORN_GZIP};
+use crate::ses::envelope::path::{Path, PathInLists};
 use crate::ses::envelope::text::Progress;
 use crate::ses::envelope::unwrap::Unwrapper;
-use crate::ses::envelope::visitor::{NonEvent, Visitor};
+use crate::ses::envelope::visitor::{NonEventReason, Visitor};
 use crate::ses::event::interest::Interest;
+use crate::ses::event::value_reader::ValueReader;
 
 /// The position in a text that is read in blocks. Keeps the unfinished value: at most one and a
 /// half times the longest value, plus a block.
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
     progress: Progress,
+    values: ValueReader,
     /// From the first byte of the unfinished value.
     unread: Vec<u8>,
     /// The length of `unread` at the last failed attempt to read it.
     tried: usize,
     /// The offset of `unread` in the text.
     offset: u64,
-    /// Whether the text was gzip.
+    /// The levels of gzip around the text.
     path: Path,
     /// Memory that the visitor was told about, in bytes.
     held: usize,
@@ -28,14 +30,20 @@ pub(crate) struct Scan {
 // === impl Scan ===
 
 impl Scan {
-    /// A state in which everything before `offset` is read and no value is unfinished.
-    pub(crate) fn between_values(offset: u64) -> Self {
-        Self { progress: Progress::between_values(), offset, ..Self::default() }
+    /// A state in which everything before `offset` is read, no value is unfinished, and this many
+    /// lists are open.
+    pub(crate) fn between_values(offset: u64, lists: u8) -> Self {
+        Self { progress: Progress::between_values(lists), offset, ..Self::default() }
+    }
+
+    /// The number of open lists.
+    pub(crate) fn lists(&self) -> u8 {
+        self.progress.lists()
     }
 
     /// Whether the next block is read as in [`Scan::between_values`].
-    pub(crate) fn is_between_values(&self) -> bool {
-        self.unread.is_empty() && self.progress.is_between_values()
+    pub(crate) fn is_between_values(&self, lists: u8) -> bool {
+        self.unread.is_empty() && self.progress.is_between_values(lists)
     }
 
     /// Reads the next block. Does nothing once the request is over its budget.
@@ -44,7 +52,7 @@ impl Scan {
             return;
         }
         let last = block.end.is_some();
-        self.path = Path::outermost(block.gzip);
+        self.path = Path::outermost(block.gzips);
         if self.unread.is_empty() {
             let done = self.walk(&block.bytes, last, interest, visitor);
             self.unread.extend_from_slice(&block.bytes[done..]);
@@ -81,25 +89,35 @@ impl Scan {
         visitor: &mut impl Visitor,
     ) -> usize {
         let offset = self.offset;
-        let path = self.path;
-        let done = self.progress.read(bytes, last, interest, |found, at, raw| {
-            Unwrapper::new(interest, offset + at as u64, visitor).found(found, raw, &path)
+        let (levels, mut in_lists) = (self.path.levels(), PathInLists::new(self.path));
+        let mut unwrapper = Unwrapper::new(interest, offset, visitor);
+        let (progress, values) = (&mut self.progress, &mut self.values);
+        let done = progress.read(values, bytes, last, interest, levels, |found, place| {
+            unwrapper.move_to(offset + place.at as u64);
+            unwrapper.found(found, place.raw, in_lists.of(place.lists))
         });
         self.offset += done as u64;
         done
     }
 
-    /// Ends the text after its last block. A truncated gzip stream counts as one `malformed`,
-    /// unless it truncated a value, which is counted instead.
+    /// Ends the text after its last block. Open lists count as one `malformed`. So does a truncated
+    /// gzip stream, unless it truncated a value, which is counted instead.
     ///
     /// # Errors
     /// Reading the text failed.
     pub(crate) fn end(&self, end: TextEnd, visitor: &mut impl Visitor) -> std::io::Result<()> {
+        if self.progress.lost() > 0 {
+            visitor.lost(self.progress.lost());
+        }
+        if !matches!(end, TextEnd::Failed(_)) && self.lists() > 0 {
+            visitor.non_event(NonEventReason::OpenList, &self.path, self.offset, OPEN_LIST);
+        }
         match end {
             TextEnd::Whole => Ok(()),
             TextEnd::Torn => {
                 if !self.progress.ended_inside {
-                    visitor.non_event(NonEvent::Malformed, &self.path, self.offset, TORN_GZIP);
+                    let why = NonEventReason::TornGzip;
+                    visitor.non_event(why, &self.path, self.offset, TORN_GZIP);
                 }
                 Ok(())
             }

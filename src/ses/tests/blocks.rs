@@ -3,10 +3,11 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::synth::{Generator, Profile};
 
 /// The blocks of a text, as texts.
 fn blocks(text: &str, block_bytes: usize) -> Vec<String> {
-    let mut blocks = Blocks::new(text.as_bytes(), false, block_bytes);
+    let mut blocks = Blocks::new(text.as_bytes(), 0, block_bytes);
     let next = || blocks.next(Vec::new()).map(|block| String::from_utf8(block.bytes).unwrap());
     std::iter::from_fn(next).collect()
 }
@@ -24,12 +25,16 @@ fn block_ends_where_an_object_ends_and_another_begins() {
         // Inside a value, objects are separated by commas.
         ("{}\n|{\"a\":[{},\n{\"b\":1},\n{..", "{}\n"),
         ("{}\n|{\"a\":[\n{..", "{}\n"),
-        // On the same line, or indented.
-        ("{}{}|{\"a\":1..", "{}{}"),
-        ("{\"a\":{}}\n  |{..", "{\"a\":{}}\n  "),
+        // In a list, where the object is a value, not a member of one.
+        ("[{\"mail\":{}},|{\"eventType\":\"Send\"},{\"mail\":{},..", "[{\"mail\":{}},"),
+        ("[{},\n|{\"Type\":[{\"name\":\"a\"},{\"name\":\"b\"}]}, {\"Type\":[{},{..", "[{},\n"),
+        ("{}\\n|{\"rawData\":\"}, {\"}\\n{\"x\":..", "{}\\n"),
+        ("{}\u{1e}|{\"Records\":[]}{\"a{{}}{{}}\":..", "{}\u{1e}"),
+        ("{\"a\":{}}\n  |{\"Message\":1}..", "{\"a\":{}}\n  "),
         // After any line, or nowhere.
         ("[1]\n[2]\n|[3]..", "[1]\n[2]\n"),
         ("{\"a\":{},\n|\"b\":..", "{\"a\":{},\n"),
+        ("{}{}{\"a\":1.|.", "{}{}{\"a\":1."),
         ("{\"a\":{},\"b\":.|.", "{\"a\":{},\"b\":."),
     ] {
         let text = text.replacen('|', "", 1);
@@ -39,30 +44,57 @@ fn block_ends_where_an_object_ends_and_another_begins() {
     }
 }
 
+/// However many lists are open, and whatever separates their values.
+#[test]
+fn list_on_one_line_is_cut_between_its_values() {
+    let profile = Profile { seed: 11, awkward: true, ..Profile::default() };
+    let events: Vec<_> = Generator::new(profile).take(300).map(|event| event.json).collect();
+    for depth in [0, 1, 3, 8] {
+        for separator in [",", ", ", ",\n    ", "\\n", "\u{1e}"] {
+            let (mut text, mut starts) = ("[".repeat(depth), Vec::new());
+            for (at, event) in events.iter().enumerate() {
+                // Some values are wrapped.
+                let wrapped = [event.clone(), sns(event), sqs(event), event.clone()];
+                starts.push(text.len());
+                text += &wrapped[at % wrapped.len()];
+                text += separator;
+            }
+            text += &"]".repeat(depth);
+            let blocks = blocks(&text, 20_000);
+            assert!(blocks.len() > 20, "{}", blocks.len());
+            let mut cut = 0;
+            for block in &blocks[..blocks.len() - 1] {
+                cut += block.len();
+                assert!(starts.contains(&cut), "{depth} {separator:?}: {}", &text[cut..cut + 40]);
+            }
+        }
+    }
+}
+
 #[test]
 fn last_block_says_how_the_text_ended() {
-    let ends = |text: &[u8], gzip, block_bytes| {
-        let mut blocks = Blocks::new(text, gzip, block_bytes);
+    let ends = |text: &[u8], gzips, block_bytes| {
+        let mut blocks = Blocks::new(text, gzips, block_bytes);
         let next = || blocks.next(Vec::new());
         std::iter::from_fn(next)
             .map(|block| (block.bytes.len(), block.end.is_some()))
             .collect::<Vec<_>>()
     };
-    assert_eq!(ends(b"", false, 4), [(0, true)]);
-    assert_eq!(ends(b"123", false, 4), [(3, true)]);
+    assert_eq!(ends(b"", 0, 4), [(0, true)]);
+    assert_eq!(ends(b"123", 0, 4), [(3, true)]);
     // Only the next read shows that the input has ended.
-    assert_eq!(ends(b"1234", false, 4), [(4, false), (0, true)]);
-    assert_eq!(ends(b"12345", false, 4), [(4, false), (1, true)]);
+    assert_eq!(ends(b"1234", 0, 4), [(4, false), (0, true)]);
+    assert_eq!(ends(b"12345", 0, 4), [(4, false), (1, true)]);
 
     let zipped = gzipped("12345");
-    let end = |input: &[u8], gzip| {
-        let mut blocks = Blocks::new(GzipReader::new(input), gzip, 9);
+    let end = |input: &[u8], gzips| {
+        let mut blocks = Blocks::new(GzipReader::new(input), gzips, 9);
         blocks.next(Vec::new()).and_then(|block| block.end)
     };
     let torn = &zipped[..zipped.len() - 1];
-    assert!(matches!(end(&zipped, true), Some(TextEnd::Whole)));
-    assert!(matches!(end(torn, true), Some(TextEnd::Torn)));
-    assert!(matches!(end(torn, false), Some(TextEnd::Failed(_))));
+    assert!(matches!(end(&zipped, 1), Some(TextEnd::Whole)));
+    assert!(matches!(end(torn, 1), Some(TextEnd::Torn)));
+    assert!(matches!(end(torn, 0), Some(TextEnd::Failed(_))));
 }
 
 proptest! {
@@ -73,13 +105,18 @@ proptest! {
     #[test]
     fn blocks_make_up_the_text_and_are_few(
         parts in prop::collection::vec(
-            (prop::sample::select(&["}\n{", "}{", "\n", "x", "{", "}", " "][..]), 1..30_usize),
+            (
+                prop::sample::select(
+                    &["}\n{", "},{\"Type\":1}", "\n", "x", "{", "}", " ", "},{\"a\":"][..],
+                ),
+                1..30_usize,
+            ),
             0..30,
         ),
         block_bytes in 1..100_usize,
     ) {
         let text: String = parts.iter().map(|(part, times)| part.repeat(*times)).collect();
-        let mut blocks = Blocks::new(text.as_bytes(), false, block_bytes);
+        let mut blocks = Blocks::new(text.as_bytes(), 0, block_bytes);
         let all: Vec<_> = std::iter::from_fn(|| blocks.next(Vec::new())).collect();
         let mut offset = 0;
         for block in &all {

@@ -30,36 +30,35 @@ fn with_mail_member(member: &[u8]) -> Vec<u8> {
 fn broken_grammar_is_a_fault() {
     for fault in [
         "{",
-        "[",
+        "{\"a\":[",
         "}",
         "]",
-        ",",
         ":",
         "\"",
         "{\"a\"}",
         "{\"a\":}",
         "{\"a\":1,}",
-        "[1,]",
-        "[,1]",
-        "[1 2]",
+        "{\"a\":[1,]}",
+        "{\"a\":[,1]}",
+        "{\"a\":[1 2]}",
         "{a:1}",
         "{'a':1}",
         "{1:1}",
-        "[01]",
-        "[1.]",
-        "[.5]",
-        "[+1]",
-        "[1e]",
-        "[tru]",
-        "[TRUE]",
+        "{\"a\":[01]}",
+        "{\"a\":[1.]}",
+        "{\"a\":[.5]}",
+        "{\"a\":[+1]}",
+        "{\"a\":[1e]}",
+        "{\"a\":[tru]}",
+        "{\"a\":[TRUE]}",
         "\"\\x\"",
         "\"\\u12\"",
         "\"\\u12g4\"",
-        "[\"\\\"]",
+        "{\"a\":[\"\\\"]}",
         "// comment",
-        "[1,/**/2]",
+        "{\"a\":[1,/**/2]}",
         "{\"a\":1",
-        "[1}",
+        "{\"a\":[1}",
     ] {
         assert_fault(fault);
     }
@@ -69,7 +68,7 @@ fn broken_grammar_is_a_fault() {
 fn nan_and_infinity_are_faults_anywhere() {
     for word in ["NaN", "Infinity", "-Infinity", "nan", "inf"] {
         assert_fault(word);
-        assert_fault(format!("[{word}]"));
+        assert_fault(format!("{{\"a\":[{word}]}}"));
         assert_fault(with_mail_member(format!(r#""x":{word}"#).as_bytes()));
         assert_fault(with_mail_member(format!(r#""tags":{word}"#).as_bytes()));
     }
@@ -130,7 +129,7 @@ fn brackets_in_strings_are_not_levels() {
 
 #[test]
 fn siblings_do_not_add_to_the_depth() {
-    assert_foreign(&format!("[{}[]]", "[[]],{},".replace("{}", "[]").repeat(500)));
+    assert_foreign(&format!("{{\"a\":[{}[]]}}", "[[]],[],".repeat(500)));
 }
 
 #[test]
@@ -146,9 +145,9 @@ fn string_is_valid_whatever_follows_it() {
 fn value_may_have_16_mib_and_no_more() {
     assert_eq!(VALUE_BYTES_MAX, 16 << 20);
     let string = |len: usize| format!("\"{}\"", "x".repeat(len - 2));
-    let list = |len: usize| format!("[{}]", " ".repeat(len - 2));
+    let object = |len: usize| format!("{{{}}}", " ".repeat(len - 2));
     let number = |len: usize| "1".repeat(len);
-    let makers: [&dyn Fn(usize) -> String; 3] = [&string, &list, &number];
+    let makers: [&dyn Fn(usize) -> String; 3] = [&string, &object, &number];
     for make in makers {
         let text = format!("{}\n{}", make(VALUE_BYTES_MAX), event("Send"));
         assert_eq!(kinds(&text), "foreign Send");
@@ -163,7 +162,7 @@ fn value_may_have_16_mib_and_no_more() {
 fn read_in_chunks(text: &str) -> Vec<Seen> {
     visits(|interest, log| {
         let reader = Reader::with_block_bytes(text.as_bytes(), VALUE_BYTES_MAX + 1);
-        reader.read(false, interest, log).unwrap();
+        reader.read(0, interest, log).unwrap();
     })
 }
 
@@ -267,6 +266,41 @@ fn reading_resumes_after_the_first_newline_of_a_fault() {
     assert_eq!(kinds("?\n?\n?"), "malformed malformed malformed");
 }
 
+/// Counts bytes that are lost.
+#[derive(Default)]
+struct Lost(u64);
+
+impl Visitor for Lost {
+    fn event(&mut self, _: &Event<'_>, _: &Path, _: u64, _: &[u8]) {}
+
+    fn non_event(&mut self, _: NonEventReason<'_>, _: &Path, _: u64, _: &[u8]) {}
+
+    fn lost(&mut self, bytes: u64) {
+        self.0 += bytes;
+    }
+}
+
+#[test]
+fn bytes_behind_a_fault_without_a_newline_are_reported() {
+    let send = event("Send");
+    let long = format!("[{send},?{}]", format!(",{send}").repeat(50));
+    for (text, lost) in [
+        (send.clone(), 0),
+        (format!("{send}?{send}\n"), 0),
+        (format!("?\n{send}\n?{send}"), 1 + send.len()),
+        (send[..20].to_owned(), 20),
+        (format!("?\n{}", sns("{} [?}")), 2),
+        (firehose(&["?", "?\n", "{"]), 2),
+        (long.clone(), long.len() - send.len() - 2),
+    ] {
+        let (mut whole, mut blocks) = (Lost::default(), Lost::default());
+        read_all(text.as_bytes(), &interest(), &mut whole);
+        let reader = Reader::with_block_bytes(text.as_bytes(), 100);
+        reader.read(0, &interest(), &mut blocks).unwrap();
+        assert_eq!((whole.0, blocks.0), (lost as u64, lost as u64), "{text}");
+    }
+}
+
 #[test]
 fn end_inside_a_value_is_one_fault() {
     let send = event("Send");
@@ -288,7 +322,7 @@ fn fault_inside_a_wrapped_text_ends_with_that_text() {
 
 #[test]
 fn visitor_gets_the_offset_of_the_outermost_value() {
-    let text = format!("{}\n  []\n {}?", event("Send"), sns("{} 1 ?"));
+    let text = format!("{}\n  {{}}\n {}?", event("Send"), sns("{} 1 ?"));
     let offsets: Vec<_> = seen(&text)
         .into_iter()
         .filter_map(|seen| match seen {
@@ -296,7 +330,7 @@ fn visitor_gets_the_offset_of_the_outermost_value() {
             Seen::Event { .. } => None,
         })
         .collect();
-    let list = text.find("[]").unwrap();
+    let object = text.find("  {").unwrap() + 2;
     let envelope = text.find("\n {").unwrap() + 2;
-    assert_eq!(offsets, [list, envelope, envelope, envelope, text.len() - 1]);
+    assert_eq!(offsets, [object, envelope, envelope, envelope, text.len() - 1]);
 }

@@ -5,7 +5,7 @@ use super::*;
 /// The values that the command line reads from a gzip file.
 fn file_kinds(gzip: &[u8]) -> String {
     names(&visits(|interest, log| {
-        Reader::new(GzipReader::new(gzip)).read(true, interest, log).unwrap();
+        Reader::new(GzipReader::new(gzip)).read(1, interest, log).unwrap();
     }))
 }
 
@@ -44,17 +44,21 @@ fn torn_gzip_is_read_up_to_the_tear_which_is_one_malformed() {
     assert_gzip(&torn_after(&format!("{send}\n")), "Send malformed");
     assert_gzip(&torn_after(&format!("{send}\n{}", &send[..30])), "Send malformed");
     assert_gzip(&torn_after(&format!("?\n{send}")), "malformed Send malformed");
-    assert_gzip(&torn_after(&format!("{send}\n[]")), "Send foreign malformed");
+    assert_gzip(&torn_after(&format!("{send}\n{{}}")), "Send foreign malformed");
+    // The list that the tear leaves open is a fault too.
+    assert_gzip(&torn_after(&format!("[{send},")), "Send malformed malformed");
+    assert_gzip(&torn_after(&format!("[{send},{{")), "Send malformed malformed");
 }
 
 #[test]
 fn tear_inside_a_number_is_one_malformed_too() {
-    for torn in ["[-", "[1.", "[1e", "[1E+", "[1.5e-", r#"{"eventType":"Send","x":-"#, "-"] {
-        assert_gzip(&torn_after(torn), "malformed");
+    for torn in ["-", "1.", "1e", "1E+", "1.5e-"] {
+        let torn = format!("{{\"eventType\":\"Send\",\"x\":[{torn}");
+        assert_gzip(&torn_after(&torn), "malformed");
         assert_gzip(&torn_after(&format!("{}\n{torn}", event("Send"))), "Send malformed");
     }
     // Faults, whatever would have followed; then comes the truncation.
-    for fault in ["?.", "[01.", "[--", "{\"a\" -"] {
+    for fault in ["?.", "{\"a\":01.", "{\"a\":--", "{\"a\" -"] {
         assert_gzip(&torn_after(fault), "malformed malformed");
     }
 }
@@ -82,7 +86,66 @@ fn damaged_gzip_is_malformed() {
     damaged[end - 8] ^= 1; // The checksum.
     assert_gzip(&damaged, "Send malformed");
     assert_gzip(b"\x1f\x8b", "malformed");
-    assert_gzip(&[gzipped(event("Send")), b"{}".to_vec()].concat(), "Send malformed");
+    for behind in ["{}", "x\n", "\n\n?\n", "\x0c", ",", "\x1e"] {
+        let bytes = [gzipped(event("Send")), behind.into()].concat();
+        assert_gzip(&bytes, "Send malformed");
+    }
+}
+
+/// Agents that put a delimiter behind each record do so behind gzip too.
+#[test]
+fn white_space_between_and_behind_members_is_skipped() {
+    let send = gzipped(event("Send"));
+    for space in ["\n", "\r\n", " \t\n\r ", &"\n".repeat(100_000)] {
+        let space = space.as_bytes();
+        assert_gzip(&[&send[..], space].concat(), "Send");
+        assert_gzip(&[&send[..], space, &send].concat(), "Send Send");
+        assert_gzip(&[&send[..], &send, space, &send, space].concat(), "Send Send Send");
+        let torn = [&send[..], space, &send[..send.len() - 1]].concat();
+        assert_gzip(&torn, "Send Send malformed");
+    }
+    // Bytes that look like white space may be those of a member.
+    for len in 0..3000 {
+        let text = " ".repeat(len);
+        let out = gunzip(&[&gzipped(&text)[..], b"\n"].concat(), 1 << 20, |_| true);
+        assert!(!out.torn && out.bytes == text.as_bytes(), "{len}");
+    }
+}
+
+/// Firehose compresses what CloudWatch Logs has compressed.
+#[test]
+fn gzip_of_gzip_is_read_and_a_third_level_is_not() {
+    let send = event("Send");
+    let once = [gzipped(&send), b"\n".to_vec(), gzipped(&send)].concat();
+    let twice = gzipped(&once);
+    let thrice = gzipped(&twice);
+    for (bytes, expected) in [(&twice, "Send Send"), (&thrice, "malformed")] {
+        assert_eq!(record_kinds(bytes), expected);
+        assert_eq!(kinds(firehose(&[bytes])), expected);
+    }
+    assert_eq!(record_kinds(gzipped(firehose(&[&once]))), "Send Send");
+    assert_eq!(record_kinds(gzipped(firehose(&[&twice]))), "malformed");
+    // Of any tear, one is left.
+    let torn = [&once[..once.len() - 4]].concat();
+    assert_eq!(record_kinds(gzipped(torn)), "Send Send malformed");
+    assert_eq!(record_kinds(&twice[..twice.len() - 1]), "Send Send malformed");
+}
+
+#[test]
+fn other_compressions_are_one_malformed_value_however_many_lines_they_have() {
+    for magic in [&b"PK\x03\x04"[..], b"\x82SNAPPY\0", b"BZh91AY&SY", b"\0\0\0\x05\0\0\0\x07\x05"] {
+        let bytes = [magic, b"\n{}\n{}\n", event("Send").as_bytes(), b"[\n"].concat();
+        assert_eq!(record_kinds(&bytes), "malformed");
+        assert_gzip(&gzipped(&bytes), "malformed");
+        assert_eq!(kinds(firehose(&[&bytes[..], b"{}"])), "malformed foreign");
+        let pieces = visits(|interest, log| {
+            Reader::with_block_bytes(&bytes[..], 3).read(0, interest, log).unwrap();
+        });
+        assert_eq!(names(&pieces), "malformed");
+        // Elsewhere they are any fault.
+        let text = [b"7 ", &bytes[..]].concat();
+        assert_eq!(kinds(&text), "foreign malformed foreign foreign Send malformed");
+    }
 }
 
 #[test]
@@ -201,12 +264,12 @@ struct Budget<'i> {
 }
 
 impl Visitor for Budget<'_> {
-    fn event(&mut self, event: &Event<'_>, path: &Path, raw: &[u8]) {
-        self.log.event(event, path, raw);
+    fn event(&mut self, event: &Event<'_>, path: &Path, at: u64, raw: &[u8]) {
+        self.log.event(event, path, at, raw);
     }
 
-    fn non_event(&mut self, other: NonEvent, path: &Path, at: u64, raw: &[u8]) {
-        self.log.non_event(other, path, at, raw);
+    fn non_event(&mut self, why: NonEventReason<'_>, path: &Path, at: u64, raw: &[u8]) {
+        self.log.non_event(why, path, at, raw);
     }
 
     fn expand(&mut self, bytes: usize) -> bool {
@@ -251,7 +314,7 @@ fn inner_gzip_is_charged_and_ends_reading_beyond_the_budget() {
         assert_eq!(read(0), (sends(before), 0, true));
         let blocks = within(0, |interest, visitor| {
             let reader = Reader::with_block_bytes(text.as_bytes(), 100);
-            reader.read(false, interest, visitor).unwrap();
+            reader.read(0, interest, visitor).unwrap();
         });
         assert_eq!(blocks, (sends(before), 0, true));
     }

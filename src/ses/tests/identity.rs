@@ -156,12 +156,12 @@ fn fingerprint_of_an_event_stays_the_same() {
 struct Look<'r>(&'r mut usize);
 
 impl Visitor for Look<'_> {
-    fn event(&mut self, event: &Event<'_>, _: &Path, _: &[u8]) {
+    fn event(&mut self, event: &Event<'_>, _: &Path, _: u64, _: &[u8]) {
         assert_eq!((event.fingerprint(), event.message_id()), (None, None));
         *self.0 += 1;
     }
 
-    fn non_event(&mut self, _: NonEvent, _: &Path, _: u64, _: &[u8]) {}
+    fn non_event(&mut self, _: NonEventReason<'_>, _: &Path, _: u64, _: &[u8]) {}
 }
 
 #[test]

@@ -8,6 +8,8 @@ mod gzip;
 mod hostile;
 mod identity;
 mod inputs;
+mod lists;
+mod minimal;
 mod pieces;
 mod raw;
 mod scalars;
@@ -61,7 +63,7 @@ struct Log<'i> {
 }
 
 impl Visitor for Log<'_> {
-    fn event(&mut self, event: &Event<'_>, path: &Path, _: &[u8]) {
+    fn event(&mut self, event: &Event<'_>, path: &Path, _: u64, _: &[u8]) {
         let value = |(kind, name): (ValueKind, &str)| {
             event.get(self.interest.slot(kind, name).unwrap()).map(<[u8]>::to_vec)
         };
@@ -74,8 +76,8 @@ impl Visitor for Log<'_> {
         });
     }
 
-    fn non_event(&mut self, other: NonEvent, path: &Path, at: u64, _: &[u8]) {
-        self.seen.push(Seen::Other { other, path: path.iter().collect(), at });
+    fn non_event(&mut self, why: NonEventReason<'_>, path: &Path, at: u64, _: &[u8]) {
+        self.seen.push(Seen::Other { other: why.kind(), path: path.iter().collect(), at });
     }
 }
 
@@ -181,7 +183,7 @@ fn gzipped(text: impl AsRef<[u8]>) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// Nested lists, `depth` of them.
+/// Nested objects, `depth` of them.
 fn nested(depth: usize) -> String {
-    format!("{}{}", "[".repeat(depth), "]".repeat(depth))
+    format!("{}{{}}{}", "{\"a\":".repeat(depth - 1), "}".repeat(depth - 1))
 }

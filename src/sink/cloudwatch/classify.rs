@@ -69,7 +69,7 @@ mod tests {
                 Failure::NotIngested(_) => "not ingested".to_owned(),
                 Failure::TooLarge(_) => "too large".to_owned(),
                 Failure::Denied(_) => "denied".to_owned(),
-                Failure::Unknown(_) => "unknown".to_owned(),
+                Failure::Unknown(_) | Failure::TimedOut(_) => "unknown".to_owned(),
                 Failure::Invalid(Culprit::Datums(at)) => format!("datums {at:?}"),
                 Failure::Invalid(Culprit::Other(_)) => "other".to_owned(),
                 Failure::Invalid(Culprit::Unnamed(_)) => "unnamed".to_owned(),

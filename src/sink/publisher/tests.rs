@@ -1,4 +1,7 @@
-//! Counts whose publishing panics, refusals that name no datum, and pauses while the daemon drains.
+//! Counts whose publishing panics, calls in doubt, and pauses while the daemon drains.
+
+mod rejections;
+mod times;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -6,12 +9,13 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::*;
-use crate::ack::{Admission, DoneWhen, Ledger, RequestId, SourceKind, Stage};
+use crate::ack::{AckGuard, Admission, DoneWhen, Ledger, RequestId, SourceKind, Stage};
 use crate::aggregate::{Delta, KeyBuilder, Limits};
+use crate::config::Ambiguous;
 use crate::rules::{Layout, Layouts};
 use crate::ses::{EventType, Minute};
-use crate::sink::{Amount, Culprit, Datum, Failure};
-use crate::telemetry::DoubtCause;
+use crate::sink::{Amount, Culprit, Datum, Failure, PutOutcome};
+use crate::telemetry::{DoubtCause, DropReason};
 
 /// Panics at its first call and accepts all others; remembers the sum of each.
 #[derive(Debug, Default)]
@@ -24,15 +28,15 @@ impl PanicsOnce {
 }
 
 impl MetricSink for PanicsOnce {
-    async fn put(&self, _: &str, datums: &[Datum]) -> Result<(), Failure> {
+    async fn put(&self, _: &str, datums: &[Datum], _: Duration) -> PutOutcome {
         let count = |datum: &Datum| match datum.amount {
             Amount::Ones(count) => count,
-            Amount::Value(value) => unreachable!("not a count: {value}"),
+            ref amount => unreachable!("not a count: {amount:?}"),
         };
         let sum = datums.iter().map(count).sum();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(sum);
         assert!(self.sums().len() > 1, "the first call panics");
-        Ok(())
+        Ok(()).into()
     }
 
     fn identity(&self) -> &'static str {
@@ -50,15 +54,15 @@ struct Fails {
 }
 
 impl MetricSink for Fails {
-    async fn put(&self, _: &str, _: &[Datum]) -> Result<(), Failure> {
+    async fn put(&self, _: &str, _: &[Datum], _: Duration) -> PutOutcome {
         let tries = self.tries.fetch_add(1, Ordering::Relaxed) + 1;
         if tries > self.times {
-            return Ok(());
+            return Ok(()).into();
         }
         if tries == self.times {
             self.last_failure.notify_one();
         }
-        Err(self.way.clone())
+        Err(self.way.clone()).into()
     }
 
     fn identity(&self) -> &'static str {
@@ -104,7 +108,7 @@ impl<F> MetricSink for Judges<F>
 where
     F: Fn(&SeenCall) -> Result<(), Failure> + Send + Sync + 'static,
 {
-    async fn put(&self, namespace: &str, datums: &[Datum]) -> Result<(), Failure> {
+    async fn put(&self, namespace: &str, datums: &[Datum], _: Duration) -> PutOutcome {
         let campaign = |datum: &Datum| datum.series.dimensions[0].1.clone();
         let mut call = SeenCall {
             at: self.start.elapsed(),
@@ -115,7 +119,7 @@ where
         let verdict = (self.judge)(&call);
         call.accepted = verdict.is_ok();
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
-        verdict
+        verdict.into()
     }
 
     fn identity(&self) -> &'static str {
@@ -125,16 +129,20 @@ where
 
 /// Counts of a request, each with its namespace and campaign.
 fn delta(layouts: &Layouts, counts: &[(&str, &str, u64)]) -> Delta {
+    delta_at(layouts, Minute(0), counts)
+}
+
+fn delta_at(layouts: &Layouts, minute: Minute, counts: &[(&str, &str, u64)]) -> Delta {
     let (mut delta, mut key) = (Delta::default(), KeyBuilder::default());
     for (namespace, campaign, count) in counts {
         let layout = layouts.id(Layout {
             namespace: (*namespace).into(),
-            metric: EventType::Send,
+            metric: EventType::Send.into(),
             dimensions: vec!["campaign".to_owned()],
         });
         key.start(layout);
         key.push(campaign.as_bytes());
-        delta.add(key.finish(Minute(0)), *count);
+        delta.add(key.finish(minute), *count);
     }
     delta
 }
@@ -151,7 +159,7 @@ const SETTINGS: PublisherSettings = PublisherSettings {
     concurrency: 4,
     requests_per_second: 100,
     ambiguous: Ambiguous::Retry,
-    judge_age: false,
+    attempt_timeout: Duration::from_secs(5),
     datums_per_call: 1000,
 };
 
@@ -240,94 +248,6 @@ async fn who_waits_until_all_is_settled_waits_for_no_flush() {
     }
 }
 
-fn unnamed() -> Result<(), Failure> {
-    Err(Failure::Invalid(Culprit::Unnamed("invalid".to_owned())))
-}
-
-/// Publishes 100 counts of a namespace, `c00` to `c99`, until all are settled. Returns the calls, the
-/// campaigns accepted, and the number of counts given up.
-async fn publish_a_hundred(
-    judge: impl Fn(&SeenCall) -> Result<(), Failure> + Send + Sync + 'static,
-) -> (Vec<SeenCall>, Vec<String>, u64) {
-    let ledger = Ledger::new(DoneWhen::Settled, Duration::from_mins(1), 10);
-    let names: Vec<_> = (0..100).map(|at| format!("c{at:02}")).collect();
-    let counts: Vec<_> = names.iter().map(|name| ("SES", &**name, 1)).collect();
-    let (publisher, metrics) = publisher_of(Judges::new(judge), &ledger, &counts, &SETTINGS);
-    tokio::select! {
-        () = publisher.run(std::future::pending()) => {}
-        () = publisher.settled() => {}
-    }
-    assert!(publisher.is_idle() && publisher.left().sum == 0);
-    let sink = publisher.sink();
-    (sink.calls(), sink.accepted(), metrics.dropped.get(DropReason::Refused))
-}
-
-/// Refusals that name no datum and end by themselves cost nothing, whenever they begin and end, and
-/// one datum that is refused for good costs only itself.
-#[tokio::test(start_paused = true)]
-async fn refusals_that_end_give_up_nothing_and_one_that_stays_a_single_datum() {
-    for is_one_bad in [false, true] {
-        for (first_ms, last_ms) in [(0, 0), (0, 100), (0, 900), (0, 20_000), (40, 500), (70, 3000)]
-        {
-            // The bad datum is anywhere in its call, also at its end.
-            for bad in ["c00", "c49", "c99"] {
-                let fault = Duration::from_millis(first_ms)..Duration::from_millis(last_ms);
-                let (_, accepted, dropped) = publish_a_hundred(move |call| {
-                    let has_bad = is_one_bad && call.campaigns.iter().any(|name| name == bad);
-                    let refused = has_bad || fault.contains(&call.at);
-                    if refused { unnamed() } else { Ok(()) }
-                })
-                .await;
-                let case = format!("{is_one_bad} {bad} {first_ms} {last_ms}");
-                let expected = (100 - usize::from(is_one_bad), u64::from(is_one_bad));
-                assert_eq!((accepted.len(), dropped), expected, "{case}");
-                assert_eq!(accepted.iter().any(|name| name == bad), !is_one_bad, "{case}");
-            }
-        }
-    }
-}
-
-/// Many datums that are refused for good, side by side or apart, cost no other datum.
-#[tokio::test(start_paused = true)]
-async fn datums_that_are_refused_for_good_cost_only_themselves() {
-    for is_bad in [
-        (|name: &str| name < "c40") as fn(&str) -> bool,
-        |name| name >= "c40",
-        |name| name.ends_with('7'),
-    ] {
-        let (calls, accepted, dropped) = publish_a_hundred(move |call| {
-            if call.campaigns.iter().any(|name| is_bad(name)) { unnamed() } else { Ok(()) }
-        })
-        .await;
-        let bad = (0..100).filter(|at| is_bad(&format!("c{at:02}"))).count();
-        assert_eq!((accepted.len(), dropped), (100 - bad, bad as u64));
-        assert!(accepted.iter().all(|name| !is_bad(name)), "{accepted:?}");
-        assert!(calls.len() < 500, "{}", calls.len());
-        // Each was tried alone, and again after the last of the others was accepted.
-        let last = calls.iter().rposition(|call| call.accepted).expect("some were accepted");
-        let tried = calls[last..].iter().flat_map(|call| &call.campaigns);
-        let tried: std::collections::BTreeSet<_> = tried.filter(|name| is_bad(name)).collect();
-        assert_eq!(tried.len(), bad);
-    }
-}
-
-/// While everything is refused, one call is tried at a time, with backoff, and nothing is given up.
-#[tokio::test(start_paused = true)]
-async fn refusal_that_stays_is_probed_with_one_call_at_a_time() {
-    for culprit in [Culprit::Unnamed("invalid".into()), Culprit::Other("namespace".into())] {
-        let end = Duration::from_hours(1);
-        let (calls, accepted, dropped) = publish_a_hundred(move |call| {
-            if call.at < end { Err(Failure::Invalid(culprit.clone())) } else { Ok(()) }
-        })
-        .await;
-        assert_eq!((accepted.len(), dropped), (100, 0));
-        // The whole, its halves down to one datum, and a probe every ten seconds at most.
-        assert!((360..=760).contains(&calls.len()), "{}", calls.len());
-        let after = calls.iter().filter(|call| call.at >= end).count();
-        assert_eq!(after, 2, "a probe, and the rest in one call");
-    }
-}
-
 /// Each of three namespaces has as many calls as there are slots. While the calls of one are in
 /// doubt, they alone are sent for it, and the others are published without delay.
 #[tokio::test(start_paused = true)]
@@ -364,4 +284,8 @@ async fn calls_in_doubt_stop_no_other_namespace_and_no_other_call_of_theirs_star
     let first = others.clone().position(|call| !in_doubt.contains(&call.campaigns[0]));
     let accepted = others.take(first.expect("there are others")).filter(|call| call.accepted);
     assert_eq!(accepted.count(), in_doubt.len());
+}
+
+fn unnamed() -> Result<(), Failure> {
+    Err(Failure::Invalid(Culprit::Unnamed("invalid".to_owned())))
 }

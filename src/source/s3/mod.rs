@@ -6,11 +6,17 @@
 //! remembered by bucket, key and version for a day, so that neither a repeated notification nor a
 //! second queue counts it again.
 
+mod buckets;
 mod denials;
 mod notification;
 mod object;
+mod object_store;
 mod permit;
 
+pub(crate) use buckets::Buckets;
 pub(crate) use notification::{Notification, Object};
-pub(crate) use object::{Objects, client};
+pub(crate) use object::{OBJECTS_AT_ONCE, Objects};
+pub(crate) use object_store::ObjectStore;
+#[cfg(test)]
+pub(crate) use object_store::{ObjectDownload, ObjectOpening};
 pub(crate) use permit::{ForbiddenObject, Permit};

@@ -227,7 +227,7 @@ impl SnsEndpoint {
         };
         match verified {
             Ok(None) => Response { outcome: RequestOutcome::Acknowledged, error: None },
-            Ok(Some(verified)) => match verified.admit(&self.0.source).await {
+            Ok(Some(verified)) => match verified.admit(&self.0.source, deadline).await {
                 Ok(admitted) => self.wait(admitted, deadline).await,
                 Err(refusal) => self.refused(refusal),
             },

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use super::topic::Topic;
 use crate::ack::{Admission, Refusal, RequestId, SourceKind, Ticket, Waiter};
@@ -31,11 +32,15 @@ pub(super) struct AdmittedMessage {
 // === impl VerifiedMessage ===
 
 impl VerifiedMessage {
-    /// Looks up the ID, and merges a new message.
+    /// Looks up the ID, and merges a new message before the deadline.
     ///
     /// # Errors
     /// It is rejected.
-    pub(super) async fn admit(&self, source: &SourceIntake) -> Result<AdmittedMessage, Refusal> {
+    pub(super) async fn admit(
+        &self,
+        source: &SourceIntake,
+        deadline: Instant,
+    ) -> Result<AdmittedMessage, Refusal> {
         let (topic, id) = (self.topic.arn().as_bytes(), self.id.as_bytes());
         let id = RequestId::new(SourceKind::Sns, topic, id);
         match source.ledger.admit(id) {
@@ -44,7 +49,7 @@ impl VerifiedMessage {
             }
             Admission::New(ticket) => {
                 let key = RequestKey { source: topic, request: &self.id, ids: &[id] };
-                let committed = self.commit(source, key, ticket).await;
+                let committed = self.commit(source, key, ticket, deadline).await;
                 committed.map_err(|(ticket, refusal)| {
                     // SNS does not retry a permanent rejection, so it becomes a dead letter.
                     source.refuse(key, ticket, refusal, LetterContent::Whole(&self.text))
@@ -58,6 +63,7 @@ impl VerifiedMessage {
         source: &SourceIntake,
         key: RequestKey<'_>,
         ticket: Ticket,
+        deadline: Instant,
     ) -> Result<AdmittedMessage, (Ticket, Refusal)> {
         let charge = match source.enter(self.text.len()) {
             Ok(charge) => charge,
@@ -70,7 +76,7 @@ impl VerifiedMessage {
             Err(refusal) => return Err((ticket, refusal)),
         };
         let again = |blank: Batch| source.read_again(self.text.clone(), blank);
-        let committed = source.commit(key, ticket, &mut batch, again).await?;
+        let committed = source.commit(key, ticket, &mut batch, again, Some(deadline)).await?;
         let charge = budget.committed();
         let outcome = RequestOutcome::Acknowledged;
         Ok(AdmittedMessage { waiter: committed.waiter, charge, outcome })

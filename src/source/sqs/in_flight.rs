@@ -1,6 +1,6 @@
 //! The messages in flight in this process, from receipt to deletion.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 /// Identifies a message to SQS, to delete it or to change its visibility.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct MessageHandle {
+pub(crate) struct MessageHandle {
     pub id: Arc<str>,
     /// The newest receipt handle: older ones may not work any more.
     pub receipt_handle: String,
@@ -19,7 +19,7 @@ pub(super) struct MessageHandle {
 /// The messages in flight, by their ID.
 #[derive(Debug)]
 pub(super) struct InFlightMessages {
-    messages: Mutex<HashMap<Arc<str>, InFlightMessage>>,
+    messages: Mutex<BTreeMap<Arc<str>, InFlightMessage>>,
     room: Arc<Semaphore>,
     visibility: Duration,
     /// Messages that are settled and not deleted yet.
@@ -164,7 +164,7 @@ impl InFlightMessages {
         self.pollers.store(pollers as u64, Ordering::Relaxed);
     }
 
-    fn messages(&self) -> MutexGuard<'_, HashMap<Arc<str>, InFlightMessage>> {
+    fn messages(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, InFlightMessage>> {
         self.messages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -16,12 +16,18 @@ mod object_source;
 mod objects;
 mod poller;
 mod queue;
+mod queue_client;
 mod settings;
 mod shared;
 mod source;
 mod upkeep;
 
+#[cfg(test)]
+pub(crate) use in_flight::MessageHandle;
 pub(crate) use object_source::ObjectSource;
-pub(crate) use queue::region_of;
+pub(crate) use queue::Queue;
+#[cfg(test)]
+pub(crate) use queue::{FailedEntry, MESSAGES_MAX, MessageContent, QueueCall, ReceivedMessage};
+pub(crate) use queue_client::{QueueClient, region_of};
 pub(crate) use settings::SqsSettings;
 pub(crate) use source::{SqsDeps, SqsSource};

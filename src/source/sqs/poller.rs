@@ -54,6 +54,7 @@ pub(super) async fn poll(shared: Arc<SqsShared>) {
                     tracing::error!(queue, why, "receiving messages failed; retrying");
                 }
                 tokio::select! {
+                    biased;
                     () = shared.drain.cancelled() => {}
                     () = sleep(backoff.pause()) => {}
                 }
@@ -67,12 +68,14 @@ pub(super) async fn poll(shared: Arc<SqsShared>) {
 
 async fn round(shared: Arc<SqsShared>) -> PollRound {
     let room = tokio::select! {
+        biased;
         () = shared.drain.cancelled() => return PollRound::Draining,
         room = shared.in_flight.room(10) => room,
     };
     let mut room = Some(room);
     let places = Arc::clone(&shared.working).acquire_many_owned(10);
     let mut places = tokio::select! {
+        biased;
         () = shared.drain.cancelled() => return PollRound::Draining,
         // The semaphore is never closed.
         places = places => places.ok(),
@@ -85,6 +88,7 @@ async fn round(shared: Arc<SqsShared>) -> PollRound {
     }
     let requested_at = Instant::now();
     let received = tokio::select! {
+        biased;
         received = shared.queue.receive() => received,
         () = async { shared.drain.cancelled().await; sleep(LAST_ANSWER).await } => {
             return PollRound::Draining;

@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 
 use super::in_flight::InFlightMessages;
 use super::object_source::ObjectSource;
-use super::queue::{FailedEntry, QueueClient};
+use super::queue::{FailedEntry, Queue};
 use super::settings::SqsSettings;
 use crate::ack::{RequestId, SourceKind};
 use crate::intake::{Patience, SourceIntake};
@@ -24,7 +24,7 @@ const WAIT_MAX: Duration = Duration::from_mins(5);
 #[derive(Debug)]
 pub(super) struct SqsShared {
     pub settings: SqsSettings,
-    pub queue: QueueClient,
+    pub queue: Arc<dyn Queue>,
     pub in_flight: InFlightMessages,
     pub source: SourceIntake,
     pub metrics: Arc<Metrics>,

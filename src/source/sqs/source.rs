@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::SdkConfig;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -11,7 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use super::in_flight::InFlightMessages;
 use super::object_source::ObjectSource;
-use super::queue::QueueClient;
+use super::queue::Queue;
 use super::settings::SqsSettings;
 use super::shared::SqsShared;
 use super::{poller, upkeep};
@@ -45,11 +44,11 @@ pub(crate) struct SqsSource(Arc<SqsShared>);
 impl SqsSource {
     /// Starts to poll a queue, until the daemon drains.
     #[must_use]
-    pub(crate) fn start(sdk: &SdkConfig, settings: SqsSettings, deps: SqsDeps) -> Self {
+    pub(crate) fn start(queue: Arc<dyn Queue>, settings: SqsSettings, deps: SqsDeps) -> Self {
         let SqsDeps { source, metrics, supervisor, drain, .. } = deps;
         let (deletions, deleting) = mpsc::unbounded_channel();
         let shared = Arc::new(SqsShared {
-            queue: QueueClient::new(sdk, &settings),
+            queue,
             in_flight: InFlightMessages::new(settings.held_messages, settings.visibility),
             settings,
             source,

@@ -33,6 +33,7 @@ pub(super) async fn delete(
     let mut ids = Vec::with_capacity(MESSAGES_MAX);
     loop {
         let received = tokio::select! {
+            biased;
             Some(done) = calls.join_next() => {
                 raise(done);
                 continue;

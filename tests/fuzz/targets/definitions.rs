@@ -1,4 +1,4 @@
-//! Any text as a definitions document, as what the AWS CLI prints, and as the body of a request of the
+//! Any text as a definitions document, as an input of `import`, and as the body of a request of the
 //! SES API: faults are told with places inside the text, shortly, and what is accepted compiles and
 //! reads the same when it is written again.
 
@@ -15,16 +15,14 @@ mod rules;
 #[path = "../../../src/ses/mod.rs"]
 mod ses;
 
-use definitions::{Definitions, ExportFormat, RequestFault, export, import, read, read_destination, read_destination_extensions, read_object, read_options, read_set, read_set_extensions, to_document};
+use definitions::{Definitions, ExportFormat, ImportInput, RequestFault, export, import, read, read_destination, read_destination_extensions, read_object, read_options, read_set, read_set_extensions, to_document};
 use rules::{Layouts, RuleSet};
 use finding::{Finding, Place};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
     check(text);
-    if let Ok(document) = import("prod", text) {
-        check(&document);
-    }
+    check_import(text);
     check_request(text);
 });
 
@@ -41,6 +39,19 @@ fn check(text: &str) {
     let sets: Vec<_> = definitions.configuration_sets.iter().collect();
     for format in [ExportFormat::Json, ExportFormat::Cli, ExportFormat::CloudFormation] {
         export(&sets, format).expect("it has a form");
+    }
+}
+
+/// An import names places in its inputs, and what it makes is a document.
+fn check_import(text: &str) {
+    let input = |name: &str| ImportInput { name: name.to_owned(), text: text.to_owned() };
+    let imported = import(Some("prod"), &[input("f"), input("g")]);
+    for finding in &imported.findings {
+        assert_inside(finding, text);
+    }
+    assert_ne!(imported.document.is_some(), imported.findings.iter().any(Finding::is_error));
+    if let Some(document) = imported.document {
+        check(&document);
     }
 }
 

@@ -18,6 +18,8 @@ mod definitions;
 mod finding;
 #[path = "../../../src/label.rs"]
 mod label;
+#[path = "../../../src/limits.rs"]
+mod limits;
 #[path = "../../../src/printable.rs"]
 mod printable;
 #[path = "../../../src/rules/mod.rs"]
@@ -27,8 +29,10 @@ mod ses;
 // Without its writer, which needs the daemon's telemetry and a runtime.
 #[path = "../../../src/journal"]
 mod journal {
+    pub mod checkpoint;
     pub mod disk;
     pub mod files;
+    pub mod known;
     pub mod record;
     pub mod simulated;
     pub mod state;
@@ -41,7 +45,8 @@ use aggregate::{Aggregator, Delta, Key, Limits, layout_of, varint};
 use clock::Clock;
 use rules::{Layout, Layouts};
 use journal::disk::Disk;
-use journal::files::{self, JournalReport};
+use journal::checkpoint;
+use journal::files::{self, CheckpointIds, JournalReport};
 use journal::record::{NextRecord, Record, Records};
 use journal::simulated::SimulatedDisk;
 use journal::state::JournalState;
@@ -87,18 +92,18 @@ fuzz_target!(|input: &[u8]| {
     }
     let layouts = Layouts::default();
     let (mut state, report, number) =
-        files::read(&disk, &layouts, u64::MAX, &[]).expect("what stands in files is no error");
+        files::read(&disk, &layouts, u64::MAX, &[], CheckpointIds::Read).expect("what stands in files is no error");
     assert_reported(&files, &report);
     let told = told(&state, &layouts);
     let counts = told.outstanding.len() + told.calls.values().map(Vec::len).sum::<usize>();
     assert!(counts + told.ids.len() <= input.len(), "more than was written");
 
-    files::write_checkpoint(&disk, &layouts, number, &state, &report).expect("the disk is well");
+    checkpoint::write_checkpoint(&disk, &layouts, number, &state, &report).expect("the disk is well");
     let others = Layouts::default();
-    let (namespace, metric) = ("other".into(), ses::EventType::Open);
+    let (namespace, metric) = ("other".into(), ses::EventType::Open.into());
     let _ = others.id(Layout { namespace, metric, dimensions: Vec::new() });
     let (again, report, same) =
-        files::read(&disk, &others, u64::MAX, &[]).expect("the disk is well");
+        files::read(&disk, &others, u64::MAX, &[], CheckpointIds::Read).expect("the disk is well");
     assert_eq!((self::told(&again, &others), same), (told, number));
     let clean = report.corrupt.is_empty() && report.torn_bytes == 0 && again.contradictions == 0;
     assert!(clean, "{report:?} {again:?}");
@@ -184,7 +189,7 @@ fn told(state: &JournalState, layouts: &Layouts) -> Told {
         let layout = layouts.get(layout_of(key)).expect("it was learnt");
         let (_, rest) = varint(key).expect("a key begins with its layout");
         let Layout { namespace, metric, dimensions } = &*layout;
-        (namespace.to_string(), metric.metric_name(), dimensions.clone(), rest.to_vec())
+        (namespace.to_string(), metric.name(), dimensions.clone(), rest.to_vec())
     };
     let counts = |counts: &Vec<(Key, u64)>| {
         counts.iter().map(|(key, count)| (series(key), *count)).collect::<Vec<_>>()
@@ -194,8 +199,10 @@ fn told(state: &JournalState, layouts: &Layouts) -> Told {
         calls: state.calls.iter().map(|(call, list)| (*call, counts(list))).collect(),
         ids: state
             .ids
-            .iter()
-            .map(|(id, known)| (id.to_bytes(), (known.at_ms, known.life_ms)))
+            .groups()
+            .flat_map(|(known, ids)| {
+                ids.iter().map(move |id| (id.to_bytes(), (known.at_ms, known.life_ms)))
+            })
             .collect(),
         doubtful: state.doubtful,
     }

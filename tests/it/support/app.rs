@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use postmeter::app::{App, Drained, Environment, StartError};
+use postmeter::app::{App, ConsoleEntry, Drained, Environment, StartError};
 use postmeter::aws::AwsEnvironment;
 use postmeter::catalog::Catalog;
 use postmeter::clock::Clock;
@@ -27,6 +27,8 @@ pub(crate) struct TestApp {
     pub admin: SocketAddr,
     /// The address of the SES API, if it is served.
     pub ses_api: Option<SocketAddr>,
+    /// The console, if it is served.
+    pub console: Option<ConsoleEntry>,
     pub catalog: Catalog,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<Drained>,
@@ -89,11 +91,12 @@ impl TestApp {
         };
         let (http, admin) = (app.http_address().unwrap(), app.admin_address().unwrap());
         let (ses_api, catalog) = (app.ses_api_address().unwrap(), app.catalog());
+        let console = app.console_entry().unwrap();
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(app.run(async {
             let _ = stopped.await;
         }));
-        Self { http, admin, ses_api, catalog, stop: Some(stop), task }
+        Self { http, admin, ses_api, console, catalog, stop: Some(stop), task }
     }
 
     /// Posts as Firehose does, with the right key.

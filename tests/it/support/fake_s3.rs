@@ -25,6 +25,8 @@ use super::endpoint::{Endpoint, Received};
 pub(crate) struct FakeS3 {
     endpoint: Endpoint,
     objects: Arc<Mutex<BTreeMap<String, Object>>>,
+    /// The region that requests must be signed for.
+    region: Arc<Mutex<Option<&'static str>>>,
 }
 
 #[derive(Clone)]
@@ -51,9 +53,14 @@ const PAGE: usize = 20;
 impl FakeS3 {
     pub(crate) async fn start() -> Self {
         let objects: Arc<Mutex<BTreeMap<String, Object>>> = Arc::default();
-        let shared = Arc::clone(&objects);
+        let region: Arc<Mutex<Option<&'static str>>> = Arc::default();
+        let (shared, own_region) = (Arc::clone(&objects), Arc::clone(&region));
         let endpoint = Endpoint::with(move |_, received| {
-            let answer = answer(&mut shared.lock().expect("nobody panics with it"), &received);
+            let region = *own_region.lock().expect("nobody panics with it");
+            let answer = match region.and_then(|region| elsewhere(region, &received)) {
+                None => answer(&mut shared.lock().expect("nobody panics with it"), &received),
+                redirect => redirect,
+            };
             async move {
                 match answer {
                     Some(answer) => answer,
@@ -62,7 +69,12 @@ impl FakeS3 {
             }
         })
         .await;
-        Self { endpoint, objects }
+        Self { endpoint, objects, region }
+    }
+
+    /// Moves the buckets to a region: requests that are signed for another one are redirected.
+    pub(crate) fn set_region(&self, region: &'static str) {
+        *self.region.lock().expect("nobody panics with it") = Some(region);
     }
 
     pub(crate) fn url(&self) -> String {
@@ -153,6 +165,16 @@ fn encoded(key: &str) -> String {
         if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
     };
     key.bytes().map(byte).collect()
+}
+
+/// What S3 answers to a request for another region; only the header names the right one.
+fn elsewhere(region: &str, received: &Received) -> Option<Response<Body>> {
+    let is_here = received.header("authorization").contains(&format!("/{region}/s3/"));
+    (!is_here).then(|| {
+        let body = "<Error><Code>PermanentRedirect</Code><Message>no</Message></Error>";
+        let response = Response::builder().status(301).header("x-amz-bucket-region", region);
+        response.body(Body::from(body)).expect("an answer")
+    })
 }
 
 fn answer(objects: &mut BTreeMap<String, Object>, received: &Received) -> Option<Response<Body>> {

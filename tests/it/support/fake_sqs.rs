@@ -132,12 +132,12 @@ impl FakeSqs {
         assert!(is_there, "the queue is never {what}: {}", self.queue().story());
     }
 
-    /// Waits until every message is deleted, and nothing was against the rules.
     /// Removes all messages, as a redrive policy does.
     pub(crate) fn clear(&self) {
         self.queue().messages.clear();
     }
 
+    /// Waits until every message is deleted, and nothing was against the rules.
     pub(crate) async fn until_empty(&self) {
         self.until("empty", |queue| queue.messages.is_empty()).await;
         assert_eq!(self.queue().faults, [""; 0]);
@@ -148,6 +148,11 @@ impl Queue {
     /// Messages that are not deleted.
     pub(crate) fn left(&self) -> u64 {
         self.messages.len() as u64
+    }
+
+    /// The bodies of messages that are not deleted.
+    pub(crate) fn bodies(&self) -> Vec<String> {
+        self.messages.values().map(|message| message.body.clone()).collect()
     }
 
     /// The state of the queue, for error messages.

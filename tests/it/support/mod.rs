@@ -1,6 +1,7 @@
 //! Code that the tests share.
 
 pub(crate) mod app;
+pub(crate) mod browser;
 pub(crate) mod command;
 pub(crate) mod delivery_stream;
 pub(crate) mod endpoint;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use postmeter::clock::Clock;
 use postmeter::ses::Minute;
-use postmeter::synth::{Generator, Profile, Truth};
+use postmeter::synth::{DatumKey, Generator, Profile, Truth};
 use serde_json::Value;
 
 use super::command::project_file;
@@ -25,9 +25,14 @@ impl Traffic {
     }
 
     pub(crate) fn with(profile: Profile, definitions: &str) -> Self {
+        Self::at(Clock::System.now_ms(), profile, definitions)
+    }
+
+    /// The last ten minutes end at this time.
+    pub(crate) fn at(now_ms: i64, profile: Profile, definitions: &str) -> Self {
         let definitions = std::fs::read_to_string(project_file(definitions)).expect("the file");
         let definitions: Value = serde_json::from_str(&definitions).expect("JSON");
-        let start_ms = Clock::System.now_ms() - 600_000;
+        let start_ms = now_ms - 600_000;
         Self {
             events: Generator::new(Profile { start_ms, ..profile }),
             truth: Truth::new(&definitions, None, "SES"),
@@ -55,16 +60,25 @@ impl Traffic {
 
     /// The expected content of CloudWatch.
     pub(crate) fn sums(&self) -> Sums {
-        let series = self.truth.series.iter().map(|(key, count)| {
-            let series = FakeSeries {
-                namespace: key.namespace.clone(),
-                metric: key.metric.clone(),
-                dimensions: key.dimensions.clone(),
-                timestamp: key.minute * 60,
-            };
-            (series, *count)
-        });
-        series.collect()
+        self.truth.series.iter().map(|(key, count)| (series_of(key), *count)).collect()
+    }
+
+    /// The expected values of each series, by their bits, with their counts.
+    pub(crate) fn values(&self) -> BTreeMap<FakeSeries, BTreeMap<u64, u64>> {
+        let one = |count: &u64| BTreeMap::from([(1.0_f64.to_bits(), *count)]);
+        let counts = self.truth.series.iter().map(|(key, count)| (series_of(key), one(count)));
+        let measured = self.truth.measured.iter();
+        let measured = measured.map(|(key, values)| (series_of(key), values.counts.clone()));
+        counts.chain(measured).collect()
+    }
+}
+
+fn series_of(key: &DatumKey) -> FakeSeries {
+    FakeSeries {
+        namespace: key.namespace.clone(),
+        metric: key.metric.clone(),
+        dimensions: key.dimensions.clone(),
+        timestamp: key.minute * 60,
     }
 }
 

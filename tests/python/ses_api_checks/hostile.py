@@ -11,6 +11,7 @@ from .support import (
     SHORT_ANSWER,
     SNS,
     TOPIC,
+    bare,
     brief,
     check,
     client,
@@ -24,6 +25,7 @@ from .support import (
     same,
     shown,
     true,
+    untold,
 )
 
 
@@ -228,6 +230,17 @@ def odd_paths_are_refused_shortly(api):
     same(api.everything(), before, "what is stored")
 
 
+# Of these the JSON is sound, and so are the types of what it says.
+BAD_VALUES = (
+    "no name",
+    "no body",
+    "name is null",
+    "the same key twice",
+    "the same key twice within",
+    "the same key twice, escaped",
+    "the same key twice, unknown",
+    "a negative number",
+)
 # A body each: what is wrong with it, and the body.
 BROKEN = {
     "not JSON": b"ConfigurationSetName=x",
@@ -277,7 +290,8 @@ def bodies_that_are_broken_are_refused_shortly(api):
     before = api.everything()
     for name, body in BROKEN.items():
         answer = api.ask("POST", "/v2/email/configuration-sets", body)
-        same((answer.status, answer.code()), (400, "BadRequestException"), name)
+        code = "BadRequestException" if name in BAD_VALUES else "SerializationException"
+        same((answer.status, answer.code()), (400, code), name)
         true(len(answer.body) < SHORT_ANSWER, f"{name}: an answer of {len(answer.body)} bytes")
         path = "/v2/email/configuration-sets/there/event-destinations"
         refused_shortly(api, "POST", path, body)
@@ -292,11 +306,7 @@ def definitions_that_are_broken_are_refused_shortly(api):
     good = json.dumps({"EventDestinationName": "d", "EventDestination": definition(Enabled=True)})
     dimensions = [dimension(f"d{at}") for at in range(5000)]
     for body in (
-        good.replace('"Enabled": true', '"Enabled": "true"'),
-        good.replace('"Enabled": true', '"Enabled": 1'),
         good.replace('"Enabled": true', '"Enabled": true, "Enabled": false'),
-        good.replace('["SEND"]', '"SEND"'),
-        good.replace('["SEND"]', '["SEND", 1]'),
         good.replace('["SEND"]', '["SEND", "' + "x" * 900_000 + '"]'),
         good.replace('["SEND"]', json.dumps(["x"] * 100_000)),
         good.replace('["SEND"]', "[null]"),
@@ -317,7 +327,6 @@ def definitions_that_are_broken_are_refused_shortly(api):
             }
         ),
         json.dumps({"EventDestinationName": "d"}),
-        json.dumps({"EventDestinationName": "d", "EventDestination": []}),
         json.dumps({"EventDestinationName": "d", "EventDestination": {}}),
         json.dumps({"EventDestination": definition()}),
         json.dumps({"Name": "d", **definition()}),
@@ -326,6 +335,20 @@ def definitions_that_are_broken_are_refused_shortly(api):
         path = "/v2/email/configuration-sets/there/event-destinations"
         answer = refused_shortly(api, "POST", path, body.encode())
         same((answer.status, answer.code()), (400, "BadRequestException"), brief(body[:200]))
+    for wrong in (
+        good.replace('"Enabled": true', '"Enabled": "true"'),
+        good.replace('"Enabled": true', '"Enabled": 1'),
+        good.replace('"Enabled": true', '"Enabled": null'),
+        good.replace('["SEND"]', '"SEND"'),
+        good.replace('["SEND"]', '["SEND", 1]'),
+        good.replace('"campaign"', "5"),
+        good.replace('"none"', "[]"),
+        json.dumps({"EventDestinationName": "d", "EventDestination": []}),
+        json.dumps({"EventDestinationName": 5, "EventDestination": definition()}),
+    ):
+        true(wrong != good, "a body that is not broken")
+        answer = refused_shortly(api, "POST", path, wrong.encode())
+        same((answer.status, answer.code()), (400, "SerializationException"), brief(wrong[:200]))
     same(api.everything(), before, "what is stored")
     answer = api.ask("POST", "/v2/email/configuration-sets/there/event-destinations", good.encode())
     same(answer.status, 200, f"the body before it was broken: {answer}")
@@ -347,16 +370,44 @@ def options_that_are_broken_are_refused_shortly(api):
         b"\xff",
     ):
         answer = refused_shortly(api, "PUT", path, body)
-        same((answer.status, answer.code()), (400, "BadRequestException"), brief(body[:100]))
+        same((answer.status, answer.code()), (400, "SerializationException"), brief(body[:100]))
         same(api.everything(), before, f"what is stored after {body[:100]}")
 
 
 @check
-def null_is_no_options(api):
+def null_is_no_options_and_never_true(api):
     make_set(api, "there", SendingOptions={"SendingEnabled": False})
     before = api.everything()
-    answer = api.ask("PUT", "/v2/email/configuration-sets/there/sending", b"null")
-    same((answer.status, answer.code()), (400, "BadRequestException"))
+    sets, there = "/v2/email/configuration-sets", "/v2/email/configuration-sets/there"
+    for method, path, body in (
+        ("PUT", f"{there}/sending", b"null"),
+        ("PUT", f"{there}/sending", {"SendingEnabled": None}),
+        ("PUT", f"{there}/reputation-options", {"ReputationMetricsEnabled": None}),
+        ("POST", sets, {"ConfigurationSetName": "x", "SendingOptions": {"SendingEnabled": None}}),
+        (
+            "POST",
+            sets,
+            {"ConfigurationSetName": "x", "ReputationOptions": {"ReputationMetricsEnabled": None}},
+        ),
+    ):
+        answer = api.ask(method, path, body)
+        same((answer.status, answer.code()), (400, "SerializationException"), f"{path} {body}")
+    # Where null is no boolean, it says nothing.
+    blocks = dict.fromkeys(
+        ("SendingOptions", "ReputationOptions", "TrackingOptions", "DeliveryOptions", "VdmOptions", "Tags")
+    )
+    same(api.ask("POST", sets, {"ConfigurationSetName": "nulls", **blocks}).status, 200)
+    same(bare(api.v2.get_configuration_set(ConfigurationSetName="nulls")), untold("nulls"))
+    for call, body in (
+        ("tracking-options", {"CustomRedirectDomain": None, "HttpsPolicy": None}),
+        ("delivery-options", {"TlsPolicy": None, "SendingPoolName": None, "MaxDeliverySeconds": None}),
+        ("archiving-options", {"ArchiveArn": None}),
+        ("vdm-options", {"VdmOptions": None}),
+        ("vdm-options", {"VdmOptions": {"DashboardOptions": None, "GuardianOptions": {}}}),
+    ):
+        same(api.ask("PUT", f"{sets}/nulls/{call}", body).status, 200, f"{call} {body}")
+    same(bare(api.v2.get_configuration_set(ConfigurationSetName="nulls")), untold("nulls"))
+    api.v2.delete_configuration_set(ConfigurationSetName="nulls")
     same(api.everything(), before, "what is stored")
 
 
@@ -416,7 +467,8 @@ def version_1_enables_by_true_and_false_alone(api):
         "EventDestination.MatchingEventTypes.member.1": "send",
         "EventDestination.SNSDestination.TopicARN": TOPIC,
     }
-    same(api.ask("POST", "/", urlencode(form).encode()).status, 400)
+    answer = api.ask("POST", "/", urlencode(form).encode())
+    same((answer.status, answer.code()), (400, "MalformedInput"))
     same(shown(api, "there"), [])
     form["EventDestination.Enabled"] = "true"
     same(api.ask("POST", "/", urlencode(form).encode()).status, 200)

@@ -81,22 +81,31 @@ def wrong_pages_are_refused(api):
         refused(bad, "PageSize must be a number from 1 to 1000.", call, PageSize=size)
     for token in ("!", "not a token", "é", "/w=="):
         refused(bad, "The NextToken is not valid.", call, NextToken=token)
-    for query in (
-        "PageSize=1001",
-        "PageSize=-1",
-        "PageSize=ten",
-        "NextToken=%21",
-        "PageSize=99999999999999999999",
-    ):
+    for query in ("PageSize=1001", "PageSize=-1", "NextToken=%21"):
         answer = api.ask("GET", f"/v2/email/configuration-sets?{query}")
         same((answer.status, answer.code()), (400, "BadRequestException"), query)
-    for body in ({"PageSize": "10"}, {"PageSize": 1.5}, {"NextToken": 5}, {"Filter": "x"}, "x", 5):
+    for query in ("PageSize=ten", "PageSize=1.5", "PageSize=99999999999999999999"):
+        answer = api.ask("GET", f"/v2/email/configuration-sets?{query}")
+        same((answer.status, answer.code()), (400, "SerializationException"), query)
+    name = {"CONFIGURATION_SET_NAME_CONTAINS": 5}
+    for body in (
+        {"PageSize": "10"},
+        {"PageSize": 1.5},
+        {"PageSize": True},
+        {"NextToken": 5},
+        {"Filter": "x"},
+        {"Filter": name},
+        "x",
+        5,
+    ):
         answer = api.ask("POST", "/v2/email/list-configuration-sets", body)
-        same((answer.status, answer.code()), (400, "BadRequestException"), repr(body))
+        same((answer.status, answer.code()), (400, "SerializationException"), repr(body))
+    for body in ({"PageSize": None, "NextToken": None, "Filter": None}, {"Filter": dict.fromkeys(name)}):
+        same(api.ask("POST", "/v2/email/list-configuration-sets", body).status, 200, repr(body))
 
 
 @check
 def what_is_no_object_lists_nothing(api):
     for body in (b"[]", b"null", b'[{"CONFIGURATION_SET_NAME_CONTAINS":"x"},null,5]'):
         answer = api.ask("POST", "/v2/email/list-configuration-sets", body)
-        same((answer.status, answer.code()), (400, "BadRequestException"), repr(body))
+        same((answer.status, answer.code()), (400, "SerializationException"), repr(body))

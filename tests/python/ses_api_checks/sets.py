@@ -17,6 +17,8 @@ from .support import (
     untold,
 )
 
+ARN = "arn:aws:ses:us-east-1:111122223333:configuration-set/{}"
+
 
 @check
 def a_set_is_created_shown_listed_and_deleted(api):
@@ -93,12 +95,13 @@ def vdm_options_are_put(api):
 
 @check
 def options_that_are_put_empty_are_gone(api):
-    make_set(
-        api, "empty", TrackingOptions=OPTIONS["TrackingOptions"], ArchivingOptions=OPTIONS["ArchivingOptions"]
-    )
-    api.v2.put_configuration_set_tracking_options(ConfigurationSetName="empty")
-    api.v2.put_configuration_set_archiving_options(ConfigurationSetName="empty")
-    same(bare(api.v2.get_configuration_set(ConfigurationSetName="empty")), untold("empty"))
+    names = ("TrackingOptions", "ArchivingOptions", "DeliveryOptions", "VdmOptions", "SuppressionOptions")
+    make_set(api, "empty", **{name: OPTIONS[name] for name in names})
+    for call in ("tracking", "archiving", "delivery", "vdm", "suppression"):
+        getattr(api.v2, f"put_configuration_set_{call}_options")(ConfigurationSetName="empty")
+    # No reasons are a choice too: the account's do not hold.
+    expected = untold("empty", SuppressionOptions={"SuppressedReasons": []})
+    same(bare(api.v2.get_configuration_set(ConfigurationSetName="empty")), expected)
 
 
 @check
@@ -116,24 +119,98 @@ def wrong_options_are_refused(api):
     before, bad = api.everything(), api.v2.exceptions.BadRequestException
     for call, block, words in [
         ("tracking", {"CustomRedirectDomain": "t.example.com", "HttpsPolicy": "SOMETIMES"}, "HttpsPolicy"),
-        ("tracking", {"CustomRedirectDomain": ""}, "CustomRedirectDomain"),
+        ("tracking", {"CustomRedirectDomain": ""}, "^CustomRedirectDomain must be specified.$"),
+        ("tracking", {"CustomRedirectDomain": " \t"}, "^CustomRedirectDomain must be specified.$"),
+        ("tracking", {"HttpsPolicy": "REQUIRE"}, "^CustomRedirectDomain must be specified.$"),
+        ("delivery", {"SendingPoolName": ""}, "^sendingPoolName can't be blank.$"),
+        ("delivery", {"SendingPoolName": " "}, "^sendingPoolName can't be blank.$"),
         ("delivery", {"TlsPolicy": "require"}, "TlsPolicy"),
         ("delivery", {"MaxDeliverySeconds": 299}, "MaxDeliverySeconds"),
         ("delivery", {"MaxDeliverySeconds": 50401}, "MaxDeliverySeconds"),
-        ("reputation", {"ReputationMetricsEnabled": "yes"}, "ReputationMetricsEnabled"),
-        ("sending", {"SendingEnabled": "no"}, "SendingEnabled"),
         ("suppression", {"SuppressedReasons": ["BOREDOM"]}, "SuppressedReasons"),
         ("archiving", {"ArchiveArn": "arn:aws:ses"}, "ArchiveArn"),
+        ("archiving", {"ArchiveArn": " " * 40}, "ArchiveArn"),
     ]:
         put = getattr(api.v2, f"put_configuration_set_{call}_options")
-        # botocore makes true of "yes"; the server must be asked itself.
-        if call in ("reputation", "sending"):
-            path = f"/v2/email/configuration-sets/wrong/{'sending' if call == 'sending' else 'reputation-options'}"
-            answer = api.ask("PUT", path, block)
-            same((answer.status, answer.code()), (400, "BadRequestException"), repr(block))
-        else:
-            refused(bad, re.compile(words), put, ConfigurationSetName="wrong", **block)
+        refused(bad, re.compile(words), put, ConfigurationSetName="wrong", **block)
+        member = f"{call.title()}Options"
+        create = api.v2.create_configuration_set
+        refused(bad, re.compile(words), create, ConfigurationSetName="new", **{member: block})
     same(api.everything(), before, "what is stored")
+
+
+@check
+def values_of_another_type_are_a_fault_of_the_json(api):
+    """Of the server itself: botocore makes true of "yes", and text of a number."""
+    make_set(api, "typed")
+    before = api.everything()
+    for call, block in [
+        ("tracking-options", {"CustomRedirectDomain": 5}),
+        ("tracking-options", {"CustomRedirectDomain": "a.example.com", "HttpsPolicy": ["REQUIRE"]}),
+        ("delivery-options", {"TlsPolicy": True}),
+        ("delivery-options", {"MaxDeliverySeconds": "300"}),
+        ("delivery-options", {"MaxDeliverySeconds": 300.5}),
+        ("reputation-options", {"ReputationMetricsEnabled": "yes"}),
+        ("reputation-options", {"ReputationMetricsEnabled": 1}),
+        ("sending", {"SendingEnabled": "no"}),
+        ("sending", {"SendingEnabled": [True]}),
+        ("suppression-options", {"SuppressedReasons": "BOUNCE"}),
+        ("suppression-options", {"SuppressedReasons": [1]}),
+        ("archiving-options", {"ArchiveArn": {}}),
+        ("vdm-options", {"VdmOptions": []}),
+        ("vdm-options", {"VdmOptions": {"DashboardOptions": "ENABLED"}}),
+    ]:
+        answer = api.ask("PUT", f"/v2/email/configuration-sets/typed/{call}", block)
+        same((answer.status, answer.code()), (400, "SerializationException"), f"{call} {block}")
+    for body in (
+        {"ConfigurationSetName": 5},
+        {"ConfigurationSetName": "x", "SendingOptions": []},
+        {"ConfigurationSetName": "x", "SendingOptions": True},
+        {"ConfigurationSetName": "x", "Tags": {}},
+        {"ConfigurationSetName": "x", "Tags": [None]},
+        {"ConfigurationSetName": "x", "Tags": [{"Key": 1, "Value": ""}]},
+    ):
+        answer = api.ask("POST", "/v2/email/configuration-sets", body)
+        same((answer.status, answer.code()), (400, "SerializationException"), repr(body))
+    for body in ({"ResourceArn": 5, "Tags": []}, {"ResourceArn": ARN.format("typed"), "Tags": {}}):
+        answer = api.ask("POST", "/v2/email/tags", body)
+        same((answer.status, answer.code()), (400, "SerializationException"), repr(body))
+    same(api.everything(), before, "what is stored")
+
+
+@check
+def a_boolean_that_is_left_out_of_its_block_is_false(api):
+    """SDKs for Go and Rust do not send it."""
+    sets = "/v2/email/configuration-sets"
+    body = {"ConfigurationSetName": "off", "SendingOptions": {}, "ReputationOptions": {}}
+    same(api.ask("POST", sets, body).status, 200)
+    off = {
+        "SendingOptions": {"SendingEnabled": False},
+        "ReputationOptions": {"ReputationMetricsEnabled": False},
+    }
+    same(bare(api.v2.get_configuration_set(ConfigurationSetName="off")), untold("off", **off))
+    make_set(api, "on")
+    for path in ("sending", "reputation-options"):
+        same(api.ask("PUT", f"{sets}/on/{path}", {}).status, 200)
+    same(bare(api.v2.get_configuration_set(ConfigurationSetName="on")), untold("on", **off))
+
+
+@check
+def options_have_the_keys_that_were_given(api):
+    """A set has delivery options only if it was given some, and no others than those."""
+    given = [{"TlsPolicy": "REQUIRE"}, {"SendingPoolName": "pool"}, {"MaxDeliverySeconds": 300}]
+    for at, block in enumerate(given):
+        make_set(api, f"d{at}", DeliveryOptions=block)
+        found = bare(api.v2.get_configuration_set(ConfigurationSetName=f"d{at}"))
+        same(found, untold(f"d{at}", DeliveryOptions=block))
+    put = api.v2.put_configuration_set_delivery_options
+    for block in [*given, {}]:
+        same(bare(put(ConfigurationSetName="d0", **block)), {})
+        expected = untold("d0", DeliveryOptions=block) if block else untold("d0")
+        same(bare(api.v2.get_configuration_set(ConfigurationSetName="d0")), expected)
+    empty = {"TrackingOptions": {}, "DeliveryOptions": {}, "ArchivingOptions": {}, "VdmOptions": {}}
+    make_set(api, "empty", **empty)
+    same(bare(api.v2.get_configuration_set(ConfigurationSetName="empty")), untold("empty"))
 
 
 @check
@@ -148,7 +225,7 @@ def a_fresh_start_is_a_time_that_clients_can_read(api):
 @check
 def tags_are_added_replaced_and_removed(api):
     make_set(api, "tagged", Tags=[{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}])
-    arn = {"ResourceArn": "arn:aws:ses:us-east-1:111122223333:configuration-set/tagged"}
+    arn = {"ResourceArn": ARN.format("tagged")}
     same(bare(api.v2.tag_resource(**arn, Tags=[{"Key": "a", "Value": "ü"}, {"Key": "c/é", "Value": ""}])), {})
     tags = [{"Key": "b", "Value": "2"}, {"Key": "a", "Value": "ü"}, {"Key": "c/é", "Value": ""}]
     same(bare(api.v2.list_tags_for_resource(**arn)), {"Tags": tags})
@@ -158,7 +235,21 @@ def tags_are_added_replaced_and_removed(api):
     before, raised = api.everything(), api.v2.exceptions
     many = [{"Key": str(at), "Value": ""} for at in range(50)]
     refused(raised.BadRequestException, re.compile("Tags|tags"), api.v2.tag_resource, **arn, Tags=many)
-    none = {"ResourceArn": arn["ResourceArn"].replace("tagged", "none")}
+    null, empty = "Value null at '{}'", "Value at '{}' failed .* length greater than or equal to 1"
+    for call, arguments, words in [
+        (api.v2.tag_resource, arn, null.format("tags")),
+        (api.v2.tag_resource, {**arn, "Tags": []}, empty.format("tags")),
+        (api.v2.untag_resource, arn, empty.format("tagKeys")),
+        (api.v2.untag_resource, {**arn, "TagKeys": []}, empty.format("tagKeys")),
+        (api.v2.tag_resource, {"Tags": tags}, null.format("resourceArn")),
+        (api.v2.untag_resource, {"TagKeys": ["a"]}, null.format("resourceArn")),
+        (api.v2.list_tags_for_resource, {}, null.format("resourceArn")),
+    ]:
+        refused(raised.BadRequestException, re.compile(words), call, **arguments)
+    twice = [{"Key": "k", "Value": "1"}, {"Key": "k", "Value": "2"}]
+    words = "Cannot provide multiple tags with the same key"
+    refused(raised.BadRequestException, words, api.v2.tag_resource, **arn, Tags=twice)
+    none = {"ResourceArn": ARN.format("none")}
     words = "Configuration set <none> does not exist."
     refused(raised.NotFoundException, words, api.v2.list_tags_for_resource, 404, **none)
     refused(raised.NotFoundException, words, api.v2.tag_resource, 404, **none, Tags=tags)

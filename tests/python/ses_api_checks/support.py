@@ -25,6 +25,8 @@ TYPES = [
 V1_TYPES = [
     "send", "reject", "bounce", "complaint", "delivery", "open", "click", "renderingFailure",
 ]  # fmt: skip
+# A set made by version 1 does not publish them.
+NO_METRICS = {"ReputationOptions": {"ReputationMetricsEnabled": False}}
 SOURCES = ["MESSAGE_TAG", "EMAIL_HEADER", "LINK_TAG"]
 DESCRIBED = ["eventDestinations", "trackingOptions", "deliveryOptions", "reputationOptions"]
 
@@ -304,8 +306,7 @@ def untold(name, **options):
     """What GetConfigurationSet answers of a set that was told nothing else."""
     return {
         "ConfigurationSetName": name,
-        "DeliveryOptions": {"TlsPolicy": "OPTIONAL"},
-        "ReputationOptions": {"ReputationMetricsEnabled": False},
+        "ReputationOptions": {"ReputationMetricsEnabled": True},
         "SendingOptions": {"SendingEnabled": True},
         "Tags": [],
         **options,

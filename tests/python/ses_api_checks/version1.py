@@ -11,6 +11,7 @@ from .support import (
     ENUM_FAULT,
     EVENT_BRIDGE,
     FIREHOSE,
+    NO_METRICS,
     ONE_KIND,
     OPTIONS,
     ROLE,
@@ -70,6 +71,7 @@ def version_1_has_all_its_operations(api):
     ]
     for one in made:
         same(bare(v1.create_configuration_set_event_destination(**at, EventDestination=one)), {})
+    made[0]["MatchingEventTypes"].sort()
     same(described(api, "old", "eventDestinations")["EventDestinations"], made)
     made[0] = v1_destination("cloudwatch", V1_SNS, ["open"])
     same(bare(v1.update_configuration_set_event_destination(**at, EventDestination=made[0])), {})
@@ -125,7 +127,15 @@ def version_1_changes_single_options(api):
         same(described(api, "old", "reputationOptions")["ReputationOptions"], expected)
     found = bare(api.v2.get_configuration_set(**at))
     delivery = {"TlsPolicy": "REQUIRE", "SendingPoolName": "pool"}
-    same(found, untold("old", DeliveryOptions=delivery))
+    same(found, untold("old", DeliveryOptions=delivery, **NO_METRICS))
+    same(bare(v1.put_configuration_set_delivery_options(**at)), {})
+    same(described(api, "old", "deliveryOptions"), {"ConfigurationSet": {"Name": "old"}})
+    same(bare(api.v2.get_configuration_set(**at)), untold("old", **NO_METRICS))
+    for domain in ("", " ", None):
+        for call in (v1.create_configuration_set_tracking_options, v1.update_configuration_set_tracking_options):
+            options = {"CustomRedirectDomain": domain} if domain is not None else {}
+            refused(ANY_CODE, re.compile("rackingOptions|CustomRedirectDomain"), call, **at, TrackingOptions=options)
+    same(bare(api.v2.get_configuration_set(**at)), untold("old", **NO_METRICS))
 
 
 @check
@@ -137,15 +147,19 @@ def version_1_describes_a_fresh_start(api):
 
 @check
 def version_1_describes_what_was_never_told(api):
-    make_set(api, "plain")
-    found = described(api, "plain", *DESCRIBED)
-    expected = {
-        "ConfigurationSet": {"Name": "plain"},
-        "EventDestinations": [],
-        "DeliveryOptions": {"TlsPolicy": "Optional"},
-        "ReputationOptions": {"SendingEnabled": True, "ReputationMetricsEnabled": False},
-    }
-    same(found, expected)
+    """Of the version that made the set, only the metrics tell."""
+    make_set(api, "new")
+    api.v1.create_configuration_set(ConfigurationSet={"Name": "old"})
+    for name, metrics in (("new", True), ("old", False)):
+        expected = {
+            "ConfigurationSet": {"Name": name},
+            "EventDestinations": [],
+            "ReputationOptions": {"SendingEnabled": True, "ReputationMetricsEnabled": metrics},
+        }
+        same(described(api, name, *DESCRIBED), expected)
+        reputation = {"ReputationOptions": {"ReputationMetricsEnabled": metrics}}
+        found = bare(api.v2.get_configuration_set(ConfigurationSetName=name))
+        same(found, untold(name, **reputation))
 
 
 @check
@@ -159,6 +173,7 @@ def version_1_lists_by_pages(api):
     same(pages, [names[:10], names[10:20], names[20:]])
     refused("ValidationError", re.compile("NextToken"), api.v1.list_configuration_sets, NextToken="!")
     refused("ValidationError", re.compile("MaxItems"), api.v1.list_configuration_sets, MaxItems=-1)
+    refused("MalformedInput", re.compile("MaxItems"), api.v1.list_configuration_sets, MaxItems="ten")
 
 
 @check
@@ -268,15 +283,16 @@ def each_version_sees_what_the_other_made(api):
     api.v1.create_configuration_set(ConfigurationSet={"Name": "old"})
     value = v1_destination("d", cloudwatch(v1_dimension("ses:from-domain")), V1_TYPES, Enabled=True)
     api.v1.create_configuration_set_event_destination(ConfigurationSetName="old", EventDestination=value)
-    same(bare(api.v2.get_configuration_set(ConfigurationSetName="old")), untold("old"))
-    expected = definition(cloudwatch(dimension("ses:from-domain")), TYPES[:8], Enabled=True)
+    same(bare(api.v2.get_configuration_set(ConfigurationSetName="old")), untold("old", **NO_METRICS))
+    value["MatchingEventTypes"].sort()
+    expected = definition(cloudwatch(dimension("ses:from-domain")), sorted(TYPES[:8]), Enabled=True)
     same(shown(api, "old"), [{"Name": "d", **expected}])
     make(api, "old", "new", definition(FIREHOSE, ["RENDERING_FAILURE"]))
     make(api, "old", "bus", definition(EVENT_BRIDGE, ["SEND", "DELIVERY_DELAY"]))
     stream = v1_destination("new", V1_FIREHOSE, ["renderingFailure"], Enabled=False)
     found = described(api, "old", "eventDestinations")["EventDestinations"]
     same(found[:2], [value, stream])
-    same((found[2]["Name"], found[2]["MatchingEventTypes"][0]), ("bus", "send"))
+    same((found[2]["Name"], found[2]["MatchingEventTypes"]), ("bus", ["deliveryDelay", "send"]))
     same([one["Name"] for one in bare(api.v1.list_configuration_sets())["ConfigurationSets"]], ["old"])
     api.v1.delete_configuration_set_event_destination(ConfigurationSetName="old", EventDestinationName="bus")
     same([one["Name"] for one in shown(api, "old")], ["d", "new"])

@@ -1,6 +1,6 @@
-//! The accepted sums by metric and time, exact to the unit.
+//! The accepted sums by metric and time, exact to the unit; the values of metrics that are not counts.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use postmeter::put_metric_data::{ExactSum, PutDatum, PutMetricData};
 use postmeter::ses::Minute;
@@ -11,8 +11,16 @@ use crate::line::{Dimension, Line};
 /// Sums by series and time. The amounts of a call are added completely or not at all.
 #[derive(Clone, Debug)]
 pub(super) struct Holdings {
-    sums: HashMap<Box<[u8]>, ExactSum>,
+    sums: HashMap<Box<[u8]>, HeldAmount>,
     entries_max: usize,
+}
+
+/// The amount of a series and time.
+#[derive(Clone, Debug, Default)]
+pub(super) struct HeldAmount {
+    sum: ExactSum,
+    /// How often each value was observed, by its bits. Empty for counts.
+    values: BTreeMap<u64, u64>,
 }
 
 /// The call would exceed the limit of series and times.
@@ -21,7 +29,7 @@ pub(super) struct Full;
 
 /// Keys and amounts of a call, computed before the lock is taken.
 #[derive(Debug)]
-pub(super) struct Entries(Vec<(Vec<u8>, ExactSum)>);
+pub(super) struct Entries(Vec<(Vec<u8>, HeldAmount)>);
 
 /// The parts of a key, borrowed from it.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -39,11 +47,20 @@ impl Entries {
     /// The entries of a call; a datum without a time gets the current time.
     pub(super) fn new(call: &PutMetricData<'_>, now_ms: i64) -> Self {
         let entries = call.metric_data.iter().map(|datum| {
-            let mut sum = ExactSum::default();
+            let mut amount = HeldAmount::default();
             for (value, times) in datum.amounts() {
-                sum.add(value, times);
+                amount.sum.add(value, times);
+                if datum.unit() != "Count" {
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        clippy::cast_sign_loss,
+                        reason = "whole"
+                    )]
+                    let times = times as u64;
+                    *amount.values.entry(value.to_bits()).or_default() += times;
+                }
             }
-            (key(call.namespace(), datum, now_ms), sum)
+            (key(call.namespace(), datum, now_ms), amount)
         });
         Self(entries.collect())
     }
@@ -67,7 +84,7 @@ impl Holdings {
         }
         for (key, amount) in entries.0 {
             match self.sums.get_mut(&key[..]) {
-                Some(sum) => sum.merge(amount),
+                Some(held) => held.merge(amount),
                 None => {
                     self.sums.insert(key.into(), amount);
                 }
@@ -82,7 +99,8 @@ impl Holdings {
 
     /// Sum of all sums that are counts.
     pub(super) fn counts(&self) -> u64 {
-        self.sums.values().map(|sum| sum.whole).sum()
+        let counts = self.sums.values().filter(|held| held.values.is_empty());
+        counts.map(|held| held.sum.whole).sum()
     }
 
     /// Lines of JSON, sorted as `count --format json` sorts them.
@@ -91,13 +109,51 @@ impl Holdings {
             self.sums.iter().filter_map(|(bytes, sum)| Some((Key::read(bytes)?, sum))).collect();
         keys.sort_by(|(a, _), (b, _)| a.cmp(b));
         let mut lines = String::new();
-        for (key, sum) in keys {
+        for (key, held) in keys {
             // Serializing strings and numbers into memory cannot fail.
-            lines += &serde_json::to_string(&key.line(*sum)).unwrap_or_default();
+            lines += &serde_json::to_string(&key.line(held)).unwrap_or_default();
             lines.push('\n');
         }
         lines
     }
+}
+
+// === impl HeldAmount ===
+
+impl HeldAmount {
+    fn merge(&mut self, other: Self) {
+        self.sum.merge(other.sum);
+        for (value, times) in other.values {
+            *self.values.entry(value).or_default() += times;
+        }
+    }
+
+    /// The values in ascending order, and how often each was observed. A sum that is not a whole
+    /// count is one value.
+    fn columns(&self) -> (Vec<Number>, Vec<u64>) {
+        let number = |value| Number::from_f64(value).unwrap_or_else(|| 0.into());
+        if self.values.is_empty() {
+            return if self.sum.rest == 0.0 {
+                (vec![Number::from(1)], vec![self.sum.whole])
+            } else {
+                (vec![number(self.sum.rounded())], vec![1])
+            };
+        }
+        let mut values: Vec<_> =
+            self.values.iter().map(|(bits, times)| (f64::from_bits(*bits), *times)).collect();
+        values.sort_by(|a, b| a.0.total_cmp(&b.0));
+        values.into_iter().map(|(value, times)| (whole_or(value, number), times)).unzip()
+    }
+}
+
+/// A whole number without a fraction, as `count` prints it.
+fn whole_or(value: f64, number: impl Fn(f64) -> Number) -> Number {
+    const EXACT: f64 = 9_007_199_254_740_992.0; // 2^53
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole")]
+    if (0.0..EXACT).contains(&value) && value.fract() == 0.0 {
+        return Number::from(value as u64);
+    }
+    number(value)
 }
 
 /// Texts, each after its length, then the time.
@@ -143,13 +199,8 @@ impl<'k> Key<'k> {
         Some(Self { namespace, metric, dimensions, timestamp, unit })
     }
 
-    fn line(&self, sum: ExactSum) -> Line<'k> {
-        // A sum that is not a whole count is one value.
-        let (value, count) = if sum.rest == 0.0 {
-            (Number::from(1), sum.whole)
-        } else {
-            (Number::from_f64(sum.rounded()).unwrap_or_else(|| 0.into()), 1)
-        };
+    fn line(&self, held: &HeldAmount) -> Line<'k> {
+        let (values, counts) = held.columns();
         Line {
             namespace: self.namespace.into(),
             metric_name: self.metric.into(),
@@ -160,8 +211,8 @@ impl<'k> Key<'k> {
                 .collect(),
             timestamp: self.time().into(),
             unit: self.unit.into(),
-            values: [value],
-            counts: [count],
+            values,
+            counts,
         }
     }
 
@@ -224,6 +275,22 @@ mod tests {
         let lines = [line("Age", 0, "1.5", 1), line("Open", 7, "1", 4), line("Send", 0, "1", 11)];
         assert_eq!(holdings.to_lines(), lines.concat());
         assert_eq!((holdings.len(), holdings.counts()), (3, 16));
+    }
+
+    #[test]
+    fn values_of_a_metric_that_is_not_a_count_are_kept() {
+        let mut holdings = Holdings::new(10);
+        let rate = |amounts: &[(f64, f64)]| PutDatum {
+            unit: Some("None".into()),
+            ..datum("HardBounceRate", Some(0), amounts)
+        };
+        holdings.add(call(vec![rate(&[(0.0, 4.0), (1.0, 1.0)])])).unwrap();
+        holdings.add(call(vec![rate(&[(0.5, 2.0), (1.0, 3.0)])])).unwrap();
+        let lines = holdings.to_lines();
+        assert!(lines.contains(r#""Unit":"None","Values":[0,0.5,1],"Counts":[4,2,4]"#), "{lines}");
+        assert_eq!((holdings.len(), holdings.counts()), (1, 0));
+        let line: Line = serde_json::from_str(lines.trim()).unwrap();
+        assert_eq!(line.into_count(), None);
     }
 
     #[test]

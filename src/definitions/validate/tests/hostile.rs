@@ -12,7 +12,16 @@ fn sample() -> String {
         "Name": "raw", "MatchingEventTypes": ["OPEN"],
         "KinesisFirehoseDestination": {"DeliveryStreamArn": "arn:aws:firehose:r:1:deliverystream/s"},
     });
-    let value = document(&[cloud_watch("a", &[dimension("b"), dimension("c")]), firehose]);
+    let mut extended = cloud_watch("e", &[dimension("b"), dimension("c")]);
+    extended["CloudWatchDestination"]["EventDimensions"] =
+        json!([{"Field": "bounce_class", "DefaultDimensionValue": "none"}]);
+    extended["CloudWatchDestination"]["DimensionSets"] = json!([["b"], ["b", "bounce_class"], []]);
+    extended["MatchingEventTypes"] = json!(["BOUNCE", "DELIVERY"]);
+    extended["CloudWatchDestination"]["Measures"] = json!(["COUNT", "HARD_BOUNCE_RATE"]);
+    extended["CloudWatchDestination"]["ValueLimits"] = json!({"b": 5, "bounce_class": 0});
+    extended["CloudWatchDestination"]["KeepValues"] = json!({"bounce_class": ["hard", "soft"]});
+    let plain = cloud_watch("a", &[dimension("b"), dimension("c")]);
+    let value = document(&[plain, extended, firehose]);
     serde_json::to_string_pretty(&value).unwrap()
 }
 
@@ -95,6 +104,11 @@ fn any_json() -> impl Strategy<Value = Value> {
             Just("EventDestinations".to_owned()),
             Just("CloudWatchDestination".to_owned()),
             Just("DimensionConfigurations".to_owned()),
+            Just("EventDimensions".to_owned()),
+            Just("DimensionSets".to_owned()),
+            Just("Measures".to_owned()),
+            Just("ValueLimits".to_owned()),
+            Just("KeepValues".to_owned()),
             ".{0,6}",
         ]
     };

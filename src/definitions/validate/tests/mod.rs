@@ -1,10 +1,14 @@
 //! Whole documents in, findings out.
 
+mod extensions;
 mod hostile;
+mod measures;
 mod overlap;
 mod places;
+mod requests;
 mod rules;
 mod syntax;
+mod warnings;
 
 use serde_json::{Value, json};
 

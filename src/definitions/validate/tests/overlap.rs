@@ -54,7 +54,6 @@ fn namespace_of_the_set_is_that_of_its_destinations() {
 fn destinations_that_never_write_the_same_series_have_no_warning() {
     let dimension = "/CloudWatchDestination/DimensionConfigurations/0";
     for second in [
-        changed("/Enabled", json!(false)),
         changed("/MatchingEventTypes", json!(["OPEN"])),
         changed("/CloudWatchDestination/Namespace", json!("Other")),
         changed(&format!("{dimension}/DimensionName"), json!("B")),
@@ -62,6 +61,8 @@ fn destinations_that_never_write_the_same_series_have_no_warning() {
     ] {
         clean(&document(&[first(), second]));
     }
+    let off = document(&[first(), changed("/Enabled", json!(false))]);
+    assert_warned(&off, &format!("{PATH}.Enabled: event destination is off"));
 }
 
 #[test]

@@ -110,9 +110,15 @@ fn root_must_be_an_object_with_a_list_of_sets() {
 fn bare_output_of_the_aws_cli_is_rejected_with_the_command_that_wraps_it() {
     assert_eq!(
         findings_of("{\"EventDestinations\":[{\"Name\":1}]}"),
-        ["f:1:22: EventDestinations: event destinations without a configuration set; wrap the \
-          document with `postmeter import --configuration-set NAME`"]
+        [
+            "f:1:22: EventDestinations: this has configuration sets or event destinations in another \
+          form; make a document of it with `postmeter import --configuration-set NAME`"
+        ]
     );
+    for other in ["{\"ConfigurationSetName\":\"s\"}", "{\"Resources\":{}}"] {
+        let findings = findings_of(other);
+        assert!(findings.len() == 1 && findings[0].contains("postmeter import"), "{findings:?}");
+    }
     let both = "{\"EventDestinations\":[],\"ConfigurationSets\":[]}";
     assert_eq!(
         findings_of(both),

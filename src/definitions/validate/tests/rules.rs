@@ -7,7 +7,8 @@ use super::{
     only_destination, other_kind, set, with,
 };
 use crate::definitions::model::{
-    CloudWatchDestination, Destination, Dimension, OnInvalidValue, ValueSource,
+    CloudWatchDestination, Destination, DestinationExtensions, Dimension, OnInvalidValue,
+    ValueSource,
 };
 use crate::definitions::target::{Arn, Target, TargetKind};
 use crate::ses::EventType;
@@ -40,8 +41,7 @@ fn valid_document_is_read_as_written() {
         [EventType::Send, EventType::Bounce].into_iter().collect()
     );
     let expected = CloudWatchDestination {
-        namespace: None,
-        on_invalid_value: OnInvalidValue::Drop,
+        extensions: DestinationExtensions::default(),
         dimensions: vec![Dimension {
             name: "ses:from-domain".to_owned(),
             source: ValueSource::MessageTag,
@@ -205,7 +205,9 @@ fn value_sources_are_read_in_both_spellings() {
         ("LINK_TAG", ValueSource::LinkTag),
         ("linktag", ValueSource::LinkTag),
     ] {
-        let document = with_dimension("DimensionValueSource", json!(text));
+        let mut document = with_dimension("DimensionValueSource", json!(text));
+        document["ConfigurationSets"][0]["EventDestinations"][0]["MatchingEventTypes"] =
+            json!(["CLICK"]);
         assert_eq!(only_cloud_watch(&document).dimensions[0].source, source, "{text}");
     }
     for text in [json!("MESSAGE TAG"), json!("linkTags"), json!(""), json!(1)] {
@@ -227,7 +229,7 @@ fn on_invalid_value_is_read_in_any_case() {
         (json!("SANITIZE"), OnInvalidValue::Sanitize),
         (Value::Null, OnInvalidValue::Drop),
     ] {
-        assert_eq!(only_cloud_watch(&with_policy(text)).on_invalid_value, policy);
+        assert_eq!(only_cloud_watch(&with_policy(text)).extensions.on_invalid_value, policy);
     }
     assert_refused(
         &with_policy(json!("ignore")),
@@ -242,7 +244,7 @@ fn namespaces_are_checked_in_both_places() {
         |value: &str| document(&[with("/CloudWatchDestination/Namespace", json!(value))]);
     let longest = "n".repeat(255);
     let destination = only_cloud_watch(&with_namespace(&longest));
-    assert_eq!(destination.namespace.as_deref(), Some(longest.as_str()));
+    assert_eq!(destination.extensions.namespace.as_deref(), Some(longest.as_str()));
     let path = "ConfigurationSets[0].EventDestinations[0].CloudWatchDestination.Namespace";
     assert_refused(&with_namespace(&"n".repeat(256)), &format!("{path}: namespace "));
     assert_refused(&with_namespace("AWS/SES"), &format!("{path}: namespace "));
@@ -252,9 +254,7 @@ fn namespaces_are_checked_in_both_places() {
 }
 
 #[test]
-fn enabled_is_false_by_default_and_disabled_destinations_have_no_warning() {
-    assert!(!only_destination(&document(&[with("/Enabled", Value::Null)])).enabled);
-    assert!(!only_destination(&document(&[with("/Enabled", json!(false))])).enabled);
+fn enabled_is_a_boolean() {
     for wrong in [json!("true"), json!(1), json!([])] {
         assert_refused(
             &document(&[with("/Enabled", wrong)]),
@@ -272,7 +272,7 @@ fn matching_event_types_are_known_and_at_least_one() {
     assert_eq!(read.iter().count(), 10);
     let spellings = json!(["send", "renderingFailure"]);
     let read = only_destination(&with_types(spellings)).matching_event_types;
-    assert_eq!(read.iter().collect::<Vec<_>>(), [EventType::Send, EventType::RenderingFailure]);
+    assert_eq!(read.iter().collect::<Vec<_>>(), [EventType::RenderingFailure, EventType::Send]);
 
     assert_refused(&with_types(json!([])), &format!("{path}: MatchingEventTypes is empty"));
     assert_refused(&with_types(Value::Null), &format!("{path}: MatchingEventTypes is missing"));
@@ -411,7 +411,6 @@ fn unknown_keys_have_a_warning_with_a_hint() {
         ),
     );
     let arn = json!({"TopicArn": "arn:aws:sns:r:1:t", "Other": 1});
-    let mut sns = other_kind("SnsDestination", arn);
-    sns["Enabled"] = json!(false);
+    let sns = other_kind("SnsDestination", arn);
     assert_warned(&document(&[sns]), &format!("{path}.SnsDestination.Other: unknown key"));
 }

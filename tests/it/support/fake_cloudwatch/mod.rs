@@ -18,9 +18,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use aws_sdk_cloudwatch::primitives::{DateTime, DateTimeFormat};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
+use hyper::header::DATE;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
@@ -105,6 +107,11 @@ impl FakeCloudWatch {
         self.shared.lock().now_ms = Some(now_ms);
     }
 
+    /// Rejects calls whose signature is more than five minutes old or ahead, as AWS does.
+    pub(crate) fn check_signing_time(&self) {
+        self.shared.lock().script.checks_signing_time = true;
+    }
+
     /// Appends faults for the next calls, one each.
     pub(crate) fn script(&self, faults: Vec<Fault>) {
         self.shared.lock().script.queue.extend(faults);
@@ -141,6 +148,10 @@ impl FakeCloudWatch {
 
     pub(crate) fn totals(&self) -> BTreeMap<FakeSeries, f64> {
         self.shared.lock().totals()
+    }
+
+    pub(crate) fn values(&self) -> BTreeMap<FakeSeries, BTreeMap<u64, u64>> {
+        self.shared.lock().values().clone()
     }
 
     pub(crate) fn total_in(&self, namespace: &str) -> u64 {
@@ -225,7 +236,10 @@ async fn listen(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot
 
 async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     let service = service_fn(move |request| Box::pin(handle(request, shared.clone())));
-    let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    // Responses have the time of this service, not that of the process.
+    let mut connection = http1::Builder::new()
+        .auto_date_header(false)
+        .serve_connection(TokioIo::new(stream), service);
     let ended = poll_fn(|cx| connection.poll_without_shutdown(cx)).await;
     if ended.is_err() {
         // Without lingering, a close is a reset; a client could mistake an orderly end for
@@ -289,6 +303,8 @@ async fn handle(
         )
     } else if shared.lock().script.has_expired(header("authorization").unwrap_or_default()) {
         script::expired_token()
+    } else if let Some(refusal) = shared.lock().signing_fault(header("x-amz-date")) {
+        refusal
     } else {
         match decoded {
             Ok(content) => act(&shared, call, &content, plain.len()).await?,
@@ -298,7 +314,10 @@ async fn handle(
         }
     };
     presence.answered(&answer);
-    Ok(answer.into_http())
+    let now = DateTime::from_millis(shared.lock().now_ms()).fmt(DateTimeFormat::HttpDate)?;
+    let mut response = answer.into_http();
+    response.headers_mut().insert(DATE, now.parse()?);
+    Ok(response)
 }
 
 /// Processes one readable call with its fault: before the check, the check, and after it.

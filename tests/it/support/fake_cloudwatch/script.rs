@@ -5,6 +5,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use time::PrimitiveDateTime;
+use time::macros::format_description;
 use tokio::sync::watch;
 
 use postmeter::limits::CALL_BYTES_MAX;
@@ -134,6 +136,18 @@ pub(super) fn expired_token() -> PutResponse {
     PutResponse::error(403, "ExpiredToken", "The security token included in the request is expired")
 }
 
+/// The rejection of a call that was signed at a time too far from the service's.
+pub(super) fn signing_fault(signed: Option<&str>, now_ms: i64) -> Option<PutResponse> {
+    let format = format_description!("[year][month][day]T[hour][minute][second]Z");
+    let signed = PrimitiveDateTime::parse(signed.unwrap_or_default(), format).ok();
+    let skew_s = signed.map(|signed| signed.assume_utc().unix_timestamp() - now_ms / 1000);
+    if skew_s.is_some_and(|skew_s| skew_s.abs() <= 300) {
+        return None;
+    }
+    let message = "Signature expired: it is too far from the time of the service";
+    Some(PutResponse::error(403, "SignatureDoesNotMatch", message))
+}
+
 /// The service's line for every dimension with this value.
 fn lines_naming(call: &PutMetricData<'_>, value: &str) -> Vec<String> {
     let mut lines = Vec::new();
@@ -160,6 +174,8 @@ pub(super) struct Script {
     pub random: Option<Mix>,
     /// Calls signed with this access key are rejected, whatever else is due.
     pub expired_key: Option<String>,
+    /// Calls signed at a wrong time are rejected.
+    pub checks_signing_time: bool,
 }
 
 #[derive(Debug)]

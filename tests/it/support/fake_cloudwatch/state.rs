@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hasher as _};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use postmeter::put_metric_data::{ExactSum, PutDatum, PutMetricData};
+use postmeter::put_metric_data::{ExactSum, PutDatum, PutMetricData, PutResponse};
 
-use super::script::Script;
+use super::script::{Script, signing_fault};
 
 /// One minute (or second) of one metric, the key of [`State::totals`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,6 +85,8 @@ pub(super) fn hash(body: &[u8]) -> u64 {
 pub(crate) struct State {
     /// The unit is part of the key, because another unit is another stream of the same metric.
     series: BTreeMap<(FakeSeries, String), Amount>,
+    /// How often each value was ingested, by its bits.
+    values: BTreeMap<FakeSeries, BTreeMap<u64, u64>>,
     calls: Vec<Call>,
     in_flight: usize,
     max_in_flight: usize,
@@ -109,6 +111,11 @@ impl State {
             *figures.entry(series.clone()).or_default() += figure(*amount);
         }
         figures
+    }
+
+    /// The ingested values of each series, by their bits, with their counts.
+    pub(crate) fn values(&self) -> &BTreeMap<FakeSeries, BTreeMap<u64, u64>> {
+        &self.values
     }
 
     /// The exact sum of a namespace. Panics if it is not a whole number.
@@ -184,6 +191,12 @@ impl State {
         })
     }
 
+    /// The rejection of a call for the time of its signature, if that is checked.
+    pub(super) fn signing_fault(&self, signed: Option<&str>) -> Option<PutResponse> {
+        let is_checked = self.script.checks_signing_time;
+        is_checked.then(|| signing_fault(signed, self.now_ms())).flatten()
+    }
+
     /// Adds a valid call.
     pub(super) fn ingest(&mut self, call: usize, content: &PutMetricData<'_>) {
         let now_ms = self.now_ms();
@@ -195,6 +208,16 @@ impl State {
                 dimensions: dimensions.map(|(n, v)| (n.to_owned(), v.to_owned())).collect(),
                 timestamp: datum.timestamp_ms.unwrap_or(now_ms).div_euclid(1000),
             };
+            let values = self.values.entry(series.clone()).or_default();
+            for (value, times) in datum.amounts() {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "whole"
+                )]
+                let times = times as u64;
+                *values.entry(value.to_bits()).or_default() += times;
+            }
             let unit = datum.unit().to_owned();
             self.series.entry((series, unit)).or_default().add_datum(datum);
         }

@@ -1,0 +1,30 @@
+//! The pages, one file each.
+
+mod destination;
+mod edit;
+mod explain;
+mod health;
+mod overview;
+mod rows;
+mod series;
+mod set;
+mod sets;
+mod wizard;
+
+use axum::Router;
+
+use super::Console;
+
+/// The addresses of all pages.
+pub(super) fn routes() -> Router<Console> {
+    Router::new()
+        .merge(overview::routes())
+        .merge(sets::routes())
+        .merge(set::routes())
+        .merge(destination::routes())
+        .merge(edit::routes())
+        .merge(wizard::routes())
+        .merge(series::routes())
+        .merge(explain::routes())
+        .merge(health::routes())
+}

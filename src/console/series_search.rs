@@ -1,0 +1,441 @@
+//! Finds series among those of the last three hours.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use crate::aggregate::{Aggregator, Line};
+use crate::console::recent_series::DestinationMetrics;
+use crate::offload::offload;
+use crate::plan::prices::Prices;
+
+/// Searches at once: each copies all entries, with 20 bytes each.
+const SEARCHES_MAX: usize = 2;
+/// Rows of a page.
+pub(super) const PAGE_ROWS: usize = 50;
+/// The last page; what is beyond it must be searched for.
+pub(super) const PAGES_MAX: usize = 200;
+const HOUR_MINUTES: i64 = 60;
+
+/// Runs searches, a few at a time.
+#[derive(Debug)]
+pub(super) struct SeriesSearch {
+    aggregator: Arc<Aggregator>,
+    places: Arc<Semaphore>,
+}
+
+/// What to look for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct SeriesQuery {
+    /// Part of the namespace; ASCII case is ignored, as in the others.
+    pub namespace: String,
+    /// Part of the metric.
+    pub metric: String,
+    /// Words, each part of `name=value` of a dimension.
+    pub dimension: String,
+    pub order: SeriesOrder,
+    /// From 0.
+    pub page: usize,
+}
+
+/// The order of found series.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum SeriesOrder {
+    /// The highest counts first.
+    #[default]
+    Count,
+    /// The most expensive first.
+    Dollars,
+    Name,
+}
+
+/// Names of a series.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SeriesName {
+    pub namespace: String,
+    pub metric: String,
+    /// Names and values, sorted by name.
+    pub dimensions: Vec<(String, String)>,
+}
+
+/// A series with its counts.
+#[derive(Clone, Debug)]
+pub(super) struct SeriesRow {
+    pub name: SeriesName,
+    /// Unix milliseconds of minutes, with counts.
+    pub points: Vec<(i64, u64)>,
+    pub count: u64,
+    /// The UTC hours that have counts.
+    pub hours: usize,
+    /// The unit, as CloudWatch names it.
+    unit: &'static str,
+}
+
+/// One page of what was found.
+#[derive(Debug, Default)]
+pub(super) struct FoundSeries {
+    pub rows: Vec<SeriesRow>,
+    /// All that match.
+    pub matches: usize,
+    /// All of the last three hours.
+    pub all: usize,
+}
+
+// === impl SeriesSearch ===
+
+impl SeriesSearch {
+    #[must_use]
+    pub(super) fn new(aggregator: Arc<Aggregator>) -> Self {
+        Self { aggregator, places: Arc::new(Semaphore::new(SEARCHES_MAX)) }
+    }
+
+    /// Finds one page of series; `None` while too many searches run.
+    pub(super) async fn find(&self, query: SeriesQuery) -> Option<FoundSeries> {
+        self.run(move |lines| find(lines, &query)).await
+    }
+
+    /// Finds one series by its names; the outer `None` while too many searches run.
+    pub(super) async fn one(&self, name: SeriesName) -> Option<Option<SeriesRow>> {
+        self.run(move |lines| Rows::new(lines).find(|row| row.name == name)).await
+    }
+
+    /// Finds the series with the highest counts that a destination makes, as far as names show it;
+    /// `None` while too many searches run.
+    pub(super) async fn of_destination(
+        &self,
+        metrics: DestinationMetrics,
+        rows_max: usize,
+    ) -> Option<Vec<SeriesRow>> {
+        self.run(move |lines| {
+            let mut rows: Vec<SeriesRow> = Vec::new();
+            for row in Rows::new(lines).filter(|row| metrics.has(&row.name)) {
+                rows.push(row);
+                if rows.len() > 2 * rows_max {
+                    rows.sort_by_key(|row| Reverse(row.count));
+                    rows.truncate(rows_max);
+                }
+            }
+            rows.sort_by_key(|row| Reverse(row.count));
+            rows.truncate(rows_max);
+            rows
+        })
+        .await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        search: impl FnOnce(&mut dyn Iterator<Item = Line>) -> T + Send + 'static,
+    ) -> Option<T> {
+        // The place moves along: it is held as long as the copy, even if the browser is gone.
+        let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
+        let aggregator = Arc::clone(&self.aggregator);
+        let work = move || {
+            let found = search(&mut aggregator.recent());
+            drop(place);
+            found
+        };
+        offload(work).await.ok()
+    }
+}
+
+/// One page of the series of sorted lines. Keeps at most twice the rows up to the end of the page.
+fn find(lines: &mut dyn Iterator<Item = Line>, query: &SeriesQuery) -> FoundSeries {
+    let filter = SeriesFilter::new(query);
+    let page = query.page.min(PAGES_MAX - 1);
+    let end = (page + 1) * PAGE_ROWS;
+    let mut found = FoundSeries::default();
+    for row in Rows::new(lines) {
+        found.all += 1;
+        if !filter.matches(&row.name) {
+            continue;
+        }
+        found.matches += 1;
+        found.rows.push(row);
+        if found.rows.len() >= 2 * end {
+            query.order.sort(&mut found.rows);
+            found.rows.truncate(end);
+        }
+    }
+    query.order.sort(&mut found.rows);
+    found.rows.truncate(end);
+    found.rows.drain(..(page * PAGE_ROWS).min(found.rows.len()));
+    found
+}
+
+/// Joins the lines of each series.
+struct Rows<'l> {
+    lines: std::iter::Peekable<&'l mut dyn Iterator<Item = Line>>,
+}
+
+impl<'l> Rows<'l> {
+    fn new(lines: &'l mut dyn Iterator<Item = Line>) -> Self {
+        Self { lines: lines.peekable() }
+    }
+}
+
+impl Iterator for Rows<'_> {
+    type Item = SeriesRow;
+
+    fn next(&mut self) -> Option<SeriesRow> {
+        let first = self.lines.next()?;
+        let mut row = SeriesRow::new(&first);
+        let is_same = |line: &Line| {
+            line.series.namespace == first.series.namespace
+                && line.series.metric == first.series.metric
+                && line.series.dimensions == first.series.dimensions
+        };
+        while let Some(line) = self.lines.next_if(is_same) {
+            row.add(&line);
+        }
+        let hours: BTreeSet<_> =
+            row.points.iter().map(|(ms, _)| ms.div_euclid(HOUR_MINUTES * 60_000)).collect();
+        row.hours = hours.len();
+        Some(row)
+    }
+}
+
+/// A query in lower case.
+struct SeriesFilter {
+    namespace: String,
+    metric: String,
+    words: Vec<String>,
+}
+
+// === impl SeriesFilter ===
+
+impl SeriesFilter {
+    fn new(query: &SeriesQuery) -> Self {
+        let lower = |text: &str| text.trim().to_ascii_lowercase();
+        let words = lower(&query.dimension);
+        let words = words.split_whitespace().map(str::to_owned).collect();
+        Self { namespace: lower(&query.namespace), metric: lower(&query.metric), words }
+    }
+
+    fn matches(&self, name: &SeriesName) -> bool {
+        let has =
+            |text: &str, part: &str| part.is_empty() || text.to_ascii_lowercase().contains(part);
+        let of_dimension = |word: &String| {
+            let mut pairs = name.dimensions.iter();
+            pairs.any(|(name, value)| has(&format!("{name}={value}"), word))
+        };
+        has(&name.namespace, &self.namespace)
+            && has(&name.metric, &self.metric)
+            && self.words.iter().all(of_dimension)
+    }
+}
+
+// === impl SeriesOrder ===
+
+impl SeriesOrder {
+    pub(super) const ALL: [Self; 3] = [Self::Count, Self::Dollars, Self::Name];
+
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Count => "count",
+            Self::Dollars => "dollars",
+            Self::Name => "name",
+        }
+    }
+
+    pub(super) fn parse(text: &str) -> Self {
+        Self::ALL.into_iter().find(|order| order.as_str() == text).unwrap_or_default()
+    }
+
+    fn sort(self, rows: &mut [SeriesRow]) {
+        rows.sort_by(|a, b| self.compare(a, b).then_with(|| a.name.cmp(&b.name)));
+    }
+
+    fn compare(self, a: &SeriesRow, b: &SeriesRow) -> Ordering {
+        match self {
+            Self::Count => Reverse(a.count).cmp(&Reverse(b.count)),
+            Self::Dollars => Reverse((a.hours, a.count)).cmp(&Reverse((b.hours, b.count))),
+            Self::Name => Ordering::Equal,
+        }
+    }
+}
+
+// === impl SeriesRow ===
+
+impl SeriesRow {
+    fn new(line: &Line) -> Self {
+        let name = SeriesName {
+            namespace: line.series.namespace.to_string(),
+            metric: line.series.metric.to_owned(),
+            dimensions: line.series.dimensions.clone(),
+        };
+        let unit = line.series.unit;
+        let mut row = Self { name, points: Vec::new(), count: 0, hours: 0, unit };
+        row.add(line);
+        row
+    }
+
+    fn add(&mut self, line: &Line) {
+        let at_ms = line.series.minute.0 * 60_000;
+        // A minute with more values than a datum has takes several lines.
+        match self.points.last_mut() {
+            Some((last_ms, count)) if *last_ms == at_ms => *count += line.count,
+            _ => self.points.push((at_ms, line.count)),
+        }
+        self.count += line.count;
+    }
+
+    /// What the hours with counts cost.
+    #[expect(clippy::cast_precision_loss, reason = "a few hours")]
+    pub(super) fn dollars(&self) -> f64 {
+        let prices = Prices::built_in();
+        prices.metrics(0.0, self.hours as f64 / prices.hours())
+    }
+
+    /// Counts are added up; of other values the average is shown.
+    fn is_count(&self) -> bool {
+        self.unit == "Count"
+    }
+
+    /// The metric in the JSON of a dashboard's widget.
+    pub(super) fn metric_json(&self) -> String {
+        let mut metric = vec![self.name.namespace.clone(), self.name.metric.clone()];
+        for (name, value) in &self.name.dimensions {
+            metric.extend([name.clone(), value.clone()]);
+        }
+        let widget = serde_json::json!({
+            "metrics": [metric], "view": "timeSeries", "stat": if self.is_count() { "Sum" } else { "Average" }, "period": 60,
+        });
+        format!("{widget:#}")
+    }
+
+    /// A query of Metrics Insights. `SCHEMA` names the exact dimensions: `FROM` a namespace alone
+    /// would add up every set of dimensions.
+    pub(super) fn insights_query(&self) -> String {
+        let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\\\""));
+        let names = self.name.dimensions.iter().map(|(name, _)| quoted(name));
+        let schema: Vec<_> = std::iter::once(quoted(&self.name.namespace)).chain(names).collect();
+        let equal = |(name, value): &(String, String)| {
+            format!("{} = '{}'", quoted(name), value.replace('\'', "\\'"))
+        };
+        let equal: Vec<_> = self.name.dimensions.iter().map(equal).collect();
+        let filter = if equal.is_empty() {
+            String::new()
+        } else {
+            format!("\nWHERE {}", equal.join("\n  AND "))
+        };
+        let function = if self.is_count() { "SUM" } else { "AVG" };
+        format!(
+            "SELECT {function}({})\nFROM SCHEMA({}){filter}",
+            quoted(&self.name.metric),
+            schema.join(", ")
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::aggregate::SeriesMinute;
+    use crate::ses::Minute;
+
+    fn line(namespace: &str, metric: &'static str, value: &str, minute: i64, count: u64) -> Line {
+        let series = SeriesMinute {
+            namespace: namespace.into(),
+            metric,
+            dimensions: vec![("campaign".to_owned(), value.to_owned())],
+            minute: Minute(minute),
+            unit: "Count",
+        };
+        Line { series, values: Vec::new(), count }
+    }
+
+    fn query(order: SeriesOrder, page: usize) -> SeriesQuery {
+        SeriesQuery { order, page, ..SeriesQuery::default() }
+    }
+
+    #[test]
+    fn series_are_found_by_parts_of_their_names() {
+        let lines = vec![
+            line("Mail", "Send", "summer", 1, 5),
+            line("SES", "Open", "spring", 1, 1),
+            line("SES", "Send", "spring", 1, 2),
+            line("SES", "Send", "spring", 70, 3),
+        ];
+        let found = |namespace: &str, metric: &str, dimension: &str| {
+            let query = SeriesQuery {
+                namespace: namespace.to_owned(),
+                metric: metric.to_owned(),
+                dimension: dimension.to_owned(),
+                ..SeriesQuery::default()
+            };
+            let found = find(&mut lines.clone().into_iter(), &query);
+            assert_eq!(found.all, 3);
+            found.rows.iter().map(|row| (row.count, row.hours)).collect::<Vec<_>>()
+        };
+        assert_eq!(found("", "", ""), [(5, 1), (5, 2), (1, 1)]);
+        assert_eq!(found("ses", "", ""), [(5, 2), (1, 1)]);
+        assert_eq!(found("SES", "open", "CAMPAIGN=spr"), [(1, 1)]);
+        assert_eq!(found("", "", "campaign= mer"), [(5, 1)]);
+        assert_eq!(found("", "", "autumn"), []);
+    }
+
+    #[test]
+    fn copied_texts_name_the_exact_dimensions() {
+        let name = SeriesName {
+            namespace: "SES".to_owned(),
+            metric: "Send".to_owned(),
+            dimensions: vec![
+                ("campaign".to_owned(), "spring".to_owned()),
+                ("ses:from-domain".to_owned(), "example.com".to_owned()),
+            ],
+        };
+        let row = |name: &SeriesName, unit| {
+            let name = name.clone();
+            SeriesRow { name, points: Vec::new(), count: 0, hours: 0, unit }
+        };
+        let counts = row(&name, "Count");
+        assert_eq!(
+            counts.insights_query(),
+            "SELECT SUM(\"Send\")\nFROM SCHEMA(\"SES\", \"campaign\", \"ses:from-domain\")\nWHERE \
+             \"campaign\" = 'spring'\n  AND \"ses:from-domain\" = 'example.com'"
+        );
+        let json: serde_json::Value = serde_json::from_str(&counts.metric_json()).expect("JSON");
+        let metric = ["SES", "Send", "campaign", "spring", "ses:from-domain", "example.com"];
+        assert_eq!(json["metrics"][0], serde_json::json!(metric));
+        let total = SeriesName { dimensions: Vec::new(), ..name };
+        let query = "SELECT SUM(\"Send\")\nFROM SCHEMA(\"SES\")";
+        assert_eq!(row(&total, "Count").insights_query(), query);
+        let times = row(&total, "Milliseconds");
+        assert_eq!(times.insights_query(), query.replace("SUM", "AVG"));
+        assert!(times.metric_json().contains("Average"), "{}", times.metric_json());
+    }
+
+    proptest! {
+        /// The pages together are all series in order, each once.
+        #[test]
+        fn pages_together_are_all_series(
+            counts in prop::collection::vec(1_u64..50, 0..400),
+            order in prop::sample::select(SeriesOrder::ALL.to_vec()),
+        ) {
+            let lines: Vec<_> = counts
+                .iter()
+                .enumerate()
+                .map(|(at, count)| line("SES", "Send", &format!("c{at:04}"), 1, *count))
+                .collect();
+            let mut all = Vec::new();
+            for page in 0.. {
+                let found = find(&mut lines.clone().into_iter(), &query(order, page));
+                prop_assert_eq!(found.matches, counts.len());
+                if found.rows.is_empty() {
+                    break;
+                }
+                prop_assert!(found.rows.len() <= PAGE_ROWS);
+                all.extend(found.rows);
+            }
+            let mut expected = all.clone();
+            order.sort(&mut expected);
+            prop_assert_eq!(all.len(), counts.len());
+            let names = |rows: &[SeriesRow]| rows.iter().map(|row| row.name.clone()).collect::<Vec<_>>();
+            prop_assert_eq!(names(&all), names(&expected));
+        }
+    }
+}

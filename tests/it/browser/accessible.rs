@@ -1,0 +1,119 @@
+//! Every page passes the rules of axe, in light and dark, and has room on a narrow screen.
+
+use serde_json::{Value, json};
+
+use super::Scene;
+use crate::support::ses_client::counts_by;
+
+/// Every page with something to show, by its address.
+pub(super) async fn pages(scene: &Scene) -> Vec<String> {
+    let destination = "/configuration-sets/prod/event-destinations/counts";
+    let mut pages: Vec<String> = [
+        "/",
+        "/configuration-sets",
+        "/create-configuration-set",
+        "/configuration-sets/prod",
+        "/configuration-sets/prod/general",
+        "/configuration-sets/prod/delete",
+        "/configuration-sets/prod/add-destination",
+        "/series",
+        "/series?namespace=nothing",
+        "/series/one?namespace=nothing",
+        "/explain",
+        "/health",
+        "/no-such-page",
+    ]
+    .map(str::to_owned)
+    .into();
+    for end in ["", "/edit/event-types", "/edit/destination", "/delete"] {
+        pages.push(format!("{destination}{end}"));
+    }
+    scene.open("/series").await;
+    let script = "return document.querySelector('tbody a').getAttribute('href')";
+    let one = scene.browser.run(script).await;
+    pages.push(one.as_str().expect("a link").to_owned());
+    pages
+}
+
+/// A scene with a set, a destination and some counts.
+pub(super) async fn counted() -> Option<Scene> {
+    let scene = Scene::start(|_| {}).await?;
+    scene.ses.create_set("prod").await;
+    scene.ses.create("prod", "counts", &counts_by(&["campaign", "genre"])).await;
+    scene.send("first", &["spring", "spring", "summer", "autumn"]).await;
+    Some(scene)
+}
+
+/// What axe finds on the page of now, in the colours of both schemes.
+async fn assert_accessible(scene: &Scene, page: &str) {
+    for scheme in ["light", "dark"] {
+        scene.browser.look(1280, 900, scheme).await;
+        let violations = violations(scene).await;
+        assert_eq!(violations, json!([]), "{page}, {scheme}: {violations:#}");
+    }
+}
+
+async fn violations(scene: &Scene) -> Value {
+    let axe = std::fs::read_to_string(&scene.axe).expect("axe can be read");
+    scene.browser.run(&format!("{axe}; return true")).await;
+    let script = "const done = arguments[arguments.length - 1]; \
+        axe.run(document, {resultTypes: ['violations']}).then( \
+            found => done(found.violations.map(rule => [rule.id, rule.nodes.map(node => node.html)])), \
+            error => done(String(error)))";
+    scene.browser.run_async(script).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn axe_finds_nothing_on_any_page() {
+    let Some(scene) = counted().await else { return };
+    for page in pages(&scene).await {
+        scene.open(&page).await;
+        assert_accessible(&scene, &page).await;
+    }
+    scene.open("/explain").await;
+    scene.browser.fill("#event", &super::event("Send", "spring")).await;
+    scene.browser.click("main form button[type=submit]").await;
+    scene.browser.until_text("Send event").await;
+    assert_accessible(&scene, "/explain with a result").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn axe_finds_nothing_in_the_wizard_and_its_errors() {
+    let Some(scene) = counted().await else { return };
+    let browser = &scene.browser;
+    scene.open("/configuration-sets/prod/add-destination").await;
+    browser.click("button.primary[value=next]").await;
+    browser.until("an error", "document.querySelector('[role=alert]')").await;
+    assert_accessible(&scene, "step 1 with an error").await;
+    browser.click("#type-SEND").await;
+    browser.click("button.primary[value=next]").await;
+    browser.until_text("Step 2: Specify destination").await;
+    assert_accessible(&scene, "step 2").await;
+    browser.fill("#name", "two words").await;
+    browser.click("button.primary[value=next]").await;
+    browser.until("an error", "document.querySelector('[role=alert]')").await;
+    assert_accessible(&scene, "step 2 with errors").await;
+    browser.fill("#name", "second").await;
+    browser.fill("#dimension-0-name", "campaign").await;
+    browser.fill("#dimension-0-default", "none").await;
+    browser.click("button.primary[value=next]").await;
+    browser.until_text("Step 3: Review").await;
+    assert_accessible(&scene, "step 3").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_fit_a_screen_of_360_pixels() {
+    let Some(scene) = counted().await else { return };
+    for page in pages(&scene).await {
+        scene.open(&page).await;
+        for width in [360, 1600] {
+            scene.browser.look(width, 800, "light").await;
+            let script = "const page = document.documentElement; \
+                return page.scrollWidth <= page.clientWidth";
+            assert_eq!(scene.browser.run(script).await, json!(true), "{page} at {width}");
+        }
+    }
+    // Pages that are not there say so.
+    let complaints = scene.browser.complaints().await;
+    assert!(complaints.iter().all(|line| line.contains("404")), "{complaints:#?}");
+}
