@@ -16,8 +16,9 @@ use super::delta::Delta;
 use super::entry::{CountKeeper, Counts, Entry, EntryKey};
 use super::epoch::Epoch;
 use super::hour::{HourlyLimit, SeriesOverflow};
-use super::key::{Key, layout_of, metric_of, minute_of, series_of};
+use super::key::{layout_of, metric_of, minute_of, series_of};
 use super::lines::{Line, RecentLines};
+use super::merge::{Merge, SeriesFull};
 use super::pending::{EntryRoom, Full, Pending};
 use super::recent::Recent;
 use super::table::SeriesTable;
@@ -66,34 +67,6 @@ pub struct Sealed {
     pub has_answered: bool,
     /// Entries of `GET /series` evicted before their three hours were over.
     pub recent_evicted: usize,
-}
-
-/// A request has more new series than the limit still allows in this hour; none was admitted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "its {new} new series exceed limits.series ({max} in a UTC hour, of which {left} are left)"
-)]
-pub(crate) struct SeriesFull {
-    pub new: usize,
-    pub left: usize,
-    pub max: usize,
-}
-
-/// The result of merging a delta.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Merge {
-    /// Counts dropped because their series exceed the limit of this hour.
-    pub over_limit: Vec<(Key, u64)>,
-}
-
-// === impl Merge ===
-
-impl Merge {
-    /// Sum of the counts dropped by the limit on series.
-    #[must_use]
-    pub fn series_limit(&self) -> u64 {
-        self.over_limit.iter().map(|(_, count)| count).sum()
-    }
 }
 
 /// A table is replaced once it holds this many series more than twice the live ones.

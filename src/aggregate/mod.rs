@@ -15,14 +15,15 @@ mod guard;
 mod hour;
 mod key;
 mod lines;
+mod merge;
 mod metric_value;
 mod pending;
 mod recent;
 mod table;
 mod varint;
 
+pub(crate) use aggregator::Sealed;
 pub use aggregator::{Aggregator, Limits};
-pub(crate) use aggregator::{Merge, Sealed, SeriesFull};
 pub(crate) use datums::Datums;
 pub use delta::Delta;
 #[cfg(test)]
@@ -35,6 +36,7 @@ pub use key::{Key, KeyBuilder, layout_of};
 pub(crate) use key::{SeriesMinute, is_of_layout, metric_of, series_of};
 pub use lines::Line;
 pub(crate) use lines::{RecentLines, lines_of, sorted_lines};
+pub(crate) use merge::{Merge, SeriesFull};
 pub use metric_value::MetricValue;
 pub use pending::Full;
 

@@ -30,6 +30,7 @@ mod password;
 mod preview;
 mod recent_series;
 mod router;
+mod series_row;
 mod series_search;
 mod session;
 mod shown;

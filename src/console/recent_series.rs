@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::series_search::SeriesName;
+use super::series_row::SeriesName;
 use crate::aggregate::{Aggregator, RecentLines};
 use crate::definitions::{CloudWatchDestination, ConfigurationSet, Destination, EventDestination};
 use crate::offload::offload;

@@ -2,19 +2,16 @@
 
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
 use super::dedupe::{DuplicateSample, Duplicates, RequestFilter};
 use super::not_counted::{NotCounted, NotCountedKind};
 use super::request_values::RequestValues;
 use super::survey::Survey;
 use super::tally::Tally;
+use super::value_counter::ValueCounter;
 use crate::aggregate::{Delta, KeyBuilder, SeriesGuard};
 use crate::dead_letters::DeadLetterBatch;
 use crate::forward::Forwards;
-use crate::rules::{
-    Action, InvalidValue, LayoutId, MetricRule, Route, RuleSet, SeriesRule, ValueIndex,
-};
+use crate::rules::{Action, Route, RuleSet};
 use crate::sample::Draw;
 use crate::ses::{Event, Fingerprint, Minute, NonEventReason, Path, Visitor};
 
@@ -230,67 +227,6 @@ pub(super) fn append(all: &mut Option<Box<NotCounted>>, later: Option<Box<NotCou
     }
 }
 
-/// Adds values of one event to the counts of a request.
-struct ValueCounter<'b> {
-    builder: &'b mut KeyBuilder,
-    guard: Option<&'b mut SeriesGuard>,
-    values: Option<&'b mut RequestValues>,
-    delta: &'b mut Delta,
-    minute: Minute,
-}
-
-/// What became of a value.
-enum Counted {
-    Yes,
-    /// A dimension has no valid value.
-    InvalidValue,
-    SeriesLimit,
-}
-
-// === impl ValueCounter ===
-
-impl ValueCounter<'_> {
-    /// Adds a value in a series of a layout; `None`: that of a count.
-    fn count(
-        &mut self,
-        (metrics, series, layout): (&MetricRule, &SeriesRule, LayoutId),
-        value: Option<ValueIndex>,
-        event: &Event<'_>,
-    ) -> Counted {
-        let Self { builder, guard, values, delta, minute } = self;
-        builder.start(layout);
-        // A value that is not counted in the end takes no place.
-        if let Some(values) = values
-            && metrics.limits_values()
-        {
-            let resolved = series.dimensions.iter().map(|at| {
-                let dimension = &metrics.dimensions[*at];
-                let (value, _) = metrics.resolve(dimension, event)?;
-                Ok((*at, dimension, value))
-            });
-            let resolved: Result<SmallVec<[_; 10]>, InvalidValue> = resolved.collect();
-            let Ok(resolved) = resolved else { return Counted::InvalidValue };
-            for (at, dimension, value) in &resolved {
-                let limit = dimension.limit.as_ref();
-                builder.push(limit.map_or(value, |limit| values.value(*at, limit, value)));
-            }
-        } else {
-            for at in &series.dimensions {
-                let Ok((value, _)) = metrics.resolve(&metrics.dimensions[*at], event) else {
-                    return Counted::InvalidValue;
-                };
-                builder.push(&value);
-            }
-        }
-        if let Some(value) = value {
-            builder.push_value(value);
-        }
-        let key = builder.finish(*minute);
-        let admit = |delta: &Delta| guard.as_mut().is_none_or(|guard| guard.admits(key, delta));
-        if delta.add_if(key, 1, admit) { Counted::Yes } else { Counted::SeriesLimit }
-    }
-}
-
 impl Visitor for Batch {
     fn event(&mut self, event: &Event<'_>, _: &Path, at: u64, raw: &[u8]) {
         // The rules are borrowed: a reference count per event would make all reading cores contend
@@ -345,39 +281,12 @@ impl Visitor for Batch {
             if let Some(survey) = survey {
                 survey.event(metrics, event);
             }
-            let before = tally.values;
             let (guard, values) = (guard.as_deref_mut(), values.as_deref_mut());
-            let mut counter = ValueCounter { builder, guard, values, delta, minute };
-            for series in &metrics.series {
-                let count = series.layout(event.event_type).map(|layout| (layout, Ok(None)));
-                let measured = series.measured(event.event_type);
-                let measured = measured.map(|own| (own.layout, own.rule.value(event).map(Some)));
-                // A type that lacks a field of the series makes none.
-                for (layout, value) in count.into_iter().chain(measured) {
-                    tally.values.matches += 1;
-                    let value = match value {
-                        Ok(value) => value,
-                        Err(reason) => {
-                            tally.values.no_value(reason);
-                            continue;
-                        }
-                    };
-                    match counter.count((metrics, series, layout), value, event) {
-                        Counted::Yes => tally.values.counts += 1,
-                        Counted::InvalidValue => {
-                            tally.values.invalid_value += 1;
-                            let kind = NotCountedKind::InvalidValue;
-                            let not_counted = not_counted.get_or_insert_default();
-                            not_counted.add(kind, at, &set.name, &rule.name);
-                        }
-                        Counted::SeriesLimit => tally.values.series_limit += 1,
-                    }
-                }
+            let mut counter = ValueCounter { builder, guard, values, delta, tally, minute };
+            for _ in 0..counter.event(metrics, event) {
+                let kind = NotCountedKind::InvalidValue;
+                not_counted.get_or_insert_default().add(kind, at, &set.name, &rule.name);
             }
-            if let Some(values) = counter.values {
-                tally.limited(values.next());
-            }
-            tally.destination(before);
         }
         if matched {
             tally.matched += 1;

@@ -14,6 +14,7 @@ mod request_values;
 mod room;
 mod survey;
 mod tally;
+mod value_counter;
 
 pub use batch::{Batch, Times};
 pub(crate) use dedupe::Reservation;

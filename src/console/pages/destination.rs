@@ -21,7 +21,7 @@ use crate::console::html::{see_other, segment};
 use crate::console::layout::{self, Frame, Place, token};
 use crate::console::notice;
 use crate::console::recent_series::{DestinationMetrics, RecentMetric};
-use crate::console::series_search::SeriesRow;
+use crate::console::series_row::SeriesRow;
 use crate::console::shown;
 use crate::console::version;
 use crate::console::visit::Visit;

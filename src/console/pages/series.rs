@@ -11,9 +11,8 @@ use crate::console::Console;
 use crate::console::chart::{self, MinuteChart, sparkline};
 use crate::console::form::Form;
 use crate::console::layout::{Frame, Place, not_found};
-use crate::console::series_search::{
-    FoundSeries, PAGE_ROWS, PAGES_MAX, SeriesName, SeriesOrder, SeriesQuery, SeriesRow,
-};
+use crate::console::series_row::{SeriesName, SeriesRow};
+use crate::console::series_search::{FoundSeries, PAGE_ROWS, PAGES_MAX, SeriesOrder, SeriesQuery};
 use crate::console::shown;
 use crate::console::visit::Visit;
 
