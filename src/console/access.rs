@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
 
+use super::ended_sessions::EndedSessions;
 use super::session::{Session, Signer, random_id};
 use super::throttle::SignInThrottle;
 use crate::clock::Clock;
@@ -46,6 +47,7 @@ pub(crate) struct ConsoleAccess {
     clock: Clock,
     /// The one-time token, until it is used.
     token: Mutex<Option<String>>,
+    ended: EndedSessions,
     pub(super) throttle: SignInThrottle,
     pub(super) verifications: Semaphore,
 }
@@ -72,6 +74,7 @@ impl ConsoleAccess {
             signer: Signer::new(signing_key.as_ref()),
             clock,
             token: Mutex::new(None),
+            ended: EndedSessions::default(),
             throttle: SignInThrottle::default(),
             verifications: Semaphore::new(VERIFICATIONS),
         }
@@ -119,8 +122,11 @@ impl ConsoleAccess {
         self.new_session(&user.name, secret(user), is_secure)
     }
 
-    /// The cookie that ends a session in the browser.
-    pub(super) fn sign_out() -> HeaderValue {
+    /// Ends the session of a request. Returns the cookie that makes the browser forget it.
+    pub(super) fn sign_out(&self, headers: &HeaderMap) -> HeaderValue {
+        if let Some(session) = self.session_of(headers) {
+            self.ended.end(&session.id, session.expires, self.now());
+        }
         cookie_header("", 0, false)
     }
 
@@ -130,16 +136,22 @@ impl ConsoleAccess {
             let session_id = NO_SESSION.to_owned();
             return Some(Admitted { user: None, role: ConsoleRole::Writer, session_id });
         }
-        let session = cookies(headers).find_map(|cookie| {
+        let Session { user, id: session_id, .. } = self.session_of(headers)?;
+        let known = self.users.get(&user);
+        let role = known.map_or(ConsoleRole::Writer, |user| user.role);
+        Some(Admitted { user: known.map(|user| user.name.clone()), role, session_id })
+    }
+
+    /// The first valid session among the cookies of a request.
+    fn session_of(&self, headers: &HeaderMap) -> Option<Session> {
+        let valid = |cookie| {
             self.signer.session(cookie, self.now(), |user| match self.users.get(user) {
                 Some(user) => Some(secret(user)),
                 None => (!self.has_users() && user.is_empty()).then_some(NO_SECRET),
             })
-        })?;
-        let Session { user, id: session_id, .. } = session;
-        let known = self.users.get(&user);
-        let role = known.map_or(ConsoleRole::Writer, |user| user.role);
-        Some(Admitted { user: known.map(|user| user.name.clone()), role, session_id })
+        };
+        let has_ended = |session: &Session| self.ended.has(&session.id, session.expires);
+        cookies(headers).filter_map(valid).find(|session| !has_ended(session))
     }
 
     /// The token of the forms of a visitor; `None`: of the form to sign in.
@@ -263,6 +275,17 @@ mod tests {
         let token = holder.entry();
         let cookie = holder.spend(&token["/?token=".len()..], false).expect("it is known");
         assert_eq!(before.admit(&with(&cookie)), None);
+    }
+
+    #[test]
+    fn cookie_is_worth_nothing_after_its_visitor_has_signed_out() {
+        let clock = Clock::manual(0);
+        let access = access(vec![ada(ConsoleRole::Writer, "one")], false, &clock);
+        let sign_in = || with(&access.sign_in(access.user("ada").expect("a user"), false));
+        let (one, two) = (sign_in(), sign_in());
+        assert!(access.sign_out(&one).to_str().expect("ASCII").contains("Max-Age=0"));
+        assert_eq!(access.admit(&one), None);
+        assert!(access.admit(&two).is_some(), "another session of the same user goes on");
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod destination_draft;
 mod destination_fields;
 mod destination_json;
 mod destination_view;
+mod ended_sessions;
 mod event_types;
 mod fields;
 mod form;

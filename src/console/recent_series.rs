@@ -1,5 +1,5 @@
-//! How many series each metric has, and when it was counted last: of the last three hours, as
-//! `/series` has them.
+//! How many series each metric has, what they cost, and when it was counted last: of the last three
+//! hours, as `/series` has them.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -12,14 +12,19 @@ use super::series_row::SeriesName;
 use crate::aggregate::{Aggregator, RecentLines};
 use crate::definitions::{CloudWatchDestination, ConfigurationSet, Destination, EventDestination};
 use crate::offload::offload;
+use crate::plan::prices::Prices;
 use crate::ses::Minute;
 
 /// Up to a million entries are sorted, so pages share the result for a moment.
 const KEPT: Duration = Duration::from_secs(5);
 
-/// Series and last minute of each metric with the same names of dimensions.
+/// Metrics with the same names of dimensions.
 #[derive(Debug, Default)]
-pub(super) struct RecentCounts(HashMap<MetricNames, RecentMetric>);
+pub(super) struct RecentCounts {
+    metrics: HashMap<MetricNames, RecentMetric>,
+    /// The UTC hours with counts of any metric.
+    hours: usize,
+}
 
 /// The last result, and when it was made.
 #[derive(Debug, Default)]
@@ -40,6 +45,8 @@ pub(super) struct DestinationMetrics {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct RecentMetric {
     pub series: usize,
+    /// Pairs of a series and a UTC hour in which it has counts.
+    series_hours: usize,
     /// The last minute with a count.
     pub last: Option<Minute>,
 }
@@ -69,20 +76,32 @@ impl RecentSeries {
 impl RecentCounts {
     fn new(lines: RecentLines) -> Self {
         let mut metrics: HashMap<MetricNames, RecentMetric> = HashMap::new();
-        let mut before = None;
+        let (mut hours, mut before) = (BTreeSet::new(), None);
         for line in lines {
             let series = line.series;
             let names = joined(series.dimensions.iter().map(|(name, _)| name.as_str()));
             let key = (Arc::clone(&series.namespace), series.metric, names);
             let metric = metrics.entry(key).or_default();
-            let minute = series.minute;
-            // The minutes of a series are adjacent.
+            let (minute, hour) = (series.minute, series.minute.0.div_euclid(60));
+            hours.insert(hour);
+            // The minutes of a series are adjacent and in order.
             let this = (series.namespace, series.metric, series.dimensions);
-            metric.series += usize::from(before.as_ref() != Some(&this));
+            let (is_same, is_same_hour) = before.as_ref().map_or((false, false), |(last, of)| {
+                let is_same = *last == this;
+                (is_same, is_same && *of == hour)
+            });
+            metric.series += usize::from(!is_same);
+            metric.series_hours += usize::from(!is_same_hour);
             metric.last = metric.last.max(Some(minute));
-            before = Some(this);
+            before = Some((this, hour));
         }
-        Self(metrics)
+        Self { metrics, hours: hours.len() }
+    }
+
+    /// What a metric costs in a month that goes on as the hours with counts did.
+    #[expect(clippy::cast_precision_loss, reason = "a few million at most")]
+    pub(super) fn dollars_a_month(&self, metric: RecentMetric) -> f64 {
+        Prices::built_in().metrics(0.0, metric.series_hours as f64 / self.hours.max(1) as f64)
     }
 
     /// What a CloudWatch destination has made; `None` for another kind. Destinations with the same
@@ -98,8 +117,9 @@ impl RecentCounts {
         for names in &own.names {
             for metric in &own.metrics {
                 let key = (Arc::clone(&own.namespace), *metric, names.clone());
-                let Some(metric) = self.0.get(&key) else { continue };
+                let Some(metric) = self.metrics.get(&key) else { continue };
                 all.series += metric.series;
+                all.series_hours += metric.series_hours;
                 all.last = all.last.max(metric.last);
             }
         }

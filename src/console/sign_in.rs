@@ -11,7 +11,6 @@ use maud::html;
 use tokio::time::{Instant, timeout};
 
 use super::Console;
-use super::access::ConsoleAccess;
 use super::guard::SIGN_IN;
 use super::html::{html as respond, see_other};
 use super::layout::{document, token};
@@ -70,9 +69,10 @@ pub(super) async fn submit(
     }
 }
 
-pub(super) async fn sign_out() -> Response {
+pub(super) async fn sign_out(State(console): State<Console>, headers: HeaderMap) -> Response {
     let mut response = see_other(SIGN_IN);
-    response.headers_mut().insert(header::SET_COOKIE, ConsoleAccess::sign_out());
+    let cookie = console.access().sign_out(&headers);
+    response.headers_mut().insert(header::SET_COOKIE, cookie);
     response
 }
 

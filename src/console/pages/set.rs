@@ -21,7 +21,7 @@ use crate::console::fields::{FormErrors, TextField};
 use crate::console::html::see_other;
 use crate::console::layout::{self, Crumb, Frame, Place, token};
 use crate::console::notice;
-use crate::console::recent_series::{RecentCounts, RecentMetric};
+use crate::console::recent_series::RecentCounts;
 use crate::console::shown;
 use crate::console::version;
 use crate::console::visit::Visit;
@@ -114,18 +114,21 @@ fn table(console: &Console, set: &ConfigurationSet, recent: &RecentCounts) -> Ma
     html! {
         div.scroll tabindex="0" role="region" aria-label="Event destinations" {
             table {
-                caption { "Series and last event: this task, the last three hours" }
+                caption {
+                    "Series, what a month like this costs, and last event: this task, the last three hours"
+                }
                 thead { tr {
                     th scope="col" { "Name" }
                     th scope="col" { "Destination type" }
                     th scope="col" { "Event types" }
                     th scope="col" { "Event publishing" }
                     th.number scope="col" { "Series" }
+                    th.number scope="col" { "Dollars a month" }
                     th scope="col" { "Last event" }
                 } }
                 tbody {
                     @for destination in &set.event_destinations {
-                        (row(set, destination, recent.of(set, destination, &console.deps().namespace)))
+                        (row(set, destination, recent, &console.deps().namespace))
                     }
                 }
             }
@@ -136,8 +139,10 @@ fn table(console: &Console, set: &ConfigurationSet, recent: &RecentCounts) -> Ma
 fn row(
     set: &ConfigurationSet,
     destination: &EventDestination,
-    recent: Option<RecentMetric>,
+    counts: &RecentCounts,
+    namespace: &str,
 ) -> Markup {
+    let recent = counts.of(set, destination, namespace);
     html! {
         tr {
             th scope="row" {
@@ -148,7 +153,13 @@ fn row(
             td { (DraftKind::of(&destination.destination).name()) }
             td { (destination_view::types(destination)) }
             td { (destination_view::state(destination.enabled)) }
-            td.number { @match recent { Some(recent) => (recent.series), None => "–" } }
+            @match recent {
+                Some(recent) => {
+                    td.number { (shown::number(recent.series as u64)) }
+                    td.number { (shown::dollars(counts.dollars_a_month(recent))) }
+                }
+                None => { td.number { "–" } td.number { "–" } }
+            }
             td {
                 @match recent.and_then(|recent| recent.last) {
                     Some(last) => (shown::time(last.start_seconds() * 1000)),
