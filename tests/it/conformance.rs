@@ -2,7 +2,6 @@
 //! <https://docs.aws.amazon.com/firehose/latest/dev/httpdeliveryrequestresponse.html>, 2026-11-22.
 //! The same with an emulator that delivers by itself.
 
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use base64::Engine as _;
@@ -15,6 +14,7 @@ use tokio::time::timeout;
 use crate::support::app::{KEY, PATIENCE, TestApp};
 use crate::support::command::project_file;
 use crate::support::firehose::{SOURCE_ARN, get, gzip};
+use crate::support::installed::program;
 use crate::support::traffic::Traffic;
 
 /// One request as sent over the wire.
@@ -205,17 +205,14 @@ async fn requests_of_every_form_get_the_specified_response_and_are_counted_once(
 /// Firehose's headers and with seconds instead of milliseconds.
 #[tokio::test(flavor = "multi_thread")]
 async fn deliveries_of_the_emulators_stream_are_counted() {
-    let Some(emulator) = std::env::var_os("POSTMETER_MINISTACK") else {
-        println!("skipped: POSTMETER_MINISTACK names no emulator; `make test` provides one");
-        return;
-    };
+    let Some(python) = program("python") else { return };
     let app = TestApp::in_memory(|config| {
         // Its requests have no key.
         config.firehose.access_keys = Vec::new();
     })
     .await;
     let mut traffic = Traffic::new(501);
-    let mut child = Command::new(Path::new(&emulator).with_file_name("python"))
+    let mut child = Command::new(python)
         .arg(project_file("tests/python/moto_firehose.py"))
         .arg(format!("http://{}/firehose", app.http))
         .stdin(Stdio::piped())

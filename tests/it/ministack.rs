@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::TcpListener;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -21,6 +20,7 @@ use crate::support::app::{PATIENCE, TestApp};
 use crate::support::command::{postmeter, project_file};
 use crate::support::fake_cloudwatch::FakeSeries;
 use crate::support::firehose::get;
+use crate::support::installed::program;
 use crate::support::load::report;
 use crate::support::process::Daemon;
 use crate::support::traffic::{Sums, Traffic};
@@ -34,11 +34,7 @@ struct Ministack {
 impl Ministack {
     /// Starts the emulator that the environment names, if any.
     async fn start() -> Option<Self> {
-        let Some(path) = std::env::var_os("POSTMETER_MINISTACK") else {
-            println!("skipped: POSTMETER_MINISTACK names no emulator; `make test` provides one");
-            return None;
-        };
-        assert!(Path::new(&path).exists(), "no emulator at {}", path.display());
+        let path = program("ministack")?;
         let port = {
             let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
             free.local_addr().expect("its address").port()
@@ -119,9 +115,7 @@ impl Ministack {
 
     /// Fills a queue with a script in the emulator's venv; returns the queue's URL.
     fn feed(&self, way: &[&str], lines: &[String]) -> String {
-        let emulator = std::env::var_os("POSTMETER_MINISTACK").expect("it runs");
-        let python = Path::new(&emulator).with_file_name("python");
-        let mut child = Command::new(python)
+        let mut child = Command::new(program("python").expect("the emulator runs"))
             .arg(project_file("tests/python/feed.py"))
             .arg(&self.url)
             .args(way)
@@ -141,8 +135,7 @@ impl Ministack {
 
     /// Runs the script that creates targets of forwarded events and reads them; returns its output.
     fn forwarded(&self, way: &[&str]) -> Value {
-        let emulator = std::env::var_os("POSTMETER_MINISTACK").expect("it runs");
-        let output = Command::new(Path::new(&emulator).with_file_name("python"))
+        let output = Command::new(program("python").expect("the emulator runs"))
             .arg(project_file("tests/python/forwarded.py"))
             .arg(&self.url)
             .args(way)

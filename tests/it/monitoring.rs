@@ -7,6 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::support::command::{project_file, run, text};
+use crate::support::installed::program;
 
 const EXAMPLE: &str = "config/examples/cost-under-50.json";
 
@@ -62,11 +63,7 @@ fn unusable_namespace_and_document_are_named() {
 /// cfn-lint and AWS's own model of `PutMetricAlarm` accept the alarms of every shipped document.
 #[test]
 fn alarms_are_what_cfn_lint_and_botocore_accept() {
-    let Some(emulator) = std::env::var_os("POSTMETER_MINISTACK") else {
-        println!("skipped: POSTMETER_MINISTACK names no venv; `make test` provides one");
-        return;
-    };
-    let python = Path::new(&emulator).with_file_name("python");
+    let Some(python) = program("python") else { return };
     for document in documents() {
         let folder = tempfile::tempdir().expect("a folder");
         let (template, _) = printed("alarms", &document, "cloudformation");

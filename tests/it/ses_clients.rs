@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use postmeter::config::{AccessKey, ApiKey, Config, DefinitionsSource};
@@ -13,19 +13,9 @@ use tempfile::TempDir;
 
 use crate::support::app::TestApp;
 use crate::support::command::{postmeter, project_file, run, text};
+use crate::support::installed::program;
 
 const SECRET: &str = "a-secret-for-tests-only";
-
-/// The folder of the clients, if they are installed.
-fn clients() -> Option<PathBuf> {
-    let Some(emulator) = std::env::var_os("POSTMETER_MINISTACK") else {
-        println!(
-            "skipped: POSTMETER_MINISTACK names no venv with clients; `make test` provides one"
-        );
-        return None;
-    };
-    Some(Path::new(&emulator).parent().expect("a folder").to_owned())
-}
 
 /// A daemon with one key that may change definitions and one that may read them.
 async fn daemon(requests_per_second: u32) -> (TestApp, TempDir, String) {
@@ -62,10 +52,10 @@ async fn succeed(mut command: Command) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_operation_and_error_is_what_unmodified_clients_expect() {
-    let Some(clients) = clients() else { return };
+    let Some(python) = program("python") else { return };
     let (app, folder, url) = daemon(10_000).await;
     let (_slow, _other, slow_url) = daemon(1).await;
-    let mut command = Command::new(clients.join("python"));
+    let mut command = Command::new(python);
     command.arg(project_file("tests/python/ses_api.py")).arg(url);
     command.env("READ_ONLY_KEY", format!("AKIDREAD:{SECRET}")).env("RATE_LIMITED_URL", slow_url);
     command.env("LOCK_FILE", folder.path().join(".definitions.json.lock"));
@@ -79,8 +69,8 @@ async fn every_operation_and_error_is_what_unmodified_clients_expect() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ses_api_page_shows_a_session_that_works() {
-    let Some(clients) = clients() else { return };
-    let mut command = Command::new(clients.join("python"));
+    let Some(python) = program("python") else { return };
+    let mut command = Command::new(python);
     command.arg(project_file("tests/python/ses_api_story.py"));
     command.arg(project_file("docs/reference/ses-api.md")).arg(postmeter(&[]).get_program());
     succeed(command).await;
@@ -88,14 +78,15 @@ async fn ses_api_page_shows_a_session_that_works() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn exported_commands_recreate_the_definitions() {
-    let Some(clients) = clients() else { return };
+    let Some(aws) = program("aws") else { return };
     let (_app, folder, url) = daemon(10_000).await;
     let definitions = "config/definitions.json";
     let commands = run(&["export", "--definitions", definitions, "--format", "cli"]);
     let mut command = Command::new("sh");
     command.args(["-ec", text(&commands.stdout)]).env("AWS_ENDPOINT_URL_SESV2", url);
     let path = std::env::var("PATH").expect("a path");
-    command.env("PATH", format!("{}:{path}", clients.display()));
+    let clients = aws.parent().expect("a folder").display();
+    command.env("PATH", format!("{clients}:{path}"));
     succeed(command).await;
     let made = std::fs::read_to_string(folder.path().join("definitions.json")).expect("a file");
     let expected = std::fs::read_to_string(project_file(definitions)).expect("a file");
@@ -160,10 +151,10 @@ fn code(error: &Value) -> &str {
 /// configured, neither here nor there, so the limits are those of everybody.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sdks_of_three_languages_tell_the_same_story() {
-    let Some(clients) = clients() else { return };
+    let Some(python) = program("python") else { return };
     let story = std::fs::read_to_string(project_file("tests/sdks/story.json")).expect("a file");
     let story: Vec<Value> = serde_json::from_str(&story).expect("JSON");
-    for (name, mut command) in tellers(clients.join("python")) {
+    for (name, mut command) in tellers(python) {
         let (app, folder, url) = daemon(Config::default().ses_api.requests_per_second).await;
         // Debian's SDK for Go is of 2022.
         let is_told = |step: &&Value| {

@@ -20,7 +20,7 @@ use crate::console::fields::{FormErrors, TextField};
 use crate::console::html::{see_other, segment};
 use crate::console::layout::{self, Frame, Place, token};
 use crate::console::notice;
-use crate::console::recent_series::{DestinationMetrics, RecentMetric};
+use crate::console::recent_series::{DestinationMetrics, RecentCounts, RecentMetric};
 use crate::console::series_row::SeriesRow;
 use crate::console::shown;
 use crate::console::version;
@@ -76,10 +76,10 @@ async fn page(
         Err(response) => return *response,
     };
     let (set, name) = &names;
-    let recent = console.recent().get(&console.deps().aggregator).await;
+    let counts = console.recent().get(&console.deps().aggregator).await;
     let of_set = find_set(&console, set);
     let recent = of_set.as_ref().and_then(|(definitions, at)| {
-        recent.of(&definitions.configuration_sets[*at], &destination, &console.deps().namespace)
+        counts.of(&definitions.configuration_sets[*at], &destination, &console.deps().namespace)
     });
     let metrics = of_set.and_then(|(definitions, at)| {
         let set = &definitions.configuration_sets[at];
@@ -97,7 +97,7 @@ async fn page(
         dl {
             dt { "Event publishing" }
             dd { (state(destination.enabled)) }
-            @if let Some(recent) = recent { (figures(recent)) }
+            @if let Some(recent) = recent { (figures(&counts, recent)) }
         }
         (panel("Event types", &edit_path(set, name, "event-types"), may_write, &html! {
             p { (types(&destination)) }
@@ -165,10 +165,12 @@ pub(super) fn edit_path(set: &str, name: &str, panel: &str) -> String {
     format!("{}/edit/{panel}", path_of(set, name))
 }
 
-fn figures(recent: RecentMetric) -> Markup {
+fn figures(counts: &RecentCounts, recent: RecentMetric) -> Markup {
     html! {
         dt { "Series, this task, last three hours" }
-        dd { (recent.series) }
+        dd { (shown::number(recent.series as u64)) }
+        dt { "Dollars a month like these hours" }
+        dd { (shown::dollars(counts.dollars_a_month(recent))) }
         dt { "Last event, this task" }
         dd { @match recent.last { Some(last) => (shown::time(last.start_seconds() * 1000)), None => "none" } }
     }

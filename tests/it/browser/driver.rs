@@ -4,7 +4,6 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -22,17 +21,6 @@ use crate::support::app::PATIENCE;
 
 /// The key under which `WebDriver` passes elements.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
-
-/// The rules of accessibility, if `make test` has installed a browser and them.
-pub(super) fn axe() -> Option<PathBuf> {
-    let path = std::env::var_os("POSTMETER_AXE").filter(|path| !path.is_empty());
-    if path.is_none() {
-        println!(
-            "skipped: POSTMETER_AXE names no axe.min.js; `make test` installs a browser and it"
-        );
-    }
-    path.map(PathBuf::from)
-}
 
 /// A browser with an empty profile. Ends when it is dropped.
 pub(super) struct WebBrowser {

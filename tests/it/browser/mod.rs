@@ -17,6 +17,7 @@ use serde_json::json;
 
 use self::driver::WebBrowser;
 use crate::support::app::TestApp;
+use crate::support::installed;
 use crate::support::ses_client::SesClient;
 
 /// A daemon with its console, and a browser.
@@ -35,7 +36,7 @@ struct Scene {
 impl Scene {
     /// `None` without a browser.
     async fn start(change: impl FnOnce(&mut Config)) -> Option<Self> {
-        let axe = driver::axe()?;
+        let axe = installed::axe()?;
         let folder = tempfile::tempdir().expect("a folder");
         let app = daemon(folder.path(), change).await;
         let console = app.console.as_ref().expect("it listens").url();

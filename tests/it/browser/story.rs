@@ -1,9 +1,13 @@
 //! The whole story of an event destination, by mouse and by keyboard alone.
 
+use std::process::Command;
+
 use serde_json::{Value, json};
 
 use super::Scene;
 use super::driver::{PressedKey, WebBrowser};
+use crate::support::command::text;
+use crate::support::installed::program;
 
 /// How a person works with the pages.
 #[derive(Clone, Copy, Debug)]
@@ -63,17 +67,51 @@ fn expected(types: &[&str], enabled: bool) -> Value {
     }])
 }
 
+/// The SES API and the AWS CLI return these destinations.
+async fn assert_stored(scene: &Scene, expected: &Value) {
+    assert_eq!(scene.ses.destinations("prod").await, *expected);
+    let Some(aws) = program("aws") else { return };
+    let mut command = Command::new(aws);
+    command.args(["sesv2", "get-configuration-set-event-destinations", "--output", "json"]);
+    command.args(["--configuration-set-name", "prod"]);
+    let url = format!("http://{}", scene.app.ses_api.expect("it listens"));
+    command.envs([
+        ("AWS_ENDPOINT_URL_SESV2", url.as_str()),
+        ("AWS_ACCESS_KEY_ID", "AKID"),
+        ("AWS_SECRET_ACCESS_KEY", "any"),
+        ("AWS_DEFAULT_REGION", "eu-west-1"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ]);
+    let output = tokio::task::spawn_blocking(move || command.output());
+    let output = output.await.expect("no panic").expect("it starts");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(found["EventDestinations"], *expected);
+}
+
+/// As [`assert_stored`], and the page of the destination shows the same.
+async fn assert_shown(scene: &Scene, expected: &Value) {
+    assert_stored(scene, expected).await;
+    let script = "return document.querySelector('#copy-JSONofpostmeterwitheverything').textContent";
+    let shown = scene.browser.run(script).await;
+    let shown: Value = serde_json::from_str(shown.as_str().expect("a text")).expect("JSON");
+    assert_eq!(shown, expected[0]);
+    let page = scene.browser.text("main").await;
+    let state = if expected[0]["Enabled"] == json!(true) { "Enabled" } else { "Disabled" };
+    assert!(page.contains(state), "{page}");
+}
+
 async fn tell(hand: Hand) {
     let Some(scene) = Scene::start(|_| {}).await else { return };
-    let (browser, ses) = (&scene.browser, &scene.ses);
-    ses.create_set("prod").await;
+    let browser = &scene.browser;
+    scene.ses.create_set("prod").await;
     scene.open("/").await;
     hand.press(browser, "nav a[href='/configuration-sets']").await;
     hand.press(browser, "main a[href='/configuration-sets/prod']").await;
-    assert_eq!(ses.destinations("prod").await, json!([]));
+    assert_stored(&scene, &json!([])).await;
 
     add(hand, &scene).await;
-    assert_eq!(ses.destinations("prod").await, expected(&["BOUNCE", "SEND"], true));
+    assert_shown(&scene, &expected(&["BOUNCE", "SEND"], true)).await;
     let page = browser.text("main").await;
     for text in ["Sends", "Hard bounces", "campaign", "genre"] {
         assert!(page.contains(text), "{text}: {page}");
@@ -98,11 +136,11 @@ async fn tell(hand: Hand) {
     hand.check(browser, "#type-CLICK").await;
     hand.press(browser, "button.primary[value=save]").await;
     browser.until_text("The changes were saved.").await;
-    assert_eq!(ses.destinations("prod").await, expected(&["BOUNCE", "CLICK", "SEND"], true));
+    assert_shown(&scene, &expected(&["BOUNCE", "CLICK", "SEND"], true)).await;
 
     hand.press(browser, &format!("form[action='{DESTINATION}/disable'] button")).await;
     browser.until_text("The event destination was disabled.").await;
-    assert_eq!(ses.destinations("prod").await, expected(&["BOUNCE", "CLICK", "SEND"], false));
+    assert_shown(&scene, &expected(&["BOUNCE", "CLICK", "SEND"], false)).await;
     scene.send("third", &["spring"]).await;
     browser.open(&spring).await;
     assert_eq!(count(browser).await, 3, "nothing more is counted");
@@ -110,7 +148,7 @@ async fn tell(hand: Hand) {
     scene.open(DESTINATION).await;
     hand.press(browser, &format!("form[action='{DESTINATION}/enable'] button")).await;
     browser.until_text("The event destination was enabled.").await;
-    assert_eq!(ses.destinations("prod").await, expected(&["BOUNCE", "CLICK", "SEND"], true));
+    assert_shown(&scene, &expected(&["BOUNCE", "CLICK", "SEND"], true)).await;
     scene.send("fourth", &["spring"]).await;
     browser.open(&spring).await;
     assert_eq!(count(browser).await, 4);
@@ -120,7 +158,7 @@ async fn tell(hand: Hand) {
     hand.write(browser, "#confirm", "counts").await;
     hand.press(browser, "main form button.danger").await;
     browser.until_text("The event destination was deleted.").await;
-    assert_eq!(ses.destinations("prod").await, json!([]));
+    assert_stored(&scene, &json!([])).await;
     scene.assert_quiet().await;
 }
 

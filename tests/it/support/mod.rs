@@ -11,6 +11,7 @@ pub(crate) mod fake_sns;
 pub(crate) mod fake_sqs;
 pub(crate) mod fake_targets;
 pub(crate) mod firehose;
+pub(crate) mod installed;
 pub(crate) mod load;
 pub(crate) mod process;
 pub(crate) mod raw;
