@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
 use crate::support::browser::{Browser, Page};
-use crate::support::command::{run_with_stdin, text};
+use crate::support::command::{run, run_with_stdin, text};
 use crate::support::ses_client::{SesClient, counts_by};
 
 /// The hash of `correct horse`, with few passes, because tests sign in often.
@@ -555,4 +555,91 @@ fn password_is_hashed_from_stdin_and_the_hash_is_a_user() {
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("over plain HTTP, passwords included"), "{said}");
     assert!(!said.contains(&hash), "{said}");
+}
+
+/// Every figure of a preview is one that `postmeter plan` prints for the same events.
+#[tokio::test]
+async fn preview_is_what_plan_says_of_the_events() {
+    const START_MS: i64 = 1_795_348_800_000;
+    let clock = Clock::manual(START_MS);
+    let aws = AwsEnvironment::Endpoint { url: "http://127.0.0.1:9".to_owned() };
+    let environment = Environment { clock: clock.clone(), aws, ..Environment::default() };
+    let started = start_in(environment, |_| {}).await;
+    let Started { app, browser, ses, .. } = &started;
+    ses.create_set("prod").await;
+    // Twenty minutes with a few campaigns each, one without, and one that SES would drop.
+    let mut all = Vec::new();
+    for minute in 0..20 {
+        clock.set_ms(START_MS + minute * 60_000);
+        let campaigns: Vec<_> = (0..=minute % 4).map(|number| format!("c{number}")).collect();
+        let mut tags: Vec<_> = campaigns.iter().map(|name| json!({"campaign": [name]})).collect();
+        tags.extend([json!({}), json!({"campaign": [format!("two words {minute}")]})]);
+        let time = postmeter::ses::Minute::of_ms(START_MS + minute * 60_000).to_string();
+        let events: Vec<_> = tags
+            .into_iter()
+            .map(|mut tags| {
+                tags["ses:configuration-set"] = json!(["prod"]);
+                let mail = json!({"timestamp": time, "tags": tags});
+                json!({"eventType": "Send", "mail": mail}).to_string()
+            })
+            .collect();
+        let reply = app.firehose().deliver(&format!("minute-{minute}"), &events).await;
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        all.extend(events);
+    }
+
+    let path = "/configuration-sets/prod/add-destination";
+    let form = browser.open(path).await.form(path).and("type", "SEND").press("next");
+    let form = browser.submit(&form).await.form(path).with("name", "counts");
+    let form = form.with("dimension.name", "campaign").with("dimension.default", "none");
+    let page = browser.submit(&form.press("preview")).await;
+    assert_status(&page, 200);
+    // Without the space that stands for the end of an element.
+    let preview = page.text().replace(" :", ":");
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let (definitions, events) = (folder.path().join("d.json"), folder.path().join("e.ndjson"));
+    let mut destination = counts_by(&["campaign"]);
+    destination["Name"] = json!("counts");
+    let set = json!({"ConfigurationSetName": "prod", "EventDestinations": [destination]});
+    let document = json!({"Version": 1, "ConfigurationSets": [set]});
+    std::fs::write(&definitions, document.to_string()).expect("it is written");
+    std::fs::write(&events, all.join("\n")).expect("it is written");
+    let [definitions, events] = [&definitions, &events].map(|path| path.to_str().expect("UTF-8"));
+    let output = run(&["plan", "--definitions", definitions, "--format", "json", events]);
+    let plan: Value = serde_json::from_str(text(&output.stdout)).expect("JSON");
+    let plan = &plan["destinations"][0];
+    let number = |value: &Value| value.as_u64().expect("a number");
+    let percent = |value: &Value| format!("{:.1} %", value.as_f64().expect("a share") * 100.0);
+
+    let all = all.len();
+    let lost = &plan["lost_at_ses"];
+    assert_eq!((number(&plan["events"]), number(&lost["events"])), (all as u64, 20));
+    let dollars = plan["dollars_a_month"]["at_this_rate"].as_f64().expect("dollars");
+    let dimension = &plan["dimensions"][0];
+    let mut expected = vec![
+        format!(
+            "All {all} events of the last 20 minutes, of this task. {all} events of them match."
+        ),
+        format!("Series at least {}", number(&plan["series"])),
+        format!("Dollars a month at least ${dollars:.2}"),
+        format!("Lost at SES 20 events ({})", percent(&lost["share"])),
+        format!("campaign: {} values", number(&dimension["values"])),
+    ];
+    let list = |name: &str| dimension[name].as_array().expect("a list").clone();
+    let share = |one: &Value| format!("{} ({})", number(&one["count"]), percent(&one["share"]));
+    for value in list("commonest").iter().take(5) {
+        expected.push(format!("{}: {}", value["value"].as_str().expect("a text"), share(value)));
+    }
+    let defaults = list("defaults");
+    expected.extend(defaults.iter().map(|one| format!("Default for Send: {}", share(one))));
+    let (invalid, form) = (list("invalid"), "the form of a value");
+    assert_eq!((defaults.len(), invalid.is_empty()), (1, false));
+    expected.extend(invalid.iter().take(5).map(|one| {
+        let (form, with) = (one["form"].as_str().expect(form), one["with"].as_str().expect(form));
+        format!("Not valid: {form} (with {with}): {}", number(&one["count"]))
+    }));
+    for expected in expected {
+        assert!(preview.contains(&expected), "{expected} is not in\n{preview}");
+    }
 }
