@@ -118,11 +118,11 @@ bench: ## run the benchmarks
 # The harness waits until the daemon listens; the others end with the target.
 load: build ## 20 s of verified load on this machine: recorder, daemon and harness
 	@trap 'kill $$(jobs -p)' EXIT; \
-	target/release/postmeter-load record --listen 127.0.0.1:8129 >/dev/null & \
-	AWS_ENDPOINT_URL_CLOUDWATCH=http://127.0.0.1:8129 AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x \
+	target/release/postmeter-load record --listen 127.0.0.1:8130 >/dev/null & \
+	AWS_ENDPOINT_URL_CLOUDWATCH=http://127.0.0.1:8130 AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x \
 	    POSTMETER__DEFINITIONS=config/definitions.json target/release/postmeter serve 2>target/load.log & \
 	target/release/postmeter-load firehose-http http://127.0.0.1:8127/firehose --gzip --duration 20s \
-	    --admin http://127.0.0.1:9127 --verify http://127.0.0.1:8129
+	    --admin http://127.0.0.1:9127 --verify http://127.0.0.1:8130
 
 ##@ Long tests
 

@@ -44,7 +44,7 @@ pub(crate) enum Command {
 #[command(after_help = "Examples:
   postmeter-load firehose-http http://127.0.0.1:8127/firehose --gzip --duration 20s
   postmeter-load firehose-http http://127.0.0.1:8127/firehose --rate 50000 --connections 16 \\
-    --admin http://127.0.0.1:9127 --verify http://127.0.0.1:8129 --json report.json")]
+    --admin http://127.0.0.1:9127 --verify http://127.0.0.1:8130 --json report.json")]
 pub(crate) struct FirehoseHttpArgs {
     /// Endpoint, such as `http://127.0.0.1:8127/firehose`
     #[arg(value_parser = parse::url)]
@@ -246,7 +246,7 @@ pub(crate) struct CheckArgs {
   postmeter-load record --latency 20ms --jitter 10ms --throttle 0.05 --fail-after-accept 0.01")]
 pub(crate) struct RecordArgs {
     /// Listen address; port 0 picks a free port
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8129")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8130")]
     pub listen: SocketAddr,
     /// Minimum latency of a response
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = humantime::parse_duration)]
