@@ -101,6 +101,20 @@ pub struct HealthcheckArgs {
     pub ready: bool,
 }
 
+// A doc comment would replace the help of the commands.
+#[derive(Debug, clap::Args)]
+pub struct RuleArgs {
+    /// CloudWatch namespace of destinations that do not name one
+    #[arg(long, default_value = "SES")]
+    pub namespace: String,
+    /// Configuration set of events that do not name one
+    #[arg(long, value_name = "SET")]
+    pub default_set: Option<String>,
+    /// File with mailbox providers beside the built-in ones, such as config/mailbox-providers.toml
+    #[arg(long, value_name = "FILE")]
+    pub mailbox_providers: Option<PathBuf>,
+}
+
 /// Count the events in files or on stdin, offline.
 ///
 /// Reads SES events in any wrapping (SNS, SQS, EventBridge, Lambda, Firehose, CloudWatch Logs), in
@@ -121,15 +135,8 @@ pub struct CountArgs {
     /// Also write totals as JSON to this file
     #[arg(long, value_name = "FILE")]
     pub summary: Option<PathBuf>,
-    /// CloudWatch namespace of destinations that do not name one
-    #[arg(long, default_value = "SES")]
-    pub namespace: String,
-    /// Configuration set of events that do not name one
-    #[arg(long, value_name = "SET")]
-    pub default_set: Option<String>,
-    /// File with mailbox providers beside the built-in ones, such as config/mailbox-providers.toml
-    #[arg(long, value_name = "FILE")]
-    pub mailbox_providers: Option<PathBuf>,
+    #[command(flatten)]
+    pub rules: RuleArgs,
     /// Time of events without one, such as 2026-11-20T12:00:00Z [default: now]
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub arrival: Option<i64>,
@@ -171,15 +178,8 @@ pub struct PlanArgs {
     /// Custom metrics that the account has already; the first 10,000 are the dearest
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub existing_metrics: u64,
-    /// CloudWatch namespace of destinations that do not name one
-    #[arg(long, default_value = "SES")]
-    pub namespace: String,
-    /// Configuration set of events that do not name one
-    #[arg(long, value_name = "SET")]
-    pub default_set: Option<String>,
-    /// File with mailbox providers beside the built-in ones, such as config/mailbox-providers.toml
-    #[arg(long, value_name = "FILE")]
-    pub mailbox_providers: Option<PathBuf>,
+    #[command(flatten)]
+    pub rules: RuleArgs,
     /// Files to read; stdin if `-` or omitted
     #[arg(value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
@@ -269,15 +269,8 @@ pub struct ExplainArgs {
     pub definitions: PathBuf,
     #[arg(long, value_enum, default_value = "text")]
     pub format: TextFormat,
-    /// CloudWatch namespace of destinations that do not name one
-    #[arg(long, default_value = "SES")]
-    pub namespace: String,
-    /// Configuration set of events that do not name one
-    #[arg(long, value_name = "SET")]
-    pub default_set: Option<String>,
-    /// File with mailbox providers beside the built-in ones, such as config/mailbox-providers.toml
-    #[arg(long, value_name = "FILE")]
-    pub mailbox_providers: Option<PathBuf>,
+    #[command(flatten)]
+    pub rules: RuleArgs,
     /// File to read; stdin if `-` or omitted
     #[arg(value_name = "INPUT")]
     pub input: Option<PathBuf>,

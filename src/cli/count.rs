@@ -21,10 +21,9 @@ use crate::rules::Layouts;
 /// The output cannot be written.
 pub(super) fn run(args: &CountArgs) -> anyhow::Result<Exit> {
     let layouts = Layouts::default();
-    let default_set = args.default_set.as_deref();
-    let rules = input::rules(&args.definitions, &args.namespace, default_set, &layouts)
-        .and_then(|rules| input::with_providers(rules, args.mailbox_providers.as_deref()));
-    let Some(rules) = rules else { return Ok(Exit::Usage) };
+    let Some(rules) = input::rules(&args.definitions, &args.rules, &layouts) else {
+        return Ok(Exit::Usage);
+    };
     let arrival_ms = args.arrival.unwrap_or_else(|| Clock::System.now_ms());
     let times = Times { arrival_ms, use_arrival: false };
     let CountedInputs { batch, not_counted, mut exit } =

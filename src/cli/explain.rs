@@ -17,10 +17,9 @@ use crate::rules::Layouts;
 /// The input cannot be read, or the output cannot be written.
 pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
     let layouts = Layouts::default();
-    let default_set = args.default_set.as_deref();
-    let rules = input::rules(&args.definitions, &args.namespace, default_set, &layouts)
-        .and_then(|rules| input::with_providers(rules, args.mailbox_providers.as_deref()));
-    let Some(rules) = rules else { return Ok(Exit::Usage) };
+    let Some(rules) = input::rules(&args.definitions, &args.rules, &layouts) else {
+        return Ok(Exit::Usage);
+    };
     let mut out = BufWriter::new(std::io::stdout().lock());
     let (mut found, mut written) = (false, Ok(()));
     let take = |explanation: Explanation| {

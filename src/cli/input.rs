@@ -7,13 +7,15 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
+use super::Exit;
+use super::args::RuleArgs;
 use super::output::{print_findings, warn_user};
 use crate::definitions::{self, Definitions, namespace_fault};
 use crate::finding::Finding;
 use crate::mailbox_providers;
 use crate::pipeline::bulk::TextSource;
 use crate::rules::{Layouts, RuleSet};
-use crate::ses::{self, Interest, Visitor};
+use crate::ses::{self, Interest, MailboxProviders, Visitor};
 
 /// Whether a path means stdin.
 #[must_use]
@@ -57,29 +59,37 @@ pub(super) fn read_events(
     ses::Reader::new(bytes).read(gzips, interest, visitor)
 }
 
-/// Compiles the definitions of a command; prints errors. `None`: wrong usage or invalid
-/// definitions.
+/// Compiles the definitions of a command; prints errors. `None`: wrong usage, or an invalid file.
 #[must_use]
 pub(super) fn rules(
     definitions: &Path,
-    namespace: &str,
-    default_set: Option<&str>,
+    args: &RuleArgs,
     layouts: &Layouts,
-) -> Option<RuleSet> {
-    if let Some((what, fix)) = namespace_fault(namespace) {
-        warn_user(&format!("--namespace: {what}; {fix}"));
-        return None;
-    }
+) -> Option<Arc<RuleSet>> {
+    check_namespace(&args.namespace)?;
     let definitions = read_definitions(definitions)?;
-    Some(RuleSet::new(&definitions, namespace, default_set, layouts))
+    let default_set = args.default_set.as_deref();
+    let rules = RuleSet::new(&definitions, &args.namespace, default_set, layouts);
+    Some(Arc::new(rules.with_mailbox_providers(providers(args).ok()?)))
 }
 
-/// Rules that also know the mailbox providers of a file; prints errors of it. `None`: it cannot be
-/// read or is invalid.
-#[must_use]
-pub(super) fn with_providers(rules: RuleSet, file: Option<&Path>) -> Option<Arc<RuleSet>> {
-    let providers = mailbox_providers::load(file).map_err(|why| warn_user(&why)).ok()?;
-    Some(Arc::new(rules.with_mailbox_providers(providers)))
+/// The mailbox providers of a command, if it names a file.
+///
+/// # Errors
+/// The file cannot be read or is invalid, which is printed: how the command exits.
+pub(super) fn providers(args: &RuleArgs) -> Result<Option<Arc<MailboxProviders>>, Exit> {
+    let file = args.mailbox_providers.as_deref();
+    mailbox_providers::load(file).map_err(|why| {
+        warn_user(&why);
+        Exit::Usage
+    })
+}
+
+/// Prints what is wrong with `--namespace`, if anything is.
+pub(super) fn check_namespace(namespace: &str) -> Option<()> {
+    let Some((what, fix)) = namespace_fault(namespace) else { return Some(()) };
+    warn_user(&format!("--namespace: {what}; {fix}"));
+    None
 }
 
 /// Reads a definitions document for a command; prints its errors, and an error if it cannot be

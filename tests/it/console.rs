@@ -626,14 +626,14 @@ async fn preview_is_what_plan_says_of_the_events() {
         format!("Lost at SES 20 events ({})", percent(&lost["share"])),
         format!("campaign: {} values", number(&dimension["values"])),
     ];
-    let list = |name: &str| dimension[name].as_array().expect("a list").clone();
+    let entries = |name: &str| dimension[name].as_array().expect("a list").clone();
     let share = |one: &Value| format!("{} ({})", number(&one["count"]), percent(&one["share"]));
-    for value in list("commonest").iter().take(5) {
+    for value in entries("commonest").iter().take(5) {
         expected.push(format!("{}: {}", value["value"].as_str().expect("a text"), share(value)));
     }
-    let defaults = list("defaults");
+    let defaults = entries("defaults");
     expected.extend(defaults.iter().map(|one| format!("Default for Send: {}", share(one))));
-    let (invalid, form) = (list("invalid"), "the form of a value");
+    let (invalid, form) = (entries("invalid"), "the form of a value");
     assert_eq!((defaults.len(), invalid.is_empty()), (1, false));
     expected.extend(invalid.iter().take(5).map(|one| {
         let (form, with) = (one["form"].as_str().expect(form), one["with"].as_str().expect(form));

@@ -8,13 +8,11 @@ use std::path::Path;
 use console::Term;
 
 use self::screen::Screen;
-use super::args::{PlanArgs, TextFormat};
+use super::args::{PlanArgs, RuleArgs, TextFormat};
 use super::counted_inputs::CountedInputs;
 use super::output::warn_user;
 use super::{Exit, input};
 use crate::config::Config;
-use crate::definitions::namespace_fault;
-use crate::mailbox_providers;
 use crate::pipeline::Tally;
 use crate::pipeline::bulk::Bulk;
 use crate::plan::{Plan, PlanRules, PlanSettings, compare, plan_of};
@@ -27,8 +25,7 @@ const WIDTH: usize = 100;
 /// # Errors
 /// The output cannot be written.
 pub(super) fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
-    if let Some((what, fix)) = namespace_fault(&args.namespace) {
-        warn_user(&format!("--namespace: {what}; {fix}"));
+    if input::check_namespace(&args.rules.namespace).is_none() {
         return Ok(Exit::Usage);
     }
     let reads_stdin =
@@ -69,10 +66,9 @@ pub(super) fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
 
 fn rules(args: &PlanArgs, path: &Path) -> Option<PlanRules> {
     let definitions = input::read_definitions(path)?;
-    let file = args.mailbox_providers.as_deref();
-    let providers = mailbox_providers::load(file).map_err(|why| warn_user(&why)).ok()?;
-    let default_set = args.default_set.as_deref();
-    Some(PlanRules::new(&definitions, &args.namespace, default_set, providers))
+    let RuleArgs { namespace, default_set, .. } = &args.rules;
+    let providers = input::providers(&args.rules).ok()?;
+    Some(PlanRules::new(&definitions, namespace, default_set.as_deref(), providers))
 }
 
 /// What a daemon does unless it is configured otherwise.
