@@ -29,6 +29,7 @@ mod journal;
 mod load;
 mod load_record;
 mod load_stream;
+mod measures;
 mod ministack;
 mod mixed;
 mod monitoring;

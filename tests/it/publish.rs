@@ -12,7 +12,7 @@ use crate::support::app::{PATIENCE, TestApp};
 use crate::support::endpoint::Endpoint;
 use crate::support::fake_cloudwatch::{FakeCloudWatch, FakeSeries, Fault, State};
 use crate::support::process::Daemon;
-use crate::support::traffic::{Traffic, assert_held, held, send_of};
+use crate::support::traffic::{Traffic, assert_held, assert_values, held, send_of};
 
 /// How long CloudWatch is unavailable; `POSTMETER_TEST_OUTAGE_SECONDS=20` for a longer outage.
 pub(crate) fn outage() -> Duration {
@@ -74,10 +74,7 @@ async fn measures_of_two_daemons_are_published_exactly() {
             send(&app, &mut traffic, 8, &format!("daemon-{number}")).await;
             app.settled().await;
         }
-        let (held, expected) = (fake.values(), traffic.values());
-        let wrong = expected.iter().find(|(series, values)| held.get(series) != Some(values));
-        assert_eq!(wrong, None, "held: {:?}", wrong.map(|(series, _)| held.get(series)));
-        assert_eq!(held.len(), expected.len(), "series too many");
+        assert_values(&fake, &traffic);
         let units = fake.units();
         assert!(units.values().all(|units| units.len() == 1), "{units:?}");
         let sum_of = |figures: BTreeMap<FakeSeries, f64>, metric: &str| -> f64 {

@@ -97,6 +97,14 @@ pub(crate) fn assert_held(fake: &FakeCloudWatch, sums: &Sums) {
     assert_eq!(fake.totals(), fake.sample_counts(), "each count is a value of 1");
 }
 
+/// Asserts that a fake has exactly these values in every series.
+pub(crate) fn assert_values(fake: &FakeCloudWatch, traffic: &Traffic) {
+    let (held, expected) = (fake.values(), traffic.values());
+    let wrong = expected.iter().find(|(series, values)| held.get(series) != Some(values));
+    assert_eq!(wrong, None, "held: {:?}", wrong.map(|(series, _)| held.get(series)));
+    assert_eq!(held.len(), expected.len(), "series too many");
+}
+
 /// Asserts equality of two texts line by line; shows only the first difference.
 pub(crate) fn assert_same_lines(counted: &str, truth: &str) {
     let difference = counted.lines().zip(truth.lines()).find(|(counted, truth)| counted != truth);
