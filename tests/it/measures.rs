@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use postmeter::synth::Profile;
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use crate::support::app::PATIENCE;
 use crate::support::command::{postmeter, text};
-use crate::support::fake_cloudwatch::FakeCloudWatch;
+use crate::support::fake_cloudwatch::{FakeCloudWatch, FakeSeries};
 use crate::support::firehose::{Firehose, body_of};
 use crate::support::process::Daemon;
 use crate::support::traffic::{Traffic, assert_values};
@@ -38,7 +38,8 @@ impl Bench {
         std::fs::write(&definitions, document().to_string()).expect("it is written");
         let profile = Profile { seed, awkward: true, ..Profile::default() };
         let traffic = Traffic::with(profile, definitions.to_str().expect("UTF-8"));
-        Self { fake: FakeCloudWatch::start().await, folder, definitions, traffic }
+        let fake = FakeCloudWatch::start().await;
+        Self { fake, folder, definitions, traffic }
     }
 
     /// A daemon that acknowledges what is in the journal of this name.
@@ -52,6 +53,34 @@ impl Bench {
             // So that nothing is in doubt because a loaded machine is slow.
             ("POSTMETER__CLOUDWATCH__ATTEMPT_TIMEOUT", "1m"),
         ])
+    }
+
+    /// Asserts that percentiles and mean of what CloudWatch holds are near those of the events.
+    fn assert_percentiles(&mut self) {
+        let is_total =
+            |series: &FakeSeries| series.metric == "DeliveryTime" && series.dimensions.is_empty();
+        let held = self.fake.values();
+        let values = held.iter().filter(|(series, _)| is_total(series)).flat_map(|(_, all)| all);
+        let repeated = values.flat_map(|(bits, count)| {
+            std::iter::repeat_n(f64::from_bits(*bits), usize::try_from(*count).expect("a few"))
+        });
+        let mut held: Vec<_> = repeated.collect();
+        let exact = &mut self.traffic.delivery_times;
+        assert_eq!(held.len(), exact.len());
+        assert!(exact.len() > 1_000, "only {} times", exact.len());
+        held.sort_by(f64::total_cmp);
+        exact.sort_by(f64::total_cmp);
+        let assert_near = |what: &str, held: f64, exact: f64| {
+            println!("{what}: {held} for {exact}, {:+.1} %", (held / exact - 1.0) * 100.0);
+            assert!((held / exact - 1.0).abs() <= 0.05, "{what}: {held} for {exact}");
+        };
+        for percent in [50, 90, 99] {
+            let at = exact.len() * percent / 100;
+            assert_near(&format!("p{percent}"), held[at], exact[at]);
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
+        let mean = |times: &[f64]| times.iter().sum::<f64>() / times.len() as f64;
+        assert_near("mean", mean(&held), mean(exact));
     }
 
     /// Delivers requests of which all are acknowledged.
@@ -89,7 +118,7 @@ fn shown(path: &Path) -> &str {
 }
 
 /// Sets of every field alone, of none, and of several together.
-fn document() -> serde_json::Value {
+fn document() -> Value {
     const FIELDS: [&str; 10] = [
         "bounce_class",
         "bounce_sub_type",
@@ -151,6 +180,7 @@ async fn values_of_two_daemons_a_restart_and_a_replay_equal_the_truth() {
     }
     assert!(bench.traffic.truth.measured.len() > 1_000, "there are values to compare");
     assert_values(&bench.fake, &bench.traffic);
+    bench.assert_percentiles();
 }
 
 /// Sends a request to the daemon of now until one answers 200.

@@ -14,6 +14,8 @@ use super::fake_cloudwatch::{FakeCloudWatch, FakeSeries};
 pub(crate) struct Traffic {
     events: Generator,
     pub truth: Truth,
+    /// The delivery times of the set `prod`, in milliseconds.
+    pub delivery_times: Vec<f64>,
 }
 
 /// Counts by series and minute.
@@ -36,14 +38,19 @@ impl Traffic {
         Self {
             events: Generator::new(Profile { start_ms, ..profile }),
             truth: Truth::new(&definitions, None, "SES"),
+            delivery_times: Vec::new(),
         }
     }
 
     /// Records of events that are counted from now on.
     pub(crate) fn records(&mut self, events: usize) -> Vec<String> {
         let events: Vec<_> = self.events.by_ref().take(events).collect();
-        for event in &events {
-            self.truth.add(&event.facts);
+        for facts in events.iter().map(|event| &event.facts) {
+            self.truth.add(facts);
+            if facts.configuration_set.as_deref() == Some("prod") {
+                let time = facts.fields.get("processing_time");
+                self.delivery_times.extend(time.and_then(|time| time.text().parse::<f64>().ok()));
+            }
         }
         events.into_iter().map(|event| event.json + "\n").collect()
     }
