@@ -84,7 +84,7 @@ impl App {
         let tls = listeners::tls(&config.listen, &metrics)?;
         let supervisor = Supervisor::new(Arc::clone(&metrics));
         let layouts = Layouts::default();
-        let document = definitions::document(&config, &aws).await?;
+        let document = definitions::document(&config, &environment).await?;
         let compiler = definitions::compiler(&config, &layouts)?;
         let Compiled { definitions, rules } = definitions::first(&compiler, &document).await?;
         metrics.definitions_reloads.increment(Reload::Loaded);

@@ -1,13 +1,14 @@
 //! Where this daemon's definitions are, and how they are loaded first.
 
+use super::environment::Environment;
 use super::error::StartError;
-use crate::aws::{AwsEnvironment, S3Clients};
+use crate::aws::S3Clients;
 use crate::catalog::{Compiled, Compiler, Document, FileDocument};
 use crate::config::{Config, DefinitionsSource};
 use crate::mailbox_providers;
 use crate::rules::Layouts;
 
-/// The definitions that `serve` uses when none are configured, and `demo` always.
+/// The definitions that `serve` uses when none are configured.
 pub const EXAMPLE_DEFINITIONS: &str = include_str!("../../config/definitions.json");
 
 /// Locates the document without reading it.
@@ -16,12 +17,15 @@ pub const EXAMPLE_DEFINITIONS: &str = include_str!("../../config/definitions.jso
 /// It is in S3, and no region is configured or the file cannot be changed.
 pub(super) async fn document(
     config: &Config,
-    aws: &AwsEnvironment,
+    environment: &Environment,
 ) -> Result<Document, StartError> {
     let by_console = config.console.listen.is_some() && config.console.write;
     let is_changed_here = config.ses_api.listen.is_some() || by_console;
     match &config.definitions {
-        None => Ok(Document::memory("the example definitions", EXAMPLE_DEFINITIONS)),
+        None => {
+            let example = environment.definitions.as_deref().unwrap_or(EXAMPLE_DEFINITIONS);
+            Ok(Document::memory("the example definitions", example))
+        }
         Some(DefinitionsSource::Env(variable)) => Ok(Document::Env(variable.clone())),
         Some(DefinitionsSource::Path(path)) => {
             let path = path.clone();
@@ -35,7 +39,7 @@ pub(super) async fn document(
             }))
         }
         Some(DefinitionsSource::S3 { bucket, key }) => {
-            let sdk = aws.load(None).await.ok_or_else(|| {
+            let sdk = environment.aws.load(None).await.ok_or_else(|| {
                 let what = "no AWS region for the definitions in S3: set AWS_REGION";
                 StartError::Configuration(what.to_owned())
             })?;

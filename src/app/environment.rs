@@ -14,6 +14,8 @@ pub struct Environment {
     pub web: WebEnvironment,
     /// Whether other programs share this process's loopback, as in a container.
     pub in_container: bool,
+    /// Definitions in memory, where none are configured; `None`: [`super::EXAMPLE_DEFINITIONS`].
+    pub definitions: Option<String>,
 }
 
 // === impl Environment ===

@@ -131,12 +131,12 @@ impl Replay {
         settings: ReplaySettings,
         say: impl Fn(&str) + Send + Sync + 'static,
     ) -> Result<Self, ReplayError> {
-        let Environment { clock, aws, .. } = environment;
+        let Environment { clock, aws, .. } = environment.clone();
         let config = for_replay(config, &settings)?;
         let metrics = Metrics::new()
             .map_err(|error| StartError::Configuration(format!("metrics: {error}")))?;
         let layouts = Layouts::default();
-        let document = definitions::document(&config, &aws).await?;
+        let document = definitions::document(&config, &environment).await?;
         let compiler = definitions::compiler(&config, &layouts)?;
         let rules = definitions::first(&compiler, &document).await?.rules;
         let deps = EngineDeps {

@@ -8,9 +8,8 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::series_row::SeriesName;
 use crate::aggregate::{Aggregator, RecentLines};
-use crate::definitions::{CloudWatchDestination, ConfigurationSet, Destination, EventDestination};
+use crate::definitions::{ConfigurationSet, DestinationMetrics, EventDestination, MetricNames};
 use crate::offload::offload;
 use crate::plan::prices::Prices;
 use crate::ses::Minute;
@@ -29,18 +28,6 @@ pub(super) struct RecentCounts {
 /// The last result, and when it was made.
 #[derive(Debug, Default)]
 pub(super) struct RecentSeries(Mutex<Option<(Instant, Arc<RecentCounts>)>>);
-
-/// Namespace, metric, and the sorted names of the dimensions.
-type MetricNames = (Arc<str>, &'static str, String);
-
-/// The names of what a destination makes.
-#[derive(Clone, Debug)]
-pub(super) struct DestinationMetrics {
-    namespace: Arc<str>,
-    metrics: BTreeSet<&'static str>,
-    /// Of dimensions, sorted and joined, for each set.
-    names: Vec<String>,
-}
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct RecentMetric {
@@ -78,22 +65,27 @@ impl RecentCounts {
         let mut metrics: HashMap<MetricNames, RecentMetric> = HashMap::new();
         let (mut hours, mut before) = (BTreeSet::new(), None);
         for line in lines {
-            let series = line.series;
-            let names = joined(series.dimensions.iter().map(|(name, _)| name.as_str()));
-            let key = (Arc::clone(&series.namespace), series.metric, names);
-            let metric = metrics.entry(key).or_default();
-            let (minute, hour) = (series.minute, series.minute.0.div_euclid(60));
+            let (minute, series) = (line.series.minute, line.series);
+            let hour = minute.0.div_euclid(60);
             hours.insert(hour);
-            // The minutes of a series are adjacent and in order.
             let this = (series.namespace, series.metric, series.dimensions);
-            let (is_same, is_same_hour) = before.as_ref().map_or((false, false), |(last, of)| {
-                let is_same = *last == this;
-                (is_same, is_same && *of == hour)
-            });
-            metric.series += usize::from(!is_same);
-            metric.series_hours += usize::from(!is_same_hour);
-            metric.last = metric.last.max(Some(minute));
-            before = Some((this, hour));
+            // The minutes of a series are adjacent and in order.
+            let (names, is_same, is_same_hour) = match before.take() {
+                Some((last, names, last_hour)) if last == this => (names, true, last_hour == hour),
+                _ => {
+                    let dimensions = this.2.iter().map(|(name, _)| name.as_str());
+                    (MetricNames::new(Arc::clone(&this.0), this.1, dimensions), false, false)
+                }
+            };
+            if !metrics.contains_key(&names) {
+                metrics.insert(names.clone(), RecentMetric::default());
+            }
+            if let Some(metric) = metrics.get_mut(&names) {
+                metric.series += usize::from(!is_same);
+                metric.series_hours += usize::from(!is_same_hour);
+                metric.last = metric.last.max(Some(minute));
+            }
+            before = Some((this, names, hour));
         }
         Self { metrics, hours: hours.len() }
     }
@@ -114,63 +106,12 @@ impl RecentCounts {
     ) -> Option<RecentMetric> {
         let own = DestinationMetrics::new(set, destination, namespace)?;
         let mut all = RecentMetric::default();
-        for names in &own.names {
-            for metric in &own.metrics {
-                let key = (Arc::clone(&own.namespace), *metric, names.clone());
-                let Some(metric) = self.metrics.get(&key) else { continue };
-                all.series += metric.series;
-                all.series_hours += metric.series_hours;
-                all.last = all.last.max(metric.last);
-            }
+        for names in own.names() {
+            let Some(metric) = self.metrics.get(names) else { continue };
+            all.series += metric.series;
+            all.series_hours += metric.series_hours;
+            all.last = all.last.max(metric.last);
         }
         Some(all)
     }
-}
-
-// === impl DestinationMetrics ===
-
-impl DestinationMetrics {
-    /// `None`: it is not a CloudWatch destination.
-    pub(super) fn new(
-        set: &ConfigurationSet,
-        destination: &EventDestination,
-        namespace: &str,
-    ) -> Option<Self> {
-        let Destination::CloudWatch(cloudwatch) = &destination.destination else { return None };
-        let own = cloudwatch.extensions.namespace.as_deref().or(set.namespace.as_deref());
-        Some(Self {
-            namespace: own.unwrap_or(namespace).into(),
-            metrics: metrics_of(destination, cloudwatch),
-            names: cloudwatch.sets().into_iter().map(|set| joined(set.into_iter())).collect(),
-        })
-    }
-
-    /// Whether a series has these names. Another destination with the same names shares it.
-    pub(super) fn has(&self, series: &SeriesName) -> bool {
-        *self.namespace == *series.namespace
-            && self.metrics.contains(&*series.metric)
-            && self.names.contains(&joined(series.dimensions.iter().map(|(name, _)| &**name)))
-    }
-}
-
-/// The metrics of a destination, each once.
-fn metrics_of(
-    destination: &EventDestination,
-    cloudwatch: &CloudWatchDestination,
-) -> BTreeSet<&'static str> {
-    let mut metrics = BTreeSet::new();
-    for measure in cloudwatch.measures() {
-        for event_type in destination.matching_event_types.iter().filter(|one| measure.is_of(*one))
-        {
-            metrics.insert(measure.metric_name(event_type));
-        }
-    }
-    metrics
-}
-
-/// Sorted names as one text; a name has no space.
-fn joined<'n>(names: impl Iterator<Item = &'n str>) -> String {
-    let mut names: Vec<_> = names.collect();
-    names.sort_unstable();
-    names.join(" ")
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::aggregate::Line;
+use crate::definitions::MetricNames;
 use crate::plan::prices::Prices;
 
 const HOUR_MINUTES: i64 = 60;
@@ -58,6 +59,16 @@ impl Iterator for Rows<'_> {
             row.points.iter().map(|(ms, _)| ms.div_euclid(HOUR_MINUTES * 60_000)).collect();
         row.hours = hours.len();
         Some(row)
+    }
+}
+
+// === impl SeriesName ===
+
+impl SeriesName {
+    /// Those of the metric.
+    pub(super) fn names(&self) -> MetricNames {
+        let dimensions = self.dimensions.iter().map(|(name, _)| name.as_str());
+        MetricNames::new(self.namespace.as_str(), &self.metric, dimensions)
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use crate::aggregate::{Aggregator, Line};
-use crate::console::recent_series::DestinationMetrics;
 use crate::console::series_row::{Rows, SeriesName, SeriesRow};
+use crate::definitions::DestinationMetrics;
 use crate::offload::offload;
 
 /// Searches at once: each copies all entries, with 20 bytes each.
@@ -86,7 +86,7 @@ impl SeriesSearch {
     ) -> Option<Vec<SeriesRow>> {
         self.run(move |lines| {
             let mut rows: Vec<SeriesRow> = Vec::new();
-            for row in Rows::new(lines).filter(|row| metrics.has(&row.name)) {
+            for row in Rows::new(lines).filter(|row| metrics.has(&row.name.names())) {
                 rows.push(row);
                 if rows.len() > 2 * rows_max {
                     rows.sort_by_key(|row| Reverse(row.count));

@@ -8,6 +8,7 @@ mod fault_of_extensions;
 mod import;
 mod json;
 mod measure;
+mod metric_names;
 mod model;
 mod target;
 mod validate;
@@ -22,6 +23,7 @@ pub(crate) use json::{
     DestinationExtensionsJson, EMPTY_DOCUMENT, EventDestinationJson, Extensions,
 };
 pub use measure::Measure;
+pub(crate) use metric_names::{DestinationMetrics, MetricNames};
 pub(crate) use model::{
     ANY_CONFIGURATION_SET, EVENT_DESTINATIONS_MAX, OTHER_VALUES, SetOptions, ValueSource,
     is_dimension_value,

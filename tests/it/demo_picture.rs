@@ -51,7 +51,12 @@ fn lines(printed: &str) -> Vec<Line> {
     let mut lines = vec![prompt];
     for line in end.lines().map(str::trim_end) {
         let colour = match line {
-            _ if line.starts_with(" destination") => DIM,
+            _ if [" destination", " campaign ", " mailbox provider "]
+                .iter()
+                .any(|head| line.starts_with(head)) =>
+            {
+                DIM
+            }
             _ if line.starts_with("Every figure") => GREEN,
             _ => PLAIN,
         };

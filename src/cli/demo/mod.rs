@@ -4,6 +4,8 @@
 //! Firehose, retries some requests and damages some records. A table shows the counts. At the end,
 //! the daemon's figures must match what was sent.
 
+mod definitions;
+mod health;
 mod scrape;
 mod screen;
 mod sender;
@@ -19,7 +21,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use super::Exit;
 use super::args::DemoArgs;
 use super::output::warn_user;
-use crate::app::{App, EXAMPLE_DEFINITIONS, Environment};
+use crate::app::{App, Environment};
 use crate::clock::Clock;
 use crate::config::{AccessKey, Config, Publish};
 use crate::ses::Minute;
@@ -38,7 +40,10 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
 
 async fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
     let key = format!("{:032x}", fastrand::u128(..));
-    let app = App::bind(config(&key, args.console), Environment::of_process()).await?;
+    let document = definitions::document()?;
+    let environment =
+        Environment { definitions: Some(document.to_string()), ..Environment::of_process() };
+    let app = App::bind(config(&key, args.console), environment).await?;
     let (http, admin) = (app.http_address()?, app.admin_address()?);
     if let Some(console) = app.console_entry()? {
         warn_user(&format!("console: {}", console.url()));
@@ -50,12 +55,11 @@ async fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
         let _ = stopped.await;
     }));
 
-    let definitions = serde_json::from_str(EXAMPLE_DEFINITIONS)?;
     // Start at a whole minute, so that the same seed always spreads events over minutes in the same
     // way.
     let start = Minute::of_ms(Clock::System.now_ms());
-    let mut sender = Sender::new(http, &key, args.seed, start.start_seconds() * 1000, &definitions);
-    let mut screen = Screen::new(std::io::stdout().is_terminal(), &definitions);
+    let mut sender = Sender::new(http, &key, args.seed, start.start_seconds() * 1000, &document);
+    let mut screen = Screen::new(std::io::stdout().is_terminal(), &before);
     let mut ticks = interval(Duration::from_secs(1) / sender::REQUESTS_PER_SECOND);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let started = Instant::now();

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::cli::Summary;
 use crate::http::{HttpClient, HttpClientSettings, ResponseLimits};
 use crate::label::Label;
-use crate::telemetry::{DropReason, read_metrics};
+use crate::telemetry::{DropReason, NoValueReason, read_metrics};
 
 /// The series of a long demo take a few MiB.
 const LIMITS: ResponseLimits = ResponseLimits { bytes: 64 << 20, patience: Duration::from_mins(1) };
@@ -73,7 +73,16 @@ impl Scrape {
         self.value("event")
     }
 
-    /// The totals, as `--summary` writes them.
+    /// Values that events do not have.
+    fn no_value(&self) -> u64 {
+        let reasons = NoValueReason::ALL.iter().map(|reason| reason.as_str());
+        reasons
+            .map(|reason| self.count(&format!("postmeter_no_value_total{{reason=\"{reason}\"}}")))
+            .sum()
+    }
+
+    /// The totals, as `--summary` writes them, but matches are those of series: the metrics do not
+    /// tell how many destinations count none of theirs.
     pub(super) fn summary(&self) -> Summary {
         let same_series = |a: &Value, b: &Value| {
             ["Namespace", "MetricName", "Dimensions"].iter().all(|key| a[*key] == b[*key])
@@ -89,7 +98,7 @@ impl Scrape {
             control: self.value("control"),
             notice: self.value("notice"),
             no_timestamp: self.count("postmeter_no_timestamp_events_total"),
-            destination_matches: self.count("postmeter_series_matches_total"),
+            destination_matches: self.count("postmeter_series_matches_total") - self.no_value(),
             counts: self.series.iter().map(count_of).sum(),
             series: self.series.chunk_by(same_series).count() as u64,
             datums: self.series.len() as u64,
@@ -100,9 +109,16 @@ impl Scrape {
     }
 }
 
-/// The count of a line of `/series`.
+/// The values of a line of `/series` with their counts.
+pub(super) fn counts_of(line: &Value) -> impl Iterator<Item = (f64, u64)> {
+    let list = |name: &str| line[name].as_array().map_or(&[][..], Vec::as_slice);
+    let values = list("Values").iter().filter_map(Value::as_f64);
+    values.zip(list("Counts").iter().filter_map(Value::as_u64))
+}
+
+/// The sum of the counts of a line of `/series`.
 pub(super) fn count_of(line: &Value) -> u64 {
-    line["Counts"][0].as_u64().unwrap_or(0)
+    counts_of(line).map(|(_, count)| count).sum()
 }
 
 async fn get(admin: SocketAddr, path: &str) -> anyhow::Result<String> {

@@ -1,7 +1,8 @@
 //! The live table: redrawn in place on a terminal, one line a second elsewhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
@@ -9,15 +10,20 @@ use console::{Term, truncate_str};
 use hdrhistogram::Histogram;
 use serde_json::Value;
 
+use super::health;
 use super::scrape::{Scrape, count_of};
+use crate::config::Config;
+use crate::definitions::{Definitions, DestinationMetrics, MetricNames};
 use crate::printable::counted;
 
 /// The state of the display.
 pub(super) struct Screen {
     terminal: bool,
-    /// Destinations by the names of their dimensions, which identify the destination of a series.
-    destinations: BTreeMap<String, String>,
-    before: BTreeMap<String, u64>,
+    /// Destinations with what they make.
+    destinations: Vec<(String, DestinationMetrics)>,
+    /// The names of the destinations of a metric, joined; empty for none.
+    named: HashMap<MetricNames, Arc<str>>,
+    before: BTreeMap<Arc<str>, u64>,
     events_before: u64,
     lines: usize,
 }
@@ -31,22 +37,32 @@ struct ScreenRow {
 // === impl Screen ===
 
 impl Screen {
-    pub(super) fn new(terminal: bool, definitions: &Value) -> Self {
-        let mut destinations: BTreeMap<String, String> = BTreeMap::new();
-        let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-        for set in list(&definitions["ConfigurationSets"]) {
-            for destination in list(&set["EventDestinations"]) {
-                let dimensions =
-                    list(&destination["CloudWatchDestination"]["DimensionConfigurations"]);
-                let names = names(&dimensions, "DimensionName");
-                let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-                let (set, name) = (text(&set["ConfigurationSetName"]), text(&destination["Name"]));
-                let all = destinations.entry(names).or_default();
-                all.push_str(if all.is_empty() { "" } else { ", " });
-                all.push_str(&[set, name].join("/"));
+    pub(super) fn new(terminal: bool, definitions: &Definitions) -> Self {
+        let namespace = Config::default().cloudwatch.namespace;
+        let mut destinations = Vec::new();
+        for set in &definitions.configuration_sets {
+            for destination in &set.event_destinations {
+                if let Some(metrics) = DestinationMetrics::new(set, destination, &namespace) {
+                    destinations.push((format!("{}/{}", set.name, destination.name), metrics));
+                }
             }
         }
-        Self { terminal, destinations, before: BTreeMap::new(), events_before: 0, lines: 0 }
+        let (named, before) = (HashMap::new(), BTreeMap::new());
+        Self { terminal, destinations, named, before, events_before: 0, lines: 0 }
+    }
+
+    /// The destinations that make a series.
+    fn destinations_of(&mut self, line: &Value) -> Arc<str> {
+        let dimensions = line["Dimensions"].as_array().map_or(&[][..], Vec::as_slice);
+        let dimensions = dimensions.iter().filter_map(|dimension| dimension["Name"].as_str());
+        let text = |name: &str| line[name].as_str().unwrap_or_default();
+        let names = MetricNames::new(text("Namespace"), text("MetricName"), dimensions);
+        let destinations = &self.destinations;
+        let found = self.named.entry(names).or_insert_with_key(|names| {
+            let makers = destinations.iter().filter(|(_, metrics)| metrics.has(names));
+            makers.map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ").into()
+        });
+        Arc::clone(found)
     }
 
     /// Shows the figures of one second.
@@ -75,7 +91,9 @@ impl Screen {
         if !self.terminal {
             return Ok(writeln!(out, "{line}")?);
         }
-        let text = format!("{}\n\n{line}", self.table(scrape, true, None));
+        let [campaigns, providers] = health::tables(&scrape.series);
+        let table = self.table(scrape, true, None);
+        let text = format!("{table}\n\n{campaigns}\n\n{providers}\n\n{line}");
         // A line that the terminal wraps would break the cursor movement.
         let width = usize::from(Term::stdout().size().1);
         let lines: Vec<_> = text.lines().map(|line| truncate_str(line, width, "…")).collect();
@@ -96,7 +114,8 @@ impl Screen {
         }
         let width = self.terminal.then(|| usize::from(Term::stdout().size().1));
         let table = self.table(scrape, false, width);
-        writeln!(out, "\n{table}\n")?;
+        let [campaigns, providers] = health::tables(&scrape.series);
+        writeln!(out, "\n{table}\n\n{campaigns}\n\n{providers}\n")?;
         let summary = scrape.summary();
         let repeated = scrape.count("postmeter_requests_total{outcome=\"repeated\"}");
         writeln!(
@@ -124,13 +143,13 @@ impl Screen {
 
     /// `width`: the metrics of a destination take as many lines as they need to fit in.
     fn table(&mut self, scrape: &Scrape, rates: bool, width: Option<usize>) -> Table {
-        let mut rows: BTreeMap<&str, (ScreenRow, usize)> = BTreeMap::new();
+        let mut rows: BTreeMap<Arc<str>, (ScreenRow, usize)> = BTreeMap::new();
         let mut last = String::new();
         for line in &scrape.series {
-            let dimensions = line["Dimensions"].as_array().map_or(&[][..], Vec::as_slice);
-            let Some(destination) = self.destinations.get(&names(dimensions, "Name")) else {
+            let destination = self.destinations_of(line);
+            if destination.is_empty() {
                 continue;
-            };
+            }
             let (row, series) = rows.entry(destination).or_default();
             row.counts += count_of(line);
             let metric = line["MetricName"].as_str().unwrap_or_default().to_owned();
@@ -148,14 +167,14 @@ impl Screen {
         let mut listed = Vec::new();
         for (destination, (row, series)) in rows {
             let mut cells =
-                vec![destination.to_owned(), series.to_string(), row.counts.to_string()];
+                vec![destination.to_string(), series.to_string(), row.counts.to_string()];
             if rates {
-                let before = self.before.get(destination).copied().unwrap_or(0);
+                let before = self.before.get(&destination).copied().unwrap_or(0);
                 cells.push((row.counts - before).to_string());
             }
             let metrics = row.metrics.iter().map(|(metric, count)| format!("{metric} {count}"));
             listed.push((cells, metrics.collect::<Vec<_>>()));
-            counts.insert(destination.to_owned(), row.counts);
+            counts.insert(destination, row.counts);
         }
         // A cell has a space on each side.
         let widths = (0..header.len()).map(|column| {
@@ -196,13 +215,6 @@ fn joined(metrics: &[String], width: Option<usize>) -> String {
         line += metric.len();
     }
     text
-}
-
-fn names(dimensions: &[Value], key: &str) -> String {
-    let mut names: Vec<_> =
-        dimensions.iter().filter_map(|dimension| dimension[key].as_str()).collect();
-    names.sort_unstable();
-    names.join(" ")
 }
 
 /// What was not counted, with the reasons.

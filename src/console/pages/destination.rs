@@ -20,12 +20,12 @@ use crate::console::fields::{FormErrors, TextField};
 use crate::console::html::{see_other, segment};
 use crate::console::layout::{self, Frame, Place, token};
 use crate::console::notice;
-use crate::console::recent_series::{DestinationMetrics, RecentCounts, RecentMetric};
+use crate::console::recent_series::{RecentCounts, RecentMetric};
 use crate::console::series_row::SeriesRow;
 use crate::console::shown;
 use crate::console::version;
 use crate::console::visit::Visit;
-use crate::definitions::EventDestination;
+use crate::definitions::{DestinationMetrics, EventDestination};
 use crate::printable::{SHOWN_CHARS_MAX, printable};
 
 /// Series that the page shows.

@@ -10,9 +10,11 @@ use super::*;
 
 /// Journals of this and earlier versions, one in each directory.
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/journal");
-/// Journals of this version: their names, and which of the series 0, 1, … of the story below have
-/// values that are not counts.
-const WRITTEN: [(&str, fn(u8) -> bool); 2] =
+/// Whether a series of the story below has values that are not counts.
+type HasValues = fn(u8) -> bool;
+
+/// Journals of this version.
+const WRITTEN: [(&str, HasValues); 2] =
     [("format-1", |_| false), ("format-1-values", |series| series != 0)];
 const WRITTEN_MS: i64 = 1_795_176_000_000;
 
@@ -38,12 +40,12 @@ async fn put(
 }
 
 /// Counts of series, some of which have values.
-fn of(has_values: fn(u8) -> bool, counts: &[(u8, u64)]) -> Counts {
+fn of(has_values: HasValues, counts: &[(u8, u64)]) -> Counts {
     let value = |series: u8| if has_values(series) { MEASURED + series } else { series };
     counts.iter().map(|(series, count)| (value(*series), *count)).collect()
 }
 
-async fn write(bench: &Bench, has_values: fn(u8) -> bool) {
+async fn write(bench: &Bench, has_values: HasValues) {
     bench.clock.set_ms(WRITTEN_MS);
     let own = Some(Duration::from_mins(15));
     let first = bench.start(JournalSettings { log_bytes: 400, ..SETTINGS }, 0);
@@ -88,7 +90,7 @@ fn bench_of(directory: &Path) -> Bench {
     bench
 }
 
-fn assert_read(bench: &Bench, has_values: fn(u8) -> bool, case: &str) {
+fn assert_read(bench: &Bench, has_values: HasValues, case: &str) {
     let process = bench.start(SETTINGS, 1);
     assert_eq!(process.outstanding, of(has_values, &OUTSTANDING), "{case}");
     assert_eq!((process.doubtful, process.doubtful_before), (IN_DOUBT, 8), "{case}");
@@ -133,4 +135,26 @@ async fn journals_of_earlier_versions_are_read() {
         read += 1;
     }
     assert_eq!(read, WRITTEN.len());
+}
+
+/// Before journals were released, a checkpoint had each ID with its own time.
+#[tokio::test(start_paused = true)]
+async fn ids_with_times_of_their_own_are_read() {
+    let bench = Bench::new();
+    bench.clock.set_ms(WRITTEN_MS);
+    let ids = [1, 2].map(|number| id(number).to_bytes());
+    let known = ids.iter().zip([None, Some(900_000)]).map(|(id, life_ms)| record::KnownId {
+        id: id[..].into(),
+        at_ms: WRITTEN_MS - 1,
+        life_ms,
+    });
+    let mut out = Vec::new();
+    put_record(&mut out, &Record::Begin { trusted: Vec::new() });
+    put_record(&mut out, &Record::Known { ids: known.collect(), events: None });
+    put_record(&mut out, &Record::End { doubtful: None });
+    let mut file = bench.disk.create("0000000000000003.checkpoint").expect("the disk works");
+    file.append(&out).expect("the disk works");
+    let process = bench.start(SETTINGS, 0);
+    let known: BTreeSet<_> = process.ids.iter().map(|id| id.to_bytes()).collect();
+    assert_eq!(known, ids.into());
 }
