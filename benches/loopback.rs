@@ -1,11 +1,16 @@
-//! Compares the daemon with the pipeline in this process: CPU time for a million events, including
-//! kernel time. `postmeter serve` acknowledges merged requests and publishes every ten seconds to a
-//! recorder; this process sends it the same bodies over loopback.
+//! Compares the daemon with the pipeline in this process and with a loop in Python: CPU time for a
+//! million events, including kernel time. `postmeter serve` acknowledges merged requests and publishes
+//! every ten seconds to a recorder; this process sends it the same bodies over loopback.
 
 use std::io::{BufRead, BufReader, IoSlice, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use super::corpus::{BODIES, Corpus, DEFINITIONS, EVENTS_PER_BODY};
 use super::{Engine, say};
@@ -14,6 +19,12 @@ use super::{Engine, say};
 const ROUNDS: usize = 8;
 const TURN_HERE: Duration = Duration::from_secs(2);
 const TURN_THERE: Duration = Duration::from_secs(4);
+/// Of the loop in Python, in seconds.
+const TURN_PYTHON: &str = "2";
+const PYTHON_LOOP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/python_loop.py");
+/// A request ID, and what is before it in a body.
+const ID_LEN: usize = 36;
+const BEFORE_ID: &str = r#"{"requestId":""#;
 /// A clock tick of Linux's `/proc/PID/stat` (`getconf CLK_TCK`), on every platform in use.
 const TICK: f64 = 0.01;
 
@@ -21,9 +32,18 @@ const TICK: f64 = 0.01;
 const SENDERS: usize = 4;
 
 /// A connection to the daemon.
-struct Sender {
-    connection: BufReader<TcpStream>,
-    next_id: usize,
+struct Sender(BufReader<TcpStream>);
+
+/// The daemon counts no ID twice.
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+
+/// A request without its ID.
+struct Delivery<'c> {
+    /// Behind the ID, as it is sent.
+    rest: Vec<u8>,
+    /// The whole body with the ID of the corpus.
+    whole: &'c [u8],
+    is_gzip: bool,
 }
 
 /// A process that is killed when it is dropped.
@@ -70,42 +90,145 @@ pub(super) fn loopback(corpus: &Corpus, engine: &Engine) {
         said["http"].as_str().expect("an address").parse().expect("an address");
 
     let pid = daemon.0.id().to_string();
-    let mut senders: Vec<_> = (0..SENDERS).map(|sender| Sender::new(address, sender)).collect();
-    for connections in [1, SENDERS] {
-        by_turns(corpus, engine, &pid, &mut senders[..connections]);
+    for is_gzip in [false, true] {
+        let deliveries = Delivery::all(corpus, is_gzip);
+        let python = Python::new(definitions.path(), &deliveries);
+        for connections in [1, SENDERS] {
+            let turns = Turns { engine, deliveries: &deliveries, pid: &pid, address };
+            turns.run(connections, python.as_ref());
+        }
     }
     drop((daemon, recorder));
 }
 
-/// Runs the pipeline in this process and the daemon alternately.
-fn by_turns(corpus: &Corpus, engine: &Engine, pid: &str, senders: &mut [Sender]) {
-    let count_all = || corpus.plain.iter().for_each(|body| engine.take(body));
-    let mut send_all = || {
-        let each = corpus.plain.len().div_ceil(senders.len());
-        std::thread::scope(|scope| {
-            for (sender, bodies) in senders.iter_mut().zip(corpus.plain.chunks(each)) {
-                scope.spawn(move || bodies.iter().for_each(|body| sender.send(body)));
+/// What takes turns.
+struct Turns<'t> {
+    engine: &'t Engine,
+    deliveries: &'t [Delivery<'t>],
+    /// Of the daemon.
+    pid: &'t str,
+    address: SocketAddr,
+}
+
+/// CPU time and the events that it was for.
+#[derive(Clone, Copy, Default)]
+struct Cost {
+    seconds: f64,
+    events: f64,
+}
+
+/// The loop in Python, over the same requests.
+struct Python {
+    definitions: String,
+    requests: tempfile::NamedTempFile,
+}
+
+// === impl Turns ===
+
+impl Turns<'_> {
+    /// Runs the pipeline in this process, the daemon and Python alternately, and reports.
+    fn run(&self, connections: usize, python: Option<&Python>) {
+        // New connections: the daemon closes those that are idle.
+        let mut senders: Vec<_> = (0..connections).map(|_| Sender::new(self.address)).collect();
+        let count_all = || {
+            for delivery in self.deliveries {
+                if delivery.is_gzip {
+                    self.engine.take_gzip(delivery.whole);
+                } else {
+                    self.engine.take(delivery.whole);
+                }
             }
-        });
-    };
-    send_all();
-    // What the daemon publishes without traffic is part of its cost.
-    let (mut here, mut counted, mut sent) = (0.0, 0.0, 0.0);
-    let daemon_before = cpu_seconds(pid);
-    for _ in 0..ROUNDS {
-        let before = cpu_seconds("self");
-        counted += repeated(TURN_HERE, count_all);
-        here += cpu_seconds("self") - before;
-        sent += repeated(TURN_THERE, &mut send_all);
+        };
+        let mut send_all = || {
+            let each = self.deliveries.len().div_ceil(senders.len());
+            std::thread::scope(|scope| {
+                for (sender, deliveries) in senders.iter_mut().zip(self.deliveries.chunks(each)) {
+                    scope.spawn(move || deliveries.iter().for_each(|one| sender.send(one)));
+                }
+            });
+        };
+        send_all();
+        // What the daemon publishes without traffic is part of its cost.
+        let (mut here, mut there, mut outside) =
+            (Cost::default(), Cost::default(), Cost::default());
+        let daemon_before = cpu_seconds(self.pid);
+        for _ in 0..ROUNDS {
+            let before = cpu_seconds("self");
+            here.events += repeated(TURN_HERE, count_all);
+            here.seconds += cpu_seconds("self") - before;
+            there.events += repeated(TURN_THERE, &mut send_all);
+            if let Some(python) = python {
+                outside.add(python.run());
+            }
+        }
+        there.seconds = cpu_seconds(self.pid) - daemon_before;
+        let [here, there, outside] = [here, there, outside].map(Cost::of_a_million);
+        let kind = if self.deliveries[0].is_gzip { "gzip" } else { "plain" };
+        let python = python.map_or_else(
+            || "no python3 here".to_owned(),
+            |_| format!("{outside:.2} s in Python, {:.1} x `serve`", outside / there),
+        );
+        say(&format!(
+            "CPU for a million events, {kind}, by turns: {here:.2} s in this process, {there:.2} s in \
+             `serve` over {connections} connections of loopback, {:.2} x; {python}",
+            there / here
+        ));
     }
-    let here = here / counted * 1e6;
-    let there = (cpu_seconds(pid) - daemon_before) / sent * 1e6;
-    say(&format!(
-        "CPU for a million events: {here:.2} s in this process, {there:.2} s in `serve` over \
-         loopback by turns, connections: {}, {:.2} x",
-        senders.len(),
-        there / here
-    ));
+}
+
+// === impl Cost ===
+
+impl Cost {
+    fn add(&mut self, other: Self) {
+        self.seconds += other.seconds;
+        self.events += other.events;
+    }
+
+    fn of_a_million(self) -> f64 {
+        self.seconds / self.events * 1e6
+    }
+}
+
+// === impl Python ===
+
+impl Python {
+    /// `None` where there is no Python.
+    fn new(definitions: &Path, deliveries: &[Delivery<'_>]) -> Option<Self> {
+        Command::new("python3").arg("--version").stdout(Stdio::null()).status().ok()?;
+        let mut requests = tempfile::NamedTempFile::new().expect("a file");
+        for delivery in deliveries {
+            let len = (delivery.whole.len() as u64).to_be_bytes();
+            requests.write_all(&[&len[..], delivery.whole].concat()).expect("it is written");
+        }
+        Some(Self { definitions: definitions.display().to_string(), requests })
+    }
+
+    fn run(&self) -> Cost {
+        let mut python = Command::new("python3");
+        python.arg(PYTHON_LOOP).arg(&self.definitions).arg(self.requests.path());
+        let output = python.arg(TURN_PYTHON).stderr(Stdio::inherit()).output().expect("it starts");
+        let said = String::from_utf8(output.stdout).expect("text");
+        let numbers: Vec<f64> = said.split_whitespace().filter_map(|n| n.parse().ok()).collect();
+        let [events, seconds] = <[f64; 2]>::try_from(numbers).expect("two numbers");
+        Cost { seconds, events }
+    }
+}
+
+// === impl Delivery ===
+
+impl<'c> Delivery<'c> {
+    fn all(corpus: &'c Corpus, is_gzip: bool) -> Vec<Self> {
+        let whole = if is_gzip { &corpus.gzip } else { &corpus.plain };
+        let rest = corpus.plain.iter().map(|body| &body[BEFORE_ID.len() + ID_LEN..]);
+        let rest = rest.map(|rest| if is_gzip { gzip(rest) } else { rest.to_vec() });
+        rest.zip(whole).map(|(rest, whole)| Self { rest, whole, is_gzip }).collect()
+    }
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).expect("memory");
+    encoder.finish().expect("memory")
 }
 
 /// Starts a process, reads its stderr up to the line with a text, and discards the rest.
@@ -145,43 +268,43 @@ fn cpu_seconds(pid: &str) -> f64 {
 // === impl Sender ===
 
 impl Sender {
-    fn new(address: SocketAddr, sender: usize) -> Self {
-        let stream = TcpStream::connect(address).expect("the daemon listens");
-        Self { connection: BufReader::new(stream), next_id: sender }
+    fn new(address: SocketAddr) -> Self {
+        Self(BufReader::new(TcpStream::connect(address).expect("the daemon listens")))
     }
 
     /// Sends one delivery under its own ID, and reads the response.
-    fn send(&mut self, body: &[u8]) {
-        const ID: usize = r#"{"requestId":""#.len();
-        const ID_LEN: usize = 36;
+    fn send(&mut self, delivery: &Delivery<'_>) {
+        let id = format!("{:0ID_LEN$}", NEXT_ID.fetch_add(1, Ordering::Relaxed));
+        let start = format!("{BEFORE_ID}{id}").into_bytes();
+        // A gzip body may have several members.
+        let start = if delivery.is_gzip { gzip(&start) } else { start };
         let head = format!(
-            "POST /firehose HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+            "POST /firehose HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{}\
              Content-Length: {}\r\n\r\n",
-            body.len()
+            if delivery.is_gzip { "Content-Encoding: gzip\r\n" } else { "" },
+            start.len() + delivery.rest.len()
         );
-        let id = format!("{:0ID_LEN$}", self.next_id);
-        self.next_id += SENDERS;
-        let start = [head.as_bytes(), &body[..ID], id.as_bytes()].concat();
+        let start = [head.as_bytes(), &start].concat();
         // In one write, as Firehose does, so that the daemon does not wake up for a few bytes.
-        let mut pieces = &mut [IoSlice::new(&start), IoSlice::new(&body[ID + ID_LEN..])][..];
-        let stream = self.connection.get_mut();
+        let mut pieces = &mut [IoSlice::new(&start), IoSlice::new(&delivery.rest)][..];
+        let stream = self.0.get_mut();
         while !pieces.is_empty() {
             let sent = stream.write_vectored(pieces).expect("the daemon reads");
             IoSlice::advance_slices(&mut pieces, sent);
         }
         let (mut line, mut len) = (String::new(), 0);
-        self.connection.read_line(&mut line).expect("an answer");
+        self.0.read_line(&mut line).expect("an answer");
         assert!(line.starts_with("HTTP/1.1 200 "), "{line}");
         while line != "\r\n" {
             line.clear();
-            self.connection.read_line(&mut line).expect("a header");
+            self.0.read_line(&mut line).expect("a header");
             let lower = line.to_ascii_lowercase();
             if let Some(value) = lower.strip_prefix("content-length:") {
                 len = value.trim().parse().expect("a length");
             }
         }
         let mut answer = vec![0; len];
-        self.connection.read_exact(&mut answer).expect("an answer");
+        self.0.read_exact(&mut answer).expect("an answer");
         assert!(String::from_utf8_lossy(&answer).contains(&id), "the id comes back");
     }
 }
