@@ -48,7 +48,7 @@ impl Ledger {
     /// Releases a done request, with all its IDs. Has no effect on an ID that is in progress or
     /// unknown.
     pub(crate) fn release(&self, id: RequestId) {
-        let IdTable { done_when, life, .. } = &*self.0;
+        let IdTable { done_when, .. } = &*self.0;
         let mut ids = self.0.ids();
         let Some(request) = ids.pending.get(&id) else { return };
         let outcome = match *request.stage.borrow() {
@@ -57,11 +57,17 @@ impl Ledger {
             Stage::Lost => RequestEnd::Lost,
             Stage::Reading | Stage::Forwarding | Stage::Merged | Stage::Refused(_) => return,
         };
-        let (request_ids, end) = (Arc::clone(&request.ids), Instant::now() + *life);
+        let (request_ids, end) = (Arc::clone(&request.ids), self.0.end_of_life(&ids));
         for id in &*request_ids {
             ids.pending.remove(id);
             ids.done.insert(*id, end, outcome);
         }
+    }
+
+    /// A request will return after this time under another ID of its own: the IDs of what is done
+    /// until then are known when it does, unless there are too many.
+    pub(crate) fn keep_for(&self, time: Duration) {
+        self.0.keep_for(time);
     }
 
     /// Looks up an ID, and registers it if it is new.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::time::Instant;
 
 use super::refusal::Refusal;
 use super::request_id::RequestId;
@@ -62,13 +61,13 @@ impl PendingId {
 
     /// Starts the lifetime of the IDs, unless they are held.
     pub(super) fn finish(&self, outcome: RequestEnd) {
-        let IdTable { done_when, holds, life, .. } = &*self.table;
+        let IdTable { done_when, holds, .. } = &*self.table;
         let stage = outcome.stage(*done_when);
         if *holds {
             return self.merged(stage);
         }
-        let end = Instant::now() + *life;
         let mut ids = self.table.ids();
+        let end = self.table.end_of_life(&ids);
         for id in &*self.ids {
             if let Some(pending) = ids.pending.remove(id) {
                 pending.stage.send_replace(stage.clone());

@@ -31,7 +31,7 @@ pub(super) struct IdTable {
     pub done_when: DoneWhen,
     /// A done ID is held until it is released.
     pub holds: bool,
-    pub life: Duration,
+    life: Duration,
 }
 
 #[derive(Debug)]
@@ -43,6 +43,8 @@ pub(super) struct Ids {
     /// Permanently rejected IDs, oldest first, with the end of their lifetime.
     refused_ends: VecDeque<(Instant, RequestId)>,
     refused_evicted: u64,
+    /// A request may return until then, so no lifetime that starts now ends before.
+    kept_until: Option<Instant>,
 }
 
 /// A request in progress, which each of its IDs leads to.
@@ -62,12 +64,26 @@ impl IdTable {
             refused: HashMap::default(),
             refused_ends: VecDeque::new(),
             refused_evicted: 0,
+            kept_until: None,
         };
         Self { ids: Mutex::new(ids), restored: OnceLock::new(), done_when, holds, life }
     }
 
     pub(super) fn ids(&self) -> MutexGuard<'_, Ids> {
         self.ids.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The end of a lifetime that starts now.
+    pub(super) fn end_of_life(&self, ids: &Ids) -> Instant {
+        let end = Instant::now() + self.life;
+        ids.kept_until.map_or(end, |kept_until| end.max(kept_until))
+    }
+
+    /// Lifetimes that start from now on end no earlier than usual after this time.
+    pub(super) fn keep_for(&self, time: Duration) {
+        let until = Instant::now() + time + self.life;
+        let mut ids = self.ids();
+        ids.kept_until = ids.kept_until.max(Some(until));
     }
 
     /// What a retry of a request waits for; `None` if the ID is unknown.

@@ -311,3 +311,21 @@ async fn id_is_forgotten_when_its_lifetime_ends() {
     advance(LIFE / 2).await;
     assert!(ledger.is_empty());
 }
+
+/// A message that is hidden may be a copy of one that is counted meanwhile.
+#[tokio::test(start_paused = true)]
+async fn id_that_is_done_while_a_copy_is_away_is_known_when_the_copy_returns() {
+    let ledger = Ledger::new(DoneWhen::Merged, LIFE, 100);
+    let away = LIFE * 20;
+    ledger.keep_for(away);
+    advance(LIFE * 19).await;
+    assert!(new(&ledger, "copied").merged(false).counts.is_none());
+    advance(LIFE).await;
+    // A shorter absence shortens nothing.
+    ledger.keep_for(LIFE);
+    advance(LIFE / 2).await;
+    assert_eq!(ledger.len(), 1, "the copy returns, and is known for the usual time");
+    assert!(new(&ledger, "later").merged(false).counts.is_none());
+    advance(LIFE / 2 + LIFE / 16).await;
+    assert_eq!(ledger.len(), 1, "what is done after the copy returned lives as usual");
+}

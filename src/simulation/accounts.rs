@@ -36,6 +36,8 @@ pub(super) struct Accounts {
     pub lives: u64,
     /// The daemons at whose last crash nothing could be in doubt.
     quiet: BTreeSet<usize>,
+    /// The lives that began with counts in doubt: a life that crashes soon leaves them to the next.
+    began_in_doubt: BTreeSet<LifeId>,
 }
 
 // === impl Accounts ===
@@ -49,6 +51,9 @@ impl Accounts {
         if self.quiet.remove(&life.daemon) && doubtful > 0 && is_sound {
             world.violation(|| format!("{doubtful} counts in doubt after a quiet crash"));
         }
+        if doubtful > 0 {
+            self.began_in_doubt.insert(life);
+        }
     }
 
     pub(super) fn crashed(
@@ -59,7 +64,7 @@ impl Accounts {
         quiet: bool,
     ) {
         self.crashes += 1;
-        if quiet {
+        if quiet && !self.began_in_doubt.contains(&life) {
             self.quiet.insert(life.daemon);
         }
         if settings.has(Acknowledge::Merged) {

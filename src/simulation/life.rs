@@ -23,6 +23,7 @@ use crate::app::{Ended, Engine, EngineDeps, Queues, RunningQueues};
 use crate::clock::Clock;
 use crate::forward::{ForwardParts, ForwardSettings, Forwarder, TargetClients};
 use crate::journal::simulated::SimulatedDisk;
+use crate::limits::SQS_VISIBILITY_MAX;
 use crate::offload::pauses;
 use crate::source::s3::ObjectStore;
 use crate::source::sqs::Queue;
@@ -56,9 +57,10 @@ pub(super) struct LifeEnd {
     pub disk_well_ms: i64,
 }
 
-/// Everything settles within this time after the last fault; messages may be hidden for longer.
+/// Everything settles within this time after the last fault.
 const SETTLES_WITHIN: Duration = Duration::from_mins(30);
-const MESSAGES_SETTLE_WITHIN: Duration = Duration::from_hours(3);
+/// A message that was received often is hidden for as long as SQS can.
+const MESSAGES_SETTLE_WITHIN: Duration = SQS_VISIBILITY_MAX.saturating_add(SETTLES_WITHIN);
 
 /// A disk without faults takes the last records within this time.
 const WRITES_WITHIN: Duration = Duration::from_secs(10);
@@ -375,8 +377,9 @@ impl DaemonLife {
         if dropped == 0 || self.id.life > 0 || self.scene.plan.duplicates > 0 {
             return;
         }
-        let (offered, limit) =
-            (self.scene.requests.series_offered(self.id), self.settings.config.limits.series);
+        let clocks_jump = self.scene.plan.clocks_jump;
+        let offered = self.scene.requests.series_offered(self.id, clocks_jump);
+        let limit = self.settings.config.limits.series;
         if offered <= limit {
             self.scene.world.violation(|| {
                 format!("{dropped} counts dropped above {limit} series, but there were {offered}")

@@ -80,8 +80,9 @@ impl Requests {
         self.inner().requests[number].is_expired = true;
     }
 
-    /// The maximum number of distinct series that a life was offered in an hour.
-    pub(super) fn series_offered(&self, life: LifeId) -> usize {
+    /// The maximum number of distinct series that a life was offered in an hour; in all hours if its
+    /// clock jumps, because hours are those of that clock.
+    pub(super) fn series_offered(&self, life: LifeId, clocks_jump: bool) -> usize {
         let inner = self.inner();
         let series = |numbers: &BTreeSet<usize>| {
             let requests = numbers.iter().map(|number| &inner.requests[*number]);
@@ -90,6 +91,9 @@ impl Requests {
             named.collect::<BTreeSet<_>>().len()
         };
         let hours = inner.offers.range((life, i64::MIN)..=(life, i64::MAX));
+        if clocks_jump {
+            return series(&hours.flat_map(|(_, numbers)| numbers).copied().collect());
+        }
         hours.map(|(_, numbers)| series(numbers)).max().unwrap_or(0)
     }
 

@@ -10,7 +10,7 @@ use super::cloud_link::CloudLink;
 use super::definitions::rules;
 use super::life::{DaemonLife, millis};
 use super::scene::Scene;
-use super::weather::{Forecast, QueueWeather, Weather};
+use super::weather::{Forecast, QueueWeather};
 use crate::app::Engine;
 use crate::journal::simulated::DiskFaults;
 use crate::offload::pauses;
@@ -80,9 +80,8 @@ impl DaemonLife {
         let Some((namespace, since)) = outage else { return };
         let is_only_fault = self.disk_well_ms + millis(OTHERS_WITHIN) < world.now_ms()
             && plan.daemons.len() == 1
-            // Namespaces take turns with each call, and those of a late one take up to 40 s.
-            && (self.settings.datums_per_call >= 4
-                || self.scene.cloud().forecast.weather != Weather::Late)
+            // Namespaces take turns with each call, and those without an answer take up to 40 s.
+            && (self.settings.datums_per_call >= 4 || !self.scene.cloud().forecast.weather.is_slow())
             && !plan.poison;
         if !is_only_fault || since.elapsed() < OTHERS_WITHIN {
             return;

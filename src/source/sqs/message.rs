@@ -31,8 +31,11 @@ pub(super) async fn handle(
     let shared = Arc::clone(&guard.shared);
     let id = Arc::clone(&guard.id);
     let request = RequestId::new(SourceKind::Sqs, shared.queue.url().as_bytes(), id.as_bytes());
-    let merged = merge(&shared, &id, request, content.body.into()).await;
+    let body = Bytes::from(content.body);
+    let merged = merge(&shared, &id, request, body.clone()).await;
     drop(place);
+    let may_have_copies = merged.is_err() && envelope_id(shared.queue.url(), &body).is_some();
+    drop(body);
     let ended = match merged {
         Ok((waiters, outcome)) => wait(&shared, request, waiters, outcome).await,
         Err(refusal) => Err(refusal),
@@ -63,10 +66,10 @@ pub(super) async fn handle(
         );
     }
     if refusal.reason.is_temporary() {
-        guard.hide(content.receives).await;
+        guard.hide(content.receives, may_have_copies).await;
     } else if refusal.reason.is_final() || refusal.reason == RefusalReason::Forbidden {
         // It is known and costs nothing: its deliveries should be used up quickly.
-        guard.hide(1).await;
+        guard.hide(1, may_have_copies).await;
     }
 }
 

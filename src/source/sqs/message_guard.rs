@@ -36,10 +36,14 @@ impl MessageGuard {
     }
 
     /// Releases the message, and hides it in SQS for a time that doubles with each delivery, which
-    /// the queue's redrive policy counts.
-    pub(super) async fn hide(self, receives: u32) {
+    /// the queue's redrive policy counts. If the queue may have copies of it, those that are counted
+    /// meanwhile are still known when it returns.
+    pub(super) async fn hide(self, receives: u32, may_have_copies: bool) {
         let handles: Vec<MessageHandle> = self.shared.in_flight.handles(&[Arc::clone(&self.id)]);
         let time = hidden_for(self.shared.settings.visibility, receives);
+        if may_have_copies {
+            self.shared.source.ledger.keep_for(time);
+        }
         let failed = self.shared.queue.change_visibility(&handles, time).await;
         self.shared
             .warn_failed("changing a message's visibility failed; SQS will redeliver it", &failed);
