@@ -24,13 +24,8 @@ use postmeter::definitions;
 use postmeter::pipeline::{Batch, BatchRoom, Times};
 use postmeter::rules::{Layouts, RuleSet};
 use postmeter::ses::{gunzip, read_request};
-use tikv_jemallocator::Jemalloc;
 
 use corpus::{Corpus, DEFINITIONS, EVENTS_PER_BODY};
-
-/// That of the binary, so that memory and time are the daemon's.
-#[global_allocator]
-static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// The limit of a decompressed body.
 const GUNZIP_MAX: usize = 128 << 20;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-
 use super::refusal::Refusal;
 use super::request_id::RequestId;
 use super::stage::{DoneWhen, RequestEnd, Stage};
