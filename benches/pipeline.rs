@@ -6,6 +6,7 @@
 mod corpus;
 mod counting;
 mod dedupe;
+mod features;
 mod flush;
 mod hostile;
 mod loopback;
@@ -41,8 +42,13 @@ struct Engine {
 
 impl Engine {
     fn new(change: impl FnOnce(RuleSet) -> RuleSet) -> Self {
+        Self::of(DEFINITIONS, change)
+    }
+
+    /// With the rules of a document.
+    fn of(document: &str, change: impl FnOnce(RuleSet) -> RuleSet) -> Self {
         let layouts = Layouts::default();
-        let definitions = definitions::read("definitions", DEFINITIONS).definitions;
+        let definitions = definitions::read("definitions", document).definitions;
         let rules = RuleSet::new(&definitions.expect("sound rules"), "SES", None, &layouts);
         let limits = Limits { series: Some(1_000_000), entries: 10_000_000 };
         let aggregator = Aggregator::new(limits, layouts, Clock::manual(0));
@@ -120,6 +126,7 @@ fn pipeline(criterion: &mut Criterion) {
         yardstick::levels_by_turns(&corpus);
         yardstick::cores_by_turns(&corpus, &engine);
         dedupe::by_turns(&corpus, &engine);
+        features::by_turns(&corpus);
         hostile::by_turns(&corpus);
         loopback::loopback(&corpus, &engine);
     }
