@@ -91,11 +91,13 @@ impl Screen {
         if !self.terminal {
             return Ok(writeln!(out, "{line}")?);
         }
-        let [campaigns, providers] = health::tables(&scrape.series);
-        let table = self.table(scrape, true, None);
-        let text = format!("{table}\n\n{campaigns}\n\n{providers}\n\n{line}");
-        // A line that the terminal wraps would break the cursor movement.
-        let width = usize::from(Term::stdout().size().1);
+        // Lines that the terminal wraps or scrolls away would break the cursor movement.
+        let (height, width) = Term::stdout().size();
+        let (height, width) = (usize::from(height), usize::from(width));
+        let health = health::tables(&scrape.series).map(|table| table.to_string());
+        let table = self.table(scrape, true, None).to_string();
+        // Below the last line is the cursor's.
+        let text = format!("{}\n\n{line}", fitting(table, &health, height.saturating_sub(3)));
         let lines: Vec<_> = text.lines().map(|line| truncate_str(line, width, "…")).collect();
         // Move back to the start of the last table and clear it.
         if self.lines > 0 {
@@ -198,6 +200,16 @@ impl Screen {
     }
 }
 
+/// A table and those behind it that fit a height.
+fn fitting(mut text: String, more: &[String], height: usize) -> String {
+    for table in more {
+        if text.lines().count() + 1 + table.lines().count() <= height {
+            text = format!("{text}\n\n{table}");
+        }
+    }
+    text
+}
+
 /// The metrics side by side, on as many lines as the width needs.
 fn joined(metrics: &[String], width: Option<usize>) -> String {
     const BETWEEN: &str = "  ";
@@ -240,6 +252,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn tables_that_the_terminal_has_no_room_for_are_left_out() {
+        let tables = ["c\nc\nc".to_owned(), "p".to_owned()];
+        let fits = |height| fitting("a\na".to_owned(), &tables, height);
+        assert_eq!(fits(1), "a\na");
+        assert_eq!(fits(4), "a\na\n\np");
+        assert_eq!(fits(7), "a\na\n\nc\nc\nc");
+        assert_eq!(fits(8), "a\na\n\nc\nc\nc\n\np");
+    }
 
     proptest! {
         #[test]
