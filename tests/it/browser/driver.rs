@@ -4,6 +4,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -48,6 +49,7 @@ impl WebBrowser {
             .args(["--port=0", "--allowed-ips=127.0.0.1"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
+            .process_group(0)
             .spawn()
             .expect("chromedriver starts");
         let stdout = BufReader::new(driver.stdout.take().expect("stdout is piped"));
@@ -267,7 +269,7 @@ impl WebBrowser {
 
 impl Drop for WebBrowser {
     fn drop(&mut self) {
-        // The driver ends its browser at the end of the session, and at SIGTERM.
+        // The driver ends its browser at the end of the session.
         let host = self.session.split('/').nth(2).unwrap_or_default();
         let path = self.session.split_once(host).map_or("", |(_, path)| path);
         if let Ok(mut stream) = TcpStream::connect(host) {
@@ -275,7 +277,9 @@ impl Drop for WebBrowser {
             let _ = stream.set_read_timeout(Some(PATIENCE));
             let _ = stream.read_to_end(&mut Vec::new());
         }
-        let _ = Command::new("kill").arg(self.driver.id().to_string()).status();
+        // If it could not, the browser is still in the driver's group.
+        let group = format!("-{}", self.driver.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
         let _ = self.driver.wait();
     }
 }
