@@ -85,7 +85,7 @@ pub(super) fn providers(args: &RuleArgs) -> Result<Option<Arc<MailboxProviders>>
     })
 }
 
-/// Prints what is wrong with `--namespace`, if anything is.
+/// Checks `--namespace`; `None`: an error was printed.
 pub(super) fn check_namespace(namespace: &str) -> Option<()> {
     let Some((what, fix)) = namespace_fault(namespace) else { return Some(()) };
     warn_user(&format!("--namespace: {what}; {fix}"));

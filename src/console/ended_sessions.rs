@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 /// The most sessions that are remembered. Only a visitor who is in can add one. Beyond it the
-/// session that would expire first is forgotten, so its cookie, if somebody kept it, is valid again.
+/// session that would expire first is forgotten, so its cookie, if it was kept, is valid again.
 const SESSIONS_MAX: usize = 10_000;
 
 /// The sessions that have ended before they expire. Only this task knows them.

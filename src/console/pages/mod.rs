@@ -8,6 +8,7 @@ mod overview;
 mod rows;
 mod series;
 mod set;
+mod set_settings;
 mod sets;
 mod wizard;
 
@@ -21,6 +22,7 @@ pub(super) fn routes() -> Router<Console> {
         .merge(overview::routes())
         .merge(sets::routes())
         .merge(set::routes())
+        .merge(set_settings::routes())
         .merge(destination::routes())
         .merge(edit::routes())
         .merge(wizard::routes())
