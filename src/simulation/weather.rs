@@ -46,11 +46,6 @@ pub(super) enum QueueWeather {
 // === impl Weather ===
 
 impl Weather {
-    /// Calls take as long as their callers wait.
-    pub(super) const fn is_slow(self) -> bool {
-        matches!(self, Self::Slow | Self::Ambiguous | Self::Silent | Self::Late)
-    }
-
     pub(super) const BAD: [Self; 11] = [
         Self::Slow,
         Self::Throttling,
