@@ -64,8 +64,8 @@ impl Ledger {
         }
     }
 
-    /// A request will return after this time under another ID of its own: the IDs of what is done
-    /// until then are known when it does, unless there are too many.
+    /// A copy of some request arrives after this time, with an ID of its own beside the shared one.
+    /// IDs of requests that are done until then are kept until it does, unless there are too many.
     pub(crate) fn keep_for(&self, time: Duration) {
         self.0.keep_for(time);
     }

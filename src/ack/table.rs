@@ -43,7 +43,7 @@ pub(super) struct Ids {
     /// Permanently rejected IDs, oldest first, with the end of their lifetime.
     refused_ends: VecDeque<(Instant, RequestId)>,
     refused_evicted: u64,
-    /// A request may return until then, so no lifetime that starts now ends before.
+    /// Copies of requests arrive until then, so lifetimes that start now end no earlier.
     kept_until: Option<Instant>,
 }
 
@@ -79,7 +79,7 @@ impl IdTable {
         ids.kept_until.map_or(end, |kept_until| end.max(kept_until))
     }
 
-    /// Lifetimes that start from now on end no earlier than usual after this time.
+    /// Lifetimes that start from now on end no earlier than those that will start after this time.
     pub(super) fn keep_for(&self, time: Duration) {
         let until = Instant::now() + time + self.life;
         let mut ids = self.ids();

@@ -36,7 +36,7 @@ pub(super) struct Accounts {
     pub lives: u64,
     /// The daemons at whose last crash nothing could be in doubt.
     quiet: BTreeSet<usize>,
-    /// The lives that began with counts in doubt: a life that crashes soon leaves them to the next.
+    /// The lives that began with counts in doubt: the next life may find them in the journal again.
     began_in_doubt: BTreeSet<LifeId>,
 }
 
