@@ -7,23 +7,15 @@ use anyhow::Context;
 use serde::Serialize;
 
 use crate::aggregate::Line;
-use crate::pipeline::{Tally, ValueFold, ValueTally};
+use crate::pipeline::{ReadTotals, Tally, ValueFold, ValueTally};
 use crate::rules::NoValue;
 
 /// Totals. Two identities hold: `events = matched + unmatched + unrouted`, and
 /// `destination_matches = counts +` the sum of `dropped`. With `values`, the same holds for them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Summary {
-    pub events: u64,
-    pub matched: u64,
-    pub unmatched: u64,
-    pub unrouted: u64,
-    pub malformed: u64,
-    pub foreign: u64,
-    pub unknown_type: u64,
-    pub control: u64,
-    pub notice: u64,
-    pub no_timestamp: u64,
+    #[serde(flatten)]
+    pub read: ReadTotals,
     pub destination_matches: u64,
     /// Matches that are counted in at least one series.
     pub counts: u64,
@@ -65,16 +57,7 @@ impl Summary {
             a.namespace == b.namespace && a.metric == b.metric && a.dimensions == b.dimensions
         };
         Self {
-            events: tally.events(),
-            matched: tally.matched,
-            unmatched: tally.unmatched,
-            unrouted: tally.unrouted,
-            malformed: tally.malformed,
-            foreign: tally.foreign,
-            unknown_type: tally.unknown_type,
-            control: tally.control,
-            notice: tally.notice,
-            no_timestamp: tally.no_timestamp,
+            read: tally.into(),
             destination_matches: tally.destination_matches,
             counts: tally.counts,
             series: lines.chunk_by(same_series).count() as u64,

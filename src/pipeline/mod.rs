@@ -24,6 +24,7 @@ pub(crate) use not_counted_report::{NotCountedReport, unreadable};
 pub(crate) use request_values::ValueFold;
 pub use room::BatchRoom;
 pub(crate) use survey::{DimensionSurvey, Survey, form_of};
+pub(crate) use tally::ReadTotals;
 pub use tally::{Tally, ValueTally};
 
 #[cfg(test)]

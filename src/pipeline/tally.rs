@@ -1,5 +1,7 @@
 //! Plain counters that are updated while a batch is read, and applied to the metrics once.
 
+use serde::Serialize;
+
 use super::request_values::ValueFold;
 use crate::rules::NoValue;
 use crate::ses::NonEvent;
@@ -38,6 +40,21 @@ pub struct Tally {
     /// What became of values of limited dimensions, once for each event and destination.
     pub limited: [u64; ValueFold::ALL.len()],
     pub lateness: Lateness,
+}
+
+/// What was read, as reports show it. `events = matched + unmatched + unrouted`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct ReadTotals {
+    pub events: u64,
+    pub matched: u64,
+    pub unmatched: u64,
+    pub unrouted: u64,
+    pub malformed: u64,
+    pub foreign: u64,
+    pub unknown_type: u64,
+    pub control: u64,
+    pub notice: u64,
+    pub no_timestamp: u64,
 }
 
 /// What happened to the values that events make: one for each series and measure of a destination.
@@ -186,6 +203,25 @@ impl Tally {
             NonEvent::Control => &mut self.control,
             NonEvent::Notice => &mut self.notice,
         } += 1;
+    }
+}
+
+// === impl ReadTotals ===
+
+impl From<&Tally> for ReadTotals {
+    fn from(tally: &Tally) -> Self {
+        Self {
+            events: tally.events(),
+            matched: tally.matched,
+            unmatched: tally.unmatched,
+            unrouted: tally.unrouted,
+            malformed: tally.malformed,
+            foreign: tally.foreign,
+            unknown_type: tally.unknown_type,
+            control: tally.control,
+            notice: tally.notice,
+            no_timestamp: tally.no_timestamp,
+        }
     }
 }
 

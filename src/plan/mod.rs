@@ -140,7 +140,7 @@ fn projected(
     prices: &Prices,
 ) -> (Projection, ProjectedPart) {
     let same = Projection { span, hours: prices.hours(), volume: 1.0 };
-    let events = counted.events as f64 * same.time();
+    let events = counted.read.events as f64 * same.time();
     let volume = match settings.events_a_month {
         Some(given) if events > 0.0 => given as f64 / events,
         _ => 1.0,

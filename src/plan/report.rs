@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::drivers::{CostCut, CostDriver};
 use super::prices::PriceList;
 use super::projection::MonthRange;
-use crate::pipeline::Tally;
+use crate::pipeline::{ReadTotals, Tally};
 
 /// Changes when a key changes its meaning.
 pub(super) const PLAN_VERSION: u32 = 1;
@@ -36,16 +36,8 @@ pub(crate) struct Plan {
 /// What was read, all of it counted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct CountedPart {
-    pub events: u64,
-    pub matched: u64,
-    pub unmatched: u64,
-    pub unrouted: u64,
-    pub malformed: u64,
-    pub foreign: u64,
-    pub unknown_type: u64,
-    pub control: u64,
-    pub notice: u64,
-    pub no_timestamp: u64,
+    #[serde(flatten)]
+    pub read: ReadTotals,
     pub destination_matches: u64,
     pub counts: u64,
     pub invalid_value: u64,
@@ -192,16 +184,7 @@ pub(crate) enum Change {
 impl CountedPart {
     pub(super) fn new(tally: &Tally) -> Self {
         Self {
-            events: tally.events(),
-            matched: tally.matched,
-            unmatched: tally.unmatched,
-            unrouted: tally.unrouted,
-            malformed: tally.malformed,
-            foreign: tally.foreign,
-            unknown_type: tally.unknown_type,
-            control: tally.control,
-            notice: tally.notice,
-            no_timestamp: tally.no_timestamp,
+            read: tally.into(),
             destination_matches: tally.destination_matches,
             counts: tally.counts,
             invalid_value: tally.invalid_value,

@@ -419,7 +419,10 @@ fn destinations_that_are_off_make_nothing_and_events_without_a_time_are_not_in_t
     events.push(without_time.to_string());
     let plan = planned(&document, &events, &SETTINGS);
     assert_eq!((plan.destinations.len(), plan.disabled_destinations), (1, 1));
-    assert_eq!((plan.total.series, plan.counted.hours, plan.counted.no_timestamp), (3, 4.0, 1));
+    assert_eq!(
+        (plan.total.series, plan.counted.hours, plan.counted.read.no_timestamp),
+        (3, 4.0, 1)
+    );
 }
 
 #[test]

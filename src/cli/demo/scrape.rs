@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::cli::Summary;
 use crate::http::{HttpClient, HttpClientSettings, ResponseLimits};
 use crate::label::Label;
+use crate::pipeline::ReadTotals;
 use crate::telemetry::{DropReason, NoValueReason, read_metrics};
 
 /// The series of a long demo take a few MiB.
@@ -88,16 +89,18 @@ impl Scrape {
             ["Namespace", "MetricName", "Dimensions"].iter().all(|key| a[*key] == b[*key])
         };
         Summary {
-            events: self.value("event"),
-            matched: self.event("matched"),
-            unmatched: self.event("unmatched"),
-            unrouted: self.event("unrouted"),
-            malformed: self.value("malformed"),
-            foreign: self.value("foreign"),
-            unknown_type: self.value("unknown_type"),
-            control: self.value("control"),
-            notice: self.value("notice"),
-            no_timestamp: self.count("postmeter_no_timestamp_events_total"),
+            read: ReadTotals {
+                events: self.value("event"),
+                matched: self.event("matched"),
+                unmatched: self.event("unmatched"),
+                unrouted: self.event("unrouted"),
+                malformed: self.value("malformed"),
+                foreign: self.value("foreign"),
+                unknown_type: self.value("unknown_type"),
+                control: self.value("control"),
+                notice: self.value("notice"),
+                no_timestamp: self.count("postmeter_no_timestamp_events_total"),
+            },
             destination_matches: self.count("postmeter_series_matches_total") - self.no_value(),
             counts: self.series.iter().map(count_of).sum(),
             series: self.series.chunk_by(same_series).count() as u64,

@@ -123,11 +123,11 @@ impl Screen {
         writeln!(
             out,
             "{}: {} matched a destination, {} matched none, {} belong{} to an unknown set.",
-            counted(summary.events, "event"),
-            summary.matched,
-            summary.unmatched,
-            summary.unrouted,
-            if summary.unrouted == 1 { "s" } else { "" }
+            counted(summary.read.events, "event"),
+            summary.read.matched,
+            summary.read.unmatched,
+            summary.read.unrouted,
+            if summary.read.unrouted == 1 { "s" } else { "" }
         )?;
         writeln!(
             out,
@@ -238,9 +238,9 @@ fn losses(scrape: &Scrape) -> String {
         .map(|(reason, count)| format!("{count} dropped ({reason})"))
         .collect();
     for (count, what) in [
-        (summary.unrouted, "unrouted"),
-        (summary.malformed, "malformed"),
-        (summary.unknown_type, "of unknown type"),
+        (summary.read.unrouted, "unrouted"),
+        (summary.read.malformed, "malformed"),
+        (summary.read.unknown_type, "of unknown type"),
     ] {
         parts.push(format!("{count} {what}"));
     }

@@ -60,7 +60,7 @@ impl<'p> Screen<'p> {
             off => format!(" ({off} off)"),
         };
         let (events, destinations) =
-            (plural(part.events, "event"), counted(destinations.len() as u64, "destination"));
+            (plural(part.read.events, "event"), counted(destinations.len() as u64, "destination"));
         format!("COUNTED {events}, {hours}; {destinations}{off}")
     }
 

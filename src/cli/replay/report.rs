@@ -11,7 +11,7 @@ use crate::aggregate::Line;
 use crate::app::{ReplayOutcome, Replayed};
 use crate::cli::Summary;
 use crate::cli::summary::write_line;
-use crate::pipeline::ValueTally;
+use crate::pipeline::{ReadTotals, ValueTally};
 use crate::replay::ReplayTotals;
 use crate::telemetry::DropReason;
 
@@ -148,7 +148,7 @@ impl RunReport {
 
     /// Values that could not be read.
     pub(super) fn malformed(&self) -> u64 {
-        self.summary.malformed
+        self.summary.read.malformed
     }
 
     /// Objects that exceed `limits.series`.
@@ -184,8 +184,8 @@ impl RunReport {
             ("left", objects.left),
         ];
         seldom(&mut rows, &rare);
-        rows.extend([("bytes", "read", replay.bytes), ("events", "read", summary.events)]);
-        let Summary { unmatched, unrouted, unknown_type, malformed, foreign, .. } = *summary;
+        rows.extend([("bytes", "read", replay.bytes), ("events", "read", summary.read.events)]);
+        let ReadTotals { unmatched, unrouted, unknown_type, malformed, foreign, .. } = summary.read;
         let rare = [
             ("unmatched", unmatched),
             ("unrouted", unrouted),
