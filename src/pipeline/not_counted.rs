@@ -42,10 +42,12 @@ pub(crate) struct Names {
     others: u64,
 }
 
-/// Two parts, the second of which may be empty.
 #[derive(Clone, Debug)]
 struct Name {
-    parts: [Box<str>; 2],
+    name: Box<str>,
+    /// Not an empty text: where the processor has AVX-512, glibc takes a hundred nanoseconds to compare
+    /// nothing at an address that is not mapped.
+    detail: Option<Box<str>>,
     count: u64,
 }
 
@@ -136,7 +138,7 @@ impl NotCounted {
         let sample =
             self.kinds[kind as usize].get_or_insert_with(|| Sample { at, ..Sample::default() });
         if !name.is_empty() {
-            sample.names.add([name, detail], 1);
+            sample.names.add(name, Some(detail).filter(|detail| !detail.is_empty()), 1);
         }
     }
 
@@ -184,20 +186,20 @@ fn printable_name(name: &[u8]) -> &str {
 // === impl Names ===
 
 impl Names {
-    fn add(&mut self, parts: [&str; 2], count: u64) {
-        let same = |known: &&mut Name| *known.parts[0] == *parts[0] && *known.parts[1] == *parts[1];
+    fn add(&mut self, name: &str, detail: Option<&str>, count: u64) {
+        let same = |known: &&mut Name| *known.name == *name && known.detail.as_deref() == detail;
         if let Some(known) = self.names.iter_mut().find(same) {
             known.count += count;
         } else if self.names.len() < NAMES_MAX {
-            self.names.push(Name { parts: parts.map(Into::into), count });
+            self.names.push(Name { name: name.into(), detail: detail.map(Into::into), count });
         } else {
             self.others += count;
         }
     }
 
     pub(crate) fn append(&mut self, later: &Self) {
-        for Name { parts: [name, detail], count } in &later.names {
-            self.add([name, detail], *count);
+        for Name { name, detail, count } in &later.names {
+            self.add(name, detail.as_deref(), *count);
         }
         self.others += later.others;
     }
@@ -208,9 +210,9 @@ impl Names {
         let mut names: Vec<_> = self.names.iter().collect();
         names.sort_by_key(|name| std::cmp::Reverse(name.count));
         let others = names.iter().skip(SHOWN_MAX).map(|name| name.count).sum::<u64>() + self.others;
-        let shown = names.iter().take(SHOWN_MAX).map(|Name { parts: [name, detail], count }| {
-            let between = if detail.is_empty() { "" } else { "/" };
-            format!("{name}{between}{detail} {count}")
+        let shown = names.iter().take(SHOWN_MAX).map(|Name { name, detail, count }| match detail {
+            Some(detail) => format!("{name}/{detail} {count}"),
+            None => format!("{name} {count}"),
         });
         let others = (others > 0).then(|| format!("others {others}"));
         let shown = shown.chain(others).collect::<Vec<_>>().join(", ");
@@ -226,7 +228,7 @@ mod tests {
 
     fn names(of: impl IntoIterator<Item = impl AsRef<str>>) -> Names {
         let mut names = Names::default();
-        of.into_iter().for_each(|name| names.add([name.as_ref(), ""], 1));
+        of.into_iter().for_each(|name| names.add(name.as_ref(), None, 1));
         names
     }
 

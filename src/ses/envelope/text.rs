@@ -142,7 +142,7 @@ impl Progress {
                 [b'S', ..] if !last && VALIDATION_NOTICE.as_bytes().starts_with(rest) => return at,
                 _ => {}
             }
-            let (what, len) = if rest.starts_with(VALIDATION_NOTICE.as_bytes()) {
+            let (what, len) = if rest[0] == b'S' && is_notice(rest) {
                 (Found::Notice, VALIDATION_NOTICE.len())
             } else {
                 let step = values.read(bytes, at, interest, VALUE_BYTES_MAX, &mut value);
@@ -154,10 +154,11 @@ impl Progress {
                     Step::Value { len } => (Found::Value(&value), len),
                     Step::Incomplete if !last => return at,
                     Step::Incomplete | Step::Fault => {
-                        self.state = State::InFault;
                         self.ended_inside |= step == Step::Incomplete;
                         let len = len_of_line(rest);
-                        self.skipped = len as u64;
+                        if len == rest.len() {
+                            (self.state, self.skipped) = (State::InFault, len as u64);
+                        }
                         (Found::Fault(rest), len)
                     }
                 }
@@ -212,9 +213,20 @@ pub(crate) fn before_separators(mut text: &[u8]) -> &[u8] {
     }
 }
 
+/// Not inlined: the comparison would be made for every value, whatever its first byte.
+#[inline(never)]
+fn is_notice(text: &[u8]) -> bool {
+    text.starts_with(VALIDATION_NOTICE.as_bytes())
+}
+
 /// The length of a fault, without the newline behind its first byte.
 fn len_of_line(fault: &[u8]) -> usize {
-    memchr(b'\n', &fault[1..]).map_or(fault.len(), |newline| newline + 1)
+    // Texts with many faults have short lines, for which a call costs more than the search.
+    const SHORT: usize = 16;
+    let short = &fault[1..fault.len().min(SHORT)];
+    let newline = short.iter().position(|byte| *byte == b'\n');
+    let newline = newline.or_else(|| memchr(b'\n', &fault[1..]));
+    newline.map_or(fault.len(), |newline| newline + 1)
 }
 
 fn is_number(value: &[u8]) -> bool {
