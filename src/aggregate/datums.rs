@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::entry::{Counts, Entry};
-use super::key::{Key, SeriesMinute, key_of, layout_of, metric_of, resolve, value_of};
+use super::key::{Key, SeriesMinute, key_of, layout_of, resolve, value_of};
 use super::metric_value::MetricValue;
 use super::table::{SeriesId, SeriesTable};
 use crate::limits::VALUES_PER_DATUM_MAX;
@@ -115,7 +115,7 @@ impl Datums {
     /// The key of a datum as bytes, which mean the same under every table, and whatever its values.
     #[must_use]
     pub(crate) fn key(&self, place: u32) -> Key {
-        datum_key(&self.table, &self.entries[place as usize])
+        self.entries[place as usize].datum_key(&self.table)
     }
 
     /// The key of an entry as bytes.
@@ -152,10 +152,4 @@ impl Datums {
     fn value(&self, metric: SeriesMetric, id: SeriesId) -> Option<MetricValue> {
         metric.value(self.table.with(id, value_of)?).map(MetricValue)
     }
-}
-
-/// The key of the datum that an entry is part of.
-#[must_use]
-pub(super) fn datum_key(table: &SeriesTable, entry: &Entry) -> Key {
-    table.with(entry.key.series(), |series| key_of(metric_of(series), entry.key.minute()))
 }

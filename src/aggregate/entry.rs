@@ -6,8 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::datums::datum_key;
-use super::key::Key;
+use super::key::{Key, key_of, metric_of};
 use super::table::{SeriesId, SeriesTable};
 use crate::ses::Minute;
 
@@ -53,6 +52,16 @@ const MINUTE_BITS: u32 = 64 - SeriesId::BITS - KEEPER_BITS;
 pub(super) const KEEPER_BITS: u32 = 1;
 /// Added to a minute to make it positive.
 const MINUTE_BIAS: i64 = 1_100_000_000;
+
+// === impl Entry ===
+
+impl Entry {
+    /// The key of the datum that the entry is part of.
+    #[must_use]
+    pub(super) fn datum_key(&self, table: &SeriesTable) -> Key {
+        table.with(self.key.series(), |series| key_of(metric_of(series), self.key.minute()))
+    }
+}
 
 // === impl EntryKey ===
 
@@ -143,7 +152,7 @@ impl Counts {
 
     /// The key of the datum that one of the entries is part of.
     pub(crate) fn datum_key(&self, entry: &Entry) -> Key {
-        datum_key(&self.table, entry)
+        entry.datum_key(&self.table)
     }
 
     pub(super) fn into_entries(self) -> (Arc<SeriesTable>, Vec<Entry>) {

@@ -1,7 +1,7 @@
 //! Buckets of delivery times. A bucket is 10 % wide and sent as the value in its middle, which is at
 //! most 4.9 % off. The buckets are the same in every daemon, so percentiles of several merge.
 
-use super::metric::ValueIndex;
+use super::value_index::ValueIndex;
 
 const WIDTH: f64 = 1.1;
 

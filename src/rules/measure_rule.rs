@@ -1,7 +1,7 @@
 //! What an event adds to a measure that is not a count.
 
 use super::delivery_time;
-use super::metric::ValueIndex;
+use super::value_index::ValueIndex;
 use crate::definitions::Measure;
 use crate::ses::{Event, EventField, EventType, Interest, Slot, ValueKind};
 

@@ -5,6 +5,7 @@
 //! added up, merged and journaled is always how often a value occurred.
 
 use super::delivery_time;
+use super::value_index::ValueIndex;
 use crate::definitions::Measure;
 use crate::ses::EventType;
 
@@ -17,10 +18,6 @@ pub enum SeriesMetric {
     ComplaintRate,
     DeliveryTime,
 }
-
-/// The number of one of the values of a metric; a larger number is a larger value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ValueIndex(pub u16);
 
 impl From<EventType> for SeriesMetric {
     fn from(event_type: EventType) -> Self {

@@ -9,13 +9,12 @@ use foldhash::fast::RandomState;
 use super::layout::{Layout, LayoutId, Layouts};
 use super::measure_rule::MeasureRule;
 use super::metric::SeriesMetric;
-use super::rule_set::is_blank;
 use super::value_limiter::ValueLimiter;
 use crate::definitions::{
     CloudWatchDestination, DestinationExtensions, Measure, OnInvalidValue, ValueSource,
     is_dimension_value,
 };
-use crate::ses::{Event, EventType, EventTypeSet, Interest, Slot, ValueKind};
+use crate::ses::{Event, EventType, EventTypeSet, Interest, Slot, ValueKind, is_blank};
 
 /// How a CloudWatch destination counts.
 #[derive(Debug)]

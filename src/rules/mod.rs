@@ -11,11 +11,12 @@ mod metric;
 mod metric_rule;
 mod rule_set;
 mod utc_hour;
+mod value_index;
 mod value_limiter;
 
 pub use layout::{Layout, LayoutId, Layouts};
 pub(crate) use measure_rule::NoValue;
-pub use metric::{SeriesMetric, ValueIndex};
+pub use metric::SeriesMetric;
 pub(crate) use metric_rule::{
     DimensionLimit, InvalidValue, MetricRule, RuleDimension, SeriesRule, ValueOrigin,
 };
@@ -24,6 +25,7 @@ pub(crate) use rule_set::{Route, Rule};
 #[cfg(test)]
 pub(crate) use utc_hour::SET_BACK_MS;
 pub(crate) use utc_hour::{hour_of, is_in_force};
+pub use value_index::ValueIndex;
 pub(crate) use value_limiter::ValueLimiter;
 
 pub(crate) use crate::definitions::OTHER_VALUES;

@@ -15,6 +15,7 @@ use super::metric_rule::{MetricRule, dimensions_of};
 use crate::definitions::{ANY_CONFIGURATION_SET, Definitions, Destination, Target};
 use crate::ses::{
     Event, EventType, EventTypeSet, Interest, InterestBuilder, MailboxProviders, ValueKind,
+    is_blank,
 };
 
 /// Compiled definitions.
@@ -213,11 +214,6 @@ impl SetRules {
     pub(crate) fn matching(&self, event_type: EventType) -> impl Iterator<Item = &Rule> {
         self.rules.iter().filter(move |rule| rule.event_types.contains(event_type))
     }
-}
-
-/// Empty, or only JSON white space.
-pub(super) fn is_blank(text: &[u8]) -> bool {
-    text.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
 }
 
 #[cfg(test)]

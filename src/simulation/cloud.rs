@@ -6,7 +6,6 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use super::plan::CallMoment;
-use super::request::TWO_WEEKS_MS;
 use super::weather::{Forecast, Weather};
 use super::world::LifeId;
 use crate::aggregate::{MetricValue, SeriesMinute};
@@ -79,6 +78,8 @@ pub(super) struct CallFate {
 pub(super) const POISON: &str = "c0";
 
 /// The maximum time of a datum in the future.
+/// The maximum age of an event that can be published: two weeks.
+pub(super) const TWO_WEEKS_MS: i64 = 14 * 24 * 3_600_000;
 const TWO_HOURS_MS: i64 = 2 * 3_600_000;
 
 pub(super) fn counts(sent: &SentCall) -> u64 {

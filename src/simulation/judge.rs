@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::accounts::Accounts;
-use super::cloud::Cloud;
+use super::cloud::{Cloud, TWO_WEEKS_MS};
 use super::plan::HistoryPlan;
-use super::request::{Request, TWO_WEEKS_MS};
+use super::request::Request;
 use super::target::SharedTarget;
 use super::world::World;
 use crate::aggregate::SeriesMinute;

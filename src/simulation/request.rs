@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fastrand::Rng;
 
-use super::cloud::with_value;
+use super::cloud::{TWO_WEEKS_MS, with_value};
 use super::plan::HistoryPlan;
 use super::world::LifeId;
 use crate::aggregate::{MetricValue, SeriesMinute};
@@ -48,9 +48,6 @@ pub(super) struct Request {
     /// Its sender has given it up, as it may.
     pub is_expired: bool,
 }
-
-/// The maximum age of an event that can be published: two weeks.
-pub(super) const TWO_WEEKS_MS: i64 = 14 * 24 * 3_600_000;
 
 /// The value that is sent for a delivery time: the middle of its bucket, with six digits.
 #[expect(clippy::cast_precision_loss, reason = "a few seconds")]

@@ -2,13 +2,10 @@
 
 use serde_json::Value;
 
+use super::document::items;
 use super::facts::{FactValue, Facts};
 use super::measures::{MeasuredFact, measured};
 use crate::ses::EventType;
-
-pub(super) fn items(list: &Value) -> &[Value] {
-    list.as_array().map_or(&[], Vec::as_slice)
-}
 
 pub(super) fn receives(destination: &Value, event_type: EventType) -> bool {
     destination["Enabled"] == Value::Bool(true)

@@ -3,10 +3,9 @@
 use fastrand::Rng;
 
 use super::facts::{FactValue, Facts};
-use super::fields::MailDomain;
 use super::profile::Profile;
 use super::text::{push_hex, push_string, push_string_escaped};
-use super::words::{ABSENT, BLANK, BROKEN, INVALID, UNREAD, UNREAD_NAMES};
+use super::words::{ABSENT, BLANK, BROKEN, INVALID, MailDomain, UNREAD, UNREAD_NAMES};
 use crate::ses::EventType;
 
 /// The timestamp in the block of the event.

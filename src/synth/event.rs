@@ -9,9 +9,10 @@ use fastrand::Rng;
 use super::clock::MINUTE_MS;
 use super::draft::{BlockTime, Draft, pick};
 use super::facts::Facts;
-use super::fields::MailDomain;
 use super::profile::Profile;
-use super::words::{CAMPAIGNS, GENRES, MAIL_DOMAINS, ODD_MAIL_DOMAINS, PEOPLE, SENDERS, SUBJECTS};
+use super::words::{
+    CAMPAIGNS, GENRES, MAIL_DOMAINS, MailDomain, ODD_MAIL_DOMAINS, PEOPLE, SENDERS, SUBJECTS,
+};
 use crate::ses::EventType;
 
 /// One event.

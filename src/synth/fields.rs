@@ -2,10 +2,7 @@
 
 use super::draft::{Draft, pick};
 use super::facts::FactValue;
-use super::words::{BOUNCES, DELAYS, LINKS, ODD_BOUNCES, ODD_LINKS, ODD_REPLIES};
-
-/// The domain of a recipient: as written, in the one spelling, and its mailbox provider.
-pub(super) type MailDomain = (&'static str, &'static str, &'static str);
+use super::words::{BOUNCES, DELAYS, LINKS, MailDomain, ODD_BOUNCES, ODD_LINKS, ODD_REPLIES};
 
 /// A bounce: its type, subtype, status and diagnostic code.
 pub(super) struct DraftBounce {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::destination::items;
+use super::document::items;
 use super::facts::Facts;
 use crate::ses::EventType;
 

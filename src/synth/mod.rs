@@ -8,6 +8,7 @@
 mod block;
 mod clock;
 mod destination;
+mod document;
 mod draft;
 mod event;
 mod facts;

@@ -9,7 +9,8 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::clock::{MINUTE_MS, push_seconds};
-use super::destination::{items, receives, series};
+use super::destination::{receives, series};
+use super::document::items;
 use super::facts::{FactValue, Facts};
 use super::measures::{MeasuredValues, has_values};
 use super::summary::TruthSummary;

@@ -1,6 +1,7 @@
 //! Texts of the simulated senders and receivers.
 
-use super::fields::MailDomain;
+/// The domain of a recipient: as written, in the one spelling, and its mailbox provider.
+pub(super) type MailDomain = (&'static str, &'static str, &'static str);
 
 pub(super) const CAMPAIGNS: [&str; 8] =
     ["spring", "welcome", "harvest", "digest", "loyalty", "winback", "launch", "receipt"];

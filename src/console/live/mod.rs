@@ -57,7 +57,7 @@ impl Live {
     #[must_use]
     pub(crate) fn new(deps: LiveDeps, stop: CancellationToken) -> Self {
         let reader = FigureReader::new(deps);
-        let figures = reader.read(&History::default(), None);
+        let figures = reader.read(None);
         let first = LiveMessage { id: reader.message_id(0), figures: Arc::new(figures) };
         Self {
             reader,
@@ -95,7 +95,7 @@ impl Live {
 
     fn tick(&self, before: &Figures) -> Figures {
         let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
-        let figures = self.reader.read(&history, Some(before));
+        let figures = self.read(&history, before);
         history.add(&figures);
         figures
     }
@@ -105,7 +105,13 @@ impl Live {
     pub(super) fn figures(&self) -> Figures {
         let before = Arc::clone(&self.latest.borrow().figures);
         let history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
-        self.reader.read(&history, Some(&before))
+        self.read(&history, &before)
+    }
+
+    fn read(&self, history: &History, before: &Figures) -> Figures {
+        let figures = self.reader.read(Some(before));
+        let events_per_second = history.rate(figures.at_ms, figures.events);
+        Figures { events_per_second, ..figures }
     }
 
     /// The last three hours, oldest minute first.

@@ -9,15 +9,15 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use maud::{Markup, html};
 
+use super::paths::{destination_path, set_path};
 use super::set::{crumbs, find as find_set};
-use super::sets;
 use crate::api::changes;
 use crate::console::Console;
 use crate::console::change::{ChangeSubject, change, stale};
 use crate::console::chart::sparkline;
 use crate::console::destination_view::{copies, settings, state, types};
 use crate::console::fields::{FormErrors, TextField};
-use crate::console::html::{see_other, segment};
+use crate::console::html::see_other;
 use crate::console::layout::{self, Frame, Place, token};
 use crate::console::notice;
 use crate::console::recent_series::{RecentCounts, RecentMetric};
@@ -43,11 +43,6 @@ pub(super) fn routes() -> Router<Console> {
             "/configuration-sets/{set}/event-destinations/{name}/delete",
             get(delete_page).post(delete),
         )
-}
-
-/// The address of a destination.
-pub(super) fn path_of(set: &str, name: &str) -> String {
-    format!("{}/event-destinations/{}", sets::path_of(set), segment(name))
 }
 
 /// The destination of an address, or the page that says that there is none.
@@ -162,7 +157,7 @@ fn dimensions(row: &SeriesRow) -> Markup {
 
 /// Where a panel is edited.
 pub(super) fn edit_path(set: &str, name: &str, panel: &str) -> String {
-    format!("{}/edit/{panel}", path_of(set, name))
+    format!("{}/edit/{panel}", destination_path(set, name))
 }
 
 fn figures(counts: &RecentCounts, recent: RecentMetric) -> Markup {
@@ -192,7 +187,7 @@ fn panel(title: &str, edit: &str, may_write: bool, content: &Markup) -> Markup {
 }
 
 fn buttons(visit: &Visit, set: &str, destination: &EventDestination) -> Markup {
-    let path = path_of(set, &destination.name);
+    let path = destination_path(set, &destination.name);
     let (action, text) =
         if destination.enabled { ("disable", "Disable") } else { ("enable", "Enable") };
     html! {
@@ -233,7 +228,7 @@ async fn switch(console: &Console, visit: &Visit, names: Names, enabled: bool) -
         }
         changes::switch_destination(definitions, &set, &name, enabled)
     });
-    let path = path_of(&names.0, &names.1);
+    let path = destination_path(&names.0, &names.1);
     match switched.await {
         Ok(()) => see_other(&notice::after(&path, if enabled { "enabled" } else { "disabled" })),
         Err(error) => {
@@ -279,7 +274,7 @@ fn delete_form(
         Err(response) => return *response,
     };
     let (set, name) = names;
-    let path = path_of(set, name);
+    let path = destination_path(set, name);
     let content = html! {
         (errors.summary())
         p { "Its events are no longer counted or forwarded. Counts that are already made are published." }
@@ -321,7 +316,7 @@ async fn delete(
         changes::delete_destination(definitions, &set, &name)
     });
     match deleted.await {
-        Ok(()) => see_other(&notice::after(&sets::path_of(&names.0), "deleted")),
+        Ok(()) => see_other(&notice::after(&set_path(&names.0), "deleted")),
         Err(error) => {
             let errors = notice::errors_of(&error);
             delete_form(&console, &visit, &names, notice::status_of(&error), &errors)

@@ -7,7 +7,8 @@ use axum::routing::get;
 use axum::{Extension, Router};
 use maud::{Markup, html};
 
-use super::destination::{Names, edit_path, find, path_of, subject};
+use super::destination::{Names, edit_path, find, subject};
+use super::paths::destination_path;
 use super::rows::apply_row_action;
 use super::set::crumbs;
 use crate::api::{ApiError, ErrorKind, changes};
@@ -141,7 +142,7 @@ async fn save(
         Err(errors) => return again(&draft, &stored, StatusCode::BAD_REQUEST, &errors),
     };
     match store(&console, &visit, &names, new).await {
-        Ok(()) => see_other(&notice::after(&path_of(&names.0, &names.1), "saved")),
+        Ok(()) => see_other(&notice::after(&destination_path(&names.0, &names.1), "saved")),
         Err(error) if error.kind == ErrorKind::ConcurrentModification => {
             match find(&console, &visit, &names) {
                 Ok(now) => again(&draft, &now, StatusCode::CONFLICT, &notice::errors_of(&error)),
@@ -175,7 +176,7 @@ async fn store(
 impl EditForm<'_> {
     fn respond(&self, visit: &Visit, status: StatusCode) -> Response {
         let (set, name) = self.names;
-        let path = path_of(set, name);
+        let path = destination_path(set, name);
         let content = html! {
             (self.errors.summary())
             @if self.is_stale { (self.stored_now()) }

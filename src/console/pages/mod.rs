@@ -1,10 +1,11 @@
-//! The pages, one file each.
+//! The pages, one file each, and their addresses.
 
 mod destination;
 mod edit;
 mod explain;
 mod health;
 mod overview;
+mod paths;
 mod rows;
 mod series;
 mod set;

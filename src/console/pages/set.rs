@@ -9,8 +9,7 @@ use axum::routing::get;
 use axum::{Extension, Router};
 use maud::{Markup, html};
 
-use super::sets::{SETS, path_of};
-use super::{destination, wizard};
+use super::paths::{SETS, destination_path, set_path, wizard_path};
 use crate::api::changes;
 use crate::console::Console;
 use crate::console::change::{ChangeSubject, change, stale};
@@ -48,7 +47,7 @@ pub(super) fn find(console: &Console, name: &str) -> Option<(Arc<Definitions>, u
 
 /// The path to a set's own pages.
 pub(super) fn crumbs(set: &str) -> Vec<Crumb> {
-    vec![("Configuration sets".to_owned(), SETS.to_owned()), (set.to_owned(), path_of(set))]
+    vec![("Configuration sets".to_owned(), SETS.to_owned()), (set.to_owned(), set_path(set))]
 }
 
 /// The page for a set that does not exist.
@@ -57,7 +56,7 @@ pub(super) fn no_set(visit: &Visit, name: &str) -> Response {
 }
 
 pub(super) fn tabs(set: &str, tab: Tab) -> Markup {
-    let path = path_of(set);
+    let path = set_path(set);
     let current = |own| (own == tab).then_some("page");
     html! {
         nav.tabs aria-label="Configuration set" {
@@ -94,7 +93,7 @@ async fn destinations(
         (notice::done(&console, &visit))
         (notice::read_only(&console, &visit))
         @if may_write {
-            p { a.button.primary href=(wizard::path_of(&name)) { "Add destination" } }
+            p { a.button.primary href=(wizard_path(&name)) { "Add destination" } }
         }
         @if set.event_destinations.is_empty() {
             p { "This set has no event destination, so its events are not counted." }
@@ -141,7 +140,7 @@ fn row(
     html! {
         tr {
             th scope="row" {
-                a href=(destination::path_of(&set.name, &destination.name)) {
+                a href=(destination_path(&set.name, &destination.name)) {
                     bdi { (destination.name) }
                 }
             }
@@ -191,7 +190,7 @@ fn delete_form(
             "This deletes the set with its " (set.event_destinations.len())
             " event destinations. Counts that are already made are published."
         }
-        form method="post" action={ (path_of(name)) "/delete" } {
+        form method="post" action={ (set_path(name)) "/delete" } {
             (token(visit))
             input type="hidden" name="version" value=(version::of_set(set));
             (TextField::new("confirm", "Name of the set", "")
@@ -200,7 +199,7 @@ fn delete_form(
                 .render(errors))
             div.actions {
                 button.danger type="submit" { "Delete set" }
-                a.button href={ (path_of(name)) "/general" } { "Cancel" }
+                a.button href={ (set_path(name)) "/general" } { "Cancel" }
             }
         }
     };

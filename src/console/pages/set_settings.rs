@@ -8,8 +8,8 @@ use axum::{Extension, Router};
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
+use super::paths::set_path;
 use super::set::{Tab, find, frame, no_set, tabs};
-use super::sets::path_of;
 use crate::api::changes::{self, TAGS};
 use crate::console::Console;
 use crate::console::change::{ChangeSubject, change, stale};
@@ -43,7 +43,7 @@ async fn general(
         @if visit.may_write(&console).is_ok() {
             (general_form(&visit, set, set.namespace.as_deref().unwrap_or_default(), &tags, &FormErrors::default()))
             h2 { "Delete this configuration set" }
-            p { a.button.danger href={ (path_of(&name)) "/delete" } { "Delete set" } }
+            p { a.button.danger href={ (set_path(&name)) "/delete" } { "Delete set" } }
         } @else {
             dl {
                 dt { "Namespace" }
@@ -70,7 +70,7 @@ fn general_form(
     let rows = rows.chain(std::iter::repeat_n(("", ""), FREE_TAG_ROWS));
     html! {
         (errors.summary())
-        form method="post" action={ (path_of(&set.name)) "/general" } {
+        form method="post" action={ (set_path(&set.name)) "/general" } {
             (token(visit))
             input type="hidden" name="version" value=(version::of_settings(set));
             (TextField::new("namespace", "Namespace", namespace)
@@ -187,7 +187,7 @@ async fn save_general(
         changes::replace_settings(definitions, &of, new.namespace, new.options)
     });
     match saved.await {
-        Ok(()) => see_other(&notice::after(&format!("{}/general", path_of(&name)), "saved")),
+        Ok(()) => see_other(&notice::after(&format!("{}/general", set_path(&name)), "saved")),
         Err(error) => again(notice::status_of(&error), notice::errors_of(&error)),
     }
 }

@@ -8,27 +8,22 @@ use axum::{Extension, Router};
 use maud::{Markup, html};
 use serde_json::json;
 
+use super::paths::{SETS, set_path};
 use crate::api::changes;
 use crate::console::Console;
 use crate::console::change::{ChangeSubject, change};
 use crate::console::fields::{FormErrors, TextField};
-use crate::console::html::{see_other, segment};
+use crate::console::html::see_other;
 use crate::console::layout::{Frame, Place, token};
 use crate::console::notice;
 use crate::console::visit::Visit;
 use crate::definitions::{ConfigurationSet, read};
 
-pub(super) const SETS: &str = "/configuration-sets";
 const CREATE: &str = "/create-configuration-set";
 const TITLE: &str = "Configuration sets";
 
 pub(super) fn routes() -> Router<Console> {
     Router::new().route(SETS, get(list)).route(CREATE, get(create_page).post(create))
-}
-
-/// The address of a set.
-pub(super) fn path_of(set: &str) -> String {
-    format!("{SETS}/{}", segment(set))
 }
 
 async fn list(State(console): State<Console>, Extension(visit): Extension<Visit>) -> Response {
@@ -65,7 +60,7 @@ fn row(console: &Console, set: &ConfigurationSet) -> Markup {
     let enabled = destinations.iter().filter(|destination| destination.enabled).count();
     html! {
         tr {
-            th scope="row" { a href=(path_of(&set.name)) { bdi { (set.name) } } }
+            th scope="row" { a href=(set_path(&set.name)) { bdi { (set.name) } } }
             td.number { (destinations.len()) }
             td.number { (enabled) }
             td { bdi { (set.namespace.as_deref().unwrap_or(&console.deps().namespace)) } }
@@ -119,7 +114,7 @@ async fn create(State(console): State<Console>, Extension(visit): Extension<Visi
     let created =
         change(&console, &visit, subject, |definitions| changes::create_set(definitions, set));
     match created.await {
-        Ok(()) => see_other(&notice::after(&path_of(&name), "set-created")),
+        Ok(()) => see_other(&notice::after(&set_path(&name), "set-created")),
         Err(error) => {
             let errors = FormErrors::of("name", error.message.clone());
             create_form(&visit, notice::status_of(&error), &errors)

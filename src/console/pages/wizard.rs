@@ -10,10 +10,9 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use maud::{Markup, html};
 
-use super::destination;
+use super::paths::{destination_path, set_path, wizard_path};
 use super::rows::apply_row_action;
 use super::set::{crumbs, find, no_set};
-use super::sets;
 use crate::api::{ErrorKind, changes};
 use crate::console::Console;
 use crate::console::change::{ChangeSubject, change};
@@ -53,11 +52,6 @@ pub(super) fn routes() -> Router<Console> {
     Router::new()
         .route("/configuration-sets/{set}/add-destination", get(begin).post(submit))
         .route("/configuration-sets/{set}/add-destination/preview", post(preview))
-}
-
-/// The address of the wizard of a set.
-pub(super) fn path_of(set: &str) -> String {
-    format!("{}/add-destination", sets::path_of(set))
 }
 
 // === impl Step ===
@@ -217,7 +211,7 @@ impl Wizard<'_> {
         });
         match created.await {
             Ok(()) => {
-                let path = destination::path_of(&self.set.name, &name);
+                let path = destination_path(&self.set.name, &name);
                 see_other(&notice::after(&path, "created"))
             }
             Err(error) => {
@@ -236,7 +230,7 @@ impl Wizard<'_> {
         let content = html! {
             (self.steps())
             (self.errors.summary())
-            form method="post" action=(path_of(&self.set.name)) data-wizard {
+            form method="post" action=(wizard_path(&self.set.name)) data-wizard {
                 (token(self.visit))
                 input type="hidden" name="step" value=(self.step.value());
                 // The button that the enter key presses.
@@ -251,7 +245,7 @@ impl Wizard<'_> {
                     button.primary type="submit" name="action" value=(self.main_action()) {
                         (self.main_text())
                     }
-                    a.button href=(sets::path_of(&self.set.name)) { "Cancel" }
+                    a.button href=(set_path(&self.set.name)) { "Cancel" }
                 }
             }
         };
@@ -330,7 +324,7 @@ impl Wizard<'_> {
                     button.quiet type="submit" name="action" value="preview" { "Update" }
                 }
                 div #preview aria-live="polite" data-preview={
-                    (path_of(&self.set.name)) "/preview"
+                    (wizard_path(&self.set.name)) "/preview"
                 } { (preview) }
             }
         }

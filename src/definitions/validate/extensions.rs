@@ -255,7 +255,7 @@ fn warn_of_fields(
             let what = format!(
                 "no event of this destination has the field {}: only {} events have it",
                 field.name(),
-                names_of(field.types().iter())
+                field.types().api_names()
             );
             report.warning(spot, what, "add their type to MatchingEventTypes, or remove it");
         }
@@ -311,18 +311,14 @@ fn warn_of_types(
 ) {
     let makes_none =
         |event_type: &EventType| !sets.iter().any(|set| destination.makes_series(set, *event_type));
-    let mut without = types.iter().filter(makes_none).peekable();
-    if without.peek().is_some() {
+    let without: EventTypeSet = types.iter().filter(makes_none).collect();
+    if !without.is_empty() {
         let what = format!(
             "events of {} make no series here: every set has a field that they lack",
-            names_of(without)
+            without.api_names()
         );
         let fix = "add a set without such a field, for example [] for the total, or remove the \
                    types from MatchingEventTypes";
         report.warning(spot, what, fix);
     }
-}
-
-pub(super) fn names_of(types: impl Iterator<Item = EventType>) -> String {
-    types.map(EventType::api_name).collect::<Vec<_>>().join(", ")
 }

@@ -1,6 +1,5 @@
 //! The measures of a CloudWatch destination.
 
-use super::extensions::names_of;
 use super::object::JsonObject;
 use super::report::{Checked, FindingReport, Spot, quote};
 use crate::definitions::measure::Measure;
@@ -60,8 +59,8 @@ pub(super) fn check_types(
             continue;
         }
         let missing = needed.iter().filter(|needed| !types.contains(*needed));
-        let missing = names_of(missing);
-        let what = format!("{} needs events of {}", measure.name(), names_of(needed.iter()));
+        let missing = missing.collect::<EventTypeSet>().api_names();
+        let what = format!("{} needs events of {}", measure.name(), needed.api_names());
         let fix = format!("add {missing} to MatchingEventTypes, or remove the measure");
         checked = Err(report.error(spot, what, fix));
     }
@@ -87,7 +86,7 @@ pub(super) fn warn_of_unused(
         let what = format!(
             "{} has no series: every set of dimensions has a field that {} events lack",
             measure.name(),
-            names_of(measure.needed_types().iter())
+            measure.needed_types().api_names()
         );
         let fix = "add a set without such a field, for example [] for the total, or remove the \
                    measure";

@@ -163,6 +163,11 @@ impl EventTypeSet {
     pub fn iter(self) -> impl Iterator<Item = EventType> {
         BY_NAME.into_iter().filter(move |event_type| self.contains(*event_type))
     }
+
+    /// The names of the types in the API of SES, for a text.
+    pub(crate) fn api_names(self) -> String {
+        self.iter().map(EventType::api_name).collect::<Vec<_>>().join(", ")
+    }
 }
 
 impl FromIterator<EventType> for EventTypeSet {

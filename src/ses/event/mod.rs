@@ -5,8 +5,9 @@
 //! [`members`] any form. [`interest`] says which values are wanted, [`identity`] what makes an event
 //! different from all others, [`field`] what else can be a dimension, [`header_list`] whether its
 //! headers are all there, [`wrapper`] which fields are those of a wrapping. [`minimal`] writes an event
-//! without what no dimension reads.
+//! without what no dimension reads, [`address_codes`] texts without addresses.
 
+pub(crate) mod address_codes;
 pub(crate) mod block;
 pub(crate) mod event_type;
 mod fast;

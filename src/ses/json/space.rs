@@ -6,6 +6,11 @@ pub(crate) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
 }
 
+/// Whether a text is empty, or only white space.
+pub(crate) fn is_blank(text: &[u8]) -> bool {
+    text.iter().all(|byte| is_space(*byte))
+}
+
 /// The text without white space at its start.
 #[inline]
 pub(crate) fn trim_start(text: &[u8]) -> &[u8] {

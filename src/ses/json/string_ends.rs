@@ -9,12 +9,9 @@ use std::ops::Range;
 
 use fearless_simd::{Level, Simd, dispatch, i8x64, prelude::*, u8x64};
 
-use super::unusual::{BlockMasks, UnusualBytes};
+use super::unusual::{BLOCK, BlockMasks, UnusualBytes};
 use super::walk::ValueWalk;
 use crate::ses::work;
-
-/// The bytes that are looked at together.
-pub(crate) const BLOCK: usize = 64;
 
 /// A block has at most this many closing quotes.
 const CLOSED_MAX: usize = BLOCK / 2;

@@ -3,7 +3,8 @@
 
 use std::ops::Range;
 
-use super::string_ends::BLOCK;
+/// The bytes that are looked at together.
+pub(crate) const BLOCK: usize = 64;
 
 /// What is known of the unusual bytes of a text.
 #[derive(Debug, Default)]

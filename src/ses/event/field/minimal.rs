@@ -6,9 +6,9 @@ use serde_json::{Map, Value as Json, json};
 
 use super::domain::{domain_of_address, host_of_link};
 use super::reader::FieldMembers;
+use crate::ses::event::address_codes::AddressCodes;
 use crate::ses::event::block::EventBlock;
 use crate::ses::event::identity::recipient;
-use crate::ses::event::minimal::AddressCodes;
 use crate::ses::json::raw::Raw;
 
 /// Recipients of one mail: SES allows 50.
