@@ -8,7 +8,7 @@ use tokio::time::{Duration, Instant, timeout, timeout_at};
 use super::budget::{Budget, StopReason};
 use super::in_flight::Charge;
 use crate::ack::{Refusal, RefusalReason};
-use crate::ses::{gunzip, is_gzip};
+use crate::ses::{gunzip_in, is_gzip};
 
 /// Timeout of a body: Firehose gives up after three minutes. The listener closes a connection whose
 /// body pauses for too long.
@@ -89,12 +89,18 @@ pub(crate) fn expand(
         let plain = ExpandedBody { bytes: body, gzip: false };
         return if broken { Err(broken_gzip()) } else { Ok(plain) };
     }
-    let out = gunzip(&body, usize::MAX / 2, |bytes| budget.expand_outermost(bytes));
+    let buffers = budget.buffers();
+    let buffer = |len| buffers.as_ref()?.kept(len);
+    let out = gunzip_in(&body, usize::MAX / 2, buffer, |len| budget.expand_outermost(len));
     budget.check()?;
     if out.torn {
         return Err(broken_gzip());
     }
-    Ok(ExpandedBody { bytes: out.bytes.into(), gzip: true })
+    let bytes = match buffers {
+        Some(buffers) => buffers.body(out.bytes),
+        None => out.bytes.into(),
+    };
+    Ok(ExpandedBody { bytes, gzip: true })
 }
 
 fn broken_gzip() -> StopReason {
