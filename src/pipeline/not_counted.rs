@@ -44,7 +44,7 @@ pub(crate) struct Names {
 
 #[derive(Clone, Debug)]
 struct Name {
-    name: Box<str>,
+    text: Box<str>,
     /// Not an empty text: where the processor has AVX-512, glibc takes a hundred nanoseconds to compare
     /// nothing at an address that is not mapped.
     detail: Option<Box<str>>,
@@ -187,19 +187,19 @@ fn printable_name(name: &[u8]) -> &str {
 
 impl Names {
     fn add(&mut self, name: &str, detail: Option<&str>, count: u64) {
-        let same = |known: &&mut Name| *known.name == *name && known.detail.as_deref() == detail;
+        let same = |known: &&mut Name| *known.text == *name && known.detail.as_deref() == detail;
         if let Some(known) = self.names.iter_mut().find(same) {
             known.count += count;
         } else if self.names.len() < NAMES_MAX {
-            self.names.push(Name { name: name.into(), detail: detail.map(Into::into), count });
+            self.names.push(Name { text: name.into(), detail: detail.map(Into::into), count });
         } else {
             self.others += count;
         }
     }
 
     pub(crate) fn append(&mut self, later: &Self) {
-        for Name { name, detail, count } in &later.names {
-            self.add(name, detail.as_deref(), *count);
+        for Name { text, detail, count } in &later.names {
+            self.add(text, detail.as_deref(), *count);
         }
         self.others += later.others;
     }
@@ -210,9 +210,9 @@ impl Names {
         let mut names: Vec<_> = self.names.iter().collect();
         names.sort_by_key(|name| std::cmp::Reverse(name.count));
         let others = names.iter().skip(SHOWN_MAX).map(|name| name.count).sum::<u64>() + self.others;
-        let shown = names.iter().take(SHOWN_MAX).map(|Name { name, detail, count }| match detail {
-            Some(detail) => format!("{name}/{detail} {count}"),
-            None => format!("{name} {count}"),
+        let shown = names.iter().take(SHOWN_MAX).map(|Name { text, detail, count }| match detail {
+            Some(detail) => format!("{text}/{detail} {count}"),
+            None => format!("{text} {count}"),
         });
         let others = (others > 0).then(|| format!("others {others}"));
         let shown = shown.chain(others).collect::<Vec<_>>().join(", ");
