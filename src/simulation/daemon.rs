@@ -4,7 +4,7 @@
 //! runs, this one stands still.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -12,6 +12,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
+use super::clock_hours::ClockHours;
 use super::life::{DaemonLife, LifeEnd, millis};
 use super::plan::{DaemonPlan, Life};
 use super::scene::Scene;
@@ -128,6 +129,7 @@ impl Daemon {
             disk: self.disk.clone(),
             clock: clock(Arc::clone(&self.ahead_ms)),
             ahead_ms: Arc::clone(&self.ahead_ms),
+            hours: ClockHours::from(now_ms + self.ahead_ms.load(Ordering::Relaxed)),
             alive: Alive::default(),
             rng: self.rng.fork(),
             also: self.also,

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::bucket_link::BucketLink;
+use super::clock_hours::ClockHours;
 use super::cloud_link::{CallRules, CloudLink};
 use super::plan::{Life, PlannedEnd};
 use super::queue_link::QueueLink;
@@ -40,6 +41,7 @@ pub(super) struct DaemonLife {
     /// Its wall clock, and how far it is ahead.
     pub clock: Clock,
     pub ahead_ms: Arc<AtomicI64>,
+    pub hours: ClockHours,
     pub alive: Alive,
     pub rng: Rng,
     /// Whether the later definitions are in force.

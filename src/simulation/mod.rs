@@ -14,6 +14,7 @@
 
 mod accounts;
 mod bucket_link;
+mod clock_hours;
 mod cloud;
 mod cloud_link;
 mod daemon;

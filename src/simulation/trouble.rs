@@ -45,7 +45,7 @@ impl DaemonLife {
                     self.scene.world.fault("definitions changed");
                     engine.intake.set_rules(rules(self.also, engine.aggregator.layouts()));
                 }
-                5 if self.scene.plan.clocks_jump => self.jump(),
+                5 if self.scene.plan.clocks_jump => self.jump(engine),
                 5 if self.scene.plan.freezes => {
                     self.freeze().await;
                     // Nobody went on meanwhile, and the outage has to last as long again.
@@ -111,7 +111,9 @@ impl DaemonLife {
         }
     }
 
-    fn jump(&mut self) {
+    /// The wall clock jumps. An hour that it never showed begins without series.
+    fn jump(&mut self, engine: &Engine<CloudLink>) {
+        self.hours.shown_until(self.clock.now_ms());
         let ahead_ms = match self.rng.u8(0..4) {
             0 => 0,
             1 => self.rng.i64(-120_000..120_000),
@@ -120,6 +122,11 @@ impl DaemonLife {
         self.scene.world.tell(&format!("the wall clock is {ahead_ms} ms ahead"));
         self.scene.world.fault("wall clock jumped");
         self.ahead_ms.store(ahead_ms, Ordering::Relaxed);
+        let is_new = self.hours.show(self.clock.now_ms());
+        let series = engine.gauges()().series;
+        if is_new && series > 0 {
+            self.scene.world.violation(|| format!("an hour begins with {series} series"));
+        }
     }
 
     /// The process stands still; its timers fire late, all at once.
