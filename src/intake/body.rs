@@ -8,7 +8,7 @@ use tokio::time::{Duration, Instant, timeout, timeout_at};
 use super::budget::{Budget, StopReason};
 use super::in_flight::Charge;
 use crate::ack::{Refusal, RefusalReason};
-use crate::ses::{gunzip_in, is_gzip};
+use crate::ses::{gunzip, is_gzip};
 
 /// Timeout of a body: Firehose gives up after three minutes. The listener closes a connection whose
 /// body pauses for too long.
@@ -89,18 +89,12 @@ pub(crate) fn expand(
         let plain = ExpandedBody { bytes: body, gzip: false };
         return if broken { Err(broken_gzip()) } else { Ok(plain) };
     }
-    let buffers = budget.buffers();
-    let buffer = |len| buffers.as_ref()?.kept(len);
-    let out = gunzip_in(&body, usize::MAX / 2, buffer, |len| budget.expand_outermost(len));
+    let out = gunzip(&body, usize::MAX / 2, |bytes| budget.expand_outermost(bytes));
     budget.check()?;
     if out.torn {
         return Err(broken_gzip());
     }
-    let bytes = match buffers {
-        Some(buffers) => buffers.body(out.bytes),
-        None => out.bytes.into(),
-    };
-    Ok(ExpandedBody { bytes, gzip: true })
+    Ok(ExpandedBody { bytes: out.bytes.into(), gzip: true })
 }
 
 fn broken_gzip() -> StopReason {

@@ -7,7 +7,6 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::buffers::Buffers;
 use super::cores::QUICK_BYTES_MAX;
 use super::in_flight::Charge;
 use crate::ack::{Refusal, RefusalReason};
@@ -120,11 +119,6 @@ impl Budget {
     /// Why it exceeds the budget.
     pub(crate) fn check(&self) -> Result<(), StopReason> {
         self.state().over.clone().map_or(Ok(()), Err)
-    }
-
-    /// The buffers for bodies, while the request is charged.
-    pub(crate) fn buffers(&self) -> Option<Arc<Buffers>> {
-        self.state().charge.as_ref().map(Charge::buffers)
     }
 
     /// The request is committed: returns its charge, without the bytes. `None` at the second call.

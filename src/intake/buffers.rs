@@ -1,4 +1,4 @@
-//! A pool of buffers for bodies, as received and expanded. Fresh memory costs a page fault per page, which is more expensive
+//! A pool of buffers for bodies. Fresh memory costs a page fault per page, which is more expensive
 //! than copying a body into it.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,9 +30,9 @@ struct PooledBody {
 // === impl Buffers ===
 
 impl Buffers {
-    /// Keeps two buffers per core: for a body, and for what it expands to.
+    /// Keeps one buffer per core.
     pub(crate) fn new() -> Arc<Self> {
-        Self::keeping(2 * cores::number())
+        Self::keeping(cores::number())
     }
 
     fn keeping(kept_max: usize) -> Arc<Self> {
@@ -41,17 +41,13 @@ impl Buffers {
 
     /// An empty buffer: one from the pool with enough room, else new memory that grows with use.
     pub(crate) fn memory(&self, room: usize) -> Vec<u8> {
-        self.kept(room).unwrap_or_else(|| Vec::with_capacity(room.min(NEW_BYTES_MAX)))
-    }
-
-    /// The smallest empty buffer of the pool with enough room.
-    pub(crate) fn kept(&self, room: usize) -> Option<Vec<u8>> {
-        self.with(|kept| {
+        let smallest = self.with(|kept| {
             // Of equal buffers the one that was returned last, which is still in the core's cache.
             let fits = (0..kept.len()).rev().filter(|at| kept[*at].capacity() >= room);
             let smallest = fits.min_by_key(|at| kept[*at].capacity());
             smallest.map(|at| kept.swap_remove(at))
-        })
+        });
+        smallest.unwrap_or_else(|| Vec::with_capacity(room.min(NEW_BYTES_MAX)))
     }
 
     /// The bytes that were read. Their buffer returns to the pool when the last owner drops them.
@@ -98,7 +94,7 @@ mod tests {
     use super::*;
 
     /// The capacities in the pool, in order.
-    fn capacities(buffers: &Buffers) -> Vec<usize> {
+    fn kept(buffers: &Buffers) -> Vec<usize> {
         let mut sizes = buffers.with(|kept| kept.iter().map(Vec::capacity).collect::<Vec<_>>());
         sizes.sort_unstable();
         sizes
@@ -113,13 +109,13 @@ mod tests {
         let body = buffers.body(first);
         let copy = body.clone();
         drop(body);
-        assert!(capacities(&buffers).is_empty());
+        assert!(kept(&buffers).is_empty());
         assert_eq!(copy, "one");
         drop(copy);
-        assert_eq!(capacities(&buffers), [100]);
+        assert_eq!(kept(&buffers), [100]);
         let second = buffers.memory(50);
         assert_eq!((second.len(), second.as_ptr()), (0, place), "empty, and the same");
-        assert!(capacities(&buffers).is_empty());
+        assert!(kept(&buffers).is_empty());
     }
 
     #[test]
@@ -127,9 +123,9 @@ mod tests {
         let buffers = Buffers::keeping(2);
         let read = |room| buffers.body(Vec::with_capacity(room));
         drop([10, 30, 20, KEPT_BYTES_MAX + 1].map(read));
-        assert_eq!(capacities(&buffers), [20, 30], "the larger ones");
+        assert_eq!(kept(&buffers), [20, 30], "the larger ones");
         drop(read(KEPT_BYTES_MAX));
-        assert_eq!(capacities(&buffers), [30, KEPT_BYTES_MAX]);
+        assert_eq!(kept(&buffers), [30, KEPT_BYTES_MAX]);
         let taken = [20, 31, 31].map(|room| buffers.memory(room).capacity());
         assert_eq!(taken, [30, KEPT_BYTES_MAX, 31], "the smallest that fits, or a new one");
     }

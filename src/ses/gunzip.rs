@@ -29,18 +29,7 @@ pub(crate) fn is_gzip(bytes: &[u8]) -> bool {
 /// Decompresses gzip to at most `limit` bytes. `admit` is called before more bytes are kept, once
 /// for all or in steps of at most 16 KiB; if it returns false, decompression stops as at the limit.
 #[must_use]
-pub fn gunzip(bytes: &[u8], limit: usize, admit: impl FnMut(usize) -> bool) -> Gunzipped {
-    gunzip_in(bytes, limit, |_| None, admit)
-}
-
-/// As [`gunzip`], if possible in a buffer of at least so many bytes, whatever they are.
-#[must_use]
-pub(crate) fn gunzip_in(
-    bytes: &[u8],
-    limit: usize,
-    buffer: impl FnOnce(usize) -> Option<Vec<u8>>,
-    mut admit: impl FnMut(usize) -> bool,
-) -> Gunzipped {
+pub fn gunzip(bytes: &[u8], limit: usize, mut admit: impl FnMut(usize) -> bool) -> Gunzipped {
     // What is cut off here cannot be the end of a member: the last byte of the length of one within
     // the limit is smaller than any white space. If it is, the stream decides.
     let member = trim_end(bytes);
@@ -50,11 +39,7 @@ pub(crate) fn gunzip_in(
     if !admit(len) {
         return Gunzipped { bytes: Vec::new(), torn: true, over_limit: true };
     }
-    let mut out = buffer(len).unwrap_or_default();
-    if out.capacity() < len {
-        out = vec![0; len];
-    }
-    out.resize(len, 0);
+    let mut out = vec![0; len];
     match Decompressor::new().gzip_decompress(member, &mut out) {
         Ok(written) if written == len => Gunzipped { bytes: out, torn: false, over_limit: false },
         // The readable part of a broken stream is kept; its size was admitted already.

@@ -44,7 +44,7 @@ pub(crate) use event::interest::{FORWARD_SOURCE, InterestBuilder, Slot, ValueKin
 pub(crate) use event::minimal::minimal_event;
 pub use event::time::{self, Minute};
 pub use gunzip::gunzip;
-pub(crate) use gunzip::{GzipReader, gunzip_in, is_gzip};
+pub(crate) use gunzip::{GzipReader, is_gzip};
 pub(crate) use json::fault::Fault;
 pub use json::raw::Text;
 pub(crate) use json::space::is_blank;
