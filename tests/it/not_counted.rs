@@ -167,7 +167,7 @@ fn explain_gives_the_reason_of_every_value_that_is_no_event() {
         (b"{\"a\":\"\xff\"}", "not valid UTF-8 after 6 bytes of it"),
         (b"[7,{\"a\":1}", "ends inside a list"),
         (b"{\"a\":", "the text ends inside the value after 5 bytes of it"),
-        (&torn[..torn.len() - 9], "gzip stream is truncated"),
+        (&torn[..torn.len() - 4], "gzip stream is truncated"),
         (b"PK\x03\x04", "ZIP"),
         (b"{\"Type\":\"UnsubscribeConfirmation\"}", "about a subscription"),
         (b"Successfully validated SNS topic for Amazon SES event publishing.", "a notice"),
@@ -325,7 +325,8 @@ async fn replay_names_objects_with_unreadable_values_and_fails_if_it_is_strict()
     let (cloudwatch, s3) = (FakeCloudWatch::start().await, FakeS3::start().await);
     let torn = gzip(&send_of("torn").repeat(3));
     s3.put("events/sound.gz", gzip(&send_of("sound")));
-    s3.put("events/torn.gz", torn[..torn.len() - 9].to_vec());
+    // Half of the trailer is missing: whatever the events are, all of them can be read.
+    s3.put("events/torn.gz", torn[..torn.len() - 4].to_vec());
     let folder = tempfile::tempdir().expect("a folder");
     let replay = |more: &[&str]| {
         let mut command = crate::support::command::postmeter(&["replay"]);
