@@ -60,7 +60,9 @@ pub(super) fn seconds(seconds: f64) -> String {
 /// A text that others chose: never markup, without invisible characters, bounded, and without an
 /// effect on the direction of the text around it.
 pub(super) fn value(text: &str) -> Markup {
-    html! { bdi { (printable(text, VALUE_CHARS_MAX)) } }
+    // Of what is escaped for log lines, quotes mean nothing in markup.
+    let text = printable(text, VALUE_CHARS_MAX).replace("\\\"", "\"").replace("\\'", "'");
+    html! { bdi { (text) } }
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
@@ -71,6 +73,12 @@ fn rounded(number: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn value_is_shown_with_its_quotes_and_without_controls() {
+        let shown = value("\"a\\\"b'\n<i>").into_string();
+        assert_eq!(shown, "<bdi>&quot;a\\\\&quot;b'\\n&lt;i&gt;</bdi>");
+    }
 
     #[test]
     fn numbers_are_grouped_and_rounded() {

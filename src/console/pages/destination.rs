@@ -116,12 +116,12 @@ fn series_table(series: &[SeriesRow], now_ms: i64) -> Markup {
             @if series.is_empty() {
                 p { "None in the last three hours, of this task." }
             } @else {
+                p.hint {
+                    "Those with the highest counts of this task in the last three hours; other "
+                    "destinations with the same names share them."
+                }
                 div.scroll tabindex="0" role="region" aria-label="Table of series" {
                     table {
-                        caption {
-                            "Those with the highest counts of this task in the last three hours; "
-                            "other destinations with the same names share them"
-                        }
                         thead { tr {
                             th scope="col" { "Metric" }
                             th scope="col" { "Dimensions" }

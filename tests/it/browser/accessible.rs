@@ -6,7 +6,7 @@ use super::Scene;
 use crate::support::ses_client::counts_by;
 
 /// Every page with something to show, by its address.
-pub(super) async fn pages(scene: &Scene) -> Vec<String> {
+async fn pages(scene: &Scene) -> Vec<String> {
     let destination = "/configuration-sets/prod/event-destinations/counts";
     let mut pages: Vec<String> = [
         "/",
