@@ -77,9 +77,9 @@ pub(super) struct CallFate {
 
 pub(super) const POISON: &str = "c0";
 
-/// The maximum time of a datum in the future.
 /// The maximum age of an event that can be published: two weeks.
 pub(super) const TWO_WEEKS_MS: i64 = 14 * 24 * 3_600_000;
+/// The maximum time of a datum in the future.
 const TWO_HOURS_MS: i64 = 2 * 3_600_000;
 
 pub(super) fn counts(sent: &SentCall) -> u64 {

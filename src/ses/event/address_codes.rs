@@ -10,8 +10,8 @@ use crate::ses::json::raw::Raw;
 /// no more.
 const TEXT_BYTES_MAX: usize = 4 * 255 + 4;
 
-/// The longest value of a dimension.
-const VALUE_BYTES_MAX: usize = 255;
+/// The longest value of a dimension, in bytes.
+const DIMENSION_BYTES_MAX: usize = 255;
 
 /// Replaces what precedes an `@` by a code, under a key that no other process knows.
 #[derive(Clone, Debug, Default)]
@@ -52,7 +52,7 @@ impl AddressCodes {
             encoded.push_str(domain);
             encoded.push_str(&self.code(rest));
         }
-        if text.len() > VALUE_BYTES_MAX {
+        if text.len() > DIMENSION_BYTES_MAX {
             // Too long for a dimension's value, and it must stay invalid.
             encoded.push('+');
         }
