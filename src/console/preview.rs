@@ -12,12 +12,12 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::Console;
+use super::{Console, shown};
 use crate::config::Config;
 use crate::definitions::{ConfigurationSet, Definitions, Destination, EventDestination};
 use crate::offload::offload;
 use crate::plan::{DestinationPlan, DimensionPlan, PlanRules, PlanSettings, plan};
-use crate::printable::{counted, printable};
+use crate::printable::counted;
 use crate::sample::SampleSnapshot;
 
 /// Below this span of events there are no dollars: too much is chance.
@@ -155,8 +155,9 @@ impl Preview {
                 p { "None of them matches this destination, so there is nothing to show." }
             };
         };
+        let matches = if plan.events == 1 { "matches" } else { "match" };
         html! {
-            p { (self.basis()) " " (counted(plan.events, "event")) " of them match." }
+            p { (self.basis()) " " (plan.events) " of them " (matches) "." }
             dl {
                 dt { "Series" }
                 dd { "at least " (plan.cost.series) }
@@ -183,7 +184,10 @@ impl Preview {
 
     /// What the figures are of.
     fn basis(&self) -> String {
-        let minutes = counted(self.minutes, "minute");
+        let minutes = match self.minutes {
+            1 => "minute".to_owned(),
+            minutes => format!("{minutes} minutes"),
+        };
         match self.seen {
             0 => "No event has arrived at this task in the last hour.".to_owned(),
             seen if seen == self.sampled as u64 => {
@@ -198,13 +202,17 @@ impl Preview {
 }
 
 fn of_dimension(dimension: &DimensionPlan) -> Markup {
-    let more = if dimension.more_values { " or more" } else { "" };
+    let values = if dimension.more_values {
+        format!("{} or more values", dimension.values)
+    } else {
+        counted(dimension.values, "value")
+    };
     html! {
-        h4 { bdi { (dimension.name) } ": " (dimension.values) (more) " values" }
+        h4 { bdi { (dimension.name) } ": " (values) }
         ul {
             @for value in dimension.commonest.iter().take(SHOWN) {
                 li {
-                    bdi { (printable(&value.value, VALUE_CHARS_MAX)) } ": " (value.count)
+                    (shown::beginning(&value.value, VALUE_CHARS_MAX)) ": " (value.count)
                     " (" (percent(value.share)) ")"
                 }
             }
@@ -216,7 +224,7 @@ fn of_dimension(dimension: &DimensionPlan) -> Markup {
             }
             @for invalid in dimension.invalid.iter().take(SHOWN) {
                 li.error {
-                    "Not valid: " bdi { (printable(&invalid.form, VALUE_CHARS_MAX)) }
+                    "Not valid: " (shown::beginning(&invalid.form, VALUE_CHARS_MAX))
                     " (with " (invalid.with) "): " (invalid.count)
                 }
             }

@@ -3,11 +3,8 @@
 
 use maud::{Markup, html};
 
-use crate::printable::{printable, thousands};
+use crate::printable::{SHOWN_CHARS_MAX, printable, thousands};
 use crate::ses::Minute;
-
-/// The most characters of a value that a page shows.
-const VALUE_CHARS_MAX: usize = 300;
 
 /// A number with separators between thousands.
 pub(super) fn number(number: u64) -> Markup {
@@ -60,8 +57,13 @@ pub(super) fn seconds(seconds: f64) -> String {
 /// A text that others chose: never markup, without invisible characters, bounded, and without an
 /// effect on the direction of the text around it.
 pub(super) fn value(text: &str) -> Markup {
+    beginning(text, SHOWN_CHARS_MAX)
+}
+
+/// As [`value`], of so many characters at most.
+pub(super) fn beginning(text: &str, chars_max: usize) -> Markup {
     // Of what is escaped for log lines, quotes mean nothing in markup.
-    let text = printable(text, VALUE_CHARS_MAX).replace("\\\"", "\"").replace("\\'", "'");
+    let text = printable(text, chars_max).replace("\\\"", "\"").replace("\\'", "'");
     html! { bdi { (text) } }
 }
 

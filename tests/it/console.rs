@@ -618,9 +618,7 @@ async fn preview_is_what_plan_says_of_the_events() {
     let dollars = plan["dollars_a_month"]["at_this_rate"].as_f64().expect("dollars");
     let dimension = &plan["dimensions"][0];
     let mut expected = vec![
-        format!(
-            "All {all} events of the last 20 minutes, of this task. {all} events of them match."
-        ),
+        format!("All {all} events of the last 20 minutes, of this task. {all} of them match."),
         format!("Series at least {}", number(&plan["series"])),
         format!("Dollars a month at least ${dollars:.2}"),
         format!("Lost at SES 20 events ({})", percent(&lost["share"])),

@@ -26,7 +26,6 @@ use crate::console::shown;
 use crate::console::version;
 use crate::console::visit::Visit;
 use crate::definitions::{DestinationMetrics, EventDestination};
-use crate::printable::{SHOWN_CHARS_MAX, printable};
 
 /// Series that the page shows.
 const SERIES_MAX: usize = 10;
@@ -149,7 +148,7 @@ fn series_table(series: &[SeriesRow], now_ms: i64) -> Markup {
 fn dimensions(row: &SeriesRow) -> Markup {
     html! {
         @for (name, value) in &row.name.dimensions {
-            span.tag { bdi { (name) } " = " bdi { (printable(value, SHOWN_CHARS_MAX)) } }
+            span.tag { bdi { (name) } " = " (shown::value(value)) }
         }
         @if row.name.dimensions.is_empty() { "none: the total" }
     }

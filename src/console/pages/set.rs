@@ -106,11 +106,11 @@ async fn destinations(
 
 fn table(console: &Console, set: &ConfigurationSet, recent: &RecentCounts) -> Markup {
     html! {
+        p.hint {
+            "Series, what a month like this costs, and last event: this task, the last three hours."
+        }
         div.scroll tabindex="0" role="region" aria-label="Event destinations" {
             table {
-                caption {
-                    "Series, what a month like this costs, and last event: this task, the last three hours"
-                }
                 thead { tr {
                     th scope="col" { "Name" }
                     th scope="col" { "Destination type" }

@@ -55,15 +55,19 @@ async fn numbers_and_times_are_those_of_the_reader_with_utc_beside() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ended_session_is_told_on_an_open_page() {
+/// A scene whose console asks for the name `ada` and a password.
+pub(super) async fn with_sign_in() -> Option<Scene> {
     let user = ConsoleUser {
         name: "ada".to_owned(),
         role: ConsoleRole::Writer,
         hash: AccessKey::new(HASH),
     };
-    let started = Scene::start(|config| config.console.users = vec![user]).await;
-    let Some(scene) = started else { return };
+    Scene::start(|config| config.console.users = vec![user]).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ended_session_is_told_on_an_open_page() {
+    let Some(scene) = with_sign_in().await else { return };
     let browser = &scene.browser;
     scene.ses.create_set("prod").await;
     scene.open("/create-configuration-set").await;

@@ -9,10 +9,15 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use super::accessible::counted;
+use super::Scene;
+use super::accessible::{counted, follow_forms};
+use super::live::with_sign_in;
 use crate::support::command::project_file;
 
 const FOLDER: &str = "docs/pictures";
+/// Most bytes of a picture of the documentation, and of a whole page.
+const BYTES_MAX: usize = 200 << 10;
+const PAGE_BYTES_MAX: usize = 600 << 10;
 
 /// The pages that the documentation shows, with the names of their pictures.
 const PICTURES: [(&str, &str, u32, &str); 4] = [
@@ -23,44 +28,68 @@ const PICTURES: [(&str, &str, u32, &str); 4] = [
 ];
 
 /// Every page, with the name of its pictures: on a telephone, dark, and on a wide screen, light.
-const PAGES: [(&str, &str); 11] = [
+const PAGES: [(&str, &str); 13] = [
     ("/", "overview"),
     ("/configuration-sets", "sets"),
     ("/create-configuration-set", "create-set"),
     ("/configuration-sets/prod", "set"),
     ("/configuration-sets/prod/general", "general"),
-    ("/configuration-sets/prod/add-destination", "wizard"),
+    ("/configuration-sets/prod/delete", "delete-set"),
+    ("/configuration-sets/prod/add-destination", "wizard-1"),
     ("/configuration-sets/prod/event-destinations/counts", "destination"),
     ("/configuration-sets/prod/event-destinations/counts/edit/destination", "edit"),
+    ("/configuration-sets/prod/event-destinations/counts/delete", "delete-destination"),
     ("/series", "series"),
     ("/explain", "explain"),
     ("/health", "health"),
 ];
 
+/// Takes a picture if they are to be written, and checks the one that is there.
+async fn take(scene: &Scene, name: &str, width: u32, scheme: &str) {
+    let file = project_file(FOLDER).join(format!("{name}.png"));
+    let is_whole = name.starts_with("pages/");
+    if std::env::var_os("POSTMETER_WRITE_PICTURES").is_some_and(|value| value == "1") {
+        let hidden = json!({ "hidden": true });
+        scene.browser.devtools("Emulation.setScrollbarsHidden", hidden).await;
+        scene.browser.look(width, 900, scheme).await;
+        let picture = STANDARD.decode(scene.browser.picture(is_whole).await).expect("Base64");
+        fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+        fs::write(&file, picture).expect("it can be written");
+    }
+    let picture = fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    assert!(picture.starts_with(b"\x89PNG"), "{name}");
+    let bytes_max = if is_whole { PAGE_BYTES_MAX } else { BYTES_MAX };
+    assert!(picture.len() < bytes_max, "{name} has {} bytes", picture.len());
+}
+
+/// A whole page, narrow and wide.
+async fn take_page(scene: &Scene, name: &str) {
+    take(scene, &format!("pages/{name}-360"), 360, "dark").await;
+    take(scene, &format!("pages/{name}-1600"), 1600, "light").await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pictures_show_the_pages() {
-    let is_written = std::env::var_os("POSTMETER_WRITE_PICTURES").is_some_and(|value| value == "1");
     let Some(scene) = counted().await else { return };
-    let screens = [(360, "dark"), (1600, "light")];
-    let all = PAGES.iter().flat_map(|(path, name)| {
-        screens.map(|(width, scheme)| (*path, format!("pages/{name}-{width}"), width, scheme))
-    });
-    let shown = PICTURES.map(|(path, name, width, scheme)| (path, name.to_owned(), width, scheme));
-    for (path, name, width, scheme) in shown.into_iter().chain(all) {
-        let file = project_file(FOLDER).join(format!("{name}.png"));
-        let is_whole = name.starts_with("pages/");
-        if is_written {
-            scene.browser.look(width, 900, scheme).await;
-            let hidden = json!({ "hidden": true });
-            scene.browser.devtools("Emulation.setScrollbarsHidden", hidden).await;
-            scene.open(path).await;
-            let picture = STANDARD.decode(scene.browser.picture(is_whole).await).expect("Base64");
-            fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
-            fs::write(&file, picture).expect("it can be written");
-        }
-        let picture = fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        assert!(picture.starts_with(b"\x89PNG"), "{name}");
-        let bytes_max = if is_whole { 600 << 10 } else { 200 << 10 };
-        assert!(picture.len() < bytes_max, "{name} has {} bytes", picture.len());
+    for (path, name, width, scheme) in PICTURES {
+        scene.browser.look(width, 900, scheme).await;
+        scene.open(path).await;
+        take(&scene, name, width, scheme).await;
     }
+    for (path, name) in PAGES {
+        scene.open(path).await;
+        take_page(&scene, name).await;
+    }
+    scene.open("/series").await;
+    scene.browser.click("main tbody th a").await;
+    scene.browser.until_text("of one series").await;
+    take_page(&scene, "one-series").await;
+    follow_forms(&scene, async |page| take_page(&scene, page).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pictures_show_the_sign_in() {
+    let Some(scene) = with_sign_in().await else { return };
+    scene.open("/").await;
+    take_page(&scene, "sign-in").await;
 }
