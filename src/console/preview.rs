@@ -190,6 +190,7 @@ impl Preview {
         };
         match self.seen {
             0 => "No event has arrived at this task in the last hour.".to_owned(),
+            1 => format!("The one event of the last {minutes}, of this task."),
             seen if seen == self.sampled as u64 => {
                 format!("All {} of the last {minutes}, of this task.", counted(seen, "event"))
             }
@@ -257,8 +258,9 @@ mod tests {
     fn preview_says_what_it_is_a_sample_of() {
         let of = |sampled, seen, minutes| Preview { sampled, seen, minutes, plan: None }.basis();
         assert_eq!(of(0, 0, 0), "No event has arrived at this task in the last hour.");
-        assert_eq!(of(1, 1, 1), "All 1 event of the last 1 minute, of this task.");
+        assert_eq!(of(1, 1, 1), "The one event of the last minute, of this task.");
         let sampled = "A sample of 10 events among 40 of the last 60 minutes, of this task.";
         assert_eq!(of(10, 40, 60), sampled);
+        assert_eq!(of(2, 2, 3), "All 2 events of the last 3 minutes, of this task.");
     }
 }

@@ -154,8 +154,11 @@ impl<'r, V: Visitor> Unwrapper<'r, V> {
     /// Handles what was found where a value of a text may start.
     pub(crate) fn found(&mut self, found: Found<'_, '_>, raw: &[u8], path: &Path) -> bool {
         match found {
-            Found::Value(_) if raw[0] == b'"' => self.json_text(raw, path),
-            Found::Value(value) => self.judge(value, raw, path),
+            Found::Value(value) => match raw[0] {
+                b'"' => self.json_text(raw, path),
+                b'{' => self.judge(value, raw, path),
+                _ => self.non_event(NonEventReason::Foreign(raw), path, raw),
+            },
             Found::Notice => self.non_event(NonEventReason::Notice, path, raw),
             Found::Fault(text) if self.visitor.keeps() => {
                 self.non_event(NonEventReason::NotJson(text), path, &in_text(raw));

@@ -5,6 +5,7 @@ use super::strings::{Token, string};
 use crate::ses::work;
 
 /// A value at the first byte that is neither an object nor a list.
+#[inline]
 pub(crate) fn scalar(text: &[u8], bytes_max: usize) -> Step {
     let token = match text.first() {
         Some(b'"') => string(text, 1),
@@ -47,6 +48,7 @@ fn longest_number(text: &[u8]) -> Token {
 }
 
 /// Checks a number or literal inside a list or object.
+#[inline]
 pub(crate) fn inner_scalar(text: &[u8], at: usize) -> Token {
     match text[at] {
         b't' => literal(text, at, b"true"),
