@@ -7,6 +7,20 @@ use crate::ses::work;
 /// A value at the first byte that is neither an object nor a list.
 #[inline]
 pub(crate) fn scalar(text: &[u8], bytes_max: usize) -> Step {
+    if is_digit_alone(text) && bytes_max > 0 {
+        return Step::Value { len: 1 };
+    }
+    any_scalar(text, bytes_max)
+}
+
+/// Whether a number of one digit begins here: a text may have millions, and a call for each takes
+/// longer than the look.
+#[inline]
+fn is_digit_alone(text: &[u8]) -> bool {
+    matches!(text, [b'0'..=b'9', b',' | b']' | b'}' | b'\n', ..])
+}
+
+fn any_scalar(text: &[u8], bytes_max: usize) -> Step {
     let token = match text.first() {
         Some(b'"') => string(text, 1),
         Some(b't') => literal(text, 0, b"true"),
@@ -50,6 +64,10 @@ fn longest_number(text: &[u8]) -> Token {
 /// Checks a number or literal inside a list or object.
 #[inline]
 pub(crate) fn inner_scalar(text: &[u8], at: usize) -> Token {
+    if is_digit_alone(&text[at..]) { Token::End(at + 1) } else { any_inner_scalar(text, at) }
+}
+
+fn any_inner_scalar(text: &[u8], at: usize) -> Token {
     match text[at] {
         b't' => literal(text, at, b"true"),
         b'f' => literal(text, at, b"false"),
