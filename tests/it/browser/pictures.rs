@@ -7,12 +7,15 @@ use std::fs;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use postmeter::clock::Clock;
+use postmeter::synth::{Generator, Profile};
 use serde_json::json;
 
 use super::Scene;
-use super::accessible::{counted, follow_forms};
+use super::accessible::follow_forms;
 use super::live::with_sign_in;
 use crate::support::command::project_file;
+use crate::support::ses_client::counts_by;
 
 const FOLDER: &str = "docs/pictures";
 /// Most bytes of a picture of the documentation, and of a whole page.
@@ -44,6 +47,34 @@ const PAGES: [(&str, &str); 13] = [
     ("/health", "health"),
 ];
 
+/// A scene after nearly three hours of traffic.
+async fn busy() -> Option<Scene> {
+    const SECONDS: u32 = 10_500;
+    const REQUESTS: u32 = 20;
+    const EVENTS: u32 = 400;
+    let scene = Scene::start(|_| {}).await?;
+    let mut destination = counts_by(&["campaign", "genre"]);
+    destination["MatchingEventTypes"] = json!(["SEND", "DELIVERY", "BOUNCE", "OPEN"]);
+    scene.ses.create_set("prod").await;
+    scene.ses.create("prod", "counts", &destination).await;
+    let mut events = Generator::new(Profile {
+        start_ms: Clock::System.now_ms() - i64::from(SECONDS) * 1000,
+        events_per_second: f64::from(REQUESTS * EVENTS) / f64::from(SECONDS),
+        configuration_sets: vec!["prod".to_owned()],
+        campaigns: 6,
+        genres: 3,
+        ..Profile::default()
+    });
+    for request in 0..REQUESTS {
+        let records = events.by_ref().take(EVENTS as usize).map(|event| event.json);
+        let records: Vec<_> = records.collect();
+        let reply = scene.app.firehose().deliver(&request.to_string(), &records).await;
+        assert_eq!(reply.status, 200, "{}", reply.body);
+    }
+    scene.app.settled().await;
+    Some(scene)
+}
+
 /// Takes a picture if they are to be written, and checks the one that is there.
 async fn take(scene: &Scene, name: &str, width: u32, scheme: &str) {
     let file = project_file(FOLDER).join(format!("{name}.png"));
@@ -70,7 +101,7 @@ async fn take_page(scene: &Scene, name: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pictures_show_the_pages() {
-    let Some(scene) = counted().await else { return };
+    let Some(scene) = busy().await else { return };
     for (path, name, width, scheme) in PICTURES {
         scene.browser.look(width, 900, scheme).await;
         scene.open(path).await;
