@@ -1,8 +1,11 @@
 //! The built-in mailbox providers: public mail services, and the domains of the addresses that they
 //! offer or offered.
+//!
+//! Compared with the lists in <https://github.com/validatorjs/validator.js> (`normalizeEmail.js`) on
+//! 2026-12-01. Cox has let Yahoo serve cox.net since October 2024.
 
 /// Changes with the table, because the same events then have other values.
-pub(crate) const MAILBOX_PROVIDERS_VERSION: &str = "2026-11-30";
+pub(crate) const MAILBOX_PROVIDERS_VERSION: &str = "2026-12-01";
 
 /// A provider, and the domains of its addresses in lower case, separated by spaces. Brands that one
 /// company runs on the same servers are one provider.
@@ -10,33 +13,36 @@ pub(super) const PROVIDERS: &[(&str, &str)] = &[
     ("gmail", "gmail.com googlemail.com"),
     (
         "microsoft",
-        "hotmail.be hotmail.ca hotmail.ch hotmail.cl hotmail.co.il hotmail.co.jp \
-         hotmail.co.nz hotmail.co.th hotmail.co.uk hotmail.co.za hotmail.com hotmail.com.ar \
-         hotmail.com.au hotmail.com.br hotmail.com.hk hotmail.com.tr hotmail.com.tw \
+        "hotmail.at hotmail.be hotmail.ca hotmail.ch hotmail.cl hotmail.co.il \
+         hotmail.co.jp hotmail.co.nz hotmail.co.th hotmail.co.uk hotmail.co.za \
+         hotmail.com hotmail.com.ar hotmail.com.au hotmail.com.br hotmail.com.gr \
+         hotmail.com.hk hotmail.com.mx hotmail.com.pe hotmail.com.tr hotmail.com.tw \
          hotmail.com.vn hotmail.cz hotmail.de hotmail.dk hotmail.es hotmail.fi hotmail.fr \
-         hotmail.gr hotmail.hu hotmail.it hotmail.my hotmail.nl hotmail.no hotmail.ph \
-         hotmail.rs hotmail.se hotmail.sg hotmail.sk live.at live.be live.ca live.cl live.cn \
-         live.co.kr live.co.uk live.co.za live.com live.com.ar live.com.au live.com.mx \
-         live.com.my live.com.pt live.com.sg live.de live.dk live.fi live.fr live.hk live.ie \
-         live.in live.it live.jp live.nl live.no live.ru live.se msn.com outlook.at \
-         outlook.be outlook.cl outlook.co.id outlook.co.il outlook.co.nz outlook.co.th \
-         outlook.com outlook.com.ar outlook.com.au outlook.com.br outlook.com.gr \
-         outlook.com.tr outlook.com.vn outlook.cz outlook.de outlook.dk outlook.es outlook.fr \
-         outlook.hu outlook.ie outlook.in outlook.it outlook.jp outlook.kr outlook.lv \
+         hotmail.gr hotmail.hu hotmail.id hotmail.ie hotmail.in hotmail.it hotmail.jp \
+         hotmail.kr hotmail.lv hotmail.my hotmail.nl hotmail.no hotmail.ph hotmail.pt \
+         hotmail.rs hotmail.sa hotmail.se hotmail.sg hotmail.sk live.at live.be live.ca \
+         live.cl live.cn live.co.kr live.co.uk live.co.za live.com live.com.ar \
+         live.com.au live.com.mx live.com.my live.com.pt live.com.sg live.de live.dk \
+         live.es live.eu live.fi live.fr live.hk live.ie live.in live.it live.jp live.nl \
+         live.no live.ru live.se msn.com outlook.at outlook.be outlook.cl outlook.co.id \
+         outlook.co.il outlook.co.nz outlook.co.th outlook.com outlook.com.ar \
+         outlook.com.au outlook.com.br outlook.com.gr outlook.com.pe outlook.com.tr \
+         outlook.com.vn outlook.cz outlook.de outlook.dk outlook.es outlook.fr outlook.hu \
+         outlook.id outlook.ie outlook.in outlook.it outlook.jp outlook.kr outlook.lv \
          outlook.my outlook.ph outlook.pt outlook.sa outlook.sg outlook.sk passport.com \
          windowslive.com",
     ),
     (
         "yahoo",
-        "aim.com aol.co.uk aol.com aol.de aol.fr aol.it myyahoo.com rocketmail.com \
-         verizon.net yahoo.at yahoo.be yahoo.bg yahoo.ca yahoo.cl yahoo.co.id yahoo.co.il \
-         yahoo.co.in yahoo.co.kr yahoo.co.nz yahoo.co.th yahoo.co.uk yahoo.co.za yahoo.com \
-         yahoo.com.ar yahoo.com.au yahoo.com.br yahoo.com.co yahoo.com.hk yahoo.com.hr \
-         yahoo.com.mx yahoo.com.my yahoo.com.pe yahoo.com.ph yahoo.com.sg yahoo.com.tr \
-         yahoo.com.tw yahoo.com.ua yahoo.com.ve yahoo.com.vn yahoo.cz yahoo.de yahoo.dk \
-         yahoo.ee yahoo.es yahoo.fi yahoo.fr yahoo.gr yahoo.hu yahoo.ie yahoo.in yahoo.it \
-         yahoo.lt yahoo.lv yahoo.nl yahoo.no yahoo.pl yahoo.pt yahoo.ro yahoo.se yahoo.sk \
-         ymail.com",
+        "aim.com aol.co.uk aol.com aol.de aol.fr aol.it cox.net myyahoo.com \
+         rocketmail.com verizon.net yahoo.at yahoo.be yahoo.bg yahoo.ca yahoo.cl \
+         yahoo.co.id yahoo.co.il yahoo.co.in yahoo.co.kr yahoo.co.nz yahoo.co.th \
+         yahoo.co.uk yahoo.co.za yahoo.com yahoo.com.ar yahoo.com.au yahoo.com.br \
+         yahoo.com.co yahoo.com.hk yahoo.com.hr yahoo.com.mx yahoo.com.my yahoo.com.pe \
+         yahoo.com.ph yahoo.com.sg yahoo.com.tr yahoo.com.tw yahoo.com.ua yahoo.com.ve \
+         yahoo.com.vn yahoo.cz yahoo.de yahoo.dk yahoo.ee yahoo.es yahoo.fi yahoo.fr \
+         yahoo.gr yahoo.hu yahoo.ie yahoo.in yahoo.it yahoo.lt yahoo.lv yahoo.nl yahoo.no \
+         yahoo.pl yahoo.pt yahoo.ro yahoo.se yahoo.sk ymail.com",
     ),
     ("yahoo-japan", "yahoo.co.jp yahoo.ne.jp ymail.ne.jp"),
     ("apple", "icloud.com mac.com me.com privaterelay.appleid.com"),
@@ -49,7 +55,6 @@ pub(super) const PROVIDERS: &[(&str, &str)] = &[
     ("bluewin", "bluewin.ch"),
     ("bt", "btinternet.com btopenworld.com talk21.com"),
     ("comcast", "comcast.net xfinity.com"),
-    ("cox", "cox.net"),
     ("daum", "daum.net hanmail.net kakao.com"),
     ("docomo", "docomo.ne.jp"),
     ("fastmail", "fastmail.com fastmail.fm sent.com"),
