@@ -20,11 +20,11 @@ AXE     := target/browser/node_modules/axe-core/axe.min.js
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help build check test lint toolchain deploy-check licenses deny fmt docs docs-tables docs-pictures demo bench fuzz fuzz-smoke differential soak planted planted-reader mutants load image pin-images release-image auditable clean-venv ci room
+.PHONY: help build check test lint toolchain deploy-check licenses deny fmt docs docs-tables docs-pictures demo bench fuzz fuzz-smoke differential differential-neon soak planted planted-reader mutants load image pin-images release-image auditable clean-venv ci room
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-	    /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	    /^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 ##@ Daily work
 
@@ -47,13 +47,15 @@ demo: ## run the demo: simulated sending, live metrics, no AWS account
 
 # With POSTMETER_MINISTACK the test binary `it` also runs the tests against the emulator; without it
 # they print that they are skipped. libtest reports times only where nightly's options are allowed. The
-# runner allows them for the test binaries alone, so nothing is compiled differently.
+# runner allows them for the test binaries alone, so nothing is compiled differently. Many tests wait
+# for timeouts, so twice as many run at once as there are cores.
 TEST_RUNNER := target."cfg(all())".runner = ["env", "RUSTC_BOOTSTRAP=1"]
 test: $(STAMP) $(and $(BROWSER),$(AXE)) $(patsubst js,$(SDK_JS),$(patsubst go,$(SDK_GO),$(filter js go,$(SDKS)))) ## run every test, those against the AWS emulator and with the AWS SDKs and a browser too; print the ten slowest
 	@mkdir -p target; set -o pipefail; \
 	POSTMETER_AXE="$(and $(BROWSER),$(CURDIR)/$(AXE))" \
 	POSTMETER_MINISTACK="$(CURDIR)/$(VENV)/bin/ministack" POSTMETER_SDKS="$(SDKS)" POSTMETER_TERRAFORM_PLUGINS="$(TERRAFORM_PLUGINS)" \
 	    POSTMETER_HOSTILE_CASES=$${POSTMETER_HOSTILE_CASES:-10000} \
+	    RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((2 * $$(getconf _NPROCESSORS_ONLN)))} \
 	    cargo test --locked --lib --bins --tests --config '$(TEST_RUNNER)' -- -Z unstable-options --report-time \
 	    | tee target/test.log; code=$$?; \
 	echo "the ten slowest tests, in seconds:"; \
@@ -192,9 +194,18 @@ fuzz: ## run the fuzz targets FUZZ_TARGETS, FUZZ_SECONDS each (300)
 	done
 
 DOCUMENTS ?= 10000000
-differential: ## read DOCUMENTS (10,000,000) made-up documents at every SIMD level and by the reference (an hour)
+differential: ## read DOCUMENTS (10,000,000) made-up documents at every SIMD level and by the reference (ten minutes)
 	cd $(FUZZ_DIR) && RUSTFLAGS="--cfg fuzzing" cargo build --release --locked --bin differential --target-dir target/differential
 	DOCUMENTS=$(DOCUMENTS) $(FUZZ_DIR)/target/differential/release/differential
+
+# Needs Debian's packages qemu-user and g++-aarch64-linux-gnu, and Rust's standard library for ARM:
+# rustup target add aarch64-unknown-linux-gnu.
+ARM := aarch64-unknown-linux-gnu
+differential-neon: ## the same by ARM's instructions, emulated (DOCUMENTS=100000: a minute)
+	cd $(FUZZ_DIR) && CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+	    CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc CXX_aarch64_unknown_linux_gnu=aarch64-linux-gnu-g++ \
+	    RUSTFLAGS="--cfg fuzzing" cargo build --release --locked --bin differential --target $(ARM) --target-dir target/differential
+	DOCUMENTS=$(DOCUMENTS) qemu-aarch64 -L /usr/aarch64-linux-gnu $(FUZZ_DIR)/target/differential/$(ARM)/release/differential
 
 fuzz-smoke: ## run the fuzz targets for 10 s each, as a part of CI
 	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=10
