@@ -353,7 +353,7 @@ fn explain_gives_the_verdict_of_every_series() {
          destination bounces: counted in 2 of 4 series; the others dropped: invalid_value\n    \
          bounce_class = hard (field of the event; from the event)\n    \
          campaign = two words (message tag; not a valid dimension value: use 1 to 255 characters (A-Z a-z 0-9 _ . @ -))\n    \
-         mailbox_provider = gmail (field of the event, by the table of 2026-11-30; from the event)\n    \
+         mailbox_provider = gmail (field of the event, by the table of 2026-12-01; from the event)\n    \
          series [campaign]: dropped: invalid_value of campaign\n    \
          series [bounce_class, campaign]: dropped: invalid_value of campaign\n    \
          series [bounce_class, mailbox_provider]: counted\n    series []: counted\n    \
