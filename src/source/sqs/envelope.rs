@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::ack::{RequestId, SourceKind};
+use crate::source::json_object::read_object;
 
 /// The members that identify a message. A duplicate member is an error, because another parser
 /// might read the other value. The published text is skipped, not read.
@@ -31,7 +32,7 @@ struct SnsEnvelope<'b> {
 pub(super) fn envelope_id(queue_url: &str, body: &[u8]) -> Option<RequestId> {
     // Most raw messages end here.
     memmem::find(body, b"\"TopicArn\"")?;
-    let envelope: SnsEnvelope<'_> = serde_json::from_slice(body).ok()?;
+    let envelope: SnsEnvelope<'_> = read_object(body)?;
     let SnsEnvelope { kind, message_id, topic_arn, .. } = envelope;
     if kind != "Notification" {
         return None;
@@ -81,6 +82,8 @@ mod tests {
             format!("{ENVELOPE}\n{{}}"),
             format!("x{ENVELOPE}"),
             format!("[{ENVELOPE}]"),
+            r#"["Notification","m","t","\"TopicArn\""]"#.to_owned(),
+            r#"["Notification","m","t",{"TopicArn":"t"}]"#.to_owned(),
             format!("{{\"body\":{ENVELOPE}}}"),
             format!("{{\"Message\":{text}}}"),
             ENVELOPE.replace("Notification", "SubscriptionConfirmation"),

@@ -6,6 +6,11 @@
 #[path = "../../../src/source/sns/message.rs"]
 mod message;
 
+#[path = "../../../src/source"]
+mod source {
+    pub mod json_object;
+}
+
 use libfuzzer_sys::fuzz_target;
 use message::{Envelope, MessageKind};
 use serde_json::Value;
