@@ -24,6 +24,7 @@ use crate::console::shown;
 use crate::console::version;
 use crate::console::visit::Visit;
 use crate::definitions::{ConfigurationSet, Definitions, EventDestination};
+use crate::printable::counted;
 
 /// A tab of a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,8 +188,9 @@ fn delete_form(
     let content = html! {
         (errors.summary())
         p {
-            "This deletes the set with its " (set.event_destinations.len())
-            " event destinations. Counts that are already made are published."
+            "This deletes the set with its "
+            (counted(set.event_destinations.len() as u64, "event destination"))
+            ". Counts that are already made are published."
         }
         form method="post" action={ (set_path(name)) "/delete" } {
             (token(visit))
