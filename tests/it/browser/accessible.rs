@@ -3,8 +3,6 @@
 use serde_json::{Value, json};
 
 use super::Scene;
-use super::live::with_sign_in;
-use crate::support::ses_client::counts_by;
 
 /// Every page with something to show, by its address.
 async fn pages(scene: &Scene) -> Vec<String> {
@@ -34,15 +32,6 @@ async fn pages(scene: &Scene) -> Vec<String> {
     let one = scene.browser.run(script).await;
     pages.push(one.as_str().expect("a link").to_owned());
     pages
-}
-
-/// A scene with a set, a destination and some counts.
-pub(super) async fn counted() -> Option<Scene> {
-    let scene = Scene::start(|_| {}).await?;
-    scene.ses.create_set("prod").await;
-    scene.ses.create("prod", "counts", &counts_by(&["campaign", "genre"])).await;
-    scene.send("first", &["spring", "spring", "summer", "autumn"]).await;
-    Some(scene)
 }
 
 /// What axe finds on the page of now, in the colours of both schemes.
@@ -98,7 +87,7 @@ pub(super) async fn follow_forms(scene: &Scene, show: impl AsyncFn(&'static str)
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn axe_finds_nothing_on_any_page() {
-    let Some(scene) = counted().await else { return };
+    let Some(scene) = Scene::counted().await else { return };
     for page in pages(&scene).await {
         scene.open(&page).await;
         assert_accessible(&scene, &page).await;
@@ -107,13 +96,13 @@ async fn axe_finds_nothing_on_any_page() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn axe_finds_nothing_where_forms_lead() {
-    let Some(scene) = counted().await else { return };
+    let Some(scene) = Scene::counted().await else { return };
     follow_forms(&scene, async |page| assert_accessible(&scene, page).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn axe_finds_nothing_where_one_signs_in() {
-    let Some(scene) = with_sign_in().await else { return };
+    let Some(scene) = Scene::with_sign_in().await else { return };
     scene.open("/").await;
     scene.browser.until_text("Sign in").await;
     assert_accessible(&scene, "sign in").await;
@@ -121,7 +110,7 @@ async fn axe_finds_nothing_where_one_signs_in() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_fit_a_screen_of_360_pixels() {
-    let Some(scene) = counted().await else { return };
+    let Some(scene) = Scene::counted().await else { return };
     for page in pages(&scene).await {
         scene.open(&page).await;
         for width in [360, 1600] {

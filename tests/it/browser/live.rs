@@ -3,17 +3,12 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-use postmeter::config::{AccessKey, ConsoleRole, ConsoleUser};
 use postmeter::synth::firehose_body;
 use serde_json::json;
 
-use super::accessible::counted;
 use super::{Scene, daemon};
 use crate::support::app::PATIENCE;
 use crate::support::ses_client::counts_by;
-
-/// The hash of `correct horse`, with few passes.
-const HASH: &str = "$argon2id$v=19$m=64,t=1,p=1$9J/YUlCabI2YI72fT56d/w$o6EFxULJMagbhXHdoVxIN4efafSNecikVBOaT7biCmQ";
 
 /// A script that is true when a figure of the overview has this text.
 fn figure(name: &str, text: &str) -> String {
@@ -22,7 +17,7 @@ fn figure(name: &str, text: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn open_overview_follows_the_figures_and_a_restart() {
-    let Some(mut scene) = counted().await else { return };
+    let Some(mut scene) = Scene::counted().await else { return };
     scene.open("/").await;
     scene.browser.until_text("Live.").await;
     scene.browser.until("four events", &figure("events", "4")).await;
@@ -43,7 +38,7 @@ async fn open_overview_follows_the_figures_and_a_restart() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn numbers_and_times_are_those_of_the_reader_with_utc_beside() {
-    let Some(scene) = counted().await else { return };
+    let Some(scene) = Scene::counted().await else { return };
     let zone = json!({"timezoneId": "America/New_York"});
     scene.browser.devtools("Emulation.setTimezoneOverride", zone).await;
     scene.open("/").await;
@@ -55,19 +50,9 @@ async fn numbers_and_times_are_those_of_the_reader_with_utc_beside() {
     );
 }
 
-/// A scene whose console asks for the name `ada` and a password.
-pub(super) async fn with_sign_in() -> Option<Scene> {
-    let user = ConsoleUser {
-        name: "ada".to_owned(),
-        role: ConsoleRole::Writer,
-        hash: AccessKey::new(HASH),
-    };
-    Scene::start(|config| config.console.users = vec![user]).await
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ended_session_is_told_on_an_open_page() {
-    let Some(scene) = with_sign_in().await else { return };
+    let Some(scene) = Scene::with_sign_in().await else { return };
     let browser = &scene.browser;
     scene.ses.create_set("prod").await;
     scene.open("/create-configuration-set").await;

@@ -12,13 +12,18 @@ use std::time::Duration;
 
 use postmeter::app::Environment;
 use postmeter::aws::AwsEnvironment;
-use postmeter::config::{ApiAuth, Config, DefinitionsSource, Publish};
+use postmeter::config::{
+    AccessKey, ApiAuth, Config, ConsoleRole, ConsoleUser, DefinitionsSource, Publish,
+};
 use serde_json::json;
 
 use self::driver::WebBrowser;
 use crate::support::app::TestApp;
 use crate::support::installed;
-use crate::support::ses_client::SesClient;
+use crate::support::ses_client::{SesClient, counts_by};
+
+/// The hash of `correct horse`, with few passes.
+const HASH: &str = "$argon2id$v=19$m=64,t=1,p=1$9J/YUlCabI2YI72fT56d/w$o6EFxULJMagbhXHdoVxIN4efafSNecikVBOaT7biCmQ";
 
 /// A daemon with its console, and a browser.
 struct Scene {
@@ -50,6 +55,25 @@ impl Scene {
             axe,
             folder,
         })
+    }
+
+    /// With a set, a destination and some counts.
+    async fn counted() -> Option<Self> {
+        let scene = Self::start(|_| {}).await?;
+        scene.ses.create_set("prod").await;
+        scene.ses.create("prod", "counts", &counts_by(&["campaign", "genre"])).await;
+        scene.send("first", &["spring", "spring", "summer", "autumn"]).await;
+        Some(scene)
+    }
+
+    /// Whose console asks for the name `ada` and the password `correct horse`.
+    async fn with_sign_in() -> Option<Self> {
+        let user = ConsoleUser {
+            name: "ada".to_owned(),
+            role: ConsoleRole::Writer,
+            hash: AccessKey::new(HASH),
+        };
+        Self::start(|config| config.console.users = vec![user]).await
     }
 
     async fn open(&self, path: &str) {

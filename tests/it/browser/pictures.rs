@@ -13,7 +13,6 @@ use serde_json::json;
 
 use super::Scene;
 use super::accessible::follow_forms;
-use super::live::with_sign_in;
 use crate::support::command::project_file;
 use crate::support::ses_client::counts_by;
 
@@ -103,7 +102,6 @@ async fn take_page(scene: &Scene, name: &str) {
 async fn pictures_show_the_pages() {
     let Some(scene) = busy().await else { return };
     for (path, name, width, scheme) in PICTURES {
-        scene.browser.look(width, 900, scheme).await;
         scene.open(path).await;
         take(&scene, name, width, scheme).await;
     }
@@ -120,7 +118,7 @@ async fn pictures_show_the_pages() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pictures_show_the_sign_in() {
-    let Some(scene) = with_sign_in().await else { return };
+    let Some(scene) = Scene::with_sign_in().await else { return };
     scene.open("/").await;
     take_page(&scene, "sign-in").await;
 }
