@@ -79,6 +79,18 @@ pub struct Lateness {
     buckets: [(u64, i64); LATENESS_BOUNDS.len() + 1],
 }
 
+/// [`LATENESS_BOUNDS`] in milliseconds.
+#[expect(clippy::cast_possible_truncation, reason = "weeks in milliseconds are whole numbers")]
+const LATENESS_BOUNDS_MS: [i64; LATENESS_BOUNDS.len()] = {
+    let mut bounds = [0; LATENESS_BOUNDS.len()];
+    let mut at = 0;
+    while at < bounds.len() {
+        bounds[at] = (LATENESS_BOUNDS[at] * 1000.0) as i64;
+        at += 1;
+    }
+    bounds
+};
+
 // === impl Tally ===
 
 impl Tally {
@@ -264,9 +276,7 @@ fn label_of(reason: NoValue) -> NoValueReason {
 impl Lateness {
     /// Adds an event that arrived this many milliseconds after its own time.
     pub fn add(&mut self, ms: i64) {
-        #[expect(clippy::cast_precision_loss, reason = "years of milliseconds fit in 2^52")]
-        let seconds = ms as f64 / 1000.0;
-        let at = LATENESS_BOUNDS.partition_point(|bound| *bound < seconds);
+        let at = LATENESS_BOUNDS_MS.partition_point(|bound| *bound < ms);
         let (count, sum) = &mut self.buckets[at];
         *count += 1;
         *sum = sum.saturating_add(ms);

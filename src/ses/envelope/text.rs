@@ -112,7 +112,7 @@ impl Progress {
             return bytes.len();
         }
         values.restart();
-        // Made anew after each object, the only kind of value that fills it.
+        // Emptied after each object, the only kind of value that fills it.
         let mut value = Value::default();
         loop {
             if self.state == State::InFault {
@@ -168,7 +168,7 @@ impl Progress {
                 return bytes.len();
             }
             if is_filled {
-                value = Value::default();
+                value.clear();
             }
             at += len;
         }

@@ -227,11 +227,14 @@ impl Interest {
         self.link_tags.get(name)
     }
 
+    #[inline]
     pub(crate) fn header(&self, name: &[u8]) -> Option<Slot> {
+        // Most headers end here.
+        if self.headers.may_have(name.len()) { self.header_of_len(name) } else { None }
+    }
+
+    fn header_of_len(&self, name: &[u8]) -> Option<Slot> {
         let InterestNames { few, more, .. } = &self.headers;
-        if !self.headers.may_have(name.len()) {
-            return None;
-        }
         let found = few.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         match found {
             Some((_, slot)) => Some(*slot),

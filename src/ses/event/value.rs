@@ -41,6 +41,18 @@ impl<'a> Value<'a> {
         Fields { times: &self.times, values: &self.values, identity: &self.identity }
     }
 
+    /// Empties the value in place, which costs less than moving a new one there.
+    #[inline(never)]
+    pub(crate) fn clear(&mut self) {
+        // Exhaustive: a new field must be cleared here.
+        let Self { event_type, notification_type, has_mail, times, values, identity, wrapper } =
+            self;
+        (*event_type, *notification_type, *has_mail, *wrapper) = (None, None, false, None);
+        times.clear();
+        values.clear();
+        identity.clear();
+    }
+
     /// The type that the value names, if it is one of the ten.
     pub(crate) fn event_type(&self) -> Option<EventType> {
         EventType::parse(self.event_type.as_ref().or(self.notification_type.as_ref())?)

@@ -63,7 +63,7 @@ impl ValueReader {
         let text = raw.bytes();
         self.fast.expect(text.len());
         if self.fast.read(text, 0, interest, text.len(), value).is_none() {
-            *value = Value::default();
+            value.clear();
             members::read(raw, (0, &[]), interest, value);
         }
     }
@@ -95,7 +95,7 @@ impl ValueReader {
             if let Some(len) = self.fast.read(text, at, interest, bytes_max, value) {
                 return Step::Value { len };
             }
-            *value = Value::default();
+            value.clear();
         }
         let step = match known {
             KnownShape::Open => self.frames.resume(text, at, bytes_max),
@@ -119,7 +119,7 @@ impl ValueReader {
         if is_worth_it && self.fast.read(text, at, interest, len, value).is_some() {
             return step;
         }
-        *value = Value::default();
+        value.clear();
         let raw = Raw::new(&text[at..at + len]);
         let long = match known {
             KnownShape::Closed => self.inner.long(),

@@ -84,14 +84,22 @@ impl<'a, 'e> ValueWalk<'a, 'e> {
 
     /// The next byte that is not white space, and its cursor.
     #[inline]
-    pub(crate) fn peek(self, mut cursor: Cursor) -> Result<(u8, Cursor), WalkStop> {
-        loop {
-            match self.text.get(cursor.at()) {
-                Some(b' ' | b'\n' | b'\r' | b'\t') => cursor = cursor.after_byte(),
-                Some(byte) => return Ok((*byte, cursor)),
-                None => return Err(WalkStop::Unsearched),
-            }
+    pub(crate) fn peek(self, cursor: Cursor) -> Result<(u8, Cursor), WalkStop> {
+        match self.text.get(cursor.at()) {
+            Some(byte) if *byte > b' ' => Ok((*byte, cursor)),
+            Some(_) => self.peek_after_space(cursor),
+            None => Err(WalkStop::Unsearched),
         }
+    }
+
+    /// As [`Self::peek`], out of the way: SES writes no white space.
+    #[cold]
+    fn peek_after_space(self, mut cursor: Cursor) -> Result<(u8, Cursor), WalkStop> {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.text.get(cursor.at()) {
+            cursor = cursor.after_byte();
+        }
+        let byte = self.text.get(cursor.at()).ok_or(WalkStop::Unsearched)?;
+        Ok((*byte, cursor))
     }
 
     /// Steps over a byte, after white space.
