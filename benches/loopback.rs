@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use flate2::Compression;
-use flate2::write::GzEncoder;
+use postmeter::synth::gzip::{HEADER, Member, Part};
 
 use super::corpus::{BODIES, Corpus, DEFINITIONS, EVENTS_PER_BODY};
 use super::{Engine, say};
@@ -41,9 +41,16 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 struct Delivery<'c> {
     /// Behind the ID, as it is sent.
     rest: Vec<u8>,
+    /// What the checksum of a gzip body is made of.
+    gzip: Option<Part>,
     /// The whole body with the ID of the corpus.
     whole: &'c [u8],
-    is_gzip: bool,
+}
+
+/// A body under an ID: what is sent before and behind the rest of a delivery.
+struct Around {
+    before: Vec<u8>,
+    behind: Vec<u8>,
 }
 
 /// A process that is killed when it is dropped.
@@ -132,7 +139,7 @@ impl Turns<'_> {
         let mut senders: Vec<_> = (0..connections).map(|_| Sender::new(self.address)).collect();
         let count_all = || {
             for delivery in self.deliveries {
-                if delivery.is_gzip {
+                if delivery.gzip.is_some() {
                     self.engine.take_gzip(delivery.whole);
                 } else {
                     self.engine.take(delivery.whole);
@@ -163,7 +170,7 @@ impl Turns<'_> {
         }
         there.seconds = cpu_seconds(self.pid) - daemon_before;
         let [here, there, outside] = [here, there, outside].map(Cost::of_a_million);
-        let kind = if self.deliveries[0].is_gzip { "gzip" } else { "plain" };
+        let kind = if self.deliveries[0].gzip.is_some() { "gzip" } else { "plain" };
         let python = python.map_or_else(
             || "no python3 here".to_owned(),
             |_| format!("{outside:.2} s in Python, {:.1} x `serve`", outside / there),
@@ -220,15 +227,28 @@ impl<'c> Delivery<'c> {
     fn all(corpus: &'c Corpus, is_gzip: bool) -> Vec<Self> {
         let whole = if is_gzip { &corpus.gzip } else { &corpus.plain };
         let rest = corpus.plain.iter().map(|body| &body[BEFORE_ID.len() + ID_LEN..]);
-        let rest = rest.map(|rest| if is_gzip { gzip(rest) } else { rest.to_vec() });
-        rest.zip(whole).map(|(rest, whole)| Self { rest, whole, is_gzip }).collect()
+        rest.zip(whole).map(|(rest, whole)| Self::new(rest, is_gzip, whole)).collect()
     }
-}
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(bytes).expect("memory");
-    encoder.finish().expect("memory")
+    fn new(rest: &[u8], is_gzip: bool, whole: &'c [u8]) -> Self {
+        if !is_gzip {
+            return Self { rest: rest.to_vec(), gzip: None, whole };
+        }
+        let mut part = Part::compress(rest, Compression::default());
+        Self { rest: std::mem::take(&mut part.deflate), gzip: Some(part), whole }
+    }
+
+    /// With gzip, the body is one member, as Firehose writes it.
+    fn around(&self, id: &str) -> Around {
+        let start = format!("{BEFORE_ID}{id}").into_bytes();
+        let Some(rest) = &self.gzip else { return Around { before: start, behind: Vec::new() } };
+        let start = Part::store(&start);
+        let mut member = Member::default();
+        member.add(&start);
+        member.add(rest);
+        let before = [&HEADER[..], &start.deflate].concat();
+        Around { before, behind: member.trailer().to_vec() }
+    }
 }
 
 /// Starts a process, reads its stderr up to the line with a text, and discards the rest.
@@ -275,18 +295,17 @@ impl Sender {
     /// Sends one delivery under its own ID, and reads the response.
     fn send(&mut self, delivery: &Delivery<'_>) {
         let id = format!("{:0ID_LEN$}", NEXT_ID.fetch_add(1, Ordering::Relaxed));
-        let start = format!("{BEFORE_ID}{id}").into_bytes();
-        // A gzip body may have several members.
-        let start = if delivery.is_gzip { gzip(&start) } else { start };
+        let Around { before, behind } = delivery.around(&id);
         let head = format!(
             "POST /firehose HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{}\
              Content-Length: {}\r\n\r\n",
-            if delivery.is_gzip { "Content-Encoding: gzip\r\n" } else { "" },
-            start.len() + delivery.rest.len()
+            if delivery.gzip.is_some() { "Content-Encoding: gzip\r\n" } else { "" },
+            before.len() + delivery.rest.len() + behind.len()
         );
-        let start = [head.as_bytes(), &start].concat();
+        let start = [head.as_bytes(), &before].concat();
         // In one write, as Firehose does, so that the daemon does not wake up for a few bytes.
-        let mut pieces = &mut [IoSlice::new(&start), IoSlice::new(&delivery.rest)][..];
+        let pieces = [&start, &delivery.rest, &behind].map(|piece| IoSlice::new(piece));
+        let mut pieces = &mut { pieces }[..];
         let stream = self.0.get_mut();
         while !pieces.is_empty() {
             let sent = stream.write_vectored(pieces).expect("the daemon reads");

@@ -16,6 +16,7 @@ mod fault;
 mod fault_values;
 mod fields;
 mod firehose;
+pub mod gzip;
 mod lists;
 mod mail;
 mod measures;

@@ -7,13 +7,14 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 
 use anyhow::Context;
+use flate2::Compression;
 use postmeter::cli::Exit;
 use postmeter::clock::Clock;
 use postmeter::synth::Truth;
+use postmeter::synth::gzip::{HEADER, Member, Part};
 
 use super::args::FileArgs;
 use super::definitions;
-use super::gzip::{HEADER, Member, Part};
 use super::output::bar;
 use super::plan::{Parcel, Plan};
 use super::series::Account;
@@ -100,7 +101,10 @@ fn lines(mut truth: Truth, plan: &Plan<Chunk>, account: &Account) -> String {
 impl Chunk {
     fn new(plain: Vec<u8>, gzip: bool) -> Self {
         if gzip {
-            Self::Gzip { part: Part::compress(&plain), plain_bytes: plain.len() as u64 }
+            Self::Gzip {
+                part: Part::compress(&plain, Compression::fast()),
+                plain_bytes: plain.len() as u64,
+            }
         } else {
             Self::Plain(plain)
         }

@@ -9,15 +9,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::buf::Chain;
 use bytes::{Buf, Bytes};
+use flate2::Compression;
 use http_body_util::Full;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use hyper::{Request, StatusCode, Uri};
 use postmeter::http::{HttpClient, HttpClientError, ResponseLimits};
+use postmeter::synth::gzip::{HEADER, Member, Part};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use super::args::FirehoseHttpArgs;
-use super::gzip::{HEADER, Member, Part};
 use super::output::Notices;
 use super::plan::Parcel;
 use super::retry::Retry;
@@ -108,7 +109,7 @@ impl Tail {
         if !gzip {
             return Self::Plain(json.into());
         }
-        let mut part = Part::compress(json.as_bytes());
+        let mut part = Part::compress(json.as_bytes(), Compression::fast());
         let deflate = std::mem::take(&mut part.deflate).into();
         Self::Gzip { part, deflate }
     }

@@ -22,7 +22,6 @@ mod controls;
 mod daemon;
 mod definitions;
 mod file;
-mod gzip;
 mod http;
 mod job;
 mod line;

@@ -7,31 +7,34 @@
 use flate2::{Compress, Compression, Crc, FlushCompress};
 
 /// The header of a member: deflate, no name, no time, unknown system.
-pub(crate) const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+pub const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
 /// Maximum bytes of a stored block.
 const STORED_MAX: usize = 0xffff;
 
 /// Compressed content.
 #[derive(Debug)]
-pub(crate) struct Part {
+pub struct Part {
     pub deflate: Vec<u8>,
     crc: Crc,
 }
 
 /// The checksum of the parts of a member so far.
 #[derive(Debug, Default)]
-pub(crate) struct Member(Crc);
+pub struct Member(Crc);
 
 // === impl Part ===
 
 impl Part {
-    /// Compresses content at the fastest level.
-    pub(crate) fn compress(content: &[u8]) -> Self {
+    /// Compresses content.
+    ///
+    /// # Panics
+    /// Never: memory takes every byte.
+    pub fn compress(content: &[u8], level: Compression) -> Self {
         // Reserves the worst case by miniz's own bound, because a flush that is split for lack of
         // space can be invalid.
         let mut deflate = Vec::with_capacity(content.len() + content.len() / 10 + 256);
-        let mut compress = Compress::new(Compression::fast(), false);
+        let mut compress = Compress::new(level, false);
         compress
             .compress_vec(content, &mut deflate, FlushCompress::Full)
             .expect("memory takes every byte");
@@ -42,7 +45,7 @@ impl Part {
     }
 
     /// Stores short content uncompressed, which costs nothing; content after 64 KiB is cut.
-    pub(crate) fn store(content: &[u8]) -> Self {
+    pub fn store(content: &[u8]) -> Self {
         let content = &content[..content.len().min(STORED_MAX)];
         let len = u16::try_from(content.len()).unwrap_or(u16::MAX);
         let mut deflate = Vec::with_capacity(5 + content.len());
@@ -64,12 +67,12 @@ fn crc_of(content: &[u8]) -> Crc {
 
 impl Member {
     /// Adds the next part to the checksum.
-    pub(crate) fn add(&mut self, part: &Part) {
+    pub fn add(&mut self, part: &Part) {
         self.0.combine(&part.crc);
     }
 
     /// The end of a member: an empty last block, checksum and length.
-    pub(crate) fn trailer(&self) -> [u8; 13] {
+    pub fn trailer(&self) -> [u8; 13] {
         let mut trailer = [1, 0, 0, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0];
         trailer[5..9].copy_from_slice(&self.0.sum().to_le_bytes());
         trailer[9..].copy_from_slice(&self.0.amount().to_le_bytes());
@@ -107,7 +110,9 @@ mod tests {
                 })
                 .collect();
             let mut parts = vec![Part::store(b"head")];
-            parts.extend(contents.iter().map(|content| Part::compress(content)));
+            parts.extend(
+                contents.iter().map(|content| Part::compress(content, Compression::fast())),
+            );
             let again: Vec<&Part> = parts.iter().chain(&parts).collect();
             let mut plain = Vec::new();
             GzDecoder::new(&member(&again)[..]).read_to_end(&mut plain).unwrap();
@@ -119,7 +124,7 @@ mod tests {
     #[test]
     fn made_up_events_shrink() {
         let content = "{\"eventType\":\"Send\",\"mail\":{}}\n".repeat(1000);
-        let part = Part::compress(content.as_bytes());
+        let part = Part::compress(content.as_bytes(), Compression::fast());
         assert!(part.deflate.len() * 10 < content.len());
     }
 }
