@@ -5,6 +5,7 @@
 
 use super::random::Random;
 use super::tree::Tree;
+use super::wrapped::wrapped;
 
 /// A document that begins at a position of a text.
 #[derive(Debug)]
@@ -18,6 +19,9 @@ pub(super) struct TestDocument {
 #[must_use]
 pub(super) fn document(random: &mut Random) -> TestDocument {
     let mut tree = event(random);
+    if random.once_in(4) {
+        tree = wrapped(&tree, random);
+    }
     for _ in 0..random.pick(&[0, 0, 1, 1, 2, 4]) {
         change_meaning(&mut tree, random);
     }
@@ -79,7 +83,7 @@ fn content(random: &mut Random) -> Vec<u8> {
     content
 }
 
-fn any_text(random: &mut Random) -> Tree {
+pub(super) fn any_text(random: &mut Random) -> Tree {
     Tree::Text(content(random))
 }
 
@@ -191,7 +195,7 @@ fn block(name: &str, random: &mut Random) -> Tree {
     }
 }
 
-fn list(element: Tree) -> Tree {
+pub(super) fn list(element: Tree) -> Tree {
     Tree::List(vec![element])
 }
 

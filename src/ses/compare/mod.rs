@@ -7,6 +7,7 @@ mod levels;
 mod random;
 pub(crate) mod string_ends;
 mod tree;
+mod wrapped;
 
 use serde::de::IgnoredAny;
 

@@ -1,8 +1,8 @@
-//! Reads a bare event exactly as SES writes it.
+//! Reads an event exactly as SES writes it, and a wrapping as AWS does.
 //!
 //! [`super::members`] handles values of any form. This reader handles the one form that nearly all
-//! traffic has, in one walk. Anything unusual (a wrapping, a repeated key, a key with escapes, a
-//! field with an unexpected type) stops it, and the general code must read the value.
+//! traffic has, in one walk. Anything unusual (a repeated key, a key with escapes, a field with an
+//! unexpected type) stops it, and the general code must read the value.
 
 use super::block::EventBlock;
 use super::field::reader::FieldMembers;
@@ -76,7 +76,13 @@ impl<'a> PlainEvent<'_, '_, 'a, '_> {
             Some(ValueField::NotificationType) if self.value.notification_type.is_none() => {
                 self.text(cursor, |value, text| value.notification_type = Some(text))
             }
-            // A wrapping, or a repeated type.
+            Some(ValueField::Wrapper(field)) => {
+                // Of a repeated one, the last counts.
+                let end = walk.skip(cursor, IN_EVENT)?;
+                *self.value.wrapper().place(field) = walk.raw(cursor, end)?;
+                Ok(end)
+            }
+            // A repeated type.
             Some(_) => Err(WalkStop::Unusual),
         })
     }

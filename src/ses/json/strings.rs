@@ -94,11 +94,10 @@ pub(crate) enum LoneSurrogate {
 /// Appends the decoded bytes of a valid string; `text` is between its quotes.
 pub(crate) fn decode(text: &[u8], lone: LoneSurrogate, out: &mut Vec<u8>) {
     work::scanned(text.len());
-    out.reserve(text.len());
+    out.reserve(text.len() + size_of::<u64>());
     let mut rest = text;
     loop {
-        let (plain, escaped) = rest.split_at(plain_run(rest, 0, &mut 0));
-        out.extend_from_slice(plain);
+        let escaped = copy_plain_run(rest, out);
         let Some(escape) = escaped.get(1) else { return };
         rest = &escaped[2..];
         match escape {
@@ -111,6 +110,27 @@ pub(crate) fn decode(text: &[u8], lone: LoneSurrogate, out: &mut Vec<u8>) {
             other => out.push(*other),
         }
     }
+}
+
+/// Appends the bytes before the first backslash of valid text; returns the rest. Eight bytes at a
+/// time, of which those behind the backslash are taken back: a text in a text has short runs, for
+/// which a search and a copy of their length cost more.
+#[inline]
+fn copy_plain_run<'t>(mut text: &'t [u8], out: &mut Vec<u8>) -> &'t [u8] {
+    while let Some((chunk, rest)) = text.split_first_chunk() {
+        out.extend_from_slice(chunk);
+        let found = equal(u64::from_le_bytes(*chunk), b'\\') & HIGH;
+        if found != 0 {
+            let len = found.trailing_zeros() as usize / 8;
+            out.truncate(out.len() - (chunk.len() - len));
+            return &text[len..];
+        }
+        text = rest;
+    }
+    let len = text.iter().position(|byte| *byte == b'\\').unwrap_or(text.len());
+    let (plain, escaped) = text.split_at(len);
+    out.extend_from_slice(plain);
+    escaped
 }
 
 /// Appends the character of a `\u`, or of a surrogate pair; returns the rest.
@@ -146,16 +166,18 @@ fn push(code: u32, lone: LoneSurrogate, out: &mut Vec<u8>) {
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
+/// Sets the high bit of each byte that equals another. False positives occur only behind a true one.
+#[inline]
+fn equal(word: u64, byte: u8) -> u64 {
+    let differs = word ^ (ONES * u64::from(byte));
+    differs.wrapping_sub(ONES) & !differs
+}
+
 /// The position of the first quote, backslash or control character from `at` on, or the end. Sets a
 /// bit of [`HIGH`] in `wide` when a byte up to there, or shortly after, is not ASCII.
 #[inline]
 fn plain_run(text: &[u8], mut at: usize, wide: &mut u64) -> usize {
-    // Eight bytes at a time. The high bit of a special byte is set; false positives occur only
-    // after a true one.
-    let equal = |word: u64, byte: u8| {
-        let differs = word ^ (ONES * u64::from(byte));
-        differs.wrapping_sub(ONES) & !differs
-    };
+    // Eight bytes at a time.
     while let Some(chunk) = text.get(at..).and_then(|rest| rest.first_chunk()) {
         let word = u64::from_le_bytes(*chunk);
         *wide |= word;

@@ -63,31 +63,22 @@ impl UnusualBytes {
         found: usize,
         in_string: bool,
     ) -> u64 {
-        let mut quotes = masks.quotes;
-        let mut backslashes = masks.backslashes;
-        if std::mem::take(&mut self.escapes_next) {
-            quotes &= !1;
-            backslashes &= !1;
-        }
-        while backslashes != 0 {
-            let place = backslashes.trailing_zeros();
-            // The escaped byte is neither a quote nor a backslash, even if it looks like one.
-            let both = 3 << place;
-            backslashes &= !both;
-            quotes &= !both;
-            self.escapes_next = place + 1 == u64::BITS;
-            // Escaped quotes up to here are no longer among the quotes.
-            let before = (quotes & !(u64::MAX << place)).count_ones() as usize;
-            let number = before + usize::from(in_string);
-            let is_inside = number % 2 == 1;
-            if is_inside {
-                set_bit(&mut self.escaped, found + number / 2);
+        let escaped = self.escaped_bytes(masks.backslashes);
+        let quotes = masks.quotes & !escaped;
+        let inside = inside_strings(quotes, in_string);
+        // The backslashes that begin an escape; the escaped byte may be in the next block.
+        let escapes = (escaped >> 1 | u64::from(self.escapes_next) << 63) & inside;
+        self.mark_strings(escapes, quotes, found, in_string);
+        // Most escapes are those of a text in a text.
+        let mut others = escapes & !((masks.quotes | masks.backslashes) >> 1);
+        while others != 0 {
+            let place = at + others.trailing_zeros() as usize;
+            if !is_escape(&text[place + 1..]) {
+                self.fault(place);
             }
-            if is_inside && !is_escape(&text[at + place as usize + 1..]) {
-                self.fault(at + place as usize);
-            }
+            others &= others - 1;
         }
-        let controls = masks.low & !masks.wide & inside_strings(quotes, in_string);
+        let controls = masks.low & !masks.wide & inside;
         if controls != 0 {
             self.fault(at + controls.trailing_zeros() as usize);
         }
@@ -95,6 +86,32 @@ impl UnusualBytes {
             set_bit(&mut self.wide, at / BLOCK);
         }
         quotes
+    }
+
+    /// The bytes of a block behind a backslash that is not escaped itself: every second backslash of
+    /// a run, and the byte behind a run of odd length.
+    fn escaped_bytes(&mut self, backslashes: u64) -> u64 {
+        const EVEN: u64 = 0x5555_5555_5555_5555;
+        let first = u64::from(self.escapes_next);
+        let backslashes = backslashes & !first;
+        let behind = backslashes << 1 | first;
+        let odd_starts = backslashes & !EVEN & !behind;
+        // The carry of the addition runs through each run that begins at an odd place.
+        let (sum, escapes_next) = odd_starts.overflowing_add(backslashes);
+        self.escapes_next = escapes_next;
+        (EVEN ^ (sum << 1)) & behind
+    }
+
+    /// Marks the strings that have one of the escapes.
+    fn mark_strings(&mut self, mut escapes: u64, quotes: u64, found: usize, in_string: bool) {
+        while escapes != 0 {
+            let from_here = u64::MAX << escapes.trailing_zeros();
+            let number = (quotes & !from_here).count_ones() as usize + usize::from(in_string);
+            set_bit(&mut self.escaped, found + number / 2);
+            // The next ones are behind the end of this string.
+            let end = quotes & from_here;
+            escapes &= (end & end.wrapping_neg()).wrapping_neg();
+        }
     }
 
     fn fault(&mut self, at: usize) {
