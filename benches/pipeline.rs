@@ -11,6 +11,7 @@ mod flush;
 mod hostile;
 mod loopback;
 mod stages;
+mod wrappings;
 mod yardstick;
 
 use std::hint::black_box;
@@ -127,6 +128,7 @@ fn pipeline(criterion: &mut Criterion) {
         yardstick::cores_by_turns(&corpus, &engine);
         dedupe::by_turns(&corpus, &engine);
         features::by_turns(&corpus);
+        wrappings::by_turns(&corpus, &engine);
         hostile::by_turns(&corpus);
         loopback::loopback(&corpus, &engine);
     }
