@@ -113,7 +113,7 @@ impl Wrapped {
     fn new(name: &'static str, corpus: &Corpus, wrap: impl Fn(&str) -> String) -> Self {
         let line = |event: &Vec<u8>| {
             let event = std::str::from_utf8(event).expect("JSON is text");
-            format!("{}\n", wrap(event))
+            format!("{}\n", wrap(event.trim_end()))
         };
         let texts = corpus.events.chunks(EVENTS_PER_BODY).take(10);
         Self { name, texts: texts.map(|events| events.iter().map(line).collect()).collect() }
