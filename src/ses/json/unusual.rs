@@ -67,10 +67,10 @@ impl UnusualBytes {
         let quotes = masks.quotes & !escaped;
         let inside = inside_strings(quotes, in_string);
         // The backslashes that begin an escape; the escaped byte may be in the next block.
-        let escapes = (escaped >> 1 | u64::from(self.escapes_next) << 63) & inside;
-        self.mark_strings(escapes, quotes, found, in_string);
+        let begins = (escaped >> 1 | u64::from(self.escapes_next) << 63) & inside;
+        self.mark_strings(begins, quotes, found, in_string);
         // Most escapes are those of a text in a text.
-        let mut others = escapes & !((masks.quotes | masks.backslashes) >> 1);
+        let mut others = begins & !((masks.quotes | masks.backslashes) >> 1);
         while others != 0 {
             let place = at + others.trailing_zeros() as usize;
             if !is_escape(&text[place + 1..]) {
