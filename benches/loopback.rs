@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use flate2::Compression;
-use postmeter::synth::gzip::{HEADER, Member, Part};
+use postmeter::synth::gzip::{GzipMember, GzipPart, HEADER};
 
 use super::corpus::{BODIES, Corpus, DEFINITIONS, EVENTS_PER_BODY};
 use super::{Engine, say};
@@ -42,7 +42,7 @@ struct Delivery<'c> {
     /// Behind the ID, as it is sent.
     rest: Vec<u8>,
     /// What the checksum of a gzip body is made of.
-    gzip: Option<Part>,
+    gzip: Option<GzipPart>,
     /// The whole body with the ID of the corpus.
     whole: &'c [u8],
 }
@@ -234,7 +234,7 @@ impl<'c> Delivery<'c> {
         if !is_gzip {
             return Self { rest: rest.to_vec(), gzip: None, whole };
         }
-        let mut part = Part::compress(rest, Compression::default());
+        let mut part = GzipPart::compress(rest, Compression::default());
         Self { rest: std::mem::take(&mut part.deflate), gzip: Some(part), whole }
     }
 
@@ -242,8 +242,8 @@ impl<'c> Delivery<'c> {
     fn around(&self, id: &str) -> Around {
         let start = format!("{BEFORE_ID}{id}").into_bytes();
         let Some(rest) = &self.gzip else { return Around { before: start, behind: Vec::new() } };
-        let start = Part::store(&start);
-        let mut member = Member::default();
+        let start = GzipPart::store(&start);
+        let mut member = GzipMember::default();
         member.add(&start);
         member.add(rest);
         let before = [&HEADER[..], &start.deflate].concat();

@@ -14,18 +14,18 @@ const STORED_MAX: usize = 0xffff;
 
 /// Compressed content.
 #[derive(Debug)]
-pub struct Part {
+pub struct GzipPart {
     pub deflate: Vec<u8>,
     crc: Crc,
 }
 
 /// The checksum of the parts of a member so far.
 #[derive(Debug, Default)]
-pub struct Member(Crc);
+pub struct GzipMember(Crc);
 
-// === impl Part ===
+// === impl GzipPart ===
 
-impl Part {
+impl GzipPart {
     /// Compresses content.
     ///
     /// # Panics
@@ -63,11 +63,11 @@ fn crc_of(content: &[u8]) -> Crc {
     crc
 }
 
-// === impl Member ===
+// === impl GzipMember ===
 
-impl Member {
+impl GzipMember {
     /// Adds the next part to the checksum.
-    pub fn add(&mut self, part: &Part) {
+    pub fn add(&mut self, part: &GzipPart) {
         self.0.combine(&part.crc);
     }
 
@@ -88,8 +88,8 @@ mod tests {
 
     use super::*;
 
-    fn member(parts: &[&Part]) -> Vec<u8> {
-        let (mut bytes, mut member) = (HEADER.to_vec(), Member::default());
+    fn member(parts: &[&GzipPart]) -> Vec<u8> {
+        let (mut bytes, mut member) = (HEADER.to_vec(), GzipMember::default());
         for part in parts {
             bytes.extend_from_slice(&part.deflate);
             member.add(part);
@@ -109,11 +109,11 @@ mod tests {
                     (0..len).map(|_| rng.u8(..letters)).collect()
                 })
                 .collect();
-            let mut parts = vec![Part::store(b"head")];
+            let mut parts = vec![GzipPart::store(b"head")];
             parts.extend(
-                contents.iter().map(|content| Part::compress(content, Compression::fast())),
+                contents.iter().map(|content| GzipPart::compress(content, Compression::fast())),
             );
-            let again: Vec<&Part> = parts.iter().chain(&parts).collect();
+            let again: Vec<&GzipPart> = parts.iter().chain(&parts).collect();
             let mut plain = Vec::new();
             GzDecoder::new(&member(&again)[..]).read_to_end(&mut plain).unwrap();
             let once = [b"head".to_vec(), contents.concat()].concat();
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn made_up_events_shrink() {
         let content = "{\"eventType\":\"Send\",\"mail\":{}}\n".repeat(1000);
-        let part = Part::compress(content.as_bytes(), Compression::fast());
+        let part = GzipPart::compress(content.as_bytes(), Compression::fast());
         assert!(part.deflate.len() * 10 < content.len());
     }
 }

@@ -11,7 +11,7 @@ use flate2::Compression;
 use postmeter::cli::Exit;
 use postmeter::clock::Clock;
 use postmeter::synth::Truth;
-use postmeter::synth::gzip::{HEADER, Member, Part};
+use postmeter::synth::gzip::{GzipMember, GzipPart, HEADER};
 
 use super::args::FileArgs;
 use super::definitions;
@@ -28,7 +28,7 @@ const BYTES: u64 = 100_000_000;
 /// A chunk, compressed if the file is.
 enum Chunk {
     Plain(Vec<u8>),
-    Gzip { part: Part, plain_bytes: u64 },
+    Gzip { part: GzipPart, plain_bytes: u64 },
 }
 
 /// Runs the command.
@@ -56,7 +56,7 @@ pub(crate) fn run(args: &FileArgs) -> anyhow::Result<Exit> {
     });
 
     bar.set_message("writing");
-    let (mut account, mut member) = (Account::default(), Member::default());
+    let (mut account, mut member) = (Account::default(), GzipMember::default());
     let (mut events, mut written) = (0, 0);
     let mut write =
         |bytes: &[u8]| out.write_all(bytes).with_context(|| format!("cannot write {name}"));
@@ -102,7 +102,7 @@ impl Chunk {
     fn new(plain: Vec<u8>, gzip: bool) -> Self {
         if gzip {
             Self::Gzip {
-                part: Part::compress(&plain, Compression::fast()),
+                part: GzipPart::compress(&plain, Compression::fast()),
                 plain_bytes: plain.len() as u64,
             }
         } else {

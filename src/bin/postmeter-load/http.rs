@@ -14,7 +14,7 @@ use http_body_util::Full;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use hyper::{Request, StatusCode, Uri};
 use postmeter::http::{HttpClient, HttpClientError, ResponseLimits};
-use postmeter::synth::gzip::{HEADER, Member, Part};
+use postmeter::synth::gzip::{GzipMember, GzipPart, HEADER};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
@@ -30,7 +30,7 @@ use super::traffic::Record;
 #[derive(Debug)]
 pub(crate) enum Tail {
     Plain(Bytes),
-    Gzip { part: Part, deflate: Bytes },
+    Gzip { part: GzipPart, deflate: Bytes },
 }
 
 /// Head, tail and trailer of a body, never copied together.
@@ -109,7 +109,7 @@ impl Tail {
         if !gzip {
             return Self::Plain(json.into());
         }
-        let mut part = Part::compress(json.as_bytes(), Compression::fast());
+        let mut part = GzipPart::compress(json.as_bytes(), Compression::fast());
         let deflate = std::mem::take(&mut part.deflate).into();
         Self::Gzip { part, deflate }
     }
@@ -120,8 +120,8 @@ impl Tail {
         match self {
             Self::Plain(json) => Bytes::from(head).chain(json.clone().chain(Bytes::new())),
             Self::Gzip { part, deflate } => {
-                let head = Part::store(head.as_bytes());
-                let mut member = Member::default();
+                let head = GzipPart::store(head.as_bytes());
+                let mut member = GzipMember::default();
                 member.add(&head);
                 member.add(part);
                 let head = [&HEADER[..], &head.deflate].concat();
