@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use flate2::Compression;
-use postmeter::synth::gzip::{GzipMember, GzipPart, HEADER};
+use postmeter::synth::gzip::GzipPart;
 
 use super::corpus::{BODIES, Corpus, DEFINITIONS, EVENTS_PER_BODY};
 use super::{Engine, say};
@@ -45,12 +45,6 @@ struct Delivery<'c> {
     gzip: Option<GzipPart>,
     /// The whole body with the ID of the corpus.
     whole: &'c [u8],
-}
-
-/// A body under an ID: what is sent before and behind the rest of a delivery.
-struct Around {
-    before: Vec<u8>,
-    behind: Vec<u8>,
 }
 
 /// A process that is killed when it is dropped.
@@ -238,16 +232,13 @@ impl<'c> Delivery<'c> {
         Self { rest: std::mem::take(&mut part.deflate), gzip: Some(part), whole }
     }
 
-    /// With gzip, the body is one member, as Firehose writes it.
-    fn around(&self, id: &str) -> Around {
+    /// What is sent before and after the rest, under an ID. With gzip, all of it is one member, as
+    /// Firehose writes it.
+    fn around(&self, id: &str) -> (Vec<u8>, Vec<u8>) {
         let start = format!("{BEFORE_ID}{id}").into_bytes();
-        let Some(rest) = &self.gzip else { return Around { before: start, behind: Vec::new() } };
-        let start = GzipPart::store(&start);
-        let mut member = GzipMember::default();
-        member.add(&start);
-        member.add(rest);
-        let before = [&HEADER[..], &start.deflate].concat();
-        Around { before, behind: member.trailer().to_vec() }
+        let Some(rest) = &self.gzip else { return (start, Vec::new()) };
+        let (before, trailer) = rest.after(&start);
+        (before, trailer.to_vec())
     }
 }
 
@@ -295,16 +286,16 @@ impl Sender {
     /// Sends one delivery under its own ID, and reads the response.
     fn send(&mut self, delivery: &Delivery<'_>) {
         let id = format!("{:0ID_LEN$}", NEXT_ID.fetch_add(1, Ordering::Relaxed));
-        let Around { before, behind } = delivery.around(&id);
+        let (before, after) = delivery.around(&id);
         let head = format!(
             "POST /firehose HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{}\
              Content-Length: {}\r\n\r\n",
             if delivery.gzip.is_some() { "Content-Encoding: gzip\r\n" } else { "" },
-            before.len() + delivery.rest.len() + behind.len()
+            before.len() + delivery.rest.len() + after.len()
         );
         let start = [head.as_bytes(), &before].concat();
         // In one write, as Firehose does, so that the daemon does not wake up for a few bytes.
-        let pieces = [&start, &delivery.rest, &behind].map(|piece| IoSlice::new(piece));
+        let pieces = [&start, &delivery.rest, &after].map(|piece| IoSlice::new(piece));
         let mut pieces = &mut { pieces }[..];
         let stream = self.0.get_mut();
         while !pieces.is_empty() {

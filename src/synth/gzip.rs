@@ -29,7 +29,7 @@ impl GzipPart {
     /// Compresses content.
     ///
     /// # Panics
-    /// Never: memory takes every byte.
+    /// When the compressed bytes exceed their bound, which would be a mistake of the library.
     pub fn compress(content: &[u8], level: Compression) -> Self {
         // Reserves the worst case by miniz's own bound, because a flush that is split for lack of
         // space can be invalid.
@@ -54,6 +54,15 @@ impl GzipPart {
         deflate.extend_from_slice(&(!len).to_le_bytes());
         deflate.extend_from_slice(content);
         Self { deflate, crc: crc_of(content) }
+    }
+
+    /// What comes before and after this part in a member that begins with other short content.
+    pub fn after(&self, start: &[u8]) -> (Vec<u8>, [u8; 13]) {
+        let start = Self::store(start);
+        let mut member = GzipMember::default();
+        member.add(&start);
+        member.add(self);
+        ([&HEADER[..], &start.deflate].concat(), member.trailer())
     }
 }
 

@@ -3,7 +3,7 @@
 //! [`Generator`] yields events with their [`Facts`]; [`SynthWrapping`] puts them into the envelopes
 //! of SNS, SQS, Lambda, `EventBridge`, Firehose and CloudWatch Logs; [`stream`] generates one long byte stream of
 //! all this, with faults; [`Truth`] computes the expected counts under given definitions, without
-//! the rules engine. Everything is a function of a seed: the same seed generates the same bytes.
+//! the rules engine; [`gzip`] composes bodies from compressed parts. Everything is a function of a seed: the same seed generates the same bytes.
 
 mod block;
 mod clock;

@@ -14,7 +14,7 @@ use http_body_util::Full;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use hyper::{Request, StatusCode, Uri};
 use postmeter::http::{HttpClient, HttpClientError, ResponseLimits};
-use postmeter::synth::gzip::{GzipMember, GzipPart, HEADER};
+use postmeter::synth::gzip::GzipPart;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
@@ -120,12 +120,8 @@ impl Tail {
         match self {
             Self::Plain(json) => Bytes::from(head).chain(json.clone().chain(Bytes::new())),
             Self::Gzip { part, deflate } => {
-                let head = GzipPart::store(head.as_bytes());
-                let mut member = GzipMember::default();
-                member.add(&head);
-                member.add(part);
-                let head = [&HEADER[..], &head.deflate].concat();
-                let trailer = Bytes::copy_from_slice(&member.trailer());
+                let (head, trailer) = part.after(head.as_bytes());
+                let trailer = Bytes::copy_from_slice(&trailer);
                 Bytes::from(head).chain(deflate.clone().chain(trailer))
             }
         }

@@ -94,6 +94,7 @@ impl FastReader {
                     return is_valid.then_some(len);
                 }
                 Err(WalkStop::Unsearched) if self.ends.searched() < text.len() => {
+                    // Rare, and a call of `clear` here slows down the walk.
                     *value = Value::default();
                     window *= 2;
                 }

@@ -94,6 +94,7 @@ pub(crate) enum LoneSurrogate {
 /// Appends the decoded bytes of a valid string; `text` is between its quotes.
 pub(crate) fn decode(text: &[u8], lone: LoneSurrogate, out: &mut Vec<u8>) {
     work::scanned(text.len());
+    // A step may write beyond what it keeps.
     out.reserve(text.len() + size_of::<u64>());
     let mut rest = text;
     loop {
@@ -166,7 +167,8 @@ fn push(code: u32, lone: LoneSurrogate, out: &mut Vec<u8>) {
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
-/// Sets the high bit of each byte that equals another. False positives occur only behind a true one.
+/// The high bit of each byte of a word tells whether it is this one; the other bits have no meaning. A
+/// false positive occurs only behind a true one.
 #[inline]
 fn equal(word: u64, byte: u8) -> u64 {
     let differs = word ^ (ONES * u64::from(byte));

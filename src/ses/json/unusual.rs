@@ -109,8 +109,8 @@ impl UnusualBytes {
             let number = (quotes & !from_here).count_ones() as usize + usize::from(in_string);
             set_bit(&mut self.escaped, found + number / 2);
             // The next ones are behind the end of this string.
-            let end = quotes & from_here;
-            escapes &= (end & end.wrapping_neg()).wrapping_neg();
+            let end = (quotes & from_here).trailing_zeros();
+            escapes &= u64::MAX.checked_shl(end).unwrap_or(0);
         }
     }
 
